@@ -1,0 +1,82 @@
+# Every verb of the project. Needs make and a Python of at least 3.11, nothing else.
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first of these that is new enough makes the virtual environment; PYTHON=... picks another.
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3 python)
+BIN := .venv/bin
+
+# A stamp carries the checksum of its lock, so an unchanged lock costs nothing on the next run.
+RUNTIME_STAMP := .venv/installed-run-$(shell cksum < requirements.lock | cut -d ' ' -f 1)
+DEV_STAMP := .venv/installed-dev-$(shell cksum < requirements-dev.lock | cut -d ' ' -f 1)
+
+COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url
+
+.PHONY: help setup run test check format wheel queue-key lock clean
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(DEV_STAMP) ## Make .venv with all that the service, the tests and the tools need
+
+run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops it
+	@exec $(BIN)/python -m worker run
+
+test: check ## Check, then run every test
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(DEV_STAMP) ## Lint, format, types and import rules, without the tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
+
+format: $(DEV_STAMP) ## Rewrite the code in the project's format
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+wheel: $(DEV_STAMP) ## Build the client that other apps install, into dist/
+	@$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build catfeeder.egg-info
+	@ls dist/catfeeder-*.whl
+
+queue-key: $(RUNTIME_STAMP) ## Print the key that lets another app put jobs on the queue
+	@exec $(BIN)/python -m worker queue-key
+
+lock: ## Renew both lock files from pyproject.toml (needs uv)
+	@head -n 1 requirements.lock > requirements.lock.new
+	@$(COMPILE) --upgrade --group service >> requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+	@head -n 1 requirements-dev.lock > requirements-dev.lock.new
+	@$(COMPILE) --group dev --constraints requirements.lock >> requirements-dev.lock.new
+	@mv requirements-dev.lock.new requirements-dev.lock
+
+clean: ## Remove what set-up, build and tools wrote; data and keys stay
+	@rm -rf .venv build dist catfeeder.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	@for python in $(PYTHONS); do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making a virtual environment in .venv with $$($$python -V)"; \
+			$$python -m venv --clear .venv > .venv-failed 2>&1 && rm .venv-failed && exit 0; \
+			rm -rf .venv; \
+			echo "$$python cannot make a virtual environment; on Debian and Ubuntu install python3-venv. It said:" >&2; \
+			cat .venv-failed >&2; rm .venv-failed; exit 1; \
+		fi; \
+	done; \
+	echo "Cat Feeder needs Python 3.11 or newer, and none of these is: $(PYTHONS). Install one, or name it: make run PYTHON=/path/to/python" >&2; \
+	exit 1
+
+INSTALL = echo "Installing $$(grep -c == $(1)) packages from $(1)" && \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(1)
+
+# The tools' lock holds all of the runtime's, so whoever has it has no need of the smaller one.
+$(RUNTIME_STAMP): | .venv/bin/python
+	@if [ ! -e $(DEV_STAMP) ]; then $(call INSTALL,requirements.lock); fi
+	@touch $@
+
+$(DEV_STAMP): | .venv/bin/python
+	@$(call INSTALL,requirements-dev.lock)
+	@touch $@
