@@ -1,0 +1,124 @@
+"""The wire format of a message: JSON in which secrets and bytes are marked, sealed as a whole."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, Final
+
+from dramatiq import Encoder, Message
+from dramatiq.encoder import MessageData
+
+from catfeeder.errors import CatFeederError, SealBroken
+from catfeeder.messages import QUARANTINE
+from catfeeder.sealing import Sealer, Secret
+
+# The mark of a Secret keeps its text from ever being printed once it is decoded again.
+_SECRET_MARK: Final = "$secret"
+_BYTES_MARK: Final = "$bytes"
+_CONTEXT: Final = "message"
+_FIELDS: Final[dict[str, type]] = {
+    "queue_name": str,
+    "actor_name": str,
+    "args": list,
+    "kwargs": dict,
+    "options": dict,
+    "message_id": str,
+    "message_timestamp": int,
+}
+
+
+class UnreadableMessage(CatFeederError):
+    """These bytes on a queue are not a message of ours."""
+
+
+def to_json(value: object) -> bytes:
+    """Write `value`, in which Secret and bytes may stand, as JSON."""
+    return json.dumps(value, default=_mark, separators=(",", ":")).encode()
+
+
+def from_json(text: bytes) -> Any:
+    """Read what `to_json` wrote.
+
+    Raises:
+        ValueError: The text is not such JSON.
+    """
+    return json.loads(text, object_hook=_unmark)
+
+
+def _mark(value: object) -> dict[str, str]:
+    if isinstance(value, Secret):
+        return {_SECRET_MARK: value.reveal()}
+    if isinstance(value, bytes):
+        return {_BYTES_MARK: base64.b64encode(value).decode()}
+    raise TypeError(f"a message cannot carry a value of type {type(value).__name__}")
+
+
+def _unmark(members: dict[str, Any]) -> Any:
+    match members:
+        case {"$secret": str(text), **rest} if not rest:
+            return Secret(text)
+        case {"$bytes": str(text), **rest} if not rest:
+            return base64.b64decode(text, validate=True)
+    return members
+
+
+class SealedEncoder(Encoder):
+    """Seals whole messages: the broker, its files and its dead letters hold no plaintext."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        """Take the sealer that holds the queue key."""
+        self._sealer = sealer
+
+    def encode(self, data: MessageData) -> bytes:
+        """Seal a message."""
+        return self._sealer.seal(to_json(data), _CONTEXT)
+
+    def decode(self, data: bytes) -> MessageData:
+        """Open a message; one that does not open comes back as a message to `quarantine`.
+
+        Dramatiq's consumer thread dies of an exception here, and the messages beside the bad one
+        are stranded.
+        """
+        try:
+            return self.open(data)
+        except UnreadableMessage as error:
+            return quarantine_fields(QUARANTINE.queue, "", error.detail, data)
+
+    def open(self, data: bytes) -> MessageData:
+        """Open a message.
+
+        Raises:
+            UnreadableMessage: The bytes were not sealed with our key, or do not hold a message.
+        """
+        try:
+            fields = from_json(self._sealer.open(data, _CONTEXT))
+        except SealBroken:
+            raise UnreadableMessage("It was not sealed with our queue key.") from None
+        except ValueError:
+            raise UnreadableMessage("It is not JSON.") from None
+        return _checked(fields)
+
+
+def _checked(fields: Any) -> MessageData:
+    if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
+        raise UnreadableMessage("It does not have the seven fields of a message.")
+    for name, kind in _FIELDS.items():
+        if not isinstance(fields[name], kind):
+            raise UnreadableMessage(f"Its {name} is not of type {kind.__name__}.")
+    if not isinstance(fields["options"].get("redis_message_id"), str):
+        raise UnreadableMessage("Its options lack redis_message_id.")
+    return fields
+
+
+def quarantine_fields(
+    queue_name: str, redis_message_id: str, reason: str, body: bytes
+) -> MessageData:
+    """Return the fields of the message that stands in for an unreadable one on `queue_name`."""
+    return Message(
+        queue_name=queue_name,
+        actor_name=QUARANTINE.name,
+        args=(),
+        kwargs={"reason": reason, "body": body},
+        options={"redis_message_id": redis_message_id},
+    ).asdict()

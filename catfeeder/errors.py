@@ -1,0 +1,76 @@
+"""The errors that every part of the service raises, each with a code that travels to the caller."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class CatFeederError(Exception):
+    """Something went wrong in the auth worker."""
+
+    #: False when asking again later may succeed without changing the request.
+    permanent: ClassVar[bool] = True
+
+    def __init__(self, detail: str | None = None) -> None:
+        """Take a more specific sentence than the docstring; neither may hold a secret."""
+        super().__init__(detail or (type(self).__doc__ or "").strip().partition("\n")[0])
+
+    @property
+    def detail(self) -> str:
+        """The sentence for people."""
+        return str(self)
+
+    @property
+    def code(self) -> str:
+        """The name for programs: the class name in snake case, such as `password_too_long`."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+
+
+class SealBroken(CatFeederError):
+    """These bytes were not sealed for this place with a key that this process holds."""
+
+
+class QueueUnreachable(CatFeederError):
+    """The queue cannot be reached: check REDIS_URL and that its server runs."""
+
+    permanent = False
+
+
+class InvalidQueueKey(CatFeederError):
+    """The queue key is not one that `python -m worker queue-key` prints."""
+
+
+class JobTimeout(CatFeederError):
+    """The job did not end in the time given; it may still do so."""
+
+    permanent = False
+
+
+class JobExpired(CatFeederError):
+    """The job is unknown: jobs are forgotten about an hour after they end."""
+
+
+class JobCancelled(CatFeederError):
+    """The job was cancelled before it started."""
+
+
+class JobOutdated(CatFeederError):
+    """The job waited in the queue longer than it was worth doing; ask again."""
+
+    permanent = False
+
+
+class JobFailed(CatFeederError):
+    """The job failed."""
+
+    def __init__(self, code: str, detail: str, *, permanent: bool) -> None:
+        """Carry the worker's error; `permanent` says that a repeat would fail too."""
+        super().__init__(detail)
+        self._code = code
+        self.is_permanent = permanent
+
+    @property
+    def code(self) -> str:
+        """The code of the worker's error."""
+        return self._code

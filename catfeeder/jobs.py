@@ -1,0 +1,189 @@
+"""The life of a job as Redis holds it: asked for, started, ended, forgotten an hour later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, cast
+
+import redis
+
+from catfeeder.encoder import from_json, to_json
+from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.sealing import Sealer
+
+#: Counted anew from each change, so that an ended job can be read for a full hour.
+JOB_TTL_SECONDS: Final = 3600
+_KEY_PREFIX: Final = "catfeeder:job:"
+#: A job's end is announced here, for those who wait for it.
+CHANNEL_PREFIX: Final = "catfeeder:ended:"
+
+# Each change names the statuses that it may follow, and applies in one step. An unknown job may
+# start: its record can have been evicted by time while the message still waited in the queue.
+_CHANGE: Final = """
+local status = redis.call('HGET', KEYS[1], 'status')
+if status and not string.find(ARGV[1], status, 1, true) then return 0 end
+if not status and ARGV[2] == '0' then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[4], '') end
+return 1
+"""
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the job has ended."""
+        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job failed: a code, a sentence, and whether a repeat would fail too."""
+
+    code: str
+    detail: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """All that is known of a job; times are in UTC, `result` is JSON data."""
+
+    id: str
+    actor: str
+    queue: str
+    status: JobStatus
+    enqueued_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: Any
+    error: JobError | None
+
+
+class JobStore:
+    """Reads and writes job records; results and errors are sealed for their job."""
+
+    def __init__(self, client: redis.Redis, sealer: Sealer) -> None:
+        """Take the Redis client and the sealer that holds the queue key."""
+        self._client = client
+        self._sealer = sealer
+        self._change = client.register_script(_CHANGE)
+
+    def create(self, job_id: str, actor: str, queue: str, now: datetime) -> None:
+        """Record that a job was asked for.
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+        """
+        fields = {
+            "actor": actor,
+            "queue": queue,
+            "status": "queued",
+            "enqueued_at": now.isoformat(),
+        }
+        with unreachable_is_told(), self._client.pipeline() as pipe:
+            pipe.hset(_KEY_PREFIX + job_id, mapping=cast("Mapping[Any, Any]", fields))
+            pipe.expire(_KEY_PREFIX + job_id, JOB_TTL_SECONDS)
+            pipe.execute()
+
+    def forget(self, job_id: str) -> None:
+        """Erase a record whose message was never sent."""
+        with unreachable_is_told():
+            self._client.delete(_KEY_PREFIX + job_id)
+
+    def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
+        """Record that a worker begins; false when the job was cancelled or has ended before."""
+        fields = {
+            "actor": actor,
+            "queue": queue,
+            "status": "running",
+            "started_at": now.isoformat(),
+        }
+        return self._apply(job_id, "queued running", fields, may_create=True)
+
+    def succeed(self, job_id: str, result: object, now: datetime) -> bool:
+        """Record the result, which must be JSON data, and wake those who wait."""
+        sealed = self._seal(job_id, result)
+        return self._end(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
+
+    def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
+        """Record why the job failed and wake those who wait."""
+        sealed = self._seal(job_id, [error.code, error.detail, error.permanent])
+        return self._end(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
+
+    def cancel(self, job_id: str, now: datetime) -> bool:
+        """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
+        return self._end(job_id, "queued", JobStatus.CANCELLED, now, {})
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return the record, or None when there is none (any more).
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+            SealBroken: The record was written with another queue key.
+        """
+        with unreachable_is_told():
+            fields = cast("dict[bytes, bytes]", self._client.hgetall(_KEY_PREFIX + job_id))
+        return self.read(job_id, fields) if b"enqueued_at" in fields else None
+
+    def read(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
+        """Build the record from the fields of its Redis hash."""
+        error = self._open(job_id, fields.get(b"error"))
+        return JobRecord(
+            id=job_id,
+            actor=fields[b"actor"].decode(),
+            queue=fields[b"queue"].decode(),
+            status=JobStatus(fields[b"status"].decode()),
+            enqueued_at=datetime.fromisoformat(fields[b"enqueued_at"].decode()),
+            started_at=_time(fields.get(b"started_at")),
+            finished_at=_time(fields.get(b"finished_at")),
+            result=self._open(job_id, fields.get(b"result")),
+            error=JobError(*error) if error else None,
+        )
+
+    def _end(
+        self, job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
+    ) -> bool:
+        fields = {"status": status.value, "finished_at": now.isoformat(), **more}
+        return self._apply(job_id, after, fields, channel=CHANNEL_PREFIX + job_id)
+
+    def _apply(
+        self,
+        job_id: str,
+        after: str,
+        fields: Mapping[str, str | bytes],
+        *,
+        may_create: bool = False,
+        channel: str = "",
+    ) -> bool:
+        pairs = [part for pair in fields.items() for part in pair]
+        arguments = [after, int(may_create), JOB_TTL_SECONDS, channel, *pairs]
+        with unreachable_is_told():
+            return bool(self._change(keys=[_KEY_PREFIX + job_id], args=arguments))
+
+    def _seal(self, job_id: str, value: object) -> bytes:
+        return self._sealer.seal(to_json(value), f"job:{job_id}")
+
+    def _open(self, job_id: str, sealed: bytes | None) -> Any:
+        return None if sealed is None else from_json(self._sealer.open(sealed, f"job:{job_id}"))
+
+
+def _time(text: bytes | None) -> datetime | None:
+    return datetime.fromisoformat(text.decode()) if text else None
+
+
+def utc_now() -> datetime:
+    """Return the time in UTC, the clock that is passed in wherever a test may want another."""
+    return datetime.now(UTC)

@@ -1,0 +1,77 @@
+"""The catalogue of messages: what may be asked of the workers, on which queue, and for how long.
+
+A message's name is wire format and the name of the actor that performs it: never rename one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """One kind of message.
+
+    `max_age_seconds` is how long it may wait in the queue and still be worth doing; without one the
+    database row behind it decides. `is_job` says that somebody asked for it and awaits a result.
+    """
+
+    name: str
+    queue: str
+    max_age_seconds: int | None
+    is_job: bool
+
+
+#: Queues part the work by what it waits for, so that each class gets processes of its own.
+PASSWORDS: Final = "passwords"  # waits for a core
+OAUTH: Final = "oauth"  # waits for a provider, and a person waits for it
+RENEWALS: Final = "renewals"  # waits for a provider, and nobody waits for it
+CONTROL: Final = "control"  # waits for nothing: sweeps, clean-up, shutdown
+
+#: A person waits for these: after a minute they have given up, and the work would be wasted.
+_PERSON_WAITS_SECONDS: Final = 60
+#: A sweep that is late is replaced by the next one.
+_SWEEP_SECONDS: Final = 60
+
+HASH_PASSWORD: Final = MessageType("hash_password", PASSWORDS, _PERSON_WAITS_SECONDS, is_job=True)
+CHECK_PASSWORD: Final = MessageType("check_password", PASSWORDS, _PERSON_WAITS_SECONDS, is_job=True)
+EXCHANGE_CODE: Final = MessageType("exchange_code", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
+FETCH_USER_INFO: Final = MessageType("fetch_user_info", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
+REFRESH_TOKEN: Final = MessageType("refresh_token", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
+RENEW_CONNECTION: Final = MessageType("renew_connection", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
+#: A disconnect must be carried out however late it is.
+REVOKE_CONNECTION: Final = MessageType("revoke_connection", OAUTH, None, is_job=True)
+#: The shim reads what an issuer publishes from the database; a worker fetches it.
+DISCOVER_PROVIDER: Final = MessageType(
+    "discover_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True
+)
+RENEW_CONNECTIONS: Final = MessageType("renew_connections", RENEWALS, None, is_job=False)
+RENEW_OATHS: Final = MessageType("renew_oaths", CONTROL, _SWEEP_SECONDS, is_job=False)
+CLEAN_VERIFICATION: Final = MessageType("clean_verification", CONTROL, _SWEEP_SECONDS, is_job=False)
+CLEAN_TOKENS: Final = MessageType("clean_tokens", CONTROL, _SWEEP_SECONDS, is_job=False)
+#: A shutdown that is found a minute later was meant for a service that has gone since.
+SHUT_DOWN: Final = MessageType("shut_down", CONTROL, _PERSON_WAITS_SECONDS, is_job=True)
+#: Stands in for bytes on a queue that could not be opened or parsed.
+QUARANTINE: Final = MessageType("quarantine", CONTROL, None, is_job=False)
+
+CATALOGUE: Final[dict[str, MessageType]] = {
+    message.name: message
+    for message in (
+        HASH_PASSWORD,
+        CHECK_PASSWORD,
+        EXCHANGE_CODE,
+        FETCH_USER_INFO,
+        REFRESH_TOKEN,
+        RENEW_CONNECTION,
+        REVOKE_CONNECTION,
+        DISCOVER_PROVIDER,
+        RENEW_CONNECTIONS,
+        RENEW_OATHS,
+        CLEAN_VERIFICATION,
+        CLEAN_TOKENS,
+        SHUT_DOWN,
+        QUARANTINE,
+    )
+}
+QUEUES: Final = (PASSWORDS, OAUTH, RENEWALS, CONTROL)

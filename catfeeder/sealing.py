@@ -1,0 +1,146 @@
+"""Secrets: their form in a process, which prints nothing, and their sealed form outside of it.
+
+Sealing is AES-256-GCM (NIST SP 800-38D). A sealed value is
+
+    version (1 byte) | key id (4 bytes) | nonce (12 bytes) | ciphertext and tag
+
+and is bound to its *context*, the place it belongs to, so that it opens nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable
+from typing import Final, NewType
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from catfeeder.errors import InvalidQueueKey, SealBroken
+
+Key = NewType("Key", bytes)
+SealedBytes = NewType("SealedBytes", bytes)
+
+#: The labels under which SECRET_KEY yields its two keys. They are wire format: never change one.
+QUEUE_LABEL: Final = "catfeeder/queue/v1"
+DATABASE_LABEL: Final = "catfeeder/database/v1"
+
+_VERSION: Final = b"\x01"
+_KEY_BYTES: Final = 32
+_KEY_ID_BYTES: Final = 4
+_NONCE_BYTES: Final = 12
+_HEADER_BYTES: Final = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
+
+
+class Secret:
+    """Text that must not be seen; it shows itself only to `reveal`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Wrap `text`."""
+        self._text = text
+
+    @classmethod
+    def of(cls, value: str | bytes) -> Secret:
+        """Wrap text, or bytes of which every one is kept, UTF-8 or not."""
+        return cls(value.decode(errors="surrogateescape") if isinstance(value, bytes) else value)
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def reveal_bytes(self) -> bytes:
+        """Return the text in UTF-8, or the very bytes that `of` was given."""
+        return self._text.encode(errors="surrogateescape")
+
+    def __repr__(self) -> str:
+        """Print nothing of the text, not even its length."""
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare in constant time."""
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self.reveal_bytes(), other.reveal_bytes())
+
+    def __hash__(self) -> int:
+        """Hash as the text does, so that equal secrets hash alike."""
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        """Be true unless the text is empty."""
+        return bool(self._text)
+
+
+def derive_key(secret_key: Secret, label: str) -> Key:
+    """Derive the 32-byte key for `label` from SECRET_KEY by HKDF-SHA256 (RFC 5869)."""
+    hkdf = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=label.encode())
+    return Key(hkdf.derive(secret_key.reveal().encode()))
+
+
+def key_to_text(key: Key) -> str:
+    """Write a key as the base64url text that is handed to other apps."""
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+
+def key_from_text(text: str) -> Key:
+    """Read what `key_to_text` wrote.
+
+    Raises:
+        InvalidQueueKey: The text is not base64url of 32 bytes.
+    """
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidQueueKey from None
+    if len(key) != _KEY_BYTES:
+        raise InvalidQueueKey
+    return Key(key)
+
+
+def key_id(key: Key) -> bytes:
+    """Return the 4 bytes that name a key without telling anything about it."""
+    return hashlib.sha256(b"catfeeder/key-id/v1" + key).digest()[:_KEY_ID_BYTES]
+
+
+class Sealer:
+    """Seals with the first key of a ring and opens with any of them."""
+
+    def __init__(self, keys: Iterable[Key]) -> None:
+        """Take the key ring, the current key first."""
+        self._ciphers = {key_id(key): AESGCM(key) for key in keys}
+        self.current_key_id = next(iter(self._ciphers))
+
+    @property
+    def key_ids(self) -> frozenset[bytes]:
+        """The ids of the keys that this sealer can open with."""
+        return frozenset(self._ciphers)
+
+    def seal(self, plaintext: bytes, context: str) -> SealedBytes:
+        """Seal `plaintext` for the place that `context` names."""
+        header = _VERSION + self.current_key_id + os.urandom(_NONCE_BYTES)
+        nonce = header[-_NONCE_BYTES:]
+        cipher = self._ciphers[self.current_key_id]
+        return SealedBytes(header + cipher.encrypt(nonce, plaintext, context.encode()))
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """Return what `seal` was given.
+
+        Raises:
+            SealBroken: The bytes are foreign, damaged, of an unknown key or of another context.
+        """
+        header, ciphertext = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
+        cipher = self._ciphers.get(header[1 : 1 + _KEY_ID_BYTES])
+        if header[:1] != _VERSION or len(header) < _HEADER_BYTES or cipher is None:
+            raise SealBroken
+        try:
+            return cipher.decrypt(header[-_NONCE_BYTES:], ciphertext, context.encode())
+        except InvalidTag:
+            raise SealBroken from None

@@ -1,0 +1,9 @@
+"""What is known: the tables of the service, each with its queries named as verbs."""
+
+from __future__ import annotations
+
+from models.connections import TAB_CONNECTIONS
+from models.providers import TAB_USER_OAUTH_CONNECTION
+from models.states import TAB_VERIFICATION
+
+__all__ = ["TAB_CONNECTIONS", "TAB_USER_OAUTH_CONNECTION", "TAB_VERIFICATION"]

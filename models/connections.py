@@ -1,0 +1,288 @@
+"""Users' connections to providers: their profile, their sealed tokens, and when each falls due."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import peewee
+
+from catfeeder.sealing import Secret
+from models.database import Table, transaction
+from models.fields import JSONField, SealedField, UTCDateTimeField
+
+
+class ConnectionStatus(StrEnum):
+    """What may be expected of a connection's token."""
+
+    ACTIVE = "active"
+    RENEWAL_FAILING = "renewal_failing"
+    REAUTHORIZATION_REQUIRED = "reauthorization_required"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token endpoint granted: the tokens, their scope, and when each ends, in UTC."""
+
+    access_token: Secret
+    refresh_token: Secret | None
+    token_type: str
+    scope: str
+    expires_at: datetime | None
+    renew_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to renew one connection: it holds for `version` alone, and until it runs out."""
+
+    connection_id: str
+    version: int
+
+
+class TAB_CONNECTIONS(Table):
+    """One account at one provider, connected for one subject of the asking app ("" for none named).
+
+    `version` counts the grants; every write of a renewal names the version it began from.
+    """
+
+    id = peewee.CharField(max_length=36, primary_key=True)
+    provider = peewee.CharField(max_length=64)
+    subject = peewee.CharField(max_length=255)
+    provider_subject = peewee.CharField(max_length=255)
+    profile = JSONField()
+    scope = peewee.TextField()
+    status = peewee.CharField(max_length=32, index=True)
+    reason = peewee.TextField(null=True)
+    token_type = peewee.CharField(max_length=64)
+    access_token = SealedField(null=True)
+    refresh_token = SealedField(null=True)
+    expires_at = UTCDateTimeField(null=True)
+    renew_at = UTCDateTimeField(null=True, index=True)
+    lease_until = UTCDateTimeField(null=True)
+    version = peewee.IntegerField()
+    failures = peewee.IntegerField()
+    created_at = UTCDateTimeField()
+    updated_at = UTCDateTimeField()
+
+    class Meta:
+        """Names the table, and what makes a connection one and the same."""
+
+        table_name = "connections"
+        indexes = ((("provider", "provider_subject", "subject"), True), (("subject",), False))
+
+    @classmethod
+    def with_id(cls, connection_id: str) -> TAB_CONNECTIONS | None:
+        """Return the connection of that id."""
+        row: TAB_CONNECTIONS | None = cls.get_or_none(cls.id == connection_id)
+        return row
+
+    @classmethod
+    def page(
+        cls,
+        *,
+        provider: str | None,
+        subject: str | None,
+        status: str | None,
+        after: tuple[datetime, str] | None,
+        limit: int,
+    ) -> list[TAB_CONNECTIONS]:
+        """Return up to `limit` connections, oldest first, behind the one that `after` names."""
+        query = cls.select().order_by(cls.created_at, cls.id).limit(limit)
+        for column, wanted in (
+            (cls.provider, provider),
+            (cls.subject, subject),
+            (cls.status, status),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if after is not None:
+            at, last_id = after
+            query = query.where(
+                (cls.created_at > at) | ((cls.created_at == at) & (cls.id > last_id))
+            )
+        return list(query)
+
+    @classmethod
+    def store(
+        cls, *, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+    ) -> TAB_CONNECTIONS:
+        """Create the connection of this account, or update the one that it has.
+
+        A sign-in that names no subject is one of an account that may be known already; the
+        account's latest connection is updated then. One that names a subject adopts a connection
+        without any, and never touches another subject's.
+        """
+        with transaction():
+            row = cls._existing(provider, subject, profile["subject"])
+            if row is None:
+                return cls._insert(provider, subject, profile, grant, now)
+            cls.update(
+                subject=subject or row.subject,
+                profile=profile,
+                status=ConnectionStatus.ACTIVE,
+                reason=None,
+                lease_until=None,
+                failures=0,
+                **cls._granted(row.id, row.version, grant, now),
+            ).where(cls.id == row.id).execute()
+            return cls.get_by_id(row.id)
+
+    @classmethod
+    def _existing(
+        cls, provider: str, subject: str, provider_subject: str
+    ) -> TAB_CONNECTIONS | None:
+        account = cls.select().where(
+            cls.provider == provider, cls.provider_subject == provider_subject
+        )
+        if subject:
+            account = account.where(cls.subject.in_([subject, ""]))
+            # An own connection sorts behind the empty subject of one that nobody has claimed.
+            own: TAB_CONNECTIONS | None = account.order_by(cls.subject.desc()).first()
+            return own
+        latest: TAB_CONNECTIONS | None = account.order_by(cls.updated_at.desc()).first()
+        return latest
+
+    @classmethod
+    def _insert(
+        cls, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+    ) -> TAB_CONNECTIONS:
+        connection_id = str(uuid.uuid4())
+        row: TAB_CONNECTIONS = cls.create(
+            id=connection_id,
+            provider=provider,
+            subject=subject,
+            provider_subject=profile["subject"],
+            profile=profile,
+            status=ConnectionStatus.ACTIVE,
+            failures=0,
+            created_at=now,
+            **cls._granted(connection_id, 0, grant, now),
+        )
+        return row
+
+    @classmethod
+    def _granted(
+        cls, connection_id: str, version: int, grant: Grant, now: datetime
+    ) -> dict[str, Any]:
+        return {
+            "scope": grant.scope,
+            "token_type": grant.token_type,
+            "access_token": cls.access_token.seal(connection_id, grant.access_token),
+            "refresh_token": cls.refresh_token.seal(connection_id, grant.refresh_token),
+            "expires_at": grant.expires_at,
+            "renew_at": grant.renew_at,
+            "version": version + 1,
+            "updated_at": now,
+        }
+
+    @classmethod
+    def claim_due(cls, now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
+        """Lease up to `limit` connections that are due and that nobody else renews."""
+        due = (
+            cls.select(cls.id, cls.version)
+            .where(cls.renew_at <= now, _is_free(cls, now))
+            .order_by(cls.renew_at)
+            .limit(limit)
+        )
+        return [
+            Lease(row.id, row.version)
+            for row in due
+            if cls._take(row.id, row.version, now, lease_until)
+        ]
+
+    @classmethod
+    def claim(cls, connection_id: str, now: datetime, lease_until: datetime) -> Lease | None:
+        """Lease one connection, due or not; None when somebody else renews it or it is gone."""
+        row = cls.with_id(connection_id)
+        if row is None or not cls._take(row.id, row.version, now, lease_until):
+            return None
+        return Lease(row.id, row.version)
+
+    @classmethod
+    def _take(cls, connection_id: str, version: int, now: datetime, lease_until: datetime) -> bool:
+        return bool(
+            cls.update(lease_until=lease_until)
+            .where(cls.id == connection_id, cls.version == version, _is_free(cls, now))
+            .execute()
+        )
+
+    @classmethod
+    def leased(cls, lease: Lease) -> TAB_CONNECTIONS | None:
+        """Return the connection of a lease; None when it was renewed or erased since."""
+        row: TAB_CONNECTIONS | None = cls.get_or_none(
+            cls.id == lease.connection_id, cls.version == lease.version
+        )
+        return row
+
+    @classmethod
+    def finish_renewal(cls, lease: Lease, grant: Grant, now: datetime) -> bool:
+        """Store what a renewal brought; false when the connection has moved on since the lease."""
+        return cls._end_lease(
+            lease,
+            status=ConnectionStatus.ACTIVE,
+            reason=None,
+            failures=0,
+            **cls._granted(lease.connection_id, lease.version, grant, now),
+        )
+
+    @classmethod
+    def postpone_renewal(cls, lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:
+        """Record a failure that may pass, and when to try again."""
+        return cls._end_lease(
+            lease,
+            status=ConnectionStatus.RENEWAL_FAILING,
+            reason=reason,
+            failures=cls.failures + 1,
+            renew_at=renew_at,
+            updated_at=now,
+        )
+
+    @classmethod
+    def require_reauthorization(cls, lease: Lease, reason: str, now: datetime) -> bool:
+        """Record that only the user can bring this connection back; it is never due again."""
+        return cls._end_lease(
+            lease,
+            status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
+            reason=reason,
+            renew_at=None,
+            updated_at=now,
+        )
+
+    @classmethod
+    def _end_lease(cls, lease: Lease, **changes: Any) -> bool:
+        return bool(
+            cls.update(lease_until=None, **changes)
+            .where(cls.id == lease.connection_id, cls.version == lease.version)
+            .execute()
+        )
+
+    @classmethod
+    def erase(cls, connection_id: str) -> bool:
+        """Delete a connection and its tokens; false when there was none."""
+        return bool(cls.delete().where(cls.id == connection_id).execute())
+
+    @classmethod
+    def erase_dead(cls, before: datetime) -> int:
+        """Delete connections that yield no token any more and have not changed since `before`."""
+        dead = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+        return int(cls.delete().where(cls.status.in_(dead), cls.updated_at < before).execute())
+
+    @classmethod
+    def exists_for(cls, provider: str) -> bool:
+        """Tell whether anybody is connected to a provider."""
+        return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())
+
+    @classmethod
+    def counted_by_status(cls) -> dict[str, int]:
+        """Return how many connections have each status."""
+        counted = cls.select(cls.status, peewee.fn.COUNT(cls.id)).group_by(cls.status)
+        return {row[0]: row[1] for row in counted.tuples().iterator()}
+
+
+def _is_free(table: type[TAB_CONNECTIONS], now: datetime) -> peewee.Expression:
+    return table.lease_until.is_null() | (table.lease_until <= now)

@@ -1,0 +1,42 @@
+"""The schedule: one row a cron, whose tick the first scheduler to change the row wins."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import peewee
+
+from models.database import Table
+from models.fields import UTCDateTimeField
+
+
+class TAB_CRONS(Table):
+    """When a cron is next due."""
+
+    name = peewee.CharField(max_length=64, primary_key=True)
+    next_at = UTCDateTimeField()
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "crons"
+
+
+def ensure_cron(name: str, interval: timedelta, now: datetime) -> None:
+    """Add a cron that is due at once, or bring one forward whose interval was made shorter."""
+    TAB_CRONS.insert(name=name, next_at=now).on_conflict_ignore().execute()
+    TAB_CRONS.update(next_at=now + interval).where(
+        TAB_CRONS.name == name, TAB_CRONS.next_at > now + interval
+    ).execute()
+
+
+def win_tick(name: str, interval: timedelta, now: datetime) -> bool:
+    """Take the tick that is due and set the next one; false when none is due or another took it.
+
+    Ticks that were missed while nobody ran are made up for by one.
+    """
+    return bool(
+        TAB_CRONS.update(next_at=now + interval)
+        .where(TAB_CRONS.name == name, TAB_CRONS.next_at <= now)
+        .execute()
+    )

@@ -1,0 +1,17 @@
+"""What can be wrong with the database, said so that an operator knows which setting to look at."""
+
+from __future__ import annotations
+
+from config import ConfigurationError
+
+
+class DatabaseUnreachable(ConfigurationError):
+    """The database cannot be opened: check DATABASE_URL and that its server runs."""
+
+
+class ForeignSecretKey(ConfigurationError):
+    """What is stored was sealed with another SECRET_KEY: set the one this database began with."""
+
+
+class SchemaTooOld(ConfigurationError):
+    """The database lacks tables that this version needs: run `python -m worker migrate`."""

@@ -1,0 +1,70 @@
+"""Bringing the database's tables up to this version, once, whoever else tries at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import peewee
+from playhouse.migrations import Runner
+
+from models.database import connected, database
+from models.errors import DatabaseUnreachable, SchemaTooOld
+from models.keys import check_secret_key
+
+_DIRECTORY: Final = str(Path(__file__).parent / "migrations")
+#: Any number will do; it is what migrating processes of this service agree upon.
+_LOCK_NUMBER: Final = 420_261_123
+
+
+def migrate(now: datetime) -> list[str]:
+    """Apply the migrations that are missing, under a lock, and return their names.
+
+    Raises:
+        DatabaseUnreachable: The database did not let us in, or refused a change.
+        ForeignSecretKey: What is stored was sealed with another SECRET_KEY.
+    """
+    try:
+        with connected(), _lock():
+            applied = Runner(database.obj, _DIRECTORY).up()
+            check_secret_key(now)
+    except peewee.PeeweeException as error:
+        raise DatabaseUnreachable(
+            f"The database of DATABASE_URL refused a migration: {error}."
+        ) from error
+    return list(applied)
+
+
+def check_schema() -> None:
+    """Make sure that every migration was applied.
+
+    Raises:
+        SchemaTooOld: One is missing.
+    """
+    with connected():
+        if any(
+            step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
+        ):
+            raise SchemaTooOld(SchemaTooOld.__doc__)
+
+
+@contextmanager
+def _lock() -> Iterator[None]:
+    """Let one process migrate at a time, by the means that each database has."""
+    match database.obj:
+        case peewee.PostgresqlDatabase():
+            take, give = "SELECT pg_advisory_lock(%s)", "SELECT pg_advisory_unlock(%s)"
+        case peewee.MySQLDatabase():
+            take, give = "SELECT GET_LOCK(%s, 60)", "SELECT RELEASE_LOCK(%s)"
+        case _:
+            with database.atomic():
+                yield
+            return
+    database.execute_sql(take, (_LOCK_NUMBER,))
+    try:
+        yield
+    finally:
+        database.execute_sql(give, (_LOCK_NUMBER,))

@@ -1,0 +1,89 @@
+"""The configured providers: what an operator has set about each, as given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import peewee
+
+from catfeeder.sealing import Secret
+from models.database import Table
+from models.fields import JSONField, SealedField, UTCDateTimeField
+
+
+class TAB_USER_OAUTH_CONNECTION(Table):
+    """One provider: a preset or issuer, credentials, and the metadata that differs from both.
+
+    `metadata` has the names of RFC 8414 and RFC 7591; `discovered` is what the issuer published.
+    """
+
+    name = peewee.CharField(max_length=64, primary_key=True)
+    preset = peewee.CharField(max_length=64, null=True)
+    client_id = peewee.TextField(null=True)
+    client_secret = SealedField(null=True)
+    metadata = JSONField()
+    discovered = JSONField(null=True)
+    discovered_at = UTCDateTimeField(null=True)
+    created_at = UTCDateTimeField()
+    updated_at = UTCDateTimeField()
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "user_oauth_connection"
+
+    @classmethod
+    def named(cls, name: str) -> TAB_USER_OAUTH_CONNECTION | None:
+        """Return the provider of that name."""
+        row: TAB_USER_OAUTH_CONNECTION | None = cls.get_or_none(cls.name == name)
+        return row
+
+    @classmethod
+    def listed(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
+        """Return all providers by name."""
+        return list(cls.select().order_by(cls.name))
+
+    @classmethod
+    def put(
+        cls,
+        name: str,
+        *,
+        preset: str | None,
+        client_id: str | None,
+        client_secret: Secret | None,
+        metadata: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Create or replace a provider; what was discovered of the old one is forgotten."""
+        cls.insert(
+            name=name,
+            preset=preset,
+            client_id=client_id,
+            client_secret=cls.client_secret.seal(name, client_secret),
+            metadata=dict(metadata),
+            created_at=now,
+            updated_at=now,
+        ).on_conflict(
+            conflict_target=[cls.name],
+            preserve=[cls.preset, cls.client_id, cls.client_secret, cls.metadata, cls.updated_at],
+            update={cls.discovered: None, cls.discovered_at: None},
+        ).execute()
+
+    @classmethod
+    def add_missing(cls, name: str, preset: str, now: datetime) -> None:
+        """Add a preset's provider unless one of that name exists."""
+        cls.insert(
+            name=name, preset=preset, metadata={}, created_at=now, updated_at=now
+        ).on_conflict_ignore().execute()
+
+    @classmethod
+    def remember_discovery(cls, name: str, discovered: Mapping[str, Any], now: datetime) -> None:
+        """Keep what the issuer publishes, so that the next process need not ask."""
+        cls.update(discovered=dict(discovered), discovered_at=now).where(cls.name == name).execute()
+
+    @classmethod
+    def erase(cls, name: str) -> bool:
+        """Delete a provider; false when there was none."""
+        return bool(cls.delete().where(cls.name == name).execute())

@@ -1,0 +1,61 @@
+"""The boot generation of the service, and the last one that was told to stop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import peewee
+
+from models.database import Table, transaction
+from models.fields import UTCDateTimeField
+
+_THE_ROW: Final = 1
+
+
+class TAB_SERVER(Table):
+    """One row: each boot counts `generation` up; a shutdown lifts `stopped_generation` to it.
+
+    A shutdown delivered again after the next boot names an older generation and does nothing.
+    """
+
+    id = peewee.IntegerField(primary_key=True)
+    generation = peewee.IntegerField()
+    stopped_generation = peewee.IntegerField()
+    booted_at = UTCDateTimeField()
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "server"
+
+
+def begin_boot(now: datetime) -> int:
+    """Start a new generation and return its number."""
+    with transaction():
+        TAB_SERVER.insert(
+            id=_THE_ROW, generation=0, stopped_generation=0, booted_at=now
+        ).on_conflict_ignore().execute()
+        TAB_SERVER.update(generation=TAB_SERVER.generation + 1, booted_at=now).execute()
+        return current_generation()
+
+
+def current_generation() -> int:
+    """Return the number of the latest boot, 0 before the first."""
+    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
+    return row.generation if row else 0
+
+
+def is_stopping(generation: int) -> bool:
+    """Tell whether this generation, or a later one, was told to stop."""
+    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
+    return bool(row and generation <= row.stopped_generation)
+
+
+def request_stop(generation: int) -> bool:
+    """Tell the processes of `generation` to stop; false when that is not the one that runs."""
+    return bool(
+        TAB_SERVER.update(stopped_generation=generation)
+        .where(TAB_SERVER.generation == generation, TAB_SERVER.stopped_generation < generation)
+        .execute()
+    )
