@@ -1,0 +1,37 @@
+"""Why the service cannot start or run, each in one sentence that names the setting to look at."""
+
+from __future__ import annotations
+
+from catfeeder.errors import CatFeederError
+
+
+class ServiceFailure(CatFeederError):
+    """The service cannot start."""
+
+
+class AddressTaken(ServiceFailure):
+    """Another program listens where the service should: set HOST or PORT to a free address."""
+
+
+class ProcfileInvalid(ServiceFailure):
+    """The Procfile has a line that is not `name: command`."""
+
+
+class ServiceUnhealthy(ServiceFailure):
+    """The service did not become healthy; what its processes said stands above."""
+
+
+class ValkeyFailed(ServiceFailure):
+    """The service's own Valkey does not start; see the log in VAR_DIR, or set REDIS_URL to another server."""
+
+
+class ValkeyMissing(ServiceFailure):
+    """This machine has no Valkey: set REDIS_URL to a Redis or Valkey, or install valkey-server."""
+
+
+class VarDirTaken(ServiceFailure):
+    """Another Cat Feeder runs on this VAR_DIR: stop it, or set VAR_DIR to another directory."""
+
+
+class VarDirUnusable(ServiceFailure):
+    """VAR_DIR cannot be written to: set it to a directory of your own."""
