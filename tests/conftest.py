@@ -1,0 +1,135 @@
+"""What all tests share: settings of their own, and the service's real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from playhouse.pool import PooledDatabase
+
+import catfeeder
+import config
+from catfeeder.client import Client
+from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
+from config import Settings
+from models import database as database_module
+from models.migrate import migrate
+from tests.servers import (
+    PostgresServer,
+    ValkeyServer,
+    running_postgres,
+    running_valkey,
+)
+
+DATABASE_KINDS: Final = ("sqlite", "postgresql")
+SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
+ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `database` on each kind of database."""
+    if "database" in metafunc.fixturenames:
+        metafunc.parametrize("database_kind", DATABASE_KINDS)
+
+
+@pytest.fixture(scope="session")
+def _valkey_server() -> Iterator[ValkeyServer]:
+    with running_valkey() as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(_valkey_server: ValkeyServer) -> ValkeyServer:
+    """A real Valkey with nothing in it."""
+    _valkey_server.client.flushall()
+    return _valkey_server
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """Which database a test runs on: SQLite unless it asks for `database`, and so for each kind."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The DATABASE_URL of an empty database."""
+    if database_kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'catfeeder.sqlite3'}"
+    server: PostgresServer = request.getfixturevalue("_postgres_server")
+    return server.new_database()
+
+
+@pytest.fixture
+def environment(valkey: ValkeyServer, database_url: str, tmp_path: Path) -> dict[str, str]:
+    """What the environment and `.env` say; redefine it in a module to set more."""
+    return {
+        "ADMIN_API_KEY": ADMIN_API_KEY,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": valkey.url,
+        "SECRET_KEY": SECRET_KEY,
+        "VAR_DIR": str(tmp_path / "var"),
+    }
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """What config.toml says: hashes are cheap; redefine it in a module to set more."""
+    return {
+        "Server_configuration": {"debug_mode": {"testing": True}},
+        "Passwords": {"rounds": 4},
+    }
+
+
+@pytest.fixture
+def settings(
+    environment: dict[str, str], toml_conf: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """The settings of a test, which are the process's while it runs."""
+    read = {"ENV": lambda: environment, "TOML_CONF": lambda: toml_conf}
+    monkeypatch.setattr(config, "_LAZY", read)
+    config.current_settings.cache_clear()
+    yield config.current_settings()
+    config.current_settings.cache_clear()
+
+
+@pytest.fixture
+def tables(settings: Settings) -> Iterator[Settings]:
+    """An open database with all its tables, of one kind; the settings that lead to it."""
+    database_module.open_database(settings)
+    migrate(datetime.now(UTC))
+    yield settings
+    chosen = database_module.database.obj
+    chosen.close()
+    if isinstance(chosen, PooledDatabase):
+        chosen.close_all()
+
+
+@pytest.fixture
+def database(tables: Settings) -> Settings:
+    """The same, once for each kind of database that is supported."""
+    return tables
+
+
+@pytest.fixture
+def queue_key(settings: Settings) -> str:
+    """What `python -m worker queue-key` prints."""
+    secret_key = Secret(settings.required_secret_key())
+    return key_to_text(derive_key(secret_key, QUEUE_LABEL))
+
+
+@pytest.fixture
+def client(settings: Settings, queue_key: str) -> Iterator[Client]:
+    """A client as another app has it."""
+    connected = catfeeder.connect(settings.required_redis_url(), queue_key)
+    yield connected
+    connected.close()

