@@ -36,14 +36,6 @@ class Grant:
     renew_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to renew one connection: it holds for `version` alone, and until it runs out."""
-
-    connection_id: str
-    version: int
-
-
 class TAB_CONNECTIONS(Table):
     """One account at one provider, connected for one subject of the asking app ("" for none named).
 
@@ -128,7 +120,7 @@ class TAB_CONNECTIONS(Table):
                 reason=None,
                 lease_until=None,
                 failures=0,
-                **cls._granted(row.id, row.version, grant, now),
+                **cls.granted(row.id, row.version, grant, now),
             ).where(cls.id == row.id).execute()
             return cls.get_by_id(row.id)
 
@@ -161,105 +153,27 @@ class TAB_CONNECTIONS(Table):
             status=ConnectionStatus.ACTIVE,
             failures=0,
             created_at=now,
-            **cls._granted(connection_id, 0, grant, now),
+            **cls.granted(connection_id, 0, grant, now),
         )
         return row
 
     @classmethod
-    def _granted(
+    def granted(
         cls, connection_id: str, version: int, grant: Grant, now: datetime
     ) -> dict[str, Any]:
-        return {
+        """Return a grant's columns; where it has no refresh token, the old one stays in force."""
+        columns = {
             "scope": grant.scope,
             "token_type": grant.token_type,
             "access_token": cls.access_token.seal(connection_id, grant.access_token),
-            "refresh_token": cls.refresh_token.seal(connection_id, grant.refresh_token),
             "expires_at": grant.expires_at,
             "renew_at": grant.renew_at,
             "version": version + 1,
             "updated_at": now,
         }
-
-    @classmethod
-    def claim_due(cls, now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
-        """Lease up to `limit` connections that are due and that nobody else renews."""
-        due = (
-            cls.select(cls.id, cls.version)
-            .where(cls.renew_at <= now, _is_free(cls, now))
-            .order_by(cls.renew_at)
-            .limit(limit)
-        )
-        return [
-            Lease(row.id, row.version)
-            for row in due
-            if cls._take(row.id, row.version, now, lease_until)
-        ]
-
-    @classmethod
-    def claim(cls, connection_id: str, now: datetime, lease_until: datetime) -> Lease | None:
-        """Lease one connection, due or not; None when somebody else renews it or it is gone."""
-        row = cls.with_id(connection_id)
-        if row is None or not cls._take(row.id, row.version, now, lease_until):
-            return None
-        return Lease(row.id, row.version)
-
-    @classmethod
-    def _take(cls, connection_id: str, version: int, now: datetime, lease_until: datetime) -> bool:
-        return bool(
-            cls.update(lease_until=lease_until)
-            .where(cls.id == connection_id, cls.version == version, _is_free(cls, now))
-            .execute()
-        )
-
-    @classmethod
-    def leased(cls, lease: Lease) -> TAB_CONNECTIONS | None:
-        """Return the connection of a lease; None when it was renewed or erased since."""
-        row: TAB_CONNECTIONS | None = cls.get_or_none(
-            cls.id == lease.connection_id, cls.version == lease.version
-        )
-        return row
-
-    @classmethod
-    def finish_renewal(cls, lease: Lease, grant: Grant, now: datetime) -> bool:
-        """Store what a renewal brought; false when the connection has moved on since the lease."""
-        return cls._end_lease(
-            lease,
-            status=ConnectionStatus.ACTIVE,
-            reason=None,
-            failures=0,
-            **cls._granted(lease.connection_id, lease.version, grant, now),
-        )
-
-    @classmethod
-    def postpone_renewal(cls, lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:
-        """Record a failure that may pass, and when to try again."""
-        return cls._end_lease(
-            lease,
-            status=ConnectionStatus.RENEWAL_FAILING,
-            reason=reason,
-            failures=cls.failures + 1,
-            renew_at=renew_at,
-            updated_at=now,
-        )
-
-    @classmethod
-    def require_reauthorization(cls, lease: Lease, reason: str, now: datetime) -> bool:
-        """Record that only the user can bring this connection back; it is never due again."""
-        return cls._end_lease(
-            lease,
-            status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
-            reason=reason,
-            renew_at=None,
-            updated_at=now,
-        )
-
-    @classmethod
-    def _end_lease(cls, lease: Lease, **changes: Any) -> bool:
-        return bool(
-            cls.update(lease_until=None, **changes)
-            .where(cls.id == lease.connection_id, cls.version == lease.version)
-            .execute()
-        )
+        if grant.refresh_token is not None:
+            columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
+        return columns
 
     @classmethod
     def erase(cls, connection_id: str) -> bool:
@@ -282,7 +196,3 @@ class TAB_CONNECTIONS(Table):
         """Return how many connections have each status."""
         counted = cls.select(cls.status, peewee.fn.COUNT(cls.id)).group_by(cls.status)
         return {row[0]: row[1] for row in counted.tuples().iterator()}
-
-
-def _is_free(table: type[TAB_CONNECTIONS], now: datetime) -> peewee.Expression:
-    return table.lease_until.is_null() | (table.lease_until <= now)

@@ -30,6 +30,11 @@ def ensure_cron(name: str, interval: timedelta, now: datetime) -> None:
     ).execute()
 
 
+def give_back_tick(name: str, now: datetime) -> None:
+    """Make a cron due again whose tick was won and could not be emitted."""
+    TAB_CRONS.update(next_at=now).where(TAB_CRONS.name == name).execute()
+
+
 def win_tick(name: str, interval: timedelta, now: datetime) -> bool:
     """Take the tick that is due and set the next one; false when none is due or another took it.
 

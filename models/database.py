@@ -12,7 +12,7 @@ import peewee
 from playhouse import db_url
 
 from catfeeder.sealing import DATABASE_LABEL, Sealer, Secret, derive_key
-from config import Settings
+from config import Settings, current_settings
 from models.errors import DatabaseUnreachable
 
 #: Every table is bound to this name; which database stands behind it is known when settings are.
@@ -52,6 +52,12 @@ def open_database(settings: Settings) -> None:
     sealer = Sealer([derive_key(Secret(settings.required_secret_key()), DATABASE_LABEL)])
     database.initialize(build_database(settings))
     _pool["sealer"] = sealer
+
+
+def ensure_open() -> None:
+    """Open the database of this process's settings, unless one is open already."""
+    if database.obj is None:
+        open_database(current_settings())
 
 
 def sealer() -> Sealer:
@@ -98,23 +104,24 @@ def connected() -> Iterator[None]:
     """Hold a connection for the block; within a block that holds one, do nothing.
 
     Raises:
-        DatabaseUnreachable: The database did not let us in.
+        DatabaseUnreachable: The database did not let us in, or went away within the block.
     """
     try:
         opened = database.connect(reuse_if_open=True)
     except (peewee.PeeweeException, OSError) as error:
-        raise DatabaseUnreachable(
-            f"The database cannot be reached: check DATABASE_URL ({_first_line(error)})."
-        ) from None
+        raise _unreachable(error) from None
     try:
         yield
+    except (peewee.OperationalError, peewee.InterfaceError) as error:
+        raise _unreachable(error) from error
     finally:
         if opened:
             database.close()
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(". ") or type(error).__name__
+def _unreachable(error: Exception) -> DatabaseUnreachable:
+    reason = str(error).partition("\n")[0].rstrip(". ") or type(error).__name__
+    return DatabaseUnreachable(f"The database cannot be reached: check DATABASE_URL ({reason}).")
 
 
 @contextmanager

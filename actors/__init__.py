@@ -1,0 +1,3 @@
+"""What is done: one module a capability."""
+
+from __future__ import annotations

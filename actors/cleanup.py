@@ -1,0 +1,29 @@
+"""Erasing what is of no more use: sign-ins that were never finished, connections that are dead."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from catfeeder.jobs import utc_now
+from config import current_settings
+from models.connections import TAB_CONNECTIONS
+from models.database import connected
+from models.states import TAB_VERIFICATION
+
+_LOG = logging.getLogger(__name__)
+
+
+def clean_verification() -> None:
+    """Perform the message of the same name: erase the pending sign-ins that have expired."""
+    with connected():
+        erased = TAB_VERIFICATION.erase_expired(utc_now())
+    _LOG.info("Erased %d expired sign-ins.", erased)
+
+
+def clean_tokens() -> None:
+    """Perform the message of the same name: erase connections that have long been dead."""
+    kept = timedelta(days=current_settings().oauth.dead_connection_retention_days)
+    with connected():
+        erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
+    _LOG.info("Erased %d dead connections.", erased)

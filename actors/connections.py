@@ -1,0 +1,123 @@
+"""Reading stored connections: what an app may see of them, and the token that it asked for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.database import connected
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A connection's token as an app gets it, and whether it should be renewed or still serves."""
+
+    json: dict[str, Any]
+    is_stale: bool
+    is_usable: bool
+
+
+def rfc3339(at: datetime | None) -> str | None:
+    """Write a time as RFC 3339 in UTC with milliseconds."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
+    """Return what may be seen of a connection: everything but its tokens."""
+    return {
+        "id": row.id,
+        "provider": row.provider,
+        "subject": row.subject or None,
+        "profile": row.profile,
+        "scope": row.scope,
+        "status": str(row.status),
+        "reason": row.reason,
+        "expires_at": rfc3339(row.expires_at),
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def find_connection(connection_id: str) -> TAB_CONNECTIONS:
+    """Return a connection.
+
+    Raises:
+        ConnectionUnknown: There is none of that id.
+    """
+    with connected():
+        row = TAB_CONNECTIONS.with_id(connection_id)
+    if row is None:
+        raise ConnectionUnknown
+    return row
+
+
+def list_connections(
+    *,
+    provider: str | None = None,
+    subject: str | None = None,
+    status: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> dict[str, Any]:
+    """Return a page of connections, oldest first: `{"items": [...], "next_cursor": str or null}`.
+
+    Raises:
+        CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
+    """
+    after = _read_cursor(cursor) if cursor else None
+    with connected():
+        rows = TAB_CONNECTIONS.page(
+            provider=provider, subject=subject, status=status, after=after, limit=limit + 1
+        )
+    next_cursor = _write_cursor(rows[limit - 1]) if len(rows) > limit else None
+    return {"items": [describe_connection(row) for row in rows[:limit]], "next_cursor": next_cursor}
+
+
+def _write_cursor(row: TAB_CONNECTIONS) -> str:
+    text = json.dumps([row.created_at.isoformat(), row.id])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        at, last_id = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        after = datetime.fromisoformat(at)
+    except (binascii.Error, ValueError, TypeError):
+        raise CursorInvalid from None
+    if after.tzinfo is None or not isinstance(last_id, str):
+        raise CursorInvalid
+    return after, last_id
+
+
+def read_token(connection_id: str, now: datetime) -> TokenView:
+    """Return a connection's token.
+
+    `is_stale` says that it is due for renewal, `is_usable` that it has not expired.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+        ReauthorizationRequired: There is no token any more, nor a way to another one.
+    """
+    row = find_connection(connection_id)
+    token = TAB_CONNECTIONS.access_token.open(row)
+    is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
+    is_dead = row.status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    if token is None or (is_dead and not is_usable):
+        raise ReauthorizationRequired
+    view = {
+        "access_token": token.reveal(),
+        "token_type": row.token_type,
+        "expires_at": rfc3339(row.expires_at),
+        "scope": row.scope,
+        "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
+    }
+    is_due = row.renew_at is not None and row.renew_at <= now
+    return TokenView(view, is_stale=not is_dead and (is_due or not is_usable), is_usable=is_usable)

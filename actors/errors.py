@@ -1,0 +1,120 @@
+"""What can go wrong with sign-in and stored tokens; each docstring is what people read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from catfeeder.errors import CatFeederError
+
+
+class AuthError(CatFeederError):
+    """The sign-in failed."""
+
+
+class ProviderUnknown(AuthError):
+    """No provider of that name is configured."""
+
+
+class ProviderNotConfigured(AuthError):
+    """The provider lacks something that it needs before users can sign in with it."""
+
+
+class ProviderInUse(AuthError):
+    """Users are connected to this provider; disconnect them first."""
+
+
+class ProviderInvalid(AuthError):
+    """The provider's settings cannot be used."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        """Take what is wrong with each field."""
+        super().__init__(
+            "The provider's settings cannot be used: "
+            + "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        )
+        self.fields = dict(fields)
+
+
+class DiscoveryNeeded(AuthError):
+    """What the provider's issuer publishes has not been fetched yet; try again in a moment."""
+
+    permanent = False
+
+
+class ReturnToForbidden(AuthError):
+    """return_to leads to an origin that [OAuth] return_to_origins of config.toml does not list."""
+
+
+class StateMissing(AuthError):
+    """The state is missing: without it a forged answer could not be told from a real one."""
+
+
+class StateUnknown(AuthError):
+    """The state does not match any pending sign-in with this provider."""
+
+
+class StateExpired(AuthError):
+    """The sign-in took too long; start it again."""
+
+
+class StateUsed(AuthError):
+    """This sign-in was finished before; its state and code serve once."""
+
+
+class OutcomeUnknown(AuthError):
+    """The exchange was cut off and the code may have been used; sign in again."""
+
+
+class IssuerMismatch(AuthError):
+    """The answer names another issuer than the provider's (RFC 9207)."""
+
+
+class IdTokenInvalid(AuthError):
+    """The provider's id_token does not hold what it must."""
+
+
+class AddressForbidden(AuthError):
+    """The provider's URL is not https, or leads to an address that is not public.
+
+    OAUTH_ALLOWED_PRIVATE_HOSTS names the exceptions.
+    """
+
+
+class ProviderUnreachable(AuthError):
+    """The provider did not answer in time, or answered that it cannot at the moment."""
+
+    permanent = False
+
+
+class ProviderMisbehaved(AuthError):
+    """The provider's answer is not one that the standards allow."""
+
+    permanent = False
+
+
+class ProviderRefused(AuthError):
+    """The provider refused the request."""
+
+    def __init__(self, error: str) -> None:
+        """Take the `error` code of RFC 6749 section 5.2; the description is not trusted."""
+        shown = "".join(c if c.isalnum() or c in "_-. " else "?" for c in error[:64])
+        super().__init__(f"The provider refused the request: {shown}.")
+        self.error = shown
+
+
+class ConnectionUnknown(AuthError):
+    """There is no connection of that id."""
+
+
+class ConnectionBusy(AuthError):
+    """Somebody else is renewing this connection at the moment."""
+
+    permanent = False
+
+
+class CursorInvalid(AuthError):
+    """The cursor is not one that a previous page gave."""
+
+
+class ReauthorizationRequired(AuthError):
+    """The user has to sign in with the provider again before there is another token."""

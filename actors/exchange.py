@@ -1,0 +1,157 @@
+"""Finishing a sign-in: the code becomes tokens, a profile and a stored connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from actors.connections import describe_connection
+from actors.discovery import refresh_if_stale
+from actors.errors import (
+    IdTokenInvalid,
+    IssuerMismatch,
+    OutcomeUnknown,
+    StateExpired,
+    StateUnknown,
+    StateUsed,
+)
+from actors.planning import plan_renewal
+from actors.provider_lookup import find_provider
+from actors.providers.id_tokens import verify_id_token
+from actors.providers.profiles import Profile
+from actors.providers.provider import Provider
+from actors.providers.token_endpoint import TokenResponse, extend_facebook_token, redeem_code
+from actors.providers.user_info import fetch_profile
+from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
+from catfeeder.sealing import Secret
+from models.connections import TAB_CONNECTIONS, Grant
+from models.database import connected
+from models.states import TAB_VERIFICATION, StateStatus
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSignIn:
+    """What a sign-in yields: the stored connection, and the tokens as they were granted."""
+
+    connection: TAB_CONNECTIONS
+    tokens: TokenResponse
+
+
+def exchange_code(
+    provider: str, code: Secret, state: Secret, iss: str | None = None
+) -> dict[str, Any]:
+    """Perform the message of the same name; return the connection, without its tokens."""
+    return describe_connection(finish_sign_in(provider, code, state, iss, utc_now()).connection)
+
+
+def finish_sign_in(
+    provider: str, code: Secret, state: Secret, iss: str | None, now: datetime
+) -> FinishedSignIn:
+    """Exchange a code once, check what comes back, and store the connection.
+
+    Args:
+        provider: The name of the provider that the answer claims to be from.
+        code: The authorization code.
+        state: The state that came with it.
+        iss: The issuer that the answer names (RFC 9207), if any.
+        now: The time in UTC.
+
+    Raises:
+        StateUnknown, StateExpired, StateUsed, OutcomeUnknown: The state gives no right to it.
+        IssuerMismatch: The answer is from another issuer.
+        IdTokenInvalid: The id_token does not hold.
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
+    """
+    pending = _pending(provider, state, now)
+    refresh_if_stale(provider, now)
+    found = find_provider(provider)
+    _check_issuer(found, iss)
+    _claim(state, now)
+    try:
+        finished = _redeem(found, pending, code, now)
+    except CatFeederError:
+        _end(state, StateStatus.FAILED)
+        raise
+    _end(state, StateStatus.DONE)
+    return finished
+
+
+def _pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
+    with connected():
+        row = TAB_VERIFICATION.of(state)
+    if row is None or row.provider != provider:
+        raise StateUnknown
+    if row.status == StateStatus.EXCHANGING:
+        raise OutcomeUnknown
+    if row.status != StateStatus.PENDING:
+        raise StateUsed
+    if row.expires_at <= now:
+        raise StateExpired
+    return row
+
+
+def _check_issuer(provider: Provider, iss: str | None) -> None:
+    """Stop a mix-up of providers (RFC 9207 section 2.4)."""
+    is_required = provider.authorization_response_iss_parameter_supported
+    if (iss is None and is_required) or (iss is not None and iss != provider.issuer):
+        raise IssuerMismatch
+
+
+def _claim(state: Secret, now: datetime) -> None:
+    """Take the right to post the code; it is never posted twice, not even after a crash."""
+    with connected():
+        if not TAB_VERIFICATION.claim(state, now):
+            raise StateUsed
+
+
+def _end(state: Secret, status: StateStatus) -> None:
+    with connected():
+        TAB_VERIFICATION.end(state, status)
+
+
+def _redeem(
+    provider: Provider, pending: TAB_VERIFICATION, code: Secret, now: datetime
+) -> FinishedSignIn:
+    verifier = TAB_VERIFICATION.code_verifier.open(pending)
+    tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
+    profile = _identify(provider, tokens, TAB_VERIFICATION.nonce.open(pending), now)
+    if provider.renewal == "fb_exchange_token":
+        tokens = extend_facebook_token(provider, tokens.access_token)
+    with connected():
+        connection = TAB_CONNECTIONS.store(
+            provider=provider.name,
+            subject=pending.subject,
+            profile=profile,
+            grant=granted(provider, tokens, profile["subject"], pending.scope, now),
+            now=now,
+        )
+    return FinishedSignIn(connection, tokens)
+
+
+def _identify(
+    provider: Provider, tokens: TokenResponse, nonce: Secret | None, now: datetime
+) -> Profile:
+    claims = None
+    if provider.is_openid:
+        if tokens.id_token is None:
+            raise IdTokenInvalid("The provider's answer holds no id_token.")
+        claims = verify_id_token(provider, tokens.id_token, nonce, now)
+    return fetch_profile(provider, tokens.access_token, claims)
+
+
+def granted(
+    provider: Provider, tokens: TokenResponse, account: str, asked_scope: str, now: datetime
+) -> Grant:
+    """Turn a token response into what is stored; a scope that is not told is the one asked for."""
+    lifetime = tokens.expires_in
+    expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
+    return Grant(
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        token_type=tokens.token_type,
+        scope=asked_scope if tokens.scope is None else tokens.scope,
+        expires_at=expires_at,
+        renew_at=plan_renewal(expires_at, f"{provider.name}:{account}", now),
+    )

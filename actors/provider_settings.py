@@ -1,0 +1,219 @@
+"""The operator's settings of a provider: checked on the way in, shown without their secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from actors.connections import rfc3339
+from actors.errors import AddressForbidden, ProviderInUse, ProviderInvalid, ProviderUnknown
+from actors.provider_lookup import merged_metadata
+from actors.providers.addresses import check_url
+from actors.providers.provider import presets
+from catfeeder.sealing import Secret
+from config import current_settings, provider_credential
+from models.connections import TAB_CONNECTIONS
+from models.database import connected, transaction
+from models.providers import TAB_USER_OAUTH_CONNECTION
+
+_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+_Text = Annotated[str, Field(min_length=1, max_length=2048)]
+_Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$")]
+
+
+class ProviderSettings(BaseModel):
+    """What an operator may set, by the names of RFC 8414, RFC 7591 and presets.toml."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    preset: str | None = None
+    issuer: _Text | None = None
+    authorization_endpoint: _Text | None = None
+    token_endpoint: _Text | None = None
+    userinfo_endpoint: _Text | None = None
+    emails_endpoint: _Text | None = None
+    revocation_endpoint: _Text | None = None
+    jwks_uri: _Text | None = None
+    client_id: _Text | None = None
+    client_secret: SecretStr | None = Field(default=None, min_length=1, max_length=4096)
+    scopes: list[_Scope] | None = None
+    scope_separator: Literal[" ", ","] | None = None
+    token_endpoint_auth_method: (
+        Literal["client_secret_basic", "client_secret_post", "none"] | None
+    ) = None
+    code_challenge_method: Literal["S256", "none"] | None = None
+    uses_nonce: bool | None = None
+    authorization_response_iss_parameter_supported: bool | None = None
+    authorization_parameters: dict[_Text, _Text] | None = None
+    default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
+    profile: (
+        dict[Literal["subject", "email", "email_verified", "name", "picture"], _Text] | None
+    ) = None
+    email_trust: Literal["claim", "present", "never"] | None = None
+
+    @field_validator("preset")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value is not None and value not in presets():
+            raise ValueError(f"must be one of {', '.join(sorted(presets()))}")
+        return value
+
+    @field_validator(
+        "issuer",
+        "authorization_endpoint",
+        "token_endpoint",
+        "userinfo_endpoint",
+        "emails_endpoint",
+        "revocation_endpoint",
+        "jwks_uri",
+    )
+    @classmethod
+    def _is_permitted(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_url(value)
+        return value
+
+
+def _check_url(url: str) -> None:
+    try:
+        check_url(url, current_settings().allowed_private_hosts)
+    except (AddressForbidden, ValueError):
+        raise ValueError(
+            "must be an https URL with a host, or one that OAUTH_ALLOWED_PRIVATE_HOSTS names"
+        ) from None
+
+
+def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
+    """Create or replace a provider.
+
+    Raises:
+        ProviderInvalid: A field cannot be used; `fields` says which and why.
+    """
+    _check_name(name)
+    settings = _checked(body)
+    _check_complete(settings)
+    metadata = settings.model_dump(
+        exclude_none=True, exclude={"preset", "client_id", "client_secret"}
+    )
+    secret = settings.client_secret
+    with connected():
+        TAB_USER_OAUTH_CONNECTION.put(
+            name,
+            preset=settings.preset,
+            client_id=settings.client_id,
+            client_secret=Secret(secret.get_secret_value()) if secret else None,
+            metadata=metadata,
+            now=now,
+        )
+
+
+def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
+    """Change the fields that are given, after RFC 7396: null takes a field away.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+        ProviderInvalid: A field cannot be used.
+    """
+    with transaction():
+        row = _row(name)
+        stored = TAB_USER_OAUTH_CONNECTION.client_secret.open(row)
+        current = {
+            **row.metadata,
+            "preset": row.preset,
+            "client_id": row.client_id,
+            "client_secret": stored.reveal() if stored else None,
+        }
+        merged = {key: value for key, value in {**current, **body}.items() if value is not None}
+        put_provider(name, merged, now)
+
+
+def erase_provider(name: str) -> None:
+    """Delete a provider that nobody is connected to.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+        ProviderInUse: Users are connected to it.
+    """
+    with transaction():
+        _row(name)
+        if TAB_CONNECTIONS.exists_for(name):
+            raise ProviderInUse
+        TAB_USER_OAUTH_CONNECTION.erase(name)
+
+
+def list_providers() -> list[dict[str, Any]]:
+    """Return all providers, by name, without their secrets."""
+    with connected():
+        return [_describe(row) for row in TAB_USER_OAUTH_CONNECTION.listed()]
+
+
+def describe_provider(name: str) -> dict[str, Any]:
+    """Return a provider with all that is known of it, without its secret.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+    """
+    with connected():
+        return _describe(_row(name))
+
+
+def add_configured_presets(now: datetime) -> None:
+    """Add a provider for each preset whose credentials stand in the environment."""
+    with connected():
+        for preset in presets():
+            if provider_credential(preset, "CLIENT_ID"):
+                TAB_USER_OAUTH_CONNECTION.add_missing(preset, preset, now)
+
+
+def _row(name: str) -> TAB_USER_OAUTH_CONNECTION:
+    row = TAB_USER_OAUTH_CONNECTION.named(name)
+    if row is None:
+        raise ProviderUnknown(f"No provider named {name} is configured.")
+    return row
+
+
+def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
+    environment_id = provider_credential(row.name, "CLIENT_ID")
+    has_secret = row.client_secret is not None or provider_credential(row.name, "CLIENT_SECRET")
+    return {
+        **merged_metadata(row),
+        "name": row.name,
+        "preset": row.preset,
+        "client_id": row.client_id or environment_id,
+        "has_client_secret": bool(has_secret),
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def _check_name(name: str) -> None:
+    # A name stands in URLs, in the state and, in capitals, in variables of the environment.
+    if not re.fullmatch(_NAME, name):
+        raise ProviderInvalid({"name": "must be lower case letters, digits, - and _, 64 at most"})
+
+
+def _checked(body: Mapping[str, Any]) -> ProviderSettings:
+    try:
+        return ProviderSettings.model_validate(dict(body))
+    except ValidationError as error:
+        problems = {}
+        for problem in error.errors(include_url=False, include_input=False):
+            place = ".".join(str(part) for part in problem["loc"]) or "body"
+            problems[place] = problem["msg"].removeprefix("Value error, ")
+        raise ProviderInvalid(problems) from None
+
+
+def _check_complete(settings: ProviderSettings) -> None:
+    """Make sure that somebody gives the endpoints: a preset, an issuer or the operator."""
+    if settings.preset is None and settings.issuer is None:
+        needed = ("authorization_endpoint", "token_endpoint")
+        missing = [name for name in needed if getattr(settings, name) is None]
+        if missing:
+            raise ProviderInvalid(
+                dict.fromkeys(missing, "is needed where there is neither preset nor issuer")
+            )

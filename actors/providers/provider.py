@@ -1,0 +1,102 @@
+"""A provider as the code sees it: preset, discovery and the operator's settings, merged."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from actors.errors import ProviderNotConfigured
+from catfeeder.sealing import Secret
+
+_PRESETS_FILE: Final = Path(__file__).with_name("presets.toml")
+
+#: Where OpenID Connect Core section 5.1 puts the parts of a profile.
+STANDARD_PROFILE: Final = {
+    "subject": "sub",
+    "email": "email",
+    "email_verified": "email_verified",
+    "name": "name",
+    "picture": "picture",
+}
+
+STANDARD_SCOPES: Final = ("openid", "profile", "email")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider; field names follow RFC 8414 and RFC 7591, the others stand in presets.toml."""
+
+    name: str
+    client_id: str
+    client_secret: Secret | None
+    authorization_endpoint: str
+    token_endpoint: str
+    issuer: str | None = None
+    userinfo_endpoint: str | None = None
+    emails_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    jwks_uri: str | None = None
+    scopes: tuple[str, ...] = STANDARD_SCOPES
+    scope_separator: str = " "
+    token_endpoint_auth_method: str = "client_secret_basic"
+    code_challenge_method: str = "S256"
+    uses_nonce: bool = True
+    authorization_response_iss_parameter_supported: bool = False
+    authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+    default_lifetime_seconds: int | None = None
+    renewal: str = "refresh_token"
+    profile: Mapping[str, str] = field(default_factory=dict)
+    email_trust: str = "claim"
+
+    @property
+    def is_openid(self) -> bool:
+        """Tell whether a sign-in yields an id_token (OpenID Connect Core section 3.1.2.1)."""
+        return "openid" in self.scopes
+
+    @property
+    def uses_pkce(self) -> bool:
+        """Tell whether a sign-in is bound to its beginning by PKCE (RFC 7636)."""
+        return self.code_challenge_method == "S256"
+
+
+@cache
+def presets() -> Mapping[str, Mapping[str, Any]]:
+    """Return the metadata of each preset by name."""
+    return tomllib.loads(_PRESETS_FILE.read_text(encoding="utf-8"))
+
+
+def build_provider(
+    name: str, metadata: Mapping[str, Any], client_id: str, client_secret: Secret | None
+) -> Provider:
+    """Build a provider from merged metadata, of which names that we have no use for are ignored.
+
+    Raises:
+        ProviderNotConfigured: An endpoint is missing.
+    """
+    for needed in ("authorization_endpoint", "token_endpoint"):
+        if not metadata.get(needed):
+            raise ProviderNotConfigured(f"The provider {name} has no {needed}.")
+    known = {item.name for item in fields(Provider)}
+    values = {key: value for key, value in metadata.items() if key in known and value is not None}
+    values["scopes"] = tuple(metadata.get("scopes") or STANDARD_SCOPES)
+    values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
+    values["token_endpoint_auth_method"] = _client_authentication(metadata)
+    return Provider(
+        **{**values, "name": name, "client_id": client_id, "client_secret": client_secret}
+    )
+
+
+def _client_authentication(metadata: Mapping[str, Any]) -> str:
+    """Choose how the client authenticates; Basic is the default of RFC 8414 section 2."""
+    chosen = metadata.get("token_endpoint_auth_method")
+    if chosen:
+        return str(chosen)
+    supported = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    for method in ("client_secret_basic", "client_secret_post", "none"):
+        if method in supported:
+            return method
+    raise ProviderNotConfigured("The provider supports no way of client authentication of ours.")

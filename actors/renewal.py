@@ -1,0 +1,170 @@
+"""Keeping stored tokens fresh: sweeping for what is due, and renewing what was leased."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import dramatiq
+
+from actors.connections import describe_connection, find_connection
+from actors.errors import (
+    AuthError,
+    ConnectionBusy,
+    ProviderRefused,
+    ReauthorizationRequired,
+)
+from actors.exchange import granted
+from actors.planning import plan_retry
+from actors.provider_lookup import find_provider
+from actors.providers.provider import Provider
+from actors.providers.token_endpoint import (
+    TokenResponse,
+    extend_facebook_token,
+    use_refresh_token,
+)
+from catfeeder.broker import new_message
+from catfeeder.jobs import utc_now
+from catfeeder.messages import RENEW_CONNECTIONS
+from config import current_settings
+from models.connections import TAB_CONNECTIONS, Grant
+from models.database import connected
+from models.leases import (
+    Lease,
+    claim,
+    claim_due,
+    extend,
+    finish_renewal,
+    leased,
+    postpone_renewal,
+    require_reauthorization,
+)
+
+_LOG = logging.getLogger(__name__)
+#: The errors of RFC 6749 section 5.2, and GitHub's, that say that the user's grant is gone.
+_GRANT_IS_DEAD: Final = frozenset({"invalid_grant", "bad_refresh_token"})
+
+
+class RefreshTokenMissing(AuthError):
+    """The token has expired and the provider gave no means to renew it; sign in again."""
+
+
+def renew_oaths() -> None:
+    """Perform the message of the same name: lease what is due and spread it over the workers."""
+    sweep(utc_now(), _send)
+
+
+def _send(leases: list[Lease]) -> None:
+    batch = [[lease.connection_id, lease.version, lease.until.isoformat()] for lease in leases]
+    dramatiq.get_broker().enqueue(new_message(RENEW_CONNECTIONS, {"leases": batch}))
+
+
+def sweep(now: datetime, emit: Callable[[list[Lease]], None]) -> int:
+    """Lease everything that is due, hand it over batch by batch, and return how much that was.
+
+    What is handed over and lost comes back when its lease runs out.
+    """
+    count = 0
+    while batch := _claim_batch(now):
+        emit(batch)
+        count += len(batch)
+    return count
+
+
+def _claim_batch(now: datetime) -> list[Lease]:
+    with connected():
+        return claim_due(now, _lease_end(now), current_settings().oauth.renewal_batch)
+
+
+def _lease_end(now: datetime) -> datetime:
+    return now + timedelta(seconds=current_settings().oauth.lease_seconds)
+
+
+def renew_connections(leases: list[tuple[str, int, str]]) -> None:
+    """Perform the message of the same name: renew each connection that is still leased to us."""
+    for connection_id, version, until in leases:
+        lease = Lease(connection_id, version, datetime.fromisoformat(until))
+        try:
+            renew_leased(lease, utc_now())
+        except AuthError as error:
+            _LOG.warning("Renewing connection %s failed: %s", connection_id, error.detail)
+
+
+def renew_connection(connection_id: str) -> dict[str, Any]:
+    """Perform the message of the same name: renew a connection now, due or not, and return it.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+        ConnectionBusy: Somebody else is renewing it.
+        ReauthorizationRequired: Only the user can bring it back.
+        ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
+    """
+    find_connection(connection_id)
+    now = utc_now()
+    with connected():
+        lease = claim(connection_id, now, _lease_end(now))
+    if lease is None:
+        raise ConnectionBusy
+    renew_leased(lease, now)
+    return describe_connection(find_connection(connection_id))
+
+
+def renew_leased(lease: Lease, now: datetime) -> None:
+    """Renew one leased connection and record how it went; a lease that was lost does nothing.
+
+    Raises:
+        ReauthorizationRequired: The provider says that the grant is gone.
+        AuthError: Anything else that kept the provider from renewing; it will be tried again.
+    """
+    with connected():
+        held = extend(lease, _lease_end(now))
+        row = leased(held) if held else None
+    if held is None or row is None:
+        return
+    try:
+        grant = _renewed(row)
+    except RefreshTokenMissing as error:
+        _give_up(held, error, now)
+    except ProviderRefused as error:
+        if error.error not in _GRANT_IS_DEAD:
+            _postpone(held, row, error, now)
+            raise
+        _give_up(held, error, now)
+    except AuthError as error:
+        _postpone(held, row, error, now)
+        raise
+    else:
+        with connected():
+            finish_renewal(held, grant, utc_now())
+
+
+def _renewed(row: TAB_CONNECTIONS) -> Grant:
+    provider = find_provider(row.provider)
+    tokens = _ask(provider, row)
+    return granted(provider, tokens, row.provider_subject, row.scope, utc_now())
+
+
+def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:
+    refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
+    access_token = TAB_CONNECTIONS.access_token.open(row)
+    if provider.renewal == "fb_exchange_token" and access_token is not None:
+        return extend_facebook_token(provider, access_token)
+    if provider.renewal == "refresh_token" and refresh_token is not None:
+        return use_refresh_token(provider, refresh_token)
+    raise RefreshTokenMissing
+
+
+def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetime) -> None:
+    """Try again later, each time after a longer while."""
+    oauth = current_settings().oauth
+    again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
+    with connected():
+        postpone_renewal(lease, error.detail, again_at, now)
+
+
+def _give_up(lease: Lease, error: AuthError, now: datetime) -> None:
+    with connected():
+        require_reauthorization(lease, error.detail, now)
+    raise ReauthorizationRequired from error

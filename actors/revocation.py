@@ -1,0 +1,44 @@
+"""Disconnecting: the token is revoked at its provider, then the connection is erased."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from actors.connections import find_connection
+from actors.errors import AuthError
+from actors.provider_lookup import find_provider
+from actors.providers.revocation import revoke_token
+from models.connections import TAB_CONNECTIONS
+from models.database import connected
+
+_LOG = logging.getLogger(__name__)
+
+
+def revoke_connection(connection_id: str) -> dict[str, Any]:
+    """Perform the message of the same name; return `{"id", "revoked_at_provider"}`.
+
+    The connection is erased whatever its provider says: the user asked to be forgotten here, and
+    `revoked_at_provider` tells whether the provider has forgotten too.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+    """
+    row = find_connection(connection_id)
+    is_revoked = _revoke(row)
+    with connected():
+        TAB_CONNECTIONS.erase(connection_id)
+    return {"id": connection_id, "revoked_at_provider": is_revoked}
+
+
+def _revoke(row: TAB_CONNECTIONS) -> bool:
+    """Revoke the refresh token, which ends the whole grant, or else the access token."""
+    refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
+    token = refresh_token or TAB_CONNECTIONS.access_token.open(row)
+    hint = "refresh_token" if refresh_token else "access_token"
+    try:
+        provider = find_provider(row.provider)
+        return token is not None and revoke_token(provider, token, hint)
+    except AuthError as error:
+        _LOG.warning("Connection %s was not revoked at its provider: %s", row.id, error.detail)
+        return False

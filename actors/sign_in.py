@@ -1,0 +1,147 @@
+"""Beginning a sign-in: the authorization URL, and the state that its answer must bring back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from actors.errors import AuthError, ReturnToForbidden
+from actors.provider_lookup import find_provider
+from actors.providers.provider import Provider
+from catfeeder.sealing import Secret
+from config import current_settings
+from models.database import connected
+from models.states import TAB_VERIFICATION
+
+#: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
+_RANDOM_BYTES: Final = 32
+_LONGEST_SUBJECT: Final = 255
+
+
+class SubjectInvalid(AuthError):
+    """subject must have 1 to 255 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Where to send the user, the state that comes back, and until when (UTC)."""
+
+    authorization_url: str
+    state: str
+    expires_at: datetime
+
+
+def begin_sign_in(
+    provider: str,
+    *,
+    subject: str | None = None,
+    scope: str | None = None,
+    return_to: str | None = None,
+    now: datetime,
+) -> SignIn:
+    """Record a pending sign-in and return the URL that begins it (RFC 6749 section 4.1.1).
+
+    Args:
+        provider: The provider's name.
+        subject: The asking app's own name for its user.
+        scope: Scopes parted by spaces, in place of the provider's usual ones.
+        return_to: Where the callback sends the browser in the end.
+        now: The time in UTC.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
+        ReturnToForbidden: `return_to` leads to an origin that config.toml does not list.
+        SubjectInvalid: `subject` is empty or too long.
+    """
+    found = find_provider(provider)
+    if return_to is not None:
+        _check_return_to(return_to)
+    if subject is not None and not 1 <= len(subject) <= _LONGEST_SUBJECT:
+        raise SubjectInvalid
+    settings = current_settings()
+    state = Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{found.name}")
+    nonce = _random_secret() if found.is_openid and found.uses_nonce else None
+    verifier = _random_secret() if found.uses_pkce else None
+    scopes = scope.split() if scope else list(found.scopes)
+    expires_at = now + timedelta(seconds=settings.oauth.state_lifetime_seconds)
+    with connected():
+        TAB_VERIFICATION.begin(
+            state,
+            provider=found.name,
+            subject=subject,
+            scope=" ".join(scopes),
+            redirect_uri=settings.redirect_uri,
+            return_to=return_to,
+            nonce=nonce,
+            code_verifier=verifier,
+            now=now,
+            expires_at=expires_at,
+        )
+    url = _authorization_url(
+        found,
+        redirect_uri=settings.redirect_uri,
+        scopes=scopes,
+        state=state,
+        nonce=nonce,
+        verifier=verifier,
+    )
+    return SignIn(url, state.reveal(), expires_at)
+
+
+def return_to_of(state: Secret) -> str | None:
+    """Return where the sign-in of this state is to end, if it is known and asked for it."""
+    with connected():
+        row = TAB_VERIFICATION.of(state)
+    return row.return_to if row else None
+
+
+def _random_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(_RANDOM_BYTES))
+
+
+def _authorization_url(
+    provider: Provider,
+    *,
+    redirect_uri: str,
+    scopes: list[str],
+    state: Secret,
+    nonce: Secret | None,
+    verifier: Secret | None,
+) -> str:
+    query = {
+        **provider.authorization_parameters,
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": provider.scope_separator.join(scopes),
+        "state": state.reveal(),
+    }
+    if nonce is not None:
+        query["nonce"] = nonce.reveal()
+    if verifier is not None:
+        query |= {"code_challenge": code_challenge(verifier), "code_challenge_method": "S256"}
+    joint = "&" if urlsplit(provider.authorization_endpoint).query else "?"
+    return provider.authorization_endpoint + joint + urlencode(query)
+
+
+def code_challenge(verifier: Secret) -> str:
+    """Return the S256 challenge of a verifier (RFC 7636 section 4.2)."""
+    digest = hashlib.sha256(verifier.reveal_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _check_return_to(return_to: str) -> None:
+    try:
+        parts = urlsplit(return_to)
+        origin = f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        raise ReturnToForbidden from None
+    # A backslash or a control character is read differently by browsers than by urlsplit.
+    is_plain = all("!" <= character <= "~" and character != "\\" for character in return_to)
+    if not is_plain or origin not in current_settings().oauth.return_to_origins:
+        raise ReturnToForbidden

@@ -1,0 +1,45 @@
+"""Fetching a user's profile anew, by a stored connection or by an access token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from actors.connections import find_connection, read_token
+from actors.errors import AuthError, ConnectionUnknown
+from actors.provider_lookup import find_provider
+from actors.providers.user_info import fetch_profile
+from catfeeder.jobs import utc_now
+from catfeeder.sealing import Secret
+
+
+class TokenSourceInvalid(AuthError):
+    """Give either connection_id or access_token, not both and not neither."""
+
+
+def fetch_user_info(
+    provider: str, connection_id: str | None = None, access_token: Secret | None = None
+) -> dict[str, Any]:
+    """Perform the message of the same name: return the normalised profile.
+
+    Raises:
+        TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
+        ConnectionUnknown: This provider has no such connection.
+        ReauthorizationRequired: The connection has no token any more.
+        ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
+    """
+    now = utc_now()
+    match connection_id, access_token:
+        case str(), None:
+            token = _stored_token(provider, connection_id, now)
+        case None, Secret():
+            token = access_token
+        case _:
+            raise TokenSourceInvalid
+    return fetch_profile(find_provider(provider), token)
+
+
+def _stored_token(provider: str, connection_id: str, now: datetime) -> Secret:
+    if find_connection(connection_id).provider != provider:
+        raise ConnectionUnknown
+    return Secret(read_token(connection_id, now).json["access_token"])

@@ -1,0 +1,119 @@
+"""Who may renew which connection: leases, and the writes that only their holder can make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import peewee
+
+from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+
+_T = TAB_CONNECTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to renew one connection: for `version` alone, and until `until`, which tells one
+    lease from the next.
+    """
+
+    connection_id: str
+    version: int
+    until: datetime
+
+
+def claim_due(now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
+    """Lease up to `limit` connections that are due and that nobody else renews."""
+    due = (
+        _T.select(_T.id, _T.version)
+        .where(_T.renew_at <= now, _is_free(now))
+        .order_by(_T.renew_at)
+        .limit(limit)
+    )
+    return [
+        Lease(row.id, row.version, lease_until)
+        for row in due
+        if _take(row.id, row.version, now, lease_until)
+    ]
+
+
+def claim(connection_id: str, now: datetime, lease_until: datetime) -> Lease | None:
+    """Lease one connection, due or not; None when somebody else renews it or it is gone."""
+    row = _T.with_id(connection_id)
+    if row is None or not _take(row.id, row.version, now, lease_until):
+        return None
+    return Lease(row.id, row.version, lease_until)
+
+
+def extend(lease: Lease, lease_until: datetime) -> Lease | None:
+    """Prolong a lease; None when it ran out and somebody else holds the connection by now."""
+    changed = _T.update(lease_until=lease_until).where(_holds(lease)).execute()
+    return Lease(lease.connection_id, lease.version, lease_until) if changed else None
+
+
+def _take(connection_id: str, version: int, now: datetime, lease_until: datetime) -> bool:
+    return bool(
+        _T.update(lease_until=lease_until)
+        .where(_T.id == connection_id, _T.version == version, _is_free(now))
+        .execute()
+    )
+
+
+def leased(lease: Lease) -> TAB_CONNECTIONS | None:
+    """Return the connection of a lease; None when it was renewed or erased since."""
+    row: TAB_CONNECTIONS | None = _T.get_or_none(
+        _T.id == lease.connection_id, _T.version == lease.version
+    )
+    return row
+
+
+def _holds(lease: Lease) -> peewee.Expression:
+    return (
+        (_T.id == lease.connection_id)
+        & (_T.version == lease.version)
+        & (_T.lease_until == lease.until)
+    )
+
+
+def finish_renewal(lease: Lease, grant: Grant, now: datetime) -> bool:
+    """Store what a renewal brought; false when the connection has moved on since the lease."""
+    return _end_lease(
+        lease,
+        status=ConnectionStatus.ACTIVE,
+        reason=None,
+        failures=0,
+        **TAB_CONNECTIONS.granted(lease.connection_id, lease.version, grant, now),
+    )
+
+
+def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:
+    """Record a failure that may pass, and when to try again."""
+    return _end_lease(
+        lease,
+        status=ConnectionStatus.RENEWAL_FAILING,
+        reason=reason,
+        failures=_T.failures + 1,
+        renew_at=renew_at,
+        updated_at=now,
+    )
+
+
+def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
+    """Record that only the user can bring this connection back; it is never due again."""
+    return _end_lease(
+        lease,
+        status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
+        reason=reason,
+        renew_at=None,
+        updated_at=now,
+    )
+
+
+def _end_lease(lease: Lease, **changes: Any) -> bool:
+    return bool(_T.update(lease_until=None, **changes).where(_holds(lease)).execute())
+
+
+def _is_free(now: datetime) -> peewee.Expression:
+    return _T.lease_until.is_null() | (_T.lease_until <= now)

@@ -1,0 +1,114 @@
+"""The schedule: which message is emitted how often, and the thread that emits it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from catfeeder.client import Client
+from catfeeder.errors import QueueUnreachable
+from catfeeder.jobs import utc_now
+from catfeeder.messages import CLEAN_TOKENS, CLEAN_VERIFICATION, RENEW_OATHS, MessageType
+from config import ConfigurationError, CronsSettings, current_settings
+from models.crons import ensure_cron, give_back_tick, win_tick
+from models.database import connected, ensure_open
+from worker.queue import connect_queue
+
+_LOG = logging.getLogger(__name__)
+#: No interval is shorter than a second, so this is often enough to look.
+_TICK_SECONDS: Final = 1.0
+
+Schedule = dict[MessageType, timedelta]
+
+
+def schedule(crons: CronsSettings) -> Schedule:
+    """Return the messages that are emitted, each with its interval."""
+    lines = (
+        (RENEW_OATHS, crons.renew_oath_tokens, crons.renew_oath_tokens_interval),
+        (CLEAN_VERIFICATION, crons.clean_verification, crons.clean_verification_interval),
+        (CLEAN_TOKENS, crons.clean_tokens, crons.clean_tokens_interval),
+    )
+    return {message: timedelta(seconds=seconds) for message, is_on, seconds in lines if is_on}
+
+
+class Crons:
+    """Emits each message of the schedule when it is due, once, however many of these run."""
+
+    def __init__(
+        self,
+        error: int = 84,
+        success: int = 0,
+        debug: bool = False,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Take the two statuses, whether to log at level DEBUG, and the clock."""
+        self.error = error
+        self.success = success
+        self.debug = debug
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        if debug:
+            _LOG.setLevel(logging.DEBUG)
+
+    def inject_crons(self) -> int:
+        """Start emitting in the background; return `success`, or `error` where settings lack."""
+        try:
+            settings = current_settings()
+            ensure_open()
+            client = connect_queue(settings)
+        except (ConfigurationError, QueueUnreachable) as error:
+            _LOG.error("%s", error)  # The sentence says it all; no traceback.
+            return self.error
+        self._thread = threading.Thread(
+            target=self._run, args=(client, schedule(settings.crons)), name="crons", daemon=True
+        )
+        self._thread.start()
+        return self.success
+
+    def stop(self) -> None:
+        """Stop emitting and wait for the tick in hand."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, client: Client, lines: Schedule) -> None:
+        """Tick until told to stop; an outage of the broker or the database stops nobody."""
+        while not self._stopping.is_set():
+            try:
+                tick(client, lines, self._clock())
+            except (ConfigurationError, QueueUnreachable) as error:
+                _LOG.warning("The schedule waits: %s", error)
+            self._stopping.wait(_TICK_SECONDS)
+        client.close()
+
+
+def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
+    """Emit what is due at `now` and that no other scheduler emits; return it.
+
+    Raises:
+        QueueUnreachable: The broker is down; what was due is due again.
+        DatabaseUnreachable: The database is down.
+    """
+    emitted = []
+    for message, interval in lines.items():
+        with connected():
+            ensure_cron(message.name, interval, now)
+            is_won = win_tick(message.name, interval, now)
+        if is_won:
+            _emit(client, message, now)
+            emitted.append(message)
+    return emitted
+
+
+def _emit(client: Client, message: MessageType, now: datetime) -> None:
+    try:
+        client.enqueue(message)
+    except QueueUnreachable:
+        with connected():
+            give_back_tick(message.name, now)
+        raise
+    _LOG.debug("Emitted %s.", message.name)
