@@ -1,0 +1,76 @@
+"""A real OpenID provider from a package, in a process of its own, and a browser that signs in there."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+_START_SECONDS: Final = 20
+
+
+class OidcProvider:
+    """An OpenID provider that lets everybody in under the name that they give."""
+
+    def __init__(self, port: int) -> None:
+        """Take the port of loopback that it listens on."""
+        self.host = f"127.0.0.1:{port}"
+        self.issuer = f"http://{self.host}"
+
+    def consent(self, authorization_url: str, user: str) -> dict[str, str]:
+        """Sign in as `user`, consent, and return the query that the provider sends to the callback."""
+        answer = requests.post(
+            authorization_url, data={"sub": user}, allow_redirects=False, timeout=10
+        )
+        assert answer.status_code == requests.codes.found, answer.text
+        query = parse_qs(urlsplit(answer.headers["Location"]).query)
+        return {name: values[0] for name, values in query.items()}
+
+    def describe_user(self, user: str, **claims: object) -> None:
+        """Set what the provider tells about a user."""
+        requests.put(f"{self.issuer}/users/{user}", json=claims, timeout=10).raise_for_status()
+
+    def revoke_tokens_of(self, user: str) -> None:
+        """Take every token of a user back, as a user does in the provider's settings."""
+        url = f"{self.issuer}/users/{user}/revoke-tokens"
+        requests.post(url, timeout=10).raise_for_status()
+
+
+@contextmanager
+def running_oidc_provider(token_seconds: int = 3600) -> Iterator[OidcProvider]:
+    """Start a provider for the block, whose tokens live for `token_seconds`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "oidc_provider_mock", "-p", str(port)]
+    process = subprocess.Popen(
+        [*command, "--token-max-age", str(token_seconds)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_until_it_answers(f"http://127.0.0.1:{port}", process)
+        yield OidcProvider(port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        assert process.poll() is None, "the provider ended at once"
+        try:
+            requests.get(url, timeout=1)
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline, "the provider did not start in time"
+            time.sleep(0.05)
+        else:
+            return
