@@ -17,8 +17,8 @@ from worker.errors import ValkeyFailed, ValkeyMissing, VarDirTaken, VarDirUnusab
 
 #: The kernel's limit is 104 bytes on macOS and 108 on Linux, the closing NUL included.
 _LONGEST_SOCKET_PATH: Final = 100
-#: A server that was killed a moment ago, with its supervisor, may take this long to let go of its files.
-_LOCK_SECONDS: Final = 5.0
+#: A server whose supervisor was killed a moment ago may take this long to let go of its files.
+_LOCK_SECONDS: Final = 3.0
 #: Reading a large append-only file back takes a while; a healthy start takes 50 ms.
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
@@ -57,10 +57,10 @@ class EmbeddedValkey:
             VarDirUnusable: The directory cannot be written to.
         """
         binary = find_server_binary()
-        self._take_directory()
+        lock = self._take_directory()
         self._place_socket()
         try:
-            self._process = self._launch(binary)
+            self._process = self._launch(binary, lock)
             self._await_answer(self._process)
         except ValkeyFailed:
             self.stop()
@@ -79,30 +79,30 @@ class EmbeddedValkey:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
             self._socket_directory = None
 
-    def _take_directory(self) -> None:
+    def _take_directory(self) -> int:
         """Hold the directory's lock: two servers that append to one file would ruin it."""
         if self._lock is not None:
-            return
+            return self._lock
         try:
             self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.directory.mkdir(mode=0o700, exist_ok=True)
-            self._lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise VarDirUnusable(
-                f"VAR_DIR cannot be written to ({error.strerror}): set it to a directory of your own."
+                f"VAR_DIR cannot be written to ({error.strerror}): set it to another directory."
             ) from None
-        if not _lock_file(self._lock):
-            os.close(self._lock)
-            self._lock = None
+        if not _lock_file(lock):
+            os.close(lock)
             raise VarDirTaken
+        self._lock = lock
+        return lock
 
     def _place_socket(self) -> None:
         if len(os.fsencode(self.socket_path)) > _LONGEST_SOCKET_PATH:
             self._socket_directory = Path(tempfile.mkdtemp(prefix="catfeeder-"))
             self.socket_path = self._socket_directory / "valkey.sock"
 
-    def _launch(self, binary: Path) -> subprocess.Popen[bytes]:
-        assert self._lock is not None
+    def _launch(self, binary: Path, lock: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [
                 binary,
@@ -124,7 +124,7 @@ class EmbeddedValkey:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # The server holds the lock too, so it stands for as long as either of us lives.
-            pass_fds=[self._lock],
+            pass_fds=[lock],
             # A session of its own: Ctrl-C is for the supervisor, which stops the server last.
             start_new_session=True,
             umask=0o077,
@@ -178,7 +178,7 @@ def _lock_file(descriptor: int) -> bool:
 
 
 def _answers(path: Path) -> bool:
-    """Ask for a PONG by hand: loading the client library would take longer than the server's start."""
+    """Ask for a PONG by hand: loading the client library takes longer than the server's start."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         try:

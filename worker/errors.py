@@ -22,7 +22,7 @@ class ServiceUnhealthy(ServiceFailure):
 
 
 class ValkeyFailed(ServiceFailure):
-    """The service's own Valkey does not start; see the log in VAR_DIR, or set REDIS_URL to another server."""
+    """Our own Valkey does not start: see valkey/valkey.log in VAR_DIR, or set REDIS_URL."""
 
 
 class ValkeyMissing(ServiceFailure):
@@ -34,4 +34,4 @@ class VarDirTaken(ServiceFailure):
 
 
 class VarDirUnusable(ServiceFailure):
-    """VAR_DIR cannot be written to: set it to a directory of your own."""
+    """VAR_DIR cannot be written to: set it to another directory."""

@@ -1,4 +1,4 @@
-"""One run of a Procfile command: started, heard line by line, and ended with all that it started itself."""
+"""One run of a Procfile command: started, heard line by line, ended with all that it started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Listener = Callable[[str, str], None]
 _LONGEST_LINE_BYTES: Final = 64 * 1024
 #: How long the children of a dead leader may go on with the jobs in hand.
 _ORPHAN_SECONDS: Final = 3.0
-#: The kernel needs a moment to end what was killed. Longer, and it is a zombie that only pid 1 can take away.
+#: The kernel ends what was killed in a moment; what stays is a zombie, left to pid 1.
 _KILL_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05
 
@@ -30,7 +30,6 @@ class ServiceProcess:
         """Use `start_process`; this takes what it has made."""
         self.name = name
         self.pid = process.pid
-        self.started_at = time.monotonic()
         self._process = process
         self._listening = listening
 
@@ -39,7 +38,7 @@ class ServiceProcess:
         return await self._process.wait()
 
     def terminate(self) -> None:
-        """Ask the leader to end; it asks its children itself, and a second request would cut them off."""
+        """Ask the leader to end; it asks its children, whom a second request would cut off."""
         if self._process.returncode is None:
             self._process.terminate()
 
@@ -48,20 +47,22 @@ class ServiceProcess:
         _signal_group(self.pid, signal.SIGKILL)
 
     async def clear_up(self) -> None:
-        """End what a dead leader has left: politely at first, as an orphan may have a job in hand."""
+        """End what a dead leader has left, politely first: an orphan may have a job in hand."""
         _signal_group(self.pid, signal.SIGTERM)
         if not await _group_ends(self.pid, _ORPHAN_SECONDS):
             _signal_group(self.pid, signal.SIGKILL)
             await _group_ends(self.pid, _KILL_SECONDS)
-        await self._listening
+        # A daemon that left the group may still hold the pipe; its lines are not waited for.
+        await asyncio.wait([self._listening], timeout=_KILL_SECONDS)
+        self._listening.cancel()
 
 
 async def start_process(
     name: str, command: str, environment: Mapping[str, str], listener: Listener
 ) -> ServiceProcess:
-    """Start a command of the Procfile; the shell expands its $VARIABLES and then becomes the program."""
+    """Start a Procfile command; the shell expands its $VARIABLES and becomes the program."""
     read_end, write_end = os.pipe()
-    # The pipe is ours and not asyncio's, whose wait() may last until the last grandchild lets go of it.
+    # Our own pipe: with one of asyncio's, wait() may last until the last grandchild closes it.
     listening = asyncio.create_task(_listen(read_end, name, listener))
     try:
         process = await asyncio.create_subprocess_exec(

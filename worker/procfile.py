@@ -15,7 +15,7 @@ def read_procfile(path: Path) -> dict[str, str]:
     """Return the commands by name, in the file's order; blank lines and `#` comments are skipped.
 
     Raises:
-        ProcfileInvalid: The file is missing or empty, a line is not `name: command`, or a name is there twice.
+        ProcfileInvalid: The file is missing or empty, or a line is wrong or there twice.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

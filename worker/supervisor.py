@@ -1,12 +1,14 @@
-"""Keeps processes running: starts them, starts those anew that end by themselves, and ends them in order."""
+"""Keeps processes running: starts them, replaces those that end by themselves, and ends them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
+from worker.plan import PlannedProcess
 from worker.processes import Listener, ServiceProcess, start_process
 
 #: Who has run this long has started well, so its end is an accident and not a habit.
@@ -16,7 +18,7 @@ _LONGEST_DELAY_SECONDS: Final = 30.0
 
 
 class Backoff:
-    """How long to wait before a process is started anew: not at all, unless it keeps ending at once."""
+    """How long to wait before a process is replaced: not at all, unless it keeps ending at once."""
 
     def __init__(self) -> None:
         """Begin without a delay."""
@@ -36,76 +38,85 @@ class Supervisor:
         """Take who hears the processes' lines, and who is told that one was started or ended."""
         self._listener = listener
         self._on_change = on_change
-        self._running: dict[str, ServiceProcess] = {}
+        self._plans: dict[str, PlannedProcess] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._clear_ups: set[asyncio.Task[None]] = set()
+        self._running: dict[str, ServiceProcess] = {}
         self._ending: set[str] = set()
+        self._clear_ups: set[asyncio.Task[None]] = set()
         #: How often each name was started.
-        self.starts: dict[str, int] = {}
+        self.starts: Counter[str] = Counter()
 
     @property
-    def names(self) -> list[str]:
-        """The processes that are kept running."""
-        return list(self._keepers)
+    def pids(self) -> list[int]:
+        """The leaders that run now."""
+        return [process.pid for process in self._running.values()]
 
-    @property
-    def pids(self) -> dict[str, int]:
-        """The leaders that run now, by name."""
-        return {name: process.pid for name, process in self._running.items()}
+    def names(self, kind: str | None = None) -> list[str]:
+        """Return the processes that have not been ended, of one kind or of all."""
+        return [
+            name
+            for name, keeper in self._keepers.items()
+            if not keeper.done() and kind in (None, self._plans[name].kind)
+        ]
 
-    def keep(self, name: str, command: str, environment: Mapping[str, str]) -> None:
+    def keep(self, planned: PlannedProcess) -> None:
         """Start a process and keep it running."""
-        self.starts[name] = 0
-        self._keepers[name] = asyncio.create_task(self._keep(name, command, environment))
+        self._plans[planned.name] = planned
+        self._keepers[planned.name] = asyncio.create_task(self._keep(planned))
 
     async def stop(self, names: Collection[str], grace_seconds: float) -> None:
         """End processes: ask all of them at once, and kill who still runs after `grace_seconds`."""
-        keepers = [self._keepers.pop(name) for name in names]
-        self._ending.update(names)
-        for keeper, name in zip(keepers, names, strict=True):
-            process = self._running.get(name)
-            # Without a process, its keeper is waiting to start one.
-            process.terminate() if process else keeper.cancel()
-        if keepers:
-            await asyncio.wait(keepers, timeout=grace_seconds)
-        self._kill(names)
-        await asyncio.gather(*keepers, return_exceptions=True)
-        await asyncio.gather(*self._clear_ups)
-
-    def kill_all(self) -> None:
-        """End every process at once, jobs in hand or not."""
-        self._ending.update(self._running)
-        self._kill(self._running)
-
-    def _kill(self, names: Collection[str]) -> None:
+        for name in names:
+            self._ask_to_end(name)
+        # Waiting, unlike gathering, leaves the keepers be when a second signal cancels us.
+        await _settled([self._keepers[name] for name in names], grace_seconds)
         for name in names:
             if name in self._running:
                 self._running[name].kill()
+        await _settled([self._keepers[name] for name in names])
+        await _settled(self._clear_ups)
 
-    async def _keep(self, name: str, command: str, environment: Mapping[str, str]) -> None:
+    def _ask_to_end(self, name: str) -> None:
+        self._ending.add(name)
+        if name in self._running:
+            self._running[name].terminate()
+        else:
+            # It waits to start the process, or has just begun to; asyncio kills what it has begun.
+            self._keepers[name].cancel()
+
+    async def _keep(self, planned: PlannedProcess) -> None:
         backoff = Backoff()
-        while name not in self._ending:
-            process = await start_process(name, command, environment, self._listener)
-            status = await self._run_to_end(process)
-            if name not in self._ending:
-                delay = backoff.next_delay(time.monotonic() - process.started_at)
-                self._listener(name, _obituary(status, delay))
+        while planned.name not in self._ending:
+            began_at = time.monotonic()
+            end = await self._run_to_end(planned)
+            if planned.name not in self._ending:
+                delay = backoff.next_delay(time.monotonic() - began_at)
+                self._listener(planned.name, f"{end}; started anew in {delay:g} s")
                 await asyncio.sleep(delay)
 
-    async def _run_to_end(self, process: ServiceProcess) -> int:
-        self.starts[process.name] += 1
-        self._running[process.name] = process
+    async def _run_to_end(self, planned: PlannedProcess) -> str:
+        """Run a process once and say how it ended."""
+        self.starts[planned.name] += 1
+        try:
+            process = await start_process(
+                planned.name, planned.command, planned.environment, self._listener
+            )
+        except OSError as error:
+            return f"cannot be started ({error.strerror})"
+        self._running[planned.name] = process
         self._on_change()
         status = await process.wait()
-        del self._running[process.name]
+        del self._running[planned.name]
         self._on_change()
         # Its replacement need not wait for the orphans to end.
         clear_up = asyncio.create_task(process.clear_up())
         self._clear_ups.add(clear_up)
         clear_up.add_done_callback(self._clear_ups.discard)
-        return status
+        return f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
-def _obituary(status: int, delay: float) -> str:
-    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    return f"{how}; starting it anew{f' in {delay:g} s' if delay else ''}"
+async def _settled(tasks: Iterable[asyncio.Task[None]], seconds: float | None = None) -> None:
+    """Wait until every task has ended, in whatever way, or the time is up."""
+    pending = list(tasks)
+    if pending:
+        await asyncio.wait(pending, timeout=seconds)

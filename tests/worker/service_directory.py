@@ -1,0 +1,134 @@
+"""A copy of the repository's top folder, in which a test runs the command line as a user would."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Final
+
+import psutil
+
+from config import ROOT
+
+_PACKAGES: Final = ("actors", "catfeeder", "models", "worker")
+_FILES: Final = (*ROOT.glob("*.py"), ROOT / "config.toml", ROOT / "Procfile")
+#: What a developer's own shell may have set, and what would lead a test to their data.
+_FOREIGN: Final = ("SECRET_KEY", "ADMIN_API_KEY", "REDIS_URL", "DATABASE_URL", "VAR_DIR", "HOST")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class ServiceDirectory:
+    """The files that the service reads are copies, its code is the one under test."""
+
+    def __init__(self, path: Path) -> None:
+        """Fill the directory."""
+        self.path = path
+        self.port = free_port()
+        for name in _PACKAGES:
+            (path / name).symlink_to(ROOT / name)
+        for file in _FILES:
+            shutil.copy(file, path)
+
+    def environment(self, variables: dict[str, str]) -> dict[str, str]:
+        """Return the environment that a user would have, with `variables`."""
+        inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+        return {**inherited, "PORT": str(self.port), **variables}
+
+    def worker(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m worker` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "worker", *arguments],
+            cwd=self.path,
+            env=self.environment(variables),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def run(self, **variables: str) -> RunningService:
+        """Start `python -m worker run`."""
+        return RunningService(self, self.environment(variables))
+
+    def processes(self) -> list[psutil.Process]:
+        """Return what runs in this directory, by whomever it was started."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if Path(process.cwd()).is_relative_to(self.path):
+                    found.append(process)
+        return found
+
+    def sockets(self) -> list[Path]:
+        """Return the unix sockets that lie in this directory."""
+        return [path for path in self.path.rglob("*") if path.is_socket()]
+
+    def end_all(self) -> None:
+        """End what a failed test has left."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+class RunningService:
+    """A service that a test has started, and what it has said so far."""
+
+    def __init__(self, directory: ServiceDirectory, environment: dict[str, str]) -> None:
+        """Start it; each line that it prints is kept."""
+        self.directory = directory
+        self.lines: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "worker", "run"],
+            cwd=directory.path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        """All that was said."""
+        return "\n".join(self.lines)
+
+    def await_line(self, part: str, seconds: float = 30) -> str:
+        """Return the first line that contains `part`, as soon as there is one."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            is_ended = not self._reader.is_alive()
+            for line in self.lines:
+                if part in line:
+                    return line
+            if is_ended:
+                break
+            time.sleep(0.01)
+        raise AssertionError(f"no line with {part!r} in:\n{self.output}")
+
+    def end(self, seconds: float = 60) -> int:
+        """Wait for the end and return the exit status."""
+        status = self.process.wait(seconds)
+        self._reader.join(seconds)
+        return status
+
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self.lines.append(line.rstrip("\n"))

@@ -1,0 +1,380 @@
+"""The command line: what a start says and leaves, how it fails, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.worker.service_directory import ServiceDirectory, free_port
+
+pytestmark = pytest.mark.timeout(90)
+
+#: Stands in for the HTTP shim and the workers, so that these tests are about who starts them.
+STAND_IN = """\
+import http.server, os, signal, sys
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Healthy).serve_forever()
+"""
+PROCFILE = """\
+web: python stand_in.py
+passwords: sh -c 'echo at work with $REDIS_URL; exec sleep 600'
+scheduler: sleep 600
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
+    directory = ServiceDirectory(tmp_path)
+    (tmp_path / "stand_in.py").write_text(STAND_IN)
+    (tmp_path / "Procfile").write_text(PROCFILE)
+    yield directory
+    directory.end_all()
+
+
+def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_help_lists_the_commands_and_loads_nothing(directory: ServiceDirectory) -> None:
+    ended = directory.worker("--help")
+
+    assert ended.returncode == 0
+    for command in ("run", "scheduler", "migrate", "queue-key"):
+        assert command in ended.stdout
+
+
+def test_help_imports_neither_settings_nor_client() -> None:
+    code = (
+        "import sys, worker.__main__ as w\n"
+        "try: w.main(['--help'])\n"
+        "except SystemExit: print(sorted({'config', 'catfeeder', 'models'} & set(sys.modules)))"
+    )
+
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.endswith("[]\n")
+
+
+def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(
+    directory: ServiceDirectory,
+) -> None:
+    # Given a repository in which nothing was set
+    # When the service is run
+    service = directory.run()
+    service.await_line("curl -s")
+
+    # Then it has written its secrets for our user alone, and says where but not what they are
+    env_file = directory.path / ".env"
+    secrets = dict(line.split("=") for line in env_file.read_text().splitlines())
+    assert stat.S_IMODE(env_file.stat().st_mode) == 0o600
+    assert set(secrets) == {"SECRET_KEY", "ADMIN_API_KEY"}
+    assert all(len(secret) == 43 for secret in secrets.values())
+    assert not any(secret in service.output for secret in secrets.values())
+    assert f"http://127.0.0.1:{directory.port}" in service.await_line("listens at")
+    assert ".env" in service.await_line("ADMIN_API_KEY, in")
+
+    # And its processes run, with a broker on a socket under VAR_DIR
+    [socket_path] = directory.sockets()
+    assert service.await_line("at work").endswith(f"unix://{socket_path}")
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (directory.path / "var").rglob("*"))
+
+    # When it is told to stop
+    service.process.send_signal(signal.SIGTERM)
+
+    # Then it ends well, and neither process nor socket is left
+    assert service.end() == 0
+    assert directory.processes() == []
+    assert directory.sockets() == []
+    assert service.lines[-1].endswith("Stopped.")
+
+
+def test_the_printed_curl_line_works_as_printed(directory: ServiceDirectory) -> None:
+    # Given a service whose shim answers with the key that it was shown
+    stand_in = directory.path / "stand_in.py"
+    stand_in.write_text(
+        STAND_IN.replace(
+            "    def log_message",
+            "    def do_POST(self):\n"
+            "        body = self.rfile.read(int(self.headers['Content-Length']))\n"
+            "        self.send_response(200)\n"
+            "        self.end_headers()\n"
+            "        self.wfile.write(f\"{self.headers['Authorization']} {body}\".encode())\n\n"
+            "    def log_message",
+        )
+    )
+    service = directory.run()
+
+    # When the line is typed into a shell there
+    line = service.await_line("curl -s")
+    answer = subprocess.run(
+        ["/bin/sh", "-c", line], cwd=directory.path, capture_output=True, text=True, check=True
+    )
+
+    # Then the request carries the key of .env
+    written = (directory.path / ".env").read_text()
+    [key] = [line[14:] for line in written.splitlines() if line.startswith("ADMIN_API_KEY=")]
+    assert answer.stdout == f'Bearer {key} b\'{{"password": "correct horse battery staple"}}\''
+    service.process.send_signal(signal.SIGINT)
+    assert service.end() == 0
+
+
+def test_the_second_run_keeps_the_secrets_and_is_fast(directory: ServiceDirectory) -> None:
+    # Given a service that has run before
+    first = directory.run()
+    first.await_line("curl -s")
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == 0
+    written = (directory.path / ".env").read_text()
+
+    # When it runs again
+    began_at = time.monotonic()
+    second = directory.run()
+    second.await_line("curl -s")
+
+    # Then nothing was generated anew, and it took less than its share of the three seconds
+    assert time.monotonic() - began_at < 2
+    assert (directory.path / ".env").read_text() == written
+    assert "was unset" not in second.output
+    second.process.send_signal(signal.SIGTERM)
+    assert second.end() == 0
+
+
+def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDirectory) -> None:
+    service = directory.run()
+    service.await_line("curl -s")
+    before = {process.pid for process in directory.processes()}
+    [worker] = [
+        process
+        for process in directory.processes()
+        if process.cmdline() == ["sleep", "600"] and process.pid != service.process.pid
+    ][:1]
+
+    worker.kill()
+
+    until(lambda: len(directory.processes()) == len(before), seconds=5)
+    until(lambda: {process.pid for process in directory.processes()} - before, seconds=5)
+    assert before - {process.pid for process in directory.processes()} == {worker.pid}
+    service.process.send_signal(signal.SIGTERM)
+    assert service.end() == 0
+
+
+def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
+    service = directory.run()
+    service.await_line("curl -s")
+    [valkey] = [process for process in directory.processes() if "valkey" in process.name()]
+
+    valkey.kill()
+
+    service.await_line("Valkey has ended; starting it anew")
+    until(
+        lambda: [
+            process
+            for process in directory.processes()
+            if "valkey" in process.name() and process.pid != valkey.pid
+        ],
+        seconds=5,
+    )
+    service.process.send_signal(signal.SIGTERM)
+    assert service.end() == 0
+    assert directory.processes() == []
+
+
+def test_a_signal_that_arrives_twice_at_once_is_one(directory: ServiceDirectory) -> None:
+    # Given a service whose start is told to make, which passes the signal on
+    service = directory.run()
+    service.await_line("curl -s")
+
+    service.process.send_signal(signal.SIGINT)
+    service.process.send_signal(signal.SIGINT)
+
+    assert service.end() == 0
+
+
+def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -> None:
+    # Given a worker that does not end when it is asked to
+    procfile = directory.path / "Procfile"
+    procfile.write_text(
+        f"{PROCFILE}oauth: sh -c 'trap \"\" TERM; echo stubborn; sleep 600; sleep 600'\n"
+    )
+    service = directory.run()
+    service.await_line("curl -s")
+    service.await_line("stubborn")
+    service.process.send_signal(signal.SIGINT)
+    service.await_line("Stopping")
+    time.sleep(1.1)  # The echo of a signal that came twice is over.
+
+    # When the second signal comes
+    asked_at = time.monotonic()
+    service.process.send_signal(signal.SIGINT)
+
+    # Then the service is gone within moments, and says so by its status
+    assert service.end() == 1
+    assert time.monotonic() - asked_at < 5
+    assert directory.processes() == []
+    assert directory.sockets() == []
+
+
+def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: ServiceDirectory) -> None:
+    # Given a running service
+    service = directory.run()
+    service.await_line("curl -s")
+    assert len(directory.processes()) > 4
+
+    # When its supervisor is killed
+    service.process.kill()
+    service.end()
+
+    # Then its processes end, and the next run finds the way free
+    until(lambda: directory.processes() == [])
+    again = directory.run()
+    again.await_line("curl -s")
+    again.process.send_signal(signal.SIGTERM)
+    assert again.end() == 0
+
+
+def test_a_stop_during_the_start_is_heeded(directory: ServiceDirectory) -> None:
+    # Given a service that takes its time to become healthy
+    (directory.path / "stand_in.py").write_text("import time\ntime.sleep(600)\n")
+    service = directory.run()
+    service.await_line("at work")
+
+    service.process.send_signal(signal.SIGINT)
+
+    assert service.end(20) == 0
+    assert directory.processes() == []
+
+
+def assert_refused(directory: ServiceDirectory, setting: str, **variables: str) -> None:
+    """The start failed with one sentence that names the setting, and left nothing behind."""
+    ended = directory.worker("run", **variables)
+    assert ended.returncode == 1
+    [sentence] = ended.stderr.splitlines()
+    assert setting in sentence
+    assert sentence.endswith(".")
+    assert directory.processes() == []
+    assert directory.sockets() == []
+
+
+def test_a_taken_port_is_named(directory: ServiceDirectory) -> None:
+    with socket.create_server(("127.0.0.1", directory.port)):
+        assert_refused(directory, "PORT")
+
+
+def test_a_host_that_is_not_ours_is_named(directory: ServiceDirectory) -> None:
+    assert_refused(directory, "HOST", HOST="192.0.2.1")
+
+
+def test_a_malformed_config_is_named(directory: ServiceDirectory) -> None:
+    (directory.path / "config.toml").write_text("[Server_configuration\nport = 5000\n")
+
+    assert_refused(directory, "config.toml")
+
+
+def test_an_unreachable_broker_is_named(directory: ServiceDirectory) -> None:
+    assert_refused(directory, "REDIS_URL", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+
+
+def test_an_unreachable_database_is_named(directory: ServiceDirectory) -> None:
+    url = f"postgresql://cat:feeder@127.0.0.1:{free_port()}/cats"
+
+    assert_refused(directory, "DATABASE_URL", DATABASE_URL=url)
+
+
+def test_a_database_of_another_secret_key_is_named(directory: ServiceDirectory) -> None:
+    # Given a database that was begun with one SECRET_KEY
+    assert directory.worker("migrate", SECRET_KEY="one " * 16).returncode == 0
+
+    # Then a start with another is refused
+    assert_refused(directory, "SECRET_KEY", SECRET_KEY="two " * 16)
+
+
+def test_a_var_dir_in_use_is_named(directory: ServiceDirectory) -> None:
+    service = directory.run()
+    service.await_line("curl -s")
+
+    ended = directory.worker("run", PORT=str(free_port()))
+
+    assert ended.returncode == 1
+    assert "VAR_DIR" in ended.stderr
+    assert service.process.poll() is None
+    service.process.send_signal(signal.SIGTERM)
+    assert service.end() == 0
+
+
+def test_a_process_that_cannot_start_is_named(directory: ServiceDirectory) -> None:
+    # Given a shim that fails to start
+    (directory.path / "stand_in.py").write_text("raise SystemExit('out of fish')\n")
+
+    # When the service is run
+    ended = directory.worker("run")
+
+    # Then it gives up, what the shim said is there to read, and nothing is left
+    assert ended.returncode == 1
+    assert ended.stderr == "web.1 keeps ending; what it said stands above.\n"
+    assert "web.1       | out of fish" in ended.stdout
+    assert directory.processes() == []
+    assert directory.sockets() == []
+
+
+def test_migrate_says_what_it_did(directory: ServiceDirectory) -> None:
+    first = directory.worker("migrate", SECRET_KEY="one " * 16)
+    second = directory.worker("migrate", SECRET_KEY="one " * 16)
+
+    assert first.stdout.startswith("0001_")
+    assert second.stdout == "The database is up to date.\n"
+
+
+def test_queue_key_prints_the_key_and_needs_the_secret(directory: ServiceDirectory) -> None:
+    first = directory.worker("queue-key", SECRET_KEY="one " * 16)
+    same = directory.worker("queue-key", SECRET_KEY="one " * 16)
+    other = directory.worker("queue-key", SECRET_KEY="two " * 16)
+    none = directory.worker("queue-key")
+
+    assert len(first.stdout.strip()) == 43
+    assert first.stdout == same.stdout != other.stdout
+    assert none.returncode == 1
+    assert "SECRET_KEY is not set" in none.stderr
+
+
+def test_output_that_nobody_reads_stops_nothing(directory: ServiceDirectory) -> None:
+    # Given a service whose output goes to a program that has ended
+    environment = directory.environment({})
+    read_end, write_end = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "worker", "run"],
+        cwd=directory.path,
+        env=environment,
+        stdout=write_end,
+        stderr=subprocess.STDOUT,
+    )
+    os.close(read_end)
+    os.close(write_end)
+
+    # Then it runs all the same
+    until(lambda: len(directory.processes()) > 4)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert not [child for child in directory.processes() if child.status() != psutil.STATUS_ZOMBIE]

@@ -1,0 +1,51 @@
+"""Writes the secrets that the service cannot do without to `.env`, and changes nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from config import optional_variable
+
+#: 32 random bytes each, as the length of an AES-256 key.
+_SECRET_BYTES: Final = 32
+_NAMES: Final = ("SECRET_KEY", "ADMIN_API_KEY")
+
+
+def write_missing_secrets(path: Path, environment: Mapping[str, str | None]) -> list[str]:
+    """Give those of SECRET_KEY and ADMIN_API_KEY that are unset a random value; return their names.
+
+    The file is left alone when both are set, and gets mode 600 when one is written to it.
+    """
+    missing = [name for name in _NAMES if optional_variable(environment, name) is None]
+    if missing:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        for name in missing:
+            text = _with_variable(text, name, secrets.token_urlsafe(_SECRET_BYTES))
+        _write_private(path.resolve(), text)
+    return missing
+
+
+def _with_variable(text: str, name: str, value: str) -> str:
+    """Fill in the variable's empty line, as a copied `.env.example` has it, or add a line."""
+    line = f"{name}={value}"
+    text, filled = re.subn(rf"^{name}=[ \t]*$", line, text, count=1, flags=re.MULTILINE)
+    if filled:
+        return text
+    return f"{text}\n{line}\n" if text and not text.endswith("\n") else f"{text}{line}\n"
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file in one step: a full disk must not cost the secrets that it held."""
+    draft = path.with_name(f"{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)

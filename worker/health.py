@@ -1,0 +1,36 @@
+"""Asks the HTTP shim over its own port whether the service is healthy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection
+from typing import Final
+
+_ANSWER_SECONDS: Final = 5.0
+#: An address that listens everywhere is asked at the loopback of its kind.
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
+def reachable_host(host: str) -> str:
+    """Return an address at which this machine reaches what listens at `host`."""
+    return _ANY_ADDRESS.get(host, host)
+
+
+async def is_healthy(host: str, port: int, trusted_hosts: Collection[str]) -> bool:
+    """Tell whether `GET /health` is answered with 200."""
+    host_header = next((name for name in trusted_hosts if "*" not in name), "localhost")
+    request = f"GET /health HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n"
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            status_line = await _first_line(reachable_host(host), port, request.encode())
+    except (OSError, TimeoutError):
+        return False
+    return status_line.split(b" ")[1:2] == [b"200"]
+
+
+async def _first_line(host: str, port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(host, port)
+    with contextlib.closing(writer):
+        writer.write(request)
+        return await reader.readline()
