@@ -11,7 +11,7 @@ from typing import Any
 import peewee
 
 from catfeeder.sealing import Secret
-from models.database import Table, transaction
+from models.database import Table, database, transaction
 from models.fields import JSONField, SealedField, UTCDateTimeField
 
 
@@ -109,6 +109,16 @@ class TAB_CONNECTIONS(Table):
         account's latest connection is updated then. One that names a subject adopts a connection
         without any, and never touches another subject's.
         """
+        try:
+            return cls._store(provider, subject, profile, grant, now)
+        except peewee.IntegrityError:
+            # Two sign-ins of a new account came in at once; the other one's row is found now.
+            return cls._store(provider, subject, profile, grant, now)
+
+    @classmethod
+    def _store(
+        cls, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+    ) -> TAB_CONNECTIONS:
         with transaction():
             row = cls._existing(provider, subject, profile["subject"])
             if row is None:
@@ -132,12 +142,15 @@ class TAB_CONNECTIONS(Table):
             cls.provider == provider, cls.provider_subject == provider_subject
         )
         if subject:
-            account = account.where(cls.subject.in_([subject, ""]))
             # An own connection sorts behind the empty subject of one that nobody has claimed.
-            own: TAB_CONNECTIONS | None = account.order_by(cls.subject.desc()).first()
-            return own
-        latest: TAB_CONNECTIONS | None = account.order_by(cls.updated_at.desc()).first()
-        return latest
+            account = account.where(cls.subject.in_([subject, ""])).order_by(cls.subject.desc())
+        else:
+            account = account.order_by(cls.updated_at.desc())
+        # Nobody may adopt or renew it before it is written; SQLite lets one writer in anyhow.
+        row: TAB_CONNECTIONS | None = (
+            account.for_update() if database.for_update else account
+        ).first()
+        return row
 
     @classmethod
     def _insert(

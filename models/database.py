@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import peewee
-from playhouse import db_url
+import psycopg
+from playhouse.pool import MaxConnectionsExceeded
+from playhouse.postgres_ext import PooledPsycopg3Database
+from psycopg.conninfo import conninfo_to_dict
 
 from catfeeder.sealing import DATABASE_LABEL, Sealer, Secret, derive_key
-from config import Settings, current_settings
+from config import ROOT, Settings, current_settings
 from models.errors import DatabaseUnreachable
 
 #: Every table is bound to this name; which database stands behind it is known when settings are.
@@ -24,13 +28,11 @@ _SQLITE_PRAGMAS: Final = {
     "synchronous": "full",
     "foreign_keys": 1,
 }
-_POOLED: Final = {
-    "postgres": "psycopg3+pool",
-    "postgresql": "psycopg3+pool",
-    "mysql": "mysql+pool",
-    "mariadb": "mysql+pool",
-}
-_pool: Final[dict[str, Sealer]] = {}
+#: A server that does not answer is told of before the caller's own patience ends.
+_CONNECT_SECONDS: Final = 5
+#: How long a thread waits for a connection of the pool; by default it would fail at once.
+_POOL_SECONDS: Final = 10
+_opened: Final[dict[str, Sealer]] = {}
 
 
 class Table(peewee.Model):
@@ -46,12 +48,15 @@ class Table(peewee.Model):
 def open_database(settings: Settings) -> None:
     """Choose the database of `DATABASE_URL` for this process; connections open on use.
 
+    A forked child must choose anew: it cannot share its parent's connections.
+
     Raises:
-        DatabaseUnreachable: The URL is not one of a database that is supported.
+        ConfigurationError: DATABASE_URL is not one of a database that is supported, or SECRET_KEY
+            is not set.
     """
     sealer = Sealer([derive_key(Secret(settings.required_secret_key()), DATABASE_LABEL)])
     database.initialize(build_database(settings))
-    _pool["sealer"] = sealer
+    _opened["sealer"] = sealer
 
 
 def ensure_open() -> None:
@@ -62,40 +67,69 @@ def ensure_open() -> None:
 
 def sealer() -> Sealer:
     """Return the sealer of the stored secrets, which `open_database` made."""
-    return _pool["sealer"]
+    return _opened["sealer"]
 
 
 def build_database(settings: Settings) -> peewee.Database:
-    """Return the database of `DATABASE_URL`, not yet connected."""
-    url = settings.database_url
-    scheme = urlsplit(url).scheme
+    """Return the database of `DATABASE_URL`, not yet connected.
+
+    Raises:
+        DatabaseUnreachable: The URL is not one of a database that is supported.
+    """
+    scheme, _, rest = settings.database_url.partition("://")
     if scheme == "sqlite":
-        return _sqlite(url, settings)
-    if scheme not in _POOLED:
+        return _sqlite(rest, settings.database.busy_timeout_seconds)
+    if scheme in ("postgresql", "postgres"):
+        return _postgresql(f"postgresql://{rest}", settings.database.max_connections)
+    raise DatabaseUnreachable("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+
+
+def _sqlite(rest: str, busy_timeout_seconds: int) -> peewee.SqliteDatabase:
+    if not re.fullmatch("/[^?#]+", rest) or rest == "/:memory:":
+        # In memory each connection would see a database of its own.
         raise DatabaseUnreachable(
-            f"DATABASE_URL begins with {scheme or 'nothing'}://; "
-            "it must be sqlite, postgresql or mysql."
+            "DATABASE_URL must name a file: sqlite:///relative/path or sqlite:////absolute/path."
         )
-    options: dict[str, Any] = {"autoconnect": False}
-    options |= {"max_connections": settings.database.max_connections, "timeout": 10}
-    chosen: peewee.Database = db_url.connect(
-        url.replace(scheme, _POOLED[scheme], 1), unquote_password=True, unquote_user=True, **options
+    path = ROOT / unquote(rest[1:])
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except (OSError, ValueError) as error:
+        raise _unreachable(error) from None
+    return peewee.SqliteDatabase(
+        str(path),
+        # Left on, it opens a connection at a thread's first query and never closes it.
+        autoconnect=False,
+        pragmas=_SQLITE_PRAGMAS,
+        timeout=busy_timeout_seconds,
+        # Takes the write lock at BEGIN. With the deferred default a transaction that reads first
+        # fails at once with "database is locked", whatever the timeout.
+        lock_type="IMMEDIATE",
+    )
+
+
+def _postgresql(url: str, max_connections: int) -> peewee.Database:
+    connect_timeout = _parsed(url).get("connect_timeout", _CONNECT_SECONDS)
+    chosen: peewee.Database = PooledPsycopg3Database(
+        url,
+        autoconnect=False,
+        max_connections=max_connections,
+        timeout=_POOL_SECONDS,
+        connect_timeout=connect_timeout,
     )
     return chosen
 
 
-def _sqlite(url: str, settings: Settings) -> peewee.SqliteDatabase:
-    path = Path(unquote(urlsplit(url).path.removeprefix("/")) or ":memory:")
-    if not path.parent.is_dir():
-        path.parent.mkdir(mode=0o700, parents=True)
-    # IMMEDIATE takes the write lock at BEGIN. With the deferred default a transaction that reads
-    # first fails at once with "database is locked", whatever the busy timeout.
-    return peewee.SqliteDatabase(
-        str(path),
-        pragmas=_SQLITE_PRAGMAS,
-        timeout=settings.database.busy_timeout_seconds,
-        lock_type="IMMEDIATE",
-        autoconnect=False,
+def _parsed(url: str) -> dict[str, Any]:
+    """Take a URL apart; where that goes wrong, what the client says would show the password."""
+    with contextlib.suppress(psycopg.ProgrammingError):
+        parts = conninfo_to_dict(url)
+        names = f"{parts.get('host', '')}{parts.get('dbname', '')}"
+        if "@" not in names and re.fullmatch("[0-9,]*", str(parts.get("port", ""))):
+            return parts
+    raise DatabaseUnreachable(
+        "DATABASE_URL is not postgresql://user:password@host:port/database; special characters "
+        "in the password are written as %40 for @, %2F for / and so on."
     )
 
 
@@ -103,16 +137,24 @@ def _sqlite(url: str, settings: Settings) -> peewee.SqliteDatabase:
 def connected() -> Iterator[None]:
     """Hold a connection for the block; within a block that holds one, do nothing.
 
+    A transaction never outlives the block, since `transaction` is the one way to begin it:
+    Peewee would refuse to close the connection.
+
     Raises:
-        DatabaseUnreachable: The database did not let us in, or went away within the block.
+        DatabaseUnreachable: The database did not let us in, or was lost on the way.
     """
     try:
         opened = database.connect(reuse_if_open=True)
+    except MaxConnectionsExceeded:
+        raise DatabaseUnreachable(
+            f"Every connection to the database was in use for {_POOL_SECONDS} seconds: "
+            "raise max_connections in [Database] of config.toml."
+        ) from None
     except (peewee.PeeweeException, OSError) as error:
         raise _unreachable(error) from None
     try:
         yield
-    except (peewee.OperationalError, peewee.InterfaceError) as error:
+    except (peewee.InterfaceError, peewee.OperationalError) as error:
         raise _unreachable(error) from error
     finally:
         if opened:
@@ -120,13 +162,18 @@ def connected() -> Iterator[None]:
 
 
 def _unreachable(error: Exception) -> DatabaseUnreachable:
-    reason = str(error).partition("\n")[0].rstrip(". ") or type(error).__name__
-    return DatabaseUnreachable(f"The database cannot be reached: check DATABASE_URL ({reason}).")
+    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0].rstrip(". ")
+    return DatabaseUnreachable(
+        f"The database cannot be used: check DATABASE_URL ({reason or type(error).__name__})."
+    )
 
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """Run the block as one transaction on a connection of its own or the one that is held."""
+    """Run the block as one transaction on a connection of its own or the one that is held.
+
+    No call to a provider and no hashing belongs into it: on SQLite all other writers wait.
+    """
     with connected(), database.atomic():
         yield
 

@@ -32,7 +32,8 @@ class JSONField(peewee.TextField):
 
     def db_value(self, value: object) -> str | None:
         """Write JSON data as text."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+        # In ASCII: half a surrogate pair, which JSON may escape, is not text to any database.
+        return None if value is None else json.dumps(value, sort_keys=True)
 
     def python_value(self, value: str | None) -> Any:
         """Read text as JSON data."""

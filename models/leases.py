@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import peewee
@@ -48,9 +48,11 @@ def claim(connection_id: str, now: datetime, lease_until: datetime) -> Lease | N
 
 
 def extend(lease: Lease, lease_until: datetime) -> Lease | None:
-    """Prolong a lease; None when it ran out and somebody else holds the connection by now."""
-    changed = _T.update(lease_until=lease_until).where(_holds(lease)).execute()
-    return Lease(lease.connection_id, lease.version, lease_until) if changed else None
+    """Prolong a lease, once; None when it was prolonged before or somebody else holds it by now."""
+    # A message delivered twice brings the same lease twice: its end must change for the second.
+    until = max(lease_until, lease.until + timedelta(milliseconds=1))
+    changed = _T.update(lease_until=until).where(_holds(lease)).execute()
+    return Lease(lease.connection_id, lease.version, until) if changed else None
 
 
 def _take(connection_id: str, version: int, now: datetime, lease_until: datetime) -> bool:
@@ -63,24 +65,25 @@ def _take(connection_id: str, version: int, now: datetime, lease_until: datetime
 
 def leased(lease: Lease) -> TAB_CONNECTIONS | None:
     """Return the connection of a lease; None when it was renewed or erased since."""
-    row: TAB_CONNECTIONS | None = _T.get_or_none(
-        _T.id == lease.connection_id, _T.version == lease.version
-    )
+    row: TAB_CONNECTIONS | None = _T.get_or_none(_is_unchanged(lease))
     return row
 
 
+def _is_unchanged(lease: Lease) -> peewee.Expression:
+    return (_T.id == lease.connection_id) & (_T.version == lease.version)
+
+
 def _holds(lease: Lease) -> peewee.Expression:
-    return (
-        (_T.id == lease.connection_id)
-        & (_T.version == lease.version)
-        & (_T.lease_until == lease.until)
-    )
+    return _is_unchanged(lease) & (_T.lease_until == lease.until)
 
 
 def finish_renewal(lease: Lease, grant: Grant, now: datetime) -> bool:
-    """Store what a renewal brought; false when the connection has moved on since the lease."""
-    return _end_lease(
-        lease,
+    """Store what a renewal brought; false when the connection has another grant since the lease.
+
+    A lease that ran out meanwhile is no hindrance: the provider may honour nothing but this grant.
+    """
+    return _write(
+        _is_unchanged(lease),
         status=ConnectionStatus.ACTIVE,
         reason=None,
         failures=0,
@@ -89,9 +92,9 @@ def finish_renewal(lease: Lease, grant: Grant, now: datetime) -> bool:
 
 
 def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:
-    """Record a failure that may pass, and when to try again."""
-    return _end_lease(
-        lease,
+    """Record a failure that may pass, and when to try again; false when the lease was lost."""
+    return _write(
+        _holds(lease),
         status=ConnectionStatus.RENEWAL_FAILING,
         reason=reason,
         failures=_T.failures + 1,
@@ -101,9 +104,12 @@ def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetim
 
 
 def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
-    """Record that only the user can bring this connection back; it is never due again."""
-    return _end_lease(
-        lease,
+    """Record that only the user can bring this connection back; it is never due again.
+
+    False when the lease was lost: who holds it now may have had more luck.
+    """
+    return _write(
+        _holds(lease),
         status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
         reason=reason,
         renew_at=None,
@@ -111,8 +117,8 @@ def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
     )
 
 
-def _end_lease(lease: Lease, **changes: Any) -> bool:
-    return bool(_T.update(lease_until=None, **changes).where(_holds(lease)).execute())
+def _write(condition: peewee.Expression, **changes: Any) -> bool:
+    return bool(_T.update(lease_until=None, **changes).where(condition).execute())
 
 
 def _is_free(now: datetime) -> peewee.Expression:

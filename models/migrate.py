@@ -13,7 +13,7 @@ from playhouse.migrations import Runner
 
 from models.database import connected, database
 from models.errors import DatabaseUnreachable, SchemaTooOld
-from models.keys import check_secret_key
+from models.keys import check_secret_key, note_secret_key
 
 _DIRECTORY: Final = str(Path(__file__).parent / "migrations")
 #: Any number will do; it is what migrating processes of this service agree upon.
@@ -30,7 +30,7 @@ def migrate(now: datetime) -> list[str]:
     try:
         with connected(), _lock():
             applied = Runner(database.obj, _DIRECTORY).up()
-            check_secret_key(now)
+            note_secret_key(now)
     except peewee.PeeweeException as error:
         raise DatabaseUnreachable(
             f"The database of DATABASE_URL refused a migration: {error}."
@@ -39,32 +39,31 @@ def migrate(now: datetime) -> list[str]:
 
 
 def check_schema() -> None:
-    """Make sure that every migration was applied.
+    """Make sure that every migration was applied, and that SECRET_KEY opens what is stored.
 
     Raises:
-        SchemaTooOld: One is missing.
+        DatabaseUnreachable: The database did not let us in.
+        SchemaTooOld: A migration is missing.
+        ForeignSecretKey: What is stored was sealed with another SECRET_KEY.
     """
     with connected():
         if any(
             step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
         ):
             raise SchemaTooOld(SchemaTooOld.__doc__)
+        check_secret_key()
 
 
 @contextmanager
 def _lock() -> Iterator[None]:
     """Let one process migrate at a time, by the means that each database has."""
-    match database.obj:
-        case peewee.PostgresqlDatabase():
-            take, give = "SELECT pg_advisory_lock(%s)", "SELECT pg_advisory_unlock(%s)"
-        case peewee.MySQLDatabase():
-            take, give = "SELECT GET_LOCK(%s, 60)", "SELECT RELEASE_LOCK(%s)"
-        case _:
-            with database.atomic():
-                yield
-            return
-    database.execute_sql(take, (_LOCK_NUMBER,))
+    if not isinstance(database.obj, peewee.PostgresqlDatabase):
+        # SQLite's transaction is exclusive, and holds tables as well as rows.
+        with database.atomic():
+            yield
+        return
+    database.execute_sql("SELECT pg_advisory_lock(%s)", (_LOCK_NUMBER,))
     try:
         yield
     finally:
-        database.execute_sql(give, (_LOCK_NUMBER,))
+        database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK_NUMBER,))

@@ -1,0 +1,75 @@
+"""The keys by which apps call the API: their hash, what they may do, how often, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import peewee
+
+from models.database import Table
+from models.fields import JSONField, UTCDateTimeField
+
+
+class TAB_API_KEYS(Table):
+    """One key. The key itself is not kept, only its SHA-256: it has 256 random bits to guess."""
+
+    id = peewee.CharField(max_length=32, primary_key=True)
+    name = peewee.CharField(max_length=255)
+    key_hash = peewee.CharField(max_length=64)
+    scopes = JSONField()
+    requests_per_minute = peewee.IntegerField()
+    created_at = UTCDateTimeField()
+    expires_at = UTCDateTimeField(null=True)
+    revoked_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "api_keys"
+
+    @classmethod
+    def add(
+        cls,
+        *,
+        key_id: str,
+        name: str,
+        key_hash: str,
+        scopes: Sequence[str],
+        requests_per_minute: int,
+        expires_at: datetime | None,
+        now: datetime,
+    ) -> TAB_API_KEYS:
+        """Store a new key."""
+        row: TAB_API_KEYS = cls.create(
+            id=key_id,
+            name=name,
+            key_hash=key_hash,
+            scopes=list(scopes),
+            requests_per_minute=requests_per_minute,
+            created_at=now,
+            expires_at=expires_at,
+        )
+        return row
+
+    @classmethod
+    def valid(cls, key_id: str, now: datetime) -> TAB_API_KEYS | None:
+        """Return the key of that id unless it was revoked or has expired."""
+        row: TAB_API_KEYS | None = cls.get_or_none(
+            cls.id == key_id,
+            cls.revoked_at.is_null(),
+            cls.expires_at.is_null() | (cls.expires_at > now),
+        )
+        return row
+
+    @classmethod
+    def listed(cls) -> list[TAB_API_KEYS]:
+        """Return all keys, oldest first, those that serve no more included."""
+        return list(cls.select().order_by(cls.created_at, cls.id))
+
+    @classmethod
+    def revoke(cls, key_id: str, now: datetime) -> bool:
+        """End a key; false when there is none that could be ended."""
+        return bool(
+            cls.update(revoked_at=now).where(cls.id == key_id, cls.revoked_at.is_null()).execute()
+        )

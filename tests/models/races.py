@@ -1,0 +1,50 @@
+"""Contenders for one row: threads and processes that start at the same moment."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from config import Settings
+from models.database import connected, open_database
+
+T = TypeVar("T")
+#: A child shares nothing with us: it opens the database for itself, as a worker does.
+_SPAWN: Final = multiprocessing.get_context("spawn")
+_START_SECONDS: Final = 60
+_gate: Any = None
+
+
+def race_threads(count: int, contend: Callable[[int], T]) -> list[T]:
+    """Run `contend(number)` in as many threads at once and return what each returned."""
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> T:
+        gate.wait(_START_SECONDS)
+        with connected():
+            return contend(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def race_processes(
+    count: int, settings: Settings, contend: Callable[..., T], *args: Any
+) -> list[T]:
+    """Run `contend(*args)`, a function of a module, in as many processes at once."""
+    with ProcessPoolExecutor(count, _SPAWN, _prepare, (settings, _SPAWN.Barrier(count))) as pool:
+        return [run.result() for run in [pool.submit(_run, contend, args) for _ in range(count)]]
+
+
+def _prepare(settings: Settings, gate: Any) -> None:
+    global _gate  # noqa: PLW0603
+    _gate = gate
+    open_database(settings)
+
+
+def _run(contend: Callable[..., T], args: tuple[Any, ...]) -> T:
+    _gate.wait(_START_SECONDS)
+    return contend(*args)
