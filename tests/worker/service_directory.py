@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -22,12 +25,57 @@ _FILES: Final = (*ROOT.glob("*.py"), ROOT / "config.toml", ROOT / "Procfile")
 #: What a developer's own shell may have set, and what would lead a test to their data.
 _FOREIGN: Final = ("SECRET_KEY", "ADMIN_API_KEY", "REDIS_URL", "DATABASE_URL", "VAR_DIR", "HOST")
 
+#: Stands in for the HTTP shim and the workers, so that these tests are about who starts them.
+STAND_IN = """\
+import http.server, os, signal, sys
+
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+def end(*_):
+    print("ends")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Healthy).serve_forever()
+"""
+PROCFILE = """\
+web: python stand_in.py
+passwords: sh -c 'echo at work with $REDIS_URL; exec sleep 600'
+scheduler: sleep 600
+"""
+
+
+def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for what other processes do."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
 
 def free_port() -> int:
     """Return a port that nobody listens at just now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def standing_in(path: Path) -> Iterator[ServiceDirectory]:
+    """Make a directory whose Procfile starts stand-ins, and end what is left in it."""
+    directory = ServiceDirectory(path)
+    (path / "stand_in.py").write_text(STAND_IN)
+    (path / "Procfile").write_text(PROCFILE)
+    try:
+        yield directory
+    finally:
+        directory.end_all()
 
 
 class ServiceDirectory:
@@ -37,6 +85,7 @@ class ServiceDirectory:
         """Fill the directory."""
         self.path = path
         self.port = free_port()
+        self._services: list[RunningService] = []
         for name in _PACKAGES:
             (path / name).symlink_to(ROOT / name)
         for file in _FILES:
@@ -61,15 +110,31 @@ class ServiceDirectory:
 
     def run(self, **variables: str) -> RunningService:
         """Start `python -m worker run`."""
-        return RunningService(self, self.environment(variables))
+        service = RunningService(self.path, self.environment(variables))
+        self._services.append(service)
+        return service
 
-    def processes(self) -> list[psutil.Process]:
-        """Return what runs in this directory, by whomever it was started."""
+    def healthy(self, **variables: str) -> RunningService:
+        """Start `python -m worker run`, and return once it says that it listens."""
+        service = self.run(**variables)
+        service.await_line("curl -s")
+        return service
+
+    def is_answering(self, port: int | None = None) -> bool:
+        """Tell whether somebody listens at our port, or at another."""
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port or self.port), timeout=1).close()
+            return True
+        return False
+
+    def pids(self, part: str = "") -> list[int]:
+        """Return who runs in this directory, by whomever started, with `part` in the command."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if Path(process.cwd()).is_relative_to(self.path):
-                    found.append(process)
+                is_here = Path(process.cwd()).is_relative_to(self.path)
+                if is_here and part in " ".join(process.cmdline()):
+                    found.append(process.pid)
         return found
 
     def sockets(self) -> list[Path]:
@@ -78,21 +143,22 @@ class ServiceDirectory:
 
     def end_all(self) -> None:
         """End what a failed test has left."""
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        for service in self._services:
+            service.end()
 
 
 class RunningService:
     """A service that a test has started, and what it has said so far."""
 
-    def __init__(self, directory: ServiceDirectory, environment: dict[str, str]) -> None:
+    def __init__(self, path: Path, environment: dict[str, str]) -> None:
         """Start it; each line that it prints is kept."""
-        self.directory = directory
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "worker", "run"],
-            cwd=directory.path,
+            cwd=path,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -121,6 +187,11 @@ class RunningService:
                 break
             time.sleep(0.01)
         raise AssertionError(f"no line with {part!r} in:\n{self.output}")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end and return the exit status."""
+        self.process.send_signal(number)
+        return self.end()
 
     def end(self, seconds: float = 60) -> int:
         """Wait for the end and return the exit status."""

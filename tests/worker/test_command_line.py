@@ -9,52 +9,26 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.worker.service_directory import ServiceDirectory, free_port
+from tests.worker.service_directory import (
+    STAND_IN,
+    ServiceDirectory,
+    free_port,
+    standing_in,
+    until,
+)
 
 pytestmark = pytest.mark.timeout(90)
-
-#: Stands in for the HTTP shim and the workers, so that these tests are about who starts them.
-STAND_IN = """\
-import http.server, os, signal, sys
-
-class Healthy(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == "/health" else 404)
-        self.end_headers()
-
-    def log_message(self, *arguments):
-        pass
-
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Healthy).serve_forever()
-"""
-PROCFILE = """\
-web: python stand_in.py
-passwords: sh -c 'echo at work with $REDIS_URL; exec sleep 600'
-scheduler: sleep 600
-"""
 
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
-    directory = ServiceDirectory(tmp_path)
-    (tmp_path / "stand_in.py").write_text(STAND_IN)
-    (tmp_path / "Procfile").write_text(PROCFILE)
-    yield directory
-    directory.end_all()
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    with standing_in(tmp_path) as directory:
+        yield directory
 
 
 def test_help_lists_the_commands_and_loads_nothing(directory: ServiceDirectory) -> None:
@@ -82,8 +56,7 @@ def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(
 ) -> None:
     # Given a repository in which nothing was set
     # When the service is run
-    service = directory.run()
-    service.await_line("curl -s")
+    service = directory.healthy()
 
     # Then it has written its secrets for our user alone, and says where but not what they are
     env_file = directory.path / ".env"
@@ -105,7 +78,7 @@ def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(
 
     # Then it ends well, and neither process nor socket is left
     assert service.end() == 0
-    assert directory.processes() == []
+    assert directory.pids() == []
     assert directory.sockets() == []
     assert service.lines[-1].endswith("Stopped.")
 
@@ -136,134 +109,24 @@ def test_the_printed_curl_line_works_as_printed(directory: ServiceDirectory) -> 
     written = (directory.path / ".env").read_text()
     [key] = [line[14:] for line in written.splitlines() if line.startswith("ADMIN_API_KEY=")]
     assert answer.stdout == f'Bearer {key} b\'{{"password": "correct horse battery staple"}}\''
-    service.process.send_signal(signal.SIGINT)
-    assert service.end() == 0
+    assert service.stop(signal.SIGINT) == 0
 
 
 def test_the_second_run_keeps_the_secrets_and_is_fast(directory: ServiceDirectory) -> None:
     # Given a service that has run before
-    first = directory.run()
-    first.await_line("curl -s")
-    first.process.send_signal(signal.SIGINT)
-    assert first.end() == 0
+    first = directory.healthy()
+    assert first.stop(signal.SIGINT) == 0
     written = (directory.path / ".env").read_text()
 
     # When it runs again
     began_at = time.monotonic()
-    second = directory.run()
-    second.await_line("curl -s")
+    second = directory.healthy()
 
     # Then nothing was generated anew, and it took less than its share of the three seconds
     assert time.monotonic() - began_at < 2
     assert (directory.path / ".env").read_text() == written
     assert "was unset" not in second.output
-    second.process.send_signal(signal.SIGTERM)
-    assert second.end() == 0
-
-
-def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDirectory) -> None:
-    service = directory.run()
-    service.await_line("curl -s")
-    before = {process.pid for process in directory.processes()}
-    [worker] = [
-        process
-        for process in directory.processes()
-        if process.cmdline() == ["sleep", "600"] and process.pid != service.process.pid
-    ][:1]
-
-    worker.kill()
-
-    until(lambda: len(directory.processes()) == len(before), seconds=5)
-    until(lambda: {process.pid for process in directory.processes()} - before, seconds=5)
-    assert before - {process.pid for process in directory.processes()} == {worker.pid}
-    service.process.send_signal(signal.SIGTERM)
-    assert service.end() == 0
-
-
-def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
-    service = directory.run()
-    service.await_line("curl -s")
-    [valkey] = [process for process in directory.processes() if "valkey" in process.name()]
-
-    valkey.kill()
-
-    service.await_line("Valkey has ended; starting it anew")
-    until(
-        lambda: [
-            process
-            for process in directory.processes()
-            if "valkey" in process.name() and process.pid != valkey.pid
-        ],
-        seconds=5,
-    )
-    service.process.send_signal(signal.SIGTERM)
-    assert service.end() == 0
-    assert directory.processes() == []
-
-
-def test_a_signal_that_arrives_twice_at_once_is_one(directory: ServiceDirectory) -> None:
-    # Given a service whose start is told to make, which passes the signal on
-    service = directory.run()
-    service.await_line("curl -s")
-
-    service.process.send_signal(signal.SIGINT)
-    service.process.send_signal(signal.SIGINT)
-
-    assert service.end() == 0
-
-
-def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -> None:
-    # Given a worker that does not end when it is asked to
-    procfile = directory.path / "Procfile"
-    procfile.write_text(
-        f"{PROCFILE}oauth: sh -c 'trap \"\" TERM; echo stubborn; sleep 600; sleep 600'\n"
-    )
-    service = directory.run()
-    service.await_line("curl -s")
-    service.await_line("stubborn")
-    service.process.send_signal(signal.SIGINT)
-    service.await_line("Stopping")
-    time.sleep(1.1)  # The echo of a signal that came twice is over.
-
-    # When the second signal comes
-    asked_at = time.monotonic()
-    service.process.send_signal(signal.SIGINT)
-
-    # Then the service is gone within moments, and says so by its status
-    assert service.end() == 1
-    assert time.monotonic() - asked_at < 5
-    assert directory.processes() == []
-    assert directory.sockets() == []
-
-
-def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: ServiceDirectory) -> None:
-    # Given a running service
-    service = directory.run()
-    service.await_line("curl -s")
-    assert len(directory.processes()) > 4
-
-    # When its supervisor is killed
-    service.process.kill()
-    service.end()
-
-    # Then its processes end, and the next run finds the way free
-    until(lambda: directory.processes() == [])
-    again = directory.run()
-    again.await_line("curl -s")
-    again.process.send_signal(signal.SIGTERM)
-    assert again.end() == 0
-
-
-def test_a_stop_during_the_start_is_heeded(directory: ServiceDirectory) -> None:
-    # Given a service that takes its time to become healthy
-    (directory.path / "stand_in.py").write_text("import time\ntime.sleep(600)\n")
-    service = directory.run()
-    service.await_line("at work")
-
-    service.process.send_signal(signal.SIGINT)
-
-    assert service.end(20) == 0
-    assert directory.processes() == []
+    assert second.stop(signal.SIGTERM) == 0
 
 
 def assert_refused(directory: ServiceDirectory, setting: str, **variables: str) -> None:
@@ -273,7 +136,7 @@ def assert_refused(directory: ServiceDirectory, setting: str, **variables: str) 
     [sentence] = ended.stderr.splitlines()
     assert setting in sentence
     assert sentence.endswith(".")
-    assert directory.processes() == []
+    assert directory.pids() == []
     assert directory.sockets() == []
 
 
@@ -311,16 +174,14 @@ def test_a_database_of_another_secret_key_is_named(directory: ServiceDirectory) 
 
 
 def test_a_var_dir_in_use_is_named(directory: ServiceDirectory) -> None:
-    service = directory.run()
-    service.await_line("curl -s")
+    service = directory.healthy()
 
     ended = directory.worker("run", PORT=str(free_port()))
 
     assert ended.returncode == 1
     assert "VAR_DIR" in ended.stderr
     assert service.process.poll() is None
-    service.process.send_signal(signal.SIGTERM)
-    assert service.end() == 0
+    assert service.stop(signal.SIGTERM) == 0
 
 
 def test_a_process_that_cannot_start_is_named(directory: ServiceDirectory) -> None:
@@ -334,7 +195,7 @@ def test_a_process_that_cannot_start_is_named(directory: ServiceDirectory) -> No
     assert ended.returncode == 1
     assert ended.stderr == "web.1 keeps ending; what it said stands above.\n"
     assert "web.1       | out of fish" in ended.stdout
-    assert directory.processes() == []
+    assert directory.pids() == []
     assert directory.sockets() == []
 
 
@@ -373,8 +234,8 @@ def test_output_that_nobody_reads_stops_nothing(directory: ServiceDirectory) -> 
     os.close(write_end)
 
     # Then it runs all the same
-    until(lambda: len(directory.processes()) > 4)
+    until(lambda: len(directory.pids()) > 4)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
-    assert not [child for child in directory.processes() if child.status() != psutil.STATUS_ZOMBIE]
+    assert directory.pids() == []
