@@ -127,15 +127,19 @@ class ServiceDirectory:
             return True
         return False
 
-    def pids(self, part: str = "") -> list[int]:
+    def processes(self, part: str = "") -> list[psutil.Process]:
         """Return who runs in this directory, by whomever started, with `part` in the command."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
                 is_here = Path(process.cwd()).is_relative_to(self.path)
                 if is_here and part in " ".join(process.cmdline()):
-                    found.append(process.pid)
+                    found.append(process)
         return found
+
+    def pids(self, part: str = "") -> list[int]:
+        """Return their process ids."""
+        return [process.pid for process in self.processes(part)]
 
     def sockets(self) -> list[Path]:
         """Return the unix sockets that lie in this directory."""

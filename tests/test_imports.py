@@ -1,0 +1,47 @@
+"""What a fresh interpreter has loaded after an import: the linter reads, this test sees."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from config import ROOT
+
+_OURS = {"actors", "catfeeder", "models", "worker"}
+_HEAVY = {"bcrypt", "fastapi", "requests_oauthlib", "starlette", "uvicorn"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Run a statement in a new interpreter and return the packages that it has loaded."""
+    code = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(ended.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        # Another app installs the client with three packages behind it.
+        ("import catfeeder.client", _HEAVY | {"dotenv", "peewee", "requests", "toml"}),
+        # Whoever only seals or catches an error does not even pay for the queue.
+        ("import catfeeder", _HEAVY | {"dotenv", "dramatiq", "peewee", "redis", "toml"}),
+        # Settings are at the bottom of the layers.
+        ("import config", _OURS),
+        # The tables serve every process, with and without a web framework or a queue.
+        ("import models.migrate", _HEAVY | {"dramatiq", "redis", "requests"}),
+        # The scheduler only asks for work.
+        ("import worker.scheduler", _HEAVY),
+        # The shim never hashes and never calls a provider.
+        ("import worker.http.app", {"bcrypt", "requests_oauthlib"}),
+        # The supervisor has processes to start, and starts them sooner without these.
+        ("import worker.run", _HEAVY | {"dramatiq", "redis", "requests"}),
+    ],
+)
+def test_an_import_loads_nothing_that_is_not_its_business(
+    statement: str, unwanted: set[str]
+) -> None:
+    assert loaded_by(statement) & unwanted == set()
