@@ -122,7 +122,7 @@ class TAB_CONNECTIONS(Table):
         with transaction():
             row = cls._existing(provider, subject, profile["subject"])
             if row is None:
-                return cls._insert(provider, subject, profile, grant, now)
+                return cls.get_by_id(cls._insert(provider, subject, profile, grant, now))
             cls.update(
                 subject=subject or row.subject,
                 profile=profile,
@@ -155,9 +155,9 @@ class TAB_CONNECTIONS(Table):
     @classmethod
     def _insert(
         cls, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
-    ) -> TAB_CONNECTIONS:
+    ) -> str:
         connection_id = str(uuid.uuid4())
-        row: TAB_CONNECTIONS = cls.create(
+        cls.create(
             id=connection_id,
             provider=provider,
             subject=subject,
@@ -168,7 +168,7 @@ class TAB_CONNECTIONS(Table):
             created_at=now,
             **cls.granted(connection_id, 0, grant, now),
         )
-        return row
+        return connection_id
 
     @classmethod
     def granted(
