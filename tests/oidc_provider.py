@@ -1,4 +1,4 @@
-"""A real OpenID provider from a package, in a process of its own, and a browser that signs in there."""
+"""A real OpenID provider from a package, in a process of its own, and a user who consents."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OidcProvider:
         self.issuer = f"http://{self.host}"
 
     def consent(self, authorization_url: str, user: str) -> dict[str, str]:
-        """Sign in as `user`, consent, and return the query that the provider sends to the callback."""
+        """Sign in as `user`, consent, and return the query that goes to the callback."""
         answer = requests.post(
             authorization_url, data={"sub": user}, allow_redirects=False, timeout=10
         )

@@ -1,0 +1,121 @@
+"""The whole service as `make run` starts it, and an app that calls it over HTTP."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import requests
+
+from tests.worker.service_directory import RunningService, ServiceDirectory
+
+_TIMEOUT_SECONDS: Final = 30
+#: An anonymous request says so by this; no key at all would mean the default one.
+ANONYMOUS: Final = ""
+
+
+class Stack:
+    """A running service in a folder of its own."""
+
+    def __init__(self, path: Path, **variables: str) -> None:
+        """Prepare the folder; `variables` are what the operator has set in the environment."""
+        self.directory = ServiceDirectory(path)
+        self.admin_api_key = f"admin-{secrets.token_urlsafe()}"
+        self.secret_key = f"secret-{secrets.token_urlsafe()}"
+        self._variables = {
+            "SECRET_KEY": self.secret_key,
+            "ADMIN_API_KEY": self.admin_api_key,
+            **variables,
+        }
+        #: What the processes of earlier starts have said.
+        self.past_output: list[str] = []
+        #: The bodies of all answers that told of an error.
+        self.refusals: list[str] = []
+        self.service: RunningService | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the service listens."""
+        return f"http://127.0.0.1:{self.directory.port}"
+
+    @property
+    def var_dir(self) -> Path:
+        """Where the service writes."""
+        return self.directory.path / "var"
+
+    @property
+    def running(self) -> RunningService:
+        """The service, which must have been started."""
+        assert self.service is not None
+        return self.service
+
+    def configure(self, section: str, key: str, value: str) -> None:
+        """Change a value of config.toml, given as TOML."""
+        path = self.directory.path / "config.toml"
+        before, header, rest = path.read_text().partition(f"[{section}]\n")
+        changed, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", rest, count=1)
+        assert header, f"config.toml has no section {section}"
+        assert count == 1, f"config.toml has no {key}"
+        path.write_text(before + header + changed)
+
+    def start(self) -> None:
+        """Start the service and wait until it says where it listens."""
+        self.service = self.directory.run(**self._variables)
+        self.service.await_line("listens at")
+
+    def stop(self) -> int:
+        """Stop the service as Ctrl-C does; return the exit status."""
+        self.running.process.terminate()
+        return self.await_end()
+
+    def await_end(self) -> int:
+        """Wait until the service has ended by itself; return the exit status."""
+        status = self.running.end()
+        self.past_output.append(self.running.output)
+        self.service = None
+        return status
+
+    def call(
+        self, method: str, path: str, *, key: str | None = None, **options: Any
+    ) -> requests.Response:
+        """Call the API, with the admin key unless another is given; remember what it refuses."""
+        headers = dict(options.pop("headers", {}))
+        if key != ANONYMOUS:
+            headers["Authorization"] = f"Bearer {key or self.admin_api_key}"
+        options.setdefault("allow_redirects", False)
+        answer = requests.request(
+            method, self.url + path, headers=headers, timeout=_TIMEOUT_SECONDS, **options
+        )
+        if answer.status_code >= requests.codes.bad_request:
+            self.refusals.append(f"{answer.headers}\n{answer.text}")
+        return answer
+
+    def job(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask for a job and wait for its end; return the finished job."""
+        answer = self.call("POST", path, json=body, headers={"Prefer": "wait=20"})
+        assert answer.status_code == requests.codes.ok, answer.text
+        finished: dict[str, Any] = answer.json()
+        return finished
+
+    def result(self, path: str, body: dict[str, Any]) -> Any:
+        """Ask for a job that must succeed; return its result."""
+        finished = self.job(path, body)
+        assert finished["status"] == "succeeded", finished
+        return finished["result"]
+
+    def worker_processes(self, queues: str) -> list[psutil.Process]:
+        """Return the processes that perform what is on these queues, masters first."""
+        return [
+            process
+            for process in self.directory.processes()
+            if f"--queues {queues}" in " ".join(process.cmdline())
+        ]
+
+    def end(self) -> None:
+        """End whatever still runs."""
+        if self.service is not None and self.running.process.poll() is None:
+            self.stop()
+        self.directory.end_all()

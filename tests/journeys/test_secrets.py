@@ -1,0 +1,133 @@
+"""Marked secrets go through every journey and are then looked for wherever they must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from tests.journeys.conftest import CLIENT_SECRET
+from tests.journeys.sign_in import sign_in
+from tests.journeys.stack import ANONYMOUS, Stack
+from tests.oidc_provider import OidcProvider
+
+pytestmark = pytest.mark.journey
+
+_PASSWORD = "canary-password-Zq9"
+_WRONG_KEY = "canary-wrong-key-Zq9"
+_FORGED_CODE = "canary-forged-code-Zq9"
+_ACCESS_TOKEN = "canary-access-token-Zq9"
+_REFRESH_TOKEN = "canary-refresh-token-Zq9"
+_NUL_PASSWORD = "canary-nul-password-Zq9\0"
+
+
+def test_no_secret_is_found_where_it_must_not_be(
+    stack_with_provider: Stack, oidc_provider: OidcProvider
+) -> None:
+    stack = stack_with_provider
+    # Given that secrets have gone through every journey, the good ones and the bad ones
+    stack.configure("Server_configuration.debug_mode", "debug", "true")
+    stack.stop()
+    stack.start()
+    secrets = {
+        "SECRET_KEY": stack.secret_key,
+        "ADMIN_API_KEY": stack.admin_api_key,
+        "client secret": CLIENT_SECRET,
+        **_hash_and_check(stack),
+        **_sign_in_and_renew(stack, oidc_provider),
+        **_be_refused(stack),
+    }
+    # When the memory of Valkey, what it and the database write, every log line and every error
+    # answer are searched
+    memory = _valkey_memory(stack)
+    stack.stop()
+    places = {
+        "Valkey's memory": memory,
+        "the log": "\n".join(stack.past_output).encode(),
+        "error answers": "\n".join(stack.refusals).encode(),
+        **{
+            str(path.name): path.read_bytes() for path in stack.var_dir.rglob("*") if path.is_file()
+        },
+    }
+    # Then none of the secrets is there
+    assert len(memory) > 1000
+    assert any("aof" in name for name in places)
+    assert any("sqlite" in name for name in places)
+    found = [
+        f"{name} in {place}"
+        for name, secret in secrets.items()
+        for place, content in places.items()
+        if secret.encode() in content
+    ]
+    assert found == []
+
+
+def _hash_and_check(stack: Stack) -> dict[str, str]:
+    hashed = stack.result("/v1/passwords/hash", {"password": _PASSWORD})["password_hash"]
+    body = {"password": _PASSWORD, "password_hash": hashed}
+    assert stack.result("/v1/passwords/check", body)["valid"] is True
+    return {"password": _PASSWORD, "password hash": hashed}
+
+
+def _sign_in_and_renew(stack: Stack, provider: OidcProvider) -> dict[str, str]:
+    begun = stack.call("POST", "/v1/oauth/house/authorize", json={"subject": "canary"}).json()
+    answer = provider.consent(begun["authorization_url"], "canary")
+    body = {"code": answer["code"], "state": answer["state"]}
+    stack.result("/v1/oauth/house/exchange", body)
+    again = stack.job("/v1/oauth/house/exchange", body)
+    assert again["status"] == "failed"
+    connection = sign_in(stack, provider, "canary-by-browser", subject="canary")
+    path = f"/v1/connections/{connection['id']}"
+    old = stack.call("GET", f"{path}/token").json()["access_token"]
+    assert stack.job(f"{path}/renew", {})["status"] == "succeeded"
+    new = stack.call("GET", f"{path}/token").json()["access_token"]
+    return {"code": answer["code"], "state": answer["state"], "token": old, "renewed token": new}
+
+
+def _be_refused(stack: Stack) -> dict[str, str]:
+    stack.call("GET", "/v1/connections", key=_WRONG_KEY)
+    forged = {"code": _FORGED_CODE, "state": "forged-state:house"}
+    stack.call("GET", "/v1/oauth/callback", params=forged, key=ANONYMOUS)
+    stack.job("/v1/oauth/house/exchange", forged)
+    stack.job("/v1/oauth/house/user-info", {"access_token": _ACCESS_TOKEN})
+    stack.job("/v1/oauth/house/refresh", {"refresh_token": _REFRESH_TOKEN})
+    for password in (_PASSWORD * 5, _NUL_PASSWORD, "canary"):
+        stack.call("POST", "/v1/passwords/hash", json={"password": password})
+    stack.call("POST", "/v1/passwords/hash", json={"password": [_PASSWORD]})
+    stack.call("POST", "/v1/passwords/check", json={"password": _PASSWORD, "password_hash": "x"})
+    return {
+        "wrong key": _WRONG_KEY,
+        "forged code": _FORGED_CODE,
+        "unknown access token": _ACCESS_TOKEN,
+        "unknown refresh token": _REFRESH_TOKEN,
+        "password with NUL": _NUL_PASSWORD.removesuffix("\0"),
+    }
+
+
+def _valkey_memory(stack: Stack) -> bytes:
+    socket = next(stack.var_dir.rglob("*.sock"))
+    client = redis.Redis(unix_socket_path=str(socket))
+    with client:
+        return b"\n".join(
+            part for key in client.scan_iter() for part in (key, *_parts(client, key))
+        )
+
+
+def _parts(client: Any, key: bytes) -> Iterator[bytes]:
+    match client.type(key):
+        case b"hash":
+            for name, value in client.hgetall(key).items():
+                yield from (name, value)
+        case b"list":
+            yield from client.lrange(key, 0, -1)
+        case b"set":
+            yield from client.smembers(key)
+        case b"zset":
+            yield from client.zrange(key, 0, -1)
+        case b"stream":
+            for _, fields in client.xrange(key):
+                yield from (part for pair in fields.items() for part in pair)
+        case _:
+            yield client.get(key)
