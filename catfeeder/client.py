@@ -61,7 +61,7 @@ class Job:
             JobExpired: It is unknown.
             QueueUnreachable: Redis did not answer.
         """
-        return _outcome(self._wait(timeout))
+        return outcome_of(self._wait(timeout))
 
     def _wait(self, timeout: float) -> JobRecord:
         """Subscribe first and look second, so that an end between the two is not missed."""
@@ -75,7 +75,14 @@ class Job:
         return record
 
 
-def _outcome(record: JobRecord) -> Any:
+def outcome_of(record: JobRecord) -> Any:
+    """Return the result of a job that was waited for.
+
+    Raises:
+        JobTimeout: It has not ended.
+        JobFailed: It failed; the error carries the worker's code and sentence.
+        JobCancelled: It was cancelled.
+    """
     if record.error is not None:
         error = record.error
         raise JobFailed(error.code, error.detail, permanent=error.permanent)

@@ -1,0 +1,118 @@
+"""The application that `uvicorn worker.http.app:create_app --factory` serves."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from catfeeder.errors import CatFeederError
+from config import ConfigurationError, Settings, current_settings
+from models.database import open_database
+from models.migrate import check_schema
+from worker.http.body_limit import BodyLimit
+from worker.http.error_handlers import CatchAll, handle_errors
+from worker.http.logs import set_up_logging
+from worker.http.metrics import CountRequests
+from worker.http.response_headers import ResponseHeaders
+from worker.http.routes import connections, jobs, oauth, passwords, providers, server
+from worker.http.schemas.problems import PROBLEM_RESPONSES
+from worker.http.shim import Shim, build_shim
+from worker.http.trusted_hosts import TrustedHosts
+
+_ROUTERS: Final = (
+    passwords.router,
+    oauth.router,
+    connections.router,
+    providers.router,
+    jobs.router,
+    server.router,
+)
+#: What a page of another origin may send and read, beyond what browsers always let through.
+_CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")
+_CORS_ANSWER_HEADERS: Final = ("Location", "Preference-Applied", "Retry-After")
+_CORS_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
+
+def create_app() -> FastAPI:
+    """Return the application, or end the process with the sentence that says what is wrong."""
+    try:
+        settings = current_settings()
+        set_up_logging(debug=settings.debug.debug)
+        open_database(settings)
+        check_schema()
+        return build_app(build_shim(settings))
+    except (CatFeederError, ConfigurationError) as error:
+        # The sentence names the setting to look at; a traceback would bury it.
+        sys.exit(str(error))
+
+
+def build_app(shim: Shim) -> FastAPI:
+    """Put routes, errors and middleware together around the shim's parts."""
+    app = FastAPI(
+        title="Cat Feeder's auth worker",
+        version="1",
+        summary="Passwords, sign-in with providers and fresh tokens, off your request path.",
+        lifespan=_lifespan,
+        middleware=_middleware(shim),
+        redoc_url=None,
+        responses=PROBLEM_RESPONSES,
+    )
+    app.state.shim = shim
+    for router in _ROUTERS:
+        app.include_router(router)
+    handle_errors(app)
+    return app
+
+
+def _middleware(shim: Shim) -> list[Middleware]:
+    """Return what surrounds the routes, the outermost first."""
+    server_settings: Final = shim.settings.server
+    chosen = [
+        Middleware(CountRequests, metrics=shim.metrics),
+        Middleware(ResponseHeaders),
+        Middleware(TrustedHosts, hosts=server_settings.trusted_hosts),
+        Middleware(CatchAll),
+        Middleware(BodyLimit),
+    ]
+    if server_settings.gzip_minimum_bytes:
+        chosen.append(Middleware(GZipMiddleware, minimum_size=server_settings.gzip_minimum_bytes))
+    return [*_cors(shim.settings), *chosen]
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    """Let browsers of the configured origins read answers, errors included."""
+    if not settings.server.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.server.cors_origins,
+            allow_methods=_CORS_METHODS,
+            allow_headers=_CORS_HEADERS,
+            expose_headers=_CORS_ANSWER_HEADERS,
+        )
+    ]
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    shim: Shim = app.state.shim
+    await shim.draining.learn_generation()
+    tasks = [
+        asyncio.create_task(shim.waiting.listen()),
+        asyncio.create_task(shim.draining.watch()),
+    ]
+    yield
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await shim.close()

@@ -1,0 +1,94 @@
+"""Idempotency-Key: a repeated request is answered with the first one's job.
+
+After draft-ietf-httpapi-idempotency-key-header. What is remembered of a request is an HMAC with a
+key that only the service derives: the request may hold a password, and whoever reads Redis could
+try passwords against a plain digest.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from contextlib import suppress
+from typing import Any, Final, cast
+
+import redis
+
+from catfeeder.encoder import to_json
+from catfeeder.errors import QueueUnreachable
+from catfeeder.jobs import JOB_TTL_SECONDS
+from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.sealing import Key, Secret, derive_key
+from worker.http.keys import Caller
+from worker.http.refusals import IdempotencyKeyBusy, IdempotencyKeyReused
+
+_KEY_PREFIX: Final = "catfeeder:idempotency:"
+_LABEL: Final = "catfeeder/idempotency/v1"
+#: Taking a request in is a few round trips. A claim that is older was left by a process that died.
+_CLAIM_SECONDS: Final = 30
+#: A repeat that comes while the first request is taken in looks this often, and then gives up.
+_LOOKS: Final = 20
+_PAUSE_SECONDS: Final = 0.05
+
+
+class IdempotencyKeys:
+    """Remembers for an hour which job a caller's Idempotency-Key stands for."""
+
+    def __init__(self, client: redis.Redis, secret_key: Secret) -> None:
+        """Take the Redis client and the SECRET_KEY to derive from."""
+        self._redis = client
+        self._key: Key = derive_key(secret_key, _LABEL)
+
+    def claim(
+        self, caller: Caller, text: str, message_name: str, arguments: dict[str, Any]
+    ) -> Claim:
+        """Take an Idempotency-Key for a request, or find the job of the first request with it.
+
+        Raises:
+            IdempotencyKeyReused: The first request was another one.
+            IdempotencyKeyBusy: The first request is still being taken in.
+            QueueUnreachable: Redis did not answer.
+        """
+        name = _KEY_PREFIX + self._mac([caller.name, text])
+        claim = Claim(self._redis, name, self._mac([message_name, arguments]))
+        for _ in range(_LOOKS):
+            if claim.is_taken():
+                return claim
+            time.sleep(_PAUSE_SECONDS)
+        raise IdempotencyKeyBusy(headers={"Retry-After": "1"})
+
+    def _mac(self, value: object) -> str:
+        return hmac.digest(self._key, to_json(value), "sha256").hex()
+
+
+class Claim:
+    """One request's right to be the first with its key; `job_id` is set when another was."""
+
+    def __init__(self, client: redis.Redis, name: str, fingerprint: str) -> None:
+        """Use `IdempotencyKeys.claim`."""
+        self._redis = client
+        self._name = name
+        self._fingerprint = fingerprint
+        self.job_id: str | None = None
+
+    def is_taken(self) -> bool:
+        """Try to settle who is first; false while another request is being taken in."""
+        with unreachable_is_told():
+            if self._redis.set(self._name, f"{self._fingerprint}:", nx=True, ex=_CLAIM_SECONDS):
+                return True
+            stored = cast("bytes | None", self._redis.get(self._name))
+        fingerprint, _, job_id = (stored or b"").decode().partition(":")
+        if stored and not hmac.compare_digest(fingerprint, self._fingerprint):
+            raise IdempotencyKeyReused
+        self.job_id = job_id or None
+        return self.job_id is not None
+
+    def keep(self, job_id: str) -> None:
+        """Remember the job that this request became."""
+        with unreachable_is_told():
+            self._redis.set(self._name, f"{self._fingerprint}:{job_id}", ex=JOB_TTL_SECONDS)
+
+    def give_up(self) -> None:
+        """Let a repeat try afresh, since this request became no job."""
+        with suppress(QueueUnreachable), unreachable_is_told():
+            self._redis.delete(self._name)

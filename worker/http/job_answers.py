@@ -1,0 +1,44 @@
+"""A job as the contract shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from actors.connections import rfc3339
+from catfeeder.jobs import JobRecord, JobStatus
+
+
+def job_json(record: JobRecord) -> dict[str, Any]:
+    """Return the members of a job; those that it does not have yet are left out."""
+    members: dict[str, Any] = {
+        "id": record.id,
+        "actor": record.actor,
+        "queue": record.queue,
+        "status": record.status.value,
+        "enqueued_at": rfc3339(record.enqueued_at),
+    }
+    if record.started_at:
+        members["started_at"] = rfc3339(record.started_at)
+    if record.finished_at:
+        members["finished_at"] = rfc3339(record.finished_at)
+    if record.status is JobStatus.SUCCEEDED:
+        members["result"] = record.result
+    if record.error:
+        error = record.error
+        members["error"] = {
+            "code": error.code,
+            "detail": error.detail,
+            "permanent": error.permanent,
+        }
+    return members
+
+
+def accepted(record: JobRecord, waited: int | None) -> JSONResponse:
+    """Answer a job request: 200 when the caller waited and the job has ended, else 202."""
+    headers = {"Location": f"/v1/jobs/{record.id}"}
+    if waited is not None:
+        headers["Preference-Applied"] = f"wait={waited}"
+    has_ended = waited is not None and record.status.is_final
+    return JSONResponse(job_json(record), 200 if has_ended else 202, headers)

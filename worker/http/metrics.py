@@ -1,0 +1,132 @@
+"""Numbers for Prometheus: what this process answered, and what the service holds right now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from catfeeder.errors import QueueUnreachable
+from catfeeder.messages import QUEUES
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.database import connected
+from models.errors import DatabaseUnreachable
+
+#: Anybody may send any method and any path: labels that were made of them would grow without end.
+_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_OTHER: Final = "other"
+#: In seconds; the longest wait that a caller may prefer is 30.
+_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The registry of one process, and the counters that requests touch."""
+
+    def __init__(self, depth: Callable[[str], int], waiting: Callable[[], int]) -> None:
+        """Take how to count a queue's messages, and the requests that wait."""
+        self.registry = CollectorRegistry()
+        self.registry.register(_Holdings(depth, waiting))
+        self.requests = Counter(
+            "catfeeder_http_requests",
+            "Requests answered by this process.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "catfeeder_http_request_seconds",
+            "Time from a request to the end of its answer, waiting for a job included.",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.jobs = Counter(
+            "catfeeder_jobs_enqueued",
+            "Jobs that this process put onto a queue.",
+            ["actor"],
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus's text format; reads Redis and the database."""
+        return generate_latest(self.registry)
+
+
+class _Holdings(Collector):
+    """What is looked up only when somebody asks."""
+
+    def __init__(self, depth: Callable[[str], int], waiting: Callable[[], int]) -> None:
+        self._depth = depth
+        self._waiting = waiting
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, so that registering looks nothing up."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Count; what cannot be counted now is left out, and the rest is still told."""
+        with suppress(QueueUnreachable):
+            yield self._queues()
+        with suppress(DatabaseUnreachable):
+            yield _connections()
+        yield GaugeMetricFamily(
+            "catfeeder_http_waiting", "Requests that wait for a job.", value=self._waiting()
+        )
+
+    def _queues(self) -> Metric:
+        family = GaugeMetricFamily(
+            "catfeeder_queue_messages", "Messages that wait in a queue.", labels=["queue"]
+        )
+        for queue in QUEUES:
+            family.add_metric([queue], self._depth(queue))
+        return family
+
+
+def _connections() -> Metric:
+    family = GaugeMetricFamily(
+        "catfeeder_connections", "Users' connections to providers.", labels=["status"]
+    )
+    with connected():
+        counted = TAB_CONNECTIONS.counted_by_status()
+    for status in ConnectionStatus:
+        family.add_metric([status], counted.get(status, 0))
+    return family
+
+
+class CountRequests:
+    """Counts and times every request by the route's pattern, never by its path."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        """Wrap the application."""
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = "none"
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        begun = time.perf_counter()
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            self._note(scope, status, time.perf_counter() - begun)
+
+    def _note(self, scope: Scope, status: str, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else _OTHER
+        route = getattr(scope.get("route"), "path", _OTHER)
+        self._metrics.requests.labels(method, route, status).inc()
+        self._metrics.seconds.labels(route).observe(seconds)

@@ -1,0 +1,33 @@
+"""The Prefer header (RFC 7240): how long a caller would like to wait for the job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Annotated, Final
+
+from fastapi import Header
+
+#: Proxies and clients commonly give up after a minute; half of that leaves room.
+MAXIMUM_WAIT_SECONDS: Final = 30
+_WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,9})"?\s*', re.IGNORECASE | re.ASCII)
+
+PreferHeader = Annotated[
+    list[str] | None,
+    Header(
+        description="`wait=N` (RFC 7240): answer when the job has ended, within N <= 30 seconds.",
+        examples=["wait=10"],
+    ),
+]
+
+
+def preferred_wait(prefer_headers: Iterable[str]) -> int | None:
+    """Return the seconds of the first `wait`, cut to the maximum; None where there is none.
+
+    What cannot be understood is ignored, as section 2 of the RFC demands.
+    """
+    for preference in re.split("[,;]", ",".join(prefer_headers)):
+        found = _WAIT.fullmatch(preference)
+        if found:
+            return min(int(found[1]), MAXIMUM_WAIT_SECONDS)
+    return None

@@ -1,0 +1,61 @@
+"""Users' connections to providers: seen, used, renewed and ended."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import JSONResponse
+
+from actors.connections import describe_connection, find_connection, list_connections
+from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Needs, Scope
+from worker.http.names import ConnectionId
+from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
+from worker.http.schemas.jobs import JOB_ROUTE
+from worker.http.shim import ShimOf
+from worker.http.submission import SubmissionOf
+from worker.http.threads import in_database
+from worker.http.tokens import fresh_token
+
+router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
+_needs_reading = [Depends(Needs(Scope.CONNECTIONS_READ))]
+_needs_tokens = [Depends(Needs(Scope.TOKENS_READ))]
+_needs_jobs = [Depends(Needs(Scope.JOBS))]
+
+
+@router.get("", response_model=ConnectionPage, dependencies=_needs_reading)
+async def read_connections(query: Annotated[ConnectionQuery, Query()]) -> JSONResponse:
+    """Return a page of connections, oldest first."""
+    return JSONResponse(await in_database(list_connections, **query.model_dump()))
+
+
+@router.get("/{connection_id}", response_model=Connection, dependencies=_needs_reading)
+async def read_connection(connection_id: ConnectionId) -> JSONResponse:
+    """Return a connection, without its tokens."""
+    return JSONResponse(await in_database(_described, connection_id))
+
+
+def _described(connection_id: str) -> dict[str, Any]:
+    return describe_connection(find_connection(connection_id))
+
+
+@router.get("/{connection_id}/token", response_model=Token, dependencies=_needs_tokens)
+async def read_connection_token(connection_id: ConnectionId, shim: ShimOf) -> JSONResponse:
+    """Return a token that can be used now; it is renewed first when it is stale."""
+    return JSONResponse(await fresh_token(shim, connection_id))
+
+
+@router.post("/{connection_id}/renew", dependencies=_needs_jobs, **JOB_ROUTE)
+async def renew_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
+    """Renew a connection's token now; the result is the connection."""
+    await in_database(find_connection, connection_id)
+    return await submit(RENEW_CONNECTION, connection_id=connection_id)
+
+
+@router.delete("/{connection_id}", dependencies=_needs_jobs, **JOB_ROUTE)
+async def revoke_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
+    """Revoke a connection at its provider and erase it."""
+    await in_database(find_connection, connection_id)
+    return await submit(REVOKE_CONNECTION, connection_id=connection_id)

@@ -1,0 +1,47 @@
+"""Reading and cancelling jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from catfeeder.client import Job as Handle
+from catfeeder.jobs import JobRecord, JobStatus
+from worker.http.guarded_route import GuardedRoute
+from worker.http.job_answers import job_json
+from worker.http.keys import Needs, Scope
+from worker.http.names import JobId
+from worker.http.preferences import PreferHeader, preferred_wait
+from worker.http.refusals import JobNotCancellable
+from worker.http.schemas.jobs import Job
+from worker.http.shim import ShimOf
+
+router = APIRouter(
+    prefix="/v1/jobs",
+    tags=["jobs"],
+    route_class=GuardedRoute,
+    dependencies=[Depends(Needs(Scope.JOBS))],
+)
+
+
+@router.get("/{job_id}", response_model=Job)
+async def read_job(job_id: JobId, shim: ShimOf, prefer: PreferHeader = None) -> JSONResponse:
+    """Return a job, after `Prefer: wait=N` seconds if it has not ended before."""
+    record = await run_in_threadpool(shim.client.job(job_id).record)
+    record = await shim.wait(record, preferred_wait(prefer or []) or 0)
+    return JSONResponse(job_json(record))
+
+
+@router.delete("/{job_id}", response_model=Job)
+async def cancel_job(job_id: JobId, shim: ShimOf) -> JSONResponse:
+    """Cancel a job that no worker has begun."""
+    return JSONResponse(job_json(await run_in_threadpool(_cancelled, shim.client.job(job_id))))
+
+
+def _cancelled(handle: Handle) -> JobRecord:
+    handle.cancel()
+    record = handle.record()
+    if record.status is not JobStatus.CANCELLED:
+        raise JobNotCancellable
+    return record

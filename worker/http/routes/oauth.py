@@ -1,0 +1,93 @@
+"""Signing users in with providers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from actors.connections import rfc3339
+from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
+from worker.http.callback import finish_sign_in, read_answer
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Needs, Scope
+from worker.http.names import ProviderName
+from worker.http.schemas.connections import Connection
+from worker.http.schemas.fields import Text
+from worker.http.schemas.jobs import JOB_ROUTE
+from worker.http.schemas.oauth import (
+    CALLBACK_PARAMETERS,
+    AuthorizationStarted,
+    Authorize,
+    ExchangeCode,
+    FetchUserInfo,
+    RefreshToken,
+)
+from worker.http.shim import ShimOf
+from worker.http.sign_ins import start_sign_in
+from worker.http.submission import SubmissionOf
+
+router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
+_needs_jobs = [Depends(Needs(Scope.JOBS))]
+_needs_tokens = [Depends(Needs(Scope.TOKENS_READ))]
+
+
+@router.post("/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_needs_jobs)
+async def authorize(provider: ProviderName, shim: ShimOf, body: Authorize) -> JSONResponse:
+    """Begin a sign-in: send the user's browser to `authorization_url`."""
+    begun = await start_sign_in(shim, provider, **body.model_dump())
+    answer = {"authorization_url": begun.authorization_url, "state": begun.state}
+    return JSONResponse({**answer, "expires_at": rfc3339(begun.expires_at)})
+
+
+@router.get("/{provider}/login", status_code=303, response_class=RedirectResponse)
+async def login(
+    provider: ProviderName,
+    shim: ShimOf,
+    request: Request,
+    return_to: Annotated[Text | None, Query()] = None,
+) -> RedirectResponse:
+    """Begin a sign-in from a browser; needs no key unless `login_requires_key` is on."""
+    if shim.settings.server.login_requires_key:
+        Needs(Scope.JOBS).check(request)
+    begun = await start_sign_in(shim, provider, return_to=return_to)
+    return RedirectResponse(begun.authorization_url, status_code=303)
+
+
+@router.get("/callback", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
+@router.post("/callback", response_model=Connection, include_in_schema=False)
+async def callback(request: Request, shim: ShimOf) -> Response:
+    """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
+    return await finish_sign_in(shim, await read_answer(request))
+
+
+@router.post("/{provider}/exchange", dependencies=_needs_jobs, **JOB_ROUTE)
+async def exchange_code(
+    provider: ProviderName, body: ExchangeCode, submit: SubmissionOf
+) -> JSONResponse:
+    """Finish a sign-in whose answer came to your own redirect URI; the result is the connection."""
+    return await submit(
+        EXCHANGE_CODE, provider=provider, code=body.code, state=body.state, iss=body.iss
+    )
+
+
+@router.post("/{provider}/user-info", dependencies=_needs_jobs, **JOB_ROUTE)
+async def fetch_user_info(
+    provider: ProviderName, body: FetchUserInfo, submit: SubmissionOf
+) -> JSONResponse:
+    """Fetch a profile anew, by a stored connection or an access token."""
+    return await submit(
+        FETCH_USER_INFO,
+        provider=provider,
+        connection_id=body.connection_id,
+        access_token=body.access_token,
+    )
+
+
+@router.post("/{provider}/refresh", dependencies=_needs_tokens, **JOB_ROUTE)
+async def refresh_token(
+    provider: ProviderName, body: RefreshToken, submit: SubmissionOf
+) -> JSONResponse:
+    """Use a refresh token that you keep yourself; the result is the token response."""
+    return await submit(REFRESH_TOKEN, provider=provider, refresh_token=body.refresh_token)

@@ -1,0 +1,38 @@
+"""Hashing and checking passwords."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Needs, Scope
+from worker.http.password_checks import check_comparable, check_new_password
+from worker.http.schemas.jobs import JOB_ROUTE
+from worker.http.schemas.passwords import CheckPassword, HashPassword
+from worker.http.shim import ShimOf
+from worker.http.submission import SubmissionOf
+
+router = APIRouter(
+    prefix="/v1/passwords",
+    tags=["passwords"],
+    route_class=GuardedRoute,
+    dependencies=[Depends(Needs(Scope.JOBS))],
+)
+
+
+@router.post("/hash", **JOB_ROUTE)
+async def hash_password(body: HashPassword, shim: ShimOf, submit: SubmissionOf) -> JSONResponse:
+    """Hash a new password; the result is `{"password_hash"}`."""
+    # The list of common passwords is loaded at the first use.
+    await run_in_threadpool(check_new_password, body.password, body.rounds, shim.settings)
+    return await submit(HASH_PASSWORD, password=body.password, rounds=body.rounds)
+
+
+@router.post("/check", **JOB_ROUTE)
+async def check_password(body: CheckPassword, submit: SubmissionOf) -> JSONResponse:
+    """Check a password against a hash; the result is `{"valid", "needs_rehash"}`."""
+    check_comparable(body.password, body.password_hash)
+    return await submit(CHECK_PASSWORD, password=body.password, password_hash=body.password_hash)

@@ -1,0 +1,77 @@
+"""The operator's side of providers: secrets go in and never come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.responses import JSONResponse, Response
+
+from actors.errors import ProviderUnknown
+from actors.provider_settings import (
+    describe_provider,
+    erase_provider,
+    list_providers,
+    patch_provider,
+    put_provider,
+)
+from catfeeder.jobs import utc_now
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Needs, Scope
+from worker.http.names import ProviderName
+from worker.http.schemas.providers import ProviderChangesBody, ProviderList, ProviderSettingsBody
+from worker.http.threads import in_database
+
+router = APIRouter(
+    prefix="/v1/providers",
+    tags=["providers"],
+    route_class=GuardedRoute,
+    dependencies=[Depends(Needs(Scope.ADMIN))],
+)
+
+
+@router.get("", response_model=ProviderList)
+async def read_providers() -> JSONResponse:
+    """Return all providers."""
+    return JSONResponse({"items": await in_database(list_providers)})
+
+
+@router.get("/{provider}", response_model=dict[str, Any])
+async def read_provider(provider: ProviderName) -> JSONResponse:
+    """Return what is known of a provider."""
+    return JSONResponse(await in_database(describe_provider, provider))
+
+
+@router.put("/{provider}", response_model=dict[str, Any], responses={201: {}})
+async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -> JSONResponse:
+    """Create a provider, or replace its settings as a whole."""
+    is_new, described = await in_database(_put, provider, body)
+    return JSONResponse(described, 201 if is_new else 200)
+
+
+def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    is_new = not _exists(provider)
+    put_provider(provider, body, utc_now())
+    return is_new, describe_provider(provider)
+
+
+def _exists(provider: str) -> bool:
+    try:
+        describe_provider(provider)
+    except ProviderUnknown:
+        return False
+    return True
+
+
+@router.patch("/{provider}", response_model=dict[str, Any])
+async def change_provider(provider: ProviderName, body: ProviderChangesBody) -> JSONResponse:
+    """Change some settings of a provider (RFC 7396)."""
+    await in_database(patch_provider, provider, body, utc_now())
+    return JSONResponse(await in_database(describe_provider, provider))
+
+
+@router.delete("/{provider}", status_code=204)
+async def remove_provider(provider: ProviderName) -> Response:
+    """Remove a provider that no user is connected to."""
+    await in_database(erase_provider, provider)
+    return Response(status_code=204)

@@ -1,0 +1,86 @@
+"""Bodies of the OAuth routes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from worker.http.schemas.fields import Body, SecretText, Subject, Text
+
+
+class Authorize(Body):
+    """What a sign-in is to be; everything has a default."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"subject": "user-42"}]})
+
+    subject: Subject | None = Field(
+        default=None, description="Your own name for the user; the connection carries it."
+    )
+    scope: Text | None = Field(
+        default=None, description="Scopes parted by spaces, in place of the provider's usual ones."
+    )
+    return_to: Text | None = Field(
+        default=None,
+        description="Where the browser goes in the end; its origin must be in config.toml.",
+    )
+
+
+class AuthorizationStarted(BaseModel):
+    """Where to send the user."""
+
+    authorization_url: str
+    state: str
+    expires_at: datetime
+
+
+class ExchangeCode(Body):
+    """What a provider sent back to a redirect URI of your own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"code": "SplxlOBeZQQYbYS6WxSbIA", "state": "af0ifjsldkj:google"}]
+        }
+    )
+
+    code: SecretText
+    state: SecretText
+    iss: Text | None = Field(default=None, description="RFC 9207's issuer, if it was sent.")
+
+
+class FetchUserInfo(Body):
+    """Whose profile to fetch: give one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"connection_id": "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"}]}
+    )
+
+    connection_id: Text | None = None
+    access_token: SecretText | None = None
+
+
+class RefreshToken(Body):
+    """A refresh token that you keep yourself."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"refresh_token": "tGzv3JOkF0XG5Qx2TlKWIA"}]}
+    )
+
+    refresh_token: SecretText
+
+
+def _parameter(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string"}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+#: Read by hand, since a parameter that is there twice must be refused (RFC 6749 section 3.1).
+CALLBACK_PARAMETERS: Final[dict[str, Any]] = {
+    "parameters": [
+        _parameter("code", "The authorization code."),
+        _parameter("state", "The state that the sign-in began with."),
+        _parameter("iss", "The issuer (RFC 9207)."),
+        _parameter("error", "Why there is no code (RFC 6749 section 4.1.2.1)."),
+    ]
+}

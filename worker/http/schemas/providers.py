@@ -1,0 +1,37 @@
+"""Bodies of the provider routes; which settings there are is known a layer below."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Body
+from pydantic import AfterValidator, BaseModel
+
+from worker.http.schemas.fields import storable_json
+
+_PRESET: Final = {
+    "preset": "google",
+    "client_id": "1234.apps.googleusercontent.com",
+    "client_secret": "what Google gave you",
+}
+_ISSUER: Final = {
+    "issuer": "https://accounts.example.com",
+    "client_id": "catfeeder",
+    "client_secret": "what the provider gave you",
+    "scopes": ["openid", "email", "profile"],
+}
+
+#: All settings of a provider: a preset or an issuer fills in what is left out.
+ProviderSettingsBody = Annotated[
+    dict[str, Any], AfterValidator(storable_json), Body(examples=[_PRESET, _ISSUER])
+]
+#: The settings to change (RFC 7396): null removes one.
+ProviderChangesBody = Annotated[
+    dict[str, Any], AfterValidator(storable_json), Body(examples=[{"scopes": ["openid", "email"]}])
+]
+
+
+class ProviderList(BaseModel):
+    """All providers, by name."""
+
+    items: list[dict[str, Any]]

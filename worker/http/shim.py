@@ -1,0 +1,118 @@
+"""What the routes of one process share."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from redis.asyncio import Redis as AsyncRedis
+from starlette.concurrency import run_in_threadpool
+
+from catfeeder.client import Client, outcome_of
+from catfeeder.jobs import JobRecord
+from catfeeder.messages import MessageType
+from catfeeder.redis_connection import connect_redis, connect_redis_async
+from catfeeder.sealing import QUEUE_LABEL, Sealer, Secret, derive_key
+from config import ConfigurationError, Settings
+from worker.http.draining import Draining
+from worker.http.idempotency import IdempotencyKeys
+from worker.http.keys import Keys
+from worker.http.metrics import Metrics
+from worker.http.overload import Overload
+from worker.http.waiting import WaitingRoom
+
+
+@dataclass(frozen=True)
+class Shim:
+    """The parts, made once a process."""
+
+    settings: Settings
+    client: Client
+    redis: AsyncRedis
+    keys: Keys
+    waiting: WaitingRoom
+    draining: Draining
+    idempotency: IdempotencyKeys
+    overload: Overload
+    metrics: Metrics
+    started_at: float = field(default_factory=time.monotonic)
+
+    def send(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
+        """Send a message, from a thread, and return its job.
+
+        Raises:
+            ServerStopping: No new work is taken.
+            QueueOverloaded: It would wait too long.
+            QueueUnreachable: Redis did not answer.
+        """
+        self.draining.refuse_work()
+        self.overload.refuse_excess(message_type)
+        record = self.client.enqueue(message_type, **arguments).record()
+        self.metrics.jobs.labels(message_type.name).inc()
+        return record
+
+    async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
+        """Return a job once it has ended, or after `seconds`."""
+        record = await self.waiting.wait(record, seconds)
+        self.overload.learn(record)
+        return record
+
+    async def perform(self, message_type: MessageType, seconds: float, **arguments: Any) -> Any:
+        """Send a message, wait for its job, and return the result.
+
+        Raises:
+            ServerStopping, QueueOverloaded, QueueUnreachable: As `send`.
+            JobTimeout, JobFailed, JobCancelled: As `outcome_of`.
+        """
+        record = await run_in_threadpool(self.send, message_type, arguments)
+        return outcome_of(await self.wait(record, seconds))
+
+    @property
+    def uptime_seconds(self) -> float:
+        """How long this process has served."""
+        return time.monotonic() - self.started_at
+
+    async def close(self) -> None:
+        """Close the connections to Redis."""
+        await self.redis.aclose()
+        self.client.close()
+
+
+def build_shim(settings: Settings) -> Shim:
+    """Make the parts; nothing is connected yet.
+
+    Raises:
+        ConfigurationError: A setting that the shim needs is missing.
+        QueueUnreachable: REDIS_URL is not a URL of Redis.
+    """
+    if settings.admin_api_key is None:
+        raise ConfigurationError(
+            "ADMIN_API_KEY is not set: `make run` writes one to .env, or set it yourself."
+        )
+    secret_key = Secret(settings.required_secret_key())
+    url = settings.required_redis_url()
+    client = Client(connect_redis(url), Sealer([derive_key(secret_key, QUEUE_LABEL)]))
+    redis = connect_redis_async(url)
+    waiting = WaitingRoom(redis, client.jobs.get)
+    return Shim(
+        settings=settings,
+        client=client,
+        redis=redis,
+        keys=Keys(Secret(settings.admin_api_key)),
+        waiting=waiting,
+        draining=Draining(settings.server.drain_seconds, waiting.close),
+        idempotency=IdempotencyKeys(client.redis, secret_key),
+        overload=Overload(settings, client.broker.depth),
+        metrics=Metrics(client.broker.depth, waiting.__len__),
+    )
+
+
+def shim_of(request: Request) -> Shim:
+    """Return the parts of the application that a request came to."""
+    shim: Shim = request.app.state.shim
+    return shim
+
+
+ShimOf = Annotated[Shim, Depends(shim_of)]

@@ -1,0 +1,59 @@
+"""Which HTTP status each error code is answered with, wherever the error was raised."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: A job's failure reaches the shim as a code alone, so the table is by code and not by class.
+_STATUS_BY_CODE: Final = {
+    "address_forbidden": 422,
+    "body_too_large": 413,
+    "connection_busy": 503,
+    "connection_unknown": 404,
+    "cursor_invalid": 422,
+    "database_unreachable": 503,
+    "discovery_needed": 503,
+    "host_not_trusted": 400,
+    "id_token_invalid": 502,
+    "idempotency_key_busy": 409,
+    "idempotency_key_reused": 422,
+    "issuer_mismatch": 400,
+    "job_cancelled": 409,
+    "job_expired": 404,
+    "job_not_cancellable": 409,
+    "job_outdated": 503,
+    "job_timeout": 504,
+    "key_lacks_scope": 403,
+    "key_required": 401,
+    "key_unknown": 401,
+    "media_type_unsupported": 415,
+    "outcome_unknown": 409,
+    "parameters_invalid": 400,
+    "provider_in_use": 409,
+    "provider_misbehaved": 502,
+    "provider_not_configured": 409,
+    "provider_refused": 502,
+    "provider_unknown": 404,
+    "provider_unreachable": 502,
+    "queue_overloaded": 429,
+    "queue_unreachable": 503,
+    "reauthorization_required": 409,
+    "return_to_forbidden": 400,
+    "server_stopping": 503,
+    "sign_in_refused": 400,
+    "state_expired": 400,
+    "state_missing": 400,
+    "state_unknown": 400,
+    "state_used": 400,
+}
+
+
+def status_of(code: str) -> int:
+    """Return the HTTP status for an error code.
+
+    Codes that the table does not know are told apart by their form: `internal_error` and the like
+    are ours (500), what is named after an input that broke a rule is the caller's (422).
+    """
+    if code in _STATUS_BY_CODE:
+        return _STATUS_BY_CODE[code]
+    return 422 if code.startswith(("password_", "rounds_")) or code.endswith("_invalid") else 500

@@ -1,0 +1,84 @@
+"""From a request to a job: taken in once, sent, and waited for as the caller prefers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from catfeeder.errors import CatFeederError
+from catfeeder.jobs import JobRecord
+from catfeeder.messages import MessageType
+from worker.http.idempotency import Claim
+from worker.http.job_answers import accepted
+from worker.http.keys import Caller
+from worker.http.preferences import PreferHeader, preferred_wait
+from worker.http.shim import ShimOf
+
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        description="A name of your own for this request; a repeat within an hour gets its job.",
+        min_length=1,
+        max_length=255,
+    ),
+]
+
+
+class Submission:
+    """One request's way onto a queue."""
+
+    def __init__(
+        self,
+        request: Request,
+        shim: ShimOf,
+        prefer: PreferHeader = None,
+        idempotency_key: IdempotencyKeyHeader = None,
+    ) -> None:
+        """Take what the headers ask for; FastAPI fills this in."""
+        self._shim = shim
+        self._request = request
+        self._wait = preferred_wait(prefer or [])
+        self._idempotency_key = idempotency_key
+
+    async def __call__(self, message_type: MessageType, **arguments: Any) -> JSONResponse:
+        """Send a message and answer with its job.
+
+        Raises:
+            ServerStopping: No new work is taken.
+            QueueOverloaded: It would wait too long.
+            IdempotencyKeyReused: The key came with another request before.
+            IdempotencyKeyBusy: The first request with the key is still being taken in.
+            QueueUnreachable: Redis did not answer.
+        """
+        record = await run_in_threadpool(self._take_in, message_type, arguments)
+        if self._wait is not None:
+            record = await self._shim.wait(record, self._wait)
+        return accepted(record, self._wait)
+
+    def _take_in(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
+        if self._idempotency_key is None:
+            return self._shim.send(message_type, arguments)
+        caller: Caller = self._request.state.caller
+        claim = self._shim.idempotency.claim(
+            caller, self._idempotency_key, message_type.name, arguments
+        )
+        if claim.job_id is not None:
+            return self._shim.client.job(claim.job_id).record()
+        return self._send_first(claim, message_type, arguments)
+
+    def _send_first(
+        self, claim: Claim, message_type: MessageType, arguments: dict[str, Any]
+    ) -> JobRecord:
+        try:
+            record = self._shim.send(message_type, arguments)
+        except CatFeederError:
+            claim.give_up()
+            raise
+        claim.keep(record.id)
+        return record
+
+
+SubmissionOf = Annotated[Submission, Depends()]

@@ -1,0 +1,55 @@
+"""A connection's token, renewed first when it is stale."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from actors.connections import TokenView, read_token
+from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
+from catfeeder.messages import RENEW_CONNECTION
+from worker.http.shim import Shim
+from worker.http.threads import in_database
+
+#: A provider has 15 seconds for its answer.
+_RENEWAL_SECONDS: Final = 20
+#: While somebody else renews the connection we look for what they bring.
+_LOOK_SECONDS: Final = 0.25
+_BUSY: Final = "connection_busy"
+
+
+async def fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
+    """Return the token to use now; one that is stale but has not expired serves if renewal fails.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+        ReauthorizationRequired: The user has to sign in again.
+        CatFeederError: The token has expired, and why it could not be renewed.
+    """
+    view = await in_database(read_token, connection_id, utc_now())
+    if view.is_stale:
+        view = await _renewed(shim, connection_id)
+    return view.json
+
+
+async def _renewed(shim: Shim, connection_id: str) -> TokenView:
+    try:
+        await shim.perform(RENEW_CONNECTION, _RENEWAL_SECONDS, connection_id=connection_id)
+    except CatFeederError as error:
+        view = await _read_again(connection_id, patient=error.code == _BUSY)
+        if not view.is_usable:
+            raise
+        return view
+    return await in_database(read_token, connection_id, utc_now())
+
+
+async def _read_again(connection_id: str, *, patient: bool) -> TokenView:
+    """Read the token; while another process renews an expired one, wait for that to end."""
+    deadline = asyncio.get_running_loop().time() + _RENEWAL_SECONDS
+    while True:
+        view = await in_database(read_token, connection_id, utc_now())
+        late = asyncio.get_running_loop().time() >= deadline
+        if view.is_usable or late or not patient:
+            return view
+        await asyncio.sleep(_LOOK_SECONDS)

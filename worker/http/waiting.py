@@ -1,0 +1,108 @@
+"""Waiting for jobs to end: one subscription a process, and a future for each request that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from starlette.concurrency import run_in_threadpool
+
+from catfeeder.errors import QueueUnreachable
+from catfeeder.jobs import CHANNEL_PREFIX, JobRecord
+
+#: Redis publishes at most once, and a connection can be dead without telling. So those who wait
+#: look for themselves as well, rarely enough for a thousand of them to be no load.
+_LOOK_ANYWAY_SECONDS: Final = 5.0
+_RECONNECT_SECONDS: Final = 0.5
+_log: Final = logging.getLogger(__name__)
+
+#: Rung when a job may have ended.
+Bell = asyncio.Future[None]
+
+
+class WaitingRoom:
+    """Where requests wait for their jobs; no thread and no connection is held meanwhile."""
+
+    def __init__(self, redis: Redis, look: Callable[[str], JobRecord | None]) -> None:
+        """Take the connection to listen on, and how to look a job up, which may block."""
+        self._redis = redis
+        self._look = look
+        self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
+        self._is_closed = False
+
+    def __len__(self) -> int:
+        """Return how many requests wait now."""
+        return sum(map(len, self._bells.values()))
+
+    async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
+        """Return the job as it is once it has ended, or after `seconds`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not record.status.is_final:
+            # The bell hangs before we look, so an end between the two is not missed.
+            with self._bell(record.id) as bell:
+                record = await self._look_again(record)
+                left = deadline - loop.time()
+                if record.status.is_final or left <= 0 or self._is_closed:
+                    break
+                await asyncio.wait([bell], timeout=min(left, _LOOK_ANYWAY_SECONDS))
+        return record
+
+    async def _look_again(self, record: JobRecord) -> JobRecord:
+        try:
+            return await run_in_threadpool(self._look, record.id) or record
+        except QueueUnreachable:
+            # The job was taken in; who asked for it gets what is known rather than an error.
+            return record
+
+    @contextmanager
+    def _bell(self, job_id: str) -> Iterator[Bell]:
+        bell: Bell = asyncio.get_running_loop().create_future()
+        self._bells[job_id].add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells[job_id].discard(bell)
+            if not self._bells[job_id]:
+                del self._bells[job_id]
+
+    def close(self) -> None:
+        """Send everybody off with what is known, now and from now on."""
+        self._is_closed = True
+        self._ring(list(self._bells))
+
+    def _ring(self, job_ids: Iterable[str]) -> None:
+        for job_id in job_ids:
+            for bell in self._bells.get(job_id, ()):
+                if not bell.done():
+                    bell.set_result(None)
+
+    async def listen(self) -> None:
+        """Ring the bells of jobs that end, until cancelled; a lost connection is made anew."""
+        while True:
+            try:
+                await self._listen_once()
+            except (RedisError, OSError) as error:
+                _log.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _listen_once(self) -> None:
+        async with self._redis.pubsub() as announcements:
+            await announcements.psubscribe(f"{CHANNEL_PREFIX}*")
+            while True:
+                message = await announcements.get_message(timeout=_LOOK_ANYWAY_SECONDS)
+                if message is not None:
+                    self._hear(message)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        if message["type"] == "pmessage":
+            self._ring([message["channel"].decode().removeprefix(CHANNEL_PREFIX)])
+        else:
+            # The subscription is new: what ended before it was not announced to us.
+            self._ring(list(self._bells))
