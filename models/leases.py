@@ -9,6 +9,7 @@ from typing import Any
 import peewee
 
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.database import database, transaction
 
 _T = TAB_CONNECTIONS
 
@@ -25,18 +26,24 @@ class Lease:
 
 
 def claim_due(now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
-    """Lease up to `limit` connections that are due and that nobody else renews."""
-    due = (
-        _T.select(_T.id, _T.version)
-        .where(_T.renew_at <= now, _is_free(now))
-        .order_by(_T.renew_at)
-        .limit(limit)
-    )
-    return [
-        Lease(row.id, row.version, lease_until)
-        for row in due
-        if _take(row.id, row.version, now, lease_until)
-    ]
+    """Lease up to `limit` connections that are due and that nobody else renews or claims."""
+    with transaction():
+        due = (
+            _T.select(_T.id, _T.version)
+            .where(_T.renew_at <= now, _is_free(now))
+            .order_by(_T.renew_at)
+            .limit(limit)
+        )
+        if database.for_update:
+            # Several sweeps at once share the work; on SQLite they wait for one another instead.
+            due = due.for_update(skip_locked=True)
+        # Read to the end first: SQLite refuses to write while a query of ours is half read and
+        # somebody else has written since.
+        return [
+            Lease(row.id, row.version, lease_until)
+            for row in list(due)
+            if _take(row.id, row.version, now, lease_until)
+        ]
 
 
 def claim(connection_id: str, now: datetime, lease_until: datetime) -> Lease | None:

@@ -18,14 +18,14 @@ _START_SECONDS: Final = 60
 _gate: Any = None
 
 
-def race_threads(count: int, contend: Callable[[int], T]) -> list[T]:
-    """Run `contend(number)` in as many threads at once and return what each returned."""
+def race_threads(count: int, contend: Callable[..., T], *args: Any) -> list[T]:
+    """Run `contend(number, *args)` in as many threads at once and return what each returned."""
     gate = threading.Barrier(count)
 
     def run(number: int) -> T:
         gate.wait(_START_SECONDS)
         with connected():
-            return contend(number)
+            return contend(number, *args)
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(run, range(count)))

@@ -1,0 +1,22 @@
+"""Another database, or the same in another way, in the midst of a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playhouse.pool import PooledDatabase
+
+from config import Settings
+from models.database import database, open_database
+
+
+@contextmanager
+def reopened(settings: Settings) -> Iterator[None]:
+    """Let the process use the database of other settings for the block."""
+    before = database.obj
+    open_database(settings)
+    yield
+    if isinstance(database.obj, PooledDatabase):
+        database.obj.close_all()
+    database.initialize(before)

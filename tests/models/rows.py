@@ -1,0 +1,47 @@
+"""Rows that the tables' tests begin with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from catfeeder.sealing import Secret
+from models.connections import TAB_CONNECTIONS, Grant
+from tests.models.times import NOW
+
+
+def grant(
+    access_token: str = "access",
+    refresh_token: str | None = "refresh",
+    *,
+    expires_at: datetime | None = None,
+    renew_at: datetime | None = None,
+) -> Grant:
+    """What a token endpoint grants."""
+    return Grant(
+        access_token=Secret(access_token),
+        refresh_token=Secret(refresh_token) if refresh_token else None,
+        token_type="Bearer",
+        scope="openid",
+        expires_at=expires_at,
+        renew_at=renew_at,
+    )
+
+
+def stored_connection(
+    provider_subject: str = "account-1",
+    *,
+    provider: str = "google",
+    subject: str = "",
+    profile: dict[str, Any] | None = None,
+    grant: Grant = grant(),  # noqa: B008
+    now: datetime = NOW,
+) -> TAB_CONNECTIONS:
+    """A connection as a sign-in stores it."""
+    return TAB_CONNECTIONS.store(
+        provider=provider,
+        subject=subject,
+        profile=profile or {"subject": provider_subject},
+        grant=grant,
+        now=now,
+    )
