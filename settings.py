@@ -84,6 +84,10 @@ class CronsSettings:
     clean_verification_interval: int = _seconds(300)
     clean_tokens: bool = True
     clean_tokens_interval: int = _seconds(3600)
+    deliver_events: bool = True
+    deliver_events_interval: int = _seconds(5)
+    clean_events: bool = True
+    clean_events_interval: int = _seconds(3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class OAuthSettings:
     retry_seconds: int = _seconds(30)
     retry_cap_seconds: int = _seconds(3600)
     dead_connection_retention_days: int = _between(30, 1, 3650)
+    webhook_url: str = ""
+    events_retention_days: int = _between(90, 1, 3650)
 
 
 #: Each section of config.toml, the attribute of Settings that holds it, and its type.

@@ -9,6 +9,7 @@ from catfeeder.jobs import utc_now
 from config import current_settings
 from models.connections import TAB_CONNECTIONS
 from models.database import connected
+from models.events import TAB_EVENTS
 from models.states import TAB_VERIFICATION
 
 _LOG = logging.getLogger(__name__)
@@ -27,3 +28,11 @@ def clean_tokens() -> None:
     with connected():
         erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
     _LOG.info("Erased %d dead connections.", erased)
+
+
+def clean_events() -> None:
+    """Perform the message of the same name: prune the audit trail by its age."""
+    kept = timedelta(days=current_settings().oauth.events_retention_days)
+    with connected():
+        erased = TAB_EVENTS.erase_before(utc_now() - kept)
+    _LOG.info("Erased %d old events.", erased)

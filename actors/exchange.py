@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from actors.audit import EventKind, record
 from actors.connections import describe_connection
 from actors.discovery import refresh_if_stale
 from actors.errors import (
@@ -27,7 +28,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS, Grant
-from models.database import connected
+from models.database import connected, transaction
 from models.states import TAB_VERIFICATION, StateStatus
 
 
@@ -43,7 +44,13 @@ def exchange_code(
     provider: str, code: Secret, state: Secret, iss: str | None = None
 ) -> dict[str, Any]:
     """Perform the message of the same name; return the connection, without its tokens."""
-    return describe_connection(finish_sign_in(provider, code, state, iss, utc_now()).connection)
+    now = utc_now()
+    try:
+        return describe_connection(finish_sign_in(provider, code, state, iss, now).connection)
+    except CatFeederError as error:
+        with connected():
+            record(EventKind.SIGN_IN_REFUSED, now=now, provider=provider[:64], reason=error.code)
+        raise
 
 
 def finish_sign_in(
@@ -119,7 +126,7 @@ def _redeem(
     profile = _identify(provider, tokens, TAB_VERIFICATION.nonce.open(pending), now)
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
-    with connected():
+    with transaction():
         connection = TAB_CONNECTIONS.store(
             provider=provider.name,
             subject=pending.subject,
@@ -127,6 +134,7 @@ def _redeem(
             grant=granted(provider, tokens, profile["subject"], pending.scope, now),
             now=now,
         )
+        record(EventKind.EXCHANGED, now=now, connection=connection)
     return FinishedSignIn(connection, tokens)
 
 

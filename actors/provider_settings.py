@@ -9,11 +9,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from actors.audit import EventKind, record
 from actors.connections import rfc3339
 from actors.errors import AddressForbidden, ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.provider_lookup import merged_metadata
 from actors.providers.addresses import check_url
 from actors.providers.provider import presets
+from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 from config import current_settings, provider_credential
 from models.connections import TAB_CONNECTIONS
@@ -101,7 +103,8 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         exclude_none=True, exclude={"preset", "client_id", "client_secret"}
     )
     secret = settings.client_secret
-    with connected():
+    with transaction():
+        record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(body))
         TAB_USER_OAUTH_CONNECTION.put(
             name,
             preset=settings.preset,
@@ -144,6 +147,7 @@ def erase_provider(name: str) -> None:
         if TAB_CONNECTIONS.exists_for(name):
             raise ProviderInUse
         TAB_USER_OAUTH_CONNECTION.erase(name)
+        record(EventKind.PROVIDER_CHANGED, now=utc_now(), provider=name, erased=True)
 
 
 def list_providers() -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import dramatiq
 
+from actors.audit import EventKind, record
 from actors.connections import describe_connection, find_connection
 from actors.errors import (
     AuthError,
@@ -29,8 +30,8 @@ from catfeeder.broker import new_message
 from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
-from models.connections import TAB_CONNECTIONS, Grant
-from models.database import connected
+from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.database import connected, transaction
 from models.leases import (
     Lease,
     claim,
@@ -126,18 +127,25 @@ def renew_leased(lease: Lease, now: datetime) -> None:
     try:
         grant = _renewed(row)
     except RefreshTokenMissing as error:
-        _give_up(held, error, now)
+        _give_up(held, row, error, now)
     except ProviderRefused as error:
         if error.error not in _GRANT_IS_DEAD:
             _postpone(held, row, error, now)
             raise
-        _give_up(held, error, now)
+        _give_up(held, row, error, now)
     except AuthError as error:
         _postpone(held, row, error, now)
         raise
     else:
-        with connected():
-            finish_renewal(held, grant, utc_now())
+        _finish(held, row, grant, utc_now())
+
+
+def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
+    with transaction():
+        if finish_renewal(lease, grant, now):
+            record(EventKind.RENEWED, now=now, connection=row)
+            if row.status == ConnectionStatus.RENEWAL_FAILING:
+                record(EventKind.RECOVERED, now=now, connection=row, failures=row.failures)
 
 
 def _renewed(row: TAB_CONNECTIONS) -> Grant:
@@ -160,11 +168,15 @@ def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetim
     """Try again later, each time after a longer while."""
     oauth = current_settings().oauth
     again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
-    with connected():
-        postpone_renewal(lease, error.detail, again_at, now)
+    with transaction():
+        is_news = row.status != ConnectionStatus.RENEWAL_FAILING
+        if postpone_renewal(lease, error.detail, again_at, now) and is_news:
+            record(EventKind.RENEWAL_FAILED, now=now, connection=row, reason=error.code)
 
 
-def _give_up(lease: Lease, error: AuthError, now: datetime) -> None:
-    with connected():
-        require_reauthorization(lease, error.detail, now)
+def _give_up(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetime) -> None:
+    with transaction():
+        if require_reauthorization(lease, error.detail, now):
+            kind = EventKind.REAUTHORIZATION_REQUIRED
+            record(kind, now=now, connection=row, reason=error.code)
     raise ReauthorizationRequired from error

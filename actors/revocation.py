@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from actors.audit import EventKind, record
 from actors.connections import find_connection
 from actors.errors import AuthError
 from actors.provider_lookup import find_provider
 from actors.providers.revocation import revoke_token
+from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS
-from models.database import connected
+from models.database import transaction
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,8 +28,9 @@ def revoke_connection(connection_id: str) -> dict[str, Any]:
     """
     row = find_connection(connection_id)
     is_revoked = _revoke(row)
-    with connected():
+    with transaction():
         TAB_CONNECTIONS.erase(connection_id)
+        record(EventKind.REVOKED, now=utc_now(), connection=row, revoked_at_provider=is_revoked)
     return {"id": connection_id, "revoked_at_provider": is_revoked}
 
 

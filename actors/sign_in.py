@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from actors.audit import EventKind, record
 from actors.errors import AuthError, ReturnToForbidden
 from actors.provider_lookup import find_provider
 from actors.providers.provider import Provider
 from catfeeder.sealing import Secret
 from config import current_settings
-from models.database import connected
+from models.database import connected, transaction
 from models.states import TAB_VERIFICATION
 
 #: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
@@ -69,7 +70,8 @@ def begin_sign_in(
     verifier = _random_secret() if found.uses_pkce else None
     scopes = scope.split() if scope else list(found.scopes)
     expires_at = now + timedelta(seconds=settings.oauth.state_lifetime_seconds)
-    with connected():
+    with transaction():
+        record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
         TAB_VERIFICATION.begin(
             state,
             provider=found.name,

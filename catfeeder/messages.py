@@ -50,6 +50,9 @@ RENEW_CONNECTIONS: Final = MessageType("renew_connections", RENEWALS, None, is_j
 RENEW_OATHS: Final = MessageType("renew_oaths", CONTROL, _SWEEP_SECONDS, is_job=False)
 CLEAN_VERIFICATION: Final = MessageType("clean_verification", CONTROL, _SWEEP_SECONDS, is_job=False)
 CLEAN_TOKENS: Final = MessageType("clean_tokens", CONTROL, _SWEEP_SECONDS, is_job=False)
+#: Waits for the operator's webhook, as renewals wait for providers.
+DELIVER_EVENTS: Final = MessageType("deliver_events", RENEWALS, _SWEEP_SECONDS, is_job=False)
+CLEAN_EVENTS: Final = MessageType("clean_events", CONTROL, _SWEEP_SECONDS, is_job=False)
 #: A shutdown that is found a minute later was meant for a service that has gone since.
 SHUT_DOWN: Final = MessageType("shut_down", CONTROL, _PERSON_WAITS_SECONDS, is_job=True)
 #: Stands in for bytes on a queue that could not be opened or parsed.
@@ -70,6 +73,8 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         RENEW_OATHS,
         CLEAN_VERIFICATION,
         CLEAN_TOKENS,
+        DELIVER_EVENTS,
+        CLEAN_EVENTS,
         SHUT_DOWN,
         QUARANTINE,
     )

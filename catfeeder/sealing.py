@@ -27,9 +27,10 @@ from catfeeder.errors import InvalidQueueKey, SealBroken
 Key = NewType("Key", bytes)
 SealedBytes = NewType("SealedBytes", bytes)
 
-#: The labels under which SECRET_KEY yields its two keys. They are wire format: never change one.
+#: The labels under which SECRET_KEY yields its keys. They are wire format: never change one.
 QUEUE_LABEL: Final = "catfeeder/queue/v1"
 DATABASE_LABEL: Final = "catfeeder/database/v1"
+WEBHOOK_LABEL: Final = "catfeeder/webhook/v1"
 
 _VERSION: Final = b"\x01"
 _KEY_BYTES: Final = 32

@@ -11,7 +11,14 @@ from typing import Final
 from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import utc_now
-from catfeeder.messages import CLEAN_TOKENS, CLEAN_VERIFICATION, RENEW_OATHS, MessageType
+from catfeeder.messages import (
+    CLEAN_EVENTS,
+    CLEAN_TOKENS,
+    CLEAN_VERIFICATION,
+    DELIVER_EVENTS,
+    RENEW_OATHS,
+    MessageType,
+)
 from config import ConfigurationError, CronsSettings, current_settings
 from models.crons import ensure_cron, give_back_tick, win_tick
 from models.database import connected, ensure_open
@@ -30,6 +37,8 @@ def schedule(crons: CronsSettings) -> Schedule:
         (RENEW_OATHS, crons.renew_oath_tokens, crons.renew_oath_tokens_interval),
         (CLEAN_VERIFICATION, crons.clean_verification, crons.clean_verification_interval),
         (CLEAN_TOKENS, crons.clean_tokens, crons.clean_tokens_interval),
+        (DELIVER_EVENTS, crons.deliver_events, crons.deliver_events_interval),
+        (CLEAN_EVENTS, crons.clean_events, crons.clean_events_interval),
     )
     return {message: timedelta(seconds=seconds) for message, is_on, seconds in lines if is_on}
 

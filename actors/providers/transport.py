@@ -154,6 +154,22 @@ def get_json(url: str, headers: dict[str, str] | None = None) -> Any:
         raise ProviderMisbehaved("The provider's answer is not JSON.") from None
 
 
+def post_json(url: str, body: bytes, headers: dict[str, str]) -> None:
+    """Send JSON, of whose answer nothing but success is expected.
+
+    Raises:
+        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        ProviderMisbehaved: The answer is of another status than 2xx.
+        AddressForbidden: The URL leads where it must not.
+    """
+    session = requests.Session()
+    guard(session)
+    headers = {**headers, "Content-Type": "application/json"}
+    response = check_available(session.post(url, data=body, headers=headers))
+    if not response.ok:
+        raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
+
+
 def check_available(response: requests.Response) -> requests.Response:
     """Return an answer unless it says that the provider cannot answer at the moment.
 
