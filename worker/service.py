@@ -21,6 +21,7 @@ from worker.processes import Listener
 from worker.stores import begin_generation, check_broker, is_told_to_stop, tell_to_stop
 from worker.supervisor import Supervisor
 
+_HEAD_START_SECONDS: Final = 1.0
 _HEALTHY_SECONDS: Final = 60.0
 #: A process that was started this often before the service was healthy will not get better.
 _HOPELESS_STARTS: Final = 4
@@ -68,9 +69,7 @@ class Service:
             check_address(self._settings.host, port)
         self._redis_url = self._open_broker()
         self._generation = begin_generation(self._settings)
-        for planned in plan_processes(self._settings, self._commands, self._redis_url):
-            self._supervisor.keep(planned)
-        await self._until_healthy()
+        await self._start_processes()
 
     async def serve(self) -> None:
         """Return when the service is told to stop, by `stop` or by a shutdown job."""
@@ -105,6 +104,20 @@ class Service:
         self._valkey.start()
         self._inform_guardian()
         return self._valkey.url
+
+    async def _start_processes(self) -> None:
+        """Start the shim before the others, as it loads longest and they would share its cores."""
+        plans = list(plan_processes(self._settings, self._commands, self._redis_url))
+        for planned in plans:
+            if planned.kind == WEB:
+                self._supervisor.keep(planned)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_SECONDS):
+                await self._until_healthy()
+        for planned in plans:
+            if planned.kind != WEB and not self.is_stopping:
+                self._supervisor.keep(planned)
+        await self._until_healthy()
 
     async def _until_healthy(self) -> None:
         deadline = time.monotonic() + _HEALTHY_SECONDS
