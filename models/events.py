@@ -86,7 +86,9 @@ class TAB_EVENTS(Table):
     def claim_deliveries(cls, now: datetime, again_at: datetime, limit: int) -> list[TAB_EVENTS]:
         """Take what is to be delivered; what is not confirmed by `again_at` is taken again then."""
         due = cls.select().where(cls.deliver_at <= now).order_by(cls.id).limit(limit)
-        return [row for row in due if row._take(again_at)]
+        # Read to the end first: SQLite refuses to write while a query of ours is half read and
+        # somebody else has written since.
+        return [row for row in list(due) if row._take(again_at)]
 
     def _take(self, again_at: datetime) -> bool:
         table = type(self)

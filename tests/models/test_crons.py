@@ -1,0 +1,110 @@
+"""Tests of the schedule: any number of schedulers win each tick once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from config import Settings
+from models.crons import ensure_cron, give_back_tick, win_tick
+from models.database import connected
+from tests.models.races import race_processes
+from tests.models.times import MINUTE, NOW, SECOND
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
+    with connected():
+        ensure_cron("sweep", MINUTE, NOW)
+
+        assert win_tick("sweep", MINUTE, NOW)
+        assert not win_tick("sweep", MINUTE, NOW)
+        assert not win_tick("sweep", MINUTE, NOW + MINUTE - SECOND)
+        assert win_tick("sweep", MINUTE, NOW + MINUTE)
+
+
+def test_a_cron_that_nobody_has_added_is_never_due() -> None:
+    with connected():
+        assert not win_tick("sweep", MINUTE, NOW)
+
+
+def test_adding_a_cron_again_changes_nothing() -> None:
+    # Given a cron whose tick was taken
+    with connected():
+        ensure_cron("sweep", MINUTE, NOW)
+        win_tick("sweep", MINUTE, NOW)
+
+        # When another scheduler starts
+        ensure_cron("sweep", MINUTE, NOW + SECOND)
+
+        # Then it does not tick again before its time
+        assert not win_tick("sweep", MINUTE, NOW + SECOND)
+        assert win_tick("sweep", MINUTE, NOW + MINUTE)
+
+
+def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
+    # Given a cron that is due in a day
+    day = timedelta(days=1)
+    with connected():
+        ensure_cron("sweep", day, NOW)
+        win_tick("sweep", day, NOW)
+
+        # When a scheduler starts with an interval of a minute
+        ensure_cron("sweep", MINUTE, NOW + SECOND)
+
+        # Then the next tick is a minute away
+        assert not win_tick("sweep", MINUTE, NOW + MINUTE)
+        assert win_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
+
+
+def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
+    with connected():
+        ensure_cron("sweep", MINUTE, NOW)
+        later = NOW + timedelta(days=3)
+
+        assert win_tick("sweep", MINUTE, later)
+        assert not win_tick("sweep", MINUTE, later)
+
+
+def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
+    with connected():
+        ensure_cron("sweep", MINUTE, NOW)
+        win_tick("sweep", MINUTE, NOW)
+
+        give_back_tick("sweep", NOW + SECOND)
+
+        assert win_tick("sweep", MINUTE, NOW + SECOND)
+
+
+def test_crons_do_not_hang_on_each_other() -> None:
+    with connected():
+        ensure_cron("sweep", MINUTE, NOW)
+        ensure_cron("clean", MINUTE, NOW)
+
+        assert win_tick("sweep", MINUTE, NOW)
+        assert win_tick("clean", MINUTE, NOW)
+
+
+def schedule(slots: int) -> list[int]:
+    """Look once a second whether the cron is due, as one scheduler of several does."""
+    won = []
+    for slot in range(slots):
+        with connected():
+            if win_tick("sweep", SECOND, NOW + slot * SECOND):
+                won.append(slot)
+    return won
+
+
+def test_three_schedulers_emit_each_tick_once(tables: Settings) -> None:
+    # Given a cron that is due once a second
+    with connected():
+        ensure_cron("sweep", SECOND, NOW)
+
+    # When three processes look for it over 200 seconds
+    won = race_processes(3, tables, schedule, 200)
+
+    # Then each tick was won, once
+
+    assert sorted(slot for slots in won for slot in slots) == list(range(200))

@@ -1,0 +1,135 @@
+"""Tests of migrations: applied once by whoever comes first, and what they make is what we use."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import models
+from config import Settings
+from models import migrate as migrate_module
+from models.database import Table, connected
+from models.database import database as the_database
+from models.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
+from models.migrate import check_schema, migrate
+from tests.models.races import race_processes
+from tests.models.reopening import reopened
+from tests.models.times import NOW
+
+MIGRATIONS = Path(models.__file__ or "").parent / "migrations"
+ALL_NAMES = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
+
+
+def all_tables() -> list[type[Table]]:
+    """Import every module of the tables, and return the tables."""
+    for module in pkgutil.iter_modules(models.__path__):
+        importlib.import_module(f"models.{module.name}")
+    ours = [table for table in Table.__subclasses__() if table.__module__.startswith("models.")]
+    return sorted(ours, key=lambda table: table.__name__)
+
+
+@pytest.fixture
+def empty(database: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    """The settings of a database without tables, which is open."""
+    if database.database_url.startswith("sqlite"):
+        url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+    else:
+        url = request.getfixturevalue("_postgres_server").new_database()
+    settings = dataclasses.replace(database, database_url=url)
+    with reopened(settings):
+        yield settings
+
+
+@pytest.mark.usefixtures("empty")
+def test_migrations_are_applied_once() -> None:
+    assert migrate(NOW) == ALL_NAMES
+    assert migrate(NOW) == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_schema_is_checked_at_start() -> None:
+    with pytest.raises(SchemaTooOld, match="python -m worker migrate"):
+        check_schema()
+
+    migrate(NOW)
+
+    check_schema()
+
+
+def migrate_in_turn(times: int) -> list[list[str]]:
+    return [migrate(NOW) for _ in range(times)]
+
+
+def test_processes_that_migrate_at_once_do_not_get_in_each_others_way(empty: Settings) -> None:
+    runs = race_processes(4, empty, migrate_in_turn, 2)
+
+    applied = [names for run in runs for names in run]
+    assert sorted(applied) == [[]] * 7 + [ALL_NAMES]
+    check_schema()
+
+
+@pytest.mark.usefixtures("empty")
+def test_of_processes_with_different_keys_one_begins_the_database(empty: Settings) -> None:
+    other = dataclasses.replace(empty, secret_key="another-secret-key-that-is-long-enough")
+    migrate(NOW)
+
+    with reopened(other), pytest.raises(ForeignSecretKey):
+        migrate(NOW)
+
+
+@pytest.mark.parametrize("table", all_tables(), ids=lambda table: table.__name__)
+@pytest.mark.usefixtures("database")
+def test_the_migrations_make_the_tables_that_we_use(table: type[Table]) -> None:
+    # Given the columns and indexes that the migrations have made
+    name = table._meta.table_name
+    with connected():
+        made = {c.name: (c.null, c.primary_key) for c in the_database.get_columns(name)}
+        indexes = {(tuple(i.columns), i.unique) for i in the_database.get_indexes(name)}
+
+    # Then they are those that the table describes
+    fields = table._meta.sorted_fields
+    assert made == {field.column_name: (field.null, field.primary_key) for field in fields}
+    of_the_key = {((field.column_name,), True) for field in fields if field.primary_key}
+    assert indexes - of_the_key == described_indexes(table)
+
+
+def described_indexes(table: type[Table]) -> set[tuple[tuple[str, ...], bool]]:
+    """Return the columns of each index that a table describes, and whether it is unique."""
+    of_columns = {
+        ((field.column_name,), bool(field.unique))
+        for field in table._meta.sorted_fields
+        if (field.index or field.unique) and not field.primary_key
+    }
+    return of_columns | {(tuple(columns), unique) for columns, unique in table._meta.indexes}
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a last migration that fails in its midst
+    directory = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, directory)
+    (directory / "9999_broken.py").write_text(
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE half_made (n INTEGER)')\n"
+        "    db.execute_sql('CREATE TABLE half_made (n INTEGER)')\n"
+    )
+    monkeypatch.setattr(migrate_module, "_DIRECTORY", str(directory))
+
+    # When it is applied
+    with pytest.raises(DatabaseUnreachable, match="half_made") as failure:
+        migrate(NOW)
+
+    # Then one sentence says why, nothing of it is left, and the next try is free to succeed
+    assert "\n" not in str(failure.value)
+    with connected():
+        assert not the_database.table_exists("half_made")
+    (directory / "9999_broken.py").write_text("def up(migrator, db):\n    pass\n")
+    assert "9999_broken" in migrate(NOW)
+    assert race_processes(1, empty, migrate_in_turn, 1) == [[[]]]

@@ -1,0 +1,82 @@
+"""Tests of boot generations: a shutdown stops the boot it was meant for, and no other."""
+
+from __future__ import annotations
+
+import pytest
+
+from config import Settings
+from models.database import connected
+from models.server import TAB_SERVER, begin_boot, current_generation, is_stopping, request_stop
+from tests.models.races import race_processes, race_threads
+from tests.models.times import MINUTE, NOW
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_each_boot_is_a_generation_of_its_own() -> None:
+    with connected():
+        assert current_generation() == 0
+        assert [begin_boot(NOW), begin_boot(NOW + MINUTE)] == [1, 2]
+        assert current_generation() == 2
+        assert TAB_SERVER.get().booted_at == NOW + MINUTE
+
+
+def test_a_generation_runs_until_it_is_told_to_stop() -> None:
+    with connected():
+        generation = begin_boot(NOW)
+
+        assert not is_stopping(generation)
+        assert request_stop(generation)
+        assert is_stopping(generation)
+        # And a second request finds nothing to do
+        assert not request_stop(generation)
+
+
+def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
+    # Given a shutdown of the first boot that is delivered again after the second
+    with connected():
+        first = begin_boot(NOW)
+        request_stop(first)
+        second = begin_boot(NOW)
+
+        assert not request_stop(first)
+
+        # Then the second runs on, and the first is told to stop should a part of it still live
+        assert not is_stopping(second)
+        assert is_stopping(first)
+
+
+def test_a_generation_that_never_was_cannot_be_stopped() -> None:
+    with connected():
+        generation = begin_boot(NOW)
+
+        assert not request_stop(generation + 1)
+        assert not is_stopping(generation)
+
+
+def test_before_the_first_boot_nothing_stops() -> None:
+    with connected():
+        assert not is_stopping(1)
+        assert not request_stop(0)
+
+
+def test_of_many_that_stop_a_generation_one_succeeds() -> None:
+    with connected():
+        generation = begin_boot(NOW)
+
+    assert sum(race_threads(4, lambda _: request_stop(generation))) == 1
+
+
+def boot_often(times: int) -> list[int]:
+    """Boot again and again, as one machine of several does."""
+    numbers = []
+    for _ in range(times):
+        with connected():
+            numbers.append(begin_boot(NOW))
+    return numbers
+
+
+def test_machines_that_boot_at_once_get_different_generations(tables: Settings) -> None:
+    first, second = race_processes(2, tables, boot_often, 50)
+
+    assert sorted(first + second) == list(range(1, 101))
