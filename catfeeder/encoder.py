@@ -95,7 +95,7 @@ class SealedEncoder(Encoder):
             fields = from_json(self._sealer.open(data, _CONTEXT))
         except SealBroken:
             raise UnreadableMessage("It was not sealed with our queue key.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UnreadableMessage("It is not JSON.") from None
         return _checked(fields)
 
@@ -119,6 +119,11 @@ def quarantine_fields(
         queue_name=queue_name,
         actor_name=QUARANTINE.name,
         args=(),
-        kwargs={"reason": reason, "body": body},
+        kwargs={
+            "queue": queue_name,
+            "redis_message_id": redis_message_id,
+            "reason": reason,
+            "body": body,
+        },
         options={"redis_message_id": redis_message_id},
     ).asdict()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import dramatiq
 import pytest
 from playhouse.pool import PooledDatabase
 
@@ -23,6 +24,8 @@ from tests.servers import (
     running_postgres,
     running_valkey,
 )
+from worker.consuming import ConsumingBroker
+from worker.performing import build_broker
 
 DATABASE_KINDS: Final = ("sqlite", "postgresql")
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
@@ -133,3 +136,20 @@ def client(settings: Settings, queue_key: str) -> Iterator[Client]:
     connected = catfeeder.connect(settings.required_redis_url(), queue_key)
     yield connected
     connected.close()
+
+
+@pytest.fixture
+def broker(tables: Settings) -> Iterator[ConsumingBroker]:
+    """The broker of a worker process, with the service's own middleware and actors."""
+    built = build_broker(tables)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def worker(broker: ConsumingBroker) -> Iterator[dramatiq.Worker]:
+    """A worker that performs all messages in threads of the test's process."""
+    running = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
+    running.start()
+    yield running
+    running.stop()

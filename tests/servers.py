@@ -59,10 +59,9 @@ class ValkeyServer:
         """Close the connection of every client, as a restart of the server would."""
         self.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
-    def keys(self) -> dict[str, str]:
-        """Return the names of all keys, each with its type."""
-        names = sorted(map(os.fsdecode, self.client.scan_iter()))
-        return {name: os.fsdecode(self.client.type(name)) for name in names}
+    def key_names(self) -> list[str]:
+        """Return the names of all keys."""
+        return sorted(map(os.fsdecode, self.client.scan_iter()))
 
     def stop(self) -> None:
         """End the server."""

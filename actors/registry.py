@@ -1,0 +1,66 @@
+"""Who performs which message: the one table that joins the catalogue to functions."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import dramatiq
+
+from catfeeder import messages
+from catfeeder.errors import CatFeederError
+from catfeeder.messages import MessageType
+
+#: "module:function". A module is loaded when its first message arrives, so the process that hashes
+#: passwords carries no OAuth, and the one that speaks OAuth no bcrypt.
+PERFORMERS: Final[dict[MessageType, str]] = {
+    messages.HASH_PASSWORD: "actors.passwords:hash_password",
+    messages.CHECK_PASSWORD: "actors.passwords:check_password",
+    messages.EXCHANGE_CODE: "actors.exchange:exchange_code",
+    messages.FETCH_USER_INFO: "actors.user_info:fetch_user_info",
+    messages.REFRESH_TOKEN: "actors.tokens:refresh_token",
+    messages.RENEW_CONNECTION: "actors.renewal:renew_connection",
+    messages.REVOKE_CONNECTION: "actors.revocation:revoke_connection",
+    messages.DISCOVER_PROVIDER: "actors.discovery:discover_provider",
+    messages.RENEW_CONNECTIONS: "actors.renewal:renew_connections",
+    messages.RENEW_OATHS: "actors.renewal:renew_oaths",
+    messages.CLEAN_VERIFICATION: "actors.cleanup:clean_verification",
+    messages.CLEAN_TOKENS: "actors.cleanup:clean_tokens",
+    messages.DELIVER_EVENTS: "actors.webhooks:deliver_events",
+    messages.CLEAN_EVENTS: "actors.cleanup:clean_events",
+    messages.SHUT_DOWN: "actors.server:shut_down",
+    messages.QUARANTINE: "actors.quarantine:quarantine",
+}
+
+
+def bind(broker: dramatiq.Broker) -> None:
+    """Declare an actor for every message; which queues are consumed is the worker's choice."""
+    for message_type, address in PERFORMERS.items():
+        declare = dramatiq.actor(
+            broker=broker,
+            actor_name=message_type.name,
+            queue_name=message_type.queue,
+            max_age=_milliseconds(message_type.max_age_seconds),
+            store_results=message_type.is_job,
+            # A foreseen failure is the job's answer: it is told to the caller, not to the log.
+            throws=CatFeederError,
+        )
+        declare(functools.partial(_perform, address))
+
+
+def _perform(address: str, **arguments: Any) -> Any:
+    return performer(address)(**arguments)
+
+
+@functools.cache
+def performer(address: str) -> Callable[..., Any]:
+    """Return the function at `address`, loading its module if this is the first use."""
+    module, _, name = address.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _milliseconds(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 1000

@@ -1,0 +1,185 @@
+"""The broker of a process that performs: no bad message and no lost connection strands another."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import redis
+from dramatiq import Consumer, MessageProxy, Middleware
+from dramatiq.encoder import MessageData
+from dramatiq.errors import ConnectionClosed
+
+from catfeeder.broker import SealedBroker
+from catfeeder.encoder import SealedEncoder, UnreadableMessage, quarantine_fields
+
+_LOG = logging.getLogger(__name__)
+#: A server that is slow, is a replica now or has no memory left recovers, as one that is away does.
+#: Dramatiq takes only the last for a lost connection, and every other for the end of the consumer.
+_PASSING: Final = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.ReadOnlyError,
+    redis.OutOfMemoryError,
+)
+#: Quarantine is for looking at; who puts megabytes on a queue is found out by the first of them.
+_KEPT_BYTES: Final = 64 * 1024
+
+
+@contextmanager
+def _passing_faults_are_lost_connections() -> Iterator[None]:
+    try:
+        yield
+    except _PASSING as error:
+        raise ConnectionClosed(f"{type(error).__name__}: {error}") from error
+
+
+class ConsumingBroker(SealedBroker):
+    """A sealed broker that also consumes.
+
+    It reads from Dramatiq's own keys only the set of ids that this process has fetched and not
+    acknowledged; all changes go through Dramatiq's script.
+    """
+
+    def __init__(
+        self, client: redis.Redis, encoder: SealedEncoder, middleware: Sequence[Middleware]
+    ) -> None:
+        """Take the Redis client, the encoder and the middleware."""
+        super().__init__(client, encoder, middleware)
+        #: By queue, the ids of the messages that worker threads hold.
+        self._in_hand: defaultdict[str, set[str]] = defaultdict(set)
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """Return a consumer, once what its predecessor had fetched and lost is back in the queue.
+
+        The predecessor's cache went with it, and Dramatiq gives a message back only when its whole
+        process is gone. The consumer of the delay queue, on which we put nothing, beats for the
+        others while a full prefetch keeps them from polling.
+        """
+        with _passing_faults_are_lost_connections():
+            lost = self._unattended(queue_name)
+        if lost:
+            _LOG.warning("Putting %d messages back onto queue %s.", len(lost), queue_name)
+            self.do_requeue(queue_name, *lost)
+        consumer = super().consume(queue_name, prefetch, timeout)
+        return WatchedConsumer(consumer, self._in_hand[queue_name])
+
+    def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
+        """Fetch messages, each of which is sure to open and to have an actor here.
+
+        One that would not is replaced by a message to `quarantine` that is acknowledged in its
+        place: Dramatiq's consumer dies of a bad message, and those beside it are stranded.
+        """
+        fetched: list[bytes | None] = self._dispatch("fetch")(queue_name, count)
+        if not fetched:
+            return []
+        with _passing_faults_are_lost_connections():
+            pairs = self._bodies(queue_name, self._unattended(queue_name))
+        order = {body: place for place, body in enumerate(fetched)}
+        pairs.sort(key=lambda pair: order.get(pair[1], -1))
+        return [self._readable(queue_name, found, body) for found, body in pairs]
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self.client.close()
+
+    def _unattended(self, queue_name: str) -> list[bytes]:
+        """Return the ids that we have fetched and that no worker thread holds."""
+        # Copied first: what is acknowledged meanwhile leaves Redis before it leaves this set, and
+        # only the thread that calls us adds to it.
+        in_hand = {found.encode() for found in self._in_hand[queue_name].copy()}
+        acks = f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}"
+        return list(cast("set[bytes]", self.client.smembers(acks)) - in_hand)
+
+    def _bodies(self, queue_name: str, ids: Sequence[bytes]) -> list[tuple[str, bytes]]:
+        """Return the ids with their bodies, and let go of those that can never be worked off."""
+        pairs = []
+        bodies = self.client.hmget(f"{self.namespace}:{queue_name}.msgs", list(ids)) if ids else []
+        for found, body in zip(ids, cast("list[bytes | None]", bodies), strict=True):
+            if body is None or not _is_text(found):
+                _LOG.warning("Dropping an id without a message from queue %s.", queue_name)
+                self.do_ack(queue_name, found)
+            else:
+                pairs.append((found.decode(), body))
+        return pairs
+
+    def _readable(self, queue_name: str, redis_message_id: str, body: bytes) -> bytes:
+        try:
+            self._check(queue_name, redis_message_id, self.encoder.open(body))
+        except UnreadableMessage as error:
+            return self.encoder.encode(
+                quarantine_fields(queue_name, redis_message_id, error.detail, body[:_KEPT_BYTES])
+            )
+        return body
+
+    def _check(self, queue_name: str, redis_message_id: str, fields: MessageData) -> None:
+        # Options steer Dramatiq: retries, delays, callbacks. Ours come from the catalogue alone.
+        if fields["options"] != {"redis_message_id": redis_message_id}:
+            raise UnreadableMessage("Its options are not its own redis_message_id alone.")
+        if fields["queue_name"] != queue_name:
+            raise UnreadableMessage("It was meant for another queue.")
+        actor = self.actors.get(fields["actor_name"])
+        if actor is None or actor.queue_name != queue_name:
+            raise UnreadableMessage("No actor of this queue has the name that it gives.")
+
+    def _dispatch(self, command: str) -> Callable[..., Any]:
+        """Run one of Dramatiq's commands; its consumers know how to wait for a lost connection."""
+        dispatch = super()._dispatch(command)  # type: ignore[no-untyped-call]
+
+        def do_dispatch(queue_name: str, *arguments: Any) -> Any:
+            with _passing_faults_are_lost_connections():
+                return dispatch(queue_name, *arguments)
+
+        # Whoever enqueues is told `QueueUnreachable`, in the words of the client.
+        return dispatch if command == "enqueue" else do_dispatch
+
+
+class WatchedConsumer(Consumer):
+    """Another consumer that keeps account of the messages which are in a worker thread's hands."""
+
+    def __init__(self, consumer: Consumer, in_hand: set[str]) -> None:
+        """Take the consumer that does the work, and the set of ids to keep."""
+        self._consumer = consumer
+        self._in_hand = in_hand
+
+    def __next__(self) -> MessageProxy | None:
+        """Return the next message, or None when there is none at the moment."""
+        message = next(self._consumer)
+        if message is not None:
+            self._in_hand.add(_id_of(message))
+        return message
+
+    def ack(self, message: MessageProxy) -> None:
+        """Take a message off the queue for good."""
+        self._consumer.ack(message)
+        self._in_hand.discard(_id_of(message))
+
+    def nack(self, message: MessageProxy) -> None:
+        """Move a message to the dead letters."""
+        self._consumer.nack(message)
+        self._in_hand.discard(_id_of(message))
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Give messages back to the queue, as a worker that stops does."""
+        given = list(messages)
+        self._consumer.requeue(given)
+        self._in_hand.difference_update(map(_id_of, given))
+
+    def close(self) -> None:
+        """Close the consumer beneath."""
+        self._consumer.close()
+
+
+def _id_of(message: MessageProxy) -> str:
+    return cast("str", message.options["redis_message_id"])
+
+
+def _is_text(found: bytes) -> bool:
+    try:
+        found.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

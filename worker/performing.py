@@ -1,0 +1,55 @@
+"""Builds the broker of a process that performs: encoder, middleware in their order, actors."""
+
+from __future__ import annotations
+
+import dramatiq
+from dramatiq.middleware import AgeLimit, Middleware, Retries
+from dramatiq.results import Results
+
+from actors.registry import bind
+from catfeeder.encoder import SealedEncoder
+from catfeeder.jobs import JobStore
+from catfeeder.redis_connection import connect_redis
+from catfeeder.sealing import QUEUE_LABEL, Sealer, Secret, derive_key
+from config import Settings
+from worker.consuming import ConsumingBroker
+from worker.middleware.job_life import JobLife
+from worker.middleware.job_results import JobResults
+
+
+def build_broker(settings: Settings) -> ConsumingBroker:
+    """Return the broker, which is the process's from now on.
+
+    Raises:
+        ConfigurationError: REDIS_URL or SECRET_KEY is not set.
+        QueueUnreachable: REDIS_URL is not the URL of a Redis.
+    """
+    client = connect_redis(settings.required_redis_url())
+    sealer = Sealer([derive_key(Secret(settings.required_secret_key()), QUEUE_LABEL)])
+    encoder = SealedEncoder(sealer)
+    broker = ConsumingBroker(client, encoder, middleware(JobStore(client, sealer)))
+    # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
+    dramatiq.set_encoder(encoder)
+    dramatiq.set_broker(broker)
+    bind(broker)
+    return broker
+
+
+def middleware(jobs: JobStore) -> list[Middleware]:
+    """Return what surrounds each message: hooks before it run in this order, later ones reversed.
+
+    Left out on purpose:
+    - TimeLimit and ShutdownNotifications interrupt a thread between any two instructions, so also
+      between a provider's answer and its storage. Requests have timeouts, hashes a capped cost.
+    - Callbacks and Pipelines copy messages into others; ours send what follows by themselves.
+    - Nothing holds a database connection for the whole of a message: while a provider is awaited
+      it would be idle, and dead when the new token is to be stored. Actors hold one while they ask.
+    """
+    return [
+        AgeLimit(),
+        JobLife(jobs),
+        Results(backend=JobResults(jobs)),
+        # What must be tried again is a row that falls due. Without this middleware a message that
+        # failed would be acknowledged as done.
+        Retries(max_retries=0),
+    ]
