@@ -157,7 +157,7 @@ def load_settings(
         redis_url=optional_variable(env, "REDIS_URL"),
         database_url=optional_variable(env, "DATABASE_URL")
         or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
-        redirect_uri=optional_variable(env, "REDIRECT_URI")
+        redirect_uri=_redirect_uri(optional_variable(env, "REDIRECT_URI"))
         or f"http://{host}:{port}/v1/oauth/callback",
         secret_key=optional_variable(env, "SECRET_KEY"),
         admin_api_key=optional_variable(env, "ADMIN_API_KEY"),
@@ -172,6 +172,12 @@ def _port(text: str | None, default: int) -> int:
     if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
         raise ConfigurationError("PORT must be a whole number from 1 to 65535.")
     return int(text)
+
+
+def _redirect_uri(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"https?://[^\s/].*", text):
+        raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
+    return text
 
 
 def _hosts(text: str) -> frozenset[str]:

@@ -204,24 +204,25 @@ def _section(kind: type[Any], conf: Mapping[str, Any], name: str) -> Any:
     if not isinstance(table, Mapping):
         raise ConfigurationError(f"config.toml: {name} must be a section, [{name}].")
     hints = get_type_hints(kind)
-    limits = {item.name: item.metadata.get("range") for item in dataclasses.fields(kind)}
+    fields = {item.name: item for item in dataclasses.fields(kind)}
     values = {}
     for key, value in table.items():
         if f"{name}.{key}" in _SECTIONS:
             continue
-        if key not in hints:
+        if key not in fields:
             raise ConfigurationError(f"config.toml: [{name}] {key} is not a setting.")
-        values[key] = _checked(f"config.toml: [{name}] {key}", value, hints[key], limits[key])
+        values[key] = _checked(f"config.toml: [{name}] {key}", value, hints[key], fields[key])
     return kind(**values)
 
 
-def _checked(where: str, value: Any, kind: Any, limits: tuple[int, int] | None) -> Any:
+def _checked(where: str, value: Any, kind: Any, setting: dataclasses.Field[Any]) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = tuple(value)
     # True is an int to isinstance, and an empty host would listen to the whole world.
-    if type(value) is not (get_origin(kind) or kind) or value == "":
+    if type(value) is not (get_origin(kind) or kind) or (value == "" != setting.default):
         names = {bool: "true or false", int: "a whole number", str: "a string that is not empty"}
         raise ConfigurationError(f"{where} must be {names.get(kind, 'a list of strings')}.")
-    if limits and not limits[0] <= value <= limits[1]:
-        raise ConfigurationError(f"{where} must be {limits[0]} to {limits[1]}.")
+    least, most = setting.metadata.get("range", (None, None))
+    if least is not None and not least <= value <= most:
+        raise ConfigurationError(f"{where} must be {least} to {most}.")
     return value

@@ -1,0 +1,535 @@
+"""Tests of what is set: from where it is read, what wins, what is refused and how."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import config
+import settings as settings_module
+from config import (
+    ROOT,
+    ConfigurationError,
+    _get_environement_variable,
+    _get_toml_variable,
+    load_settings,
+    optional_variable,
+    provider_credential,
+    read_environment,
+    read_toml,
+)
+
+SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
+
+
+def refusal(toml_conf: dict[str, Any] | None = None, **environment: str) -> str:
+    """Return the sentence with which settings are refused."""
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(environment, toml_conf or {})
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def said_by(read: Callable[[], object]) -> str:
+    """Return the sentence with which something is refused, or nothing."""
+    try:
+        read()
+    except ConfigurationError as refused:
+        return str(refused)
+    return ""
+
+
+# -- The variables of the environment
+
+
+def test_a_variable_is_read_from_the_environment() -> None:
+    assert (
+        _get_environement_variable({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL") == "sqlite:///x"
+    )
+
+
+@pytest.mark.parametrize("environment", [{}, {"DATABASE_URL": ""}, {"DATABASE_URL": None}])
+def test_a_missing_variable_is_a_value_error_that_names_it(environment: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="DATABASE_URL"):
+        _get_environement_variable(environment, "DATABASE_URL")
+    assert optional_variable(environment, "DATABASE_URL") is None
+
+
+def test_a_variable_may_stand_in_a_file_of_its_own(tmp_path: Path) -> None:
+    # Given a secret in a file, as containers have it
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+
+    # When the variable's _FILE names it
+    environment = {"SECRET_KEY_FILE": str(tmp_path / "key")}
+
+    # Then the file's text is the value
+    assert load_settings(environment, {}).secret_key == SECRET
+    # And a value given outright wins over the file's
+    assert optional_variable({**environment, "SECRET_KEY": "x"}, "SECRET_KEY") == "x"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "SECRET_KEY_FILE names a file that cannot be read: No such file or directory."),
+        (b"\xff\xfe\x00", "SECRET_KEY_FILE names a file that is not text in UTF-8."),
+        (b" \n", "SECRET_KEY_FILE names a file that is empty."),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_of_by_the_variable(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "secret-file-name"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert refusal(SECRET_KEY_FILE=str(path)) == said
+
+
+def test_a_file_name_that_is_none_is_told_of() -> None:
+    assert "SECRET_KEY_FILE names a file that cannot be read" in refusal(SECRET_KEY_FILE="\0")
+
+
+def test_the_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given variables in .env, and some of them in the environment
+    env_file = tmp_path / ".env"
+    env_file.write_text("CF_A=file\nCF_B=file\nCF_C=file\nCF_D=file\nCF_E=${HOME}\n# CF_F=file\n")
+    monkeypatch.setenv("CF_A", "environment")
+    monkeypatch.setenv("CF_B", "")
+    monkeypatch.setenv("CF_C_FILE", "a/path")
+
+    # When both are read
+    environment = read_environment(env_file)
+
+    # Then the environment's value counts
+    assert environment["CF_A"] == "environment"
+    # And an empty one counts as unset
+    assert environment["CF_B"] == "file"
+    # And a file that the environment names is not hidden by a value of .env
+    assert "CF_C" not in environment
+    assert environment["CF_C_FILE"] == "a/path"
+    # And what only .env has is there, word for word: a secret may have a dollar sign
+    assert (environment["CF_D"], environment["CF_E"]) == ("file", "${HOME}")
+    assert "CF_F" not in environment
+
+
+def test_there_need_not_be_a_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CF_A", "environment")
+
+    assert read_environment(tmp_path / "missing")["CF_A"] == "environment"
+
+
+def test_a_dotenv_that_cannot_be_read_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"A=\xff")
+
+    with pytest.raises(ConfigurationError, match=r"^\.env is not text in UTF-8\.$"):
+        read_environment(tmp_path / ".env")
+    with pytest.raises(ConfigurationError, match=r"^\.env cannot be read: Is a directory\.$"):
+        read_environment(tmp_path)
+
+
+def test_a_providers_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"GOOGLE_CLIENT_ID": "google-1", "MY_IDP_CLIENT_SECRET": "s", "X_CLIENT_ID": ""}
+    monkeypatch.setattr(config, "_LAZY", {"ENV": lambda: environment})
+
+    assert provider_credential("google", "CLIENT_ID") == "google-1"
+    assert provider_credential("google", "CLIENT_SECRET") is None
+    assert provider_credential("my-idp", "CLIENT_SECRET") == "s"
+    assert provider_credential("x", "CLIENT_ID") is None
+
+
+# -- config.toml
+
+
+def test_a_value_of_config_toml_is_found_by_section_and_key() -> None:
+    conf = {"Server_configuration": {"port": 80, "debug_mode": {"debug": True}}, "Crons": 3}
+
+    assert _get_toml_variable(conf, "Server_configuration", "port", default=5000) == 80
+    assert _get_toml_variable(conf, "Server_configuration.debug_mode", "debug", default=False)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("Server_configuration", "host"),
+        ("Server_configuration.debug_mode", "debug"),
+        ("Nothing", "host"),
+        ("Nothing.at.all", "host"),
+        ("Server_configuration.port", "host"),
+        ("Crons", "host"),
+    ],
+)
+def test_the_default_holds_where_config_toml_says_nothing(section: str, key: str) -> None:
+    conf = {"Server_configuration": {"port": 80}, "Crons": 3}
+
+    assert _get_toml_variable(conf, section, key, default="0.0.0.0") == "0.0.0.0"  # noqa: S104
+    assert _get_toml_variable(conf, section, key) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[Crons]\nclean_tokens =\n", 2),
+        ("[Crons\nclean_tokens = true\n", 1),
+        ("[Crons]\n\nclean_tokens = tru\n", 3),
+        ("[Crons]\nclean_tokens = true\nclean_tokens = true\n", 3),
+        ("[Crons]\nx = 1\n[Crons]\nx = 2\n", 3),
+        ('[OAuth]\nreturn_to_origins = ["a\n', 2),
+    ],
+)
+def test_malformed_toml_is_told_of_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+
+    with pytest.raises(
+        ConfigurationError, match=rf"config\.toml is not valid TOML: .*line {line}\b"
+    ):
+        read_toml(path)
+
+
+@given(text=st.text(alphabet="[]=\"\n#{},.'\\ \t\x00é_ab1-:e", max_size=40) | st.text())
+def test_no_text_makes_the_toml_parser_fail_in_any_other_way(
+    text: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzzed.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    said = said_by(lambda: read_toml(path))
+
+    assert said == "" or said.startswith("config.toml ")
+
+
+def test_what_the_parser_stumbles_over_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(".=#")
+
+    with pytest.raises(ConfigurationError, match=r"config\.toml is not valid TOML"):
+        read_toml(tmp_path / "config.toml")
+
+
+def test_without_a_config_toml_the_defaults_hold(tmp_path: Path) -> None:
+    assert read_toml(tmp_path / "missing") == {}
+    assert load_settings({}, {}).server == settings_module.ServerSettings()
+
+
+def test_a_byte_order_mark_of_an_editor_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("\ufeff[Crons]\nclean_tokens = false\n")
+
+    assert read_toml(tmp_path / "config.toml") == {"Crons": {"clean_tokens": False}}
+
+
+def test_our_config_toml_says_what_holds_without_it() -> None:
+    # Else a reader of the file would be told something that is not so.
+    assert load_settings({}, read_toml()) == load_settings({}, {})
+
+
+def test_our_config_toml_names_every_setting() -> None:
+    conf = read_toml()
+    for name, (_, kind) in settings_module._SECTIONS.items():
+        table = settings_module.table_of(conf, name)
+        in_file = {key for key in table if f"{name}.{key}" not in settings_module._SECTIONS}
+        assert in_file == {item.name for item in dataclasses.fields(kind)}, name
+
+
+# -- What is checked
+
+
+@pytest.mark.parametrize(
+    ("conf", "said"),
+    [
+        ({"Cron": {}}, "config.toml: [Cron] is not a section."),
+        ({"port": 5000}, "config.toml: [port] is not a section."),
+        (
+            {"Server_configuration.debug_mode": {"debug": True}},
+            "config.toml: [Server_configuration.debug_mode] is not a section.",
+        ),
+        ({"Crons": []}, "config.toml: Crons must be a section, [Crons]."),
+        (
+            {"Server_configuration": {"debug_mode": True}},
+            "config.toml: Server_configuration.debug_mode must be a section, "  # noqa: ISC004
+            "[Server_configuration.debug_mode].",
+        ),
+        ({"Crons": {"clean_token": True}}, "config.toml: [Crons] clean_token is not a setting."),
+        (
+            {"Server_configuration": {"debug_mode": {"debugg": True}}},
+            "config.toml: [Server_configuration.debug_mode] debugg is not a setting.",
+        ),
+        (
+            {"Crons": {"clean_tokens": 1}},
+            "config.toml: [Crons] clean_tokens must be true or false.",
+        ),
+        (
+            {"Server_configuration": {"port": True}},
+            "config.toml: [Server_configuration] port must be a whole number.",
+        ),
+        (
+            {"Server_configuration": {"port": "80"}},
+            "config.toml: [Server_configuration] port must be a whole number.",
+        ),
+        (
+            {"Server_configuration": {"port": 80.0}},
+            "config.toml: [Server_configuration] port must be a whole number.",
+        ),
+        (
+            {"Server_configuration": {"port": 0}},
+            "config.toml: [Server_configuration] port must be 1 to 65535.",
+        ),
+        (
+            {"Server_configuration": {"port": 65536}},
+            "config.toml: [Server_configuration] port must be 1 to 65535.",
+        ),
+        (
+            {"Server_configuration": {"host": ""}},
+            "config.toml: [Server_configuration] host must be a string that is not empty.",
+        ),
+        (
+            {"OAuth": {"return_to_origins": "https://app.example.com"}},
+            "config.toml: [OAuth] return_to_origins must be a list of strings.",
+        ),
+        (
+            {"OAuth": {"return_to_origins": ["https://app.example.com", 1]}},
+            "config.toml: [OAuth] return_to_origins must be a list of strings.",
+        ),
+        (
+            {"Crons": {"clean_tokens_interval": 0}},
+            "config.toml: [Crons] clean_tokens_interval must be 1 to 315360000.",
+        ),
+        (
+            {"Passwords": {"rounds": 9}},
+            "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone.",
+        ),
+        ({"Passwords": {"rounds": 17}}, "config.toml: [Passwords] rounds must be 4 to 16."),
+    ],
+)
+def test_what_config_toml_cannot_say_is_refused_by_name(conf: dict[str, Any], said: str) -> None:
+    assert refusal(conf) == said
+
+
+def test_what_config_toml_says_is_what_is_set() -> None:
+    conf = {
+        "Server_configuration": {
+            "cors_origins": ["https://a.example"],
+            "debug_mode": {"debug": True},
+        },
+        "Crons": {"clean_tokens": False},
+        "OAuth": {"webhook_url": ""},
+    }
+
+    chosen = load_settings({}, conf)
+
+    assert chosen.server.cors_origins == ("https://a.example",)
+    assert chosen.debug.debug
+    assert not chosen.crons.clean_tokens
+
+
+def test_cheap_hashes_are_for_tests_alone() -> None:
+    conf = {
+        "Passwords": {"rounds": 4},
+        "Server_configuration": {"debug_mode": {"testing": True}},
+    }
+
+    assert load_settings({}, conf).passwords.rounds == 4
+
+
+toml_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.dates()
+    | st.datetimes(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+names = st.sampled_from(
+    [*settings_module._SECTIONS, "debug_mode", "port", "host", "rounds", "cors_origins", "policy"]
+)
+
+
+@given(
+    st.dictionaries(names | st.text(max_size=5), toml_values, max_size=3)
+    | st.dictionaries(names, st.dictionaries(names, toml_values, max_size=3), max_size=3)
+)
+def test_no_toml_table_fails_in_any_other_way(conf: dict[str, Any]) -> None:
+    said = said_by(lambda: load_settings({}, conf))
+
+    assert said == "" or said.startswith("config.toml: ")
+
+
+variables = st.sampled_from(
+    ["HOST", "PORT", "VAR_DIR", "REDIRECT_URI", "OAUTH_ALLOWED_PRIVATE_HOSTS"]
+)
+
+
+@given(st.dictionaries(variables, st.text(max_size=12)))
+def test_no_environment_fails_in_any_other_way(environment: dict[str, str]) -> None:
+    said = said_by(lambda: load_settings(environment, {}))
+
+    assert said == "" or said.partition(" ")[0] in environment
+
+
+# -- What the environment sets
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    chosen = load_settings({}, {})
+
+    assert (chosen.host, chosen.port) == ("127.0.0.1", 5000)
+    assert chosen.var_dir == ROOT / "var"
+    assert chosen.database_url == f"sqlite:///{ROOT}/var/catfeeder.sqlite3"
+    assert chosen.redirect_uri == "http://127.0.0.1:5000/v1/oauth/callback"
+    assert (chosen.redis_url, chosen.secret_key, chosen.admin_api_key) == (None, None, None)
+    assert chosen.allowed_private_hosts == frozenset()
+
+
+def test_host_and_port_of_the_environment_win_over_config_toml() -> None:
+    conf = {"Server_configuration": {"host": "192.0.2.1", "port": 80}}
+
+    chosen = load_settings({"HOST": "192.0.2.2", "PORT": "8080"}, conf)
+
+    assert (chosen.host, chosen.port) == ("192.0.2.2", 8080)
+    assert chosen.redirect_uri == "http://192.0.2.2:8080/v1/oauth/callback"
+    assert load_settings({"HOST": "", "PORT": ""}, conf).port == 80
+
+
+@pytest.mark.parametrize(
+    "port", ["0", "65536", "-1", "80.0", "1e3", "http", " 80", "٣", "9" * 5000]
+)
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    assert refusal(PORT=port) == "PORT must be a whole number from 1 to 65535."
+
+
+def test_a_path_hangs_on_the_repository_and_not_on_the_working_directory(tmp_path: Path) -> None:
+    assert load_settings({"VAR_DIR": "else/where"}, {}).var_dir == ROOT / "else/where"
+    assert load_settings({"VAR_DIR": str(tmp_path)}, {}).var_dir == tmp_path
+
+
+def test_a_folder_with_special_characters_survives_the_url() -> None:
+    chosen = load_settings({"VAR_DIR": "/tmp/a b#c?d%e"}, {})
+
+    assert chosen.database_url == "sqlite:////tmp/a%20b%23c%3Fd%25e/catfeeder.sqlite3"
+
+
+def test_private_hosts_are_a_list_of_host_and_port() -> None:
+    chosen = load_settings(
+        {"OAUTH_ALLOWED_PRIVATE_HOSTS": " Localhost:9000 ,[::1]:80,,10.0.0.1:443"}, {}
+    )
+
+    assert chosen.allowed_private_hosts == {"localhost:9000", "[::1]:80", "10.0.0.1:443"}
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:", ":80", "http://x:80", "x:80/path", "x:http"]
+)
+def test_a_private_host_that_is_none_is_refused(host: str) -> None:
+    said = refusal(OAUTH_ALLOWED_PRIVATE_HOSTS=f"good.example:80,{host}")
+
+    assert said == f"OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {host!r} is not."
+
+
+@pytest.mark.parametrize("uri", ["example.com/callback", "ftp://x.example/", "https://", "js:1"])
+def test_a_redirect_uri_that_is_none_is_refused(uri: str) -> None:
+    said = refusal(REDIRECT_URI=uri)
+
+    assert said == "REDIRECT_URI must begin with https:// or http:// and a host."
+
+
+def test_the_secret_key_must_be_there_and_long() -> None:
+    with pytest.raises(ConfigurationError, match="SECRET_KEY is not set"):
+        load_settings({}, {}).required_secret_key()
+    with pytest.raises(ConfigurationError, match="SECRET_KEY is too short: it needs 32") as refused:
+        load_settings({"SECRET_KEY": SECRET[:31]}, {}).required_secret_key()
+    assert SECRET[:31] not in str(refused.value)
+    assert load_settings({"SECRET_KEY": SECRET[:32]}, {}).required_secret_key() == SECRET[:32]
+
+
+def test_the_redis_url_must_be_there_where_it_is_needed() -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL is not set"):
+        load_settings({}, {}).required_redis_url()
+    assert load_settings({"REDIS_URL": "redis://x"}, {}).required_redis_url() == "redis://x"
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    chosen = load_settings(
+        {
+            "SECRET_KEY": SECRET,
+            "ADMIN_API_KEY": SECRET,
+            "REDIS_URL": f"redis://:{SECRET}@127.0.0.1",
+            "DATABASE_URL": f"postgresql://app:{SECRET}@127.0.0.1/app",
+        },
+        {},
+    )
+
+    assert SECRET not in repr(chosen)
+    assert SECRET not in str(chosen)
+    assert "127.0.0.1" in repr(chosen)
+
+
+def test_settings_cannot_be_changed_once_they_are_read() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load_settings({}, {}).port = 1  # type: ignore[misc]
+
+
+# -- The names that other programs know
+
+
+def test_env_and_toml_conf_are_what_this_process_has_set() -> None:
+    code = (
+        "from config import ENV, TOML_CONF, current_settings\n"
+        "print(ENV['CF_MARK'], TOML_CONF['Crons']['clean_tokens_interval'])\n"
+        "print(current_settings() is current_settings(), current_settings().port)\n"
+    )
+    environment = {**os.environ, "CF_MARK": "marked", "PORT": "6000"}
+
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stdout.split() == ["marked", "3600", "True", "6000"]
+
+
+def test_a_name_that_config_does_not_have_is_missing() -> None:
+    with pytest.raises(AttributeError, match="module 'config' has no attribute 'ENVIRONMENT'"):
+        config.ENVIRONMENT  # noqa: B018
+
+
+def test_nothing_is_logged_of_a_dotenv(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    # A line that is not understood may hold half a secret.
+    caplog.set_level(logging.DEBUG)
+    (tmp_path / ".env").write_text(f"SECRET_KEY='{SECRET}\nthis is no variable {SECRET}\n")
+
+    read_environment(tmp_path / ".env")
+
+    assert SECRET not in caplog.text
+
+
+def test_settings_import_nothing_of_ours() -> None:
+    def imported(module: str) -> set[str]:
+        tree = ast.parse((ROOT / f"{module}.py").read_text())
+        names = {
+            alias.name for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names
+        }
+        names |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+        return {name.partition(".")[0] for name in names}
+
+    ours = {path.stem for path in ROOT.iterdir() if path.suffix in ("", ".py")}
+    assert imported("config") & ours == {"settings"}
+    assert imported("settings") & ours == set()
