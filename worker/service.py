@@ -23,8 +23,6 @@ from worker.supervisor import Supervisor
 
 _HEAD_START_SECONDS: Final = 1.0
 _HEALTHY_SECONDS: Final = 60.0
-#: A process that was started this often before the service was healthy will not get better.
-_HOPELESS_STARTS: Final = 4
 _HEALTH_POLL_SECONDS: Final = 0.05
 _STOP_POLL_SECONDS: Final = 0.5
 
@@ -72,10 +70,15 @@ class Service:
         await self._start_processes()
 
     async def serve(self) -> None:
-        """Return when the service is told to stop, by `stop` or by a shutdown job."""
+        """Return when the service is told to stop, by `stop` or by a shutdown job.
+
+        Raises:
+            ServiceUnhealthy: A process has never worked since the start.
+        """
         while not self.is_stopping:
             if await asyncio.to_thread(is_told_to_stop, self._generation):
                 self.stop()
+            self._check_processes()
             self._tend_valkey()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _STOP_POLL_SECONDS)
@@ -123,12 +126,14 @@ class Service:
         deadline = time.monotonic() + _HEALTHY_SECONDS
         address = (self._settings.host, self._settings.port, self._settings.server.trusted_hosts)
         while not self.is_stopping and not await is_healthy(*address):
-            for name, starts in self._supervisor.starts.items():
-                if starts >= _HOPELESS_STARTS:
-                    raise ServiceUnhealthy(f"{name} keeps ending; what it said stands above.")
+            self._check_processes()
             if time.monotonic() > deadline:
                 raise ServiceUnhealthy
             await asyncio.sleep(_HEALTH_POLL_SECONDS)
+
+    def _check_processes(self) -> None:
+        for name in self._supervisor.hopeless:
+            raise ServiceUnhealthy(f"{name} keeps ending; what it said stands above.")
 
     async def _await_jobs(self) -> None:
         try:

@@ -13,6 +13,12 @@ from worker.processes import Listener, ServiceProcess, start_process
 
 #: Who has run this long has started well, so its end is an accident and not a habit.
 _STEADY_SECONDS: Final = 10.0
+#: Who has lived this long has loaded all it needs, and what ends it later is not how it is set up.
+_PROVEN_SECONDS: Final = 3.0
+#: Who has ended with an error this often, and never did anything else, will not get better.
+_HOPELESS_FAILURES: Final = 4
+#: What a shell reports for a command that it cannot start.
+_NOT_STARTED: Final = 126
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 30.0
 
@@ -43,13 +49,18 @@ class Supervisor:
         self._running: dict[str, ServiceProcess] = {}
         self._ending: set[str] = set()
         self._clear_ups: set[asyncio.Task[None]] = set()
-        #: How often each name was started.
-        self.starts: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._proven: set[str] = set()
 
     @property
     def pids(self) -> list[int]:
         """The leaders that run now."""
         return [process.pid for process in self._running.values()]
+
+    @property
+    def hopeless(self) -> list[str]:
+        """The processes that have ended with an error at each of their first starts."""
+        return [name for name, count in self._failures.items() if count >= _HOPELESS_FAILURES]
 
     def names(self, kind: str | None = None) -> list[str]:
         """Return the processes that have not been ended, of one kind or of all."""
@@ -88,21 +99,32 @@ class Supervisor:
         backoff = Backoff()
         while planned.name not in self._ending:
             began_at = time.monotonic()
-            end = await self._run_to_end(planned)
+            status = await self._run_to_end(planned)
             if planned.name not in self._ending:
-                delay = backoff.next_delay(time.monotonic() - began_at)
+                lived_seconds = time.monotonic() - began_at
+                self._judge(planned.name, status, lived_seconds)
+                delay = backoff.next_delay(lived_seconds)
+                end = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
                 self._listener(planned.name, f"{end}; started anew in {delay:g} s")
                 await asyncio.sleep(delay)
 
-    async def _run_to_end(self, planned: PlannedProcess) -> str:
-        """Run a process once and say how it ended."""
-        self.starts[planned.name] += 1
+    def _judge(self, name: str, status: int, lived_seconds: float) -> None:
+        """Count the failures of who has never worked; to be killed is no failure of its own."""
+        if lived_seconds >= _PROVEN_SECONDS:
+            self._proven.add(name)
+            del self._failures[name]
+        elif status > 0 and name not in self._proven:
+            self._failures[name] += 1
+
+    async def _run_to_end(self, planned: PlannedProcess) -> int:
+        """Run a process once and return its status, negative for a signal."""
         try:
             process = await start_process(
                 planned.name, planned.command, planned.environment, self._listener
             )
         except OSError as error:
-            return f"cannot be started ({error.strerror})"
+            self._listener(planned.name, f"cannot be started: {error.strerror}")
+            return _NOT_STARTED
         self._running[planned.name] = process
         self._on_change()
         status = await process.wait()
@@ -112,7 +134,7 @@ class Supervisor:
         clear_up = asyncio.create_task(process.clear_up())
         self._clear_ups.add(clear_up)
         clear_up.add_done_callback(self._clear_ups.discard)
-        return f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return status
 
 
 async def _settled(tasks: Iterable[asyncio.Task[None]], seconds: float | None = None) -> None:

@@ -52,6 +52,18 @@ def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDi
     assert service.stop() == 0
 
 
+def test_a_process_that_never_works_ends_the_service(directory: ServiceDirectory) -> None:
+    # Given a worker that ends with an error at each start, beside a shim that is well
+    with (directory.path / "Procfile").open("a") as procfile:
+        procfile.write("oauth: sh -c 'echo out of fish; exit 2'\n")
+    service = directory.healthy()
+
+    # Then the service does not pretend to work
+    assert service.end(20) == 1
+    assert service.lines[-1] == "oauth.1 keeps ending; what it said stands above."
+    assert directory.pids() == []
+
+
 def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
     service = directory.healthy()
     with closing(connect(directory)) as client:

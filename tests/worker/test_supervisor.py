@@ -144,7 +144,19 @@ async def test_one_that_keeps_ending_is_started_less_and_less_often() -> None:
             "ended with status 3; started anew in 0.5 s",
             "ended with status 3; started anew in 1 s",
         ]
-        assert supervisor.starts["control.1"] == 3
+        assert supervisor.hopeless == []
+
+        # And after the fourth time there is no hope for it
+        await until(lambda: supervisor.hopeless == ["control.1"])
+
+
+async def test_one_that_is_killed_again_and_again_is_not_hopeless() -> None:
+    lines = Lines()
+    async with supervising(lines) as supervisor:
+        supervisor.keep(planned("control.1", "sh -c 'kill -9 $$'"))
+
+        await until(lambda: len(lines.of("control.1")) == 4)
+        assert supervisor.hopeless == []
 
 
 def test_the_delay_grows_to_half_a_minute_and_a_long_life_resets_it() -> None:
@@ -176,7 +188,6 @@ async def test_stop_asks_the_leader_alone_and_waits_for_it() -> None:
         assert lines.of("oauth.1")[1:] == ["job done"]
         assert not any(map(is_alive, lines.pids("oauth.1")[0]))
         assert supervisor.names() == []
-        assert supervisor.starts["oauth.1"] == 1
 
 
 async def test_who_does_not_end_in_time_is_killed_with_its_children() -> None:
