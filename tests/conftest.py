@@ -103,6 +103,8 @@ def settings(
     config.current_settings.cache_clear()
     yield config.current_settings()
     config.current_settings.cache_clear()
+    # Whoever opens the database by `ensure_open` finds that of the next test's settings.
+    database_module.database.obj = None
 
 
 @pytest.fixture

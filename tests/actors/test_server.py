@@ -1,0 +1,190 @@
+"""Whether the service is to run, and telling it to stop: from a route, from the queue, too late."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import BackgroundTasks, FastAPI
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message
+
+from actors.server import PlainResponse, ServerManagement, shut_down
+from catfeeder.client import Client
+from models.database import connected
+from models.server import begin_boot, is_stopping
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def boot() -> int:
+    with connected():
+        return begin_boot(NOW)
+
+
+def is_told_to_stop(generation: int) -> bool:
+    with connected():
+        return is_stopping(generation)
+
+
+@pytest.fixture
+def management() -> Iterator[ServerManagement]:
+    yield ServerManagement(error=84, success=0, debug=False)
+    logging.getLogger("actors.server").setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("database")
+class TestAlive:
+    """`is_server_alive` and its other name."""
+
+    def test_a_service_that_was_booted_is_alive(self, management: ServerManagement) -> None:
+        boot()
+        assert management.is_server_alive() is True
+        assert management.is_server_running() is True
+
+    def test_a_service_that_was_told_to_stop_is_not(self, management: ServerManagement) -> None:
+        shut_down(boot())
+        assert management.is_server_alive() is False
+        assert management.is_server_running() is False
+
+    def test_the_next_boot_is_alive_again(self, management: ServerManagement) -> None:
+        shut_down(boot())
+        boot()
+        assert management.is_server_alive() is True
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_service_without_tables_is_not_alive(
+    management: ServerManagement, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert management.is_server_alive() is False
+    assert "DATABASE_URL" in caplog.text
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_service_without_a_database_is_not_alive_and_cannot_be_stopped(
+    management: ServerManagement, environment: dict[str, str], tmp_path: Path
+) -> None:
+    # Given a DATABASE_URL that leads through a file
+    (tmp_path / "file").touch()
+    environment["DATABASE_URL"] = f"sqlite:///{tmp_path}/file/database.sqlite3"
+    # Then the answer is the status, and no exception
+    assert management.is_server_alive() is False
+    assert management._perform_shutdown() == 84
+
+
+@pytest.mark.usefixtures("database")
+class TestShutDown:
+    """The actor behind SHUT_DOWN."""
+
+    def test_the_running_boot_is_stopped(self) -> None:
+        generation = boot()
+        assert shut_down(generation) == {"stopping": True}
+        assert is_told_to_stop(generation)
+
+    def test_asking_twice_is_asking_once(self) -> None:
+        generation = boot()
+        assert shut_down(generation) == shut_down(generation) == {"stopping": True}
+
+    def test_a_message_from_before_the_last_boot_stops_nobody(self) -> None:
+        older = boot()
+        newer = boot()
+        assert shut_down(older) == {"stopping": False}
+        assert not is_told_to_stop(newer)
+
+    def test_a_boot_that_never_was_is_not_stopped(self) -> None:
+        generation = boot()
+        assert shut_down(generation + 1) == {"stopping": False}
+        assert not is_told_to_stop(generation)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_message_stops_the_service(client: Client) -> None:
+    generation = boot()
+    assert client.shut_down(generation).result(timeout=10) == {"stopping": True}
+    assert is_told_to_stop(generation)
+
+
+class Tasks:
+    """Background tasks of no framework."""
+
+    def __init__(self) -> None:
+        self.added: list[Callable[[], Any]] = []
+
+    def add_task(self, func: Callable[..., Any], *_args: Any, **_kwargs: Any) -> None:
+        self.added.append(func)
+
+
+@pytest.mark.usefixtures("tables")
+def test_any_background_tasks_will_do(management: ServerManagement) -> None:
+    # Given background tasks that no framework knows
+    generation, tasks = boot(), Tasks()
+    # When the service is shut down
+    answer = asyncio.run(management.shutdown(tasks))
+    # Then the answer is there before anything is stopped
+    assert isinstance(answer, PlainResponse)
+    assert (answer.status_code, json.loads(answer.body)) == (202, {"status": "stopping"})
+    assert not is_told_to_stop(generation)
+    # And the service stops when the tasks are run
+    assert [task() for task in tasks.added] == [0]
+    assert is_told_to_stop(generation)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_route_of_fastapi_answers_first_and_stops_then(management: ServerManagement) -> None:
+    # Given an app with a route that returns what shutdown does
+    app = FastAPI()
+
+    @app.post("/shutdown")
+    async def shutdown(background_tasks: BackgroundTasks) -> Response:
+        answer = await management.shutdown(background_tasks)
+        assert isinstance(answer, JSONResponse)
+        return answer
+
+    generation = boot()
+    sent: list[tuple[Any, bool]] = []
+
+    async def send(message: Message) -> None:
+        sent.append((message.get("status") or message.get("body"), is_told_to_stop(generation)))
+
+    # When it is called
+    asyncio.run(app(_request("POST", "/shutdown"), _nothing_more, send))
+    # Then status and body are sent while the service runs, and it stops after that
+    assert sent == [(202, False), (b'{"status":"stopping"}', False)]
+    assert is_told_to_stop(generation)
+
+
+def _request(method: str, path: str) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+    }
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_shutdown_without_a_service_is_an_error(management: ServerManagement) -> None:
+    assert management._perform_shutdown() == 84
+
+
+def test_debug_logs_at_level_debug() -> None:
+    ServerManagement(debug=True)
+    logger = logging.getLogger("actors.server")
+    assert logger.level == logging.DEBUG
+    logger.setLevel(logging.NOTSET)
