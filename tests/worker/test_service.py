@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 import redis
 
+from tests.servers import ValkeyServer
 from tests.worker.service_directory import PROCFILE, ServiceDirectory, standing_in, until
 
 pytestmark = pytest.mark.timeout(90)
@@ -75,6 +76,21 @@ def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
         until(lambda: is_answering(client), seconds=5)
     assert service.stop() == 0
     assert directory.pids() == []
+
+
+def test_a_broker_of_ones_own_is_used_and_left_running(
+    directory: ServiceDirectory, valkey: ValkeyServer
+) -> None:
+    # Given a server of our own in REDIS_URL
+    service = directory.healthy(REDIS_URL=valkey.url)
+
+    # Then the processes are led to it, and no other is started
+    assert service.await_line("at work").endswith(valkey.url)
+    assert directory.sockets() == []
+
+    # And it outlives the service
+    assert service.stop() == 0
+    assert valkey.client.ping()
 
 
 def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory) -> None:
