@@ -1,0 +1,189 @@
+"""Another app, in a virtual environment with nothing but the client's wheel, uses the queue."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Final
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from config import ROOT
+from tests.journeys.stack import Stack
+
+pytestmark = pytest.mark.journey
+
+#: What belongs to the service; another app has none of it.
+NOT_THERE: Final = [
+    *("actors", "config", "models", "settings", "worker"),
+    *("bcrypt", "dotenv", "fastapi", "peewee", "requests", "requests_oauthlib", "toml", "uvicorn"),
+]
+PROGRAM: Final = """\
+import importlib.util, json, sys
+import catfeeder
+
+redis_url, queue_key, *not_there = sys.argv[1:]
+client = catfeeder.connect(redis_url, queue_key)
+password = "correct horse battery staple"
+hashed = client.hash_password(password).result(timeout=5)
+job = client.check_password("incorrect", hashed["password_hash"])
+try:
+    client.hash_password("x" * 73).result(timeout=5)
+    failure = None
+except catfeeder.JobFailed as error:
+    failure = [error.code, error.is_permanent, str(error)]
+print(json.dumps({
+    "installed": catfeeder.__file__,
+    "hashed": hashed,
+    "right": client.check_password(password, hashed["password_hash"]).result(timeout=5),
+    "wrong": job.result(timeout=5),
+    "failure": failure,
+    "there": [name for name in not_there if importlib.util.find_spec(name)],
+    "loaded": sorted(set(not_there) & set(sys.modules)),
+}))
+client.close()
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client's wheel, built from a copy, since building writes beside the sources."""
+    source = tmp_path_factory.mktemp("source")
+    shutil.copytree(ROOT / "catfeeder", source / "catfeeder")
+    shutil.copy(ROOT / "pyproject.toml", source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    subprocess.run(
+        [*command, "--no-deps", "--no-build-isolation", "--wheel-dir", source / "dist", source],
+        check=True,
+    )
+    (built,) = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def app(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an app that has installed the wheel and what the wheel asks for."""
+    directory = tmp_path_factory.mktemp("app")
+    venv.create(directory, with_pip=False)
+    python = directory / "bin" / "python"
+    (packages,) = directory.glob("lib/python*/site-packages")
+    with zipfile.ZipFile(wheel) as files:
+        files.extractall(packages)
+        (metadata,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+        asked_for = re.findall(
+            r"^Requires-Dist: (.*)$", files.read(metadata).decode(), re.MULTILINE
+        )
+    # From what is installed here, so that no network is needed.
+    for name in closure(asked_for):
+        copy_distribution(name, packages)
+    return python
+
+
+def closure(requirements: list[str]) -> set[str]:
+    """Return the names of all that these requirements bring in."""
+    names: set[str] = set()
+    waiting = list(requirements)
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        name = canonicalize_name(requirement.name)
+        if name not in names and (
+            not requirement.marker or requirement.marker.evaluate({"extra": ""})
+        ):
+            names.add(name)
+            waiting += distribution(name).requires or []
+    return names
+
+
+def copy_distribution(name: str, packages: Path) -> None:
+    """Copy an installed distribution into another environment, its commands aside."""
+    installed = distribution(name)
+    for file in installed.files or []:
+        if ".." not in file.parts and "__pycache__" not in file.parts:
+            target = packages / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(str(installed.locate_file(file)), target)
+
+
+def test_the_wheel_holds_the_client_and_nothing_of_the_service(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as files:
+        names = files.namelist()
+
+    sources = {
+        f"catfeeder/{path.name}" for path in (ROOT / "catfeeder").iterdir() if path.is_file()
+    }
+    assert {name for name in names if ".dist-info/" not in name} == sources
+    assert "catfeeder/py.typed" in names
+
+
+def test_the_client_brings_in_few_packages(wheel: Path, app: Path) -> None:
+    (packages,) = app.parent.parent.glob("lib/python*/site-packages")
+
+    installed = {path.name.partition("-")[0].lower() for path in packages.glob("*.dist-info")}
+    assert {"catfeeder", "dramatiq", "redis", "cryptography"} <= installed
+    assert len(installed) <= 8, installed
+
+
+def test_another_app_hashes_and_checks_passwords(app: Path, stack: Stack, tmp_path: Path) -> None:
+    # Given a running service, and the key that its operator hands out
+    queue_key = stack.directory.worker("queue-key", SECRET_KEY=stack.secret_key).stdout.strip()
+    socket = next(stack.var_dir.rglob("*.sock"))
+
+    # When an app elsewhere, of which the service knows nothing, asks for jobs
+    ended = subprocess.run(
+        [app, "-I", "-c", PROGRAM, f"unix://{socket}", queue_key, *NOT_THERE],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    # Then it gets their results
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    said = json.loads(ended.stdout)
+    assert said["hashed"]["password_hash"].startswith("$2b$10$")
+    assert said["right"] == {"valid": True, "needs_rehash": False}
+    assert said["wrong"] == {"valid": False, "needs_rehash": False}
+    assert said["failure"][:2] == ["password_too_long", True]
+    # And needs nothing of the service for it
+    assert Path(said["installed"]).is_relative_to(app.parent.parent)
+    assert said["there"] == []
+    assert said["loaded"] == []
+
+
+def test_an_app_with_a_wrong_key_is_told_nothing(app: Path, stack: Stack, tmp_path: Path) -> None:
+    # Given an app whose key is not the service's
+    socket = next(stack.var_dir.rglob("*.sock"))
+    program = (
+        "import sys, catfeeder\n"
+        "client = catfeeder.connect(*sys.argv[1:])\n"
+        "try:\n"
+        "    client.hash_password('x').result(timeout=2)\n"
+        "except catfeeder.JobTimeout as error:\n"
+        "    print(error)\n"
+    )
+
+    # When it asks for a job
+    ended = subprocess.run(
+        [app, "-I", "-c", program, f"unix://{socket}", "A" * 43],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    # Then nobody performs it, and the service goes on for everybody else
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "did not end in the time given" in ended.stdout
+    assert stack.result("/v1/passwords/hash", {"password": "correct horse battery staple"})
