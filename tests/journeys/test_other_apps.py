@@ -124,7 +124,7 @@ def test_the_wheel_holds_the_client_and_nothing_of_the_service(wheel: Path) -> N
     assert "catfeeder/py.typed" in names
 
 
-def test_the_client_brings_in_few_packages(wheel: Path, app: Path) -> None:
+def test_the_client_brings_in_few_packages(app: Path) -> None:
     (packages,) = app.parent.parent.glob("lib/python*/site-packages")
 
     installed = {path.name.partition("-")[0].lower() for path in packages.glob("*.dist-info")}
