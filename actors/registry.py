@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -47,7 +48,9 @@ def bind(broker: dramatiq.Broker) -> None:
             # A foreseen failure is the job's answer: it is told to the caller, not to the log.
             throws=CatFeederError,
         )
-        declare(functools.partial(_perform, address))
+        actor = declare(functools.partial(_perform, address))
+        # At level DEBUG it prints the arguments, which another app's client may not have wrapped.
+        actor.logger.setLevel(logging.INFO)
 
 
 def _perform(address: str, **arguments: Any) -> Any:

@@ -1,0 +1,91 @@
+"""What is told of a failure, and that a result outlives a moment without the broker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from dramatiq import MessageProxy
+from dramatiq.middleware import SkipMessage
+
+from actors.password_rules import PasswordTooLong
+from catfeeder.broker import new_message
+from catfeeder.errors import JobFailed, QueueUnreachable
+from catfeeder.jobs import JobError, JobStore, utc_now
+from catfeeder.messages import HASH_PASSWORD
+from catfeeder.redis_connection import connect_redis
+from models.errors import DatabaseUnreachable
+from tests.servers import ValkeyServer
+from worker.consuming import ConsumingBroker
+from worker.middleware.job_results import JobResults, told
+
+
+@pytest.mark.parametrize(
+    ("exception", "code", "permanent"),
+    [
+        (PasswordTooLong(73), "password_too_long", True),
+        (QueueUnreachable(), "queue_unreachable", False),
+        (JobFailed("of_another_job", "It failed.", permanent=True), "of_another_job", True),
+        (SkipMessage("Message age limit exceeded"), "job_outdated", False),
+        (DatabaseUnreachable("postgresql://user:hunter2@db"), "database_unreachable", False),
+        (KeyError("hunter2"), "internal_error", False),
+        (SystemExit("hunter2"), "internal_error", False),
+    ],
+)
+def test_an_exception_becomes_an_error_without_secrets(
+    exception: BaseException, code: str, permanent: bool
+) -> None:
+    error = told(exception)
+    assert (error.code, error.permanent) == (code, permanent)
+    assert "hunter2" not in error.detail
+
+
+@pytest.fixture
+def message(broker: ConsumingBroker) -> MessageProxy:
+    """A message whose job a worker has begun."""
+    message = new_message(HASH_PASSWORD, {})
+    jobs = JobStore(broker.client, broker.encoder._sealer)
+    for change in (jobs.create, jobs.start):
+        change(message.message_id, message.actor_name, message.queue_name, utc_now())
+    return MessageProxy(message)
+
+
+@pytest.fixture
+def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
+    """A store that does not wait long for the broker."""
+    client = connect_redis(f"{valkey.url}?socket_timeout=0.05")
+    yield JobStore(client, broker.encoder._sealer)
+    client.close()
+
+
+def test_a_result_reaches_a_broker_that_was_away(
+    hasty: JobStore, message: MessageProxy, valkey: ValkeyServer
+) -> None:
+    # Given a broker that does not answer for a while
+    valkey.client.execute_command("CLIENT", "PAUSE", 300, "ALL")
+    # When a result is to be stored
+    began = time.monotonic()
+    JobResults(hasty, pauses_seconds=[0.1] * 20).store_result(message, "a result", 0)
+    # Then it is, though late
+    assert time.monotonic() - began > 0.2
+    record = hasty.get(message.message_id)
+    assert record is not None
+    assert record.result == "a result"
+
+
+def test_an_error_reaches_it_too(
+    hasty: JobStore, message: MessageProxy, valkey: ValkeyServer
+) -> None:
+    valkey.client.execute_command("CLIENT", "PAUSE", 200, "ALL")
+    JobResults(hasty, pauses_seconds=[0.1] * 20).store_exception(message, PasswordTooLong(73), 0)
+    record = hasty.get(message.message_id)
+    assert record is not None
+    assert record.error == JobError("password_too_long", PasswordTooLong(73).detail, True)
+
+
+def test_patience_ends(hasty: JobStore, message: MessageProxy, valkey: ValkeyServer) -> None:
+    valkey.client.execute_command("CLIENT", "PAUSE", 400, "ALL")
+    with pytest.raises(QueueUnreachable):
+        JobResults(hasty, pauses_seconds=[0.01]).store_result(message, "a result", 0)
+    valkey.client.execute_command("CLIENT", "UNPAUSE")

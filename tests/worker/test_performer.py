@@ -1,0 +1,153 @@
+"""The process that performs, as the Procfile starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from catfeeder.broker import new_message
+from catfeeder.client import Client
+from catfeeder.errors import JobFailed
+from catfeeder.jobs import JobStatus, utc_now
+from catfeeder.messages import HASH_PASSWORD
+from config import ROOT
+from tests.waiting import wait_until
+
+READY = "Worker process is ready for action."
+
+
+class Performer:
+    """A `dramatiq worker.performer` process and what it has printed."""
+
+    def __init__(self, log: Path, environment: dict[str, str], queues: list[str]) -> None:
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "dramatiq", "worker.performer", "--verbose"),
+                    *("--processes", "1", "--threads", "2", "--queues", *queues),
+                ],
+                cwd=ROOT,
+                env={**os.environ, **environment, "dramatiq_worker_timeout": "50"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def printed(self) -> str:
+        return self._log.read_text()
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., Performer]]:
+    """Starts a process that performs the messages of the queues named."""
+    started: list[Performer] = []
+
+    def start(*queues: str) -> Performer:
+        log = tmp_path / f"performer-{len(started)}.log"
+        started.append(Performer(log, environment, list(queues)))
+        return started[-1]
+
+    yield start
+    for performer in started:
+        if performer.process.poll() is None:
+            performer.stop()
+
+
+@pytest.mark.usefixtures("tables")
+def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
+    client: Client, start: Callable[..., Performer]
+) -> None:
+    # Given a performer of passwords that prints all it can
+    performer = start("passwords")
+    # When jobs come that succeed, fail as foreseen, fail unexpectedly, or are not for it
+    hashed = client.hash_password("canary-1").result(timeout=20)["password_hash"]
+    checked = client.check_password("canary-1", hashed)
+    refused = client.hash_password("canary-2" * 10)
+    broken = client.enqueue(HASH_PASSWORD, password="canary-3", nonsense="canary-4")
+    elsewhere = client.shut_down(1)
+    # Then each ends as it should
+    assert checked.result(timeout=10) == {"valid": True, "needs_rehash": False}
+    for job in (refused, broken):
+        with pytest.raises(JobFailed):
+            job.result(timeout=10)
+    assert elsewhere.record().status is JobStatus.QUEUED
+    # And the log leads to the job that broke, without showing what came with any
+    assert performer.stop() == 0
+    printed = performer.printed()
+    assert f"Failed to process message hash_password (job {broken.id})" in printed
+    assert "unexpected keyword argument 'nonsense'" in printed
+    assert "canary-" not in printed
+    assert hashed not in printed
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_job_in_hand_ends_before_the_process_does(
+    client: Client, start: Callable[..., Performer]
+) -> None:
+    # Given a performer that has just begun a hash of a second or so
+    performer = start("passwords")
+    wait_until(lambda: READY in performer.printed(), 20)
+    job = client.hash_password("hunter2", rounds=13)
+    wait_until(lambda: job.record().status is JobStatus.RUNNING)
+    # When it is told to stop
+    assert performer.stop() == 0
+    # Then the job has ended well
+    assert job.record().status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("tables")
+def test_bytes_of_nobody_are_set_aside_by_whatever_process_finds_them(
+    client: Client, start: Callable[..., Performer]
+) -> None:
+    client.redis.hset("catfeeder:passwords.msgs", "bad", b"canary-5")
+    client.redis.rpush("catfeeder:passwords", "bad")
+    message = new_message(HASH_PASSWORD, {"password": "canary-6"})
+    client.jobs.create(message.message_id, message.actor_name, message.queue_name, utc_now())
+    client.broker.enqueue(message)
+    performer = start("passwords")
+    wait_until(lambda: client.job(message.message_id).record().status.is_final, 20)
+    wait_until(lambda: client.redis.llen("catfeeder:quarantine") == 1)
+    performer.stop()
+    assert "Set aside 'bad' from queue passwords" in performer.printed()
+    assert "canary-" not in performer.printed()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("SECRET_KEY", "too short", "SECRET_KEY is too short"),
+        ("REDIS_URL", "ftp://example.com", "REDIS_URL is not a URL of a Redis server"),
+        ("DATABASE_URL", "oracle://example.com", "DATABASE_URL must begin with"),
+        ("PORT", "http", "PORT must be a whole number"),
+    ],
+)
+@pytest.mark.usefixtures("tables")
+def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
+    environment: dict[str, str],
+    start: Callable[..., Performer],
+    variable: str,
+    value: str,
+    sentence: str,
+) -> None:
+    environment[variable] = value
+    performer = start("passwords")
+    assert performer.process.wait(20) == 1
+    assert sentence in performer.printed()
+    assert "Traceback" not in performer.printed()
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_database_without_tables_is_named_too(start: Callable[..., Performer]) -> None:
+    performer = start("passwords")
+    assert performer.process.wait(20) == 1
+    assert "python -m worker migrate" in performer.printed()
