@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from catfeeder.errors import CatFeederError
+
+#: What error codes look like, and random secrets, which have digits among their letters, do not.
+_ERROR_CODE: Final = re.compile("[A-Za-z][A-Za-z_.-]{0,47}|(status )?[0-9]{1,6}")
 
 
 class AuthError(CatFeederError):
@@ -43,6 +48,22 @@ class DiscoveryNeeded(AuthError):
 
 class ReturnToForbidden(AuthError):
     """return_to leads to an origin that [OAuth] return_to_origins of config.toml does not list."""
+
+
+class SubjectInvalid(AuthError):
+    """subject must have 1 to 255 characters, none of them a control character."""
+
+
+class ScopeInvalid(AuthError):
+    """scope must be names of visible ASCII characters, parted by spaces."""
+
+
+class CodeInvalid(AuthError):
+    """The code is not one that a provider gives: it must be of visible ASCII characters."""
+
+
+class TokenInvalid(AuthError):
+    """The token is not one that a provider gives: it must be of visible ASCII characters."""
 
 
 class StateMissing(AuthError):
@@ -85,6 +106,11 @@ class ProviderUnreachable(AuthError):
 
     permanent = False
 
+    def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 0) -> None:
+        """Take when the provider wants to be asked again, if it says so."""
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
 
 class ProviderMisbehaved(AuthError):
     """The provider's answer is not one that the standards allow."""
@@ -96,8 +122,12 @@ class ProviderRefused(AuthError):
     """The provider refused the request."""
 
     def __init__(self, error: str) -> None:
-        """Take the `error` code of RFC 6749 section 5.2; the description is not trusted."""
-        shown = "".join(c if c.isalnum() or c in "_-. " else "?" for c in error[:64])
+        """Take the `error` code of RFC 6749 section 5.2.
+
+        What does not look like one, or a description, may hold anything, our own secrets included,
+        and is not repeated.
+        """
+        shown = error if _ERROR_CODE.fullmatch(error) else "it gave no error code"
         super().__init__(f"The provider refused the request: {shown}.")
         self.error = shown
 

@@ -6,14 +6,25 @@ A configured URL must not become a way into our own network (server-side request
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
 
 from actors.errors import AddressForbidden, ProviderUnreachable
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: NAT64 (RFC 6052): the last four bytes are an IPv4 address that may be anybody's.
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+#: All of IPv6 that is public lies in here; what lies elsewhere are forms of something else.
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+#: Clouds answer here about the machine itself, secrets included, and Python takes both for public.
+_METADATA: Final = (
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv4Network("168.63.129.16/32"),
+)
+#: The first address, and one more in case that it is dead: each may take a connect timeout.
+_MOST_ADDRESSES: Final = 2
 
 
 def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
@@ -22,22 +33,37 @@ def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
     Raises:
         AddressForbidden: It is neither.
     """
-    parts = urlsplit(url)
+    parts, port = _split(url)
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressForbidden("A provider's URL holds neither a user name nor a fragment.")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    is_allowed = f"{parts.hostname}:{port}" in allowed_private_hosts
-    if not parts.hostname or not (
-        parts.scheme == "https" or (parts.scheme == "http" and is_allowed)
-    ):
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise AddressForbidden
+    if parts.scheme == "http" and not is_allowed(parts.hostname, port, allowed_private_hosts):
         raise AddressForbidden
 
 
-def permitted_address(host: str, port: int, allowed_private_hosts: frozenset[str]) -> str:
-    """Resolve a host once and return the address to connect to.
+def _split(url: str) -> tuple[SplitResult, int]:
+    # A backslash or a control character is read differently by each parser of URLs.
+    if not re.fullmatch(r"[!-\[\]-~]+", url):
+        raise AddressForbidden
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise AddressForbidden from None
 
-    Whoever connects must use this very address: asking the name server again could yield another
-    answer (DNS rebinding).
+
+def is_allowed(host: str, port: int, allowed_private_hosts: frozenset[str]) -> bool:
+    """Tell whether the operator lets us call this host wherever it leads."""
+    name = f"[{host}]" if ":" in host else host
+    return f"{name}:{port}".lower() in allowed_private_hosts
+
+
+def permitted_addresses(host: str, port: int, allowed_private_hosts: frozenset[str]) -> list[str]:
+    """Resolve a host once and return the addresses to connect to, the best one first.
+
+    Whoever connects must use these very addresses: asking the name server again could yield other
+    ones (DNS rebinding).
 
     Raises:
         AddressForbidden: One of the host's addresses is not public, and the host is not allowed.
@@ -47,20 +73,29 @@ def permitted_address(host: str, port: int, allowed_private_hosts: frozenset[str
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ProviderUnreachable(f"The host {host} has no address.") from None
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-    if f"{host}:{port}".lower() not in allowed_private_hosts:
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    if not is_allowed(host, port, allowed_private_hosts):
         for address in addresses:
             if not is_public(ipaddress.ip_address(address)):
                 raise AddressForbidden(f"The host {host} leads to an address that is not public.")
-    return addresses[0]
+    return addresses[:_MOST_ADDRESSES]
 
 
 def is_public(address: _Address) -> bool:
     """Tell whether an address is of the open Internet, whichever way IPv4 is written in IPv6."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(address.packed[-4:])
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
+    if isinstance(address, ipaddress.IPv4Address):
+        is_metadata = any(address in network for network in _METADATA)
+        return address.is_global and not address.is_multicast and not is_metadata
+    if embedded := _embedded(address):
+        return all(is_public(inner) for inner in embedded)
+    return address in _GLOBAL_UNICAST and address.is_global
+
+
+def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that traffic to an IPv6 address ends at or passes."""
+    if address in _NAT64:
+        return [ipaddress.IPv4Address(address.packed[-4:])]
+    if address.teredo:
+        return list(address.teredo)
+    inner = address.ipv4_mapped or address.sixtofour
+    return [inner] if inner is not None else []

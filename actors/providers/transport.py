@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
@@ -14,57 +12,28 @@ from typing import Any, Final
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from requests.auth import AuthBase
 
-from actors.errors import ProviderMisbehaved, ProviderUnreachable
-from actors.providers.addresses import check_url, permitted_address
+from actors.errors import (
+    AddressForbidden,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderUnreachable,
+)
+from actors.providers.addresses import check_url
+from actors.providers.answers import parse_json
+from actors.providers.guarded_pools import GuardedHTTPPool, GuardedHTTPSPool
 from config import current_settings
 
 USER_AGENT: Final = "cat-feeder-auth-worker"
-#: A provider that drips its answer byte by byte is cut off after this many read timeouts in all.
-_TOTAL_TIMEOUTS: Final = 2
 _CHUNK_BYTES: Final = 16384
 
-# oauthlib refuses http by itself and takes narrower scopes for an error. `check_url` decides about
-# http, and what was granted is stored and told instead.
+# oauthlib refuses http by itself; `check_url` decides about that.
 os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
-os.environ["OAUTHLIB_RELAX_TOKEN_SCOPE"] = "1"
-# At level DEBUG these print codes, tokens and client secrets, whatever our own level is.
+# At level DEBUG these print codes, tokens and client secrets, whatever our own level is; urllib3's
+# warnings quote the URL, and the headers as the provider wrote them.
 for _name in ("requests_oauthlib", "oauthlib", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-class _GuardedHTTPConnection(HTTPConnection):
-    def _new_conn(self) -> socket.socket:
-        with _resolved(self):
-            return super()._new_conn()
-
-
-class _GuardedHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        with _resolved(self):
-            return super()._new_conn()
-
-
-@contextmanager
-def _resolved(connection: Any) -> Iterator[None]:
-    """Connect to a checked address while TLS and the Host header keep the name."""
-    name = connection._dns_host
-    allowed = current_settings().allowed_private_hosts
-    connection._dns_host = permitted_address(name, connection.port, allowed)
-    try:
-        yield
-    finally:
-        connection._dns_host = name
-
-
-class _GuardedHTTPPool(HTTPConnectionPool):
-    ConnectionCls = _GuardedHTTPConnection
-
-
-class _GuardedHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedHTTPSConnection
+    logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class GuardedAdapter(HTTPAdapter):
@@ -74,8 +43,8 @@ class GuardedAdapter(HTTPAdapter):
         """Make pools whose connections look at the address first."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
-            "http": _GuardedHTTPPool,
-            "https": _GuardedHTTPSPool,
+            "http": GuardedHTTPPool,
+            "https": GuardedHTTPSPool,
         }
 
     def send(self, request: requests.PreparedRequest, **_kwargs: Any) -> requests.Response:  # type: ignore[override]
@@ -89,16 +58,10 @@ class GuardedAdapter(HTTPAdapter):
         oauth = current_settings().oauth
         check_url(str(request.url), current_settings().allowed_private_hosts)
         limits = (oauth.connect_timeout_seconds, oauth.read_timeout_seconds)
-        try:
+        with failures_told():
             response = super().send(request, stream=True, timeout=limits, verify=True)
             with response:
-                _read(response, oauth.maximum_answer_bytes, _TOTAL_TIMEOUTS * sum(limits))
-        except (requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader):
-            raise ProviderMisbehaved("The provider's answer cannot be decoded.") from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise ProviderUnreachable(
-                f"The provider did not answer: {type(error).__name__}."
-            ) from None
+                _read(response, oauth.maximum_answer_bytes)
         if response.is_redirect:
             raise ProviderMisbehaved(
                 "The provider answered with a redirect, which is not followed."
@@ -106,17 +69,39 @@ class GuardedAdapter(HTTPAdapter):
         return response
 
 
-def _read(response: requests.Response, most_bytes: int, total_seconds: float) -> None:
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Turn what fails in requests and urllib3 into our errors, without a word of the request.
+
+    Raises:
+        AddressForbidden: The URL is none that can be called.
+        ProviderMisbehaved: The answer cannot be decoded.
+        ProviderUnreachable: There was no answer, or it broke off.
+    """
+    try:
+        yield
+    except (
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+    ):
+        raise AddressForbidden from None
+    except (requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader):
+        raise ProviderMisbehaved("The provider's answer cannot be decoded.") from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise ProviderUnreachable(f"The provider did not answer: {type(error).__name__}.") from None
+
+
+def _read(response: requests.Response, most_bytes: int) -> None:
     """Read a body of unknown length, as unpacked, and give it to the response as its content."""
-    deadline = time.monotonic() + total_seconds
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):
         body += chunk
         if len(body) > most_bytes:
             raise ProviderMisbehaved(f"The provider's answer is larger than {most_bytes} bytes.")
-        if time.monotonic() > deadline:
-            raise ProviderUnreachable("The provider did not finish its answer in time.")
     response._content = bytes(body)
+    # Else whoever asks for the text has it guessed, by a header of the provider's or by statistics.
+    response.encoding = "utf-8"
 
 
 @cache
@@ -126,7 +111,10 @@ def shared_adapter() -> GuardedAdapter:
 
 
 def guard(session: requests.Session) -> None:
-    """Make a session send everything through the shared adapter, and nothing around it."""
+    """Make a session send everything through the shared adapter, and nothing around it.
+
+    Such a session is never closed: that would close everybody's connections.
+    """
     session.trust_env = False
     session.headers["User-Agent"] = USER_AGENT
     session.headers["Accept"] = "application/json"
@@ -134,27 +122,37 @@ def guard(session: requests.Session) -> None:
         session.mount(scheme, shared_adapter())
 
 
-def get_json(url: str, headers: dict[str, str] | None = None) -> Any:
+def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
     """Fetch JSON data.
 
     Raises:
         ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        ProviderRefused: The status is another one of 4xx.
         ProviderMisbehaved: The answer is not JSON, or of another status than 200.
         AddressForbidden: The URL leads where it must not.
     """
-    # Closing a session would close the shared adapter, and with it everybody's connections.
-    session = requests.Session()
-    guard(session)
-    response = check_available(session.get(url, headers=headers))
+    response = _request("GET", url, headers=headers)
+    if response.status_code >= 400:
+        raise ProviderRefused(f"status {response.status_code}")
     if response.status_code != requests.codes.ok:
         raise ProviderMisbehaved(f"The provider answered with status {response.status_code}.")
     try:
-        return response.json()
+        return parse_json(response.content)
     except ValueError:
         raise ProviderMisbehaved("The provider's answer is not JSON.") from None
 
 
-def post_json(url: str, body: bytes, headers: dict[str, str]) -> None:
+def post_form(url: str, form: Mapping[str, str], auth: AuthBase | None) -> requests.Response:
+    """Post a form and return the answer, whatever it says, if it is one.
+
+    Raises:
+        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
+    """
+    return _request("POST", url, data=form, auth=auth)
+
+
+def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     """Send JSON, of whose answer nothing but success is expected.
 
     Raises:
@@ -162,12 +160,18 @@ def post_json(url: str, body: bytes, headers: dict[str, str]) -> None:
         ProviderMisbehaved: The answer is of another status than 2xx.
         AddressForbidden: The URL leads where it must not.
     """
+    response = _request(
+        "POST", url, data=body, headers={**headers, "Content-Type": "application/json"}
+    )
+    if response.status_code >= requests.codes.multiple_choices:
+        raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
+
+
+def _request(method: str, url: str, **options: Any) -> requests.Response:
     session = requests.Session()
     guard(session)
-    headers = {**headers, "Content-Type": "application/json"}
-    response = check_available(session.post(url, data=body, headers=headers))
-    if not response.ok:
-        raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
+    with failures_told():
+        return check_available(session.request(method, url, **options))
 
 
 def check_available(response: requests.Response) -> requests.Response:
@@ -177,5 +181,13 @@ def check_available(response: requests.Response) -> requests.Response:
         ProviderUnreachable: The status is 429 or 5xx.
     """
     if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
-        raise ProviderUnreachable(f"The provider answered with status {response.status_code}.")
+        raise ProviderUnreachable(
+            f"The provider answered with status {response.status_code}.",
+            retry_after_seconds=_retry_after(response.headers.get("Retry-After", "")),
+        )
     return response
+
+
+def _retry_after(header: str) -> int:
+    """Return the seconds of a Retry-After header; one that tells a date is as good as none."""
+    return int(header) if header.isascii() and header.isdigit() and len(header) < 9 else 0

@@ -1,0 +1,64 @@
+"""Reading what a provider wrote, as somebody who does not trust the writer."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final
+
+#: Half a surrogate pair and NUL are what databases refuse; the rest can forge lines of a log or
+#: hide text on a screen. Tab and line breaks stay, since a profile may be written in lines.
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_BREAK: Final = re.compile("[\t\n\r\u2028\u2029]+")
+#: Deeper data is meant to exhaust whoever reads it.
+_DEEPEST: Final = 32
+
+
+def parse_json(body: bytes) -> Any:
+    """Return JSON data that every database and every JSON parser takes again.
+
+    Raises:
+        ValueError: It is not JSON (RFC 8259) in UTF-8, nested too deep, or holds a number that
+            JSON has no way to write.
+    """
+    try:
+        data = json.loads(body.decode("utf-8-sig"), parse_constant=_number, parse_float=_number)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return _clean(data, _DEEPEST)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not a number of JSON")
+    return number
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if depth == 0:
+        raise ValueError("nested too deep")
+    match value:
+        case str():
+            return _CONTROL.sub("\ufffd", value)
+        case list():
+            return [_clean(item, depth - 1) for item in value]
+        case dict():
+            return {
+                _CONTROL.sub("\ufffd", name): _clean(item, depth - 1)
+                for name, item in value.items()
+            }
+    return value
+
+
+def one_line(value: Any) -> str | None:
+    """Return text without line breaks or blanks around it; None for anything else, and for none."""
+    if not isinstance(value, str):
+        return None
+    return _CONTROL.sub("\ufffd", _LINE_BREAK.sub(" ", value)).strip() or None
+
+
+def is_visible_ascii(text: str) -> bool:
+    """Tell whether text is what RFC 6749 appendix A allows for codes, tokens and client secrets."""
+    return re.fullmatch("[ -~]+", text) is not None
