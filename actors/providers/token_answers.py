@@ -1,0 +1,126 @@
+"""What a token endpoint answered: tokens, or why there are none, in all the ways in use."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import requests
+
+from actors.errors import ProviderMisbehaved, ProviderRefused
+from actors.providers.answers import is_visible_ascii, one_line, parse_json
+from actors.providers.provider import Provider
+from actors.providers.transport import check_available
+from catfeeder.sealing import Secret
+
+#: A longer lifetime is a time of day, or nonsense.
+_LONGEST_LIFETIME_SECONDS: Final = 10 * 365 * 86400
+_TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
+_MOST_FIELDS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TokenResponse:
+    """A successful answer (RFC 6749 section 5.1); `scope` is None when the answer tells none."""
+
+    access_token: Secret
+    token_type: str
+    refresh_token: Secret | None
+    expires_in: int | None
+    scope: str | None
+    id_token: Secret | None
+
+
+def read_tokens(response: requests.Response, provider: Provider) -> TokenResponse:
+    """Return the tokens of an answer.
+
+    Raises:
+        ProviderRefused: It says that there are none.
+        ProviderMisbehaved: It says nothing of the kind.
+        ProviderUnreachable: The provider cannot answer at the moment.
+    """
+    answer = _members(check_available(response))
+    if error := _error(answer):
+        raise ProviderRefused(error)
+    if response.status_code >= requests.codes.bad_request:
+        raise ProviderRefused(f"status {response.status_code}")
+    access_token = _token(answer, "access_token")
+    if access_token is None or response.status_code >= requests.codes.multiple_choices:
+        raise ProviderMisbehaved("The provider's answer holds no access token.")
+    return TokenResponse(
+        access_token=access_token,
+        token_type=_token_type(answer.get("token_type")),
+        refresh_token=_token(answer, "refresh_token"),
+        expires_in=_lifetime(answer, provider),
+        scope=_scope(answer.get("scope")),
+        id_token=_token(answer, "id_token"),
+    )
+
+
+def _members(response: requests.Response) -> Mapping[str, Any]:
+    """Read the body as JSON, or else as the form that some providers still answer with."""
+    try:
+        answer = parse_json(response.content)
+    except ValueError:
+        answer = _form(response.content)
+    return answer if isinstance(answer, dict) else {}
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("ascii"), max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+def _error(answer: Mapping[str, Any]) -> str | None:
+    """Return the error code, however it is wrapped: Facebook's in an object, Slack's by `ok`."""
+    error = answer.get("error")
+    if isinstance(error, Mapping):
+        error = error.get("code") or error.get("type") or True
+    if not error and answer.get("ok") is not False:
+        return None
+    return str(error)
+
+
+def _token(answer: Mapping[str, Any], name: str) -> Secret | None:
+    value = answer.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not is_visible_ascii(value):
+        raise ProviderMisbehaved(f"The provider's {name} has characters that no token has.")
+    return Secret(value)
+
+
+def _token_type(value: Any) -> str:
+    return value if isinstance(value, str) and _TOKEN_TYPE.fullmatch(value) else "Bearer"
+
+
+def _lifetime(answer: Mapping[str, Any], provider: Provider) -> int | None:
+    """Return a lifetime in seconds; where none is told, that of the provider's settings."""
+    told = answer.get("expires_in")
+    seconds = _seconds(answer.get("expires") if told is None else told)
+    if seconds > _LONGEST_LIFETIME_SECONDS:
+        seconds -= int(time.time())  # Some tell the time of the end instead.
+    is_sane = 0 < seconds <= _LONGEST_LIFETIME_SECONDS
+    return seconds if is_sane else provider.default_lifetime_seconds
+
+
+def _seconds(value: Any) -> int:
+    """Return a whole number, which may stand in a string; 0 for what is none."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
+        value = float(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number else 0
+
+
+def _scope(value: Any) -> str | None:
+    """Return the granted scope with single spaces; some providers part it by commas."""
+    if isinstance(value, list):
+        value = " ".join(part for part in value if isinstance(part, str))
+    text = one_line(value)
+    return " ".join(text.replace(",", " ").split()) if text is not None else None
