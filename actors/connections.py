@@ -5,13 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
+
+#: What our ids look like; a database may not even take other text to look for.
+_ID: Final = re.compile("[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     Raises:
         ConnectionUnknown: There is none of that id.
     """
+    if not _ID.fullmatch(connection_id):
+        raise ConnectionUnknown
     with connected():
         row = TAB_CONNECTIONS.with_id(connection_id)
     if row is None:
@@ -90,9 +96,9 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         at, last_id = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
         after = datetime.fromisoformat(at)
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise CursorInvalid from None
-    if after.tzinfo is None or not isinstance(last_id, str):
+    if after.tzinfo is None or not isinstance(last_id, str) or not _ID.fullmatch(last_id):
         raise CursorInvalid
     return after, last_id
 

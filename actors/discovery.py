@@ -5,9 +5,15 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from actors.errors import ProviderMisbehaved, ProviderUnknown, ProviderUnreachable
-from actors.provider_lookup import is_discovery_stale, issuer_to_discover
+from actors.errors import AuthError, DiscoveryNeeded
+from actors.provider_lookup import (
+    find_provider,
+    is_discovery_stale,
+    issuer_to_discover,
+    provider_row,
+)
 from actors.providers.discovery import fetch_metadata
+from actors.providers.provider import Provider
 from catfeeder.jobs import utc_now
 from models.database import connected
 from models.providers import TAB_USER_OAUTH_CONNECTION
@@ -20,31 +26,46 @@ def discover_provider(provider: str) -> None:
 
     Raises:
         ProviderUnknown: There is no such provider.
-        ProviderUnreachable, ProviderMisbehaved, AddressForbidden: The issuer's part failed.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The issuer's
+            part failed.
     """
     discover(provider, utc_now())
 
 
 def discover(provider: str, now: datetime) -> None:
     """Fetch and keep what the issuer of `provider` publishes; without an issuer, do nothing."""
-    with connected():
-        row = TAB_USER_OAUTH_CONNECTION.named(provider)
-    if row is None:
-        raise ProviderUnknown(f"No provider named {provider} is configured.")
-    issuer = issuer_to_discover(row)
+    issuer = issuer_to_discover(provider_row(provider))
     if issuer is not None:
         metadata = fetch_metadata(issuer)
         with connected():
             TAB_USER_OAUTH_CONNECTION.remember_discovery(provider, metadata, now)
 
 
+def discovered_provider(name: str, now: datetime) -> Provider:
+    """Return the provider of that name, its issuer asked first where nothing is known of it yet.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured: As `find_provider`.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The issuer's
+            part failed.
+    """
+    try:
+        return find_provider(name)
+    except DiscoveryNeeded:
+        discover(name, now)
+        return find_provider(name)
+
+
 def refresh_if_stale(provider: str, now: datetime) -> None:
-    """Fetch anew what is known for too long; if that fails, what is known goes on to serve."""
-    with connected():
-        row = TAB_USER_OAUTH_CONNECTION.named(provider)
-    if row is None or not is_discovery_stale(row, now):
+    """Fetch anew what is known for too long; if that fails, what is known goes on to serve.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+    """
+    row = provider_row(provider)
+    if row.discovered is None or not is_discovery_stale(row, now):
         return
     try:
         discover(provider, now)
-    except (ProviderUnreachable, ProviderMisbehaved) as error:
+    except AuthError as error:
         _LOG.warning("The issuer of %s could not be asked anew: %s", provider, error.detail)

@@ -8,7 +8,7 @@ from typing import Any
 
 from actors.audit import EventKind, record
 from actors.connections import describe_connection
-from actors.discovery import refresh_if_stale
+from actors.discovery import discovered_provider, refresh_if_stale
 from actors.errors import (
     IdTokenInvalid,
     IssuerMismatch,
@@ -18,8 +18,9 @@ from actors.errors import (
     StateUsed,
 )
 from actors.planning import plan_renewal
-from actors.provider_lookup import find_provider
+from actors.provider_lookup import is_provider_name
 from actors.providers.id_tokens import verify_id_token
+from actors.providers.issuers import is_issuer_of_answer
 from actors.providers.profiles import Profile
 from actors.providers.provider import Provider
 from actors.providers.token_endpoint import TokenResponse, extend_facebook_token, redeem_code
@@ -48,8 +49,10 @@ def exchange_code(
     try:
         return describe_connection(finish_sign_in(provider, code, state, iss, now).connection)
     except CatFeederError as error:
+        # A name that is none could be anything, even what no database takes.
+        named = provider if is_provider_name(provider) else None
         with connected():
-            record(EventKind.SIGN_IN_REFUSED, now=now, provider=provider[:64], reason=error.code)
+            record(EventKind.SIGN_IN_REFUSED, now=now, provider=named, reason=error.code)
         raise
 
 
@@ -69,11 +72,12 @@ def finish_sign_in(
         StateUnknown, StateExpired, StateUsed, OutcomeUnknown: The state gives no right to it.
         IssuerMismatch: The answer is from another issuer.
         IdTokenInvalid: The id_token does not hold.
+        CodeInvalid: The code is none.
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
     """
     pending = _pending(provider, state, now)
     refresh_if_stale(provider, now)
-    found = find_provider(provider)
+    found = discovered_provider(provider, now)
     _check_issuer(found, iss)
     _claim(state, now)
     try:
@@ -86,6 +90,8 @@ def finish_sign_in(
 
 
 def _pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
+    if not state.reveal().isascii():
+        raise StateUnknown
     with connected():
         row = TAB_VERIFICATION.of(state)
     if row is None or row.provider != provider:
@@ -100,9 +106,14 @@ def _pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
 
 
 def _check_issuer(provider: Provider, iss: str | None) -> None:
-    """Stop a mix-up of providers (RFC 9207 section 2.4)."""
-    is_required = provider.authorization_response_iss_parameter_supported
-    if (iss is None and is_required) or (iss is not None and iss != provider.issuer):
+    """Stop a mix-up of providers (RFC 9207 section 2.4).
+
+    A provider whose issuer nobody has told us may name one all the same; there is nothing to hold
+    it against.
+    """
+    if iss is None and provider.authorization_response_iss_parameter_supported:
+        raise IssuerMismatch
+    if iss is not None and provider.issuer and not is_issuer_of_answer(provider, iss):
         raise IssuerMismatch
 
 
@@ -123,7 +134,7 @@ def _redeem(
 ) -> FinishedSignIn:
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
     tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
-    profile = _identify(provider, tokens, TAB_VERIFICATION.nonce.open(pending), now)
+    profile = _identify(provider, tokens, pending, now)
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
     with transaction():
@@ -139,12 +150,13 @@ def _redeem(
 
 
 def _identify(
-    provider: Provider, tokens: TokenResponse, nonce: Secret | None, now: datetime
+    provider: Provider, tokens: TokenResponse, pending: TAB_VERIFICATION, now: datetime
 ) -> Profile:
     claims = None
-    if provider.is_openid:
+    if provider.yields_id_token(pending.scope.split()):
         if tokens.id_token is None:
             raise IdTokenInvalid("The provider's answer holds no id_token.")
+        nonce = TAB_VERIFICATION.nonce.open(pending)
         claims = verify_id_token(provider, tokens.id_token, nonce, now)
     return fetch_profile(provider, tokens.access_token, claims)
 

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from actors import tokens
+from actors.discovery import discovered_provider
 from actors.errors import StateMissing
 from actors.exchange import finish_sign_in
-from actors.provider_lookup import find_provider
-from actors.providers.token_endpoint import redeem_code, use_refresh_token
-from actors.providers.user_info import fetch_profile
+from actors.providers.token_endpoint import redeem_code
 from actors.renewal import renew_leased, sweep
 from actors.sign_in import begin_sign_in
 from actors.tokens import describe_tokens
+from actors.user_info import fetch_user_info
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
@@ -41,7 +42,7 @@ class OAuthAuthentication:
 
     def _generate_oauth_authorization_url(self, provider: str) -> int | str:
         """Return the URL that begins a sign-in with `provider`."""
-        return self._told(lambda: begin_sign_in(provider, now=utc_now()).authorization_url)
+        return self._told(lambda: _begun(provider))
 
     def _exchange_code_for_token(
         self, provider: str, code: str, state: str | None = None
@@ -55,17 +56,13 @@ class OAuthAuthentication:
 
     def _refresh_oauth_token(self, provider: str, refresh_token: str) -> int | dict[str, Any]:
         """Return the token response to a refresh token."""
-        return self._told(
-            lambda: describe_tokens(
-                use_refresh_token(find_provider(provider), Secret(refresh_token))
-            )
-        )
+        return self._told(lambda: tokens.refresh_token(provider, Secret(refresh_token)))
 
     def _get_user_info_from_provider(
         self, provider: str, access_token: str
     ) -> int | dict[str, Any]:
         """Return the normalised profile of the user whom the token belongs to."""
-        return self._told(lambda: fetch_profile(find_provider(provider), Secret(access_token)))
+        return self._told(lambda: fetch_user_info(provider, access_token=Secret(access_token)))
 
     def renew_oaths(self) -> None:
         """Renew every stored token that is due, here and now."""
@@ -76,22 +73,33 @@ class OAuthAuthentication:
             self._told(lambda held=lease: renew_leased(held, utc_now()))  # type: ignore[misc]
 
     def _told(self, act: Callable[[], T]) -> int | T:
-        """Return what `act` returns; where it fails as foreseen, log why and return `error`."""
+        """Return what `act` returns; where it fails, log why and return `error`."""
         try:
             ensure_open()
             return act()
         except (CatFeederError, ConfigurationError) as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
-            return self.error
+        except Exception as error:  # noqa: BLE001 A status is the contract, whatever was handed in.
+            # What was not foreseen may quote what was handed in, a secret perhaps.
+            _LOG.error("The call failed unexpectedly: %s.", type(error).__name__)
+        return self.error
+
+
+def _begun(provider: str) -> str:
+    now = utc_now()
+    discovered_provider(provider, now)
+    return begin_sign_in(provider, now=now).authorization_url
 
 
 def _exchanged(provider: str, code: Secret, state: str | None) -> dict[str, Any]:
+    now = utc_now()
+    found = discovered_provider(provider, now)
     if state is not None:
-        return describe_tokens(
-            finish_sign_in(provider, code, Secret(state), None, utc_now()).tokens
-        )
+        # The seed's signature has no place for the answer's `iss`. What that guards against takes
+        # a hostile provider among the configured ones.
+        iss = found.issuer if found.authorization_response_iss_parameter_supported else None
+        return describe_tokens(finish_sign_in(provider, code, Secret(state), iss, now).tokens)
     settings = current_settings()
     if settings.oauth.require_state:
         raise StateMissing
-    found = find_provider(provider)
     return describe_tokens(redeem_code(found, code, settings.redirect_uri, None))

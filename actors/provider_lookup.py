@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
 from actors.providers.provider import Provider, build_provider, presets
 from catfeeder.sealing import Secret
-from config import current_settings, provider_credential
+from config import ConfigurationError, current_settings, provider_credential
 from models.database import connected
 from models.providers import TAB_USER_OAUTH_CONNECTION
+
+#: A name stands in URLs, in the state and, in capitals, in variables of the environment.
+_NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def is_provider_name(name: str) -> bool:
+    """Tell whether a provider may be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
+def provider_row(name: str) -> TAB_USER_OAUTH_CONNECTION:
+    """Return the row of the provider of that name.
+
+    Raises:
+        ProviderUnknown: There is none.
+    """
+    if not is_provider_name(name):
+        raise ProviderUnknown
+    with connected():
+        row = TAB_USER_OAUTH_CONNECTION.named(name)
+    if row is None:
+        raise ProviderUnknown(f"No provider named {name} is configured.")
+    return row
 
 
 def find_provider(name: str) -> Provider:
@@ -19,39 +43,57 @@ def find_provider(name: str) -> Provider:
     Raises:
         ProviderUnknown: There is none.
         ProviderNotConfigured: It lacks its credentials or an endpoint.
-        DiscoveryNeeded: What its issuer publishes is not known yet, or too old.
+        DiscoveryNeeded: What its issuer publishes is not known yet.
     """
-    with connected():
-        row = TAB_USER_OAUTH_CONNECTION.named(name)
-        if row is None:
-            raise ProviderUnknown(f"No provider named {name} is configured.")
-        stored_secret = TAB_USER_OAUTH_CONNECTION.client_secret.open(row)
+    row = provider_row(name)
     if needs_discovery(row):
         raise DiscoveryNeeded
-    client_id = row.client_id or provider_credential(name, "CLIENT_ID")
+    client_id = row.client_id or _credential(name, "CLIENT_ID")
     if client_id is None:
+        prefix = name.upper().replace("-", "_")
         raise ProviderNotConfigured(
-            f"The provider {name} has no client_id: set {name.upper()}_CLIENT_ID and "
-            f"{name.upper()}_CLIENT_SECRET, or PUT /v1/providers/{name}."
+            f"The provider {name} has no client_id: set {prefix}_CLIENT_ID and "
+            f"{prefix}_CLIENT_SECRET, or PUT /v1/providers/{name}."
         )
-    return build_provider(name, merged_metadata(row), client_id, stored_secret or _secret(name))
+    return build_provider(name, merged_metadata(row), client_id, _secret(row))
 
 
-def _secret(name: str) -> Secret | None:
-    text = provider_credential(name, "CLIENT_SECRET")
+def _secret(row: TAB_USER_OAUTH_CONNECTION) -> Secret | None:
+    stored = TAB_USER_OAUTH_CONNECTION.client_secret.open(row)
+    if stored is not None:
+        return stored
+    text = _credential(row.name, "CLIENT_SECRET")
     return Secret(text) if text else None
 
 
+def _credential(name: str, part: str) -> str | None:
+    try:
+        return provider_credential(name, part)
+    except ConfigurationError as error:
+        # A file that is named and cannot be read is this provider's trouble alone.
+        raise ProviderNotConfigured(str(error)) from None
+
+
 def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
-    """Return the metadata: the operator's word wins over the issuer's, that over the preset's."""
-    return {**presets().get(row.preset or "", {}), **(row.discovered or {}), **row.metadata}
+    """Return the metadata: the operator's word wins over the issuer's, that over the preset's.
+
+    Of a profile the operator may give the parts that differ, and the preset has the others.
+    """
+    preset = presets().get(row.preset or "", {})
+    merged = {**preset, **(row.discovered or {}), **row.metadata}
+    profile = {**preset.get("profile", {}), **row.metadata.get("profile", {})}
+    return {**merged, "profile": profile} if profile else merged
 
 
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
     """Return the issuer whose metadata completes this provider; presets are complete without."""
-    issuer = row.metadata.get("issuer")
-    has_endpoints = "authorization_endpoint" in row.metadata and "token_endpoint" in row.metadata
-    return None if row.preset or has_endpoints or not issuer else str(issuer)
+    given = row.metadata
+    needed = ["authorization_endpoint", "token_endpoint"]
+    if "openid" in given.get("scopes", ["openid"]):
+        needed.append("jwks_uri")
+    issuer = given.get("issuer")
+    is_complete = all(name in given for name in needed)
+    return None if row.preset or is_complete or not issuer else str(issuer)
 
 
 def needs_discovery(row: TAB_USER_OAUTH_CONNECTION) -> bool:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from actors.audit import EventKind, record
 from actors.connections import rfc3339
-from actors.errors import AddressForbidden, ProviderInUse, ProviderInvalid, ProviderUnknown
-from actors.provider_lookup import merged_metadata
+from actors.errors import AddressForbidden, ProviderInUse, ProviderInvalid
+from actors.provider_lookup import is_provider_name, merged_metadata, provider_row
 from actors.providers.addresses import check_url
 from actors.providers.provider import presets
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
-from config import current_settings, provider_credential
+from config import ConfigurationError, current_settings, provider_credential
 from models.connections import TAB_CONNECTIONS
 from models.database import connected, transaction
 from models.providers import TAB_USER_OAUTH_CONNECTION
 
-_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-_Text = Annotated[str, Field(min_length=1, max_length=2048)]
+_Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,2048}$")]
+_URL = Annotated[str, Field(min_length=1, max_length=2048)]
 _Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$")]
 
 
@@ -33,13 +32,13 @@ class ProviderSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     preset: str | None = None
-    issuer: _Text | None = None
-    authorization_endpoint: _Text | None = None
-    token_endpoint: _Text | None = None
-    userinfo_endpoint: _Text | None = None
-    emails_endpoint: _Text | None = None
-    revocation_endpoint: _Text | None = None
-    jwks_uri: _Text | None = None
+    issuer: _URL | None = None
+    authorization_endpoint: _URL | None = None
+    token_endpoint: _URL | None = None
+    userinfo_endpoint: _URL | None = None
+    emails_endpoint: _URL | None = None
+    revocation_endpoint: _URL | None = None
+    jwks_uri: _URL | None = None
     client_id: _Text | None = None
     client_secret: SecretStr | None = Field(default=None, min_length=1, max_length=4096)
     scopes: list[_Scope] | None = None
@@ -84,7 +83,7 @@ class ProviderSettings(BaseModel):
 def _check_url(url: str) -> None:
     try:
         check_url(url, current_settings().allowed_private_hosts)
-    except (AddressForbidden, ValueError):
+    except AddressForbidden:
         raise ValueError(
             "must be an https URL with a host, or one that OAUTH_ALLOWED_PRIVATE_HOSTS names"
         ) from None
@@ -123,7 +122,7 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         ProviderInvalid: A field cannot be used.
     """
     with transaction():
-        row = _row(name)
+        row = provider_row(name)
         stored = TAB_USER_OAUTH_CONNECTION.client_secret.open(row)
         current = {
             **row.metadata,
@@ -131,8 +130,19 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
             "client_id": row.client_id,
             "client_secret": stored.reveal() if stored else None,
         }
-        merged = {key: value for key, value in {**current, **body}.items() if value is not None}
-        put_provider(name, merged, now)
+        put_provider(name, _patched(current, body), now)
+
+
+def _patched(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what RFC 7396 section 2 makes of a target and a patch: objects are merged inwards."""
+    merged = {**target}
+    for name, value in patch.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(name)
+            merged[name] = _patched(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            merged[name] = value
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def erase_provider(name: str) -> None:
@@ -143,7 +153,7 @@ def erase_provider(name: str) -> None:
         ProviderInUse: Users are connected to it.
     """
     with transaction():
-        _row(name)
+        provider_row(name)
         if TAB_CONNECTIONS.exists_for(name):
             raise ProviderInUse
         TAB_USER_OAUTH_CONNECTION.erase(name)
@@ -163,7 +173,7 @@ def describe_provider(name: str) -> dict[str, Any]:
         ProviderUnknown: There is no such provider.
     """
     with connected():
-        return _describe(_row(name))
+        return _describe(provider_row(name))
 
 
 def add_configured_presets(now: datetime) -> None:
@@ -174,16 +184,9 @@ def add_configured_presets(now: datetime) -> None:
                 TAB_USER_OAUTH_CONNECTION.add_missing(preset, preset, now)
 
 
-def _row(name: str) -> TAB_USER_OAUTH_CONNECTION:
-    row = TAB_USER_OAUTH_CONNECTION.named(name)
-    if row is None:
-        raise ProviderUnknown(f"No provider named {name} is configured.")
-    return row
-
-
 def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
-    environment_id = provider_credential(row.name, "CLIENT_ID")
-    has_secret = row.client_secret is not None or provider_credential(row.name, "CLIENT_SECRET")
+    environment_id = _credential(row.name, "CLIENT_ID")
+    has_secret = row.client_secret is not None or _credential(row.name, "CLIENT_SECRET")
     return {
         **merged_metadata(row),
         "name": row.name,
@@ -195,9 +198,15 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     }
 
 
+def _credential(name: str, part: str) -> str | None:
+    try:
+        return provider_credential(name, part)
+    except ConfigurationError:
+        return None  # A file that cannot be read gives none, and hides no provider.
+
+
 def _check_name(name: str) -> None:
-    # A name stands in URLs, in the state and, in capitals, in variables of the environment.
-    if not re.fullmatch(_NAME, name):
+    if not is_provider_name(name):
         raise ProviderInvalid({"name": "must be lower case letters, digits, - and _, 64 at most"})
 
 

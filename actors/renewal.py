@@ -11,15 +11,16 @@ import dramatiq
 
 from actors.audit import EventKind, record
 from actors.connections import describe_connection, find_connection
+from actors.discovery import discovered_provider
 from actors.errors import (
     AuthError,
     ConnectionBusy,
     ProviderRefused,
+    ProviderUnreachable,
     ReauthorizationRequired,
 )
 from actors.exchange import granted
 from actors.planning import plan_retry
-from actors.provider_lookup import find_provider
 from actors.providers.provider import Provider
 from actors.providers.token_endpoint import (
     TokenResponse,
@@ -27,6 +28,7 @@ from actors.providers.token_endpoint import (
     use_refresh_token,
 )
 from catfeeder.broker import new_message
+from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
@@ -49,7 +51,7 @@ _GRANT_IS_DEAD: Final = frozenset({"invalid_grant", "bad_refresh_token"})
 
 
 class RefreshTokenMissing(AuthError):
-    """The token has expired and the provider gave no means to renew it; sign in again."""
+    """The token expires and the provider gave no means to renew it; sign in again."""
 
 
 def renew_oaths() -> None:
@@ -89,7 +91,7 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
         lease = Lease(connection_id, version, datetime.fromisoformat(until))
         try:
             renew_leased(lease, utc_now())
-        except AuthError as error:
+        except CatFeederError as error:
             _LOG.warning("Renewing connection %s failed: %s", connection_id, error.detail)
 
 
@@ -117,7 +119,7 @@ def renew_leased(lease: Lease, now: datetime) -> None:
 
     Raises:
         ReauthorizationRequired: The provider says that the grant is gone.
-        AuthError: Anything else that kept the provider from renewing; it will be tried again.
+        CatFeederError: Anything else that kept us from renewing; it will be tried again.
     """
     with connected():
         held = extend(lease, _lease_end(now))
@@ -125,7 +127,7 @@ def renew_leased(lease: Lease, now: datetime) -> None:
     if held is None or row is None:
         return
     try:
-        grant = _renewed(row)
+        grant = _renewed(row, now)
     except RefreshTokenMissing as error:
         _give_up(held, row, error, now)
     except ProviderRefused as error:
@@ -133,11 +135,11 @@ def renew_leased(lease: Lease, now: datetime) -> None:
             _postpone(held, row, error, now)
             raise
         _give_up(held, row, error, now)
-    except AuthError as error:
+    except CatFeederError as error:
         _postpone(held, row, error, now)
         raise
     else:
-        _finish(held, row, grant, utc_now())
+        _finish(held, row, grant, now)
 
 
 def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
@@ -148,10 +150,11 @@ def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> 
                 record(EventKind.RECOVERED, now=now, connection=row, failures=row.failures)
 
 
-def _renewed(row: TAB_CONNECTIONS) -> Grant:
-    provider = find_provider(row.provider)
+def _renewed(row: TAB_CONNECTIONS, now: datetime) -> Grant:
+    provider = discovered_provider(row.provider, now)
     tokens = _ask(provider, row)
-    return granted(provider, tokens, row.provider_subject, row.scope, utc_now())
+    # The lifetime is counted from before the call: too short by a moment, never too long.
+    return granted(provider, tokens, row.provider_subject, row.scope, now)
 
 
 def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:
@@ -164,10 +167,13 @@ def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:
     raise RefreshTokenMissing
 
 
-def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetime) -> None:
-    """Try again later, each time after a longer while."""
+def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
+    """Try again later, each time after a longer while, and not before the provider wants it."""
     oauth = current_settings().oauth
     again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
+    if isinstance(error, ProviderUnreachable):
+        wanted = min(error.retry_after_seconds, oauth.retry_cap_seconds)
+        again_at = max(again_at, now + timedelta(seconds=wanted))
     with transaction():
         is_news = row.status != ConnectionStatus.RENEWAL_FAILING
         if postpone_renewal(lease, error.detail, again_at, now) and is_news:
@@ -175,8 +181,10 @@ def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetim
 
 
 def _give_up(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetime) -> None:
+    """Record that the grant is gone, unless another one has come in the meantime."""
     with transaction():
-        if require_reauthorization(lease, error.detail, now):
-            kind = EventKind.REAUTHORIZATION_REQUIRED
-            record(kind, now=now, connection=row, reason=error.code)
+        if not require_reauthorization(lease, error.detail, now):
+            return
+        kind = EventKind.REAUTHORIZATION_REQUIRED
+        record(kind, now=now, connection=row, reason=error.code)
     raise ReauthorizationRequired from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from actors.audit import EventKind, record
-from actors.errors import AuthError, ReturnToForbidden
+from actors.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
 from actors.provider_lookup import find_provider
 from actors.providers.provider import Provider
 from catfeeder.sealing import Secret
@@ -21,11 +22,9 @@ from models.states import TAB_VERIFICATION
 
 #: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
 _RANDOM_BYTES: Final = 32
-_LONGEST_SUBJECT: Final = 255
-
-
-class SubjectInvalid(AuthError):
-    """subject must have 1 to 255 characters."""
+_SUBJECT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+#: A name of RFC 6749 section 3.3, blanks around and between them.
+_SCOPE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,2048}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +56,20 @@ def begin_sign_in(
     Raises:
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
         ReturnToForbidden: `return_to` leads to an origin that config.toml does not list.
-        SubjectInvalid: `subject` is empty or too long.
+        SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
     """
     found = find_provider(provider)
     if return_to is not None:
         _check_return_to(return_to)
-    if subject is not None and not 1 <= len(subject) <= _LONGEST_SUBJECT:
+    if subject is not None and not _SUBJECT.fullmatch(subject):
         raise SubjectInvalid
+    if scope is not None and not _SCOPE.fullmatch(scope):
+        raise ScopeInvalid
     settings = current_settings()
+    scopes = (scope or "").split() or list(found.scopes)
     state = Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{found.name}")
-    nonce = _random_secret() if found.is_openid and found.uses_nonce else None
+    nonce = _random_secret() if found.uses_nonce and found.yields_id_token(scopes) else None
     verifier = _random_secret() if found.uses_pkce else None
-    scopes = scope.split() if scope else list(found.scopes)
     expires_at = now + timedelta(seconds=settings.oauth.state_lifetime_seconds)
     with transaction():
         record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
@@ -120,9 +121,10 @@ def _authorization_url(
         "response_type": "code",
         "client_id": provider.client_id,
         "redirect_uri": redirect_uri,
-        "scope": provider.scope_separator.join(scopes),
         "state": state.reveal(),
     }
+    if scopes:
+        query["scope"] = provider.scope_separator.join(scopes)
     if nonce is not None:
         query["nonce"] = nonce.reveal()
     if verifier is not None:

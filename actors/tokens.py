@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.provider_lookup import find_provider
+from actors.discovery import discovered_provider
 from actors.providers.token_endpoint import TokenResponse, use_refresh_token
+from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 
 
@@ -13,9 +14,11 @@ def refresh_token(provider: str, refresh_token: Secret) -> dict[str, Any]:
     """Perform the message of the same name: return the token response of RFC 6749 section 5.1.
 
     Raises:
+        TokenInvalid: This is no token.
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
     """
-    return describe_tokens(use_refresh_token(find_provider(provider), refresh_token))
+    found = discovered_provider(provider, utc_now())
+    return describe_tokens(use_refresh_token(found, refresh_token))
 
 
 def describe_tokens(tokens: TokenResponse) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from actors.connections import find_connection, read_token
+from actors.discovery import discovered_provider
 from actors.errors import AuthError, ConnectionUnknown
-from actors.provider_lookup import find_provider
 from actors.providers.user_info import fetch_profile
+from actors.renewal import renew_connection
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 
@@ -26,7 +27,9 @@ def fetch_user_info(
         TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
         ConnectionUnknown: This provider has no such connection.
         ReauthorizationRequired: The connection has no token any more.
-        ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
+        ConnectionBusy: The token has expired, and somebody else is renewing it.
+        TokenInvalid: `access_token` is none.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved: The provider's part failed.
     """
     now = utc_now()
     match connection_id, access_token:
@@ -36,10 +39,14 @@ def fetch_user_info(
             token = access_token
         case _:
             raise TokenSourceInvalid
-    return fetch_profile(find_provider(provider), token)
+    return fetch_profile(discovered_provider(provider, now), token)
 
 
 def _stored_token(provider: str, connection_id: str, now: datetime) -> Secret:
     if find_connection(connection_id).provider != provider:
         raise ConnectionUnknown
-    return Secret(read_token(connection_id, now).json["access_token"])
+    view = read_token(connection_id, now)
+    if not view.is_usable:
+        renew_connection(connection_id)
+        view = read_token(connection_id, now)
+    return Secret(view.json["access_token"])

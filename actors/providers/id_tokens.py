@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hmac
-import threading
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
-from joserfc.jws import extract_compact
+from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
 
-from actors.errors import IdTokenInvalid, ProviderMisbehaved
+from actors.errors import IdTokenInvalid
+from actors.providers.answers import parse_json
+from actors.providers.issuers import is_issuer
+from actors.providers.keys import KeyCache
+from actors.providers.profiles import subject_text
 from actors.providers.provider import Provider
-from actors.providers.transport import get_json
 from catfeeder.sealing import Secret
 
 #: Clocks differ; more than two minutes is no longer a clock that differs.
@@ -31,45 +30,13 @@ _ALGORITHMS: Final = (
     "PS512",
     "ES256",
     "ES384",
+    "ES512",
+    "Ed25519",
     "EdDSA",
 )
-#: An unknown key id makes us fetch the keys anew, but not more often than this.
-_COOL_DOWN_SECONDS: Final = 60
-_KEYS_LIVE_SECONDS: Final = 3600
-
-
-class _KeyCache:
-    """The published keys of each provider, per process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._found: dict[str, tuple[KeySet, float]] = {}
-
-    def keys(self, jwks_uri: str, key_id: str | None) -> KeySet:
-        """Return the keys, fetched anew when they are old or lack `key_id`."""
-        with self._lock:
-            known = self._found.get(jwks_uri)
-            if known is None or self._is_worth_fetching(*known, key_id):
-                known = (_fetch_keys(jwks_uri), time.monotonic())
-                self._found[jwks_uri] = known
-            return known[0]
-
-    @staticmethod
-    def _is_worth_fetching(keys: KeySet, fetched_at: float, key_id: str | None) -> bool:
-        age = time.monotonic() - fetched_at
-        is_unknown = key_id is not None and key_id not in {key.kid for key in keys.keys}
-        return age > _KEYS_LIVE_SECONDS or (is_unknown and age > _COOL_DOWN_SECONDS)
-
-
-_CACHE: Final = _KeyCache()
-
-
-def _fetch_keys(jwks_uri: str) -> KeySet:
-    document = get_json(jwks_uri)
-    try:
-        return KeySet.import_key_set(document)
-    except (JoseError, KeyError, TypeError, ValueError, AttributeError):
-        raise ProviderMisbehaved("The provider's published keys cannot be parsed.") from None
+#: A header of the provider's own is none of our business (RFC 7515 section 4), a critical one is.
+_REGISTRY: Final = JWSRegistry(algorithms=list(_ALGORITHMS), strict_check_header=False)
+_KEYS: Final = KeyCache()
 
 
 def verify_id_token(
@@ -79,17 +46,15 @@ def verify_id_token(
 
     Raises:
         IdTokenInvalid: It does not; the sentence says in what.
-        ProviderMisbehaved, ProviderUnreachable: The provider's keys cannot be had.
+        ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The provider's keys cannot be had.
     """
     claims = _verified_claims(provider, id_token.reveal())
     _check_issuer(provider, claims)
     _check_audience(provider, claims)
     _check_times(claims, int(now.timestamp()))
-    if nonce is not None and not hmac.compare_digest(
-        str(claims.get("nonce", "")).encode(), nonce.reveal_bytes()
-    ):
+    if nonce is not None and not _is_same(claims.get("nonce"), nonce):
         raise IdTokenInvalid("The id_token's nonce is not the one of this sign-in.")
-    if not isinstance(claims.get("sub"), str) or not claims["sub"]:
+    if subject_text(claims.get("sub")) is None:
         raise IdTokenInvalid("The id_token has no sub.")
     return claims
 
@@ -100,19 +65,20 @@ def _verified_claims(provider: Provider, text: str) -> dict[str, Any]:
     try:
         header = extract_compact(text.encode()).headers()
         key_id = header.get("kid")
-        keys = _CACHE.keys(provider.jwks_uri, key_id if isinstance(key_id, str) else None)
-        return dict(jwt.decode(text, keys, algorithms=list(_ALGORITHMS)).claims)
-    except (JoseError, ValueError, TypeError) as error:
+        keys = _KEYS.keys(provider.jwks_uri, key_id if isinstance(key_id, str) else None)
+        token = deserialize_compact(text, keys, registry=_REGISTRY)
+        claims = parse_json(token.payload or b"")
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise IdTokenInvalid(
             f"The id_token's signature does not hold: {type(error).__name__}."
         ) from None
+    if not isinstance(claims, dict):
+        raise IdTokenInvalid("The id_token holds no claims.")
+    return claims
 
 
 def _check_issuer(provider: Provider, claims: Mapping[str, Any]) -> None:
-    expected = provider.issuer or ""
-    if "{tenantid}" in expected:
-        expected = expected.replace("{tenantid}", str(claims.get("tid", "")))
-    if claims.get("iss") != expected:
+    if not is_issuer(provider, claims.get("iss"), claims.get("tid")):
         raise IdTokenInvalid("The id_token's iss is not the provider's issuer.")
 
 
@@ -134,3 +100,7 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
         raise IdTokenInvalid("The id_token has expired, or tells no expiry.")
     if max(times["iat"] or 0, times["nbf"] or 0) > now + _LEEWAY_SECONDS:
         raise IdTokenInvalid("The id_token is not valid yet.")
+
+
+def _is_same(claim: Any, nonce: Secret) -> bool:
+    return isinstance(claim, str) and hmac.compare_digest(claim.encode(), nonce.reveal_bytes())

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from actors.errors import ProviderMisbehaved
+from actors.providers.answers import one_line
 from actors.providers.provider import Provider
 
 Profile = dict[str, Any]
+
+#: OpenID Connect Core section 2 allows a subject no more, and the column holds no more.
+_LONGEST_SUBJECT: Final = 255
+#: RFC 5321 section 4.5.3.1: 64 before the @ and 255 behind.
+_EMAIL: Final = re.compile(r"[^\s@\ufffd]{1,64}@[^\s@\ufffd]{1,255}")
+_PICTURE: Final = re.compile(r"https?://[!-~]{1,2048}", re.IGNORECASE)
 
 
 def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
     """Return the profile: provider, subject, email, email_verified, name, picture and raw.
 
-    `email_verified` is true or false where the provider may be believed, else null.
+    `email_verified` is true or false where the provider may be believed, else null. What is not an
+    address, or not a web address of a picture, is left out; a page may show them as they are.
 
     Raises:
         ProviderMisbehaved: The answer does not tell who the user is.
     """
     part = {name: _at(raw, path) for name, path in provider.profile.items()}
-    subject = part["subject"]
-    if isinstance(subject, bool) or not isinstance(subject, str | int) or subject == "":
+    subject = subject_text(part["subject"])
+    if subject is None:
         raise ProviderMisbehaved("The provider's answer does not tell who the user is.")
-    email = _text(part["email"])
+    email = _matching(_EMAIL, part["email"])
     return {
         "provider": provider.name,
-        "subject": str(subject),
+        "subject": subject,
         "email": email,
         "email_verified": _is_verified(provider, email, part["email_verified"]),
-        "name": _text(part["name"]),
-        "picture": _text(part["picture"]),
+        "name": one_line(part["name"]),
+        "picture": _matching(_PICTURE, part["picture"]),
         "raw": dict(raw),
     }
+
+
+def subject_text(value: Any) -> str | None:
+    """Return the text of a subject, which some providers write as a number; None if it is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or one_line(value) != value or "\ufffd" in value:
+        return None
+    return value if len(value) <= _LONGEST_SUBJECT else None
 
 
 def _at(raw: Any, path: str) -> Any:
@@ -41,8 +59,8 @@ def _at(raw: Any, path: str) -> Any:
     return raw
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
 def _is_verified(provider: Provider, email: str | None, claim: Any) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -40,7 +40,7 @@ class Provider:
     emails_endpoint: str | None = None
     revocation_endpoint: str | None = None
     jwks_uri: str | None = None
-    scopes: tuple[str, ...] = STANDARD_SCOPES
+    scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     token_endpoint_auth_method: str = "client_secret_basic"
     code_challenge_method: str = "S256"
@@ -52,10 +52,12 @@ class Provider:
     profile: Mapping[str, str] = field(default_factory=dict)
     email_trust: str = "claim"
 
-    @property
-    def is_openid(self) -> bool:
-        """Tell whether a sign-in yields an id_token (OpenID Connect Core section 3.1.2.1)."""
-        return "openid" in self.scopes
+    def yields_id_token(self, scopes: Iterable[str]) -> bool:
+        """Tell whether a sign-in for these scopes yields an id_token that we can check.
+
+        (OpenID Connect Core section 3.1.2.1.) One by a provider without an issuer is not looked at.
+        """
+        return "openid" in scopes and self.issuer is not None
 
     @property
     def uses_pkce(self) -> bool:
@@ -82,12 +84,17 @@ def build_provider(
             raise ProviderNotConfigured(f"The provider {name} has no {needed}.")
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
-    values["scopes"] = tuple(metadata.get("scopes") or STANDARD_SCOPES)
+    values["scopes"] = tuple(metadata.get("scopes", _usual_scopes(metadata)))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
     values["token_endpoint_auth_method"] = _client_authentication(metadata)
     return Provider(
         **{**values, "name": name, "client_id": client_id, "client_secret": client_secret}
     )
+
+
+def _usual_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is asked for where nobody says: whoever has an issuer speaks OpenID Connect."""
+    return STANDARD_SCOPES if metadata.get("issuer") else ()
 
 
 def _client_authentication(metadata: Mapping[str, Any]) -> str:
