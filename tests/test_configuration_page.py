@@ -1,0 +1,84 @@
+"""Tests that docs/configuration.md tells what the code does, so that it cannot go stale."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import Final
+
+import pytest
+
+import settings as settings_module
+from actors.providers.provider import presets
+from config import ROOT, load_settings
+
+PAGE: Final = (ROOT / "docs" / "configuration.md").read_text()
+EXAMPLE: Final = (ROOT / ".env.example").read_text()
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """Return the tables of a chapter: the other cells of each row by what its first cell names."""
+    chapter = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    assert chapter, f"there is no chapter {heading}"
+    found = {}
+    for line in re.findall(r"^\| (`.*) \|$", chapter[1], re.MULTILINE):
+        first, *others = re.split(r" *\| ?", line)
+        for name in re.findall(r"`(\w+)`", first):
+            assert name not in found, name
+            found[name] = others
+    return found
+
+
+@pytest.mark.parametrize("section", settings_module._SECTIONS)
+def test_every_setting_of_config_toml_is_told_with_its_default_and_range(section: str) -> None:
+    told = rows(f"`[{section}]`")
+    _, kind = settings_module._SECTIONS[section]
+    settings = {item.name: item for item in dataclasses.fields(kind)}
+
+    # Given the settings of the code, no more and no fewer are told, in the same order
+    assert list(told) == list(settings)
+    for name, (default, allowed, text) in told.items():
+        value = settings[name].default
+        limits = settings[name].metadata.get("range")
+        # Then each has its default, as one would write it in the file, and what it may be
+        assert default == f"`{json.dumps(value)}`", name
+        assert allowed == (f"{limits[0]} to {limits[1]}" if limits else ""), name
+        assert text.endswith((".", "`")), name
+
+
+def variables_of_the_code() -> set[str]:
+    """Return what the settings ask the environment for, and each preset's credentials."""
+    asked = re.findall(r'optional_variable\(env, "(\w+)"\)', (ROOT / "config.py").read_text())
+    credentials = {
+        f"{name.upper()}_CLIENT_{part}" for name in presets() for part in ("ID", "SECRET")
+    }
+    assert len(asked) == len(set(asked)) >= 9
+    return set(asked) | credentials
+
+
+def test_every_variable_is_told_and_no_other() -> None:
+    assert set(rows("The environment, or `.env`")) == variables_of_the_code()
+
+
+def test_env_example_offers_every_variable_and_no_other() -> None:
+    offered = re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.MULTILINE)
+
+    assert {name for name, _ in offered} == variables_of_the_code()
+    # And sets none: what is unset has a default that works.
+    assert {value for _, value in offered} == {""}
+
+
+def test_the_defaults_of_the_environment_are_those_told() -> None:
+    told = rows("The environment, or `.env`")
+    unset = load_settings({}, {})
+
+    assert told["VAR_DIR"][0] == f"`{unset.var_dir.relative_to(ROOT)}`"
+    assert unset.database_url.rpartition("/")[2] in told["DATABASE_URL"][0]
+    template = told["REDIRECT_URI"][0].strip("`")
+    assert template.replace("<host>", unset.host).replace("<port>", str(unset.port)) == (
+        unset.redirect_uri
+    )
+    assert (
+        f"At least {settings_module.MINIMUM_SECRET_KEY_LENGTH} characters" in told["SECRET_KEY"][1]
+    )
