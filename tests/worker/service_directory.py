@@ -46,7 +46,7 @@ http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Healthy).s
 """
 PROCFILE = """\
 web: python stand_in.py
-passwords: sh -c 'echo at work with $REDIS_URL; exec sleep 600'
+passwords: sh -c 'touch written; echo at work with $REDIS_URL; exec sleep 600'
 scheduler: sleep 600
 """
 

@@ -71,7 +71,8 @@ def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(
     # And its processes run, with a broker on a socket under VAR_DIR
     [socket_path] = directory.sockets()
     assert service.await_line("at work").endswith(f"unix://{socket_path}")
-    assert all(path.stat().st_mode & 0o077 == 0 for path in (directory.path / "var").rglob("*"))
+    written = [directory.path / "written", *(directory.path / "var").rglob("*")]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in written)
 
     # When it is told to stop
     service.process.send_signal(signal.SIGTERM)
@@ -143,6 +144,14 @@ def assert_refused(directory: ServiceDirectory, setting: str, **variables: str) 
 def test_a_taken_port_is_named(directory: ServiceDirectory) -> None:
     with socket.create_server(("127.0.0.1", directory.port)):
         assert_refused(directory, "PORT")
+
+
+def test_a_taken_port_of_a_further_shim_is_named(directory: ServiceDirectory) -> None:
+    config = directory.path / "config.toml"
+    config.write_text(config.read_text().replace("\nweb = 1", "\nweb = 2"))
+
+    with socket.create_server(("127.0.0.1", directory.port + 1)):
+        assert_refused(directory, f"127.0.0.1:{directory.port + 1}")
 
 
 def test_a_host_that_is_not_ours_is_named(directory: ServiceDirectory) -> None:

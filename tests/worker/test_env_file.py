@@ -54,6 +54,16 @@ def test_other_lines_stay_as_they_are(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_draft_that_a_crash_has_left_opens_nothing(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    (tmp_path / ".env.new").touch(mode=0o644)
+
+    write_missing_secrets(path, {})
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_a_linked_file_is_written_where_it_is(tmp_path: Path) -> None:
     real = tmp_path / "real"
     real.write_text("")

@@ -31,6 +31,12 @@ def connect(directory: ServiceDirectory) -> redis.Redis:
     return redis.Redis.from_url(f"unix://{quote(str(socket_path))}")
 
 
+def is_told_to_stop(directory: ServiceDirectory) -> bool:
+    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
+        [row] = database.execute("SELECT generation, stopped_generation FROM server").fetchall()
+    return bool(row[0] == row[1])
+
+
 def is_answering(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
@@ -116,6 +122,7 @@ def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory
         # And when the job has ended, the worker ends, and then web
         client.hdel("catfeeder:oauth.msgs", "job")
     assert service.end() == 0
+    assert is_told_to_stop(directory)
     ends = [line for line in service.lines if line.endswith("| ends")]
     assert ends == ["scheduler.1 | ends", "oauth.1     | ends", "web.1       | ends"]
 
@@ -180,7 +187,7 @@ def test_a_signal_that_arrives_twice_at_once_is_one(directory: ServiceDirectory)
 
     service.process.send_signal(signal.SIGINT)
 
-    assert service.stop(signal.SIGINT) == 0
+    assert service.stop(signal.SIGTERM) == 0
 
 
 def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: ServiceDirectory) -> None:

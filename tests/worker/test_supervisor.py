@@ -119,6 +119,19 @@ async def test_a_killed_leader_is_replaced_at_once_and_its_child_ends() -> None:
         assert len(lines.pids("passwords.2")) == 1
 
 
+async def test_an_orphan_is_asked_to_end_so_that_its_job_can() -> None:
+    lines = Lines()
+    async with supervising(lines) as supervisor:
+        # Given a leader whose child ends its job before it ends itself
+        child = 'trap "sleep 0.3; echo job done; exit" TERM; while :; do sleep 0.05; done'
+        supervisor.keep(planned("oauth.1", f"sh -c '({child}) & echo $$ $!; wait'"))
+        await until(lambda: lines.pids("oauth.1"))
+
+        os.kill(lines.pids("oauth.1")[0][0], signal.SIGKILL)
+
+        await until(lambda: "job done" in lines.of("oauth.1"))
+
+
 async def test_an_orphan_that_does_not_end_when_asked_is_killed() -> None:
     lines = Lines()
     async with supervising(lines) as supervisor:
@@ -207,8 +220,10 @@ async def test_one_that_waits_for_its_next_start_is_not_started_again() -> None:
         supervisor.keep(planned("control.1", "sh -c 'exit 3'"))
         await until(lambda: len(lines.of("control.1")) == 3)
 
+        asked_at = time.monotonic()
         await supervisor.stop(["control.1"], grace_seconds=10)
 
+        assert time.monotonic() - asked_at < 0.5
         assert supervisor.names() == []
         assert supervisor.pids == []
 
