@@ -66,6 +66,6 @@ async def test_nobody_there_is_not_healthy() -> None:
 
 
 def test_an_address_for_everybody_is_asked_at_the_loopback() -> None:
-    assert reachable_host("0.0.0.0") == "127.0.0.1"
+    assert reachable_host("0.0.0.0") == "127.0.0.1"  # noqa: S104
     assert reachable_host("::") == "::1"
     assert reachable_host("192.0.2.1") == "192.0.2.1"
