@@ -84,7 +84,8 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
     # And the log leads to the job that broke, without showing what came with any
     assert performer.stop() == 0
     printed = performer.printed()
-    assert f"Failed to process message hash_password (job {broken.id})" in printed
+    assert f"(job {refused.id}) with expected exception PasswordTooLong" in printed
+    assert f"hash_password (job {broken.id}) with unhandled exception" in printed
     assert "unexpected keyword argument 'nonsense'" in printed
     assert "canary-" not in printed
     assert hashed not in printed

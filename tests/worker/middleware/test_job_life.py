@@ -15,7 +15,8 @@ from catfeeder.client import Client, Job
 from catfeeder.jobs import JobStatus, utc_now
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN, MessageType
 from catfeeder.sealing import Secret
-from models.database import database
+from models.database import connected, database
+from models.server import begin_boot, is_stopping
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming import ConsumingBroker
@@ -62,15 +63,19 @@ def test_a_job_tells_when_it_started_and_ended(
 def test_a_cancelled_job_is_never_begun(
     client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
 ) -> None:
-    # Given a job that was cancelled while it waited
-    job = client.hash_password("hunter2")
+    # Given a job to stop the service, which was cancelled while it waited
+    with connected():
+        generation = begin_boot(utc_now())
+    job = client.shut_down(generation)
     assert job.cancel()
     # When a worker comes to it
     start_worker()
     wait_until(lambda: not owed(valkey))
-    # Then it stays as it was
+    # Then it stays as it was, and the service runs on
     record = job.record()
     assert (record.status, record.started_at) == (JobStatus.CANCELLED, None)
+    with connected():
+        assert not is_stopping(generation)
 
 
 def test_a_job_that_has_ended_is_not_performed_again(
