@@ -1,0 +1,32 @@
+"""What the tests of the actors share: a provider of their own, and no keys of another test's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from actors.providers import id_tokens
+from actors.providers.keys import KeyCache
+from actors.providers.transport import shared_adapter
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedProvider]:
+    """A provider over real HTTP that behaves as its script says."""
+    with running_scripted_provider() as started:
+        yield started
+    # Connections are kept alive, and the next provider may come to listen at the same port.
+    shared_adapter().poolmanager.clear()
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
+    """The environment, with the provider as the one private host that may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
+
+
+@pytest.fixture(autouse=True)
+def _own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())

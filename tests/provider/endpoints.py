@@ -1,0 +1,162 @@
+"""What a provider answers at each of its paths when it does as its script says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from tests.provider.answers import Answer, form_answer, json_answer, redirect_answer
+from tests.provider.clients import check_client
+from tests.provider.grants import Grant, Grants, Refused
+from tests.provider.script import Script, merged
+from tests.provider.server import Request
+from tests.provider.signing import SigningKeys
+from tests.provider.user_infos import SHAPES, github_emails
+
+
+class Endpoints:
+    """An OAuth 2.0 and OpenID provider that consents to everything at once."""
+
+    client_id: Final = "client-of-tests"
+
+    def __init__(self) -> None:
+        """Begin well-behaved and without an address."""
+        self.host = ""
+        self.client_secret = "client-secret-of-tests"
+        self.script = Script()
+        self.keys = SigningKeys()
+        self.grants = Grants()
+        self.paths: Mapping[str, Callable[[Request], Answer]] = {
+            "/.well-known/openid-configuration": self._describe,
+            "/authorize": self._authorize,
+            "/token": self._grant_tokens,
+            "/userinfo": self._tell_user,
+            "/user/emails": self._tell_emails,
+            "/jwks": lambda _: json_answer(self.keys.key_set()),
+            "/revoke": self._revoke,
+        }
+
+    @property
+    def issuer(self) -> str:
+        """The issuer, which is also where its paths begin."""
+        return f"http://{self.host}"
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses, by the names of RFC 8414."""
+        return {
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "userinfo_endpoint": f"{self.issuer}/userinfo",
+            "jwks_uri": f"{self.issuer}/jwks",
+            "revocation_endpoint": f"{self.issuer}/revoke",
+        }
+
+    def _describe(self, _request: Request) -> Answer:
+        metadata = {
+            "issuer": self.issuer,
+            **self.addresses(),
+            "response_types_supported": ["code"],
+            "token_endpoint_auth_methods_supported": [self.script.client_authentication],
+            "authorization_response_iss_parameter_supported": self.script.sends_iss,
+        }
+        return json_answer(merged(metadata, self.script.metadata))
+
+    def _authorize(self, request: Request) -> Answer:
+        asked = request.query
+        if asked.get("client_id") != self.client_id or asked.get("response_type") != "code":
+            return Answer(400)
+        grant = self.grants.begin(asked)
+        back = {"code": grant.code, "state": asked.get("state", "")}
+        if self.script.sends_iss:
+            back["iss"] = self.issuer
+        return redirect_answer(f"{asked['redirect_uri']}?{urlencode(back)}", 302)
+
+    def _grant_tokens(self, request: Request) -> Answer:
+        try:
+            members = self._granted(request)
+        except Refused as refused:
+            status = 200 if self.script.errors_are_200 else 400
+            return self._in_its_format({"error": refused.error}, status)
+        return self._in_its_format(merged(members, self.script.token_members), 200)
+
+    def _in_its_format(self, members: Mapping[str, Any], status: int) -> Answer:
+        return (form_answer if self.script.answers_form else json_answer)(members, status)
+
+    def _granted(self, request: Request) -> dict[str, Any]:
+        script, form = self.script, request.form
+        check_client(request, script.client_authentication, self.client_id, self.client_secret)
+        match form.get("grant_type"):
+            case "authorization_code":
+                if script.refuses_pkce and "code_verifier" in form:
+                    raise Refused("invalid_request")
+                grant = self.grants.redeem_code(form, requires_pkce=script.requires_pkce)
+                has_new = script.gives_refresh_token
+            case "refresh_token":
+                grant = self.grants.use_refresh_token(form["refresh_token"], script.rotation)
+                has_new = script.rotation != "none"
+            case "fb_exchange_token":
+                grant = self.grants.of_access_token(form["fb_exchange_token"])
+                has_new = False
+            case _:
+                raise Refused("unsupported_grant_type")
+        access_token, refresh_token = self.grants.add_tokens(grant, with_refresh_token=has_new)
+        return self._members(grant, access_token, refresh_token)
+
+    def _members(
+        self, grant: Grant, access_token: str, refresh_token: str | None
+    ) -> dict[str, Any]:
+        asked = grant.request.get("scope", "").replace(",", " ").split()
+        granted = asked if self.script.granted_scope is None else self.script.granted_scope.split()
+        members = {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "refresh_token": refresh_token,
+            self.script.expires_name: self.script.expires_in,
+            "scope": self.script.scope_separator.join(granted) if self.script.tells_scope else None,
+        }
+        if "openid" in asked and self.script.gives_id_token:
+            claims = merged(self._claims(grant), self.script.claims)
+            members["id_token"] = self.script.make_id_token(self.keys, claims)
+        return merged(members, {})
+
+    def _claims(self, grant: Grant) -> dict[str, Any]:
+        now = int(time.time())
+        claims = {
+            "iss": self.issuer,
+            "aud": self.client_id,
+            "sub": self.script.user["id"],
+            "iat": now,
+            "exp": now + 300,
+            "nonce": grant.request.get("nonce"),
+        }
+        return merged(claims, {})
+
+    def _tell_user(self, request: Request) -> Answer:
+        if not self._is_authorized(request):
+            return Answer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        told = SHAPES[self.script.shape](self.script.user)
+        return json_answer(merged(told, self.script.user_info))
+
+    def _tell_emails(self, request: Request) -> Answer:
+        if not self._is_authorized(request):
+            return Answer(401)
+        return json_answer(github_emails(self.script.user))
+
+    def _is_authorized(self, request: Request) -> bool:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            self.grants.of_access_token(token)
+        except Refused:
+            return False
+        return scheme == "Bearer"
+
+    def _revoke(self, request: Request) -> Answer:
+        try:
+            method = self.script.client_authentication
+            check_client(request, method, self.client_id, self.client_secret)
+        except Refused as refused:
+            return json_answer({"error": refused.error}, 401)
+        self.grants.end(request.form["token"])
+        return Answer(200)

@@ -1,0 +1,67 @@
+"""How a scripted provider behaves: one switch for each thing that providers do differently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tests.provider.signing import SigningKeys
+
+IdTokenMaker = Callable[[SigningKeys, dict[str, Any]], str]
+
+
+@dataclass
+class Script:
+    """The switches; as they come, this is a well-behaved OpenID provider with Basic and PKCE."""
+
+    client_authentication: Literal["client_secret_basic", "client_secret_post", "none"] = (
+        "client_secret_basic"
+    )
+    #: Refuse a code that was asked for without a challenge; with one the verifier is needed anyhow.
+    requires_pkce: bool = True
+    #: Answer a code_verifier with an error, as LinkedIn does.
+    refuses_pkce: bool = False
+    answers_form: bool = False
+    #: Tell errors with status 200, as GitHub does.
+    errors_are_200: bool = False
+    #: None leaves the lifetime out.
+    expires_in: object = 3600
+    expires_name: str = "expires_in"
+    gives_refresh_token: bool = True
+    #: none: no new refresh token; rotating: a new one, the old one stays; single_use: a new one,
+    #: and whoever shows the old one again loses the grant.
+    rotation: Literal["none", "rotating", "single_use"] = "none"
+    #: None grants what was asked.
+    granted_scope: str | None = None
+    tells_scope: bool = True
+    scope_separator: str = " "
+    #: Members that replace or join those of a token answer.
+    token_members: Mapping[str, Any] = field(default_factory=dict)
+    #: Name the issuer in the authorization response (RFC 9207).
+    sends_iss: bool = False
+    #: Members that replace or join those of the discovery document; None takes one away.
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    #: Claims that replace or join those of the id_token; None takes one away.
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    #: Writes the id_token, rightly unless the test puts another one here.
+    make_id_token: IdTokenMaker = SigningKeys.sign
+    gives_id_token: bool = True
+    #: Which provider's shape the user info has.
+    shape: str = "openid"
+    user: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "id": "248289761001",
+            "name": "Jane Doe",
+            "email": "jane@example.com",
+            "email_verified": True,
+            "picture": "https://example.com/jane.jpg",
+        }
+    )
+    #: Members that replace or join those of the user info; None takes one away.
+    user_info: Mapping[str, Any] = field(default_factory=dict)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply changes, of which None takes a member away."""
+    return {name: value for name, value in {**base, **changes}.items() if value is not None}
