@@ -63,6 +63,8 @@ def build_app(shim: Shim) -> FastAPI:
         lifespan=_lifespan,
         middleware=_middleware(shim),
         redoc_url=None,
+        # A redirect to the path without its slash would repeat the query, codes and all.
+        redirect_slashes=False,
         responses=PROBLEM_RESPONSES,
     )
     app.state.shim = shim

@@ -13,12 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from actors.errors import StateMissing, StateUnknown
-from actors.sign_in import return_to_of
 from catfeeder.client import outcome_of
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import EXCHANGE_CODE
 from catfeeder.sealing import Secret
-from worker.http.names import is_provider_name
+from models.states import TAB_VERIFICATION
 from worker.http.refusals import MediaTypeUnsupported, ParametersInvalid, SignInRefused
 from worker.http.shim import Shim
 from worker.http.threads import in_database
@@ -40,18 +39,6 @@ class ProviderAnswer:
     code: Secret | None
     error: str | None
     iss: str | None
-
-    @property
-    def provider(self) -> str:
-        """The provider that the state names.
-
-        Raises:
-            StateUnknown: It names none.
-        """
-        name = self.state.reveal().split(":")[-1]
-        if not is_provider_name(name):
-            raise StateUnknown
-        return name
 
 
 async def read_answer(request: Request) -> ProviderAnswer:
@@ -76,8 +63,10 @@ async def read_answer(request: Request) -> ProviderAnswer:
 def _answer(pairs: Iterable[tuple[str, str]]) -> ProviderAnswer:
     found: dict[str, str] = {}
     for name, value in pairs:
-        if name in _KNOWN and found.setdefault(name, value) is not value:
+        if name in found:
             raise ParametersInvalid
+        if name in _KNOWN:
+            found[name] = value
     if not found.get("state"):
         raise StateMissing
     if not found.get("code") and not found.get("error"):
@@ -95,13 +84,18 @@ async def finish_sign_in(shim: Shim, answer: ProviderAnswer) -> Response:
     """Redeem the code and send the browser to where the app wants it, or show the connection.
 
     Raises:
+        StateUnknown: The state is not one of ours.
         CatFeederError: The sign-in failed and the app named no place to tell it at, or it could
             not begin to be finished, so that loading the page again may help.
     """
-    return_to = await in_database(return_to_of, answer.state)
+    # Nobody needs a key to come here, so a state that is not ours must not cost a job.
+    pending = await in_database(TAB_VERIFICATION.of, answer.state)
+    if pending is None:
+        raise StateUnknown
+    return_to: str | None = pending.return_to
     try:
-        connection = await _redeem(shim, answer)
-    except EndedBadly as failure:
+        connection = await _redeem(shim, answer, pending.provider)
+    except _EndedBadly as failure:
         if return_to is None:
             raise failure.error from None
         return _redirect(return_to, error=failure.error.code)
@@ -110,7 +104,7 @@ async def finish_sign_in(shim: Shim, answer: ProviderAnswer) -> Response:
     return _redirect(return_to, connection_id=connection["id"])
 
 
-class EndedBadly(Exception):
+class _EndedBadly(Exception):
     """The sign-in is over and has failed."""
 
     def __init__(self, error: CatFeederError) -> None:
@@ -119,15 +113,15 @@ class EndedBadly(Exception):
         self.error = error
 
 
-async def _redeem(shim: Shim, answer: ProviderAnswer) -> dict[str, Any]:
+async def _redeem(shim: Shim, answer: ProviderAnswer, provider: str) -> dict[str, Any]:
     if answer.error is not None or answer.code is None:
-        raise EndedBadly(_refusal(answer.error or ""))
-    arguments = {"provider": answer.provider, "code": answer.code, "state": answer.state}
+        raise _EndedBadly(_refusal(answer.error or ""))
+    arguments = {"provider": provider, "code": answer.code, "state": answer.state}
     record = await run_in_threadpool(shim.send, EXCHANGE_CODE, {**arguments, "iss": answer.iss})
     try:
         connection: dict[str, Any] = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
     except CatFeederError as error:
-        raise EndedBadly(error) from None
+        raise _EndedBadly(error) from None
     return connection
 
 

@@ -114,10 +114,10 @@ def _faults(entries: Iterable[Any]) -> Iterable[Fault]:
             pointer = "".join(f"/{pointer_token(str(part))}" for part in path)
             yield Fault(_sentence(entry), entry["type"], pointer=f"#{pointer}")
         else:
-            yield Fault(_sentence(entry), entry["type"], parameter=str(path[0]))
+            yield Fault(_sentence(entry), entry["type"], parameter=str(path[0]) if path else None)
 
 
 def _sentence(entry: Any) -> str:
     if entry["type"] == "extra_forbidden":
-        return "There is a field that is not known here; /docs lists those that are."
+        return "There is a name here that is not known; /docs lists those that are."
     return f"{entry['msg']}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from catfeeder.errors import QueueUnreachable
@@ -19,7 +19,7 @@ _PATIENCE_SECONDS: Final = 2.0
 async def describe_health(shim: Shim) -> dict[str, Any]:
     """Return the members of GET /health."""
     database, broker = await asyncio.gather(
-        _is_up(is_answering), _is_up(lambda: _broker_answers(shim))
+        _is_up(in_own_thread(is_answering)), _is_up(_broker_answers(shim))
     )
     is_healthy = database and broker
     status = "stopping" if shim.draining.has_begun else "healthy" if is_healthy else "unhealthy"
@@ -35,17 +35,18 @@ def _word(is_up: bool) -> str:
     return "up" if is_up else "down"
 
 
-async def _is_up(ask: Callable[[], bool]) -> bool:
+async def _is_up(answer: Awaitable[bool]) -> bool:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            return await in_own_thread(ask)
+            return await answer
     except TimeoutError:
         return False
 
 
-def _broker_answers(shim: Shim) -> bool:
+async def _broker_answers(shim: Shim) -> bool:
+    # Not in a thread: a broker that hangs would keep it for as long as the socket's own timeout.
     try:
         with unreachable_is_told():
-            return bool(shim.client.redis.ping())
+            return bool(await shim.redis.ping())
     except QueueUnreachable:
         return False

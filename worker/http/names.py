@@ -20,6 +20,11 @@ def is_provider_name(text: str) -> bool:
     return _PROVIDER.fullmatch(text) is not None
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a job or a connection can have this id."""
+    return _UUID.fullmatch(text) is not None
+
+
 def _provider(provider: Annotated[str, Path(examples=["google"])]) -> str:
     if not is_provider_name(provider):
         raise ProviderUnknown
@@ -27,13 +32,13 @@ def _provider(provider: Annotated[str, Path(examples=["google"])]) -> str:
 
 
 def _connection_id(connection_id: Annotated[str, Path(examples=[_EXAMPLE_ID])]) -> str:
-    if not _UUID.fullmatch(connection_id):
+    if not is_id(connection_id):
         raise ConnectionUnknown
     return connection_id
 
 
 def _job_id(job_id: Annotated[str, Path(examples=[_EXAMPLE_ID])]) -> str:
-    if not _UUID.fullmatch(job_id):
+    if not is_id(job_id):
         raise JobExpired
     return job_id
 

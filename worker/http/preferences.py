@@ -6,19 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Final
 
-from fastapi import Header
+from fastapi import Depends, Header, Request
 
 #: Proxies and clients commonly give up after a minute; half of that leaves room.
 MAXIMUM_WAIT_SECONDS: Final = 30
 _WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,9})"?\s*', re.IGNORECASE | re.ASCII)
-
-PreferHeader = Annotated[
-    list[str] | None,
-    Header(
-        description="`wait=N` (RFC 7240): answer when the job has ended, within N <= 30 seconds.",
-        examples=["wait=10"],
-    ),
-]
 
 
 def preferred_wait(prefer_headers: Iterable[str]) -> int | None:
@@ -31,3 +23,22 @@ def preferred_wait(prefer_headers: Iterable[str]) -> int | None:
         if found:
             return min(int(found[1]), MAXIMUM_WAIT_SECONDS)
     return None
+
+
+def _wait(
+    request: Request,
+    _shown: Annotated[
+        str | None,
+        Header(
+            alias="Prefer",
+            description="`wait=N` (RFC 7240): answer when the job has ended, N <= 30 seconds.",
+            examples=["wait=10"],
+        ),
+    ] = None,
+) -> int | None:
+    # A header may be there in several lines, of which FastAPI would show one.
+    return preferred_wait(request.headers.getlist("prefer"))
+
+
+#: How many seconds the caller would like to wait; None where they do not say.
+PreferredWait = Annotated[int | None, Depends(_wait)]

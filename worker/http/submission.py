@@ -14,12 +14,13 @@ from catfeeder.messages import MessageType
 from worker.http.idempotency import Claim
 from worker.http.job_answers import accepted
 from worker.http.keys import Caller
-from worker.http.preferences import PreferHeader, preferred_wait
+from worker.http.preferences import PreferredWait
 from worker.http.shim import ShimOf
 
 IdempotencyKeyHeader = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         description="A name of your own for this request; a repeat within an hour gets its job.",
         min_length=1,
         max_length=255,
@@ -34,13 +35,13 @@ class Submission:
         self,
         request: Request,
         shim: ShimOf,
-        prefer: PreferHeader = None,
+        wait: PreferredWait,
         idempotency_key: IdempotencyKeyHeader = None,
     ) -> None:
         """Take what the headers ask for; FastAPI fills this in."""
         self._shim = shim
         self._request = request
-        self._wait = preferred_wait(prefer or [])
+        self._wait = wait
         self._idempotency_key = idempotency_key
 
     async def __call__(self, message_type: MessageType, **arguments: Any) -> JSONResponse:

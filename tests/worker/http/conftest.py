@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import dramatiq
 import httpx
 import pytest
 from fastapi import FastAPI
+from playhouse.pool import PooledDatabase
 
 from catfeeder.jobs import utc_now
 from config import Settings
-from models.database import connected
+from models.database import connected, database
 from models.server import begin_boot
 from tests.conftest import ADMIN_API_KEY
+from tests.oidc_provider import OidcProvider, running_oidc_provider
 from tests.worker.http.serving import served
+from tests.worker.http.signing_in import set_up_house
 from worker.http.app import create_app
 from worker.http.shim import Shim
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[OidcProvider]:
+    """A real OpenID provider."""
+    with running_oidc_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], oidc_provider: OidcProvider) -> dict[str, str]:
+    """What the environment says; the provider, though on this machine, may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": oidc_provider.host}
 
 
 @pytest.fixture
@@ -28,6 +45,9 @@ def generation(tables: Settings) -> int:  # noqa: ARG001
 @pytest.fixture
 def app(generation: int) -> FastAPI:  # noqa: ARG001
     """The application, as uvicorn would make it."""
+    if isinstance(database.obj, PooledDatabase):
+        # The application opens the database anew, and what the test has opened would leak.
+        database.obj.close_all()
     return create_app()
 
 
@@ -58,3 +78,10 @@ def http(url: str) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {ADMIN_API_KEY}"}
     with httpx.Client(base_url=url, timeout=60, headers=headers) as caller:
         yield caller
+
+
+@pytest.fixture
+def house(http: httpx.Client, oidc_provider: OidcProvider, worker: dramatiq.Worker) -> OidcProvider:  # noqa: ARG001
+    """The provider, known to the service; a worker does what there is to do."""
+    set_up_house(http, oidc_provider)
+    return oidc_provider

@@ -11,6 +11,7 @@ from actors.connections import describe_connection, find_connection, list_connec
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Needs, Scope
+from worker.http.lookups import check_connection
 from worker.http.names import ConnectionId
 from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
 from worker.http.schemas.jobs import JOB_ROUTE
@@ -50,12 +51,12 @@ async def read_connection_token(connection_id: ConnectionId, shim: ShimOf) -> JS
 @router.post("/{connection_id}/renew", dependencies=_needs_jobs, **JOB_ROUTE)
 async def renew_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
     """Renew a connection's token now; the result is the connection."""
-    await in_database(find_connection, connection_id)
+    await in_database(check_connection, connection_id)
     return await submit(RENEW_CONNECTION, connection_id=connection_id)
 
 
 @router.delete("/{connection_id}", dependencies=_needs_jobs, **JOB_ROUTE)
 async def revoke_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
     """Revoke a connection at its provider and erase it."""
-    await in_database(find_connection, connection_id)
+    await in_database(check_connection, connection_id)
     return await submit(REVOKE_CONNECTION, connection_id=connection_id)

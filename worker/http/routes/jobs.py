@@ -12,7 +12,7 @@ from worker.http.guarded_route import GuardedRoute
 from worker.http.job_answers import job_json
 from worker.http.keys import Needs, Scope
 from worker.http.names import JobId
-from worker.http.preferences import PreferHeader, preferred_wait
+from worker.http.preferences import PreferredWait
 from worker.http.refusals import JobNotCancellable
 from worker.http.schemas.jobs import Job
 from worker.http.shim import ShimOf
@@ -26,10 +26,10 @@ router = APIRouter(
 
 
 @router.get("/{job_id}", response_model=Job)
-async def read_job(job_id: JobId, shim: ShimOf, prefer: PreferHeader = None) -> JSONResponse:
+async def read_job(job_id: JobId, shim: ShimOf, wait: PreferredWait) -> JSONResponse:
     """Return a job, after `Prefer: wait=N` seconds if it has not ended before."""
     record = await run_in_threadpool(shim.client.job(job_id).record)
-    record = await shim.wait(record, preferred_wait(prefer or []) or 0)
+    record = await shim.wait(record, wait or 0)
     return JSONResponse(job_json(record))
 
 

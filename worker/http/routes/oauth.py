@@ -12,6 +12,7 @@ from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
 from worker.http.callback import finish_sign_in, read_answer
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Needs, Scope
+from worker.http.lookups import check_connection, check_provider
 from worker.http.names import ProviderName
 from worker.http.schemas.connections import Connection
 from worker.http.schemas.fields import Text
@@ -27,6 +28,7 @@ from worker.http.schemas.oauth import (
 from worker.http.shim import ShimOf
 from worker.http.sign_ins import start_sign_in
 from worker.http.submission import SubmissionOf
+from worker.http.threads import in_database
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 _needs_jobs = [Depends(Needs(Scope.JOBS))]
@@ -67,6 +69,7 @@ async def exchange_code(
     provider: ProviderName, body: ExchangeCode, submit: SubmissionOf
 ) -> JSONResponse:
     """Finish a sign-in whose answer came to your own redirect URI; the result is the connection."""
+    await in_database(check_provider, provider)
     return await submit(
         EXCHANGE_CODE, provider=provider, code=body.code, state=body.state, iss=body.iss
     )
@@ -77,6 +80,9 @@ async def fetch_user_info(
     provider: ProviderName, body: FetchUserInfo, submit: SubmissionOf
 ) -> JSONResponse:
     """Fetch a profile anew, by a stored connection or an access token."""
+    await in_database(check_provider, provider)
+    if body.connection_id is not None:
+        await in_database(check_connection, body.connection_id, provider)
     return await submit(
         FETCH_USER_INFO,
         provider=provider,
@@ -90,4 +96,5 @@ async def refresh_token(
     provider: ProviderName, body: RefreshToken, submit: SubmissionOf
 ) -> JSONResponse:
     """Use a refresh token that you keep yourself; the result is the token response."""
+    await in_database(check_provider, provider)
     return await submit(REFRESH_TOKEN, provider=provider, refresh_token=body.refresh_token)

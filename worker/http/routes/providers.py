@@ -18,7 +18,7 @@ from actors.provider_settings import (
 from catfeeder.jobs import utc_now
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Needs, Scope
-from worker.http.names import ProviderName
+from worker.http.names import ProviderName, is_provider_name
 from worker.http.schemas.providers import ProviderChangesBody, ProviderList, ProviderSettingsBody
 from worker.http.threads import in_database
 
@@ -43,14 +43,14 @@ async def read_provider(provider: ProviderName) -> JSONResponse:
 
 
 @router.put("/{provider}", response_model=dict[str, Any], responses={201: {}})
-async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -> JSONResponse:
+async def replace_provider(provider: str, body: ProviderSettingsBody) -> JSONResponse:
     """Create a provider, or replace its settings as a whole."""
     is_new, described = await in_database(_put, provider, body)
     return JSONResponse(described, 201 if is_new else 200)
 
 
 def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
-    is_new = not _exists(provider)
+    is_new = not (is_provider_name(provider) and _exists(provider))
     put_provider(provider, body, utc_now())
     return is_new, describe_provider(provider)
 

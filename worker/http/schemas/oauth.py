@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from worker.http.schemas.fields import Body, SecretText, Subject, Text
 
@@ -58,6 +59,12 @@ class FetchUserInfo(Body):
 
     connection_id: Text | None = None
     access_token: SecretText | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> FetchUserInfo:
+        if (self.connection_id is None) == (self.access_token is None):
+            raise PydanticCustomError("exactly_one", "Give either connection_id or access_token")
+        return self
 
 
 class RefreshToken(Body):

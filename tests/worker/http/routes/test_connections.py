@@ -1,0 +1,100 @@
+"""Connections over HTTP: listed, read, used, renewed and ended."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.oidc_provider import OidcProvider
+from tests.worker.http.answers import assert_problem
+from tests.worker.http.signing_in import sign_in
+
+_WAIT = {"Prefer": "wait=20"}
+_UNKNOWN = "/v1/connections/00000000-0000-4000-8000-000000000000"
+
+
+def test_connections_are_listed_page_by_page(http: httpx.Client, house: OidcProvider) -> None:
+    # Given three connections of two subjects
+    first = sign_in(http, house, "alice", subject="u-1")
+    second = sign_in(http, house, "alice-at-work", subject="u-1")
+    sign_in(http, house, "bob", subject="u-2")
+    # When one subject's are listed, one a page
+    page = http.get("/v1/connections", params={"subject": "u-1", "limit": 1}).json()
+    cursor = page["next_cursor"]
+    rest = http.get("/v1/connections", params={"subject": "u-1", "limit": 1, "cursor": cursor})
+    # Then both are there, in order, as they are alone
+    assert [page["items"], rest.json()["items"]] == [[first], [second]]
+    assert rest.json()["next_cursor"] is None
+    assert http.get(f"/v1/connections/{first['id']}").json() == first
+    # And other filters hold as well
+    assert len(http.get("/v1/connections?provider=house&status=active").json()["items"]) == 3
+    assert http.get("/v1/connections?status=revoked").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        ("limit=0", ["limit"]),
+        ("limit=501", ["limit"]),
+        ("status=asleep&limit=x", ["status", "limit"]),
+        ("subject=%00", ["subject"]),
+        ("colour=red", [None]),
+        ("cursor=" + "a" * 513, ["cursor"]),
+    ],
+)
+def test_each_parameter_that_is_wrong_is_named(
+    http: httpx.Client, query: str, parameters: list[str | None]
+) -> None:
+    members = assert_problem(http.get(f"/v1/connections?{query}"), 422, "invalid_request")
+    assert [fault.get("parameter") for fault in members["errors"]] == parameters
+
+
+def test_a_cursor_of_nobodys_is_refused(http: httpx.Client) -> None:
+    assert_problem(http.get("/v1/connections?cursor=made-up"), 422, "cursor_invalid")
+
+
+def test_a_token_is_read(http: httpx.Client, house: OidcProvider) -> None:
+    connection = sign_in(http, house, "alice")
+    answer = http.get(f"/v1/connections/{connection['id']}/token")
+    token = answer.json()
+    assert answer.status_code == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert {"access_token", "token_type", "expires_at", "scope"} <= set(token)
+
+
+def test_renew_connection(http: httpx.Client, house: OidcProvider) -> None:
+    # Given a connection and its token
+    connection = sign_in(http, house, "alice")
+    path = f"/v1/connections/{connection['id']}"
+    before = http.get(f"{path}/token").json()["access_token"]
+    # When it is renewed
+    job = http.post(f"{path}/renew", headers=_WAIT).json()
+    # Then there is another token
+    assert job["status"] == "succeeded", job
+    assert job["result"]["id"] == connection["id"]
+    assert http.get(f"{path}/token").json()["access_token"] != before
+
+
+def test_revoke_connection(http: httpx.Client, house: OidcProvider) -> None:
+    connection = sign_in(http, house, "alice")
+    path = f"/v1/connections/{connection['id']}"
+    job = http.delete(path, headers=_WAIT).json()
+    assert job["status"] == "succeeded", job
+    assert_problem(http.get(path), 404, "connection_unknown")
+    assert http.get("/v1/connections").json()["items"] == []
+
+
+@pytest.mark.parametrize("path", [_UNKNOWN, "/v1/connections/not-an-id", "/v1/connections/%00"])
+@pytest.mark.parametrize(
+    ("method", "action"),
+    [("GET", ""), ("DELETE", ""), ("GET", "/token"), ("POST", "/renew")],
+)
+def test_a_connection_that_is_not_there_is_not_found(
+    http: httpx.Client, method: str, path: str, action: str
+) -> None:
+    assert_problem(http.request(method, path + action), 404, "connection_unknown")
+
+
+def test_a_provider_in_use_is_not_removed(http: httpx.Client, house: OidcProvider) -> None:
+    sign_in(http, house, "alice")
+    assert_problem(http.delete("/v1/providers/house"), 409, "provider_in_use")

@@ -1,0 +1,95 @@
+"""Jobs over HTTP: read, waited for, cancelled, forgotten."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import httpx
+import pytest
+
+from catfeeder.client import Client
+from catfeeder.jobs import JobError, utc_now
+from tests.servers import ValkeyServer
+from tests.worker.http.answers import assert_problem
+
+_UNKNOWN = "/v1/jobs/00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def path(http: httpx.Client) -> str:
+    """Where a job is that nobody performs."""
+    answer = http.post("/v1/passwords/hash", json={"password": "correct horse battery"})
+    assert answer.status_code == 202
+    return answer.headers["Location"]
+
+
+def _id(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def test_a_job_that_waits_has_no_more_than_it_can(http: httpx.Client, path: str) -> None:
+    job = http.get(path).json()
+    assert set(job) == {"id", "actor", "queue", "status", "enqueued_at"}
+    assert (job["actor"], job["queue"], job["status"]) == ("hash_password", "passwords", "queued")
+    assert job["enqueued_at"].endswith("Z")
+
+
+def test_a_job_that_failed_says_why(http: httpx.Client, path: str, client: Client) -> None:
+    client.jobs.fail(_id(path), JobError("some_code", "A sentence.", permanent=True), utc_now())
+    job = http.get(path).json()
+    assert job["status"] == "failed"
+    assert job["error"] == {"code": "some_code", "detail": "A sentence.", "permanent": True}
+    assert "result" not in job
+
+
+def test_a_result_may_be_null(http: httpx.Client, path: str, client: Client) -> None:
+    client.jobs.succeed(_id(path), None, utc_now())
+    assert http.get(path).json()["result"] is None
+
+
+def test_reading_a_job_waits_as_preferred(http: httpx.Client, path: str, client: Client) -> None:
+    # Given a job that ends while somebody waits for it
+    end = threading.Timer(0.2, client.jobs.succeed, [_id(path), {"a": 1}, utc_now()])
+    end.start()
+    # When it is read with a preference to wait
+    begun = time.monotonic()
+    job = http.get(path, headers={"Prefer": "wait=20"}).json()
+    # Then the answer comes with its end
+    assert job["result"] == {"a": 1}
+    assert time.monotonic() - begun < 5
+    end.join()
+
+
+def test_a_job_that_has_not_begun_is_cancelled(http: httpx.Client, path: str) -> None:
+    # When a job is cancelled, and once more
+    first, again = http.delete(path), http.delete(path)
+    # Then it is so, both times
+    assert (first.status_code, first.json()["status"]) == (200, "cancelled")
+    assert (again.status_code, again.json()["status"]) == (200, "cancelled")
+
+
+def test_a_job_that_has_begun_is_not(http: httpx.Client, path: str, client: Client) -> None:
+    client.jobs.start(_id(path), "hash_password", "passwords", utc_now())
+    assert_problem(http.delete(path), 409, "job_not_cancellable")
+    assert http.get(path).json()["status"] == "running"
+
+
+def test_a_job_is_forgotten_after_its_time(
+    http: httpx.Client, path: str, valkey: ValkeyServer
+) -> None:
+    # Given a job whose hour has passed
+    key = f"catfeeder:job:{_id(path)}"
+    left = valkey.client.ttl(key)
+    assert isinstance(left, int)
+    assert left > 3590
+    valkey.client.pexpire(key, 1)
+    time.sleep(0.01)
+    # When it is asked for, then nobody knows it
+    assert_problem(http.get(path), 404, "job_expired")
+
+
+@pytest.mark.parametrize("path", [_UNKNOWN, "/v1/jobs/not-an-id", "/v1/jobs/%00", "/v1/jobs/*"])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_job_that_never_was_is_not_found(http: httpx.Client, method: str, path: str) -> None:
+    assert_problem(http.request(method, path), 404, "job_expired")

@@ -1,0 +1,162 @@
+"""Sign-in over HTTP: begun, finished by the app itself, and what can be asked of a provider."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.oidc_provider import OidcProvider
+from tests.worker.http.answers import assert_problem
+from tests.worker.http.signing_in import consented, sign_in
+
+_WAIT = {"Prefer": "wait=20"}
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def test_authorize_discovers_the_provider_and_begins(
+    http: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a provider of which nothing but the issuer is known
+    # When a sign-in is begun
+    answer = http.post("/v1/oauth/house/authorize", json={"subject": "u-1", "scope": "openid"})
+    # Then a worker has asked the issuer, and the URL leads there
+    begun = answer.json()
+    assert answer.status_code == 200, begun
+    assert set(begun) == {"authorization_url", "state", "expires_at"}
+    assert begun["authorization_url"].startswith(house.issuer)
+    query = _query(begun["authorization_url"])
+    assert query["state"] == [begun["state"]]
+    assert query["scope"] == ["openid"]
+    assert query["code_challenge_method"] == ["S256"]
+    assert begun["state"].endswith(":house")
+
+
+@pytest.mark.usefixtures("house")
+def test_login_leads_a_browser_to_the_provider_without_a_key(
+    anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    answer = anonymous.get("/v1/oauth/house/login")
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith(house.issuer)
+
+
+class TestLoginWithKey:
+    """A server that lets only apps begin sign-ins."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """login_requires_key is on."""
+        server = {**toml_conf["Server_configuration"], "login_requires_key": True}
+        return {**toml_conf, "Server_configuration": server}
+
+    @pytest.mark.usefixtures("house")
+    def test_login_requires_a_key(self, anonymous: httpx.Client, http: httpx.Client) -> None:
+        assert_problem(anonymous.get("/v1/oauth/house/login"), 401, "key_required")
+        assert http.get("/v1/oauth/house/login").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"return_to": "https://evil.example/"}, 400, "return_to_forbidden"),
+        ({"subject": ""}, 422, "invalid_request"),
+        ({"subject": "a" * 256}, 422, "invalid_request"),
+        ({"subject": "nul \0"}, 422, "invalid_request"),
+        ({"scopes": ["openid"]}, 422, "invalid_request"),
+    ],
+)
+@pytest.mark.usefixtures("house")
+def test_authorize_refuses_what_it_cannot_use(
+    http: httpx.Client, body: dict[str, object], status: int, code: str
+) -> None:
+    assert_problem(http.post("/v1/oauth/house/authorize", json=body), status, code)
+
+
+@pytest.mark.parametrize("provider", ["nobody", "NoBody", "%00", "a" * 65])
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        ("authorize", {}),
+        ("exchange", {"code": "c", "state": "s:nobody"}),
+        ("user-info", {"access_token": "t"}),
+        ("refresh", {"refresh_token": "t"}),
+    ],
+)
+def test_a_provider_that_is_not_there_is_not_found(
+    http: httpx.Client, provider: str, action: str, body: dict[str, str]
+) -> None:
+    answer = http.post(f"/v1/oauth/{provider}/{action}", json=body)
+    assert_problem(answer, 404, "provider_unknown")
+    assert http.get(f"/v1/oauth/{provider}/login").status_code == 404
+
+
+def test_a_provider_without_credentials_conflicts(http: httpx.Client) -> None:
+    http.put("/v1/providers/google", json={"preset": "google"})
+    answer = http.post("/v1/oauth/google/authorize", json={})
+    assert_problem(answer, 409, "provider_not_configured")
+
+
+def test_exchange_code_by_the_app_itself(http: httpx.Client, house: OidcProvider) -> None:
+    # Given an answer that came to a redirect URI of the app's own
+    answer = consented(http, house, "alice", subject="u-1")
+    body = {"code": answer["code"], "state": answer["state"]}
+    # When the app hands it in
+    job = http.post("/v1/oauth/house/exchange", json=body, headers=_WAIT).json()
+    # Then the result is the connection, without tokens
+    assert job["status"] == "succeeded", job
+    assert job["result"]["subject"] == "u-1"
+    assert job["result"]["profile"]["subject"] == "alice"
+    assert "access_token" not in str(job)
+    # And the same answer serves no second time
+    again = http.post("/v1/oauth/house/exchange", json=body, headers=_WAIT).json()
+    assert again["error"]["code"] == "state_used"
+
+
+def test_user_info_by_connection_and_by_token(http: httpx.Client, house: OidcProvider) -> None:
+    connection = sign_in(http, house, "bob")
+    token = http.get(f"/v1/connections/{connection['id']}/token").json()["access_token"]
+    for body in ({"connection_id": connection["id"]}, {"access_token": token}):
+        job = http.post("/v1/oauth/house/user-info", json=body, headers=_WAIT).json()
+        assert job["result"]["subject"] == "bob", job
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({}, 422, "invalid_request"),
+        ({"access_token": "a", "connection_id": "b"}, 422, "invalid_request"),
+        ({"connection_id": "not-an-id"}, 404, "connection_unknown"),
+        ({"connection_id": "00000000-0000-4000-8000-000000000000"}, 404, "connection_unknown"),
+    ],
+)
+@pytest.mark.usefixtures("house")
+def test_user_info_needs_one_source(
+    http: httpx.Client, body: dict[str, str], status: int, code: str
+) -> None:
+    assert_problem(http.post("/v1/oauth/house/user-info", json=body), status, code)
+
+
+def test_user_info_of_another_providers_connection_is_not_found(
+    http: httpx.Client, house: OidcProvider
+) -> None:
+    connection = sign_in(http, house, "bob")
+    http.put("/v1/providers/google", json={"preset": "google", "client_id": "a"})
+    body = {"connection_id": connection["id"]}
+    assert_problem(http.post("/v1/oauth/google/user-info", json=body), 404, "connection_unknown")
+
+
+def test_refresh_token_tells_what_the_provider_said(
+    http: httpx.Client, house: OidcProvider
+) -> None:
+    sign_in(http, house, "alice")
+    body = {"refresh_token": "not-one-of-the-providers"}
+    job = http.post("/v1/oauth/house/refresh", json=body, headers=_WAIT).json()
+    assert job["status"] == "failed"
+    assert job["error"]["code"] == "provider_refused"
+    assert body["refresh_token"] not in str(job)

@@ -1,0 +1,134 @@
+"""Passwords over HTTP: hashed, checked, and refused with the rule that they break."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.worker.http.answers import assert_problem
+
+PASSWORD = "correct horse battery staple"
+#: Of the password above, by another library and with $2y$.
+OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOlaxq/xs1H0UDLCVqQ.PQwG2KQ4/9Jo6"
+
+
+@pytest.mark.usefixtures("worker")
+def test_hash_password_and_check_password(http: httpx.Client) -> None:
+    # Given a password that was hashed
+    wait = {"Prefer": "wait=10"}
+    hashed = http.post("/v1/passwords/hash", json={"password": PASSWORD}, headers=wait)
+    assert hashed.status_code == 200
+    result = hashed.json()["result"]
+    assert result["password_hash"].startswith("$2b$04$")
+    # When it is checked, and another one is
+    right, wrong = (
+        http.post("/v1/passwords/check", json={"password": text, **result}, headers=wait).json()
+        for text in (PASSWORD, "incorrect horse")
+    )
+    # Then only the first is right
+    assert right["result"] == {"valid": True, "needs_rehash": False}
+    assert wrong["result"] == {"valid": False, "needs_rehash": False}
+
+
+@pytest.mark.usefixtures("worker")
+def test_hash_password_with_rounds_of_the_callers(http: httpx.Client) -> None:
+    body = {"password": PASSWORD, "rounds": 5}
+    answer = http.post("/v1/passwords/hash", json=body, headers={"Prefer": "wait=10"})
+    assert answer.json()["result"]["password_hash"].startswith("$2b$05$")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"password": "seven77"}, "password_too_short"),
+        ({"password": "Password1"}, "password_too_common"),
+        ({"password": "ä" * 37}, "password_too_long"),
+        ({"password": "long enough\0"}, "password_has_nul"),
+        ({"password": PASSWORD, "rounds": 3}, "rounds_out_of_range"),
+        ({"password": PASSWORD, "rounds": 17}, "rounds_out_of_range"),
+    ],
+)
+def test_hash_password_names_the_rule_that_is_broken(
+    http: httpx.Client, body: dict[str, object], code: str
+) -> None:
+    members = assert_problem(http.post("/v1/passwords/hash", json=body), 422, code)
+    assert str(body["password"]) not in str(members)
+
+
+def test_hash_password_says_how_many_bytes_are_too_many(http: httpx.Client) -> None:
+    answer = http.post("/v1/passwords/hash", json={"password": "ä" * 37})
+    assert "74 bytes" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"password": PASSWORD, "password_hash": "no hash"}, "password_hash_invalid"),
+        (
+            {"password": PASSWORD, "password_hash": OLD_HASH.replace("$04$", "$31$")},
+            "password_hash_too_slow",
+        ),
+        ({"password": "with \0", "password_hash": OLD_HASH}, "password_has_nul"),
+    ],
+)
+def test_check_password_refuses_what_cannot_be_compared(
+    http: httpx.Client, body: dict[str, str], code: str
+) -> None:
+    assert_problem(http.post("/v1/passwords/check", json=body), 422, code)
+
+
+def test_check_password_has_no_policy(http: httpx.Client) -> None:
+    # Given a user whose password is older than the policy
+    body = {"password": "", "password_hash": OLD_HASH}
+    # When it is checked, then the job is taken in
+    assert http.post("/v1/passwords/check", json=body).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        (b"{}", ["#/password"]),
+        (b'{"password": 12345678, "rounds": "ten"}', ["#/password", "#/rounds"]),
+        (b'{"password": "long enough", "rounds": true}', ["#/rounds"]),
+        (b'{"password": "long enough", "rounds": 10.5}', ["#/rounds"]),
+        (b'{"password": "\\ud800 half a pair"}', ["#/password"]),
+        (b'{"password": "long enough", "round": 4}', ["#"]),
+        (b"[]", ["#"]),
+        (b"", ["#"]),
+    ],
+)
+def test_hash_password_names_each_field_that_is_wrong(
+    http: httpx.Client, body: bytes, pointers: list[str]
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = http.post("/v1/passwords/hash", content=body, headers=headers)
+    members = assert_problem(answer, 422, "invalid_request")
+    assert [fault["pointer"] for fault in members["errors"]] == pointers
+    assert "long enough" not in answer.text
+
+
+class TestOutsideOfTests:
+    """A server as it is set up for real users."""
+
+    @pytest.fixture
+    def toml_conf(self) -> dict[str, Any]:
+        """Nothing but defaults."""
+        return {}
+
+    def test_hash_password_has_a_floor_of_ten_rounds(self, http: httpx.Client) -> None:
+        answer = http.post("/v1/passwords/hash", json={"password": PASSWORD, "rounds": 9})
+        assert "from 10 to 16" in assert_problem(answer, 422, "rounds_out_of_range")["detail"]
+
+
+class TestWithoutPolicy:
+    """A server whose operator wants no policy."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """The policy is off."""
+        return {**toml_conf, "Passwords": {"policy": False}}
+
+    def test_hash_password_takes_a_short_password(self, http: httpx.Client) -> None:
+        assert http.post("/v1/passwords/hash", json={"password": "a"}).status_code == 202

@@ -1,0 +1,76 @@
+"""Providers over HTTP: an operator sets them up, and no secret ever comes back."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.worker.http.answers import assert_problem
+
+SECRET = "the-client-secret-nobody-may-see"
+SETTINGS = {"preset": "google", "client_id": "app", "client_secret": SECRET}
+
+
+def test_a_provider_is_created_and_replaced(http: httpx.Client) -> None:
+    # When a provider is put, and put again
+    created = http.put("/v1/providers/google", json=SETTINGS)
+    replaced = http.put("/v1/providers/google", json={**SETTINGS, "client_id": "other"})
+    # Then it is new the first time
+    assert (created.status_code, replaced.status_code) == (201, 200)
+    assert created.json()["client_id"] == "app"
+    assert replaced.json()["client_id"] == "other"
+    # And its secret is told nowhere
+    listed = http.get("/v1/providers").json()["items"]
+    assert [item["name"] for item in listed] == ["google"]
+    assert listed[0]["has_client_secret"] is True
+    assert SECRET not in f"{created.text}{replaced.text}{listed}"
+    assert http.get("/v1/providers/google").json() == listed[0]
+
+
+def test_a_provider_is_changed_in_part(http: httpx.Client) -> None:
+    http.put("/v1/providers/google", json=SETTINGS)
+    changed = http.patch(
+        "/v1/providers/google",
+        content=b'{"scopes": ["openid"], "client_id": null}',
+        headers={"Content-Type": "application/merge-patch+json"},
+    )
+    assert changed.status_code == 200
+    assert changed.json()["scopes"] == ["openid"]
+    assert changed.json()["client_id"] is None
+    assert changed.json()["has_client_secret"] is True
+
+
+def test_a_provider_is_removed(http: httpx.Client) -> None:
+    http.put("/v1/providers/google", json=SETTINGS)
+    removed = http.delete("/v1/providers/google")
+    assert (removed.status_code, removed.content) == (204, b"")
+    assert_problem(http.get("/v1/providers/google"), 404, "provider_unknown")
+
+
+def test_each_setting_that_is_wrong_is_named(http: httpx.Client) -> None:
+    body = {"issuer": "http://169.254.169.254", "scopes": ["a b"], "client_id": 7}
+    answer = http.put("/v1/providers/house", json=body)
+    members = assert_problem(answer, 422, "provider_invalid")
+    pointers = {fault["pointer"] for fault in members["errors"]}
+    assert pointers == {"#/issuer", "#/scopes/0", "#/client_id"}
+
+
+def test_a_name_that_no_provider_can_have_is_refused(http: httpx.Client) -> None:
+    answer = http.put("/v1/providers/Has%20Spaces", json=SETTINGS)
+    members = assert_problem(answer, 422, "provider_invalid")
+    assert members["errors"][0]["pointer"] == "#/name"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"client_id": "\\u0000"}', b'{"authorization_parameters": {"\\ud800": "x"}}']
+)
+def test_text_that_no_database_holds_is_refused(http: httpx.Client, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = http.put("/v1/providers/house", content=body, headers=headers)
+    assert_problem(answer, 422, "invalid_request")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_a_provider_that_is_not_there_is_not_found(http: httpx.Client, method: str) -> None:
+    answer = http.request(method, "/v1/providers/nobody", json={})
+    assert_problem(answer, 404, "provider_unknown")

@@ -1,0 +1,183 @@
+"""The application as a whole: how it starts or says why not, and what surrounds its routes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+import config
+from config import Settings
+from tests.worker.http.answers import assert_problem
+from worker.http.app import create_app
+
+_ORIGIN = "https://app.example.com"
+
+
+class TestDocumentation:
+    """What /openapi.json says, held against what the service does."""
+
+    def test_every_route_is_described(self, anonymous: httpx.Client, app: FastAPI) -> None:
+        document = anonymous.get("/openapi.json").json()
+        described = {
+            (method.upper(), path)
+            for path, operations in document["paths"].items()
+            for method in operations
+        }
+        served = {
+            (method, route.path)
+            for context in iter_route_contexts(app.routes)
+            if isinstance(route := context.original_route, APIRoute) and route.include_in_schema
+            for method in route.methods or set()
+        }
+        assert described == served
+        assert len(described) == 23
+
+    def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
+        assert "swagger-ui" in anonymous.get("/docs").text
+
+    @pytest.mark.usefixtures("worker")
+    def test_every_example_of_a_body_is_taken(self, http: httpx.Client) -> None:
+        # Given a provider, which the examples name
+        document = http.get("/openapi.json").json()
+        settings = {"preset": "google", "client_id": "a", "client_secret": "b"}
+        http.put("/v1/providers/google", json=settings)
+        # When each example is sent as it stands
+        sent = {
+            f"{method} {path}": http.request(method, _filled(path), json=example)
+            for method, path, example in _examples(document)
+        }
+        # Then all are understood, and who asks for what is not there is told so
+        assert len(sent) == 8
+        assert {name: answer.status_code for name, answer in sent.items()} == {
+            "patch /v1/providers/{provider}": 200,
+            "post /v1/oauth/{provider}/authorize": 200,
+            "post /v1/oauth/{provider}/exchange": 202,
+            "post /v1/oauth/{provider}/refresh": 202,
+            "post /v1/oauth/{provider}/user-info": 404,
+            "post /v1/passwords/check": 202,
+            "post /v1/passwords/hash": 202,
+            "put /v1/providers/{provider}": 200,
+        }
+
+    @pytest.mark.usefixtures("worker")
+    def test_the_example_of_a_check_is_true(self, http: httpx.Client) -> None:
+        document = http.get("/openapi.json").json()
+        example = document["components"]["schemas"]["CheckPassword"]["examples"][0]
+        answer = http.post("/v1/passwords/check", json=example, headers={"Prefer": "wait=20"})
+        assert answer.json()["result"]["valid"] is True
+
+
+def _filled(path: str) -> str:
+    return path.replace("{provider}", "google")
+
+
+def _examples(document: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    found = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if "requestBody" in operation:
+                schema = operation["requestBody"]["content"]["application/json"]["schema"]
+                name = schema.get("$ref", "").rpartition("/")[2]
+                schema = document["components"]["schemas"].get(name, schema)
+                found.append((method, path, schema["examples"][0]))
+    return found
+
+
+class TestBrowsers:
+    """A server that pages of one other origin may call."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """One origin is listed."""
+        server = {**toml_conf["Server_configuration"], "cors_origins": [_ORIGIN]}
+        return {**toml_conf, "Server_configuration": server}
+
+    def test_the_listed_origin_may_ask(self, anonymous: httpx.Client) -> None:
+        headers = {
+            "Origin": _ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, idempotency-key, prefer",
+        }
+        answer = anonymous.options("/v1/passwords/hash", headers=headers)
+        assert answer.status_code == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == _ORIGIN
+
+    def test_it_may_read_answers_and_errors(self, anonymous: httpx.Client) -> None:
+        for path in ("/health", "/v1/jobs/x"):
+            answer = anonymous.get(path, headers={"Origin": _ORIGIN})
+            assert answer.headers["Access-Control-Allow-Origin"] == _ORIGIN
+            assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+
+    def test_another_origin_may_not(self, anonymous: httpx.Client) -> None:
+        answer = anonymous.get("/health", headers={"Origin": "https://evil.example"})
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_by_default_no_page_may_call(anonymous: httpx.Client) -> None:
+    headers = {"Origin": _ORIGIN, "Access-Control-Request-Method": "POST"}
+    answer = anonymous.options("/v1/passwords/hash", headers=headers)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert_problem(answer, 405, "method_not_allowed")
+
+
+def test_long_answers_are_compressed(url: str) -> None:
+    headers = {"Accept-Encoding": "gzip"}
+    with httpx.stream("GET", f"{url}/openapi.json", headers=headers) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert "paths" in json.loads(gzip.decompress(b"".join(answer.iter_raw())))
+
+
+class TestWithoutCompression:
+    """A server whose proxy compresses."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """gzip_minimum_bytes is 0."""
+        server = {**toml_conf["Server_configuration"], "gzip_minimum_bytes": 0}
+        return {**toml_conf, "Server_configuration": server}
+
+    def test_nothing_is_compressed(self, anonymous: httpx.Client) -> None:
+        assert "Content-Encoding" not in anonymous.get("/openapi.json").headers
+
+
+class TestABadSetting:
+    """A database in order, and one setting that cannot be used."""
+
+    @pytest.fixture(
+        params=[
+            ("ADMIN_API_KEY", ""),
+            ("SECRET_KEY", "short"),
+            ("REDIS_URL", ""),
+            ("REDIS_URL", "http://nowhere"),
+            ("DATABASE_URL", "oracle://nowhere"),
+        ]
+    )
+    def bad_setting(
+        self,
+        tables: Settings,  # noqa: ARG002
+        environment: dict[str, str],
+        request: pytest.FixtureRequest,
+    ) -> str:
+        """The name of the variable."""
+        name, value = request.param
+        environment[name] = value
+        config.current_settings.cache_clear()
+        return str(name)
+
+    def test_the_process_ends_with_a_sentence_that_names_it(self, bad_setting: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            create_app()
+        assert bad_setting in str(ended.value.code)
+        assert "\n" not in str(ended.value.code)
+
+
+def test_a_database_without_tables_ends_the_start(settings: Settings) -> None:
+    assert settings.admin_api_key
+    with pytest.raises(SystemExit, match="migrate"):
+        create_app()

@@ -1,0 +1,168 @@
+"""Idempotency-Key: a repeat gets the first job, another request is refused, and nothing leaks."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import httpx
+import pytest
+
+from catfeeder.jobs import utc_now
+from catfeeder.messages import HASH_PASSWORD
+from catfeeder.sealing import Secret
+from config import Settings
+from tests.servers import ValkeyServer
+from tests.worker.http.answers import assert_problem
+from worker.http.idempotency import IdempotencyKeys
+from worker.http.keys import Caller
+from worker.http.refusals import IdempotencyKeyBusy
+from worker.http.shim import Shim
+
+_PATH = "/v1/passwords/hash"
+_BODY = {"password": "correct horse battery"}
+_KEY = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
+
+
+def test_a_repeat_gets_the_first_job(http: httpx.Client, shim: Shim) -> None:
+    # Given a request with a key
+    first = http.post(_PATH, json=_BODY, headers=_KEY)
+    # When it is repeated, in other spacing and with another wait
+    repeat = http.post(
+        _PATH,
+        content=b'{ "password" :"correct horse battery" }',
+        headers={**_KEY, "Content-Type": "application/json", "Prefer": "wait=0"},
+    )
+    # Then the job is the same, and only one message waits
+    assert (first.status_code, repeat.status_code) == (202, 202)
+    assert repeat.json()["id"] == first.json()["id"]
+    assert repeat.headers["Location"] == first.headers["Location"]
+    assert shim.client.broker.depth("passwords") == 1
+
+
+def test_without_a_key_each_request_is_a_job(http: httpx.Client, shim: Shim) -> None:
+    assert len({http.post(_PATH, json=_BODY).json()["id"] for _ in range(2)}) == 2
+    assert shim.client.broker.depth("passwords") == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (_PATH, {"password": "another horse battery"}),
+        (_PATH, {**_BODY, "rounds": 5}),
+        ("/v1/passwords/check", {**_BODY, "password_hash": "$2b$04$" + "a" * 53}),
+    ],
+)
+def test_another_request_with_the_key_is_refused(
+    http: httpx.Client, path: str, body: dict[str, object]
+) -> None:
+    http.post(_PATH, json=_BODY, headers=_KEY)
+    assert_problem(http.post(path, json=body, headers=_KEY), 422, "idempotency_key_reused")
+
+
+def test_a_repeat_passes_where_new_work_does_not(http: httpx.Client, shim: Shim) -> None:
+    # Given a job that was taken in before the service began to stop
+    first = http.post(_PATH, json=_BODY, headers=_KEY)
+    shim.draining.has_begun = True
+    # When it is repeated, then it is no new work
+    repeat = http.post(_PATH, json=_BODY, headers=_KEY)
+    assert (repeat.status_code, repeat.json()["id"]) == (202, first.json()["id"])
+
+
+def test_a_request_that_was_refused_may_be_repeated(http: httpx.Client, shim: Shim) -> None:
+    # Given a request with a key that came while no work was taken
+    shim.draining.has_begun = True
+    assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "server_stopping")
+    # When it is sent again later, then it is taken in
+    shim.draining.has_begun = False
+    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
+
+
+def test_requests_at_once_become_one_job(http: httpx.Client, shim: Shim) -> None:
+    ids: list[str] = []
+
+    def ask() -> None:
+        ids.append(http.post(_PATH, json=_BODY, headers=_KEY).json()["id"])
+
+    threads = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 10
+    assert len(set(ids)) == 1
+    assert shim.client.broker.depth("passwords") == 1
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256])
+def test_a_key_that_is_none_is_refused(http: httpx.Client, key: str) -> None:
+    answer = http.post(_PATH, json=_BODY, headers={"Idempotency-Key": key})
+    members = assert_problem(answer, 422, "invalid_request")
+    assert members["errors"][0]["parameter"] == "Idempotency-Key"
+
+
+@pytest.fixture
+def keys(settings: Settings, valkey: ValkeyServer) -> IdempotencyKeys:
+    """What the shim remembers keys by."""
+    return IdempotencyKeys(valkey.client, Secret(settings.required_secret_key()))
+
+
+_ARGUMENTS = {"password": Secret("correct horse battery"), "rounds": None}
+
+
+def _caller(name: str) -> Caller:
+    return Caller(name, frozenset())
+
+
+def test_each_caller_has_keys_of_their_own(keys: IdempotencyKeys) -> None:
+    # Given a key that one caller has used
+    mine = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    mine.keep("job-1")
+    # When another uses the same, then it is new, and the first is still theirs
+    other = keys.claim(_caller("b"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    again = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert (other.job_id, again.job_id) == (None, "job-1")
+
+
+def test_a_claim_in_progress_is_busy_and_does_not_last(
+    keys: IdempotencyKeys, valkey: ValkeyServer
+) -> None:
+    # Given a process that died between the claim and the job
+    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    # When the request is repeated, then it may come back soon
+    with pytest.raises(IdempotencyKeyBusy) as raised:
+        keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert raised.value.headers == {"Retry-After": "1"}
+    [name] = valkey.client.keys()
+    assert 0 < valkey.client.ttl(name) <= 30
+
+
+def test_a_key_is_remembered_for_an_hour(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
+    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS).keep("job-1")
+    [name] = valkey.client.keys()
+    assert valkey.client.ttl(name) >= 3590
+
+
+def test_what_is_remembered_tells_nothing(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
+    # Given a key that was used with a password
+    keys.claim(_caller("admin"), "my-key", HASH_PASSWORD.name, _ARGUMENTS).keep("job-1")
+    # When somebody reads Redis
+    [name] = valkey.client.keys()
+    stored = f"{name!r} {valkey.client.get(name)!r}"
+    # Then there is neither key nor password, nor a digest that passwords could be tried against
+    assert "my-key" not in stored
+    assert "correct horse" not in stored
+    request = b'["hash_password",{"password":{"$secret":"correct horse battery"},"rounds":null}]'
+    assert hashlib.sha256(request).hexdigest() not in stored
+    # And another SECRET_KEY, such as the queue key's holders have, yields another fingerprint
+    other = IdempotencyKeys(valkey.client, Secret("another-secret-key-of-some-length"))
+    assert other.claim(_caller("admin"), "my-key", "x", {}).job_id is None
+
+
+def test_a_job_that_is_gone_is_not_found(
+    http: httpx.Client, shim: Shim, valkey: ValkeyServer
+) -> None:
+    job = http.post(_PATH, json=_BODY, headers=_KEY).json()
+    shim.client.jobs.cancel(job["id"], utc_now())
+    valkey.client.delete(f"catfeeder:job:{job['id']}")
+    assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 404, "job_expired")

@@ -1,0 +1,184 @@
+"""Waiting for jobs: no end is missed, and a thousand who wait cost next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import dramatiq
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from catfeeder.client import Client
+from catfeeder.jobs import JobRecord, JobStatus, utc_now
+from catfeeder.redis_connection import connect_redis_async
+from config import Settings
+from tests.conftest import ADMIN_API_KEY
+from tests.servers import ValkeyServer
+from worker.consuming import ConsumingBroker
+from worker.http.shim import Shim
+from worker.http.waiting import WaitingRoom
+
+_MANY = 1000
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that uvicorn runs."""
+    return "asyncio"
+
+
+def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
+    url: str, shim: Shim, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    # Given a thousand requests that wait for as many jobs
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(target=lambda: answers.extend(asyncio.run(_ask_many(url))))
+    asking.start()
+    _await(lambda: len(shim.waiting) == _MANY)
+    # When threads and connections are counted
+    threads = threading.active_count()
+    connections = len(valkey.client.client_list())
+    # And then a worker performs the jobs
+    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
+    worker.start()
+    asking.join()
+    worker.stop()
+    # Then there are no more than the pool has, and everybody got their own result
+    assert threads < 60
+    assert connections < 60
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["id"] for answer in answers}) == _MANY
+    assert len(shim.waiting) == 0
+
+
+async def _ask_many(url: str) -> list[httpx.Response]:
+    headers = {"Authorization": f"Bearer {ADMIN_API_KEY}", "Prefer": "wait=30"}
+    limits = httpx.Limits(max_connections=_MANY)
+    async with httpx.AsyncClient(
+        base_url=url, headers=headers, limits=limits, timeout=60
+    ) as caller:
+        body = {"password": "correct horse battery"}
+        asked = [caller.post("/v1/passwords/hash", json=body) for _ in range(_MANY)]
+        return list(await asyncio.gather(*asked))
+
+
+def _await(is_so: object) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Desk:
+    """A waiting room and the store behind it, with a count of the looks."""
+
+    def __init__(self, redis: Redis, client: Client) -> None:
+        self.client = client
+        self.room = WaitingRoom(redis, self.look)
+        self.looks = 0
+
+    def look(self, job_id: str) -> JobRecord | None:
+        self.looks += 1
+        return self.client.jobs.get(job_id)
+
+    def new_job(self, job_id: str = "job-1") -> JobRecord:
+        self.client.jobs.create(job_id, "hash_password", "passwords", utc_now())
+        record = self.client.jobs.get(job_id)
+        assert record is not None
+        return record
+
+
+@pytest.fixture
+def desk(settings: Settings, client: Client) -> Desk:
+    """A waiting room on a real broker."""
+    return Desk(connect_redis_async(settings.required_redis_url()), client)
+
+
+@pytest.mark.anyio
+async def test_an_end_between_subscribing_and_looking_is_not_missed(desk: Desk) -> None:
+    # Given a job that ends after it was last seen and before anybody waits
+    record = desk.new_job()
+    desk.client.jobs.succeed("job-1", 1, utc_now())
+    # When it is waited for, though nothing is announced any more
+    begun = time.monotonic()
+    ended = await desk.room.wait(record, 20)
+    # Then it is seen at once
+    assert ended.status is JobStatus.SUCCEEDED
+    assert time.monotonic() - begun < 1
+
+
+@pytest.mark.anyio
+async def test_an_announcement_wakes_those_who_wait_and_no_others(desk: Desk) -> None:
+    # Given two jobs that are waited for
+    listening = asyncio.create_task(desk.room.listen())
+    one, other = desk.new_job("job-1"), desk.new_job("job-2")
+    waits = [asyncio.create_task(desk.room.wait(record, 20)) for record in (one, other)]
+    await asyncio.sleep(0.2)
+    looks = desk.looks
+    # When one ends
+    desk.client.jobs.succeed("job-1", 1, utc_now())
+    ended = await asyncio.wait_for(waits[0], 2)
+    # Then only that one was looked at
+    assert ended.result == 1
+    assert desk.looks == looks + 1
+    assert not waits[1].done()
+    assert len(desk.room) == 1
+    waits[1].cancel()
+    listening.cancel()
+
+
+@pytest.mark.anyio
+async def test_an_end_during_a_lost_connection_is_seen_after_it(
+    desk: Desk, valkey: ValkeyServer
+) -> None:
+    # Given somebody who waits while announcements are listened to
+    listening = asyncio.create_task(desk.room.listen())
+    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
+    await asyncio.sleep(0.2)
+    # When the connection is lost and the job ends before it is made anew
+    valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    desk.client.jobs.succeed("job-1", 1, utc_now())
+    # Then the new connection makes everybody look
+    ended = await asyncio.wait_for(wait, 3)
+    assert ended.status is JobStatus.SUCCEEDED
+    listening.cancel()
+
+
+@pytest.mark.anyio
+async def test_without_announcements_it_is_looked_anyway(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given that nobody listens
+    monkeypatch.setattr("worker.http.waiting._LOOK_ANYWAY_SECONDS", 0.1)
+    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
+    await asyncio.sleep(0.05)
+    desk.client.jobs.succeed("job-1", 1, utc_now())
+    assert (await asyncio.wait_for(wait, 2)).status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.anyio
+async def test_who_waits_in_vain_gets_the_job_as_it_is(desk: Desk) -> None:
+    assert (await desk.room.wait(desk.new_job(), 0.05)).status is JobStatus.QUEUED
+    assert len(desk.room) == 0
+
+
+@pytest.mark.anyio
+async def test_a_broker_that_goes_away_costs_the_wait_and_not_the_job(desk: Desk) -> None:
+    record = desk.new_job()
+    desk.client.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
+    desk.client.redis.connection_pool.disconnect()
+    assert await desk.room.wait(record, 0.05) == record
+
+
+@pytest.mark.anyio
+async def test_closing_sends_everybody_off(desk: Desk) -> None:
+    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
+    await asyncio.sleep(0.05)
+    desk.room.close()
+    assert (await asyncio.wait_for(wait, 1)).status is JobStatus.QUEUED
+    # And nobody begins to wait any more
+    late = desk.room.wait(desk.new_job("job-2"), 20)
+    assert (await asyncio.wait_for(late, 1)).status is JobStatus.QUEUED
