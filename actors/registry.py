@@ -25,6 +25,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
     messages.RENEW_CONNECTION: "actors.renewal:renew_connection",
     messages.REVOKE_CONNECTION: "actors.revocation:revoke_connection",
     messages.DISCOVER_PROVIDER: "actors.discovery:discover_provider",
+    messages.CHECK_PROVIDER: "actors.provider_check:check_provider",
     messages.RENEW_CONNECTIONS: "actors.renewal:renew_connections",
     messages.RENEW_OATHS: "actors.renewal:renew_oaths",
     messages.CLEAN_VERIFICATION: "actors.cleanup:clean_verification",

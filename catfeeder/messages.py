@@ -46,6 +46,7 @@ REVOKE_CONNECTION: Final = MessageType("revoke_connection", OAUTH, None, is_job=
 DISCOVER_PROVIDER: Final = MessageType(
     "discover_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True
 )
+CHECK_PROVIDER: Final = MessageType("check_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
 RENEW_CONNECTIONS: Final = MessageType("renew_connections", RENEWALS, None, is_job=False)
 RENEW_OATHS: Final = MessageType("renew_oaths", CONTROL, _SWEEP_SECONDS, is_job=False)
 CLEAN_VERIFICATION: Final = MessageType("clean_verification", CONTROL, _SWEEP_SECONDS, is_job=False)
@@ -69,6 +70,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         RENEW_CONNECTION,
         REVOKE_CONNECTION,
         DISCOVER_PROVIDER,
+        CHECK_PROVIDER,
         RENEW_CONNECTIONS,
         RENEW_OATHS,
         CLEAN_VERIFICATION,

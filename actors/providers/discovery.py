@@ -26,13 +26,23 @@ def fetch_metadata(issuer: str) -> dict[str, Any]:
         AddressForbidden: An endpoint is one that we must not call or send a browser to.
         ProviderUnreachable, ProviderRefused: As `transport.get_json`.
     """
+    published = fetch_document(issuer)
+    return {"issuer": issuer, **_endpoints(published), **_abilities(published)}
+
+
+def fetch_document(issuer: str) -> dict[str, Any]:
+    """Return all that `issuer` publishes, unchecked but for whose it is.
+
+    Raises:
+        ProviderMisbehaved: The document is not JSON, or is another issuer's.
+        ProviderUnreachable, ProviderRefused: As `transport.get_json`.
+    """
     document = get_json(issuer.rstrip("/") + _WELL_KNOWN)
     if not isinstance(document, dict):
         raise ProviderMisbehaved("The issuer's metadata is not a JSON object.")
     if document.get("issuer") != issuer:
         raise ProviderMisbehaved("The metadata found at the issuer's URL names another issuer.")
-    published = {name: value for name, value in document.items() if value is not None}
-    return {"issuer": issuer, **_endpoints(published), **_abilities(published)}
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _endpoints(published: Mapping[str, Any]) -> dict[str, str]:

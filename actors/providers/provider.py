@@ -49,6 +49,8 @@ class Provider:
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
     default_lifetime_seconds: int | None = None
     renewal: str = "refresh_token"
+    offline_scope: str | None = None
+    offline_parameters: Mapping[str, str] = field(default_factory=dict)
     profile: Mapping[str, str] = field(default_factory=dict)
     email_trust: str = "claim"
 
