@@ -16,7 +16,9 @@ def reopened(settings: Settings) -> Iterator[None]:
     """Let the process use the database of other settings for the block."""
     before = database.obj
     open_database(settings)
-    yield
-    if isinstance(database.obj, PooledDatabase):
-        database.obj.close_all()
-    database.initialize(before)
+    try:
+        yield
+    finally:
+        if isinstance(database.obj, PooledDatabase):
+            database.obj.close_all()
+        database.initialize(before)

@@ -367,5 +367,7 @@ def held_transaction() -> Iterator[Callable[[], None]]:
         may_end.set()
         holder.join()
 
-    yield release
-    release()
+    try:
+        yield release
+    finally:
+        release()
