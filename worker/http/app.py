@@ -13,7 +13,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from actors.provider_settings import add_configured_presets
 from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
 from config import ConfigurationError, Settings, current_settings
 from models.database import open_database
 from models.migrate import check_schema
@@ -48,6 +50,8 @@ def create_app() -> FastAPI:
         set_up_logging(debug=settings.debug.debug)
         open_database(settings)
         check_schema()
+        # A preset whose credentials stand in the environment is there without anybody's request.
+        add_configured_presets(utc_now())
         return build_app(build_shim(settings))
     except (CatFeederError, ConfigurationError) as error:
         # The sentence names the setting to look at; a traceback would bury it.

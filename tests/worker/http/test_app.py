@@ -181,3 +181,19 @@ def test_a_database_without_tables_ends_the_start(settings: Settings) -> None:
     assert settings.admin_api_key
     with pytest.raises(SystemExit, match="migrate"):
         create_app()
+
+
+class TestConfiguredPreset:
+    """A machine whose environment has the credentials of a preset."""
+
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        """GitHub's are set."""
+        credentials = {"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "the-secret-of-the-app"}
+        return {**environment, **credentials}
+
+    def test_its_provider_is_there_from_the_start(self, http: httpx.Client) -> None:
+        listed = http.get("/v1/providers")
+        assert [item["name"] for item in listed.json()["items"]] == ["github"]
+        assert "the-secret-of-the-app" not in listed.text
+        assert http.post("/v1/oauth/github/authorize", json={}).status_code == 200
