@@ -6,6 +6,7 @@ import dataclasses
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
+import peewee
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,10 +15,9 @@ from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
 from config import Settings
 from models.connections import TAB_CONNECTIONS
-from models.database import connected
+from models.database import Table, connected
 from models.database import database as the_database
-from models.fields import JSONField, UTCDateTimeField
-from models.providers import TAB_USER_OAUTH_CONNECTION
+from models.fields import JSONField, SealedField, UTCDateTimeField
 from tests.models.reopening import reopened
 from tests.models.rows import grant, stored_connection
 from tests.models.times import NOW
@@ -76,13 +76,20 @@ def test_a_secret_copied_into_another_column_does_not_open(connection: TAB_CONNE
         TAB_CONNECTIONS.access_token.open(connection)
 
 
-def test_a_secret_copied_into_another_table_does_not_open(connection: TAB_CONNECTIONS) -> None:
-    # Given a provider whose name is a connection's id
-    provider = TAB_USER_OAUTH_CONNECTION(name=connection.id, client_secret=connection.access_token)
+class OtherTable(Table):
+    """A table that names its columns as another does."""
 
-    # Then the connection's token does not open as its client secret
+    id = peewee.CharField(primary_key=True)
+    access_token = SealedField()
+
+
+def test_a_secret_copied_into_another_table_does_not_open(connection: TAB_CONNECTIONS) -> None:
+    # Given a row of the same id, with a column of the same name
+    other = OtherTable(id=connection.id, access_token=connection.access_token)
+
+    # Then the connection's token does not open there
     with pytest.raises(SealBroken):
-        TAB_USER_OAUTH_CONNECTION.client_secret.open(provider)
+        OtherTable.access_token.open(other)
 
 
 def test_another_secret_key_opens_nothing(connection: TAB_CONNECTIONS, settings: Settings) -> None:
