@@ -1,0 +1,77 @@
+"""Putting messages onto queues: sealed, at once, and once."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from catfeeder.broker import SealedBroker, new_message
+from catfeeder.encoder import SealedEncoder
+from catfeeder.errors import QueueUnreachable
+from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
+from catfeeder.redis_connection import connect_redis
+from catfeeder.sealing import Key, Sealer, Secret
+from tests.servers import ValkeyServer
+
+ENCODER = SealedEncoder(Sealer([Key(b"k" * 32)]))
+
+
+@pytest.fixture
+def producer(valkey: ValkeyServer) -> SealedBroker:
+    return SealedBroker(valkey.client, ENCODER)
+
+
+def test_a_message_is_put_sealed_onto_the_queue_of_the_catalogue(
+    producer: SealedBroker, valkey: ValkeyServer
+) -> None:
+    # When a message is sent
+    sent = producer.enqueue(new_message(HASH_PASSWORD, {"password": Secret("hunter2")}))
+    # Then its id waits on its queue, and its body opens with our key alone
+    [waiting] = valkey.client.lrange("catfeeder:passwords", 0, -1)
+    body = os.fsencode(valkey.client.hget("catfeeder:passwords.msgs", os.fsdecode(waiting)) or b"")
+    assert os.fsdecode(waiting) == sent.options["redis_message_id"]
+    assert b"hunter2" not in body
+    assert ENCODER.open(body) == {**sent.asdict(), "args": []}
+
+
+def test_a_message_that_is_sent_twice_has_two_places(producer: SealedBroker) -> None:
+    message = new_message(RENEW_OATHS, {})
+    assert producer.enqueue(message).options != producer.enqueue(message).options
+    assert message.options == {}
+    assert producer.depth("control") == 2
+
+
+def test_depth_is_what_waits(producer: SealedBroker) -> None:
+    assert producer.depth("control") == 0
+    for _ in range(3):
+        producer.enqueue(new_message(RENEW_OATHS, {}))
+    assert producer.depth("control") == 3
+    assert producer.depth("passwords") == 0
+
+
+def test_nothing_is_ever_delayed(producer: SealedBroker) -> None:
+    with pytest.raises(ValueError, match="write a row that falls due"):
+        producer.enqueue(new_message(RENEW_OATHS, {}), delay=1)
+    assert producer.depth("control") == 0
+
+
+def test_a_broker_that_is_away_is_told_in_our_words() -> None:
+    away = SealedBroker(connect_redis("unix:///nowhere/valkey.sock"), ENCODER)
+    with pytest.raises(QueueUnreachable):
+        away.enqueue(new_message(RENEW_OATHS, {}))
+    with pytest.raises(QueueUnreachable):
+        away.depth("control")
+
+
+def test_a_lost_answer_does_not_make_two_of_one(valkey: ValkeyServer) -> None:
+    # Given a server that takes a command and is too slow to say so
+    hasty = SealedBroker(connect_redis(f"{valkey.url}?socket_timeout=0.05"), ENCODER)
+    hasty.depth("control")
+    valkey.client.execute_command("CLIENT", "PAUSE", 200, "ALL")
+    # When a message is sent
+    with pytest.raises(QueueUnreachable):
+        hasty.enqueue(new_message(RENEW_OATHS, {}))
+    # Then it is there once at most, however long one waits
+    assert SealedBroker(valkey.client, ENCODER).depth("control") <= 1
+    hasty.client.close()

@@ -1,0 +1,173 @@
+"""The client: asks for jobs, waits for them, and tells what became of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+
+import catfeeder
+from catfeeder.client import Client, Job
+from catfeeder.errors import (
+    InvalidQueueKey,
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    JobTimeout,
+    QueueUnreachable,
+)
+from catfeeder.jobs import JobError, utc_now
+from catfeeder.messages import RENEW_OATHS
+from catfeeder.redis_connection import connect_redis
+from tests.servers import ValkeyServer
+from worker.consuming import ConsumingBroker
+
+KEY = "k" * 43
+CANARY = "canary-hunter2"
+
+#: Every job whose request carries a secret.
+SECRET_JOBS: list[Callable[[Client], Job]] = [
+    lambda client: client.hash_password(CANARY),
+    lambda client: client.hash_password(CANARY.encode()),
+    lambda client: client.check_password(CANARY, CANARY),
+    lambda client: client.exchange_code("google", CANARY, CANARY),
+    lambda client: client.fetch_user_info("google", access_token=CANARY),
+    lambda client: client.refresh_token("google", CANARY),
+]
+
+
+@pytest.mark.parametrize("ask", SECRET_JOBS)
+def test_no_secret_can_be_printed_where_the_message_arrives(
+    client: Client, broker: ConsumingBroker, ask: Callable[[Client], Job]
+) -> None:
+    queue = ask(client).record().queue
+    assert CANARY not in str(next(broker.consume(queue)))
+
+
+@pytest.mark.parametrize("ask", SECRET_JOBS)
+def test_no_secret_is_on_the_queue(
+    client: Client, valkey: ValkeyServer, ask: Callable[[Client], Job]
+) -> None:
+    job = ask(client)
+    hashes = [key for key in valkey.key_names() if key.endswith(".msgs") or ":job:" in key]
+    values = [os.fsencode(value) for key in hashes for value in valkey.client.hvals(key)]
+    assert len(values) > 4
+    assert not [value for value in values if CANARY.encode() in value]
+    assert job.record().status == "queued"
+
+
+def test_a_job_is_known_by_its_id_to_whoever_has_the_key(
+    client: Client, queue_key: str, valkey: ValkeyServer
+) -> None:
+    job = client.hash_password("x")
+    other = catfeeder.connect(valkey.url, queue_key)
+    assert other.job(job.id).record() == job.record()
+    other.close()
+
+
+def test_what_is_no_job_has_no_record(client: Client) -> None:
+    sweep = client.enqueue(RENEW_OATHS)
+    with pytest.raises(JobExpired):
+        sweep.record()
+
+
+def test_the_result_of_a_job_that_has_ended_is_there_at_once(client: Client) -> None:
+    job = client.hash_password("x")
+    client.jobs.succeed(job.id, {"password_hash": "$2b$…"}, utc_now())
+    assert job.result(timeout=0) == {"password_hash": "$2b$…"}
+    assert job.result(timeout=0) == {"password_hash": "$2b$…"}
+
+
+def test_who_waits_is_woken(client: Client) -> None:
+    # Given somebody who waits for a job
+    job = client.hash_password("x")
+    ends = threading.Timer(0.3, client.jobs.succeed, [job.id, "a result", utc_now()])
+    ends.start()
+    # When it ends
+    began = time.monotonic()
+    result = job.result(timeout=10)
+    waited = time.monotonic() - began
+    ends.join()
+    # Then they know it at once
+    assert result == "a result"
+    assert 0.2 < waited < 1
+
+
+def test_patience_ends_when_it_should(client: Client) -> None:
+    job = client.hash_password("x")
+    began = time.monotonic()
+    with pytest.raises(JobTimeout):
+        job.result(timeout=0.2)
+    assert 0.15 < time.monotonic() - began < 1
+
+
+def test_a_failure_carries_code_and_sentence(client: Client) -> None:
+    job = client.hash_password("x" * 73)
+    error = JobError("password_too_long", "It has 73 bytes.", permanent=True)
+    client.jobs.fail(job.id, error, utc_now())
+    with pytest.raises(JobFailed, match=r"It has 73 bytes\.") as failure:
+        job.result(timeout=0)
+    assert (failure.value.code, failure.value.is_permanent) == ("password_too_long", True)
+
+
+def test_a_cancelled_job_has_no_result(client: Client) -> None:
+    job = client.hash_password("x")
+    assert job.cancel() is True
+    assert job.cancel() is False
+    with pytest.raises(JobCancelled):
+        job.result(timeout=0)
+
+
+def test_a_job_that_nobody_knows_has_expired(client: Client) -> None:
+    job = client.job("nobody-knows-me")
+    with pytest.raises(JobExpired):
+        job.result(timeout=0)
+    assert job.cancel() is False
+
+
+@pytest.mark.parametrize("key", ["", "hunter2", "k" * 42, "k" * 44])
+def test_a_bad_key_is_refused_before_anything_is_sent(key: str) -> None:
+    with pytest.raises(InvalidQueueKey):
+        catfeeder.connect("redis://127.0.0.1:1", key)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:6379", "http://127.0.0.1", "redis://127.0.0.1:x"])
+def test_a_bad_url_is_refused_too(url: str) -> None:
+    with pytest.raises(QueueUnreachable, match="not a URL of a Redis server"):
+        catfeeder.connect(url, KEY)
+
+
+def test_a_server_that_is_away_shows_at_the_first_call() -> None:
+    away = catfeeder.connect("unix:///nowhere/valkey.sock", KEY)
+    with pytest.raises(QueueUnreachable):
+        away.hash_password("x")
+    with pytest.raises(QueueUnreachable):
+        away.job("id").result(timeout=1)
+
+
+def test_a_key_of_another_service_reads_nothing(client: Client, valkey: ValkeyServer) -> None:
+    job = client.hash_password("x")
+    client.jobs.succeed(job.id, "a result", utc_now())
+    stranger = catfeeder.connect(valkey.url, KEY)
+    with pytest.raises(catfeeder.CatFeederError):
+        stranger.job(job.id).result(timeout=0)
+    stranger.close()
+
+
+def test_no_command_is_tried_twice(valkey: ValkeyServer) -> None:
+    # Given a client whose server does not answer in time
+    hasty = connect_redis(f"{valkey.url}?socket_timeout=0.1")
+    hasty.ping()
+    valkey.client.execute_command("CLIENT", "PAUSE", 1000, "ALL")
+    # When it sends a command
+    began = time.monotonic()
+    with pytest.raises(redis.TimeoutError):
+        hasty.ping()
+    # Then it gives up after that one
+    assert time.monotonic() - began < 0.25
+    hasty.close()
+    valkey.client.execute_command("CLIENT", "UNPAUSE")

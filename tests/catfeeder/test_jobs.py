@@ -1,0 +1,166 @@
+"""The life of a job's record: which change may follow which, who is told, what Redis may see."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from catfeeder.errors import QueueUnreachable, SealBroken
+from catfeeder.jobs import JobError, JobStatus, JobStore
+from catfeeder.redis_connection import connect_redis
+from catfeeder.sealing import Key, Sealer
+from tests.servers import ValkeyServer
+
+SEALER = Sealer([Key(b"k" * 32)])
+ERROR = JobError("password_too_long", "It has 73 bytes.", permanent=True)
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=1)
+
+Change = Callable[[JobStore], bool]
+START: Change = lambda jobs: jobs.start("id", "hash_password", "passwords", LATER)  # noqa: E731
+SUCCEED: Change = lambda jobs: jobs.succeed("id", {"a": 1}, LATER)  # noqa: E731
+FAIL: Change = lambda jobs: jobs.fail("id", ERROR, LATER)  # noqa: E731
+CANCEL: Change = lambda jobs: jobs.cancel("id", LATER)  # noqa: E731
+
+
+@pytest.fixture
+def jobs(valkey: ValkeyServer) -> JobStore:
+    """A store that knows one job, which is queued."""
+    store = JobStore(valkey.client, SEALER)
+    store.create("id", "hash_password", "passwords", NOW)
+    return store
+
+
+def status_of(jobs: JobStore) -> JobStatus:
+    record = jobs.get("id")
+    assert record is not None
+    return record.status
+
+
+def test_a_job_that_was_asked_for_is_queued(jobs: JobStore) -> None:
+    record = jobs.get("id")
+    assert record is not None
+    assert (record.id, record.actor, record.queue) == ("id", "hash_password", "passwords")
+    assert (record.status, record.enqueued_at) == (JobStatus.QUEUED, NOW)
+    assert (record.started_at, record.finished_at, record.result, record.error) == (None,) * 4
+
+
+def test_each_change_leaves_its_time_and_what_it_brought(jobs: JobStore) -> None:
+    START(jobs)
+    SUCCEED(jobs)
+    record = jobs.get("id")
+    assert record is not None
+    assert (record.started_at, record.finished_at) == (LATER, LATER)
+    assert (record.result, record.error) == ({"a": 1}, None)
+
+
+def test_a_failure_leaves_its_reason(jobs: JobStore) -> None:
+    FAIL(jobs)
+    record = jobs.get("id")
+    assert record is not None
+    assert (record.result, record.error) == (None, ERROR)
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "after"),
+    [
+        ([], START, "running"),
+        ([], SUCCEED, "succeeded"),
+        ([], FAIL, "failed"),
+        ([], CANCEL, "cancelled"),
+        # A worker died, and its message came to another one.
+        ([START], START, "running"),
+        ([START], SUCCEED, "succeeded"),
+        ([START], FAIL, "failed"),
+    ],
+)
+def test_a_change_that_may_follow_does(
+    jobs: JobStore, before: list[Change], change: Change, after: str
+) -> None:
+    assert all(earlier(jobs) for earlier in before)
+    assert change(jobs) is True
+    assert status_of(jobs) == after
+
+
+@pytest.mark.parametrize("end", [SUCCEED, FAIL, CANCEL])
+@pytest.mark.parametrize("change", [START, SUCCEED, FAIL, CANCEL])
+def test_nothing_follows_an_end(jobs: JobStore, end: Change, change: Change) -> None:
+    assert end(jobs)
+    ended = jobs.get("id")
+    assert change(jobs) is False
+    assert jobs.get("id") == ended
+
+
+def test_what_has_begun_cannot_be_cancelled(jobs: JobStore) -> None:
+    START(jobs)
+    assert CANCEL(jobs) is False
+    assert status_of(jobs) == "running"
+
+
+def test_what_is_unknown_can_start_but_neither_end_nor_be_cancelled(jobs: JobStore) -> None:
+    jobs.forget("id")
+    assert jobs.get("id") is None
+    assert [SUCCEED(jobs), FAIL(jobs), CANCEL(jobs)] == [False] * 3
+    # Its record may have gone by its TTL, while the message still waited.
+    assert START(jobs) is True
+    assert SUCCEED(jobs) is True
+
+
+@pytest.mark.parametrize("change", [START, SUCCEED, FAIL, CANCEL])
+def test_each_change_keeps_the_record_for_another_hour(
+    jobs: JobStore, valkey: ValkeyServer, change: Change
+) -> None:
+    [key] = valkey.key_names()
+    assert 3590 < int(valkey.client.ttl(key)) <= 3600
+    valkey.client.expire(key, 5)
+    change(jobs)
+    assert 3590 < int(valkey.client.ttl(key)) <= 3600
+
+
+@pytest.mark.parametrize(("change", "tells"), [(START, 0), (SUCCEED, 1), (FAIL, 1), (CANCEL, 1)])
+def test_an_end_is_announced_once(
+    jobs: JobStore, valkey: ValkeyServer, change: Change, tells: int
+) -> None:
+    with valkey.client.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.subscribe("catfeeder:ended:id")
+        listener.get_message(timeout=1)
+        change(jobs)
+        change(jobs)
+        told = [listener.get_message(timeout=0.2) for _ in range(2)]
+    assert len([message for message in told if message]) == tells
+
+
+def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeyServer) -> None:
+    jobs.create("other", "hash_password", "passwords", NOW)
+    jobs.succeed("id", {"token": "hunter2"}, NOW)
+    jobs.fail("other", JobError("hunter2", "hunter2", permanent=False), NOW)
+    values = [
+        os.fsencode(value) for key in valkey.key_names() for value in valkey.client.hvals(key)
+    ]
+    assert len(values) > 8
+    assert not [value for value in values if b"hunter2" in value]
+
+
+def test_a_result_opens_in_no_other_record(jobs: JobStore, valkey: ValkeyServer) -> None:
+    SUCCEED(jobs)
+    stolen = valkey.client.hget("catfeeder:job:id", "result")
+    jobs.create("other", "hash_password", "passwords", NOW)
+    valkey.client.hset("catfeeder:job:other", "result", os.fsencode(stolen or b""))
+    with pytest.raises(SealBroken):
+        jobs.get("other")
+
+
+def test_a_store_without_its_server_says_so() -> None:
+    jobs = JobStore(connect_redis("unix:///nowhere/valkey.sock"), SEALER)
+    acts: list[Callable[[], object]] = [
+        lambda: jobs.create("id", "hash_password", "passwords", NOW),
+        lambda: jobs.get("id"),
+        lambda: jobs.forget("id"),
+        lambda: CANCEL(jobs),
+    ]
+    for act in acts:
+        with pytest.raises(QueueUnreachable):
+            act()

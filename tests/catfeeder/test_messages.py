@@ -1,0 +1,50 @@
+"""The catalogue and the errors: the words that travel, and that they agree with each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from catfeeder import messages
+from catfeeder.errors import CatFeederError, JobFailed, JobOutdated, QueueUnreachable
+from catfeeder.messages import CATALOGUE, QUEUES, MessageType
+
+
+def test_each_message_is_in_the_catalogue_under_its_own_name() -> None:
+    named = {name: kind for name, kind in vars(messages).items() if isinstance(kind, MessageType)}
+    assert {name.lower() for name in named} == set(CATALOGUE)
+    assert all(CATALOGUE[kind.name] is kind for kind in named.values())
+    assert all(name.lower() == kind.name for name, kind in named.items())
+
+
+def test_each_message_has_a_queue_that_is_consumed() -> None:
+    assert {kind.queue for kind in CATALOGUE.values()} == set(QUEUES)
+
+
+def test_what_somebody_waits_for_does_not_wait_for_ever() -> None:
+    unbounded = {kind.name for kind in CATALOGUE.values() if kind.max_age_seconds is None}
+    # A disconnect is carried out however late it is; the others are rows or for an operator.
+    assert unbounded == {"revoke_connection", "renew_connections", "quarantine"}
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (
+            QueueUnreachable(),
+            "queue_unreachable",
+            "The queue cannot be reached: check REDIS_URL and that its server runs.",
+        ),
+        (JobOutdated("It is late."), "job_outdated", "It is late."),
+        (JobFailed("x_y", "It failed.", permanent=False), "x_y", "It failed."),
+        (CatFeederError(), "cat_feeder_error", "Something went wrong in the auth worker."),
+    ],
+)
+def test_an_error_speaks_to_programs_and_to_people(
+    error: CatFeederError, code: str, detail: str
+) -> None:
+    assert (error.code, error.detail, str(error)) == (code, detail, detail)
+
+
+def test_an_error_says_whether_asking_again_may_help() -> None:
+    assert CatFeederError().permanent is True
+    assert QueueUnreachable().permanent is False
