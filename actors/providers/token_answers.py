@@ -44,7 +44,8 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
         ProviderUnreachable: The provider cannot answer at the moment.
     """
     answer = _members(check_available(response))
-    if error := _error(answer):
+    error = _error(answer)
+    if error is not None:
         raise ProviderRefused(error)
     if response.status_code >= requests.codes.bad_request:
         raise ProviderRefused(f"status {response.status_code}")
@@ -80,11 +81,13 @@ def _form(body: bytes) -> dict[str, str]:
 def _error(answer: Mapping[str, Any]) -> str | None:
     """Return the error code, however it is wrapped: Facebook's in an object, Slack's by `ok`."""
     error = answer.get("error")
-    if isinstance(error, Mapping):
-        error = error.get("code") or error.get("type") or True
     if not error and answer.get("ok") is not False:
         return None
-    return str(error)
+    if isinstance(error, Mapping):
+        error = error.get("code") or error.get("type")
+    if isinstance(error, int) and not isinstance(error, bool):
+        error = str(error)
+    return error if isinstance(error, str) else ""
 
 
 def _token(answer: Mapping[str, Any], name: str) -> Secret | None:

@@ -71,7 +71,8 @@ class Endpoints:
         back = {"code": grant.code, "state": asked.get("state", "")}
         if self.script.sends_iss:
             back["iss"] = self.issuer
-        return redirect_answer(f"{asked['redirect_uri']}?{urlencode(back)}", 302)
+        joint = "&" if "?" in asked["redirect_uri"] else "?"
+        return redirect_answer(asked["redirect_uri"] + joint + urlencode(back), 302)
 
     def _grant_tokens(self, request: Request) -> Answer:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,10 +35,15 @@ class Request:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+    def __init__(self, answer: Callable[[Request], Answer], tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        if tls is not None:
+            self.socket = tls.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.answer = answer
         self.open_sockets: set[socket.socket] = set()
+        self.failures: list[BaseException | None] = []
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         self.open_sockets.add(request)
@@ -46,8 +53,11 @@ class _Server(ThreadingHTTPServer):
         self.open_sockets.discard(request)
         super().shutdown_request(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Be silent about clients that hang up, which ours must do to some answers."""
+    def handle_error(self, *_arguments: Any) -> None:
+        """Keep what failed, but for clients that hang up, which ours must do to some answers."""
+        failure = sys.exc_info()[1]
+        if not isinstance(failure, OSError):
+            self.failures.append(failure)
 
     def hang_up(self) -> None:
         """End all connections that are kept alive."""
@@ -103,9 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_server(answer: Callable[[Request], Answer]) -> Iterator[_Server]:
+def running_server(
+    answer: Callable[[Request], Answer], tls: ssl.SSLContext | None = None
+) -> Iterator[_Server]:
     """Serve for the block; `answer` is called in the thread of each connection."""
-    server = _Server(answer)
+    server = _Server(answer, tls)
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
     thread.start()
     try:
@@ -115,3 +127,4 @@ def running_server(answer: Callable[[Request], Answer]) -> Iterator[_Server]:
         server.hang_up()
         server.server_close()
         thread.join()
+    assert not server.failures, "the provider of the tests is broken"

@@ -9,10 +9,8 @@ import json
 from functools import cache
 from typing import Any
 
-from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from joserfc.jwk import Key, KeySet, RSAKey
 from joserfc.jws import JWSRegistry
-
-_Key = RSAKey | ECKey | OKPKey
 
 
 @cache
@@ -26,9 +24,9 @@ class SigningKeys:
 
     def __init__(self) -> None:
         """Begin with one key of RSA."""
-        self.current: _Key = rsa_key(1)
+        self.current: Key = rsa_key(1)
         self.algorithm = "RS256"
-        self.published: list[_Key] = [self.current]
+        self.published: list[Key] = [self.current]
         #: Entries that join the published key set, whatever they are.
         self.more_entries: list[Any] = []
 
@@ -37,7 +35,7 @@ class SigningKeys:
         self.current = rsa_key(2)
         self.published = [self.current]
 
-    def use(self, key: _Key, algorithm: str) -> None:
+    def use(self, key: Key, algorithm: str) -> None:
         """Sign with this key from now on, and publish that alone."""
         self.current, self.algorithm, self.published = key, algorithm, [key]
 
@@ -54,8 +52,13 @@ class SigningKeys:
         known = {name: value for name, value in whole.items() if value is not None}
         return sign_with(self.current, claims, known)
 
+    def sign_text(self, signing_input: str) -> str:
+        """Return the signature of whatever text."""
+        signer = JWSRegistry.algorithms[self.algorithm]
+        return base64url(signer.sign(signing_input.encode(), self.current))
 
-def sign_with(key: _Key, claims: dict[str, Any], header: dict[str, Any]) -> str:
+
+def sign_with(key: Key, claims: dict[str, Any], header: dict[str, Any]) -> str:
     """Sign claims with a key, under whatever header."""
     signing_input = f"{encoded(header)}.{encoded(claims)}"
     signature = JWSRegistry.algorithms[header["alg"]].sign(signing_input.encode(), key)
@@ -69,6 +72,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 def signed_by_public_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
     """Return a token of HS256 whose shared key is the published one, which everybody knows."""
+    assert isinstance(keys.current, RSAKey)
     pem = keys.current.as_pem(private=False)
     signing_input = f"{encoded({'alg': 'HS256', 'kid': keys.current.kid})}.{encoded(claims)}"
     signature = hmac.new(pem, signing_input.encode(), hashlib.sha256).digest()

@@ -1,0 +1,32 @@
+"""The claims of an id_token that holds, to be changed by tests, and the checking of one."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from actors.providers.id_tokens import verify_id_token
+from catfeeder.sealing import Secret
+from tests.actors.providers.built import built
+from tests.actors.sign_ins import now
+from tests.scripted_provider import ScriptedProvider
+
+NONCE: Final = Secret("nonce-of-this-sign-in")
+
+
+def right_claims(provider: ScriptedProvider, **changes: Any) -> dict[str, Any]:
+    """Return claims that hold, with changes; None takes one away."""
+    at = int(now().timestamp())
+    claims = {
+        "iss": provider.issuer,
+        "aud": provider.client_id,
+        "sub": "jane",
+        "iat": at,
+        "exp": at + 300,
+        "nonce": NONCE.reveal(),
+    }
+    return {name: value for name, value in {**claims, **changes}.items() if value is not None}
+
+
+def verified(provider: ScriptedProvider, token: str, **metadata: Any) -> dict[str, Any]:
+    """Check a token as that of a sign-in now."""
+    return verify_id_token(built(provider, **metadata), Secret(token), NONCE, now())
