@@ -10,11 +10,11 @@ from actors.registry import bind
 from catfeeder.encoder import SealedEncoder
 from catfeeder.jobs import JobStore
 from catfeeder.redis_connection import connect_redis
-from catfeeder.sealing import QUEUE_LABEL, Sealer, Secret, derive_key
 from config import Settings
 from worker.consuming import ConsumingBroker
 from worker.middleware.job_life import JobLife
 from worker.middleware.job_results import JobResults
+from worker.queue import queue_sealer
 
 
 def build_broker(settings: Settings) -> ConsumingBroker:
@@ -25,7 +25,7 @@ def build_broker(settings: Settings) -> ConsumingBroker:
         QueueUnreachable: REDIS_URL is not the URL of a Redis.
     """
     client = connect_redis(settings.required_redis_url())
-    sealer = Sealer([derive_key(Secret(settings.required_secret_key()), QUEUE_LABEL)])
+    sealer = queue_sealer(settings)
     encoder = SealedEncoder(sealer)
     broker = ConsumingBroker(client, encoder, middleware(JobStore(client, sealer)))
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
