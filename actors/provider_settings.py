@@ -52,6 +52,8 @@ class ProviderSettings(BaseModel):
     authorization_parameters: dict[_Text, _Text] | None = None
     default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
+    offline_scope: _Scope | None = None
+    offline_parameters: dict[_Text, _Text] | None = None
     profile: (
         dict[Literal["subject", "email", "email_verified", "name", "picture"], _Text] | None
     ) = None
