@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from catfeeder.sealing import Secret
 from config import Settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.database import connected
+from models.database import connected, transaction
+from models.database import database as the_database
 from models.leases import (
     Lease,
     claim,
@@ -124,6 +126,36 @@ def test_processes_that_claim_at_once_never_get_the_same_connection(tables: Sett
 
     ids = [connection_id for some in claimed for connection_id in some]
     assert len(ids) == len(set(ids)) == 100
+
+
+def test_a_sweep_passes_over_what_another_is_claiming() -> None:
+    # Given a sweep that has claimed and not committed yet
+    claimed, may_end = threading.Event(), threading.Event()
+    with connected():
+        for number in range(5):
+            due_connection(f"account-{number}")
+
+    def claim_slowly() -> None:
+        with transaction():
+            claim_due(NOW, UNTIL, limit=2)
+            claimed.set()
+            may_end.wait(5)
+
+    slow = threading.Thread(target=claim_slowly)
+    slow.start()
+    assert claimed.wait(30)
+
+    # When another one claims; on SQLite it would wait for the first to end
+    if not the_database.for_update:
+        may_end.set()
+    with connected():
+        others = claim_due(NOW, UNTIL, limit=10)
+
+    # Then it has the rest, and at once
+    assert len(others) == 3
+    assert slow.is_alive() or not the_database.for_update
+    may_end.set()
+    slow.join()
 
 
 # -- Beginning with what was leased

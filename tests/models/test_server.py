@@ -46,6 +46,15 @@ def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
         assert is_stopping(first)
 
 
+def test_what_is_left_of_an_earlier_boot_stops_with_the_one_that_runs() -> None:
+    with connected():
+        first, second = begin_boot(NOW), begin_boot(NOW)
+
+        request_stop(second)
+
+        assert is_stopping(first)
+
+
 def test_a_generation_that_never_was_cannot_be_stopped() -> None:
     with connected():
         generation = begin_boot(NOW)
