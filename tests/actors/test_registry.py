@@ -15,8 +15,12 @@ from catfeeder.client import Client, Job
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import (
     CATALOGUE,
+    CHECK_PROVIDER,
+    CLEAN_EVENTS,
     CLEAN_TOKENS,
     CLEAN_VERIFICATION,
+    DELIVER_EVENTS,
+    QUARANTINE,
     RENEW_CONNECTIONS,
     RENEW_OATHS,
     MessageType,
@@ -34,6 +38,7 @@ ASKED: dict[str, Callable[[Client], Job]] = {
     "renew_connection": lambda client: client.renew_connection("id"),
     "revoke_connection": lambda client: client.revoke_connection("id"),
     "discover_provider": lambda client: client.discover_provider("google"),
+    "check_provider": lambda client: client.enqueue(CHECK_PROVIDER, provider="google"),
     "shut_down": lambda client: client.shut_down(1),
 }
 #: Every message that the service sends to itself, with its arguments.
@@ -42,12 +47,17 @@ SENT: dict[MessageType, dict[str, object]] = {
     RENEW_OATHS: {},
     CLEAN_VERIFICATION: {},
     CLEAN_TOKENS: {},
+    DELIVER_EVENTS: {},
+    CLEAN_EVENTS: {},
+    QUARANTINE: {"queue": "oauth", "redis_message_id": "x", "reason": "y", "body": b"z"},
 }
 
 
 def test_every_message_has_a_performer() -> None:
     assert {message_type.name for message_type in PERFORMERS} == set(CATALOGUE)
+    # And each is tried below.
     assert set(ASKED) == {name for name, kind in CATALOGUE.items() if kind.is_job}
+    assert set(SENT) == {kind for kind in CATALOGUE.values() if not kind.is_job}
 
 
 @pytest.mark.parametrize("name", ASKED)
