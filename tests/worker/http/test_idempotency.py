@@ -10,13 +10,13 @@ import pytest
 
 from catfeeder.jobs import utc_now
 from catfeeder.messages import HASH_PASSWORD
-from catfeeder.sealing import Secret
+from catfeeder.sealing import KeyRing, Secret
 from config import Settings
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
 from worker.http.idempotency import IdempotencyKeys
 from worker.http.keys import Caller
-from worker.http.refusals import IdempotencyKeyBusy
+from worker.http.refusals import IdempotencyKeyBusy, IdempotencyKeyReused
 from worker.http.shim import Shim
 
 _PATH = "/v1/passwords/hash"
@@ -38,6 +38,16 @@ def test_a_repeat_gets_the_first_job(http: httpx.Client, shim: Shim) -> None:
     assert repeat.json()["id"] == first.json()["id"]
     assert repeat.headers["Location"] == first.headers["Location"]
     assert shim.client.broker.depth("passwords") == 1
+
+
+def test_a_repeat_of_a_job_that_has_ended_shows_its_end(http: httpx.Client, shim: Shim) -> None:
+    job = http.post(_PATH, json=_BODY, headers=_KEY).json()
+    shim.client.jobs.succeed(job["id"], "done", utc_now())
+    # A caller who does not wait gets 202, and who does the finished job
+    repeat = http.post(_PATH, json=_BODY, headers=_KEY)
+    waited = http.post(_PATH, json=_BODY, headers={**_KEY, "Prefer": "wait=5"})
+    assert (repeat.status_code, waited.status_code) == (202, 200)
+    assert repeat.json()["result"] == waited.json()["result"] == "done"
 
 
 def test_without_a_key_each_request_is_a_job(http: httpx.Client, shim: Shim) -> None:
@@ -104,9 +114,10 @@ def test_a_key_that_is_none_is_refused(http: httpx.Client, key: str) -> None:
 @pytest.fixture
 def keys(settings: Settings, valkey: ValkeyServer) -> IdempotencyKeys:
     """What the shim remembers keys by."""
-    return IdempotencyKeys(valkey.client, Secret(settings.required_secret_key()))
+    return IdempotencyKeys(valkey.client, KeyRing(settings.secret_keys()))
 
 
+_OTHER_SECRET_KEY = "another-secret-key-of-some-length"
 _ARGUMENTS = {"password": Secret("correct horse battery"), "rounds": None}
 
 
@@ -155,8 +166,26 @@ def test_what_is_remembered_tells_nothing(keys: IdempotencyKeys, valkey: ValkeyS
     request = b'["hash_password",{"password":{"$secret":"correct horse battery"},"rounds":null}]'
     assert hashlib.sha256(request).hexdigest() not in stored
     # And another SECRET_KEY, such as the queue key's holders have, yields another fingerprint
-    other = IdempotencyKeys(valkey.client, Secret("another-secret-key-of-some-length"))
+    other = IdempotencyKeys(valkey.client, KeyRing([_OTHER_SECRET_KEY]))
     assert other.claim(_caller("admin"), "my-key", "x", {}).job_id is None
+
+
+def test_a_repeat_is_known_after_a_change_of_secret_key(
+    keys: IdempotencyKeys, settings: Settings, valkey: ValkeyServer
+) -> None:
+    # Given a request that came while SECRET_KEY was another one
+    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS).keep("job-1")
+    ring = KeyRing([_OTHER_SECRET_KEY, *settings.secret_keys()])
+    changed = IdempotencyKeys(valkey.client, ring)
+    # When it is repeated, then its job is found
+    assert changed.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS).job_id == "job-1"
+    # And another request with that key is refused as ever
+    with pytest.raises(IdempotencyKeyReused):
+        changed.claim(_caller("a"), "key", "another", _ARGUMENTS)
+    # And a new key is remembered under the current SECRET_KEY
+    changed.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).keep("job-2")
+    alone = IdempotencyKeys(valkey.client, KeyRing([_OTHER_SECRET_KEY]))
+    assert alone.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).job_id == "job-2"
 
 
 def test_a_job_that_is_gone_is_not_found(

@@ -7,11 +7,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from catfeeder.client import Client
 from catfeeder.sealing import Secret
 from tests.conftest import ADMIN_API_KEY
 from tests.worker.http.answers import assert_problem
 from worker.http.keys import Caller, Keys, Needs, Scope
-from worker.http.refusals import KeyLacksScope, KeyRequired, KeyUnknown
+from worker.http.refusals import KeyRequired, KeyUnknown
 
 _OPEN = {
     ("GET", "/health"),
@@ -115,4 +116,16 @@ def test_a_key_without_the_scope_is_forbidden(app: FastAPI, http: httpx.Client) 
     assert_problem(answer, 403, "key_lacks_scope")
     assert 'scope="connections:read"' in answer.headers["WWW-Authenticate"]
     assert http.get("/v1/jobs/none").status_code == 404
-    assert KeyLacksScope().permanent
+
+
+def test_tokens_in_a_result_need_their_scope(
+    app: FastAPI, http: httpx.Client, client: Client
+) -> None:
+    # Given a job whose result holds tokens, and one whose does not
+    refreshed = client.refresh_token("google", "x")
+    hashed = client.hash_password("correct horse battery")
+    # When they are read with a key for jobs alone
+    object.__setattr__(app.state.shim, "keys", _OnlyJobs(Secret(ADMIN_API_KEY)))
+    # Then only the second is shown
+    assert_problem(http.get(f"/v1/jobs/{refreshed.id}"), 403, "key_lacks_scope")
+    assert http.get(f"/v1/jobs/{hashed.id}").status_code == 200

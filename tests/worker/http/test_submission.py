@@ -9,6 +9,7 @@ import pytest
 
 from catfeeder.client import Client
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.broken_broker import cut_off
 from worker.http.shim import Shim
 
 _PATH = "/v1/passwords/hash"
@@ -53,8 +54,7 @@ def test_a_wait_that_is_too_long_is_cut(http: httpx.Client) -> None:
 
 
 def test_a_queue_that_is_gone_is_told_of(http: httpx.Client, shim: Shim) -> None:
-    shim.client.redis.connection_pool.connection_kwargs["path"] = "/nowhere.sock"
-    shim.client.redis.connection_pool.disconnect()
+    cut_off(shim.client)
     answer = http.post(_PATH, json=_BODY)
     assert_problem(answer, 503, "queue_unreachable")
     assert int(answer.headers["Retry-After"]) > 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from catfeeder.client import Job as Handle
 from catfeeder.jobs import JobRecord, JobStatus
+from catfeeder.messages import REFRESH_TOKEN
 from worker.http.guarded_route import GuardedRoute
 from worker.http.job_answers import job_json
 from worker.http.keys import Needs, Scope
@@ -26,11 +27,15 @@ router = APIRouter(
 
 
 @router.get("/{job_id}", response_model=Job)
-async def read_job(job_id: JobId, shim: ShimOf, wait: PreferredWait) -> JSONResponse:
+async def read_job(
+    job_id: JobId, request: Request, shim: ShimOf, wait: PreferredWait
+) -> JSONResponse:
     """Return a job, after `Prefer: wait=N` seconds if it has not ended before."""
     record = await run_in_threadpool(shim.client.job(job_id).record)
-    record = await shim.wait(record, wait or 0)
-    return JSONResponse(job_json(record))
+    if record.actor == REFRESH_TOKEN.name:
+        # Its result holds tokens, so whoever may not ask for them may not read them here either.
+        Needs(Scope.TOKENS_READ).check(request)
+    return JSONResponse(job_json(await shim.wait(record, wait or 0)))
 
 
 @router.delete("/{job_id}", response_model=Job)
