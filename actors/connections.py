@@ -94,11 +94,15 @@ def _write_cursor(row: TAB_CONNECTIONS) -> str:
 
 def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
-        at, last_id = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        after = datetime.fromisoformat(at)
-    except (binascii.Error, ValueError, TypeError, RecursionError):
+        read = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        match read:
+            case [str(at), str(last_id)] if _ID.fullmatch(last_id):
+                after = datetime.fromisoformat(at)
+            case _:
+                raise CursorInvalid
+    except (binascii.Error, ValueError, RecursionError):
         raise CursorInvalid from None
-    if after.tzinfo is None or not isinstance(last_id, str) or not _ID.fullmatch(last_id):
+    if after.tzinfo is None:
         raise CursorInvalid
     return after, last_id
 
