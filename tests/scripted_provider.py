@@ -54,9 +54,9 @@ class ScriptedProvider(Endpoints):
         """Answer at a path as the script says again."""
         del self._instead[path]
 
-    def hold(self, path: str) -> Gate:
-        """Let requests for a path wait at a gate from now on."""
-        self._gates[path] = Gate(self.ended)
+    def hold(self, path: str, times: int | None = None) -> Gate:
+        """Let requests for a path wait at a gate from now on, or that many of them."""
+        self._gates[path] = Gate(self.ended, times)
         return self._gates[path]
 
     def requests_for(self, path: str) -> list[Request]:

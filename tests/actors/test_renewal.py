@@ -1,0 +1,595 @@
+"""Tests of keeping tokens fresh: in time, once, and without signing anybody out for an outage."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import dramatiq
+import pytest
+
+from actors.connections import describe_connection, read_token
+from actors.errors import (
+    ConnectionBusy,
+    ConnectionUnknown,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderUnreachable,
+    ReauthorizationRequired,
+)
+from actors.exchange import exchange_code
+from actors.provider_settings import patch_provider
+from actors.renewal import (
+    renew_connection,
+    renew_connections,
+    renew_leased,
+    renew_oaths,
+    sweep,
+)
+from actors.user_info import fetch_user_info
+from catfeeder.errors import CatFeederError, SealBroken
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.database import connected
+from models.leases import Lease, claim
+from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
+from tests.actors.sign_ins import (
+    NAME,
+    come_back,
+    configure,
+    configure_plain,
+    configure_preset,
+    event_kinds,
+    now,
+    reread,
+    sign_in,
+    stored_connections,
+)
+from tests.provider.answers import Answer, form_answer, html_answer, json_answer
+from tests.scripted_provider import ScriptedProvider
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """Small batches, and waits that are easy to reckon with."""
+    return {
+        "OAuth": {
+            "renewal_batch": 2,
+            "lease_seconds": 60,
+            "retry_seconds": 30,
+            "retry_cap_seconds": 600,
+        }
+    }
+
+
+@pytest.fixture
+def plain(provider: ScriptedProvider) -> ScriptedProvider:
+    """A provider of plain OAuth 2.0, configured."""
+    configure_plain(provider)
+    return provider
+
+
+# -- A token that falls due
+
+
+@pytest.mark.usefixtures("database")
+def test_a_token_is_renewed_when_it_is_due_and_not_before(plain: ScriptedProvider) -> None:
+    # Given a token of an hour
+    at = now()
+    (row,) = connect(plain, now=at)
+    old_token, old_refresh_token = tokens_of(row)
+    assert row.renew_at is not None
+
+    # When it is not due, nothing is asked
+    assert renew_all(row.renew_at - timedelta(seconds=1)) == []
+    assert refreshes(plain) == []
+
+    # When it is, it is renewed
+    assert renew_all(row.renew_at) == [None]
+
+    # Then the new one is stored, and the refresh token, of which there was no new one, stays
+    token, refresh_token = tokens_of(row)
+    assert token != old_token
+    assert refresh_token == old_refresh_token
+    renewed = reread(row)
+    assert renewed.expires_at == row.renew_at + HOUR
+    assert row.renew_at < renewed.renew_at < renewed.expires_at
+    assert (renewed.status, renewed.lease_until) == (ConnectionStatus.ACTIVE, None)
+    assert event_kinds()[-1] == "renewed"
+    # And it is not due again
+    assert renew_all(row.renew_at) == []
+    assert len(refreshes(plain)) == 1
+
+
+@pytest.mark.parametrize("rotation", ["rotating", "single_use"])
+def test_a_rotated_refresh_token_takes_the_place_of_the_old_one(
+    rotation: Any, plain: ScriptedProvider
+) -> None:
+    plain.script.rotation = rotation
+    (row,) = connect(plain)
+
+    # When it is renewed three times
+    shown = []
+    at = now()
+    for _ in range(3):
+        at += 2 * HOUR
+        shown.append(tokens_of(row)[1])
+        assert renew_all(at) == [None]
+
+    # Then each time the newest was shown, and none twice
+    assert [token.reveal() for token in shown if token] == refreshes(plain)
+    assert len(set(shown)) == 3
+    assert plain.grants.refresh_token_reuses == 0
+
+
+def test_each_preset_is_renewed_in_its_own_way(provider: ScriptedProvider) -> None:
+    for preset, kind in (
+        ("google", "refresh_token"),
+        ("microsoft", "refresh_token"),
+        ("x", "refresh_token"),
+        ("facebook", "fb_exchange_token"),
+    ):
+        configure_preset(provider, preset)
+        finished = sign_in(provider)
+        provider.requests.clear()
+
+        renewed = renew_connection(finished.connection.id)
+
+        assert renewed["status"] == "active"
+        (request,) = provider.requests_for("/token")
+        assert request.form["grant_type"] == kind
+
+
+def test_a_narrower_scope_is_stored_and_one_that_is_not_told_stays(
+    plain: ScriptedProvider,
+) -> None:
+    (row,) = connect(plain)
+    plain.script.tells_scope = False
+    renew_connection(row.id)
+    assert reread(row).scope == "profile email"
+
+    plain.script.tells_scope = True
+    plain.script.granted_scope = "profile"
+    renew_connection(row.id)
+    assert reread(row).scope == "profile"
+
+
+def test_a_token_that_no_longer_ends_is_never_due_again(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.script.expires_in = None
+
+    renew_connection(row.id)
+
+    assert (reread(row).expires_at, reread(row).renew_at) == (None, None)
+
+
+# -- Sweeps, batches, leases
+
+
+@pytest.mark.usefixtures("database")
+def test_a_sweep_hands_over_what_is_due_in_batches_once(plain: ScriptedProvider) -> None:
+    rows = connect(plain, 5)
+    later = now() + HOUR
+    batches: list[list[Lease]] = []
+
+    assert sweep(later, batches.append) == 5
+
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    leases = [lease for batch in batches for lease in batch]
+    assert {lease.connection_id for lease in leases} == {row.id for row in rows}
+    assert {lease.until for lease in leases} == {later + timedelta(seconds=60)}
+    # And what is leased is handed to nobody else, until the lease runs out
+    assert sweep(later + timedelta(seconds=59), batches.append) == 0
+    assert sweep(later + timedelta(seconds=60), batches.append) == 5
+
+
+def test_a_message_that_was_lost_is_made_up_for(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    later = now() + HOUR
+
+    # Given a sweep whose message nobody performed
+    assert sweep(later, lambda _: None) == 1
+    assert renew_all(later) == []
+
+    # Then the next sweep after the lease does
+    assert renew_all(later + timedelta(seconds=60)) == [None]
+    assert reread(row).status == ConnectionStatus.ACTIVE
+
+
+def test_a_message_that_comes_twice_renews_once(plain: ScriptedProvider) -> None:
+    connect(plain)
+    later = now() + HOUR
+    leases: list[Lease] = []
+    sweep(later, leases.extend)
+
+    renew_leased(leases[0], later)
+    renew_leased(leases[0], later)
+
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_message_that_comes_too_late_renews_nothing(plain: ScriptedProvider) -> None:
+    # Given a lease that ran out and was given to another
+    connect(plain)
+    later = now() + HOUR
+    lost: list[Lease] = []
+    sweep(later, lost.extend)
+    held: list[Lease] = []
+    sweep(later + timedelta(seconds=60), held.extend)
+
+    renew_leased(lost[0], later + timedelta(seconds=61))
+    assert refreshes(plain) == []
+
+    renew_leased(held[0], later + timedelta(seconds=61))
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_batch_is_renewed_row_by_row_as_the_message_has_it(plain: ScriptedProvider) -> None:
+    rows = connect(plain, 3)
+
+    renew_connections(leased(rows))
+
+    assert len(refreshes(plain)) == 3
+    assert {row.version for row in stored_connections()} == {2}
+
+
+@pytest.mark.parametrize("harm", ["dead grant", "broken seal", "provider gone"])
+def test_a_row_that_fails_hurts_only_itself(
+    harm: str, plain: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given three connections, the first of which cannot be renewed
+    bad, *good = connect(plain, 3)
+    with connected():
+        if harm == "dead grant":
+            token = TAB_CONNECTIONS.refresh_token.open(bad)
+            assert token is not None
+            plain.grants.end(token.reveal())
+        elif harm == "broken seal":
+            TAB_CONNECTIONS.update(refresh_token=good[0].refresh_token).where(
+                TAB_CONNECTIONS.id == bad.id
+            ).execute()
+        else:
+            TAB_CONNECTIONS.update(provider="gone").where(TAB_CONNECTIONS.id == bad.id).execute()
+
+    # When the batch is renewed
+    renew_connections(leased([bad, *good]))
+
+    # Then the others are, and the log says why it is not
+    assert [reread(row).version for row in good] == [2, 2]
+    assert reread(bad).version == 1
+    assert reread(bad).status != ConnectionStatus.ACTIVE
+    (record,) = [entry for entry in caplog.records if entry.name == "actors.renewal"]
+    assert bad.id in record.message
+
+
+def test_a_seal_that_is_broken_is_told_and_tried_again_later(plain: ScriptedProvider) -> None:
+    first, second = connect(plain, 2)
+    with connected():
+        TAB_CONNECTIONS.update(refresh_token=second.refresh_token).where(
+            TAB_CONNECTIONS.id == first.id
+        ).execute()
+
+    with pytest.raises(SealBroken):
+        renew_connection(first.id)
+
+    assert reread(first).status == ConnectionStatus.RENEWAL_FAILING
+
+
+def test_the_sweep_of_the_service_goes_over_the_queue(
+    plain: ScriptedProvider, worker: dramatiq.Worker
+) -> None:
+    del worker
+    rows = connect(plain, 3)
+    with connected():
+        TAB_CONNECTIONS.update(renew_at=now()).execute()
+
+    renew_oaths()
+
+    wait_until(lambda: {reread(row).version for row in rows} == {2})
+    assert len(refreshes(plain)) == 3
+
+
+# -- Grants that are gone
+
+
+_DEAD = [
+    json_answer({"error": "invalid_grant"}, 400),
+    json_answer({"error": "bad_refresh_token"}),
+    form_answer({"error": "bad_refresh_token"}),
+]
+
+
+@pytest.mark.parametrize("answer", _DEAD)
+def test_a_grant_that_is_gone_needs_the_user(answer: Answer, plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", answer)
+
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+
+    # Then it is said so, and the provider is asked no more
+    stored = reread(row)
+    assert stored.status == ConnectionStatus.REAUTHORIZATION_REQUIRED
+    assert "The provider refused the request:" in str(stored.reason)
+    assert stored.renew_at is None
+    assert renew_all(now() + 1000 * HOUR) == []
+    assert event_kinds()[-1] == "reauthorization_required"
+    # And the token serves until it ends
+    assert read_token(row.id, now()).is_usable
+    with pytest.raises(ReauthorizationRequired):
+        read_token(row.id, now() + 2 * HOUR)
+
+
+def test_the_user_brings_a_connection_back(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.grants.end_all()
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+
+    again = sign_in(plain).connection
+
+    assert again.id == row.id
+    assert (again.status, again.reason, again.failures) == (ConnectionStatus.ACTIVE, None, 0)
+    assert renew_all(now() + HOUR) == [None]
+
+
+def test_a_new_sign_in_is_not_undone_by_the_end_of_the_old_one(plain: ScriptedProvider) -> None:
+    # Given a renewal of a grant that the provider has ended
+    (row,) = connect(plain)
+    plain.grants.end_all()
+    back = come_back(plain)
+    gate = plain.hold("/token", times=1)
+    outcomes: list[object] = []
+    renewing = threading.Thread(target=lambda: outcomes.append(renew_connection(row.id)))
+    renewing.start()
+    gate.await_arrival()
+
+    # And a new sign-in that is done before its answer comes
+    exchange_code(**back)
+    assert reread(row).version == 2
+
+    # Then the renewal finds that it has been overtaken, which is no failure
+    gate.open()
+    renewing.join()
+    assert reread(row).status == ConnectionStatus.ACTIVE
+    assert [outcome["status"] for outcome in outcomes if isinstance(outcome, dict)] == ["active"]
+
+
+def test_a_connection_without_a_refresh_token_is_told_in_good_time(
+    plain: ScriptedProvider,
+) -> None:
+    plain.script.gives_refresh_token = False
+    (row,) = connect(plain)
+    plain.requests.clear()
+
+    assert row.renew_at is not None
+    assert renew_all(row.renew_at) == [ReauthorizationRequired]
+
+    assert plain.requests == []
+    stored = reread(row)
+    assert stored.status == ConnectionStatus.REAUTHORIZATION_REQUIRED
+    assert "no means to renew it" in str(stored.reason)
+    assert read_token(row.id, now()).is_usable
+
+
+def test_a_provider_that_does_not_renew_is_not_asked(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    patch_provider(NAME, {"renewal": "none"}, now())
+
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+    assert refreshes(plain) == []
+
+
+# -- Failures that may pass
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(503), ProviderUnreachable),
+        (Answer(429), ProviderUnreachable),
+        (json_answer({"error": "invalid_grant"}, 500), ProviderUnreachable),
+        (html_answer(), ProviderMisbehaved),
+        (json_answer({}), ProviderMisbehaved),
+        # The operator's mistake is not the user's
+        (json_answer({"error": "invalid_client"}, 401), ProviderRefused),
+        (json_answer({"error": "unauthorized_client"}, 400), ProviderRefused),
+        (json_answer({"error": "invalid_request"}, 400), ProviderRefused),
+        (json_answer({"error": "incorrect_client_credentials"}), ProviderRefused),
+        (Answer(403), ProviderRefused),
+    ],
+)
+def test_an_outage_signs_nobody_out(
+    answer: Answer, error: type[CatFeederError], plain: ScriptedProvider
+) -> None:
+    at = now()
+    (row,) = connect(plain, now=at)
+    tokens = tokens_of(row)
+    plain.answer("/token", answer)
+
+    with pytest.raises(error):
+        renew_connection(row.id)
+
+    # Then it is said so, and the token that is there is served
+    stored = reread(row)
+    assert (stored.status, stored.failures) == (ConnectionStatus.RENEWAL_FAILING, 1)
+    assert stored.reason
+    assert stored.lease_until is None
+    assert tokens_of(row) == tokens
+    view = read_token(row.id, at + timedelta(minutes=1))
+    assert view.is_usable
+    assert view.json["renewal_failing"] is True
+    assert describe_connection(stored)["status"] == "renewal_failing"
+
+
+def test_failures_are_waited_out_longer_each_time_and_told_once(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", Answer(503))
+    at: datetime = now() + HOUR
+    waits = []
+    for _ in range(7):
+        assert renew_all(at) == [ProviderUnreachable]
+        again_at = reread(row).renew_at
+        assert again_at is not None
+        # Nobody asks before that
+        assert renew_all(again_at - timedelta(milliseconds=1)) == []
+        waits.append((again_at - at).total_seconds())
+        at = again_at
+
+    for wait, longest in zip(waits, (30, 60, 120, 240, 480, 600, 600), strict=True):
+        assert longest / 2 <= wait <= longest
+    assert reread(row).failures == 7
+    # And the trail tells of the change, not of each attempt
+    assert event_kinds().count("renewal_failed") == 1
+
+
+def test_a_connection_recovers(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", Answer(503))
+    later = now() + HOUR
+    renew_all(later)
+    plain.recover("/token")
+
+    assert renew_all(later + timedelta(seconds=30)) == [None]
+
+    stored = reread(row)
+    assert (stored.status, stored.failures, stored.reason) == (ConnectionStatus.ACTIVE, 0, None)
+    assert read_token(row.id, later).json["renewal_failing"] is False
+    assert event_kinds()[-2:] == ["renewed", "recovered"]
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("300", 300), ("86400", 600), ("1", 15)])
+def test_a_provider_is_not_asked_before_it_wants_to_be(
+    header: str, seconds: int, plain: ScriptedProvider
+) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", json_answer({}, 429, Retry_After=header))
+    later = now() + HOUR
+
+    renew_all(later)
+
+    again_at = reread(row).renew_at
+    assert again_at is not None
+    assert again_at >= later + timedelta(seconds=seconds)
+    assert again_at <= later + timedelta(seconds=600)
+
+
+# -- Several at once
+
+
+@pytest.mark.usefixtures("database")
+def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> None:
+    # Given a provider that ends the grant when a refresh token comes twice
+    plain.script.rotation = "single_use"
+    (row,) = connect(plain)
+    later = now() + HOUR
+    outcomes: list[object] = []
+
+    def sweep_and_renew() -> None:
+        outcomes.extend(renew_all(later))
+
+    def renew_now() -> None:
+        try:
+            outcomes.append(renew_connection(row.id)["status"])
+        except CatFeederError as error:
+            outcomes.append(type(error))
+
+    # When sweeps and users ask for its renewal at the same time
+    gate = plain.hold("/token")
+    threads = [threading.Thread(target=act) for act in (sweep_and_renew, renew_now) * 3]
+    for thread in threads:
+        thread.start()
+    gate.await_arrival()
+    for thread in threads:
+        thread.join(0.2)
+    gate.open()
+    for thread in threads:
+        thread.join()
+
+    # Then one of them did it, and the others were told so or had nothing to do
+    assert len(refreshes(plain)) == 1
+    assert plain.grants.refresh_token_reuses == 0
+    assert set(outcomes) <= {None, "active", ConnectionBusy}
+    assert reread(row).status == ConnectionStatus.ACTIVE
+    # And its grant is alive
+    assert renew_all(later + 2 * HOUR) == [None]
+
+
+def test_a_slow_renewal_that_was_overtaken_is_not_lost(plain: ScriptedProvider) -> None:
+    # Given a renewal that takes longer than its lease
+    plain.script.rotation = "rotating"
+    (row,) = connect(plain)
+    at = now()
+    with connected():
+        slow = claim(row.id, at, at + timedelta(seconds=60))
+    assert slow is not None
+    gate = plain.hold("/token")
+    renewing = threading.Thread(target=renew_leased, args=(slow, at))
+    renewing.start()
+    gate.await_arrival()
+    with connected():
+        assert claim(row.id, at + timedelta(seconds=61), at + HOUR) is not None
+
+    # When it ends at last
+    gate.open()
+    renewing.join()
+
+    # Then what it brought is what counts
+    assert reread(row).version == 2
+    token = tokens_of(row)[0]
+    assert token is not None
+    assert token.reveal().startswith("access-2-")
+
+
+# -- On request
+
+
+def test_a_connection_is_renewed_on_request_before_it_is_due(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+
+    described = renew_connection(row.id)
+
+    assert described == describe_connection(reread(row))
+    assert reread(row).version == 2
+
+
+def test_a_connection_that_is_being_renewed_is_busy(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    with connected():
+        assert claim(row.id, now(), now() + HOUR)
+
+    with pytest.raises(ConnectionBusy):
+        renew_connection(row.id)
+    assert refreshes(plain) == []
+
+
+def test_no_connection_is_not_renewed() -> None:
+    with pytest.raises(ConnectionUnknown):
+        renew_connection("00000000-0000-4000-8000-000000000000")
+
+
+def test_a_user_whose_grant_seemed_gone_may_try_once_more(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", json_answer({"error": "invalid_grant"}, 400), times=1)
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+
+    assert renew_connection(row.id)["status"] == "active"
+
+
+def test_a_provider_whose_settings_changed_is_asked_what_it_publishes(
+    provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    patch_provider(NAME, {"scopes": ["openid"]}, now())
+
+    with caplog.at_level(logging.WARNING):
+        assert renew_all(now() + HOUR) == [None]
+    assert caplog.records == []
+    assert fetch_user_info(NAME, connection_id=row.id)["subject"]
