@@ -160,6 +160,7 @@ def load_settings(
         redirect_uri=_redirect_uri(optional_variable(env, "REDIRECT_URI"))
         or f"http://{host}:{port}/v1/oauth/callback",
         secret_key=optional_variable(env, "SECRET_KEY"),
+        previous_secret_keys=_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
         admin_api_key=optional_variable(env, "ADMIN_API_KEY"),
         allowed_private_hosts=_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or ""),
         **sections,
@@ -178,6 +179,18 @@ def _redirect_uri(text: str | None) -> str | None:
     if text is not None and not re.fullmatch(r"https?://[^\s/].*", text):
         raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
     return text
+
+
+def _secret_keys(text: str) -> tuple[str, ...]:
+    # A key that holds a comma itself can stand on a line of its own, among several.
+    parts = text.splitlines() if "\n" in text else text.split(",")
+    keys = tuple(part.strip() for part in parts if part.strip())
+    if any(len(key) < MINIMUM_SECRET_KEY_LENGTH for key in keys):
+        raise ConfigurationError(
+            "SECRET_KEY_PREVIOUS must list former values of SECRET_KEY, with commas between them "
+            f"or one a line, each of {MINIMUM_SECRET_KEY_LENGTH} characters or more."
+        )
+    return keys
 
 
 def _hosts(text: str) -> frozenset[str]:

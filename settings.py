@@ -136,6 +136,7 @@ class Settings:
     database_url: str = field(repr=False)
     redirect_uri: str
     secret_key: str | None = field(repr=False)
+    previous_secret_keys: tuple[str, ...] = field(repr=False)
     admin_api_key: str | None = field(repr=False)
     allowed_private_hosts: frozenset[str]
     server: ServerSettings
@@ -161,6 +162,14 @@ class Settings:
                 f"SECRET_KEY is too short: it needs {MINIMUM_SECRET_KEY_LENGTH} characters."
             )
         return self.secret_key
+
+    def secret_keys(self) -> tuple[str, ...]:
+        """Return SECRET_KEY, and behind it those of SECRET_KEY_PREVIOUS.
+
+        Raises:
+            ConfigurationError: SECRET_KEY is not set, or too short to be safe.
+        """
+        return (self.required_secret_key(), *self.previous_secret_keys)
 
     def required_redis_url(self) -> str:
         """Return REDIS_URL, which the supervisor sets for its processes when nobody else has.

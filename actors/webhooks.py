@@ -7,7 +7,6 @@ the last "v1," and the base64 of HMAC-SHA256 over "<id>.<timestamp>.<body>".
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import json
 import logging
@@ -19,7 +18,7 @@ from actors.errors import AuthError
 from actors.planning import plan_retry
 from actors.providers.transport import post_json
 from catfeeder.jobs import utc_now
-from catfeeder.sealing import WEBHOOK_LABEL, Secret, derive_key
+from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
 from models.database import connected
 from models.events import TAB_EVENTS
@@ -71,16 +70,22 @@ def _postpone(event: TAB_EVENTS, now: datetime) -> None:
 
 
 def signature_headers(event_id: str, body: bytes, now: datetime) -> dict[str, str]:
-    """Return the headers by which the receiver can tell that a body is ours, new and whole."""
+    """Return the headers by which the receiver can tell that a body is ours, new and whole.
+
+    While SECRET_KEY is being changed there is a signature for each: either key verifies one.
+    """
     timestamp = str(int(now.timestamp()))
-    key = derive_key(Secret(current_settings().required_secret_key()), WEBHOOK_LABEL)
     signed = b".".join((event_id.encode(), timestamp.encode(), body))
-    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    keys = KeyRing(current_settings().secret_keys()).keys(WEBHOOK_LABEL)
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{signature}",
+        "webhook-signature": " ".join(_signature(key, signed) for key in keys),
     }
+
+
+def _signature(key: Key, signed: bytes) -> str:
+    return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
 
 
 def describe_event(event: TAB_EVENTS) -> dict[str, Any]:

@@ -24,7 +24,9 @@ def connect(redis_url: str, queue_key: str) -> Client:
     """Return a client of the service whose Redis is at `redis_url` (redis://, rediss:// or unix://).
 
     `queue_key` is what `python -m worker queue-key` prints beside the service: it lets its holder
-    ask for jobs and read their results, and opens nothing that is stored in the database.
+    ask for jobs and read their results, and opens nothing that is stored in the database. While
+    the service's SECRET_KEY is being changed, give both keys with a comma between: requests are
+    sealed with the first, and results of either are read.
 
     Raises:
         InvalidQueueKey: The key is not of that form.
@@ -35,4 +37,5 @@ def connect(redis_url: str, queue_key: str) -> Client:
     from catfeeder.client import Client
     from catfeeder.redis_connection import connect_redis
 
-    return Client(connect_redis(redis_url), Sealer([key_from_text(queue_key)]))
+    keys = [key_from_text(text) for text in queue_key.split(",")]
+    return Client(connect_redis(redis_url), Sealer(keys))

@@ -14,7 +14,7 @@ import binascii
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NewType
 
 from cryptography.exceptions import InvalidTag
@@ -124,6 +124,11 @@ class Sealer:
         """The ids of the keys that this sealer can open with."""
         return frozenset(self._ciphers)
 
+    @property
+    def current_mark(self) -> bytes:
+        """What all begins with that is sealed with the current key, and nothing else."""
+        return _VERSION + self.current_key_id
+
     def seal(self, plaintext: bytes, context: str) -> SealedBytes:
         """Seal `plaintext` for the place that `context` names."""
         header = _VERSION + self.current_key_id + os.urandom(_NONCE_BYTES)
@@ -145,3 +150,19 @@ class Sealer:
             return cipher.decrypt(header[-_NONCE_BYTES:], ciphertext, context.encode())
         except InvalidTag:
             raise SealBroken from None
+
+
+class KeyRing:
+    """What SECRET_KEY yields for each purpose, and what each SECRET_KEY before it yielded."""
+
+    def __init__(self, secret_keys: Sequence[str]) -> None:
+        """Take SECRET_KEY, and behind it those by which something may still be sealed."""
+        self._secret_keys = [Secret(text) for text in secret_keys]
+
+    def keys(self, label: str) -> list[Key]:
+        """Return the keys for `label`, the current one first."""
+        return [derive_key(secret_key, label) for secret_key in self._secret_keys]
+
+    def sealer(self, label: str) -> Sealer:
+        """Return what seals with the current key for `label` and opens with each."""
+        return Sealer(self.keys(label))

@@ -15,7 +15,7 @@ from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
 from psycopg.conninfo import conninfo_to_dict
 
-from catfeeder.sealing import DATABASE_LABEL, Sealer, Secret, derive_key
+from catfeeder.sealing import DATABASE_LABEL, KeyRing, Sealer
 from config import ROOT, Settings, current_settings
 from models.errors import DatabaseUnreachable
 
@@ -54,7 +54,7 @@ def open_database(settings: Settings) -> None:
         ConfigurationError: DATABASE_URL is not one of a database that is supported, or SECRET_KEY
             is not set.
     """
-    sealer = Sealer([derive_key(Secret(settings.required_secret_key()), DATABASE_LABEL)])
+    sealer = KeyRing(settings.secret_keys()).sealer(DATABASE_LABEL)
     database.initialize(build_database(settings))
     _opened["sealer"] = sealer
 

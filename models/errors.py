@@ -10,7 +10,7 @@ class DatabaseUnreachable(ConfigurationError):
 
 
 class ForeignSecretKey(ConfigurationError):
-    """What is stored was sealed with another SECRET_KEY: set the one this database began with."""
+    """Stored secrets need another SECRET_KEY: set that one, or add it to SECRET_KEY_PREVIOUS."""
 
 
 class SchemaTooOld(ConfigurationError):

@@ -456,6 +456,47 @@ def test_the_secret_key_must_be_there_and_long() -> None:
     assert load_settings({"SECRET_KEY": SECRET[:32]}, {}).required_secret_key() == SECRET[:32]
 
 
+OTHER, OLDEST = "x" * 32, "an older, longer key with a comma in it"
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        (OTHER, (OTHER,)),
+        (f" {SECRET} , {OTHER},", (SECRET, OTHER)),
+        (f"{SECRET}\n\n  {OLDEST}\r\n", (SECRET, OLDEST)),
+        (" ,", ()),
+    ],
+)
+def test_previous_secret_keys_stand_behind_the_current_one(
+    text: str, keys: tuple[str, ...]
+) -> None:
+    chosen = load_settings({"SECRET_KEY": "k" * 32, "SECRET_KEY_PREVIOUS": text}, {})
+
+    assert chosen.secret_keys() == ("k" * 32, *keys)
+
+
+def test_previous_secret_keys_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text(f"{SECRET}\n{OTHER}\n")
+
+    chosen = load_settings({"SECRET_KEY_PREVIOUS_FILE": str(tmp_path / "keys")}, {})
+
+    assert chosen.previous_secret_keys == (SECRET, OTHER)
+
+
+@pytest.mark.parametrize("text", ["hunter2", f"{SECRET},hunter2", f"{SECRET}\nhunter2"])
+def test_a_previous_secret_key_that_is_none_is_refused_unseen(text: str) -> None:
+    said = refusal(SECRET_KEY_PREVIOUS=text)
+
+    assert said.startswith("SECRET_KEY_PREVIOUS must list former values of SECRET_KEY")
+    assert "hunter2" not in said
+
+
+def test_previous_secret_keys_do_not_stand_in_for_the_current_one() -> None:
+    with pytest.raises(ConfigurationError, match="SECRET_KEY is not set"):
+        load_settings({"SECRET_KEY_PREVIOUS": SECRET}, {}).secret_keys()
+
+
 def test_the_redis_url_must_be_there_where_it_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="REDIS_URL is not set"):
         load_settings({}, {}).required_redis_url()
@@ -466,6 +507,7 @@ def test_settings_do_not_show_their_secrets() -> None:
     chosen = load_settings(
         {
             "SECRET_KEY": SECRET,
+            "SECRET_KEY_PREVIOUS": SECRET,
             "ADMIN_API_KEY": SECRET,
             "REDIS_URL": f"redis://:{SECRET}@127.0.0.1",
             "DATABASE_URL": f"postgresql://app:{SECRET}@127.0.0.1/app",

@@ -61,11 +61,11 @@ def _migrate() -> int:
 
 
 def _queue_key() -> int:
-    from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
+    from catfeeder.sealing import QUEUE_LABEL, KeyRing, key_to_text
     from config import current_settings
 
-    secret_key = Secret(current_settings().required_secret_key())
-    print(key_to_text(derive_key(secret_key, QUEUE_LABEL)))
+    keys = KeyRing(current_settings().secret_keys()).keys(QUEUE_LABEL)
+    print(key_to_text(keys[0]))
     return 0
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from catfeeder.client import Client
 from catfeeder.redis_connection import connect_redis
-from catfeeder.sealing import QUEUE_LABEL, Sealer, Secret, derive_key
+from catfeeder.sealing import QUEUE_LABEL, KeyRing, Sealer
 from config import Settings
 
 
 def queue_sealer(settings: Settings) -> Sealer:
-    """Return the sealer that holds the queue key.
+    """Return the sealer that holds the queue key, and those of earlier SECRET_KEYs.
 
     Raises:
         ConfigurationError: SECRET_KEY is missing or too short.
     """
-    return Sealer([derive_key(Secret(settings.required_secret_key()), QUEUE_LABEL)])
+    return KeyRing(settings.secret_keys()).sealer(QUEUE_LABEL)
 
 
 def connect_queue(settings: Settings) -> Client:

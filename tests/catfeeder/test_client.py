@@ -158,6 +158,28 @@ def test_a_key_of_another_service_reads_nothing(client: Client, valkey: ValkeySe
     stranger.close()
 
 
+def test_with_two_keys_the_results_of_either_are_read(
+    client: Client, queue_key: str, valkey: ValkeyServer
+) -> None:
+    # Given jobs of a service before and after its SECRET_KEY was changed
+    job = client.hash_password("x")
+    client.jobs.succeed(job.id, "a result", utc_now())
+    changed = catfeeder.connect(valkey.url, KEY)
+    later = changed.hash_password("x")
+    changed.jobs.succeed(later.id, "a later result", utc_now())
+    # When an app that holds both keys asks
+    both = catfeeder.connect(valkey.url, f"{queue_key},{KEY}")
+    results = [both.job(each.id).result(timeout=0) for each in (job, later)]
+    # Then it reads both, and what it sends is sealed with the first
+    assert results == ["a result", "a later result"]
+    valkey.client.delete("catfeeder:passwords.msgs")
+    sent = both.hash_password("y")
+    [body] = valkey.client.hvals("catfeeder:passwords.msgs")
+    assert client.broker.encoder.open(os.fsencode(body))["message_id"] == sent.id
+    for each in (both, changed):
+        each.close()
+
+
 def test_no_command_is_tried_twice(valkey: ValkeyServer) -> None:
     # Given a client whose server does not answer in time
     hasty = connect_redis(f"{valkey.url}?socket_timeout=0.1")

@@ -15,6 +15,7 @@ from catfeeder.sealing import (
     DATABASE_LABEL,
     QUEUE_LABEL,
     Key,
+    KeyRing,
     Sealer,
     Secret,
     derive_key,
@@ -88,6 +89,29 @@ def test_a_ring_opens_with_any_key_and_seals_with_the_first() -> None:
 def test_another_key_does_not_open() -> None:
     with pytest.raises(SealBroken):
         Sealer([NEW, OLD]).open(Sealer([FOREIGN]).seal(b"x", "here"), "here")
+
+
+def test_a_mark_tells_what_is_sealed_with_the_current_key() -> None:
+    ring = Sealer([NEW, OLD])
+    assert ring.seal(b"x", "here").startswith(ring.current_mark)
+    assert not Sealer([OLD]).seal(b"x", "here").startswith(ring.current_mark)
+
+
+def test_a_key_ring_yields_keys_of_each_secret_key_for_each_purpose() -> None:
+    # Given a SECRET_KEY, and the one before it
+    ring = KeyRing(["new" * 11, "old" * 11])
+    # Then there is a key of each, the current one first
+    new, old = (derive_key(Secret(text * 11), QUEUE_LABEL) for text in ("new", "old"))
+    assert ring.keys(QUEUE_LABEL) == [new, old]
+    assert ring.sealer(QUEUE_LABEL).current_key_id == key_id(new)
+    assert ring.sealer(QUEUE_LABEL).open(Sealer([old]).seal(b"x", "here"), "here") == b"x"
+    # And those for another purpose are others
+    assert not ring.sealer(DATABASE_LABEL).key_ids & ring.sealer(QUEUE_LABEL).key_ids
+
+
+def test_a_key_ring_prints_nothing() -> None:
+    ring = KeyRing(["hunter2" * 5])
+    assert "hunter2" not in f"{ring!r} {vars(ring)}"
 
 
 def test_keys_are_derived_by_hkdf() -> None:

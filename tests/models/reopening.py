@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from playhouse.pool import PooledDatabase
 
 from config import Settings
-from models.database import database, open_database
+from models.database import _opened, database, open_database
 
 
 @contextmanager
 def reopened(settings: Settings) -> Iterator[None]:
     """Let the process use the database of other settings for the block."""
-    before = database.obj
+    before, sealer = database.obj, _opened["sealer"]
     open_database(settings)
     try:
         yield
@@ -22,3 +22,4 @@ def reopened(settings: Settings) -> Iterator[None]:
         if isinstance(database.obj, PooledDatabase):
             database.obj.close_all()
         database.initialize(before)
+        _opened["sealer"] = sealer

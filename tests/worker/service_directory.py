@@ -23,7 +23,10 @@ from config import ROOT
 _PACKAGES: Final = ("actors", "catfeeder", "models", "worker")
 _FILES: Final = (*ROOT.glob("*.py"), ROOT / "config.toml", ROOT / "Procfile")
 #: What a developer's own shell may have set, and what would lead a test to their data.
-_FOREIGN: Final = ("SECRET_KEY", "ADMIN_API_KEY", "REDIS_URL", "DATABASE_URL", "VAR_DIR", "HOST")
+_FOREIGN: Final = (
+    *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_API_KEY"),
+    *("REDIS_URL", "DATABASE_URL", "VAR_DIR", "HOST"),
+)
 
 #: Stands in for the HTTP shim and the workers, so that these tests are about who starts them.
 STAND_IN = """\

@@ -18,7 +18,7 @@ from catfeeder.encoder import to_json
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JOB_TTL_SECONDS
 from catfeeder.redis_connection import unreachable_is_told
-from catfeeder.sealing import Key, Secret, derive_key
+from catfeeder.sealing import Key, KeyRing
 from worker.http.keys import Caller
 from worker.http.refusals import IdempotencyKeyBusy, IdempotencyKeyReused
 
@@ -34,10 +34,10 @@ _PAUSE_SECONDS: Final = 0.05
 class IdempotencyKeys:
     """Remembers for an hour which job a caller's Idempotency-Key stands for."""
 
-    def __init__(self, client: redis.Redis, secret_key: Secret) -> None:
-        """Take the Redis client and the SECRET_KEY to derive from."""
+    def __init__(self, client: redis.Redis, ring: KeyRing) -> None:
+        """Take the Redis client and the ring to derive from."""
         self._redis = client
-        self._key: Key = derive_key(secret_key, _LABEL)
+        self._key, *self._previous_keys = ring.keys(_LABEL)
 
     def claim(
         self, caller: Caller, text: str, message_name: str, arguments: dict[str, Any]
@@ -49,16 +49,26 @@ class IdempotencyKeys:
             IdempotencyKeyBusy: The first request is still being taken in.
             QueueUnreachable: Redis did not answer.
         """
-        name = _KEY_PREFIX + self._mac([caller.name, text])
-        claim = Claim(self._redis, name, self._mac([message_name, arguments]))
+        request = ([caller.name, text], [message_name, arguments])
+        claim = self._earlier(*request) or self._claim(self._key, *request)
         for _ in range(_LOOKS):
             if claim.is_taken():
                 return claim
             time.sleep(_PAUSE_SECONDS)
         raise IdempotencyKeyBusy(headers={"Retry-After": "1"})
 
-    def _mac(self, value: object) -> str:
-        return hmac.digest(self._key, to_json(value), "sha256").hex()
+    def _earlier(self, key: list[Any], request: list[Any]) -> Claim | None:
+        """Return the claim of a first request that came while SECRET_KEY was another one."""
+        claims = (self._claim(previous, key, request) for previous in self._previous_keys)
+        return next((claim for claim in claims if claim.exists()), None)
+
+    def _claim(self, derived: Key, key: list[Any], request: list[Any]) -> Claim:
+        name = _KEY_PREFIX + _mac(derived, key)
+        return Claim(self._redis, name, _mac(derived, request))
+
+
+def _mac(key: Key, value: object) -> str:
+    return hmac.digest(key, to_json(value), "sha256").hex()
 
 
 class Claim:
@@ -70,6 +80,11 @@ class Claim:
         self._name = name
         self._fingerprint = fingerprint
         self.job_id: str | None = None
+
+    def exists(self) -> bool:
+        """Tell whether anybody has used this key."""
+        with unreachable_is_told():
+            return bool(self._redis.exists(self._name))
 
     def is_taken(self) -> bool:
         """Try to settle who is first; false while another request is being taken in."""

@@ -13,8 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from catfeeder.client import Client, outcome_of
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import connect_redis, connect_redis_async
-from catfeeder.sealing import QUEUE_LABEL, Sealer, Secret, derive_key
+from catfeeder.redis_connection import connect_redis_async
+from catfeeder.sealing import KeyRing, Secret
 from config import ConfigurationError, Settings
 from worker.http.draining import Draining
 from worker.http.idempotency import IdempotencyKeys
@@ -22,6 +22,7 @@ from worker.http.keys import Keys
 from worker.http.metrics import Metrics
 from worker.http.overload import Overload
 from worker.http.waiting import WaitingRoom
+from worker.queue import connect_queue
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,8 @@ def build_shim(settings: Settings) -> Shim:
         raise ConfigurationError(
             "ADMIN_API_KEY is not set: `make run` writes one to .env, or set it yourself."
         )
-    secret_key = Secret(settings.required_secret_key())
-    url = settings.required_redis_url()
-    client = Client(connect_redis(url), Sealer([derive_key(secret_key, QUEUE_LABEL)]))
-    redis = connect_redis_async(url)
+    client = connect_queue(settings)
+    redis = connect_redis_async(settings.required_redis_url())
     waiting = WaitingRoom(redis, client.jobs.get)
     return Shim(
         settings=settings,
@@ -103,7 +102,7 @@ def build_shim(settings: Settings) -> Shim:
         keys=Keys(Secret(settings.admin_api_key)),
         waiting=waiting,
         draining=Draining(settings.server.drain_seconds, waiting.close),
-        idempotency=IdempotencyKeys(client.redis, secret_key),
+        idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
         overload=Overload(settings, client.broker.depth),
         metrics=Metrics(client.broker.depth, waiting.__len__),
     )
