@@ -89,6 +89,7 @@ def test_revoke_connection(http: httpx.Client, house: OidcProvider) -> None:
     ("method", "action"),
     [("GET", ""), ("DELETE", ""), ("GET", "/token"), ("POST", "/renew")],
 )
+@pytest.mark.usefixtures("database")  # Each kind takes another view of what a text may hold.
 def test_a_connection_that_is_not_there_is_not_found(
     http: httpx.Client, method: str, path: str, action: str
 ) -> None:

@@ -88,6 +88,7 @@ def test_authorize_refuses_what_it_cannot_use(
         ("refresh", {"refresh_token": "t"}),
     ],
 )
+@pytest.mark.usefixtures("database")  # Each kind takes another view of what a text may hold.
 def test_a_provider_that_is_not_there_is_not_found(
     http: httpx.Client, provider: str, action: str, body: dict[str, str]
 ) -> None:
