@@ -10,11 +10,13 @@ BIN := .venv/bin
 # A stamp carries the checksum of its lock, so an unchanged lock costs nothing on the next run.
 RUNTIME_STAMP := .venv/installed-run-$(shell cksum < requirements.lock | cut -d ' ' -f 1)
 DEV_STAMP := .venv/installed-dev-$(shell cksum < requirements-dev.lock | cut -d ' ' -f 1)
+# The benchmarks' peers have an environment to themselves: neither the service nor the tests ever see them.
+BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | cut -d ' ' -f 1)
 
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test check format wheel queue-key lock clean
+.PHONY: help setup run test check format wheel bench queue-key lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,19 +44,25 @@ wheel: $(DEV_STAMP) ## Build the client that other apps install, into dist/
 	@rm -rf build catfeeder.egg-info
 	@ls dist/catfeeder-*.whl
 
+bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ (takes ten minutes)
+	@.venv-bench/bin/python -m benchmarks
+
 queue-key: $(RUNTIME_STAMP) ## Print the key that lets another app put jobs on the queue
 	@exec $(BIN)/python -m worker queue-key
 
-lock: ## Renew both lock files from pyproject.toml (needs uv)
+lock: ## Renew the lock files from pyproject.toml (needs uv)
 	@head -n 1 requirements.lock > requirements.lock.new
 	@$(COMPILE) --upgrade --group service >> requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 	@head -n 1 requirements-dev.lock > requirements-dev.lock.new
 	@$(COMPILE) --group dev --constraints requirements.lock >> requirements-dev.lock.new
 	@mv requirements-dev.lock.new requirements-dev.lock
+	@head -n 1 requirements-bench.lock > requirements-bench.lock.new
+	@$(COMPILE) --group bench --constraints requirements.lock >> requirements-bench.lock.new
+	@mv requirements-bench.lock.new requirements-bench.lock
 
 clean: ## Remove what set-up, build and tools wrote; data and keys stay
-	@rm -rf .venv build dist catfeeder.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-bench build dist catfeeder.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@for python in $(PYTHONS); do \
@@ -70,7 +78,7 @@ clean: ## Remove what set-up, build and tools wrote; data and keys stay
 	exit 1
 
 INSTALL = echo "Installing $$(grep -c == $(1)) packages from $(1)" && \
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(1)
+	$(or $(2),$(BIN))/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(1)
 
 # The tools' lock holds all of the runtime's, so whoever has it has no need of the smaller one.
 $(RUNTIME_STAMP): | .venv/bin/python
@@ -79,4 +87,9 @@ $(RUNTIME_STAMP): | .venv/bin/python
 
 $(DEV_STAMP): | .venv/bin/python
 	@$(call INSTALL,requirements-dev.lock)
+	@touch $@
+
+$(BENCH_STAMP): | .venv/bin/python
+	@.venv/bin/python -m venv .venv-bench
+	@$(call INSTALL,requirements-bench.lock,.venv-bench/bin)
 	@touch $@

