@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from actors.audit import EventKind, record
@@ -22,10 +23,25 @@ SCOPES: Final = ("jobs", "connections:read", "tokens:read", "admin")
 _PREFIX: Final = "cfk"
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
+_KEY: Final = re.compile(f"{_PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_[A-Za-z0-9_-]{{43}}")
+_ID: Final = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
+_MOST_NAME: Final = 255
+#: A key that is to serve for longer than this is meant to have no end.
+_LONGEST: Final = timedelta(days=3650)
 
 
 class ApiKeyUnknown(AuthError):
     """There is no API key of that id, or it was revoked before."""
+
+
+class ApiKeyInvalid(AuthError):
+    """The API key cannot be made as it was asked for."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        """Take what is wrong with each field."""
+        told = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"The API key cannot be made: {told}.")
+        self.fields = dict(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +50,7 @@ class KeyHolder:
 
     key_id: str
     scopes: frozenset[str]
-    requests_per_minute: int | None
-
-    def may(self, scope: str) -> bool:
-        """Tell whether the key includes a scope."""
-        return scope in self.scopes or "admin" in self.scopes
+    requests_per_minute: int
 
 
 def make_api_key(
@@ -49,11 +61,17 @@ def make_api_key(
     expires_at: datetime | None,
     now: datetime,
 ) -> dict[str, Any]:
-    """Make a key and return it with its description; `key` is never shown again."""
+    """Make a key and return it with its description; `key` is never shown again.
+
+    Raises:
+        ApiKeyInvalid: A value cannot be used; `fields` says which and why.
+    """
+    _check(name, scopes, requests_per_minute, expires_at, now)
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     key = f"{_PREFIX}_{key_id}_{secret}"
+    scopes = [scope for scope in SCOPES if scope in scopes]
     with transaction():
-        record(EventKind.API_KEY_CREATED, now=now, key=key_id, scopes=list(scopes))
+        record(EventKind.API_KEY_CREATED, now=now, key=key_id, scopes=scopes)
         row = TAB_API_KEYS.add(
             key_id=key_id,
             name=name,
@@ -66,17 +84,42 @@ def make_api_key(
     return {**describe_api_key(row), "key": key}
 
 
+def _check(
+    name: str,
+    scopes: Sequence[str],
+    requests_per_minute: int,
+    expires_at: datetime | None,
+    now: datetime,
+) -> None:
+    problems = {}
+    if not 1 <= len(name) <= _MOST_NAME:
+        problems["name"] = f"must have 1 to {_MOST_NAME} characters"
+    if not scopes or not set(scopes) <= set(SCOPES):
+        problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
+    if requests_per_minute < 1:
+        problems["requests_per_minute"] = "must be 1 or more"
+    if expires_at is not None and not now < expires_at <= now + _LONGEST:
+        problems["expires_at"] = "must be in the future, within ten years"
+    if problems:
+        raise ApiKeyInvalid(problems)
+
+
+def has_form_of_key(text: str) -> bool:
+    """Tell whether a text looks like a key of ours; what does not is none."""
+    return _KEY.fullmatch(text) is not None
+
+
 def find_holder(key: str, now: datetime) -> KeyHolder | None:
     """Return who holds a key; None when it is unknown, revoked or expired."""
-    prefix, _, rest = key.partition("_")
-    key_id = rest.partition("_")[0]
-    if prefix != _PREFIX:
+    found = _KEY.fullmatch(key)
+    if found is None:
         return None
     with connected():
-        row = TAB_API_KEYS.valid(key_id, now)
+        row = TAB_API_KEYS.valid(found[1], now)
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
-    return KeyHolder(row.id, frozenset(row.scopes), row.requests_per_minute)
+    scopes = SCOPES if "admin" in row.scopes else row.scopes
+    return KeyHolder(row.id, frozenset(scopes), row.requests_per_minute)
 
 
 def list_api_keys() -> list[dict[str, Any]]:
@@ -91,6 +134,8 @@ def revoke_api_key(key_id: str, now: datetime) -> None:
     Raises:
         ApiKeyUnknown: There is no such key, or it has ended before.
     """
+    if not _ID.fullmatch(key_id):
+        raise ApiKeyUnknown
     with transaction():
         if not TAB_API_KEYS.revoke(key_id, now):
             raise ApiKeyUnknown
