@@ -10,6 +10,7 @@ import redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from catfeeder.errors import QueueUnreachable
@@ -50,8 +51,15 @@ def _bad_url(error: ValueError) -> QueueUnreachable:
 
 @contextmanager
 def unreachable_is_told() -> Iterator[None]:
-    """Turn the client's connection errors, timeouts included, into `QueueUnreachable`."""
+    """Turn the client's connection errors, timeouts included, into `QueueUnreachable`.
+
+    A server that is full, or a replica that takes no writes, is as good as gone.
+    """
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise QueueUnreachable from error
+    except (OutOfMemoryError, ReadOnlyError) as error:
+        raise QueueUnreachable(
+            "The queue takes no messages: the Redis of REDIS_URL is out of memory or read-only."
+        ) from error

@@ -64,7 +64,10 @@ class Crons:
             _LOG.setLevel(logging.DEBUG)
 
     def inject_crons(self) -> int:
-        """Start emitting in the background; return `success`, or `error` where settings lack."""
+        """Start emitting in the background; return `success`, or `error` where settings lack.
+
+        Called again, it begins anew, with the settings of now.
+        """
         try:
             settings = current_settings()
             ensure_open()
@@ -72,6 +75,8 @@ class Crons:
         except (ConfigurationError, QueueUnreachable) as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
             return self.error
+        self.stop()
+        self._stopping.clear()
         self._thread = threading.Thread(
             target=self._run, args=(client, schedule(settings.crons)), name="crons", daemon=True
         )

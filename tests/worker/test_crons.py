@@ -1,0 +1,265 @@
+"""Tests of the schedule: each tick is emitted once, by whoever comes first, and none is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+import catfeeder
+import config
+from catfeeder.client import Client
+from catfeeder.errors import QueueUnreachable
+from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
+from config import CronsSettings, Settings
+from models import database as database_module
+from models.crons import TAB_CRONS
+from models.database import connected
+from models.errors import DatabaseUnreachable
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from worker.crons import Crons, Schedule, schedule, tick
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SECOND: Final = timedelta(seconds=1)
+SWITCHES: Final = [item.name for item in dataclasses.fields(CronsSettings) if item.type == "bool"]
+LINES: Final[Schedule] = {RENEW_OATHS: 30 * SECOND, CLEAN_TOKENS: 3600 * SECOND}
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """Renewal each second, and nothing else."""
+    off = dict.fromkeys(SWITCHES, False)
+    return {"Crons": {**off, "renew_oath_tokens": True, "renew_oath_tokens_interval": 1}}
+
+
+def emitted(client: Client) -> list[str]:
+    """Return the names of the messages on the queue."""
+    bodies = client.redis.hvals("catfeeder:control.msgs")
+    return sorted(client.broker.encoder.open(os.fsencode(body))["actor_name"] for body in bodies)
+
+
+# -- Which messages
+
+
+def test_each_line_of_the_settings_is_a_message_with_its_interval() -> None:
+    crons = CronsSettings()
+    lines = {message.name: interval for message, interval in schedule(crons).items()}
+
+    assert lines["renew_oaths"] == timedelta(seconds=crons.renew_oath_tokens_interval)
+    assert lines["clean_verification"] == timedelta(seconds=crons.clean_verification_interval)
+    assert lines["clean_tokens"] == timedelta(seconds=crons.clean_tokens_interval)
+    # And so on: each switch is that of one message
+    assert len(lines) == len(SWITCHES)
+
+
+def test_each_line_has_a_switch() -> None:
+    every = set(schedule(CronsSettings()))
+
+    missing = [every - set(schedule(CronsSettings(**{switch: False}))) for switch in SWITCHES]
+
+    assert all(len(messages) == 1 for messages in missing)
+    assert set().union(*missing) == every
+    assert schedule(CronsSettings(**dict.fromkeys(SWITCHES, False))) == {}
+
+
+# -- When
+
+
+@pytest.mark.usefixtures("database")
+def test_a_message_is_emitted_at_once_and_then_at_each_interval(client: Client) -> None:
+    assert tick(client, LINES, NOW) == [RENEW_OATHS, CLEAN_TOKENS]
+    assert tick(client, LINES, NOW) == []
+    assert tick(client, LINES, NOW + 29.999 * SECOND) == []
+    assert tick(client, LINES, NOW + 30 * SECOND) == [RENEW_OATHS]
+    assert tick(client, LINES, NOW + 59 * SECOND) == []
+    assert tick(client, LINES, NOW + 60 * SECOND) == [RENEW_OATHS]
+    assert tick(client, LINES, NOW + 3600 * SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
+
+    assert emitted(client) == ["clean_tokens"] * 2 + ["renew_oaths"] * 4
+
+
+def test_ticks_that_nobody_was_there_for_are_made_up_for_by_one(client: Client) -> None:
+    tick(client, LINES, NOW)
+
+    # When the schedulers come back after a day
+    later = NOW + timedelta(days=1)
+    assert tick(client, LINES, later) == [RENEW_OATHS, CLEAN_TOKENS]
+    assert tick(client, LINES, later + SECOND) == []
+
+    # Then the next one is an interval later
+    assert tick(client, LINES, later + 30 * SECOND) == [RENEW_OATHS]
+
+
+def test_an_interval_that_was_made_shorter_counts_at_once(client: Client) -> None:
+    tick(client, {CLEAN_TOKENS: timedelta(days=30)}, NOW)
+
+    hourly = {CLEAN_TOKENS: timedelta(hours=1)}
+    assert tick(client, hourly, NOW + SECOND) == []
+    assert tick(client, hourly, NOW + SECOND + timedelta(hours=1)) == [CLEAN_TOKENS]
+
+
+def test_a_clock_that_was_set_back_stops_the_schedule_for_an_interval_at_most(
+    client: Client,
+) -> None:
+    tick(client, LINES, NOW)
+
+    earlier = NOW - timedelta(days=1)
+    assert tick(client, LINES, earlier) == []
+    assert tick(client, LINES, earlier + 30 * SECOND) == [RENEW_OATHS]
+
+
+@pytest.mark.usefixtures("database")
+def test_any_number_of_schedulers_emit_each_tick_once(
+    settings: Settings, queue_key: str, client: Client
+) -> None:
+    # Given six schedulers that look at the same moments
+    moments = [NOW + number * 15 * SECOND for number in range(6)]
+    together = threading.Barrier(6)
+    won: list[MessageType] = []
+
+    def run() -> None:
+        own = catfeeder.connect(settings.required_redis_url(), queue_key)
+        for moment in moments:
+            together.wait()
+            won.extend(tick(own, LINES, moment))
+        own.close()
+
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    # Then each tick of 75 seconds was emitted by one of them
+    assert won.count(RENEW_OATHS) == 3
+    assert won.count(CLEAN_TOKENS) == 1
+    assert emitted(client) == ["clean_tokens"] + ["renew_oaths"] * 3
+
+
+# -- Outages
+
+
+def test_a_tick_that_could_not_be_emitted_is_due_again(
+    client: Client, valkey: ValkeyServer, queue_key: str
+) -> None:
+    # Given a broker that is gone
+    gone = catfeeder.connect(valkey.url + ".gone", queue_key)
+    with pytest.raises(QueueUnreachable):
+        tick(gone, LINES, NOW)
+    gone.close()
+
+    # When it is back, nothing was lost
+    assert tick(client, LINES, NOW + SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
+    assert emitted(client) == ["clean_tokens", "renew_oaths"]
+
+
+def test_a_broker_that_is_full_is_an_outage_too(client: Client, valkey: ValkeyServer) -> None:
+    valkey.client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(QueueUnreachable, match="out of memory"):
+            tick(client, LINES, NOW)
+    finally:
+        valkey.client.config_set("maxmemory", 0)
+
+    assert tick(client, LINES, NOW + SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
+
+
+def test_a_database_that_is_gone_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError("gone")
+
+    monkeypatch.setattr(database_module.database.obj, "connect", refuse)
+
+    with pytest.raises(DatabaseUnreachable):
+        tick(client, LINES, NOW)
+    assert emitted(client) == []
+
+
+# -- The thread
+
+
+@pytest.fixture
+def crons() -> Iterator[Crons]:
+    """The schedule of a process, which ends with the test."""
+    made = Crons()
+    yield made
+    made.stop()
+
+
+def test_the_schedule_runs_beside_its_process(crons: Crons, client: Client) -> None:
+    assert crons.inject_crons() == 0
+
+    wait_until(lambda: emitted(client) == ["renew_oaths"] * 2)
+    crons.stop()
+    count = client.broker.depth("control")
+    assert not [thread for thread in threading.enumerate() if thread.name == "crons"]
+    assert client.broker.depth("control") == count
+
+
+def test_the_schedule_goes_by_the_clock_that_is_passed_in(client: Client) -> None:
+    # Given a clock that stands still
+    looked = threading.Event()
+
+    def clock() -> datetime:
+        looked.set()
+        return NOW
+
+    crons = Crons(clock=clock)
+    assert crons.inject_crons() == 0
+    wait_until(lambda: emitted(client) == ["renew_oaths"])
+    looked.clear()
+
+    # Then nothing is due a second time
+    assert looked.wait(5)
+    crons.stop()
+    assert emitted(client) == ["renew_oaths"]
+    with connected():
+        assert TAB_CRONS.get_by_id("renew_oaths").next_at == NOW + SECOND
+
+
+def test_an_outage_does_not_end_the_schedule(
+    crons: Crons, client: Client, valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a broker that takes nothing
+    valkey.client.config_set("maxmemory", 1)
+    try:
+        crons.inject_crons()
+        wait_until(lambda: "The schedule waits" in caplog.text)
+    finally:
+        valkey.client.config_set("maxmemory", 0)
+
+    # Then the schedule goes on when it does
+    wait_until(lambda: emitted(client))
+
+
+def test_the_schedule_may_be_stopped_and_begun_again(crons: Crons, client: Client) -> None:
+    crons.inject_crons()
+    wait_until(lambda: len(emitted(client)) == 1)
+    crons.stop()
+
+    assert crons.inject_crons() == 0
+    wait_until(lambda: len(emitted(client)) == 2)
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "REDIS_URL"])
+def test_without_its_settings_the_schedule_does_not_begin(
+    missing: str, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    del environment[missing]
+    config.current_settings.cache_clear()
+    crons = Crons(error=7, success=3, debug=True)
+
+    assert crons.inject_crons() == 7
+
+    assert missing in caplog.text
+    crons.stop()
+    logging.getLogger("worker.crons").setLevel(logging.NOTSET)
