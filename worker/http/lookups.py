@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from actors.connections import find_connection
-from actors.errors import ConnectionUnknown
-from actors.provider_settings import describe_provider
-from worker.http.names import is_id
+from actors.errors import ConnectionUnknown, ProviderUnknown
+from actors.provider_lookup import provider_row
 
 
 def check_provider(provider: str) -> None:
@@ -14,7 +13,16 @@ def check_provider(provider: str) -> None:
     Raises:
         ProviderUnknown: It does not.
     """
-    describe_provider(provider)
+    provider_row(provider)
+
+
+def has_provider(provider: str) -> bool:
+    """Tell whether a provider exists."""
+    try:
+        provider_row(provider)
+    except ProviderUnknown:
+        return False
+    return True
 
 
 def check_connection(connection_id: str, provider: str | None = None) -> None:
@@ -23,7 +31,5 @@ def check_connection(connection_id: str, provider: str | None = None) -> None:
     Raises:
         ConnectionUnknown: It does not.
     """
-    if not is_id(connection_id):
-        raise ConnectionUnknown
     if find_connection(connection_id).provider != provider and provider is not None:
         raise ConnectionUnknown

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from actors.errors import ProviderUnknown
 from actors.provider_settings import (
     describe_provider,
     erase_provider,
@@ -17,8 +16,9 @@ from actors.provider_settings import (
 )
 from catfeeder.jobs import utc_now
 from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Needs, Scope
-from worker.http.names import ProviderName, is_provider_name
+from worker.http.keys import Scope, needs
+from worker.http.lookups import has_provider
+from worker.http.names import ProviderName
 from worker.http.schemas.providers import ProviderChangesBody, ProviderList, ProviderSettingsBody
 from worker.http.threads import in_database
 
@@ -26,7 +26,7 @@ router = APIRouter(
     prefix="/v1/providers",
     tags=["providers"],
     route_class=GuardedRoute,
-    dependencies=[Depends(Needs(Scope.ADMIN))],
+    dependencies=needs(Scope.ADMIN),
 )
 
 
@@ -43,24 +43,16 @@ async def read_provider(provider: ProviderName) -> JSONResponse:
 
 
 @router.put("/{provider}", response_model=dict[str, Any], responses={201: {}})
-async def replace_provider(provider: str, body: ProviderSettingsBody) -> JSONResponse:
+async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -> JSONResponse:
     """Create a provider, or replace its settings as a whole."""
     is_new, described = await in_database(_put, provider, body)
     return JSONResponse(described, 201 if is_new else 200)
 
 
 def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
-    is_new = not (is_provider_name(provider) and _exists(provider))
+    is_new = not has_provider(provider)
     put_provider(provider, body, utc_now())
     return is_new, describe_provider(provider)
-
-
-def _exists(provider: str) -> bool:
-    try:
-        describe_provider(provider)
-    except ProviderUnknown:
-        return False
-    return True
 
 
 @router.patch("/{provider}", response_model=dict[str, Any])
