@@ -56,12 +56,17 @@ class Draining:
 
     async def watch(self) -> None:
         """Look for the word to stop, until it comes."""
+        could_look = True
         while not self.has_begun:
             await asyncio.sleep(_POLL_SECONDS)
             try:
                 await self._look()
             except DatabaseUnreachable:
-                _log.warning("Cannot see whether the service is to stop: the database is away.")
+                if could_look:
+                    _log.warning("Cannot see whether to stop: the database is away.")
+                could_look = False
+            else:
+                could_look = True
 
     async def _look(self) -> None:
         if await in_own_thread(_connected_is_stopping, self.generation):

@@ -35,6 +35,8 @@ class WaitingRoom:
         self._look = look
         self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
         self._is_closed = False
+        # True from the start, so that the first failure is told of, and each one not.
+        self._is_listening = True
 
     def __len__(self) -> int:
         """Return how many requests wait now."""
@@ -89,7 +91,9 @@ class WaitingRoom:
             try:
                 await self._listen_once()
             except (RedisError, OSError) as error:
-                _log.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
+                if self._is_listening:
+                    _log.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
+                self._is_listening = False
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _listen_once(self) -> None:
@@ -105,4 +109,5 @@ class WaitingRoom:
             self._ring([message["channel"].decode().removeprefix(CHANNEL_PREFIX)])
         else:
             # The subscription is new: what ended before it was not announced to us.
+            self._is_listening = True
             self._ring(list(self._bells))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -81,6 +82,30 @@ def test_a_process_that_starts_late_knows_at_once(generation: int) -> None:
         headers = {"Authorization": f"Bearer {ADMIN_API_KEY}"}
         answer = httpx.post(f"{url}/v1/passwords/hash", json=_BODY, headers=headers)
     assert_problem(answer, 503, "server_stopping")
+
+
+def test_a_database_that_is_away_for_a_while_is_told_of_once(
+    http: httpx.Client,
+    generation: int,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a database that is away for several looks
+    path = Path(database_url.removeprefix("sqlite:///"))
+    folder, aside = path.parent, path.parent.with_name("aside")
+    folder.rename(aside)
+    time.sleep(1.7)
+    assert http.get("/health").json() | {"uptime": 0} == {
+        "status": "unhealthy",
+        "uptime": 0,
+        "database": "down",
+        "broker": "up",
+    }
+    assert caplog.text.count("Cannot see whether to stop") == 1
+    # When it is back and says to stop, then that is heard
+    aside.rename(folder)
+    _stop(generation)
+    assert _await_stopping(http) < 2
 
 
 class TestWithLittlePatience:

@@ -149,6 +149,32 @@ async def test_an_end_during_a_lost_connection_is_seen_after_it(
 
 
 @pytest.mark.anyio
+async def test_a_broker_that_stays_away_is_told_of_once(
+    settings: Settings,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a broker that is away for several attempts to listen
+    monkeypatch.setattr("worker.http.waiting._RECONNECT_SECONDS", 0.01)
+    redis = connect_redis_async("unix:///nowhere.sock")
+    desk = Desk(redis, client)
+    listening = asyncio.create_task(desk.room.listen())
+    await asyncio.sleep(0.2)
+    assert caplog.text.count("Lost the announcements") == 1
+    # When it is back
+    right = connect_redis_async(settings.required_redis_url())
+    redis.connection_pool = right.connection_pool
+    await asyncio.sleep(0.1)
+    # Then announcements are heard
+    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
+    await asyncio.sleep(0.05)
+    client.jobs.succeed("job-1", 1, utc_now())
+    assert (await asyncio.wait_for(wait, 2)).status is JobStatus.SUCCEEDED
+    listening.cancel()
+
+
+@pytest.mark.anyio
 async def test_without_announcements_it_is_looked_anyway(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
