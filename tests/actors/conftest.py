@@ -9,6 +9,7 @@ import pytest
 from actors.providers import id_tokens
 from actors.providers.keys import KeyCache
 from actors.providers.transport import shared_adapter
+from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 
 
@@ -30,3 +31,11 @@ def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict
 @pytest.fixture(autouse=True)
 def _own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+
+
+@pytest.fixture
+def plain(provider: ScriptedProvider, tables: object) -> ScriptedProvider:
+    """The same, configured as a provider of plain OAuth 2.0."""
+    del tables
+    configure_plain(provider)
+    return provider

@@ -24,6 +24,7 @@ from actors.errors import (
     ProviderRefused,
     ProviderUnreachable,
 )
+from actors.providers.guarded_pools import _BoundedStream
 from actors.providers.transport import get_json, guard, post_form, post_json
 from tests.provider.answers import (
     Answer,
@@ -424,6 +425,15 @@ def test_an_answer_that_drips_is_cut_off(
         get_json(url)
 
     assert 0.9 < time.monotonic() - begun < 2.5
+
+
+def test_not_a_byte_is_read_after_the_deadline() -> None:
+    reading, writing = socket.socketpair()
+    with reading, writing, _BoundedStream(reading, 0, MOST_BYTES) as stream:
+        writing.send(b"late")
+
+        with pytest.raises(TimeoutError):
+            stream.readinto(bytearray(4))
 
 
 def test_a_provider_that_says_nothing_is_given_up(provider: ScriptedProvider, url: str) -> None:
