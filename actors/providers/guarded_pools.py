@@ -7,44 +7,36 @@ import io
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from actors.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.addresses import is_allowed, permitted_addresses
 from config import current_settings
 
-#: What an answer may have beside its body: status line, headers, the frames of its chunks.
-_FRAMING_BYTES: Final = 262_144
-
 
 class _BoundedStream(socket.SocketIO):
-    """Reads an answer until a deadline and a number of bytes, however slowly it drips in.
+    """Reads an answer until a deadline, however slowly it drips in.
 
-    A socket's own timeout begins anew with each byte, and urllib3 reads the length of a chunk
-    without any bound.
+    A socket's own timeout begins anew with each byte.
     """
 
-    def __init__(self, sock: socket.socket, seconds: float, most_bytes: int) -> None:
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
         super().__init__(sock, "r")
         self._socket = sock
         self._deadline = time.monotonic() + seconds
-        self._bytes_left = most_bytes
 
     def readinto(self, buffer: Any) -> int | None:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        if self._bytes_left <= 0:
-            raise ProtocolError("The answer has no end.")
         usual = self._socket.gettimeout()
         self._socket.settimeout(left)
         count = super().readinto(buffer)
         self._socket.settimeout(usual)
-        self._bytes_left -= count or 0
         return count
 
 
@@ -56,9 +48,8 @@ class _Answering:
         self._seconds = seconds
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        most = current_settings().oauth.maximum_answer_bytes + _FRAMING_BYTES
         self._sock._io_refs += 1  # As socket.makefile does; closing the stream takes it back.
-        return io.BufferedReader(_BoundedStream(self._sock, self._seconds, most))
+        return io.BufferedReader(_BoundedStream(self._sock, self._seconds))
 
 
 class _GuardedHTTPConnection(HTTPConnection):

@@ -246,6 +246,16 @@ def test_facebook_exchanges_a_living_token_for_a_long_one(provider: ScriptedProv
         extend_facebook_token(found, Secret("dead"))
 
 
+@pytest.mark.parametrize("charset", ["idna", "unknown", "utf-16", "hex"])
+def test_a_wrong_label_of_an_answer_does_not_matter(
+    charset: str, provider: ScriptedProvider
+) -> None:
+    headers = {"Content-Type": f"text/html; charset={charset}"}
+    provider.answer("/token", Answer(200, b'{"access_token": "a"}', headers))
+
+    assert use_refresh_token(built(provider), Secret("token")).access_token == Secret("a")
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_provider_that_cannot_answer_now_is_asked_no_second_time(
     status: int, provider: ScriptedProvider
