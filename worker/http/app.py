@@ -24,7 +24,7 @@ from worker.http.error_handlers import CatchAll, handle_errors
 from worker.http.logs import set_up_logging
 from worker.http.metrics import CountRequests
 from worker.http.response_headers import ResponseHeaders
-from worker.http.routes import connections, jobs, oauth, passwords, providers, server
+from worker.http.routes import connections, jobs, keys, oauth, passwords, providers, server
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.http.trusted_hosts import TrustedHosts
@@ -34,6 +34,7 @@ _ROUTERS: Final = (
     oauth.router,
     connections.router,
     providers.router,
+    keys.router,
     jobs.router,
     server.router,
 )

@@ -20,16 +20,25 @@ class GuardedRoute(APIRoute):
     So a stranger makes us read nothing, and learns nothing of what a route would take.
     """
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Declare a route, and tell people which scope it needs."""
+        super().__init__(path, endpoint, **options)
+        for need in self._needs():
+            self.description += f"\n\nNeeds a key with the scope `{need.scope}`."
+
+    def _needs(self) -> list[Needs]:
+        demands = [demand.dependency for demand in self.dependencies]
+        return [demand for demand in demands if isinstance(demand, Needs)]
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Put the guards before FastAPI's own handler."""
         handle = super().get_route_handler()
-        demands = [demand.dependency for demand in self.dependencies]
-        needs = [demand for demand in demands if isinstance(demand, Needs)]
+        needs = self._needs()
         takes_json = self.body_field is not None
 
         async def guarded(request: Request) -> Response:
             for need in needs:
-                need.check(request)
+                await need.check(request)
             if takes_json:
                 _check_media_type(request)
             return await handle(request)

@@ -52,6 +52,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.keys_refused = Counter(
+            "catfeeder_http_keys_refused",
+            "Requests refused for their API key, or for the lack of one.",
+            ["reason"],
+            registry=self.registry,
+        )
+
     def text(self) -> bytes:
         """Return everything in Prometheus's text format; reads Redis and the database."""
         return generate_latest(self.registry)

@@ -66,6 +66,12 @@ class QueueOverloaded(Refusal):
     permanent = False
 
 
+class RateExceeded(Refusal):
+    """This API key is used more often than it may be in a minute; come back later."""
+
+    permanent = False
+
+
 class ServerStopping(Refusal):
     """The service is stopping and takes no new work; come back later."""
 
@@ -74,3 +80,9 @@ class ServerStopping(Refusal):
 
 class SignInRefused(Refusal):
     """The provider did not sign the user in."""
+
+
+class TooManyWrongKeys(Refusal):
+    """Too many wrong API keys came from your address; come back later with the right one."""
+
+    permanent = False

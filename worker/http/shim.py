@@ -21,6 +21,7 @@ from worker.http.idempotency import IdempotencyKeys
 from worker.http.keys import Keys
 from worker.http.metrics import Metrics
 from worker.http.overload import Overload
+from worker.http.rates import Rates
 from worker.http.waiting import WaitingRoom
 from worker.queue import connect_queue
 
@@ -99,7 +100,7 @@ def build_shim(settings: Settings) -> Shim:
         settings=settings,
         client=client,
         redis=redis,
-        keys=Keys(Secret(settings.admin_api_key)),
+        keys=Keys(Secret(settings.admin_api_key), Rates(redis)),
         waiting=waiting,
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),

@@ -7,6 +7,7 @@ from typing import Final
 #: A job's failure reaches the shim as a code alone, so the table is by code and not by class.
 _STATUS_BY_CODE: Final = {
     "address_forbidden": 422,
+    "api_key_unknown": 404,
     "body_too_large": 413,
     "connection_busy": 503,
     "connection_unknown": 404,
@@ -37,6 +38,7 @@ _STATUS_BY_CODE: Final = {
     "provider_unreachable": 502,
     "queue_overloaded": 429,
     "queue_unreachable": 503,
+    "rate_exceeded": 429,
     "reauthorization_required": 409,
     "return_to_forbidden": 400,
     "server_stopping": 503,
@@ -45,6 +47,7 @@ _STATUS_BY_CODE: Final = {
     "state_missing": 400,
     "state_unknown": 400,
     "state_used": 400,
+    "too_many_wrong_keys": 429,
 }
 
 

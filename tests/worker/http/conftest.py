@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import dramatiq
 import httpx
 import pytest
 from fastapi import FastAPI
 from playhouse.pool import PooledDatabase
+from redis.asyncio import Redis
 
 from catfeeder.jobs import utc_now
+from catfeeder.redis_connection import connect_redis_async
 from config import Settings
 from models.database import connected, database
 from models.server import begin_boot
@@ -20,6 +22,20 @@ from tests.worker.http.serving import served
 from tests.worker.http.signing_in import set_up_house
 from worker.http.app import create_app
 from worker.http.shim import Shim
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that uvicorn runs."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def async_redis(settings: Settings, anyio_backend: str) -> AsyncIterator[Redis]:  # noqa: ARG001
+    """A connection to Redis as the shim has it."""
+    redis = connect_redis_async(settings.required_redis_url())
+    yield redis
+    await redis.aclose()
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ class TestDocumentation:
             for method in route.methods or set()
         }
         assert described == served
-        assert len(described) == 23
+        assert len(described) == 26
 
     def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
         assert "swagger-ui" in anonymous.get("/docs").text
@@ -53,9 +53,10 @@ class TestDocumentation:
             for method, path, example in _examples(document)
         }
         # Then all are understood, and who asks for what is not there is told so
-        assert len(sent) == 8
+        assert len(sent) == 9
         assert {name: answer.status_code for name, answer in sent.items()} == {
             "patch /v1/providers/{provider}": 200,
+            "post /v1/keys": 201,
             "post /v1/oauth/{provider}/authorize": 200,
             "post /v1/oauth/{provider}/exchange": 202,
             "post /v1/oauth/{provider}/refresh": 202,

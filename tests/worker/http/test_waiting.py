@@ -25,12 +25,6 @@ from worker.http.waiting import WaitingRoom
 _MANY = 1000
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """The event loop that uvicorn runs."""
-    return "asyncio"
-
-
 def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     url: str, shim: Shim, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from actors.connections import describe_connection, find_connection, list_connections
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
 from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Needs, Scope
+from worker.http.keys import Scope, needs
 from worker.http.lookups import check_connection
 from worker.http.names import ConnectionId
 from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
@@ -21,9 +21,9 @@ from worker.http.threads import in_database
 from worker.http.tokens import fresh_token
 
 router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
-_needs_reading = [Depends(Needs(Scope.CONNECTIONS_READ))]
-_needs_tokens = [Depends(Needs(Scope.TOKENS_READ))]
-_needs_jobs = [Depends(Needs(Scope.JOBS))]
+_needs_reading = needs(Scope.CONNECTIONS_READ)
+_needs_tokens = needs(Scope.TOKENS_READ)
+_needs_jobs = needs(Scope.JOBS)
 
 
 @router.get("", response_model=ConnectionPage, dependencies=_needs_reading)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -11,7 +11,7 @@ from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.messages import REFRESH_TOKEN
 from worker.http.guarded_route import GuardedRoute
 from worker.http.job_answers import job_json
-from worker.http.keys import Needs, Scope
+from worker.http.keys import Needs, Scope, needs
 from worker.http.names import JobId
 from worker.http.preferences import PreferredWait
 from worker.http.refusals import JobNotCancellable
@@ -22,7 +22,7 @@ router = APIRouter(
     prefix="/v1/jobs",
     tags=["jobs"],
     route_class=GuardedRoute,
-    dependencies=[Depends(Needs(Scope.JOBS))],
+    dependencies=needs(Scope.JOBS),
 )
 
 
@@ -34,7 +34,7 @@ async def read_job(
     record = await run_in_threadpool(shim.client.job(job_id).record)
     if record.actor == REFRESH_TOKEN.name:
         # Its result holds tokens, so whoever may not ask for them may not read them here either.
-        Needs(Scope.TOKENS_READ).check(request)
+        await Needs(Scope.TOKENS_READ).check(request)
     return JSONResponse(job_json(await shim.wait(record, wait or 0)))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from actors.connections import rfc3339
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
 from worker.http.callback import finish_sign_in, read_answer
 from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Needs, Scope
+from worker.http.keys import Needs, Scope, needs
 from worker.http.lookups import check_connection, check_provider
 from worker.http.names import ProviderName
 from worker.http.schemas.connections import Connection
@@ -31,8 +31,8 @@ from worker.http.submission import SubmissionOf
 from worker.http.threads import in_database
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
-_needs_jobs = [Depends(Needs(Scope.JOBS))]
-_needs_tokens = [Depends(Needs(Scope.TOKENS_READ))]
+_needs_jobs = needs(Scope.JOBS)
+_needs_tokens = needs(Scope.TOKENS_READ)
 
 
 @router.post("/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_needs_jobs)
@@ -52,7 +52,7 @@ async def login(
 ) -> RedirectResponse:
     """Begin a sign-in from a browser; needs no key unless `login_requires_key` is on."""
     if shim.settings.server.login_requires_key:
-        Needs(Scope.JOBS).check(request)
+        await Needs(Scope.JOBS).check(request)
     begun = await start_sign_in(shim, provider, return_to=return_to)
     return RedirectResponse(begun.authorization_url, status_code=303)
 

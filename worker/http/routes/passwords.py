@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
 from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Needs, Scope
+from worker.http.keys import Scope, needs
 from worker.http.password_checks import check_comparable, check_new_password
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.passwords import CheckPassword, HashPassword
@@ -19,7 +19,7 @@ router = APIRouter(
     prefix="/v1/passwords",
     tags=["passwords"],
     route_class=GuardedRoute,
-    dependencies=[Depends(Needs(Scope.JOBS))],
+    dependencies=needs(Scope.JOBS),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from actors.provider_settings import (
@@ -16,7 +16,7 @@ from actors.provider_settings import (
 )
 from catfeeder.jobs import utc_now
 from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Needs, Scope
+from worker.http.keys import Scope, needs
 from worker.http.lookups import has_provider
 from worker.http.names import ProviderName
 from worker.http.schemas.providers import ProviderChangesBody, ProviderList, ProviderSettingsBody
@@ -26,7 +26,7 @@ router = APIRouter(
     prefix="/v1/providers",
     tags=["providers"],
     route_class=GuardedRoute,
-    dependencies=[Depends(Needs(Scope.ADMIN))],
+    dependencies=needs(Scope.ADMIN),
 )
 
 

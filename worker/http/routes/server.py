@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -10,13 +10,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from worker.http.guarded_route import GuardedRoute
 from worker.http.health import describe_health
-from worker.http.keys import Needs, Scope
+from worker.http.keys import Scope, needs
 from worker.http.schemas.server import Health, Stopping
 from worker.http.shim import ShimOf
 from worker.http.shutdown import check_broker, pass_shutdown_on
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
-_needs_admin = [Depends(Needs(Scope.ADMIN))]
+_needs_admin = needs(Scope.ADMIN)
 
 
 @router.post(

@@ -1,0 +1,90 @@
+"""Rates: as many at once as a minute has, and then evenly, for all processes together."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from catfeeder.redis_connection import connect_redis_async
+from config import Settings
+from tests.servers import ValkeyServer
+from worker.http.rates import Rates
+
+
+def let_pass(valkey: ValkeyServer, seconds: float) -> None:
+    """Move what is kept of the past back, as if time went by."""
+    for name in valkey.key_names():
+        kept = valkey.client.get(name)
+        assert isinstance(kept, bytes)
+        valkey.client.set(name, float(kept) - seconds)
+
+
+@pytest.mark.anyio
+async def test_a_minutes_worth_may_come_at_once_and_then_it_is_even(
+    async_redis: Redis, valkey: ValkeyServer
+) -> None:
+    rates = Rates(async_redis)
+    # Given three a minute, and three that came
+    assert [await rates.take("a", 3) for _ in range(3)] == [0, 0, 0]
+    # When a fourth comes, then it is told to wait for a third of a minute, however often it asks
+    assert [await rates.take("a", 3) for _ in range(5)] == [20] * 5
+    # And after that one may come, and no second
+    let_pass(valkey, 20)
+    assert [await rates.take("a", 3), await rates.take("a", 3)] == [0, 20]
+    # And after a minute of rest there is a minute's worth again
+    let_pass(valkey, 3600)
+    assert [await rates.take("a", 3) for _ in range(4)] == [0, 0, 0, 20]
+
+
+@pytest.mark.anyio
+async def test_each_name_has_a_count_of_its_own(async_redis: Redis) -> None:
+    rates = Rates(async_redis)
+    assert [await rates.take("a", 1), await rates.take("b", 1), await rates.take("a", 1)] == [
+        *(0, 0),
+        60,
+    ]
+
+
+@pytest.mark.anyio
+async def test_processes_count_together(async_redis: Redis, settings: Settings) -> None:
+    # Given two processes
+    other = connect_redis_async(settings.required_redis_url())
+    async with other:
+        here, there = Rates(async_redis), Rates(other)
+        # When many come to both at once
+        taken = await asyncio.gather(*[rates.take("a", 20) for rates in [here, there] * 25])
+    # Then no more pass than may
+    assert taken.count(0) == 20
+
+
+@pytest.mark.anyio
+async def test_what_is_kept_is_forgotten_after_a_minute(
+    async_redis: Redis, valkey: ValkeyServer
+) -> None:
+    await Rates(async_redis).take("a", 3)
+    [name] = valkey.key_names()
+    assert name == "catfeeder:rate:a"
+    assert 0 < int(str(valkey.client.ttl(name))) <= 60
+
+
+@pytest.mark.anyio
+async def test_without_redis_everything_passes() -> None:
+    rates = Rates(connect_redis_async("unix:///nowhere.sock"))
+    assert [await rates.take("a", 1), await rates.take("a", 1)] == [0, 0]
+
+
+@pytest.mark.anyio
+async def test_a_redis_that_hangs_keeps_nobody_waiting(
+    async_redis: Redis, valkey: ValkeyServer
+) -> None:
+    # Given a Redis that answers nobody for a while
+    valkey.client.execute_command("CLIENT", "PAUSE", "3000", "ALL")
+    # When something is counted
+    begun = asyncio.get_running_loop().time()
+    taken = await Rates(async_redis).take("a", 1)
+    # Then it passes before anybody loses patience
+    assert taken == 0
+    assert asyncio.get_running_loop().time() - begun < 2
+    valkey.client.execute_command("CLIENT", "UNPAUSE")

@@ -1,0 +1,47 @@
+"""The operator's side of API keys: each app gets one of its own, and loses it alone."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from actors.api_keys import list_api_keys, make_api_key, revoke_api_key
+from catfeeder.jobs import utc_now
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Scope, needs
+from worker.http.schemas.keys import KeyList, MadeKey, NewKey
+from worker.http.shim import ShimOf
+from worker.http.threads import in_database
+
+router = APIRouter(
+    prefix="/v1/keys", tags=["keys"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)
+)
+
+
+@router.post("", status_code=201, response_model=MadeKey)
+async def make_key(body: NewKey) -> JSONResponse:
+    """Make an API key; this answer alone shows it."""
+    now = utc_now()
+    made = await in_database(
+        make_api_key,
+        name=body.name,
+        scopes=body.scopes,
+        requests_per_minute=body.requests_per_minute,
+        expires_at=body.ends_at(now),
+        now=now,
+    )
+    return JSONResponse(made, 201)
+
+
+@router.get("", response_model=KeyList)
+async def read_keys() -> JSONResponse:
+    """Return all API keys, without what would let anybody use them."""
+    return JSONResponse({"items": await in_database(list_api_keys)})
+
+
+@router.delete("/{key_id}", status_code=204)
+async def revoke_key(key_id: str, shim: ShimOf) -> Response:
+    """Revoke an API key: it ends here at once, and in other processes within five seconds."""
+    await in_database(revoke_api_key, key_id, utc_now())
+    shim.keys.stored.forget()
+    return Response(status_code=204)

@@ -1,0 +1,80 @@
+"""Bodies of the key routes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from worker.http.schemas.fields import Body, Subject
+
+_TEN_YEARS: Final = 3650 * 86_400
+#: Ten a second, for as long as it takes: more than one app of people needs, less than a loop sends.
+_USUAL_REQUESTS_PER_MINUTE: Final = 600
+
+ScopeName = Literal["jobs", "connections:read", "tokens:read", "admin"]
+
+
+class NewKey(Body):
+    """What a key is to be. It serves for ever unless it is told when to end."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "web shop", "scopes": ["jobs", "connections:read"]}]
+        }
+    )
+
+    name: Subject = Field(description="Which app it is for, in your words.")
+    scopes: list[ScopeName] = Field(min_length=1, description="`admin` includes the others.")
+    # JSON has no times, so what the rest of the body may not do, this must: be read from text.
+    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
+        default=None, description="Until when it serves (RFC 3339)."
+    )
+    lifetime: int | None = Field(
+        default=None,
+        ge=1,
+        le=_TEN_YEARS,
+        description="The same as seconds from now; give one of the two, or neither.",
+    )
+    requests_per_minute: int = Field(
+        default=_USUAL_REQUESTS_PER_MINUTE,
+        ge=1,
+        le=1_000_000,
+        description="How often it may be used: so often at once, and as often in each minute.",
+    )
+
+    @model_validator(mode="after")
+    def _ends_once(self) -> NewKey:
+        if self.expires_at is not None and self.lifetime is not None:
+            raise PydanticCustomError("at_most_one", "Give expires_at or lifetime, not both")
+        return self
+
+    def ends_at(self, now: datetime) -> datetime | None:
+        """Return when the key expires, if ever."""
+        return now + timedelta(seconds=self.lifetime) if self.lifetime else self.expires_at
+
+
+class ApiKey(BaseModel):
+    """An API key without what would let anybody use it."""
+
+    id: str = Field(description="What events and `DELETE` name it by.")
+    name: str
+    scopes: list[ScopeName]
+    requests_per_minute: int
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MadeKey(ApiKey):
+    """A new API key."""
+
+    key: str = Field(description="The key itself: keep it now, it is never shown again.")
+
+
+class KeyList(BaseModel):
+    """All API keys, oldest first, those that serve no more included."""
+
+    items: list[ApiKey]
