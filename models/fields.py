@@ -58,8 +58,27 @@ class SealedField(peewee.BlobField):
         sealed = getattr(row, self.name)
         if sealed is None:
             return None
-        row_id = getattr(row, self.model._meta.primary_key.name)
-        return Secret.of(sealer().open(bytes(sealed), self._context(row_id)))
+        return Secret.of(sealer().open(bytes(sealed), self._context(key_of(row))))
+
+    def reseal(self, row: Table) -> bytes | None:
+        """Return what `row` holds, sealed with the current key; None if no key of ours opens it."""
+        return sealer().reseal(bytes(getattr(row, self.name)), self._context(key_of(row)))
+
+    def is_outdated(self, row: Table) -> bool:
+        """Tell whether `row` holds something that is not sealed with the current key."""
+        sealed = getattr(row, self.name)
+        return sealed is not None and not bytes(sealed).startswith(sealer().current_mark)
+
+    def holds_outdated(self) -> peewee.Expression:
+        """Select the rows of which `is_outdated` is true."""
+        mark = sealer().current_mark
+        return peewee.fn.SUBSTR(self, 1, len(mark)) != mark
 
     def _context(self, row_id: str) -> str:
         return f"{self.model._meta.table_name}:{row_id}:{self.column_name}"
+
+
+def key_of(row: Table) -> Any:
+    """Return the value of the primary key of `row`."""
+    primary_key: Any = row._meta.primary_key
+    return getattr(row, primary_key.name)

@@ -12,7 +12,10 @@ from models.fields import UTCDateTimeField
 
 
 class TAB_SEALING_KEYS(Table):
-    """The id of a key that has sealed something here."""
+    """The id of a key that has sealed something here.
+
+    The one that came into use last is that which everything is sealed with in the end.
+    """
 
     key_id = peewee.CharField(max_length=8, primary_key=True)
     first_used_at = UTCDateTimeField()
@@ -41,6 +44,45 @@ def note_secret_key(now: datetime) -> None:
         ForeignSecretKey: Something was sealed with another key already.
     """
     check_secret_key()
-    TAB_SEALING_KEYS.insert(
-        key_id=sealer().current_key_id.hex(), first_used_at=now
-    ).on_conflict_ignore().execute()
+    if not TAB_SEALING_KEYS.select().where(_is_ours()).exists():
+        TAB_SEALING_KEYS.insert(
+            key_id=sealer().current_key_id.hex(), first_used_at=now
+        ).on_conflict_ignore().execute()
+
+
+def prefer_secret_key(now: datetime) -> None:
+    """Declare the key that this process seals with to be the one for everything."""
+    note_secret_key(now)
+    if not is_preferred():
+        TAB_SEALING_KEYS.update(first_used_at=now).where(_is_ours()).execute()
+
+
+def is_preferred() -> bool:
+    """Tell whether no other key came into use since the one that this process seals with.
+
+    While SECRET_KEY is being changed on one machine after the other, some are still at the old one.
+    """
+    ours = TAB_SEALING_KEYS.get_or_none(_is_ours())
+    return (
+        ours is not None
+        and not _others().where(TAB_SEALING_KEYS.first_used_at > ours.first_used_at).exists()
+    )
+
+
+def has_other_keys() -> bool:
+    """Tell whether something may be sealed with another key than this process's."""
+    return bool(_others().exists())
+
+
+def forget_other_keys() -> None:
+    """Erase the ids of our earlier keys: nothing is sealed with them any more."""
+    known = [key.hex() for key in sealer().key_ids]
+    TAB_SEALING_KEYS.delete().where(~_is_ours(), TAB_SEALING_KEYS.key_id.in_(known)).execute()
+
+
+def _is_ours() -> peewee.Expression:
+    return TAB_SEALING_KEYS.key_id == sealer().current_key_id.hex()
+
+
+def _others() -> peewee.ModelSelect[TAB_SEALING_KEYS]:
+    return TAB_SEALING_KEYS.select().where(~_is_ours())

@@ -13,7 +13,7 @@ from playhouse.migrations import Runner
 
 from models.database import connected, database
 from models.errors import DatabaseUnreachable, SchemaTooOld
-from models.keys import check_secret_key, note_secret_key
+from models.keys import note_secret_key
 
 _DIRECTORY: Final = str(Path(__file__).parent / "migrations")
 #: Any number will do; it is what migrating processes of this service agree upon.
@@ -38,8 +38,10 @@ def migrate(now: datetime) -> list[str]:
     return list(applied)
 
 
-def check_schema() -> None:
-    """Make sure that every migration was applied, and that SECRET_KEY opens what is stored.
+def check_schema(now: datetime) -> None:
+    """Make sure that every migration was applied, and that our keys open what is stored.
+
+    The id of the current key is noted, since a process that starts will seal with it.
 
     Raises:
         DatabaseUnreachable: The database did not let us in.
@@ -51,7 +53,7 @@ def check_schema() -> None:
             step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
         ):
             raise SchemaTooOld(SchemaTooOld.__doc__)
-        check_secret_key()
+        note_secret_key(now)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("run", help="start the whole service; Ctrl-C drains and stops it")
     commands.add_parser("scheduler", help="ask for renewals and clean-ups when they are due")
     commands.add_parser("migrate", help="bring the database's tables up to date")
+    commands.add_parser("reseal", help="seal what is stored with a changed SECRET_KEY")
     commands.add_parser("queue-key", help="print the key for apps that use the queue directly")
     return parser
 
@@ -60,6 +61,12 @@ def _migrate() -> int:
     return 0
 
 
+def _reseal() -> int:
+    from worker.resealing import run_resealing
+
+    return run_resealing()
+
+
 def _queue_key() -> int:
     from catfeeder.sealing import QUEUE_LABEL, KeyRing, key_to_text
     from config import current_settings
@@ -69,7 +76,13 @@ def _queue_key() -> int:
     return 0
 
 
-_COMMANDS = {"run": _run, "scheduler": _scheduler, "migrate": _migrate, "queue-key": _queue_key}
+_COMMANDS = {
+    "run": _run,
+    "scheduler": _scheduler,
+    "migrate": _migrate,
+    "reseal": _reseal,
+    "queue-key": _queue_key,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,6 +17,7 @@ from catfeeder.messages import (
     CLEAN_VERIFICATION,
     DELIVER_EVENTS,
     RENEW_OATHS,
+    RESEAL,
     MessageType,
 )
 from config import ConfigurationError, CronsSettings, current_settings
@@ -39,6 +40,7 @@ def schedule(crons: CronsSettings) -> Schedule:
         (CLEAN_TOKENS, crons.clean_tokens, crons.clean_tokens_interval),
         (DELIVER_EVENTS, crons.deliver_events, crons.deliver_events_interval),
         (CLEAN_EVENTS, crons.clean_events, crons.clean_events_interval),
+        (RESEAL, crons.reseal, crons.reseal_interval),
     )
     return {message: timedelta(seconds=seconds) for message, is_on, seconds in lines if is_on}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
 from config import ConfigurationError, current_settings
 from models.database import open_database
 from models.migrate import check_schema
@@ -17,7 +18,7 @@ def _start() -> ConsumingBroker:
     settings = current_settings()
     set_up_logging(debug=settings.debug.debug)
     open_database(settings)
-    check_schema()
+    check_schema(utc_now())
     return build_broker(settings)
 
 

@@ -23,6 +23,7 @@ from catfeeder.messages import (
     QUARANTINE,
     RENEW_CONNECTIONS,
     RENEW_OATHS,
+    RESEAL,
     MessageType,
 )
 from config import ROOT
@@ -49,6 +50,7 @@ SENT: dict[MessageType, dict[str, object]] = {
     CLEAN_TOKENS: {},
     DELIVER_EVENTS: {},
     CLEAN_EVENTS: {},
+    RESEAL: {},
     QUARANTINE: {"queue": "oauth", "redis_message_id": "x", "reason": "y", "body": b"z"},
 }
 

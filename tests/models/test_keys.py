@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
@@ -11,11 +13,20 @@ from config import Settings
 from models.connections import TAB_CONNECTIONS
 from models.database import connected, sealer
 from models.errors import ForeignSecretKey
-from models.keys import TAB_SEALING_KEYS, check_secret_key, note_secret_key
+from models.keys import (
+    TAB_SEALING_KEYS,
+    check_secret_key,
+    forget_other_keys,
+    has_other_keys,
+    is_preferred,
+    note_secret_key,
+    prefer_secret_key,
+)
 from models.migrate import check_schema, migrate
 from tests.models.reopening import reopened
+from tests.models.rotation import completed, rotated
 from tests.models.rows import grant, stored_connection
-from tests.models.times import NOW
+from tests.models.times import MINUTE, NOW
 
 OTHER_KEY = "another-secret-key-that-is-long-enough"
 
@@ -31,14 +42,16 @@ def test_the_first_start_notes_the_key(database: Settings) -> None:  # noqa: ARG
         assert TAB_SEALING_KEYS.select().count() == 1
 
 
-@pytest.mark.parametrize("start", [check_schema, lambda: migrate(NOW)])
-def test_a_start_with_another_key_is_refused(database: Settings, start: object) -> None:
+@pytest.mark.parametrize("start", [check_schema, migrate])
+def test_a_start_with_another_key_is_refused(
+    database: Settings, start: Callable[[datetime], object]
+) -> None:
     # Given a database that began with one SECRET_KEY
     other = dataclasses.replace(database, secret_key=OTHER_KEY)
 
     # When the service, or a worker on another machine, starts with another one
     with reopened(other), pytest.raises(ForeignSecretKey) as failure:
-        start()  # type: ignore[operator]
+        start(NOW)
 
     # Then a sentence names the setting, without its value
     assert "set that one, or add it to SECRET_KEY_PREVIOUS" in str(failure.value)
@@ -68,7 +81,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
     )
     with reopened(changed), connected():
         migrate(NOW)
-        check_schema()
+        check_schema(NOW)
 
         # Then it opens what is stored, and seals with the new one
         assert TAB_CONNECTIONS.access_token.open(row) == Secret("access-1")
@@ -77,4 +90,71 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
         noted = {row.key_id for row in TAB_SEALING_KEYS.select()}
         assert noted == {old.hex(), sealer().current_key_id.hex()}
     with pytest.raises(ForeignSecretKey):
-        check_schema()
+        check_schema(NOW)
+
+
+# -- Which of several keys is to be that of everything
+
+
+@pytest.fixture
+def changed(tables: Settings) -> Settings:
+    """The settings after a change of SECRET_KEY, when the service has been started with them."""
+    with connected():
+        TAB_SEALING_KEYS.update(first_used_at=NOW).execute()
+    with reopened(rotated(tables)):
+        check_schema(NOW + MINUTE)
+    return rotated(tables)
+
+
+def behind(settings: Settings) -> Settings:
+    """The settings of a machine that knows the new key and seals with the old one."""
+    new, old = settings.secret_keys()
+    return dataclasses.replace(settings, secret_key=old, previous_secret_keys=(new,))
+
+
+def test_the_key_that_came_last_is_preferred(changed: Settings) -> None:
+    with reopened(changed), connected():
+        assert is_preferred()
+        assert has_other_keys()
+    with reopened(behind(changed)), connected():
+        # A machine that starts later with the old one changes nothing of that.
+        check_schema(NOW + 2 * MINUTE)
+        assert not is_preferred()
+
+
+def test_a_key_is_preferred_that_the_operator_goes_back_to(changed: Settings) -> None:
+    with reopened(behind(changed)), connected():
+        prefer_secret_key(NOW + 2 * MINUTE)
+        assert is_preferred()
+    with reopened(changed), connected():
+        assert not is_preferred()
+
+
+def test_a_key_that_was_never_noted_is_not_preferred(changed: Settings) -> None:
+    with reopened(rotated(changed, "x" * 32)), connected():
+        assert not is_preferred()
+
+
+def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> None:
+    with reopened(changed), connected():
+        # Given the key of somebody who was quicker than we, and whom we do not know yet
+        TAB_SEALING_KEYS.create(key_id="12345678", first_used_at=NOW + 2 * MINUTE)
+        ours = sealer().current_key_id.hex()
+
+        # When our earlier ones are forgotten
+        forget_other_keys()
+
+        # Then theirs stays
+        assert {row.key_id for row in TAB_SEALING_KEYS.select()} == {ours, "12345678"}
+        assert has_other_keys()
+        assert not is_preferred()
+
+
+def test_a_forgotten_key_does_not_start_the_service(changed: Settings) -> None:
+    with reopened(changed), connected():
+        forget_other_keys()
+        assert not has_other_keys()
+    with reopened(completed(changed)):
+        check_schema(NOW)
+    with pytest.raises(ForeignSecretKey):
+        check_schema(NOW)

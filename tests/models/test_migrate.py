@@ -55,11 +55,11 @@ def test_migrations_are_applied_once() -> None:
 @pytest.mark.usefixtures("empty")
 def test_the_schema_is_checked_at_start() -> None:
     with pytest.raises(SchemaTooOld, match="python -m worker migrate"):
-        check_schema()
+        check_schema(NOW)
 
     migrate(NOW)
 
-    check_schema()
+    check_schema(NOW)
 
 
 def migrate_in_turn(times: int) -> list[list[str]]:
@@ -71,7 +71,7 @@ def test_processes_that_migrate_at_once_do_not_get_in_each_others_way(empty: Set
 
     applied = [names for run in runs for names in run]
     assert sorted(applied) == [[]] * 7 + [ALL_NAMES]
-    check_schema()
+    check_schema(NOW)
 
 
 @pytest.mark.usefixtures("empty")

@@ -35,7 +35,7 @@ def test_help_lists_the_commands_and_loads_nothing(directory: ServiceDirectory) 
     ended = directory.worker("--help")
 
     assert ended.returncode == 0
-    for command in ("run", "scheduler", "migrate", "queue-key"):
+    for command in ("run", "scheduler", "migrate", "reseal", "queue-key"):
         assert command in ended.stdout
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -50,7 +51,7 @@ def create_app() -> FastAPI:
         settings = current_settings()
         set_up_logging(debug=settings.debug.debug)
         open_database(settings)
-        check_schema()
+        check_schema(utc_now())
         # A preset whose credentials stand in the environment is there without anybody's request.
         add_configured_presets(utc_now())
         return build_app(build_shim(settings))
@@ -61,7 +62,8 @@ def create_app() -> FastAPI:
 
 def build_app(shim: Shim) -> FastAPI:
     """Put routes, errors and middleware together around the shim's parts."""
-    app = FastAPI(
+    # The pages are served from here: FastAPI's own load their program from somebody else's server.
+    app = FastAPIOffline(
         title="Cat Feeder's auth worker",
         version="1",
         summary="Passwords, sign-in with providers and fresh tokens, off your request path.",

@@ -1,0 +1,88 @@
+"""The command that seals everything anew, as an operator types it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import peewee
+import pytest
+
+from catfeeder.sealing import DATABASE_LABEL, KeyRing
+from tests.worker.service_directory import ServiceDirectory, standing_in
+
+OLD, NEW, FOREIGN = "old " * 15 + "key", "new " * 15 + "key", "foreign " * 7 + "key"
+_ROWS: Final = 250
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
+    """A folder with a database that began with the old SECRET_KEY."""
+    with standing_in(tmp_path) as directory:
+        assert directory.worker("migrate", SECRET_KEY=OLD).returncode == 0
+        store_providers(directory)
+        yield directory
+
+
+def store_providers(directory: ServiceDirectory) -> None:
+    """Store secrets of many providers, as the service does that has the old SECRET_KEY."""
+    sealer = KeyRing([OLD]).sealer(DATABASE_LABEL)
+    rows = [
+        (f"p{number}", sealer.seal(b"x", f"user_oauth_connection:p{number}:client_secret"))
+        for number in range(_ROWS)
+    ]
+    sql = (
+        "INSERT INTO user_oauth_connection (name, client_secret, metadata, created_at, updated_at) "
+        "VALUES (?, ?, '{}', 0, 0)"
+    )
+    with database(directory) as connected:
+        for row in rows:
+            connected.execute_sql(sql, row)
+
+
+def database(directory: ServiceDirectory) -> peewee.SqliteDatabase:
+    return peewee.SqliteDatabase(str(directory.path / "var" / "catfeeder.sqlite3"))
+
+
+def test_it_shows_how_far_it_is_and_says_what_comes_next(directory: ServiceDirectory) -> None:
+    ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    first, *_, last, done, then = ended.stdout.splitlines()
+    assert (first, last) == ("100 of 250 rows", "250 of 250 rows")
+    assert done == "Everything stored is sealed with SECRET_KEY."
+    assert then.startswith("SECRET_KEY_PREVIOUS can be dropped an hour after the last process")
+
+    # And it is true
+    alone = directory.worker("reseal", SECRET_KEY=NEW)
+    assert alone.stdout.splitlines() == ["0 of 0 rows", done]
+    assert "SECRET_KEY" in directory.worker("migrate", SECRET_KEY=OLD).stderr
+
+
+def test_without_the_old_key_it_refuses(directory: ServiceDirectory) -> None:
+    ended = directory.worker("reseal", SECRET_KEY=NEW)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.endswith("set that one, or add it to SECRET_KEY_PREVIOUS.\n")
+
+
+def test_it_names_what_no_key_opens(directory: ServiceDirectory) -> None:
+    # Given a secret that came from the database of another service
+    foreign = KeyRing([FOREIGN]).sealer(DATABASE_LABEL)
+    sealed = foreign.seal(b"x", "user_oauth_connection:p7:client_secret")
+    with database(directory) as connected:
+        connected.execute_sql(
+            "UPDATE user_oauth_connection SET client_secret = ? WHERE name = 'p7'", (sealed,)
+        )
+
+    # When everything is sealed anew
+    ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
+
+    # Then it is named, and the old key can be dropped all the same
+    assert ended.returncode == 0
+    assert ended.stderr == (
+        "No key opens a secret of user_oauth_connection p7: it is damaged, or foreign.\n"
+    )
+    assert "Everything else is sealed with SECRET_KEY." in ended.stdout
+    assert directory.worker("reseal", SECRET_KEY=NEW).returncode == 0
