@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from typing import Any
 
 import httpx
@@ -40,6 +41,12 @@ class TestDocumentation:
 
     def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
         assert "swagger-ui" in anonymous.get("/docs").text
+
+    def test_docs_need_nobody_elses_server(self, anonymous: httpx.Client) -> None:
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', anonymous.get("/docs").text)
+        assert len(loaded) >= 2
+        assert [anonymous.get(path).status_code for path in loaded] == [200] * len(loaded)
+        assert all(path.startswith("/") for path in loaded)
 
     @pytest.mark.usefixtures("worker")
     def test_every_example_of_a_body_is_taken(self, http: httpx.Client) -> None:
