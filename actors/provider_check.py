@@ -107,15 +107,17 @@ def _redirect_uri(uri: str) -> Finding:
 
 def _client_authentication(provider: Provider, published: Mapping[str, Any]) -> Finding:
     method = provider.token_endpoint_auth_method
-    supported = published.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    supported = _listed(published, "token_endpoint_auth_methods_supported")
+    # Where nothing is published, the standard says Basic (RFC 8414 section 2).
+    supported = supported or ["client_secret_basic"]
     if method not in supported:
-        remedy = f"Set token_endpoint_auth_method to one of {', '.join(map(str, supported))}."
+        remedy = f"Set token_endpoint_auth_method to one of {', '.join(supported)}."
         return Finding("client_authentication", False, f"{method} is not published.", remedy)
     return Finding("client_authentication", True, f"{method} is published.")
 
 
 def _pkce(provider: Provider, published: Mapping[str, Any]) -> Finding:
-    supported = published.get("code_challenge_methods_supported", [])
+    supported = _listed(published, "code_challenge_methods_supported")
     if not provider.uses_pkce and "S256" in supported:
         remedy = 'Set code_challenge_method to "S256".'
         return Finding("pkce", False, "The provider supports PKCE and it is off.", remedy)
@@ -129,7 +131,7 @@ def _renewal(provider: Provider, published: Mapping[str, Any]) -> Finding:
     if provider.renewal != "refresh_token":
         return Finding("renewal", True, f"Tokens are renewed by: {provider.renewal}.")
     scope = provider.offline_scope
-    if scope is None and "offline_access" in published.get("scopes_supported", []):
+    if scope is None and "offline_access" in _listed(published, "scopes_supported"):
         scope = "offline_access"
     if scope is not None and scope not in provider.scopes:
         remedy = f"Add {scope} to scopes."
@@ -140,3 +142,9 @@ def _renewal(provider: Provider, published: Mapping[str, Any]) -> Finding:
             remedy = f"Set {name} to {value} in authorization_parameters."
             return Finding("renewal", False, f"Without {name} there is no refresh token.", remedy)
     return Finding("renewal", True, "What is asked for yields a refresh token.")
+
+
+def _listed(published: Mapping[str, Any], name: str) -> list[str]:
+    """Return the texts of a list; whatever else an issuer publishes there is none."""
+    value = published.get(name)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -213,6 +213,19 @@ def test_a_token_without_key_id_is_held_against_a_single_key(provider: ScriptedP
     assert verified(provider, provider.keys.sign(right_claims(provider), kid=None))
 
 
+def test_a_key_for_another_use_is_not_counted(provider: ScriptedProvider) -> None:
+    provider.keys.more_entries = [{**rsa_key(2).as_dict(private=False), "use": "enc"}]
+    assert verified(provider, provider.keys.sign(right_claims(provider), kid=None))
+
+
+def test_a_single_key_for_another_use_vouches_for_nothing(provider: ScriptedProvider) -> None:
+    provider.keys.published = []
+    provider.keys.more_entries = [{**rsa_key(1).as_dict(private=False), "use": "enc"}]
+
+    with pytest.raises(ProviderMisbehaved, match="no key"):
+        verified(provider, provider.keys.sign(right_claims(provider), kid=None))
+
+
 def test_a_key_without_id_is_found_by_a_token_without_one(provider: ScriptedProvider) -> None:
     entry = {**rsa_key(1).as_dict(private=False)}
     del entry["kid"]
