@@ -45,7 +45,8 @@ def toml_conf() -> dict[str, Any]:
 
 def query_of(begun: SignIn) -> dict[str, str]:
     """Return the parameters of an authorization URL, each of which stands there once."""
-    parsed = parse_qs(urlsplit(begun.authorization_url).query, strict_parsing=True)
+    query = urlsplit(begun.authorization_url).query
+    parsed = parse_qs(query, keep_blank_values=True, strict_parsing=True)
     assert all(len(values) == 1 for values in parsed.values())
     return {name: values[0] for name, values in parsed.items()}
 
