@@ -64,12 +64,16 @@ def database_kind() -> str:
 
 
 @pytest.fixture
-def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def database_url(
+    database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[str]:
     """The DATABASE_URL of an empty database."""
     if database_kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'catfeeder.sqlite3'}"
-    server: PostgresServer = request.getfixturevalue("_postgres_server")
-    return server.new_database()
+        yield f"sqlite:///{tmp_path / 'catfeeder.sqlite3'}"
+    else:
+        server: PostgresServer = request.getfixturevalue("_postgres_server")
+        with server.database() as url:
+            yield url
 
 
 @pytest.fixture

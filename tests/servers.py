@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -97,6 +98,15 @@ class PostgresServer:
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self._admin_url.replace("/postgres?", f"/{name}?")
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Create a database for the block: hundreds of them would fill the disk by the end."""
+        url = self.new_database()
+        yield url
+        name = urlsplit(url).path.removeprefix("/")
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @contextmanager
