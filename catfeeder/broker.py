@@ -13,6 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 from catfeeder.encoder import SealedEncoder
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.requester import REQUESTER_OPTION, requester
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
 NAMESPACE: Final = "catfeeder"
@@ -66,11 +67,12 @@ class SealedBroker(RedisBroker):
 
 
 def new_message(message_type: MessageType, arguments: dict[str, Any]) -> Message[Any]:
-    """Build a message of the catalogue."""
+    """Build a message of the catalogue, in the name of whoever asks for what is done now."""
+    asked_by = requester.get()
     return Message(
         queue_name=message_type.queue,
         actor_name=message_type.name,
         args=(),
         kwargs=arguments,
-        options={},
+        options={} if asked_by is None else {REQUESTER_OPTION: asked_by},
     )

@@ -15,6 +15,7 @@ from dramatiq.errors import ConnectionClosed
 
 from catfeeder.broker import SealedBroker
 from catfeeder.encoder import SealedEncoder, UnreadableMessage, quarantine_fields
+from catfeeder.requester import REQUESTER_OPTION, is_requester
 
 _LOG = logging.getLogger(__name__)
 #: A server that is slow, is a replica now or has no memory left recovers, as one that is away does.
@@ -117,8 +118,12 @@ class ConsumingBroker(SealedBroker):
 
     def _check(self, queue_name: str, redis_message_id: str, fields: MessageData) -> None:
         # Options steer Dramatiq: retries, delays, callbacks. Ours come from the catalogue alone.
-        if fields["options"] != {"redis_message_id": redis_message_id}:
+        options = dict(fields["options"])
+        asked_by = options.pop(REQUESTER_OPTION, None)
+        if options != {"redis_message_id": redis_message_id}:
             raise UnreadableMessage("Its options are not its own redis_message_id alone.")
+        if asked_by is not None and not is_requester(asked_by):
+            raise UnreadableMessage("Its requester is not the id of an API key.")
         if fields["queue_name"] != queue_name:
             raise UnreadableMessage("It was meant for another queue.")
         actor = self.actors.get(fields["actor_name"])

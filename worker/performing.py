@@ -14,6 +14,7 @@ from config import Settings
 from worker.consuming import ConsumingBroker
 from worker.middleware.job_life import JobLife
 from worker.middleware.job_results import JobResults
+from worker.middleware.requesters import Requesters
 from worker.queue import queue_sealer
 
 
@@ -46,6 +47,8 @@ def middleware(jobs: JobStore) -> list[Middleware]:
       it would be idle, and dead when the new token is to be stored. Actors hold one while they ask.
     """
     return [
+        # First before a message and so last after it: whatever is written meanwhile names them.
+        Requesters(),
         AgeLimit(),
         JobLife(jobs),
         Results(backend=JobResults(jobs)),

@@ -109,6 +109,15 @@ def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
         "without": sealed(broker, hash_message(options={})),
         "delays": sealed(broker, hash_message(options={"redis_message_id": "delays", "eta": 9})),
         "throws": sealed(broker, hash_message(options={"redis_message_id": "throws", "throws": 9})),
+        **{
+            f"asked by {asked_by!r}": sealed(
+                broker,
+                hash_message(
+                    options={"redis_message_id": f"asked by {asked_by!r}", "requester": asked_by}
+                ),
+            )
+            for asked_by in (9, "", "a" * 33, "two words", "line\n", ["admin"], {"$bytes": "eA=="})
+        },
     }
 
 

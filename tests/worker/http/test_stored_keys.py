@@ -75,6 +75,7 @@ async def test_a_key_that_was_revoked_elsewhere_dies_within_five_seconds(clock: 
     # When five seconds have passed, then it serves nobody, and goes on so
     clock.now = 5
     assert await keys.holder(made["key"]) is None
+    assert keys._known == {}
     assert await keys.holder(made["key"]) is None
 
 

@@ -57,13 +57,14 @@ def test_who_guesses_too_often_is_told_to_wait(
     assert "guess" not in caplog.text
 
 
-def test_what_was_refused_unseen_does_not_prolong_the_wait(
-    anonymous: httpx.Client,
+def test_what_is_refused_unseen_neither_prolongs_the_wait_nor_fills_the_log(
+    anonymous: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(_MOST + 1):
         _ask(anonymous, f"guess-{number}")
     waits = [int(_ask(anonymous, "guess").headers["Retry-After"]) for _ in range(50)]
     assert max(waits) <= 3
+    assert caplog.text.count("Too many wrong API keys") == 1
 
 
 @pytest.mark.anyio
