@@ -269,6 +269,15 @@ def test_a_valid_token_is_served_while_renewal_fails() -> None:
     assert (view.is_stale, view.is_usable) == (False, True)
 
 
+def test_a_token_that_has_expired_is_asked_for_at_once_though_renewal_fails() -> None:
+    status = ConnectionStatus.RENEWAL_FAILING
+    row = store(status=status, renew_at=NOW + 2 * HOUR)
+
+    view = read_token(row.id, NOW + HOUR)
+
+    assert (view.is_stale, view.is_usable) == (True, False)
+
+
 @pytest.mark.parametrize("status", ["reauthorization_required", "revoked"])
 def test_a_grant_that_is_gone_yields_its_token_to_the_end_and_no_longer(status: str) -> None:
     row = store(status=status, renew_at=None)
