@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from catfeeder.broker import SealedBroker, new_message
+from catfeeder.broker import SealedBroker, new_message, queued_job
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import JobCancelled, JobExpired, JobFailed, JobTimeout
 from catfeeder.jobs import CHANNEL_PREFIX, JobRecord, JobStatus, JobStore, utc_now
@@ -30,9 +30,11 @@ from catfeeder.sealing import Sealer, Secret
 class Job:
     """A job that was asked for."""
 
-    def __init__(self, job_id: str, client: Client) -> None:
-        """Take the id and the client that knows where to look it up."""
+    def __init__(self, job_id: str, client: Client, asked: JobRecord | None = None) -> None:
+        """Take the id, the client that knows where to look it up, and what was sent of it."""
         self.id = job_id
+        #: The record as it was when this very process asked for the job.
+        self.asked = asked
         self._client = client
 
     def record(self) -> JobRecord:
@@ -167,10 +169,9 @@ class Client:
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = new_message(message_type, arguments)
-        if message_type.is_job:
-            self.jobs.create(message.message_id, message_type.name, message_type.queue, utc_now())
-        self.broker.enqueue(message)
-        return Job(message.message_id, self)
+        job = queued_job(message, utc_now()) if message_type.is_job else None
+        self.broker.enqueue(message, job=job)
+        return Job(message.message_id, self, job)
 
     def close(self) -> None:
         """Close the connections to Redis."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -66,42 +66,34 @@ class JobRecord:
     queue: str
     status: JobStatus
     enqueued_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    result: Any
-    error: JobError | None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: Any = None
+    error: JobError | None = None
+
+
+def job_key(job_id: str) -> str:
+    """Return the name of a record's Redis hash."""
+    return _KEY_PREFIX + job_id
+
+
+def first_fields(job: JobRecord) -> Iterator[str]:
+    """Yield the names and values that the Redis hash of a queued job begins with."""
+    yield from ("actor", job.actor, "queue", job.queue, "status", job.status.value)
+    yield from ("enqueued_at", job.enqueued_at.isoformat())
 
 
 class JobStore:
-    """Reads and writes job records; results and errors are sealed for their job."""
+    """Reads and changes job records; results and errors are sealed for their job.
+
+    A record is made by `SealedBroker.enqueue`, in one step with its message.
+    """
 
     def __init__(self, client: redis.Redis, sealer: Sealer) -> None:
         """Take the Redis client and the sealer that holds the queue key."""
         self._client = client
         self._sealer = sealer
         self._change = client.register_script(_CHANGE)
-
-    def create(self, job_id: str, actor: str, queue: str, now: datetime) -> None:
-        """Record that a job was asked for.
-
-        Raises:
-            QueueUnreachable: Redis did not answer.
-        """
-        fields = {
-            "actor": actor,
-            "queue": queue,
-            "status": "queued",
-            "enqueued_at": now.isoformat(),
-        }
-        with unreachable_is_told(), self._client.pipeline() as pipe:
-            pipe.hset(_KEY_PREFIX + job_id, mapping=cast("Mapping[Any, Any]", fields))
-            pipe.expire(_KEY_PREFIX + job_id, JOB_TTL_SECONDS)
-            pipe.execute()
-
-    def forget(self, job_id: str) -> None:
-        """Erase a record whose message was never sent."""
-        with unreachable_is_told():
-            self._client.delete(_KEY_PREFIX + job_id)
 
     def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
@@ -135,7 +127,7 @@ class JobStore:
             SealBroken: The record was written with another queue key.
         """
         with unreachable_is_told():
-            fields = cast("dict[bytes, bytes]", self._client.hgetall(_KEY_PREFIX + job_id))
+            fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
         return self.read(job_id, fields) if b"enqueued_at" in fields else None
 
     def read(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
@@ -171,7 +163,7 @@ class JobStore:
         pairs = [part for pair in fields.items() for part in pair]
         arguments = [after, int(may_create), JOB_TTL_SECONDS, channel, *pairs]
         with unreachable_is_told():
-            return bool(self._change(keys=[_KEY_PREFIX + job_id], args=arguments))
+            return bool(self._change(keys=[job_key(job_id)], args=arguments))
 
     def _seal(self, job_id: str, value: object) -> bytes:
         return self._sealer.seal(to_json(value), f"job:{job_id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from dramatiq.errors import ConnectionClosed
 from catfeeder.broker import SealedBroker
 from catfeeder.encoder import SealedEncoder, UnreadableMessage, quarantine_fields
 from catfeeder.requester import REQUESTER_OPTION, is_requester
+from worker.doorbell import Doorbell
 
 _LOG = logging.getLogger(__name__)
 #: A server that is slow, is a replica now or has no memory left recovers, as one that is away does.
@@ -49,7 +51,8 @@ class ConsumingBroker(SealedBroker):
         self, client: redis.Redis, encoder: SealedEncoder, middleware: Sequence[Middleware]
     ) -> None:
         """Take the Redis client, the encoder and the middleware."""
-        super().__init__(client, encoder, middleware)
+        self._doorbell = Doorbell(client)
+        super().__init__(client, encoder, [*middleware, self._doorbell])
         #: By queue, the ids of the messages that worker threads hold.
         self._in_hand: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -58,15 +61,18 @@ class ConsumingBroker(SealedBroker):
 
         The predecessor's cache went with it, and Dramatiq gives a message back only when its whole
         process is gone. The consumer of the delay queue, on which we put nothing, beats for the
-        others while a full prefetch keeps them from polling.
+        others while a full prefetch keeps them from polling. `timeout` is how many milliseconds a
+        consumer sleeps at most when no bell rings.
         """
         with _passing_faults_are_lost_connections():
             lost = self._unattended(queue_name)
         if lost:
             _LOG.warning("Putting %d messages back onto queue %s.", len(lost), queue_name)
             self.do_requeue(queue_name, *lost)
-        consumer = super().consume(queue_name, prefetch, timeout)
-        return WatchedConsumer(consumer, self._in_hand[queue_name])
+        # Dramatiq's own consumer sleeps where no bell can wake it: it does not sleep at all.
+        consumer = super().consume(queue_name, prefetch, timeout=0)
+        bell = self._doorbell.of(queue_name)
+        return WatchedConsumer(consumer, self._in_hand[queue_name], bell, timeout / 1000)
 
     def do_fetch(self, queue_name: str, count: int) -> list[bytes]:
         """Fetch messages, each of which is sure to open and to have an actor here.
@@ -138,40 +144,52 @@ class ConsumingBroker(SealedBroker):
             with _passing_faults_are_lost_connections():
                 return dispatch(queue_name, *arguments)
 
-        # Whoever enqueues is told `QueueUnreachable`, in the words of the client.
-        return dispatch if command == "enqueue" else do_dispatch
+        return do_dispatch
 
 
 class WatchedConsumer(Consumer):
-    """Another consumer that keeps account of the messages which are in a worker thread's hands."""
+    """Another consumer that sleeps by a bell, and keeps account of what worker threads hold."""
 
-    def __init__(self, consumer: Consumer, in_hand: set[str]) -> None:
-        """Take the consumer that does the work, and the set of ids to keep."""
+    def __init__(
+        self, consumer: Consumer, in_hand: set[str], bell: threading.Event, seconds: float
+    ) -> None:
+        """Take the consumer that does the work, the ids to keep, the bell and the longest sleep."""
         self._consumer = consumer
         self._in_hand = in_hand
+        self._bell = bell
+        self._seconds = seconds
 
     def __next__(self) -> MessageProxy | None:
-        """Return the next message, or None when there is none at the moment."""
+        """Return the next message, or None after a sleep because there was none."""
+        # Cleared before the look, so that a ring between the look and the sleep ends the sleep.
+        self._bell.clear()
         message = next(self._consumer)
-        if message is not None:
+        if message is None:
+            self._bell.wait(self._seconds)
+        else:
             self._in_hand.add(_id_of(message))
         return message
 
     def ack(self, message: MessageProxy) -> None:
         """Take a message off the queue for good."""
         self._consumer.ack(message)
-        self._in_hand.discard(_id_of(message))
+        self._let_go([message])
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message to the dead letters."""
         self._consumer.nack(message)
-        self._in_hand.discard(_id_of(message))
+        self._let_go([message])
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Give messages back to the queue, as a worker that stops does."""
         given = list(messages)
         self._consumer.requeue(given)
-        self._in_hand.difference_update(map(_id_of, given))
+        self._let_go(given)
+
+    def _let_go(self, messages: Iterable[MessageProxy]) -> None:
+        self._in_hand.difference_update(map(_id_of, messages))
+        # There is room for another message, which nobody rings for while we are at work.
+        self._bell.set()
 
     def close(self) -> None:
         """Close the consumer beneath."""

@@ -10,7 +10,8 @@ from dramatiq.results.backends.redis import RedisBackend
 from benchmarks.peers.work import REDIS_URL, check
 
 broker = RedisBroker(url=REDIS_URL)
-broker.add_middleware(Results(backend=RedisBackend(url=REDIS_URL)))
+results = RedisBackend(url=REDIS_URL)
+broker.add_middleware(Results(backend=results))
 
 check_password = dramatiq.actor(broker=broker, actor_name="check_password", store_results=True)(
     check
@@ -21,4 +22,5 @@ send_alone = dramatiq.actor(broker=broker, actor_name="send_alone", queue_name="
 
 def ask(password: str, password_hash: str) -> object:
     """Send the work and wait for its result."""
-    return check_password.send(password, password_hash).get_result(block=True, timeout=10_000)
+    message = check_password.send(password, password_hash)
+    return message.get_result(backend=results, block=True, timeout=10_000)

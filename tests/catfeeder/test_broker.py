@@ -6,9 +6,10 @@ import os
 
 import pytest
 
-from catfeeder.broker import SealedBroker, new_message
+from catfeeder.broker import SealedBroker, new_message, queued_job
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueUnreachable
+from catfeeder.jobs import JobStore, utc_now
 from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
@@ -40,6 +41,40 @@ def test_a_message_that_is_sent_twice_has_two_places(producer: SealedBroker) -> 
     assert producer.enqueue(message).options != producer.enqueue(message).options
     assert message.options == {}
     assert producer.depth("control") == 2
+
+
+def test_a_bell_rings_when_a_queue_has_something_again(
+    producer: SealedBroker, valkey: ValkeyServer
+) -> None:
+    # Given somebody who listens
+    with valkey.client.pubsub(ignore_subscribe_messages=True) as bells:
+        bells.psubscribe("catfeeder:bell:*")
+        bells.get_message(timeout=1)
+        # When two messages come to one queue, and one to another
+        for message_type in (HASH_PASSWORD, HASH_PASSWORD, RENEW_OATHS):
+            producer.enqueue(new_message(message_type, {}))
+        heard = [bells.get_message(timeout=0.2) for _ in range(4)]
+    # Then each queue has rung once: whoever was woken takes what else there is
+    rung = [message["channel"] for message in heard if message]
+    assert rung == [b"catfeeder:bell:passwords", b"catfeeder:bell:control"]
+
+
+def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
+    producer: SealedBroker, valkey: ValkeyServer
+) -> None:
+    message = new_message(HASH_PASSWORD, {})
+    job = queued_job(message, utc_now())
+    producer.enqueue(message, job=job)
+    assert JobStore(valkey.client, ENCODER._sealer).get(message.message_id) == job
+    # When the server takes nothing any more
+    valkey.client.flushall()
+    valkey.client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(QueueUnreachable):
+            producer.enqueue(message, job=job)
+    finally:
+        valkey.client.config_set("maxmemory", 0)
+    assert valkey.key_names() == []
 
 
 def test_depth_is_what_waits(producer: SealedBroker) -> None:

@@ -12,6 +12,7 @@ from catfeeder.errors import QueueUnreachable, SealBroken
 from catfeeder.jobs import JobError, JobStatus, JobStore
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer
+from tests.jobs import put_job
 from tests.servers import ValkeyServer
 
 SEALER = Sealer([Key(b"k" * 32)])
@@ -30,7 +31,7 @@ CANCEL: Change = lambda jobs: jobs.cancel("id", LATER)  # noqa: E731
 def jobs(valkey: ValkeyServer) -> JobStore:
     """A store that knows one job, which is queued."""
     store = JobStore(valkey.client, SEALER)
-    store.create("id", "hash_password", "passwords", NOW)
+    put_job(valkey.client, "id", NOW)
     return store
 
 
@@ -100,8 +101,8 @@ def test_what_has_begun_cannot_be_cancelled(jobs: JobStore) -> None:
     assert status_of(jobs) == "running"
 
 
-def test_what_is_unknown_can_start_but_neither_end_nor_be_cancelled(jobs: JobStore) -> None:
-    jobs.forget("id")
+def test_what_is_unknown_can_start_but_neither_end_nor_be_cancelled(valkey: ValkeyServer) -> None:
+    jobs = JobStore(valkey.client, SEALER)
     assert jobs.get("id") is None
     assert [SUCCEED(jobs), FAIL(jobs), CANCEL(jobs)] == [False] * 3
     # Its record may have gone by its TTL, while the message still waited.
@@ -134,7 +135,7 @@ def test_an_end_is_announced_once(
 
 
 def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeyServer) -> None:
-    jobs.create("other", "hash_password", "passwords", NOW)
+    put_job(valkey.client, "other", NOW)
     jobs.succeed("id", {"token": "hunter2"}, NOW)
     jobs.fail("other", JobError("hunter2", "hunter2", permanent=False), NOW)
     values = [
@@ -147,7 +148,7 @@ def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeySe
 def test_a_result_opens_in_no_other_record(jobs: JobStore, valkey: ValkeyServer) -> None:
     SUCCEED(jobs)
     stolen = valkey.client.hget("catfeeder:job:id", "result")
-    jobs.create("other", "hash_password", "passwords", NOW)
+    put_job(valkey.client, "other", NOW)
     valkey.client.hset("catfeeder:job:other", "result", os.fsencode(stolen or b""))
     with pytest.raises(SealBroken):
         jobs.get("other")
@@ -156,9 +157,8 @@ def test_a_result_opens_in_no_other_record(jobs: JobStore, valkey: ValkeyServer)
 def test_a_store_without_its_server_says_so() -> None:
     jobs = JobStore(connect_redis("unix:///nowhere/valkey.sock"), SEALER)
     acts: list[Callable[[], object]] = [
-        lambda: jobs.create("id", "hash_password", "passwords", NOW),
         lambda: jobs.get("id"),
-        lambda: jobs.forget("id"),
+        lambda: START(jobs),
         lambda: CANCEL(jobs),
     ]
     for act in acts:

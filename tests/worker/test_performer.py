@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from catfeeder.broker import new_message
+from catfeeder.broker import new_message, queued_job
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.jobs import JobStatus, utc_now
@@ -113,8 +113,7 @@ def test_bytes_of_nobody_are_set_aside_by_whatever_process_finds_them(
     client.redis.hset("catfeeder:passwords.msgs", "bad", b"canary-5")
     client.redis.rpush("catfeeder:passwords", "bad")
     message = new_message(HASH_PASSWORD, {"password": "canary-6"})
-    client.jobs.create(message.message_id, message.actor_name, message.queue_name, utc_now())
-    client.broker.enqueue(message)
+    client.broker.enqueue(message, job=queued_job(message, utc_now()))
     performer = start("passwords")
     wait_until(lambda: client.job(message.message_id).record().status.is_final, 20)
     wait_until(lambda: client.redis.llen("catfeeder:quarantine") == 1)

@@ -51,9 +51,9 @@ class Shim:
         """
         self.draining.refuse_work()
         self.overload.refuse_excess(message_type)
-        record = self.client.enqueue(message_type, **arguments).record()
+        job = self.client.enqueue(message_type, **arguments)
         self.metrics.jobs.labels(message_type.name).inc()
-        return record
+        return job.asked or job.record()
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
         """Return a job once it has ended, or after `seconds`."""

@@ -94,7 +94,7 @@ def test_an_expired_token_that_cannot_be_renewed_needs_the_user(
 @pytest.mark.usefixtures("impatient")
 def test_nobody_renews(user: Connected, shim: Shim, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a worker that does not come to it
-    monkeypatch.setattr(shim.client.broker, "enqueue", lambda message: message)
+    monkeypatch.setattr(shim.client.broker, "enqueue", lambda message, **_: message)
     # When a token is read that still serves, then it is given
     user.fall_due()
     assert user.token().json()["access_token"] == user.first

@@ -16,6 +16,7 @@ from catfeeder.jobs import JobRecord, JobStatus, utc_now
 from catfeeder.redis_connection import connect_redis_async
 from config import Settings
 from tests.conftest import ADMIN_API_KEY
+from tests.jobs import put_job
 from tests.servers import ValkeyServer
 from tests.worker.http.broken_broker import cut_off
 from worker.consuming import ConsumingBroker
@@ -80,10 +81,7 @@ class Desk:
         return self.client.jobs.get(job_id)
 
     def new_job(self, job_id: str = "job-1") -> JobRecord:
-        self.client.jobs.create(job_id, "hash_password", "passwords", utc_now())
-        record = self.client.jobs.get(job_id)
-        assert record is not None
-        return record
+        return put_job(self.client.redis, job_id)
 
 
 @pytest.fixture

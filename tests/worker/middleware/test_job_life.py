@@ -10,10 +10,10 @@ import dramatiq
 import pytest
 from dramatiq import Message
 
-from catfeeder.broker import new_message
+from catfeeder.broker import new_message, queued_job
 from catfeeder.client import Client, Job
 from catfeeder.jobs import JobStatus, utc_now
-from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN, MessageType
+from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
 from catfeeder.sealing import Secret
 from models.database import connected, database
 from models.server import begin_boot, is_stopping
@@ -30,10 +30,9 @@ def start_worker(broker: ConsumingBroker) -> Iterator[Callable[[], None]]:
     worker.stop()
 
 
-def send(client: Client, message: Message[Any], message_type: MessageType) -> Job:
+def send(client: Client, message: Message[Any]) -> Job:
     """Send a message as the client does, with whatever is unusual about it."""
-    client.jobs.create(message.message_id, message_type.name, message_type.queue, utc_now())
-    client.broker.enqueue(message)
+    client.broker.enqueue(message, job=queued_job(message, utc_now()))
     return client.job(message.message_id)
 
 
@@ -84,7 +83,7 @@ def test_a_job_that_has_ended_is_not_performed_again(
     # Given a job that has ended, and its message delivered once more
     start_worker()
     message = new_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
-    job = send(client, message, HASH_PASSWORD)
+    job = send(client, message)
     wait_until(lambda: has_ended(job))
     first = job.record()
     client.broker.enqueue(message)
@@ -113,7 +112,7 @@ def test_a_job_that_waited_too_long_fails_as_outdated(
     message = new_message(HASH_PASSWORD, {"password": Secret("hunter2")})
     sent_at = message.message_timestamp - late_seconds * 1000
     late = dataclasses.replace(message, message_timestamp=sent_at)
-    job = send(client, late, HASH_PASSWORD)
+    job = send(client, late)
     # When a worker comes to it
     start_worker()
     wait_until(lambda: has_ended(job))
@@ -129,7 +128,7 @@ def test_a_job_that_waited_for_less_is_performed(
 ) -> None:
     message = new_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
     recent = dataclasses.replace(message, message_timestamp=message.message_timestamp - 50_000)
-    job = send(client, recent, HASH_PASSWORD)
+    job = send(client, recent)
     start_worker()
     assert job.result(timeout=10)
 
@@ -174,7 +173,7 @@ def test_a_job_without_a_database_fails_and_says_so(
     # Given a database that has been lost since the worker started
     monkeypatch.setattr(database.obj, "database", "/nowhere/catfeeder.sqlite3")
     # When a job needs it
-    job = send(client, new_message(SHUT_DOWN, {"generation": 1}), SHUT_DOWN)
+    job = send(client, new_message(SHUT_DOWN, {"generation": 1}))
     start_worker()
     wait_until(lambda: has_ended(job))
     # Then the caller is told what is wrong, and not where the database should be

@@ -16,6 +16,7 @@ from catfeeder.jobs import JobError, JobStore, utc_now
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.redis_connection import connect_redis
 from models.errors import DatabaseUnreachable
+from tests.jobs import put_job
 from tests.servers import ValkeyServer
 from worker.consuming import ConsumingBroker
 from worker.middleware.job_results import JobResults, told
@@ -46,8 +47,8 @@ def message(broker: ConsumingBroker) -> MessageProxy:
     """A message whose job a worker has begun."""
     message = new_message(HASH_PASSWORD, {})
     jobs = JobStore(broker.client, broker.encoder._sealer)
-    for change in (jobs.create, jobs.start):
-        change(message.message_id, message.actor_name, message.queue_name, utc_now())
+    put_job(broker.client, message.message_id)
+    jobs.start(message.message_id, message.actor_name, message.queue_name, utc_now())
     return MessageProxy(message)
 
 

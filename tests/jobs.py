@@ -1,0 +1,17 @@
+"""Job records without a message, for tests of what becomes of a record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import redis
+
+from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, first_fields, job_key, utc_now
+
+
+def put_job(client: redis.Redis, job_id: str, now: datetime | None = None) -> JobRecord:
+    """Make the record of a queued job, as it is when its message is sent."""
+    job = JobRecord(job_id, "hash_password", "passwords", JobStatus.QUEUED, now or utc_now())
+    client.hset(job_key(job_id), items=list(first_fields(job)))
+    client.expire(job_key(job_id), JOB_TTL_SECONDS)
+    return job

@@ -1,0 +1,76 @@
+"""Hears that something was put onto a queue, so that an idle worker sleeps until there is work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any, Final
+
+import redis
+from dramatiq import Broker, Middleware, Worker
+
+from catfeeder.broker import BELL_PREFIX
+
+_LOG = logging.getLogger(__name__)
+#: How soon the thread sees that it is to end.
+_LISTEN_SECONDS: Final = 0.25
+#: It ends later while a broker that hangs keeps it from connecting; the process does not wait.
+_END_SECONDS: Final = 2.0
+_RECONNECT_SECONDS: Final = 0.5
+
+
+class Doorbell(Middleware):
+    """Listens for a process's queues, in one thread and on one connection.
+
+    It carries no messages and may lose its connection: whoever sleeps by a bell wakes up by himself
+    after a while, and looks.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Take the Redis client; listening begins with the worker."""
+        self._client = client
+        self._bells: dict[str, threading.Event] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread()
+
+    def of(self, queue_name: str) -> threading.Event:
+        """Return the bell of a queue, which stays set until somebody clears it and looks."""
+        return self._bells.setdefault(queue_name, threading.Event())
+
+    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        """Begin to listen for the queues that the worker consumes."""
+        queues = broker.get_declared_queues() & set(worker.consumers)
+        channels = [f"{BELL_PREFIX}{name}" for name in queues]
+        self._stopping.clear()
+        self._thread = threading.Thread(
+            target=self._listen, args=channels, name="doorbell", daemon=True
+        )
+        self._thread.start()
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        """Listen no more."""
+        self._stopping.set()
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        """Wait until the connection is no longer in use: the broker is closed next."""
+        self._thread.join(_END_SECONDS)
+
+    def _listen(self, *channels: str) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen_once(channels)
+            except (redis.RedisError, OSError) as error:
+                _LOG.warning("Lost the bells of the queues: %s.", type(error).__name__)
+                self._stopping.wait(_RECONNECT_SECONDS)
+
+    def _listen_once(self, channels: tuple[str, ...]) -> None:
+        with self._client.pubsub() as rings:
+            rings.subscribe(*channels)
+            while not self._stopping.is_set():
+                message = rings.get_message(timeout=_LISTEN_SECONDS)
+                if message is not None:
+                    self._hear(message)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        # A subscription is new, so what came before it was not heard: that is a ring as well.
+        self.of(message["channel"].decode().removeprefix(BELL_PREFIX)).set()
