@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from models.database import connected, sealer, transaction
 from models.errors import ForeignSecretKey
 from models.keys import TAB_SEALING_KEYS
 from models.migrate import check_schema
-from models.resealing import count_outdated
+from models.resealing import Resealed, count_outdated
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
 from tests.models.rows import grant, stored_connection
@@ -221,6 +222,22 @@ def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> Non
 
 
 @pytest.mark.usefixtures("database")
+def test_half_of_the_time_is_left_to_others() -> None:
+    # Given batches that each take a while
+    def batches() -> Iterator[Resealed]:
+        for _ in range(3):
+            time.sleep(0.05)
+            yield Resealed(1, 0, ())
+
+    # When they are done one after the other
+    began = time.monotonic()
+    done = list(resealing._giving_way(batches()))
+
+    # Then there is a rest of the same length after each
+    assert len(done) == 3
+    assert time.monotonic() - began >= 6 * 0.05
+
+
 def test_without_a_change_of_key_there_is_nothing_to_do(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
