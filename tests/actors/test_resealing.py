@@ -221,7 +221,6 @@ def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> Non
         assert len(noted_keys()) == 1
 
 
-@pytest.mark.usefixtures("database")
 def test_half_of_the_time_is_left_to_others() -> None:
     # Given batches that each take a while
     def batches() -> Iterator[Resealed]:
@@ -238,6 +237,7 @@ def test_half_of_the_time_is_left_to_others() -> None:
     assert time.monotonic() - began >= 6 * 0.05
 
 
+@pytest.mark.usefixtures("database")
 def test_without_a_change_of_key_there_is_nothing_to_do(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
