@@ -26,6 +26,7 @@ _SECRET_BYTES: Final = 32
 _KEY: Final = re.compile(f"{_PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_[A-Za-z0-9_-]{{43}}")
 _ID: Final = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
 _MOST_NAME: Final = 255
+_MOST_REQUESTS: Final = 1_000_000
 #: A key that is to serve for longer than this is meant to have no end.
 _LONGEST: Final = timedelta(days=3650)
 
@@ -96,8 +97,8 @@ def _check(
         problems["name"] = f"must have 1 to {_MOST_NAME} characters"
     if not scopes or not set(scopes) <= set(SCOPES):
         problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
-    if requests_per_minute < 1:
-        problems["requests_per_minute"] = "must be 1 or more"
+    if not 1 <= requests_per_minute <= _MOST_REQUESTS:
+        problems["requests_per_minute"] = f"must be 1 to {_MOST_REQUESTS}"
     if expires_at is not None and not now < expires_at <= now + _LONGEST:
         problems["expires_at"] = "must be in the future, within ten years"
     if problems:

@@ -88,6 +88,12 @@ def _signature(key: Key, signed: bytes) -> str:
     return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
 
 
+def receivers_key() -> str:
+    """Return the key as receivers take it: "whsec_" and base64, as Standard Webhooks writes it."""
+    key = KeyRing(current_settings().secret_keys()).keys(WEBHOOK_LABEL)[0]
+    return f"whsec_{base64.b64encode(key).decode()}"
+
+
 def describe_event(event: TAB_EVENTS) -> dict[str, Any]:
     """Return an event as apps see it."""
     return {

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 #: What a shell reports for a program that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED: Final = 130
+_TEN_YEARS_IN_DAYS: Final = 3650
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command; what goes wrong is one sentence on stderr and status 1."""
-    command = _parser().parse_args(arguments).command
+    given = vars(_parser().parse_args(arguments))
+    carry_out = _COMMANDS[given.pop("command")]
     from catfeeder.errors import CatFeederError
     from config import ConfigurationError
 
     try:
-        return int(_COMMANDS[command]())
+        return carry_out(**given)
     except (CatFeederError, ConfigurationError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -33,7 +36,29 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database's tables up to date")
     commands.add_parser("reseal", help="seal what is stored with a changed SECRET_KEY")
     commands.add_parser("queue-key", help="print the key for apps that use the queue directly")
+    commands.add_parser("webhook-key", help="print the key that the webhook's receiver checks with")
+    _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
+    check = commands.add_parser("check-provider", help="look a provider's settings over")
+    check.add_argument("name", help="the provider's name, such as google")
     return parser
+
+
+def _add_make_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="which app it is for")
+    scope_help = "jobs, connections:read, tokens:read or admin; may be given several times"
+    parser.add_argument(
+        "--scope", dest="scopes", action="append", required=True, metavar="SCOPE", help=scope_help
+    )
+    parser.add_argument("--days", type=_days, help="how long it serves; without an end if left out")
+    parser.add_argument(
+        "--requests-per-minute", type=int, default=600, metavar="N", help="600 if left out"
+    )
+
+
+def _days(text: str) -> int:
+    if not 1 <= int(text) <= _TEN_YEARS_IN_DAYS:
+        raise argparse.ArgumentTypeError(f"must be 1 to {_TEN_YEARS_IN_DAYS}")
+    return int(text)
 
 
 def _run() -> int:
@@ -76,12 +101,34 @@ def _queue_key() -> int:
     return 0
 
 
-_COMMANDS = {
+def _webhook_key() -> int:
+    from actors.webhooks import receivers_key
+
+    print(receivers_key())
+    return 0
+
+
+def _make_key(**wishes: Any) -> int:
+    from worker.key_making import run_key_making
+
+    return run_key_making(**wishes)
+
+
+def _check_provider(name: str) -> int:
+    from worker.provider_checking import run_provider_check
+
+    return run_provider_check(name)
+
+
+_COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "run": _run,
     "scheduler": _scheduler,
     "migrate": _migrate,
     "reseal": _reseal,
     "queue-key": _queue_key,
+    "webhook-key": _webhook_key,
+    "make-key": _make_key,
+    "check-provider": _check_provider,
 }
 
 if __name__ == "__main__":

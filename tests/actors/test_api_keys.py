@@ -170,6 +170,7 @@ def test_what_does_not_look_like_a_key_asks_no_database(monkeypatch: pytest.Monk
         ("scopes", []),
         ("scopes", ["jobs", "everything"]),
         ("requests_per_minute", 0),
+        ("requests_per_minute", 10**10),
         ("expires_at", NOW),
         ("expires_at", NOW - SECOND),
         ("expires_at", datetime.max.replace(tzinfo=NOW.tzinfo)),

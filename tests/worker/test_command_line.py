@@ -35,7 +35,9 @@ def test_help_lists_the_commands_and_loads_nothing(directory: ServiceDirectory) 
     ended = directory.worker("--help")
 
     assert ended.returncode == 0
-    for command in ("run", "scheduler", "migrate", "reseal", "queue-key"):
+    for command in ("run", "scheduler", "migrate", "reseal", "queue-key", "make-key"):
+        assert command in ended.stdout
+    for command in ("webhook-key", "check-provider"):
         assert command in ended.stdout
 
 

@@ -15,6 +15,8 @@ from tests.worker.http.answers import assert_problem
 from worker.http.keys import Needs
 
 _OPEN = {
+    ("GET", "/docs"),
+    ("GET", "/docs/oauth2-redirect"),
     ("GET", "/health"),
     ("GET", "/v1/oauth/callback"),
     ("GET", "/v1/oauth/{provider}/login"),
@@ -33,6 +35,7 @@ _SCOPES = {
     ("GET", "/v1/keys"): "admin",
     ("GET", "/v1/providers"): "admin",
     ("GET", "/v1/providers/{provider}"): "admin",
+    ("GET", "/v1/providers/{provider}/check"): "admin",
     ("PATCH", "/v1/providers/{provider}"): "admin",
     ("POST", "/v1/connections/{connection_id}/renew"): "jobs",
     ("POST", "/v1/keys"): "admin",

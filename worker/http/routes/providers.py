@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -15,11 +15,18 @@ from actors.provider_settings import (
     put_provider,
 )
 from catfeeder.jobs import utc_now
+from catfeeder.messages import CHECK_PROVIDER
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs
 from worker.http.lookups import has_provider
 from worker.http.names import ProviderName
-from worker.http.schemas.providers import ProviderChangesBody, ProviderList, ProviderSettingsBody
+from worker.http.schemas.providers import (
+    ProviderChangesBody,
+    ProviderCheck,
+    ProviderList,
+    ProviderSettingsBody,
+)
+from worker.http.shim import ShimOf
 from worker.http.threads import in_database
 
 router = APIRouter(
@@ -28,6 +35,9 @@ router = APIRouter(
     route_class=GuardedRoute,
     dependencies=needs(Scope.ADMIN),
 )
+
+#: A worker asks the issuer twice, who has 15 seconds for each answer.
+_CHECK_SECONDS: Final = 40
 
 
 @router.get("", response_model=ProviderList)
@@ -40,6 +50,13 @@ async def read_providers() -> JSONResponse:
 async def read_provider(provider: ProviderName) -> JSONResponse:
     """Return what is known of a provider."""
     return JSONResponse(await in_database(describe_provider, provider))
+
+
+@router.get("/{provider}/check", response_model=ProviderCheck)
+async def check_provider(provider: ProviderName, shim: ShimOf) -> JSONResponse:
+    """Look a provider over, over the network: each finding comes with its remedy."""
+    await in_database(describe_provider, provider)
+    return JSONResponse(await shim.perform(CHECK_PROVIDER, _CHECK_SECONDS, provider=provider))
 
 
 @router.put("/{provider}", response_model=dict[str, Any], responses={201: {}})

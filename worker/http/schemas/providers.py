@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import Body
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from worker.http.schemas.fields import storable_json
 
@@ -35,3 +35,20 @@ class ProviderList(BaseModel):
     """All providers, by name."""
 
     items: list[dict[str, Any]]
+
+
+class Finding(BaseModel):
+    """One thing that was looked at."""
+
+    check: str = Field(examples=["pkce"])
+    is_ok: bool
+    detail: str
+    remedy: str | None = Field(description="What to do where it is not well.")
+
+
+class ProviderCheck(BaseModel):
+    """What there is to say about a provider's settings."""
+
+    provider: str
+    is_ok: bool = Field(description="Nothing is to be done.")
+    findings: list[Finding]

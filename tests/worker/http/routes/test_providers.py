@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 
 SECRET = "the-client-secret-nobody-may-see"
@@ -68,6 +69,38 @@ def test_text_that_no_database_holds_is_refused(http: httpx.Client, body: bytes)
     headers = {"Content-Type": "application/json"}
     answer = http.put("/v1/providers/house", content=body, headers=headers)
     assert_problem(answer, 422, "invalid_request")
+
+
+def test_a_provider_is_looked_over_by_a_worker(http: httpx.Client, house: OidcProvider) -> None:
+    # Given a provider that is well, and one that is not there where its settings say
+    settings = {"issuer": f"{house.issuer}/elsewhere", "client_id": "app", "client_secret": SECRET}
+    http.put("/v1/providers/ruin", json=settings)
+    # When both are looked over
+    well, unwell = http.get("/v1/providers/house/check"), http.get("/v1/providers/ruin/check")
+    # Then each finding is told, those that are not well with their remedy
+    assert (well.status_code, unwell.status_code) == (200, 200)
+    assert (well.json()["provider"], well.json()["is_ok"]) == ("house", True)
+    assert {"discovery", "pkce"} <= {finding["check"] for finding in well.json()["findings"]}
+    assert unwell.json()["is_ok"] is False
+    assert all(finding["remedy"] for finding in unwell.json()["findings"] if not finding["is_ok"])
+    assert SECRET not in unwell.text
+
+
+def test_a_check_that_nobody_performs_is_told_of(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a service whose workers are away
+    http.put("/v1/providers/google", json=SETTINGS)
+    monkeypatch.setattr("worker.http.routes.providers._CHECK_SECONDS", 0.1)
+    # When a provider is to be looked over, then the answer comes all the same
+    assert_problem(http.get("/v1/providers/google/check"), 504, "job_timeout")
+
+
+@pytest.mark.parametrize("provider", ["nobody", "Has%20Spaces", "%00"])
+def test_no_provider_is_looked_over_that_is_not_there(http: httpx.Client, provider: str) -> None:
+    answer = http.get(f"/v1/providers/{provider}/check")
+    assert_problem(answer, 404, "provider_unknown")
+    assert 'catfeeder_queue_messages{queue="oauth"} 0.0' in http.get("/metrics").text
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
