@@ -27,7 +27,7 @@ run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops i
 	@exec $(BIN)/python -m worker run
 
 test: check ## Check, then run every test
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
 
 check: $(DEV_STAMP) ## Lint, format, types and import rules, without the tests
 	@$(BIN)/ruff check .

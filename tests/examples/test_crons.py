@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 from catfeeder.client import Client
-from config import current_settings
+from config import CronsSettings, current_settings
 from tests.waiting import wait_until
 from worker.crons import Crons
 
@@ -18,9 +18,10 @@ from worker.crons import Crons
 @pytest.fixture
 def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
     """Settings that renew every second, and do nothing else."""
-    others = ("clean_verification", "clean_tokens", "deliver_events", "clean_events")
-    off = dict.fromkeys(others, False)
-    return {**toml_conf, "Crons": {"renew_oath_tokens_interval": 1, **off}}
+    switches = (name for name, kind in get_type_hints(CronsSettings).items() if kind is bool)
+    off = dict.fromkeys(switches, False)
+    on = {"renew_oath_tokens": True, "renew_oath_tokens_interval": 1}
+    return {**toml_conf, "Crons": {**off, **on}}
 
 
 @pytest.fixture

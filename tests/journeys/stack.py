@@ -47,6 +47,15 @@ class Stack:
         return self.directory.path / "var"
 
     @property
+    def redis_url(self) -> str:
+        """The REDIS_URL of the service's own Valkey, which names its socket in its title."""
+        for process in self.directory.processes():
+            _, found, socket = " ".join(process.cmdline()).partition("unixsocket:")
+            if found:
+                return f"unix://{socket.strip()}"
+        raise AssertionError("no Valkey runs")
+
+    @property
     def running(self) -> RunningService:
         """The service, which must have been started."""
         assert self.service is not None

@@ -135,11 +135,10 @@ def test_the_client_brings_in_few_packages(app: Path) -> None:
 def test_another_app_hashes_and_checks_passwords(app: Path, stack: Stack, tmp_path: Path) -> None:
     # Given a running service, and the key that its operator hands out
     queue_key = stack.directory.worker("queue-key", SECRET_KEY=stack.secret_key).stdout.strip()
-    socket = next(stack.var_dir.rglob("*.sock"))
 
     # When an app elsewhere, of which the service knows nothing, asks for jobs
     ended = subprocess.run(
-        [app, "-I", "-c", PROGRAM, f"unix://{socket}", queue_key, *NOT_THERE],
+        [app, "-I", "-c", PROGRAM, stack.redis_url, queue_key, *NOT_THERE],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -163,7 +162,6 @@ def test_another_app_hashes_and_checks_passwords(app: Path, stack: Stack, tmp_pa
 
 def test_an_app_with_a_wrong_key_is_told_nothing(app: Path, stack: Stack, tmp_path: Path) -> None:
     # Given an app whose key is not the service's
-    socket = next(stack.var_dir.rglob("*.sock"))
     program = (
         "import sys, catfeeder\n"
         "client = catfeeder.connect(*sys.argv[1:])\n"
@@ -175,7 +173,7 @@ def test_an_app_with_a_wrong_key_is_told_nothing(app: Path, stack: Stack, tmp_pa
 
     # When it asks for a job
     ended = subprocess.run(
-        [app, "-I", "-c", program, f"unix://{socket}", "A" * 43],
+        [app, "-I", "-c", program, stack.redis_url, "A" * 43],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -107,9 +107,7 @@ def _be_refused(stack: Stack) -> dict[str, str]:
 
 
 def _valkey_memory(stack: Stack) -> bytes:
-    socket = next(stack.var_dir.rglob("*.sock"))
-    client = redis.Redis(unix_socket_path=str(socket))
-    with client:
+    with redis.Redis.from_url(stack.redis_url) as client:
         return b"\n".join(
             part for key in client.scan_iter() for part in (key, *_parts(client, key))
         )
