@@ -10,7 +10,7 @@ import redis
 from catfeeder.broker import SealedBroker, new_message, queued_job
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import JobCancelled, JobExpired, JobFailed, JobTimeout
-from catfeeder.jobs import CHANNEL_PREFIX, JobRecord, JobStatus, JobStore, utc_now
+from catfeeder.jobs import JobRecord, JobStatus, JobStore, utc_now
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,
@@ -23,7 +23,6 @@ from catfeeder.messages import (
     SHUT_DOWN,
     MessageType,
 )
-from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.sealing import Sealer, Secret
 
 
@@ -66,14 +65,11 @@ class Job:
         return outcome_of(self._wait(timeout))
 
     def _wait(self, timeout: float) -> JobRecord:
-        """Subscribe first and look second, so that an end between the two is not missed."""
         deadline = time.monotonic() + timeout
-        with unreachable_is_told(), self._client.redis.pubsub() as ended:
-            ended.subscribe(CHANNEL_PREFIX + self.id)
+        record = self.record()
+        while not record.status.is_final and (left := deadline - time.monotonic()) > 0:
+            self._client.jobs.await_end(self.id, left)
             record = self.record()
-            while not record.status.is_final and (left := deadline - time.monotonic()) > 0:
-                if ended.get_message(timeout=left):
-                    record = self.record()
         return record
 
 

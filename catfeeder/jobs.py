@@ -17,8 +17,12 @@ from catfeeder.sealing import Sealer
 #: Counted anew from each change, so that an ended job can be read for a full hour.
 JOB_TTL_SECONDS: Final = 3600
 _KEY_PREFIX: Final = "catfeeder:job:"
-#: A job's end is announced here, for those who wait for it.
+#: A job's end is announced on the channel of this name, and stays in the list of this name for long
+#: enough that who had just looked, and waits from now on, finds it there.
 CHANNEL_PREFIX: Final = "catfeeder:ended:"
+_ENDED_TTL_SECONDS: Final = 10
+#: Who waits looks this often as well: well within any timeout of a connection.
+_LONGEST_WAIT_SECONDS: Final = 1.0
 
 # Each change names the statuses that it may follow, and applies in one step. An unknown job may
 # start: its record can have been evicted by time while the message still waited in the queue.
@@ -28,7 +32,11 @@ if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
-if ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[4], '') end
+if KEYS[2] then
+    redis.call('RPUSH', KEYS[2], '')
+    redis.call('EXPIRE', KEYS[2], ARGV[4])
+    redis.call('PUBLISH', KEYS[2], '')
+end
 return 1
 """
 
@@ -130,6 +138,23 @@ class JobStore:
             fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
         return self.read(job_id, fields) if b"enqueued_at" in fields else None
 
+    def await_end(self, job_id: str, seconds: float) -> None:
+        """Return when a job ends, or after `seconds`, or now and then sooner.
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+        """
+        ended = CHANNEL_PREFIX + job_id
+        # To wait for 0 is to wait for ever; what is moved onto itself is there for others as well.
+        wait = min(max(seconds, 0.001), _LONGEST_WAIT_SECONDS)
+        with unreachable_is_told():
+            try:
+                self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
+            except redis.ResponseError as error:
+                # A server that becomes a replica sends everybody off; who looks then is told more.
+                if not str(error).startswith("UNBLOCKED"):
+                    raise
+
     def read(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
         """Build the record from the fields of its Redis hash."""
         error = self._open(job_id, fields.get(b"error"))
@@ -149,7 +174,7 @@ class JobStore:
         self, job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
     ) -> bool:
         fields = {"status": status.value, "finished_at": now.isoformat(), **more}
-        return self._apply(job_id, after, fields, channel=CHANNEL_PREFIX + job_id)
+        return self._apply(job_id, after, fields, is_end=True)
 
     def _apply(
         self,
@@ -158,12 +183,13 @@ class JobStore:
         fields: Mapping[str, str | bytes],
         *,
         may_create: bool = False,
-        channel: str = "",
+        is_end: bool = False,
     ) -> bool:
         pairs = [part for pair in fields.items() for part in pair]
-        arguments = [after, int(may_create), JOB_TTL_SECONDS, channel, *pairs]
+        arguments = [after, int(may_create), JOB_TTL_SECONDS, _ENDED_TTL_SECONDS, *pairs]
+        keys = [job_key(job_id), CHANNEL_PREFIX + job_id]
         with unreachable_is_told():
-            return bool(self._change(keys=[job_key(job_id)], args=arguments))
+            return bool(self._change(keys=keys[: 1 + is_end], args=arguments))
 
     def _seal(self, job_id: str, value: object) -> bytes:
         return self._sealer.seal(to_json(value), f"job:{job_id}")

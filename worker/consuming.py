@@ -28,6 +28,19 @@ _PASSING: Final = (
     redis.ReadOnlyError,
     redis.OutOfMemoryError,
 )
+# What this process has fetched and not acknowledged, without what it holds: ids and their bodies.
+_UNATTENDED: Final = """
+local held = {}
+for _, id in ipairs(ARGV) do held[id] = true end
+local found = {}
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+    if not held[id] then
+        found[#found + 1] = id
+        found[#found + 1] = redis.call('HGET', KEYS[2], id)
+    end
+end
+return found
+"""
 #: Quarantine is for looking at; who puts megabytes on a queue is found out by the first of them.
 _KEPT_BYTES: Final = 64 * 1024
 
@@ -43,8 +56,8 @@ def _passing_faults_are_lost_connections() -> Iterator[None]:
 class ConsumingBroker(SealedBroker):
     """A sealed broker that also consumes.
 
-    It reads from Dramatiq's own keys only the set of ids that this process has fetched and not
-    acknowledged; all changes go through Dramatiq's script.
+    It reads from Dramatiq's own keys only what this process has fetched and not acknowledged; all
+    changes but that of sending go through Dramatiq's script.
     """
 
     def __init__(
@@ -55,6 +68,7 @@ class ConsumingBroker(SealedBroker):
         super().__init__(client, encoder, [*middleware, self._doorbell])
         #: By queue, the ids of the messages that worker threads hold.
         self._in_hand: defaultdict[str, set[str]] = defaultdict(set)
+        self._find_unattended = client.register_script(_UNATTENDED)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
         """Return a consumer, once what its predecessor had fetched and lost is back in the queue.
@@ -65,7 +79,7 @@ class ConsumingBroker(SealedBroker):
         consumer sleeps at most when no bell rings.
         """
         with _passing_faults_are_lost_connections():
-            lost = self._unattended(queue_name)
+            lost = [found for found, _ in self._unattended(queue_name)]
         if lost:
             _LOG.warning("Putting %d messages back onto queue %s.", len(lost), queue_name)
             self.do_requeue(queue_name, *lost)
@@ -84,7 +98,7 @@ class ConsumingBroker(SealedBroker):
         if not fetched:
             return []
         with _passing_faults_are_lost_connections():
-            pairs = self._bodies(queue_name, self._unattended(queue_name))
+            pairs = self._bodies(queue_name)
         order = {body: place for place, body in enumerate(fetched)}
         pairs.sort(key=lambda pair: order.get(pair[1], -1))
         return [self._readable(queue_name, found, body) for found, body in pairs]
@@ -93,19 +107,20 @@ class ConsumingBroker(SealedBroker):
         """Close the connections to Redis."""
         self.client.close()
 
-    def _unattended(self, queue_name: str) -> list[bytes]:
-        """Return the ids that we have fetched and that no worker thread holds."""
+    def _unattended(self, queue_name: str) -> list[tuple[bytes, bytes | None]]:
+        """Return what we have fetched and no worker thread holds: the ids with their bodies."""
         # Copied first: what is acknowledged meanwhile leaves Redis before it leaves this set, and
         # only the thread that calls us adds to it.
-        in_hand = {found.encode() for found in self._in_hand[queue_name].copy()}
+        in_hand = self._in_hand[queue_name].copy()
         acks = f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}"
-        return list(cast("set[bytes]", self.client.smembers(acks)) - in_hand)
+        bodies = f"{self.namespace}:{queue_name}.msgs"
+        found = self._find_unattended(keys=[acks, bodies], args=in_hand)
+        return list(zip(found[::2], found[1::2], strict=True))
 
-    def _bodies(self, queue_name: str, ids: Sequence[bytes]) -> list[tuple[str, bytes]]:
-        """Return the ids with their bodies, and let go of those that can never be worked off."""
+    def _bodies(self, queue_name: str) -> list[tuple[str, bytes]]:
+        """Return what is unattended, and let go of what can never be worked off."""
         pairs = []
-        bodies = self.client.hmget(f"{self.namespace}:{queue_name}.msgs", list(ids)) if ids else []
-        for found, body in zip(ids, cast("list[bytes | None]", bodies), strict=True):
+        for found, body in self._unattended(queue_name):
             if body is None or not _is_text(found):
                 _LOG.warning("Dropping an id without a message from queue %s.", queue_name)
                 self.do_ack(queue_name, found)

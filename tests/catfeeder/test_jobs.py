@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from catfeeder.errors import QueueUnreachable, SealBroken
-from catfeeder.jobs import JobError, JobStatus, JobStore
+from catfeeder.jobs import JobError, JobStatus, JobStore, job_key
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer
 from tests.jobs import put_job
 from tests.servers import ValkeyServer
+from tests.waiting import wait_until
 
 SEALER = Sealer([Key(b"k" * 32)])
 ERROR = JobError("password_too_long", "It has 73 bytes.", permanent=True)
@@ -134,12 +138,59 @@ def test_an_end_is_announced_once(
     assert len([message for message in told if message]) == tells
 
 
+@pytest.mark.parametrize("ends_at_seconds", [0, 0.2])
+def test_who_waits_returns_at_the_end_and_so_does_who_waits_too(
+    jobs: JobStore, valkey: ValkeyServer, ends_at_seconds: float
+) -> None:
+    # Given a job that ends just after somebody looked, before or while they wait
+    ending = threading.Timer(ends_at_seconds, SUCCEED, [jobs])
+    ending.start()
+    wait_until(lambda: ends_at_seconds or not ending.is_alive())
+    # When two wait for it, then both are told at once
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(jobs.await_end, ["id", "id"], [0.9, 0.9]))
+    assert ends_at_seconds * 0.9 <= time.monotonic() - began < 0.7
+    # And what tells them goes soon
+    assert 0 < int(valkey.client.ttl("catfeeder:ended:id")) <= 10
+    assert status_of(jobs) is JobStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.3])
+def test_who_waits_does_not_wait_for_longer(jobs: JobStore, seconds: float) -> None:
+    began = time.monotonic()
+    jobs.await_end("id", seconds)
+    assert seconds <= time.monotonic() - began < seconds + 1.3
+
+
+def test_who_waits_for_long_looks_in_between(jobs: JobStore) -> None:
+    began = time.monotonic()
+    jobs.await_end("id", 60)
+    assert 0.9 < time.monotonic() - began < 3
+
+
+def test_who_is_sent_off_by_the_server_looks_again(jobs: JobStore, valkey: ValkeyServer) -> None:
+    # Given somebody who waits
+    def waiting() -> list[int]:
+        return [int(one["id"]) for one in valkey.client.client_list() if "b" in one["flags"]]
+
+    with ThreadPoolExecutor(1) as pool:
+        wait = pool.submit(jobs.await_end, "id", 0.9)
+        wait_until(waiting)
+        # When the server unblocks them with an error, as it does when it becomes a replica
+        valkey.client.client_unblock(waiting()[0], error=True)
+        # Then they are back before their time, and without an error
+        wait.result(timeout=0.5)
+
+
 def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeyServer) -> None:
     put_job(valkey.client, "other", NOW)
     jobs.succeed("id", {"token": "hunter2"}, NOW)
     jobs.fail("other", JobError("hunter2", "hunter2", permanent=False), NOW)
     values = [
-        os.fsencode(value) for key in valkey.key_names() for value in valkey.client.hvals(key)
+        os.fsencode(value)
+        for job_id in ("id", "other")
+        for value in valkey.client.hvals(job_key(job_id))
     ]
     assert len(values) > 8
     assert not [value for value in values if b"hunter2" in value]
@@ -160,6 +211,7 @@ def test_a_store_without_its_server_says_so() -> None:
         lambda: jobs.get("id"),
         lambda: START(jobs),
         lambda: CANCEL(jobs),
+        lambda: jobs.await_end("id", 1),
     ]
     for act in acts:
         with pytest.raises(QueueUnreachable):

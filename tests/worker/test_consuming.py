@@ -56,7 +56,7 @@ def leftovers(valkey: ValkeyServer) -> list[str]:
     ]
 
 
-def raise_timeout(_key: str) -> None:
+def raise_timeout(**_: object) -> None:
     raise redis.TimeoutError
 
 
@@ -311,7 +311,7 @@ def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
     job = client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS)
     with monkeypatch.context() as patch:
-        patch.setattr(broker.client, "smembers", raise_timeout)
+        patch.setattr(broker, "_find_unattended", raise_timeout)
         with pytest.raises(ConnectionClosed, match="TimeoutError"):
             next(consumer)
     # When Dramatiq builds the consumer anew
