@@ -121,8 +121,9 @@ class ProviderMisbehaved(AuthError):
 class ProviderRefused(AuthError):
     """The provider refused the request."""
 
-    def __init__(self, error: str) -> None:
-        """Take the `error` code of RFC 6749 section 5.2.
+    def __init__(self, error: str, *, is_grant_dead: bool = False) -> None:
+        """Take the `error` code of RFC 6749 section 5.2, and whether it says that only the user
+        can bring the grant back.
 
         What does not look like one, or a description, may hold anything, our own secrets included,
         and is not repeated.
@@ -130,6 +131,7 @@ class ProviderRefused(AuthError):
         shown = error if _ERROR_CODE.fullmatch(error) else "it gave no error code"
         super().__init__(f"The provider refused the request: {shown}.")
         self.error = shown
+        self.is_grant_dead = is_grant_dead
 
 
 class ConnectionUnknown(AuthError):

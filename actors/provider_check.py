@@ -11,6 +11,7 @@ from actors.discovery import discover_provider
 from actors.errors import AddressForbidden, AuthError
 from actors.provider_lookup import find_provider, issuer_to_discover, provider_row
 from actors.providers.addresses import check_url
+from actors.providers.client_authentication import client_credentials
 from actors.providers.discovery import fetch_document
 from actors.providers.provider import Provider
 from config import current_settings
@@ -76,10 +77,21 @@ def _findings(provider: Provider) -> Iterator[Finding]:
 
 
 def _credentials(provider: Provider) -> Finding:
+    if provider.token_endpoint_auth_method in ("private_key_jwt", "apple_client_secret"):
+        return _private_key(provider)
     if provider.client_secret is None and provider.token_endpoint_auth_method != "none":
         remedy = 'Set client_secret, or token_endpoint_auth_method "none" for a public client.'
         return Finding("credentials", False, "There is no client_secret.", remedy)
     return Finding("credentials", True, "client_id and client_secret are set.")
+
+
+def _private_key(provider: Provider) -> Finding:
+    try:
+        client_credentials(provider)
+    except AuthError as error:
+        remedy = "Set private_key, key_id and, for Apple, team_id, as the provider showed them."
+        return Finding("credentials", False, error.detail, remedy)
+    return Finding("credentials", True, "client_id and private_key are set.")
 
 
 def _endpoints(provider: Provider) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
-from actors.providers.provider import Provider, build_provider, presets
+from actors.providers.provider import Credentials, Provider, build_provider, presets, with_base_url
 from catfeeder.sealing import Secret
 from config import ConfigurationError, current_settings, provider_credential
 from models.database import connected
@@ -55,15 +55,19 @@ def find_provider(name: str) -> Provider:
             f"The provider {name} has no client_id: set {prefix}_CLIENT_ID and "
             f"{prefix}_CLIENT_SECRET, or PUT /v1/providers/{name}."
         )
-    return build_provider(name, merged_metadata(row), client_id, _secret(row))
+    metadata = merged_metadata(row)
+    for part in ("key_id", "team_id"):
+        metadata.setdefault(part, _credential(name, part.upper()))
+    secrets = row.client_secrets or _secrets(row, "CLIENT_SECRET", "CLIENT_SECRET_PREVIOUS")
+    private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
+    if private_key is None:
+        private_key = next(iter(_secrets(row, "PRIVATE_KEY")), None)
+    return build_provider(name, metadata, Credentials(client_id, tuple(secrets), private_key))
 
 
-def _secret(row: TAB_USER_OAUTH_CONNECTION) -> Secret | None:
-    stored = TAB_USER_OAUTH_CONNECTION.client_secret.open(row)
-    if stored is not None:
-        return stored
-    text = _credential(row.name, "CLIENT_SECRET")
-    return Secret(text) if text else None
+def _secrets(row: TAB_USER_OAUTH_CONNECTION, *parts: str) -> list[Secret]:
+    texts = [_credential(row.name, part) for part in parts]
+    return [Secret(text) for text in texts if text]
 
 
 def _credential(name: str, part: str) -> str | None:
@@ -82,7 +86,7 @@ def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     preset = presets().get(row.preset or "", {})
     merged = {**preset, **(row.discovered or {}), **row.metadata}
     profile = {**preset.get("profile", {}), **row.metadata.get("profile", {})}
-    return {**merged, "profile": profile} if profile else merged
+    return with_base_url({**merged, "profile": profile} if profile else merged)
 
 
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:

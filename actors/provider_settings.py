@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from actors.audit import EventKind, record
 from actors.connections import rfc3339
 from actors.errors import AddressForbidden, ProviderInUse, ProviderInvalid
 from actors.provider_lookup import is_provider_name, merged_metadata, provider_row
 from actors.providers.addresses import check_url
+from actors.providers.client_assertions import PrivateKeyUnusable, read_private_key
 from actors.providers.provider import presets
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
@@ -23,7 +32,12 @@ from models.providers import TAB_USER_OAUTH_CONNECTION
 
 _Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,2048}$")]
 _URL = Annotated[str, Field(min_length=1, max_length=2048)]
+_Secret = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
 _Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$")]
+
+
+#: What has a column of its own.
+_NO_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets", "private_key"}
 
 
 class ProviderSettings(BaseModel):
@@ -32,6 +46,7 @@ class ProviderSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     preset: str | None = None
+    base_url: _URL | None = None
     issuer: _URL | None = None
     authorization_endpoint: _URL | None = None
     token_endpoint: _URL | None = None
@@ -40,24 +55,43 @@ class ProviderSettings(BaseModel):
     revocation_endpoint: _URL | None = None
     jwks_uri: _URL | None = None
     client_id: _Text | None = None
-    client_secret: SecretStr | None = Field(default=None, min_length=1, max_length=4096)
+    client_secret: _Secret | None = None
+    client_secrets: list[_Secret] | None = Field(default=None, min_length=1, max_length=5)
+    private_key: SecretStr | None = Field(default=None, max_length=16384)
+    key_id: _Text | None = None
+    team_id: _Text | None = None
     scopes: list[_Scope] | None = None
     scope_separator: Literal[" ", ","] | None = None
+    scope_aliases: dict[_Scope, _Scope] | None = None
     token_endpoint_auth_method: (
-        Literal["client_secret_basic", "client_secret_post", "none"] | None
+        Literal[
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "apple_client_secret",
+            "none",
+        ]
+        | None
     ) = None
     code_challenge_method: Literal["S256", "none"] | None = None
     uses_nonce: bool | None = None
+    always_gives_id_token: bool | None = None
     authorization_response_iss_parameter_supported: bool | None = None
     authorization_parameters: dict[_Text, _Text] | None = None
     default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
+    renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
+    redirect_uri_at_renewal: bool | None = None
+    dead_grant_errors: list[_Text] | None = None
+    revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
     offline_scope: _Scope | None = None
     offline_parameters: dict[_Text, _Text] | None = None
     profile: (
         dict[Literal["subject", "email", "email_verified", "name", "picture"], _Text] | None
     ) = None
-    email_trust: Literal["claim", "present", "never"] | None = None
+    told_once: list[Literal["name", "picture"]] | None = None
+    email_trust: Literal["claim", "explicit", "present", "never"] | None = None
 
     @field_validator("preset")
     @classmethod
@@ -66,7 +100,29 @@ class ProviderSettings(BaseModel):
             raise ValueError(f"must be one of {', '.join(sorted(presets()))}")
         return value
 
+    @field_validator("client_secrets")
+    @classmethod
+    def _is_alone(
+        cls, value: list[SecretStr] | None, info: ValidationInfo
+    ) -> list[SecretStr] | None:
+        if value is not None and info.data.get("client_secret") is not None:
+            raise ValueError("is the newest client_secret and those before: give one of both")
+        return value
+
+    @field_validator("private_key")
+    @classmethod
+    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                read_private_key(Secret(value.get_secret_value()))
+            except PrivateKeyUnusable:
+                raise ValueError(
+                    "must be a private key in PEM, of RSA, an elliptic curve or Ed25519"
+                ) from None
+        return value
+
     @field_validator(
+        "base_url",
         "issuer",
         "authorization_endpoint",
         "token_endpoint",
@@ -100,20 +156,25 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     _check_name(name)
     settings = _checked(body)
     _check_complete(settings)
-    metadata = settings.model_dump(
-        exclude_none=True, exclude={"preset", "client_id", "client_secret"}
-    )
-    secret = settings.client_secret
+    metadata = settings.model_dump(exclude_none=True, exclude=_NO_METADATA)
+    secrets = [_unwrapped(one) for one in settings.client_secrets or ()]
+    newest = _unwrapped(settings.client_secret) if settings.client_secret else None
     with transaction():
         record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(body))
         TAB_USER_OAUTH_CONNECTION.put(
             name,
             preset=settings.preset,
             client_id=settings.client_id,
-            client_secret=Secret(secret.get_secret_value()) if secret else None,
+            client_secret=secrets[0] if secrets else newest,
+            earlier_client_secrets=secrets[1:],
+            private_key=_unwrapped(settings.private_key) if settings.private_key else None,
             metadata=metadata,
             now=now,
         )
+
+
+def _unwrapped(secret: SecretStr) -> Secret:
+    return Secret(secret.get_secret_value())
 
 
 def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
@@ -125,13 +186,15 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     """
     with transaction():
         row = provider_row(name)
-        stored = TAB_USER_OAUTH_CONNECTION.client_secret.open(row)
+        private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
         current = {
             **row.metadata,
             "preset": row.preset,
             "client_id": row.client_id,
-            "client_secret": stored.reveal() if stored else None,
+            "private_key": private_key.reveal() if private_key else None,
         }
+        if not {"client_secret", "client_secrets"} & body.keys():
+            current["client_secrets"] = [one.reveal() for one in row.client_secrets] or None
         put_provider(name, _patched(current, body), now)
 
 
@@ -189,12 +252,20 @@ def add_configured_presets(now: datetime) -> None:
 def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     environment_id = _credential(row.name, "CLIENT_ID")
     has_secret = row.client_secret is not None or _credential(row.name, "CLIENT_SECRET")
+    has_earlier = (
+        row.earlier_client_secrets is not None
+        if row.client_secret is not None
+        else _credential(row.name, "CLIENT_SECRET_PREVIOUS")
+    )
+    has_key = row.private_key is not None or _credential(row.name, "PRIVATE_KEY")
     return {
         **merged_metadata(row),
         "name": row.name,
         "preset": row.preset,
         "client_id": row.client_id or environment_id,
         "has_client_secret": bool(has_secret),
+        "has_earlier_client_secrets": bool(has_earlier),
+        "has_private_key": bool(has_key),
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import dramatiq
 
@@ -46,8 +46,6 @@ from models.leases import (
 )
 
 _LOG = logging.getLogger(__name__)
-#: The errors of RFC 6749 section 5.2, and GitHub's, that say that the user's grant is gone.
-_GRANT_IS_DEAD: Final = frozenset({"invalid_grant", "bad_refresh_token"})
 
 
 class RefreshTokenMissing(AuthError):
@@ -131,7 +129,7 @@ def renew_leased(lease: Lease, now: datetime) -> None:
     except RefreshTokenMissing as error:
         _give_up(held, row, error, now)
     except ProviderRefused as error:
-        if error.error not in _GRANT_IS_DEAD:
+        if not error.is_grant_dead:
             _postpone(held, row, error, now)
             raise
         _give_up(held, row, error, now)

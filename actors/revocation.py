@@ -8,7 +8,7 @@ from typing import Any
 from actors.audit import EventKind, record
 from actors.connections import find_connection
 from actors.discovery import discovered_provider
-from actors.providers.revocation import revoke_token
+from actors.providers.revocation import revoke_grant
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS
@@ -35,13 +35,11 @@ def revoke_connection(connection_id: str) -> dict[str, Any]:
 
 
 def _revoke(row: TAB_CONNECTIONS) -> bool:
-    """Revoke the refresh token, which ends the whole grant, or else the access token."""
     try:
         refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
-        token = refresh_token or TAB_CONNECTIONS.access_token.open(row)
-        hint = "refresh_token" if refresh_token else "access_token"
+        access_token = TAB_CONNECTIONS.access_token.open(row)
         provider = discovered_provider(row.provider, utc_now())
-        return token is not None and revoke_token(provider, token, hint)
+        return revoke_grant(provider, access_token, refresh_token)
     except CatFeederError as error:
         _LOG.warning("Connection %s was not revoked at its provider: %s", row.id, error.detail)
         return False

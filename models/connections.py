@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +27,10 @@ class ConnectionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a token endpoint granted: the tokens, their scope, and when each ends, in UTC."""
+    """What a token endpoint granted: the tokens, their scope, and when each ends, in UTC.
+
+    `missing_scope` are the scopes that were asked for and not granted.
+    """
 
     access_token: Secret
     refresh_token: Secret | None
@@ -34,6 +38,7 @@ class Grant:
     scope: str
     expires_at: datetime | None
     renew_at: datetime | None
+    missing_scope: str = ""
 
 
 class TAB_CONNECTIONS(Table):
@@ -48,6 +53,7 @@ class TAB_CONNECTIONS(Table):
     provider_subject = peewee.CharField(max_length=255)
     profile = JSONField()
     scope = peewee.TextField()
+    missing_scope = peewee.TextField(default="")
     status = peewee.CharField(max_length=32, index=True)
     reason = peewee.TextField(null=True)
     token_type = peewee.CharField(max_length=64)
@@ -101,31 +107,48 @@ class TAB_CONNECTIONS(Table):
 
     @classmethod
     def store(
-        cls, *, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+        cls,
+        *,
+        provider: str,
+        subject: str,
+        profile: dict[str, Any],
+        grant: Grant,
+        now: datetime,
+        told_once: Sequence[str] = (),
     ) -> TAB_CONNECTIONS:
         """Create the connection of this account, or update the one that it has.
 
         A sign-in that names no subject is one of an account that may be known already; the
         account's latest connection is updated then. One that names a subject adopts a connection
         without any, and never touches another subject's.
+
+        The parts of the profile that are `told_once` stay when they are not told again.
         """
         try:
-            return cls._store(provider, subject, profile, grant, now)
+            return cls._store(provider, subject, profile, grant, now, told_once=told_once)
         except peewee.IntegrityError:
             # Two sign-ins of a new account came in at once; the other one's row is found now.
-            return cls._store(provider, subject, profile, grant, now)
+            return cls._store(provider, subject, profile, grant, now, told_once=told_once)
 
     @classmethod
     def _store(
-        cls, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+        cls,
+        provider: str,
+        subject: str,
+        profile: dict[str, Any],
+        grant: Grant,
+        now: datetime,
+        *,
+        told_once: Sequence[str],
     ) -> TAB_CONNECTIONS:
         with transaction():
             row = cls._existing(provider, subject, profile["subject"])
             if row is None:
                 return cls.get_by_id(cls._insert(provider, subject, profile, grant, now))
+            kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
             cls.update(
                 subject=subject or row.subject,
-                profile=profile,
+                profile={**profile, **kept},
                 status=ConnectionStatus.ACTIVE,
                 reason=None,
                 lease_until=None,
@@ -177,6 +200,7 @@ class TAB_CONNECTIONS(Table):
         """Return a grant's columns; where it has no refresh token, the old one stays in force."""
         columns = {
             "scope": grant.scope,
+            "missing_scope": grant.missing_scope,
             "token_type": grant.token_type,
             "access_token": cls.access_token.seal(connection_id, grant.access_token),
             "expires_at": grant.expires_at,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,8 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     preset = peewee.CharField(max_length=64, null=True)
     client_id = peewee.TextField(null=True)
     client_secret = SealedField(null=True)
+    earlier_client_secrets = SealedField(null=True)
+    private_key = SealedField(null=True)
     metadata = JSONField()
     discovered = JSONField(null=True)
     discovered_at = UTCDateTimeField(null=True)
@@ -53,23 +56,46 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         preset: str | None,
         client_id: str | None,
         client_secret: Secret | None,
+        earlier_client_secrets: Sequence[Secret] = (),
+        private_key: Secret | None = None,
         metadata: Mapping[str, Any],
         now: datetime,
     ) -> None:
         """Create or replace a provider; what was discovered of the old one is forgotten."""
+        earlier = [secret.reveal() for secret in earlier_client_secrets]
         cls.insert(
             name=name,
             preset=preset,
             client_id=client_id,
             client_secret=cls.client_secret.seal(name, client_secret),
+            earlier_client_secrets=cls.earlier_client_secrets.seal(
+                name, Secret(json.dumps(earlier)) if earlier else None
+            ),
+            private_key=cls.private_key.seal(name, private_key),
             metadata=dict(metadata),
             created_at=now,
             updated_at=now,
         ).on_conflict(
             conflict_target=[cls.name],
-            preserve=[cls.preset, cls.client_id, cls.client_secret, cls.metadata, cls.updated_at],
+            preserve=[
+                *(cls.preset, cls.client_id, cls.client_secret, cls.earlier_client_secrets),
+                *(cls.private_key, cls.metadata, cls.updated_at),
+            ],
             update={cls.discovered: None, cls.discovered_at: None},
         ).execute()
+
+    @property
+    def client_secrets(self) -> list[Secret]:
+        """The client secrets, opened, the newest first.
+
+        Raises:
+            SealBroken: They were sealed for another row, or with a key that is not ours.
+        """
+        table = type(self)
+        newest = table.client_secret.open(self)
+        earlier = table.earlier_client_secrets.open(self)
+        texts = json.loads(earlier.reveal()) if earlier else []
+        return [*([newest] if newest else []), *map(Secret, texts)]
 
     @classmethod
     def add_missing(cls, name: str, preset: str, now: datetime) -> None:

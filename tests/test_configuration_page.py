@@ -14,6 +14,8 @@ from actors.providers.provider import presets
 from config import ROOT, load_settings
 
 PAGE: Final = (ROOT / "docs" / "configuration.md").read_text()
+_USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
+_PARTS: Final = {"apple_client_secret": ("CLIENT_ID", "TEAM_ID", "KEY_ID", "PRIVATE_KEY")}
 EXAMPLE: Final = (ROOT / ".env.example").read_text()
 
 
@@ -51,7 +53,9 @@ def variables_of_the_code() -> set[str]:
     """Return what the settings ask the environment for, and each preset's credentials."""
     asked = re.findall(r'optional_variable\(env, "(\w+)"\)', (ROOT / "config.py").read_text())
     credentials = {
-        f"{name.upper()}_CLIENT_{part}" for name in presets() for part in ("ID", "SECRET")
+        f"{name.upper()}_{part}"
+        for name, preset in presets().items()
+        for part in _PARTS.get(preset["token_endpoint_auth_method"], _USUAL_PARTS)
     }
     assert len(asked) == len(set(asked)) >= 9
     return set(asked) | credentials

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 #: Half a surrogate pair and NUL are what databases refuse; the rest can forge lines of a log or
@@ -50,6 +51,18 @@ def _clean(value: Any, depth: int) -> Any:
                 for name, item in value.items()
             }
     return value
+
+
+def error_of(answer: Mapping[str, Any]) -> str | None:
+    """Return the error code, however it is wrapped: Facebook's in an object, Slack's by `ok`."""
+    error = answer.get("error")
+    if not error and answer.get("ok") is not False:
+        return None
+    if isinstance(error, Mapping):
+        error = error.get("code") or error.get("type")
+    if isinstance(error, int) and not isinstance(error, bool):
+        error = str(error)
+    return error if isinstance(error, str) else ""
 
 
 def one_line(value: Any) -> str | None:

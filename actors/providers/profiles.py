@@ -16,6 +16,7 @@ Profile = dict[str, Any]
 _LONGEST_SUBJECT: Final = 255
 #: RFC 5321 section 4.5.3.1: 64 before the @ and 255 behind.
 _EMAIL: Final = re.compile(r"[^\s@\ufffd]{1,64}@[^\s@\ufffd]{1,255}")
+_AND: Final = " + "
 _PICTURE: Final = re.compile(r"https?://[!-~]{1,2048}", re.IGNORECASE)
 
 
@@ -29,7 +30,7 @@ def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
         ProviderMisbehaved: The answer does not tell who the user is.
     """
     part = {name: _at(raw, path) for name, path in provider.profile.items()}
-    subject = subject_text(part["subject"])
+    subject = subject_text(_joined(raw, provider.profile["subject"]))
     if subject is None:
         raise ProviderMisbehaved("The provider's answer does not tell who the user is.")
     email = _matching(_EMAIL, part["email"])
@@ -53,9 +54,26 @@ def subject_text(value: Any) -> str | None:
     return value if len(value) <= _LONGEST_SUBJECT else None
 
 
+def _joined(raw: Any, paths: str) -> Any:
+    """Return what stands at a path, or, of an account that several parts name, all of them."""
+    if _AND not in paths:
+        return _at(raw, paths)
+    parts = [subject_text(_at(raw, path)) for path in paths.split(_AND)]
+    return None if None in parts else ":".join(filter(None, parts))
+
+
 def _at(raw: Any, path: str) -> Any:
+    # Names may have dots themselves, as those that are web addresses.
+    if isinstance(raw, Mapping) and path in raw:
+        return raw[path]
     for name in path.split("."):
-        raw = raw.get(name) if isinstance(raw, Mapping) else None
+        match raw:
+            case Mapping():
+                raw = raw.get(name)
+            case [first, *_] if name == "0":
+                raw = first
+            case _:
+                return None
     return raw
 
 
@@ -69,4 +87,5 @@ def _is_verified(provider: Provider, email: str | None, claim: Any) -> bool | No
     if provider.email_trust == "present":
         return True
     # Apple, among others, writes booleans as strings.
-    return {"true": True, "false": False}.get(str(claim).lower())
+    told = {"true": True, "false": False}.get(str(claim).lower())
+    return bool(told) if provider.email_trust == "explicit" else told

@@ -14,6 +14,9 @@ from catfeeder.sealing import Secret
 
 _PRESETS_FILE: Final = Path(__file__).with_name("presets.toml")
 
+#: Stands in a preset's URLs for `base_url`.
+_BASE_URL: Final = "{base_url}"
+
 #: Where OpenID Connect Core section 5.1 puts the parts of a profile.
 STANDARD_PROFILE: Final = {
     "subject": "sub",
@@ -33,6 +36,11 @@ class Provider:
     name: str
     client_id: str
     client_secret: Secret | None
+    #: Those that were in force before, the latest first: the provider may not know the newest yet.
+    earlier_client_secrets: tuple[Secret, ...] = ()
+    private_key: Secret | None = None
+    key_id: str | None = None
+    team_id: str | None = None
     authorization_endpoint: str
     token_endpoint: str
     issuer: str | None = None
@@ -42,16 +50,24 @@ class Provider:
     jwks_uri: str | None = None
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
+    scope_aliases: Mapping[str, str] = field(default_factory=dict)
     token_endpoint_auth_method: str = "client_secret_basic"
     code_challenge_method: str = "S256"
     uses_nonce: bool = True
+    always_gives_id_token: bool = False
     authorization_response_iss_parameter_supported: bool = False
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
     default_lifetime_seconds: int | None = None
+    minimum_renewal_gap_seconds: int = 0
+    renewal_margin_seconds: int | None = None
     renewal: str = "refresh_token"
+    redirect_uri_at_renewal: bool = False
+    dead_grant_errors: tuple[str, ...] = ()
+    revocation: str = "rfc7009"
     offline_scope: str | None = None
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
     profile: Mapping[str, str] = field(default_factory=dict)
+    told_once: tuple[str, ...] = ()
     email_trust: str = "claim"
 
     def yields_id_token(self, scopes: Iterable[str]) -> bool:
@@ -59,12 +75,22 @@ class Provider:
 
         (OpenID Connect Core section 3.1.2.1.) One by a provider without an issuer is not looked at.
         """
-        return "openid" in scopes and self.issuer is not None
+        is_given = self.always_gives_id_token or "openid" in scopes
+        return is_given and self.issuer is not None
 
     @property
     def uses_pkce(self) -> bool:
         """Tell whether a sign-in is bound to its beginning by PKCE (RFC 7636)."""
         return self.code_challenge_method == "S256"
+
+
+def with_base_url(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill the base URL in where a provider's URLs begin with it: GitLab stands on many servers."""
+    base = str(metadata.get("base_url") or _BASE_URL).rstrip("/")
+    return {
+        name: value.replace(_BASE_URL, base) if isinstance(value, str) else value
+        for name, value in metadata.items()
+    }
 
 
 @cache
@@ -73,9 +99,16 @@ def presets() -> Mapping[str, Mapping[str, Any]]:
     return tomllib.loads(_PRESETS_FILE.read_text(encoding="utf-8"))
 
 
-def build_provider(
-    name: str, metadata: Mapping[str, Any], client_id: str, client_secret: Secret | None
-) -> Provider:
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client proves with who it is: secrets, the newest first, or a private key."""
+
+    client_id: str
+    client_secrets: tuple[Secret, ...] = ()
+    private_key: Secret | None = None
+
+
+def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:
     """Build a provider from merged metadata, of which names that we have no use for are ignored.
 
     Raises:
@@ -87,11 +120,14 @@ def build_provider(
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
     values["scopes"] = tuple(metadata.get("scopes", _usual_scopes(metadata)))
+    for listed in ("dead_grant_errors", "told_once"):
+        values[listed] = tuple(metadata.get(listed, ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
     values["token_endpoint_auth_method"] = _client_authentication(metadata)
-    return Provider(
-        **{**values, "name": name, "client_id": client_id, "client_secret": client_secret}
-    )
+    newest, *earlier = credentials.client_secrets or (None,)
+    values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
+    values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
+    return Provider(**values)
 
 
 def _usual_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:

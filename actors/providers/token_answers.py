@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import requests
 
 from actors.errors import ProviderMisbehaved, ProviderRefused
-from actors.providers.answers import is_visible_ascii, one_line, parse_json
+from actors.providers.answers import error_of, is_visible_ascii, one_line, parse_json
 from actors.providers.provider import Provider
 from actors.providers.transport import check_available
 from catfeeder.sealing import Secret
@@ -21,6 +21,8 @@ from catfeeder.sealing import Secret
 _LONGEST_LIFETIME_SECONDS: Final = 10 * 365 * 86400
 _TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
 _MOST_FIELDS: Final = 64
+#: RFC 6749 section 5.2, and GitHub.
+_GRANT_IS_DEAD: Final = frozenset({"invalid_grant", "bad_refresh_token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,9 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
         ProviderUnreachable: The provider cannot answer at the moment.
     """
     answer = _members(check_available(response))
-    error = _error(answer)
+    error = error_of(answer)
     if error is not None:
-        raise ProviderRefused(error)
+        raise ProviderRefused(error, is_grant_dead=_is_grant_dead(error, answer, provider))
     if response.status_code >= requests.codes.bad_request:
         raise ProviderRefused(f"status {response.status_code}")
     access_token = _token(answer, "access_token")
@@ -78,16 +80,14 @@ def _form(body: bytes) -> dict[str, str]:
         return {}
 
 
-def _error(answer: Mapping[str, Any]) -> str | None:
-    """Return the error code, however it is wrapped: Facebook's in an object, Slack's by `ok`."""
-    error = answer.get("error")
-    if not error and answer.get("ok") is not False:
-        return None
-    if isinstance(error, Mapping):
-        error = error.get("code") or error.get("type")
-    if isinstance(error, int) and not isinstance(error, bool):
-        error = str(error)
-    return error if isinstance(error, str) else ""
+def _is_grant_dead(error: str, answer: Mapping[str, Any], provider: Provider) -> bool:
+    """Tell whether the error says so in the standard's way, or in the provider's own words."""
+    if error in _GRANT_IS_DEAD or error in provider.dead_grant_errors:
+        return True
+    description = answer.get("error_description")
+    # A single word could stand in any description.
+    sentences = [words for words in provider.dead_grant_errors if " " in words]
+    return isinstance(description, str) and any(words in description for words in sentences)
 
 
 def _token(answer: Mapping[str, Any], name: str) -> Secret | None:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote
 
 import requests
-from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from actors.errors import CodeInvalid, ProviderNotConfigured, TokenInvalid
+from actors.errors import CodeInvalid, TokenInvalid
 from actors.providers.answers import is_visible_ascii
+from actors.providers.client_authentication import (
+    basic_authentication,
+    client_credentials,
+    with_each_secret,
+)
 from actors.providers.provider import Provider
 from actors.providers.token_answers import TokenResponse, read_tokens
 from actors.providers.transport import failures_told, guard, post_form
 from catfeeder.sealing import Secret
+from config import current_settings
 
-__all__ = [
-    "TokenResponse",
-    "basic_authentication",
-    "client_credentials",
-    "extend_facebook_token",
-    "redeem_code",
-    "use_refresh_token",
-]
+__all__ = ["TokenResponse", "extend_facebook_token", "redeem_code", "use_refresh_token"]
 
 #: What oauthlib is handed in place of the provider's answer, which we have read by then: it would
 #: fail in ways of its own over one that is not as the standard says.
@@ -46,18 +43,21 @@ def redeem_code(
     """
     if not is_visible_ascii(code.reveal()):
         raise CodeInvalid
-    more: dict[str, Any] = dict(client_credentials(provider))
-    more["include_client_id"] = more.pop("client_id", None) is not None
-    if code_verifier is not None:
-        more["code_verifier"] = code_verifier.reveal()
-    auth = basic_authentication(provider)
-    return _asked(
-        provider,
-        lambda session: session.fetch_token(
-            provider.token_endpoint, code=code.reveal(), auth=auth, **more
-        ),
-        redirect_uri,
-    )
+    verifier = {} if code_verifier is None else {"code_verifier": code_verifier.reveal()}
+
+    def redeem(client: Provider) -> TokenResponse:
+        more: dict[str, Any] = {**client_credentials(client), **verifier}
+        more["include_client_id"] = more.pop("client_id", None) is not None
+        auth = basic_authentication(client)
+        return _asked(
+            client,
+            lambda session: session.fetch_token(
+                client.token_endpoint, code=code.reveal(), auth=auth, **more
+            ),
+            redirect_uri,
+        )
+
+    return with_each_secret(provider, redeem)
 
 
 def use_refresh_token(provider: Provider, refresh_token: Secret) -> TokenResponse:
@@ -71,14 +71,20 @@ def use_refresh_token(provider: Provider, refresh_token: Secret) -> TokenRespons
     """
     if not is_visible_ascii(refresh_token.reveal()):
         raise TokenInvalid
-    credentials: dict[str, Any] = dict(client_credentials(provider))
-    auth = basic_authentication(provider)
-    tokens = _asked(
-        provider,
-        lambda session: session.refresh_token(
-            provider.token_endpoint, refresh_token.reveal(), auth=auth, **credentials
-        ),
-    )
+
+    def refresh(client: Provider) -> TokenResponse:
+        more: dict[str, Any] = dict(client_credentials(client))
+        if client.redirect_uri_at_renewal:
+            more["redirect_uri"] = current_settings().redirect_uri
+        auth = basic_authentication(client)
+        return _asked(
+            client,
+            lambda session: session.refresh_token(
+                client.token_endpoint, refresh_token.reveal(), auth=auth, **more
+            ),
+        )
+
+    tokens = with_each_secret(provider, refresh)
     return replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
 
 
@@ -88,13 +94,14 @@ def extend_facebook_token(provider: Provider, access_token: Secret) -> TokenResp
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
-    form = {
-        "grant_type": "fb_exchange_token",
-        "fb_exchange_token": access_token.reveal(),
-        **client_credentials(provider),
-    }
-    auth = basic_authentication(provider)
-    return read_tokens(post_form(provider.token_endpoint, form, auth), provider)
+    form = {"grant_type": "fb_exchange_token", "fb_exchange_token": access_token.reveal()}
+
+    def extend(client: Provider) -> TokenResponse:
+        whole = {**form, **client_credentials(client)}
+        auth = basic_authentication(client)
+        return read_tokens(post_form(client.token_endpoint, whole, auth), client)
+
+    return with_each_secret(provider, extend)
 
 
 def _asked(
@@ -115,31 +122,3 @@ def _asked(
     with failures_told():
         ask(session)
     return answers[0]
-
-
-def basic_authentication(provider: Provider) -> HTTPBasicAuth | None:
-    """Return the Authorization header's content where the client authenticates by Basic.
-
-    Both parts are encoded as in a form (RFC 6749 section 2.3.1), so that a colon in the one or a
-    letter beyond ASCII in the other arrives as it is.
-    """
-    if provider.token_endpoint_auth_method != "client_secret_basic":
-        return None
-    return HTTPBasicAuth(quote(provider.client_id, safe=""), quote(_secret_text(provider), safe=""))
-
-
-def client_credentials(provider: Provider) -> Mapping[str, str]:
-    """Return what stands in the body: nothing for Basic, only client_id for public clients."""
-    match provider.token_endpoint_auth_method:
-        case "client_secret_basic":
-            return {}
-        case "none":
-            return {"client_id": provider.client_id}
-        case _:
-            return {"client_id": provider.client_id, "client_secret": _secret_text(provider)}
-
-
-def _secret_text(provider: Provider) -> str:
-    if provider.client_secret is None:
-        raise ProviderNotConfigured(f"The provider {provider.name} has no client_secret.")
-    return provider.client_secret.reveal()

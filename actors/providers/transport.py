@@ -142,14 +142,34 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         raise ProviderMisbehaved("The provider's answer is not JSON.") from None
 
 
-def post_form(url: str, form: Mapping[str, str], auth: AuthBase | None) -> requests.Response:
+def post_form(
+    url: str,
+    form: Mapping[str, str],
+    auth: AuthBase | None,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Response:
     """Post a form and return the answer, whatever it says, if it is one.
 
     Raises:
         ProviderUnreachable: No answer in time, or one of status 5xx or 429.
         AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
     """
-    return _request("POST", url, data=form, auth=auth)
+    return _request("POST", url, data=form, auth=auth, headers=headers)
+
+
+def send_delete(
+    url: str,
+    *,
+    json: Mapping[str, str] | None = None,
+    auth: AuthBase | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Response:
+    """Send a DELETE and return the answer, whatever it says, if it is one.
+
+    Raises:
+        ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `post_form`.
+    """
+    return _request("DELETE", url, json=json, auth=auth, headers=headers)
 
 
 def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:

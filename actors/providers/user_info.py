@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
 
 from actors.errors import (
     IdTokenInvalid,
@@ -15,12 +12,14 @@ from actors.errors import (
     ProviderRefused,
     TokenInvalid,
 )
-from actors.providers.answers import is_visible_ascii
+from actors.providers.answers import error_of, is_visible_ascii
 from actors.providers.profiles import Profile, normalise, subject_text
 from actors.providers.provider import Provider
+from actors.providers.quirks import facebook, github
 from actors.providers.transport import get_json
 from catfeeder.sealing import Secret
 
+_ABOUT_EMAIL: Final = ("email", "email_verified")
 _ABOUT_TOKEN: Final = frozenset(
     {"acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "exp", "iat", "iss", "jti"}
     | {"nbf", "nonce", "s_hash", "sid"}
@@ -46,10 +45,13 @@ def fetch_profile(
     raw = _get(provider, provider.userinfo_endpoint, access_token)
     if not isinstance(raw, dict):
         raise ProviderMisbehaved("The provider's user info is not a JSON object.")
+    if (error := error_of(raw)) is not None:
+        raise ProviderRefused(error)
     if claims is not None and subject_text(raw.get("sub")) != subject_text(claims["sub"]):
         raise IdTokenInvalid("User info speaks of another subject than the id_token.")
-    if provider.emails_endpoint is not None:
-        raw |= _primary_email(provider, provider.emails_endpoint, access_token)
+    emails = provider.emails_endpoint
+    if emails is not None:
+        raw |= github.primary_email(lambda: _get(provider, emails, access_token))
     return normalise(provider, _merged(provider, _about_user(claims or {}), raw))
 
 
@@ -63,11 +65,13 @@ def _merged(
 ) -> dict[str, Any]:
     """Complete user info by the claims of the id_token.
 
-    An address and the word that it is verified come from the same of the two: the id_token's word
-    says nothing of another address in user info.
+    The id_token's word that an address is verified says nothing of another one in user info, and
+    less than user info's own word.
     """
-    about_email = {provider.profile[part].partition(".")[0] for part in ("email", "email_verified")}
-    if not about_email.isdisjoint(raw):
+    email, verified = (provider.profile[part].partition(".")[0] for part in _ABOUT_EMAIL)
+    about_email = {email, verified}
+    is_same = email in raw and raw[email] == claims.get(email) and verified not in raw
+    if not is_same and not about_email.isdisjoint(raw):
         claims = {name: value for name, value in claims.items() if name not in about_email}
     return {**claims, **raw}
 
@@ -76,30 +80,5 @@ def _get(provider: Provider, url: str, access_token: Secret) -> Any:
     if not is_visible_ascii(access_token.reveal()):
         raise TokenInvalid
     if provider.renewal == "fb_exchange_token":
-        joint = "&" if urlsplit(url).query else "?"
-        url += joint + urlencode({"appsecret_proof": _appsecret_proof(provider, access_token)})
+        url = facebook.proven(provider, url, access_token)
     return get_json(url, {"Authorization": f"Bearer {access_token.reveal()}"})
-
-
-def _appsecret_proof(provider: Provider, access_token: Secret) -> str:
-    """Prove to Facebook that whoever holds the token also holds the app's secret."""
-    if provider.client_secret is None:
-        raise ProviderNotConfigured(f"The provider {provider.name} has no client_secret.")
-    secret = provider.client_secret.reveal_bytes()
-    return hmac.new(secret, access_token.reveal_bytes(), hashlib.sha256).hexdigest()
-
-
-def _primary_email(provider: Provider, url: str, access_token: Secret) -> dict[str, Any]:
-    """Return GitHub's primary and verified address; `email` of the user is only the public one.
-
-    An app without the permission is refused the list, and the public address stays, of which
-    nothing is known.
-    """
-    try:
-        entries = _get(provider, url, access_token)
-    except ProviderRefused:
-        return {}
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("primary") and entry.get("verified"):
-            return {"email": entry.get("email"), "email_verified": True}
-    return {"email": None, "email_verified": None}

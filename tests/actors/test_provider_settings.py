@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey, OKPKey
 
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.provider_lookup import find_provider
@@ -23,8 +24,11 @@ from actors.provider_settings import (
     patch_provider,
     put_provider,
 )
+from actors.providers.client_assertions import read_private_key
 from actors.providers.provider import presets
 from catfeeder.sealing import Secret
+from models.database import connected
+from models.database import database as the_database
 from tests.actors.sign_ins import NAME, configure, event_kinds, now, sign_in
 from tests.scripted_provider import ScriptedProvider
 
@@ -63,6 +67,8 @@ def test_a_provider_is_put_and_shown_without_its_secret() -> None:
         "uses_nonce": False,
         "client_id": "client",
         "has_client_secret": True,
+        "has_earlier_client_secrets": False,
+        "has_private_key": False,
         "created_at": shown["created_at"],
         "updated_at": shown["created_at"],
     }
@@ -95,7 +101,7 @@ def test_providers_are_listed_by_name() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("preset", "myspace", "must be one of facebook, github, google, linkedin, microsoft, x"),
+        ("preset", "myspace", "must be one of apple, discord, facebook, github, gitlab, google, "),
         ("preset", 5, "string"),
         *(
             (field, value, "https URL")
@@ -121,7 +127,29 @@ def test_providers_are_listed_by_name() -> None:
         ("scopes.1", ["openid", 'a"b'], "match"),
         ("scopes.0", [""], "match"),
         ("scope_separator", ";", "','"),
-        ("token_endpoint_auth_method", "private_key_jwt", "client_secret_basic"),
+        ("base_url", "http://git.example", "https URL"),
+        ("client_secrets", "secret", "list"),
+        ("client_secrets", ["a"], "one of both"),
+        ("client_secrets.1", ["a", ""], "1 "),
+        ("client_secrets", [], "1 "),
+        ("client_secrets", list("abcdef"), "5"),
+        ("private_key", "secret", "in PEM"),
+        ("private_key", 5, "string"),
+        ("private_key", "x" * 16385, "16384"),
+        ("key_id", "", "match"),
+        ("team_id", 5, "string"),
+        ("scope_aliases", ["email"], "dictionary"),
+        ("scope_aliases.email", {"email": "a b"}, "match"),
+        ("always_gives_id_token", "yes", "boolean"),
+        ("minimum_renewal_gap_seconds", -1, "greater"),
+        ("minimum_renewal_gap_seconds", 10**8, "less"),
+        ("renewal_margin_seconds", 0, "greater"),
+        ("redirect_uri_at_renewal", 1, "boolean"),
+        ("dead_grant_errors", "gone", "list"),
+        ("dead_grant_errors.0", ["\n"], "match"),
+        ("revocation", "magic", "rfc7009"),
+        ("told_once.0", ["email"], "name"),
+        ("token_endpoint_auth_method", "client_secret_jwt", "client_secret_basic"),
         ("code_challenge_method", "plain", "S256"),
         ("uses_nonce", "no", "boolean"),
         ("uses_nonce", 0, "boolean"),
@@ -351,3 +379,100 @@ def test_any_body_is_a_provider_or_refused(body: dict[str, Any]) -> None:
     with contextlib.suppress(ProviderInvalid):
         put_provider(NAME, body, now())
         assert describe_provider(NAME)["name"] == NAME
+
+
+# -- Several secrets, and private keys
+
+_KEY = ECKey.generate_key("P-256").as_pem(private=True).decode()
+
+
+def stored(name: str = NAME) -> tuple[list[Secret], Secret | None]:
+    found = find_provider(name)
+    newest = [found.client_secret] if found.client_secret else []
+    return [*newest, *found.earlier_client_secrets], found.private_key
+
+
+@pytest.mark.usefixtures("database")
+def test_secrets_of_a_rotation_are_kept_newest_first_and_never_shown() -> None:
+    # Given a provider with a secret, to which a newer one comes
+    put_provider(NAME, PLAIN, now())
+    patch_provider(NAME, {"client_secrets": ["canary-newer", SECRET]}, now())
+
+    assert stored()[0] == [Secret("canary-newer"), Secret(SECRET)]
+    shown = describe_provider(NAME)
+    assert (shown["has_client_secret"], shown["has_earlier_client_secrets"]) == (True, True)
+    assert "canary" not in json.dumps([shown, list_providers()])
+    with connected():
+        row = the_database.execute_sql("SELECT * FROM user_oauth_connection").fetchone()
+    assert b"canary" not in b"".join(
+        bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode() for cell in row
+    )
+
+    # When something else is changed, then they stay
+    patch_provider(NAME, {"scopes": ["a"]}, now())
+    assert stored()[0] == [Secret("canary-newer"), Secret(SECRET)]
+    # And one secret takes the place of all, by either name
+    patch_provider(NAME, {"client_secret": "canary-one"}, now())
+    assert stored()[0] == [Secret("canary-one")]
+    patch_provider(NAME, {"client_secrets": None}, now())
+    assert stored()[0] == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_private_key_is_sealed_kept_and_never_shown() -> None:
+    key = {"private_key": _KEY, "key_id": "K1", "token_endpoint_auth_method": "private_key_jwt"}
+    put_provider(NAME, {**PLAIN, **key, "client_secret": None}, now())
+    patch_provider(NAME, {"scopes": ["a"]}, now())
+
+    assert stored()[1] == Secret(_KEY)
+    shown = describe_provider(NAME)
+    assert (shown["has_private_key"], shown["has_client_secret"]) == (True, False)
+    assert "PRIVATE KEY" not in json.dumps(shown)
+
+    patch_provider(NAME, {"private_key": None}, now())
+    assert stored()[1] is None
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        ECKey.generate_key("P-256").as_pem(private=False).decode(),
+        OKPKey.generate_key("X25519").as_pem(private=True).decode(),
+        "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----",
+        "",
+        "\ud800",
+    ],
+)
+def test_what_cannot_sign_is_no_private_key(pem: str) -> None:
+    problems = problems_of({**PLAIN, "private_key": pem})
+
+    assert set(problems) == {"private_key"}
+    assert "KEY" not in problems["private_key"]
+
+
+def test_the_environment_gives_what_the_settings_leave_out(environment: dict[str, str]) -> None:
+    # A file of the environment has no lines, so they are written as they would be in a string
+    environment |= {
+        "APPLE_CLIENT_ID": "app",
+        "APPLE_TEAM_ID": "T1",
+        "APPLE_KEY_ID": "K1",
+        "APPLE_PRIVATE_KEY": _KEY.replace("\n", "\\n"),
+        "GITHUB_CLIENT_ID": "app",
+        "GITHUB_CLIENT_SECRET": "canary-newer",
+        "GITHUB_CLIENT_SECRET_PREVIOUS": SECRET,
+    }
+    add_configured_presets(now())
+
+    apple = find_provider("apple")
+    assert (apple.team_id, apple.key_id) == ("T1", "K1")
+    assert apple.private_key is not None
+    assert read_private_key(apple.private_key)[1] == "ES256"
+    assert stored("github")[0] == [Secret("canary-newer"), Secret(SECRET)]
+    shown = {one["name"]: one for one in list_providers()}
+    assert shown["apple"]["has_private_key"] is True
+    assert shown["github"]["has_earlier_client_secrets"] is True
+    assert "canary" not in json.dumps(shown)
+    # What an operator has put wins as a whole
+    patch_provider("github", {"client_secret": "canary-own"}, now())
+    assert stored("github")[0] == [Secret("canary-own")]
+    assert describe_provider("github")["has_earlier_client_secrets"] is False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.providers.provider import Provider, build_provider
+from actors.providers.provider import Credentials, Provider, build_provider
 from catfeeder.sealing import Secret
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider
@@ -27,4 +27,5 @@ def built_preset(provider: ScriptedProvider, preset: str) -> Provider:
 
 def _built(provider: ScriptedProvider, metadata: dict[str, Any]) -> Provider:
     known = {name: value for name, value in metadata.items() if value is not None}
-    return build_provider("scripted", known, provider.client_id, Secret(provider.client_secret))
+    credentials = Credentials(provider.client_id, (Secret(provider.client_secret),))
+    return build_provider("scripted", known, credentials)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.errors import ProviderMisbehaved
 from actors.providers.profiles import normalise, subject_text
-from actors.providers.provider import build_provider, presets
+from actors.providers.provider import Credentials, build_provider, presets
 
 
 def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) 
         "token_endpoint": "https://idp.example/token",
     }
     known = presets()[preset] if preset else endpoints
-    return normalise(build_provider("scripted", {**known, **metadata}, "client", None), raw)
+    return normalise(build_provider("scripted", {**known, **metadata}, Credentials("client")), raw)
 
 
 def test_a_profile_has_the_same_seven_parts_for_every_provider() -> None:

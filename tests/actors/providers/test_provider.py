@@ -11,7 +11,7 @@ from actors.errors import ProviderNotConfigured
 from actors.provider_settings import ProviderSettings
 from actors.providers.addresses import check_url
 from actors.providers.issuers import is_issuer_of_answer
-from actors.providers.provider import Provider, build_provider, presets
+from actors.providers.provider import Credentials, Provider, build_provider, presets, with_base_url
 
 ENDPOINTS = {
     "authorization_endpoint": "https://idp.example/authorize",
@@ -21,13 +21,13 @@ TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
 def build(**metadata: Any) -> Provider:
-    return build_provider("scripted", {**ENDPOINTS, **metadata}, "client", None)
+    return build_provider("scripted", {**ENDPOINTS, **metadata}, Credentials("client"))
 
 
 @pytest.mark.parametrize("preset", presets())
 def test_a_preset_says_only_what_an_operator_may_say_too(preset: str, settings: object) -> None:
     del settings
-    metadata = dict(presets()[preset])
+    metadata = with_base_url(presets()[preset])
 
     assert ProviderSettings.model_validate(metadata)
     for name, value in metadata.items():
@@ -36,8 +36,21 @@ def test_a_preset_says_only_what_an_operator_may_say_too(preset: str, settings: 
             assert urlsplit(value).scheme == "https"
 
 
-def test_the_six_presets_are_there() -> None:
-    assert set(presets()) == {"google", "facebook", "github", "microsoft", "linkedin", "x"}
+def test_the_presets_are_there() -> None:
+    asked_first = {"google", "facebook", "github", "microsoft", "linkedin", "x"}
+    assert set(presets()) == asked_first | {"apple", "discord", "gitlab", "slack", "spotify"}
+
+
+@pytest.mark.parametrize("base_url", ["https://git.example", "https://git.example/"])
+def test_a_base_url_fills_in_every_endpoint(base_url: str) -> None:
+    # Given GitLab on a server of the operator's own
+    known = with_base_url({**presets()["gitlab"], "base_url": base_url})
+
+    # Then no endpoint is left at the usual one, and none is half filled in
+    urls = {name: url for name, url in known.items() if name.endswith(("_endpoint", "_uri"))}
+    assert len(urls) == 5
+    assert all(url.startswith("https://git.example/oauth/") for url in urls.values())
+    assert known["issuer"] == "https://git.example"
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])

@@ -53,7 +53,7 @@ def test_a_provider_without_an_endpoint_is_not_asked(provider: ScriptedProvider)
     [
         (json_answer({"error": "invalid_client"}, 401), ProviderRefused, "invalid_client"),
         (json_answer({"error": "unsupported_token_type"}, 400), ProviderRefused, "unsupported"),
-        (json_answer({"error": {"code": 1}}, 400), ProviderRefused, "status 400"),
+        (json_answer({"error": {"code": 17}}, 400), ProviderRefused, "17"),
         (json_answer([], 400), ProviderRefused, "status 400"),
         (json_text("[" * 5000, 400), ProviderRefused, "status 400"),
         (html_answer(404), ProviderRefused, "status 404"),

@@ -18,7 +18,7 @@ from actors.errors import (
     ProviderUnreachable,
     TokenInvalid,
 )
-from actors.providers.provider import build_provider
+from actors.providers.provider import Credentials, build_provider
 from actors.providers.token_endpoint import (
     TokenResponse,
     extend_facebook_token,
@@ -114,7 +114,7 @@ def test_a_secret_that_is_missing_is_told_before_anything_is_sent(
     method: str, provider: ScriptedProvider
 ) -> None:
     metadata = {**provider.addresses(), "token_endpoint_auth_method": method}
-    found = build_provider("scripted", metadata, provider.client_id, None)
+    found = build_provider("scripted", metadata, Credentials(provider.client_id))
 
     with pytest.raises(ProviderNotConfigured, match="no client_secret"):
         redeem_code(found, Secret("code"), REDIRECT, None)

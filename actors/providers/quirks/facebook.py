@@ -1,0 +1,38 @@
+"""Facebook: each call proves that its caller has the app's secret, and permissions are deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import urlencode, urlsplit
+
+from actors.errors import ProviderRefused
+from actors.providers.client_authentication import secret_text
+from actors.providers.provider import Provider
+from actors.providers.transport import send_delete
+from catfeeder.sealing import Secret
+
+
+def proven(provider: Provider, url: str, access_token: Secret) -> str:
+    """Return a URL of the Graph API with the proof that whoever holds the token also holds the
+    app's secret; an app may be set to demand it.
+
+    Raises:
+        ProviderNotConfigured: There is no client_secret.
+    """
+    secret = secret_text(provider).encode()
+    proof = hmac.new(secret, access_token.reveal_bytes(), hashlib.sha256).hexdigest()
+    joint = "&" if urlsplit(url).query else "?"
+    return url + joint + urlencode({"appsecret_proof": proof})
+
+
+def delete_permissions(provider: Provider, url: str, access_token: Secret) -> None:
+    """Take back all that the user has permitted to the app.
+
+    Raises:
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: It was not taken back.
+    """
+    headers = {"Authorization": f"Bearer {access_token.reveal()}"}
+    response = send_delete(proven(provider, url, access_token), headers=headers)
+    if response.status_code >= 300:
+        raise ProviderRefused(f"status {response.status_code}")
