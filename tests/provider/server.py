@@ -34,6 +34,8 @@ class Request:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # With the usual 5, threads that connect at once wait a second for one another.
+    request_queue_size = 64
 
     def __init__(self, answer: Callable[[Request], Answer], tls: ssl.SSLContext | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
