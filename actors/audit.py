@@ -1,15 +1,22 @@
-"""Writing the audit trail: what happened to a connection, provider or key, and who asked."""
+"""The audit trail: what happened to a connection, provider or key, when, and who asked for it."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from actors.connections import rfc3339
+from actors.errors import CursorInvalid
 from catfeeder.requester import requester
 from config import current_settings
 from models.connections import TAB_CONNECTIONS
+from models.database import connected
 from models.events import TAB_EVENTS
+
+#: The number of an event, as `next_cursor` gives it.
+_CURSOR: Final = re.compile("[0-9]{1,18}")
 
 
 class EventKind(StrEnum):
@@ -23,6 +30,7 @@ class EventKind(StrEnum):
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
     RECOVERED = "recovered"
     REVOKED = "revoked"
+    SCOPE_MISSING = "scope_missing"
     PROVIDER_CHANGED = "provider_changed"
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
@@ -36,6 +44,7 @@ _DELIVERED = frozenset(
         EventKind.REAUTHORIZATION_REQUIRED,
         EventKind.RECOVERED,
         EventKind.REVOKED,
+        EventKind.SCOPE_MISSING,
     }
 )
 
@@ -63,3 +72,48 @@ def record(
         is_delivered=kind in _DELIVERED and bool(current_settings().oauth.webhook_url),
         now=now,
     )
+
+
+def list_events(
+    *,
+    kind: str | None = None,
+    provider: str | None = None,
+    connection_id: str | None = None,
+    key_id: str | None = None,
+    since: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> dict[str, Any]:
+    """Return a page of events, newest first: `{"items": [...], "next_cursor": str or null}`.
+
+    Raises:
+        CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
+    """
+    if cursor is not None and not _CURSOR.fullmatch(cursor):
+        raise CursorInvalid
+    with connected():
+        rows = TAB_EVENTS.page(
+            kind=kind,
+            provider=provider,
+            connection_id=connection_id,
+            key_id=key_id,
+            since=since,
+            before=None if cursor is None else int(cursor),
+            limit=limit + 1,
+        )
+    next_cursor = str(rows[limit - 1].id) if len(rows) > limit else None
+    return {"items": [describe_event(row) for row in rows[:limit]], "next_cursor": next_cursor}
+
+
+def describe_event(event: TAB_EVENTS) -> dict[str, Any]:
+    """Return an event as apps see it."""
+    return {
+        "id": event.id,
+        "kind": event.kind,
+        "key_id": event.key_id,
+        "provider": event.provider,
+        "connection_id": event.connection_id,
+        "subject": event.subject,
+        "detail": event.detail,
+        "created_at": rfc3339(event.created_at),
+    }

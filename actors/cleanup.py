@@ -32,7 +32,9 @@ def clean_tokens() -> None:
 
 def clean_events() -> None:
     """Perform the message of the same name: prune the audit trail by its age."""
-    kept = timedelta(days=current_settings().oauth.events_retention_days)
+    oauth = current_settings().oauth
+    before = utc_now() - timedelta(days=oauth.events_retention_days)
     with connected():
-        erased = TAB_EVENTS.erase_before(utc_now() - kept)
+        # Where there is no webhook any more nothing will ever be delivered.
+        erased = TAB_EVENTS.erase_before(before, undelivered=not oauth.webhook_url)
     _LOG.info("Erased %d old events.", erased)

@@ -10,11 +10,12 @@ import base64
 import hmac
 import json
 import logging
+import threading
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from actors.connections import rfc3339
-from actors.errors import AuthError
+from actors.audit import describe_event
+from actors.errors import AuthError, ProviderUnreachable
 from actors.planning import plan_retry
 from actors.providers.transport import post_json
 from catfeeder.jobs import utc_now
@@ -24,49 +25,66 @@ from models.database import connected
 from models.events import TAB_EVENTS
 
 _LOG = logging.getLogger(__name__)
-_BATCH: Final = 50
-#: A delivery that was cut off is taken up again after this; longer than all timeouts of one.
-_CLAIM: Final = timedelta(minutes=2)
+#: What a delivery may take beside the receiver's own time: looking up its name, our database.
+_SLACK: Final = timedelta(minutes=1)
 _RETRY_SECONDS: Final = 10
 _RETRY_CAP_SECONDS: Final = 3600
-#: With the waits doubling up to an hour this is about a day and a half.
+#: With the waits doubling up to an hour this is a day or a day and a half.
 _MOST_ATTEMPTS: Final = 40
+#: A receiver that hangs keeps one thread of this process, and sign-ins have the others.
+_running: Final = threading.Lock()
 
 
 def deliver_events() -> None:
-    """Perform the message of the same name: post every event that is due."""
+    """Perform the message of the same name: post every event that is due, one after the other."""
     url = current_settings().oauth.webhook_url
-    while url and (batch := _claim(utc_now())):
-        for event in batch:
-            _deliver(url, event, utc_now())
+    if not url or not _running.acquire(blocking=False):
+        return
+    try:
+        while event := _take(utc_now()):
+            if not _is_reachable_with(url, event, utc_now()):
+                break
+    finally:
+        _running.release()
 
 
-def _claim(now: datetime) -> list[TAB_EVENTS]:
+def _take(now: datetime) -> TAB_EVENTS | None:
     with connected():
-        return TAB_EVENTS.claim_deliveries(now, now + _CLAIM, _BATCH)
+        return TAB_EVENTS.take_delivery(now, now + _claim())
 
 
-def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> None:
+def _claim() -> timedelta:
+    """Return how long a delivery may take; one that was cut off is taken up again after that."""
+    oauth = current_settings().oauth
+    # Two addresses may be tried.
+    seconds = 2 * oauth.connect_timeout_seconds + oauth.read_timeout_seconds
+    return timedelta(seconds=seconds) + _SLACK
+
+
+def _is_reachable_with(url: str, event: TAB_EVENTS, now: datetime) -> bool:
+    """Post an event; false when the receiver is not there, so that others need not be tried now."""
     body = json.dumps(describe_event(event)).encode()
     try:
         post_json(url, body, signature_headers(str(event.id), body, now))
     except AuthError as error:
         _LOG.warning("Event %s was not delivered: %s", event.id, error.detail)
-        _postpone(event, now)
-    else:
-        with connected():
-            TAB_EVENTS.confirm_delivery(event.id)
-
-
-def _postpone(event: TAB_EVENTS, now: datetime) -> None:
-    attempts = event.attempts + 1
+        _postpone(event, getattr(error, "retry_after_seconds", 0), now)
+        return not isinstance(error, ProviderUnreachable)
     with connected():
-        if attempts >= _MOST_ATTEMPTS:
-            _LOG.error("Event %s is given up after %d attempts.", event.id, attempts)
-            TAB_EVENTS.confirm_delivery(event.id)
-        else:
-            again_at = plan_retry(attempts, _RETRY_SECONDS, _RETRY_CAP_SECONDS, now)
-            TAB_EVENTS.postpone_delivery(event.id, again_at)
+        event.confirm_delivery()
+    return True
+
+
+def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> None:
+    if event.attempts >= _MOST_ATTEMPTS:
+        _LOG.error("Event %s is given up after %d attempts.", event.id, event.attempts)
+        with connected():
+            event.confirm_delivery()
+        return
+    asked_for = now + timedelta(seconds=min(retry_after_seconds, _RETRY_CAP_SECONDS))
+    planned = plan_retry(event.attempts, _RETRY_SECONDS, _RETRY_CAP_SECONDS, now)
+    with connected():
+        event.postpone_delivery(max(planned, asked_for))
 
 
 def signature_headers(event_id: str, body: bytes, now: datetime) -> dict[str, str]:
@@ -92,17 +110,3 @@ def receivers_key() -> str:
     """Return the key as receivers take it: "whsec_" and base64, as Standard Webhooks writes it."""
     key = KeyRing(current_settings().secret_keys()).keys(WEBHOOK_LABEL)[0]
     return f"whsec_{base64.b64encode(key).decode()}"
-
-
-def describe_event(event: TAB_EVENTS) -> dict[str, Any]:
-    """Return an event as apps see it."""
-    return {
-        "id": event.id,
-        "kind": event.kind,
-        "key_id": event.key_id,
-        "provider": event.provider,
-        "connection_id": event.connection_id,
-        "subject": event.subject,
-        "detail": event.detail,
-        "created_at": rfc3339(event.created_at),
-    }

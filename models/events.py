@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import peewee
 
 from models.database import Table
 from models.fields import JSONField, UTCDateTimeField
+
+#: How many events are looked at for one that nobody else has taken.
+_CANDIDATES: Final = 10
 
 
 class TAB_EVENTS(Table):
@@ -66,11 +69,12 @@ class TAB_EVENTS(Table):
         provider: str | None,
         connection_id: str | None,
         key_id: str | None,
-        after: int,
+        since: datetime | None,
+        before: int | None,
         limit: int,
     ) -> list[TAB_EVENTS]:
-        """Return up to `limit` events, oldest first, behind the one numbered `after`."""
-        query = cls.select().where(cls.id > after).order_by(cls.id).limit(limit)
+        """Return up to `limit` events, newest first, of those that came before that numbered so."""
+        query = cls.select().order_by(cls.id.desc()).limit(limit)
         wanted = (
             (cls.kind, kind),
             (cls.provider, provider),
@@ -80,36 +84,62 @@ class TAB_EVENTS(Table):
         for column, value in wanted:
             if value is not None:
                 query = query.where(column == value)
+        if since is not None:
+            query = query.where(cls.created_at >= since)
+        if before is not None:
+            query = query.where(cls.id < before)
         return list(query)
 
     @classmethod
-    def claim_deliveries(cls, now: datetime, again_at: datetime, limit: int) -> list[TAB_EVENTS]:
-        """Take what is to be delivered; what is not confirmed by `again_at` is taken again then."""
-        due = cls.select().where(cls.deliver_at <= now).order_by(cls.id).limit(limit)
-        # Read to the end first: SQLite refuses to write while a query of ours is half read and
-        # somebody else has written since.
-        return [row for row in list(due) if row._take(again_at)]
+    def take_delivery(cls, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
+        """Take the event that has waited longest for the webhook, if one is due.
+
+        Nobody else takes it until `again_at`; unless its delivery is confirmed it is due then.
+        """
+        due = cls.select().where(cls.deliver_at <= now).order_by(cls.deliver_at, cls.id)
+        # Others take the first ones at the same time, so there is more than one to try.
+        while found := list(due.limit(_CANDIDATES)):
+            for row in found:
+                if row._take(again_at):
+                    return row
+        return None
 
     def _take(self, again_at: datetime) -> bool:
         table = type(self)
-        return bool(
+        is_taken = (
             table.update(deliver_at=again_at, attempts=table.attempts + 1)
             .where(table.id == self.id, table.deliver_at == self.deliver_at)
             .execute()
         )
+        if is_taken:
+            self.deliver_at, self.attempts = again_at, self.attempts + 1
+        return bool(is_taken)
+
+    def confirm_delivery(self) -> None:
+        """Record that the webhook has taken this event, or that it was tried long enough."""
+        table = type(self)
+        table.update(deliver_at=None).where(table.id == self.id).execute()
+
+    def postpone_delivery(self, deliver_at: datetime) -> None:
+        """Record when the webhook is told again, unless another has taken the event since."""
+        table = type(self)
+        table.update(deliver_at=deliver_at).where(
+            table.id == self.id, table.deliver_at == self.deliver_at
+        ).execute()
 
     @classmethod
-    def confirm_delivery(cls, event_id: int) -> None:
-        """Record that the webhook has taken an event, or that it was tried long enough."""
-        cls.update(deliver_at=None).where(cls.id == event_id).execute()
+    def count_undelivered(cls) -> int:
+        """Return how many events the webhook has yet to be told."""
+        return int(cls.select().where(cls.deliver_at.is_null(False)).count())
 
     @classmethod
-    def postpone_delivery(cls, event_id: int, deliver_at: datetime) -> None:
-        """Record when the webhook is told again."""
-        cls.update(deliver_at=deliver_at).where(cls.id == event_id).execute()
+    def erase_before(cls, before: datetime, *, undelivered: bool) -> int:
+        """Delete the events that are older, those to be delivered only where so asked.
 
-    @classmethod
-    def erase_before(cls, before: datetime) -> int:
-        """Delete the events that are older and delivered; return how many rows that were."""
-        query = cls.delete().where(cls.created_at < before, cls.deliver_at.is_null())
+        Returns:
+            How many rows that were.
+        """
+        query = cls.delete().where(cls.created_at < before)
+        if not undelivered:
+            query = query.where(cls.deliver_at.is_null())
         return int(query.execute())

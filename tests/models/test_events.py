@@ -1,6 +1,9 @@
-"""Tests of the audit trail: read in order, and its outbox delivered until somebody confirms."""
+"""Tests of the audit trail: read page by page, and its outbox delivered until somebody confirms."""
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,7 @@ from tests.models.times import MINUTE, NOW, SECOND
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def add(kind: str = "connection.created", **changes: object) -> None:
+def add(kind: str = "exchanged", **changes: object) -> None:
     values = {
         "key_id": "key-1",
         "provider": "google",
@@ -27,101 +30,170 @@ def add(kind: str = "connection.created", **changes: object) -> None:
         TAB_EVENTS.add(kind, **{**values, **changes})  # type: ignore[arg-type]
 
 
-def page(after: int = 0, limit: int = 100, **wanted: str) -> list[TAB_EVENTS]:
-    filters = dict.fromkeys(("kind", "provider", "connection_id", "key_id"))
+def page(limit: int = 100, **wanted: Any) -> list[TAB_EVENTS]:
+    filters = dict.fromkeys(("kind", "provider", "connection_id", "key_id", "since", "before"))
     with connected():
-        return TAB_EVENTS.page(after=after, limit=limit, **{**filters, **wanted})
+        return TAB_EVENTS.page(limit=limit, **{**filters, **wanted})
 
 
-def claim(now: object = NOW, limit: int = 100) -> list[TAB_EVENTS]:
+def kinds(**wanted: Any) -> list[str]:
+    return [event.kind for event in page(**wanted)]
+
+
+def take(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS | None:
     with connected():
-        return TAB_EVENTS.claim_deliveries(now, NOW + MINUTE, limit)  # type: ignore[arg-type]
+        return TAB_EVENTS.take_delivery(now, again_at)
 
 
-def test_events_are_read_oldest_first_page_by_page() -> None:
+def taken(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS:
+    event = take(now, again_at)
+    assert event is not None
+    return event
+
+
+def test_events_are_read_newest_first_page_by_page() -> None:
     for kind in ("a", "b", "c"):
         add(kind)
 
     first = page(limit=2)
 
-    assert [event.kind for event in first] == ["a", "b"]
-    assert [event.kind for event in page(after=first[-1].id)] == ["c"]
+    assert [event.kind for event in first] == ["c", "b"]
+    assert kinds(before=first[-1].id) == ["a"]
     assert first[0].detail == {"scope": "openid"}
     assert first[0].created_at == NOW
 
 
 def test_events_are_read_by_what_they_tell_of() -> None:
     add("a", provider="google", connection_id="1", key_id="key-1")
-    add("b", provider="github", connection_id="2", key_id=None)
+    add("b", provider="github", connection_id="2", key_id=None, now=NOW + SECOND)
 
-    assert [event.kind for event in page(kind="b")] == ["b"]
-    assert [event.kind for event in page(provider="google")] == ["a"]
-    assert [event.kind for event in page(connection_id="2")] == ["b"]
-    assert [event.kind for event in page(key_id="key-1")] == ["a"]
-    assert page(kind="a", provider="github") == []
+    assert kinds(kind="b") == ["b"]
+    assert kinds(provider="google") == ["a"]
+    assert kinds(connection_id="2") == ["b"]
+    assert kinds(key_id="key-1") == ["a"]
+    assert kinds(kind="a", provider="github") == []
+    assert kinds(since=NOW) == ["b", "a"]
+    assert kinds(since=NOW + SECOND) == ["b"]
+    assert kinds(since=NOW + MINUTE) == []
 
 
 def test_without_a_webhook_nothing_is_to_be_delivered() -> None:
     add(is_delivered=False)
 
-    assert claim() == []
+    assert take() is None
     assert len(page()) == 1
+    with connected():
+        assert TAB_EVENTS.count_undelivered() == 0
 
 
 def test_a_delivery_is_taken_once_until_it_is_due_again() -> None:
     add()
 
-    assert len(claim()) == 1
+    assert taken().attempts == 1
     # What nobody has confirmed in time is taken again
-    assert claim(NOW + MINUTE - SECOND) == []
-    (event,) = claim(NOW + MINUTE)
-    assert event.attempts == 1
+    assert take(NOW + MINUTE - SECOND) is None
+    assert taken(NOW + MINUTE).attempts == 2
+
+
+def test_the_one_that_has_waited_longest_is_taken_first() -> None:
+    # Given an old event whose delivery was put off, and two of later
+    add("old")
+    with connected():
+        taken().postpone_delivery(NOW + MINUTE)
+    add("first", now=NOW + SECOND)
+    add("second", now=NOW + 2 * SECOND)
+
+    # Then what was put off does not keep the others waiting
+    later = [taken(NOW + MINUTE, NOW + 2 * MINUTE).kind for _ in range(3)]
+    assert later == ["first", "second", "old"]
 
 
 def test_a_confirmed_delivery_is_never_taken_again() -> None:
     add()
-    (event,) = claim()
-
+    event = taken()
     with connected():
-        TAB_EVENTS.confirm_delivery(event.id)
+        assert TAB_EVENTS.count_undelivered() == 1
 
-    assert claim(NOW + 100 * MINUTE) == []
+        event.confirm_delivery()
+
+        assert TAB_EVENTS.count_undelivered() == 0
+    assert take(NOW + 100 * MINUTE) is None
 
 
 def test_a_postponed_delivery_is_taken_at_its_time() -> None:
     add()
-    (event,) = claim()
+    event = taken()
 
     with connected():
-        TAB_EVENTS.postpone_delivery(event.id, NOW + 5 * MINUTE)
+        event.postpone_delivery(NOW + 5 * MINUTE)
 
-    assert claim(NOW + 4 * MINUTE) == []
-    assert len(claim(NOW + 5 * MINUTE)) == 1
+    assert take(NOW + 4 * MINUTE) is None
+    assert taken(NOW + 5 * MINUTE)
+
+
+def test_who_was_too_slow_puts_nothing_off() -> None:
+    # Given a delivery that took so long that another has taken it up and made it
+    add()
+    slow = taken()
+    quick = taken(NOW + MINUTE, NOW + 2 * MINUTE)
+    with connected():
+        quick.confirm_delivery()
+
+        # When the first fails after all
+        slow.postpone_delivery(NOW + 2 * MINUTE)
+
+    # Then it is not delivered once more
+    assert take(NOW + 5 * MINUTE) is None
+
+
+def test_where_others_have_taken_the_first_ones_there_are_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given more events than are looked at in one go, and others who are always quicker at first
+    for number in range(25):
+        add(str(number))
+    steps = iter([False] * 12 + [True] * 100)
+    take_one = TAB_EVENTS._take
+
+    def beaten(event: TAB_EVENTS, again_at: datetime) -> bool:
+        is_taken = take_one(event, again_at)
+        return is_taken and next(steps)
+
+    monkeypatch.setattr(TAB_EVENTS, "_take", beaten)
+
+    # Then the search goes on behind them
+    assert taken().kind == "12"
 
 
 def take_all(count: int) -> list[int]:
-    """Take deliveries batch by batch, as one worker of several does."""
-    taken: list[int] = []
-    for _ in range(count):
-        taken += [event.id for event in claim(limit=5)]
-    return taken
+    """Take deliveries one by one, as one worker of several does."""
+    events = [take() for _ in range(count)]
+    return [event.id for event in events if event is not None]
 
 
 def test_of_two_workers_one_takes_each_delivery(tables: Settings) -> None:
     for number in range(100):
         add(str(number))
 
-    first, second = race_processes(2, tables, take_all, 40)
+    first, second = race_processes(2, tables, take_all, 100)
 
-    assert sorted(first + second) == [event.id for event in page()]
+    assert sorted(first + second) == sorted(event.id for event in page())
 
 
 def test_old_events_are_erased_once_they_are_delivered() -> None:
     add("told")
     add("untold")
     with connected():
-        TAB_EVENTS.confirm_delivery(page(kind="told")[0].id)
+        page(kind="told")[0].confirm_delivery()
 
-        assert TAB_EVENTS.erase_before(NOW) == 0
-        assert TAB_EVENTS.erase_before(NOW + SECOND) == 1
-    assert [event.kind for event in page()] == ["untold"]
+        assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
+        assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=False) == 1
+    assert kinds() == ["untold"]
+
+
+def test_what_nobody_will_deliver_is_erased_as_well() -> None:
+    add("untold")
+    with connected():
+        assert TAB_EVENTS.erase_before(NOW, undelivered=True) == 0
+        assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=True) == 1
+    assert kinds() == []

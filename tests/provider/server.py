@@ -30,6 +30,8 @@ class Request:
     headers: Mapping[str, str]
     #: Tells one connection from another.
     peer_port: int
+    #: The body as it came.
+    body: bytes = b""
 
 
 class _Server(ThreadingHTTPServer):
@@ -80,19 +82,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def log_message(self, *_arguments: Any) -> None:
         pass
 
     def _answer(self) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(
             method=self.command,
             path=parts.path,
             query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-            form=dict(parse_qsl(body, keep_blank_values=True)),
+            form=dict(parse_qsl(body.decode(), keep_blank_values=True)),
             headers={name.lower(): value for name, value in self.headers.items()},
             peer_port=self.client_address[1],
+            body=body,
         )
         answer = self.server.answer(request)
         if answer.pieces is not None:

@@ -25,7 +25,16 @@ from worker.http.error_handlers import CatchAll, handle_errors
 from worker.http.logs import set_up_logging
 from worker.http.metrics import CountRequests
 from worker.http.response_headers import ResponseHeaders
-from worker.http.routes import connections, jobs, keys, oauth, passwords, providers, server
+from worker.http.routes import (
+    connections,
+    events,
+    jobs,
+    keys,
+    oauth,
+    passwords,
+    providers,
+    server,
+)
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.http.trusted_hosts import TrustedHosts
@@ -36,6 +45,7 @@ _ROUTERS: Final = (
     connections.router,
     providers.router,
     keys.router,
+    events.router,
     jobs.router,
     server.router,
 )

@@ -17,6 +17,7 @@ from catfeeder.messages import QUEUES
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.errors import DatabaseUnreachable
+from models.events import TAB_EVENTS
 
 #: Anybody may send any method and any path: labels that were made of them would grow without end.
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -81,6 +82,7 @@ class _Holdings(Collector):
             yield self._queues()
         with suppress(DatabaseUnreachable):
             yield _connections()
+            yield _undelivered_events()
         yield GaugeMetricFamily(
             "catfeeder_http_waiting", "Requests that wait for a job.", value=self._waiting()
         )
@@ -103,6 +105,14 @@ def _connections() -> Metric:
     for status in ConnectionStatus:
         family.add_metric([status], counted.get(status, 0))
     return family
+
+
+def _undelivered_events() -> Metric:
+    with connected():
+        count = TAB_EVENTS.count_undelivered()
+    return GaugeMetricFamily(
+        "catfeeder_events_undelivered", "Events that the webhook has yet to be told.", value=count
+    )
 
 
 class CountRequests:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import httpx
 import pytest
 
+from actors.audit import EventKind, record
+from catfeeder.jobs import utc_now
 from models.database import connected
 from models.server import is_stopping
 from tests.oidc_provider import OidcProvider
@@ -80,6 +83,20 @@ def test_metrics_count_what_is_there(http: httpx.Client, house: OidcProvider) ->
     assert 'route="/v1/jobs/{job_id}",status="404"} 1.0' in text
     assert 'route="other",status="404"} 1.0' in text
     assert "/nothing" not in text
+
+
+class TestUndelivered:
+    """A service whose operator wants to be told of events."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """Somewhere."""
+        return {**toml_conf, "OAuth": {"webhook_url": "https://app.example.com/hook"}}
+
+    def test_metrics_count_what_the_webhook_has_yet_to_be_told(self, http: httpx.Client) -> None:
+        with connected():
+            record(EventKind.RECOVERED, now=utc_now())
+        assert "catfeeder_events_undelivered 1.0" in http.get("/metrics").text
 
 
 def test_metrics_show_the_queues(http: httpx.Client) -> None:

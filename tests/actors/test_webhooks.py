@@ -1,0 +1,404 @@
+"""The webhook: signed, retried, once at a time, and never a way into our own network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+import config
+from actors.audit import EventKind, list_events, record
+from actors.providers.transport import shared_adapter
+from actors.webhooks import deliver_events, receivers_key, signature_headers
+from config import Settings
+from models.database import connected
+from models.events import TAB_EVENTS
+from tests.actors.sign_ins import now
+from tests.models.races import race_processes
+from tests.provider.answers import Answer, redirect_answer
+from tests.provider.server import Request, running_server
+from tests.scripted_provider import ScriptedProvider
+
+_PATH = "/hooks/catfeeder"
+
+
+class Receiver(ScriptedProvider):
+    """Who is told: a provider of nothing, which takes what comes and can be scripted as one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths = {_PATH: lambda _: Answer(204)}
+
+    def ids(self) -> list[int]:
+        """Return the ids of the events that came, repeats included."""
+        return [json.loads(request.body)["id"] for request in self.requests]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver over real HTTP."""
+    started = Receiver()
+    with running_server(started.perform) as server:
+        started.host = f"127.0.0.1:{server.server_address[1]}"
+        yield started
+        started.ended.set()
+    shared_adapter().poolmanager.clear()
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], receiver: Receiver) -> dict[str, str]:
+    """The receiver is on this machine, which the operator allows."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": receiver.host}
+
+
+@pytest.fixture
+def toml_conf(toml_conf: dict[str, Any], receiver: Receiver) -> dict[str, Any]:
+    """The receiver is to be told, and may take no more than a second."""
+    webhook = {"webhook_url": receiver.issuer + _PATH, "read_timeout_seconds": 1}
+    return {**toml_conf, "OAuth": webhook}
+
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def write(count: int = 1, *, at: datetime | None = None) -> list[int]:
+    """Write events and return their ids, the oldest first."""
+    with connected():
+        for number in range(count):
+            record(EventKind.RECOVERED, now=at or now(), provider=f"p{number}")
+    return [event["id"] for event in list_events(limit=count)["items"]][::-1]
+
+
+def stored(event_id: int) -> TAB_EVENTS:
+    with connected():
+        event: TAB_EVENTS = TAB_EVENTS.get_by_id(event_id)
+    return event
+
+
+def let_fall_due(event_id: int) -> None:
+    """Turn the clock on to the next delivery of an event."""
+    with connected():
+        TAB_EVENTS.update(deliver_at=now()).where(TAB_EVENTS.id == event_id).execute()
+
+
+def verified(request: Request, key: str) -> dict[str, Any]:
+    """Check a delivery as Standard Webhooks demands it of receivers, by means of our own."""
+    secret = base64.b64decode(key.removeprefix("whsec_"))
+    headers = request.headers
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + request.body
+    expected = base64.b64encode(hmac.new(secret, content, hashlib.sha256).digest()).decode()
+    assert f"v1,{expected}" in headers["webhook-signature"].split(" ")
+    age = now().timestamp() - int(headers["webhook-timestamp"])
+    assert -1 <= age < 30
+    event: dict[str, Any] = json.loads(request.body)
+    assert headers["webhook-id"] == str(event["id"])
+    assert headers["content-type"] == "application/json"
+    return event
+
+
+def test_an_event_is_posted_signed_and_whole(receiver: Receiver) -> None:
+    # Given an event
+    [event_id] = write()
+    # When it is delivered
+    deliver_events()
+    # Then the receiver gets what the trail says, under a signature that only we can make
+    [request] = receiver.requests
+    assert (request.method, request.path) == ("POST", _PATH)
+    assert verified(request, receivers_key()) == list_events()["items"][0]
+    # And it is not told again
+    deliver_events()
+    assert receiver.ids() == [event_id]
+    assert stored(event_id).deliver_at is None
+
+
+def test_a_signature_is_of_the_body_the_id_and_the_time() -> None:
+    at = now()
+    signature = signature_headers("1", b"{}", at)["webhook-signature"]
+    others = (
+        ("2", b"{}", at),
+        ("1", b"{ }", at),
+        ("1", b"{}", at + timedelta(seconds=1)),
+    )
+    assert signature not in {signature_headers(*other)["webhook-signature"] for other in others}
+    assert signature == signature_headers("1", b"{}", at)["webhook-signature"]
+
+
+class TestChangedKey:
+    """A service whose SECRET_KEY is being changed."""
+
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        """There is a new one, and the old one behind it."""
+        old = environment["SECRET_KEY"]
+        new = "another-secret-key-that-guards-nothing"
+        return {**environment, "SECRET_KEY": new, "SECRET_KEY_PREVIOUS": old}
+
+    def test_receivers_verify_with_either_key(
+        self, receiver: Receiver, environment: dict[str, str]
+    ) -> None:
+        write()
+        deliver_events()
+        [request] = receiver.requests
+        verified(request, receivers_key())
+        # And a receiver that has not been told of the new key
+        environment["SECRET_KEY"] = environment.pop("SECRET_KEY_PREVIOUS")
+        config.current_settings.cache_clear()
+        verified(request, receivers_key())
+
+
+def test_events_come_in_the_order_in_which_they_happened(receiver: Receiver) -> None:
+    ids = write(30)
+    deliver_events()
+    assert receiver.ids() == ids
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500),
+        Answer(503),
+        Answer(429),
+        Answer(404),
+        Answer(410),
+        redirect_answer("/elsewhere"),
+        redirect_answer("/elsewhere", 303),
+        Answer(pieces=iter([b"220 mail.example ESMTP\r\n"])),
+    ],
+)
+def test_a_delivery_that_fails_is_tried_again_later(receiver: Receiver, answer: Answer) -> None:
+    # Given a receiver that fails once
+    receiver.answer(_PATH, answer, Answer(200))
+    [event_id] = write()
+    # When an event is delivered
+    before = now()
+    deliver_events()
+    # Then it waits for ten to twenty seconds
+    waits = stored(event_id).deliver_at - before
+    assert timedelta(seconds=10) <= waits <= timedelta(seconds=21)
+    deliver_events()
+    assert receiver.ids() == [event_id]
+    # And when it is due it comes with the id that it had
+    let_fall_due(event_id)
+    deliver_events()
+    assert receiver.ids() == [event_id] * 2
+    assert stored(event_id).deliver_at is None
+    assert [request.headers["webhook-id"] for request in receiver.requests] == [str(event_id)] * 2
+
+
+def test_the_waits_grow_to_an_hour(receiver: Receiver) -> None:
+    receiver.answer(_PATH, Answer(500))
+    [event_id] = write()
+    waits = []
+    for _ in range(12):
+        let_fall_due(event_id)
+        before = now()
+        deliver_events()
+        waits.append((stored(event_id).deliver_at - before).total_seconds())
+    # Each is from a half to the whole of one that doubles, up to an hour
+    for number, wait in enumerate(waits, start=1):
+        whole = min(10 * 2**number, 3600)
+        assert whole / 2 <= wait <= whole + 1, number
+
+
+def test_a_receiver_may_ask_for_a_longer_wait(receiver: Receiver) -> None:
+    receiver.answer(_PATH, Answer(429, headers={"Retry-After": "600"}))
+    [event_id] = write()
+    deliver_events()
+    wait = stored(event_id).deliver_at - now()
+    assert timedelta(seconds=590) < wait <= timedelta(seconds=600)
+
+
+def test_a_receiver_cannot_ask_for_ever(receiver: Receiver) -> None:
+    receiver.answer(_PATH, Answer(503, headers={"Retry-After": "99999999"}))
+    [event_id] = write()
+    deliver_events()
+    assert stored(event_id).deliver_at - now() <= timedelta(hours=1)
+
+
+def test_after_forty_attempts_it_is_given_up(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given an event that was tried 39 times
+    receiver.answer(_PATH, Answer(500))
+    [event_id] = write()
+    with connected():
+        TAB_EVENTS.update(attempts=39).where(TAB_EVENTS.id == event_id).execute()
+    # When it fails once more
+    deliver_events()
+    # Then it is tried no more, and the log says so; the trail still has it
+    assert stored(event_id).deliver_at is None
+    assert f"Event {event_id} is given up after 40 attempts." in caplog.text
+    assert list_events()["items"][0]["id"] == event_id
+
+
+def test_a_receiver_that_is_not_there_is_tried_once_a_run(receiver: Receiver) -> None:
+    # Given a receiver that does not answer
+    gate = receiver.hold(_PATH)
+    first, second, _ = write(3)
+    # When events are delivered
+    deliver_events()
+    # Then the others are not tried in vain, and stay due
+    assert receiver.ids() == [first]
+    assert stored(first).deliver_at > now()
+    # And once it answers, those go first
+    gate.open()
+    deliver_events()
+    assert receiver.ids()[1] == second
+    assert len(receiver.ids()) == 3
+
+
+def test_an_event_that_the_receiver_refuses_keeps_no_other_waiting(receiver: Receiver) -> None:
+    receiver.answer(_PATH, Answer(400), Answer(200))
+    ids = write(3)
+    deliver_events()
+    assert receiver.ids() == ids
+
+
+def test_a_receiver_that_hangs_keeps_one_thread(receiver: Receiver) -> None:
+    # Given a run that waits for the receiver
+    gate = receiver.hold(_PATH)
+    write(2)
+    run = threading.Thread(target=deliver_events)
+    run.start()
+    gate.await_arrival()
+    # When the next is asked for, then it leaves the work to the first
+    deliver_events()
+    assert len(receiver.requests) == 1
+    gate.open()
+    run.join()
+    assert len(receiver.requests) == 2
+    # And when that has ended there is another
+    write()
+    deliver_events()
+    assert len(receiver.requests) == 3
+
+
+def test_a_delivery_that_was_cut_off_is_made_after_a_restart(receiver: Receiver) -> None:
+    # Given a process that died after it took an event, and before the receiver had it
+    [event_id] = write()
+    with connected():
+        assert TAB_EVENTS.take_delivery(now(), now() + timedelta(minutes=2))
+    deliver_events()
+    assert receiver.requests == []
+    # When its time is over
+    let_fall_due(event_id)
+    deliver_events()
+    # Then another process delivers it, and counts what was tried
+    assert receiver.ids() == [event_id]
+    assert stored(event_id).attempts == 2
+
+
+def test_a_delivery_has_longer_than_it_can_take(receiver: Receiver) -> None:
+    # While a delivery is under way nobody takes it up
+    gate = receiver.hold(_PATH)
+    [event_id] = write()
+    run = threading.Thread(target=deliver_events)
+    run.start()
+    gate.await_arrival()
+    left = stored(event_id).deliver_at - now()
+    gate.open()
+    run.join()
+    # Two connects of 5 seconds, an answer of 1, and a minute
+    assert timedelta(seconds=60) < left <= timedelta(seconds=71)
+
+
+def deliver_in_process(environment: dict[str, str], toml_conf: dict[str, Any]) -> None:
+    """Deliver as one worker process of several does, each with settings of its own."""
+    read = {"ENV": lambda: environment, "TOML_CONF": lambda: toml_conf}
+    pytest.MonkeyPatch().setattr(config, "_LAZY", read)
+    config.current_settings.cache_clear()
+    deliver_events()
+
+
+def test_of_several_workers_one_delivers_each_event(
+    receiver: Receiver, tables: Settings, environment: dict[str, str], toml_conf: dict[str, Any]
+) -> None:
+    ids = write(60)
+    race_processes(3, tables, deliver_in_process, environment, toml_conf)
+    assert sorted(receiver.ids()) == ids
+    assert len({request.peer_port for request in receiver.requests}) > 1
+
+
+class TestForbiddenReceiver:
+    """A webhook whose address the operator has not allowed."""
+
+    @pytest.fixture
+    def environment(self, environment: dict[str, str]) -> dict[str, str]:
+        """No private host may be called."""
+        return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": ""}
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            None,
+            "http://169.254.169.254/latest/meta-data/",
+            "https://127.0.0.1/hook",
+            "https://localhost/hook",
+            "https://[::1]/hook",
+            "file:///etc/passwd",
+            "gopher://127.0.0.1:6379/_FLUSHALL",
+        ],
+    )
+    def test_nothing_is_posted_into_our_own_network(
+        self,
+        receiver: Receiver,
+        toml_conf: dict[str, Any],
+        url: str | None,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        # Given a webhook that leads to this machine or one beside it
+        toml_conf["OAuth"]["webhook_url"] = url or toml_conf["OAuth"]["webhook_url"]
+        config.current_settings.cache_clear()
+        [event_id] = write()
+        # When events are delivered
+        with caplog.at_level(logging.WARNING):
+            deliver_events()
+        # Then nothing is sent, and the log says why
+        assert receiver.requests == []
+        assert f"Event {event_id} was not delivered" in caplog.text
+        assert stored(event_id).deliver_at > now()
+
+
+def test_a_redirect_into_our_own_network_is_not_followed(
+    receiver: Receiver, provider: ScriptedProvider
+) -> None:
+    receiver.answer(_PATH, redirect_answer(f"{provider.issuer}/authorize", 307))
+    write()
+    deliver_events()
+    assert len(receiver.requests) == 1
+    assert provider.requests == []
+
+
+class TestWithoutWebhook:
+    """A service whose operator wants to be told nothing."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """As it comes."""
+        return {**toml_conf, "OAuth": {}}
+
+    def test_nothing_is_delivered(self, receiver: Receiver) -> None:
+        write()
+        with connected():
+            TAB_EVENTS.update(deliver_at=now()).execute()
+        deliver_events()
+        assert receiver.requests == []
+
+
+def test_no_secret_is_told(receiver: Receiver) -> None:
+    write()
+    deliver_events()
+    [request] = receiver.requests
+    secret = base64.b64decode(receivers_key().removeprefix("whsec_"))
+    told = f"{request.headers}{request.body!r}"
+    assert config.current_settings().required_secret_key() not in told
+    assert secret not in request.body
+    assert base64.b64encode(secret).decode() not in told

@@ -1,0 +1,125 @@
+"""The audit trail over HTTP: filtered, page by page, for the operator alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from actors.audit import EventKind, record
+from catfeeder.jobs import utc_now
+from models.database import connected
+from tests.oidc_provider import OidcProvider
+from tests.worker.http.answers import assert_problem
+from tests.worker.http.signing_in import HOUSE, sign_in
+
+_PATH = "/v1/events"
+
+
+def _listed(http: httpx.Client, **wanted: Any) -> list[dict[str, Any]]:
+    answer = http.get(_PATH, params=wanted)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+def _kinds(http: httpx.Client, **wanted: Any) -> list[str]:
+    return [event["kind"] for event in _listed(http, **wanted)]
+
+
+def test_the_trail_tells_a_sign_in_from_beginning_to_end(
+    http: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a user who signs in, and is disconnected with an app's key
+    connection = sign_in(http, house, "alice", subject="user-1")
+    made = http.post("/v1/keys", json={"name": "shop", "scopes": ["jobs"]}).json()
+    headers = {"Authorization": f"Bearer {made['key']}", "Prefer": "wait=20"}
+    path = f"/v1/connections/{connection['id']}"
+    assert http.delete(path, headers=headers).json()["status"] == "succeeded"
+    # When the operator reads the trail
+    events = _listed(http)
+    # Then it tells all of it, the newest first, and who asked
+    assert [(event["kind"], event["key_id"]) for event in events] == [
+        ("revoked", made["id"]),
+        ("api_key_created", "admin"),
+        ("exchanged", None),
+        ("authorized", "admin"),
+        ("provider_changed", "admin"),
+    ]
+    assert events[0]["connection_id"] == connection["id"]
+    assert {event["subject"] for event in events if event["kind"] == "exchanged"} == {"user-1"}
+    assert set(events[0]) == {
+        *("id", "kind", "key_id", "provider", "connection_id", "subject", "detail", "created_at")
+    }
+    # And parts of it on request
+    assert _kinds(http, kind="exchanged") == ["exchanged"]
+    assert _kinds(http, connection_id=connection["id"]) == ["revoked", "exchanged"]
+    assert _kinds(http, key_id=made["id"]) == ["revoked"]
+    assert _kinds(http, provider=HOUSE, key_id="admin") == ["authorized", "provider_changed"]
+    since = events[2]["created_at"]
+    assert _listed(http, since=since) == [e for e in events if e["created_at"] >= since]
+    # And in none of it is a secret
+    told = json.dumps(events)
+    assert made["key"].rpartition("_")[2] not in told
+    assert "house-secret" not in told
+
+
+def test_pages_lead_to_the_oldest_event(http: httpx.Client) -> None:
+    with connected():
+        for number in range(5):
+            record(EventKind.RENEWED, now=utc_now(), provider=f"p{number}")
+    seen: list[str] = []
+    wanted: dict[str, Any] = {"limit": 2}
+    while True:
+        page = http.get(_PATH, params=wanted).json()
+        seen += [event["provider"] for event in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        wanted["cursor"] = page["next_cursor"]
+    assert seen == ["p4", "p3", "p2", "p1", "p0"]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("kind=everything", "kind"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("since=yesterday", "since"),
+        ("since=2026-11-23T00:00:00", "since"),
+        ("provider=%00", "provider"),
+        ("key_id=%00", "key_id"),
+        ("connection_id=", "connection_id"),
+        ("order=oldest", None),
+    ],
+)
+def test_what_cannot_be_looked_for_is_told(
+    http: httpx.Client, query: str, parameter: str | None
+) -> None:
+    members = assert_problem(http.get(f"{_PATH}?{query}"), 422, "invalid_request")
+    [fault] = members["errors"]
+    assert fault.get("parameter") == parameter
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1" * 40, "\0"])
+def test_a_cursor_that_no_page_gave_is_refused(http: httpx.Client, cursor: str) -> None:
+    assert_problem(http.get(f"{_PATH}?cursor={quote(cursor)}"), 422, "cursor_invalid")
+
+
+@pytest.mark.parametrize(
+    ("since", "count"), [("0001-01-01T00:00:00+12:00", 1), ("9999-12-31T23:59:59-12:00", 0)]
+)
+def test_any_time_may_be_asked_for(http: httpx.Client, since: str, count: int) -> None:
+    with connected():
+        record(EventKind.RENEWED, now=utc_now())
+    assert len(_listed(http, since=since)) == count
+
+
+def test_the_trail_is_for_the_operator(http: httpx.Client, anonymous: httpx.Client) -> None:
+    scopes = ["jobs", "connections:read", "tokens:read"]
+    key = http.post("/v1/keys", json={"name": "shop", "scopes": scopes}).json()["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    assert_problem(anonymous.get(_PATH, headers=headers), 403, "key_lacks_scope")

@@ -1,0 +1,24 @@
+"""The audit trail, for the operator to read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse
+
+from actors.audit import list_events
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Scope, needs
+from worker.http.schemas.events import EventPage, EventQuery
+from worker.http.threads import in_database
+
+router = APIRouter(
+    prefix="/v1/events", tags=["events"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)
+)
+
+
+@router.get("", response_model=EventPage)
+async def read_events(query: Annotated[EventQuery, Query()]) -> JSONResponse:
+    """Return a page of events, newest first, so that new ones never shift the pages behind."""
+    return JSONResponse(await in_database(list_events, **query.model_dump()))
