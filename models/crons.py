@@ -30,6 +30,11 @@ def ensure_cron(name: str, interval: timedelta, now: datetime) -> None:
     ).execute()
 
 
+def next_ticks() -> dict[str, datetime]:
+    """Return when each cron is next due, by its name."""
+    return {row.name: row.next_at for row in TAB_CRONS.select()}
+
+
 def give_back_tick(name: str, now: datetime) -> None:
     """Make a cron due again whose tick was won and could not be emitted."""
     TAB_CRONS.update(next_at=now).where(TAB_CRONS.name == name).execute()

@@ -24,7 +24,8 @@ from worker.supervisor import Supervisor
 _HEAD_START_SECONDS: Final = 1.0
 _HEALTHY_SECONDS: Final = 60.0
 _HEALTH_POLL_SECONDS: Final = 0.05
-_STOP_POLL_SECONDS: Final = 0.5
+#: Each look opens the database anew; twice as often would be a tenth of what the idle stack takes.
+_STOP_POLL_SECONDS: Final = 1.0
 
 _SCHEDULER_GRACE_SECONDS: Final = 5.0
 #: Dramatiq applies the Procfile's --worker-shutdown-timeout twice: to workers, then consumers.

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from config import Settings
-from models.crons import ensure_cron, give_back_tick, win_tick
+from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
 from models.database import connected
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
@@ -28,6 +28,16 @@ def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
 def test_a_cron_that_nobody_has_added_is_never_due() -> None:
     with connected():
         assert not win_tick("sweep", MINUTE, NOW)
+
+
+def test_each_cron_is_known_with_its_next_tick() -> None:
+    with connected():
+        assert next_ticks() == {}
+        ensure_cron("sweep", MINUTE, NOW)
+        ensure_cron("clean", MINUTE, NOW)
+        win_tick("sweep", MINUTE, NOW)
+
+        assert next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
 
 
 def test_adding_a_cron_again_changes_nothing() -> None:

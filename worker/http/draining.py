@@ -13,7 +13,7 @@ from models.server import current_generation, is_stopping
 from worker.http.refusals import ServerStopping
 from worker.http.threads import in_own_thread
 
-_POLL_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 1.0
 #: About how long a restart takes.
 _RETRY_AFTER_SECONDS: Final = 5
 _log: Final = logging.getLogger(__name__)
