@@ -42,6 +42,7 @@ def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
         "subject": row.subject or None,
         "profile": row.profile,
         "scope": row.scope,
+        "missing_scopes": row.missing_scope.split(),
         "status": str(row.status),
         "reason": row.reason,
         "expires_at": rfc3339(row.expires_at),

@@ -23,6 +23,7 @@ from actors.providers.id_tokens import verify_id_token
 from actors.providers.issuers import is_issuer_of_answer
 from actors.providers.profiles import Profile
 from actors.providers.provider import Provider
+from actors.providers.quirks import apple
 from actors.providers.token_endpoint import TokenResponse, extend_facebook_token, redeem_code
 from actors.providers.user_info import fetch_profile
 from catfeeder.errors import CatFeederError
@@ -42,12 +43,16 @@ class FinishedSignIn:
 
 
 def exchange_code(
-    provider: str, code: Secret, state: Secret, iss: str | None = None
+    provider: str, code: Secret, state: Secret, iss: str | None = None, user: Secret | None = None
 ) -> dict[str, Any]:
-    """Perform the message of the same name; return the connection, without its tokens."""
+    """Perform the message of the same name; return the connection, without its tokens.
+
+    `user` is what Apple tells of the user beside the code, as it came.
+    """
     now = utc_now()
     try:
-        return describe_connection(finish_sign_in(provider, code, state, iss, now).connection)
+        finished = finish_sign_in(provider, code, state, iss, now, user=user)
+        return describe_connection(finished.connection)
     except CatFeederError as error:
         # A name that is none could be anything, even what no database takes.
         named = provider if is_provider_name(provider) else None
@@ -57,7 +62,13 @@ def exchange_code(
 
 
 def finish_sign_in(
-    provider: str, code: Secret, state: Secret, iss: str | None, now: datetime
+    provider: str,
+    code: Secret,
+    state: Secret,
+    iss: str | None,
+    now: datetime,
+    *,
+    user: Secret | None = None,
 ) -> FinishedSignIn:
     """Exchange a code once, check what comes back, and store the connection.
 
@@ -67,6 +78,7 @@ def finish_sign_in(
         state: The state that came with it.
         iss: The issuer that the answer names (RFC 9207), if any.
         now: The time in UTC.
+        user: What Apple tells of the user beside the code, if anything.
 
     Raises:
         StateUnknown, StateExpired, StateUsed, OutcomeUnknown: The state gives no right to it.
@@ -81,7 +93,7 @@ def finish_sign_in(
     _check_issuer(found, iss)
     _claim(state, now)
     try:
-        finished = _redeem(found, pending, code, now)
+        finished = _redeem(found, pending, code, user, now)
     except CatFeederError:
         _end(state, StateStatus.FAILED)
         raise
@@ -130,22 +142,33 @@ def _end(state: Secret, status: StateStatus) -> None:
 
 
 def _redeem(
-    provider: Provider, pending: TAB_VERIFICATION, code: Secret, now: datetime
+    provider: Provider,
+    pending: TAB_VERIFICATION,
+    code: Secret,
+    user: Secret | None,
+    now: datetime,
 ) -> FinishedSignIn:
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
     tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
     profile = _identify(provider, tokens, pending, now)
+    if profile["name"] is None and user is not None and "name" in provider.told_once:
+        profile["name"] = apple.name_of(user.reveal())
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
+    grant = granted(provider, tokens, profile["subject"], pending.scope, now)
     with transaction():
         connection = TAB_CONNECTIONS.store(
             provider=provider.name,
             subject=pending.subject,
             profile=profile,
-            grant=granted(provider, tokens, profile["subject"], pending.scope, now),
+            grant=grant,
             now=now,
+            told_once=provider.told_once,
         )
         record(EventKind.EXCHANGED, now=now, connection=connection)
+        if grant.missing_scope:
+            missing = grant.missing_scope.split()
+            record(EventKind.SCOPE_MISSING, now=now, connection=connection, scopes=missing)
     return FinishedSignIn(connection, tokens)
 
 
@@ -165,6 +188,7 @@ def granted(
     provider: Provider, tokens: TokenResponse, account: str, asked_scope: str, now: datetime
 ) -> Grant:
     """Turn a token response into what is stored; a scope that is not told is the one asked for."""
+    margin = provider.renewal_margin_seconds
     lifetime = tokens.expires_in
     expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
     return Grant(
@@ -172,6 +196,28 @@ def granted(
         refresh_token=tokens.refresh_token,
         token_type=tokens.token_type,
         scope=asked_scope if tokens.scope is None else tokens.scope,
+        missing_scope=" ".join(missing_scopes(provider, tokens, asked_scope)),
         expires_at=expires_at,
-        renew_at=plan_renewal(expires_at, f"{provider.name}:{account}", now),
+        renew_at=plan_renewal(
+            expires_at,
+            f"{provider.name}:{account}",
+            now,
+            usual_margin=None if margin is None else timedelta(seconds=margin),
+            minimum_gap=timedelta(seconds=provider.minimum_renewal_gap_seconds),
+        ),
     )
+
+
+def missing_scopes(provider: Provider, tokens: TokenResponse, asked_scope: str) -> list[str]:
+    """Return the scopes that were asked for and that the answer tells without."""
+    if tokens.scope is None:
+        return []
+    told = set(tokens.scope.split())
+    if tokens.refresh_token is not None and provider.offline_scope is not None:
+        # Some leave it out, and a refresh token is what it is asked for.
+        told.add(provider.offline_scope)
+    return [
+        scope
+        for scope in asked_scope.split()
+        if scope not in told and provider.scope_aliases.get(scope) not in told
+    ]

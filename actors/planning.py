@@ -14,18 +14,29 @@ _MARGIN_SHARE: Final = 0.2
 _JITTER_SHARE: Final = 0.1
 
 
-def plan_renewal(expires_at: datetime | None, account: str, now: datetime) -> datetime | None:
+def plan_renewal(
+    expires_at: datetime | None,
+    account: str,
+    now: datetime,
+    *,
+    usual_margin: timedelta | None = None,
+    minimum_gap: timedelta = timedelta(),
+) -> datetime | None:
     """Return when to renew a token that was granted `now`: early enough to fail a few times.
 
-    The margin is a fifth of the lifetime, 2 minutes at least and 24 hours at most, and never more
-    than half of it. `account` names whose token it is and decides the jitter. None means never: the
-    token does not expire.
+    The margin is `usual_margin`, or else a fifth of the lifetime, 2 minutes at least and 24 hours
+    at most; it is never more than half of the lifetime. `account` names whose token it is and
+    decides the jitter. None means never: the token does not expire.
+
+    A provider that wants a `minimum_gap` between renewals gets it, even where the token ends first.
     """
     if expires_at is None:
         return None
     lifetime = max(expires_at - now, timedelta())
-    margin = min(max(lifetime * _MARGIN_SHARE, _LEAST_MARGIN), _MOST_MARGIN, lifetime / 2)
-    return expires_at - margin - margin * _JITTER_SHARE * _fraction(account)
+    margin = min(max(lifetime * _MARGIN_SHARE, _LEAST_MARGIN), _MOST_MARGIN)
+    margin = min(margin if usual_margin is None else usual_margin, lifetime / 2)
+    renew_at = expires_at - margin - margin * _JITTER_SHARE * _fraction(account)
+    return max(renew_at, now + minimum_gap) if minimum_gap else renew_at
 
 
 def _fraction(account: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,11 +17,13 @@ from actors.errors import (
     AuthError,
     ConnectionBusy,
     ProviderRefused,
+    ProviderUnknown,
     ProviderUnreachable,
     ReauthorizationRequired,
 )
 from actors.exchange import granted
 from actors.planning import plan_retry
+from actors.provider_lookup import merged_metadata, provider_row
 from actors.providers.provider import Provider
 from actors.providers.token_endpoint import (
     TokenResponse,
@@ -46,6 +49,12 @@ from models.leases import (
 )
 
 _LOG = logging.getLogger(__name__)
+
+
+class RenewalTooSoon(AuthError):
+    """The provider wants more time between two renewals; the token in hand is its latest."""
+
+    permanent = False
 
 
 class RefreshTokenMissing(AuthError):
@@ -99,17 +108,28 @@ def renew_connection(connection_id: str) -> dict[str, Any]:
     Raises:
         ConnectionUnknown: There is no such connection.
         ConnectionBusy: Somebody else is renewing it.
+        RenewalTooSoon: The provider would take it amiss.
         ReauthorizationRequired: Only the user can bring it back.
         ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
     """
-    find_connection(connection_id)
     now = utc_now()
+    row = find_connection(connection_id)
+    if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + _renewal_gap(row.provider):
+        raise RenewalTooSoon
     with connected():
         lease = claim(connection_id, now, _lease_end(now))
     if lease is None:
         raise ConnectionBusy
     renew_leased(lease, now)
     return describe_connection(find_connection(connection_id))
+
+
+def _renewal_gap(provider: str) -> timedelta:
+    try:
+        metadata = merged_metadata(provider_row(provider))
+    except ProviderUnknown:
+        return timedelta()  # The renewal itself will tell.
+    return timedelta(seconds=metadata.get("minimum_renewal_gap_seconds", 0))
 
 
 def renew_leased(lease: Lease, now: datetime) -> None:
@@ -144,6 +164,9 @@ def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> 
     with transaction():
         if finish_renewal(lease, grant, now):
             record(EventKind.RENEWED, now=now, connection=row)
+            known = row.missing_scope.split()
+            if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
+                record(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news)
             if row.status == ConnectionStatus.RENEWAL_FAILING:
                 record(EventKind.RECOVERED, now=now, connection=row, failures=row.failures)
 
@@ -151,8 +174,12 @@ def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> 
 def _renewed(row: TAB_CONNECTIONS, now: datetime) -> Grant:
     provider = discovered_provider(row.provider, now)
     tokens = _ask(provider, row)
+    asked = f"{row.scope} {row.missing_scope}"
     # The lifetime is counted from before the call: too short by a moment, never too long.
-    return granted(provider, tokens, row.provider_subject, row.scope, now)
+    grant = granted(provider, tokens, row.provider_subject, asked, now)
+    if tokens.scope is None:
+        return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
+    return grant
 
 
 def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,8 +40,11 @@ class ScriptedProvider(Endpoints):
         return {"client_id": self.client_id, "client_secret": self.client_secret}
 
     def consent(self, authorization_url: str) -> dict[str, str]:
-        """Consent as a user, and return the query that the provider sends to the callback."""
+        """Consent as a user, and return what the provider sends to the callback."""
         response = requests.get(authorization_url, allow_redirects=False, timeout=10)
+        if response.status_code == requests.codes.ok:
+            found = re.findall(r'name="([^"]*)" value="([^"]*)"', response.text)
+            return {html.unescape(name): html.unescape(value) for name, value in found}
         assert response.status_code == requests.codes.found, response.text
         query = parse_qs(urlsplit(response.headers["Location"]).query)
         return {name: values[0] for name, values in query.items()}

@@ -79,6 +79,7 @@ def _merged(
 def _get(provider: Provider, url: str, access_token: Secret) -> Any:
     if not is_visible_ascii(access_token.reveal()):
         raise TokenInvalid
+    headers = {"Authorization": f"Bearer {access_token.reveal()}"}
     if provider.renewal == "fb_exchange_token":
-        url = facebook.proven(provider, url, access_token)
-    return get_json(url, {"Authorization": f"Bearer {access_token.reveal()}"})
+        return facebook.get_proven(provider, url, access_token, headers)
+    return get_json(url, headers)

@@ -48,11 +48,13 @@ def come_back(provider: ScriptedProvider, **options: Any) -> dict[str, Any]:
     """Begin a sign-in and consent; return what the callback gets, as arguments of the exchange."""
     begun = begin_sign_in(NAME, **{"now": now(), **options})
     query = provider.consent(begun.authorization_url)
+    told = {"user": Secret(query["user"])} if "user" in query else {}
     return {
         "provider": NAME,
         "code": Secret(query["code"]),
         "state": Secret(query["state"]),
         "iss": query.get("iss"),
+        **told,
     }
 
 

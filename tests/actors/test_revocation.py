@@ -117,7 +117,7 @@ def test_a_provider_whose_settings_changed_is_asked_what_it_publishes(
 def test_a_preset_without_an_endpoint_of_the_standard_is_told_so(
     provider: ScriptedProvider,
 ) -> None:
-    configure_preset(provider, "github")
+    configure_preset(provider, "spotify")
     patch_provider(NAME, {"revocation_endpoint": None}, now())
 
     assert revoke_connection(sign_in(provider).connection.id)["revoked_at_provider"] is False

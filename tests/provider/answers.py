@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,16 @@ def html_answer(status: int = 200) -> Answer:
 def redirect_answer(url: str, status: int = 307) -> Answer:
     """Send the client elsewhere."""
     return Answer(status, b"", {"Location": url})
+
+
+def form_post(url: str, fields: Mapping[str, str]) -> Answer:
+    """Answer a page that posts a form to `url` as soon as it is shown, as Apple does."""
+    inputs = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in fields.items()
+    )
+    page = f'<body onload="document.forms[0].submit()"><form method="post" action="{url}">{inputs}'
+    return Answer(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
 def gzip_bomb(megabytes: int) -> Answer:

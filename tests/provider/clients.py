@@ -1,20 +1,84 @@
-"""How a client proves to a scripted provider who it is (RFC 6749 section 2.3)."""
+"""How a client proves to a scripted provider who it is (RFC 6749 section 2.3, RFC 7523)."""
 
 from __future__ import annotations
 
 import base64
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
 from urllib.parse import unquote_plus
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from joserfc.jwt import decode
 
 from tests.provider.grants import Refused
 from tests.provider.server import Request
 
+TEAM_ID: Final = "TEAM123456"
+KEY_ID: Final = "KEY1234567"
+_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_SIGNED: Final = ("private_key_jwt", "apple_client_secret")
 
-def check_client(request: Request, method: str, client_id: str, client_secret: str) -> None:
-    """Refuse a client that does not authenticate by `method`, or by another one beside it."""
-    shown = _shown_by(request)
-    expected = (method, client_id, "" if method == "none" else client_secret)
-    if shown != expected:
+
+@dataclass(frozen=True)
+class Expected:
+    """What a client has to show."""
+
+    method: str
+    client_id: str
+    client_secret: str
+    #: Whom a signed proof must be made for.
+    audience: str
+
+
+@cache
+def client_key() -> ECKey:
+    """Return the client's private key, of which the provider knows the public half."""
+    return ECKey.generate_key("P-256")
+
+
+def client_key_pem() -> str:
+    """Return the private key as a provider hands it out."""
+    return client_key().as_pem(private=True).decode()
+
+
+def check_client(request: Request, expected: Expected) -> None:
+    """Refuse a client that authenticates in another way, or in another one besides."""
+    if expected.method in _SIGNED:
+        _check_signed(request, expected)
+        return
+    secret = "" if expected.method == "none" else expected.client_secret
+    if _shown_by(request) != (expected.method, expected.client_id, secret):
         raise Refused("invalid_client")
+
+
+def _check_signed(request: Request, expected: Expected) -> None:
+    form = request.form
+    if expected.method == "private_key_jwt":
+        issuer, token = expected.client_id, form.get("client_assertion", "")
+        is_well = form.get("client_assertion_type") == _ASSERTION_TYPE
+        is_well = is_well and "client_secret" not in form
+    else:
+        issuer, token = TEAM_ID, form.get("client_secret", "")
+        is_well = form.get("client_id") == expected.client_id
+    claims, header = _opened(token)
+    wanted = {"iss": issuer, "sub": expected.client_id, "aud": expected.audience}
+    is_well = is_well and header.get("kid") == KEY_ID and header.get("alg") == "ES256"
+    is_well = (
+        is_well and wanted.items() <= claims.items() and "authorization" not in request.headers
+    )
+    if not is_well or not claims["iat"] - 5 <= time.time() < claims["exp"] <= claims["iat"] + 600:
+        raise Refused("invalid_client")
+
+
+def _opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        opened = decode(token, client_key(), algorithms=["ES256"])
+    except (JoseError, ValueError):
+        raise Refused("invalid_client") from None
+    return opened.claims, opened.header
 
 
 def _shown_by(request: Request) -> tuple[str, str, str]:

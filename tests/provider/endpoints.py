@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.provider.answers import Answer, form_answer, json_answer, redirect_answer
-from tests.provider.clients import check_client
+from tests.provider.answers import Answer, form_answer, form_post, json_answer, redirect_answer
+from tests.provider.clients import Expected, check_client
 from tests.provider.grants import Grant, Grants, Refused
 from tests.provider.script import Script, merged
 from tests.provider.server import Request
@@ -28,6 +31,8 @@ class Endpoints:
         self.script = Script()
         self.keys = SigningKeys()
         self.grants = Grants()
+        #: How often somebody has consented: what Apple tells once comes with the first one.
+        self.consents = 0
         self.paths: Mapping[str, Callable[[Request], Answer]] = {
             "/.well-known/openid-configuration": self._describe,
             "/authorize": self._authorize,
@@ -36,6 +41,9 @@ class Endpoints:
             "/user/emails": self._tell_emails,
             "/jwks": lambda _: json_answer(self.keys.key_set()),
             "/revoke": self._revoke,
+            f"/applications/{self.client_id}/grant": self._delete_grant,
+            "/me/permissions": self._delete_permissions,
+            "/auth.revoke": self._revoke_own_token,
         }
 
     @property
@@ -68,9 +76,13 @@ class Endpoints:
         if asked.get("client_id") != self.client_id or asked.get("response_type") != "code":
             return Answer(400)
         grant = self.grants.begin(asked)
+        self.consents += 1
         back = {"code": grant.code, "state": asked.get("state", "")}
         if self.script.sends_iss:
             back["iss"] = self.issuer
+        if asked.get("response_mode") == "form_post":
+            first = {"user": json.dumps(self.script.told_once)} if self.consents == 1 else {}
+            return form_post(asked["redirect_uri"], {**back, **first})
         joint = "&" if "?" in asked["redirect_uri"] else "?"
         return redirect_answer(asked["redirect_uri"] + joint + urlencode(back), 302)
 
@@ -78,8 +90,12 @@ class Endpoints:
         try:
             members = self._granted(request)
         except Refused as refused:
+            if self.script.tells_ok:
+                return json_answer({"ok": False, "error": refused.error})
             status = 200 if self.script.errors_are_200 else 400
             return self._in_its_format({"error": refused.error}, status)
+        if self.script.tells_ok:
+            members = {"ok": True, **members}
         return self._in_its_format(merged(members, self.script.token_members), 200)
 
     def _in_its_format(self, members: Mapping[str, Any], status: int) -> Answer:
@@ -87,7 +103,7 @@ class Endpoints:
 
     def _granted(self, request: Request) -> dict[str, Any]:
         script, form = self.script, request.form
-        check_client(request, script.client_authentication, self.client_id, self.client_secret)
+        check_client(request, self._expected())
         match form.get("grant_type"):
             case "authorization_code":
                 if script.refuses_pkce and "code_verifier" in form:
@@ -96,6 +112,9 @@ class Endpoints:
                 has_new = script.gives_refresh_token
             case "refresh_token":
                 grant = self.grants.use_refresh_token(form["refresh_token"], script.rotation)
+                wanted = grant.request.get("redirect_uri")
+                if script.requires_redirect_uri_at_renewal and form.get("redirect_uri") != wanted:
+                    raise Refused("invalid_request")
                 has_new = script.rotation != "none"
             case "fb_exchange_token":
                 grant = self.grants.of_access_token(form["fb_exchange_token"])
@@ -117,7 +136,8 @@ class Endpoints:
             self.script.expires_name: self.script.expires_in,
             "scope": self.script.scope_separator.join(granted) if self.script.tells_scope else None,
         }
-        if "openid" in asked and self.script.gives_id_token:
+        is_asked = "openid" in asked or self.script.always_gives_id_token
+        if is_asked and self.script.gives_id_token:
             claims = merged(self._claims(grant), self.script.claims)
             members["id_token"] = self.script.make_id_token(self.keys, claims)
         return merged(members, {})
@@ -136,6 +156,8 @@ class Endpoints:
 
     def _tell_user(self, request: Request) -> Answer:
         if not self._is_authorized(request):
+            if self.script.tells_ok:
+                return json_answer({"ok": False, "error": "invalid_auth"})
             return Answer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         told = SHAPES[self.script.shape](self.script.user)
         return json_answer(merged(told, self.script.user_info))
@@ -153,10 +175,38 @@ class Endpoints:
             return False
         return scheme == "Bearer"
 
+    def _expected(self) -> Expected:
+        method = self.script.client_authentication
+        # What is signed is signed for the token endpoint, but for Apple, who wants its name there.
+        audience = self.issuer if method == "apple_client_secret" else f"{self.issuer}/token"
+        return Expected(method, self.client_id, self.client_secret, audience)
+
+    def _delete_grant(self, request: Request) -> Answer:
+        try:
+            expected = replace(self._expected(), method="client_secret_basic")
+            check_client(request, expected)
+        except Refused:
+            return Answer(401)
+        is_ended = self.grants.end(json.loads(request.body)["access_token"])
+        return Answer(204 if is_ended and request.method == "DELETE" else 404)
+
+    def _delete_permissions(self, request: Request) -> Answer:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        proof = hmac.new(self.client_secret.encode(), token.encode(), "sha256").hexdigest()
+        if request.query.get("appsecret_proof") != proof or request.method != "DELETE":
+            return json_answer({"error": {"type": "GraphMethodException", "code": 100}}, 400)
+        self.grants.end(token)
+        return json_answer({"success": True})
+
+    def _revoke_own_token(self, request: Request) -> Answer:
+        if not self._is_authorized(request):
+            return json_answer({"ok": False, "error": "token_revoked"})
+        self.grants.end(request.headers["authorization"].removeprefix("Bearer "))
+        return json_answer({"ok": True, "revoked": True})
+
     def _revoke(self, request: Request) -> Answer:
         try:
-            method = self.script.client_authentication
-            check_client(request, method, self.client_id, self.client_secret)
+            check_client(request, self._expected())
         except Refused as refused:
             return json_answer({"error": refused.error}, 401)
         self.grants.end(request.form["token"])

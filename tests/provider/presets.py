@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from tests.provider.clients import KEY_ID, TEAM_ID, client_key_pem
 from tests.provider.script import Script
 from tests.scripted_provider import ScriptedProvider
 
@@ -39,6 +40,44 @@ _SCRIPTS: Final[dict[str, dict[str, Any]]] = {
         "claims": {"nonce": None},
     },
     "x": {"rotation": "single_use", "expires_in": 7200},
+    "discord": {
+        "client_authentication": "client_secret_post",
+        "requires_pkce": False,
+        "rotation": "single_use",
+        "expires_in": 604800,
+    },
+    "spotify": {"requires_pkce": False},
+    "gitlab": {
+        "client_authentication": "client_secret_post",
+        "rotation": "single_use",
+        "expires_in": None,
+        "requires_redirect_uri_at_renewal": True,
+    },
+    "slack": {
+        "client_authentication": "client_secret_post",
+        "requires_pkce": False,
+        "tells_ok": True,
+        "gives_refresh_token": False,
+        "expires_in": None,
+        "tells_scope": False,
+    },
+    "apple": {
+        "client_authentication": "apple_client_secret",
+        "requires_pkce": False,
+        "tells_scope": False,
+        "always_gives_id_token": True,
+        "claims": {
+            "email": "relay@privaterelay.appleid.com",
+            "email_verified": "true",
+            "is_private_email": "true",
+        },
+    },
+}
+#: Where the providers are told of a disconnect that know no RFC 7009.
+_REVOCATIONS: Final = {
+    "facebook": "/me/permissions",
+    "github": "/applications/{client_id}/grant",
+    "slack": "/auth.revoke",
 }
 
 
@@ -46,8 +85,13 @@ def play(provider: ScriptedProvider, preset: str) -> dict[str, Any]:
     """Make a provider behave as the preset's, and return the settings that lead there."""
     provider.script = Script(shape=preset, **_SCRIPTS[preset])
     settings = {"preset": preset, **provider.credentials(), **provider.addresses()}
-    if preset in ("google", "linkedin"):
+    if preset in ("google", "linkedin", "gitlab", "slack", "apple"):
         settings["issuer"] = provider.issuer
+    if preset in _REVOCATIONS:
+        settings["revocation_endpoint"] = provider.issuer + _REVOCATIONS[preset]
+    if preset == "apple":
+        del settings["client_secret"], settings["userinfo_endpoint"]
+        settings |= {"team_id": TEAM_ID, "key_id": KEY_ID, "private_key": client_key_pem()}
     if preset == "microsoft":
         settings["issuer"] = f"{provider.issuer}/{{tenantid}}/v2.0"
         tenants = f"{provider.issuer}/{TENANT}/v2.0"

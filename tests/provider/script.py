@@ -15,9 +15,13 @@ IdTokenMaker = Callable[[SigningKeys, dict[str, Any]], str]
 class Script:
     """The switches; as they come, this is a well-behaved OpenID provider with Basic and PKCE."""
 
-    client_authentication: Literal["client_secret_basic", "client_secret_post", "none"] = (
-        "client_secret_basic"
-    )
+    client_authentication: Literal[
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "apple_client_secret",
+        "none",
+    ] = "client_secret_basic"
     #: Refuse a code that was asked for without a challenge; with one the verifier is needed anyhow.
     requires_pkce: bool = True
     #: Answer a code_verifier with an error, as LinkedIn does.
@@ -25,9 +29,15 @@ class Script:
     answers_form: bool = False
     #: Tell errors with status 200, as GitHub does.
     errors_are_200: bool = False
+    #: Tell errors as Slack does, of which every answer has status 200 and `ok`.
+    tells_ok: bool = False
+    #: Give an id_token without being asked for `openid`, as Apple does.
+    always_gives_id_token: bool = False
     #: None leaves the lifetime out.
     expires_in: object = 3600
     expires_name: str = "expires_in"
+    #: Want the redirect URI of the sign-in again, as versions of GitLab do.
+    requires_redirect_uri_at_renewal: bool = False
     gives_refresh_token: bool = True
     #: none: no new refresh token; rotating: a new one, the old one stays; single_use: a new one,
     #: and whoever shows the old one again loses the grant.
@@ -47,6 +57,13 @@ class Script:
     #: Writes the id_token, rightly unless the test puts another one here.
     make_id_token: IdTokenMaker = SigningKeys.sign
     gives_id_token: bool = True
+    #: What Apple sends beside the code at the first consent.
+    told_once: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "name": {"firstName": "Jane", "lastName": "Doe"},
+            "email": "anything@example.com",
+        }
+    )
     #: Which provider's shape the user info has.
     shape: str = "openid"
     user: Mapping[str, Any] = field(

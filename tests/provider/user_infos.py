@@ -82,6 +82,36 @@ def x(user: _User) -> dict[str, Any]:
     return {"data": data}
 
 
+def discord(user: _User) -> dict[str, Any]:
+    """Answer as Discord: the picture is a hash alone."""
+    return {
+        "id": user["id"],
+        "username": "jane",
+        "discriminator": "0",
+        "global_name": user["name"],
+        "avatar": "8342729096ea3675442027381ff50dfe",
+        "email": user["email"],
+        "verified": user["email_verified"],
+    }
+
+
+def spotify(user: _User) -> dict[str, Any]:
+    """Answer as Spotify: nobody has looked whose address it is."""
+    return {
+        "id": user["id"],
+        "display_name": user["name"],
+        "email": user["email"],
+        "images": [{"url": user["picture"], "height": 300}, {"url": "https://example.com/small"}],
+        "product": "open",
+    }
+
+
+def slack(user: _User) -> dict[str, Any]:
+    """Answer as Slack: a user is one of a workspace."""
+    names = {"https://slack.com/user_id": user["id"], "https://slack.com/team_id": "T0R7GR"}
+    return {"ok": True, **openid(user), **names}
+
+
 SHAPES: Final[Mapping[str, Callable[[_User], dict[str, Any]]]] = {
     "openid": openid,
     "google": openid,
@@ -90,4 +120,9 @@ SHAPES: Final[Mapping[str, Callable[[_User], dict[str, Any]]]] = {
     "microsoft": microsoft,
     "linkedin": linkedin,
     "x": x,
+    "discord": discord,
+    "spotify": spotify,
+    "gitlab": openid,
+    "slack": slack,
+    "apple": openid,
 }

@@ -26,7 +26,9 @@ from worker.http.threads import in_database
 _EXCHANGE_SECONDS: Final = 40
 _FORM: Final = "application/x-www-form-urlencoded"
 #: The parameters that mean something to us; providers add others.
-_KNOWN: Final = ("code", "error", "iss", "state")
+_KNOWN: Final = ("code", "error", "iss", "state", "user")
+#: Apple tells the name in less; what is longer is somebody else's.
+_LONGEST_USER: Final = 4096
 #: What RFC 6749 and OpenID Connect name their errors like. Whatever else is sent is not repeated.
 _ERROR: Final = re.compile(r"[a-z_]{1,64}")
 
@@ -39,6 +41,8 @@ class ProviderAnswer:
     code: Secret | None
     error: str | None
     iss: str | None
+    #: What Apple tells of the user at the first consent, unsigned.
+    user: Secret | None
 
 
 async def read_answer(request: Request) -> ProviderAnswer:
@@ -71,12 +75,13 @@ def _answer(pairs: Iterable[tuple[str, str]]) -> ProviderAnswer:
         raise StateMissing
     if not found.get("code") and not found.get("error"):
         raise ParametersInvalid("The provider's answer holds neither a code nor an error.")
-    code = found.get("code")
+    code, user = found.get("code"), found.get("user")
     return ProviderAnswer(
         state=Secret(found["state"]),
         code=Secret(code) if code else None,
         error=found.get("error"),
         iss=found.get("iss"),
+        user=Secret(user) if user and len(user) <= _LONGEST_USER else None,
     )
 
 
@@ -116,8 +121,9 @@ class _EndedBadly(Exception):
 async def _redeem(shim: Shim, answer: ProviderAnswer, provider: str) -> dict[str, Any]:
     if answer.error is not None or answer.code is None:
         raise _EndedBadly(_refusal(answer.error or ""))
-    arguments = {"provider": provider, "code": answer.code, "state": answer.state}
-    record = await run_in_threadpool(shim.send, EXCHANGE_CODE, {**arguments, "iss": answer.iss})
+    arguments: dict[str, Any] = {"provider": provider, "code": answer.code, "state": answer.state}
+    arguments |= {"iss": answer.iss, "user": answer.user}
+    record = await run_in_threadpool(shim.send, EXCHANGE_CODE, arguments)
     try:
         connection: dict[str, Any] = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
     except CatFeederError as error:

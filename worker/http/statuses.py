@@ -40,6 +40,7 @@ _STATUS_BY_CODE: Final = {
     "queue_unreachable": 503,
     "rate_exceeded": 429,
     "reauthorization_required": 409,
+    "renewal_too_soon": 409,
     "return_to_forbidden": 400,
     "server_stopping": 503,
     "sign_in_refused": 400,

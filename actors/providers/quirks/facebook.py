@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from actors.errors import ProviderRefused
 from actors.providers.client_authentication import secret_text
 from actors.providers.provider import Provider
-from actors.providers.transport import send_delete
+from actors.providers.transport import get_json, send_delete
 from catfeeder.sealing import Secret
 
 
@@ -24,6 +27,22 @@ def proven(provider: Provider, url: str, access_token: Secret) -> str:
     proof = hmac.new(secret, access_token.reveal_bytes(), hashlib.sha256).hexdigest()
     joint = "&" if urlsplit(url).query else "?"
     return url + joint + urlencode({"appsecret_proof": proof})
+
+
+def get_proven(
+    provider: Provider, url: str, access_token: Secret, headers: Mapping[str, str]
+) -> Any:
+    """Fetch JSON data, with the proof by each secret in turn until one is not refused.
+
+    Raises:
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `transport.get_json`.
+    """
+    for secret in provider.earlier_client_secrets:
+        try:
+            return get_json(proven(provider, url, access_token), headers)
+        except ProviderRefused:
+            provider = replace(provider, client_secret=secret)
+    return get_json(proven(provider, url, access_token), headers)
 
 
 def delete_permissions(provider: Provider, url: str, access_token: Secret) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.providers.provider import Credentials, Provider, build_provider
+from actors.providers.provider import Credentials, Provider, build_provider, presets, with_base_url
 from catfeeder.sealing import Secret
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider
@@ -19,13 +19,13 @@ def built(provider: ScriptedProvider, **metadata: Any) -> Provider:
 
 def built_preset(provider: ScriptedProvider, preset: str) -> Provider:
     """Build the one of a preset, and make the scripted one behave so."""
-    from actors.providers.provider import presets
-
     played = play(provider, preset)
     return _built(provider, {**presets()[preset], **played})
 
 
 def _built(provider: ScriptedProvider, metadata: dict[str, Any]) -> Provider:
     known = {name: value for name, value in metadata.items() if value is not None}
-    credentials = Credentials(provider.client_id, (Secret(provider.client_secret),))
-    return build_provider("scripted", known, credentials)
+    pem = known.get("private_key")
+    key = Secret(pem) if pem else None
+    credentials = Credentials(provider.client_id, (Secret(provider.client_secret),), key)
+    return build_provider("scripted", with_base_url(known), credentials)

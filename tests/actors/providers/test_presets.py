@@ -1,0 +1,485 @@
+"""Tests of each preset's whole life, against a provider that behaves as the real one does."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from actors.connections import describe_connection
+from actors.discovery import discover
+from actors.errors import ProviderNotConfigured, ReauthorizationRequired
+from actors.exchange import exchange_code
+from actors.provider_settings import patch_provider
+from actors.providers.provider import presets
+from actors.renewal import RenewalTooSoon, renew_connection
+from actors.revocation import revoke_connection
+from actors.sign_in import begin_sign_in
+from catfeeder.sealing import Secret
+from models.connections import TAB_CONNECTIONS
+from models.database import connected
+from tests.actors.renewals import refreshes, renew_all, tokens_of
+from tests.actors.sign_ins import (
+    NAME,
+    come_back,
+    configure,
+    configure_plain,
+    configure_preset,
+    now,
+    reread,
+    sign_in,
+)
+from tests.provider.answers import Answer, json_answer
+from tests.provider.clients import KEY_ID, client_key_pem
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+USER = "248289761001"
+#: What each preset makes of the same user: subject, address, whether it is verified, and name.
+PROFILES: dict[str, tuple[str, str, bool | None, str | None]] = {
+    "google": (USER, "jane@example.com", True, "Jane Doe"),
+    "facebook": (USER, "jane@example.com", False, "Jane Doe"),
+    "github": (USER, "jane@example.com", True, "Jane Doe"),
+    "microsoft": (USER, "jane@example.com", False, "Jane Doe"),
+    "linkedin": (USER, "jane@example.com", True, "Jane Doe"),
+    "x": (USER, "jane@example.com", True, "Jane Doe"),
+    "discord": (USER, "jane@example.com", True, "Jane Doe"),
+    "spotify": (USER, "jane@example.com", False, "Jane Doe"),
+    "gitlab": (USER, "jane@example.com", True, "Jane Doe"),
+    "slack": (f"T0R7GR:{USER}", "jane@example.com", True, "Jane Doe"),
+    "apple": (USER, "relay@privaterelay.appleid.com", True, "Jane Doe"),
+}
+#: The presets whose token is renewed by a refresh token, and when it is due at the latest.
+RENEWED = {
+    "google": timedelta(hours=1),
+    "microsoft": timedelta(hours=1),
+    "x": timedelta(hours=2),
+    "discord": timedelta(days=7),
+    "spotify": timedelta(hours=1),
+    "gitlab": timedelta(hours=2),
+    "apple": timedelta(days=1),
+}
+SINGLE_USE = ("x", "discord", "gitlab")
+
+
+def asked_of(provider: ScriptedProvider) -> dict[str, str]:
+    """Return the parameters of a new authorization URL."""
+    del provider
+    query = urlsplit(begin_sign_in(NAME, now=now()).authorization_url).query
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
+def test_every_preset_is_tried() -> None:
+    assert set(PROFILES) == set(presets())
+
+
+@pytest.mark.parametrize("preset", PROFILES)
+def test_a_user_signs_in_with_each_preset(preset: str, provider: ScriptedProvider) -> None:
+    # Given a provider that checks what the preset's provider checks
+    configure_preset(provider, preset)
+    # When a user comes back from it
+    described = exchange_code(**come_back(provider, subject="user-42"))
+    # Then the profile has the same shape as everybody's
+    profile = described["profile"]
+    parts = ("subject", "email", "email_verified", "name")
+    assert tuple(profile[part] for part in parts) == PROFILES[preset]
+    assert described["missing_scopes"] == []
+    assert described["status"] == "active"
+
+
+@pytest.mark.parametrize("preset", RENEWED)
+def test_each_presets_token_is_renewed(preset: str, provider: ScriptedProvider) -> None:
+    # Given a user who is signed in
+    configure_preset(provider, preset)
+    at = now()
+    row = sign_in(provider, now=at).connection
+    first, refresh_token = tokens_of(row)
+    assert refresh_token is not None
+    # When the token falls due
+    due = at + RENEWED[preset]
+    assert row.renew_at is not None
+    assert row.renew_at <= due
+    assert renew_all(due) == [None]
+    # Then there is a new one, and the refresh token is what the provider will take next time
+    second, next_one = tokens_of(row)
+    assert second != first
+    assert (next_one != refresh_token) == (preset in ("microsoft", *SINGLE_USE))
+    assert renew_all(due + RENEWED[preset]) == [None]
+    assert refreshes(provider)[0] == refresh_token.reveal()
+    assert provider.grants.refresh_token_reuses == 0
+
+
+@pytest.mark.parametrize("preset", ["facebook", "github", "slack", "google", "apple", "x"])
+def test_each_presets_grant_is_ended(preset: str, provider: ScriptedProvider) -> None:
+    # Given a user who is signed in
+    configure_preset(provider, preset)
+    row = sign_in(provider).connection
+    token, _ = tokens_of(row)
+    assert token is not None
+    # When they disconnect
+    assert revoke_connection(row.id)["revoked_at_provider"] is True
+    # Then the provider honours nothing of it any more
+    assert not any(grant.is_alive for grant in provider.grants._grants)
+    # And no token stood in a URL
+    assert all(token.reveal() not in str(request.query) for request in provider.requests)
+
+
+@pytest.mark.parametrize(
+    ("preset", "path", "answer"),
+    [
+        ("github", "/applications/client-of-tests/grant", Answer(422)),
+        ("github", "/applications/client-of-tests/grant", Answer(401)),
+        ("facebook", "/me/permissions", json_answer({"error": {"code": 190}}, 400)),
+        ("slack", "/auth.revoke", json_answer({"ok": False, "error": "not_allowed"})),
+        ("slack", "/auth.revoke", Answer(404)),
+    ],
+)
+def test_a_grant_that_was_not_ended_is_told(
+    preset: str, path: str, answer: Answer, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    row = sign_in(provider).connection
+    provider.answer(path, answer)
+
+    assert revoke_connection(row.id)["revoked_at_provider"] is False
+
+
+def test_a_grant_that_is_gone_already_is_as_good_as_ended(provider: ScriptedProvider) -> None:
+    for preset in ("github", "slack"):
+        configure_preset(provider, preset)
+        row = sign_in(provider).connection
+        provider.grants.end_all()
+
+        assert revoke_connection(row.id)["revoked_at_provider"] is True
+
+
+@pytest.mark.parametrize(
+    ("preset", "status", "answer"),
+    [
+        ("slack", 200, {"ok": False, "error": "invalid_refresh_token"}),
+        ("slack", 200, {"ok": False, "error": "token_revoked"}),
+        ("slack", 200, {"ok": False, "error": "account_inactive"}),
+        ("github", 200, {"error": "bad_refresh_token"}),
+        (
+            "x",
+            400,
+            {
+                "error": "invalid_request",
+                "error_description": "Value passed for the token was invalid.",
+            },
+        ),
+        ("microsoft", 400, {"error": "invalid_grant", "error_codes": [700082]}),
+    ],
+)
+def test_a_grant_that_the_provider_calls_dead_in_its_own_words_is_not_tried_for_ever(
+    preset: str, status: int, answer: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    provider.script.gives_refresh_token = True
+    row = sign_in(provider).connection
+    provider.answer("/token", json_answer(answer, status))
+
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+    assert reread(row).status == "reauthorization_required"
+
+
+@pytest.mark.parametrize(
+    ("preset", "status", "answer"),
+    [
+        ("slack", 200, {"ok": False, "error": "ratelimited"}),
+        ("slack", 200, {"ok": False}),
+        ("x", 400, {"error": "invalid_request", "error_description": "A parameter is missing."}),
+        ("x", 401, {"error": "unauthorized_client"}),
+        ("google", 401, {"error": "invalid_client"}),
+        ("microsoft", 401, {"error": "invalid_client", "error_codes": [7000222]}),
+    ],
+)
+def test_a_refusal_that_may_pass_takes_nobody_off(
+    preset: str, status: int, answer: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    provider.script.gives_refresh_token = True
+    row = sign_in(provider).connection
+    provider.answer("/token", json_answer(answer, status))
+
+    assert renew_all(now() + timedelta(days=1)) != [None]
+    assert reread(row).status in ("active", "renewal_failing")
+
+
+# -- Google
+
+
+def test_google_is_asked_for_a_refresh_token_each_time(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "google")
+
+    asked = asked_of(provider)
+    assert (asked["access_type"], asked["prompt"]) == ("offline", "consent")
+
+
+def test_googles_long_names_of_scopes_are_the_short_ones(provider: ScriptedProvider) -> None:
+    # Given that Google writes the granted scopes out
+    configure_preset(provider, "google")
+    scope = "openid https://www.googleapis.com/auth/userinfo.email"
+    provider.script.granted_scope = scope
+    # Then only what is really missing is
+    connection = describe_connection(sign_in(provider).connection)
+    assert (connection["scope"], connection["missing_scopes"]) == (scope, ["profile"])
+
+
+# -- Facebook
+
+
+def test_facebooks_token_is_exchanged_in_good_time(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "facebook")
+    at = now()
+    row = sign_in(provider, now=at).connection
+
+    # With a month to spare, since one that has ended cannot be exchanged any more
+    assert row.renew_at is not None
+    assert timedelta(days=26) < row.renew_at - at < timedelta(days=31)
+    assert renew_all(row.renew_at) == [None]
+    assert tokens_of(row)[0] != TAB_CONNECTIONS.access_token.open(row)
+
+
+@pytest.mark.parametrize("expires_in", [None, "5183944", 5183944])
+def test_a_token_of_facebook_lives_two_months_whether_it_is_told_or_not(
+    expires_in: object, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, "facebook")
+    provider.script.expires_in = expires_in
+    at = now()
+
+    row = sign_in(provider, now=at).connection
+    assert row.expires_at is not None
+    assert timedelta(days=59) < row.expires_at - at <= timedelta(days=60)
+
+
+def test_a_token_that_facebook_calls_dead_is_not_tried_for_ever(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "facebook")
+    row = sign_in(provider).connection
+    answer = {"error": {"message": "expired", "type": "OAuthException", "code": 190}}
+    provider.answer("/token", json_answer(answer, 400))
+
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+
+
+# -- Microsoft
+
+
+@pytest.mark.parametrize(
+    ("claims", "verified"),
+    [
+        ({}, False),
+        ({"email": "jane@example.com"}, False),
+        ({"email": "jane@example.com", "email_verified": True}, False),
+        ({"email": "jane@example.com", "xms_edov": False}, False),
+        ({"email": "jane@example.com", "xms_edov": True}, True),
+        # It speaks of another address than user info shows
+        ({"email": "jane@example.org", "xms_edov": True}, False),
+        ({"xms_edov": True}, False),
+    ],
+)
+def test_an_address_of_microsofts_is_verified_when_the_domain_is_the_tenants(
+    claims: dict[str, Any], verified: bool, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, "microsoft")
+    provider.script.claims = {**provider.script.claims, **claims}
+
+    profile = sign_in(provider).connection.profile
+    assert (profile["email"], profile["email_verified"]) == ("jane@example.com", verified)
+
+
+def test_a_scope_that_microsoft_leaves_out_is_not_missing(provider: ScriptedProvider) -> None:
+    # Given that Microsoft gives a refresh token and does not name what it was given for
+    configure_preset(provider, "microsoft")
+    provider.script.granted_scope = "openid profile email"
+
+    assert describe_connection(sign_in(provider).connection)["missing_scopes"] == []
+    # And without one it is missing
+    provider.script.gives_refresh_token = False
+    described = describe_connection(sign_in(provider).connection)
+    assert described["missing_scopes"] == ["offline_access"]
+
+
+# -- LinkedIn, Slack, Discord: what must not be asked
+
+
+@pytest.mark.parametrize(
+    ("preset", "is_bound", "has_nonce"),
+    [
+        ("linkedin", False, False),
+        ("slack", False, True),
+        ("discord", False, False),
+        ("google", True, True),
+        ("apple", True, True),
+        ("spotify", True, False),
+    ],
+)
+def test_each_preset_is_bound_as_its_provider_allows(
+    preset: str, is_bound: bool, has_nonce: bool, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+
+    asked = asked_of(provider)
+    assert ("code_challenge" in asked) is is_bound
+    assert ("nonce" in asked) is has_nonce
+
+
+# -- Slack
+
+
+def test_a_user_of_slack_is_one_of_a_workspace(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "slack")
+    first = sign_in(provider).connection
+    provider.script.user_info = {"https://slack.com/team_id": "T2"}
+
+    second = sign_in(provider).connection
+    assert {first.provider_subject, second.provider_subject} == {f"T0R7GR:{USER}", f"T2:{USER}"}
+
+
+@pytest.mark.parametrize("missing", ["https://slack.com/team_id", "https://slack.com/user_id"])
+def test_half_a_name_of_an_account_is_none(missing: str, provider: ScriptedProvider) -> None:
+    configure_preset(provider, "slack")
+    provider.script.user_info = {missing: None}
+
+    with pytest.raises(Exception, match="who the user is"):
+        sign_in(provider)
+
+
+def test_slacks_refusal_of_a_profile_is_a_refusal(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "slack")
+    provider.answer("/userinfo", json_answer({"ok": False, "error": "invalid_auth"}))
+
+    with pytest.raises(Exception, match="refused the request: invalid_auth"):
+        sign_in(provider)
+
+
+# -- Apple
+
+
+def test_apple_is_asked_to_post_the_answer(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "apple")
+
+    asked = asked_of(provider)
+    assert (asked["response_mode"], asked["scope"]) == ("form_post", "name email")
+
+
+def test_apples_client_secret_is_signed_anew_for_each_request(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "apple")
+    for _ in range(2):
+        sign_in(provider)
+
+    secrets = [request.form["client_secret"] for request in provider.requests_for("/token")]
+    assert len(set(secrets)) == 2
+
+
+def test_the_name_that_apple_tells_once_is_kept(provider: ScriptedProvider) -> None:
+    # Given a user whose first consent brought the name
+    configure_preset(provider, "apple")
+    first = sign_in(provider, subject="user-42").connection
+    assert first.profile["name"] == "Jane Doe"
+    # When they sign in again, which tells none
+    again = come_back(provider, subject="user-42")
+    assert "user" not in again
+    described = exchange_code(**again)
+    # Then it is still there
+    assert (described["id"], described["profile"]["name"]) == (first.id, "Jane Doe")
+    # And what came by way of the browser decides nothing else
+    assert described["profile"]["email"] == "relay@privaterelay.appleid.com"
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ('{"name": {"firstName": "Jane"}}', "Jane"),
+        ('{"name": {"firstName": "Jane\\r\\nAdmin", "lastName": "\\u0000"}}', "Jane Admin \ufffd"),
+        ('{"name": {"firstName": 5, "lastName": null}}', None),
+        ('{"name": "Jane Doe"}', None),
+        ("[]", None),
+        ("{", None),
+        ("[" * 2000, None),
+        ("", None),
+        (json.dumps({"name": {"firstName": "x" * 999}}), "x" * 255),
+    ],
+)
+def test_whatever_comes_as_the_user_is_a_name_or_nothing(
+    user: str, name: str | None, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, "apple")
+    back = {**come_back(provider), "user": Secret(user)}
+
+    assert exchange_code(**back)["profile"]["name"] == name
+
+
+def test_nobody_elses_name_comes_by_way_of_the_browser(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "google")
+    provider.script.user_info = {"name": None}
+    forged = Secret('{"name": {"firstName": "Mallory"}}')
+
+    assert exchange_code(**{**come_back(provider), "user": forged})["profile"]["name"] is None
+
+
+def test_apple_is_asked_once_a_day_at_most(provider: ScriptedProvider) -> None:
+    # Given a token that ends after an hour, of a provider that wants a day between renewals
+    configure_preset(provider, "apple")
+    at = now()
+    row = sign_in(provider, now=at).connection
+    assert row.expires_at == at + timedelta(hours=1)
+    # Then no sweep renews it sooner, nor does anybody by hand
+    assert row.renew_at == at + timedelta(days=1)
+    assert renew_all(at + timedelta(hours=23)) == []
+    with pytest.raises(RenewalTooSoon):
+        renew_connection(row.id)
+    assert refreshes(provider) == []
+    # And after a failure the usual wait is enough
+    with connected():
+        TAB_CONNECTIONS.update(status="renewal_failing").execute()
+    assert renew_connection(row.id)["status"] == "active"
+
+
+# -- Generic ones: no preset, by the issuer or by the addresses alone
+
+
+def test_an_unknown_openid_provider_needs_its_issuer_alone(provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    assert sign_in(provider).connection.profile["email_verified"] is True
+
+
+def test_an_unknown_provider_of_oauth_needs_its_addresses_alone(
+    provider: ScriptedProvider,
+) -> None:
+    configure_plain(provider, profile={"subject": "user.id", "name": "user.names.0"})
+    answer = {"user": {"id": 7, "names": ["Jane", "J."]}, "email": "jane@example.com"}
+    provider.answer("/userinfo", json_answer(answer))
+
+    profile = sign_in(provider).connection.profile
+    assert (profile["subject"], profile["name"]) == ("7", "Jane")
+    # Of whose address nobody has said a word
+    assert profile["email_verified"] is None
+
+
+def test_a_client_may_prove_itself_by_a_private_key(provider: ScriptedProvider) -> None:
+    # Given a provider that takes a signed proof in place of a secret (RFC 7523)
+    provider.script.client_authentication = "private_key_jwt"
+    key = {"client_secret": None, "private_key": client_key_pem(), "key_id": KEY_ID}
+    configure(provider, **key, token_endpoint_auth_method="private_key_jwt")
+    # Then a user signs in, is renewed and signs out
+    row = sign_in(provider).connection
+    assert renew_connection(row.id)["status"] == "active"
+    assert revoke_connection(row.id)["revoked_at_provider"] is True
+    # And no proof is shown twice
+    forms = [*provider.requests_for("/token"), *provider.requests_for("/revoke")]
+    assert len({request.form["client_assertion"] for request in forms}) == 3
+    assert all("PRIVATE" not in str(request.form) for request in forms)
+    # And without the key that is told, and nothing is sent
+    patch_provider(NAME, {"private_key": None}, now())
+    discover(NAME, now())
+    with pytest.raises(ProviderNotConfigured, match="has no private_key"):
+        sign_in(provider)
