@@ -105,3 +105,25 @@ def test_waits_are_doubled_up_to_the_cap() -> None:
 
 def test_those_who_failed_together_do_not_come_back_together() -> None:
     assert len({plan_retry(3, 30, 3600, NOW) for _ in range(50)}) > 40
+
+
+@given(lifetime=_LIFETIMES, gap=st.timedeltas(timedelta(0), timedelta(days=30)))
+def test_a_provider_gets_the_gap_between_renewals_that_it_wants(
+    lifetime: timedelta, gap: timedelta
+) -> None:
+    usual = plan_renewal(NOW + lifetime, "apple:1", NOW)
+    renew_at = plan_renewal(NOW + lifetime, "apple:1", NOW, minimum_gap=gap)
+
+    assert usual is not None
+    assert renew_at == max(usual, NOW + gap)
+
+
+def test_a_margin_of_the_providers_own_takes_the_place_of_the_usual_one() -> None:
+    def margin(lifetime: timedelta) -> timedelta:
+        renew_at = plan_renewal(NOW + lifetime, "f:1", NOW, usual_margin=timedelta(days=30))
+        assert renew_at is not None
+        return NOW + lifetime - renew_at
+
+    assert timedelta(days=30) <= margin(timedelta(days=90)) <= timedelta(days=33)
+    # And is never more than half of the life
+    assert timedelta(days=15) <= margin(timedelta(days=30)) <= timedelta(days=16.5)

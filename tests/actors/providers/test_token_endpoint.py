@@ -12,13 +12,15 @@ import pytest
 import requests
 
 from actors.errors import (
+    AuthError,
     CodeInvalid,
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
     TokenInvalid,
 )
-from actors.providers.provider import Credentials, build_provider
+from actors.providers.provider import Credentials, Provider, build_provider
+from actors.providers.revocation import revoke_token
 from actors.providers.token_endpoint import (
     TokenResponse,
     extend_facebook_token,
@@ -26,6 +28,7 @@ from actors.providers.token_endpoint import (
     use_refresh_token,
 )
 from catfeeder.sealing import Secret
+from config import Settings
 from tests.actors.providers.built import built, built_preset
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -287,3 +290,101 @@ def test_a_redirecting_token_endpoint_gets_the_code_but_nobody_else(
         redeemed(provider)
 
     assert provider.requests_for("/elsewhere") == []
+
+
+# -- A client secret that is being changed
+
+
+def _rotating(provider: ScriptedProvider, *secrets: str, **metadata: Any) -> Provider:
+    """Build a client that has several secrets, the newest first."""
+    method = provider.script.client_authentication
+    known = {**provider.addresses(), "token_endpoint_auth_method": method, **metadata}
+    credentials = Credentials(provider.client_id, tuple(map(Secret, secrets)))
+    return build_provider("scripted", known, credentials)
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+@pytest.mark.parametrize("errors_are_200", [True, False])
+def test_an_earlier_secret_serves_while_the_provider_does_not_know_the_newest(
+    method: Any, errors_are_200: bool, provider: ScriptedProvider
+) -> None:
+    # Given a provider that still knows the client by the secret before the last one
+    provider.script.client_authentication = method
+    provider.script.errors_are_200 = errors_are_200
+    secrets = ("newest", "newer", provider.client_secret)
+    found = _rotating(provider, *secrets)
+    # When a code is redeemed, a token refreshed, extended and revoked
+    tokens = redeem_code(found, code_of(provider), REDIRECT, VERIFIER)
+    assert tokens.refresh_token is not None
+    use_refresh_token(found, tokens.refresh_token)
+    extend_facebook_token(found, tokens.access_token)
+    assert revoke_token(found, tokens.access_token, "access_token")
+    # Then each was asked for by one secret after the other, and the code was spent once
+    assert len(provider.requests_for("/token")) == 9
+    assert len(provider.requests_for("/revoke")) == 3
+    assert provider.grants.code_replays == 0
+
+
+def test_the_newest_secret_comes_first(provider: ScriptedProvider) -> None:
+    found = _rotating(provider, provider.client_secret, "older")
+
+    redeem_code(found, code_of(provider), REDIRECT, VERIFIER)
+    assert len(provider.requests_for("/token")) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json_answer({"error": "invalid_grant"}, 400),
+        json_answer({"error": "unauthorized_client"}, 401),
+        json_answer({"error": "access_denied", "error_description": "invalid_client"}, 400),
+        json_answer({}, 401),
+        json_answer({}, 200),
+        Answer(503),
+        Answer(429),
+        Answer(200, b"invalid_client"),
+    ],
+)
+def test_a_code_that_the_provider_may_have_looked_at_is_never_posted_again(
+    answer: Answer, provider: ScriptedProvider
+) -> None:
+    found = _rotating(provider, "newest", provider.client_secret)
+    provider.answer("/token", answer)
+
+    with pytest.raises(AuthError):
+        redeem_code(found, code_of(provider), REDIRECT, VERIFIER)
+    assert len(provider.requests_for("/token")) == 1
+
+
+def test_a_client_that_no_secret_lets_in_is_told_so_without_them(
+    provider: ScriptedProvider,
+) -> None:
+    found = _rotating(provider, "newest", "older")
+
+    with pytest.raises(ProviderRefused, match="invalid_client") as refusal:
+        redeem_code(found, code_of(provider), REDIRECT, VERIFIER)
+    assert "newest" not in str(refusal.value)
+    assert len(provider.requests_for("/token")) == 2
+
+
+@pytest.mark.parametrize("error", ["incorrect_client_credentials", "bad_client_secret"])
+def test_a_client_is_refused_in_some_providers_own_words(
+    error: str, provider: ScriptedProvider
+) -> None:
+    found = _rotating(provider, "newest", provider.client_secret)
+    provider.answer("/token", json_answer({"error": error}), times=1)
+
+    redeem_code(found, code_of(provider), REDIRECT, VERIFIER)
+    assert len(provider.requests_for("/token")) == 2
+
+
+def test_the_redirect_uri_is_repeated_at_renewal_where_the_provider_wants_it(
+    provider: ScriptedProvider, settings: Settings
+) -> None:
+    for metadata, expected in (({}, None), ({"redirect_uri_at_renewal": True}, True)):
+        provider.requests.clear()
+        token = redeemed(provider).refresh_token
+        assert token is not None
+        use_refresh_token(built(provider, **metadata), token)
+        sent = provider.requests[-1].form.get("redirect_uri")
+        assert sent == (settings.redirect_uri if expected else None)

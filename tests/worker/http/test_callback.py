@@ -66,6 +66,26 @@ def test_an_answer_may_come_as_a_form(
     assert finished.status_code == 200, finished.text
 
 
+def test_the_name_that_comes_beside_the_code_reaches_the_profile(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a provider that tells the name at the first consent alone, in a form field
+    told_once = {"told_once": ["name"], "profile": {"name": "nowhere"}}
+    assert http.patch("/v1/providers/house", json=told_once).status_code == 200
+    user = '{"name": {"firstName": "Jane", "lastName": "Doe"}, "email": "else@example.com"}'
+    answer = {**consented(http, house, "alice"), "user": user}
+    # When it is posted
+    first = anonymous.post(_PATH, data=answer).json()
+    # Then the profile has it, and nothing else of what nobody has signed
+    assert first["profile"]["name"] == "Jane Doe"
+    assert "else@example.com" not in str(first)
+    # And a later consent that tells none, or far too much, takes nothing away
+    again = anonymous.post(_PATH, data=consented(http, house, "alice")).json()
+    endless = {**consented(http, house, "alice"), "user": user + " " * 4096}
+    for connection in (again, anonymous.post(_PATH, data=endless).json()):
+        assert (connection["id"], connection["profile"]["name"]) == (first["id"], "Jane Doe")
+
+
 def test_a_user_who_refused_is_told_of(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
 ) -> None:
@@ -98,6 +118,7 @@ def test_what_an_answer_calls_its_error_is_not_repeated_blindly(
         ("code=&state=s:house", "parameters_invalid"),
         ("code=c&state=s:house&state=t:house", "parameters_invalid"),
         ("code=c&code=c&state=s:house", "parameters_invalid"),
+        ("code=c&state=s:house&user=a&user=b", "parameters_invalid"),
         ("code=c&state=s:house", "state_unknown"),
         ("code=c&state=%00", "state_unknown"),
         ("error=access_denied&state=s:house", "state_unknown"),
