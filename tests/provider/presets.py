@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from actors.providers.provider import presets
 from tests.provider.clients import KEY_ID, TEAM_ID, client_key_pem
 from tests.provider.script import Script
 from tests.scripted_provider import ScriptedProvider
@@ -87,6 +88,8 @@ def play(provider: ScriptedProvider, preset: str) -> dict[str, Any]:
     settings = {"preset": preset, **provider.credentials(), **provider.addresses()}
     if preset in ("google", "linkedin", "gitlab", "slack", "apple"):
         settings["issuer"] = provider.issuer
+    if "revocation_endpoint" not in presets()[preset]:
+        del settings["revocation_endpoint"]
     if preset in _REVOCATIONS:
         settings["revocation_endpoint"] = provider.issuer + _REVOCATIONS[preset]
     if preset == "apple":

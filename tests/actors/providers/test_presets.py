@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actors.connections import describe_connection
+from actors.connections import describe_connection, read_token
 from actors.discovery import discover
 from actors.errors import ProviderNotConfigured, ReauthorizationRequired
 from actors.exchange import exchange_code
@@ -63,6 +63,7 @@ RENEWED = {
     "gitlab": timedelta(hours=2),
     "apple": timedelta(days=1),
 }
+WITH_NONCE = ("google", "microsoft", "gitlab", "slack", "apple")
 SINGLE_USE = ("x", "discord", "gitlab")
 
 
@@ -113,7 +114,53 @@ def test_each_presets_token_is_renewed(preset: str, provider: ScriptedProvider) 
     assert provider.grants.refresh_token_reuses == 0
 
 
-@pytest.mark.parametrize("preset", ["facebook", "github", "slack", "google", "apple", "x"])
+@pytest.mark.parametrize("preset", ["github", "linkedin", "slack"])
+def test_a_refresh_token_that_only_some_apps_are_given_is_used(
+    preset: str, provider: ScriptedProvider
+) -> None:
+    # Given an app that the provider gives expiring tokens and a refresh token, each used once
+    configure_preset(provider, preset)
+    provider.script.gives_refresh_token = True
+    provider.script.rotation = "single_use"
+    provider.script.expires_in = 43200
+    at = now()
+    row = sign_in(provider, now=at).connection
+    # Then it is renewed, again and again
+    for hours in (12, 24):
+        assert renew_all(at + timedelta(hours=hours)) == [None]
+    assert provider.grants.refresh_token_reuses == 0
+    assert reread(row).status == "active"
+
+
+def test_where_no_refresh_token_is_given_the_user_is_asked_in_time(
+    provider: ScriptedProvider,
+) -> None:
+    # Given an app that is no partner of LinkedIn's
+    configure_preset(provider, "linkedin")
+    at = now()
+    row = sign_in(provider, now=at).connection
+    # When the token falls due, a day before its end
+    renew_all(at + timedelta(days=59))
+    # Then it serves to the end, and the app knows that the user has to come back
+    assert reread(row).status == "reauthorization_required"
+    assert read_token(row.id, at + timedelta(days=59)).is_usable
+
+
+@pytest.mark.parametrize("preset", PROFILES)
+def test_an_address_is_verified_only_if_the_provider_says_so(
+    preset: str, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    provider.script.user = {**provider.script.user, "email_verified": False}
+    if preset == "apple":
+        provider.script.claims = {**provider.script.claims, "email_verified": "false"}
+
+    assert sign_in(provider).connection.profile["email_verified"] is not True
+
+
+@pytest.mark.parametrize(
+    "preset", ["google", "facebook", "github", "x", "discord", "gitlab", "slack", "apple"]
+)
 def test_each_presets_grant_is_ended(preset: str, provider: ScriptedProvider) -> None:
     # Given a user who is signed in
     configure_preset(provider, preset)
@@ -144,6 +191,16 @@ def test_a_grant_that_was_not_ended_is_told(
     configure_preset(provider, preset)
     row = sign_in(provider).connection
     provider.answer(path, answer)
+
+    assert revoke_connection(row.id)["revoked_at_provider"] is False
+
+
+@pytest.mark.parametrize("preset", ["microsoft", "linkedin", "spotify"])
+def test_a_provider_that_cannot_be_told_of_a_disconnect_is_not(
+    preset: str, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    row = sign_in(provider).connection
 
     assert revoke_connection(row.id)["revoked_at_provider"] is False
 
@@ -310,20 +367,11 @@ def test_a_scope_that_microsoft_leaves_out_is_not_missing(provider: ScriptedProv
 # -- LinkedIn, Slack, Discord: what must not be asked
 
 
-@pytest.mark.parametrize(
-    ("preset", "is_bound", "has_nonce"),
-    [
-        ("linkedin", False, False),
-        ("slack", False, True),
-        ("discord", False, False),
-        ("google", True, True),
-        ("apple", True, True),
-        ("spotify", True, False),
-    ],
-)
+@pytest.mark.parametrize("preset", PROFILES)
 def test_each_preset_is_bound_as_its_provider_allows(
-    preset: str, is_bound: bool, has_nonce: bool, provider: ScriptedProvider
+    preset: str, provider: ScriptedProvider
 ) -> None:
+    is_bound, has_nonce = preset not in ("linkedin", "slack", "discord"), preset in WITH_NONCE
     configure_preset(provider, preset)
 
     asked = asked_of(provider)
