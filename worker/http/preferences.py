@@ -25,7 +25,7 @@ def preferred_wait(prefer_headers: Iterable[str]) -> int | None:
     return None
 
 
-def _wait(
+async def _wait(
     request: Request,
     _shown: Annotated[
         str | None,

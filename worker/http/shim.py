@@ -109,8 +109,11 @@ def build_shim(settings: Settings) -> Shim:
     )
 
 
-def shim_of(request: Request) -> Shim:
-    """Return the parts of the application that a request came to."""
+async def shim_of(request: Request) -> Shim:
+    """Return the parts of the application that a request came to.
+
+    Asynchronous like all our dependencies: FastAPI calls any other in a thread of its pool.
+    """
     shim: Shim = request.app.state.shim
     return shim
 

@@ -15,7 +15,7 @@ from worker.http.idempotency import Claim
 from worker.http.job_answers import accepted
 from worker.http.keys import Caller
 from worker.http.preferences import PreferredWait
-from worker.http.shim import ShimOf
+from worker.http.shim import Shim, ShimOf
 
 IdempotencyKeyHeader = Annotated[
     str | None,
@@ -32,13 +32,9 @@ class Submission:
     """One request's way onto a queue."""
 
     def __init__(
-        self,
-        request: Request,
-        shim: ShimOf,
-        wait: PreferredWait,
-        idempotency_key: IdempotencyKeyHeader = None,
+        self, request: Request, shim: Shim, wait: int | None, idempotency_key: str | None
     ) -> None:
-        """Take what the headers ask for; FastAPI fills this in."""
+        """Take what the headers ask for."""
         self._shim = shim
         self._request = request
         self._wait = wait
@@ -82,4 +78,13 @@ class Submission:
         return record
 
 
-SubmissionOf = Annotated[Submission, Depends()]
+async def _submission(
+    request: Request,
+    shim: ShimOf,
+    wait: PreferredWait,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Submission:
+    return Submission(request, shim, wait, idempotency_key)
+
+
+SubmissionOf = Annotated[Submission, Depends(_submission)]
