@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -155,27 +156,45 @@ def _redeem(
         profile["name"] = apple.name_of(user.reveal())
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
-    grant = granted(provider, tokens, profile["subject"], pending.scope, now)
+    second = tokens.second
+    second_profile = _identify(provider, second, pending, now) if second else {}
     with transaction():
-        connection = TAB_CONNECTIONS.store(
-            provider=provider.name,
-            subject=pending.subject,
-            profile=profile,
-            grant=grant,
-            now=now,
-            told_once=provider.told_once,
-        )
-        record(EventKind.EXCHANGED, now=now, connection=connection)
-        if grant.missing_scope:
-            missing = grant.missing_scope.split()
-            record(EventKind.SCOPE_MISSING, now=now, connection=connection, scopes=missing)
+        connection = _store(provider, tokens, pending, profile, now)
+        if second is not None:
+            _store(provider, second, pending, second_profile, now)
     return FinishedSignIn(connection, tokens)
+
+
+def _store(
+    provider: Provider,
+    tokens: TokenResponse,
+    pending: TAB_VERIFICATION,
+    profile: Profile,
+    now: datetime,
+) -> TAB_CONNECTIONS:
+    asked_scope = pending.scope
+    if tokens.account is not None and tokens.account["token_of"] == "user":
+        asked_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
+    grant = granted(provider, tokens, profile["subject"], asked_scope, now)
+    connection = TAB_CONNECTIONS.store(
+        provider=provider.name,
+        subject=pending.subject,
+        profile=profile,
+        grant=grant,
+        now=now,
+        told_once=provider.told_once,
+    )
+    record(EventKind.EXCHANGED, now=now, connection=connection)
+    if grant.missing_scope:
+        missing = grant.missing_scope.split()
+        record(EventKind.SCOPE_MISSING, now=now, connection=connection, scopes=missing)
+    return connection
 
 
 def _identify(
     provider: Provider, tokens: TokenResponse, pending: TAB_VERIFICATION, now: datetime
 ) -> Profile:
-    claims = None
+    claims: Mapping[str, Any] | None = tokens.account
     if provider.yields_id_token(pending.scope.split()):
         if tokens.id_token is None:
             raise IdTokenInvalid("The provider's answer holds no id_token.")

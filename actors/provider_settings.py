@@ -82,6 +82,7 @@ class ProviderSettings(BaseModel):
     minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
+    token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None
     dead_grant_errors: list[_Text] | None = None
     revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None

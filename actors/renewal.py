@@ -174,12 +174,20 @@ def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> 
 def _renewed(row: TAB_CONNECTIONS, now: datetime) -> Grant:
     provider = discovered_provider(row.provider, now)
     tokens = _ask(provider, row)
+    if tokens.second is not None and _is_of(tokens.second, row):
+        tokens = tokens.second
     asked = f"{row.scope} {row.missing_scope}"
     # The lifetime is counted from before the call: too short by a moment, never too long.
     grant = granted(provider, tokens, row.provider_subject, asked, now)
     if tokens.scope is None:
         return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
     return grant
+
+
+def _is_of(tokens: TokenResponse, row: TAB_CONNECTIONS) -> bool:
+    """Tell whether tokens are of the same kind as a connection's: a bot's, or a user's."""
+    whose = (tokens.account or {}).get("token_of")
+    return bool(whose == row.profile.get("raw", {}).get("token_of"))
 
 
 def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:

@@ -61,6 +61,7 @@ class Provider:
     minimum_renewal_gap_seconds: int = 0
     renewal_margin_seconds: int | None = None
     renewal: str = "refresh_token"
+    token_answer: str = "standard"
     redirect_uri_at_renewal: bool = False
     dead_grant_errors: tuple[str, ...] = ()
     revocation: str = "rfc7009"

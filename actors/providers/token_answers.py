@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -14,6 +14,7 @@ import requests
 from actors.errors import ProviderMisbehaved, ProviderRefused
 from actors.providers.answers import error_of, is_visible_ascii, one_line, parse_json
 from actors.providers.provider import Provider
+from actors.providers.quirks import slack
 from actors.providers.transport import check_available
 from catfeeder.sealing import Secret
 
@@ -35,6 +36,10 @@ class TokenResponse:
     expires_in: int | None
     scope: str | None
     id_token: Secret | None
+    #: Whose the tokens are, where the answer itself tells.
+    account: Mapping[str, Any] | None = None
+    #: Tokens of another account that came with the same answer.
+    second: TokenResponse | None = None
 
 
 def read_tokens(response: requests.Response, provider: Provider) -> TokenResponse:
@@ -51,9 +56,26 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
         raise ProviderRefused(error, is_grant_dead=_is_grant_dead(error, answer, provider))
     if response.status_code >= requests.codes.bad_request:
         raise ProviderRefused(f"status {response.status_code}")
+    if response.status_code >= requests.codes.multiple_choices:
+        raise _without_token()
+    if provider.token_answer != "slack_app":
+        return _tokens(answer, provider)
+    pairs = [
+        replace(_tokens(pair, provider), account=account) for pair, account in slack.pairs(answer)
+    ]
+    if not pairs:
+        raise _without_token()
+    return replace(pairs[0], second=pairs[1] if len(pairs) > 1 else None)
+
+
+def _without_token() -> ProviderMisbehaved:
+    return ProviderMisbehaved("The provider's answer holds no access token.")
+
+
+def _tokens(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
     access_token = _token(answer, "access_token")
-    if access_token is None or response.status_code >= requests.codes.multiple_choices:
-        raise ProviderMisbehaved("The provider's answer holds no access token.")
+    if access_token is None:
+        raise _without_token()
     return TokenResponse(
         access_token=access_token,
         token_type=_token_type(answer.get("token_type")),

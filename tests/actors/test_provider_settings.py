@@ -144,6 +144,7 @@ def test_providers_are_listed_by_name() -> None:
         ("minimum_renewal_gap_seconds", -1, "greater"),
         ("minimum_renewal_gap_seconds", 10**8, "less"),
         ("renewal_margin_seconds", 0, "greater"),
+        ("token_answer", "slack", "slack_app"),
         ("redirect_uri_at_renewal", 1, "boolean"),
         ("dead_grant_errors", "gone", "list"),
         ("dead_grant_errors.0", ["\n"], "match"),

@@ -31,6 +31,8 @@ class Endpoints:
         self.script = Script()
         self.keys = SigningKeys()
         self.grants = Grants()
+        #: Whose each refresh token of a pair is, as long as it serves.
+        self.pair_owners: dict[str, str] = {}
         #: How often somebody has consented: what Apple tells once comes with the first one.
         self.consents = 0
         self.paths: Mapping[str, Callable[[Request], Answer]] = {
@@ -121,6 +123,8 @@ class Endpoints:
                 has_new = False
             case _:
                 raise Refused("unsupported_grant_type")
+        if script.gives_pairs:
+            return self._pairs(grant, form)
         access_token, refresh_token = self.grants.add_tokens(grant, with_refresh_token=has_new)
         return self._members(grant, access_token, refresh_token)
 
@@ -141,6 +145,29 @@ class Endpoints:
             claims = merged(self._claims(grant), self.script.claims)
             members["id_token"] = self.script.make_id_token(self.keys, claims)
         return merged(members, {})
+
+    def _pairs(self, grant: Grant, form: Mapping[str, str]) -> dict[str, Any]:
+        """Answer two independent pairs; the renewal of one answers that one alone, on top."""
+        shown = form.get("refresh_token")
+        asked = {"bot": grant.request.get("scope", ""), "user": grant.request.get("user_scope", "")}
+        wanted = self.script.pairs if shown is None else (self.pair_owners.pop(shown, ""),)
+        whole: dict[str, Any] = {"team": {"id": "T0R7GR", "name": "Cats"}, "bot_user_id": "B1"}
+        whole["authed_user"] = {"id": self.script.user["id"]}
+        for whose in wanted:
+            if not whose:
+                # Each refresh token serves once.
+                raise Refused("invalid_refresh_token")
+            token, refresh_token = self.grants.add_tokens(grant, with_refresh_token=True)
+            self.pair_owners[str(refresh_token)] = whose
+            pair: dict[str, Any] = {
+                "access_token": token,
+                "refresh_token": refresh_token,
+                "token_type": whose,
+            }
+            pair |= {"scope": asked[whose], "expires_in": 43200}
+            is_on_top = whose == "bot" or shown is not None
+            (whole if is_on_top else whole["authed_user"]).update(pair)
+        return whole
 
     def _claims(self, grant: Grant) -> dict[str, Any]:
         now = int(time.time())

@@ -62,6 +62,12 @@ _SCRIPTS: Final[dict[str, dict[str, Any]]] = {
         "expires_in": None,
         "tells_scope": False,
     },
+    "slack_app": {
+        "client_authentication": "client_secret_post",
+        "requires_pkce": False,
+        "tells_ok": True,
+        "gives_pairs": True,
+    },
     "apple": {
         "client_authentication": "apple_client_secret",
         "requires_pkce": False,
@@ -74,33 +80,49 @@ _SCRIPTS: Final[dict[str, dict[str, Any]]] = {
         },
     },
 }
+#: What the operator of an app of Slack's decides.
+_ASKED_OF_SLACK: Final[dict[str, Any]] = {
+    "scopes": ["commands", "chat:write"],
+    "authorization_parameters": {"user_scope": "search:read,users:read"},
+}
 #: Where the providers are told of a disconnect that know no RFC 7009.
 _REVOCATIONS: Final = {
     "facebook": "/me/permissions",
     "github": "/applications/{client_id}/grant",
     "slack": "/auth.revoke",
+    "slack_app": "/auth.revoke",
 }
 
 
 def play(provider: ScriptedProvider, preset: str) -> dict[str, Any]:
     """Make a provider behave as the preset's, and return the settings that lead there."""
     provider.script = Script(shape=preset, **_SCRIPTS[preset])
-    settings = {"preset": preset, **provider.credentials(), **provider.addresses()}
-    if preset in ("google", "linkedin", "gitlab", "slack", "apple"):
-        settings["issuer"] = provider.issuer
-    if "revocation_endpoint" not in presets()[preset]:
-        del settings["revocation_endpoint"]
-    if preset in _REVOCATIONS:
-        settings["revocation_endpoint"] = provider.issuer + _REVOCATIONS[preset]
-    if preset == "apple":
-        del settings["client_secret"], settings["userinfo_endpoint"]
-        settings |= {"team_id": TEAM_ID, "key_id": KEY_ID, "private_key": client_key_pem()}
-    if preset == "microsoft":
-        settings["issuer"] = f"{provider.issuer}/{{tenantid}}/v2.0"
-        tenants = f"{provider.issuer}/{TENANT}/v2.0"
-        provider.script.claims = {**provider.script.claims, "iss": tenants}
-    if preset == "facebook":
-        settings["userinfo_endpoint"] += "?fields=id,name,email,picture"
-    if preset == "github":
-        settings["emails_endpoint"] = f"{provider.issuer}/user/emails"
+    settings = {"preset": preset, **provider.credentials(), **_addresses(provider, preset)}
+    match preset:
+        case "google" | "linkedin" | "gitlab" | "slack":
+            return {**settings, "issuer": provider.issuer}
+        case "microsoft":
+            tenants = f"{provider.issuer}/{TENANT}/v2.0"
+            provider.script.claims = {**provider.script.claims, "iss": tenants}
+            return {**settings, "issuer": f"{provider.issuer}/{{tenantid}}/v2.0"}
+        case "slack_app":
+            return {**settings, **_ASKED_OF_SLACK}
+        case "apple":
+            del settings["client_secret"]
+            key = {"team_id": TEAM_ID, "key_id": KEY_ID, "private_key": client_key_pem()}
+            return {**settings, **key, "issuer": provider.issuer}
     return settings
+
+
+def _addresses(provider: ScriptedProvider, preset: str) -> dict[str, str]:
+    addresses = provider.addresses()
+    for name in ("userinfo_endpoint", "revocation_endpoint"):
+        if name not in presets()[preset]:
+            del addresses[name]
+    if preset in _REVOCATIONS:
+        addresses["revocation_endpoint"] = provider.issuer + _REVOCATIONS[preset]
+    if preset == "facebook":
+        addresses["userinfo_endpoint"] += "?fields=id,name,email,picture"
+    if preset == "github":
+        addresses["emails_endpoint"] = f"{provider.issuer}/user/emails"
+    return addresses

@@ -31,6 +31,10 @@ class Script:
     errors_are_200: bool = False
     #: Tell errors as Slack does, of which every answer has status 200 and `ok`.
     tells_ok: bool = False
+    #: Answer as Slack does to an app that is installed: the bot's tokens and those of a user.
+    gives_pairs: bool = False
+    #: Which of them are given.
+    pairs: tuple[str, ...] = ("bot", "user")
     #: Give an id_token without being asked for `openid`, as Apple does.
     always_gives_id_token: bool = False
     #: None leaves the lifetime out.

@@ -124,5 +124,6 @@ SHAPES: Final[Mapping[str, Callable[[_User], dict[str, Any]]]] = {
     "spotify": spotify,
     "gitlab": openid,
     "slack": slack,
+    "slack_app": slack,
     "apple": openid,
 }

@@ -1,8 +1,9 @@
-"""Slack: tokens are revoked one by one, and every answer has status 200."""
+"""Slack: an app is given two pairs of tokens, each revoked by itself; every status is 200."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from actors.errors import ProviderRefused
 from actors.providers.answers import error_of, parse_json
@@ -11,6 +12,26 @@ from catfeeder.sealing import Secret
 
 #: Such a token is as good as revoked.
 _DEAD: Final = frozenset({"account_inactive", "invalid_auth", "token_expired", "token_revoked"})
+
+
+def pairs(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Return the pairs of tokens that an installed app is given, each with whose it is.
+
+    The bot's is first; an app may have asked for that of the user alone.
+    """
+    user = answer.get("authed_user")
+    user = user if isinstance(user, Mapping) else {}
+    # An app that is installed for all of an organisation belongs to no one workspace.
+    home = {"team": answer.get("team") or answer.get("enterprise")}
+    found: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
+    if answer.get("access_token"):
+        # A renewal answers the user's pair here as well, and says so.
+        is_user = answer.get("token_type") == "user"
+        whose = user.get("id") if is_user else answer.get("bot_user_id")
+        found.append((answer, {**home, "id": whose, "token_of": "user" if is_user else "bot"}))
+    if user.get("access_token"):
+        found.append((user, {**home, "id": user.get("id"), "token_of": "user"}))
+    return found
 
 
 def revoke(url: str, access_token: Secret) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actors.connections import describe_connection, read_token
+from actors.connections import describe_connection, list_connections, read_token
 from actors.discovery import discover
-from actors.errors import ProviderNotConfigured, ReauthorizationRequired
+from actors.errors import ProviderMisbehaved, ProviderNotConfigured, ReauthorizationRequired
 from actors.exchange import exchange_code
 from actors.provider_settings import patch_provider
 from actors.providers.provider import presets
@@ -31,6 +31,7 @@ from tests.actors.sign_ins import (
     now,
     reread,
     sign_in,
+    stored_connections,
 )
 from tests.provider.answers import Answer, json_answer
 from tests.provider.clients import KEY_ID, client_key_pem
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 USER = "248289761001"
 #: What each preset makes of the same user: subject, address, whether it is verified, and name.
-PROFILES: dict[str, tuple[str, str, bool | None, str | None]] = {
+PROFILES: dict[str, tuple[str, str | None, bool | None, str | None]] = {
     "google": (USER, "jane@example.com", True, "Jane Doe"),
     "facebook": (USER, "jane@example.com", False, "Jane Doe"),
     "github": (USER, "jane@example.com", True, "Jane Doe"),
@@ -51,6 +52,7 @@ PROFILES: dict[str, tuple[str, str, bool | None, str | None]] = {
     "spotify": (USER, "jane@example.com", False, "Jane Doe"),
     "gitlab": (USER, "jane@example.com", True, "Jane Doe"),
     "slack": (f"T0R7GR:{USER}", "jane@example.com", True, "Jane Doe"),
+    "slack_app": ("T0R7GR:B1", None, None, None),
     "apple": (USER, "relay@privaterelay.appleid.com", True, "Jane Doe"),
 }
 #: The presets whose token is renewed by a refresh token, and when it is due at the latest.
@@ -63,6 +65,7 @@ RENEWED = {
     "gitlab": timedelta(hours=2),
     "apple": timedelta(days=1),
 }
+WITHOUT_PKCE = ("linkedin", "slack", "slack_app", "discord")
 WITH_NONCE = ("google", "microsoft", "gitlab", "slack", "apple")
 SINGLE_USE = ("x", "discord", "gitlab")
 
@@ -159,7 +162,8 @@ def test_an_address_is_verified_only_if_the_provider_says_so(
 
 
 @pytest.mark.parametrize(
-    "preset", ["google", "facebook", "github", "x", "discord", "gitlab", "slack", "apple"]
+    "preset",
+    ["google", "facebook", "github", "x", "discord", "gitlab", "slack", "slack_app", "apple"],
 )
 def test_each_presets_grant_is_ended(preset: str, provider: ScriptedProvider) -> None:
     # Given a user who is signed in
@@ -371,7 +375,7 @@ def test_a_scope_that_microsoft_leaves_out_is_not_missing(provider: ScriptedProv
 def test_each_preset_is_bound_as_its_provider_allows(
     preset: str, provider: ScriptedProvider
 ) -> None:
-    is_bound, has_nonce = preset not in ("linkedin", "slack", "discord"), preset in WITH_NONCE
+    is_bound, has_nonce = preset not in WITHOUT_PKCE, preset in WITH_NONCE
     configure_preset(provider, preset)
 
     asked = asked_of(provider)
@@ -406,6 +410,94 @@ def test_slacks_refusal_of_a_profile_is_a_refusal(provider: ScriptedProvider) ->
 
     with pytest.raises(Exception, match="refused the request: invalid_auth"):
         sign_in(provider)
+
+
+# -- Slack, whose apps are given two pairs of tokens
+
+
+def of_slack(rows: list[TAB_CONNECTIONS]) -> dict[str, TAB_CONNECTIONS]:
+    return {row.provider_subject: row for row in rows}
+
+
+@pytest.mark.usefixtures("database")
+def test_each_of_slacks_pairs_is_a_connection_of_its_own(provider: ScriptedProvider) -> None:
+    # Given an app that is installed, with tokens for its bot and for a user
+    configure_preset(provider, "slack_app")
+    described = exchange_code(**come_back(provider, subject="user-42"))
+    # Then the bot's connection is the answer, and the user's stands beside it
+    assert described["profile"]["subject"] == "T0R7GR:B1"
+    items = list_connections(subject="user-42")["items"]
+    assert {item["profile"]["subject"]: item["scope"] for item in items} == {
+        "T0R7GR:B1": "commands chat:write",
+        f"T0R7GR:{USER}": "search:read users:read",
+    }
+    assert [item["missing_scopes"] for item in items] == [[], []]
+    # And neither has the other's tokens
+    first, second = (tokens_of(row) for row in stored_connections())
+    assert not set(map(str, (t.reveal() for t in first if t))) & {t.reveal() for t in second if t}
+    # And to install it again makes no third
+    exchange_code(**come_back(provider, subject="user-42"))
+    assert len(stored_connections()) == 2
+
+
+@pytest.mark.usefixtures("database")
+def test_both_of_slacks_pairs_are_renewed_each_by_itself(provider: ScriptedProvider) -> None:
+    # Given both, whose refresh tokens serve once
+    configure_preset(provider, "slack_app")
+    at = now()
+    sign_in(provider, now=at)
+    before = {row.provider_subject: tokens_of(row) for row in stored_connections()}
+    # When they fall due, again and again
+    for hours in (12, 24, 36):
+        assert renew_all(at + timedelta(hours=hours)) == [None, None]
+    # Then each has new tokens, of its own kind
+    rows = of_slack(stored_connections())
+    assert rows["T0R7GR:B1"].token_type == "bot"
+    assert rows[f"T0R7GR:{USER}"].token_type == "user"
+    assert rows[f"T0R7GR:{USER}"].scope == "search:read users:read"
+    assert all(tokens_of(row) != before[name] for name, row in rows.items())
+    # And one that fails keeps the other from nothing
+    provider.pair_owners = {k: v for k, v in provider.pair_owners.items() if v == "bot"}
+    outcomes = renew_all(at + timedelta(hours=48))
+    assert sorted(map(str, outcomes)) == sorted(map(str, [None, ReauthorizationRequired]))
+    assert of_slack(stored_connections())["T0R7GR:B1"].status == "active"
+
+
+def test_slack_may_be_asked_for_the_users_tokens_alone(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "slack_app", scopes=[])
+    provider.script.pairs = ("user",)
+
+    described = exchange_code(**come_back(provider))
+    assert described["profile"]["subject"] == f"T0R7GR:{USER}"
+    assert described["scope"] == "search:read users:read"
+    assert len(stored_connections()) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"access_token": "a"},
+        {"access_token": "a", "bot_user_id": "B1"},
+        {"access_token": "a", "team": {"id": "T1"}},
+        {"authed_user": {"access_token": "a"}, "team": {"id": "T1"}},
+        {"authed_user": "U1"},
+        # One pair that is well and one that is not are none
+        {
+            "access_token": "a",
+            "bot_user_id": "B1",
+            "team": {"id": "T1"},
+            "authed_user": {"access_token": "b"},
+        },
+    ],
+)
+def test_pairs_of_nobody_are_not_stored(answer: dict[str, Any], provider: ScriptedProvider) -> None:
+    configure_preset(provider, "slack_app")
+    provider.answer("/token", json_answer({"ok": True, **answer}))
+
+    with pytest.raises(ProviderMisbehaved):
+        sign_in(provider)
+    assert stored_connections() == []
 
 
 # -- Apple

@@ -38,7 +38,8 @@ def test_a_preset_says_only_what_an_operator_may_say_too(preset: str, settings: 
 
 def test_the_presets_are_there() -> None:
     asked_first = {"google", "facebook", "github", "microsoft", "linkedin", "x"}
-    assert set(presets()) == asked_first | {"apple", "discord", "gitlab", "slack", "spotify"}
+    others = {"apple", "discord", "gitlab", "slack", "slack_app", "spotify"}
+    assert set(presets()) == asked_first | others
 
 
 @pytest.mark.parametrize("base_url", ["https://git.example", "https://git.example/"])
