@@ -17,7 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing, Sealer
 from config import ROOT, Settings, current_settings
-from models.errors import DatabaseUnreachable
+from models.errors import DatabaseUnreachable, reason_of
+from models.mysql import open_mysql
 
 #: Every table is bound to this name; which database stands behind it is known when settings are.
 database: Final = peewee.DatabaseProxy()
@@ -81,7 +82,16 @@ def build_database(settings: Settings) -> peewee.Database:
         return _sqlite(rest, settings.database.busy_timeout_seconds)
     if scheme in ("postgresql", "postgres"):
         return _postgresql(f"postgresql://{rest}", settings.database.max_connections)
-    raise DatabaseUnreachable("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    if scheme in ("mysql", "mariadb"):
+        return open_mysql(
+            f"mysql://{rest}",
+            max_connections=settings.database.max_connections,
+            patience=_POOL_SECONDS,
+            connect_timeout=_CONNECT_SECONDS,
+        )
+    raise DatabaseUnreachable(
+        "DATABASE_URL must begin with sqlite:///, postgresql://, mysql:// or mariadb://."
+    )
 
 
 def _sqlite(rest: str, busy_timeout_seconds: int) -> peewee.SqliteDatabase:
@@ -162,9 +172,8 @@ def connected() -> Iterator[None]:
 
 
 def _unreachable(error: Exception) -> DatabaseUnreachable:
-    reason = getattr(error, "strerror", None) or str(error).partition("\n")[0].rstrip(". ")
     return DatabaseUnreachable(
-        f"The database cannot be used: check DATABASE_URL ({reason or type(error).__name__})."
+        f"The database cannot be used: check DATABASE_URL ({reason_of(error)})."
     )
 
 

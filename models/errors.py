@@ -15,3 +15,12 @@ class ForeignSecretKey(ConfigurationError):
 
 class SchemaTooOld(ConfigurationError):
     """The database lacks tables that this version needs: run `python -m worker migrate`."""
+
+
+def reason_of(error: Exception) -> str:
+    """Return what a database or the system says of an error, in one line and without a full stop.
+
+    The client of MySQL gives a number before the sentence.
+    """
+    said = getattr(error, "strerror", None) or (error.args[-1] if error.args else "")
+    return str(said).partition("\n")[0].rstrip(". ") or type(error).__name__

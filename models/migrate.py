@@ -12,8 +12,9 @@ import peewee
 from playhouse.migrations import Runner
 
 from models.database import connected, database
-from models.errors import DatabaseUnreachable, SchemaTooOld
+from models.errors import DatabaseUnreachable, SchemaTooOld, reason_of
 from models.keys import note_secret_key
+from models.mysql import MysqlDatabase
 
 _DIRECTORY: Final = str(Path(__file__).parent / "migrations")
 #: Any number will do; it is what migrating processes of this service agree upon.
@@ -33,7 +34,7 @@ def migrate(now: datetime) -> list[str]:
             note_secret_key(now)
     except peewee.PeeweeException as error:
         raise DatabaseUnreachable(
-            f"The database of DATABASE_URL refused a migration: {error}."
+            f"The database of DATABASE_URL refused a migration: {reason_of(error)}."
         ) from error
     return list(applied)
 
@@ -59,13 +60,16 @@ def check_schema(now: datetime) -> None:
 @contextmanager
 def _lock() -> Iterator[None]:
     """Let one process migrate at a time, by the means that each database has."""
-    if not isinstance(database.obj, peewee.PostgresqlDatabase):
+    if isinstance(database.obj, peewee.PostgresqlDatabase):
+        database.execute_sql("SELECT pg_advisory_lock(%s)", (_LOCK_NUMBER,))
+        try:
+            yield
+        finally:
+            database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK_NUMBER,))
+    elif isinstance(database.obj, MysqlDatabase):
+        with database.obj.alone(str(_LOCK_NUMBER)):
+            yield
+    else:
         # SQLite's transaction is exclusive, and holds tables as well as rows.
         with database.atomic():
             yield
-        return
-    database.execute_sql("SELECT pg_advisory_lock(%s)", (_LOCK_NUMBER,))
-    try:
-        yield
-    finally:
-        database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK_NUMBER,))

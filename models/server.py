@@ -7,7 +7,7 @@ from typing import Final
 
 import peewee
 
-from models.database import Table, transaction
+from models.database import Table, connected, transaction
 from models.fields import UTCDateTimeField
 
 _THE_ROW: Final = 1
@@ -32,10 +32,12 @@ class TAB_SERVER(Table):
 
 def begin_boot(now: datetime) -> int:
     """Start a new generation and return its number."""
-    with transaction():
+    # Before the transaction: on MariaDB it leaves a lock, by which two boots would block each other.
+    with connected():
         TAB_SERVER.insert(
             id=_THE_ROW, generation=0, stopped_generation=0, booted_at=now
         ).on_conflict_ignore().execute()
+    with transaction():
         TAB_SERVER.update(generation=TAB_SERVER.generation + 1, booted_at=now).execute()
         return current_generation()
 

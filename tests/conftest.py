@@ -18,6 +18,7 @@ from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
 from models import database as database_module
 from models.migrate import migrate
+from tests.mariadb import MariadbServer, is_mariadb_installed, running_mariadb
 from tests.servers import (
     PostgresServer,
     ValkeyServer,
@@ -27,7 +28,9 @@ from tests.servers import (
 from worker.consuming import ConsumingBroker
 from worker.performing import build_broker
 
-DATABASE_KINDS: Final = ("sqlite", "postgresql")
+#: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
+SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else ("postgresql",)
+DATABASE_KINDS: Final = ("sqlite", *SERVER_KINDS)
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
 
@@ -52,8 +55,14 @@ def valkey(_valkey_server: ValkeyServer) -> ValkeyServer:
 
 
 @pytest.fixture(scope="session")
-def _postgres_server() -> Iterator[PostgresServer]:
+def _postgresql_server() -> Iterator[PostgresServer]:
     with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _mariadb_server() -> Iterator[MariadbServer]:
+    with running_mariadb() as server:
         yield server
 
 
@@ -71,7 +80,8 @@ def database_url(
     if database_kind == "sqlite":
         yield f"sqlite:///{tmp_path / 'catfeeder.sqlite3'}"
     else:
-        server: PostgresServer = request.getfixturevalue("_postgres_server")
+        server: PostgresServer | MariadbServer
+        server = request.getfixturevalue(f"_{database_kind}_server")
         with server.database() as url:
             yield url
 

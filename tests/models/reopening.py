@@ -14,7 +14,7 @@ from models.database import _opened, database, open_database
 @contextmanager
 def reopened(settings: Settings) -> Iterator[None]:
     """Let the process use the database of other settings for the block."""
-    before, sealer = database.obj, _opened["sealer"]
+    before, keys = database.obj, dict(_opened)
     open_database(settings)
     try:
         yield
@@ -22,4 +22,4 @@ def reopened(settings: Settings) -> Iterator[None]:
         if isinstance(database.obj, PooledDatabase):
             database.obj.close_all()
         database.initialize(before)
-        _opened["sealer"] = sealer
+        _opened.update(keys)

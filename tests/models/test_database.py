@@ -32,6 +32,7 @@ from models.database import (
 from models.database import database as the_database
 from models.errors import DatabaseUnreachable
 from models.server import TAB_SERVER, begin_boot, current_generation
+from tests.conftest import SERVER_KINDS
 from tests.models.races import race_processes, race_threads
 from tests.models.reopening import reopened
 from tests.models.times import NOW
@@ -40,6 +41,7 @@ PASSWORD = "hunter2-of-the-database"
 
 
 #: For what SQLite does not do.
+on_servers = pytest.mark.parametrize("database_kind", SERVER_KINDS)
 on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"])
 
 
@@ -97,7 +99,7 @@ def test_threads_leave_no_connection_behind(database: Settings) -> None:
             race_threads(8, lambda _: current_generation())
 
         # Then no more than the pool is left of them
-        kept = 2 if database.database_url.startswith("postgresql") else 0
+        kept = 0 if database.database_url.startswith("sqlite") else 2
         assert psutil.Process().num_fds() <= before + kept
 
 
@@ -191,10 +193,10 @@ def test_a_database_in_memory_is_refused(settings: Settings) -> None:
             build_database(with_url(settings, url))
 
 
-# -- PostgreSQL's pool
+# -- The pool of connections to a server
 
 
-@on_postgresql
+@on_servers
 def test_who_finds_the_pool_empty_waits_for_a_connection(tables: Settings) -> None:
     # Given a pool of one connection, which a thread holds
     with reopened(with_limits(tables, max_connections=1)):
@@ -212,7 +214,7 @@ def test_who_finds_the_pool_empty_waits_for_a_connection(tables: Settings) -> No
             assert answers == [True]
 
 
-@on_postgresql
+@on_servers
 def test_a_pool_that_stays_empty_names_the_setting(
     tables: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,7 +227,7 @@ def test_a_pool_that_stays_empty_names_the_setting(
         count_up_slowly(1)
 
 
-@on_postgresql
+@on_servers
 def test_more_threads_than_connections_all_get_through(tables: Settings) -> None:
     with reopened(with_limits(tables, max_connections=2)):
         assert race_threads(16, lambda _: current_generation()) == [0] * 16
@@ -233,12 +235,17 @@ def test_more_threads_than_connections_all_get_through(tables: Settings) -> None
 
 def end_own_backend(settings: Settings) -> None:
     """Let the server end the connection of this thread."""
-    (pid,) = the_database.execute_sql("SELECT pg_backend_pid()").fetchone()
+    if settings.database_url.startswith("mariadb"):
+        (number,) = the_database.execute_sql("SELECT CONNECTION_ID()").fetchone()
+        with reopened(settings), connected():
+            the_database.execute_sql(f"KILL {number}")
+        return
+    (number,) = the_database.execute_sql("SELECT pg_backend_pid()").fetchone()
     with psycopg.connect(settings.database_url, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", (number,))
 
 
-@on_postgresql
+@on_servers
 def test_a_connection_that_the_server_has_closed_is_replaced(tables: Settings) -> None:
     # Given a connection that went back to the pool
     # When the server ends it, as a restart would
@@ -250,7 +257,7 @@ def test_a_connection_that_the_server_has_closed_is_replaced(tables: Settings) -
         assert current_generation() == 0
 
 
-@on_postgresql
+@on_servers
 def test_a_connection_lost_on_the_way_is_told_of_and_not_used_again(tables: Settings) -> None:
     # Given a block in the midst of its work
     def lose_connection() -> None:
@@ -295,7 +302,18 @@ def test_the_url_may_say_how_long_connecting_may_take(tables: Settings) -> None:
         f"postgresql://app:{PASSWORD}?an@127.0.0.1/app",
         f"postgresql://app:{PASSWORD}%@127.0.0.1/app",
         f"postgresql:app:{PASSWORD}@127.0.0.1/app",
-        f"mysql://app:{PASSWORD}@127.0.0.1/app",
+        f"mysql://app:{PASSWORD}@127.0.0.1:1/app",
+        f"mariadb://app:{PASSWORD}@nowhere.invalid/app",
+        f"mysql://app:{PASSWORD}@127.0.0.1:{PASSWORD}/app",
+        f"mysql://app:{PASSWORD}@[::1/app",
+        f"mysql://app:{PASSWORD}@127.0.0.1/app?{PASSWORD}={PASSWORD}",
+        f"mysql://app:an@{PASSWORD}@127.0.0.1:1/app",
+        f"mysql://app:{PASSWORD}/an@127.0.0.1/app",
+        f"mysql://app:{PASSWORD}?an@127.0.0.1/app",
+        f"mysql://app:{PASSWORD}#an@127.0.0.1/app",
+        f"mysql://app:{PASSWORD}@127.0.0.1",
+        f"mysql://app:{PASSWORD}@/app",
+        f"oracle://app:{PASSWORD}@127.0.0.1/app",
         f"app:{PASSWORD}@127.0.0.1",
         f"://{PASSWORD}",
         "sqlite:////proc/1/x.sqlite3",

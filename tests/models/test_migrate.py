@@ -7,7 +7,6 @@ import importlib
 import pkgutil
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,18 +31,6 @@ def all_tables() -> list[type[Table]]:
         importlib.import_module(f"models.{module.name}")
     ours = [table for table in Table.__subclasses__() if table.__module__.startswith("models.")]
     return sorted(ours, key=lambda table: table.__name__)
-
-
-@pytest.fixture
-def empty(database: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
-    """The settings of a database without tables, which is open."""
-    if database.database_url.startswith("sqlite"):
-        url = f"sqlite:///{tmp_path / 'empty.sqlite3'}"
-    else:
-        url = request.getfixturevalue("_postgres_server").new_database()
-    settings = dataclasses.replace(database, database_url=url)
-    with reopened(settings):
-        yield settings
 
 
 @pytest.mark.usefixtures("empty")
@@ -110,7 +97,7 @@ def described_indexes(table: type[Table]) -> set[tuple[tuple[str, ...], bool]]:
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(
-    empty: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty: Settings, database_kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a last migration that fails in its midst
     directory = tmp_path / "migrations"
@@ -129,7 +116,8 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     # Then one sentence says why, nothing of it is left, and the next try is free to succeed
     assert "\n" not in str(failure.value)
     with connected():
-        assert not the_database.table_exists("half_made")
+        # MariaDB takes back no statement that changes a table.
+        assert the_database.table_exists("half_made") == (database_kind == "mariadb")
     (directory / "9999_broken.py").write_text("def up(migrator, db):\n    pass\n")
     assert "9999_broken" in migrate(NOW)
     assert race_processes(1, empty, migrate_in_turn, 1) == [[[]]]

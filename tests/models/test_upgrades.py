@@ -1,0 +1,120 @@
+"""Tests that a database of the first version comes through every migration with all it holds."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playhouse.migrations import Runner
+
+import models
+from catfeeder.sealing import Secret
+from config import Settings
+from models import migrate as migrate_module
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.crons import win_tick
+from models.database import connected
+from models.database import database as the_database
+from models.errors import ForeignSecretKey
+from models.leases import claim_due
+from models.migrate import check_schema, migrate
+from models.providers import TAB_USER_OAUTH_CONNECTION
+from models.resealing import reseal_everything
+from models.server import begin_boot, current_generation
+from models.states import TAB_VERIFICATION
+from tests.models.first_version import CONNECTION_ID, STATE, fill_first_tables
+from tests.models.reopening import reopened
+from tests.models.rotation import rotated
+from tests.models.rows import grant, stored_connection
+from tests.models.times import MINUTE, NOW, SECOND
+
+_DIRECTORY: Final = Path(models.__file__ or "").parent / "migrations"
+NAMES: Final = sorted(path.stem for path in _DIRECTORY.glob("[0-9]*.py"))
+
+
+def migrate_up_to(name: str) -> None:
+    """Bring the tables to where the version of that migration had them."""
+    with connected(), migrate_module._lock():
+        Runner(the_database.obj, str(_DIRECTORY)).up(name)
+
+
+@pytest.fixture(params=NAMES)
+def upgraded(request: pytest.FixtureRequest, empty: Settings) -> Settings:
+    """A database of the first version, brought to each later one, run there, and then to ours."""
+    migrate_up_to(NAMES[0])
+    fill_first_tables(empty)
+    migrate_up_to(request.param)
+    assert migrate(NOW) == NAMES[NAMES.index(request.param) + 1 :]
+    return empty
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_connections_keep_their_tokens_and_fall_due() -> None:
+    # Given a connection of before the upgrade
+    with connected():
+        row = TAB_CONNECTIONS.get_by_id(CONNECTION_ID)
+
+        # Then it holds what it held
+        assert TAB_CONNECTIONS.access_token.open(row) == Secret("the access_token")
+        assert TAB_CONNECTIONS.refresh_token.open(row) == Secret("the refresh_token")
+        assert row.profile == {"subject": "alice", "name": "Alïce"}
+        assert (row.provider, row.subject, row.scope) == ("house", "user-1", "openid email")
+        assert (row.status, row.failures) == (ConnectionStatus.RENEWAL_FAILING, 2)
+        assert row.expires_at == NOW + 60 * MINUTE
+        # And is renewed when it is due
+        assert claim_due(NOW - SECOND, NOW, 10) == []
+        [lease] = claim_due(NOW, NOW + MINUTE, 10)
+        assert (lease.connection_id, lease.version) == (CONNECTION_ID, 3)
+        # And the account that signs in again is the same
+        again = stored_connection("alice", provider="house", subject="user-1", grant=grant("new"))
+        assert again.id == CONNECTION_ID
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_a_sign_in_that_had_begun_is_finished() -> None:
+    state = Secret(STATE)
+    with connected():
+        assert TAB_VERIFICATION.claim(state, NOW)
+        row = TAB_VERIFICATION.of(state)
+    assert row is not None
+    assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the code_verifier")
+    assert TAB_VERIFICATION.nonce.open(row) == Secret("the nonce")
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_providers_keep_their_settings_and_can_be_changed() -> None:
+    with connected():
+        row = TAB_USER_OAUTH_CONNECTION.named("house")
+        assert row is not None
+        assert TAB_USER_OAUTH_CONNECTION.client_secret.open(row) == Secret("the client_secret")
+        assert row.metadata == {"issuer": "https://id.example.com", "scopes": ["openid"]}
+        TAB_USER_OAUTH_CONNECTION.remember_discovery("house", {"issuer": "x"}, NOW)
+        assert TAB_USER_OAUTH_CONNECTION.erase("house")
+
+
+@pytest.mark.usefixtures("upgraded")
+def test_schedule_and_boots_go_on_where_they_were() -> None:
+    with connected():
+        assert not win_tick("renew_oaths", timedelta(hours=1), NOW + 59 * MINUTE)
+        assert win_tick("renew_oaths", timedelta(hours=1), NOW + 60 * MINUTE)
+        assert current_generation() == 7
+        assert begin_boot(NOW) == 8
+
+
+def test_the_keys_of_the_first_version_hold(upgraded: Settings) -> None:
+    # Given the upgraded database
+    check_schema(NOW)
+
+    # Then another SECRET_KEY is refused, and one that follows on it seals everything anew
+    other = dataclasses.replace(upgraded, secret_key="another-secret-key-that-is-long-enough")
+    with reopened(other), pytest.raises(ForeignSecretKey):
+        check_schema(NOW)
+    with reopened(rotated(upgraded)):
+        assert sum(batch.done for batch in reseal_everything(10)) == 3
+
+
+def test_migrations_are_numbered_without_gap_or_double() -> None:
+    assert [int(name.partition("_")[0]) for name in NAMES] == list(range(1, len(NAMES) + 1))
