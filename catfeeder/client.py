@@ -10,7 +10,7 @@ import redis
 from catfeeder.broker import SealedBroker, new_message, queued_job
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import JobCancelled, JobExpired, JobFailed, JobTimeout
-from catfeeder.jobs import JobRecord, JobStatus, JobStore, utc_now
+from catfeeder.jobs import ENDED_TTL_SECONDS, JobRecord, JobStatus, JobStore, utc_now
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,
@@ -66,11 +66,20 @@ class Job:
 
     def _wait(self, timeout: float) -> JobRecord:
         deadline = time.monotonic() + timeout
-        record = self.record()
+        record = self._as_asked(timeout) or self.record()
         while not record.status.is_final and (left := deadline - time.monotonic()) > 0:
-            self._client.jobs.await_end(self.id, left)
-            record = self.record()
+            record = self._client.jobs.await_end(self.id, left) or self.record()
         return record
+
+    def _as_asked(self, timeout: float) -> JobRecord | None:
+        """Return the record as it was sent, where waiting can do without a look before.
+
+        Who waits while an end is still told misses none.
+        """
+        if timeout <= 0 or self.asked is None:
+            return None
+        age = utc_now() - self.asked.enqueued_at
+        return self.asked if age.total_seconds() < ENDED_TTL_SECONDS / 2 else None
 
 
 def outcome_of(record: JobRecord) -> Any:

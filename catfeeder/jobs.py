@@ -11,16 +11,17 @@ from typing import Any, Final, cast
 import redis
 
 from catfeeder.encoder import from_json, to_json
+from catfeeder.errors import SealBroken
 from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.sealing import Sealer
 
 #: Counted anew from each change, so that an ended job can be read for a full hour.
 JOB_TTL_SECONDS: Final = 3600
 _KEY_PREFIX: Final = "catfeeder:job:"
-#: A job's end is announced on the channel of this name, and stays in the list of this name for long
-#: enough that who had just looked, and waits from now on, finds it there.
+#: An ended job's record is told on the channel of this name, and stays in the list of this name for
+#: long enough that who had just looked, and waits from now on, finds it there.
 CHANNEL_PREFIX: Final = "catfeeder:ended:"
-_ENDED_TTL_SECONDS: Final = 10
+ENDED_TTL_SECONDS: Final = 10
 #: Who waits looks this often as well: well within any timeout of a connection.
 _LONGEST_WAIT_SECONDS: Final = 1.0
 
@@ -33,9 +34,13 @@ if not status and ARGV[2] == '0' then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 5))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 if KEYS[2] then
-    redis.call('RPUSH', KEYS[2], '')
+    local told = ''
+    for _, part in ipairs(redis.call('HGETALL', KEYS[1])) do
+        told = told .. #part .. ':' .. part
+    end
+    redis.call('RPUSH', KEYS[2], told)
     redis.call('EXPIRE', KEYS[2], ARGV[4])
-    redis.call('PUBLISH', KEYS[2], '')
+    redis.call('PUBLISH', KEYS[2], told)
 end
 return 1
 """
@@ -138,8 +143,8 @@ class JobStore:
             fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
         return self.read(job_id, fields) if b"enqueued_at" in fields else None
 
-    def await_end(self, job_id: str, seconds: float) -> None:
-        """Return when a job ends, or after `seconds`, or now and then sooner.
+    def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
+        """Return the record when a job ends, or None after `seconds`, or now and then sooner.
 
         Raises:
             QueueUnreachable: Redis did not answer.
@@ -149,11 +154,21 @@ class JobStore:
         wait = min(max(seconds, 0.001), _LONGEST_WAIT_SECONDS)
         with unreachable_is_told():
             try:
-                self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
+                told = self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
             except redis.ResponseError as error:
                 # A server that becomes a replica sends everybody off; who looks then is told more.
                 if not str(error).startswith("UNBLOCKED"):
                     raise
+                return None
+        return None if told is None else self.announced(job_id, told)
+
+    def announced(self, job_id: str, told: bytes) -> JobRecord | None:
+        """Return the record that was told at a job's end; None when it cannot be read."""
+        try:
+            parts = list(_parts(told))
+            return self.read(job_id, dict(zip(parts[::2], parts[1::2], strict=True)))
+        except (KeyError, ValueError, SealBroken):
+            return None
 
     def read(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
         """Build the record from the fields of its Redis hash."""
@@ -186,7 +201,7 @@ class JobStore:
         is_end: bool = False,
     ) -> bool:
         pairs = [part for pair in fields.items() for part in pair]
-        arguments = [after, int(may_create), JOB_TTL_SECONDS, _ENDED_TTL_SECONDS, *pairs]
+        arguments = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS, *pairs]
         keys = [job_key(job_id), CHANNEL_PREFIX + job_id]
         with unreachable_is_told():
             return bool(self._change(keys=keys[: 1 + is_end], args=arguments))
@@ -196,6 +211,14 @@ class JobStore:
 
     def _open(self, job_id: str, sealed: bytes | None) -> Any:
         return None if sealed is None else from_json(self._sealer.open(sealed, f"job:{job_id}"))
+
+
+def _parts(told: bytes) -> Iterator[bytes]:
+    """Take apart what the script joined: each part with its length before it."""
+    while told:
+        length, _, rest = told.partition(b":")
+        yield rest[: int(length)]
+        told = rest[int(length) :]
 
 
 def _time(text: bytes | None) -> datetime | None:

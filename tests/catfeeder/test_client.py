@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import redis
@@ -95,6 +97,26 @@ def test_who_waits_is_woken(client: Client) -> None:
     # Then they know it at once
     assert result == "a result"
     assert 0.2 < waited < 1
+
+
+def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client) -> None:
+    # Given a job whose end is no longer told
+    job = client.hash_password("x")
+    assert job.asked is not None
+    job.asked = dataclasses.replace(job.asked, enqueued_at=utc_now() - timedelta(seconds=20))
+    client.jobs.succeed(job.id, "a result", utc_now())
+    client.redis.delete(f"catfeeder:ended:{job.id}")
+    # When its result is asked for, then it is looked up at once
+    began = time.monotonic()
+    assert job.result(timeout=5) == "a result"
+    assert time.monotonic() - began < 0.5
+
+
+def test_who_misses_what_was_told_looks_for_it(client: Client) -> None:
+    job = client.hash_password("x")
+    client.jobs.succeed(job.id, "a result", utc_now())
+    client.redis.delete(f"catfeeder:ended:{job.id}")
+    assert job.result(timeout=5) == "a result"
 
 
 def test_patience_ends_when_it_should(client: Client) -> None:

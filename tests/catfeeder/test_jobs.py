@@ -149,11 +149,31 @@ def test_who_waits_returns_at_the_end_and_so_does_who_waits_too(
     # When two wait for it, then both are told at once
     began = time.monotonic()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(jobs.await_end, ["id", "id"], [0.9, 0.9]))
+        told = list(pool.map(jobs.await_end, ["id", "id"], [0.9, 0.9]))
     assert ends_at_seconds * 0.9 <= time.monotonic() - began < 0.7
     # And what tells them goes soon
     assert 0 < int(valkey.client.ttl("catfeeder:ended:id")) <= 10
-    assert status_of(jobs) is JobStatus.SUCCEEDED
+    assert told == [jobs.get("id")] * 2
+
+
+@pytest.mark.parametrize("end", [SUCCEED, FAIL, CANCEL])
+def test_the_record_is_told_as_it_is(jobs: JobStore, end: Change) -> None:
+    if end is not CANCEL:
+        START(jobs)
+    end(jobs)
+    assert jobs.await_end("id", 0.9) == jobs.get("id")
+
+
+@pytest.mark.parametrize("told", [b"", b"1", b"x:", b"1:a", b"99:", b"-1:a", b"6:status4:lost"])
+def test_what_is_told_by_somebody_else_is_no_record(jobs: JobStore, told: bytes) -> None:
+    assert jobs.announced("id", told) is None
+
+
+def test_a_record_is_told_for_its_own_job_alone(jobs: JobStore, valkey: ValkeyServer) -> None:
+    SUCCEED(jobs)
+    told = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
+    assert jobs.announced("id", told) == jobs.get("id")
+    assert jobs.announced("other", told) is None
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.3])

@@ -95,7 +95,7 @@ def build_shim(settings: Settings) -> Shim:
         )
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
-    waiting = WaitingRoom(redis, client.jobs.get)
+    waiting = WaitingRoom(redis, client.jobs.get, client.jobs.announced)
     return Shim(
         settings=settings,
         client=client,

@@ -22,17 +22,25 @@ _LOOK_ANYWAY_SECONDS: Final = 5.0
 _RECONNECT_SECONDS: Final = 0.5
 _log: Final = logging.getLogger(__name__)
 
-#: Rung when a job may have ended.
-Bell = asyncio.Future[None]
+#: Rung when a job may have ended, with its record where that is known.
+Bell = asyncio.Future[JobRecord | None]
 
 
 class WaitingRoom:
     """Where requests wait for their jobs; no thread and no connection is held meanwhile."""
 
-    def __init__(self, redis: Redis, look: Callable[[str], JobRecord | None]) -> None:
-        """Take the connection to listen on, and how to look a job up, which may block."""
+    def __init__(
+        self,
+        redis: Redis,
+        look: Callable[[str], JobRecord | None],
+        read: Callable[[str, bytes], JobRecord | None],
+    ) -> None:
+        """Take the connection to listen on, how to look a job up, which may block, and how to read
+        what is told at its end.
+        """
         self._redis = redis
         self._look = look
+        self._read = read
         self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
         self._is_closed = False
         # True from the start, so that the first failure is told of, and each one not.
@@ -54,6 +62,7 @@ class WaitingRoom:
                 if record.status.is_final or left <= 0 or self._is_closed:
                     break
                 await asyncio.wait([bell], timeout=min(left, _LOOK_ANYWAY_SECONDS))
+                record = (bell.result() if bell.done() else None) or record
         return record
 
     async def _look_again(self, record: JobRecord) -> JobRecord:
@@ -79,11 +88,11 @@ class WaitingRoom:
         self._is_closed = True
         self._ring(list(self._bells))
 
-    def _ring(self, job_ids: Iterable[str]) -> None:
+    def _ring(self, job_ids: Iterable[str], record: JobRecord | None = None) -> None:
         for job_id in job_ids:
             for bell in self._bells.get(job_id, ()):
                 if not bell.done():
-                    bell.set_result(None)
+                    bell.set_result(record)
 
     async def listen(self) -> None:
         """Ring the bells of jobs that end, until cancelled; a lost connection is made anew."""
@@ -106,7 +115,10 @@ class WaitingRoom:
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "pmessage":
-            self._ring([message["channel"].decode().removeprefix(CHANNEL_PREFIX)])
+            job_id = message["channel"].decode().removeprefix(CHANNEL_PREFIX)
+            # Most jobs are waited for by nobody, or in another process.
+            if job_id in self._bells:
+                self._ring([job_id], self._read(job_id, message["data"]))
         else:
             # The subscription is new: what ended before it was not announced to us.
             self._is_listening = True
