@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
-from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired
+from actors.cursors import is_id, read_cursor, write_cursor
+from actors.errors import ConnectionUnknown, ReauthorizationRequired
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
-
-#: What our ids look like; a database may not even take other text to look for.
-_ID: Final = re.compile("[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     Raises:
         ConnectionUnknown: There is none of that id.
     """
-    if not _ID.fullmatch(connection_id):
+    if not is_id(connection_id):
         raise ConnectionUnknown
     with connected():
         row = TAB_CONNECTIONS.with_id(connection_id)
@@ -79,33 +73,14 @@ def list_connections(
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
-    after = _read_cursor(cursor) if cursor else None
+    after = read_cursor(cursor) if cursor else None
     with connected():
         rows = TAB_CONNECTIONS.page(
             provider=provider, subject=subject, status=status, after=after, limit=limit + 1
         )
-    next_cursor = _write_cursor(rows[limit - 1]) if len(rows) > limit else None
-    return {"items": [describe_connection(row) for row in rows[:limit]], "next_cursor": next_cursor}
-
-
-def _write_cursor(row: TAB_CONNECTIONS) -> str:
-    text = json.dumps([row.created_at.isoformat(), row.id])
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        read = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        match read:
-            case [str(at), str(last_id)] if _ID.fullmatch(last_id):
-                after = datetime.fromisoformat(at)
-            case _:
-                raise CursorInvalid
-    except (binascii.Error, ValueError, RecursionError):
-        raise CursorInvalid from None
-    if after.tzinfo is None:
-        raise CursorInvalid
-    return after, last_id
+    page = rows[:limit]
+    end = write_cursor((page[-1].created_at, page[-1].id)) if len(rows) > limit else None
+    return {"items": [describe_connection(row) for row in page], "next_cursor": end}
 
 
 def read_token(connection_id: str, now: datetime) -> TokenView:
