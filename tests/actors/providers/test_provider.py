@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from actors.errors import ProviderNotConfigured
-from actors.provider_settings import ProviderSettings
+from actors.provider_fields import ProviderSettings
 from actors.providers.addresses import check_url
 from actors.providers.issuers import is_issuer_of_answer
 from actors.providers.provider import Credentials, Provider, build_provider, presets, with_base_url
