@@ -31,6 +31,15 @@ def connect(directory: ServiceDirectory) -> redis.Redis:
     return redis.Redis.from_url(f"unix://{quote(str(socket_path))}")
 
 
+def settled_pids(directory: ServiceDirectory) -> list[int]:
+    """Return the processes once none is there for a moment only, between fork and exec."""
+    found: list[int] = []
+    while found != (seen := directory.pids()):
+        found = seen
+        time.sleep(0.3)
+    return found
+
+
 def is_told_to_stop(directory: ServiceDirectory) -> bool:
     with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
         [row] = database.execute("SELECT generation, stopped_generation FROM server").fetchall()
@@ -47,7 +56,7 @@ def is_answering(client: redis.Redis) -> bool:
 def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDirectory) -> None:
     # Given a healthy service
     service = directory.healthy()
-    before = directory.pids()
+    before = settled_pids(directory)
     [web] = directory.pids("stand_in.py")
 
     # When one of its processes is killed
