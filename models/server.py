@@ -32,7 +32,7 @@ class TAB_SERVER(Table):
 
 def begin_boot(now: datetime) -> int:
     """Start a new generation and return its number."""
-    # Before the transaction: on MariaDB it leaves a lock, by which two boots would block each other.
+    # Before the transaction: on MariaDB it leaves a lock, by which two boots block each other.
     with connected():
         TAB_SERVER.insert(
             id=_THE_ROW, generation=0, stopped_generation=0, booted_at=now

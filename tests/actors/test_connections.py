@@ -75,6 +75,7 @@ def test_a_connection_is_described_without_its_tokens() -> None:
         "subject": "user-42",
         "profile": {"subject": "1", "name": "Jos\u00e9"},
         "scope": "openid",
+        "missing_scopes": [],
         "status": "active",
         "reason": None,
         "expires_at": "2026-11-23T13:00:00.000Z",
