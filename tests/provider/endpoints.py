@@ -186,6 +186,10 @@ class Endpoints:
             if self.script.tells_ok:
                 return json_answer({"ok": False, "error": "invalid_auth"})
             return Answer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        if self.script.proof_secret is not None:
+            token = request.headers["authorization"].removeprefix("Bearer ")
+            if request.query.get("appsecret_proof") != _proof(self.script.proof_secret, token):
+                return json_answer({"error": {"type": "GraphMethodException", "code": 100}}, 400)
         told = SHAPES[self.script.shape](self.script.user)
         return json_answer(merged(told, self.script.user_info))
 
@@ -214,12 +218,17 @@ class Endpoints:
             check_client(request, expected)
         except Refused:
             return Answer(401)
-        is_ended = self.grants.end(json.loads(request.body)["access_token"])
-        return Answer(204 if is_ended and request.method == "DELETE" else 404)
+        token = json.loads(request.body)["access_token"]
+        try:
+            self.grants.of_access_token(token)
+        except Refused:
+            return Answer(404)
+        self.grants.end(token)
+        return Answer(204 if request.method == "DELETE" else 404)
 
     def _delete_permissions(self, request: Request) -> Answer:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        proof = hmac.new(self.client_secret.encode(), token.encode(), "sha256").hexdigest()
+        proof = _proof(self.client_secret, token)
         if request.query.get("appsecret_proof") != proof or request.method != "DELETE":
             return json_answer({"error": {"type": "GraphMethodException", "code": 100}}, 400)
         self.grants.end(token)
@@ -238,3 +247,7 @@ class Endpoints:
             return json_answer({"error": refused.error}, 401)
         self.grants.end(request.form["token"])
         return Answer(200)
+
+
+def _proof(secret: str, token: str) -> str:
+    return hmac.new(secret.encode(), token.encode(), "sha256").hexdigest()

@@ -68,6 +68,8 @@ class Script:
             "email": "anything@example.com",
         }
     )
+    #: Demand Facebook's proof by this secret from whoever asks for user info.
+    proof_secret: str | None = None
     #: Which provider's shape the user info has.
     shape: str = "openid"
     user: Mapping[str, Any] = field(

@@ -11,7 +11,12 @@ import pytest
 
 from actors.connections import describe_connection, list_connections, read_token
 from actors.discovery import discover
-from actors.errors import ProviderMisbehaved, ProviderNotConfigured, ReauthorizationRequired
+from actors.errors import (
+    ProviderMisbehaved,
+    ProviderNotConfigured,
+    ProviderRefused,
+    ReauthorizationRequired,
+)
 from actors.exchange import exchange_code
 from actors.provider_settings import patch_provider
 from actors.providers.provider import presets
@@ -463,6 +468,23 @@ def test_both_of_slacks_pairs_are_renewed_each_by_itself(provider: ScriptedProvi
     assert of_slack(stored_connections())["T0R7GR:B1"].status == "active"
 
 
+def test_neither_of_slacks_connections_is_given_the_others_tokens(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a renewal that answers both pairs, whichever was asked for
+    configure_preset(provider, "slack_app")
+    sign_in(provider)
+    user = {"id": USER, "access_token": "user-token", "token_type": "user"}
+    both = {"access_token": "bot-token", "token_type": "bot", "bot_user_id": "B1"}
+    answer = {"ok": True, **both, "team": {"id": "T0R7GR"}, "authed_user": user}
+    provider.answer("/token", json_answer(answer))
+    # Then each connection takes its own
+    for row in stored_connections():
+        renew_connection(row.id)
+        kind = row.profile["raw"]["token_of"]
+        assert tokens_of(row)[0] == Secret(f"{kind}-token")
+
+
 def test_slack_may_be_asked_for_the_users_tokens_alone(provider: ScriptedProvider) -> None:
     configure_preset(provider, "slack_app", scopes=[])
     provider.script.pairs = ("user",)
@@ -622,4 +644,18 @@ def test_a_client_may_prove_itself_by_a_private_key(provider: ScriptedProvider) 
     patch_provider(NAME, {"private_key": None}, now())
     discover(NAME, now())
     with pytest.raises(ProviderNotConfigured, match="has no private_key"):
+        sign_in(provider)
+
+
+def test_facebooks_proof_is_by_the_secret_that_is_in_force(provider: ScriptedProvider) -> None:
+    # Given an app whose secret is being changed, and whose calls need a proof by the one in force
+    configure_preset(provider, "facebook")
+    secrets = {"client_secret": None, "client_secrets": ["not-yet", provider.client_secret]}
+    patch_provider(NAME, secrets, now())
+    provider.script.proof_secret = provider.client_secret
+    # Then a user signs in all the same
+    assert sign_in(provider).connection.provider_subject == USER
+    # And whom no secret lets in is refused
+    provider.script.proof_secret = "another"
+    with pytest.raises(ProviderRefused):
         sign_in(provider)
