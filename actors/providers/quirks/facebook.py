@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from actors.errors import ProviderRefused
@@ -14,6 +14,8 @@ from actors.providers.client_authentication import secret_text
 from actors.providers.provider import Provider
 from actors.providers.transport import get_json, send_delete
 from catfeeder.sealing import Secret
+
+T = TypeVar("T")
 
 
 def proven(provider: Provider, url: str, access_token: Secret) -> str:
@@ -37,12 +39,19 @@ def get_proven(
     Raises:
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `transport.get_json`.
     """
+    return _with_each_proof(
+        provider, lambda client: get_json(proven(client, url, access_token), headers)
+    )
+
+
+def _with_each_proof(provider: Provider, ask: Callable[[Provider], T]) -> T:
+    # A proof that does not hold has no error code of its own.
     for secret in provider.earlier_client_secrets:
         try:
-            return get_json(proven(provider, url, access_token), headers)
+            return ask(provider)
         except ProviderRefused:
             provider = replace(provider, client_secret=secret)
-    return get_json(proven(provider, url, access_token), headers)
+    return ask(provider)
 
 
 def delete_permissions(provider: Provider, url: str, access_token: Secret) -> None:
@@ -52,6 +61,10 @@ def delete_permissions(provider: Provider, url: str, access_token: Secret) -> No
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: It was not taken back.
     """
     headers = {"Authorization": f"Bearer {access_token.reveal()}"}
-    response = send_delete(proven(provider, url, access_token), headers=headers)
-    if response.status_code >= 300:
-        raise ProviderRefused(f"status {response.status_code}")
+
+    def delete(client: Provider) -> None:
+        response = send_delete(proven(client, url, access_token), headers=headers)
+        if response.status_code >= 300:
+            raise ProviderRefused(f"status {response.status_code}")
+
+    _with_each_proof(provider, delete)

@@ -654,7 +654,9 @@ def test_facebooks_proof_is_by_the_secret_that_is_in_force(provider: ScriptedPro
     patch_provider(NAME, secrets, now())
     provider.script.proof_secret = provider.client_secret
     # Then a user signs in all the same
-    assert sign_in(provider).connection.provider_subject == USER
+    row = sign_in(provider).connection
+    assert row.provider_subject == USER
+    assert revoke_connection(row.id)["revoked_at_provider"] is True
     # And whom no secret lets in is refused
     provider.script.proof_secret = "another"
     with pytest.raises(ProviderRefused):
