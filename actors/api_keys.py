@@ -25,7 +25,8 @@ _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
 _KEY: Final = re.compile(f"{_PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_[A-Za-z0-9_-]{{43}}")
 _ID: Final = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
-_MOST_NAME: Final = 255
+#: Without control characters, which a terminal would obey.
+_NAME: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 _MOST_REQUESTS: Final = 1_000_000
 #: A key that is to serve for longer than this is meant to have no end.
 _LONGEST: Final = timedelta(days=3650)
@@ -93,8 +94,8 @@ def _check(
     now: datetime,
 ) -> None:
     problems = {}
-    if not 1 <= len(name) <= _MOST_NAME:
-        problems["name"] = f"must have 1 to {_MOST_NAME} characters"
+    if not _NAME.fullmatch(name):
+        problems["name"] = "must have 1 to 255 characters, none of them a control character"
     if not scopes or not set(scopes) <= set(SCOPES):
         problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
     if not 1 <= requests_per_minute <= _MOST_REQUESTS:

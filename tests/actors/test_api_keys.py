@@ -167,6 +167,10 @@ def test_what_does_not_look_like_a_key_asks_no_database(monkeypatch: pytest.Monk
     [
         ("name", ""),
         ("name", "a" * 256),
+        ("name", "line\nbreak"),
+        ("name", "\x1b[2Jgone"),
+        ("name", "\x9b2Jgone"),
+        ("name", "half \ud800"),
         ("scopes", []),
         ("scopes", ["jobs", "everything"]),
         ("requests_per_minute", 0),
