@@ -66,6 +66,14 @@ class TokenInvalid(AuthError):
     """The token is not one that a provider gives: it must be of visible ASCII characters."""
 
 
+class RedirectMismatch(AuthError):
+    """The answer came to another redirect URI than the one that this sign-in began with."""
+
+
+class BrowserMismatch(AuthError):
+    """This sign-in was begun in another browser, or its cookie is gone; start it again here."""
+
+
 class StateMissing(AuthError):
     """The state is missing: without it a forged answer could not be told from a real one."""
 

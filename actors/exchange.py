@@ -10,14 +10,8 @@ from typing import Any
 from actors.audit import EventKind, record
 from actors.connections import describe_connection
 from actors.discovery import discovered_provider, refresh_if_stale
-from actors.errors import (
-    IdTokenInvalid,
-    IssuerMismatch,
-    OutcomeUnknown,
-    StateExpired,
-    StateUnknown,
-    StateUsed,
-)
+from actors.errors import IdTokenInvalid, IssuerMismatch, StateUnknown, StateUsed
+from actors.pending_sign_ins import check_waiting, find_sign_in
 from actors.planning import plan_renewal
 from actors.provider_lookup import is_provider_name
 from actors.providers.id_tokens import verify_id_token
@@ -103,19 +97,11 @@ def finish_sign_in(
 
 
 def _pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
-    if not state.reveal().isascii():
+    sign_in = find_sign_in(state)
+    if sign_in.provider != provider:
         raise StateUnknown
-    with connected():
-        row = TAB_VERIFICATION.of(state)
-    if row is None or row.provider != provider:
-        raise StateUnknown
-    if row.status == StateStatus.EXCHANGING:
-        raise OutcomeUnknown
-    if row.status != StateStatus.PENDING:
-        raise StateUsed
-    if row.expires_at <= now:
-        raise StateExpired
-    return row
+    check_waiting(sign_in, now)
+    return sign_in
 
 
 def _check_issuer(provider: Provider, iss: str | None) -> None:

@@ -10,6 +10,7 @@ from actors import tokens
 from actors.discovery import discovered_provider
 from actors.errors import StateMissing
 from actors.exchange import finish_sign_in
+from actors.providers.redirect_uris import redirect_uri_of
 from actors.providers.token_endpoint import redeem_code
 from actors.renewal import renew_leased, sweep
 from actors.sign_in import begin_sign_in
@@ -99,7 +100,6 @@ def _exchanged(provider: str, code: Secret, state: str | None) -> dict[str, Any]
         # a hostile provider among the configured ones.
         iss = found.issuer if found.authorization_response_iss_parameter_supported else None
         return describe_tokens(finish_sign_in(provider, code, Secret(state), iss, now).tokens)
-    settings = current_settings()
-    if settings.oauth.require_state:
+    if current_settings().oauth.require_state:
         raise StateMissing
-    return describe_tokens(redeem_code(found, code, settings.redirect_uri, None))
+    return describe_tokens(redeem_code(found, code, redirect_uri_of(found), None))

@@ -14,7 +14,10 @@ from actors.providers.addresses import check_url
 from actors.providers.client_authentication import client_credentials
 from actors.providers.discovery import fetch_document
 from actors.providers.provider import Provider
+from actors.providers.redirect_uris import own_redirect_uri, redirect_uri_of
 from config import current_settings
+from models.database import connected
+from models.providers import TAB_USER_OAUTH_CONNECTION
 
 _ENDPOINTS: Final = (
     "authorization_endpoint",
@@ -61,7 +64,8 @@ def check_provider(provider: str) -> dict[str, Any]:
 def _findings(provider: Provider) -> Iterator[Finding]:
     yield _credentials(provider)
     yield from _endpoints(provider)
-    yield _redirect_uri(current_settings().redirect_uri)
+    yield _redirect_uri(redirect_uri_of(provider))
+    yield _mix_up(provider)
     published: Mapping[str, Any] = {}
     if provider.issuer is not None and "{" not in provider.issuer:
         try:
@@ -115,6 +119,21 @@ def _redirect_uri(uri: str) -> Finding:
         remedy = "Set REDIRECT_URI to the https address of /v1/oauth/callback, without a query."
         return Finding("redirect_uri", False, f"Most providers refuse {uri}.", remedy)
     return Finding("redirect_uri", True, f"Register exactly {uri} with the provider.")
+
+
+def _mix_up(provider: Provider) -> Finding:
+    """Look for what tells an answer of this provider from one of another (RFC 9700 section 4.4)."""
+    if provider.authorization_response_iss_parameter_supported:
+        return Finding("mix_up", True, "The provider names itself in its answers (RFC 9207).")
+    own = own_redirect_uri(provider.name)
+    if redirect_uri_of(provider) == own:
+        return Finding("mix_up", True, "The provider has a redirect URI of its own.")
+    with connected():
+        is_alone = len(TAB_USER_OAUTH_CONNECTION.listed()) == 1
+    if is_alone:
+        return Finding("mix_up", True, "There is no other provider to be taken for this one.")
+    remedy = f"Register {own} with the provider too, then turn redirect_path_per_provider on."
+    return Finding("mix_up", False, "Its answers could be taken for another provider's.", remedy)
 
 
 def _client_authentication(provider: Provider, published: Mapping[str, Any]) -> Finding:

@@ -15,6 +15,7 @@ from actors.audit import EventKind, record
 from actors.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
 from actors.provider_lookup import find_provider
 from actors.providers.provider import Provider
+from actors.providers.redirect_uris import redirect_uri_of
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.database import connected, transaction
@@ -29,11 +30,15 @@ _SCOPE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,2048}")
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Where to send the user, the state that comes back, and until when (UTC)."""
+    """Where to send the user, the state that comes back, until when (UTC), and in which way.
+
+    An answer that comes by POST comes from the provider's site, and so without most cookies.
+    """
 
     authorization_url: str
     state: str
     expires_at: datetime
+    comes_by_post: bool = False
 
 
 def begin_sign_in(
@@ -42,6 +47,7 @@ def begin_sign_in(
     subject: str | None = None,
     scope: str | None = None,
     return_to: str | None = None,
+    browser: Secret | None = None,
     now: datetime,
 ) -> SignIn:
     """Record a pending sign-in and return the URL that begins it (RFC 6749 section 4.1.1).
@@ -51,6 +57,7 @@ def begin_sign_in(
         subject: The asking app's own name for its user.
         scope: Scopes parted by spaces, in place of the provider's usual ones.
         return_to: Where the callback sends the browser in the end.
+        browser: What the browser that begins was given, and must show in the end.
         now: The time in UTC.
 
     Raises:
@@ -65,12 +72,12 @@ def begin_sign_in(
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
-    settings = current_settings()
+    redirect_uri = redirect_uri_of(found)
     scopes = (scope or "").split() or list(found.scopes)
     state = Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{found.name}")
     nonce = _random_secret() if found.uses_nonce and found.yields_id_token(scopes) else None
     verifier = _random_secret() if found.uses_pkce else None
-    expires_at = now + timedelta(seconds=settings.oauth.state_lifetime_seconds)
+    expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
         record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
         TAB_VERIFICATION.begin(
@@ -78,22 +85,24 @@ def begin_sign_in(
             provider=found.name,
             subject=subject,
             scope=" ".join(scopes),
-            redirect_uri=settings.redirect_uri,
+            redirect_uri=redirect_uri,
             return_to=return_to,
             nonce=nonce,
             code_verifier=verifier,
+            browser=browser,
             now=now,
             expires_at=expires_at,
         )
     url = _authorization_url(
         found,
-        redirect_uri=settings.redirect_uri,
+        redirect_uri=redirect_uri,
         scopes=scopes,
         state=state,
         nonce=nonce,
         verifier=verifier,
     )
-    return SignIn(url, state.reveal(), expires_at)
+    comes_by_post = found.authorization_parameters.get("response_mode") == "form_post"
+    return SignIn(url, state.reveal(), expires_at, comes_by_post)
 
 
 def return_to_of(state: Secret) -> str | None:

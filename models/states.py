@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,7 +26,8 @@ class StateStatus(StrEnum):
 class TAB_VERIFICATION(Table):
     """One pending sign-in.
 
-    Of the state only its SHA-256 is kept, so that a stolen table signs nobody in.
+    Of the state, and of the secret of the browser that began, only the SHA-256 is kept, so that a
+    stolen table signs nobody in.
     """
 
     state_hash = peewee.CharField(max_length=64, primary_key=True)
@@ -34,6 +36,7 @@ class TAB_VERIFICATION(Table):
     scope = peewee.TextField()
     redirect_uri = peewee.TextField()
     return_to = peewee.TextField(null=True)
+    browser_hash = peewee.CharField(max_length=64, null=True)
     nonce = SealedField(null=True)
     code_verifier = SealedField(null=True)
     status = peewee.CharField(max_length=16)
@@ -57,6 +60,7 @@ class TAB_VERIFICATION(Table):
         return_to: str | None,
         nonce: Secret | None,
         code_verifier: Secret | None,
+        browser: Secret | None = None,
         now: datetime,
         expires_at: datetime,
     ) -> None:
@@ -69,6 +73,7 @@ class TAB_VERIFICATION(Table):
             scope=scope,
             redirect_uri=redirect_uri,
             return_to=return_to,
+            browser_hash=hash_state(browser) if browser else None,
             nonce=cls.nonce.seal(key, nonce),
             code_verifier=cls.code_verifier.seal(key, code_verifier),
             status=StateStatus.PENDING,
@@ -81,6 +86,12 @@ class TAB_VERIFICATION(Table):
         """Return the sign-in that this state belongs to, whatever its status."""
         row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
         return row
+
+    def is_begun_by(self, browser: Secret | None) -> bool:
+        """Tell whether a browser may end this sign-in, by the secret that it was given if any."""
+        if self.browser_hash is None:
+            return True
+        return browser is not None and hmac.compare_digest(self.browser_hash, hash_state(browser))
 
     @classmethod
     def claim(cls, state: Secret, now: datetime) -> bool:
@@ -109,5 +120,5 @@ class TAB_VERIFICATION(Table):
 
 
 def hash_state(state: Secret) -> str:
-    """Return the key under which a state is kept: 64 hexadecimal digits."""
+    """Return what is kept of a state, or of a browser's secret: 64 hexadecimal digits."""
     return hashlib.sha256(state.reveal_bytes()).hexdigest()

@@ -18,10 +18,10 @@ from actors.providers.client_authentication import (
     with_each_secret,
 )
 from actors.providers.provider import Provider
+from actors.providers.redirect_uris import redirect_uri_of
 from actors.providers.token_answers import TokenResponse, read_tokens
 from actors.providers.transport import failures_told, guard, post_form
 from catfeeder.sealing import Secret
-from config import current_settings
 
 __all__ = ["TokenResponse", "extend_facebook_token", "redeem_code", "use_refresh_token"]
 
@@ -75,7 +75,7 @@ def use_refresh_token(provider: Provider, refresh_token: Secret) -> TokenRespons
     def refresh(client: Provider) -> TokenResponse:
         more: dict[str, Any] = dict(client_credentials(client))
         if client.redirect_uri_at_renewal:
-            more["redirect_uri"] = current_settings().redirect_uri
+            more["redirect_uri"] = redirect_uri_of(client)
         auth = basic_authentication(client)
         return _asked(
             client,

@@ -132,6 +132,29 @@ def test_a_redirect_uri_that_providers_refuse_is_found(
     assert (faults() == {}) is is_well
 
 
+def test_answers_that_could_be_taken_for_anothers_are_found(
+    provider: ScriptedProvider, toml_conf: dict[str, Any]
+) -> None:
+    # Given a provider that does not name itself in its answers, and another one beside it
+    configure(provider)
+    assert faults() == {}
+    put_provider("other", {"preset": "google"}, now())
+
+    # Then they could be mixed up, which an address of its own puts an end to
+    remedy = faults()["mix_up"]
+    assert f"/v1/oauth/callback/{NAME}" in remedy
+    assert "redirect_path_per_provider" in remedy
+    toml_conf["OAuth"] = {"redirect_path_per_provider": True}
+    config.current_settings.cache_clear()
+    assert faults() == {}
+
+    # And so does a provider that names itself
+    toml_conf["OAuth"] = {}
+    config.current_settings.cache_clear()
+    provider.script.sends_iss = True
+    assert faults() == {}
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -16,9 +16,10 @@ STATE = Secret("a-random-state:google")
 EXPIRES = NOW + 10 * MINUTE
 
 
-def begin(state: Secret = STATE) -> None:
+def begin(state: Secret = STATE, browser: Secret | None = None) -> None:
     TAB_VERIFICATION.begin(
         state,
+        browser=browser,
         provider="google",
         subject="user-1",
         scope="openid",
@@ -156,3 +157,26 @@ def test_what_has_expired_is_erased_and_nothing_else() -> None:
 
         assert TAB_VERIFICATION.erase_expired(EXPIRES) == 1
         assert TAB_VERIFICATION.of(STATE) is None
+
+
+def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
+    # Given a sign-in of one browser, and one of whichever
+    bound = Secret("bound")
+    with connected():
+        begin(bound, browser=Secret("a-cookie"))
+        row, loose = TAB_VERIFICATION.of(bound), TAB_VERIFICATION.of(STATE)
+    assert row is not None
+    assert loose is not None
+
+    # Then the first is known by what it was given, and that is not kept
+    assert row.is_begun_by(Secret("a-cookie"))
+    for other in (
+        None,
+        Secret("another"),
+        Secret(""),
+        Secret("a-cookie "),
+        Secret(str(row.browser_hash)),
+    ):
+        assert not row.is_begun_by(other)
+        assert loose.is_begun_by(other)
+    assert "a-cookie" not in str(row.__data__)

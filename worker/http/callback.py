@@ -1,139 +1,106 @@
-"""A provider's answer to a sign-in: read, redeemed by a worker, and passed on to the app."""
+"""Finishing a sign-in: what the browser brings is checked, redeemed by a worker, and passed on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from actors.errors import StateMissing, StateUnknown
+from actors.errors import AuthError, BrowserMismatch, RedirectMismatch
+from actors.pending_sign_ins import (
+    check_arrival,
+    check_waiting,
+    end_refused,
+    find_sign_in,
+    record_refusal,
+)
 from catfeeder.client import outcome_of
 from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
 from catfeeder.messages import EXCHANGE_CODE
-from catfeeder.sealing import Secret
 from models.states import TAB_VERIFICATION
-from worker.http.refusals import MediaTypeUnsupported, ParametersInvalid, SignInRefused
+from worker.http.client_address import address_of
+from worker.http.problems import problem_of
+from worker.http.provider_answers import ProviderAnswer, read_answer
+from worker.http.refusals import ParametersInvalid, SignInRefused, TooManyAttempts
 from worker.http.shim import Shim
 from worker.http.threads import in_database
 
 #: Browsers and proxies give up after a minute; a provider has 15 seconds for each of our requests.
 _EXCHANGE_SECONDS: Final = 40
-_FORM: Final = "application/x-www-form-urlencoded"
-#: The parameters that mean something to us; providers add others.
-_KNOWN: Final = ("code", "error", "iss", "state", "user")
-#: Apple tells the name in less; what is longer is somebody else's.
-_LONGEST_USER: Final = 4096
 #: What RFC 6749 and OpenID Connect name their errors like. Whatever else is sent is not repeated.
 _ERROR: Final = re.compile(r"[a-z_]{1,64}")
+#: Nobody needs a key to come here, and each refusal is an event: nobody may fill the trail with it.
+_REFUSALS_PER_MINUTE: Final = 30
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderAnswer:
-    """The parameters of RFC 6749 sections 4.1.2 and 4.1.2.1, and RFC 9207's."""
-
-    state: Secret
-    code: Secret | None
-    error: str | None
-    iss: str | None
-    #: What Apple tells of the user at the first consent, unsigned.
-    user: Secret | None
-
-
-async def read_answer(request: Request) -> ProviderAnswer:
-    """Read the query of a GET, or the form of a POST.
-
-    Raises:
-        MediaTypeUnsupported: The POST is no form.
-        ParametersInvalid: A parameter is there twice, or there is neither code nor error.
-        StateMissing: There is no state.
-    """
-    if request.method == "GET":
-        return _answer(request.query_params.multi_items())
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise MediaTypeUnsupported(f"The body must be a form: `Content-Type: {_FORM}`.")
-    text = (await request.body()).decode(errors="replace")
-    try:
-        return _answer(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
-    except ValueError:
-        raise ParametersInvalid from None
-
-
-def _answer(pairs: Iterable[tuple[str, str]]) -> ProviderAnswer:
-    found: dict[str, str] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ParametersInvalid
-        if name in _KNOWN:
-            found[name] = value
-    if not found.get("state"):
-        raise StateMissing
-    if not found.get("code") and not found.get("error"):
-        raise ParametersInvalid("The provider's answer holds neither a code nor an error.")
-    code, user = found.get("code"), found.get("user")
-    return ProviderAnswer(
-        state=Secret(found["state"]),
-        code=Secret(code) if code else None,
-        error=found.get("error"),
-        iss=found.get("iss"),
-        user=Secret(user) if user and len(user) <= _LONGEST_USER else None,
-    )
-
-
-async def finish_sign_in(shim: Shim, answer: ProviderAnswer) -> Response:
+async def finish_sign_in(
+    shim: Shim, request: Request, provider_in_path: str | None = None
+) -> Response:
     """Redeem the code and send the browser to where the app wants it, or show the connection.
 
     Raises:
+        ParametersInvalid, MediaTypeUnsupported, StateMissing: This is no answer.
         StateUnknown: The state is not one of ours.
-        CatFeederError: The sign-in failed and the app named no place to tell it at, or it could
-            not begin to be finished, so that loading the page again may help.
+        RedirectMismatch, BrowserMismatch: The answer did not come as it should. Where the app wants
+            its users back does not matter then: somebody else has said it.
+        TooManyAttempts: Too many such came from this address.
+        CatFeederError: The sign-in could not begin to be finished; loading the page again may help.
     """
-    # Nobody needs a key to come here, so a state that is not ours must not cost a job.
-    pending = await in_database(TAB_VERIFICATION.of, answer.state)
-    if pending is None:
-        raise StateUnknown
-    return_to: str | None = pending.return_to
+    sign_in: TAB_VERIFICATION | None = None
     try:
-        connection = await _redeem(shim, answer, pending.provider)
-    except _EndedBadly as failure:
-        if return_to is None:
-            raise failure.error from None
-        return _redirect(return_to, error=failure.error.code)
-    if return_to is None:
-        return JSONResponse(connection)
-    return _redirect(return_to, connection_id=connection["id"])
+        answer = await read_answer(request)
+        sign_in = await in_database(find_sign_in, answer.state)
+        check_waiting(sign_in, utc_now())
+        browser = shim.browsers.secret_of(request, answer.state)
+        check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
+    except (AuthError, ParametersInvalid) as refused:
+        await _note_refusal(shim, request, refused.code, sign_in)
+        if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
+            raise
+        return _failed(refused, sign_in.return_to)
+    response = await _redeemed(shim, answer, sign_in)
+    shim.browsers.release(request, response, answer.state)
+    return response
 
 
-class _EndedBadly(Exception):
-    """The sign-in is over and has failed."""
+async def _note_refusal(
+    shim: Shim, request: Request, reason: str, sign_in: TAB_VERIFICATION | None
+) -> None:
+    name = f"refused-sign-ins:{address_of(request)}"
+    wait = await shim.rates.take(name, _REFUSALS_PER_MINUTE)
+    if wait:
+        raise TooManyAttempts(headers={"Retry-After": str(wait)})
+    await in_database(record_refusal, reason, sign_in, utc_now())
 
-    def __init__(self, error: CatFeederError) -> None:
-        """Take the reason."""
-        super().__init__()
-        self.error = error
 
-
-async def _redeem(shim: Shim, answer: ProviderAnswer, provider: str) -> dict[str, Any]:
+async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATION) -> Response:
     if answer.error is not None or answer.code is None:
-        raise _EndedBadly(_refusal(answer.error or ""))
-    arguments: dict[str, Any] = {"provider": provider, "code": answer.code, "state": answer.state}
-    arguments |= {"iss": answer.iss, "user": answer.user}
+        error = answer.error if _ERROR.fullmatch(answer.error or "") else None
+        await in_database(end_refused, answer.state, sign_in, error, utc_now())
+        said = f": {error}" if error else ""
+        refusal = SignInRefused(f"The provider did not sign the user in{said}.")
+        return _failed(refusal, sign_in.return_to)
+    arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
+    arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
     record = await run_in_threadpool(shim.send, EXCHANGE_CODE, arguments)
     try:
-        connection: dict[str, Any] = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
-    except CatFeederError as error:
-        raise _EndedBadly(error) from None
-    return connection
+        connection = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
+    except CatFeederError as failure:
+        return _failed(failure, sign_in.return_to)
+    if sign_in.return_to is None:
+        return JSONResponse(connection)
+    return _redirect(sign_in.return_to, connection_id=connection["id"])
 
 
-def _refusal(error: str) -> SignInRefused:
-    said = f": {error}" if _ERROR.fullmatch(error) else ""
-    return SignInRefused(f"The provider did not sign the user in{said}.")
+def _failed(error: CatFeederError, return_to: str | None) -> Response:
+    if return_to is None:
+        return problem_of(error)
+    return _redirect(return_to, error=error.code)
 
 
 def _redirect(return_to: str, **parameters: str) -> RedirectResponse:

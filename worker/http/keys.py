@@ -14,10 +14,11 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from actors.api_keys import has_form_of_key
 from catfeeder.requester import requester
 from catfeeder.sealing import Secret
+from worker.http.client_address import address_of
 from worker.http.rates import Rates
 from worker.http.refusals import KeyLacksScope, KeyRequired, KeyUnknown, RateExceeded, Refusal
 from worker.http.stored_keys import StoredKeys
-from worker.http.wrong_keys import WrongKeys, address_of
+from worker.http.wrong_keys import WrongKeys
 
 _REALM: Final = 'Bearer realm="catfeeder"'
 

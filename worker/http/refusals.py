@@ -82,6 +82,12 @@ class SignInRefused(Refusal):
     """The provider did not sign the user in."""
 
 
+class TooManyAttempts(Refusal):
+    """Too many sign-ins came from your address; come back later."""
+
+    permanent = False
+
+
 class TooManyWrongKeys(Refusal):
     """Too many wrong API keys came from your address; come back later with the right one."""
 

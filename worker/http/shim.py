@@ -16,6 +16,7 @@ from catfeeder.messages import MessageType
 from catfeeder.redis_connection import connect_redis_async
 from catfeeder.sealing import KeyRing, Secret
 from config import ConfigurationError, Settings
+from worker.http.browsers import Browsers
 from worker.http.draining import Draining
 from worker.http.idempotency import IdempotencyKeys
 from worker.http.keys import Keys
@@ -33,7 +34,9 @@ class Shim:
     settings: Settings
     client: Client
     redis: AsyncRedis
+    rates: Rates
     keys: Keys
+    browsers: Browsers
     waiting: WaitingRoom
     draining: Draining
     idempotency: IdempotencyKeys
@@ -95,12 +98,15 @@ def build_shim(settings: Settings) -> Shim:
         )
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
+    rates = Rates(redis)
     waiting = WaitingRoom(redis, client.jobs.get, client.jobs.announced)
     return Shim(
         settings=settings,
         client=client,
         redis=redis,
-        keys=Keys(Secret(settings.admin_api_key), Rates(redis)),
+        rates=rates,
+        keys=Keys(Secret(settings.admin_api_key), rates),
+        browsers=Browsers(settings),
         waiting=waiting,
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastapi import Request
+
 from actors.errors import DiscoveryNeeded
 from actors.sign_in import SignIn, begin_sign_in
 from catfeeder.jobs import utc_now
 from catfeeder.messages import DISCOVER_PROVIDER
+from catfeeder.sealing import Secret
+from worker.http.client_address import address_of
+from worker.http.refusals import TooManyAttempts
 from worker.http.shim import Shim
 from worker.http.threads import in_database
 
 #: Longer than a worker may take to ask the issuer.
 _DISCOVERY_SECONDS: Final = 20
+#: Many people may share an address, but not so many that more than this sign in at once.
+_LOGINS_PER_MINUTE: Final = 300
+
+
+async def refuse_flood(shim: Shim, request: Request) -> None:
+    """Let a browser begin, unless too many have begun from its address: each leaves a row.
+
+    Raises:
+        TooManyAttempts: They have.
+    """
+    wait = await shim.rates.take(f"logins:{address_of(request)}", _LOGINS_PER_MINUTE)
+    if wait:
+        raise TooManyAttempts(headers={"Retry-After": str(wait)})
 
 
 async def start_sign_in(
@@ -22,6 +40,7 @@ async def start_sign_in(
     subject: str | None = None,
     scope: str | None = None,
     return_to: str | None = None,
+    browser: Secret | None = None,
 ) -> SignIn:
     """Begin a sign-in; a worker is asked for what the issuer publishes if that is not known yet.
 
@@ -39,6 +58,7 @@ async def start_sign_in(
             subject=subject,
             scope=scope,
             return_to=return_to,
+            browser=browser,
             now=utc_now(),
         )
 

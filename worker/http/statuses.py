@@ -9,6 +9,7 @@ _STATUS_BY_CODE: Final = {
     "address_forbidden": 422,
     "api_key_unknown": 404,
     "body_too_large": 413,
+    "browser_mismatch": 400,
     "connection_busy": 503,
     "connection_unknown": 404,
     "cursor_invalid": 422,
@@ -40,6 +41,7 @@ _STATUS_BY_CODE: Final = {
     "queue_unreachable": 503,
     "rate_exceeded": 429,
     "reauthorization_required": 409,
+    "redirect_mismatch": 400,
     "renewal_too_soon": 409,
     "return_to_forbidden": 400,
     "server_stopping": 503,
@@ -48,6 +50,7 @@ _STATUS_BY_CODE: Final = {
     "state_missing": 400,
     "state_unknown": 400,
     "state_used": 400,
+    "too_many_attempts": 429,
     "too_many_wrong_keys": 429,
 }
 

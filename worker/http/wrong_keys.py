@@ -7,37 +7,20 @@ do.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import time
 from collections.abc import Callable
 from typing import Final
 
-from fastapi import Request
-
 from worker.http.rates import Rates
 from worker.http.refusals import TooManyWrongKeys
 
 #: More than a mistake in a configuration makes before somebody looks.
 MOST_PER_MINUTE: Final = 20
-#: Whoever has one address of IPv6 has all of its network.
-_IPV6_PREFIX: Final = 64
 #: An attacker may have many addresses, and we have so much memory for them.
 _MOST_REMEMBERED: Final = 10_000
 _log: Final = logging.getLogger(__name__)
-
-
-def address_of(request: Request) -> str:
-    """Return where a request comes from, as the server and the proxies that it trusts tell it."""
-    try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
-    except ValueError:
-        # A proxy can be made to pass on anything, and this text goes into a log.
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.IPv6Network((address, _IPV6_PREFIX), strict=False))
-    return str(address)
 
 
 class WrongKeys:

@@ -19,8 +19,10 @@ _OPEN = {
     ("GET", "/docs/oauth2-redirect"),
     ("GET", "/health"),
     ("GET", "/v1/oauth/callback"),
+    ("GET", "/v1/oauth/callback/{provider}"),
     ("GET", "/v1/oauth/{provider}/login"),
     ("POST", "/v1/oauth/callback"),
+    ("POST", "/v1/oauth/callback/{provider}"),
 }
 _SCOPES = {
     ("DELETE", "/v1/connections/{connection_id}"): "jobs",

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx
 import pytest
-from fastapi import Request
 from redis.asyncio import Redis
 
 from tests.conftest import ADMIN_API_KEY
 from tests.worker.http.answers import assert_problem
 from worker.http.rates import Rates
 from worker.http.refusals import TooManyWrongKeys
-from worker.http.wrong_keys import WrongKeys, address_of
+from worker.http.wrong_keys import WrongKeys
 
 _PATH = "/v1/providers"
 _MOST = 20
@@ -107,22 +104,6 @@ async def test_what_is_remembered_has_an_end(
         with pytest.raises(TooManyWrongKeys):
             await wrong.count(address)
     assert len(wrong._refused_until) <= 3
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
-        ("evil\r\nERROR root: forged", "unknown"),
-        ("", "unknown"),
-        (None, "unknown"),
-    ],
-)
-def test_an_address_is_one_or_is_not_told(host: str | None, address: str) -> None:
-    scope: dict[str, Any] = {"type": "http", "client": None if host is None else (host, 1)}
-    assert address_of(Request(scope)) == address
 
 
 def test_what_a_proxy_passes_on_forges_no_line_of_the_log(

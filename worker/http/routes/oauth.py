@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from actors.connections import rfc3339
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
-from worker.http.callback import finish_sign_in, read_answer
+from worker.http.callback import finish_sign_in
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Needs, Scope, needs
 from worker.http.lookups import check_connection, check_provider
@@ -26,13 +26,28 @@ from worker.http.schemas.oauth import (
     RefreshToken,
 )
 from worker.http.shim import ShimOf
-from worker.http.sign_ins import start_sign_in
+from worker.http.sign_ins import refuse_flood, start_sign_in
 from worker.http.submission import SubmissionOf
 from worker.http.threads import in_database
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 _needs_jobs = needs(Scope.JOBS)
 _needs_tokens = needs(Scope.TOKENS_READ)
+
+
+# Before the routes that begin with a provider's name, since "callback" could be one.
+@router.get("/callback", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
+@router.post("/callback", response_model=Connection, include_in_schema=False)
+async def callback(request: Request, shim: ShimOf) -> Response:
+    """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
+    return await finish_sign_in(shim, request)
+
+
+@router.get("/callback/{provider}", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
+@router.post("/callback/{provider}", response_model=Connection, include_in_schema=False)
+async def callback_of_provider(provider: str, request: Request, shim: ShimOf) -> Response:
+    """Do the same for a provider that has a redirect URI of its own."""
+    return await finish_sign_in(shim, request, provider)
 
 
 @router.post("/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_needs_jobs)
@@ -50,18 +65,21 @@ async def login(
     request: Request,
     return_to: Annotated[Text | None, Query()] = None,
 ) -> RedirectResponse:
-    """Begin a sign-in from a browser; needs no key unless `login_requires_key` is on."""
+    """Begin a sign-in from a browser, which must be the one that ends it.
+
+    Needs no key unless `login_requires_key` is on; then an app asks, which knows its browser.
+    """
+    browser = None
     if shim.settings.server.login_requires_key:
         await Needs(Scope.JOBS).check(request)
-    begun = await start_sign_in(shim, provider, return_to=return_to)
-    return RedirectResponse(begun.authorization_url, status_code=303)
-
-
-@router.get("/callback", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
-@router.post("/callback", response_model=Connection, include_in_schema=False)
-async def callback(request: Request, shim: ShimOf) -> Response:
-    """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
-    return await finish_sign_in(shim, await read_answer(request))
+    else:
+        await refuse_flood(shim, request)
+        browser = shim.browsers.new_secret()
+    begun = await start_sign_in(shim, provider, return_to=return_to, browser=browser)
+    response = RedirectResponse(begun.authorization_url, status_code=303)
+    if browser is not None:
+        shim.browsers.bind(request, response, begun, browser)
+    return response
 
 
 @router.post("/{provider}/exchange", dependencies=_needs_jobs, **JOB_ROUTE)
