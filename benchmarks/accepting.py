@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 import bcrypt
-import redis
 
 from benchmarks.figures import Figure, spread, table
 from benchmarks.load import Request, answers_per_second
-from benchmarks.sealed_send import lone_broker
+from benchmarks.sealed_send import lone_valkey
 from benchmarks.stack import Stack, new_stack, running
+from catfeeder.redis_connection import connect_redis
 from config import ROOT
 from tests.worker.service_directory import free_port
 
@@ -35,31 +35,32 @@ def measure(repeats: int = _REPEATS, seconds: float = _SECONDS) -> list[Figure]:
         "password_hash": bcrypt.hashpw(_PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
     }
     with contextlib.ExitStack() as parts:
-        client = parts.enter_context(lone_broker())
-        requests = {"ours": Request(_shim(parts, client.redis), _PATH, body)}
+        url = parts.enter_context(lone_valkey())
+        valkey = parts.enter_context(contextlib.closing(connect_redis(url)))
+        requests = {"ours": Request(_shim(parts, url), _PATH, body)}
         if find_spec("celery"):
-            requests["FastAPI with Celery"] = Request(_peer(parts), _PATH, body)
+            requests["FastAPI with Celery"] = Request(_peer(parts, url), _PATH, body)
         rates: dict[str, list[float]] = {name: [] for name in requests}
         for _ in range(repeats):
             for name, request in requests.items():
                 rates[name].append(answers_per_second(request, 202, seconds, _CONNECTIONS))
-                client.redis.flushall()
+                valkey.flushall()
     return [_figure(rates)]
 
 
-def _shim(parts: contextlib.ExitStack, client: redis.Redis) -> int:
+def _shim(parts: contextlib.ExitStack, redis_url: str) -> int:
     """Start the shim alone, in front of as many hands as keep it from refusing anything."""
     stack: Stack = parts.enter_context(new_stack())
     conf = stack.directory.path / "config.toml"
     conf.write_text(conf.read_text().replace("passwords = 0", "passwords = 256"))
     stack.directory.worker("migrate", **stack.environment)
-    path = client.connection_pool.connection_kwargs["path"]
-    variables = {**stack.environment, "REDIS_URL": f"unix://{path}"}
+    variables = {**stack.environment, "REDIS_URL": redis_url}
     return _serve(parts, "worker.http.app:create_app --factory", stack.directory.path, variables)
 
 
-def _peer(parts: contextlib.ExitStack) -> int:
-    return _serve(parts, "benchmarks.peers.fastapi_celery_app:app", ROOT, {})
+def _peer(parts: contextlib.ExitStack, redis_url: str) -> int:
+    variables = {"BENCHMARK_REDIS_URL": redis_url}
+    return _serve(parts, "benchmarks.peers.fastapi_celery_app:app", ROOT, variables)
 
 
 def _serve(

@@ -15,7 +15,7 @@ from benchmarks.stack import Stack, new_stack
 
 #: What a start loads and imports at leisure is not idling.
 _SETTLING_SECONDS: Final = 10
-_IDLE_SECONDS: Final = 60
+_IDLE_SECONDS: Final = 40
 _MEGABYTE: Final = 1_000_000
 
 

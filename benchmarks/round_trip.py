@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, milliseconds, percentile, table
 from benchmarks.peers.contenders import running_peers
 from benchmarks.stack import new_stack
 
-_ROUNDS: Final = 200
+_ROUNDS: Final = 100
 _WARM_UPS: Final = 3
 _PASSWORD: Final = "correct horse battery staple"
 #: Everybody is idle between two of their turns, and no two turns keep the same step.

@@ -16,8 +16,6 @@ broker.add_middleware(Results(backend=results))
 check_password = dramatiq.actor(broker=broker, actor_name="check_password", store_results=True)(
     check
 )
-#: A queue that nobody works off: sending alone is measured with it.
-send_alone = dramatiq.actor(broker=broker, actor_name="send_alone", queue_name="nobody")(check)
 
 
 def ask(password: str, password_hash: str) -> object:

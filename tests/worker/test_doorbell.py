@@ -160,3 +160,25 @@ def test_who_has_room_again_looks_at_once(
 def test_each_queue_has_a_bell_of_its_own(broker: ConsumingBroker) -> None:
     assert broker._doorbell.of(CONTROL) is broker._doorbell.of(CONTROL)
     assert broker._doorbell.of(CONTROL) is not broker._doorbell.of(PASSWORDS)
+
+
+def test_nothing_but_the_bell_is_slept_by(broker: ConsumingBroker) -> None:
+    # Given a bell that rings all the time, though there is never anything
+    bell, stopping = broker._doorbell.of(PASSWORDS), threading.Event()
+
+    def ring() -> None:
+        while not stopping.wait(0.005):
+            bell.set()
+
+    ringing = threading.Thread(target=ring)
+    ringing.start()
+    # When a consumer looks again and again
+    consumer = broker.consume(PASSWORDS, timeout=5000)
+    began = time.monotonic()
+    for _ in range(15):
+        assert next(consumer) is None
+    # Then it does so at every ring, however often there was nothing: Dramatiq's would sleep longer
+    # each time
+    assert time.monotonic() - began < 3
+    stopping.set()
+    ringing.join()
