@@ -112,6 +112,17 @@ def test_an_app_that_begins_needs_no_cookie(
     assert "Set-Cookie" not in finished.headers
 
 
+def test_without_tls_no_cookie_is_asked_to_cross_sites(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Browsers take no cookie that crosses sites unless it is for TLS alone
+    assert house.issuer
+    parameters = {"authorization_parameters": {"response_mode": "form_post"}}
+    http.patch(f"/v1/providers/{HOUSE}", json=parameters)
+    [cookie] = _cookies(anonymous.get(_LOGIN))
+    assert (cookie["samesite"], cookie["secure"]) == ("lax", "")
+
+
 class TestLoginWithKey:
     """A server that lets only apps begin sign-ins."""
 
