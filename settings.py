@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -207,6 +208,11 @@ def checked_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
     if sections["passwords"].rounds < 10 and not sections["debug"].testing:
         raise ConfigurationError(
             "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone."
+        )
+    webhook_url = sections["oauth"].webhook_url
+    if webhook_url and not re.fullmatch(r"https?://[^\s/].*", webhook_url):
+        raise ConfigurationError(
+            "config.toml: [OAuth] webhook_url must begin with https:// or http:// and a host."
         )
     return sections
 

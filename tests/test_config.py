@@ -309,6 +309,10 @@ def test_our_config_toml_names_every_setting() -> None:
             "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone.",
         ),
         ({"Passwords": {"rounds": 17}}, "config.toml: [Passwords] rounds must be 4 to 16."),
+        (
+            {"OAuth": {"webhook_url": "file:///etc/passwd"}},
+            "config.toml: [OAuth] webhook_url must begin with https:// or http:// and a host.",
+        ),
     ],
 )
 def test_what_config_toml_cannot_say_is_refused_by_name(conf: dict[str, Any], said: str) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from actors import cleanup
-from actors.cleanup import clean_tokens, clean_verification
+from actors.audit import EventKind, list_events, record
+from actors.cleanup import clean_events, clean_tokens, clean_verification
 from actors.sign_in import begin_sign_in
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
+from models.events import TAB_EVENTS
 from models.states import TAB_VERIFICATION
 from tests.actors.renewals import connect
 from tests.actors.sign_ins import NAME, configure_plain, now, stored_connections
@@ -58,6 +61,47 @@ def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvi
     assert sorted(left) == sorted([rows[0].id, rows[1].id, rows[4].id])
 
 
+def write_old_events() -> None:
+    """Write one event that the webhook was told, one that it was not, and one of today."""
+    long_ago = now() - timedelta(days=91)
+    with connected():
+        for provider, at in (("told", long_ago), ("untold", long_ago), ("recent", now())):
+            record(EventKind.RENEWED, now=at, provider=provider)
+        TAB_EVENTS.update(deliver_at=long_ago).where(TAB_EVENTS.provider == "untold").execute()
+
+
+def left_events() -> list[str]:
+    return sorted(event["provider"] for event in list_events()["items"])
+
+
+def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) -> None:
+    write_old_events()
+
+    with caplog.at_level(logging.INFO, cleanup.__name__):
+        clean_events()
+
+    # Where there is no webhook, none of them waits for it
+    assert left_events() == ["recent"]
+    assert "2 old events" in caplog.text
+
+
+class TestWithWebhook:
+    """A service whose operator wants to be told."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """Somewhere."""
+        return {**toml_conf, "OAuth": {"webhook_url": "https://app.example.com/hook"}}
+
+    def test_what_the_webhook_has_yet_to_be_told_is_kept(self) -> None:
+        write_old_events()
+
+        clean_events()
+
+        assert left_events() == ["recent", "untold"]
+
+
 def test_there_may_be_nothing_to_erase() -> None:
     clean_verification()
     clean_tokens()
+    clean_events()

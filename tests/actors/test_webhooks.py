@@ -343,8 +343,7 @@ class TestForbiddenReceiver:
             "https://127.0.0.1/hook",
             "https://localhost/hook",
             "https://[::1]/hook",
-            "file:///etc/passwd",
-            "gopher://127.0.0.1:6379/_FLUSHALL",
+            "https://user:pass@127.0.0.1/hook",
         ],
     )
     def test_nothing_is_posted_into_our_own_network(

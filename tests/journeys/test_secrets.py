@@ -37,6 +37,7 @@ def test_no_secret_is_found_where_it_must_not_be(
         "client secret": CLIENT_SECRET,
         **_hash_and_check(stack),
         **_sign_in_and_renew(stack, oidc_provider),
+        **_use_a_key_of_its_own(stack),
         **_be_refused(stack),
     }
     # When the memory of Valkey, what it and the database write, every log line and every error
@@ -84,6 +85,18 @@ def _sign_in_and_renew(stack: Stack, provider: OidcProvider) -> dict[str, str]:
     assert stack.job(f"{path}/renew", {})["status"] == "succeeded"
     new = stack.call("GET", f"{path}/token").json()["access_token"]
     return {"code": answer["code"], "state": answer["state"], "token": old, "renewed token": new}
+
+
+def _use_a_key_of_its_own(stack: Stack) -> dict[str, str]:
+    wishes = {"name": "canary", "scopes": ["jobs"], "requests_per_minute": 2}
+    made = stack.call("POST", "/v1/keys", json=wishes).json()
+    for _ in range(4):
+        stack.call("GET", "/v1/connections", key=made["key"])
+    wrong = made["key"][:-3] + "___"
+    stack.call("GET", "/v1/connections", key=wrong)
+    stack.call("DELETE", f"/v1/keys/{made['id']}")
+    stack.call("GET", "/v1/connections", key=made["key"])
+    return {"API key": made["key"], "its secret": made["key"].split("_", 2)[2], "wrong key": wrong}
 
 
 def _be_refused(stack: Stack) -> dict[str, str]:

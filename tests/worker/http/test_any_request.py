@@ -28,6 +28,7 @@ _VALUES = st.recursive(
 _FIELDS = st.sampled_from(
     [
         *("password", "rounds", "password_hash"),
+        *("name", "lifetime", "expires_at", "requests_per_minute", "relay"),
         *("subject", "scope", "return_to", "code", "state", "iss"),
         *("connection_id", "access_token", "refresh_token"),
         *("issuer", "preset", "client_id", "client_secret", "scopes", "token_endpoint"),
@@ -131,6 +132,7 @@ def _json(value: object) -> bytes:
 
 
 def _told(answer: httpx.Response) -> str:
-    """Return the answer without what is not secret: settings of a provider are shown again."""
-    shown = answer.status_code in (200, 201) and "/v1/providers" in str(answer.request.url)
+    """Return the answer without what is not secret: a provider's settings, and a key's name."""
+    path = answer.request.url.path
+    shown = answer.status_code in (200, 201) and path.startswith(("/v1/providers", "/v1/keys"))
     return "" if shown else f"{answer.headers}{answer.text}"
