@@ -48,6 +48,7 @@ def begin_sign_in(
     scope: str | None = None,
     return_to: str | None = None,
     browser: Secret | None = None,
+    relay: bool = False,
     now: datetime,
 ) -> SignIn:
     """Record a pending sign-in and return the URL that begins it (RFC 6749 section 4.1.1).
@@ -58,6 +59,7 @@ def begin_sign_in(
         scope: Scopes parted by spaces, in place of the provider's usual ones.
         return_to: Where the callback sends the browser in the end.
         browser: What the browser that begins was given, and must show in the end.
+        relay: Whether the callback passes the answer on to `return_to` as it came.
         now: The time in UTC.
 
     Raises:
@@ -90,6 +92,7 @@ def begin_sign_in(
             nonce=nonce,
             code_verifier=verifier,
             browser=browser,
+            is_relayed=relay,
             now=now,
             expires_at=expires_at,
         )

@@ -37,6 +37,8 @@ class TAB_VERIFICATION(Table):
     redirect_uri = peewee.TextField()
     return_to = peewee.TextField(null=True)
     browser_hash = peewee.CharField(max_length=64, null=True)
+    #: The callback passes the answer on to the app, which knows its user's session, and redeems it.
+    is_relayed = peewee.BooleanField(default=False)
     nonce = SealedField(null=True)
     code_verifier = SealedField(null=True)
     status = peewee.CharField(max_length=16)
@@ -61,6 +63,7 @@ class TAB_VERIFICATION(Table):
         nonce: Secret | None,
         code_verifier: Secret | None,
         browser: Secret | None = None,
+        is_relayed: bool = False,
         now: datetime,
         expires_at: datetime,
     ) -> None:
@@ -74,6 +77,7 @@ class TAB_VERIFICATION(Table):
             redirect_uri=redirect_uri,
             return_to=return_to,
             browser_hash=hash_state(browser) if browser else None,
+            is_relayed=is_relayed,
             nonce=cls.nonce.seal(key, nonce),
             code_verifier=cls.code_verifier.seal(key, code_verifier),
             status=StateStatus.PENDING,

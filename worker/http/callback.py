@@ -22,6 +22,7 @@ from catfeeder.client import outcome_of
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.messages import EXCHANGE_CODE
+from catfeeder.sealing import Secret
 from models.states import TAB_VERIFICATION
 from worker.http.client_address import address_of
 from worker.http.problems import problem_of
@@ -85,6 +86,8 @@ async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATIO
         said = f": {error}" if error else ""
         refusal = SignInRefused(f"The provider did not sign the user in{said}.")
         return _failed(refusal, sign_in.return_to)
+    if sign_in.is_relayed and sign_in.return_to is not None:
+        return _relayed(answer.code, answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
     record = await run_in_threadpool(shim.send, EXCHANGE_CODE, arguments)
@@ -95,6 +98,12 @@ async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATIO
     if sign_in.return_to is None:
         return JSONResponse(connection)
     return _redirect(sign_in.return_to, connection_id=connection["id"])
+
+
+def _relayed(code: Secret, answer: ProviderAnswer, return_to: str) -> Response:
+    """Send the code to the app unspent; it is worth nothing without what we keep to redeem it."""
+    named = {} if answer.iss is None else {"iss": answer.iss}
+    return _redirect(return_to, code=code.reveal(), state=answer.state.reveal(), **named)
 
 
 def _failed(error: CatFeederError, return_to: str | None) -> Response:

@@ -41,6 +41,7 @@ async def start_sign_in(
     scope: str | None = None,
     return_to: str | None = None,
     browser: Secret | None = None,
+    relay: bool = False,
 ) -> SignIn:
     """Begin a sign-in; a worker is asked for what the issuer publishes if that is not known yet.
 
@@ -59,6 +60,7 @@ async def start_sign_in(
             scope=scope,
             return_to=return_to,
             browser=browser,
+            relay=relay,
             now=utc_now(),
         )
 

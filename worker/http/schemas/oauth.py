@@ -26,6 +26,18 @@ class Authorize(Body):
         default=None,
         description="Where the browser goes in the end; its origin must be in config.toml.",
     )
+    relay: bool = Field(
+        default=False,
+        description="Pass `code`, `state` and `iss` on to `return_to` in place of a connection. "
+        "Compare `state` with the one in your user's session, then `POST …/exchange`: so nobody "
+        "signs in a browser that has not begun (docs/security.md).",
+    )
+
+    @model_validator(mode="after")
+    def _leads_back(self) -> Authorize:
+        if self.relay and self.return_to is None:
+            raise PydanticCustomError("return_to_needed", "Without return_to nothing is relayed")
+        return self
 
 
 class AuthorizationStarted(BaseModel):
