@@ -54,7 +54,7 @@ class TAB_CONNECTIONS(Table):
     profile = JSONField()
     scope = peewee.TextField()
     missing_scope = peewee.TextField(default="")
-    status = peewee.CharField(max_length=32, index=True)
+    status = peewee.CharField(max_length=32)
     reason = peewee.TextField(null=True)
     token_type = peewee.CharField(max_length=64)
     access_token = SealedField(null=True)
@@ -71,7 +71,12 @@ class TAB_CONNECTIONS(Table):
         """Names the table, and what makes a connection one and the same."""
 
         table_name = "connections"
-        indexes = ((("provider", "provider_subject", "subject"), True), (("subject",), False))
+        indexes = (
+            (("provider", "provider_subject", "subject"), True),
+            (("subject",), False),
+            (("provider", "renew_at"), False),
+            (("status", "renew_at"), False),
+        )
 
     @classmethod
     def with_id(cls, connection_id: str) -> TAB_CONNECTIONS | None:

@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("queue-key", help="print the key for apps that use the queue directly")
     commands.add_parser("webhook-key", help="print the key that the webhook's receiver checks with")
     _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
+    _add_renewals(commands.add_parser("renewals", help="list what would be renewed when and why"))
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")
     return parser
@@ -52,6 +53,17 @@ def _add_make_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", type=_days, help="how long it serves; without an end if left out")
     parser.add_argument(
         "--requests-per-minute", type=int, default=600, metavar="N", help="600 if left out"
+    )
+
+
+def _add_renewals(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--provider", help="of this provider alone, such as google")
+    parser.add_argument("--failing", action="store_true", help="only where the last try has failed")
+    parser.add_argument(
+        "--days", type=_days, default=1, help="how far to look ahead; a day if left out"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=100, metavar="N", help="how many to list; 100 if left out"
     )
 
 
@@ -114,6 +126,12 @@ def _make_key(**wishes: Any) -> int:
     return run_key_making(**wishes)
 
 
+def _renewals(**wishes: Any) -> int:
+    from worker.renewal_listing import run_renewal_listing
+
+    return run_renewal_listing(**wishes)
+
+
 def _check_provider(name: str) -> int:
     from worker.provider_checking import run_provider_check
 
@@ -128,6 +146,7 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "queue-key": _queue_key,
     "webhook-key": _webhook_key,
     "make-key": _make_key,
+    "renewals": _renewals,
     "check-provider": _check_provider,
 }
 

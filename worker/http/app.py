@@ -33,6 +33,7 @@ from worker.http.routes import (
     oauth,
     passwords,
     providers,
+    renewals,
     server,
 )
 from worker.http.schemas.problems import PROBLEM_RESPONSES
@@ -46,6 +47,7 @@ _ROUTERS: Final = (
     providers.router,
     keys.router,
     events.router,
+    renewals.router,
     jobs.router,
     server.router,
 )

@@ -1,0 +1,28 @@
+"""The plan of renewals, for the operator to read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse
+
+from actors.renewal_plan import list_renewals
+from catfeeder.jobs import utc_now
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Scope, needs
+from worker.http.schemas.renewals import RenewalPage, RenewalQuery
+from worker.http.threads import in_database
+
+router = APIRouter(
+    prefix="/v1/renewals",
+    tags=["connections"],
+    route_class=GuardedRoute,
+    dependencies=needs(Scope.ADMIN),
+)
+
+
+@router.get("", response_model=RenewalPage)
+async def read_renewals(query: Annotated[RenewalQuery, Query()]) -> JSONResponse:
+    """Return which tokens would be renewed when and why, the next first; nothing is renewed."""
+    return JSONResponse(await in_database(list_renewals, **query.model_dump(), now=utc_now()))
