@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -19,6 +21,9 @@ _PAGE: Final = """\
 
 What `make bench` found on {date}: {circumstances}.
 
+A load above the number of cores means that others used the machine meanwhile: durations are then
+longer, and rates lower, than they are on an idle one.
+
 Each ratio is of two things measured in turn in one run, so that whatever else the machine did hit
 both; a figure that was taken several times is their median (least to greatest). Round trips are
 taken one at a time with pauses between, from the call to the result in the caller's hands, less the
@@ -31,6 +36,8 @@ against a hash of 4 rounds, in one worker that is set up as its guide says.
 
 def main() -> None:
     """Run every benchmark, the quiet ones first."""
+    # Whoever ends us ends what we have started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     durations: round_trip.Durations = {}
     steps: dict[str, Callable[[], list[Figure]]] = {
         "footprint": footprint.measure,
