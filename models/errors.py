@@ -13,6 +13,10 @@ class ForeignSecretKey(ConfigurationError):
     """Stored secrets need another SECRET_KEY: set that one, or add it to SECRET_KEY_PREVIOUS."""
 
 
+class SecretKeyTooNew(ConfigurationError):
+    """No process of the service was started with this SECRET_KEY yet: restart them first."""
+
+
 class SchemaTooOld(ConfigurationError):
     """The database lacks tables that this version needs: run `python -m worker migrate`."""
 

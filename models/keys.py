@@ -7,7 +7,7 @@ from datetime import datetime
 import peewee
 
 from models.database import Table, sealer
-from models.errors import ForeignSecretKey
+from models.errors import ForeignSecretKey, SecretKeyTooNew
 from models.fields import UTCDateTimeField
 
 
@@ -51,8 +51,13 @@ def note_secret_key(now: datetime) -> None:
 
 
 def prefer_secret_key(now: datetime) -> None:
-    """Declare the key that this process seals with to be the one for everything."""
-    note_secret_key(now)
+    """Declare the key that this process seals with to be the one for everything.
+
+    Raises:
+        SecretKeyTooNew: The service does not have it yet, and could not open what it seals.
+    """
+    if not TAB_SEALING_KEYS.select().where(_is_ours()).exists():
+        raise SecretKeyTooNew(SecretKeyTooNew.__doc__)
     if not is_preferred():
         TAB_SEALING_KEYS.update(first_used_at=now).where(_is_ours()).execute()
 

@@ -13,7 +13,7 @@ from playhouse.migrations import Runner
 
 from models.database import connected, database
 from models.errors import DatabaseUnreachable, SchemaTooOld, reason_of
-from models.keys import note_secret_key
+from models.keys import check_secret_key, note_secret_key
 from models.mysql import MysqlDatabase
 
 _DIRECTORY: Final = str(Path(__file__).parent / "migrations")
@@ -39,10 +39,19 @@ def migrate(now: datetime) -> list[str]:
     return list(applied)
 
 
-def check_schema(now: datetime) -> None:
-    """Make sure that every migration was applied, and that our keys open what is stored.
+def join_service(now: datetime) -> None:
+    """Check the schema for a process of the service, and note the key that it will seal with.
 
-    The id of the current key is noted, since a process that starts will seal with it.
+    Raises:
+        ConfigurationError: As `check_schema`.
+    """
+    check_schema()
+    with connected():
+        note_secret_key(now)
+
+
+def check_schema() -> None:
+    """Make sure that every migration was applied, and that our keys open what is stored.
 
     Raises:
         DatabaseUnreachable: The database did not let us in.
@@ -54,7 +63,7 @@ def check_schema(now: datetime) -> None:
             step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
         ):
             raise SchemaTooOld(SchemaTooOld.__doc__)
-        note_secret_key(now)
+        check_secret_key()
 
 
 @contextmanager

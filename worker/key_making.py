@@ -24,7 +24,7 @@ def run_key_making(
     """
     now = utc_now()
     open_database(current_settings())
-    check_schema(now)
+    check_schema()
     made = make_api_key(
         name=name,
         scopes=scopes,

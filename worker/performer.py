@@ -8,7 +8,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from config import ConfigurationError, current_settings
 from models.database import open_database
-from models.migrate import check_schema
+from models.migrate import join_service
 from worker.consuming import ConsumingBroker
 from worker.log_records import set_up_logging
 from worker.performing import build_broker
@@ -18,7 +18,7 @@ def _start() -> ConsumingBroker:
     settings = current_settings()
     set_up_logging(debug=settings.debug.debug)
     open_database(settings)
-    check_schema(utc_now())
+    join_service(utc_now())
     return build_broker(settings)
 
 

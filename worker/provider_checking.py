@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from actors.provider_check import check_provider
-from catfeeder.jobs import utc_now
 from config import current_settings
 from models.database import open_database
 from models.migrate import check_schema
@@ -17,7 +16,7 @@ def run_provider_check(name: str) -> int:
         ConfigurationError: The database cannot be used.
     """
     open_database(current_settings())
-    check_schema(utc_now())
+    check_schema()
     report = check_provider(name)
     for finding in report["findings"]:
         mark = "ok  " if finding["is_ok"] else "FAIL"

@@ -25,7 +25,7 @@ def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: i
     """
     now = utc_now()
     open_database(current_settings())
-    check_schema(now)
+    check_schema()
     cursor, left = None, limit
     while left > 0:
         page = list_renewals(

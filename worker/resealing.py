@@ -22,11 +22,12 @@ def run_resealing() -> int:
     """Seal everything anew that needs it, beside the running service; return the exit status.
 
     Raises:
-        ConfigurationError: The database cannot be used, or holds what no key of ours opens.
+        ConfigurationError: The database cannot be used, or knows other keys than ours; or the
+            service does not have this SECRET_KEY yet.
     """
     settings = current_settings()
     open_database(settings)
-    check_schema(utc_now())
+    check_schema()
     for progress in seal_with_this_key(utc_now()):
         _show(progress)
     for row in progress.broken:

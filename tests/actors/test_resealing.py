@@ -20,7 +20,7 @@ from models.connections import TAB_CONNECTIONS
 from models.database import connected, sealer, transaction
 from models.errors import ForeignSecretKey
 from models.keys import TAB_SEALING_KEYS
-from models.migrate import check_schema
+from models.migrate import join_service
 from models.resealing import Resealed, count_outdated
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
@@ -34,7 +34,7 @@ LATER = NOW + 100 * 365 * 24 * 60 * MINUTE
 def started(settings: Settings, at_minute: int) -> Iterator[None]:
     """Be a process that was started with these settings."""
     with reopened(settings):
-        check_schema(LATER + at_minute * MINUTE)
+        join_service(LATER + at_minute * MINUTE)
         yield
 
 
@@ -76,7 +76,7 @@ def test_what_is_stored_is_sealed_anew_and_the_old_key_forgotten(database: Setti
         assert TAB_CONNECTIONS.access_token.open(row) == Secret("access-0")
     # And no more with the old one
     with reopened(database), pytest.raises(ForeignSecretKey):
-        check_schema(NOW)
+        join_service(NOW)
 
 
 def test_a_message_works_for_a_while_and_the_next_one_goes_on(
@@ -138,7 +138,7 @@ def test_a_start_of_a_machine_that_is_behind_notes_its_key_again(database: Setti
 
     # Then nobody can drop the old key unawares
     with reopened(completed(new)), pytest.raises(ForeignSecretKey):
-        check_schema(NOW)
+        join_service(NOW)
 
 
 def test_who_asks_for_it_goes_back_to_the_old_key(database: Settings) -> None:

@@ -12,7 +12,7 @@ from catfeeder.sealing import Secret
 from config import Settings
 from models.connections import TAB_CONNECTIONS
 from models.database import connected, sealer
-from models.errors import ForeignSecretKey
+from models.errors import ForeignSecretKey, SecretKeyTooNew
 from models.keys import (
     TAB_SEALING_KEYS,
     check_secret_key,
@@ -22,7 +22,7 @@ from models.keys import (
     note_secret_key,
     prefer_secret_key,
 )
-from models.migrate import check_schema, migrate
+from models.migrate import join_service, migrate
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
 from tests.models.rows import grant, stored_connection
@@ -42,7 +42,7 @@ def test_the_first_start_notes_the_key(database: Settings) -> None:  # noqa: ARG
         assert TAB_SEALING_KEYS.select().count() == 1
 
 
-@pytest.mark.parametrize("start", [check_schema, migrate])
+@pytest.mark.parametrize("start", [join_service, migrate])
 def test_a_start_with_another_key_is_refused(
     database: Settings, start: Callable[[datetime], object]
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
     )
     with reopened(changed), connected():
         migrate(NOW)
-        check_schema(NOW)
+        join_service(NOW)
 
         # Then it opens what is stored, and seals with the new one
         assert TAB_CONNECTIONS.access_token.open(row) == Secret("access-1")
@@ -90,7 +90,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
         noted = {row.key_id for row in TAB_SEALING_KEYS.select()}
         assert noted == {old.hex(), sealer().current_key_id.hex()}
     with pytest.raises(ForeignSecretKey):
-        check_schema(NOW)
+        join_service(NOW)
 
 
 # -- Which of several keys is to be that of everything
@@ -102,7 +102,7 @@ def changed(tables: Settings) -> Settings:
     with connected():
         TAB_SEALING_KEYS.update(first_used_at=NOW).execute()
     with reopened(rotated(tables)):
-        check_schema(NOW + MINUTE)
+        join_service(NOW + MINUTE)
     return rotated(tables)
 
 
@@ -118,7 +118,7 @@ def test_the_key_that_came_last_is_preferred(changed: Settings) -> None:
         assert has_other_keys()
     with reopened(behind(changed)), connected():
         # A machine that starts later with the old one changes nothing of that.
-        check_schema(NOW + 2 * MINUTE)
+        join_service(NOW + 2 * MINUTE)
         assert not is_preferred()
 
 
@@ -128,6 +128,20 @@ def test_a_key_is_preferred_that_the_operator_goes_back_to(changed: Settings) ->
         assert is_preferred()
     with reopened(changed), connected():
         assert not is_preferred()
+
+
+def test_a_key_that_no_process_was_started_with_cannot_be_preferred(changed: Settings) -> None:
+    # Given a key that stands in the operator's settings, and that nobody seals with yet
+    # When it is declared to be the one for everything, then that is refused: the running service
+    # could not open what that key seals
+    with (
+        reopened(rotated(changed, "x" * 32)),
+        connected(),
+        pytest.raises(SecretKeyTooNew, match="restart them first"),
+    ):
+        prefer_secret_key(NOW + 2 * MINUTE)
+    with reopened(changed), connected():
+        assert is_preferred()
 
 
 def test_a_key_that_was_never_noted_is_not_preferred(changed: Settings) -> None:
@@ -155,6 +169,6 @@ def test_a_forgotten_key_does_not_start_the_service(changed: Settings) -> None:
         forget_other_keys()
         assert not has_other_keys()
     with reopened(completed(changed)):
-        check_schema(NOW)
+        join_service(NOW)
     with pytest.raises(ForeignSecretKey):
-        check_schema(NOW)
+        join_service(NOW)

@@ -16,7 +16,7 @@ from models import migrate as migrate_module
 from models.database import Table, connected
 from models.database import database as the_database
 from models.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
-from models.migrate import check_schema, migrate
+from models.migrate import join_service, migrate
 from tests.models.races import race_processes
 from tests.models.reopening import reopened
 from tests.models.times import NOW
@@ -42,11 +42,11 @@ def test_migrations_are_applied_once() -> None:
 @pytest.mark.usefixtures("empty")
 def test_the_schema_is_checked_at_start() -> None:
     with pytest.raises(SchemaTooOld, match="python -m worker migrate"):
-        check_schema(NOW)
+        join_service(NOW)
 
     migrate(NOW)
 
-    check_schema(NOW)
+    join_service(NOW)
 
 
 def migrate_in_turn(times: int) -> list[list[str]]:
@@ -58,7 +58,7 @@ def test_processes_that_migrate_at_once_do_not_get_in_each_others_way(empty: Set
 
     applied = [names for run in runs for names in run]
     assert sorted(applied) == [[]] * 7 + [ALL_NAMES]
-    check_schema(NOW)
+    join_service(NOW)
 
 
 @pytest.mark.usefixtures("empty")

@@ -20,7 +20,7 @@ from models.database import connected
 from models.database import database as the_database
 from models.errors import ForeignSecretKey
 from models.leases import claim_due
-from models.migrate import check_schema, migrate
+from models.migrate import join_service, migrate
 from models.providers import TAB_USER_OAUTH_CONNECTION
 from models.resealing import reseal_everything
 from models.server import begin_boot, current_generation
@@ -106,12 +106,12 @@ def test_schedule_and_boots_go_on_where_they_were() -> None:
 
 def test_the_keys_of_the_first_version_hold(upgraded: Settings) -> None:
     # Given the upgraded database
-    check_schema(NOW)
+    join_service(NOW)
 
     # Then another SECRET_KEY is refused, and one that follows on it seals everything anew
     other = dataclasses.replace(upgraded, secret_key="another-secret-key-that-is-long-enough")
     with reopened(other), pytest.raises(ForeignSecretKey):
-        check_schema(NOW)
+        join_service(NOW)
     with reopened(rotated(upgraded)):
         assert sum(batch.done for batch in reseal_everything(10)) == 3
 

@@ -41,11 +41,19 @@ def store_providers(directory: ServiceDirectory) -> None:
             connected.execute_sql(sql, row)
 
 
+def change_key(directory: ServiceDirectory) -> None:
+    """Start a version of the service that has the new SECRET_KEY, and knows the old one."""
+    began = directory.worker("migrate", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
+    assert began.returncode == 0
+
+
 def database(directory: ServiceDirectory) -> peewee.SqliteDatabase:
     return peewee.SqliteDatabase(str(directory.path / "var" / "catfeeder.sqlite3"))
 
 
 def test_it_shows_how_far_it_is_and_says_what_comes_next(directory: ServiceDirectory) -> None:
+    change_key(directory)
+
     ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -58,6 +66,18 @@ def test_it_shows_how_far_it_is_and_says_what_comes_next(directory: ServiceDirec
     alone = directory.worker("reseal", SECRET_KEY=NEW)
     assert alone.stdout.splitlines() == ["0 of 0 rows", done]
     assert "SECRET_KEY" in directory.worker("migrate", SECRET_KEY=OLD).stderr
+
+
+def test_a_key_that_the_service_does_not_have_yet_is_refused(directory: ServiceDirectory) -> None:
+    # Given an operator who wrote the new SECRET_KEY down, and restarted nothing
+    ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
+
+    # Then nothing is sealed with what the running service could not open
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "No process of the service was started with this SECRET_KEY yet: restart them first.\n"
+    )
+    assert directory.worker("reseal", SECRET_KEY=OLD).returncode == 0
 
 
 def test_without_the_old_key_it_refuses(directory: ServiceDirectory) -> None:
@@ -77,6 +97,7 @@ def test_it_names_what_no_key_opens(directory: ServiceDirectory) -> None:
         )
 
     # When everything is sealed anew
+    change_key(directory)
     ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
 
     # Then it is named, and the old key can be dropped all the same

@@ -19,7 +19,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from config import ConfigurationError, Settings, current_settings
 from models.database import open_database
-from models.migrate import check_schema
+from models.migrate import join_service
 from worker.http.body_limit import BodyLimit
 from worker.http.error_handlers import CatchAll, handle_errors
 from worker.http.logs import set_up_logging
@@ -63,7 +63,7 @@ def create_app() -> FastAPI:
         settings = current_settings()
         set_up_logging(debug=settings.debug.debug)
         open_database(settings)
-        check_schema(utc_now())
+        join_service(utc_now())
         # A preset whose credentials stand in the environment is there without anybody's request.
         add_configured_presets(utc_now())
         return build_app(build_shim(settings))
