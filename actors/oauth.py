@@ -12,8 +12,9 @@ from actors.errors import StateMissing
 from actors.exchange import finish_sign_in
 from actors.providers.redirect_uris import redirect_uri_of
 from actors.providers.token_endpoint import redeem_code
-from actors.renewal import renew_leased, sweep
+from actors.renewal import renew_leased
 from actors.sign_in import begin_sign_in
+from actors.sweeping import sweep
 from actors.tokens import describe_tokens
 from actors.user_info import fetch_user_info
 from catfeeder.errors import CatFeederError

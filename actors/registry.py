@@ -27,7 +27,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
     messages.DISCOVER_PROVIDER: "actors.discovery:discover_provider",
     messages.CHECK_PROVIDER: "actors.provider_check:check_provider",
     messages.RENEW_CONNECTIONS: "actors.renewal:renew_connections",
-    messages.RENEW_OATHS: "actors.renewal:renew_oaths",
+    messages.RENEW_OATHS: "actors.sweeping:renew_oaths",
     messages.CLEAN_VERIFICATION: "actors.cleanup:clean_verification",
     messages.CLEAN_TOKENS: "actors.cleanup:clean_tokens",
     messages.DELIVER_EVENTS: "actors.webhooks:deliver_events",

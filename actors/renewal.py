@@ -1,14 +1,11 @@
-"""Keeping stored tokens fresh: sweeping for what is due, and renewing what was leased."""
+"""Renewing what was leased: asking the provider, and recording how it went."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-
-import dramatiq
 
 from actors.audit import EventKind, record
 from actors.connections import describe_connection, find_connection
@@ -30,17 +27,15 @@ from actors.providers.token_endpoint import (
     extend_facebook_token,
     use_refresh_token,
 )
-from catfeeder.broker import new_message
+from actors.sweeping import lease_end
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
-from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from models.database import connected, transaction
 from models.leases import (
     Lease,
     claim,
-    claim_due,
     extend,
     finish_renewal,
     leased,
@@ -59,37 +54,6 @@ class RenewalTooSoon(AuthError):
 
 class RefreshTokenMissing(AuthError):
     """The token expires and the provider gave no means to renew it; sign in again."""
-
-
-def renew_oaths() -> None:
-    """Perform the message of the same name: lease what is due and spread it over the workers."""
-    sweep(utc_now(), _send)
-
-
-def _send(leases: list[Lease]) -> None:
-    batch = [[lease.connection_id, lease.version, lease.until.isoformat()] for lease in leases]
-    dramatiq.get_broker().enqueue(new_message(RENEW_CONNECTIONS, {"leases": batch}))
-
-
-def sweep(now: datetime, emit: Callable[[list[Lease]], None]) -> int:
-    """Lease everything that is due, hand it over batch by batch, and return how much that was.
-
-    What is handed over and lost comes back when its lease runs out.
-    """
-    count = 0
-    while batch := _claim_batch(now):
-        emit(batch)
-        count += len(batch)
-    return count
-
-
-def _claim_batch(now: datetime) -> list[Lease]:
-    with connected():
-        return claim_due(now, _lease_end(now), current_settings().oauth.renewal_batch)
-
-
-def _lease_end(now: datetime) -> datetime:
-    return now + timedelta(seconds=current_settings().oauth.lease_seconds)
 
 
 def renew_connections(leases: list[tuple[str, int, str]]) -> None:
@@ -117,7 +81,7 @@ def renew_connection(connection_id: str) -> dict[str, Any]:
     if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + _renewal_gap(row.provider):
         raise RenewalTooSoon
     with connected():
-        lease = claim(connection_id, now, _lease_end(now))
+        lease = claim(connection_id, now, lease_end(now))
     if lease is None:
         raise ConnectionBusy
     renew_leased(lease, now)
@@ -140,7 +104,7 @@ def renew_leased(lease: Lease, now: datetime) -> None:
         CatFeederError: Anything else that kept us from renewing; it will be tried again.
     """
     with connected():
-        held = extend(lease, _lease_end(now))
+        held = extend(lease, lease_end(now))
         row = leased(held) if held else None
     if held is None or row is None:
         return

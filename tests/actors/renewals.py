@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from actors.renewal import renew_leased, sweep
+from actors.renewal import renew_leased
+from actors.sweeping import sweep
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS

@@ -16,13 +16,8 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.provider_settings import patch_provider
-from actors.renewal import (
-    renew_connection,
-    renew_connections,
-    renew_leased,
-    renew_oaths,
-    sweep,
-)
+from actors.renewal import renew_connection, renew_connections, renew_leased
+from actors.sweeping import renew_oaths, sweep
 from actors.user_info import fetch_user_info
 from catfeeder.errors import SealBroken
 from models.connections import TAB_CONNECTIONS, ConnectionStatus

@@ -17,9 +17,7 @@ from actors.errors import (
 )
 from actors.exchange import exchange_code
 from actors.provider_settings import patch_provider
-from actors.renewal import (
-    renew_connection,
-)
+from actors.renewal import renew_connection
 from catfeeder.errors import CatFeederError
 from models.connections import ConnectionStatus
 from tests.actors.renewals import HOUR, connect, refreshes, renew_all, tokens_of

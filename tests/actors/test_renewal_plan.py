@@ -9,8 +9,8 @@ import pytest
 
 from actors.errors import CursorInvalid
 from actors.provider_settings import put_provider
-from actors.renewal import sweep
 from actors.renewal_plan import list_renewals
+from actors.sweeping import sweep
 from config import Settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected

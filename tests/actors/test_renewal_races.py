@@ -10,10 +10,7 @@ import pytest
 from actors.errors import (
     ConnectionBusy,
 )
-from actors.renewal import (
-    renew_connection,
-    renew_leased,
-)
+from actors.renewal import renew_connection, renew_leased
 from catfeeder.errors import CatFeederError
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
