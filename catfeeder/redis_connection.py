@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from catfeeder.errors import QueueUnreachable
+from catfeeder.redis_url import bad_url_is_told, read_redis_url
 
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
 #: server had already taken would run twice, so a lost answer is told to the caller instead.
@@ -23,30 +26,63 @@ _OPTIONS: Final[dict[str, Any]] = {
     "socket_connect_timeout": 2,
     "health_check_interval": 30,
 }
+#: A sentinel that hangs must not keep us from asking the next one.
+_SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
+
+
+class _MasterClient(redis.Redis):
+    """A client of whichever server the sentinels call the master."""
+
+    def close(self) -> None:
+        """Close the connections to the sentinels as well."""
+        super().close()
+        cast("Any", self.connection_pool).sentinel_manager.close()
+
+
+class _AsyncMasterClient(AsyncRedis):
+    """The asyncio twin of `_MasterClient`."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the connections to the sentinels as well."""
+        await super().aclose(close_connection_pool)
+        await cast("Any", self.connection_pool).sentinel_manager.aclose()
 
 
 def connect_redis(url: str) -> redis.Redis:
-    """Return a client for `url` (redis://, rediss:// or unix://); it connects on first use.
+    """Return a client for `url`, in a form of `read_redis_url`; it connects on first use.
 
     Raises:
         QueueUnreachable: The URL is not one that the client knows.
     """
-    try:
-        return redis.Redis.from_url(url, retry=Retry(NoBackoff(), _NO_RETRIES), **_OPTIONS)
-    except ValueError as error:
-        raise _bad_url(error) from None
+    retry = Retry(NoBackoff(), _NO_RETRIES)
+    address = read_redis_url(url)
+    with bad_url_is_told():
+        if address is None:
+            client = redis.Redis.from_url(url, retry=retry, **_OPTIONS)
+        else:
+            sentinel_options = {**_SENTINEL_OPTIONS, **address.sentinel_options, "retry": retry}
+            sentinel = Sentinel(address.hosts, sentinel_kwargs=sentinel_options)
+            options = {**_OPTIONS, **address.options, "retry": retry}
+            client = sentinel.master_for(address.service, _MasterClient, **options)
+        # Made, and not connected: else an unknown option is an error of the first command.
+        client.connection_pool.make_connection()
+    return client
 
 
 def connect_redis_async(url: str) -> AsyncRedis:
     """Return the asyncio twin of `connect_redis`."""
-    try:
-        return AsyncRedis.from_url(url, retry=AsyncRetry(NoBackoff(), _NO_RETRIES), **_OPTIONS)
-    except ValueError as error:
-        raise _bad_url(error) from None
-
-
-def _bad_url(error: ValueError) -> QueueUnreachable:
-    return QueueUnreachable(f"REDIS_URL is not a URL of a Redis server: {error}.")
+    retry = AsyncRetry(NoBackoff(), _NO_RETRIES)
+    address = read_redis_url(url)
+    with bad_url_is_told():
+        if address is None:
+            client = AsyncRedis.from_url(url, retry=retry, **_OPTIONS)
+        else:
+            sentinel_options = {**_SENTINEL_OPTIONS, **address.sentinel_options, "retry": retry}
+            sentinel = AsyncSentinel(address.hosts, sentinel_kwargs=sentinel_options)
+            options = {**_OPTIONS, **address.options, "retry": retry}
+            client = sentinel.master_for(address.service, _AsyncMasterClient, **options)
+        client.connection_pool.make_connection()
+    return client
 
 
 @contextmanager

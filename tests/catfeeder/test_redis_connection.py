@@ -1,0 +1,194 @@
+"""Connections to a Redis in each of its forms: TLS, sentinels that fail over, and bad URLs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import dramatiq
+import pytest
+
+import catfeeder
+from catfeeder.client import Client
+from catfeeder.errors import QueueUnreachable
+from catfeeder.redis_connection import connect_redis, connect_redis_async, unreachable_is_told
+from catfeeder.redis_url import read_redis_url
+from config import Settings
+from tests.redis_servers import Watched, running_sentinel, running_tls_valkey
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from worker.performing import build_broker
+
+CANARY = "canary-hunter2"
+CONNECTORS: list[Callable[[str], object]] = [connect_redis, connect_redis_async]
+
+
+def ping_async(url: str) -> bool:
+    async def ping() -> bool:
+        client = connect_redis_async(url)
+        try:
+            with unreachable_is_told():
+                return bool(await client.ping())
+        finally:
+            await client.aclose()
+
+    return asyncio.run(ping())
+
+
+def ping(url: str) -> bool:
+    with connect_redis(url) as client, unreachable_is_told():
+        return bool(client.ping())
+
+
+@pytest.mark.parametrize("connect", CONNECTORS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"ftp://:{CANARY}@host",
+        f"redis://:{CANARY}/x@host",
+        f"redis://:{CANARY}?x@host",
+        f"redis://:x?{CANARY}=1@host",
+        f"redis://:{CANARY}@host/database",
+        f"redis://:{CANARY}@host,other",
+        f"redis://:{CANARY}@host:99999",
+        f"redis+sentinel://:{CANARY}@host",
+        f"redis+sentinel://:{CANARY}@host:0/service",
+        f"redis+sentinel://:{CANARY}@host:123456/service",
+        f"redis+sentinel://:{CANARY}@host,,other/service",
+        f"redis+sentinel://:{CANARY}@host/service/database",
+        "unix://",
+    ],
+)
+def test_a_bad_url_is_told_without_what_it_says(url: str, connect: Callable[[str], object]) -> None:
+    with pytest.raises(QueueUnreachable, match="not a URL of a Redis server: use redis") as told:
+        connect(url)
+    assert CANARY not in str(told.value)
+
+
+@pytest.mark.parametrize("connect", CONNECTORS)
+@pytest.mark.parametrize("server", ["redis://host/0", "redis+sentinel://host/service"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("socket_timeout", "soon"),
+        ("no_such_thing", "1"),
+        # TLS is not what this scheme asks for.
+        ("ssl_ca_certs", quote(__file__)),
+    ],
+)
+def test_an_option_that_is_unknown_or_wrong_is_named(
+    connect: Callable[[str], object], server: str, option: str, value: str
+) -> None:
+    with pytest.raises(QueueUnreachable, match=f"its option {option} is unknown or wrong"):
+        connect(f"{server}?{option}={value}")
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "rediss+sentinel"])
+def test_a_file_that_is_not_there_is_named(scheme: str) -> None:
+    with pytest.raises(QueueUnreachable, match="ssl_ca_certs names a file that is not there"):
+        connect_redis(f"{scheme}://host/0?ssl_ca_certs=/nowhere")
+
+
+def test_a_url_of_sentinels_says_all_that_is_needed() -> None:
+    # Given a URL with everything in it
+    address = read_redis_url(
+        f"rediss+sentinel://me:p%40ss@one:1,[::1]:2,three/service/4?ssl_ca_certs={quote(__file__)}"
+        "&socket_timeout=5&sentinel_username=watch&sentinel_password=man"
+    )
+    # Then each part reaches whom it is for
+    assert address is not None
+    assert address.hosts == (("one", 1), ("::1", 2), ("three", 26379))
+    assert address.service == "service"
+    tls = {"ssl": True, "ssl_ca_certs": __file__}
+    master = {"username": "me", "password": "p@ss", "db": 4, "socket_timeout": 5.0}
+    assert address.options == {**master, **tls}
+    assert address.sentinel_options == {"username": "watch", "password": "man", **tls}
+
+
+def test_one_server_has_no_sentinels() -> None:
+    assert read_redis_url("redis://me:secret@host:1/2") is None
+
+
+@pytest.fixture
+def tls_valkey(valkey: ValkeyServer, tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A Valkey behind TLS, with a certificate for localhost."""
+    with running_tls_valkey(valkey, tmp_path) as started:
+        yield started
+
+
+@pytest.mark.parametrize("ping", [ping, ping_async])
+def test_tls_lets_in_whom_it_can_trust(
+    tls_valkey: tuple[int, Path], ping: Callable[[str], bool]
+) -> None:
+    port, certificate = tls_valkey
+    trust = f"ssl_ca_certs={quote(str(certificate))}"
+    # Given the authority that has signed the server's certificate, it is spoken to
+    assert ping(f"rediss://localhost:{port}/0?{trust}")
+    # When the authority is unknown, the name is another or TLS is left out, it is not
+    for url in (
+        f"rediss://localhost:{port}/0",
+        f"rediss://127.0.0.1:{port}/0?{trust}",
+        f"redis://localhost:{port}/0?socket_timeout=1",
+    ):
+        with pytest.raises(QueueUnreachable):
+            ping(url)
+
+
+@pytest.fixture
+def watched() -> Iterator[Watched]:
+    """Two servers and their sentinel."""
+    with running_sentinel() as started:
+        yield started
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """With the sentinels in REDIS_URL where a test asks for them."""
+    if "watched" in request.fixturenames:
+        environment["REDIS_URL"] = request.getfixturevalue("watched").url
+    return environment
+
+
+def test_a_service_that_the_sentinels_do_not_know_is_unreachable(watched: Watched) -> None:
+    for each in (ping, ping_async):
+        assert each(watched.url)
+        with pytest.raises(QueueUnreachable):
+            each(watched.url.replace("/catfeeder-test/", "/another/"))
+
+
+def test_client_and_worker_follow_the_master(
+    watched: Watched, tables: Settings, queue_key: str
+) -> None:
+    # Given a client and a worker that know the sentinels alone
+    client = catfeeder.connect(watched.url, queue_key)
+    broker = build_broker(tables)
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=500)
+    worker.start()
+    first = client.hash_password("hunter2", rounds=4)
+    assert first.result()
+    wait_until(lambda: follows(watched, client))
+    # When the master dies, and another server takes its place
+    watched.kill_master()
+    # Then jobs are taken and done again, and those of before are known
+    wait_until(lambda: is_served(client), 30)
+    assert first.record().status == "succeeded"
+    # And whoever waits asynchronously finds the new master too
+    assert ping_async(watched.url)
+    worker.stop()
+    broker.close()
+    client.close()
+
+
+def follows(watched: Watched, client: Client) -> bool:
+    """Tell whether the replica has all that the master has taken."""
+    return int(client.redis.wait(1, 1000)) == 1 and watched.knows_replica()
+
+
+def is_served(client: Client) -> bool:
+    """Tell whether a job is done now."""
+    try:
+        return bool(client.hash_password("hunter2", rounds=4).result(timeout=5))
+    except (QueueUnreachable, catfeeder.JobTimeout):
+        return False
