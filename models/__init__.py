@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# First of all, before anything loads Peewee in its own way.
+import models.drivers  # noqa: F401
 from models.connections import TAB_CONNECTIONS
 from models.providers import TAB_USER_OAUTH_CONNECTION
 from models.states import TAB_VERIFICATION

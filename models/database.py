@@ -10,10 +10,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import peewee
-import psycopg
 from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
-from psycopg.conninfo import conninfo_to_dict
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing, Sealer
 from config import ROOT, Settings, current_settings
@@ -132,6 +130,10 @@ def _postgresql(url: str, max_connections: int) -> peewee.Database:
 
 def _parsed(url: str) -> dict[str, Any]:
     """Take a URL apart; where that goes wrong, what the client says would show the password."""
+    # Loaded by Peewee already, if this process is to use it.
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
     with contextlib.suppress(psycopg.ProgrammingError):
         parts = conninfo_to_dict(url)
         names = f"{parts.get('host', '')}{parts.get('dbname', '')}"
