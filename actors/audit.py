@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     SIGN_IN_REFUSED = "sign_in_refused"
     RENEWED = "renewed"
     RENEWAL_FAILED = "renewal_failed"
+    REAUTHORIZATION_SOON = "reauthorization_soon"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
     RECOVERED = "recovered"
     REVOKED = "revoked"
@@ -41,6 +42,7 @@ _DELIVERED = frozenset(
     {
         EventKind.EXCHANGED,
         EventKind.RENEWAL_FAILED,
+        EventKind.REAUTHORIZATION_SOON,
         EventKind.REAUTHORIZATION_REQUIRED,
         EventKind.RECOVERED,
         EventKind.REVOKED,

@@ -11,6 +11,7 @@ from actors.audit import EventKind, record
 from actors.connections import describe_connection
 from actors.discovery import discovered_provider, refresh_if_stale
 from actors.errors import IdTokenInvalid, IssuerMismatch, StateUnknown, StateUsed
+from actors.forecasts import end_of_consent
 from actors.pending_sign_ins import check_waiting, find_sign_in
 from actors.planning import plan_renewal
 from actors.provider_lookup import is_provider_name
@@ -24,7 +25,7 @@ from actors.providers.user_info import fetch_profile
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS, Grant
+from models.connections import TAB_CONNECTIONS, Grant, GrantEnd
 from models.database import connected, transaction
 from models.states import TAB_VERIFICATION, StateStatus
 
@@ -161,7 +162,8 @@ def _store(
     asked_scope = pending.scope
     if tokens.account is not None and tokens.account["token_of"] == "user":
         asked_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
-    grant = granted(provider, tokens, profile["subject"], asked_scope, now)
+    end = end_of_consent(provider, tokens, now)
+    grant = granted(provider, tokens, profile["subject"], asked_scope, now, end=end)
     connection = TAB_CONNECTIONS.store(
         provider=provider.name,
         subject=pending.subject,
@@ -190,9 +192,20 @@ def _identify(
 
 
 def granted(
-    provider: Provider, tokens: TokenResponse, account: str, asked_scope: str, now: datetime
+    provider: Provider,
+    tokens: TokenResponse,
+    account: str,
+    asked_scope: str,
+    now: datetime,
+    *,
+    end: GrantEnd | None,
+    known_end: datetime | None = None,
 ) -> Grant:
-    """Turn a token response into what is stored; a scope that is not told is the one asked for."""
+    """Turn a token response into what is stored; a scope that is not told is the one asked for.
+
+    Without an `end` the grant's is the `known_end`, which is stored already.
+    """
+    grant_expires_at = known_end if end is None else end.expires_at
     margin = provider.renewal_margin_seconds
     lifetime = tokens.expires_in
     expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
@@ -209,7 +222,10 @@ def granted(
             now,
             usual_margin=None if margin is None else timedelta(seconds=margin),
             minimum_gap=timedelta(seconds=provider.minimum_renewal_gap_seconds),
+            is_late=provider.single_use_refresh_tokens,
+            last_chance=grant_expires_at if tokens.refresh_token else None,
         ),
+        end=end,
     )
 
 

@@ -10,6 +10,10 @@ from typing import Final
 _LEAST_MARGIN: Final = timedelta(minutes=2)
 _MOST_MARGIN: Final = timedelta(hours=24)
 _MARGIN_SHARE: Final = 0.2
+#: Of a token whose refresh token serves once, so that fewer renewals can go wrong.
+_LATE_SHARE: Final = 0.05
+#: A last renewal of a grant that prolongs the token by less of its life than this is left alone.
+_WORTHWHILE_SHARE: Final = 0.1
 #: Connections made in the same minute are spread over this share of the margin.
 _JITTER_SHARE: Final = 0.1
 
@@ -21,22 +25,42 @@ def plan_renewal(
     *,
     usual_margin: timedelta | None = None,
     minimum_gap: timedelta = timedelta(),
+    is_late: bool = False,
+    last_chance: datetime | None = None,
 ) -> datetime | None:
     """Return when to renew a token that was granted `now`: early enough to fail a few times.
 
-    The margin is `usual_margin`, or else a fifth of the lifetime, 2 minutes at least and 24 hours
-    at most; it is never more than half of the lifetime. `account` names whose token it is and
-    decides the jitter. None means never: the token does not expire.
+    The margin is `usual_margin`, or else a fifth of the lifetime, a twentieth where renewal is to
+    be as late as is safe, 2 minutes at least and 24 hours at most; it is never more than half of
+    the lifetime. `account` names whose token it is and decides the jitter. None means never: the
+    token does not expire.
 
     A provider that wants a `minimum_gap` between renewals gets it, even where the token ends first.
+    What renews the token ends at `last_chance`, so a longer token is renewed once more before that.
     """
     if expires_at is None:
         return None
-    lifetime = max(expires_at - now, timedelta())
-    margin = min(max(lifetime * _MARGIN_SHARE, _LEAST_MARGIN), _MOST_MARGIN)
-    margin = min(margin if usual_margin is None else usual_margin, lifetime / 2)
-    renew_at = expires_at - margin - margin * _JITTER_SHARE * _fraction(account)
+    renew_at = _renew_at(expires_at, account, now, usual_margin, is_late=is_late)
+    if last_chance is not None and renew_at > last_chance:
+        sooner = _renew_at(last_chance, account, now, usual_margin, is_late=is_late)
+        if sooner - now > (expires_at - now) * _WORTHWHILE_SHARE:
+            renew_at = sooner
     return max(renew_at, now + minimum_gap) if minimum_gap else renew_at
+
+
+def _renew_at(
+    expires_at: datetime,
+    account: str,
+    now: datetime,
+    usual_margin: timedelta | None,
+    *,
+    is_late: bool,
+) -> datetime:
+    lifetime = max(expires_at - now, timedelta())
+    share = _LATE_SHARE if is_late else _MARGIN_SHARE
+    margin = min(max(lifetime * share, _LEAST_MARGIN), _MOST_MARGIN)
+    margin = min(margin if usual_margin is None else usual_margin, lifetime / 2)
+    return expires_at - margin - margin * _JITTER_SHARE * _fraction(account)
 
 
 def _fraction(account: str) -> float:

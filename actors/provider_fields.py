@@ -59,6 +59,9 @@ class ProviderSettings(BaseModel):
     default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    single_use_refresh_tokens: bool | None = None
+    grant_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    grant_idle_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
     token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None

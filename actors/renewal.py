@@ -19,6 +19,7 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.exchange import granted
+from actors.forecasts import GrantEnded, end_of_renewal, has_ended
 from actors.planning import plan_retry
 from actors.provider_lookup import merged_metadata, provider_row
 from actors.providers.provider import Provider
@@ -142,7 +143,9 @@ def _renewed(row: TAB_CONNECTIONS, now: datetime) -> Grant:
         tokens = tokens.second
     asked = f"{row.scope} {row.missing_scope}"
     # The lifetime is counted from before the call: too short by a moment, never too long.
-    grant = granted(provider, tokens, row.provider_subject, asked, now)
+    known = row.grant_expires_at
+    end = end_of_renewal(provider, tokens, known, now)
+    grant = granted(provider, tokens, row.provider_subject, asked, now, end=end, known_end=known)
     if tokens.scope is None:
         return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
     return grant
@@ -166,6 +169,9 @@ def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:
 
 def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
     """Try again later, each time after a longer while, and not before the provider wants it."""
+    if has_ended(row, now):
+        _give_up(lease, row, GrantEnded(), now)
+        return
     oauth = current_settings().oauth
     again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
     if isinstance(error, ProviderUnreachable):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -26,10 +26,19 @@ class ConnectionStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class GrantEnd:
+    """When a grant ends for good, if that is known, and when its app is next told ahead of it."""
+
+    expires_at: datetime | None = None
+    warn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """What a token endpoint granted: the tokens, their scope, and when each ends, in UTC.
 
-    `missing_scope` are the scopes that were asked for and not granted.
+    `missing_scope` are the scopes that were asked for and not granted; without an `end` the one
+    that is stored stays in force.
     """
 
     access_token: Secret
@@ -39,6 +48,7 @@ class Grant:
     expires_at: datetime | None
     renew_at: datetime | None
     missing_scope: str = ""
+    end: GrantEnd | None = None
 
 
 class TAB_CONNECTIONS(Table):
@@ -61,6 +71,8 @@ class TAB_CONNECTIONS(Table):
     refresh_token = SealedField(null=True)
     expires_at = UTCDateTimeField(null=True)
     renew_at = UTCDateTimeField(null=True, index=True)
+    grant_expires_at = UTCDateTimeField(null=True)
+    warn_at = UTCDateTimeField(null=True, index=True)
     lease_until = UTCDateTimeField(null=True)
     version = peewee.IntegerField()
     failures = peewee.IntegerField()
@@ -151,6 +163,8 @@ class TAB_CONNECTIONS(Table):
             if row is None:
                 return cls.get_by_id(cls._insert(provider, subject, profile, grant, now))
             kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
+            if grant.refresh_token is None and row.refresh_token is not None:
+                grant = replace(grant, end=None)  # That of the refresh token that stays.
             cls.update(
                 subject=subject or row.subject,
                 profile={**profile, **kept},
@@ -215,6 +229,9 @@ class TAB_CONNECTIONS(Table):
         }
         if grant.refresh_token is not None:
             columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
+        if grant.end is not None:
+            columns["grant_expires_at"] = grant.end.expires_at
+            columns["warn_at"] = grant.end.warn_at
         return columns
 
     @classmethod

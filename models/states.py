@@ -41,6 +41,8 @@ class TAB_VERIFICATION(Table):
     is_relayed = peewee.BooleanField(default=False)
     nonce = SealedField(null=True)
     code_verifier = SealedField(null=True)
+    #: What the provider tells of the user at the first consent alone, until it is in a profile.
+    told_user = SealedField(null=True)
     status = peewee.CharField(max_length=16)
     created_at = UTCDateTimeField()
     expires_at = UTCDateTimeField(index=True)

@@ -60,6 +60,9 @@ class Provider:
     default_lifetime_seconds: int | None = None
     minimum_renewal_gap_seconds: int = 0
     renewal_margin_seconds: int | None = None
+    single_use_refresh_tokens: bool = False
+    grant_lifetime_seconds: int | None = None
+    grant_idle_lifetime_seconds: int | None = None
     renewal: str = "refresh_token"
     token_answer: str = "standard"
     redirect_uri_at_renewal: bool = False

@@ -22,6 +22,12 @@ from catfeeder.sealing import Secret
 _LONGEST_LIFETIME_SECONDS: Final = 10 * 365 * 86400
 _TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
 _MOST_FIELDS: Final = 64
+#: GitHub's and LinkedIn's name, Keycloak's, and Intuit's; the standard has none.
+_REFRESH_TOKEN_LIFETIMES: Final = (
+    "refresh_token_expires_in",
+    "refresh_expires_in",
+    "x_refresh_token_expires_in",
+)
 #: RFC 6749 section 5.2, and GitHub.
 _GRANT_IS_DEAD: Final = frozenset({"invalid_grant", "bad_refresh_token"})
 
@@ -36,6 +42,8 @@ class TokenResponse:
     expires_in: int | None
     scope: str | None
     id_token: Secret | None
+    #: How long the refresh token lives, where the answer tells.
+    refresh_token_expires_in: int | None = None
     #: Whose the tokens are, where the answer itself tells.
     account: Mapping[str, Any] | None = None
     #: Tokens of another account that came with the same answer.
@@ -83,6 +91,7 @@ def _tokens(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
         expires_in=_lifetime(answer, provider),
         scope=_scope(answer.get("scope")),
         id_token=_token(answer, "id_token"),
+        refresh_token_expires_in=_refresh_token_lifetime(answer),
     )
 
 
@@ -128,11 +137,20 @@ def _token_type(value: Any) -> str:
 def _lifetime(answer: Mapping[str, Any], provider: Provider) -> int | None:
     """Return a lifetime in seconds; where none is told, that of the provider's settings."""
     told = answer.get("expires_in")
-    seconds = _seconds(answer.get("expires") if told is None else told)
+    seconds = _sane(_seconds(answer.get("expires") if told is None else told))
+    return provider.default_lifetime_seconds if seconds is None else seconds
+
+
+def _refresh_token_lifetime(answer: Mapping[str, Any]) -> int | None:
+    """Return how long the refresh token lives; Keycloak writes 0 where it does not say."""
+    told = (answer.get(name) for name in _REFRESH_TOKEN_LIFETIMES)
+    return _sane(_seconds(next((value for value in told if value is not None), None)))
+
+
+def _sane(seconds: int) -> int | None:
     if seconds > _LONGEST_LIFETIME_SECONDS:
         seconds -= int(time.time())  # Some tell the time of the end instead.
-    is_sane = 0 < seconds <= _LONGEST_LIFETIME_SECONDS
-    return seconds if is_sane else provider.default_lifetime_seconds
+    return seconds if 0 < seconds <= _LONGEST_LIFETIME_SECONDS else None
 
 
 def _seconds(value: Any) -> int:
