@@ -33,7 +33,7 @@ _DEAD_MESSAGE_TTL_MS: Final = 24 * 3600 * 1000
 
 # Dramatiq's own step of this name with the job's record before it and the bell after it, in one
 # round trip. All of it happens or nothing: no message is there without its job.
-_ENQUEUE: Final = """
+ENQUEUE_SCRIPT: Final = """
 if KEYS[3] then
     redis.call('HSET', KEYS[3], unpack(ARGV, 5))
     redis.call('EXPIRE', KEYS[3], ARGV[4])
@@ -59,7 +59,7 @@ class SealedBroker(RedisBroker):
             dead_message_ttl=_DEAD_MESSAGE_TTL_MS,
         )
         self.encoder = encoder
-        self._enqueue = client.register_script(_ENQUEUE)
+        self._enqueue = client.register_script(ENQUEUE_SCRIPT)
 
     def enqueue(
         self, message: Message[Any], *, delay: int | None = None, job: JobRecord | None = None
@@ -73,21 +73,14 @@ class SealedBroker(RedisBroker):
         """
         if delay is not None:
             raise ValueError("messages are never delayed: write a row that falls due instead")
-        message = message.copy(options={"redis_message_id": str(uuid.uuid4())})
+        message = placed(message)
         self.emit_before("enqueue", message, delay)
         self._send(message, job)
         self.emit_after("enqueue", message, delay)
         return message
 
     def _send(self, message: Message[Any], job: JobRecord | None) -> None:
-        queue = f"{NAMESPACE}:{message.queue_name}"
-        keys = [queue, f"{queue}.msgs"]
-        body = self.encoder.encode(message.asdict())
-        bell = BELL_PREFIX + message.queue_name
-        arguments = [message.options["redis_message_id"], body, bell]
-        if job is not None:
-            keys.append(job_key(job.id))
-            arguments += [JOB_TTL_SECONDS, *first_fields(job)]
+        keys, arguments = enqueueing(message, job, self.encoder)
         with unreachable_is_told():
             self._enqueue(keys=keys, args=arguments)
 
@@ -95,6 +88,25 @@ class SealedBroker(RedisBroker):
         """Return how many messages wait on a queue, those being worked on not counted."""
         with unreachable_is_told():
             return int(self.client.llen(f"{NAMESPACE}:{queue_name}"))
+
+
+def placed(message: Message[Any]) -> Message[Any]:
+    """Return the message with a place of its own on its queue."""
+    return message.copy(options={"redis_message_id": str(uuid.uuid4())})
+
+
+def enqueueing(
+    message: Message[Any], job: JobRecord | None, encoder: SealedEncoder
+) -> tuple[list[str], list[Any]]:
+    """Return the keys and arguments by which `ENQUEUE_SCRIPT` sends a message that has a place."""
+    queue = f"{NAMESPACE}:{message.queue_name}"
+    keys = [queue, f"{queue}.msgs"]
+    body = encoder.encode(message.asdict())
+    arguments = [message.options["redis_message_id"], body, BELL_PREFIX + message.queue_name]
+    if job is not None:
+        keys.append(job_key(job.id))
+        arguments += [JOB_TTL_SECONDS, *first_fields(job)]
+    return keys, arguments
 
 
 def new_message(message_type: MessageType, arguments: dict[str, Any]) -> Message[Any]:

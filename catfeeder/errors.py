@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
 
 
 class CatFeederError(Exception):
     """Something went wrong in the auth worker."""
 
     #: False when asking again later may succeed without changing the request.
-    permanent: ClassVar[bool] = True
+    permanent: bool = True
 
     def __init__(self, detail: str | None = None) -> None:
         """Take a more specific sentence than the docstring; neither may hold a secret."""
@@ -68,9 +67,42 @@ class JobFailed(CatFeederError):
         """Carry the worker's error; `permanent` says that a repeat would fail too."""
         super().__init__(detail)
         self._code = code
-        self.is_permanent = permanent
+        self.permanent = permanent
 
     @property
     def code(self) -> str:
         """The code of the worker's error."""
+        return self._code
+
+
+class ApiNotGiven(CatFeederError):
+    """This goes over HTTP: give connect() the service's api_url and an api_key."""
+
+
+class InvalidApiUrl(CatFeederError):
+    """The api_url is not one: it begins with https:// or http:// and a host."""
+
+
+class ServiceUnreachable(CatFeederError):
+    """The service did not answer over HTTP: check api_url and that it runs."""
+
+    permanent = False
+
+
+class RequestRefused(CatFeederError):
+    """The service refused the request."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, *, permanent: bool, retry_after: float | None
+    ) -> None:
+        """Carry the service's answer (RFC 9457); `retry_after` is in seconds, if it named any."""
+        super().__init__(detail)
+        self._code = code
+        self.status = status
+        self.permanent = permanent
+        self.retry_after = retry_after
+
+    @property
+    def code(self) -> str:
+        """The code of the service's answer, such as `reauthorization_required`."""
         return self._code

@@ -27,7 +27,7 @@ _LONGEST_WAIT_SECONDS: Final = 1.0
 
 # Each change names the statuses that it may follow, and applies in one step. An unknown job may
 # start: its record can have been evicted by time while the message still waited in the queue.
-_CHANGE: Final = """
+CHANGE_SCRIPT: Final = """
 local status = redis.call('HGET', KEYS[1], 'status')
 if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
@@ -96,71 +96,55 @@ def first_fields(job: JobRecord) -> Iterator[str]:
     yield from ("enqueued_at", job.enqueued_at.isoformat())
 
 
-class JobStore:
-    """Reads and changes job records; results and errors are sealed for their job.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What `CHANGE_SCRIPT` is given for one change of a record."""
 
-    A record is made by `SealedBroker.enqueue`, in one step with its message.
-    """
+    keys: list[str]
+    arguments: list[Any]
 
-    def __init__(self, client: redis.Redis, sealer: Sealer) -> None:
-        """Take the Redis client and the sealer that holds the queue key."""
-        self._client = client
+
+def changing(
+    job_id: str,
+    after: str,
+    fields: Mapping[str, str | bytes],
+    *,
+    may_create: bool = False,
+    is_end: bool = False,
+) -> Change:
+    """Return the change that writes fields where the status is one of those in `after`."""
+    pairs = [part for pair in fields.items() for part in pair]
+    arguments = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS, *pairs]
+    return Change([job_key(job_id), CHANNEL_PREFIX + job_id][: 1 + is_end], arguments)
+
+
+def ending(
+    job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
+) -> Change:
+    """Return the change by which a job ends, if its status was one of those in `after`."""
+    fields = {"status": status.value, "finished_at": now.isoformat(), **more}
+    return changing(job_id, after, fields, is_end=True)
+
+
+def cancelling(job_id: str, now: datetime) -> Change:
+    """Return the change that cancels a job that no worker has begun."""
+    return ending(job_id, "queued", JobStatus.CANCELLED, now, {})
+
+
+class JobReader:
+    """Makes sense of what Redis holds of jobs; results and errors are sealed for their job."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        """Take the sealer that holds the queue key."""
         self._sealer = sealer
-        self._change = client.register_script(_CHANGE)
 
-    def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
-        """Record that a worker begins; false when the job was cancelled or has ended before."""
-        fields = {
-            "actor": actor,
-            "queue": queue,
-            "status": "running",
-            "started_at": now.isoformat(),
-        }
-        return self._apply(job_id, "queued running", fields, may_create=True)
-
-    def succeed(self, job_id: str, result: object, now: datetime) -> bool:
-        """Record the result, which must be JSON data, and wake those who wait."""
-        sealed = self._seal(job_id, result)
-        return self._end(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
-
-    def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
-        """Record why the job failed and wake those who wait."""
-        sealed = self._seal(job_id, [error.code, error.detail, error.permanent])
-        return self._end(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
-
-    def cancel(self, job_id: str, now: datetime) -> bool:
-        """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
-        return self._end(job_id, "queued", JobStatus.CANCELLED, now, {})
-
-    def get(self, job_id: str) -> JobRecord | None:
-        """Return the record, or None when there is none (any more).
+    def found(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord | None:
+        """Return the record whose Redis hash has these fields, or None when it is not one.
 
         Raises:
-            QueueUnreachable: Redis did not answer.
             SealBroken: The record was written with another queue key.
         """
-        with unreachable_is_told():
-            fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
         return self.read(job_id, fields) if b"enqueued_at" in fields else None
-
-    def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
-        """Return the record when a job ends, or None after `seconds`, or now and then sooner.
-
-        Raises:
-            QueueUnreachable: Redis did not answer.
-        """
-        ended = CHANNEL_PREFIX + job_id
-        # To wait for 0 is to wait for ever; what is moved onto itself is there for others as well.
-        wait = min(max(seconds, 0.001), _LONGEST_WAIT_SECONDS)
-        with unreachable_is_told():
-            try:
-                told = self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
-            except redis.ResponseError as error:
-                # A server that becomes a replica sends everybody off; who looks then is told more.
-                if not str(error).startswith("UNBLOCKED"):
-                    raise
-                return None
-        return None if told is None else self.announced(job_id, told)
 
     def announced(self, job_id: str, told: bytes) -> JobRecord | None:
         """Return the record that was told at a job's end; None when it cannot be read."""
@@ -185,32 +169,87 @@ class JobStore:
             error=JobError(*error) if error else None,
         )
 
+    def _open(self, job_id: str, sealed: bytes | None) -> Any:
+        return None if sealed is None else from_json(self._sealer.open(sealed, f"job:{job_id}"))
+
+
+class JobStore(JobReader):
+    """Reads and changes job records.
+
+    A record is made by `SealedBroker.enqueue`, in one step with its message.
+    """
+
+    def __init__(self, client: redis.Redis, sealer: Sealer) -> None:
+        """Take the Redis client and the sealer that holds the queue key."""
+        super().__init__(sealer)
+        self._client = client
+        self._change = client.register_script(CHANGE_SCRIPT)
+
+    def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
+        """Record that a worker begins; false when the job was cancelled or has ended before."""
+        fields = {
+            "actor": actor,
+            "queue": queue,
+            "status": "running",
+            "started_at": now.isoformat(),
+        }
+        return self._run(changing(job_id, "queued running", fields, may_create=True))
+
+    def succeed(self, job_id: str, result: object, now: datetime) -> bool:
+        """Record the result, which must be JSON data, and wake those who wait."""
+        sealed = self._seal(job_id, result)
+        return self._end(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
+
+    def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
+        """Record why the job failed and wake those who wait."""
+        sealed = self._seal(job_id, [error.code, error.detail, error.permanent])
+        return self._end(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
+
+    def cancel(self, job_id: str, now: datetime) -> bool:
+        """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
+        return self._run(cancelling(job_id, now))
+
+    def get(self, job_id: str) -> JobRecord | None:
+        """Return the record, or None when there is none (any more).
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+            SealBroken: The record was written with another queue key.
+        """
+        with unreachable_is_told():
+            fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
+        return self.found(job_id, fields)
+
+    def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
+        """Return the record when a job ends, or None after `seconds`, or now and then sooner.
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+        """
+        ended = CHANNEL_PREFIX + job_id
+        # To wait for 0 is to wait for ever; what is moved onto itself is there for others as well.
+        wait = min(max(seconds, 0.001), _LONGEST_WAIT_SECONDS)
+        with unreachable_is_told():
+            try:
+                told = self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
+            except redis.ResponseError as error:
+                # A server that becomes a replica sends everybody off; who looks then is told more.
+                if not str(error).startswith("UNBLOCKED"):
+                    raise
+                return None
+        return None if told is None else self.announced(job_id, told)
+
     def _end(
         self, job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
     ) -> bool:
-        fields = {"status": status.value, "finished_at": now.isoformat(), **more}
-        return self._apply(job_id, after, fields, is_end=True)
+        return self._run(ending(job_id, after, status, now, more))
 
-    def _apply(
-        self,
-        job_id: str,
-        after: str,
-        fields: Mapping[str, str | bytes],
-        *,
-        may_create: bool = False,
-        is_end: bool = False,
-    ) -> bool:
-        pairs = [part for pair in fields.items() for part in pair]
-        arguments = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS, *pairs]
-        keys = [job_key(job_id), CHANNEL_PREFIX + job_id]
+    def _run(self, change: Change) -> bool:
         with unreachable_is_told():
-            return bool(self._change(keys=keys[: 1 + is_end], args=arguments))
+            return bool(self._change(keys=change.keys, args=change.arguments))
 
     def _seal(self, job_id: str, value: object) -> bytes:
         return self._sealer.seal(to_json(value), f"job:{job_id}")
-
-    def _open(self, job_id: str, sealed: bytes | None) -> Any:
-        return None if sealed is None else from_json(self._sealer.open(sealed, f"job:{job_id}"))
 
 
 def _parts(told: bytes) -> Iterator[bytes]:

@@ -133,7 +133,7 @@ def test_a_failure_carries_code_and_sentence(client: Client) -> None:
     client.jobs.fail(job.id, error, utc_now())
     with pytest.raises(JobFailed, match=r"It has 73 bytes\.") as failure:
         job.result(timeout=0)
-    assert (failure.value.code, failure.value.is_permanent) == ("password_too_long", True)
+    assert (failure.value.code, failure.value.permanent) == ("password_too_long", True)
 
 
 def test_a_cancelled_job_has_no_result(client: Client) -> None:

@@ -40,7 +40,7 @@ try:
     client.hash_password("x" * 73).result(timeout=5)
     failure = None
 except catfeeder.JobFailed as error:
-    failure = [error.code, error.is_permanent, str(error)]
+    failure = [error.code, error.permanent, str(error)]
 print(json.dumps({
     "installed": catfeeder.__file__,
     "hashed": hashed,
