@@ -17,13 +17,20 @@ from actors.providers.client_authentication import (
     client_credentials,
     with_each_secret,
 )
+from actors.providers.kept_answers import Keep, read_kept, write_kept
 from actors.providers.provider import Provider
 from actors.providers.redirect_uris import redirect_uri_of
 from actors.providers.token_answers import TokenResponse, read_tokens
 from actors.providers.transport import failures_told, guard, post_form
 from catfeeder.sealing import Secret
 
-__all__ = ["TokenResponse", "extend_facebook_token", "redeem_code", "use_refresh_token"]
+__all__ = [
+    "TokenResponse",
+    "extend_facebook_token",
+    "read_kept_tokens",
+    "redeem_code",
+    "use_refresh_token",
+]
 
 #: What oauthlib is handed in place of the provider's answer, which we have read by then: it would
 #: fail in ways of its own over one that is not as the standard says.
@@ -60,10 +67,17 @@ def redeem_code(
     return with_each_secret(provider, redeem)
 
 
-def use_refresh_token(provider: Provider, refresh_token: Secret) -> TokenResponse:
+def _keep_nothing(_answer: Secret) -> None:
+    """Let go of an answer that somebody waits for, and that would be of no use to anybody else."""
+
+
+def use_refresh_token(
+    provider: Provider, refresh_token: Secret, keep: Keep = _keep_nothing
+) -> TokenResponse:
     """Ask for a new access token (RFC 6749 section 6).
 
     Where the answer holds no new refresh token, the given one stays in force and is returned.
+    `keep` is told of each answer before it is read.
 
     Raises:
         TokenInvalid: This is no token; the provider was not asked.
@@ -72,23 +86,22 @@ def use_refresh_token(provider: Provider, refresh_token: Secret) -> TokenRespons
     if not is_visible_ascii(refresh_token.reveal()):
         raise TokenInvalid
 
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+
     def refresh(client: Provider) -> TokenResponse:
-        more: dict[str, Any] = dict(client_credentials(client))
+        whole = {**form, **client_credentials(client)}
         if client.redirect_uri_at_renewal:
-            more["redirect_uri"] = redirect_uri_of(client)
+            whole["redirect_uri"] = redirect_uri_of(client)
         auth = basic_authentication(client)
-        return _asked(
-            client,
-            lambda session: session.refresh_token(
-                client.token_endpoint, refresh_token.reveal(), auth=auth, **more
-            ),
-        )
+        return read_tokens(post_form(client.token_endpoint, whole, auth), client)
 
     tokens = with_each_secret(provider, refresh)
     return replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
 
 
-def extend_facebook_token(provider: Provider, access_token: Secret) -> TokenResponse:
+def extend_facebook_token(
+    provider: Provider, access_token: Secret, keep: Keep = _keep_nothing
+) -> TokenResponse:
     """Exchange a living token for one of about 60 days, in place of a refresh token.
 
     Raises:
@@ -99,13 +112,27 @@ def extend_facebook_token(provider: Provider, access_token: Secret) -> TokenResp
     def extend(client: Provider) -> TokenResponse:
         whole = {**form, **client_credentials(client)}
         auth = basic_authentication(client)
-        return read_tokens(post_form(client.token_endpoint, whole, auth), client)
+        response = post_form(client.token_endpoint, whole, auth)
+        keep(write_kept(response))
+        return read_tokens(response, client)
 
     return with_each_secret(provider, extend)
 
 
+def read_kept_tokens(provider: Provider, answer: Secret) -> TokenResponse:
+    """Return the tokens of an answer that was kept.
+
+    Raises:
+        ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
+    """
+    return read_tokens(read_kept(answer), provider)
+
+
 def _asked(
-    provider: Provider, ask: Callable[[OAuth2Session], Any], redirect_uri: str | None = None
+    provider: Provider,
+    ask: Callable[[OAuth2Session], Any],
+    redirect_uri: str | None = None,
+    keep: Keep = _keep_nothing,
 ) -> TokenResponse:
     """Let oauthlib write the request, and read the answer ourselves."""
     session = OAuth2Session(provider.client_id, redirect_uri=redirect_uri)
@@ -113,12 +140,12 @@ def _asked(
     answers: list[TokenResponse] = []
 
     def read(response: requests.Response) -> requests.Response:
+        keep(write_kept(response))
         answers.append(read_tokens(response, provider))
         response._content = _READ
         return response
 
     session.register_compliance_hook("access_token_response", read)
-    session.register_compliance_hook("refresh_token_response", read)
     with failures_told():
         ask(session)
     return answers[0]
