@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from catfeeder.errors import CatFeederError
@@ -12,8 +13,33 @@ from catfeeder.errors import CatFeederError
 _ERROR_CODE: Final = re.compile("[A-Za-z][A-Za-z_.-]{0,47}|(status )?[0-9]{1,6}")
 
 
+def shown_code(error: str) -> str:
+    """Return an error code as it may be repeated.
+
+    What does not look like one, or a description, may hold anything, our own secrets included.
+    """
+    return error if _ERROR_CODE.fullmatch(error) else "it gave no error code"
+
+
+class FailureKind(StrEnum):
+    """What a failure of a provider's token endpoint means for the grant and for the provider.
+
+    The names are read by apps, and written by operators: never rename one.
+    """
+
+    GRANT_DEAD = "grant_dead"
+    CLIENT_MISCONFIGURED = "client_misconfigured"
+    SCOPE = "scope"
+    RATE_LIMITED = "rate_limited"
+    TRANSIENT = "transient"
+    MALFORMED = "malformed"
+
+
 class AuthError(CatFeederError):
     """The sign-in failed."""
+
+    #: None where the failure says nothing about the provider.
+    kind: FailureKind | None = None
 
 
 class ProviderUnknown(AuthError):
@@ -22,6 +48,8 @@ class ProviderUnknown(AuthError):
 
 class ProviderNotConfigured(AuthError):
     """The provider lacks something that it needs before users can sign in with it."""
+
+    kind = FailureKind.CLIENT_MISCONFIGURED
 
 
 class ProviderInUse(AuthError):
@@ -108,15 +136,24 @@ class AddressForbidden(AuthError):
     OAUTH_ALLOWED_PRIVATE_HOSTS names the exceptions.
     """
 
+    kind = FailureKind.CLIENT_MISCONFIGURED
+
 
 class ProviderUnreachable(AuthError):
     """The provider did not answer in time, or answered that it cannot at the moment."""
 
     permanent = False
 
-    def __init__(self, detail: str | None = None, *, retry_after_seconds: int = 0) -> None:
-        """Take when the provider wants to be asked again, if it says so."""
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        kind: FailureKind = FailureKind.TRANSIENT,
+        retry_after_seconds: int = 0,
+    ) -> None:
+        """Take whether it is our rate, and when the provider wants to be asked again, if told."""
         super().__init__(detail)
+        self.kind = kind
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -124,22 +161,24 @@ class ProviderMisbehaved(AuthError):
     """The provider's answer is not one that the standards allow."""
 
     permanent = False
+    kind = FailureKind.MALFORMED
 
 
 class ProviderRefused(AuthError):
     """The provider refused the request."""
 
-    def __init__(self, error: str, *, is_grant_dead: bool = False) -> None:
-        """Take the `error` code of RFC 6749 section 5.2, and whether it says that only the user
-        can bring the grant back.
-
-        What does not look like one, or a description, may hold anything, our own secrets included,
-        and is not repeated.
-        """
-        shown = error if _ERROR_CODE.fullmatch(error) else "it gave no error code"
-        super().__init__(f"The provider refused the request: {shown}.")
-        self.error = shown
-        self.is_grant_dead = is_grant_dead
+    def __init__(
+        self,
+        error: str,
+        *,
+        kind: FailureKind = FailureKind.MALFORMED,
+        remedy: str | None = None,
+    ) -> None:
+        """Take the `error` code of RFC 6749 section 5.2, its kind, and a sentence that helps."""
+        self.error = shown_code(error)
+        self.kind = kind
+        sentence = f"The provider refused the request: {self.error}."
+        super().__init__(f"{sentence} {remedy}" if remedy else sentence)
 
 
 class ConnectionUnknown(AuthError):

@@ -16,6 +16,9 @@ _Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,2048}$")]
 _URL = Annotated[str, Field(min_length=1, max_length=2048)]
 _Secret = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
 _Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$")]
+_Kind = Literal[
+    "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"
+]
 
 
 class ProviderSettings(BaseModel):
@@ -65,7 +68,8 @@ class ProviderSettings(BaseModel):
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
     token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None
-    dead_grant_errors: list[_Text] | None = None
+    failure_kinds: dict[_Text, _Kind] | None = None
+    failure_remedies: dict[_Text, _Text] | None = None
     revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
     offline_scope: _Scope | None = None
     offline_parameters: dict[_Text, _Text] | None = None

@@ -81,12 +81,15 @@ def _credential(name: str, part: str) -> str | None:
 def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     """Return the metadata: the operator's word wins over the issuer's, that over the preset's.
 
-    Of a profile the operator may give the parts that differ, and the preset has the others.
+    Of a profile and of the signs of failures the operator may give the parts that differ, and the
+    preset has the others.
     """
     preset = presets().get(row.preset or "", {})
     merged = {**preset, **(row.discovered or {}), **row.metadata}
-    profile = {**preset.get("profile", {}), **row.metadata.get("profile", {})}
-    return with_base_url({**merged, "profile": profile} if profile else merged)
+    for name in ("profile", "failure_kinds", "failure_remedies"):
+        if parts := {**preset.get(name, {}), **row.metadata.get(name, {})}:
+            merged[name] = parts
+    return with_base_url(merged)
 
 
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:

@@ -13,6 +13,7 @@ from actors.discovery import discovered_provider
 from actors.errors import (
     AuthError,
     ConnectionBusy,
+    FailureKind,
     ProviderRefused,
     ProviderUnknown,
     ProviderUnreachable,
@@ -114,7 +115,7 @@ def renew_leased(lease: Lease, now: datetime) -> None:
     except RefreshTokenMissing as error:
         _give_up(held, row, error, now)
     except ProviderRefused as error:
-        if not error.is_grant_dead:
+        if error.kind is not FailureKind.GRANT_DEAD:
             _postpone(held, row, error, now)
             raise
         _give_up(held, row, error, now)

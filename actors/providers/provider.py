@@ -66,7 +66,8 @@ class Provider:
     renewal: str = "refresh_token"
     token_answer: str = "standard"
     redirect_uri_at_renewal: bool = False
-    dead_grant_errors: tuple[str, ...] = ()
+    failure_kinds: Mapping[str, str] = field(default_factory=dict)
+    failure_remedies: Mapping[str, str] = field(default_factory=dict)
     revocation: str = "rfc7009"
     offline_scope: str | None = None
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
@@ -124,8 +125,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
     values["scopes"] = tuple(metadata.get("scopes", _usual_scopes(metadata)))
-    for listed in ("dead_grant_errors", "told_once"):
-        values[listed] = tuple(metadata.get(listed, ()))
+    values["told_once"] = tuple(metadata.get("told_once", ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
     values["token_endpoint_auth_method"] = _client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)

@@ -13,6 +13,7 @@ import requests
 
 from actors.errors import ProviderMisbehaved, ProviderRefused
 from actors.providers.answers import error_of, is_visible_ascii, one_line, parse_json
+from actors.providers.failures import refusal
 from actors.providers.provider import Provider
 from actors.providers.quirks import slack
 from actors.providers.transport import check_available
@@ -28,8 +29,6 @@ _REFRESH_TOKEN_LIFETIMES: Final = (
     "refresh_expires_in",
     "x_refresh_token_expires_in",
 )
-#: RFC 6749 section 5.2, and GitHub.
-_GRANT_IS_DEAD: Final = frozenset({"invalid_grant", "bad_refresh_token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +59,8 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
     """
     answer = _members(check_available(response))
     error = error_of(answer)
-    if error is not None:
-        raise ProviderRefused(error, is_grant_dead=_is_grant_dead(error, answer, provider))
-    if response.status_code >= requests.codes.bad_request:
-        raise ProviderRefused(f"status {response.status_code}")
+    if error is not None or response.status_code >= requests.codes.bad_request:
+        raise refusal(error, answer, response, provider)
     if response.status_code >= requests.codes.multiple_choices:
         raise _without_token()
     if provider.token_answer != "slack_app":
@@ -109,16 +106,6 @@ def _form(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode("ascii"), max_num_fields=_MOST_FIELDS))
     except ValueError:
         return {}
-
-
-def _is_grant_dead(error: str, answer: Mapping[str, Any], provider: Provider) -> bool:
-    """Tell whether the error says so in the standard's way, or in the provider's own words."""
-    if error in _GRANT_IS_DEAD or error in provider.dead_grant_errors:
-        return True
-    description = answer.get("error_description")
-    # A single word could stand in any description.
-    sentences = [words for words in provider.dead_grant_errors if " " in words]
-    return isinstance(description, str) and any(words in description for words in sentences)
 
 
 def _token(answer: Mapping[str, Any], name: str) -> Secret | None:

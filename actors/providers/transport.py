@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +19,7 @@ from requests.auth import AuthBase
 
 from actors.errors import (
     AddressForbidden,
+    FailureKind,
     ProviderMisbehaved,
     ProviderRefused,
     ProviderUnreachable,
@@ -201,13 +205,33 @@ def check_available(response: requests.Response) -> requests.Response:
         ProviderUnreachable: The status is 429 or 5xx.
     """
     if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
+        is_our_rate = response.status_code == requests.codes.too_many_requests
         raise ProviderUnreachable(
             f"The provider answered with status {response.status_code}.",
-            retry_after_seconds=_retry_after(response.headers.get("Retry-After", "")),
+            kind=FailureKind.RATE_LIMITED if is_our_rate else FailureKind.TRANSIENT,
+            retry_after_seconds=retry_after_seconds(response),
         )
     return response
 
 
-def _retry_after(header: str) -> int:
-    """Return the seconds of a Retry-After header; one that tells a date is as good as none."""
-    return int(header) if header.isascii() and header.isdigit() and len(header) < 9 else 0
+def retry_after_seconds(response: requests.Response) -> int:
+    """Return the seconds of Retry-After (RFC 9110 section 10.2.3); 0 where it tells nothing.
+
+    A date is held against the provider's own clock, where it shows that.
+    """
+    header = response.headers.get("Retry-After", "")
+    if header.isascii() and header.isdigit() and len(header) < 9:
+        return int(header)
+    wanted = _date(header)
+    if wanted is None:
+        return 0
+    now = _date(response.headers.get("Date", "")) or datetime.now(UTC)
+    return max(math.ceil((wanted - now).total_seconds()), 0)
+
+
+def _date(header: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
