@@ -40,6 +40,8 @@ class AuthError(CatFeederError):
 
     #: None where the failure says nothing about the provider.
     kind: FailureKind | None = None
+    #: True where something was sent and no answer says what became of it.
+    is_outcome_unknown: bool = False
 
 
 class ProviderUnknown(AuthError):
@@ -150,9 +152,13 @@ class ProviderUnreachable(AuthError):
         *,
         kind: FailureKind = FailureKind.TRANSIENT,
         retry_after_seconds: int = 0,
+        is_outcome_unknown: bool = False,
     ) -> None:
-        """Take whether it is our rate, and when the provider wants to be asked again, if told."""
+        """Take whether it is our rate, when the provider wants to be asked again, if told, and
+        whether it may have done all the same what it was asked for.
+        """
         super().__init__(detail)
+        self.is_outcome_unknown = is_outcome_unknown
         self.kind = kind
         self.retry_after_seconds = retry_after_seconds
 
@@ -162,6 +168,7 @@ class ProviderMisbehaved(AuthError):
 
     permanent = False
     kind = FailureKind.MALFORMED
+    is_outcome_unknown = True
 
 
 class ProviderRefused(AuthError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -93,7 +94,25 @@ def failures_told() -> Iterator[None]:
     except (requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader):
         raise ProviderMisbehaved("The provider's answer cannot be decoded.") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise ProviderUnreachable(f"The provider did not answer: {type(error).__name__}.") from None
+        raise ProviderUnreachable(
+            f"The provider did not answer: {type(error).__name__}.",
+            is_outcome_unknown=not _is_unsent(error),
+        ) from None
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Tell whether a request failed before a byte of it was sent, so that nothing came of it."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    # requests wraps what urllib3 says, and urllib3 once more what it gives up for.
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(error, requests.exceptions.SSLError):
+        inner = reason.args[0] if getattr(reason, "args", None) else None
+        return isinstance(inner, ssl.SSLCertVerificationError)
+    return isinstance(
+        reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    )
 
 
 def _read(response: requests.Response, most_bytes: int) -> None:
@@ -206,10 +225,12 @@ def check_available(response: requests.Response) -> requests.Response:
     """
     if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
         is_our_rate = response.status_code == requests.codes.too_many_requests
+        is_turned_away = is_our_rate or response.status_code == requests.codes.service_unavailable
         raise ProviderUnreachable(
             f"The provider answered with status {response.status_code}.",
             kind=FailureKind.RATE_LIMITED if is_our_rate else FailureKind.TRANSIENT,
             retry_after_seconds=retry_after_seconds(response),
+            is_outcome_unknown=not is_turned_away,
         )
     return response
 
