@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from actors.providers.provider import presets
 from config import ROOT
+from tests.collected import missing
 
 _PATH: Final = ROOT / "docs" / "providers.md"
 PAGE: Final = _PATH.read_text()
@@ -64,39 +62,16 @@ def test_a_row_tells_what_the_preset_says(preset: str) -> None:
     assert revocation == (way if "revocation_endpoint" in known else "no way to")
 
 
-def test_each_cell_names_a_test_that_there_is() -> None:
+def test_each_cell_names_a_test_that_there_is(request: pytest.FixtureRequest) -> None:
     named = set()
     for row in rows():
         for cell in row[1:]:
             links = _CELL.findall(cell)
             assert links, cell
             assert _CELL.sub("", cell).strip(", ") == "", cell
-            named |= {(path, test) for _, path, test in links}
-    files = {path: (_PATH.parent / path).resolve() for path, _ in named}
-    there = collected(sorted(set(files.values())))
+            named |= {((_PATH.parent / path).resolve(), test) for _, path, test in links}
 
-    missing = {(path, test) for path, test in named if (files[path], test) not in there}
-    assert not missing
-
-
-def collected(paths: list[Path]) -> set[tuple[Path, str]]:
-    """Return the tests of files as pytest finds them, with and without their parameters."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--collect-only",
-        "-q",
-        "--no-header",
-        *map(str, paths),
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    found = set()
-    for line in done.stdout.splitlines():
-        path, _, test = line.partition("::")
-        if test:
-            found |= {(ROOT / path, test), (ROOT / path, test.partition("[")[0])}
-    return found
+    assert missing(named, request.session) == set()
 
 
 def test_adding_a_provider_takes_ten_lines_at_most() -> None:

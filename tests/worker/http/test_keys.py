@@ -39,6 +39,7 @@ _SCOPES = {
     ("GET", "/v1/providers"): "admin",
     ("GET", "/v1/providers/{provider}"): "admin",
     ("GET", "/v1/providers/{provider}/check"): "admin",
+    ("GET", "/v1/renewals"): "admin",
     ("PATCH", "/v1/providers/{provider}"): "admin",
     ("POST", "/v1/connections/{connection_id}/renew"): "jobs",
     ("POST", "/v1/keys"): "admin",
