@@ -89,6 +89,8 @@ class CronsSettings:
     deliver_events_interval: int = _seconds(5)
     clean_events: bool = True
     clean_events_interval: int = _seconds(3600)
+    forecast_grants: bool = True
+    forecast_grants_interval: int = _seconds(3600)
     reseal: bool = True
     reseal_interval: int = _seconds(30)
 

@@ -32,6 +32,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
     messages.CLEAN_TOKENS: "actors.cleanup:clean_tokens",
     messages.DELIVER_EVENTS: "actors.webhooks:deliver_events",
     messages.CLEAN_EVENTS: "actors.cleanup:clean_events",
+    messages.FORECAST_GRANTS: "actors.forecasts:forecast_grants",
     messages.RESEAL: "actors.resealing:reseal",
     messages.SHUT_DOWN: "actors.server:shut_down",
     messages.QUARANTINE: "actors.quarantine:quarantine",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from actors.connections import rfc3339
 from actors.cursors import read_cursor, write_cursor
 from actors.errors import DiscoveryNeeded
+from actors.forecasts import GrantEnded, has_ended
 from actors.provider_lookup import find_provider
 from catfeeder.errors import CatFeederError
 from config import current_settings
@@ -57,7 +58,7 @@ def list_renewals(
             limit=limit + 1,
         )
         page = rows[:limit]
-        hindrance_of = _hindrances(page)
+        hindrance_of = _hindrances(page, now)
     end = write_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None
     return {
         "is_scheduled": current_settings().crons.renew_oath_tokens,
@@ -77,6 +78,7 @@ def _described(
         "status": str(row.status),
         "renew_at": rfc3339(row.renew_at),
         "expires_at": rfc3339(row.expires_at),
+        "grant_expires_at": rfc3339(row.grant_expires_at),
         "is_due": row.renew_at <= now,
         "cause": str(cause),
         "why": _sentence(row, cause),
@@ -98,13 +100,16 @@ def _sentence(row: TAB_CONNECTIONS, cause: Cause) -> str:
     return f"The token expires at {rfc3339(row.expires_at)}."
 
 
-def _hindrances(rows: list[TAB_CONNECTIONS]) -> Callable[[TAB_CONNECTIONS], str | None]:
+def _hindrances(
+    rows: list[TAB_CONNECTIONS], now: datetime
+) -> Callable[[TAB_CONNECTIONS], str | None]:
     """Look each provider of a page up once; return what tells why a renewal cannot succeed."""
     found = {name: _look_up(name) for name in {row.provider for row in rows}}
 
     def hindrance_of(row: TAB_CONNECTIONS) -> str | None:
         renewal, fault = found[row.provider]
-        return fault or (None if _has_means(row, renewal) else _NO_REFRESH_TOKEN)
+        ended = GrantEnded().detail if has_ended(row, now) else None
+        return fault or ended or (None if _has_means(row, renewal) else _NO_REFRESH_TOKEN)
 
     return hindrance_of
 

@@ -54,6 +54,7 @@ CLEAN_TOKENS: Final = MessageType("clean_tokens", CONTROL, _SWEEP_SECONDS, is_jo
 #: Waits for the operator's webhook, as renewals wait for providers.
 DELIVER_EVENTS: Final = MessageType("deliver_events", RENEWALS, _SWEEP_SECONDS, is_job=False)
 CLEAN_EVENTS: Final = MessageType("clean_events", CONTROL, _SWEEP_SECONDS, is_job=False)
+FORECAST_GRANTS: Final = MessageType("forecast_grants", CONTROL, _SWEEP_SECONDS, is_job=False)
 RESEAL: Final = MessageType("reseal", CONTROL, _SWEEP_SECONDS, is_job=False)
 #: A shutdown that is found a minute later was meant for a service that has gone since.
 SHUT_DOWN: Final = MessageType("shut_down", CONTROL, _PERSON_WAITS_SECONDS, is_job=True)
@@ -78,6 +79,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         CLEAN_TOKENS,
         DELIVER_EVENTS,
         CLEAN_EVENTS,
+        FORECAST_GRANTS,
         RESEAL,
         SHUT_DOWN,
         QUARANTINE,

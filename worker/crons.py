@@ -16,6 +16,7 @@ from catfeeder.messages import (
     CLEAN_TOKENS,
     CLEAN_VERIFICATION,
     DELIVER_EVENTS,
+    FORECAST_GRANTS,
     RENEW_OATHS,
     RESEAL,
     MessageType,
@@ -40,6 +41,7 @@ def schedule(crons: CronsSettings) -> Schedule:
         (CLEAN_TOKENS, crons.clean_tokens, crons.clean_tokens_interval),
         (DELIVER_EVENTS, crons.deliver_events, crons.deliver_events_interval),
         (CLEAN_EVENTS, crons.clean_events, crons.clean_events_interval),
+        (FORECAST_GRANTS, crons.forecast_grants, crons.forecast_grants_interval),
         (RESEAL, crons.reseal, crons.reseal_interval),
     )
     return {message: timedelta(seconds=seconds) for message, is_on, seconds in lines if is_on}

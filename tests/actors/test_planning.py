@@ -127,3 +127,31 @@ def test_a_margin_of_the_providers_own_takes_the_place_of_the_usual_one() -> Non
     assert timedelta(days=30) <= margin(timedelta(days=90)) <= timedelta(days=33)
     # And is never more than half of the life
     assert timedelta(days=15) <= margin(timedelta(days=30)) <= timedelta(days=16.5)
+
+
+def test_a_token_whose_refresh_token_serves_once_is_renewed_late() -> None:
+    def margin(lifetime: timedelta) -> timedelta:
+        renew_at = plan_renewal(NOW + lifetime, "x:1", NOW, is_late=True)
+        assert renew_at is not None
+        return NOW + lifetime - renew_at
+
+    # Of two hours six minutes are left, in which it may fail a few times, and never less than two
+    assert timedelta(minutes=6) <= margin(timedelta(hours=2)) <= timedelta(minutes=6.6)
+    assert timedelta(minutes=2) <= margin(timedelta(minutes=30)) <= timedelta(minutes=2.2)
+    assert timedelta(hours=8.4) <= margin(timedelta(days=7)) <= timedelta(hours=9.24)
+
+
+def test_a_token_is_renewed_before_that_ends_which_renews_it() -> None:
+    end = NOW + timedelta(days=40)
+
+    def planned(expires_at: datetime, now: datetime) -> datetime | None:
+        return plan_renewal(expires_at, "l:1", now, last_chance=end)
+
+    renew_at = planned(NOW + timedelta(days=60), NOW)
+    assert renew_at is not None
+    assert end - timedelta(days=2) < renew_at < end
+    # One that ends before it is renewed as ever
+    assert planned(NOW + HOUR, NOW) == plan_renewal(NOW + HOUR, "l:1", NOW)
+    # And the token of that last renewal is the last one: another day is not worth another renewal
+    last = plan_renewal(renew_at + timedelta(days=60), "l:1", renew_at)
+    assert planned(renew_at + timedelta(days=60), renew_at) == last

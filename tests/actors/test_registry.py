@@ -20,6 +20,7 @@ from catfeeder.messages import (
     CLEAN_TOKENS,
     CLEAN_VERIFICATION,
     DELIVER_EVENTS,
+    FORECAST_GRANTS,
     QUARANTINE,
     RENEW_CONNECTIONS,
     RENEW_OATHS,
@@ -46,6 +47,7 @@ ASKED: dict[str, Callable[[Client], Job]] = {
 SENT: dict[MessageType, dict[str, object]] = {
     RENEW_CONNECTIONS: {"leases": []},
     RENEW_OATHS: {},
+    FORECAST_GRANTS: {},
     CLEAN_VERIFICATION: {},
     CLEAN_TOKENS: {},
     DELIVER_EVENTS: {},

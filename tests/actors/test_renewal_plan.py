@@ -55,6 +55,7 @@ def test_a_renewal_is_told_with_its_reason_and_without_a_token() -> None:
             "status": "active",
             "renew_at": "2026-11-23T12:05:00.000Z",
             "expires_at": "2026-11-23T12:15:00.000Z",
+            "grant_expires_at": None,
             "is_due": False,
             "cause": "expiry",
             "why": "The token expires at 2026-11-23T12:15:00.000Z.",
@@ -132,6 +133,17 @@ def test_what_would_keep_a_renewal_from_succeeding_is_told() -> None:
         None,
         None,
     ]
+
+
+def test_a_grant_that_has_ended_is_told() -> None:
+    store("1", grant_expires_at=NOW - timedelta(days=8))
+    store("2", grant_expires_at=NOW - timedelta(days=6), minutes=1)
+
+    over, alive = listed()
+    assert "reached its end" in over["hindrance"]
+    # The end was counted by somebody's documentation, and may be some days off
+    assert alive["hindrance"] is None
+    assert alive["grant_expires_at"] == "2026-11-17T12:00:00.000Z"
 
 
 def test_a_provider_whose_secret_does_not_open_is_told() -> None:

@@ -37,6 +37,9 @@ class Renewal(BaseModel):
     status: ConnectionStatus
     renew_at: datetime = Field(description="When it falls due; the next sweep takes it.")
     expires_at: datetime | None
+    grant_expires_at: datetime | None = Field(
+        description="When the grant ends for good, if that is known: no renewal leads beyond it."
+    )
     is_due: bool
     cause: Cause = Field(
         description="`expiry`: the token is about to end; `retry`: the last try has failed; "
