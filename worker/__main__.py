@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker", description="Cat Feeder's service.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="start the whole service; Ctrl-C drains and stops it")
+    _add_perform(commands.add_parser("perform", help="perform the messages of some queues"))
     commands.add_parser("scheduler", help="ask for renewals and clean-ups when they are due")
     commands.add_parser("migrate", help="bring the database's tables up to date")
     commands.add_parser("reseal", help="seal what is stored with a changed SECRET_KEY")
@@ -42,6 +43,23 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")
     return parser
+
+
+def _add_perform(parser: argparse.ArgumentParser) -> None:
+    queues_help = "passwords, oauth, renewals or control"
+    parser.add_argument("--queues", nargs="+", required=True, metavar="QUEUE", help=queues_help)
+    parser.add_argument("--threads", type=int, required=True, help="how many messages at once")
+    prefetch_help = "how many messages to hold, running ones included; as many as threads at most"
+    parser.add_argument("--prefetch", type=int, required=True, metavar="N", help=prefetch_help)
+    grace_help = "how long a job in hand may go on when told to stop"
+    parser.add_argument(
+        "--grace",
+        dest="grace_seconds",
+        type=float,
+        required=True,
+        metavar="SECONDS",
+        help=grace_help,
+    )
 
 
 def _add_make_key(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +95,12 @@ def _run() -> int:
     from worker.run import run_service
 
     return run_service()
+
+
+def _perform(**wishes: Any) -> int:
+    from worker.perform import run_performing
+
+    return run_performing(**wishes)
 
 
 def _scheduler() -> int:
@@ -140,6 +164,7 @@ def _check_provider(name: str) -> int:
 
 _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "run": _run,
+    "perform": _perform,
     "scheduler": _scheduler,
     "migrate": _migrate,
     "reseal": _reseal,

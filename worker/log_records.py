@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 from dramatiq import Message, MessageProxy
+
+#: The thread tells which job a line belongs to.
+LOG_FORMAT: Final = "[%(asctime)s] [%(threadName)s] [%(name)s] [%(levelname)s] %(message)s"
 
 
 class NamesForMessages(logging.Filter):
@@ -28,7 +32,7 @@ def _named(value: object) -> object:
 
 
 def set_up_logging(*, debug: bool) -> None:
-    """Apply the filter to the handlers that Dramatiq has set up, and the level of config.toml."""
+    """Apply the filter to the handlers that were set up, and the level of config.toml."""
     root = logging.getLogger()
     if debug:
         root.setLevel(logging.DEBUG)

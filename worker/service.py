@@ -28,7 +28,7 @@ _HEALTH_POLL_SECONDS: Final = 0.05
 _STOP_POLL_SECONDS: Final = 1.0
 
 _SCHEDULER_GRACE_SECONDS: Final = 5.0
-#: Dramatiq applies the Procfile's --worker-shutdown-timeout twice: to workers, then consumers.
+#: Dramatiq applies the Procfile's --grace twice: to workers, then consumers.
 _WORKER_GRACE_SECONDS: Final = 45.0
 _WEB_GRACE_SECONDS: Final = 10.0
 

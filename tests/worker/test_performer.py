@@ -1,4 +1,4 @@
-"""The process that performs, as the Procfile starts it."""
+"""The process that performs, as the Procfile starts it and as Dramatiq's own command does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from catfeeder.broker import new_message, queued_job
@@ -19,20 +20,21 @@ from catfeeder.messages import HASH_PASSWORD
 from config import ROOT
 from tests.waiting import wait_until
 
-READY = "Worker process is ready for action."
+READY = "Ready for the messages of passwords."
+OURS = ("worker", "perform", "--prefetch", "2", "--grace", "20")
+DRAMATIQS = ("dramatiq", "worker.performer", "--verbose", "--processes", "1")
 
 
 class Performer:
-    """A `dramatiq worker.performer` process and what it has printed."""
+    """A process that performs, and what it has printed."""
 
-    def __init__(self, log: Path, environment: dict[str, str], queues: list[str]) -> None:
+    def __init__(
+        self, log: Path, environment: dict[str, str], command: tuple[str, ...], queues: list[str]
+    ) -> None:
         self._log = log
         with log.open("wb") as output:
             self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "dramatiq", "worker.performer", "--verbose"),
-                    *("--processes", "1", "--threads", "2", "--queues", *queues),
-                ],
+                [sys.executable, "-m", *command, "--threads", "2", "--queues", *queues],
                 cwd=ROOT,
                 env={**os.environ, **environment, "dramatiq_worker_timeout": "50"},
                 stdout=output,
@@ -52,9 +54,9 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[...,
     """Starts a process that performs the messages of the queues named."""
     started: list[Performer] = []
 
-    def start(*queues: str) -> Performer:
+    def start(*queues: str, command: tuple[str, ...] = OURS) -> Performer:
         log = tmp_path / f"performer-{len(started)}.log"
-        started.append(Performer(log, environment, list(queues)))
+        started.append(Performer(log, environment, command, list(queues)))
         return started[-1]
 
     yield start
@@ -63,12 +65,13 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[...,
             performer.stop()
 
 
+@pytest.mark.parametrize("command", [OURS, DRAMATIQS])
 @pytest.mark.usefixtures("tables")
 def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
-    client: Client, start: Callable[..., Performer]
+    client: Client, start: Callable[..., Performer], command: tuple[str, ...]
 ) -> None:
     # Given a performer of passwords that prints all it can
-    performer = start("passwords")
+    performer = start("passwords", command=command)
     # When jobs come that succeed, fail as foreseen, fail unexpectedly, or are not for it
     hashed = client.hash_password("canary-1").result(timeout=20)["password_hash"]
     checked = client.check_password("canary-1", hashed)
@@ -104,6 +107,42 @@ def test_a_job_in_hand_ends_before_the_process_does(
     assert performer.stop() == 0
     # Then the job has ended well
     assert job.record().status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_second_signal_ends_the_process_at_once(
+    client: Client, start: Callable[..., Performer]
+) -> None:
+    # Given a performer that has begun a hash of some seconds, and is told to stop
+    performer = start("passwords")
+    wait_until(lambda: READY in performer.printed(), 20)
+    job = client.hash_password("hunter2", rounds=16)
+    wait_until(lambda: job.record().status is JobStatus.RUNNING)
+    performer.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "Shutting down" in performer.printed())
+    # When it is told again
+    assert performer.stop() == 1
+    # Then the job was not waited for
+    assert job.record().status is JobStatus.RUNNING
+
+
+@pytest.mark.usefixtures("tables")
+def test_who_hashes_passwords_loads_no_tables(
+    client: Client, start: Callable[..., Performer]
+) -> None:
+    # Given a performer of passwords and one of other queues, each at work
+    hashing = start("passwords")
+    other = start("control")
+    client.hash_password("hunter2", rounds=10).result(timeout=20)
+    wait_until(lambda: "Ready" in other.printed(), 20)
+    # Then only the latter holds the library of SQLite
+    assert "_sqlite3" in mapped_files(other)
+    assert "_sqlite3" not in mapped_files(hashing)
+
+
+def mapped_files(performer: Performer) -> str:
+    maps = psutil.Process(performer.process.pid).memory_maps()
+    return " ".join(mapped.path for mapped in maps)
 
 
 @pytest.mark.usefixtures("tables")
@@ -146,8 +185,11 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
     assert "Traceback" not in performer.printed()
 
 
+@pytest.mark.parametrize("queue", ["passwords", "control"])
 @pytest.mark.usefixtures("settings")
-def test_a_database_without_tables_is_named_too(start: Callable[..., Performer]) -> None:
-    performer = start("passwords")
+def test_a_database_without_tables_is_named_too(
+    start: Callable[..., Performer], queue: str
+) -> None:
+    performer = start(queue)
     assert performer.process.wait(20) == 1
     assert "python -m worker migrate" in performer.printed()

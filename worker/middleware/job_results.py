@@ -12,7 +12,6 @@ from dramatiq.results import ResultBackend
 
 from catfeeder.errors import CatFeederError, JobOutdated, QueueUnreachable
 from catfeeder.jobs import JobError, JobStore, utc_now
-from models.errors import DatabaseUnreachable
 
 #: The provider's code is spent and its token rotated by the time that there is a result: it is
 #: worth waiting for a broker that restarts.
@@ -70,7 +69,14 @@ def told(exception: BaseException) -> JobError:
         # The only middleware that fails a message instead of performing it is the age limit.
         case SkipMessage():
             return told(JobOutdated())
-        case DatabaseUnreachable():
-            return _DATABASE_UNREACHABLE
         case _:
-            return _INTERNAL_ERROR
+            return _told_of_unforeseen(exception)
+
+
+def _told_of_unforeseen(exception: BaseException) -> JobError:
+    # Here alone: who hashes passwords loads no tables, and so nothing that stands beside them.
+    from models.errors import DatabaseUnreachable
+
+    if isinstance(exception, DatabaseUnreachable):
+        return _DATABASE_UNREACHABLE
+    return _INTERNAL_ERROR

@@ -1,0 +1,110 @@
+"""`python -m worker perform`: one process that performs the messages of its queues.
+
+Dramatiq's own command starts a master and a child for the same: twice the memory, and a master that
+wakes up to look after one child. Here the process manager looks after the process itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Collection
+from types import FrameType
+from typing import Final
+
+from dramatiq import Worker
+
+from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
+from catfeeder.messages import PASSWORDS, QUEUES
+from config import ConfigurationError, Settings, current_settings
+from worker.consuming import ConsumingBroker
+from worker.log_records import LOG_FORMAT, set_up_logging
+from worker.performing import build_broker
+
+_LOG = logging.getLogger(__name__)
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def run_performing(queues: list[str], threads: int, prefetch: int, grace_seconds: float) -> int:
+    """Perform messages until a signal says to stop, end the jobs in hand, and return the status.
+
+    What is not ended within the grace is delivered again. A second signal cuts it off at once.
+
+    Raises:
+        CatFeederError: A setting cannot be used; the message names it.
+        ConfigurationError: So too.
+    """
+    stopping = threading.Event()
+    _stop_on_signals(stopping)
+    broker = _start_broker(queues)
+    worker = Worker(broker, queues=set(queues), worker_threads=threads)
+    worker.queue_prefetch = prefetch
+    worker.start()
+    _LOG.info("Ready for the messages of %s.", ", ".join(queues))
+    # What was loaded stays: no collection need look at it again, nor keep a job waiting meanwhile.
+    gc.collect()
+    gc.freeze()
+    stopping.wait()
+    worker.stop(timeout=round(grace_seconds * 1000))
+    broker.close()
+    return 0
+
+
+def _stop_on_signals(stopping: threading.Event) -> None:
+    def react(_number: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            sys.exit(1)
+        stopping.set()
+
+    for number in _STOP_SIGNALS:
+        signal.signal(number, react)
+
+
+def _start_broker(queues: Collection[str]) -> ConsumingBroker:
+    if unknown := set(queues) - set(QUEUES):
+        raise ConfigurationError(f"--queues must be of {QUEUES}, which {unknown} is not.")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    settings = current_settings()
+    set_up_logging(debug=settings.debug.debug)
+    if set(queues) == {PASSWORDS}:
+        _join_by_a_child(settings)
+    else:
+        _join(settings)
+    return build_broker(settings)
+
+
+def _join(settings: Settings) -> None:
+    # Only who works with tables loads them.
+    from models.database import open_database
+    from models.migrate import join_service
+
+    open_database(settings)
+    join_service(utc_now())
+
+
+def _join_by_a_child(settings: Settings) -> None:
+    """Join in a process that ends: who hashes needs no tables, and none of the memory they take.
+
+    It is to join all the same: with another SECRET_KEY it would take every message for a foreign
+    one, and set it aside.
+    """
+    child = os.fork()
+    if child == 0:
+        os._exit(_join_or_tell(settings))
+    _, status = os.waitpid(child, 0)
+    if status != 0:
+        sys.exit(1)
+
+
+def _join_or_tell(settings: Settings) -> int:
+    try:
+        _join(settings)
+    except (CatFeederError, ConfigurationError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1
+    return 0
