@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     EXCHANGED = "exchanged"
     SIGN_IN_REFUSED = "sign_in_refused"
     RENEWED = "renewed"
+    RENEWAL_RETRIED = "renewal_retried"
     RENEWAL_FAILED = "renewal_failed"
     REAUTHORIZATION_SOON = "reauthorization_soon"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"

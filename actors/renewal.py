@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from actors.audit import EventKind, record
 from actors.connections import describe_connection, find_connection
-from actors.discovery import discovered_provider
-from actors.errors import (
-    AuthError,
-    ConnectionBusy,
-    FailureKind,
-    ProviderRefused,
-    ProviderUnknown,
-    ProviderUnreachable,
-    ReauthorizationRequired,
-)
-from actors.exchange import granted
-from actors.forecasts import GrantEnded, end_of_renewal, has_ended
-from actors.planning import plan_retry
+from actors.errors import AuthError, ConnectionBusy, ProviderUnknown
 from actors.provider_lookup import merged_metadata, provider_row
-from actors.providers.provider import Provider
-from actors.providers.token_endpoint import (
-    TokenResponse,
-    extend_facebook_token,
-    use_refresh_token,
-)
+from actors.renewal_outcomes import record_failure, store_grant
+from actors.renewal_request import prepare_renewal
+from actors.renewing import Renewal, begin
 from actors.sweeping import lease_end
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
-from config import current_settings
-from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
-from models.database import connected, transaction
-from models.leases import (
-    Lease,
-    claim,
-    extend,
-    finish_renewal,
-    leased,
-    postpone_renewal,
-    require_reauthorization,
-)
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.database import connected
+from models.journal import Attempt
+from models.leases import Lease, claim, leased
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,10 +27,6 @@ class RenewalTooSoon(AuthError):
     """The provider wants more time between two renewals; the token in hand is its latest."""
 
     permanent = False
-
-
-class RefreshTokenMissing(AuthError):
-    """The token expires and the provider gave no means to renew it; sign in again."""
 
 
 def renew_connections(leases: list[tuple[str, int, str]]) -> None:
@@ -98,97 +69,42 @@ def _renewal_gap(provider: str) -> timedelta:
     return timedelta(seconds=metadata.get("minimum_renewal_gap_seconds", 0))
 
 
-def renew_leased(lease: Lease, now: datetime) -> None:
-    """Renew one leased connection and record how it went; a lease that was lost does nothing.
+def renew_leased(lease: Lease, now: datetime) -> bool:
+    """Renew one leased connection and record how it went; false when the lease was lost before.
 
     Raises:
         ReauthorizationRequired: The provider says that the grant is gone.
         CatFeederError: Anything else that kept us from renewing; it will be tried again.
+        DatabaseUnreachable: The database is away; what the provider answered is kept.
     """
     with connected():
-        held = extend(lease, lease_end(now))
-        row = leased(held) if held else None
-    if held is None or row is None:
-        return
+        row = leased(lease)
+    if row is None:
+        return False
     try:
-        grant = _renewed(row, now)
-    except RefreshTokenMissing as error:
-        _give_up(held, row, error, now)
-    except ProviderRefused as error:
-        if error.kind is not FailureKind.GRANT_DEAD:
-            _postpone(held, row, error, now)
-            raise
-        _give_up(held, row, error, now)
+        request = prepare_renewal(row, now)
     except CatFeederError as error:
-        _postpone(held, row, error, now)
-        raise
+        _raise(record_failure(Attempt(lease, now), row, error, now))
+        return False
+    renewal = begin(request, lease, now)
+    if renewal is None:
+        return False
+    _carry_through(renewal, row, now)
+    return True
+
+
+def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> None:
+    try:
+        grant = renewal.grant(now)
+    except CatFeederError as error:
+        failure = record_failure(renewal.attempt, row, error, now)
+        renewal.keeper.let_go()
+        _raise(failure)
     else:
-        _finish(held, row, grant, now)
+        store_grant(renewal.attempt, row, grant, now)
+        renewal.keeper.let_go()
 
 
-def _finish(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
-    with transaction():
-        if finish_renewal(lease, grant, now):
-            record(EventKind.RENEWED, now=now, connection=row)
-            known = row.missing_scope.split()
-            if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
-                record(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news)
-            if row.status == ConnectionStatus.RENEWAL_FAILING:
-                record(EventKind.RECOVERED, now=now, connection=row, failures=row.failures)
-
-
-def _renewed(row: TAB_CONNECTIONS, now: datetime) -> Grant:
-    provider = discovered_provider(row.provider, now)
-    tokens = _ask(provider, row)
-    if tokens.second is not None and _is_of(tokens.second, row):
-        tokens = tokens.second
-    asked = f"{row.scope} {row.missing_scope}"
-    # The lifetime is counted from before the call: too short by a moment, never too long.
-    known = row.grant_expires_at
-    end = end_of_renewal(provider, tokens, known, now)
-    grant = granted(provider, tokens, row.provider_subject, asked, now, end=end, known_end=known)
-    if tokens.scope is None:
-        return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
-    return grant
-
-
-def _is_of(tokens: TokenResponse, row: TAB_CONNECTIONS) -> bool:
-    """Tell whether tokens are of the same kind as a connection's: a bot's, or a user's."""
-    whose = (tokens.account or {}).get("token_of")
-    return bool(whose == row.profile.get("raw", {}).get("token_of"))
-
-
-def _ask(provider: Provider, row: TAB_CONNECTIONS) -> TokenResponse:
-    refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
-    access_token = TAB_CONNECTIONS.access_token.open(row)
-    if provider.renewal == "fb_exchange_token" and access_token is not None:
-        return extend_facebook_token(provider, access_token)
-    if provider.renewal == "refresh_token" and refresh_token is not None:
-        return use_refresh_token(provider, refresh_token)
-    raise RefreshTokenMissing
-
-
-def _postpone(lease: Lease, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
-    """Try again later, each time after a longer while, and not before the provider wants it."""
-    if has_ended(row, now):
-        _give_up(lease, row, GrantEnded(), now)
-        return
-    oauth = current_settings().oauth
-    again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
-    if isinstance(error, ProviderUnreachable):
-        wanted = min(error.retry_after_seconds, oauth.retry_cap_seconds)
-        again_at = max(again_at, now + timedelta(seconds=wanted))
-    with transaction():
-        is_news = row.status != ConnectionStatus.RENEWAL_FAILING
-        if postpone_renewal(lease, error.detail, again_at, now) and is_news:
-            record(EventKind.RENEWAL_FAILED, now=now, connection=row, reason=error.code)
-
-
-def _give_up(lease: Lease, row: TAB_CONNECTIONS, error: AuthError, now: datetime) -> None:
-    """Record that the grant is gone, unless another one has come in the meantime."""
-    with transaction():
-        if not require_reauthorization(lease, error.detail, now):
-            return
-        kind = EventKind.REAUTHORIZATION_REQUIRED
-        record(kind, now=now, connection=row, reason=error.code)
-    raise ReauthorizationRequired from error
+def _raise(failure: CatFeederError | None) -> None:
+    if failure is not None:
+        raise failure

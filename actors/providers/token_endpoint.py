@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -92,8 +92,7 @@ def use_refresh_token(
         whole = {**form, **client_credentials(client)}
         if client.redirect_uri_at_renewal:
             whole["redirect_uri"] = redirect_uri_of(client)
-        auth = basic_authentication(client)
-        return read_tokens(post_form(client.token_endpoint, whole, auth), client)
+        return _posted(client, whole, keep)
 
     tokens = with_each_secret(provider, refresh)
     return replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
@@ -110,13 +109,15 @@ def extend_facebook_token(
     form = {"grant_type": "fb_exchange_token", "fb_exchange_token": access_token.reveal()}
 
     def extend(client: Provider) -> TokenResponse:
-        whole = {**form, **client_credentials(client)}
-        auth = basic_authentication(client)
-        response = post_form(client.token_endpoint, whole, auth)
-        keep(write_kept(response))
-        return read_tokens(response, client)
+        return _posted(client, {**form, **client_credentials(client)}, keep)
 
     return with_each_secret(provider, extend)
+
+
+def _posted(provider: Provider, form: Mapping[str, str], keep: Keep) -> TokenResponse:
+    response = post_form(provider.token_endpoint, form, basic_authentication(provider))
+    keep(write_kept(response))
+    return read_tokens(response, provider)
 
 
 def read_kept_tokens(provider: Provider, answer: Secret) -> TokenResponse:
@@ -132,7 +133,6 @@ def _asked(
     provider: Provider,
     ask: Callable[[OAuth2Session], Any],
     redirect_uri: str | None = None,
-    keep: Keep = _keep_nothing,
 ) -> TokenResponse:
     """Let oauthlib write the request, and read the answer ourselves."""
     session = OAuth2Session(provider.client_id, redirect_uri=redirect_uri)
@@ -140,7 +140,6 @@ def _asked(
     answers: list[TokenResponse] = []
 
     def read(response: requests.Response) -> requests.Response:
-        keep(write_kept(response))
         answers.append(read_tokens(response, provider))
         response._content = _READ
         return response

@@ -1,0 +1,43 @@
+"""Keeping a provider's answer before anything else is done with it, database or no database."""
+
+from __future__ import annotations
+
+import logging
+
+from catfeeder.sealing import Secret
+from models.answer_files import erase_answer_file, write_answer_file
+from models.attempts import seal_answer, write_answer
+from models.leases import Lease
+
+_LOG = logging.getLogger(__name__)
+
+
+class AnswerKeeper:
+    """Keeps the answers of one renewal: in the journal, or else in a file of this machine."""
+
+    def __init__(self, lease: Lease) -> None:
+        """Take the lease under which the provider is asked."""
+        self._lease = lease
+        self._is_in_file = False
+
+    def keep(self, answer: Secret) -> None:
+        """Keep an answer; the latest counts. Never raises: the answer is still in our hands."""
+        lease = self._lease
+        sealed = seal_answer(lease.connection_id, answer)
+        if write_answer(lease.connection_id, lease.version, sealed):
+            return
+        try:
+            write_answer_file(lease.connection_id, lease.version, sealed)
+        except OSError as error:
+            _LOG.error(
+                "Neither the database nor VAR_DIR takes the answer for connection %s: %s.",
+                lease.connection_id,
+                error.strerror,
+            )
+        else:
+            self._is_in_file = True
+
+    def let_go(self) -> None:
+        """Forget the file: what came of the answer is in the database."""
+        if self._is_in_file:
+            erase_answer_file(self._lease.connection_id, self._lease.version)

@@ -1,0 +1,139 @@
+"""What came of a renewal, in the database: one transaction with the journal and the audit trail."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from actors.audit import EventKind, record
+from actors.connections import rfc3339
+from actors.errors import (
+    AuthError,
+    FailureKind,
+    OutcomeUnknown,
+    ProviderUnreachable,
+    ReauthorizationRequired,
+)
+from actors.forecasts import GrantEnded, has_ended
+from actors.planning import plan_retry
+from actors.renewal_request import RefreshTokenMissing
+from catfeeder.errors import CatFeederError
+from config import current_settings
+from models.attempts import TAB_ATTEMPTS
+from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.database import transaction
+from models.errors import DatabaseUnreachable
+from models.journal import Attempt
+from models.leases import Lease, finish_renewal, postpone_renewal, require_reauthorization
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+#: So long a database that went away is waited for; what we hold is in the journal or in a file.
+_PATIENCE_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.25
+
+
+def store_grant(attempt: Attempt, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
+    """Store what a renewal brought, unless the connection has another grant by now.
+
+    Raises:
+        DatabaseUnreachable: Not yet; the answer is kept, and `recover` will come back to it.
+    """
+    _patiently(lambda: _store(attempt.lease, row, grant, now))
+
+
+def _store(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
+    with transaction():
+        is_stored = finish_renewal(lease, grant, now)
+        TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+        if not is_stored:
+            return
+        record(EventKind.RENEWED, now=now, connection=row)
+        known = row.missing_scope.split()
+        if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
+            record(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news)
+        if row.status == ConnectionStatus.RENEWAL_FAILING:
+            record(EventKind.RECOVERED, now=now, connection=row, failures=row.failures)
+
+
+def record_failure(
+    attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
+) -> CatFeederError | None:
+    """Record why there is no new token, and return what to raise for it.
+
+    Nothing where the lease was lost to somebody who may have had more luck, and the grant is gone.
+
+    Raises:
+        DatabaseUnreachable: Not yet; the lease will run out, and `recover` will come back to it.
+    """
+    if isinstance(error, RefreshTokenMissing):
+        return _patiently(lambda: _give_up(attempt, row, error, now))
+    if isinstance(error, OutcomeUnknown):
+        return _patiently(lambda: _give_up(attempt, row, error, now))
+    if isinstance(error, AuthError) and error.kind is FailureKind.GRANT_DEAD:
+        # It says that the token is spent, which may be our own doing.
+        reason = _cut_off(attempt) if attempt.is_retry else error
+        return _patiently(lambda: _give_up(attempt, row, reason, now))
+    if has_ended(row, now):
+        return _patiently(lambda: _give_up(attempt, row, GrantEnded(), now))
+    _patiently(lambda: _postpone(attempt, row, error, now))
+    return error
+
+
+def _cut_off(attempt: Attempt) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "A renewal was cut off before its answer was stored, and the provider honours the refresh "
+        f"token no more; it was sent again at {rfc3339(attempt.started_at)}. Sign in again."
+    )
+
+
+def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
+    """Try again later, each time after a longer while, and not before the provider wants it."""
+    oauth = current_settings().oauth
+    again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
+    if isinstance(error, ProviderUnreachable):
+        wanted = min(error.retry_after_seconds, oauth.retry_cap_seconds)
+        again_at = max(again_at, now + timedelta(seconds=wanted))
+    lease = attempt.lease
+    is_unclear = isinstance(error, AuthError) and error.is_outcome_unknown
+    with transaction():
+        if not postpone_renewal(lease, error.detail, again_at, now):
+            return
+        if is_unclear or attempt.is_retry:
+            TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=is_unclear)
+        else:
+            TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+        if row.status != ConnectionStatus.RENEWAL_FAILING:
+            record(EventKind.RENEWAL_FAILED, now=now, connection=row, reason=error.code)
+
+
+def _give_up(
+    attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
+) -> CatFeederError | None:
+    """Record that the grant is gone, unless another one has come in the meantime."""
+    lease = attempt.lease
+    with transaction():
+        if not require_reauthorization(lease, error.detail, now):
+            return None
+        TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+        kind = EventKind.REAUTHORIZATION_REQUIRED
+        record(kind, now=now, connection=row, reason=error.code)
+    required = ReauthorizationRequired()
+    required.__cause__ = error
+    return required
+
+
+def _patiently(write: Callable[[], T]) -> T:
+    """Make a write, again and again while the database is away, but not for ever."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return write()
+        except DatabaseUnreachable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_SECONDS)

@@ -1,0 +1,66 @@
+"""Answers of providers that the database did not take: sealed files, until it does."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from config import current_settings
+
+_NAME: Final = re.compile(r"([0-9a-f-]{36})\.([0-9]{1,9})")
+
+
+def _folder() -> Path:
+    return current_settings().var_dir / "answers"
+
+
+def _path(connection_id: str, version: int) -> Path:
+    return _folder() / f"{connection_id}.{version}"
+
+
+def write_answer_file(connection_id: str, version: int, sealed: bytes) -> None:
+    """Write a sealed answer so that it outlives this process, and a loss of power.
+
+    Raises:
+        OSError: There is no room, or VAR_DIR cannot be written to.
+    """
+    path = _path(connection_id, version)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Whoever reads the folder meanwhile must not take half of it for the whole.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(sealed)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.rename(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def answer_files() -> Iterator[tuple[str, int, bytes]]:
+    """Yield what is kept on this machine: id and version of the connection, and the answer."""
+    try:
+        names = [entry.name for entry in os.scandir(_folder())]
+    except FileNotFoundError:
+        return
+    for name in names:
+        if found := _NAME.fullmatch(name):
+            # Another process of this machine may have brought it in since.
+            with suppress(FileNotFoundError):
+                yield found[1], int(found[2]), (_folder() / name).read_bytes()
+
+
+def erase_answer_file(connection_id: str, version: int) -> None:
+    """Delete the file of an answer that the database has by now."""
+    _path(connection_id, version).unlink(missing_ok=True)
