@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final, cast
 
 import dramatiq
 
-from catfeeder.broker import new_message
+from catfeeder.broker import SealedBroker, new_message
 from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
 from models.database import connected
-from models.leases import Lease, claim_due
+from models.leases import Lease
+from models.sweeps import claim_due, providers_due
+
+#: In one statement: SQLite takes no more than a thousand values in older versions.
+_MOST_AT_ONCE: Final = 900
+#: Messages that wait for a worker. What is leased must be worked off before its lease runs out;
+#: what is not leased waits in the database as well as in the queue.
+_MOST_WAITING: Final = 200
+
+_Emit = Callable[[list[Lease]], None]
 
 
 def renew_oaths() -> None:
     """Perform the message of the same name: lease what is due and spread it over the workers."""
-    sweep(utc_now(), _send)
+    waiting = cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue)
+    room = max(_MOST_WAITING - waiting, 0) * current_settings().oauth.renewal_batch
+    sweep(utc_now(), _send, room)
 
 
 def _send(leases: list[Lease]) -> None:
@@ -25,21 +39,41 @@ def _send(leases: list[Lease]) -> None:
     dramatiq.get_broker().enqueue(new_message(RENEW_CONNECTIONS, {"leases": batch}))
 
 
-def sweep(now: datetime, emit: Callable[[list[Lease]], None]) -> int:
-    """Lease everything that is due, hand it over batch by batch, and return how much that was.
+def sweep(now: datetime, emit: _Emit, room: int = sys.maxsize) -> int:
+    """Lease what is due, `room` connections at most, and hand it over batch by batch.
 
-    What is handed over and lost comes back when its lease runs out.
+    Each provider has its share of the room, and what one leaves is for the others: a million of
+    one provider's do not keep another's waiting. What is handed over and lost comes back when its
+    lease runs out.
+
+    Returns:
+        How many connections that were.
     """
+    with connected():
+        names = providers_due(now)
+    random.shuffle(names)  # Whoever is last may find no room left.
     count = 0
-    while batch := _claim_batch(now):
-        emit(batch)
-        count += len(batch)
+    while names and count < room:
+        share = -(-(room - count) // len(names))
+        has_more = []
+        for name in names[: room - count]:
+            wanted = min(share, room - count, _MOST_AT_ONCE)
+            claimed = _hand_over(name, now, emit, wanted)
+            count += claimed
+            if claimed == wanted:
+                has_more.append(name)
+        names = has_more
     return count
 
 
-def _claim_batch(now: datetime) -> list[Lease]:
+def _hand_over(provider: str, now: datetime, emit: _Emit, limit: int) -> int:
+    """Lease up to `limit` of a provider's connections and hand them over; return how many."""
     with connected():
-        return claim_due(now, lease_end(now), current_settings().oauth.renewal_batch)
+        leases = claim_due(provider, now, lease_end(now), limit)
+    size = current_settings().oauth.renewal_batch
+    for start in range(0, len(leases), size):
+        emit(leases[start : start + size])
+    return len(leases)
 
 
 def lease_end(now: datetime) -> datetime:

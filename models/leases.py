@@ -9,7 +9,6 @@ from typing import Any
 import peewee
 
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
-from models.database import database, transaction
 
 _T = TAB_CONNECTIONS
 
@@ -23,27 +22,6 @@ class Lease:
     connection_id: str
     version: int
     until: datetime
-
-
-def claim_due(now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
-    """Lease up to `limit` connections that are due and that nobody else renews or claims."""
-    with transaction():
-        due = (
-            _T.select(_T.id, _T.version)
-            .where(_T.renew_at <= now, _is_free(now))
-            .order_by(_T.renew_at)
-            .limit(limit)
-        )
-        if database.for_update:
-            # Several sweeps at once share the work; on SQLite they wait for one another instead.
-            due = due.for_update(skip_locked=True)
-        # Read to the end first: SQLite refuses to write while a query of ours is half read and
-        # somebody else has written since.
-        return [
-            Lease(row.id, row.version, lease_until)
-            for row in list(due)
-            if _take(row.id, row.version, now, lease_until)
-        ]
 
 
 def claim(connection_id: str, now: datetime, lease_until: datetime) -> Lease | None:
@@ -65,7 +43,7 @@ def extend(lease: Lease, lease_until: datetime) -> Lease | None:
 def _take(connection_id: str, version: int, now: datetime, lease_until: datetime) -> bool:
     return bool(
         _T.update(lease_until=lease_until)
-        .where(_T.id == connection_id, _T.version == version, _is_free(now))
+        .where(_T.id == connection_id, _T.version == version, is_free(now))
         .execute()
     )
 
@@ -128,5 +106,6 @@ def _write(condition: peewee.Expression, **changes: Any) -> bool:
     return bool(_T.update(lease_until=None, **changes).where(condition).execute())
 
 
-def _is_free(now: datetime) -> peewee.Expression:
+def is_free(now: datetime) -> peewee.Expression:
+    """Select the connections that nobody renews at the moment."""
     return _T.lease_until.is_null() | (_T.lease_until <= now)

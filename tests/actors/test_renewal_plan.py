@@ -14,8 +14,9 @@ from actors.sweeping import sweep
 from config import Settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
-from models.leases import Lease, claim, claim_due
+from models.leases import Lease, claim
 from models.providers import TAB_USER_OAUTH_CONNECTION
+from models.sweeps import claim_due
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
@@ -82,7 +83,7 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
         if item["is_due"] and item["cause"] != "in_progress"
     }
     with connected():
-        claimed = {lease.connection_id for lease in claim_due(NOW, NOW + MINUTE, 10)}
+        claimed = {lease.connection_id for lease in claim_due("google", NOW, NOW + MINUTE, 10)}
 
     # Then they are the same
     assert planned == claimed == due

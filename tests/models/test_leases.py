@@ -15,13 +15,13 @@ from models.database import database as the_database
 from models.leases import (
     Lease,
     claim,
-    claim_due,
     extend,
     finish_renewal,
     leased,
     postpone_renewal,
     require_reauthorization,
 )
+from models.sweeps import claim_due
 from tests.models.races import race_processes, race_threads
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
@@ -55,7 +55,7 @@ def test_what_is_due_is_claimed_the_longest_due_first() -> None:
             renew_at = NOW - number * SECOND
             stored_connection(f"account-{number}", grant=grant(renew_at=renew_at))
 
-        claimed = claim_due(NOW, UNTIL, limit=3)
+        claimed = claim_due("google", NOW, UNTIL, limit=3)
 
         accounts = [reread(lease).provider_subject for lease in claimed]
     assert accounts == ["account-4", "account-3", "account-2"]
@@ -67,16 +67,16 @@ def test_what_is_not_due_is_left_alone() -> None:
         stored_connection("later", grant=grant(renew_at=NOW + SECOND))
         stored_connection("never", grant=grant(renew_at=None))
 
-        assert claim_due(NOW, UNTIL, limit=10) == []
+        assert claim_due("google", NOW, UNTIL, limit=10) == []
 
 
 def test_what_is_leased_is_not_claimed_until_the_lease_runs_out() -> None:
     with connected():
         lease = leased_connection()
 
-        assert claim_due(UNTIL - SECOND, UNTIL + MINUTE, limit=10) == []
+        assert claim_due("google", UNTIL - SECOND, UNTIL + MINUTE, limit=10) == []
         assert claim(lease.connection_id, UNTIL - SECOND, UNTIL + MINUTE) is None
-        assert len(claim_due(UNTIL, UNTIL + MINUTE, limit=10)) == 1
+        assert len(claim_due("google", UNTIL, UNTIL + MINUTE, limit=10)) == 1
 
 
 def test_a_connection_may_be_claimed_before_it_is_due() -> None:
@@ -113,7 +113,7 @@ def claim_in_turn(limit: int) -> list[str]:
     ids: list[str] = []
     for _ in range(30):
         with connected():
-            ids += [lease.connection_id for lease in claim_due(NOW, UNTIL, limit)]
+            ids += [lease.connection_id for lease in claim_due("google", NOW, UNTIL, limit)]
     return ids
 
 
@@ -137,7 +137,7 @@ def test_a_sweep_passes_over_what_another_is_claiming() -> None:
 
     def claim_slowly() -> None:
         with transaction():
-            claim_due(NOW, UNTIL, limit=2)
+            claim_due("google", NOW, UNTIL, limit=2)
             claimed.set()
             may_end.wait(5)
 
@@ -149,7 +149,7 @@ def test_a_sweep_passes_over_what_another_is_claiming() -> None:
     if not the_database.for_update:
         may_end.set()
     with connected():
-        others = claim_due(NOW, UNTIL, limit=10)
+        others = claim_due("google", NOW, UNTIL, limit=10)
 
     # Then it has the rest, and at once
     assert len(others) == 3
@@ -297,7 +297,7 @@ def test_a_failure_that_may_pass_is_counted_and_tried_again_later() -> None:
         assert TAB_CONNECTIONS.access_token.open(row) == Secret("access")
         assert row.version == lease.version
 
-        again = claim_due(NOW + MINUTE, NOW + HOUR, limit=1)[0]
+        again = claim_due("google", NOW + MINUTE, NOW + HOUR, limit=1)[0]
         postpone_renewal(again, "Still not.", NOW + HOUR, NOW + MINUTE)
         assert reread(lease).failures == 2
 
@@ -311,7 +311,9 @@ def test_a_grant_that_is_gone_is_never_due_again() -> None:
         row = reread(lease)
         assert (row.status, row.reason) == ("reauthorization_required", "The grant is gone.")
         assert (row.renew_at, row.lease_until) == (None, None)
-        assert claim_due(NOW + timedelta(days=365), NOW + timedelta(days=366), limit=1) == []
+        assert (
+            claim_due("google", NOW + timedelta(days=365), NOW + timedelta(days=366), limit=1) == []
+        )
 
 
 @pytest.mark.parametrize("failing", [postpone_renewal, require_reauthorization])

@@ -19,12 +19,12 @@ from models.crons import win_tick
 from models.database import connected
 from models.database import database as the_database
 from models.errors import ForeignSecretKey
-from models.leases import claim_due
 from models.migrate import join_service, migrate
 from models.providers import TAB_USER_OAUTH_CONNECTION
 from models.resealing import reseal_everything
 from models.server import begin_boot, current_generation
 from models.states import TAB_VERIFICATION
+from models.sweeps import claim_due
 from tests.models.first_version import CONNECTION_ID, STATE, fill_first_tables
 from tests.models.reopening import reopened
 from tests.models.rotation import rotated
@@ -65,8 +65,8 @@ def test_connections_keep_their_tokens_and_fall_due() -> None:
         assert (row.status, row.failures) == (ConnectionStatus.RENEWAL_FAILING, 2)
         assert row.expires_at == NOW + 60 * MINUTE
         # And is renewed when it is due
-        assert claim_due(NOW - SECOND, NOW, 10) == []
-        [lease] = claim_due(NOW, NOW + MINUTE, 10)
+        assert claim_due("house", NOW - SECOND, NOW, 10) == []
+        [lease] = claim_due("house", NOW, NOW + MINUTE, 10)
         assert (lease.connection_id, lease.version) == (CONNECTION_ID, 3)
         # And the account that signs in again is the same
         again = stored_connection("alice", provider="house", subject="user-1", grant=grant("new"))
