@@ -13,6 +13,9 @@ import dramatiq
 from catfeeder import messages
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import MessageType
+from config import ConfigurationError
+
+_LOG = logging.getLogger(__name__)
 
 #: "module:function". A module is loaded when its first message arrives, so the process that hashes
 #: passwords carries no OAuth, and the one that speaks OAuth no bcrypt.
@@ -48,8 +51,9 @@ def bind(broker: dramatiq.Broker) -> None:
             queue_name=message_type.queue,
             max_age=_milliseconds(message_type.max_age_seconds),
             store_results=message_type.is_job,
-            # A foreseen failure is the job's answer: it is told to the caller, not to the log.
-            throws=CatFeederError,
+            # A foreseen failure is the job's answer: it is told to the caller, not to the log. What
+            # an operator has to see to is told below, in a sentence; a traceback would bury it.
+            throws=(CatFeederError, ConfigurationError),
         )
         actor = declare(functools.partial(_perform, address))
         # At level DEBUG it prints the arguments, which another app's client may not have wrapped.
@@ -57,7 +61,11 @@ def bind(broker: dramatiq.Broker) -> None:
 
 
 def _perform(address: str, **arguments: Any) -> Any:
-    return performer(address)(**arguments)
+    try:
+        return performer(address)(**arguments)
+    except ConfigurationError as error:
+        _LOG.warning("%s is left undone: %s", address.partition(":")[2], error)
+        raise
 
 
 @functools.cache

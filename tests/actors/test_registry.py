@@ -27,7 +27,7 @@ from catfeeder.messages import (
     RESEAL,
     MessageType,
 )
-from config import ROOT
+from config import ROOT, ConfigurationError
 from worker.consuming import ConsumingBroker
 
 #: Every job that the client can ask for.
@@ -92,7 +92,7 @@ def test_an_actor_has_the_options_of_the_catalogue(
     assert actor.options == {
         "max_age": age and age * 1000,
         "store_results": message_type.is_job,
-        "throws": CatFeederError,
+        "throws": (CatFeederError, ConfigurationError),
     }
 
 

@@ -1,0 +1,40 @@
+"""Jobs that an outage of the database cuts short: told in a sentence, to caller and log."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import dramatiq
+import pytest
+
+from catfeeder.client import Client
+from catfeeder.errors import JobFailed
+from catfeeder.messages import RENEW_CONNECTION
+from config import Settings
+from models.database import open_database
+
+
+def test_a_database_that_is_away_is_told_in_a_sentence_without_a_traceback(
+    settings: Settings,
+    client: Client,
+    worker: dramatiq.Worker,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a database that is away
+    url = f"postgresql://postgres@/postgres?host={tmp_path}"
+    open_database(replace(settings, database_url=url))
+    # When somebody asks for a job that needs it
+    job = client.enqueue(RENEW_CONNECTION, connection_id=str(uuid.UUID(int=1)))
+    with pytest.raises(JobFailed) as failure:
+        job.result(timeout=20)
+    worker.join()
+    # Then the caller hears that it may pass
+    assert failure.value.code == "database_unreachable"
+    # And the log tells in one sentence which setting to look at
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.exc_info for record in told] == [None]
+    assert told[0].getMessage().startswith("renew_connection is left undone: The database cannot")
