@@ -53,7 +53,6 @@ class ProcessesSettings:
     web: int = _between(1, 1, 64)
     passwords: int = _between(0, 0, 256)
     oauth: int = _between(1, 1, 64)
-    control: int = _between(1, 1, 64)
     scheduler: int = _between(1, 1, 64)
 
 

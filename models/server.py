@@ -54,6 +54,12 @@ def is_stopping(generation: int) -> bool:
     return bool(row and generation <= row.stopped_generation)
 
 
+def is_latest_stopping() -> bool:
+    """Tell whether the generation that was booted last was told to stop."""
+    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
+    return bool(row and row.generation <= row.stopped_generation)
+
+
 def request_stop(generation: int) -> bool:
     """Tell the processes of `generation` to stop; false when that is not the one that runs."""
     return bool(

@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_perform(parser: argparse.ArgumentParser) -> None:
+    schedule_help = "emit the schedule as well, as `scheduler` does"
+    parser.add_argument("--schedule", action="store_true", help=schedule_help)
     queues_help = "passwords, oauth, renewals or control"
     parser.add_argument("--queues", nargs="+", required=True, metavar="QUEUE", help=queues_help)
     parser.add_argument("--threads", type=int, required=True, help="how many messages at once")

@@ -24,6 +24,7 @@ from catfeeder.messages import (
 from config import ConfigurationError, CronsSettings, current_settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
 from models.database import connected, ensure_open
+from models.server import is_latest_stopping
 from worker.queue import connect_queue
 
 _LOG = logging.getLogger(__name__)
@@ -112,6 +113,9 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
         DatabaseUnreachable: The database is down.
     """
     with connected():
+        if is_latest_stopping():
+            # A service that stops finishes what it has in hand, and asks itself for no more.
+            return []
         known = next_ticks()
     emitted = []
     for message, interval in lines.items():

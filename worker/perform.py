@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Final
 
@@ -30,10 +31,13 @@ _LOG = logging.getLogger(__name__)
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def run_performing(queues: list[str], threads: int, prefetch: int, grace_seconds: float) -> int:
+def run_performing(
+    queues: list[str], threads: int, prefetch: int, grace_seconds: float, *, schedule: bool
+) -> int:
     """Perform messages until a signal says to stop, end the jobs in hand, and return the status.
 
     What is not ended within the grace is delivered again. A second signal cuts it off at once.
+    With `schedule` the process emits the schedule as well.
 
     Raises:
         CatFeederError: A setting cannot be used; the message names it.
@@ -49,10 +53,21 @@ def run_performing(queues: list[str], threads: int, prefetch: int, grace_seconds
     # What was loaded stays: no collection need look at it again, nor keep a job waiting meanwhile.
     gc.collect()
     gc.freeze()
-    stopping.wait()
+    with _scheduling() if schedule else nullcontext():
+        stopping.wait()
     worker.stop(timeout=round(grace_seconds * 1000))
     broker.close()
     return 0
+
+
+@contextmanager
+def _scheduling() -> Iterator[None]:
+    from worker.crons import Crons
+
+    crons = Crons(debug=current_settings().debug.debug)
+    crons.inject_crons()
+    yield
+    crons.stop()
 
 
 def _stop_on_signals(stopping: threading.Event) -> None:

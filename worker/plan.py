@@ -12,7 +12,6 @@ from typing import Final
 from config import Settings
 
 WEB: Final = "web"
-SCHEDULER: Final = "scheduler"
 _PASSWORDS: Final = "passwords"
 
 

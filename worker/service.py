@@ -16,7 +16,7 @@ from worker.embedded_valkey import EmbeddedValkey
 from worker.errors import ServiceUnhealthy, ValkeyFailed
 from worker.guardian import Guardian
 from worker.health import is_healthy
-from worker.plan import SCHEDULER, WEB, plan_processes, web_ports
+from worker.plan import WEB, plan_processes, web_ports
 from worker.processes import Listener
 from worker.stores import begin_generation, check_broker, is_told_to_stop, tell_to_stop
 from worker.supervisor import Supervisor
@@ -27,7 +27,6 @@ _HEALTH_POLL_SECONDS: Final = 0.05
 #: Each look opens the database anew; twice as often would be a tenth of what the idle stack takes.
 _STOP_POLL_SECONDS: Final = 1.0
 
-_SCHEDULER_GRACE_SECONDS: Final = 5.0
 #: Dramatiq applies the Procfile's --grace twice: to workers, then consumers.
 _WORKER_GRACE_SECONDS: Final = 45.0
 _WEB_GRACE_SECONDS: Final = 10.0
@@ -88,7 +87,6 @@ class Service:
         """Refuse new work, let the jobs that were taken end, then end the processes."""
         self._tell("Stopping: new work is refused, jobs in hand are finished.")
         await asyncio.to_thread(tell_to_stop, self._generation)
-        await self._supervisor.stop(self._supervisor.names(SCHEDULER), _SCHEDULER_GRACE_SECONDS)
         await self._await_jobs()
         web = self._supervisor.names(WEB)
         workers = set(self._supervisor.names()) - set(web)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
+# Before the tables, so that a child has it: its database is passed to it, and in no variable.
+import psycopg  # noqa: F401
+
 from config import Settings
 from models.database import connected, open_database
 

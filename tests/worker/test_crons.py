@@ -22,6 +22,7 @@ from models import database as database_module
 from models.crons import TAB_CRONS
 from models.database import connected
 from models.errors import DatabaseUnreachable
+from models.server import begin_boot, request_stop
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.crons import Crons, Schedule, schedule, tick
@@ -182,6 +183,17 @@ def test_a_database_that_is_gone_is_told(client: Client, monkeypatch: pytest.Mon
     with pytest.raises(DatabaseUnreachable):
         tick(client, LINES, NOW)
     assert emitted(client) == []
+
+
+def test_a_service_that_stops_asks_for_nothing_until_it_is_booted_again(client: Client) -> None:
+    # Given a service that was told to stop
+    with connected():
+        request_stop(begin_boot(NOW))
+
+    # Then nothing is due, and after the next boot it is again
+    assert tick(client, LINES, NOW) == []
+    begin_boot(NOW + SECOND)
+    assert tick(client, LINES, NOW + SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
 
 
 # -- The thread

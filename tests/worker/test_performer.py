@@ -110,6 +110,23 @@ def test_a_job_in_hand_ends_before_the_process_does(
 
 
 @pytest.mark.usefixtures("tables")
+def test_it_emits_the_schedule_when_asked_to(
+    client: Client, start: Callable[..., Performer]
+) -> None:
+    # Given a performer of passwords that keeps the schedule
+    performer = start("passwords", command=(*OURS, "--schedule"))
+    # Then what is due stands on its queue, and the process ends as well as any
+    wait_until(lambda: client.broker.depth("control") > 0, 20)
+    assert performer.stop() == 0
+    # And without being asked it does not
+    client.redis.flushall()
+    other = start("passwords")
+    wait_until(lambda: READY in other.printed(), 20)
+    assert other.stop() == 0
+    assert client.broker.depth("control") == 0
+
+
+@pytest.mark.usefixtures("tables")
 def test_a_second_signal_ends_the_process_at_once(
     client: Client, start: Callable[..., Performer]
 ) -> None:

@@ -56,7 +56,7 @@ def test_our_procfile_gives_every_queue_a_worker() -> None:
     commands = read_procfile(ROOT / "Procfile")
 
     # Then it has these processes, and each queue is listened to by one of them alone
-    assert list(commands) == ["web", "passwords", "oauth", "control", "scheduler"]
+    assert list(commands) == ["web", "passwords", "oauth", "scheduler"]
     queues = [
         queue
         for command in commands.values()
