@@ -16,7 +16,7 @@ BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | c
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test check format wheel bench queue-key lock clean
+.PHONY: help setup run test chaos check format wheel bench queue-key lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops i
 
 test: check ## Check, then run every test
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(TESTS)
+
+chaos: $(DEV_STAMP) ## Kill workers, broker and database for a minute, and see that no token is lost
+	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 check: $(DEV_STAMP) ## Lint, format, types and import rules, without the tests
 	@$(BIN)/ruff check .

@@ -1,0 +1,88 @@
+"""Kills parts of a service at random, and starts each again a moment later, as supervisors do."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tests.chaos.chances import chances
+from tests.chaos.stack import ChaosStack
+
+_MOST_PAUSE_SECONDS: Final = 2.0
+_MOST_AWAY_SECONDS: Final = 2.0
+#: How long a supervisor waits before it replaces what has ended by itself.
+_TENDING_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.02
+
+
+class Mortal(Protocol):
+    """What can be killed."""
+
+    name: str
+
+    def kill(self) -> None:
+        """End it, or a part of it, at once."""
+
+    def start(self) -> None:
+        """Start it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill, and for how long its victim stays away; times are those of the machine."""
+
+    name: str
+    at: float
+    away_seconds: float
+
+
+class Killer:
+    """Kills everything equally often, in a random order, often before the last one is back."""
+
+    def __init__(self, stack: ChaosStack, seed: int, tell: Callable[[Kill], None]) -> None:
+        """Take the stack, a seed, and who is told of each kill."""
+        self.kills: list[Kill] = []
+        #: How often a process ended that nobody had killed.
+        self.own_ends: Counter[str] = Counter()
+        self._stack = stack
+        self._victims: list[Mortal] = [*stack.mortal, stack.postgres, stack.valkey]
+        self._order: list[Mortal] = []
+        #: Who is away, and when it comes back.
+        self._away: dict[str, tuple[Mortal, float]] = {}
+        self._random = chances(seed, "killer")
+        self._tell = tell
+
+    def run(self, seconds: float) -> None:
+        """Kill for that long, and return once everything was started again."""
+        next_at, deadline = 0.0, time.time() + seconds
+        while (now := time.time()) < deadline:
+            self.tend(now)
+            if now >= next_at:
+                self._kill_next(now)
+                next_at = now + self._random.uniform(0, _MOST_PAUSE_SECONDS)
+            time.sleep(_LOOK_SECONDS)
+        self.tend(float("inf"))
+
+    def tend(self, now: float) -> None:
+        """Start what was away for long enough, and notice what has ended by itself."""
+        for victim, back_at in list(self._away.values()):
+            if now >= back_at:
+                victim.start()
+                del self._away[victim.name]
+        for process in self._stack.mortal:
+            if process.name not in self._away and process.has_ended:
+                self.own_ends[process.name] += 1
+                self._away[process.name] = (process, time.time() + _TENDING_SECONDS)
+
+    def _kill_next(self, now: float) -> None:
+        self._order = self._order or self._random.sample(self._victims, len(self._victims))
+        victim = self._order.pop()
+        if victim.name not in self._away:
+            kill = Kill(victim.name, now, self._random.uniform(0, _MOST_AWAY_SECONDS))
+            victim.kill()
+            self._away[victim.name] = (victim, now + kill.away_seconds)
+            self.kills.append(kill)
+            self._tell(kill)

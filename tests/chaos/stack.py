@@ -1,0 +1,119 @@
+"""All the parts of a service as separate processes, each of which can be killed by itself."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import requests
+
+from config import load_settings, read_toml
+from models.database import open_database
+from models.migrate import migrate
+from tests.chaos.postgres import Postgres
+from tests.chaos.processes import ServiceProcess
+from tests.chaos.provider_process import ProviderProcess, running_provider
+from tests.chaos.valkey import Valkey
+from tests.journeys.stack import Stack
+from tests.waiting import wait_until
+from worker.plan import WEB, plan_processes
+from worker.procfile import read_procfile
+
+PROVIDER: Final = "house"
+_START_SECONDS: Final = 60
+#: Everything comes round sooner than in real life, so that a minute is as good as an hour.
+_HASTE: Final = (
+    ("Processes", "oauth", "4"),
+    ("Processes", "scheduler", "2"),
+    ("Crons", "renew_oath_tokens_interval", "1"),
+    ("OAuth", "connect_timeout_seconds", "1"),
+    ("OAuth", "read_timeout_seconds", "2"),
+    ("OAuth", "lease_seconds", "6"),
+    ("OAuth", "renewal_batch", "10"),
+    ("OAuth", "retry_seconds", "1"),
+    ("OAuth", "retry_cap_seconds", "3"),
+)
+
+
+class ChaosStack:
+    """The servers, the processes of the Procfile, and an app's way to them."""
+
+    def __init__(
+        self, directory: Path, provider: ProviderProcess, postgres: Postgres, valkey: Valkey
+    ) -> None:
+        """Take an empty folder and the servers; `start` starts the processes."""
+        self.provider, self.postgres, self.valkey = provider, postgres, valkey
+        self.processes: list[ServiceProcess] = []
+        self._variables = {
+            # What a developer's own shell may have set is not for us.
+            "SECRET_KEY_PREVIOUS": "",
+            "VAR_DIR": str(directory / "var"),
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": valkey.url,
+            "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host,
+        }
+        self.app = Stack(directory, **self._variables)
+        self._variables["SECRET_KEY"] = self.app.secret_key
+        self._variables["ADMIN_API_KEY"] = self.app.admin_api_key
+        for section, key, value in _HASTE:
+            self.app.configure(section, key, value)
+
+    def start(self, seed: int) -> None:
+        """Make the tables, start the processes, and let the administrator set the provider up."""
+        path = self.app.directory.path
+        environment = {**self._variables, "PORT": str(self.app.directory.port)}
+        settings = load_settings(environment, read_toml(path / "config.toml"))
+        open_database(settings)
+        migrate(datetime.now(UTC))
+        commands = read_procfile(path / "Procfile")
+        del commands["passwords"]
+        for planned in plan_processes(settings, commands, self.valkey.url):
+            self.processes.append(ServiceProcess(planned, self._variables, path, seed))
+        wait_until(self._is_healthy, _START_SECONDS)
+        settings_of_provider = self.provider.settings()
+        answer = self.app.call("PUT", f"/v1/providers/{PROVIDER}", json=settings_of_provider)
+        assert answer.ok, answer.text
+
+    @property
+    def mortal(self) -> list[ServiceProcess]:
+        """Who is killed: all but the apps' way in, which has to tell of every outage."""
+        return [process for process in self.processes if not process.name.startswith(WEB)]
+
+    def copy_logs(self, directory: Path) -> None:
+        """Copy what the processes have said."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for process in self.processes:
+            shutil.copy(process.log, directory)
+
+    def end(self) -> None:
+        """End all processes at once."""
+        for process in self.processes:
+            process.end()
+
+    def _is_healthy(self) -> bool:
+        try:
+            return self.app.call("GET", "/health").ok
+        except requests.ConnectionError:
+            return False
+
+
+@contextmanager
+def running_stack(seed: int, latency_seconds: float) -> Iterator[ChaosStack]:
+    """Start everything for the block, and leave nothing of it behind."""
+    with ExitStack() as ending:
+        directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
+        ending.callback(shutil.rmtree, directory)
+        provider = ending.enter_context(running_provider(seed, latency_seconds))
+        postgres = Postgres()
+        ending.callback(postgres.end)
+        valkey = Valkey()
+        ending.callback(valkey.end)
+        stack = ChaosStack(directory, provider, postgres, valkey)
+        ending.callback(stack.end)
+        stack.start(seed)
+        yield stack

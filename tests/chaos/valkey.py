@@ -1,0 +1,41 @@
+"""The service's own Valkey, killed, and started again on its append-only file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+from tests.waiting import wait_until
+from worker.embedded_valkey import EmbeddedValkey
+
+
+class Valkey:
+    """A Valkey as `make run` starts it."""
+
+    name = "valkey"
+
+    def __init__(self) -> None:
+        """Make a folder and start the server in it."""
+        self._directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
+        self._server = EmbeddedValkey(self._directory)
+        self.start()
+        self.url = self._server.url
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        self._server.start()
+
+    def kill(self) -> None:
+        """Kill the server."""
+        pid = self._server.pid
+        assert pid is not None, "Valkey has ended by itself"
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self._server.pid is None)
+
+    def end(self) -> None:
+        """End the server, and leave nothing of it behind."""
+        self._server.stop()
+        shutil.rmtree(self._directory)
