@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     REVOKED = "revoked"
     SCOPE_MISSING = "scope_missing"
     PROVIDER_CHANGED = "provider_changed"
+    PROVIDER_PAUSED = "provider_paused"
+    PROVIDER_RESUMED = "provider_resumed"
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
 
@@ -48,6 +50,8 @@ _DELIVERED = frozenset(
         EventKind.RECOVERED,
         EventKind.REVOKED,
         EventKind.SCOPE_MISSING,
+        EventKind.PROVIDER_PAUSED,
+        EventKind.PROVIDER_RESUMED,
     }
 )
 

@@ -188,6 +188,17 @@ class ProviderRefused(AuthError):
         super().__init__(f"{sentence} {remedy}" if remedy else sentence)
 
 
+class ProviderPaused(AuthError):
+    """Renewals with the provider are paused."""
+
+    permanent = False
+
+    def __init__(self, provider: str, reason: str, until: str | None, seconds: int) -> None:
+        """Take why, and when to come back: as RFC 3339, and in seconds from now."""
+        super().__init__(f"Renewals with {provider} are paused until {until}: {reason}")
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class ConnectionUnknown(AuthError):
     """There is no connection of that id."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import SecretStr, ValidationError
 
 from actors.audit import EventKind, record
+from actors.breaker import close_breaker
 from actors.connections import rfc3339
 from actors.errors import ProviderInUse, ProviderInvalid
 from actors.provider_fields import ProviderSettings
@@ -19,6 +20,7 @@ from catfeeder.sealing import Secret
 from config import ConfigurationError, provider_credential
 from models.connections import TAB_CONNECTIONS
 from models.database import connected, transaction
+from models.provider_health import TAB_PROVIDER_HEALTH
 from models.providers import TAB_USER_OAUTH_CONNECTION
 
 #: What has a column of its own.
@@ -49,6 +51,7 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
             metadata=metadata,
             now=now,
         )
+        close_breaker(name, now)
 
 
 def _unwrapped(secret: SecretStr) -> Secret:
@@ -100,6 +103,7 @@ def erase_provider(name: str) -> None:
         if TAB_CONNECTIONS.exists_for(name):
             raise ProviderInUse
         TAB_USER_OAUTH_CONNECTION.erase(name)
+        TAB_PROVIDER_HEALTH.erase(name)
         record(EventKind.PROVIDER_CHANGED, now=utc_now(), provider=name, erased=True)
 
 
@@ -144,8 +148,21 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
         "has_client_secret": bool(has_secret),
         "has_earlier_client_secrets": bool(has_earlier),
         "has_private_key": bool(has_key),
+        "renewals": _describe_health(TAB_PROVIDER_HEALTH.of(row.name)),
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def _describe_health(health: TAB_PROVIDER_HEALTH) -> dict[str, Any]:
+    """Return whether renewals go on: the circuit breaker's state, by its usual names, and why."""
+    return {
+        "state": str(health.state),
+        "failures": health.failures,
+        "paused_until": rfc3339(health.paused_until),
+        "since": rfc3339(health.since),
+        "kind": health.kind,
+        "reason": health.reason,
     }
 
 

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from actors.audit import EventKind, record
+from actors.breaker import LONGEST_WAIT_SECONDS
 from actors.connections import rfc3339
 from actors.errors import (
     AuthError,
     FailureKind,
     OutcomeUnknown,
+    ProviderPaused,
     ProviderUnreachable,
     ReauthorizationRequired,
 )
@@ -27,7 +29,7 @@ from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from models.database import transaction
 from models.errors import DatabaseUnreachable
 from models.journal import Attempt
-from models.leases import Lease, finish_renewal, postpone_renewal, require_reauthorization
+from models.leases import Lease, finish_renewal, postpone_renewal, release, require_reauthorization
 
 T = TypeVar("T")
 
@@ -78,6 +80,9 @@ def record_failure(
         # It says that the token is spent, which may be our own doing.
         reason = _cut_off(attempt) if attempt.is_retry else error
         return _patiently(lambda: _give_up(attempt, row, reason, now))
+    if isinstance(error, ProviderPaused):
+        _patiently(lambda: _put_back(attempt))
+        return error
     if has_ended(row, now):
         return _patiently(lambda: _give_up(attempt, row, GrantEnded(), now))
     _patiently(lambda: _postpone(attempt, row, error, now))
@@ -94,21 +99,22 @@ def _cut_off(attempt: Attempt) -> OutcomeUnknown:
 def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
     """Try again later, each time after a longer while, and not before the provider wants it."""
     oauth = current_settings().oauth
-    again_at = plan_retry(row.failures, oauth.retry_seconds, oauth.retry_cap_seconds, now)
+    first, cap = oauth.retry_seconds, oauth.retry_cap_seconds
+    again_at = plan_retry(row.failures, first, cap, now, least_share=0)
     if isinstance(error, ProviderUnreachable):
-        wanted = min(error.retry_after_seconds, oauth.retry_cap_seconds)
+        wanted = min(error.retry_after_seconds, LONGEST_WAIT_SECONDS)
         again_at = max(again_at, now + timedelta(seconds=wanted))
     lease = attempt.lease
     is_unclear = isinstance(error, AuthError) and error.is_outcome_unknown
     with transaction():
-        if not postpone_renewal(lease, error.detail, again_at, now):
+        if not postpone_renewal(lease, _reason(error), again_at, now):
             return
         if is_unclear or attempt.is_retry:
             TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=is_unclear)
         else:
             TAB_ATTEMPTS.end(lease.connection_id, lease.version)
         if row.status != ConnectionStatus.RENEWAL_FAILING:
-            record(EventKind.RENEWAL_FAILED, now=now, connection=row, reason=error.code)
+            record(EventKind.RENEWAL_FAILED, now=now, connection=row, **_told(error))
 
 
 def _give_up(
@@ -117,14 +123,38 @@ def _give_up(
     """Record that the grant is gone, unless another one has come in the meantime."""
     lease = attempt.lease
     with transaction():
-        if not require_reauthorization(lease, error.detail, now):
+        if not require_reauthorization(lease, _reason(error), now):
             return None
         TAB_ATTEMPTS.end(lease.connection_id, lease.version)
         kind = EventKind.REAUTHORIZATION_REQUIRED
-        record(kind, now=now, connection=row, reason=error.code)
+        record(kind, now=now, connection=row, **_told(error))
     required = ReauthorizationRequired()
     required.__cause__ = error
     return required
+
+
+def _put_back(attempt: Attempt) -> None:
+    """Leave a connection as it was and due, since nobody was asked about it."""
+    lease = attempt.lease
+    with transaction():
+        if not release(lease):
+            return
+        if attempt.is_retry:
+            TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=True)
+        else:
+            TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+
+
+def _reason(error: CatFeederError) -> str:
+    """Return the sentence that is stored, behind the kind of a provider's failure."""
+    kind = getattr(error, "kind", None)
+    return f"{kind}: {error.detail}" if kind else error.detail
+
+
+def _told(error: CatFeederError) -> dict[str, str]:
+    """Return what an event tells of a failure: its code, and the kind of a provider's."""
+    kind = getattr(error, "kind", None)
+    return {"reason": error.code, "failure": str(kind)} if kind else {"reason": error.code}
 
 
 def _patiently(write: Callable[[], T]) -> T:

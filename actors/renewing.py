@@ -7,6 +7,7 @@ from typing import Final
 
 from actors.answer_keeping import AnswerKeeper
 from actors.audit import EventKind, record
+from actors.breaker import asking
 from actors.errors import AuthError, FailureKind, OutcomeUnknown
 from actors.providers.token_endpoint import TokenResponse
 from actors.renewal_request import RenewalRequest
@@ -36,6 +37,7 @@ class Renewal:
         """Return what the provider grants: by an answer that was kept, or else by asking it.
 
         Raises:
+            ProviderPaused: It is not to be asked now.
             OutcomeUnknown: It was asked too often without anybody living to see the answer.
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """
@@ -43,7 +45,8 @@ class Renewal:
         if tokens is None:
             if self.attempt.tries > _MOST_TRIES:
                 raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
-            tokens = self._request.send(self.keeper.keep)
+            with asking(self._request.provider, self._request.row.id, now):
+                tokens = self._request.send(self.keeper.keep)
         return self._request.granted(tokens, self.attempt.started_at)
 
     def _kept_tokens(self, now: datetime) -> TokenResponse | None:

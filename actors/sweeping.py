@@ -10,6 +10,8 @@ from typing import Final, cast
 
 import dramatiq
 
+from actors.recovery import recover
+from actors.renewal_rates import allowances
 from catfeeder.broker import SealedBroker, new_message
 from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
@@ -29,9 +31,17 @@ _Emit = Callable[[list[Lease]], None]
 
 def renew_oaths() -> None:
     """Perform the message of the same name: lease what is due and spread it over the workers."""
+    recover_renewals()
+    now = utc_now()
     waiting = cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue)
     room = max(_MOST_WAITING - waiting, 0) * current_settings().oauth.renewal_batch
-    sweep(utc_now(), _send, room)
+    sweep(now, _send, room)
+
+
+def recover_renewals() -> None:
+    """Lease what was cut off and spread it over the workers, as a process does when it starts."""
+    now = utc_now()
+    recover(now, lease_end(now), _send)
 
 
 def _send(leases: list[Lease]) -> None:
@@ -43,24 +53,26 @@ def sweep(now: datetime, emit: _Emit, room: int = sys.maxsize) -> int:
     """Lease what is due, `room` connections at most, and hand it over batch by batch.
 
     Each provider has its share of the room, and what one leaves is for the others: a million of
-    one provider's do not keep another's waiting. What is handed over and lost comes back when its
-    lease runs out.
+    one provider's do not keep another's waiting. A provider whose renewals are paused is passed
+    over, and one with a rate gets what is left of it. What is handed over and lost comes back when
+    its lease runs out.
 
     Returns:
         How many connections that were.
     """
     with connected():
-        names = providers_due(now)
+        left = allowances(providers_due(now), now)
+    names = list(left)
     random.shuffle(names)  # Whoever is last may find no room left.
     count = 0
     while names and count < room:
         share = -(-(room - count) // len(names))
         has_more = []
-        for name in names[: room - count]:
-            wanted = min(share, room - count, _MOST_AT_ONCE)
+        for name in names:
+            wanted = min(share, room - count, left[name], _MOST_AT_ONCE)
             claimed = _hand_over(name, now, emit, wanted)
-            count += claimed
-            if claimed == wanted:
+            count, left[name] = count + claimed, left[name] - claimed
+            if claimed == wanted and left[name]:
                 has_more.append(name)
         names = has_more
     return count

@@ -88,6 +88,11 @@ def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetim
     )
 
 
+def release(lease: Lease) -> bool:
+    """Give a lease back as if it had not been taken; false when it was lost."""
+    return _write(_holds(lease))
+
+
 def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
     """Record that only the user can bring this connection back; it is never due again.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from models.connections import TAB_CONNECTIONS
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import database, transaction
 from models.leases import Lease, is_free
 
@@ -44,8 +44,14 @@ def claim_due(provider: str, now: datetime, lease_until: datetime, limit: int) -
             # Several sweeps at once share the work; on SQLite they wait for one another instead,
             # so that nobody can change a row between the two statements there either.
             due = due.for_update(skip_locked=True)
-        found = list(due.tuples())
+        found = list(due)
         if found:
-            ids = [connection_id for connection_id, _ in found]
+            ids = [row.id for row in found]
             _T.update(lease_until=lease_until).where(_T.id.in_(ids)).execute()
-    return [Lease(connection_id, version, lease_until) for connection_id, version in found]
+    return [Lease(row.id, row.version, lease_until) for row in found]
+
+
+def hasten_failing(provider: str, now: datetime) -> None:
+    """Let a provider's connections that wait after a failure be due at once."""
+    is_failing = _T.status == ConnectionStatus.RENEWAL_FAILING
+    _T.update(renew_at=now).where(_T.provider == provider, _T.renew_at > now, is_failing).execute()

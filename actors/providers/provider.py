@@ -59,6 +59,7 @@ class Provider:
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
     default_lifetime_seconds: int | None = None
     minimum_renewal_gap_seconds: int = 0
+    maximum_renewals_per_minute: int | None = None
     renewal_margin_seconds: int | None = None
     single_use_refresh_tokens: bool = False
     grant_lifetime_seconds: int | None = None

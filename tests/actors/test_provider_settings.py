@@ -69,6 +69,10 @@ def test_a_provider_is_put_and_shown_without_its_secret() -> None:
         "has_client_secret": True,
         "has_earlier_client_secrets": False,
         "has_private_key": False,
+        "renewals": {
+            **{"state": "closed", "failures": 0},
+            **dict.fromkeys(("paused_until", "since", "kind", "reason")),
+        },
         "created_at": shown["created_at"],
         "updated_at": shown["created_at"],
     }
@@ -143,6 +147,8 @@ def test_providers_are_listed_by_name() -> None:
         ("always_gives_id_token", "yes", "boolean"),
         ("minimum_renewal_gap_seconds", -1, "greater"),
         ("minimum_renewal_gap_seconds", 10**8, "less"),
+        ("maximum_renewals_per_minute", 0, "greater"),
+        ("maximum_renewals_per_minute", 10**7, "less"),
         ("renewal_margin_seconds", 0, "greater"),
         ("token_answer", "slack", "slack_app"),
         ("redirect_uri_at_renewal", 1, "boolean"),

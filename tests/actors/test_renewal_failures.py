@@ -197,7 +197,7 @@ def test_failures_are_waited_out_longer_each_time_and_told_once(plain: ScriptedP
         at = again_at
 
     for wait, longest in zip(waits, (30, 60, 120, 240, 480, 600, 600), strict=True):
-        assert longest / 2 <= wait <= longest
+        assert 0 <= wait <= longest
     assert reread(row).failures == 7
     # And the trail tells of the change, not of each attempt
     assert event_kinds().count("renewal_failed") == 1
@@ -218,7 +218,9 @@ def test_a_connection_recovers(plain: ScriptedProvider) -> None:
     assert event_kinds()[-2:] == ["renewed", "recovered"]
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("300", 300), ("86400", 600), ("1", 15)])
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("300", 300), ("7200", 7200), ("99999999", 86400), ("1", 1)]
+)
 def test_a_provider_is_not_asked_before_it_wants_to_be(
     header: str, seconds: int, plain: ScriptedProvider
 ) -> None:
@@ -231,4 +233,4 @@ def test_a_provider_is_not_asked_before_it_wants_to_be(
     again_at = reread(row).renew_at
     assert again_at is not None
     assert again_at >= later + timedelta(seconds=seconds)
-    assert again_at <= later + timedelta(seconds=600)
+    assert again_at <= later + timedelta(seconds=max(seconds, 30))
