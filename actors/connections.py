@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from actors.cursors import is_id, read_cursor, write_cursor
-from actors.errors import ConnectionUnknown, ReauthorizationRequired
+from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A connection's token as an app gets it, and whether it should be renewed or still serves."""
+    """A connection's token as an app gets it, and whether it should be renewed or still serves.
+
+    `version` is the grant's that it is of. `again_at` is when a renewal that is put off is due.
+    """
 
     json: dict[str, Any]
+    version: int
     is_stale: bool
     is_usable: bool
+    again_at: datetime | None
+
+    def check_not_put_off(self, now: datetime) -> None:
+        """Make sure that there is a token, or that it is time to ask for one.
+
+        Raises:
+            RenewalFailing: The token has expired, and its renewal failed a short while ago.
+        """
+        if not self.is_usable and self.again_at is not None:
+            raise RenewalFailing(seconds=math.ceil((self.again_at - now).total_seconds()))
 
 
 def rfc3339(at: datetime | None) -> str | None:
@@ -86,7 +101,8 @@ def list_connections(
 def read_token(connection_id: str, now: datetime) -> TokenView:
     """Return a connection's token.
 
-    `is_stale` says that it is due for renewal, `is_usable` that it has not expired.
+    `is_stale` says that it is to be renewed now, `is_usable` that it has not expired. One that has
+    expired and whose renewal is put off is neither: the provider is not asked for each who reads.
 
     Raises:
         ConnectionUnknown: There is no such connection.
@@ -105,5 +121,6 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         "scope": row.scope,
         "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
     }
-    is_due = row.renew_at is not None and row.renew_at <= now
-    return TokenView(view, is_stale=not is_dead and (is_due or not is_usable), is_usable=is_usable)
+    again_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
+    is_due = not is_dead and again_at is None and (row.renew_at is not None or not is_usable)
+    return TokenView(view, row.version, is_stale=is_due, is_usable=is_usable, again_at=again_at)

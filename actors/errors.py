@@ -209,6 +209,17 @@ class ConnectionBusy(AuthError):
     permanent = False
 
 
+class RenewalFailing(AuthError):
+    """The token cannot be renewed at the moment; it is tried again, later each time."""
+
+    permanent = False
+
+    def __init__(self, reason: str | None = None, *, seconds: int | None = None) -> None:
+        """Take why, and in how many seconds it is tried again."""
+        super().__init__(reason)
+        self.headers = {} if seconds is None else {"Retry-After": str(seconds)}
+
+
 class CursorInvalid(AuthError):
     """The cursor is not one that a previous page gave."""
 

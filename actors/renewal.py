@@ -7,18 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from actors.connections import describe_connection, find_connection
-from actors.errors import AuthError, ConnectionBusy, ProviderUnknown
+from actors.errors import AuthError, ProviderUnknown
 from actors.provider_lookup import merged_metadata, provider_row
+from actors.recovery import bring_in_answers
 from actors.renewal_outcomes import record_failure, store_grant
 from actors.renewal_request import prepare_renewal
+from actors.renewal_winners import await_winner
 from actors.renewing import Renewal, begin
 from actors.sweeping import lease_end
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
-from models.journal import Attempt
-from models.leases import Lease, claim, leased
+from models.journal import Attempt, claim_at_once
+from models.leases import Lease, leased
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ class RenewalTooSoon(AuthError):
 
 def renew_connections(leases: list[tuple[str, int, str]]) -> None:
     """Perform the message of the same name: renew each connection that is still leased to us."""
+    # Sweeps go round the machines, but a file stays where it is.
+    bring_in_answers(utc_now())
     for connection_id, version, until in leases:
         lease = Lease(connection_id, version, datetime.fromisoformat(until))
         try:
@@ -39,25 +43,33 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
             _LOG.warning("Renewing connection %s failed: %s", connection_id, error.detail)
 
 
-def renew_connection(connection_id: str) -> dict[str, Any]:
+def renew_connection(
+    connection_id: str, version: int | None = None, *, await_others: bool = True
+) -> dict[str, Any]:
     """Perform the message of the same name: renew a connection now, due or not, and return it.
+
+    Of all who ask for one `version` to be renewed, at the same time or one after the other, one
+    renews it, and the others get what came of that. Without a `version` the present one is meant;
+    who asks not to `await_others` is told at once that there are some, and keeps no thread waiting.
 
     Raises:
         ConnectionUnknown: There is no such connection.
-        ConnectionBusy: Somebody else is renewing it.
+        ConnectionBusy: Somebody else is renewing it, and is not awaited or takes long.
+        RenewalFailing: Somebody else was renewing it, and failed.
         RenewalTooSoon: The provider would take it amiss.
         ReauthorizationRequired: Only the user can bring it back.
         ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
     """
     now = utc_now()
     row = find_connection(connection_id)
+    if version is not None and row.version > version:
+        return describe_connection(row)
     if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + _renewal_gap(row.provider):
         raise RenewalTooSoon
     with connected():
-        lease = claim(connection_id, now, lease_end(now))
-    if lease is None:
-        raise ConnectionBusy
-    renew_leased(lease, now)
+        lease = claim_at_once(connection_id, row.version, now, lease_end(now))
+    if lease is None or not renew_leased(lease, now):
+        return describe_connection(await_winner(row, is_patient=await_others))
     return describe_connection(find_connection(connection_id))
 
 

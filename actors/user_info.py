@@ -46,7 +46,8 @@ def _stored_token(provider: str, connection_id: str, now: datetime) -> Secret:
     if find_connection(connection_id).provider != provider:
         raise ConnectionUnknown
     view = read_token(connection_id, now)
+    view.check_not_put_off(now)
     if not view.is_usable:
-        renew_connection(connection_id)
+        renew_connection(connection_id, view.version)
         view = read_token(connection_id, now)
     return Secret(view.json["access_token"])

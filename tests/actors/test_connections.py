@@ -19,7 +19,7 @@ from actors.connections import (
     read_token,
     rfc3339,
 )
-from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired
+from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired, RenewalFailing
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from models.database import connected
@@ -270,12 +270,21 @@ def test_a_valid_token_is_served_while_renewal_fails() -> None:
     assert (view.is_stale, view.is_usable) == (False, True)
 
 
-def test_a_token_that_has_expired_is_asked_for_at_once_though_renewal_fails() -> None:
+def test_a_token_that_has_expired_is_not_asked_for_before_the_next_try_is_due() -> None:
     status = ConnectionStatus.RENEWAL_FAILING
     row = store(status=status, renew_at=NOW + 2 * HOUR)
 
+    # Given a token that has expired, of which a renewal failed a short while ago
     view = read_token(row.id, NOW + HOUR)
+    # Then who reads it does not ask the provider, and is told when to come back
+    assert (view.is_stale, view.is_usable) == (False, False)
+    with pytest.raises(RenewalFailing) as raised:
+        view.check_not_put_off(NOW + HOUR)
+    assert raised.value.headers == {"Retry-After": "3600"}
 
+    # And does when it is time
+    view = read_token(row.id, NOW + 2 * HOUR)
+    view.check_not_put_off(NOW + 2 * HOUR)
     assert (view.is_stale, view.is_usable) == (True, False)
 
 

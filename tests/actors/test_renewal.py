@@ -9,6 +9,7 @@ from typing import Any
 import dramatiq
 import pytest
 
+from actors import renewal_winners
 from actors.connections import describe_connection
 from actors.errors import (
     ConnectionBusy,
@@ -21,7 +22,8 @@ from actors.sweeping import renew_oaths, sweep
 from actors.user_info import fetch_user_info
 from catfeeder.errors import SealBroken
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.database import connected
+from models.database import connected, transaction
+from models.journal import begin_renewal
 from models.leases import Lease, claim
 from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
 from tests.actors.sign_ins import (
@@ -286,10 +288,27 @@ def test_a_connection_is_renewed_on_request_before_it_is_due(plain: ScriptedProv
     assert reread(row).version == 2
 
 
-def test_a_connection_that_is_being_renewed_is_busy(plain: ScriptedProvider) -> None:
+def test_a_connection_that_waits_in_a_queue_is_renewed_at_once(plain: ScriptedProvider) -> None:
+    # Given a connection that a sweep has leased, and whose message nobody has come to yet
     (row,) = connect(plain)
-    with connected():
-        assert claim(row.id, now(), now() + HOUR)
+    waiting = leased([row])
+
+    # When somebody wants it now, then they get it
+    assert renew_connection(row.id)["status"] == "active"
+    # And the message finds nothing left to do
+    renew_connections(waiting)
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_connection_that_is_being_renewed_for_long_is_busy(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 0.2)
+    (row,) = connect(plain)
+    with transaction():
+        lease = claim(row.id, now(), now() + HOUR)
+        assert lease is not None
+        assert begin_renewal(lease, now() + HOUR, ["of its token"], now())
 
     with pytest.raises(ConnectionBusy):
         renew_connection(row.id)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from actors import renewal_winners
 from actors.errors import (
     ConnectionBusy,
     ConnectionUnknown,
@@ -17,7 +18,8 @@ from actors.provider_settings import put_provider
 from actors.user_info import TokenSourceInvalid, fetch_user_info
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS
-from models.database import connected
+from models.database import transaction
+from models.journal import begin_renewal
 from models.leases import claim
 from tests.actors.renewals import HOUR, refreshes, tokens_of
 from tests.actors.sign_ins import NAME, configure, configure_plain, now, reread, sign_in
@@ -127,10 +129,13 @@ def test_an_expired_token_of_a_dead_grant_needs_the_user(
 
 
 def test_an_expired_token_that_somebody_renews_is_busy(
-    expired: TAB_CONNECTIONS, provider: ScriptedProvider
+    expired: TAB_CONNECTIONS, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with connected():
-        assert claim(expired.id, now(), now() + HOUR)
+    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 0.2)
+    with transaction():
+        lease = claim(expired.id, now(), now() + HOUR)
+        assert lease is not None
+        assert begin_renewal(lease, now() + HOUR, ["of its token"], now())
 
     with pytest.raises(ConnectionBusy):
         fetch_user_info(NAME, connection_id=expired.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
@@ -40,8 +41,13 @@ class Submission:
         self._wait = wait
         self._idempotency_key = idempotency_key
 
-    async def __call__(self, message_type: MessageType, **arguments: Any) -> JSONResponse:
+    async def __call__(
+        self, message_type: MessageType, *, found: Mapping[str, Any] | None = None, **arguments: Any
+    ) -> JSONResponse:
         """Send a message and answer with its job.
+
+        `found` are arguments that nobody asked for and that we have looked up: a repeat of the
+        request may find others, and is a repeat all the same.
 
         Raises:
             ServerStopping: No new work is taken.
@@ -50,21 +56,24 @@ class Submission:
             IdempotencyKeyBusy: The first request with the key is still being taken in.
             QueueUnreachable: Redis did not answer.
         """
-        record = await run_in_threadpool(self._take_in, message_type, arguments)
+        record = await run_in_threadpool(self._take_in, message_type, arguments, found or {})
         if self._wait is not None:
             record = await self._shim.wait(record, self._wait)
         return accepted(record, self._wait)
 
-    def _take_in(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
+    def _take_in(
+        self, message_type: MessageType, arguments: dict[str, Any], found: Mapping[str, Any]
+    ) -> JobRecord:
+        whole = {**arguments, **found}
         if self._idempotency_key is None:
-            return self._shim.send(message_type, arguments)
+            return self._shim.send(message_type, whole)
         caller: Caller = self._request.state.caller
         claim = self._shim.idempotency.claim(
             caller, self._idempotency_key, message_type.name, arguments
         )
         if claim.job_id is not None:
             return self._shim.client.job(claim.job_id).record()
-        return self._send_first(claim, message_type, arguments)
+        return self._send_first(claim, message_type, whole)
 
     def _send_first(
         self, claim: Claim, message_type: MessageType, arguments: dict[str, Any]

@@ -1,4 +1,4 @@
-"""A connection's token, renewed first when it is stale."""
+"""A connection's token, renewed first when it is stale, unless its renewal was put off."""
 
 from __future__ import annotations
 
@@ -25,17 +25,26 @@ async def fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
     Raises:
         ConnectionUnknown: There is no such connection.
         ReauthorizationRequired: The user has to sign in again.
+        RenewalFailing: The token has expired, and it is not time yet to try again.
         CatFeederError: The token has expired, and why it could not be renewed.
     """
-    view = await in_database(read_token, connection_id, utc_now())
+    now = utc_now()
+    view = await in_database(read_token, connection_id, now)
+    view.check_not_put_off(now)
     if view.is_stale:
-        view = await _renewed(shim, connection_id)
+        view = await _renewed(shim, connection_id, view.version)
     return view.json
 
 
-async def _renewed(shim: Shim, connection_id: str) -> TokenView:
+async def _renewed(shim: Shim, connection_id: str, version: int) -> TokenView:
     try:
-        await shim.perform(RENEW_CONNECTION, _RENEWAL_SECONDS, connection_id=connection_id)
+        await shim.perform(
+            RENEW_CONNECTION,
+            _RENEWAL_SECONDS,
+            connection_id=connection_id,
+            version=version,
+            await_others=False,
+        )
     except CatFeederError as error:
         view = await _read_again(connection_id, patient=error.code == _BUSY)
         if not view.is_usable:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from catfeeder.jobs import utc_now
+from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS
 from models.database import connected
 from tests.oidc_provider import OidcProvider
@@ -39,6 +40,13 @@ class Connected:
         """Change the row."""
         with connected():
             TAB_CONNECTIONS.update(**values).where(TAB_CONNECTIONS.id == self.id).execute()
+
+    def is_being_renewed(self) -> None:
+        """Let another process be at it."""
+        with connected():
+            row = TAB_CONNECTIONS.get_by_id(self.id)
+            TAB_ATTEMPTS.enter(self.id, row.version, "of its token", utc_now())
+        self.change(lease_until=utc_now() + _MINUTE)
 
     def fall_due(self) -> None:
         """Make the token due for renewal, though it serves a while longer."""
@@ -114,9 +122,10 @@ def test_a_stopping_service_gives_what_it_has(user: Connected, shim: Shim) -> No
 def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -> None:
     # Given an expired token that another process is renewing
     user.expire()
-    user.change(lease_until=utc_now() + _MINUTE)
+    user.is_being_renewed()
     later = utc_now() + 10 * _MINUTE
-    ending = threading.Timer(0.5, user.change, kwargs={"renew_at": later, "expires_at": later})
+    brought = {"renew_at": later, "expires_at": later, "version": 2, "lease_until": None}
+    ending = threading.Timer(0.5, user.change, kwargs=brought)
     ending.start()
     # When it is read, then the answer comes with theirs
     begun = time.monotonic()
@@ -128,7 +137,7 @@ def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -
 @pytest.mark.usefixtures("impatient")
 def test_who_waits_for_another_in_vain_is_told_to_come_back(user: Connected) -> None:
     user.expire()
-    user.change(lease_until=utc_now() + _MINUTE)
+    user.is_being_renewed()
     answer = user.token()
     assert_problem(answer, 503, "connection_busy")
     assert int(answer.headers["Retry-After"]) > 0

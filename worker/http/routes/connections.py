@@ -42,6 +42,10 @@ def _described(connection_id: str) -> dict[str, Any]:
     return describe_connection(find_connection(connection_id))
 
 
+def _version(connection_id: str) -> int:
+    return int(find_connection(connection_id).version)
+
+
 @router.get("/{connection_id}/token", response_model=Token, dependencies=_needs_tokens)
 async def read_connection_token(connection_id: ConnectionId, shim: ShimOf) -> JSONResponse:
     """Return a token that can be used now; it is renewed first when it is stale."""
@@ -50,9 +54,12 @@ async def read_connection_token(connection_id: ConnectionId, shim: ShimOf) -> JS
 
 @router.post("/{connection_id}/renew", dependencies=_needs_jobs, **JOB_ROUTE)
 async def renew_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
-    """Renew a connection's token now; the result is the connection."""
-    await in_database(check_connection, connection_id)
-    return await submit(RENEW_CONNECTION, connection_id=connection_id)
+    """Renew a connection's token now; the result is the connection.
+
+    Of those who ask at the same time one renews it, and the others get the same.
+    """
+    version = await in_database(_version, connection_id)
+    return await submit(RENEW_CONNECTION, connection_id=connection_id, found={"version": version})
 
 
 @router.delete("/{connection_id}", dependencies=_needs_jobs, **JOB_ROUTE)

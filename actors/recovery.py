@@ -1,0 +1,53 @@
+"""Finishing renewals that were cut off, and bringing in answers that had to be kept in files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from config import current_settings
+from models.answer_files import answer_files, erase_answer_file
+from models.database import connected, transaction
+from models.journal import bring_in_answer, cut_off_renewals
+from models.leases import Lease, claim
+
+_LOG = logging.getLogger(__name__)
+#: The next sweep goes on where this one ends.
+_MOST_AT_ONCE: Final = 1000
+
+
+def recover(now: datetime, lease_until: datetime, emit: Callable[[list[Lease]], None]) -> int:
+    """Lease the renewals that were cut off and hand them over batch by batch; return how many.
+
+    A renewal that was cut off is one that began and whose lease has run out. Whoever renews such a
+    connection finds in the journal how far it had come.
+
+    Raises:
+        DatabaseUnreachable: The database is away.
+    """
+    bring_in_answers(now)
+    with connected():
+        ids = cut_off_renewals(now, _MOST_AT_ONCE)
+        claimed = [claim(connection_id, now, lease_until) for connection_id in ids]
+    leases = [lease for lease in claimed if lease is not None]
+    size = current_settings().oauth.renewal_batch
+    for start in range(0, len(leases), size):
+        emit(leases[start : start + size])
+    if leases:
+        _LOG.warning("Finishing %d renewals that were cut off.", len(leases))
+    return len(leases)
+
+
+def bring_in_answers(now: datetime) -> None:
+    """Write into the journal what processes of this machine had to keep in files.
+
+    Raises:
+        DatabaseUnreachable: The database is still away; what it has not taken stays where it is.
+    """
+    for connection_id, version, sealed in answer_files():
+        with transaction():
+            bring_in_answer(connection_id, version, sealed, now)
+        erase_answer_file(connection_id, version)
+        _LOG.warning("Brought in the answer that was kept for connection %s.", connection_id)
