@@ -71,14 +71,18 @@ def check_arrival(
 
 
 def record_refusal(
-    reason: str, sign_in: TAB_VERIFICATION | None, now: datetime, **detail: Any
+    reason: str,
+    sign_in: TAB_VERIFICATION | None,
+    now: datetime,
+    provider: str | None = None,
+    **detail: Any,
 ) -> None:
-    """Note that an answer was refused, and why."""
+    """Note that an answer, or the wish to begin with a provider, was refused, and why."""
     with connected():
         record(
             EventKind.SIGN_IN_REFUSED,
             now=now,
-            provider=sign_in.provider if sign_in else None,
+            provider=sign_in.provider if sign_in else provider,
             subject=(sign_in.subject or None) if sign_in else None,
             reason=reason,
             **detail,

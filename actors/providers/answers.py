@@ -12,8 +12,22 @@ from typing import Any, Final
 #: hide text on a screen. Tab and line breaks stay, since a profile may be written in lines.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK: Final = re.compile("[\t\n\r\u2028\u2029]+")
+#: What data is sent as, and what text is where nobody has thought of it: never a page.
+_DATA_TYPE: Final = re.compile(
+    r"(application|text)/(json|(x-)?javascript|plain|x-www-form-urlencoded|[\w.-]{1,64}\+json)",
+    re.ASCII | re.IGNORECASE,
+)
 #: Deeper data is meant to exhaust whoever reads it.
 _DEEPEST: Final = 32
+
+
+def is_data(content_type: str | None) -> bool:
+    """Tell whether an answer of this Content-Type, or of none, is meant to be read as data.
+
+    A page that happens to parse as data may hold what somebody else wrote there.
+    """
+    media_type = (content_type or "").partition(";")[0].strip()
+    return not media_type or _DATA_TYPE.fullmatch(media_type) is not None
 
 
 def parse_json(body: bytes) -> Any:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import requests
 
 from actors.errors import ProviderMisbehaved, ProviderRefused
-from actors.providers.answers import error_of, is_visible_ascii, one_line, parse_json
+from actors.providers.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.failures import refusal
 from actors.providers.provider import Provider
 from actors.providers.quirks import slack
@@ -94,6 +94,8 @@ def _tokens(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
 
 def _members(response: requests.Response) -> Mapping[str, Any]:
     """Read the body as JSON, or else as the form that some providers still answer with."""
+    if not is_data(response.headers.get("Content-Type")):
+        return {}
     try:
         answer = parse_json(response.content)
     except ValueError:

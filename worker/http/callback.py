@@ -16,7 +16,6 @@ from actors.pending_sign_ins import (
     check_waiting,
     end_refused,
     find_sign_in,
-    record_refusal,
 )
 from catfeeder.client import outcome_of
 from catfeeder.errors import CatFeederError
@@ -24,19 +23,17 @@ from catfeeder.jobs import utc_now
 from catfeeder.messages import EXCHANGE_CODE
 from catfeeder.sealing import Secret
 from models.states import TAB_VERIFICATION
-from worker.http.client_address import address_of
 from worker.http.problems import problem_of
 from worker.http.provider_answers import ProviderAnswer, read_answer
-from worker.http.refusals import ParametersInvalid, SignInRefused, TooManyAttempts
+from worker.http.refusals import ParametersInvalid, SignInRefused
 from worker.http.shim import Shim
+from worker.http.sign_ins import note_refusal
 from worker.http.threads import in_database
 
 #: Browsers and proxies give up after a minute; a provider has 15 seconds for each of our requests.
 _EXCHANGE_SECONDS: Final = 40
 #: What RFC 6749 and OpenID Connect name their errors like. Whatever else is sent is not repeated.
 _ERROR: Final = re.compile(r"[a-z_]{1,64}")
-#: Nobody needs a key to come here, and each refusal is an event: nobody may fill the trail with it.
-_REFUSALS_PER_MINUTE: Final = 30
 
 
 async def finish_sign_in(
@@ -60,23 +57,13 @@ async def finish_sign_in(
         browser = shim.browsers.secret_of(request, answer.state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
     except (AuthError, ParametersInvalid) as refused:
-        await _note_refusal(shim, request, refused.code, sign_in)
+        await note_refusal(shim, request, refused.code, sign_in)
         if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
             raise
         return _failed(refused, sign_in.return_to)
     response = await _redeemed(shim, answer, sign_in)
     shim.browsers.release(request, response, answer.state)
     return response
-
-
-async def _note_refusal(
-    shim: Shim, request: Request, reason: str, sign_in: TAB_VERIFICATION | None
-) -> None:
-    name = f"refused-sign-ins:{address_of(request)}"
-    wait = await shim.rates.take(name, _REFUSALS_PER_MINUTE)
-    if wait:
-        raise TooManyAttempts(headers={"Retry-After": str(wait)})
-    await in_database(record_refusal, reason, sign_in, utc_now())
 
 
 async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATION) -> Response:

@@ -6,11 +6,14 @@ from typing import Final
 
 from fastapi import Request
 
-from actors.errors import DiscoveryNeeded
+from actors.errors import DiscoveryNeeded, ReturnToForbidden
+from actors.pending_sign_ins import record_refusal
 from actors.sign_in import SignIn, begin_sign_in
+from catfeeder.errors import JobFailed
 from catfeeder.jobs import utc_now
 from catfeeder.messages import DISCOVER_PROVIDER
 from catfeeder.sealing import Secret
+from models.states import TAB_VERIFICATION
 from worker.http.client_address import address_of
 from worker.http.refusals import TooManyAttempts
 from worker.http.shim import Shim
@@ -20,6 +23,8 @@ from worker.http.threads import in_database
 _DISCOVERY_SECONDS: Final = 20
 #: Many people may share an address, but not so many that more than this sign in at once.
 _LOGINS_PER_MINUTE: Final = 300
+#: Nobody needs a key to be refused, and each refusal is an event: nobody may fill the trail so.
+_REFUSALS_PER_MINUTE: Final = 30
 
 
 async def refuse_flood(shim: Shim, request: Request) -> None:
@@ -33,8 +38,27 @@ async def refuse_flood(shim: Shim, request: Request) -> None:
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
 
 
+async def note_refusal(
+    shim: Shim,
+    request: Request,
+    reason: str,
+    sign_in: TAB_VERIFICATION | None,
+    provider: str | None = None,
+) -> None:
+    """Put a refusal on record, unless too many came from this address.
+
+    Raises:
+        TooManyAttempts: They did.
+    """
+    wait = await shim.rates.take(f"refused-sign-ins:{address_of(request)}", _REFUSALS_PER_MINUTE)
+    if wait:
+        raise TooManyAttempts(headers={"Retry-After": str(wait)})
+    await in_database(record_refusal, reason, sign_in, utc_now(), provider)
+
+
 async def start_sign_in(
     shim: Shim,
+    request: Request,
     provider: str,
     *,
     subject: str | None = None,
@@ -48,6 +72,7 @@ async def start_sign_in(
     Raises:
         ServerStopping: No new work is taken.
         JobFailed, JobTimeout: The issuer could not be asked.
+        TooManyAttempts: Too many were refused at this address.
         AuthError: As `begin_sign_in`.
     """
     shim.draining.refuse_work()
@@ -65,7 +90,11 @@ async def start_sign_in(
         )
 
     try:
-        return await begin()
-    except DiscoveryNeeded:
-        await shim.perform(DISCOVER_PROVIDER, _DISCOVERY_SECONDS, provider=provider)
-        return await begin()
+        try:
+            return await begin()
+        except DiscoveryNeeded:
+            await shim.perform(DISCOVER_PROVIDER, _DISCOVERY_SECONDS, provider=provider)
+            return await begin()
+    except (ReturnToForbidden, JobFailed) as refused:
+        await note_refusal(shim, request, refused.code, None, provider)
+        raise

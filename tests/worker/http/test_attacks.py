@@ -431,6 +431,9 @@ def test_a_way_back_to_somewhere_else(
         assert "Set-Cookie" not in answer.headers
     with connected():
         assert TAB_VERIFICATION.select().count() == 0
+    # And each that is an address, and not somebody's mistake of writing one, is on record
+    codes = [answer.json()["code"] for answer in answers]
+    assert _refusals(http) == [code for code in codes if code == "return_to_forbidden"]
 
 
 def test_a_way_back_that_comes_with_the_answer(

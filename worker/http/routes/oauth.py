@@ -51,9 +51,11 @@ async def callback_of_provider(provider: str, request: Request, shim: ShimOf) ->
 
 
 @router.post("/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_needs_jobs)
-async def authorize(provider: ProviderName, shim: ShimOf, body: Authorize) -> JSONResponse:
+async def authorize(
+    provider: ProviderName, shim: ShimOf, request: Request, body: Authorize
+) -> JSONResponse:
     """Begin a sign-in: send the user's browser to `authorization_url`."""
-    begun = await start_sign_in(shim, provider, **body.model_dump())
+    begun = await start_sign_in(shim, request, provider, **body.model_dump())
     answer = {"authorization_url": begun.authorization_url, "state": begun.state}
     return JSONResponse({**answer, "expires_at": rfc3339(begun.expires_at)})
 
@@ -75,7 +77,7 @@ async def login(
     else:
         await refuse_flood(shim, request)
         browser = shim.browsers.new_secret()
-    begun = await start_sign_in(shim, provider, return_to=return_to, browser=browser)
+    begun = await start_sign_in(shim, request, provider, return_to=return_to, browser=browser)
     response = RedirectResponse(begun.authorization_url, status_code=303)
     if browser is not None:
         shim.browsers.bind(request, response, begun, browser)
