@@ -13,9 +13,9 @@ from actors.providers.client_authentication import (
     client_credentials,
     with_each_secret,
 )
+from actors.providers.form_posts import post_form
 from actors.providers.provider import Provider
 from actors.providers.quirks import facebook, github, slack
-from actors.providers.transport import post_form
 from catfeeder.sealing import Secret
 
 

@@ -17,11 +17,12 @@ from actors.providers.client_authentication import (
     client_credentials,
     with_each_secret,
 )
+from actors.providers.form_posts import post_form
 from actors.providers.kept_answers import Keep, read_kept, write_kept
 from actors.providers.provider import Provider
 from actors.providers.redirect_uris import redirect_uri_of
 from actors.providers.token_answers import TokenResponse, read_tokens
-from actors.providers.transport import failures_told, guard, post_form
+from actors.providers.transport import failures_told, guard
 from catfeeder.sealing import Secret
 
 __all__ = [

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -26,7 +26,7 @@ from actors.errors import (
     ProviderUnreachable,
 )
 from actors.providers.addresses import check_url
-from actors.providers.answers import is_data, parse_json
+from actors.providers.answers import parse_json
 from actors.providers.guarded_pools import GuardedHTTPPool, GuardedHTTPSPool
 from config import current_settings
 
@@ -66,11 +66,10 @@ class GuardedAdapter(HTTPAdapter):
         with failures_told():
             response = super().send(request, stream=True, timeout=limits, verify=True)
             with response:
-                _read(response, oauth.maximum_answer_bytes)
-        if response.is_redirect:
-            raise ProviderMisbehaved(
-                "The provider answered with a redirect, which is not followed."
-            )
+                response._content = bounded_body(response.iter_content(_CHUNK_BYTES))
+        # Else whoever asks for the text has it guessed, by a header or by statistics.
+        response.encoding = "utf-8"
+        check_no_redirect(response)
         return response
 
 
@@ -91,7 +90,12 @@ def failures_told() -> Iterator[None]:
         requests.exceptions.MissingSchema,
     ):
         raise AddressForbidden from None
-    except (requests.exceptions.ContentDecodingError, requests.exceptions.InvalidHeader):
+    except (
+        requests.exceptions.ContentDecodingError,
+        requests.exceptions.InvalidHeader,
+        urllib3.exceptions.DecodeError,
+        urllib3.exceptions.InvalidHeader,
+    ):
         raise ProviderMisbehaved("The provider's answer cannot be decoded.") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise ProviderUnreachable(
@@ -102,35 +106,52 @@ def failures_told() -> Iterator[None]:
 
 def _is_unsent(error: Exception) -> bool:
     """Tell whether a request failed before a byte of it was sent, so that nothing came of it."""
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return True
-    # requests wraps what urllib3 says, and urllib3 once more what it gives up for.
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(error, requests.exceptions.SSLError):
-        inner = reason.args[0] if getattr(reason, "args", None) else None
-        return isinstance(inner, ssl.SSLCertVerificationError)
+    reason = _reason(error)
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
     return isinstance(
         reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
     )
 
 
-def _read(response: requests.Response, most_bytes: int) -> None:
-    """Read a body of unknown length, as unpacked, and give it to the response as its content."""
+def _reason(error: Exception) -> object:
+    """Return what urllib3 said first; requests wraps it, and urllib3 once more what it gives up."""
+    if isinstance(error, urllib3.exceptions.HTTPError):
+        return error
+    cause = error.args[0] if error.args else None
+    return getattr(cause, "reason", cause)
+
+
+def bounded_body(chunks: Iterable[bytes]) -> bytes:
+    """Put together a body of unknown length, as unpacked.
+
+    Raises:
+        ProviderMisbehaved: It is larger than the settings allow.
+    """
+    most_bytes = current_settings().oauth.maximum_answer_bytes
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    for chunk in chunks:
         body += chunk
         if len(body) > most_bytes:
             raise ProviderMisbehaved(f"The provider's answer is larger than {most_bytes} bytes.")
-    response._content = bytes(body)
-    # Else whoever asks for the text has it guessed, by a header of the provider's or by statistics.
-    response.encoding = "utf-8"
+    return bytes(body)
+
+
+def check_no_redirect(response: requests.Response) -> None:
+    """Make sure that an answer is none that leads elsewhere.
+
+    Raises:
+        ProviderMisbehaved: It is a redirect.
+    """
+    if response.is_redirect:
+        raise ProviderMisbehaved("The provider answered with a redirect, which is not followed.")
 
 
 @cache
 def shared_adapter() -> GuardedAdapter:
     """Return the adapter of this process: its pools keep the connections to each provider alive."""
-    return GuardedAdapter(pool_connections=32, pool_maxsize=32)
+    # More would be closed after each use: the number of providers, and of threads that ask one.
+    return GuardedAdapter(pool_connections=128, pool_maxsize=128)
 
 
 def guard(session: requests.Session) -> None:
@@ -159,27 +180,10 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         raise ProviderRefused(f"status {response.status_code}")
     if response.status_code != requests.codes.ok:
         raise ProviderMisbehaved(f"The provider answered with status {response.status_code}.")
-    if not is_data(response.headers.get("Content-Type")):
-        raise ProviderMisbehaved("The provider's answer is not JSON by its Content-Type.")
     try:
         return parse_json(response.content)
     except ValueError:
         raise ProviderMisbehaved("The provider's answer is not JSON.") from None
-
-
-def post_form(
-    url: str,
-    form: Mapping[str, str],
-    auth: AuthBase | None,
-    headers: Mapping[str, str] | None = None,
-) -> requests.Response:
-    """Post a form and return the answer, whatever it says, if it is one.
-
-    Raises:
-        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
-        AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
-    """
-    return _request("POST", url, data=form, auth=auth, headers=headers)
 
 
 def send_delete(
@@ -192,7 +196,7 @@ def send_delete(
     """Send a DELETE and return the answer, whatever it says, if it is one.
 
     Raises:
-        ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `post_form`.
+        ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
     """
     return _request("DELETE", url, json=json, auth=auth, headers=headers)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actors.errors import ProviderRefused
 from actors.providers.answers import error_of, parse_json
-from actors.providers.transport import post_form
+from actors.providers.form_posts import post_form
 from catfeeder.sealing import Secret
 
 #: Such a token is as good as revoked.

@@ -24,8 +24,9 @@ from actors.errors import (
     ProviderRefused,
     ProviderUnreachable,
 )
+from actors.providers.form_posts import post_form
 from actors.providers.guarded_pools import _BoundedStream
-from actors.providers.transport import get_json, guard, post_form, post_json
+from actors.providers.transport import get_json, guard, post_json
 from tests.provider.answers import (
     Answer,
     broken_gzip,
