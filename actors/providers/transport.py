@@ -26,7 +26,7 @@ from actors.errors import (
     ProviderUnreachable,
 )
 from actors.providers.addresses import check_url
-from actors.providers.answers import parse_json
+from actors.providers.answers import is_data, parse_json
 from actors.providers.guarded_pools import GuardedHTTPPool, GuardedHTTPSPool
 from config import current_settings
 
@@ -180,6 +180,8 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         raise ProviderRefused(f"status {response.status_code}")
     if response.status_code != requests.codes.ok:
         raise ProviderMisbehaved(f"The provider answered with status {response.status_code}.")
+    if not is_data(response.headers.get("Content-Type")):
+        raise ProviderMisbehaved("The provider's answer is not JSON by its Content-Type.")
     try:
         return parse_json(response.content)
     except ValueError:
