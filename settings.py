@@ -106,7 +106,7 @@ class OAuthSettings:
     read_timeout_seconds: int = _seconds(10)
     maximum_answer_bytes: int = _between(1_048_576, 1024, 2**30)
     discovery_cache_seconds: int = _seconds(3600)
-    lease_seconds: int = _seconds(60)
+    lease_seconds: int = _seconds(90)
     renewal_batch: int = _between(50, 1, 1000)
     retry_seconds: int = _seconds(30)
     retry_cap_seconds: int = _seconds(3600)
@@ -210,12 +210,27 @@ def checked_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(
             "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone."
         )
+    _check_lease(sections["oauth"])
     webhook_url = sections["oauth"].webhook_url
     if webhook_url and not re.fullmatch(r"https?://[^\s/].*", webhook_url):
         raise ConfigurationError(
             "config.toml: [OAuth] webhook_url must begin with https:// or http:// and a host."
         )
     return sections
+
+
+def _check_lease(oauth: OAuthSettings) -> None:
+    """Make sure that nobody renews what another is still renewing.
+
+    A whole call takes twice the time of one request at most, however many client secrets are tried.
+    """
+    whole_call_seconds = 2 * (oauth.connect_timeout_seconds + oauth.read_timeout_seconds)
+    if oauth.lease_seconds < 2 * whole_call_seconds:
+        raise ConfigurationError(
+            f"config.toml: [OAuth] lease_seconds must be at least {2 * whole_call_seconds}, four "
+            "times connect_timeout_seconds and read_timeout_seconds together: two would renew the "
+            "same connection at once."
+        )
 
 
 def _section(kind: type[Any], conf: Mapping[str, Any], name: str) -> Any:

@@ -319,6 +319,26 @@ def test_what_config_toml_cannot_say_is_refused_by_name(conf: dict[str, Any], sa
     assert refusal(conf) == said
 
 
+@pytest.mark.parametrize(
+    ("oauth", "least"),
+    [
+        ({"lease_seconds": 59}, 60),
+        ({"read_timeout_seconds": 30}, 140),
+        ({"connect_timeout_seconds": 20}, 120),
+    ],
+)
+def test_a_lease_that_ends_before_the_call_to_the_provider_may_is_refused(
+    oauth: dict[str, int], least: int
+) -> None:
+    assert refusal({"OAuth": oauth}) == (
+        f"config.toml: [OAuth] lease_seconds must be at least {least}, four times "
+        "connect_timeout_seconds and read_timeout_seconds together: two would renew the same "
+        "connection at once."
+    )
+    # One that is long enough is taken
+    load_settings({}, {"OAuth": {**oauth, "lease_seconds": least}})
+
+
 def test_what_config_toml_says_is_what_is_set() -> None:
     conf = {
         "Server_configuration": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -13,6 +14,7 @@ from actors.errors import ProviderNotConfigured, ProviderRefused
 from actors.providers.client_assertions import signed_assertion
 from actors.providers.provider import Provider
 from actors.providers.quirks import apple
+from config import current_settings
 
 T = TypeVar("T")
 
@@ -27,16 +29,20 @@ _CLIENT_REFUSED: Final = frozenset(
 def with_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
     """Ask with the newest client secret, and with each earlier one while the client is refused.
 
-    So a secret is changed here and at the provider in any order, and nobody waits in between.
+    So a secret is changed here and at the provider in any order, and nobody waits in between. None
+    is tried any more once the time of one request has gone by: so the whole takes that of two, and
+    `lease_seconds` is longer.
 
     Raises:
         ProviderRefused: As `ask`; that the client is refused, only after the last secret.
     """
+    oauth = current_settings().oauth
+    last_start = time.monotonic() + oauth.connect_timeout_seconds + oauth.read_timeout_seconds
     for secret in provider.earlier_client_secrets:
         try:
             return ask(provider)
         except ProviderRefused as error:
-            if error.error not in _CLIENT_REFUSED:
+            if error.error not in _CLIENT_REFUSED or time.monotonic() >= last_start:
                 raise
             provider = replace(provider, client_secret=secret)
     return ask(provider)

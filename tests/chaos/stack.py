@@ -33,7 +33,7 @@ _HASTE: Final = (
     ("Crons", "renew_oath_tokens_interval", "1"),
     ("OAuth", "connect_timeout_seconds", "1"),
     ("OAuth", "read_timeout_seconds", "2"),
-    ("OAuth", "lease_seconds", "6"),
+    ("OAuth", "lease_seconds", "12"),
     ("OAuth", "renewal_batch", "10"),
     ("OAuth", "retry_seconds", "1"),
     ("OAuth", "retry_cap_seconds", "3"),
