@@ -23,13 +23,12 @@ NAMESPACE: Final = "catfeeder"
 #: Whoever is at work looks for the next message anyway, and a bell that nobody heard costs a worker
 #: no more than its sleep.
 BELL_PREFIX: Final = f"{NAMESPACE}:bell:"
-#: Longer than a pause of the process or the broker that must not make a job run twice.
-_HEARTBEAT_TIMEOUT_MS: Final = 30_000
-#: Per million commands. Idle workers look about once a second, so a dead one's messages are found
-#: a few seconds after its last heartbeat; with Dramatiq's 1,000 it takes many minutes.
-_MAINTENANCE_CHANCE: Final = 500_000
-#: Dead letters are kept for a day; they are sealed.
-_DEAD_MESSAGE_TTL_MS: Final = 24 * 3600 * 1000
+#: A hash in which each worker tells of itself, as JSON: its `release`, and in `per_second` how many
+#: messages of each queue it can perform.
+WORKERS_KEY: Final = f"{NAMESPACE}:workers"
+#: A message never falls to others because of what a clock says; who has died is for the workers to
+#: find out (`worker.heartbeats`), and dead letters are bounded by whoever adds one.
+_MAINTENANCE_CHANCE: Final = 0
 
 # Dramatiq's own step of this name with the job's record before it and the bell after it, in one
 # round trip. All of it happens or nothing: no message is there without its job.
@@ -54,9 +53,7 @@ class SealedBroker(RedisBroker):
             client=client,
             middleware=list(middleware),
             namespace=NAMESPACE,
-            heartbeat_timeout=_HEARTBEAT_TIMEOUT_MS,
             maintenance_chance=_MAINTENANCE_CHANCE,
-            dead_message_ttl=_DEAD_MESSAGE_TTL_MS,
         )
         self.encoder = encoder
         self._enqueue = client.register_script(ENQUEUE_SCRIPT)

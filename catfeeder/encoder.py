@@ -31,6 +31,9 @@ _FIELDS: Final[dict[str, type]] = {
 class UnreadableMessage(CatFeederError):
     """These bytes on a queue are not a message of ours."""
 
+    #: The job that will never be performed, where it is sure whose message this is.
+    job_id: str | None = None
+
 
 def to_json(value: object) -> bytes:
     """Write `value`, in which Secret and bytes may stand, as JSON."""
@@ -68,11 +71,11 @@ class SealedEncoder(Encoder):
 
     def __init__(self, sealer: Sealer) -> None:
         """Take the sealer that holds the queue key."""
-        self._sealer = sealer
+        self.sealer = sealer
 
     def encode(self, data: MessageData) -> bytes:
         """Seal a message."""
-        return self._sealer.seal(to_json(data), _CONTEXT)
+        return self.sealer.seal(to_json(data), _CONTEXT)
 
     def decode(self, data: bytes) -> MessageData:
         """Open a message; one that does not open comes back as a message to `quarantine`.
@@ -83,7 +86,7 @@ class SealedEncoder(Encoder):
         try:
             return self.open(data)
         except UnreadableMessage as error:
-            return quarantine_fields(QUARANTINE.queue, "", error.detail, data)
+            return quarantine_fields(QUARANTINE.queue, "", error, data)
 
     def open(self, data: bytes) -> MessageData:
         """Open a message.
@@ -92,7 +95,7 @@ class SealedEncoder(Encoder):
             UnreadableMessage: The bytes were not sealed with our key, or do not hold a message.
         """
         try:
-            fields = from_json(self._sealer.open(data, _CONTEXT))
+            fields = from_json(self.sealer.open(data, _CONTEXT))
         except SealBroken:
             raise UnreadableMessage("It was not sealed with our queue key.") from None
         except (ValueError, RecursionError):
@@ -112,7 +115,7 @@ def _checked(fields: Any) -> MessageData:
 
 
 def quarantine_fields(
-    queue_name: str, redis_message_id: str, reason: str, body: bytes
+    queue_name: str, redis_message_id: str, error: UnreadableMessage, body: bytes
 ) -> MessageData:
     """Return the fields of the message that stands in for an unreadable one on `queue_name`."""
     return Message(
@@ -122,8 +125,10 @@ def quarantine_fields(
         kwargs={
             "queue": queue_name,
             "redis_message_id": redis_message_id,
-            "reason": reason,
+            "reason": error.detail,
             "body": body,
+            "code": error.code,
+            "job_id": error.job_id,
         },
         options={"redis_message_id": redis_message_id},
     ).asdict()

@@ -12,8 +12,12 @@ from catfeeder.jobs import JobStore
 from catfeeder.redis_connection import connect_redis
 from config import Settings
 from worker.consuming import ConsumingBroker
+from worker.heartbeats import Heartbeats
 from worker.middleware.job_life import JobLife
 from worker.middleware.job_results import JobResults
+from worker.middleware.last_trials import LastTrials
+from worker.middleware.pace import Pace
+from worker.middleware.recovering import Recovering
 from worker.middleware.requesters import Requesters
 from worker.queue import queue_sealer
 
@@ -28,7 +32,10 @@ def build_broker(settings: Settings) -> ConsumingBroker:
     client = connect_redis(settings.required_redis_url())
     sealer = queue_sealer(settings)
     encoder = SealedEncoder(sealer)
-    broker = ConsumingBroker(client, encoder, middleware(JobStore(client, sealer)))
+    pace = Pace()
+    around = middleware(JobStore(client, sealer), pace)
+    heartbeats = Heartbeats(settings.var_dir / "workers", pace.per_second)
+    broker = ConsumingBroker(client, encoder, [heartbeats, *around])
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
     dramatiq.set_encoder(encoder)
     dramatiq.set_broker(broker)
@@ -36,7 +43,7 @@ def build_broker(settings: Settings) -> ConsumingBroker:
     return broker
 
 
-def middleware(jobs: JobStore) -> list[Middleware]:
+def middleware(jobs: JobStore, pace: Pace) -> list[Middleware]:
     """Return what surrounds each message: hooks before it run in this order, later ones reversed.
 
     Left out on purpose:
@@ -47,7 +54,10 @@ def middleware(jobs: JobStore) -> list[Middleware]:
       it would be idle, and dead when the new token is to be stored. Actors hold one while they ask.
     """
     return [
-        # First before a message and so last after it: whatever is written meanwhile names them.
+        # Before all that may skip a message, since it is told of the end of each.
+        LastTrials(),
+        pace,
+        # Early before a message and so late after it: whatever is written meanwhile names them.
         Requesters(),
         AgeLimit(),
         JobLife(jobs),
@@ -55,4 +65,5 @@ def middleware(jobs: JobStore) -> list[Middleware]:
         # What must be tried again is a row that falls due. Without this middleware a message that
         # failed would be acknowledged as done.
         Retries(max_retries=0),
+        Recovering(),
     ]

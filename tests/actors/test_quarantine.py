@@ -1,4 +1,4 @@
-"""What is set aside: all of it can be looked at, none of it in the clear, and not for ever."""
+"""What is set aside: all of it can be looked at, none of it in the clear, and its job is told."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import os
 
 import pytest
 
-from actors.quarantine import quarantine, set_aside
+from actors.quarantine import quarantine
+from catfeeder.client import Client
+from catfeeder.errors import JobFailed
+from tests.dead_letters import set_aside
 from tests.servers import ValkeyServer
+from worker.consuming import ConsumingBroker
 
-KEY = "catfeeder:quarantine"
 
-
-@pytest.mark.usefixtures("broker")
-def test_it_can_be_looked_at_and_the_latest_comes_first() -> None:
+def test_it_can_be_looked_at(broker: ConsumingBroker) -> None:
     quarantine("passwords", "first", "It is not JSON.", b"\x00\xff")
-    quarantine("control", "second", "It is empty.", b"")
-    assert set_aside() == [
-        {
-            "queue": "control",
-            "redis_message_id": "second",
-            "reason": "It is empty.",
-            "body": b"",
-        },
+    quarantine("passwords.DQ", "second", "It is empty.", b"")
+    told = {"code": "unreadable_message", "job_id": None}
+    assert set_aside(broker) == [
         {
             "queue": "passwords",
             "redis_message_id": "first",
             "reason": "It is not JSON.",
             "body": b"\x00\xff",
+            **told,
+        },
+        {
+            "queue": "passwords.DQ",
+            "redis_message_id": "second",
+            "reason": "It is empty.",
+            "body": b"",
+            **told,
         },
     ]
 
@@ -35,17 +39,17 @@ def test_it_can_be_looked_at_and_the_latest_comes_first() -> None:
 @pytest.mark.usefixtures("broker")
 def test_another_apps_plaintext_is_not_kept_as_it_came(valkey: ValkeyServer) -> None:
     quarantine("passwords", "plain", "It was not sealed.", b'{"password": "hunter2"}')
-    kept = valkey.client.lrange(KEY, 0, -1)
-    assert [b"hunter2" in os.fsencode(sealed) for sealed in kept] == [False]
+    [kept] = map(os.fsencode, valkey.client.hvals("catfeeder:passwords.XQ.msgs"))
+    assert b"hunter2" not in kept
 
 
 @pytest.mark.usefixtures("broker")
-def test_a_flood_is_cut_off_and_forgotten_in_a_week(valkey: ValkeyServer) -> None:
-    for number in range(103):
-        quarantine("passwords", str(number), "It is not JSON.", b"")
-    kept = [found["redis_message_id"] for found in set_aside()]
-    assert kept == [str(number) for number in range(102, 2, -1)]
-    assert 0 < valkey.client.ttl(KEY) <= 7 * 24 * 3600
+def test_whoever_waits_for_its_job_is_told(client: Client) -> None:
+    job = client.hash_password("hunter2")
+    quarantine("passwords", "x", "It has ended.", b"", code="kills_workers", job_id=job.id)
+    with pytest.raises(JobFailed, match="It has ended") as failed:
+        job.result(timeout=5)
+    assert (failed.value.code, failed.value.permanent) == ("kills_workers", True)
 
 
 @pytest.mark.usefixtures("broker")

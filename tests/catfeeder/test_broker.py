@@ -65,7 +65,7 @@ def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
     message = new_message(HASH_PASSWORD, {})
     job = queued_job(message, utc_now())
     producer.enqueue(message, job=job)
-    assert JobStore(valkey.client, ENCODER._sealer).get(message.message_id) == job
+    assert JobStore(valkey.client, ENCODER.sealer).get(message.message_id) == job
     # When the server takes nothing any more
     valkey.client.flushall()
     valkey.client.config_set("maxmemory", 1)

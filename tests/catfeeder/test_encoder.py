@@ -124,6 +124,6 @@ def test_decoding_never_raises(body: bytes) -> None:
 
 
 def test_a_stand_in_for_a_bad_message_is_a_message_itself() -> None:
-    fields = quarantine_fields("oauth", "r", "It is not JSON.", b"\xff")
+    fields = quarantine_fields("oauth", "r", UnreadableMessage("It is not JSON."), b"\xff")
     assert ENCODER.open(ENCODER.encode(fields)) == {**fields, "args": []}
     assert (fields["queue_name"], fields["options"]) == ("oauth", OPTIONS)

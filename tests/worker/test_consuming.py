@@ -13,7 +13,6 @@ import redis
 from dramatiq import Consumer, Message, MessageProxy
 from dramatiq.errors import ConnectionClosed
 
-from actors.quarantine import set_aside
 from catfeeder.broker import new_message
 from catfeeder.client import Client
 from catfeeder.encoder import SealedEncoder
@@ -21,11 +20,14 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
+from tests.dead_letters import set_aside
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming import ConsumingBroker
 
 DELAYED = f"{PASSWORDS}.DQ"
+#: Too old for a message that only newer workers know.
+LONG_AGO = 1_600_000_000_000
 StartWorker = Callable[[], dramatiq.Worker]
 
 
@@ -50,14 +52,12 @@ def queued(valkey: ValkeyServer, queue: str = PASSWORDS) -> int:
 
 
 def leftovers(valkey: ValkeyServer) -> list[str]:
-    """The keys that a queue leaves while it still has, or owes, a message."""
+    """The keys that a queue leaves while it still has, or owes, a message to perform."""
     return [
-        key for key in valkey.key_names() if "__acks__" in key or key.endswith((".msgs", ".XQ"))
+        key
+        for key in valkey.key_names()
+        if "__acks__" in key or (key.endswith(".msgs") and not key.endswith(".XQ.msgs"))
     ]
-
-
-def raise_timeout(**_: object) -> None:
-    raise redis.TimeoutError
 
 
 def take(consumer: Consumer) -> MessageProxy:
@@ -87,14 +87,18 @@ def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
     """One of each kind that must not be performed, by its redis_message_id."""
     foreign = SealedEncoder(Sealer([Key(b"f" * 32)]))
     sweep = new_message(CLEAN_TOKENS, {})
-    stray = dataclasses.replace(sweep, queue_name=PASSWORDS)
+    stray = dataclasses.replace(sweep, queue_name=PASSWORDS, message_timestamp=LONG_AGO)
     unsealed = {
         "empty": b"",
         "random": b"\x00\xff" * 40,
         "clear": b'{"actor_name": "clean_tokens"}',
     }
     own_id = {
-        "unknown": hash_message(actor_name="unknown"),
+        "unknown": hash_message(actor_name="unknown", message_timestamp=LONG_AGO),
+        "with other arguments": hash_message(kwargs={"pass": 1}, message_timestamp=LONG_AGO),
+        "without arguments": hash_message(kwargs={}, message_timestamp=LONG_AGO),
+        "in the clear": hash_message(kwargs={"password": "x"}, message_timestamp=LONG_AGO),
+        "with arguments by place": hash_message(args=("x",), message_timestamp=LONG_AGO),
         "for another queue": sweep,
         "to answer another queue": hash_message(queue_name=sweep.queue_name),
         "of another queue": stray,
@@ -139,8 +143,8 @@ def test_bad_bytes_among_good_ones_are_set_aside(
     assert all(job.result(timeout=10)["password_hash"] for job in jobs)
     # And every bad one is in quarantine, under its own id and with its own bytes
     wait_until(lambda: not leftovers(valkey))
-    assert {kept["redis_message_id"]: kept["body"] for kept in set_aside()} == bad
-    assert {kept["queue"] for kept in set_aside()} == {PASSWORDS}
+    assert {kept["redis_message_id"]: kept["body"] for kept in set_aside(broker)} == bad
+    assert {kept["queue"] for kept in set_aside(broker)} == {PASSWORDS}
 
 
 def test_two_of_the_same_bytes_are_two(
@@ -151,11 +155,11 @@ def test_two_of_the_same_bytes_are_two(
     assert broker.get_declared_queues()
     start_worker()
     wait_until(lambda: not leftovers(valkey))
-    assert sorted(kept["redis_message_id"] for kept in set_aside()) == ["first", "second"]
+    assert sorted(kept["redis_message_id"] for kept in set_aside(broker)) == ["first", "second"]
 
 
 def test_an_id_without_a_message_is_forgotten(
-    client: Client, valkey: ValkeyServer, start_worker: StartWorker
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     # Given an id without a body, and one that no message could carry
     valkey.client.rpush(f"catfeeder:{PASSWORDS}", "nothing")
@@ -166,7 +170,7 @@ def test_an_id_without_a_message_is_forgotten(
     # Then the message behind them is performed, and nothing stays owed
     assert job.result(timeout=10)
     wait_until(lambda: not leftovers(valkey))
-    assert set_aside() == []
+    assert set_aside(broker) == []
 
 
 def test_a_message_on_the_delay_queue_is_set_aside(
@@ -179,7 +183,7 @@ def test_a_message_on_the_delay_queue_is_set_aside(
     start_worker()
     # Then it does not wait
     wait_until(lambda: not leftovers(valkey))
-    assert [kept["queue"] for kept in set_aside()] == [DELAYED]
+    assert [kept["queue"] for kept in set_aside(broker)] == [DELAYED]
 
 
 def test_what_is_kept_of_a_large_one_is_its_beginning(
@@ -307,11 +311,17 @@ def test_a_slow_server_is_a_lost_connection(hasty: ConsumingBroker, valkey: Valk
 def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
     client: Client, broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a server that does not answer the second command of a fetch
+    # Given a server that fetches, and whose answer is lost
     job = client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS)
+    fetch = broker.holdings._fetch
+
+    def fetch_and_lose(**arguments: Any) -> None:
+        fetch(**arguments)
+        raise redis.TimeoutError
+
     with monkeypatch.context() as patch:
-        patch.setattr(broker, "_find_unattended", raise_timeout)
+        patch.setattr(broker.holdings, "_fetch", fetch_and_lose)
         with pytest.raises(ConnectionClosed, match="TimeoutError"):
             next(consumer)
     # When Dramatiq builds the consumer anew

@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import dramatiq
 import pytest
-from dramatiq import Consumer
 
 from catfeeder.broker import BELL_PREFIX
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.consuming import ConsumingBroker, WatchedConsumer
+from worker.consuming import ConsumingBroker
 
 #: Longer than any test waits for a worker, so that who is done earlier was woken.
 LONG_SECONDS = 4.0
@@ -46,7 +46,7 @@ def listeners(valkey: ValkeyServer) -> int:
     return int(count)
 
 
-def seconds_until_done(job: Job) -> float:
+def seconds_until_done(job: Job[Any]) -> float:
     began = time.monotonic()
     assert job.result(timeout=2 * LONG_SECONDS)
     return time.monotonic() - began
@@ -109,19 +109,18 @@ def test_a_worker_listens_for_its_own_queues_alone(
     worker.stop()
 
 
-class RungMeanwhile(Consumer):
-    """Finds nothing, and the bell rings just after it has looked."""
+def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
+    broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a bell that rings just after a consumer has looked and found nothing
+    consumer = broker.consume(PASSWORDS, timeout=30_000)
 
-    def __init__(self, bell: threading.Event) -> None:
-        self.bell = bell
+    def look(*_: object) -> list[object]:
+        broker._doorbell.of(PASSWORDS).set()
+        return []
 
-    def __next__(self) -> None:
-        self.bell.set()
-
-
-def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through() -> None:
-    bell = threading.Event()
-    consumer = WatchedConsumer(RungMeanwhile(bell), set(), bell, 30)
+    monkeypatch.setattr(broker, "take", look)
+    # Then it does not sleep
     began = time.monotonic()
     assert next(consumer) is None
     assert time.monotonic() - began < 1

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import bcrypt
 import dramatiq
 import pytest
 from dramatiq import Message
@@ -30,13 +31,13 @@ def start_worker(broker: ConsumingBroker) -> Iterator[Callable[[], None]]:
     worker.stop()
 
 
-def send(client: Client, message: Message[Any]) -> Job:
+def send(client: Client, message: Message[Any]) -> Job[Any]:
     """Send a message as the client does, with whatever is unusual about it."""
     client.broker.enqueue(message, job=queued_job(message, utc_now()))
     return client.job(message.message_id)
 
 
-def has_ended(job: Job) -> bool:
+def has_ended(job: Job[Any]) -> bool:
     return job.record().status.is_final
 
 
@@ -143,9 +144,15 @@ def test_a_foreseen_failure_is_told(client: Client, start_worker: Callable[[], N
     assert "73 bytes" in error.detail
 
 
-def test_an_unforeseen_failure_is_not(client: Client, start_worker: Callable[[], None]) -> None:
-    # Given a message with an argument that its actor does not take
-    job = client.enqueue(HASH_PASSWORD, password=Secret("hunter2"), hunter3="hunter4")
+def test_an_unforeseen_failure_is_not(
+    client: Client, start_worker: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an actor that has a fault
+    def fail(*_: object) -> None:
+        raise RuntimeError("hunter3")
+
+    monkeypatch.setattr(bcrypt, "hashpw", fail)
+    job = client.hash_password("hunter2", rounds=4)
     start_worker()
     wait_until(lambda: has_ended(job))
     # Then the caller learns that the log knows

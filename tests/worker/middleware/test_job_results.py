@@ -46,7 +46,7 @@ def test_an_exception_becomes_an_error_without_secrets(
 def message(broker: ConsumingBroker) -> MessageProxy:
     """A message whose job a worker has begun."""
     message = new_message(HASH_PASSWORD, {})
-    jobs = JobStore(broker.client, broker.encoder._sealer)
+    jobs = JobStore(broker.client, broker.encoder.sealer)
     put_job(broker.client, message.message_id)
     jobs.start(message.message_id, message.actor_name, message.queue_name, utc_now())
     return MessageProxy(message)
@@ -56,7 +56,7 @@ def message(broker: ConsumingBroker) -> MessageProxy:
 def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
     """A store that does not wait long for the broker."""
     client = connect_redis(f"{valkey.url}?socket_timeout=0.05")
-    yield JobStore(client, broker.encoder._sealer)
+    yield JobStore(client, broker.encoder.sealer)
     client.close()
 
 

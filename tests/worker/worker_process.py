@@ -1,0 +1,107 @@
+"""Worker processes that tests may kill and freeze, and that perform what the message says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from config import ROOT
+
+#: Performs as `python -m worker perform` does, but a hash lasts as many seconds as the password
+#: says, and the password "poison" ends the process as a segmentation fault would.
+_PROGRAM: Final = """
+import os, signal, sys, time
+from actors import passwords
+from worker.__main__ import main
+
+def hash_password(password: passwords.Secret, rounds: int | None = None) -> dict[str, str]:
+    text = password.reveal()
+    with open(os.environ["PERFORMED"], "a") as performed:
+        performed.write(text + "\\n")
+    if text == "poison":
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(float(text.partition(" ")[0]))
+    return {"password_hash": text}
+
+passwords.hash_password = hash_password
+hands = ["--threads", sys.argv[1], "--prefetch", sys.argv[1]]
+sys.exit(main(["perform", "--queues", "passwords", *hands, "--grace", "5"]))
+"""
+
+
+class WorkerProcess:
+    """A worker of the passwords, in a process of its own."""
+
+    def __init__(self, environment: dict[str, str], performed: Path, threads: int) -> None:
+        """Start it."""
+        self.performed_path = performed
+        self.log_path = performed.with_suffix(f".{os.urandom(4).hex()}.log")
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM, str(threads)],
+                cwd=ROOT,
+                env={**os.environ, **environment, "PERFORMED": str(performed)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def log(self) -> str:
+        """What it has printed."""
+        return self.log_path.read_text()
+
+    def performed(self) -> list[str]:
+        """Return what any worker of the test has begun to perform."""
+        return self.performed_path.read_text().split("\n")[:-1]
+
+    def is_ready(self) -> bool:
+        """Tell whether it takes messages."""
+        return "Ready for the messages" in self.log
+
+    def is_alive(self) -> bool:
+        """Tell whether it runs, or is frozen."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End it as a lack of memory would."""
+        self.process.kill()
+        self.process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+
+class Workers:
+    """The workers of a test; a second machine is another VAR_DIR."""
+
+    def __init__(self, environment: dict[str, str], directory: Path) -> None:
+        """Take the environment that they share, and a folder."""
+        self._environment = environment
+        self._directory = directory
+        self._performed = directory / "performed"
+        self._performed.touch()
+        self.started: list[WorkerProcess] = []
+
+    def start(self, *, threads: int = 1, machine: str = "here") -> WorkerProcess:
+        """Start a worker."""
+        environment = {**self._environment, "VAR_DIR": str(self._directory / machine)}
+        self.started.append(WorkerProcess(environment, self._performed, threads))
+        return self.started[-1]
+
+    @contextmanager
+    def ended_at_last(self) -> Iterator[Workers]:
+        """End what still runs at the end of the block."""
+        try:
+            yield self
+        finally:
+            for worker in self.started:
+                if worker.is_alive():
+                    worker.kill()

@@ -1,0 +1,66 @@
+"""What consuming does in Redis, each step in one script: all of it happens, or nothing does.
+
+The keys are Dramatiq's own, so a worker of an earlier version beside us sees the same queues.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Takes up to ARGV[3] messages, and gives them with those that were fetched before by a command
+#: whose answer was lost; ARGV[4..] are the ids that worker threads hold. For each message three
+#: values: its id, its body, and how many workers have ended with it in hand.
+FETCH: Final = """
+redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
+local taken = {}
+local order = {}
+for _ = 1, tonumber(ARGV[3]) do
+    local id = redis.call('LPOP', KEYS[1])
+    if not id then break end
+    redis.call('SADD', KEYS[3], id)
+    taken[id] = true
+    order[#order + 1] = id
+end
+if ARGV[3] ~= '0' and #order == 0 then return {} end
+local is_held = {}
+for place = 4, #ARGV do is_held[ARGV[place]] = true end
+local found = {}
+local function add(id)
+    found[#found + 1] = id
+    found[#found + 1] = redis.call('HGET', KEYS[2], id)
+    found[#found + 1] = redis.call('GET', KEYS[5] .. id)
+end
+for _, id in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+    if not is_held[id] and not taken[id] then add(id) end
+end
+for _, id in ipairs(order) do
+    if not is_held[id] then add(id) end
+end
+return found
+"""
+
+#: Puts what was fetched and not acknowledged back onto its queue: all of it, or the ids ARGV[4..].
+#: At the head, as it has waited longest; at the tail what we leave to others. With ARGV[3] the
+#: worker has ended: that is noted for each message, up to two times.
+GIVE_BACK: Final = """
+local ids = {}
+if #ARGV > 3 then
+    for place = #ARGV, 4, -1 do ids[#ids + 1] = ARGV[place] end
+else
+    ids = redis.call('SMEMBERS', KEYS[1])
+end
+local count = 0
+for _, id in ipairs(ids) do
+    if redis.call('SREM', KEYS[1], id) == 1 and redis.call('HEXISTS', KEYS[3], id) == 1 then
+        if ARGV[3] ~= '0' then
+            local ends = KEYS[4] .. id
+            if tonumber(redis.call('GET', ends) or 0) < 2 then redis.call('INCR', ends) end
+            redis.call('EXPIRE', ends, ARGV[3])
+        end
+        redis.call(ARGV[1], KEYS[2], id)
+        count = count + 1
+    end
+end
+if count > 0 and ARGV[1] == 'LPUSH' then redis.call('PUBLISH', ARGV[2], '') end
+return count
+"""
