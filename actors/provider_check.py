@@ -25,6 +25,7 @@ _ENDPOINTS: Final = (
     "userinfo_endpoint",
     "emails_endpoint",
     "revocation_endpoint",
+    "debug_token_endpoint",
     "jwks_uri",
 )
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")

@@ -34,6 +34,7 @@ class ProviderSettings(BaseModel):
     userinfo_endpoint: _URL | None = None
     emails_endpoint: _URL | None = None
     revocation_endpoint: _URL | None = None
+    debug_token_endpoint: _URL | None = None
     jwks_uri: _URL | None = None
     client_id: _Text | None = None
     client_secret: _Secret | None = None
@@ -111,6 +112,7 @@ class ProviderSettings(BaseModel):
         "userinfo_endpoint",
         "emails_endpoint",
         "revocation_endpoint",
+        "debug_token_endpoint",
         "jwks_uri",
     )
     @classmethod

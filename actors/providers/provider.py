@@ -47,6 +47,7 @@ class Provider:
     userinfo_endpoint: str | None = None
     emails_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    debug_token_endpoint: str | None = None
     jwks_uri: str | None = None
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "

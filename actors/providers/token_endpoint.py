@@ -20,6 +20,7 @@ from actors.providers.client_authentication import (
 from actors.providers.form_posts import post_form
 from actors.providers.kept_answers import Keep, read_kept, write_kept
 from actors.providers.provider import Provider
+from actors.providers.quirks import facebook
 from actors.providers.redirect_uris import redirect_uri_of
 from actors.providers.token_answers import TokenResponse, read_tokens
 from actors.providers.transport import failures_told, guard
@@ -104,13 +105,20 @@ def extend_facebook_token(
 ) -> TokenResponse:
     """Exchange a living token for one of about 60 days, in place of a refresh token.
 
+    An answer that does not tell how long it lives is followed by a question that does.
+
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
     form = {"grant_type": "fb_exchange_token", "fb_exchange_token": access_token.reveal()}
 
     def extend(client: Provider) -> TokenResponse:
-        return _posted(client, {**form, **client_credentials(client)}, keep)
+        untold = replace(client, default_lifetime_seconds=None)
+        tokens = _posted(untold, {**form, **client_credentials(client)}, keep)
+        if tokens.expires_in is not None:
+            return tokens
+        lifetime = facebook.lifetime_of(client, tokens.access_token)
+        return replace(tokens, expires_in=lifetime or client.default_lifetime_seconds)
 
     return with_each_secret(provider, extend)
 

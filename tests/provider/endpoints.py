@@ -45,6 +45,7 @@ class Endpoints:
             "/revoke": self._revoke,
             f"/applications/{self.client_id}/grant": self._delete_grant,
             "/me/permissions": self._delete_permissions,
+            "/debug_token": self._tell_token,
             "/auth.revoke": self._revoke_own_token,
         }
 
@@ -233,6 +234,16 @@ class Endpoints:
             return json_answer({"error": {"type": "GraphMethodException", "code": 100}}, 400)
         self.grants.end(token)
         return json_answer({"success": True})
+
+    def _tell_token(self, request: Request) -> Answer:
+        """Tell an app, which shows its own token, what is known of one of its users'."""
+        app_token = f"{self.client_id}|{self.client_secret}"
+        is_app = request.headers.get("authorization") == f"Bearer {app_token}"
+        if not is_app or request.query["appsecret_proof"] != _proof(self.client_secret, app_token):
+            return json_answer({"error": {"type": "OAuthException", "code": 190}}, 400)
+        self.grants.of_access_token(request.query["input_token"])
+        data = {"app_id": self.client_id, "type": "USER", "is_valid": True, "scopes": ["email"]}
+        return json_answer({"data": {**data, "expires_at": self.script.token_expires_at}})
 
     def _revoke_own_token(self, request: Request) -> Answer:
         if not self._is_authorized(request):

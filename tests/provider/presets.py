@@ -123,6 +123,7 @@ def _addresses(provider: ScriptedProvider, preset: str) -> dict[str, str]:
         addresses["revocation_endpoint"] = provider.issuer + _REVOCATIONS[preset]
     if preset == "facebook":
         addresses["userinfo_endpoint"] += "?fields=id,name,email,picture"
+        addresses["debug_token_endpoint"] = f"{provider.issuer}/debug_token"
     if preset == "github":
         addresses["emails_endpoint"] = f"{provider.issuer}/user/emails"
     return addresses

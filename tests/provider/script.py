@@ -68,6 +68,8 @@ class Script:
             "email": "anything@example.com",
         }
     )
+    #: What Facebook tells of a token's end to an app that asks for that.
+    token_expires_at: object = 0
     #: Demand Facebook's proof by this secret from whoever asks for user info.
     proof_secret: str | None = None
     #: Which provider's shape the user info has.

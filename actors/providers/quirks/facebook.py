@@ -1,21 +1,27 @@
-"""Facebook: each call proves that its caller has the app's secret, and permissions are deleted."""
+"""Facebook: each call proves that its caller has the app's secret, permissions are deleted, and a
+token's end may have to be asked for.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from actors.errors import ProviderRefused
+from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.providers.client_authentication import secret_text
 from actors.providers.provider import Provider
 from actors.providers.transport import get_json, send_delete
 from catfeeder.sealing import Secret
 
 T = TypeVar("T")
+
+#: None lives longer than 60 days today.
+_LONGEST_LIFETIME_SECONDS: Final = 366 * 86400
 
 
 def proven(provider: Provider, url: str, access_token: Secret) -> str:
@@ -52,6 +58,35 @@ def _with_each_proof(provider: Provider, ask: Callable[[Provider], T]) -> T:
         except ProviderRefused:
             provider = replace(provider, client_secret=secret)
     return ask(provider)
+
+
+def lifetime_of(provider: Provider, access_token: Secret) -> int | None:
+    """Return for how many seconds a token lives on, by what /debug_token says of it.
+
+    None where it does not say, or cannot be asked: the token itself is as good as before.
+    """
+    if provider.debug_token_endpoint is None:
+        return None
+    # Facebook takes it in the query alone; we write no URL down anywhere.
+    url = f"{provider.debug_token_endpoint}?{urlencode({'input_token': access_token.reveal()})}"
+    try:
+        answer = _with_each_proof(provider, lambda client: _asked_by_app(client, url))
+    except (ProviderRefused, ProviderUnreachable, ProviderMisbehaved):
+        return None
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    expires_at = data.get("expires_at") if isinstance(data, Mapping) else None
+    if not isinstance(expires_at, int) or isinstance(expires_at, bool):
+        return None
+    # 0 says that it never ends, which is worth a look again after the usual while.
+    seconds = expires_at - int(time.time())
+    return seconds if 0 < seconds <= _LONGEST_LIFETIME_SECONDS else None
+
+
+def _asked_by_app(provider: Provider, url: str) -> Any:
+    """Ask with the app's own token, which is its id and its secret."""
+    token = Secret(f"{provider.client_id}|{secret_text(provider)}")
+    headers = {"Authorization": f"Bearer {token.reveal()}"}
+    return get_json(proven(provider, url, token), headers)
 
 
 def delete_permissions(provider: Provider, url: str, access_token: Secret) -> None:

@@ -325,6 +325,69 @@ def test_a_token_of_facebook_lives_two_months_whether_it_is_told_or_not(
     assert timedelta(days=59) < row.expires_at - at <= timedelta(days=60)
 
 
+def test_facebook_is_asked_for_the_end_of_a_token_that_it_does_not_tell(
+    provider: ScriptedProvider,
+) -> None:
+    configure_preset(provider, "facebook")
+    provider.script.expires_in = None
+    at = now()
+    provider.script.token_expires_at = int((at + timedelta(days=40)).timestamp())
+
+    row = sign_in(provider, now=at).connection
+    assert row.expires_at is not None
+    assert timedelta(days=39.9) < row.expires_at - at <= timedelta(days=40)
+    # Once, by the app and not the user; and not where it is told
+    assert len(provider.requests_for("/debug_token")) == 1
+    provider.script.expires_in = 5183944
+    sign_in(provider)
+    assert len(provider.requests_for("/debug_token")) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json_answer({"data": {"expires_at": 0}}),
+        json_answer({"data": {"expires_at": 1}}),
+        json_answer({"data": {"expires_at": "soon"}}),
+        json_answer({"data": {"expires_at": True}}),
+        json_answer({"data": {"expires_at": 10**12}}),
+        json_answer({"data": []}),
+        json_answer([]),
+        json_answer({"error": {"code": 190}}, 400),
+        Answer(503),
+        Answer(200, b"<html>", {"Content-Type": "text/html"}),
+    ],
+)
+def test_a_token_of_whose_end_nothing_can_be_learnt_serves_as_usual(
+    answer: Answer, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, "facebook")
+    provider.script.expires_in = None
+    provider.answer("/debug_token", answer)
+    at = now()
+
+    row = sign_in(provider, now=at).connection
+    assert row.expires_at == at + timedelta(days=60)
+
+
+def test_a_token_that_facebook_does_not_prolong_is_exchanged_ever_more_often_to_its_end(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a user who has not been seen for long, so that each exchange leaves the end where it is
+    configure_preset(provider, "facebook")
+    at = now()
+    row = sign_in(provider, now=at).connection
+    end = row.expires_at
+    assert end is not None
+    while (due := reread(row).renew_at) < end - timedelta(minutes=5):
+        provider.script.expires_in = int((end - due).total_seconds())
+        assert renew_all(due) == [None]
+    # Then it is alive all the time, and is not exchanged without end
+    assert reread(row).status == "active"
+    assert len(provider.requests_for("/token")) < 20
+    assert abs(reread(row).expires_at - end) < timedelta(minutes=1)
+
+
 def test_a_token_that_facebook_calls_dead_is_not_tried_for_ever(provider: ScriptedProvider) -> None:
     configure_preset(provider, "facebook")
     row = sign_in(provider).connection
