@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -44,7 +44,7 @@ def asking(provider: Provider, connection_id: str, now: datetime) -> Iterator[No
     Raises:
         ProviderPaused: It may not; the block has not begun.
     """
-    health = _admit(provider, now)
+    health = _admit(provider.name, rate_of(provider.maximum_renewals_per_minute), now)
     try:
         yield
     except CatFeederError as error:
@@ -68,19 +68,26 @@ def check_not_paused(provider: str, now: datetime) -> None:
         raise _paused(health, now)
 
 
-def _admit(provider: Provider, now: datetime) -> TAB_PROVIDER_HEALTH:
+def note_unprepared(provider: str, connection_id: str, error: AuthError, now: datetime) -> None:
+    """Note that a provider could not even be asked: its settings lack something, or its issuer."""
+    if error.kind is not None:
+        with suppress(ProviderPaused):
+            _note_answer(_admit(provider, None, now), connection_id, error, now)
+
+
+def _admit(provider: str, rate: Rate | None, now: datetime) -> TAB_PROVIDER_HEALTH:
     """Return the state that whoever asks begins from."""
     with connected():
-        health = TAB_PROVIDER_HEALTH.of(provider.name)
+        health = TAB_PROVIDER_HEALTH.of(provider)
         if health.is_paused(now):
             raise _paused(health, now)
-        if (rate := rate_of(provider.maximum_renewals_per_minute)) is not None:
+        if rate is not None:
             _take_place(health, rate, now)
         if health.state == HealthState.CLOSED:
             return health
         until = now + timedelta(seconds=current_settings().oauth.lease_seconds)
         is_ours = health.begin_probe(until)
-        health = TAB_PROVIDER_HEALTH.of(provider.name)
+        health = TAB_PROVIDER_HEALTH.of(provider)
     if not is_ours:
         raise _paused(health, now)
     return health

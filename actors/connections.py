@@ -21,6 +21,7 @@ class TokenView:
     """
 
     json: dict[str, Any]
+    provider: str
     version: int
     is_stale: bool
     is_usable: bool
@@ -123,4 +124,6 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     }
     again_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
     is_due = not is_dead and again_at is None and (row.renew_at is not None or not is_usable)
-    return TokenView(view, row.version, is_stale=is_due, is_usable=is_usable, again_at=again_at)
+    return TokenView(
+        view, row.provider, row.version, is_stale=is_due, is_usable=is_usable, again_at=again_at
+    )

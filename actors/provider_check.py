@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from actors.breaker import check_not_paused
 from actors.discovery import discover_provider
-from actors.errors import AddressForbidden, AuthError
+from actors.errors import AddressForbidden, AuthError, ProviderPaused
 from actors.provider_lookup import find_provider, issuer_to_discover, provider_row
 from actors.providers.addresses import check_url
 from actors.providers.client_authentication import client_credentials
 from actors.providers.discovery import fetch_document
 from actors.providers.provider import Provider
 from actors.providers.redirect_uris import own_redirect_uri, redirect_uri_of
+from catfeeder.jobs import utc_now
 from config import current_settings
 from models.database import connected
 from models.providers import TAB_USER_OAUTH_CONNECTION
@@ -63,6 +65,7 @@ def check_provider(provider: str) -> dict[str, Any]:
 
 
 def _findings(provider: Provider) -> Iterator[Finding]:
+    yield _pause(provider.name)
     yield _credentials(provider)
     yield from _endpoints(provider)
     yield _redirect_uri(redirect_uri_of(provider))
@@ -79,6 +82,17 @@ def _findings(provider: Provider) -> Iterator[Finding]:
             yield _client_authentication(provider, published)
             yield _pkce(provider, published)
     yield _renewal(provider, published)
+
+
+def _pause(provider: str) -> Finding:
+    try:
+        check_not_paused(provider, utc_now())
+    except ProviderPaused as error:
+        remedy = (
+            "Correct what the reason says; any change of the provider's settings ends the pause."
+        )
+        return Finding("pause", False, error.detail, remedy)
+    return Finding("pause", True, "Renewals are not paused.")
 
 
 def _credentials(provider: Provider) -> Finding:

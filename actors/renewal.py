@@ -6,6 +6,7 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
 from actors.errors import AuthError, ProviderUnknown
 from actors.provider_lookup import merged_metadata, provider_row
@@ -57,6 +58,7 @@ def renew_connection(
         ConnectionBusy: Somebody else is renewing it, and is not awaited or takes long.
         RenewalFailing: Somebody else was renewing it, and failed.
         RenewalTooSoon: The provider would take it amiss.
+        ProviderPaused: The provider is not to be asked now, by anybody.
         ReauthorizationRequired: Only the user can bring it back.
         ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
     """
@@ -96,6 +98,8 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
     try:
         request = prepare_renewal(row, now)
     except CatFeederError as error:
+        if isinstance(error, AuthError):
+            note_unprepared(row.provider, row.id, error, now)
         _raise(record_failure(Attempt(lease, now), row, error, now))
         return False
     renewal = begin(request, lease, now)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from actors.breaker import check_not_paused
 from actors.connections import rfc3339
 from actors.cursors import read_cursor, write_cursor
 from actors.errors import DiscoveryNeeded
@@ -104,7 +105,7 @@ def _hindrances(
     rows: list[TAB_CONNECTIONS], now: datetime
 ) -> Callable[[TAB_CONNECTIONS], str | None]:
     """Look each provider of a page up once; return what tells why a renewal cannot succeed."""
-    found = {name: _look_up(name) for name in {row.provider for row in rows}}
+    found = {name: _look_up(name, now) for name in {row.provider for row in rows}}
 
     def hindrance_of(row: TAB_CONNECTIONS) -> str | None:
         renewal, fault = found[row.provider]
@@ -119,10 +120,12 @@ def _has_means(row: TAB_CONNECTIONS, renewal: str) -> bool:
     return tokens.get(renewal) is not None
 
 
-def _look_up(provider: str) -> tuple[str, str | None]:
-    """Return how a provider's tokens are renewed, and what is wrong with its settings."""
+def _look_up(provider: str, now: datetime) -> tuple[str, str | None]:
+    """Return how a provider's tokens are renewed, and what stands in the way of that."""
     try:
-        return find_provider(provider).renewal, None
+        renewal = find_provider(provider).renewal
+        check_not_paused(provider, now)
+        return renewal, None
     except DiscoveryNeeded:
         return "refresh_token", None  # The renewal itself asks the issuer first.
     except CatFeederError as error:

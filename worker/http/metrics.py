@@ -18,6 +18,7 @@ from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
+from models.provider_health import TAB_PROVIDER_HEALTH, HealthState
 
 #: Anybody may send any method and any path: labels that were made of them would grow without end.
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -82,6 +83,7 @@ class _Holdings(Collector):
             yield self._queues()
         with suppress(DatabaseUnreachable):
             yield _connections()
+            yield _paused_providers()
             yield _undelivered_events()
         yield GaugeMetricFamily(
             "catfeeder_http_waiting", "Requests that wait for a job.", value=self._waiting()
@@ -104,6 +106,19 @@ def _connections() -> Metric:
         counted = TAB_CONNECTIONS.counted_by_status()
     for status in ConnectionStatus:
         family.add_metric([status], counted.get(status, 0))
+    return family
+
+
+def _paused_providers() -> Metric:
+    family = GaugeMetricFamily(
+        "catfeeder_provider_paused",
+        "1 for each provider whose renewals are paused or probed, 0 for those that failed before.",
+        labels=["provider"],
+    )
+    with connected():
+        health = TAB_PROVIDER_HEALTH.all_of_them()
+    for name, row in health.items():
+        family.add_metric([name], row.state != HealthState.CLOSED)
     return family
 
 

@@ -34,6 +34,7 @@ _STATUS_BY_CODE: Final = {
     "provider_in_use": 409,
     "provider_misbehaved": 502,
     "provider_not_configured": 409,
+    "provider_paused": 503,
     "provider_refused": 502,
     "provider_unknown": 404,
     "provider_unreachable": 502,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
+from actors.breaker import check_not_paused
 from actors.connections import TokenView, read_token
+from actors.errors import ProviderPaused
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTION
@@ -25,14 +27,22 @@ async def fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
     Raises:
         ConnectionUnknown: There is no such connection.
         ReauthorizationRequired: The user has to sign in again.
+        ProviderPaused: The token has expired, and the provider is not to be asked now.
         RenewalFailing: The token has expired, and it is not time yet to try again.
         CatFeederError: The token has expired, and why it could not be renewed.
     """
     now = utc_now()
     view = await in_database(read_token, connection_id, now)
     view.check_not_put_off(now)
-    if view.is_stale:
-        view = await _renewed(shim, connection_id, view.version)
+    if not view.is_stale:
+        return view.json
+    try:
+        await in_database(check_not_paused, view.provider, now)
+    except ProviderPaused:
+        if not view.is_usable:
+            raise
+        return {**view.json, "renewal_failing": True}
+    view = await _renewed(shim, connection_id, view.version)
     return view.json
 
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
+from actors.breaker import check_not_paused
 from actors.connections import describe_connection, find_connection, list_connections
+from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs
@@ -42,8 +44,10 @@ def _described(connection_id: str) -> dict[str, Any]:
     return describe_connection(find_connection(connection_id))
 
 
-def _version(connection_id: str) -> int:
-    return int(find_connection(connection_id).version)
+def _version_to_renew(connection_id: str) -> int:
+    row = find_connection(connection_id)
+    check_not_paused(row.provider, utc_now())
+    return int(row.version)
 
 
 @router.get("/{connection_id}/token", response_model=Token, dependencies=_needs_tokens)
@@ -58,7 +62,7 @@ async def renew_connection(connection_id: ConnectionId, submit: SubmissionOf) ->
 
     Of those who ask at the same time one renews it, and the others get the same.
     """
-    version = await in_database(_version, connection_id)
+    version = await in_database(_version_to_renew, connection_id)
     return await submit(RENEW_CONNECTION, connection_id=connection_id, found={"version": version})
 
 
