@@ -56,7 +56,7 @@ def test_nothing_is_said_of_a_connection_that_is_well(connection: Compared) -> N
         (compared("first"), "not the provider's latest"),
         (compared(is_alive=False), "not the provider's latest"),
         (compared(version=3), "1 renewals were granted, 2 are stored"),
-        (compared("second", *SPENT_TWICE), "shown again 1 times"),
+        (compared("second", *SPENT_TWICE), "spent tokens were shown 1 times"),
         (compared(status="renewal_failing"), "never settled"),
         (compared("first", **DEAD, journal=[REFUSED]), "given up, and the journal says"),
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -26,10 +25,9 @@ def retries(connection: Compared) -> int:
 
 def faults(connection: Compared, kills: Sequence[Kill]) -> Iterator[str]:
     """Yield what went wrong with a connection, in sentences."""
-    shown = Counter(showing.token for showing in connection.account.showings)
-    again = sum(times - 1 for times in shown.values())
-    if again > retries(connection):
-        yield f"tokens were shown again {again} times, and the journal says: {connection.journal}"
+    reuses = sum(showing.is_reuse for showing in connection.account.showings)
+    if reuses > retries(connection):
+        yield f"spent tokens were shown {reuses} times, and the journal says: {connection.journal}"
     match connection.status:
         case ConnectionStatus.ACTIVE:
             yield from _faults_of_active(connection)
