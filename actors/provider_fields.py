@@ -41,6 +41,7 @@ class ProviderSettings(BaseModel):
     client_secrets: list[_Secret] | None = Field(default=None, min_length=1, max_length=5)
     private_key: SecretStr | None = Field(default=None, max_length=16384)
     key_id: _Text | None = None
+    certificate: str | None = Field(default=None, max_length=16384)
     team_id: _Text | None = None
     scopes: list[_Scope] | None = None
     scope_separator: Literal[" ", ","] | None = None
@@ -104,6 +105,13 @@ class ProviderSettings(BaseModel):
             _check_private_key(Secret(value.get_secret_value()))
         return value
 
+    @field_validator("certificate")
+    @classmethod
+    def _is_certificate(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_certificate(value)
+        return value
+
     @field_validator(
         "base_url",
         "issuer",
@@ -141,3 +149,12 @@ def _check_private_key(pem: Secret) -> None:
         raise ValueError(
             "must be a private key in PEM, of RSA, an elliptic curve or Ed25519"
         ) from None
+
+
+def _check_certificate(pem: str) -> None:
+    from actors.providers.client_assertions import CertificateUnusable, read_certificate
+
+    try:
+        read_certificate(pem)
+    except CertificateUnusable:
+        raise ValueError("must be one certificate in PEM, of RSA or an elliptic curve") from None

@@ -56,7 +56,7 @@ def find_provider(name: str) -> Provider:
             f"{prefix}_CLIENT_SECRET, or PUT /v1/providers/{name}."
         )
     metadata = merged_metadata(row)
-    for part in ("key_id", "team_id"):
+    for part in ("key_id", "team_id", "certificate"):
         metadata.setdefault(part, _credential(name, part.upper()))
     secrets = row.client_secrets or _secrets(row, "CLIENT_SECRET", "CLIENT_SECRET_PREVIOUS")
     private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)

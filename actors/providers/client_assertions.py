@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import secrets
 import time
 from typing import Any, Final
@@ -17,6 +20,15 @@ from catfeeder.sealing import Secret
 #: Made for each request, and of no use to whoever finds it later.
 _LIFETIME_SECONDS: Final = 300
 _EC_ALGORITHMS: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+
+
+_CERTIFICATE: Final = re.compile(
+    r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*"
+)
+
+
+class CertificateUnusable(ValueError):
+    """This is not one certificate in PEM, of RSA or an elliptic curve."""
 
 
 class PrivateKeyUnusable(ValueError):
@@ -40,6 +52,25 @@ def read_private_key(pem: Secret) -> tuple[Key, str]:
         if key.is_private and algorithm is not None:
             return key, algorithm
     raise PrivateKeyUnusable
+
+
+def read_certificate(pem: str) -> tuple[Key, str]:
+    """Return the public key of a certificate, and its thumbprint by SHA-256 (RFC 7515 4.1.8).
+
+    Raises:
+        CertificateUnusable: It is none.
+    """
+    text = pem.replace("\\n", "\n")
+    found = _CERTIFICATE.fullmatch(text)
+    for kind in (RSAKey, ECKey) if found else ():
+        try:
+            key = kind.import_key(text.encode())
+            der = base64.b64decode("".join(found[1].split()), validate=True) if found else b""
+        except (JoseError, ValueError, TypeError):
+            continue
+        digest = hashlib.sha256(der).digest()
+        return key, base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    raise CertificateUnusable
 
 
 def _algorithm(key: Key) -> str | None:
@@ -68,6 +99,8 @@ def signed_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
             f"The private_key of the provider {provider.name} is none in PEM."
         ) from None
     header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
+    if provider.certificate is not None:
+        header |= _certified(provider, provider.certificate, key)
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -77,4 +110,21 @@ def signed_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
         "iat": now,
         "exp": now + _LIFETIME_SECONDS,
     }
-    return encode(header, claims, key, algorithms=[algorithm])
+    return encode(header, claims, key, algorithms=[header["alg"]])
+
+
+def _certified(provider: Provider, certificate: str, key: Key) -> dict[str, str]:
+    """Return what a header tells of the certificate, as Microsoft Entra wants to know the key."""
+    try:
+        public_key, thumbprint = read_certificate(certificate)
+    except CertificateUnusable:
+        raise ProviderNotConfigured(
+            f"The certificate of the provider {provider.name} is none in PEM."
+        ) from None
+    if public_key.thumbprint() != key.thumbprint():
+        raise ProviderNotConfigured(
+            f"The certificate of the provider {provider.name} is not that of its private_key."
+        )
+    # Entra's documentation asks for PS256 beside it.
+    algorithm = {"alg": "PS256"} if isinstance(key, RSAKey) else {}
+    return {"typ": "JWT", "x5t#S256": thumbprint, **algorithm}

@@ -40,6 +40,7 @@ class Provider:
     earlier_client_secrets: tuple[Secret, ...] = ()
     private_key: Secret | None = None
     key_id: str | None = None
+    certificate: str | None = None
     team_id: str | None = None
     authorization_endpoint: str
     token_endpoint: str

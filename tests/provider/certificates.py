@@ -1,4 +1,4 @@
-"""A certificate for localhost that no authority has signed."""
+"""Certificates that no authority has signed: for localhost, and for a client's key."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 
-def self_signed_certificate(directory: Path) -> tuple[Path, Path]:
-    """Write a certificate and its key, and return where they are."""
-    key = generate_private_key(SECP256R1())
+def certificate_of(key: CertificateIssuerPrivateKeyTypes) -> x509.Certificate:
+    """Return a certificate of a key, signed by itself."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -28,6 +28,12 @@ def self_signed_certificate(directory: Path) -> tuple[Path, Path]:
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, SHA256())
     )
+
+
+def self_signed_certificate(directory: Path) -> tuple[Path, Path]:
+    """Write a certificate and its key, and return where they are."""
+    key = generate_private_key(SECP256R1())
+    certificate = certificate_of(key)
     paths = directory / "certificate.pem", directory / "key.pem"
     paths[0].write_bytes(certificate.public_bytes(Encoding.PEM))
     paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 from joserfc.jwt import decode
 
+from tests.provider.certificates import certificate_of
 from tests.provider.grants import Refused
 from tests.provider.server import Request
 
@@ -31,6 +35,8 @@ class Expected:
     client_secret: str
     #: Whom a signed proof must be made for.
     audience: str
+    #: Know the key by its certificate, as Microsoft Entra does.
+    by_certificate: bool = False
 
 
 @cache
@@ -42,6 +48,18 @@ def client_key() -> ECKey:
 def client_key_pem() -> str:
     """Return the private key as a provider hands it out."""
     return client_key().as_pem(private=True).decode()
+
+
+@cache
+def certified_key() -> tuple[str, str, str, RSAKey]:
+    """Return a private key and its certificate in PEM, its thumbprint, and the key."""
+    key = generate_private_key(65537, 2048)
+    certificate = certificate_of(key)
+    digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    thumbprint = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    text = certificate.public_bytes(Encoding.PEM).decode()
+    return pem.decode(), text, thumbprint, RSAKey.import_key(pem)
 
 
 def check_client(request: Request, expected: Expected) -> None:
@@ -63,9 +81,12 @@ def _check_signed(request: Request, expected: Expected) -> None:
     else:
         issuer, token = TEAM_ID, form.get("client_secret", "")
         is_well = form.get("client_id") == expected.client_id
-    claims, header = _opened(token)
+    claims, header = _opened(token, by_certificate=expected.by_certificate)
     wanted = {"iss": issuer, "sub": expected.client_id, "aud": expected.audience}
-    is_well = is_well and header.get("kid") == KEY_ID and header.get("alg") == "ES256"
+    known_by = {"kid": KEY_ID, "alg": "ES256"}
+    if expected.by_certificate:
+        known_by = {"typ": "JWT", "alg": "PS256", "x5t#S256": certified_key()[2]}
+    is_well = is_well and known_by.items() <= header.items()
     is_well = (
         is_well and wanted.items() <= claims.items() and "authorization" not in request.headers
     )
@@ -73,9 +94,10 @@ def _check_signed(request: Request, expected: Expected) -> None:
         raise Refused("invalid_client")
 
 
-def _opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _opened(token: str, *, by_certificate: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    key = certified_key()[3] if by_certificate else client_key()
     try:
-        opened = decode(token, client_key(), algorithms=["ES256"])
+        opened = decode(token, key, algorithms=["ES256", "PS256"])
     except (JoseError, ValueError):
         raise Refused("invalid_client") from None
     return opened.claims, opened.header

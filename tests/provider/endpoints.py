@@ -211,7 +211,9 @@ class Endpoints:
         method = self.script.client_authentication
         # What is signed is signed for the token endpoint, but for Apple, who wants its name there.
         audience = self.issuer if method == "apple_client_secret" else f"{self.issuer}/token"
-        return Expected(method, self.client_id, self.client_secret, audience)
+        return Expected(
+            method, self.client_id, self.client_secret, audience, self.script.wants_certificate
+        )
 
     def _delete_grant(self, request: Request) -> Answer:
         try:

@@ -22,6 +22,8 @@ class Script:
         "apple_client_secret",
         "none",
     ] = "client_secret_basic"
+    #: Know the key of a signed proof by its certificate, as Microsoft Entra does.
+    wants_certificate: bool = False
     #: Refuse a code that was asked for without a challenge; with one the verifier is needed anyhow.
     requires_pkce: bool = True
     #: Answer a code_verifier with an error, as LinkedIn does.

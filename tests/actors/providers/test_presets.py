@@ -12,13 +12,14 @@ import pytest
 from actors.connections import describe_connection, list_connections, read_token
 from actors.discovery import discover
 from actors.errors import (
+    ProviderInvalid,
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
     ReauthorizationRequired,
 )
 from actors.exchange import exchange_code
-from actors.provider_settings import patch_provider
+from actors.provider_settings import describe_provider, patch_provider
 from actors.providers.provider import presets
 from actors.renewal import RenewalTooSoon, renew_connection
 from actors.revocation import revoke_connection
@@ -39,7 +40,7 @@ from tests.actors.sign_ins import (
     stored_connections,
 )
 from tests.provider.answers import Answer, json_answer
-from tests.provider.clients import KEY_ID, client_key_pem
+from tests.provider.clients import KEY_ID, certified_key, client_key_pem
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -708,6 +709,46 @@ def test_a_client_may_prove_itself_by_a_private_key(provider: ScriptedProvider) 
     discover(NAME, now())
     with pytest.raises(ProviderNotConfigured, match="has no private_key"):
         sign_in(provider)
+
+
+def test_microsoft_knows_a_private_key_by_its_certificate(provider: ScriptedProvider) -> None:
+    # Given an app whose key Entra knows by the certificate that was uploaded
+    pem, certificate, _, _ = certified_key()
+    shown = {"client_secret": None, "private_key": pem, "certificate": certificate}
+    configure_preset(provider, "microsoft", token_endpoint_auth_method="private_key_jwt")
+    provider.script.client_authentication = "private_key_jwt"
+    provider.script.wants_certificate = True
+    patch_provider(NAME, shown, now())
+    # Then a user signs in and is renewed
+    row = sign_in(provider).connection
+    assert renew_connection(row.id)["status"] == "active"
+    assert "PRIVATE" not in str(describe_provider(NAME))
+    # And a certificate of another key is told before anything is sent
+    patch_provider(NAME, {"private_key": client_key_pem()}, now())
+    with pytest.raises(ProviderNotConfigured, match="not that of its private_key"):
+        sign_in(provider)
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        "",
+        "none",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
+        certified_key()[0],
+        certified_key()[1] * 2,
+        certified_key()[1].replace("BEGIN", "END"),
+    ],
+)
+def test_what_is_no_certificate_is_refused_on_the_way_in(
+    certificate: str, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, "microsoft")
+    with pytest.raises(ProviderInvalid) as refusal:
+        patch_provider(NAME, {"certificate": certificate}, now())
+    assert set(refusal.value.fields) == {"certificate"}
+    # And one on a single line, as environment files have it, is one
+    patch_provider(NAME, {"certificate": certified_key()[1].replace("\n", "\\n")}, now())
 
 
 def test_facebooks_proof_is_by_the_secret_that_is_in_force(provider: ScriptedProvider) -> None:
