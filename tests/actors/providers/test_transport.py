@@ -9,6 +9,8 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from actors.errors import (
 )
 from actors.providers.form_posts import post_form
 from actors.providers.guarded_pools import _BoundedStream
-from actors.providers.transport import get_json, guard, post_json
+from actors.providers.transport import get_json, guard, post_json, retry_after_seconds
 from tests.provider.answers import (
     Answer,
     broken_gzip,
@@ -307,6 +309,31 @@ def test_a_provider_may_say_when_to_ask_again(
     with pytest.raises(ProviderUnreachable) as failure:
         get_json(url)
     assert failure.value.retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "seconds"),
+    [
+        # By the provider's clock, which may be years away from ours
+        ("Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:58:00 GMT", 119),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", "Sat, 01 Jan 2000 00:00:00 GMT", 0),
+        ("Friday, 31-Dec-99 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:00 GMT", 59),
+        ("Fri, 31 Dec 1999 23:59:59 -0000", "Fri, 31 Dec 1999 23:59:00 GMT", 59),
+        ("Fri, 31 Dec 1999 25:61:61 GMT", "Fri, 31 Dec 1999 23:59:00 GMT", 0),
+    ],
+)
+def test_a_provider_may_say_it_by_a_date(header: str, date: str, seconds: int) -> None:
+    response = requests.Response()
+    response.headers.update({"Retry-After": header, "Date": date})
+
+    assert retry_after_seconds(response) == seconds
+
+
+def test_a_date_is_held_against_our_clock_where_the_provider_shows_none() -> None:
+    response = requests.Response()
+    response.headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=90))
+
+    assert 80 <= retry_after_seconds(response) <= 90
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418])
