@@ -40,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("webhook-key", help="print the key that the webhook's receiver checks with")
     _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
     _add_renewals(commands.add_parser("renewals", help="list what would be renewed when and why"))
+    _add_queues(commands.add_parser("queues", help="tell what waits, and which messages failed"))
+    _add_replay(commands.add_parser("replay", help="send anew what failed or was set aside"))
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")
     return parser
@@ -84,6 +86,21 @@ def _add_renewals(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit", type=int, default=100, metavar="N", help="how many to list; 100 if left out"
+    )
+
+
+def _add_queues(parser: argparse.ArgumentParser) -> None:
+    queue_help = "list the messages of this queue that failed or were set aside"
+    parser.add_argument("queue", nargs="?", help=queue_help)
+    parser.add_argument(
+        "--limit", type=int, default=100, metavar="N", help="how many to list; 100 if left out"
+    )
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("queue", help="whose messages")
+    parser.add_argument(
+        "--id", dest="ids", action="append", metavar="ID", help="which; all of them if left out"
     )
 
 
@@ -158,6 +175,18 @@ def _renewals(**wishes: Any) -> int:
     return run_renewal_listing(**wishes)
 
 
+def _queues(**wishes: Any) -> int:
+    from worker.queue_commands import run_queue_listing
+
+    return run_queue_listing(**wishes)
+
+
+def _replay(**wishes: Any) -> int:
+    from worker.queue_commands import run_replay
+
+    return run_replay(**wishes)
+
+
 def _check_provider(name: str) -> int:
     from worker.provider_checking import run_provider_check
 
@@ -174,6 +203,8 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "webhook-key": _webhook_key,
     "make-key": _make_key,
     "renewals": _renewals,
+    "queues": _queues,
+    "replay": _replay,
     "check-provider": _check_provider,
 }
 

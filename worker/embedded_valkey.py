@@ -36,6 +36,7 @@ class EmbeddedValkey:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
         self._socket_directory: Path | None = None
+        self._link = self.socket_path
 
     @property
     def url(self) -> str:
@@ -75,6 +76,7 @@ class EmbeddedValkey:
             os.close(self._lock)
             self._lock = None
         self.socket_path.unlink(missing_ok=True)
+        self._link.unlink(missing_ok=True)
         if self._socket_directory is not None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
             self._socket_directory = None
@@ -100,7 +102,11 @@ class EmbeddedValkey:
     def _place_socket(self) -> None:
         if len(os.fsencode(self.socket_path)) > _LONGEST_SOCKET_PATH:
             self._socket_directory = Path(tempfile.mkdtemp(prefix="catfeeder-"))
+            self._link = self.socket_path
             self.socket_path = self._socket_directory / "valkey.sock"
+            # Too long to connect by, but not to be followed.
+            self._link.unlink(missing_ok=True)
+            self._link.symlink_to(self.socket_path)
 
     def _launch(self, binary: Path, lock: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -137,6 +143,12 @@ class EmbeddedValkey:
                 return
             time.sleep(_POLL_SECONDS)
         raise ValkeyFailed
+
+
+def running_url(var_dir: Path) -> str:
+    """Return the REDIS_URL of the server that another process of ours runs on a VAR_DIR."""
+    path = EmbeddedValkey(var_dir).socket_path
+    return f"unix://{quote(str(path.readlink() if path.is_symlink() else path))}"
 
 
 def find_server_binary() -> Path:

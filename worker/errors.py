@@ -17,6 +17,10 @@ class ProcfileInvalid(ServiceFailure):
     """The Procfile has a line that is not `name: command`."""
 
 
+class QueueUnknown(ServiceFailure):
+    """There is no such queue: `python -m worker queues` lists those that there are."""
+
+
 class ServiceUnhealthy(ServiceFailure):
     """The service did not become healthy; what its processes said stands above."""
 

@@ -58,7 +58,7 @@ class Silence:
 class Heartbeats(Middleware):
     """Beats for a worker, and buries others, in one thread."""
 
-    def __init__(self, folder: Path, paces: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(self, folder: Path, paces: Callable[[], Mapping[str, float | None]]) -> None:
         """Take the folder of the machine's processes, and what tells how fast this one works."""
         self._locks = ProcessLocks(folder)
         self._paces = paces

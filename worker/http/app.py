@@ -33,6 +33,7 @@ from worker.http.routes import (
     oauth,
     passwords,
     providers,
+    queues,
     renewals,
     server,
 )
@@ -48,6 +49,7 @@ _ROUTERS: Final = (
     keys.router,
     events.router,
     renewals.router,
+    queues.router,
     jobs.router,
     server.router,
 )

@@ -12,13 +12,15 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from catfeeder.broker import SealedBroker
 from catfeeder.errors import QueueUnreachable
-from catfeeder.messages import QUEUES
+from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.provider_health import TAB_PROVIDER_HEALTH, HealthState
+from worker.queue_report import describe_queues
 
 #: Anybody may send any method and any path: labels that were made of them would grow without end.
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -30,10 +32,10 @@ _BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 class Metrics:
     """The registry of one process, and the counters that requests touch."""
 
-    def __init__(self, depth: Callable[[str], int], waiting: Callable[[], int]) -> None:
-        """Take how to count a queue's messages, and the requests that wait."""
+    def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
+        """Take the broker whose queues are told of, and how to count the requests that wait."""
         self.registry = CollectorRegistry()
-        self.registry.register(_Holdings(depth, waiting))
+        self.registry.register(_Holdings(broker, waiting))
         self.requests = Counter(
             "catfeeder_http_requests",
             "Requests answered by this process.",
@@ -69,8 +71,8 @@ class Metrics:
 class _Holdings(Collector):
     """What is looked up only when somebody asks."""
 
-    def __init__(self, depth: Callable[[str], int], waiting: Callable[[], int]) -> None:
-        self._depth = depth
+    def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
+        self._broker = broker
         self._waiting = waiting
 
     def describe(self) -> list[Metric]:
@@ -80,7 +82,7 @@ class _Holdings(Collector):
     def collect(self) -> Iterator[Metric]:
         """Count; what cannot be counted now is left out, and the rest is still told."""
         with suppress(QueueUnreachable):
-            yield self._queues()
+            yield from _queues(self._broker)
         with suppress(DatabaseUnreachable):
             yield _connections()
             yield _paused_providers()
@@ -89,13 +91,28 @@ class _Holdings(Collector):
             "catfeeder_http_waiting", "Requests that wait for a job.", value=self._waiting()
         )
 
-    def _queues(self) -> Metric:
-        family = GaugeMetricFamily(
-            "catfeeder_queue_messages", "Messages that wait in a queue.", labels=["queue"]
-        )
-        for queue in QUEUES:
-            family.add_metric([queue], self._depth(queue))
-        return family
+
+def _queues(broker: SealedBroker) -> list[Metric]:
+    messages = GaugeMetricFamily(
+        "catfeeder_queue_messages", "Messages that wait in a queue.", labels=["queue"]
+    )
+    oldest = GaugeMetricFamily(
+        "catfeeder_queue_oldest_seconds",
+        "How long the first message of a queue has waited.",
+        labels=["queue"],
+    )
+    dead = GaugeMetricFamily(
+        "catfeeder_dead_letters",
+        "Messages that nobody will perform as they are, by the code of the reason.",
+        labels=["queue", "reason"],
+    )
+    for described in describe_queues(broker, utc_now()):
+        queue = described["queue"]
+        messages.add_metric([queue], described["messages"])
+        oldest.add_metric([queue], described["oldest_seconds"] or 0)
+        for reason, count in described["dead_letters"].items():
+            dead.add_metric([queue, reason], count)
+    return [messages, oldest, dead]
 
 
 def _connections() -> Metric:

@@ -111,7 +111,7 @@ def build_shim(settings: Settings) -> Shim:
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
         overload=Overload(settings, client.broker.depth),
-        metrics=Metrics(client.broker.depth, waiting.__len__),
+        metrics=Metrics(client.broker, waiting.__len__),
     )
 
 

@@ -12,6 +12,8 @@ from dramatiq.middleware import Middleware
 
 #: How much one more message changes what is known.
 _WEIGHT: Final = 0.1
+#: Nothing that is worth a message takes less, fetching and acknowledging included.
+_LEAST_SECONDS: Final = 0.001
 
 
 class Pace(Middleware):
@@ -24,12 +26,15 @@ class Pace(Middleware):
         self._threads = 0
         self._own = threading.local()
 
-    def per_second(self) -> dict[str, float]:
-        """Return how many messages of each queue this process performs in a second, when busy."""
+    def per_second(self) -> dict[str, float | None]:
+        """Return how many messages of each of its queues this process performs in a second.
+
+        None stands for a queue of which it has not performed any yet.
+        """
+        known = {queue: self._seconds.get(queue) for queue in self._queues}
         return {
-            queue: self._threads / seconds
-            for queue in self._queues
-            if (seconds := self._seconds.get(queue))
+            queue: seconds and self._threads / max(seconds, _LEAST_SECONDS)
+            for queue, seconds in known.items()
         }
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:

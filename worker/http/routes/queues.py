@@ -1,0 +1,58 @@
+"""The queues, for the operator: what waits, what has failed, and sending that anew."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from actors.dead_letters import DeadLetters
+from catfeeder.jobs import utc_now
+from worker.http.guarded_route import GuardedRoute
+from worker.http.keys import Scope, needs
+from worker.http.schemas.queues import (
+    DeadLetterPage,
+    DeadLetterQuery,
+    QueueList,
+    QueueName,
+    Replay,
+    Replayed,
+)
+from worker.http.shim import Shim, ShimOf
+from worker.queue_report import describe_queues, letter_json
+
+router = APIRouter(
+    prefix="/v1/queues", tags=["queues"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)
+)
+
+
+@router.get("", response_model=QueueList)
+async def read_queues(shim: ShimOf) -> JSONResponse:
+    """Return what stands on each queue."""
+    items = await run_in_threadpool(describe_queues, shim.client.broker, utc_now())
+    return JSONResponse({"items": items})
+
+
+@router.get("/{queue}/dead-letters", response_model=DeadLetterPage)
+async def read_dead_letters(
+    queue: QueueName, query: Annotated[DeadLetterQuery, Query()], shim: ShimOf
+) -> JSONResponse:
+    """Return a page of the messages that failed or were set aside, the latest first."""
+    letters = DeadLetters(shim.client.broker)
+    found, cursor = await run_in_threadpool(letters.page, queue.value, **query.model_dump())
+    return JSONResponse({"items": list(map(letter_json, found)), "next_cursor": cursor})
+
+
+@router.post("/{queue}/replay", response_model=Replayed)
+async def replay(queue: QueueName, wanted: Replay, shim: ShimOf) -> JSONResponse:
+    """Send dead letters anew, each as if it had just been asked for, under its job's id."""
+    return JSONResponse(await run_in_threadpool(_replay, shim, queue.value, wanted.ids))
+
+
+def _replay(shim: Shim, queue: str, ids: list[str] | None) -> dict[str, Any]:
+    shim.draining.refuse_work()
+    letters = DeadLetters(shim.client.broker)
+    sent, left = letters.replay(queue, letters.ids(queue) if ids is None else ids)
+    return {"replayed": sent, "left": left}

@@ -1,0 +1,81 @@
+"""Answers about the queues and their dead letters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class QueueName(StrEnum):
+    """A queue."""
+
+    PASSWORDS = "passwords"
+    OAUTH = "oauth"
+    RENEWALS = "renewals"
+    CONTROL = "control"
+
+
+class Queue(BaseModel):
+    """What stands on a queue."""
+
+    queue: QueueName
+    messages: int = Field(description="How many wait; those in hand are not counted.")
+    oldest_seconds: float | None = Field(description="How long the first of them has waited.")
+    workers: int
+    per_second: float = Field(description="How many the workers could perform, by the latest ones.")
+    dead_letters: dict[str, int] = Field(
+        description="How many messages nobody will perform, by the code of the reason.",
+        examples=[{"kills_workers": 1}],
+    )
+
+
+class QueueList(BaseModel):
+    """All queues."""
+
+    items: list[Queue]
+
+
+class DeadLetterQuery(BaseModel):
+    """Which page; a parameter that is not known is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    limit: int = Field(default=100, ge=1, le=500)
+
+
+class DeadLetter(BaseModel):
+    """A message that failed or was set aside; what it holds is not shown."""
+
+    id: str
+    died_at: datetime
+    reason: str = Field(description="The code of the job's error, or why it was set aside.")
+    detail: str | None
+    actor: str | None = Field(description="null where the message cannot be read.")
+    job_id: str | None
+
+
+class DeadLetterPage(BaseModel):
+    """Dead letters, the latest first; `next_cursor` leads to the next page."""
+
+    items: list[DeadLetter]
+    next_cursor: str | None
+
+
+class Replay(BaseModel):
+    """Which dead letters to send anew."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    ids: list[str] | None = Field(
+        default=None, max_length=1000, description="All of the queue's where it is left out."
+    )
+
+
+class Replayed(BaseModel):
+    """What became of them."""
+
+    replayed: list[str]
+    left: list[str] = Field(description="Those that are unknown or that nobody can perform.")
