@@ -19,7 +19,7 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
 from models import database as database_module
-from models.crons import TAB_CRONS
+from models.crons import TAB_CRONS, ensure_cron, win_tick
 from models.database import connected
 from models.errors import DatabaseUnreachable
 from models.server import begin_boot, request_stop
@@ -146,6 +146,18 @@ def test_any_number_of_schedulers_emit_each_tick_once(
     assert emitted(client) == ["clean_tokens"] + ["renew_oaths"] * 3
 
 
+def test_a_scheduler_that_dies_with_a_tick_in_hand_is_not_missed(client: Client) -> None:
+    # Given one that has won a tick, and is killed before it has emitted anything
+    with connected():
+        ensure_cron(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
+        assert win_tick(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
+
+    # Then another one emits the next, at its time
+    assert tick(client, LINES, NOW) == [CLEAN_TOKENS]
+    assert tick(client, LINES, NOW + 29 * SECOND) == []
+    assert tick(client, LINES, NOW + 30 * SECOND) == [RENEW_OATHS]
+
+
 # -- Outages
 
 
@@ -248,6 +260,26 @@ def test_an_outage_does_not_end_the_schedule(
         wait_until(lambda: "The schedule waits" in caplog.text)
     finally:
         valkey.client.config_set("maxmemory", 0)
+
+    # Then the schedule goes on when it does
+    wait_until(lambda: emitted(client))
+
+
+def test_an_outage_of_the_database_does_not_end_the_schedule_either(
+    crons: Crons,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a database that lets nobody in
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError("gone")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(database_module.database.obj, "connect", refuse)
+        crons.inject_crons()
+        wait_until(lambda: "The schedule waits: The database cannot be used" in caplog.text)
+        assert emitted(client) == []
 
     # Then the schedule goes on when it does
     wait_until(lambda: emitted(client))
