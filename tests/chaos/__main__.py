@@ -26,6 +26,8 @@ def _main() -> int:
     outcome = run(plan, _tell)
     for name, figure in outcome.figures.items():
         _tell(f"{name:>35}  {figure}")
+    for loss in outcome.losses:
+        _tell(f"Unavoidable: {loss}")
     for fault in outcome.faults:
         _tell(f"FAULT: {fault}")
     _tell(f"Seed {plan.seed}: {len(outcome.faults)} faults.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from tests.chaos.chances import chances
+from tests.chaos.clock import shown
+from tests.chaos.kills import Kill
 from tests.chaos.stack import ChaosStack
 
 _MOST_PAUSE_SECONDS: Final = 2.0
@@ -23,26 +24,17 @@ class Mortal(Protocol):
 
     name: str
 
-    def kill(self) -> None:
-        """End it, or a part of it, at once."""
+    def kill(self) -> Kill:
+        """End it at once."""
 
     def start(self) -> None:
         """Start it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
-    """One kill, and for how long its victim stays away; times are those of the machine."""
-
-    name: str
-    at: float
-    away_seconds: float
-
-
 class Killer:
     """Kills everything equally often, in a random order, often before the last one is back."""
 
-    def __init__(self, stack: ChaosStack, seed: int, tell: Callable[[Kill], None]) -> None:
+    def __init__(self, stack: ChaosStack, seed: int, tell: Callable[[str], None]) -> None:
         """Take the stack, a seed, and who is told of each kill."""
         self.kills: list[Kill] = []
         #: How often a process ended that nobody had killed.
@@ -81,8 +73,8 @@ class Killer:
         self._order = self._order or self._random.sample(self._victims, len(self._victims))
         victim = self._order.pop()
         if victim.name not in self._away:
-            kill = Kill(victim.name, now, self._random.uniform(0, _MOST_AWAY_SECONDS))
-            victim.kill()
-            self._away[victim.name] = (victim, now + kill.away_seconds)
+            kill = victim.kill()
+            back_at = now + self._random.uniform(0, _MOST_AWAY_SECONDS)
+            self._away[victim.name] = (victim, back_at)
             self.kills.append(kill)
-            self._tell(kill)
+            self._tell(f"{shown(kill.at)}  {kill.name} is killed until {shown(back_at)}")

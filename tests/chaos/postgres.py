@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
+import time
 import warnings
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 import psutil
 import psycopg
 
+from tests.chaos.kills import Kill
 from tests.waiting import wait_until
 
 _START_SECONDS: Final = 60
@@ -56,8 +58,9 @@ class Postgres:
         )
         wait_until(self._answers, _START_SECONDS)
 
-    def kill(self) -> None:
+    def kill(self) -> Kill:
         """Kill the server with all that it has started, at once."""
+        at = time.time()
         leader = psutil.Process(self._process.pid)
         leader.suspend()  # It would begin to recover as soon as one of its children is gone.
         children = leader.children(recursive=True)
@@ -66,6 +69,7 @@ class Postgres:
                 process.kill()
         self._process.wait()
         psutil.wait_procs(children, timeout=_START_SECONDS)
+        return Kill(self.name, at)
 
     def end(self) -> None:
         """End the server, and leave nothing of it behind."""

@@ -6,12 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from tests.chaos.chances import chances
+from tests.chaos.kills import Kill
 from worker.plan import PlannedProcess
 
 _DRAIN_SECONDS: Final = 60
@@ -20,15 +21,12 @@ _DRAIN_SECONDS: Final = 60
 class ServiceProcess:
     """One copy of a Procfile line; all that its runs say goes to one file."""
 
-    def __init__(
-        self, planned: PlannedProcess, variables: dict[str, str], directory: Path, seed: int
-    ) -> None:
-        """Take the plan, the variables that an operator sets, where to run, and a seed."""
+    def __init__(self, planned: PlannedProcess, variables: dict[str, str], directory: Path) -> None:
+        """Take the plan, the variables that an operator sets, and where to run."""
         self.name = planned.name
         self._command = ["/bin/sh", "-c", f"exec {planned.command}"]
         self._environment = {**planned.environment, **variables}
         self._directory = directory
-        self._random = chances(seed, self.name)
         self.log = directory / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -57,14 +55,18 @@ class ServiceProcess:
                 start_new_session=True,
             )
 
-    def kill(self) -> None:
-        """Kill all of it, or its leader alone, or one of the children, as chance will have it."""
+    def kill(self) -> Kill:
+        """Kill it with all that it has started."""
         assert self._process is not None
         members = self._members(self._process.pid)
-        victims = self._random.choice([members, members[:1], members[-1:]])
-        for victim in victims:
+        at, ports = time.time(), set()
+        for victim in members:
             with contextlib.suppress(psutil.NoSuchProcess):
+                # Held still, so that it opens no further connection once they are counted.
+                victim.suspend()
+                ports |= {connection.laddr.port for connection in victim.net_connections("inet")}
                 victim.kill()
+        return Kill(self.name, at, frozenset(ports))
 
     def stop(self) -> None:
         """Ask it to finish what it has in hand and to end, and wait for that."""

@@ -32,6 +32,8 @@ class Showing:
 
     account: int
     token: str
+    #: The port that it came from, which tells one process from another.
+    port: int
     began_at: float
     ended_at: float = 0.0
     #: Whether new tokens came of it.
@@ -86,7 +88,7 @@ class CountingProvider(Endpoints):
         self._dawdle()
         with self._lock:
             token = request.form["refresh_token"]
-            showing = Showing(self._owners[token], token, began_at)
+            showing = Showing(self._owners[token], token, request.peer_port, began_at)
             answer = self._exchange(showing, request)
         self._dawdle()
         showing.ended_at = time.time()

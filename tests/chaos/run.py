@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from models.connections import ConnectionStatus
 from tests.chaos.clients import Clients
 from tests.chaos.clock import shown
 from tests.chaos.connections import Compared, compare, connect, unsettled, versions
-from tests.chaos.killer import Kill, Killer
+from tests.chaos.killer import Killer
+from tests.chaos.kills import Kill
 from tests.chaos.stack import ChaosStack, running_stack
-from tests.chaos.verdict import faults, retries
+from tests.chaos.verdict import cut_off, faults, retries
 
 _LATENCY_SECONDS: Final = 0.04
 _SETTLING_SECONDS: Final = 90
@@ -43,9 +45,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was counted, and what was wrong."""
+    """What was counted, which connections a kill in an exchange has cost, and what was wrong."""
 
     figures: dict[str, object]
+    losses: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -55,7 +58,8 @@ def run(plan: Plan, tell: Tell) -> Outcome:
         ids = connect(stack.provider, plan.connections, plan.token_seconds)
         clients = Clients(stack.app, ids, plan.seed, plan.apps)
         try:
-            killer = _kill(stack, plan, tell)
+            killer = Killer(stack, plan.seed, tell)
+            killer.run(plan.seconds)
         finally:
             clients.stop()
         tell("Nobody is killed any more; waiting until each connection was renewed once more.")
@@ -66,6 +70,7 @@ def run(plan: Plan, tell: Tell) -> Outcome:
         compared = compare(ids, stack.provider)
         return Outcome(
             figures=_figures(killer, clients, compared),
+            losses=list(_losses(compared, killer.kills)),
             faults=[
                 *_faults(compared, killer.kills),
                 *(f"an app was answered: {surprise}" for surprise in clients.surprises),
@@ -73,15 +78,6 @@ def run(plan: Plan, tell: Tell) -> Outcome:
                 *_tracebacks(stack),
             ],
         )
-
-
-def _kill(stack: ChaosStack, plan: Plan, tell: Tell) -> Killer:
-    def tell_of(kill: Kill) -> None:
-        tell(f"{shown(kill.at)}  {kill.name} is killed for {kill.away_seconds:.1f} s")
-
-    killer = Killer(stack, plan.seed, tell_of)
-    killer.run(plan.seconds)
-    return killer
 
 
 def _settle(killer: Killer, ids: list[str]) -> None:
@@ -117,11 +113,21 @@ def _figures(killer: Killer, clients: Clients, compared: list[Compared]) -> dict
 
 
 def _faults(compared: list[Compared], kills: list[Kill]) -> Iterator[str]:
-    # A server's kill cuts nobody off: who was waiting for the provider still lives.
-    of_workers = [kill for kill in kills if kill.name.startswith(("oauth", "control"))]
     for connection in compared:
-        for fault in faults(connection, of_workers):
+        for fault in faults(connection, kills):
             yield f"connection {connection.id}: {fault}"
+
+
+def _losses(compared: list[Compared], kills: list[Kill]) -> Iterator[str]:
+    """Name the connections that were given up, one by one, with what each was lost by."""
+    for connection in compared:
+        dead = connection.status == ConnectionStatus.REAUTHORIZATION_REQUIRED
+        if dead and (found := cut_off(connection, kills)):
+            showing, kill = found
+            yield (
+                f"connection {connection.id}: renewed from {shown(showing.began_at)} to "
+                f"{shown(showing.ended_at)}; {kill.name} was killed at {shown(kill.at)}"
+            )
 
 
 def _foreign_tokens(clients: Clients, compared: list[Compared]) -> Iterator[str]:

@@ -63,7 +63,7 @@ class ChaosStack:
         for section, key, value in _HASTE:
             self.app.configure(section, key, value)
 
-    def start(self, seed: int) -> None:
+    def start(self) -> None:
         """Make the tables, start the processes, and let the administrator set the provider up."""
         path = self.app.directory.path
         environment = {**self._variables, "PORT": str(self.app.directory.port)}
@@ -73,7 +73,7 @@ class ChaosStack:
         commands = read_procfile(path / "Procfile")
         del commands["passwords"]
         for planned in plan_processes(settings, commands, self.valkey.url):
-            self.processes.append(ServiceProcess(planned, self._variables, path, seed))
+            self.processes.append(ServiceProcess(planned, self._variables, path))
         wait_until(self._is_healthy, _START_SECONDS)
         settings_of_provider = self.provider.settings()
         answer = self.app.call("PUT", f"/v1/providers/{PROVIDER}", json=settings_of_provider)
@@ -115,5 +115,5 @@ def running_stack(seed: int, latency_seconds: float) -> Iterator[ChaosStack]:
         ending.callback(valkey.end)
         stack = ChaosStack(directory, provider, postgres, valkey)
         ending.callback(stack.end)
-        stack.start(seed)
+        stack.start()
         yield stack

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.connections import Compared
-from tests.chaos.killer import Kill
+from tests.chaos.kills import Kill
 from tests.chaos.provider import Showing
 from tests.chaos.provider_process import Account
 from tests.chaos.verdict import faults
@@ -16,11 +16,11 @@ RETRIED = ("renewal_retried", None)
 GIVEN_UP = ("reauthorization_required", "outcome_unknown")
 REFUSED = ("reauthorization_required", "provider_refused")
 #: A worker was killed while the first token was exchanged.
-KILL = Kill("oauth.1", at=10.1, away_seconds=1.0)
+KILL = Kill("oauth.1", at=10.1, ports=frozenset({4000}))
 
 
-def showing(token: str, *, is_granted: bool = True, at: float = 10.0) -> Showing:
-    return Showing(0, token, at, at + 0.2, is_granted=is_granted, is_reuse=not is_granted)
+def showing(token: str, *, is_granted: bool = True, at: float = 10.0, port: int = 4000) -> Showing:
+    return Showing(0, token, port, at, at + 0.2, is_granted=is_granted, is_reuse=not is_granted)
 
 
 def compared(stored: str = "second", *showings: Showing, **changes: Any) -> Compared:
@@ -61,10 +61,23 @@ def test_nothing_is_said_of_a_connection_that_is_well(connection: Compared) -> N
         (compared("first", **DEAD, journal=[REFUSED]), "given up, and the journal says"),
         (
             compared("first", showing("first", at=50.0), **DEAD, journal=[GIVEN_UP]),
-            "nobody was killed",
+            "no process was killed",
+        ),
+        (
+            compared("first", showing("first", port=4001), **DEAD, journal=[GIVEN_UP]),
+            "no process was killed",
         ),
     ],
-    ids=["lost", "revoked", "not stored", "twice", "failing", "refused", "without a kill"],
+    ids=[
+        "lost",
+        "revoked",
+        "not stored",
+        "twice",
+        "failing",
+        "refused",
+        "without a kill",
+        "another's kill",
+    ],
 )
 def test_a_fault_is_told(connection: Compared, part: str) -> None:
     assert part in "; ".join(faults(connection, [KILL]))

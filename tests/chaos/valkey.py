@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from pathlib import Path
 
+from tests.chaos.kills import Kill
 from tests.waiting import wait_until
 from worker.embedded_valkey import EmbeddedValkey
 
@@ -28,12 +30,14 @@ class Valkey:
         """Start the server, and wait until it answers."""
         self._server.start()
 
-    def kill(self) -> None:
+    def kill(self) -> Kill:
         """Kill the server."""
         pid = self._server.pid
         assert pid is not None, "Valkey has ended by itself"
+        at = time.time()
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: self._server.pid is None)
+        return Kill(self.name, at)
 
     def end(self) -> None:
         """End the server, and leave nothing of it behind."""

@@ -7,15 +7,16 @@ from typing import Final
 
 from actors.audit import EventKind
 from models.connections import ConnectionStatus
-from tests.chaos.clock import shown
 from tests.chaos.connections import Compared
-from tests.chaos.killer import Kill
+from tests.chaos.kills import Kill
 from tests.chaos.provider import Showing
 
 #: Why a connection is given up whose token the provider took before its answer was lost.
 UNKNOWN_OUTCOME: Final = "outcome_unknown"
-#: How long a process may take to send a request, and to write down what was answered.
-_SLACK_SECONDS: Final = 0.5
+#: How long a process may take to write down what was answered, on a machine with much to do.
+_WRITING_SECONDS: Final = 0.5
+#: A request that was sent before its sender was killed is read only then.
+_READING_SECONDS: Final = 0.1
 
 
 def retries(connection: Compared) -> int:
@@ -47,19 +48,25 @@ def _faults_of_active(connection: Compared) -> Iterator[str]:
 
 
 def _faults_of_dead(connection: Compared, kills: Sequence[Kill]) -> Iterator[str]:
-    granted = _granted(connection)
     if (EventKind.REAUTHORIZATION_REQUIRED, UNKNOWN_OUTCOME) not in connection.journal:
         yield f"it was given up, and the journal says: {connection.journal}"
-    elif not (granted and _was_cut_off(granted[-1], kills)):
-        last = f"{shown(granted[-1].began_at)} to {shown(granted[-1].ended_at)}" if granted else "-"
-        yield f"it was given up, and nobody was killed in its last renewal, {last}"
+    elif cut_off(connection, kills) is None:
+        last = _granted(connection)[-1:]
+        yield f"it was given up, and no process was killed in its last renewal: {last}"
+
+
+def cut_off(connection: Compared, kills: Sequence[Kill]) -> tuple[Showing, Kill] | None:
+    """Return the renewal whose answer was lost, and the kill of the process that waited for it."""
+    for showing in _granted(connection)[-1:]:
+        latest = showing.ended_at + _WRITING_SECONDS
+        for kill in kills:
+            if (
+                showing.port in kill.ports
+                and showing.began_at - _READING_SECONDS <= kill.at <= latest
+            ):
+                return showing, kill
+    return None
 
 
 def _granted(connection: Compared) -> list[Showing]:
     return [showing for showing in connection.account.showings if showing.is_granted]
-
-
-def _was_cut_off(showing: Showing, kills: Sequence[Kill]) -> bool:
-    """Tell whether a process was killed while somebody waited for this answer."""
-    began_at, ended_at = showing.began_at - _SLACK_SECONDS, showing.ended_at + _SLACK_SECONDS
-    return any(kill.at <= ended_at and began_at <= kill.at + kill.away_seconds for kill in kills)
