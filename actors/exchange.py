@@ -88,6 +88,8 @@ def finish_sign_in(
     found = discovered_provider(provider, now)
     _check_issuer(found, iss)
     _claim(state, now)
+    if user is not None and found.told_once:
+        _remember_told(state, user)
     try:
         finished = _redeem(found, pending, code, user, now)
     except CatFeederError:
@@ -124,6 +126,12 @@ def _claim(state: Secret, now: datetime) -> None:
             raise StateUsed
 
 
+def _remember_told(state: Secret, user: Secret) -> None:
+    """Keep what comes with the first consent alone: whatever fails now, it will not come again."""
+    with connected():
+        TAB_VERIFICATION.remember_told(state, user)
+
+
 def _end(state: Secret, status: StateStatus) -> None:
     with connected():
         TAB_VERIFICATION.end(state, status)
@@ -139,8 +147,9 @@ def _redeem(
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
     tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
     profile = _identify(provider, tokens, pending, now)
-    if profile["name"] is None and user is not None and "name" in provider.told_once:
-        profile["name"] = apple.name_of(user.reveal())
+    told = user or TAB_VERIFICATION.told_user.open(pending)
+    if profile["name"] is None and told is not None and "name" in provider.told_once:
+        profile["name"] = apple.name_of(told.reveal())
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
     second = tokens.second

@@ -14,6 +14,7 @@ from actors.errors import (
     StateUnknown,
     StateUsed,
 )
+from actors.provider_lookup import find_provider
 from actors.providers.redirect_uris import own_redirect_uri
 from catfeeder.sealing import Secret
 from models.database import connected, transaction
@@ -68,6 +69,16 @@ def check_arrival(
         raise RedirectMismatch
     if not sign_in.is_begun_by(browser):
         raise BrowserMismatch
+
+
+def remember_told(sign_in: TAB_VERIFICATION, state: Secret, user: Secret) -> None:
+    """Keep what the provider tells of the user once, where an app redeems the code.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
+    """
+    if find_provider(sign_in.provider).told_once:
+        TAB_VERIFICATION.remember_told(state, user)
 
 
 def record_refusal(

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -49,6 +50,7 @@ def begin_sign_in(
     return_to: str | None = None,
     browser: Secret | None = None,
     relay: bool = False,
+    earlier_browsers: Sequence[Secret] = (),
     now: datetime,
 ) -> SignIn:
     """Record a pending sign-in and return the URL that begins it (RFC 6749 section 4.1.1).
@@ -60,6 +62,7 @@ def begin_sign_in(
         return_to: Where the callback sends the browser in the end.
         browser: What the browser that begins was given, and must show in the end.
         relay: Whether the callback passes the answer on to `return_to` as it came.
+        earlier_browsers: What the browser was given for sign-ins that it has not ended.
         now: The time in UTC.
 
     Raises:
@@ -82,6 +85,9 @@ def begin_sign_in(
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
         record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
+        told = None
+        if found.told_once:
+            told = TAB_VERIFICATION.told_before(found.name, subject, earlier_browsers)
         TAB_VERIFICATION.begin(
             state,
             provider=found.name,
@@ -93,6 +99,7 @@ def begin_sign_in(
             code_verifier=verifier,
             browser=browser,
             is_relayed=relay,
+            told_user=told,
             now=now,
             expires_at=expires_at,
         )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 import peewee
 
 from catfeeder.sealing import Secret
 from models.database import Table
 from models.fields import SealedField, UTCDateTimeField
+
+#: What is told once may be needed by a user who comes back after an outage, and by nobody later.
+_TOLD_KEPT: Final = timedelta(days=1)
 
 
 class StateStatus(StrEnum):
@@ -66,6 +71,7 @@ class TAB_VERIFICATION(Table):
         code_verifier: Secret | None,
         browser: Secret | None = None,
         is_relayed: bool = False,
+        told_user: Secret | None = None,
         now: datetime,
         expires_at: datetime,
     ) -> None:
@@ -82,6 +88,7 @@ class TAB_VERIFICATION(Table):
             is_relayed=is_relayed,
             nonce=cls.nonce.seal(key, nonce),
             code_verifier=cls.code_verifier.seal(key, code_verifier),
+            told_user=cls.told_user.seal(key, told_user),
             status=StateStatus.PENDING,
             created_at=now,
             expires_at=expires_at,
@@ -114,15 +121,48 @@ class TAB_VERIFICATION(Table):
 
     @classmethod
     def end(cls, state: Secret, status: StateStatus) -> None:
-        """Record how the exchange ended; nonce and verifier are of no more use and go."""
-        cls.update(status=status, nonce=None, code_verifier=None).where(
+        """Record how the exchange ended; what is of no more use goes.
+
+        What the provider has told once is, as long as no profile has it.
+        """
+        spent = {cls.nonce: None, cls.code_verifier: None}
+        if status is StateStatus.DONE:
+            spent[cls.told_user] = None
+        cls.update({cls.status: status, **spent}).where(
             cls.state_hash == hash_state(state)
         ).execute()
 
     @classmethod
+    def remember_told(cls, state: Secret, told_user: Secret) -> None:
+        """Keep what the provider tells once until a profile has it."""
+        key = hash_state(state)
+        cls.update(told_user=cls.told_user.seal(key, told_user)).where(
+            cls.state_hash == key, cls.status != StateStatus.DONE
+        ).execute()
+
+    @classmethod
+    def told_before(
+        cls, provider: str, subject: str | None, browsers: Sequence[Secret]
+    ) -> Secret | None:
+        """Return what a provider told in a sign-in that came to nothing, of the same app's user or
+        the same browser, the latest; both are whom the app and the browser themselves say.
+        """
+        is_same = cls.browser_hash.in_([hash_state(browser) for browser in browsers])
+        if subject:
+            is_same |= cls.subject == subject
+        told = cls.select().where(cls.provider == provider, cls.told_user.is_null(False), is_same)
+        row = told.order_by(cls.created_at.desc()).first()
+        return None if row is None else cls.told_user.open(row)
+
+    @classmethod
     def erase_expired(cls, now: datetime) -> int:
-        """Delete what has expired and return how many rows that were."""
-        return int(cls.delete().where(cls.expires_at <= now).execute())
+        """Delete what has expired, a day later where it holds what is told once.
+
+        Returns:
+            How many rows that were.
+        """
+        is_free = cls.told_user.is_null() | (cls.expires_at <= now - _TOLD_KEPT)
+        return int(cls.delete().where(cls.expires_at <= now, is_free).execute())
 
 
 def hash_state(state: Secret) -> str:

@@ -60,6 +60,11 @@ class Browsers:
         value = request.cookies.get(self._name(state))
         return Secret(value) if value else None
 
+    def earlier_secrets(self, request: Request) -> list[Secret]:
+        """Return what the browser of a request was given for sign-ins that have not ended."""
+        values = (value for name, value in request.cookies.items() if name.startswith(self._prefix))
+        return [Secret(value) for value in values if value][: 2 * _MOST_AT_ONCE]
+
     def release(self, request: Request, response: Response, state: Secret) -> None:
         """Let the browser forget a sign-in that has ended."""
         name = self._name(state)

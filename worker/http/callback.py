@@ -16,6 +16,7 @@ from actors.pending_sign_ins import (
     check_waiting,
     end_refused,
     find_sign_in,
+    remember_told,
 )
 from catfeeder.client import outcome_of
 from catfeeder.errors import CatFeederError
@@ -61,9 +62,22 @@ async def finish_sign_in(
         if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
             raise
         return _failed(refused, sign_in.return_to)
-    response = await _redeemed(shim, answer, sign_in)
+    try:
+        response = await _redeemed(shim, answer, sign_in)
+    except _ExchangeFailed as failed:
+        # The browser keeps its secret: by that it is known again if it begins anew, with what the
+        # provider has told once.
+        return _failed(failed.failure, sign_in.return_to)
     shim.browsers.release(request, response, answer.state)
     return response
+
+
+class _ExchangeFailed(Exception):
+    """The code was handed in and came to nothing."""
+
+    def __init__(self, failure: CatFeederError) -> None:
+        super().__init__()
+        self.failure = failure
 
 
 async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATION) -> Response:
@@ -74,6 +88,8 @@ async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATIO
         refusal = SignInRefused(f"The provider did not sign the user in{said}.")
         return _failed(refusal, sign_in.return_to)
     if sign_in.is_relayed and sign_in.return_to is not None:
+        if answer.user is not None:
+            await in_database(remember_told, sign_in, answer.state, answer.user)
         return _relayed(answer.code, answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
@@ -81,7 +97,7 @@ async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATIO
     try:
         connection = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
     except CatFeederError as failure:
-        return _failed(failure, sign_in.return_to)
+        raise _ExchangeFailed(failure) from None
     if sign_in.return_to is None:
         return JSONResponse(connection)
     return _redirect(sign_in.return_to, connection_id=connection["id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import Request
@@ -66,6 +67,7 @@ async def start_sign_in(
     return_to: str | None = None,
     browser: Secret | None = None,
     relay: bool = False,
+    earlier_browsers: Sequence[Secret] = (),
 ) -> SignIn:
     """Begin a sign-in; a worker is asked for what the issuer publishes if that is not known yet.
 
@@ -86,6 +88,7 @@ async def start_sign_in(
             return_to=return_to,
             browser=browser,
             relay=relay,
+            earlier_browsers=earlier_browsers,
             now=utc_now(),
         )
 

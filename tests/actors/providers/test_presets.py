@@ -16,6 +16,7 @@ from actors.errors import (
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
+    ProviderUnreachable,
     ReauthorizationRequired,
 )
 from actors.exchange import exchange_code
@@ -27,6 +28,7 @@ from actors.sign_in import begin_sign_in
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS
 from models.database import connected
+from models.states import TAB_VERIFICATION
 from tests.actors.renewals import refreshes, renew_all, tokens_of
 from tests.actors.sign_ins import (
     NAME,
@@ -618,6 +620,33 @@ def test_the_name_that_apple_tells_once_is_kept(provider: ScriptedProvider) -> N
     assert (described["id"], described["profile"]["name"]) == (first.id, "Jane Doe")
     # And what came by way of the browser decides nothing else
     assert described["profile"]["email"] == "relay@privaterelay.appleid.com"
+
+
+def test_the_name_that_apple_tells_once_outlives_a_sign_in_that_fails(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a first consent whose exchange fails
+    configure_preset(provider, "apple")
+    provider.answer("/token", Answer(503), times=1)
+    first = come_back(provider, subject="user-42")
+    assert "user" in first
+    with pytest.raises(ProviderUnreachable):
+        exchange_code(**first)
+    # When others sign in, then it is none of theirs
+    assert sign_in(provider, subject="user-43").connection.profile["name"] is None
+    assert sign_in(provider).connection.profile["name"] is None
+    # And when the same user of the app tries again, twice even, then the name is there
+    provider.answer("/token", Answer(503), times=1)
+    with pytest.raises(ProviderUnreachable):
+        exchange_code(**come_back(provider, subject="user-42"))
+    assert sign_in(provider, subject="user-42").connection.profile["name"] == "Jane Doe"
+    # And is kept nowhere else once the clean-up has come
+    with connected():
+        TAB_VERIFICATION.erase_expired(now() + timedelta(hours=2))
+        kept = list(TAB_VERIFICATION.select())
+        assert all(row.status == "failed" and row.told_user for row in kept)
+        TAB_VERIFICATION.erase_expired(now() + timedelta(days=2))
+        assert TAB_VERIFICATION.select().count() == 0
 
 
 @pytest.mark.parametrize(

@@ -71,13 +71,15 @@ async def login(
 
     Needs no key unless `login_requires_key` is on; then an app asks, which knows its browser.
     """
-    browser = None
+    browser, earlier = None, []
     if shim.settings.server.login_requires_key:
         await Needs(Scope.JOBS).check(request)
     else:
         await refuse_flood(shim, request)
-        browser = shim.browsers.new_secret()
-    begun = await start_sign_in(shim, request, provider, return_to=return_to, browser=browser)
+        browser, earlier = shim.browsers.new_secret(), shim.browsers.earlier_secrets(request)
+    begun = await start_sign_in(
+        shim, request, provider, return_to=return_to, browser=browser, earlier_browsers=earlier
+    )
     response = RedirectResponse(begun.authorization_url, status_code=303)
     if browser is not None:
         shim.browsers.bind(request, response, begun, browser)
@@ -91,7 +93,12 @@ async def exchange_code(
     """Finish a sign-in whose answer came to your own redirect URI; the result is the connection."""
     await in_database(check_provider, provider)
     return await submit(
-        EXCHANGE_CODE, provider=provider, code=body.code, state=body.state, iss=body.iss
+        EXCHANGE_CODE,
+        provider=provider,
+        code=body.code,
+        state=body.state,
+        iss=body.iss,
+        user=body.user,
     )
 
 

@@ -60,6 +60,9 @@ class ExchangeCode(Body):
     code: SecretText
     state: SecretText
     iss: Text | None = Field(default=None, description="RFC 9207's issuer, if it was sent.")
+    user: SecretText | None = Field(
+        default=None, description="What Apple sends beside the code at the first consent, as it is."
+    )
 
 
 class FetchUserInfo(Body):
