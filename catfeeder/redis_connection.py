@@ -21,8 +21,10 @@ from catfeeder.redis_url import bad_url_is_told, read_redis_url
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
 #: server had already taken would run twice, so a lost answer is told to the caller instead.
 _NO_RETRIES: Final = 0
+#: Longer than a pause of the server that workers are to sit through.
+_ANSWER_SECONDS: Final = 15.0
 _OPTIONS: Final[dict[str, Any]] = {
-    "socket_timeout": 15,
+    "socket_timeout": _ANSWER_SECONDS,
     "socket_connect_timeout": 2,
     "health_check_interval": 30,
 }
@@ -48,21 +50,24 @@ class _AsyncMasterClient(AsyncRedis):
         await cast("Any", self.connection_pool).sentinel_manager.aclose()
 
 
-def connect_redis(url: str) -> redis.Redis:
+def connect_redis(url: str, *, answer_seconds: float = _ANSWER_SECONDS) -> redis.Redis:
     """Return a client for `url`, in a form of `read_redis_url`; it connects on first use.
+
+    `answer_seconds` is how long it waits for an answer to a command.
 
     Raises:
         QueueUnreachable: The URL is not one that the client knows.
     """
     retry = Retry(NoBackoff(), _NO_RETRIES)
+    options = {**_OPTIONS, "socket_timeout": answer_seconds}
     address = read_redis_url(url)
     with bad_url_is_told():
         if address is None:
-            client = redis.Redis.from_url(url, retry=retry, **_OPTIONS)
+            client = redis.Redis.from_url(url, retry=retry, **options)
         else:
             sentinel_options = {**_SENTINEL_OPTIONS, **address.sentinel_options, "retry": retry}
             sentinel = Sentinel(address.hosts, sentinel_kwargs=sentinel_options)
-            options = {**_OPTIONS, **address.options, "retry": retry}
+            options |= {**address.options, "retry": retry}
             client = sentinel.master_for(address.service, _MasterClient, **options)
         # Made, and not connected: else an unknown option is an error of the first command.
         client.connection_pool.make_connection()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -9,6 +10,9 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final, Protocol, cast
 
 from dramatiq import Consumer, Message, MessageProxy
+from dramatiq.errors import ConnectionClosed
+
+_LOG = logging.getLogger(__name__)
 
 #: A process that stops looks only whether its threads are done.
 _STOPPING_SECONDS: Final = 0.05
@@ -88,8 +92,13 @@ class QueueConsumer(Consumer):
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Give messages back to the queue, as a worker that stops does."""
         ids = [_id_of(message) for message in messages]
-        self._queues.give_back(self._queue_name, ids)
-        self._let_go(ids)
+        try:
+            self._queues.give_back(self._queue_name, ids)
+        except ConnectionClosed:
+            # Others find them when this process has ended.
+            _LOG.warning("Could not put %d messages back: the broker is away.", len(ids))
+        else:
+            self._let_go(ids)
 
     def close(self) -> None:
         """Give back what no thread has seen yet."""

@@ -13,6 +13,7 @@ import redis
 from dramatiq.errors import ConnectionClosed
 
 from catfeeder.broker import BELL_PREFIX, NAMESPACE, WORKERS_KEY
+from catfeeder.redis_connection import unreachable_is_told
 from worker.queue_scripts import FETCH, GIVE_BACK
 
 #: A server that is slow, is a replica now or has no memory left recovers, as one that is away does.
@@ -133,9 +134,10 @@ class Holdings:
         """Note before the work that its worker's end, should it end now, is this message's doing.
 
         Raises:
-            redis.RedisError: Redis did not answer.
+            QueueUnreachable: Redis did not answer.
         """
-        self._redis.set(_ENDS_PREFIX + redis_message_id, MOST_ENDS, ex=_ENDS_TTL_SECONDS)
+        with unreachable_is_told():
+            self._redis.set(_ENDS_PREFIX + redis_message_id, MOST_ENDS, ex=_ENDS_TTL_SECONDS)
 
     def _put_back(
         self, broker_id: str, queue_name: str, push: str, ends_ttl: int, *ids: str | bytes

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from catfeeder.client import Client
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import QUEUE_LABEL, KeyRing, Sealer
 from config import Settings
+
+#: Who asks for a job is told soon that the queue hangs, and asks again; a worker waits longer.
+_PATIENCE_SECONDS: Final = 2.0
 
 
 def queue_sealer(settings: Settings) -> Sealer:
@@ -24,4 +29,5 @@ def connect_queue(settings: Settings) -> Client:
         ConfigurationError: SECRET_KEY or REDIS_URL is missing.
         QueueUnreachable: REDIS_URL is not a URL of Redis.
     """
-    return Client(connect_redis(settings.required_redis_url()), queue_sealer(settings))
+    client = connect_redis(settings.required_redis_url(), answer_seconds=_PATIENCE_SECONDS)
+    return Client(client, queue_sealer(settings))

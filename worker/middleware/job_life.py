@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import Middleware, SkipMessage
 
-from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JobStore, utc_now
 from catfeeder.messages import CATALOGUE
-
-_LOG = logging.getLogger(__name__)
+from worker.middleware.patience import with_patience
 
 
 class JobLife(Middleware):
@@ -24,19 +20,15 @@ class JobLife(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
         """Start the job, if the message is one.
 
-        While Redis is away nobody can tell whether somebody has cancelled it, and it is performed:
-        who waits for it gets a result when Redis comes back in time to store one.
+        While Redis is away nobody can tell whether the job was cancelled, or has ended in other
+        hands; nor could anybody be told of its result. So it waits.
 
         Raises:
             SkipMessage: It was cancelled, or has ended in the hands of another worker.
         """
-        if CATALOGUE[message.actor_name].is_job and not self._start(message):
+        if CATALOGUE[message.actor_name].is_job and not with_patience(lambda: self._start(message)):
             raise SkipMessage("The job was cancelled or has ended.")
 
     def _start(self, message: MessageProxy) -> bool:
         job = (message.message_id, message.actor_name, message.queue_name)
-        try:
-            return self._jobs.start(*job, utc_now())
-        except QueueUnreachable as error:
-            _LOG.warning("The start of job %s is not on record: %s", message.message_id, error)
-            return True
+        return self._jobs.start(*job, utc_now())

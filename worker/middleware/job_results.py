@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from dramatiq import MessageProxy
 from dramatiq.middleware import SkipMessage
 from dramatiq.results import ResultBackend
 
-from catfeeder.errors import CatFeederError, JobOutdated, QueueUnreachable
+from catfeeder.errors import CatFeederError, JobOutdated
 from catfeeder.jobs import JobError, JobStore, utc_now
+from worker.middleware.patience import with_patience
 
-#: The provider's code is spent and its token rotated by the time that there is a result: it is
-#: worth waiting for a broker that restarts.
-_PAUSES_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _INTERNAL_ERROR: Final = JobError(
     "internal_error",
     "The job failed unexpectedly; the worker's log has the reason.",
@@ -30,15 +26,14 @@ _DATABASE_UNREACHABLE: Final = JobError(
 class JobResults(ResultBackend):
     """Writes results and errors; they are read by `JobStore` alone."""
 
-    def __init__(self, jobs: JobStore, pauses_seconds: Sequence[float] = _PAUSES_SECONDS) -> None:
-        """Take the store of the records, and how long to wait between attempts to write to it."""
+    def __init__(self, jobs: JobStore) -> None:
+        """Take the store of the records."""
         super().__init__()
         self._jobs = jobs
-        self._pauses_seconds = pauses_seconds
 
     def store_result(self, message: MessageProxy, result: Any, ttl: int) -> None:  # noqa: ARG002
         """End the job as succeeded; the record has a TTL of its own."""
-        self._insist(lambda: self._jobs.succeed(message.message_id, result, utc_now()))
+        with_patience(lambda: self._jobs.succeed(message.message_id, result, utc_now()))
 
     def store_exception(
         self,
@@ -48,17 +43,7 @@ class JobResults(ResultBackend):
     ) -> None:
         """End the job as failed, saying no more than the error means to be told."""
         error = told(exception)
-        self._insist(lambda: self._jobs.fail(message.message_id, error, utc_now()))
-
-    def _insist(self, write: Callable[[], object]) -> None:
-        for pause in self._pauses_seconds:
-            try:
-                write()
-            except QueueUnreachable:
-                time.sleep(pause)
-            else:
-                return
-        write()
+        with_patience(lambda: self._jobs.fail(message.message_id, error, utc_now()))
 
 
 def told(exception: BaseException) -> JobError:

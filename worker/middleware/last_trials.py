@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from typing import Any, Final, cast
+from typing import Any, cast
 
-import redis
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import Middleware
 
 from worker.consuming import ConsumingBroker
+from worker.middleware.patience import with_patience
 
 _LOG = logging.getLogger(__name__)
-_PAUSE_SECONDS: Final = 0.5
 
 
 class LastTrials(Middleware):
@@ -46,7 +44,8 @@ class LastTrials(Middleware):
         if is_suspect:
             suspects.discard(redis_message_id)
             _LOG.warning("Two workers ended with %s in hand; it is performed alone.", message)
-            _note(cast("ConsumingBroker", broker), redis_message_id)
+            holdings = cast("ConsumingBroker", broker).holdings
+            with_patience(lambda: holdings.note_last_trial(redis_message_id))
 
     def after_process_message(
         self,
@@ -66,14 +65,3 @@ class LastTrials(Middleware):
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         """Let them go on too when nothing was performed."""
         self.after_process_message(broker, message)
-
-
-def _note(broker: ConsumingBroker, redis_message_id: str) -> None:
-    """Write down that this is the last trial; a broker that is away is waited for."""
-    while True:
-        try:
-            broker.holdings.note_last_trial(redis_message_id)
-        except redis.RedisError:
-            time.sleep(_PAUSE_SECONDS)
-        else:
-            return

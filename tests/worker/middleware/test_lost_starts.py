@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from dramatiq import MessageProxy
+from dramatiq.middleware import SkipMessage
 
 from catfeeder.broker import new_message
+from catfeeder.client import Client
 from catfeeder.jobs import JobStore
 from catfeeder.messages import RENEW_CONNECTION
 from catfeeder.redis_connection import connect_redis
-from config import Settings
+from tests.servers import ValkeyServer
 from worker.consuming import ConsumingBroker
 from worker.middleware.job_life import JobLife
-from worker.queue import queue_sealer
 
 
-def test_a_job_is_performed_and_its_lost_start_told_without_a_traceback(
-    broker: ConsumingBroker, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def life(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobLife]:
+    """What starts jobs, on a connection that does not wait long for an answer."""
+    client = connect_redis(valkey.url, answer_seconds=0.05)
+    yield JobLife(JobStore(client, broker.encoder.sealer))
+    client.close()
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_job_waits_for_the_broker_without_a_traceback(
+    client: Client,
+    broker: ConsumingBroker,
+    life: JobLife,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_cancelled: bool,
 ) -> None:
-    # Given a job in hand, and a Redis that is away
-    away = connect_redis(f"unix://{tmp_path / 'away.sock'}")
-    life = JobLife(JobStore(away, queue_sealer(settings)))
+    # Given a job in hand, which somebody may have cancelled, and a Redis that hangs
+    job = client.enqueue(RENEW_CONNECTION, connection_id="x")
+    assert not is_cancelled or job.cancel()
     message = MessageProxy(new_message(RENEW_CONNECTION, {"connection_id": "x"}))
+    message._message = message._message.copy(message_id=job.id)
+    client.redis.execute_command("CLIENT", "PAUSE", 300, "ALL")
     # When the worker begins with it
-    life.before_process_message(broker, message)
-    # Then nothing keeps it from being performed, and one sentence says what is missing
+    try:
+        life.before_process_message(broker, message)
+        has_begun = True
+    except SkipMessage:
+        has_begun = False
+    # Then it has waited for what Redis knows of it, and one sentence has told so
+    assert has_begun is not is_cancelled
+    assert job.record().status == ("cancelled" if is_cancelled else "running")
     told = [(record.levelno, record.exc_info) for record in caplog.records]
     assert told == [(logging.WARNING, None)]
-    assert message.message_id in caplog.text
