@@ -70,7 +70,8 @@ def test_a_provider_is_put_and_shown_without_its_secret() -> None:
         "has_earlier_client_secrets": False,
         "has_private_key": False,
         "renewals": {
-            **{"state": "closed", "failures": 0},
+            "state": "closed",
+            "failures": 0,
             **dict.fromkeys(("paused_until", "since", "kind", "reason")),
         },
         "created_at": shown["created_at"],
