@@ -10,6 +10,8 @@ from actors import renewal_winners
 from actors.errors import (
     ConnectionBusy,
     ConnectionUnknown,
+    ProviderMisbehaved,
+    ProviderNotConfigured,
     ProviderRefused,
     ProviderUnknown,
     ReauthorizationRequired,
@@ -22,7 +24,15 @@ from models.database import transaction
 from models.journal import begin_renewal
 from models.leases import claim
 from tests.actors.renewals import HOUR, refreshes, tokens_of
-from tests.actors.sign_ins import NAME, configure, configure_plain, now, reread, sign_in
+from tests.actors.sign_ins import (
+    NAME,
+    configure,
+    configure_plain,
+    configure_preset,
+    now,
+    reread,
+    sign_in,
+)
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 
@@ -37,6 +47,33 @@ def test_a_profile_is_fetched_by_a_connection(provider: ScriptedProvider) -> Non
     profile = fetch_user_info(NAME, connection_id=row.id)
 
     assert (profile["name"], profile["provider"]) == ("Jane Roe", NAME)
+
+
+@pytest.mark.parametrize("preset", ["apple", "slack_app"])
+def test_a_provider_without_user_info_has_told_all_at_the_sign_in(
+    preset: str, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    row = sign_in(provider).connection
+    provider.requests.clear()
+
+    assert fetch_user_info(NAME, connection_id=row.id) == row.profile
+    assert provider.requests == []
+    # And of a token of somebody's own nothing can be told
+    with pytest.raises(ProviderNotConfigured, match="has no userinfo_endpoint"):
+        fetch_user_info(NAME, access_token=Secret("theirs"))
+
+
+@pytest.mark.parametrize("changes", [{"sub": "another"}, {"sub": None}])
+def test_user_info_about_another_account_than_the_connections_is_refused(
+    changes: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    provider.script.user_info = changes
+
+    with pytest.raises(ProviderMisbehaved):
+        fetch_user_info(NAME, connection_id=row.id)
 
 
 def test_a_profile_is_fetched_by_a_token_of_whoever_has_one(provider: ScriptedProvider) -> None:
