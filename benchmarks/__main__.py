@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Final
 
-from benchmarks import accepting, footprint, round_trip, sealed_send, throughput
+from benchmarks import (
+    accepting,
+    footprint,
+    renewal_rate,
+    round_trip,
+    sealed_send,
+    sweep_cost,
+    throughput,
+)
 from benchmarks.figures import Figure, circumstances, table
 from benchmarks.plot import draw
 from config import ROOT
@@ -45,6 +53,8 @@ def main() -> None:
         "sealed send": sealed_send.measure,
         "accepting": accepting.measure,
         "throughput": throughput.measure,
+        "renewal rate": renewal_rate.measure,
+        "sweep cost": sweep_cost.measure,
     }
     figures = []
     for name, measure in steps.items():

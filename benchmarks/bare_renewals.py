@@ -1,0 +1,44 @@
+"""A bare loop of requests-oauthlib over pooled connections: `python -m ... URL THREADS COUNT`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from requests_oauthlib import OAuth2Session
+
+os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+
+
+def renew(url: str, threads: int, count: int) -> tuple[float, float]:
+    """Renew so many tokens in as many threads; return the seconds, and those of a core."""
+    adapter = HTTPAdapter(pool_maxsize=threads)
+    loops = [
+        threading.Thread(target=_loop, args=(url, adapter, count // threads))
+        for _ in range(threads)
+    ]
+    began, worked = time.perf_counter(), time.process_time()
+    for loop in loops:
+        loop.start()
+    for loop in loops:
+        loop.join()
+    return time.perf_counter() - began, time.process_time() - worked
+
+
+def _loop(url: str, adapter: HTTPAdapter, count: int) -> None:
+    """Keep one session for all calls of a thread, as whoever writes such a loop with care would."""
+    session = OAuth2Session("client-of-figures")
+    session.mount("http://", adapter)
+    authentication = HTTPBasicAuth("client-of-figures", "a-secret-of-figures")
+    token = {"refresh_token": "refresh-first"}
+    for _ in range(count):
+        token = session.refresh_token(url, token["refresh_token"], auth=authentication)
+
+
+if __name__ == "__main__":
+    print(json.dumps(renew(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))))

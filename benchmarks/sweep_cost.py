@@ -1,0 +1,86 @@
+"""What a sweep costs as the connections that are not due grow in number."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+# Our tables believe that a process which has not loaded it by now will have SQLite alone.
+import psycopg  # noqa: F401
+
+from actors.sweeping import sweep
+from benchmarks.figures import Figure, spread, table
+from benchmarks.renewal_database import configure_provider, fill, kinds, let_be_due, open_here
+
+_SIZES: Final = {
+    "PostgreSQL": (10_000, 100_000, 1_000_000),
+    "SQLite": (10_000, 100_000),
+}
+_DUE: Final = 2_000
+_REPEATS: Final = 7
+
+
+def measure(
+    sizes: dict[str, Sequence[int]] | None = None, due: int = _DUE, repeats: int = _REPEATS
+) -> list[Figure]:
+    """Let the same number of connections be due among ever more that are not."""
+    wanted = _SIZES if sizes is None else sizes
+    found = []
+    for kind, database_of in kinds().items():
+        with (
+            tempfile.TemporaryDirectory(prefix="cf-") as var_dir,
+            database_of() as url,
+            open_here(url, Path(var_dir)),
+        ):
+            configure_provider("https://provider.example/token")
+            found += _grown(kind, wanted[kind], due, repeats)
+    return found
+
+
+def _grown(kind: str, sizes: Sequence[int], due: int, repeats: int) -> list[Figure]:
+    found: list[Figure] = []
+    smallest: float | None = None
+    filled = 0
+    for size in sizes:
+        fill(filled, size)
+        filled = size
+        seconds = [_seconds_of_a_sweep(size, due) for _ in range(repeats)]
+        middle = statistics.median(seconds)
+        found.append(
+            _figure(f"sweep of {due:,} due among {size:,}: {kind}", seconds, due, smallest)
+        )
+        smallest = smallest or middle
+    return found
+
+
+def _seconds_of_a_sweep(size: int, due: int) -> float:
+    now = datetime.now(UTC)
+    numbers = range(0, size, size // due)[:due]
+    let_be_due(numbers, now - timedelta(seconds=1))
+    began = time.perf_counter()
+    claimed = sweep(now, lambda _leases: None)
+    taken = time.perf_counter() - began
+    if claimed != due:
+        raise RuntimeError(f"{claimed} connections were claimed, and not {due}")
+    let_be_due(numbers, now + timedelta(hours=1))
+    return taken
+
+
+def _figure(what: str, seconds: list[float], due: int, smallest: float | None) -> Figure:
+    middle = statistics.median(seconds)
+    return Figure(
+        what,
+        spread([one * 1000 for one in seconds], ".0f", "ms"),
+        f"{middle / due * 1e6:.0f} µs for each that is claimed",
+        None if smallest is None else middle / smallest,
+        "" if smallest is None else "does not grow",
+    )
+
+
+if __name__ == "__main__":
+    print(table(measure()))
