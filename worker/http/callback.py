@@ -7,7 +7,6 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from actors.errors import AuthError, BrowserMismatch, RedirectMismatch
@@ -93,7 +92,7 @@ async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATIO
         return _relayed(answer.code, answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
-    record = await run_in_threadpool(shim.send, EXCHANGE_CODE, arguments)
+    record = await shim.send(EXCHANGE_CODE, arguments)
     try:
         connection = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
     except CatFeederError as failure:

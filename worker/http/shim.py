@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
-from starlette.concurrency import run_in_threadpool
 
 from catfeeder.client import Client, outcome_of
 from catfeeder.jobs import JobRecord
@@ -17,10 +16,12 @@ from catfeeder.redis_connection import connect_redis_async
 from catfeeder.sealing import KeyRing, Secret
 from config import ConfigurationError, Settings
 from worker.http.browsers import Browsers
+from worker.http.depths import Depths
 from worker.http.draining import Draining
 from worker.http.idempotency import IdempotencyKeys
 from worker.http.keys import Keys
 from worker.http.metrics import Metrics
+from worker.http.outbox import Outbox
 from worker.http.overload import Overload
 from worker.http.rates import Rates
 from worker.http.waiting import WaitingRoom
@@ -41,11 +42,12 @@ class Shim:
     draining: Draining
     idempotency: IdempotencyKeys
     overload: Overload
+    outbox: Outbox
     metrics: Metrics
     started_at: float = field(default_factory=time.monotonic)
 
-    def send(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
-        """Send a message, from a thread, and return its job.
+    async def send(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
+        """Send a message and return its job.
 
         Raises:
             ServerStopping: No new work is taken.
@@ -53,10 +55,9 @@ class Shim:
             QueueUnreachable: Redis did not answer.
         """
         self.draining.refuse_work()
-        self.overload.refuse_excess(message_type)
-        job = self.client.enqueue(message_type, **arguments)
+        job = await self.outbox.send(message_type, arguments)
         self.metrics.jobs.labels(message_type.name).inc()
-        return job.asked or job.record()
+        return job
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
         """Return a job once it has ended, or after `seconds`."""
@@ -71,7 +72,7 @@ class Shim:
             ServerStopping, QueueOverloaded, QueueUnreachable: As `send`.
             JobTimeout, JobFailed, JobCancelled: As `outcome_of`.
         """
-        record = await run_in_threadpool(self.send, message_type, arguments)
+        record = await self.send(message_type, arguments)
         return outcome_of(await self.wait(record, seconds))
 
     @property
@@ -81,6 +82,7 @@ class Shim:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
+        self.outbox.close()
         await self.redis.aclose()
         self.client.close()
 
@@ -99,6 +101,7 @@ def build_shim(settings: Settings) -> Shim:
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
     rates = Rates(redis)
+    overload = Overload(settings, Depths(client.broker.depth).of)
     waiting = WaitingRoom(redis, client.jobs.get, client.jobs.announced)
     return Shim(
         settings=settings,
@@ -110,7 +113,8 @@ def build_shim(settings: Settings) -> Shim:
         waiting=waiting,
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
-        overload=Overload(settings, client.broker.depth),
+        overload=overload,
+        outbox=Outbox(client.redis, client.broker.encoder, overload.refuse_excess),
         metrics=Metrics(client.broker, waiting.__len__),
     )
 

@@ -36,7 +36,7 @@ class Submission:
         self, request: Request, shim: Shim, wait: int | None, idempotency_key: str | None
     ) -> None:
         """Take what the headers ask for."""
-        self._shim = shim
+        self.shim = shim
         self._request = request
         self._wait = wait
         self._idempotency_key = idempotency_key
@@ -56,34 +56,34 @@ class Submission:
             IdempotencyKeyBusy: The first request with the key is still being taken in.
             QueueUnreachable: Redis did not answer.
         """
-        record = await run_in_threadpool(self._take_in, message_type, arguments, found or {})
+        record = await self._take_in(message_type, arguments, found or {})
         if self._wait is not None:
-            record = await self._shim.wait(record, self._wait)
+            record = await self.shim.wait(record, self._wait)
         return accepted(record, self._wait)
 
-    def _take_in(
+    async def _take_in(
         self, message_type: MessageType, arguments: dict[str, Any], found: Mapping[str, Any]
     ) -> JobRecord:
         whole = {**arguments, **found}
         if self._idempotency_key is None:
-            return self._shim.send(message_type, whole)
+            return await self.shim.send(message_type, whole)
         caller: Caller = self._request.state.caller
-        claim = self._shim.idempotency.claim(
-            caller, self._idempotency_key, message_type.name, arguments
+        claim = await run_in_threadpool(
+            self.shim.idempotency.claim, caller, self._idempotency_key, message_type.name, arguments
         )
         if claim.job_id is not None:
-            return self._shim.client.job(claim.job_id).record()
-        return self._send_first(claim, message_type, whole)
+            return await run_in_threadpool(self.shim.client.job(claim.job_id).record)
+        return await self._send_first(claim, message_type, whole)
 
-    def _send_first(
+    async def _send_first(
         self, claim: Claim, message_type: MessageType, arguments: dict[str, Any]
     ) -> JobRecord:
         try:
-            record = self._shim.send(message_type, arguments)
+            record = await self.shim.send(message_type, arguments)
         except CatFeederError:
-            claim.give_up()
+            await run_in_threadpool(claim.give_up)
             raise
-        claim.keep(record.id)
+        await run_in_threadpool(claim.keep, record.id)
         return record
 
 

@@ -6,28 +6,31 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from actors.password_policy import common_passwords
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
-from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs
 from worker.http.password_checks import check_comparable, check_new_password
+from worker.http.quick_route import QuickRoute
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.passwords import CheckPassword, HashPassword
-from worker.http.shim import ShimOf
 from worker.http.submission import SubmissionOf
 
 router = APIRouter(
     prefix="/v1/passwords",
     tags=["passwords"],
-    route_class=GuardedRoute,
+    route_class=QuickRoute,
     dependencies=needs(Scope.JOBS),
 )
 
 
 @router.post("/hash", **JOB_ROUTE)
-async def hash_password(body: HashPassword, shim: ShimOf, submit: SubmissionOf) -> JSONResponse:
+async def hash_password(body: HashPassword, submit: SubmissionOf) -> JSONResponse:
     """Hash a new password; the result is `{"password_hash"}`."""
-    # The list of common passwords is loaded at the first use.
-    await run_in_threadpool(check_new_password, body.password, body.rounds, shim.settings)
+    settings = submit.shim.settings
+    if settings.passwords.policy and not common_passwords.cache_info().currsize:
+        # It takes as long as a hash, once.
+        await run_in_threadpool(common_passwords)
+    check_new_password(body.password, body.rounds, settings)
     return await submit(HASH_PASSWORD, password=body.password, rounds=body.rounds)
 
 
