@@ -122,6 +122,24 @@ def test_another_machines_death_is_noticed_in_time_and_a_pause_is_none(
     assert far.performed().count("2 s") == 1
 
 
+def test_a_frozen_broker_makes_nobody_dead(
+    client: Client, workers: Workers, valkey: ValkeyServer
+) -> None:
+    # Given a message in hand on one machine, and another machine
+    far = workers.start(machine="far away")
+    job = client.hash_password("7 s")
+    wait_until(far.performed, 30)
+    near = workers.start()
+    wait_until(near.is_ready, 30)
+    # When the broker is frozen for longer than a heartbeat may stand still
+    valkey.process.send_signal(signal.SIGSTOP)
+    time.sleep(6)
+    valkey.process.send_signal(signal.SIGCONT)
+    # Then the message is performed once
+    assert job.result(timeout=20)
+    assert far.performed() == ["7 s"]
+
+
 def test_a_worker_that_stops_leaves_nothing_behind(
     workers: Workers, valkey: ValkeyServer, tmp_path: Path
 ) -> None:
