@@ -63,7 +63,7 @@ class ProviderSettings(BaseModel):
     authorization_parameters: dict[_Text, _Text] | None = None
     default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
-    maximum_renewals_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    maximum_renewals_per_minute: int | None = Field(default=None, ge=1, le=10_000)
     renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     single_use_refresh_tokens: bool | None = None
     grant_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
