@@ -22,10 +22,14 @@ import config
 class Steps:
     """Counts the writes and calls of a process, and kills it before one of them."""
 
-    def __init__(self, log: Path, last: int) -> None:
-        """Take where to write what is done, and which step is never done; 0 stands for none."""
+    def __init__(self, log: Path, last: int, behind: tuple[str, ...]) -> None:
+        """Take where to write what is done, and which step is never done.
+
+        That is the one of the number `last`, or the first one behind all those of `behind`.
+        """
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._last = last
+        self._behind = list(behind)
         self._count = 0
 
     def watch(self, owner: Any, name: str, describe: Callable[..., str]) -> None:
@@ -43,6 +47,10 @@ class Steps:
         os.write(self._log, f"{what}\n".encode())
         if self._count == self._last:
             os.kill(os.getpid(), signal.SIGKILL)
+        if [what] == self._behind[:1]:
+            self._behind.pop(0)
+            if not self._behind:
+                self._last = self._count + 1
 
 
 def _renew(command: dict[str, Any]) -> None:
@@ -50,13 +58,13 @@ def _renew(command: dict[str, Any]) -> None:
     from actors.renewal import renew_connections
     from models.database import database, open_database
 
-    steps = Steps(Path(command["log"]), command["last"])
+    steps = Steps(Path(command["log"]), command["last"], command["behind"])
     open_database(config.current_settings())
     chosen = database.obj
+    steps.watch(chosen, "connect", lambda *_: "connect")
     steps.watch(chosen, "execute_sql", lambda sql, *_: " ".join(sql.split()[:3]))
     steps.watch(chosen, "begin", lambda *_: "begin")
     steps.watch(chosen, "commit", lambda *_: "commit")
-    steps.watch(http.client.HTTPConnection, "connect", lambda *_: "connect")
     steps.watch(http.client.HTTPConnection, "send", lambda *_: "send")
     steps.watch(http.client.HTTPConnection, "getresponse", lambda *_: "await the answer")
     steps.watch(http.client.HTTPResponse, "read", lambda *_: "read the answer")

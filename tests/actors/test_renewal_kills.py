@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,21 +18,32 @@ import pytest
 from actors.recovery import recover
 from actors.renewal import renew_leased
 from catfeeder.errors import CatFeederError
-from config import ROOT
+from config import ROOT, Settings
 from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.events import TAB_EVENTS
 from models.leases import Lease
+from tests.actors.outages import outage
 from tests.actors.renewals import HOUR, leased, renew_all, tokens_of
 from tests.actors.sign_ins import now, reread, sign_in
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """A database that is not waited for."""
+    return {"Database": {"busy_timeout_seconds": 1}}
+
+
 #: While these are under way, nobody but the provider can know what it has made of the token.
 _IN_THE_EXCHANGE: Final = ("await the answer", "read the answer")
 #: The first thing that happens to an answer.
 _JOURNAL: Final = 'UPDATE "attempts" SET'
+#: What happens to it where the database does not take it: a file is written, and its folder.
+_FILE: Final = ("fsync", "fsync")
 
 
 class RenewalProcess:
@@ -54,13 +66,21 @@ class RenewalProcess:
         )
         assert self._read() == "ready"
 
-    def renew(self, row: TAB_CONNECTIONS, last: int = 0) -> tuple[list[str], bool]:
+    def renew(
+        self, row: TAB_CONNECTIONS, last: int = 0, behind: tuple[str, ...] = ()
+    ) -> tuple[list[str], bool]:
         """Renew a connection up to a step; return the steps that it came to, and if it was killed.
 
-        The last of them, if it was killed, it did not take.
+        The last of them, if it was killed, it did not take: the one of that number, or the first
+        one behind others.
         """
         self._log.unlink(missing_ok=True)
-        command = {"leases": leased([row]), "last": last, "log": str(self._log)}
+        command = {
+            "leases": leased([row]),
+            "last": last,
+            "behind": behind,
+            "log": str(self._log),
+        }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
@@ -146,6 +166,34 @@ def test_a_renewal_that_is_killed_at_any_step_loses_no_token(
         else:
             # Or the kill was between the provider's doing and our knowing, and the journal says so
             assert reasons_of(row) == ["outcome_unknown"], where
-            assert taken[-1] in (*_IN_THE_EXCHANGE, _JOURNAL), where
+            assert set(_IN_THE_EXCHANGE) & set(taken), where
+            assert _JOURNAL not in taken[:-1], where
         with connected():
             assert TAB_ATTEMPTS.of(row.id) is None, where
+
+
+def test_a_process_that_dies_while_the_database_is_away_loses_no_token(
+    process: RenewalProcess, plain: ScriptedProvider, database_url: str, settings: Settings
+) -> None:
+    plain.script.rotation = "single_use"
+    # Given a database that goes away while the provider is asked
+    row = sign_in_as(plain, "user-1")
+    gate = plain.hold("/token", times=1)
+    with ThreadPoolExecutor(1) as pool:
+        renewing = pool.submit(process.renew, row, behind=_FILE)
+        gate.await_arrival()
+        with outage(database_url):
+            gate.open()
+            # And a process that is killed once the answer is in its file
+            taken, is_killed = renewing.result()
+    assert is_killed
+    assert tuple(taken[-3:-1]) == _FILE
+    assert len(list((settings.var_dir / "answers").iterdir())) == 1
+
+    # When both are back, then the stored token is the provider's latest
+    recover_all()
+    token = tokens_of(row)[1]
+    assert token is not None
+    assert token.reveal() == plain.grants._grants[-1].refresh_tokens[-1]
+    assert plain.grants.refresh_token_reuses == 0
+    assert list((settings.var_dir / "answers").iterdir()) == []
