@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS
@@ -77,9 +77,39 @@ def bring_in_answer(connection_id: str, version: int, sealed: bytes, now: dateti
 
 
 def cut_off_renewals(now: datetime, limit: int) -> list[str]:
-    """Return the ids of connections whose renewal began and did not end while it had a lease."""
+    """Return the ids of connections whose renewal began and did not end while it had a lease.
+
+    Also of those that are never due again, and for which an answer came to light after all.
+    """
     table = TAB_CONNECTIONS
     is_late = table.lease_until <= now
-    has_answer = table.lease_until.is_null() & TAB_ATTEMPTS.answer.is_null(False)
+    is_dead = table.lease_until.is_null() & table.renew_at.is_null()
+    is_cut_off = is_late | (is_dead & TAB_ATTEMPTS.answer.is_null(False))
     joined = table.select(table.id).join(TAB_ATTEMPTS, on=(TAB_ATTEMPTS.connection_id == table.id))
-    return [row.id for row in joined.where(is_late | has_answer).limit(limit)]
+    return [row.id for row in joined.where(is_cut_off).limit(limit)]
+
+
+def claim_at_once(
+    connection_id: str, version: int, now: datetime, lease_until: datetime
+) -> Lease | None:
+    """Lease one connection, due or not, unless a renewal of it has begun.
+
+    A lease that still waits in a queue is taken over: whoever has it finds that it is lost. None
+    when somebody is at it, or the connection has another version by now.
+    """
+    row = TAB_CONNECTIONS.with_id(connection_id)
+    if row is None or row.version != version:
+        return None
+    until, found = lease_until, row.lease_until
+    if found is not None and found > now:
+        attempt = TAB_ATTEMPTS.of(connection_id)
+        if attempt is not None and attempt.version == version:
+            return None
+        # The end tells one lease from another.
+        until = max(until, found + timedelta(milliseconds=1))
+    # A renewal that has begun since we looked has prolonged its lease, and is not taken over.
+    table = TAB_CONNECTIONS
+    is_as_found = table.lease_until.is_null() if found is None else table.lease_until == found
+    is_ours = (table.id == connection_id) & (table.version == version) & is_as_found
+    changed = table.update(lease_until=until).where(is_ours).execute()
+    return Lease(connection_id, version, until) if changed else None
