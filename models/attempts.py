@@ -68,7 +68,7 @@ class TAB_ATTEMPTS(Table):
         self.save(force_insert=False)
 
     @classmethod
-    def leave_open(cls, connection_id: str, version: int, *, keep_answer: bool) -> None:
+    def leave_open(cls, connection_id: str, version: int, *, keep_answer: bool = False) -> None:
         """Write down that a try has ended, and that nobody knows what became of the token.
 
         An answer that nobody has understood is kept: somebody may yet.
