@@ -14,7 +14,7 @@ from dramatiq.brokers.redis import RedisBroker
 from catfeeder.encoder import SealedEncoder
 from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, first_fields, job_key
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import QUEUE_FULL, unreachable_is_told
 from catfeeder.requester import REQUESTER_OPTION, requester
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
@@ -30,9 +30,15 @@ WORKERS_KEY: Final = f"{NAMESPACE}:workers"
 #: find out (`worker.heartbeats`), and dead letters are bounded by whoever adds one.
 _MAINTENANCE_CHANCE: Final = 0
 
+#: Whoever works nothing off, or asks for more than anybody could, must not fill the broker's memory.
+_MOST_MESSAGES: Final = 100_000
+
 # Dramatiq's own step of this name with the job's record before it and the bell after it, in one
 # round trip. All of it happens or nothing: no message is there without its job.
-ENQUEUE_SCRIPT: Final = """
+ENQUEUE_SCRIPT: Final = f"""
+if redis.call('LLEN', KEYS[1]) >= {_MOST_MESSAGES} then
+    return redis.error_reply('{QUEUE_FULL}')
+end
 if KEYS[3] then
     redis.call('HSET', KEYS[3], unpack(ARGV, 5))
     redis.call('EXPIRE', KEYS[3], ARGV[4])

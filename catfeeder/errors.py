@@ -36,6 +36,10 @@ class QueueUnreachable(CatFeederError):
     permanent = False
 
 
+class QueueFull(QueueUnreachable):
+    """The queue holds as many messages as it may: let workers work them off."""
+
+
 class InvalidQueueKey(CatFeederError):
     """The queue key is not one that `python -m worker queue-key` prints."""
 

@@ -15,7 +15,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import QueueFull, QueueUnreachable
 from catfeeder.redis_url import bad_url_is_told, read_redis_url
 
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
@@ -30,6 +30,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 #: A sentinel that hangs must not keep us from asking the next one.
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
+#: What the script that sends says of a queue that takes no more.
+QUEUE_FULL: Final = "QUEUEFULL"
 
 
 class _MasterClient(redis.Redis):
@@ -94,7 +96,8 @@ def connect_redis_async(url: str) -> AsyncRedis:
 def unreachable_is_told() -> Iterator[None]:
     """Turn the client's connection errors, timeouts included, into `QueueUnreachable`.
 
-    A server that is full, or a replica that takes no writes, is as good as gone.
+    A server that is full, or a replica that takes no writes, is as good as gone; `QueueFull` is
+    when a queue is.
     """
     try:
         yield
@@ -104,3 +107,7 @@ def unreachable_is_told() -> Iterator[None]:
         raise QueueUnreachable(
             "The queue takes no messages: the Redis of REDIS_URL is out of memory or read-only."
         ) from error
+    except redis.ResponseError as error:
+        if str(error) == QUEUE_FULL:
+            raise QueueFull from None
+        raise

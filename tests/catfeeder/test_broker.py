@@ -8,7 +8,7 @@ import pytest
 
 from catfeeder.broker import SealedBroker, new_message, queued_job
 from catfeeder.encoder import SealedEncoder
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import QueueFull, QueueUnreachable
 from catfeeder.jobs import JobStore, utc_now
 from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
 from catfeeder.redis_connection import connect_redis
@@ -75,6 +75,20 @@ def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
     finally:
         valkey.client.config_set("maxmemory", 0)
     assert valkey.key_names() == []
+
+
+def test_a_queue_that_nobody_works_off_takes_no_more(
+    producer: SealedBroker, valkey: ValkeyServer
+) -> None:
+    # Given a queue with as many messages as it may hold
+    valkey.client.rpush("catfeeder:passwords", *range(100_000))
+    # When another comes
+    message = new_message(HASH_PASSWORD, {})
+    with pytest.raises(QueueFull):
+        producer.enqueue(message, job=queued_job(message, utc_now()))
+    # Then nothing of it is there, and other queues take theirs
+    assert valkey.key_names() == ["catfeeder:passwords"]
+    producer.enqueue(new_message(RENEW_OATHS, {}))
 
 
 def test_depth_is_what_waits(producer: SealedBroker) -> None:

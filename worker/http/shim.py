@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -26,6 +27,7 @@ from worker.http.overload import Overload
 from worker.http.rates import Rates
 from worker.http.waiting import WaitingRoom
 from worker.queue import connect_queue
+from worker.queue_report import worker_paces
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,7 @@ class Shim:
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
         """Return a job once it has ended, or after `seconds`."""
-        record = await self.waiting.wait(record, seconds)
-        self.overload.learn(record)
-        return record
+        return await self.waiting.wait(record, seconds)
 
     async def perform(self, message_type: MessageType, seconds: float, **arguments: Any) -> Any:
         """Send a message, wait for its job, and return the result.
@@ -101,7 +101,8 @@ def build_shim(settings: Settings) -> Shim:
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
     rates = Rates(redis)
-    overload = Overload(settings, Depths(client.broker.depth).of)
+    paces = partial(worker_paces, client.broker)
+    overload = Overload(settings, Depths(client.broker.depth).of, paces)
     waiting = WaitingRoom(redis, client.jobs.get, client.jobs.announced)
     return Shim(
         settings=settings,

@@ -38,6 +38,7 @@ _STATUS_BY_CODE: Final = {
     "provider_refused": 502,
     "provider_unknown": 404,
     "provider_unreachable": 502,
+    "queue_full": 503,
     "queue_overloaded": 429,
     "queue_unreachable": 503,
     "rate_exceeded": 429,

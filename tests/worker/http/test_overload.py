@@ -1,28 +1,23 @@
-"""Overload: what would wait too long is refused before it waits, by an estimate that learns."""
+"""Overload: what would wait too long is refused before it waits, by what the workers tell."""
 
 from __future__ import annotations
-
-import dataclasses
-from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
-from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.messages import (
-    EXCHANGE_CODE,
     HASH_PASSWORD,
+    OAUTH,
+    PASSWORDS,
     RENEW_OATHS,
     REVOKE_CONNECTION,
     MessageType,
 )
 from config import Settings, load_settings
 from tests.worker.http.answers import assert_problem
-from worker.http.overload import Overload
+from worker.http.overload import Overload, Paces
 from worker.http.refusals import QueueOverloaded
 from worker.http.shim import Shim
-
-_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -40,68 +35,64 @@ def _refused(overload: Overload, message_type: MessageType) -> str | None:
     return None
 
 
+def nobody() -> Paces:
+    return ()
+
+
 @pytest.mark.parametrize(
     ("depth", "retry_after"),
-    # Two hands that take a fifth of a second each do 600 hashes in the minute that one may wait.
-    [(0, None), (599, None), (600, "6"), (6000, "60")],
+    # Two hands that take a fifth of a second each do 300 hashes in half the minute that one may wait.
+    [(0, None), (299, None), (300, "3"), (400, "13"), (6000, "33")],
 )
 def test_a_queue_takes_what_can_be_worked_off_in_time(
     two_hands: Settings, depth: int, retry_after: str | None
 ) -> None:
-    assert _refused(Overload(two_hands, lambda _: depth), HASH_PASSWORD) == retry_after
+    assert _refused(Overload(two_hands, lambda _: depth, nobody), HASH_PASSWORD) == retry_after
 
 
-def test_the_estimate_learns_from_jobs_that_ended(two_hands: Settings) -> None:
-    # Given a queue that would be done in time as far as one can know
-    overload = Overload(two_hands, lambda _: 500)
-    assert _refused(overload, HASH_PASSWORD) is None
-    # When jobs take a second each
-    for _ in range(50):
-        overload.learn(_job(HASH_PASSWORD, timedelta(seconds=1)))
-    # Then it would not, and jobs of another queue make no difference to that
-    overload.learn(_job(EXCHANGE_CODE, timedelta(0)))
-    assert _refused(overload, HASH_PASSWORD) is not None
-    # And when they are quick again, it would
-    for _ in range(100):
-        overload.learn(_job(HASH_PASSWORD, timedelta(milliseconds=100)))
-    assert _refused(overload, HASH_PASSWORD) is None
-
-
-def _job(message_type: MessageType, took: timedelta) -> JobRecord:
-    return JobRecord(
-        id="job-1",
-        actor=message_type.name,
-        queue=message_type.queue,
-        status=JobStatus.SUCCEEDED,
-        enqueued_at=_NOW,
-        started_at=_NOW,
-        finished_at=_NOW + took,
-        result=None,
-        error=None,
+@pytest.mark.parametrize(
+    ("paces", "longest"),
+    [
+        # All machines' workers are counted, whatever config.toml says of this one.
+        ([{PASSWORDS: 20.0}, {PASSWORDS: 10.0}, {OAUTH: 900.0}], 900),
+        # Who has not hashed yet is as fast as the others.
+        ([{PASSWORDS: 10.0}, {PASSWORDS: None}], 600),
+        # And while nobody has, the estimate stands.
+        ([{PASSWORDS: None}, {OAUTH: 900.0}], 300),
+    ],
+)
+def test_workers_tell_how_fast_they_are(two_hands: Settings, paces: Paces, longest: int) -> None:
+    assert (
+        _refused(Overload(two_hands, lambda _: longest - 1, lambda: paces), HASH_PASSWORD) is None
     )
+    assert _refused(Overload(two_hands, lambda _: longest, lambda: paces), HASH_PASSWORD) == "3"
 
 
-def test_a_job_that_has_not_ended_teaches_nothing(two_hands: Settings) -> None:
-    overload = Overload(two_hands, lambda _: 599)
-    running = dataclasses.replace(_job(HASH_PASSWORD, timedelta(hours=1)), finished_at=None)
-    for _ in range(100):
-        overload.learn(running)
+def test_what_they_tell_is_asked_for_once_a_second(two_hands: Settings) -> None:
+    now, told = [100.0], [10.0, 1.0]
+    overload = Overload(
+        two_hands, lambda _: 299, lambda: [{PASSWORDS: told.pop(0)}], lambda: now[0]
+    )
     assert _refused(overload, HASH_PASSWORD) is None
+    now[0] += 0.9
+    assert _refused(overload, HASH_PASSWORD) is None
+    now[0] += 0.2
+    assert _refused(overload, HASH_PASSWORD) is not None
 
 
 def test_more_rounds_take_longer() -> None:
     # Given a server whose hashes are four times as dear
     dear = load_settings({}, {"Processes": {"passwords": 2}, "Passwords": {"rounds": 12}})
     # Then a quarter of the queue is too much
-    assert _refused(Overload(dear, lambda _: 149), HASH_PASSWORD) is None
-    assert _refused(Overload(dear, lambda _: 150), HASH_PASSWORD) is not None
+    assert _refused(Overload(dear, lambda _: 74, nobody), HASH_PASSWORD) is None
+    assert _refused(Overload(dear, lambda _: 75, nobody), HASH_PASSWORD) is not None
 
 
 @pytest.mark.parametrize("message_type", [REVOKE_CONNECTION, RENEW_OATHS])
 def test_what_must_be_done_however_late_always_passes(
     two_hands: Settings, message_type: MessageType
 ) -> None:
-    assert _refused(Overload(two_hands, lambda _: 10**9), message_type) is None
+    assert _refused(Overload(two_hands, lambda _: 10**9, nobody), message_type) is None
 
 
 def test_an_overloaded_queue_is_answered_with_429(http: httpx.Client, shim: Shim) -> None:
@@ -118,11 +109,3 @@ def test_an_overloaded_queue_is_answered_with_429(http: httpx.Client, shim: Shim
     body = {"refresh_token": "x"}
     http.put("/v1/providers/google", json={"preset": "google", "client_id": "a"})
     assert http.post("/v1/oauth/google/refresh", json=body).status_code == 202
-
-
-@pytest.mark.usefixtures("worker")
-def test_jobs_that_are_waited_for_teach_the_estimate(http: httpx.Client, shim: Shim) -> None:
-    before = shim.overload._job_seconds["passwords"]
-    body = {"password": "correct horse battery", "rounds": 12}
-    http.post("/v1/passwords/hash", json=body, headers={"Prefer": "wait=20"})
-    assert shim.overload._job_seconds["passwords"] > before
