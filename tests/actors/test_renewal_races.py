@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from actors.errors import (
-    ConnectionBusy,
-)
+from actors import renewal_winners
+from actors.errors import ConnectionBusy, ProviderUnreachable, RenewalFailing
 from actors.renewal import renew_connection, renew_leased
 from catfeeder.errors import CatFeederError
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -20,6 +21,7 @@ from tests.actors.sign_ins import (
     now,
     reread,
 )
+from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -40,7 +42,7 @@ def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> 
 
     def renew_now() -> None:
         try:
-            outcomes.append(renew_connection(row.id)["status"])
+            outcomes.append(renew_connection(row.id, version=1)["status"])
         except CatFeederError as error:
             outcomes.append(type(error))
 
@@ -56,10 +58,11 @@ def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> 
     for thread in threads:
         thread.join()
 
-    # Then one of them did it, and the others were told so or had nothing to do
+    # Then one of them did it, and the others got the same or had nothing to do
     assert len(refreshes(plain)) == 1
     assert plain.grants.refresh_token_reuses == 0
-    assert set(outcomes) <= {None, "active", ConnectionBusy}
+    assert outcomes.count("active") == 3
+    assert set(outcomes) <= {None, "active"}
     assert reread(row).status == ConnectionStatus.ACTIVE
     # And its grant is alive
     assert renew_all(now() + HOUR) == [None]
@@ -78,7 +81,7 @@ def test_a_slow_renewal_that_was_overtaken_is_not_lost(plain: ScriptedProvider) 
     renewing.start()
     gate.await_arrival()
     with connected():
-        assert claim(row.id, at + timedelta(seconds=61), at + HOUR) is not None
+        assert claim(row.id, at + HOUR, at + 2 * HOUR) is not None
 
     # When it ends at last
     gate.open()
@@ -89,3 +92,104 @@ def test_a_slow_renewal_that_was_overtaken_is_not_lost(plain: ScriptedProvider) 
     token = tokens_of(row)[0]
     assert token is not None
     assert token.reveal().startswith("access-2-")
+
+
+def ask_at_once(row: TAB_CONNECTIONS, count: int) -> list[object]:
+    """Ask that often at the same time for a renewal of the first version; return how each went."""
+
+    def ask(_: int) -> object:
+        try:
+            return renew_connection(row.id, version=1)["status"]
+        except CatFeederError as error:
+            return type(error)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(ask, range(count)))
+
+
+def test_who_asks_for_a_version_that_was_renewed_gets_what_came_of_it(
+    plain: ScriptedProvider,
+) -> None:
+    plain.script.rotation = "single_use"
+    (row,) = connect(plain)
+
+    # Given jobs that were all asked for when the connection had its first version
+    described = [renew_connection(row.id, version=1) for _ in range(3)]
+
+    # Then one of them renewed it
+    assert len(refreshes(plain)) == 1
+    assert described[0] == described[1] == described[2]
+    # And who asks anew gets a new one
+    renew_connection(row.id, version=2)
+    assert len(refreshes(plain)) == 2
+
+
+def test_who_waits_for_another_gets_their_failure_as_well(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", Answer(503))
+    gate = plain.hold("/token")
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask_at_once, row, 3)
+        gate.await_arrival()
+        # Nobody else has come to the provider
+        assert len(refreshes(plain)) == 1
+        gate.open()
+        outcomes = asking.result()
+
+    assert len(refreshes(plain)) == 1
+    assert sorted(map(str, outcomes)) == sorted(
+        map(str, [ProviderUnreachable, RenewalFailing, RenewalFailing])
+    )
+
+
+def test_no_more_than_a_few_threads_wait_for_others(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 0.5)
+    (row,) = connect(plain)
+    gate = plain.hold("/token")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(renew_connection, row.id)
+        gate.await_arrival()
+
+        # When ten more ask, then some wait for a while, and the others are told at once
+        begun = time.monotonic()
+        assert set(ask_at_once(row, 10)) == {ConnectionBusy}
+        assert time.monotonic() - begun < 5
+        # And one who does not want to wait does not
+        monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 60)
+        with pytest.raises(ConnectionBusy):
+            renew_connection(row.id, await_others=False)
+
+        gate.open()
+        assert first.result()["status"] == "active"
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_grant_that_seems_dead_while_another_has_come_is_not_given_up(
+    plain: ScriptedProvider,
+) -> None:
+    # Given a renewal that is slow, and another that begins when its lease has run out
+    plain.script.rotation = "single_use"
+    (row,) = connect(plain)
+    at = now()
+    gate = plain.hold("/token", times=1)
+    with connected():
+        slow = claim(row.id, at, at + timedelta(seconds=60))
+    assert slow is not None
+    with ThreadPoolExecutor(1) as pool:
+        renewing = pool.submit(renew_leased, slow, at)
+        gate.await_arrival()
+        later = at + HOUR
+        with connected():
+            fast = claim(row.id, later, later + HOUR)
+        assert fast is not None
+        renew_leased(fast, later)
+        assert reread(row).version == 2
+
+        # When the provider tells the slow one that the token is spent
+        gate.open()
+        renewing.result()
+
+    # Then that says nothing about the grant, which has another token by now
+    assert reread(row).status == ConnectionStatus.ACTIVE
