@@ -56,6 +56,7 @@ def run(plan: Plan, tell: Tell) -> Outcome:
     """Carry out a plan, tell how it goes, and return what came of it."""
     with running_stack(plan.seed, _LATENCY_SECONDS) as stack:
         ids = connect(stack.provider, plan.connections, plan.token_seconds)
+        stack.renew(ids[0])
         clients = Clients(stack.app, ids, plan.seed, plan.apps)
         try:
             killer = Killer(stack, plan.seed, tell)

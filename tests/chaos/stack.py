@@ -79,6 +79,12 @@ class ChaosStack:
         answer = self.app.call("PUT", f"/v1/providers/{PROVIDER}", json=settings_of_provider)
         assert answer.ok, answer.text
 
+    def renew(self, connection_id: str) -> None:
+        """Have one connection renewed; where nothing is killed that must go well."""
+        path = f"/v1/connections/{connection_id}/renew"
+        answer = self.app.call("POST", path, headers={"Prefer": "wait=20"})
+        assert answer.json().get("status") == "succeeded", answer.text
+
     @property
     def mortal(self) -> list[ServiceProcess]:
         """Who is killed: all but the apps' way in, which has to tell of every outage."""

@@ -1,0 +1,25 @@
+"""A short run of the chaos: `make chaos` is the long one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from config import ROOT
+
+_COMMAND: Final = (sys.executable, "-m", "tests.chaos")
+_SHORT: Final = ("--seconds=12", "--connections=40", "--token-seconds=6", "--apps=4")
+
+
+@pytest.mark.journey
+@pytest.mark.timeout(300)
+def test_no_token_is_lost_while_everything_is_killed() -> None:
+    # Given a provider whose refresh tokens serve once, and a service that renews all the time
+    # When workers, schedulers, broker and database are killed at random
+    command = [*_COMMAND, *_SHORT]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # Then each token that is stored is the provider's latest, or the journal says why not
+    assert ended.returncode == 0, ended.stdout + ended.stderr
