@@ -8,7 +8,7 @@ from typing import Any
 
 from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
-from actors.errors import AuthError, ProviderUnknown
+from actors.errors import AuthError, ProviderPaused, ProviderUnknown
 from actors.provider_lookup import merged_metadata, provider_row
 from actors.recovery import bring_in_answers
 from actors.renewal_outcomes import record_failure, store_grant
@@ -40,6 +40,10 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
         lease = Lease(connection_id, version, datetime.fromisoformat(until))
         try:
             renew_leased(lease, utc_now())
+        except ProviderPaused as error:
+            # The others are of the same provider; their leases run out, and the sweep comes back.
+            _LOG.info("%s", error.detail)
+            break
         except CatFeederError as error:
             _LOG.warning("Renewing connection %s failed: %s", connection_id, error.detail)
 

@@ -17,7 +17,7 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.provider_settings import describe_provider, erase_provider, patch_provider
-from actors.renewal import renew_connection, renew_leased
+from actors.renewal import renew_connection, renew_connections, renew_leased
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -25,7 +25,7 @@ from models.database import connected
 from models.events import TAB_EVENTS
 from models.leases import claim
 from models.provider_health import TAB_PROVIDER_HEALTH
-from tests.actors.renewals import HOUR, connect, refreshes, renew_all
+from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all
 from tests.actors.sign_ins import NAME, event_kinds, now, reread, stored_connections
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -406,3 +406,15 @@ def test_a_forced_renewal_is_refused_with_the_time_to_come_back(plain: ScriptedP
     # And what was refused so is as it was before
     assert reread(row).lease_until is None
     assert reread(row).failures == 1
+
+
+def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedProvider) -> None:
+    at = pause(plain, 6)
+    message = leased([row for row in stored_connections() if row.renew_at <= at])
+
+    renew_connections(message)
+
+    assert refreshes(plain) == []
+    # One was looked at, and the others come back when their leases run out
+    waiting = [row for row in stored_connections() if row.lease_until is not None]
+    assert len(waiting) == len(message) - 1
