@@ -1,0 +1,49 @@
+"""Tests that docs/renewal.md names a test for each guarantee, and tests that there are."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import pytest
+
+from actors.audit import EventKind
+from config import ROOT
+from models.connections import ConnectionStatus
+from tests.collected import missing
+
+_PATH: Final = ROOT / "docs" / "renewal.md"
+PAGE: Final = _PATH.read_text()
+GUARANTEES: Final = PAGE.partition("## Guarantees")[2]
+
+
+def test_every_test_that_is_named_is_there(request: pytest.FixtureRequest) -> None:
+    links = re.findall(r'\[[^]]+\]\((\.\./tests/[^ )]+) "([^"]+)"\)', PAGE)
+    named = {((_PATH.parent / path).resolve(), test) for path, test in links}
+
+    assert len(links) > 30
+    assert missing(named, request.session) == set()
+
+
+def test_every_guarantee_names_a_test() -> None:
+    lines = re.findall(r"^\| .* \|$", GUARANTEES, re.MULTILINE)[1:]
+
+    assert len(lines) > 10
+    assert [line for line in lines if "../tests/" not in line] == []
+
+
+def test_the_picture_has_the_states_that_there_are() -> None:
+    picture = PAGE.partition("```mermaid")[2].partition("```")[0]
+    states = set(re.findall(r'state "(\w+)', picture))
+
+    assert {"active", "renewal_failing", "reauthorization_required"} <= states
+    assert {"active", "renewal_failing", "reauthorization_required", "revoked"} == {
+        str(status) for status in ConnectionStatus
+    }
+
+
+def test_the_events_that_are_named_are_there() -> None:
+    kinds = set(re.findall(r"kind=(\w+)", PAGE))
+
+    assert kinds
+    assert kinds <= {str(kind) for kind in EventKind}
