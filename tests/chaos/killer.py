@@ -40,7 +40,7 @@ class Killer:
         #: How often a process ended that nobody had killed.
         self.own_ends: Counter[str] = Counter()
         self._stack = stack
-        self._victims: list[Mortal] = [*stack.mortal, stack.postgres, stack.valkey]
+        self._victims: list[Mortal] = [*stack.mortal, *stack.servers]
         self._order: list[Mortal] = []
         #: Who is away, and when it comes back.
         self._away: dict[str, tuple[Mortal, float]] = {}

@@ -39,6 +39,8 @@ class Plan:
     connections: int
     token_seconds: int
     apps: int
+    #: Whether the database is a file, which nobody can kill.
+    sqlite: bool = False
     #: Where to copy what the processes have said, if anywhere.
     logs: Path | None = None
 
@@ -54,7 +56,7 @@ class Outcome:
 
 def run(plan: Plan, tell: Tell) -> Outcome:
     """Carry out a plan, tell how it goes, and return what came of it."""
-    with running_stack(plan.seed, _LATENCY_SECONDS) as stack:
+    with running_stack(plan.seed, _LATENCY_SECONDS, on_sqlite=plan.sqlite) as stack:
         ids = connect(stack.provider, plan.connections, plan.token_seconds)
         stack.renew(ids[0])
         clients = Clients(stack.app, ids, plan.seed, plan.apps)

@@ -44,16 +44,20 @@ class ChaosStack:
     """The servers, the processes of the Procfile, and an app's way to them."""
 
     def __init__(
-        self, directory: Path, provider: ProviderProcess, postgres: Postgres, valkey: Valkey
+        self, directory: Path, provider: ProviderProcess, valkey: Valkey, postgres: Postgres | None
     ) -> None:
-        """Take an empty folder and the servers; `start` starts the processes."""
-        self.provider, self.postgres, self.valkey = provider, postgres, valkey
+        """Take an empty folder and the servers; without PostgreSQL a file there is the database.
+
+        `start` starts the processes.
+        """
+        self.provider = provider
+        self.servers: list[Valkey | Postgres] = [valkey, *([postgres] if postgres else [])]
         self.processes: list[ServiceProcess] = []
         self._variables = {
             # What a developer's own shell may have set is not for us.
             "SECRET_KEY_PREVIOUS": "",
             "VAR_DIR": str(directory / "var"),
-            "DATABASE_URL": postgres.url,
+            "DATABASE_URL": postgres.url if postgres else f"sqlite:///{directory}/database",
             "REDIS_URL": valkey.url,
             "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host,
         }
@@ -72,7 +76,7 @@ class ChaosStack:
         migrate(datetime.now(UTC))
         commands = read_procfile(path / "Procfile")
         del commands["passwords"]
-        for planned in plan_processes(settings, commands, self.valkey.url):
+        for planned in plan_processes(settings, commands, self._variables["REDIS_URL"]):
             self.processes.append(ServiceProcess(planned, self._variables, path))
         wait_until(self._is_healthy, _START_SECONDS)
         settings_of_provider = self.provider.settings()
@@ -109,17 +113,18 @@ class ChaosStack:
 
 
 @contextmanager
-def running_stack(seed: int, latency_seconds: float) -> Iterator[ChaosStack]:
+def running_stack(seed: int, latency_seconds: float, *, on_sqlite: bool) -> Iterator[ChaosStack]:
     """Start everything for the block, and leave nothing of it behind."""
     with ExitStack() as ending:
         directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
         ending.callback(shutil.rmtree, directory)
         provider = ending.enter_context(running_provider(seed, latency_seconds))
-        postgres = Postgres()
-        ending.callback(postgres.end)
         valkey = Valkey()
         ending.callback(valkey.end)
-        stack = ChaosStack(directory, provider, postgres, valkey)
+        postgres = None if on_sqlite else Postgres()
+        if postgres is not None:
+            ending.callback(postgres.end)
+        stack = ChaosStack(directory, provider, valkey, postgres)
         ending.callback(stack.end)
         stack.start()
         yield stack

@@ -11,15 +11,18 @@ import pytest
 from config import ROOT
 
 _COMMAND: Final = (sys.executable, "-m", "tests.chaos")
-_SHORT: Final = ("--seconds=12", "--connections=40", "--token-seconds=6", "--apps=4")
+_SHORT: Final = ("--connections=40", "--token-seconds=6", "--apps=4")
 
 
 @pytest.mark.journey
 @pytest.mark.timeout(300)
-def test_no_token_is_lost_while_everything_is_killed() -> None:
+@pytest.mark.parametrize(
+    "options", [("--seconds=12",), ("--seconds=6", "--sqlite")], ids=["postgresql", "sqlite"]
+)
+def test_no_token_is_lost_while_everything_is_killed(options: tuple[str, ...]) -> None:
     # Given a provider whose refresh tokens serve once, and a service that renews all the time
     # When workers, schedulers, broker and database are killed at random
-    command = [*_COMMAND, *_SHORT]
+    command = [*_COMMAND, *_SHORT, *options]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     # Then each token that is stored is the provider's latest, or the journal says why not
     assert ended.returncode == 0, ended.stdout + ended.stderr
