@@ -14,7 +14,7 @@ from actors.errors import IdTokenInvalid, IssuerMismatch, StateUnknown, StateUse
 from actors.forecasts import end_of_consent
 from actors.pending_sign_ins import check_waiting, find_sign_in
 from actors.planning import plan_renewal
-from actors.provider_lookup import is_provider_name
+from actors.provider_lookup import is_issuer_of_another, is_provider_name
 from actors.providers.id_tokens import verify_id_token
 from actors.providers.issuers import is_issuer_of_answer
 from actors.providers.profiles import Profile
@@ -110,12 +110,16 @@ def _pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
 def _check_issuer(provider: Provider, iss: str | None) -> None:
     """Stop a mix-up of providers (RFC 9207 section 2.4).
 
-    A provider whose issuer nobody has told us may name one all the same; there is nothing to hold
-    it against.
+    A provider whose issuer nobody has told us may name one all the same; it is held against those
+    of the others.
     """
-    if iss is None and provider.authorization_response_iss_parameter_supported:
-        raise IssuerMismatch
-    if iss is not None and provider.issuer and not is_issuer_of_answer(provider, iss):
+    if iss is None:
+        is_well = not provider.authorization_response_iss_parameter_supported
+    elif provider.issuer:
+        is_well = is_issuer_of_answer(provider, iss)
+    else:
+        is_well = not is_issuer_of_another(provider.name, iss)
+    if not is_well:
         raise IssuerMismatch
 
 

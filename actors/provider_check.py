@@ -108,7 +108,7 @@ def _private_key(provider: Provider) -> Finding:
     try:
         client_credentials(provider)
     except AuthError as error:
-        remedy = "Set private_key, key_id and, for Apple, team_id, as the provider showed them."
+        remedy = "Set private_key, key_id or certificate and, for Apple, team_id, as they came."
         return Finding("credentials", False, error.detail, remedy)
     return Finding("credentials", True, "client_id and private_key are set.")
 

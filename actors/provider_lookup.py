@@ -92,6 +92,13 @@ def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     return with_base_url(merged)
 
 
+def is_issuer_of_another(name: str, iss: str) -> bool:
+    """Tell whether an issuer is that of a provider of ours other than the one of that name."""
+    with connected():
+        others = [row for row in TAB_USER_OAUTH_CONNECTION.listed() if row.name != name]
+    return any(merged_metadata(row).get("issuer") == iss for row in others)
+
+
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
     """Return the issuer whose metadata completes this provider; presets are complete without."""
     given = row.metadata

@@ -310,6 +310,25 @@ def test_an_answer_that_does_not_name_the_issuer_though_it_should(
     assert evil.requests_for("/token") == []
 
 
+def test_an_answer_that_names_the_issuer_of_another_though_ours_has_none(
+    http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider, evil: ScriptedProvider
+) -> None:
+    # Given an evil provider of plain OAuth 2.0, whose issuer nobody knows
+    plain = {**evil.addresses(), **evil.credentials(), "scopes": ["profile"]}
+    settings = {**plain, "profile": {"subject": "sub"}}
+    assert http.put("/v1/providers/evil", json=settings).status_code == 200
+    state = evil.consent(_begun(victim, "evil"))["state"]
+    code = honest.consent(_begun(victim))["code"]
+    # When the honest one answers a sign-in with it, naming itself
+    answer = {"code": code, "state": state, "iss": honest.issuer}
+    _assert_refused(http, victim.get(_CALLBACK, params=answer), "issuer_mismatch")
+    # Then its code is not carried to the evil one
+    assert evil.requests_for("/token") == []
+    # And one that names somebody whom we do not know is as good as any
+    unknown = {**evil.consent(_begun(victim, "evil")), "iss": "https://unknown.example"}
+    assert victim.get(_CALLBACK, params=unknown).status_code == 200
+
+
 class TestPathPerProvider:
     """A service whose providers have redirect URIs of their own."""
 
