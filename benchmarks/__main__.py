@@ -12,6 +12,7 @@ from typing import Final
 from benchmarks import (
     accepting,
     footprint,
+    overload,
     renewal_rate,
     round_trip,
     sealed_send,
@@ -53,6 +54,7 @@ def main() -> None:
         "sealed send": sealed_send.measure,
         "accepting": accepting.measure,
         "throughput": throughput.measure,
+        "overload": overload.measure,
         "renewal rate": renewal_rate.measure,
         "sweep cost": sweep_cost.measure,
     }

@@ -30,7 +30,7 @@ WORKERS_KEY: Final = f"{NAMESPACE}:workers"
 #: find out (`worker.heartbeats`), and dead letters are bounded by whoever adds one.
 _MAINTENANCE_CHANCE: Final = 0
 
-#: Whoever works nothing off, or asks for more than anybody could, must not fill the broker's memory.
+#: Whoever asks for more than anybody works off must not fill the broker's memory.
 _MOST_MESSAGES: Final = 100_000
 
 # Dramatiq's own step of this name with the job's record before it and the bell after it, in one

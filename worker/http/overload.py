@@ -22,9 +22,9 @@ _OAUTH_THREADS: Final = 16
 #: What a hash of 10 rounds takes on a slow core, and a call to a provider.
 _TEN_ROUNDS_SECONDS: Final = 0.2
 _PROVIDER_SECONDS: Final = 1.0
-#: The part of its age that a message may spend waiting by our estimate: jobs differ, and nobody is
-#: served by one that is taken in and then outdated.
-_SHARE: Final = 0.5
+#: The part of its age that a message may spend waiting by our estimate: jobs differ, a machine may
+#: become slower, and nobody is served by one that is taken in and then outdated.
+_SHARE: Final = 1 / 3
 #: Who is refused may come back when this part of a full queue has been worked off.
 _RELIEF: Final = 0.1
 #: Workers tell once a second.

@@ -41,8 +41,8 @@ def nobody() -> Paces:
 
 @pytest.mark.parametrize(
     ("depth", "retry_after"),
-    # Two hands that take a fifth of a second each do 300 hashes in half the minute that one may wait.
-    [(0, None), (299, None), (300, "3"), (400, "13"), (6000, "33")],
+    # Two hands that take a fifth of a second each do 200 hashes in a third of the minute's age.
+    [(0, None), (199, None), (200, "2"), (300, "12"), (6000, "42")],
 )
 def test_a_queue_takes_what_can_be_worked_off_in_time(
     two_hands: Settings, depth: int, retry_after: str | None
@@ -54,24 +54,24 @@ def test_a_queue_takes_what_can_be_worked_off_in_time(
     ("paces", "longest"),
     [
         # All machines' workers are counted, whatever config.toml says of this one.
-        ([{PASSWORDS: 20.0}, {PASSWORDS: 10.0}, {OAUTH: 900.0}], 900),
+        ([{PASSWORDS: 20.0}, {PASSWORDS: 10.0}, {OAUTH: 900.0}], 600),
         # Who has not hashed yet is as fast as the others.
-        ([{PASSWORDS: 10.0}, {PASSWORDS: None}], 600),
+        ([{PASSWORDS: 10.0}, {PASSWORDS: None}], 400),
         # And while nobody has, the estimate stands.
-        ([{PASSWORDS: None}, {OAUTH: 900.0}], 300),
+        ([{PASSWORDS: None}, {OAUTH: 900.0}], 200),
     ],
 )
 def test_workers_tell_how_fast_they_are(two_hands: Settings, paces: Paces, longest: int) -> None:
     assert (
         _refused(Overload(two_hands, lambda _: longest - 1, lambda: paces), HASH_PASSWORD) is None
     )
-    assert _refused(Overload(two_hands, lambda _: longest, lambda: paces), HASH_PASSWORD) == "3"
+    assert _refused(Overload(two_hands, lambda _: longest, lambda: paces), HASH_PASSWORD) == "2"
 
 
 def test_what_they_tell_is_asked_for_once_a_second(two_hands: Settings) -> None:
     now, told = [100.0], [10.0, 1.0]
     overload = Overload(
-        two_hands, lambda _: 299, lambda: [{PASSWORDS: told.pop(0)}], lambda: now[0]
+        two_hands, lambda _: 199, lambda: [{PASSWORDS: told.pop(0)}], lambda: now[0]
     )
     assert _refused(overload, HASH_PASSWORD) is None
     now[0] += 0.9
@@ -84,8 +84,8 @@ def test_more_rounds_take_longer() -> None:
     # Given a server whose hashes are four times as dear
     dear = load_settings({}, {"Processes": {"passwords": 2}, "Passwords": {"rounds": 12}})
     # Then a quarter of the queue is too much
-    assert _refused(Overload(dear, lambda _: 74, nobody), HASH_PASSWORD) is None
-    assert _refused(Overload(dear, lambda _: 75, nobody), HASH_PASSWORD) is not None
+    assert _refused(Overload(dear, lambda _: 49, nobody), HASH_PASSWORD) is None
+    assert _refused(Overload(dear, lambda _: 50, nobody), HASH_PASSWORD) is not None
 
 
 @pytest.mark.parametrize("message_type", [REVOKE_CONNECTION, RENEW_OATHS])

@@ -1,0 +1,84 @@
+"""More work than the cores can do: refused in time, and nobody else's work waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from tests.journeys.sign_in import sign_in
+from tests.journeys.stack import Stack
+from tests.oidc_provider import OidcProvider
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.journey
+
+#: A hash of this cost takes about half a second, so that a queue is soon too long.
+_BODY = {"password": "everybody at once", "rounds": 13}
+
+
+class Crowd:
+    """Those who ask for hashes all the time, and what they were answered."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.answers: list[requests.Response] = []
+        self._stack = stack
+        self._stopping = threading.Event()
+
+    def _ask(self) -> None:
+        while not self._stopping.is_set():
+            self.answers.append(self._stack.call("POST", "/v1/passwords/hash", json=_BODY))
+            # Many times what can be hashed, and no load test of the shim.
+            self._stopping.wait(0.02)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            for thread in threads:
+                thread.join()
+
+    def refused(self) -> list[requests.Response]:
+        """Those whom the service had no time for."""
+        return [answer for answer in self.answers if answer.status_code == 429]
+
+
+def test_a_flood_is_refused_in_time_and_starves_nobody(
+    stack_with_provider: Stack, oidc_provider: OidcProvider
+) -> None:
+    stack = stack_with_provider
+    connection = sign_in(stack, oidc_provider, "frank", subject="user-1")
+    path = f"/v1/connections/{connection['id']}"
+    # The workers have learned what such a hash takes.
+    stack.result("/v1/passwords/hash", dict(_BODY))
+    time.sleep(1)
+    # Given far more requests than the cores can hash
+    crowd = Crowd(stack)
+    with crowd.asking():
+        wait_until(crowd.refused, 30)
+        # Then who needs no core is served as ever: a token, a renewal, the state of things
+        for _ in range(3):
+            assert stack.call("GET", f"{path}/token").status_code == requests.codes.ok
+        renewed = stack.call("POST", f"{path}/renew", headers={"Prefer": "wait=20"})
+        assert renewed.json()["status"] == "succeeded", renewed.text
+        [passwords, *_] = stack.call("GET", "/v1/queues").json()["items"]
+    # And nobody was told anything but yes, or when to come back
+    assert {answer.status_code for answer in crowd.answers} == {202, 429}
+    waits = [int(answer.headers["Retry-After"]) for answer in crowd.refused()]
+    assert all(1 <= wait <= 60 for wait in waits)
+    # And what was taken will be done within its minute: the queue is as long as a third of it
+    assert 0 < passwords["messages"] / passwords["per_second"] < 60
+    # And who comes back, when others do not, is served
+    wait_until(lambda: stack.call("POST", "/v1/passwords/hash", json=_BODY).ok, 40)
+    # And the service stops when it is told to, and does not wait for all of them
+    assert stack.call("POST", "/v1/server/shutdown").status_code == requests.codes.accepted
+    assert stack.await_end() == 0
