@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import redis
 from dramatiq import Consumer, Message, MessageProxy, Middleware
+from dramatiq.common import q_name
 from dramatiq.encoder import MessageData
 
 from actors.dead_letters import DeadLetters
@@ -32,6 +33,8 @@ from worker.releases import own_release
 _LOG = logging.getLogger(__name__)
 #: Quarantine is for looking at; who puts megabytes on a queue is found out by the first of them.
 _KEPT_BYTES: Final = 64 * 1024
+#: On the queues of delayed messages we put nothing, and look so much less often for others' bytes.
+_SELDOM: Final = 20
 #: While a new release is rolled out, what only it understands is left to it for this long.
 _PATIENCE_MS: Final = 30_000
 
@@ -65,7 +68,9 @@ class ConsumingBroker(SealedBroker):
             _LOG.warning("Putting %d messages back onto queue %s.", len(lost), queue_name)
             self.give_back(queue_name, lost)
         bell = self._doorbell.of(queue_name)
-        return QueueConsumer(self, queue_name, prefetch, bell, timeout / 1000)
+        is_ours = queue_name == q_name(queue_name)
+        seconds = timeout / 1000 * (1 if is_ours else _SELDOM)
+        return QueueConsumer(self, queue_name, prefetch, bell, seconds)
 
     def take(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Take messages, each of which is sure to open and to have an actor here.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from typing import Any, Final
@@ -12,8 +13,8 @@ from dramatiq import Broker, Middleware, Worker
 from catfeeder.broker import BELL_PREFIX
 
 _LOG = logging.getLogger(__name__)
-#: How soon the thread sees that it is to end.
-_LISTEN_SECONDS: Final = 0.25
+#: How often the thread looks whether it is to end, if no bell tells it to.
+_LISTEN_SECONDS: Final = 5.0
 #: It ends later while a broker that hangs keeps it from connecting; the process does not wait.
 _END_SECONDS: Final = 2.0
 _RECONNECT_SECONDS: Final = 0.5
@@ -50,6 +51,10 @@ class Doorbell(Middleware):
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Listen no more."""
         self._stopping.set()
+        # Our thread hears its own bell; nobody is worse off for one that rings for nothing.
+        with contextlib.suppress(redis.RedisError):
+            for name in self._bells:
+                self._client.publish(f"{BELL_PREFIX}{name}", b"")
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Wait until the connection is no longer in use: the broker is closed next."""
