@@ -1,6 +1,4 @@
-"""Facebook: each call proves that its caller has the app's secret, permissions are deleted, and a
-token's end may have to be asked for.
-"""
+"""Facebook: calls prove that we hold the app's secret; permissions are deleted, ends asked for."""
 
 from __future__ import annotations
 
