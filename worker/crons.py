@@ -26,6 +26,7 @@ from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
 from models.database import connected, ensure_open
 from models.server import is_latest_stopping
 from worker.queue import connect_queue
+from worker.redis_settings import describe_risks
 
 _LOG = logging.getLogger(__name__)
 #: No interval is shorter than a second, so this is often enough to look.
@@ -96,13 +97,23 @@ class Crons:
 
     def _run(self, client: Client, lines: Schedule) -> None:
         """Tick until told to stop; an outage of the broker or the database stops nobody."""
+        has_looked = False
         while not self._stopping.is_set():
             try:
+                if not has_looked:
+                    _tell_of_risks(client)
+                    has_looked = True
                 tick(client, lines, self._clock())
             except (ConfigurationError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             self._stopping.wait(_TICK_SECONDS)
         client.close()
+
+
+def _tell_of_risks(client: Client) -> None:
+    """Tell once a start, by whichever process manager: every service has a schedule."""
+    for risk in describe_risks(client.redis):
+        _LOG.warning("%s", risk)
 
 
 def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:

@@ -1,0 +1,40 @@
+"""Whether the Redis of REDIS_URL is set up to keep what it has taken."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import redis
+
+from catfeeder.redis_connection import unreachable_is_told
+
+
+def describe_risks(client: redis.Redis) -> list[str]:
+    """Return a sentence, with its remedy, for each setting by which jobs may be lost.
+
+    `INFO` is asked, which providers of Redis allow where they forbid `CONFIG`.
+
+    Raises:
+        QueueUnreachable: Redis did not answer.
+    """
+    try:
+        with unreachable_is_told():
+            memory, persistence = _info(client, "memory"), _info(client, "persistence")
+    except redis.ResponseError:
+        return ["The settings of the Redis of REDIS_URL cannot be seen: let our user call INFO."]
+    risks = []
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        risks.append(
+            "The Redis of REDIS_URL drops jobs when its memory is full: set its maxmemory-policy,"
+            f" which is {policy}, to noeviction."
+        )
+    if not persistence.get("aof_enabled", 0):
+        risks.append(
+            "The Redis of REDIS_URL forgets accepted jobs when it ends: set its appendonly to yes."
+        )
+    return risks
+
+
+def _info(client: redis.Redis, section: str) -> dict[str, Any]:
+    return cast("dict[str, Any]", client.info(section))
