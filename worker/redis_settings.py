@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import redis
 
 from catfeeder.redis_connection import unreachable_is_told
@@ -19,7 +17,7 @@ def describe_risks(client: redis.Redis) -> list[str]:
     """
     try:
         with unreachable_is_told():
-            memory, persistence = _info(client, "memory"), _info(client, "persistence")
+            memory, persistence = client.info("memory"), client.info("persistence")
     except redis.ResponseError:
         return ["The settings of the Redis of REDIS_URL cannot be seen: let our user call INFO."]
     risks = []
@@ -34,7 +32,3 @@ def describe_risks(client: redis.Redis) -> list[str]:
             "The Redis of REDIS_URL forgets accepted jobs when it ends: set its appendonly to yes."
         )
     return risks
-
-
-def _info(client: redis.Redis, section: str) -> dict[str, Any]:
-    return cast("dict[str, Any]", client.info(section))
