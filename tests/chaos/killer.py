@@ -13,7 +13,6 @@ from tests.chaos.kills import Kill
 from tests.chaos.stack import ChaosStack
 
 _MOST_PAUSE_SECONDS: Final = 2.0
-_MOST_AWAY_SECONDS: Final = 2.0
 #: How long a supervisor waits before it replaces what has ended by itself.
 _TENDING_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.02
@@ -34,8 +33,10 @@ class Mortal(Protocol):
 class Killer:
     """Kills everything equally often, in a random order, often before the last one is back."""
 
-    def __init__(self, stack: ChaosStack, seed: int, tell: Callable[[str], None]) -> None:
-        """Take the stack, a seed, and who is told of each kill."""
+    def __init__(
+        self, stack: ChaosStack, seed: int, most_away_seconds: float, tell: Callable[[str], None]
+    ) -> None:
+        """Take the stack, a seed, how long the dead stay away, and who is told of each kill."""
         self.kills: list[Kill] = []
         #: How often a process ended that nobody had killed.
         self.own_ends: Counter[str] = Counter()
@@ -45,6 +46,7 @@ class Killer:
         #: Who is away, and when it comes back.
         self._away: dict[str, tuple[Mortal, float]] = {}
         self._random = chances(seed, "killer")
+        self._most_away_seconds = most_away_seconds
         self._tell = tell
 
     def run(self, seconds: float) -> None:
@@ -74,7 +76,7 @@ class Killer:
         victim = self._order.pop()
         if victim.name not in self._away:
             kill = victim.kill()
-            back_at = now + self._random.uniform(0, _MOST_AWAY_SECONDS)
+            back_at = now + self._random.uniform(0, self._most_away_seconds)
             self._away[victim.name] = (victim, back_at)
             self.kills.append(kill)
             self._tell(f"{shown(kill.at)}  {kill.name} is killed until {shown(back_at)}")

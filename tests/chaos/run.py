@@ -39,6 +39,8 @@ class Plan:
     connections: int
     token_seconds: int
     apps: int
+    #: The longest that who was killed stays away, in seconds.
+    away: float
     #: Whether the database is a file, which nobody can kill.
     sqlite: bool = False
     #: Where to copy what the processes have said, if anywhere.
@@ -61,7 +63,7 @@ def run(plan: Plan, tell: Tell) -> Outcome:
         stack.renew(ids[0])
         clients = Clients(stack.app, ids, plan.seed, plan.apps)
         try:
-            killer = Killer(stack, plan.seed, tell)
+            killer = Killer(stack, plan.seed, plan.away, tell)
             killer.run(plan.seconds)
         finally:
             clients.stop()
