@@ -209,6 +209,13 @@ class ConnectionBusy(AuthError):
     permanent = False
 
 
+class RenewalBroken(AuthError):
+    """Renewing met an error of our own, which the log tells; it is tried again."""
+
+    permanent = False
+    is_outcome_unknown = True
+
+
 class RenewalFailing(AuthError):
     """The token cannot be renewed at the moment; it is tried again, later each time."""
 

@@ -18,6 +18,8 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.provider_settings import patch_provider
+from actors.providers import token_endpoint
+from actors.providers.token_answers import read_tokens
 from actors.recovery import bring_in_answers, recover
 from actors.renewal import renew_connection, renew_connections, renew_leased
 from catfeeder.errors import CatFeederError
@@ -325,6 +327,34 @@ def test_an_answer_that_nobody_understood_is_read_again_before_the_token_is_sent
     # Then it is the token
     assert tokens_of(row)[0] == Secret("understood")
     assert len(refreshes(plain)) == asked
+
+
+def test_an_error_of_our_own_loses_no_answer_and_costs_no_neighbour_anything(
+    single_use: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = connect(single_use, 2)
+
+    secret = "what stands in an answer"
+
+    # Given a version of ours that stumbles over the first answer that it reads
+    def stumble(*_: object) -> Any:
+        monkeypatch.setattr(token_endpoint, "read_tokens", read_tokens)
+        raise KeyError(secret)
+
+    monkeypatch.setattr(token_endpoint, "read_tokens", stumble)
+    renew_connections(leased(rows))
+
+    # Then the neighbour is renewed, and the log tells where it was, and nothing of the answer
+    assert [reread(row).version for row in rows] == [1, 2]
+    assert reread(rows[0]).status == ConnectionStatus.RENEWAL_FAILING
+    assert "KeyError" in caplog.text
+    assert secret not in caplog.text
+
+    # When another version comes to it, then it reads what was kept
+    renew_connection(rows[0].id)
+    assert reread(rows[0]).version == 2
+    assert len(refreshes(single_use)) == 2
+    assert single_use.grants.refresh_token_reuses == 0
 
 
 # -- A database that is away

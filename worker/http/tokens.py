@@ -57,18 +57,20 @@ async def _renewed(shim: Shim, connection_id: str, version: int) -> TokenView:
         )
     except CatFeederError as error:
         view = await _read_again(connection_id, patient=error.code == _BUSY)
-        if not view.is_usable:
-            raise
-        return view
+        if view.is_usable:
+            return view
+        if error.code == _BUSY:
+            view.check_not_put_off(utc_now())
+        raise
     return await in_database(read_token, connection_id, utc_now())
 
 
 async def _read_again(connection_id: str, *, patient: bool) -> TokenView:
-    """Read the token; while another process renews an expired one, wait for that to end."""
+    """Read the token; while another process renews an expired one, wait until it has, or failed."""
     deadline = asyncio.get_running_loop().time() + _RENEWAL_SECONDS
     while True:
         view = await in_database(read_token, connection_id, utc_now())
         late = asyncio.get_running_loop().time() >= deadline
-        if view.is_usable or late or not patient:
+        if view.is_usable or view.again_at is not None or late or not patient:
             return view
         await asyncio.sleep(_LOOK_SECONDS)

@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import dramatiq
 import httpx
 import pytest
 
@@ -100,15 +101,16 @@ def test_an_expired_token_that_cannot_be_renewed_needs_the_user(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_nobody_renews(user: Connected, shim: Shim, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_renews(user: Connected, worker: dramatiq.Worker) -> None:
     # Given a worker that does not come to it
-    monkeypatch.setattr(shim.client.broker, "enqueue", lambda message, **_: message)
+    worker.pause()
     # When a token is read that still serves, then it is given
     user.fall_due()
     assert user.token().json()["access_token"] == user.first
     # And else the caller is told that it takes too long
     user.expire()
     assert_problem(user.token(), 504, "job_timeout")
+    worker.resume()
 
 
 def test_a_stopping_service_gives_what_it_has(user: Connected, shim: Shim) -> None:
@@ -131,6 +133,24 @@ def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -
     begun = time.monotonic()
     assert user.token().status_code == 200
     assert 0.4 < time.monotonic() - begun < 5
+    ending.join()
+
+
+def test_who_waits_for_another_that_fails_is_told_so(user: Connected) -> None:
+    # Given an expired token that another process is renewing, without luck
+    user.expire()
+    user.is_being_renewed()
+    put_off = {
+        "status": "renewal_failing",
+        "renew_at": utc_now() + 10 * _MINUTE,
+        "lease_until": None,
+    }
+    ending = threading.Timer(0.5, user.change, kwargs=put_off)
+    ending.start()
+    # When it is read, then the answer comes with their failure, and says when to come back
+    answer = user.token()
+    assert_problem(answer, 503, "renewal_failing")
+    assert 500 < int(answer.headers["Retry-After"]) <= 600
     ending.join()
 
 
