@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
-from actors.errors import AuthError, ProviderPaused, ProviderUnknown
+from actors.errors import AuthError, ProviderPaused, ProviderUnknown, RenewalBroken
 from actors.provider_lookup import merged_metadata, provider_row
 from actors.recovery import bring_in_answers
 from actors.renewal_outcomes import record_failure, store_grant
@@ -18,6 +21,7 @@ from actors.renewing import Renewal, begin
 from actors.sweeping import lease_end
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
+from config import ConfigurationError
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.journal import Attempt, claim_at_once
@@ -100,7 +104,8 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
     if row is None:
         return False
     try:
-        request = prepare_renewal(row, now)
+        with _bugs_told(row):
+            request = prepare_renewal(row, now)
     except CatFeederError as error:
         if isinstance(error, AuthError):
             note_unprepared(row.provider, row.id, error, now)
@@ -115,7 +120,8 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
 
 def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> None:
     try:
-        grant = renewal.grant(now)
+        with _bugs_told(row):
+            grant = renewal.grant(now)
     except CatFeederError as error:
         failure = record_failure(renewal.attempt, row, error, now)
         renewal.keeper.let_go()
@@ -123,6 +129,22 @@ def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> Non
     else:
         store_grant(renewal.attempt, row, grant, now)
         renewal.keeper.let_go()
+
+
+@contextmanager
+def _bugs_told(row: TAB_CONNECTIONS) -> Iterator[None]:
+    """Let what nobody foresaw cost one connection a delay, and not the rest of its batch a lease.
+
+    An exception's text may quote an answer; a traceback's lines are those of the source.
+    """
+    try:
+        yield
+    except (CatFeederError, ConfigurationError):
+        raise
+    except Exception as error:  # noqa: BLE001
+        where = "".join(traceback.format_tb(error.__traceback__))
+        _LOG.error("Renewing %s met a %s:\n%s", row.id, type(error).__name__, where)
+        raise RenewalBroken from None
 
 
 def _raise(failure: CatFeederError | None) -> None:
