@@ -56,7 +56,7 @@ _DELIVERED = frozenset(
 )
 
 
-def record(
+def event(
     kind: EventKind,
     *,
     now: datetime,
@@ -64,13 +64,13 @@ def record(
     connection: TAB_CONNECTIONS | None = None,
     subject: str | None = None,
     **detail: Any,
-) -> None:
-    """Write an event; call this within the transaction that makes the change.
+) -> dict[str, Any]:
+    """Return an event, asked for by whoever this thread works for, as it is written.
 
     `detail` is JSON data for people and apps: codes and sentences of ours, never a secret.
     """
-    TAB_EVENTS.add(
-        kind,
+    return TAB_EVENTS.row(
+        kind.value,
         key_id=requester.get(),
         provider=connection.provider if connection else provider,
         connection_id=connection.id if connection else None,
@@ -79,6 +79,11 @@ def record(
         is_delivered=kind in _DELIVERED and bool(current_settings().oauth.webhook_url),
         now=now,
     )
+
+
+def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
+    """Write an `event`; call this within the transaction that makes the change."""
+    TAB_EVENTS.add_all([event(kind, now=now, **more)])
 
 
 def list_events(

@@ -38,13 +38,15 @@ _IS_WELL: Final = (FailureKind.GRANT_DEAD, FailureKind.SCOPE)
 
 
 @contextmanager
-def asking(provider: Provider, connection_id: str, now: datetime) -> Iterator[None]:
-    """Ask a token endpoint in the block, if it may be asked, and note how that went.
+def asking(
+    provider: Provider, health: TAB_PROVIDER_HEALTH, connection_id: str, now: datetime
+) -> Iterator[None]:
+    """Ask a token endpoint in the block, if its health admits it, and note how that went.
 
     Raises:
         ProviderPaused: It may not; the block has not begun.
     """
-    health = _admit(provider.name, rate_of(provider.maximum_renewals_per_minute), now)
+    health = _admitted(health, rate_of(provider.maximum_renewals_per_minute), now)
     try:
         yield
     except CatFeederError as error:
@@ -72,22 +74,25 @@ def note_unprepared(provider: str, connection_id: str, error: AuthError, now: da
     """Note that a provider could not even be asked: its settings lack something, or its issuer."""
     if error.kind is not None:
         with suppress(ProviderPaused):
-            _note_answer(_admit(provider, None, now), connection_id, error, now)
+            with connected():
+                health = TAB_PROVIDER_HEALTH.of(provider)
+            _note_answer(_admitted(health, None, now), connection_id, error, now)
 
 
-def _admit(provider: str, rate: Rate | None, now: datetime) -> TAB_PROVIDER_HEALTH:
+def _admitted(health: TAB_PROVIDER_HEALTH, rate: Rate | None, now: datetime) -> TAB_PROVIDER_HEALTH:
     """Return the state that whoever asks begins from."""
+    if health.is_paused(now):
+        raise _paused(health, now)
+    if rate is None and health.state == HealthState.CLOSED:
+        return health
     with connected():
-        health = TAB_PROVIDER_HEALTH.of(provider)
-        if health.is_paused(now):
-            raise _paused(health, now)
         if rate is not None:
             _take_place(health, rate, now)
         if health.state == HealthState.CLOSED:
             return health
         until = now + timedelta(seconds=current_settings().oauth.lease_seconds)
         is_ours = health.begin_probe(until)
-        health = TAB_PROVIDER_HEALTH.of(provider)
+        health = TAB_PROVIDER_HEALTH.of(health.provider)
     if not is_ours:
         raise _paused(health, now)
     return health

@@ -13,6 +13,7 @@ from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
 from actors.errors import AuthError, ProviderPaused, ProviderUnknown, RenewalBroken
 from actors.provider_lookup import merged_metadata, provider_row
+from actors.provider_memory import ProviderMemory
 from actors.recovery import bring_in_answers
 from actors.renewal_outcomes import record_failure, store_grant
 from actors.renewal_request import prepare_renewal
@@ -25,7 +26,7 @@ from config import ConfigurationError
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.journal import Attempt, claim_at_once
-from models.leases import Lease, leased
+from models.leases import Lease, all_leased, leased
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,16 +41,22 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
     """Perform the message of the same name: renew each connection that is still leased to us."""
     # Sweeps go round the machines, but a file stays where it is.
     bring_in_answers(utc_now())
-    for connection_id, version, until in leases:
-        lease = Lease(connection_id, version, datetime.fromisoformat(until))
+    held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]
+    with connected():
+        rows = all_leased(held)
+    memory = ProviderMemory()
+    for lease in held:
+        if (row := rows.get(lease.connection_id)) is None:
+            continue
         try:
-            renew_leased(lease, utc_now())
+            _renew(lease, row, utc_now(), memory)
         except ProviderPaused as error:
             # The others are of the same provider; their leases run out, and the sweep comes back.
             _LOG.info("%s", error.detail)
             break
         except CatFeederError as error:
-            _LOG.warning("Renewing connection %s failed: %s", connection_id, error.detail)
+            memory.forget(row.provider)
+            _LOG.warning("Renewing connection %s failed: %s", row.id, error.detail)
 
 
 def renew_connection(
@@ -101,11 +108,13 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
     """
     with connected():
         row = leased(lease)
-    if row is None:
-        return False
+    return row is not None and _renew(lease, row, now, ProviderMemory())
+
+
+def _renew(lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory) -> bool:
     try:
         with _bugs_told(row):
-            request = prepare_renewal(row, now)
+            request = prepare_renewal(row, now, memory)
     except CatFeederError as error:
         if isinstance(error, AuthError):
             note_unprepared(row.provider, row.id, error, now)

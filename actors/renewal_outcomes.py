@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from actors.audit import EventKind, record
+from actors.audit import EventKind, event, record
 from actors.breaker import LONGEST_WAIT_SECONDS
 from actors.connections import rfc3339
 from actors.errors import (
@@ -29,7 +29,8 @@ from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from models.database import transaction
 from models.errors import DatabaseUnreachable
 from models.journal import Attempt
-from models.leases import Lease, finish_renewal, postpone_renewal, release, require_reauthorization
+from models.leases import Lease, postpone_renewal, release, require_reauthorization
+from models.renewal_writes import finish_renewal
 
 T = TypeVar("T")
 
@@ -49,17 +50,14 @@ def store_grant(attempt: Attempt, row: TAB_CONNECTIONS, grant: Grant, now: datet
 
 
 def _store(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
-    with transaction():
-        is_stored = finish_renewal(lease, grant, now)
-        TAB_ATTEMPTS.end(lease.connection_id, lease.version)
-        if not is_stored:
-            return
-        record(EventKind.RENEWED, now=now, connection=row)
-        known = row.missing_scope.split()
-        if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
-            record(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news)
-        if row.status == ConnectionStatus.RENEWAL_FAILING:
-            record(EventKind.RECOVERED, now=now, connection=row, failures=row.failures)
+    events = [event(EventKind.RENEWED, now=now, connection=row)]
+    known = row.missing_scope.split()
+    if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
+        events.append(event(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news))
+    if row.status == ConnectionStatus.RENEWAL_FAILING:
+        failures = row.failures
+        events.append(event(EventKind.RECOVERED, now=now, connection=row, failures=failures))
+    finish_renewal(lease, grant, now, events)
 
 
 def record_failure(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from actors.answer_keeping import AnswerKeeper
 from actors.audit import EventKind, record
-from actors.breaker import asking
+from actors.breaker import asking, check_not_paused
 from actors.errors import AuthError, FailureKind, OutcomeUnknown
 from actors.providers.token_endpoint import TokenResponse
 from actors.renewal_request import RenewalRequest
@@ -19,6 +20,7 @@ from models.connections import Grant
 from models.database import transaction
 from models.journal import Attempt, begin_again, begin_renewal
 from models.leases import Lease
+from models.renewal_writes import EarlierTry, begin_first_try
 
 #: Who is cut off this often in a row is cut off by what the provider answers.
 _MOST_TRIES: Final = 5
@@ -45,8 +47,9 @@ class Renewal:
         if tokens is None:
             if self.attempt.tries > _MOST_TRIES:
                 raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
-            with asking(self._request.provider, self._request.row.id, now):
-                tokens = self._request.send(self.keeper.keep)
+            request = self._request
+            with asking(request.provider, request.health, request.row.id, now):
+                tokens = request.send(self.keeper.keep)
         return self._request.granted(tokens, self.attempt.started_at)
 
     def _kept_tokens(self, now: datetime) -> TokenResponse | None:
@@ -60,6 +63,8 @@ class Renewal:
         except CatFeederError as error:
             if self._is_final(error):
                 raise
+        # The answer goes when the token is sent again, so that must be about to happen.
+        check_not_paused(self._request.provider.name, now)
         digests = token_digests(self._request.token)
         with transaction():
             self.attempt = begin_again(self.attempt.lease, answered, digests, now)
@@ -78,6 +83,16 @@ class Renewal:
 def begin(request: RenewalRequest, lease: Lease, now: datetime) -> Renewal | None:
     """Write down that a token is about to be sent; None when the lease was lost meanwhile."""
     digests = token_digests(request.token)
+    try:
+        first = begin_first_try(lease, lease_end(now), digests[0], now)
+        return None if first is None else Renewal(request, first)
+    except EarlierTry:
+        return _begin_later_try(request, lease, digests, now)
+
+
+def _begin_later_try(
+    request: RenewalRequest, lease: Lease, digests: Sequence[str], now: datetime
+) -> Renewal | None:
     with transaction():
         attempt = begin_renewal(lease, lease_end(now), digests, now)
         if attempt is None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import peewee
 
-from catfeeder.sealing import KeyRing, Secret
+from catfeeder.sealing import Key, KeyRing, Secret
 from config import current_settings
-from models.database import Table, connected
+from models.database import Table
 from models.errors import DatabaseUnreachable
 from models.fields import SealedField, UTCDateTimeField
+from models.gathering import Gathered
+from models.many import UpdateMany
 
 #: Under it SECRET_KEY yields the keys of the digests. What is stored hangs on it: never change it.
 _DIGEST_LABEL: Final = "catfeeder/attempt/v1"
@@ -91,13 +94,16 @@ def seal_answer(connection_id: str, answer: Secret) -> bytes:
     return TAB_ATTEMPTS.answer.seal(connection_id, answer) or b""
 
 
+_ANSWER: Final = UpdateMany(
+    [TAB_ATTEMPTS.answer], [TAB_ATTEMPTS.connection_id, TAB_ATTEMPTS.version]
+)
+_write: Final = Gathered(_ANSWER.execute, is_one_statement=True)
+
+
 def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
     """Write an answer into the journal; false when the database does not take it, whyever."""
     try:
-        with connected():
-            TAB_ATTEMPTS.update(answer=sealed).where(
-                TAB_ATTEMPTS._is(connection_id, version)
-            ).execute()
+        _write((sealed, connection_id, version))
     except (DatabaseUnreachable, peewee.PeeweeException):
         return False
     return True
@@ -105,5 +111,10 @@ def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
 
 def token_digests(token: Secret) -> list[str]:
     """Return what tells a token from others and nothing else: by SECRET_KEY, and by former ones."""
-    keys = KeyRing(current_settings().secret_keys()).keys(_DIGEST_LABEL)
+    keys = _digest_keys(tuple(current_settings().secret_keys()))
     return [hmac.new(key, token.reveal_bytes(), hashlib.sha256).hexdigest() for key in keys]
+
+
+@lru_cache(maxsize=4)
+def _digest_keys(secret_keys: tuple[str, ...]) -> list[Key]:
+    return KeyRing(secret_keys).keys(_DIGEST_LABEL)

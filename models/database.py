@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -31,7 +34,27 @@ _SQLITE_PRAGMAS: Final = {
 _CONNECT_SECONDS: Final = 5
 #: How long a thread waits for a connection of the pool; by default it would fail at once.
 _POOL_SECONDS: Final = 10
+#: So long after its last use a connection is taken to be alive.
+_FRESH_SECONDS: Final = 1.0
 _opened: Final[dict[str, Sealer]] = {}
+
+
+class _PostgresPool(PooledPsycopg3Database):  # type: ignore[misc]
+    """A pool that asks the server about a connection only when nobody has used it for a while.
+
+    Peewee asks before each use, with all others waiting for the pool meanwhile. Before that time a
+    look at the socket has to do: there is nothing to be read unless the server has hung up.
+    """
+
+    def _is_closed(self, conn: Any) -> bool:
+        is_fresh = time.monotonic() - getattr(conn, "used_at", -math.inf) < _FRESH_SECONDS
+        if is_fresh and not conn.closed and not select.select([conn], [], [], 0)[0]:
+            return False
+        return bool(super()._is_closed(conn))
+
+    def _can_reuse(self, conn: Any) -> bool:
+        conn.used_at = time.monotonic()
+        return bool(super()._can_reuse(conn))
 
 
 class Table(peewee.Model):
@@ -118,7 +141,7 @@ def _sqlite(rest: str, busy_timeout_seconds: int) -> peewee.SqliteDatabase:
 
 def _postgresql(url: str, max_connections: int) -> peewee.Database:
     connect_timeout = _parsed(url).get("connect_timeout", _CONNECT_SECONDS)
-    chosen: peewee.Database = PooledPsycopg3Database(
+    chosen: peewee.Database = _PostgresPool(
         url,
         autoconnect=False,
         max_connections=max_connections,

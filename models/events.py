@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import peewee
 
 from models.database import Table
 from models.fields import JSONField, UTCDateTimeField
+from models.many import InsertMany
 
 #: How many events are looked at for one that nobody else has taken.
 _CANDIDATES: Final = 10
@@ -37,7 +39,7 @@ class TAB_EVENTS(Table):
         table_name = "events"
 
     @classmethod
-    def add(
+    def row(
         cls,
         kind: str,
         *,
@@ -48,18 +50,24 @@ class TAB_EVENTS(Table):
         detail: dict[str, Any] | None,
         is_delivered: bool,
         now: datetime,
-    ) -> None:
-        """Write an event; in a transaction with the change that it tells of."""
-        cls.create(
-            kind=kind,
-            key_id=key_id,
-            provider=provider,
-            connection_id=connection_id,
-            subject=subject,
-            detail=detail,
-            created_at=now,
-            deliver_at=now if is_delivered else None,
-        )
+    ) -> dict[str, Any]:
+        """Return an event as `add_all` takes it."""
+        return {
+            "kind": kind,
+            "key_id": key_id,
+            "provider": provider,
+            "connection_id": connection_id,
+            "subject": subject,
+            "detail": detail,
+            "created_at": now,
+            "deliver_at": now if is_delivered else None,
+            "attempts": 0,
+        }
+
+    @classmethod
+    def add_all(cls, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write events; in a transaction with the changes that they tell of."""
+        _INSERT.execute([[row[name] for name in _NAMES] for row in rows])
 
     @classmethod
     def page(
@@ -143,3 +151,7 @@ class TAB_EVENTS(Table):
         if not undelivered:
             query = query.where(cls.deliver_at.is_null())
         return int(query.execute())
+
+
+_NAMES: Final = tuple(name for name in TAB_EVENTS._meta.sorted_field_names if name != "id")
+_INSERT: Final = InsertMany(*(getattr(TAB_EVENTS, name) for name in _NAMES))

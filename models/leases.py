@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import peewee
 
-from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.connections import TAB_CONNECTIONS, ConnectionStatus
 
 _T = TAB_CONNECTIONS
 
@@ -54,26 +55,19 @@ def leased(lease: Lease) -> TAB_CONNECTIONS | None:
     return row
 
 
+def all_leased(leases: Sequence[Lease]) -> dict[str, TAB_CONNECTIONS]:
+    """Return the connections of leases by their ids, without those renewed or erased since."""
+    versions = {lease.connection_id: lease.version for lease in leases}
+    found = _T.select().where(_T.id.in_(list(versions)))
+    return {row.id: row for row in found if row.version == versions[row.id]}
+
+
 def _is_unchanged(lease: Lease) -> peewee.Expression:
     return (_T.id == lease.connection_id) & (_T.version == lease.version)
 
 
 def _holds(lease: Lease) -> peewee.Expression:
     return _is_unchanged(lease) & (_T.lease_until == lease.until)
-
-
-def finish_renewal(lease: Lease, grant: Grant, now: datetime) -> bool:
-    """Store what a renewal brought; false when the connection has another grant since the lease.
-
-    A lease that ran out meanwhile is no hindrance: the provider may honour nothing but this grant.
-    """
-    return _write(
-        _is_unchanged(lease),
-        status=ConnectionStatus.ACTIVE,
-        reason=None,
-        failures=0,
-        **TAB_CONNECTIONS.granted(lease.connection_id, lease.version, grant, now),
-    )
 
 
 def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:

@@ -65,6 +65,12 @@ class TAB_PROVIDER_HEALTH(Table):
         """Give a provider its row, unless it has one."""
         cls.insert(**_healthy(provider)).on_conflict_ignore().execute()
 
+    @property
+    def is_flawless(self) -> bool:
+        """Tell whether nothing has failed since the last success."""
+        is_clean = self.failures == 0 and self.failing_connection is None
+        return is_clean and self.state == HealthState.CLOSED
+
     def is_paused(self, now: datetime) -> bool:
         """Tell whether nobody may ask the provider now, not even to probe it."""
         return self.paused_until is not None and self.paused_until > now

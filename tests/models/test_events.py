@@ -27,7 +27,7 @@ def add(kind: str = "exchanged", **changes: object) -> None:
         "now": NOW,
     }
     with connected():
-        TAB_EVENTS.add(kind, **{**values, **changes})  # type: ignore[arg-type]
+        TAB_EVENTS.add_all([TAB_EVENTS.row(kind, **{**values, **changes})])  # type: ignore[arg-type]
 
 
 def page(limit: int = 100, **wanted: Any) -> list[TAB_EVENTS]:

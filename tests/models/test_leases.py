@@ -16,11 +16,11 @@ from models.leases import (
     Lease,
     claim,
     extend,
-    finish_renewal,
     leased,
     postpone_renewal,
     require_reauthorization,
 )
+from models.renewal_writes import finish_renewal
 from models.sweeps import claim_due
 from tests.models.races import race_processes, race_threads
 from tests.models.rows import grant, stored_connection

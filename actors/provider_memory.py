@@ -1,0 +1,54 @@
+"""What the renewals of one message know of their providers, looked up anew each half second."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from actors.discovery import discovered_provider
+from actors.providers.provider import Provider
+from models.database import connected
+from models.provider_health import TAB_PROVIDER_HEALTH
+
+#: So much later a change of a provider, or a pause, is noticed by a message that is at work.
+_SECONDS: Final = 0.5
+
+
+class KnownProvider(NamedTuple):
+    """A provider, and its health as it was before the provider was looked up.
+
+    Whoever fails by settings that were changed since has known an earlier epoch of its health, and
+    so does not pause the provider.
+    """
+
+    provider: Provider
+    health: TAB_PROVIDER_HEALTH
+
+
+class ProviderMemory:
+    """Remembers providers that are well, for one thread and a moment."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known: dict[str, tuple[KnownProvider, float]] = {}
+
+    def look_up(self, name: str, now: datetime) -> KnownProvider:
+        """Return the provider of that name, as it was a moment ago at most.
+
+        Raises:
+            ProviderUnknown, ProviderNotConfigured, ProviderUnreachable, ProviderRefused,
+            ProviderMisbehaved, AddressForbidden: As `discovered_provider`.
+        """
+        known, until = self._known.get(name, (None, 0.0))
+        if known is None or until < time.monotonic():
+            with connected():
+                health = TAB_PROVIDER_HEALTH.of(name)
+            known = KnownProvider(discovered_provider(name, now), health)
+            if health.is_flawless:
+                self._known[name] = known, time.monotonic() + _SECONDS
+        return known
+
+    def forget(self, name: str) -> None:
+        """Look a provider up anew next time: something has gone wrong with it."""
+        self._known.pop(name, None)

@@ -1,0 +1,114 @@
+"""Gathering what threads write at the same time, so that they share a transaction and its cost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+from models.database import connected, database, transaction
+from models.errors import DatabaseUnreachable
+from models.many import writes_many_at_once
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Entry(Generic[T, R]):
+    """What one thread writes, and what came of it."""
+
+    __slots__ = ("error", "item", "leads", "result", "woken")
+
+    result: R
+
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.leads = False
+        self.error: Exception | None = DatabaseUnreachable("A write was cut off on its way.")
+        self.woken = threading.Lock()
+        self.woken.acquire()
+
+    def outcome(self) -> R:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class Gathered(Generic[T, R]):
+    """Writes an item in a transaction that it shares with those of other threads, if there are any.
+
+    One thread writes for all that came while the one before it was at work. Nobody waits for others
+    to come, and each call returns, or raises, once its own item is committed, or is not.
+    """
+
+    def __init__(
+        self, write: Callable[[Sequence[T]], Sequence[R]], *, is_one_statement: bool = False
+    ) -> None:
+        """Take what writes items within a transaction and tells of each what came of it.
+
+        One statement is a transaction by itself.
+        """
+        self._write = write
+        self._is_one_statement = is_one_statement
+        self._guard = threading.Lock()
+        self._waiting: list[_Entry[T, R]] = []
+        self._is_led = False
+
+    def __call__(self, item: T) -> R:
+        """Write an item.
+
+        Raises:
+            DatabaseUnreachable: It was not written, or nobody knows whether it was.
+        """
+        if database.in_transaction():
+            # Others' writes must not hang on when this transaction ends.
+            return self._write([item])[0]
+        entry: _Entry[T, R] = _Entry(item)
+        with self._guard:
+            self._waiting.append(entry)
+            entry.leads, self._is_led = not self._is_led, True
+        if not entry.leads:
+            entry.woken.acquire()
+        if entry.leads:
+            self._lead(entry)
+        return entry.outcome()
+
+    def _lead(self, own: _Entry[T, R]) -> None:
+        """Write for all that wait, and let the first that came meanwhile write for the next."""
+        with self._guard:
+            entries, self._waiting = self._waiting, []
+        try:
+            self._perform(entries)
+        finally:
+            with self._guard:
+                following = self._waiting[:1]
+                self._is_led = bool(following)
+            for entry in following:
+                entry.leads = True
+            for entry in (*entries, *following):
+                if entry is not own:
+                    entry.woken.release()
+
+    def _perform(self, entries: Sequence[_Entry[T, R]]) -> None:
+        try:
+            with self._transaction(len(entries)):
+                results = self._write([entry.item for entry in entries])
+        except Exception as error:  # noqa: BLE001  Each thread raises what became of its own item.
+            self._fail(entries, error)
+        else:
+            for entry, result in zip(entries, results, strict=True):
+                entry.error, entry.result = None, result
+
+    def _transaction(self, count: int) -> AbstractContextManager[None]:
+        is_one = self._is_one_statement and (count == 1 or writes_many_at_once())
+        return connected() if is_one else transaction()
+
+    def _fail(self, entries: Sequence[_Entry[T, R]], error: Exception) -> None:
+        """Let each item fail for itself, unless all of them have the same trouble."""
+        if len(entries) == 1 or isinstance(error, DatabaseUnreachable):
+            for entry in entries:
+                entry.error = error
+        else:
+            for entry in entries:
+                self._perform([entry])
