@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from actors.audit import EventKind, record
@@ -12,8 +12,8 @@ from actors.connections import describe_connection
 from actors.discovery import discovered_provider, refresh_if_stale
 from actors.errors import IdTokenInvalid, IssuerMismatch, StateUnknown, StateUsed
 from actors.forecasts import end_of_consent
+from actors.grants import granted
 from actors.pending_sign_ins import check_waiting, find_sign_in
-from actors.planning import plan_renewal
 from actors.provider_lookup import is_issuer_of_another, is_provider_name
 from actors.providers.id_tokens import verify_id_token
 from actors.providers.issuers import is_issuer_of_answer
@@ -25,7 +25,7 @@ from actors.providers.user_info import fetch_profile
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS, Grant, GrantEnd
+from models.connections import TAB_CONNECTIONS
 from models.database import connected, transaction
 from models.states import TAB_VERIFICATION, StateStatus
 
@@ -202,56 +202,3 @@ def _identify(
         nonce = TAB_VERIFICATION.nonce.open(pending)
         claims = verify_id_token(provider, tokens.id_token, nonce, now)
     return fetch_profile(provider, tokens.access_token, claims)
-
-
-def granted(
-    provider: Provider,
-    tokens: TokenResponse,
-    account: str,
-    asked_scope: str,
-    now: datetime,
-    *,
-    end: GrantEnd | None,
-    known_end: datetime | None = None,
-) -> Grant:
-    """Turn a token response into what is stored; a scope that is not told is the one asked for.
-
-    Without an `end` the grant's is the `known_end`, which is stored already.
-    """
-    grant_expires_at = known_end if end is None else end.expires_at
-    margin = provider.renewal_margin_seconds
-    lifetime = tokens.expires_in
-    expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
-    return Grant(
-        access_token=tokens.access_token,
-        refresh_token=tokens.refresh_token,
-        token_type=tokens.token_type,
-        scope=asked_scope if tokens.scope is None else tokens.scope,
-        missing_scope=" ".join(missing_scopes(provider, tokens, asked_scope)),
-        expires_at=expires_at,
-        renew_at=plan_renewal(
-            expires_at,
-            f"{provider.name}:{account}",
-            now,
-            usual_margin=None if margin is None else timedelta(seconds=margin),
-            minimum_gap=timedelta(seconds=provider.minimum_renewal_gap_seconds),
-            is_late=provider.single_use_refresh_tokens,
-            last_chance=grant_expires_at if tokens.refresh_token else None,
-        ),
-        end=end,
-    )
-
-
-def missing_scopes(provider: Provider, tokens: TokenResponse, asked_scope: str) -> list[str]:
-    """Return the scopes that were asked for and that the answer tells without."""
-    if tokens.scope is None:
-        return []
-    told = set(tokens.scope.split())
-    if tokens.refresh_token is not None and provider.offline_scope is not None:
-        # Some leave it out, and a refresh token is what it is asked for.
-        told.add(provider.offline_scope)
-    return [
-        scope
-        for scope in asked_scope.split()
-        if scope not in told and provider.scope_aliases.get(scope) not in told
-    ]
