@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from actors.discovery import discovered_provider
 from actors.errors import AuthError
 from actors.forecasts import end_of_renewal
 from actors.grants import granted
+from actors.provider_memory import ProviderMemory
 from actors.providers.kept_answers import Keep
 from actors.providers.provider import Provider
 from actors.providers.token_endpoint import (
@@ -19,6 +19,7 @@ from actors.providers.token_endpoint import (
 )
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS, Grant
+from models.provider_health import TAB_PROVIDER_HEALTH
 
 
 class RefreshTokenMissing(AuthError):
@@ -31,6 +32,7 @@ class RenewalRequest:
 
     row: TAB_CONNECTIONS
     provider: Provider
+    health: TAB_PROVIDER_HEALTH
     token: Secret
 
     def send(self, keep: Keep) -> TokenResponse:
@@ -73,7 +75,7 @@ class RenewalRequest:
         return grant
 
 
-def prepare_renewal(row: TAB_CONNECTIONS, now: datetime) -> RenewalRequest:
+def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory) -> RenewalRequest:
     """Find out what a connection is renewed with.
 
     Raises:
@@ -83,13 +85,13 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime) -> RenewalRequest:
         ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: Its issuer had
             to be asked first, and did not tell.
     """
-    provider = discovered_provider(row.provider, now)
+    provider, health = memory.look_up(row.provider, now)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
     access_token = TAB_CONNECTIONS.access_token.open(row)
     if provider.renewal == "fb_exchange_token" and access_token is not None:
-        return RenewalRequest(row, provider, access_token)
+        return RenewalRequest(row, provider, health, access_token)
     if provider.renewal == "refresh_token" and refresh_token is not None:
-        return RenewalRequest(row, provider, refresh_token)
+        return RenewalRequest(row, provider, health, refresh_token)
     raise RefreshTokenMissing
 
 
