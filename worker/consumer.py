@@ -63,12 +63,12 @@ class QueueConsumer(Consumer):
 
     def __next__(self) -> MessageProxy | None:
         """Return the next message, or None after a sleep because there was none."""
+        # Cleared before the look, so that a ring between the look and the sleep ends the sleep.
+        self._bell.clear()
         if self._queues.stopping.is_set():
             # What waits is for those who go on.
             time.sleep(_STOPPING_SECONDS)
             return None
-        # Cleared before the look, so that a ring between the look and the sleep ends the sleep.
-        self._bell.clear()
         if not self._taken and len(self._in_hand) < self._prefetch:
             room = self._prefetch - len(self._in_hand)
             self._taken = self._queues.take(self._queue_name, room)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from config import ROOT
+from worker import service
 from worker.errors import ProcfileInvalid
 from worker.procfile import read_procfile
 
@@ -64,3 +66,10 @@ def test_our_procfile_gives_every_queue_a_worker() -> None:
         for queue in command.partition("--queues ")[2].partition(" --")[0].split()
     ]
     assert sorted(queues) == ["control", "oauth", "passwords", "renewals"]
+
+
+def test_the_supervisor_waits_longer_than_any_worker_takes_to_stop() -> None:
+    graces = re.findall(r"--grace (\d+)", (ROOT / "Procfile").read_text())
+    assert len(graces) >= 3
+    # Dramatiq grants it twice: to those who perform, and to those who consume.
+    assert 2 * max(map(int, graces)) < service._WORKER_GRACE_SECONDS

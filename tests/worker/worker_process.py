@@ -14,13 +14,15 @@ from typing import Final
 from config import ROOT
 
 #: Performs as `python -m worker perform` does, but a hash lasts as many seconds as the password
-#: says, and the password "poison" ends the process as a segmentation fault would.
+#: says, and the password "poison" ends the process as a segmentation fault would. In the newer
+#: release a hash may have a flavour.
 _PROGRAM: Final = """
 import os, signal, sys, time
 from actors import passwords
+from worker import releases
 from worker.__main__ import main
 
-def hash_password(password: passwords.Secret, rounds: int | None = None) -> dict[str, str]:
+def perform(password: passwords.Secret) -> dict[str, str]:
     text = password.reveal()
     with open(os.environ["PERFORMED"], "a") as performed:
         performed.write(text + "\\n")
@@ -30,22 +32,34 @@ def hash_password(password: passwords.Secret, rounds: int | None = None) -> dict
     time.sleep(float(text.partition(" ")[0]))
     return {"password_hash": text}
 
-passwords.hash_password = hash_password
-hands = ["--threads", sys.argv[1], "--prefetch", sys.argv[1]]
-sys.exit(main(["perform", "--queues", "passwords", *hands, "--grace", "5"]))
+def hash_password(password: passwords.Secret, rounds: int | None = None) -> dict[str, str]:
+    return perform(password)
+
+def hash_flavoured(
+    password: passwords.Secret, rounds: int | None = None, flavour: str = ""
+) -> dict[str, str]:
+    return perform(password)
+
+threads, grace, release = sys.argv[1:]
+passwords.hash_password = hash_flavoured if release == "newer" else hash_password
+releases.own_release = lambda: release
+hands = ["--threads", threads, "--prefetch", threads]
+sys.exit(main(["perform", "--queues", "passwords", *hands, "--grace", grace]))
 """
 
 
 class WorkerProcess:
     """A worker of the passwords, in a process of its own."""
 
-    def __init__(self, environment: dict[str, str], performed: Path, threads: int) -> None:
+    def __init__(
+        self, environment: dict[str, str], performed: Path, threads: int, grace: int, release: str
+    ) -> None:
         """Start it."""
         self.performed_path = performed
         self.log_path = performed.with_suffix(f".{os.urandom(4).hex()}.log")
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(threads)],
+                [sys.executable, "-c", _PROGRAM, str(threads), str(grace), release],
                 cwd=ROOT,
                 env={**os.environ, **environment, "PERFORMED": str(performed)},
                 stdout=log,
@@ -90,10 +104,13 @@ class Workers:
         self._performed.touch()
         self.started: list[WorkerProcess] = []
 
-    def start(self, *, threads: int = 1, machine: str = "here") -> WorkerProcess:
+    def start(
+        self, *, threads: int = 1, machine: str = "here", grace: int = 5, release: str = "older"
+    ) -> WorkerProcess:
         """Start a worker."""
         environment = {**self._environment, "VAR_DIR": str(self._directory / machine)}
-        self.started.append(WorkerProcess(environment, self._performed, threads))
+        worker = WorkerProcess(environment, self._performed, threads, grace, release)
+        self.started.append(worker)
         return self.started[-1]
 
     @contextmanager
