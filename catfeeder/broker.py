@@ -12,7 +12,7 @@ from dramatiq import Message, Middleware
 from dramatiq.brokers.redis import RedisBroker
 
 from catfeeder.encoder import SealedEncoder
-from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, first_fields, job_key
+from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import QUEUE_FULL, unreachable_is_told
 from catfeeder.requester import REQUESTER_OPTION, requester
@@ -39,12 +39,16 @@ ENQUEUE_SCRIPT: Final = f"""
 if redis.call('LLEN', KEYS[1]) >= {_MOST_MESSAGES} then
     return redis.error_reply('{QUEUE_FULL}')
 end
+local id, body, queue, actor, enqueued_at = unpack(ARGV)
 if KEYS[3] then
-    redis.call('HSET', KEYS[3], unpack(ARGV, 5))
-    redis.call('EXPIRE', KEYS[3], ARGV[4])
+    redis.call('HSET', KEYS[3], 'actor', actor, 'queue', queue, 'status', 'queued',
+        'enqueued_at', enqueued_at)
+    redis.call('EXPIRE', KEYS[3], {JOB_TTL_SECONDS})
 end
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-if redis.call('RPUSH', KEYS[1], ARGV[1]) == 1 then redis.call('PUBLISH', ARGV[3], '') end
+redis.call('HSET', KEYS[2], id, body)
+if redis.call('RPUSH', KEYS[1], id) == 1 then
+    redis.call('PUBLISH', '{BELL_PREFIX}' .. queue, '')
+end
 """
 
 
@@ -105,10 +109,10 @@ def enqueueing(
     queue = f"{NAMESPACE}:{message.queue_name}"
     keys = [queue, f"{queue}.msgs"]
     body = encoder.encode(message.asdict())
-    arguments = [message.options["redis_message_id"], body, BELL_PREFIX + message.queue_name]
+    arguments = [message.options["redis_message_id"], body, message.queue_name]
     if job is not None:
         keys.append(job_key(job.id))
-        arguments += [JOB_TTL_SECONDS, *first_fields(job)]
+        arguments += [job.actor, job.enqueued_at.isoformat()]
     return keys, arguments
 
 

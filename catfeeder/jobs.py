@@ -90,12 +90,6 @@ def job_key(job_id: str) -> str:
     return _KEY_PREFIX + job_id
 
 
-def first_fields(job: JobRecord) -> Iterator[str]:
-    """Yield the names and values that the Redis hash of a queued job begins with."""
-    yield from ("actor", job.actor, "queue", job.queue, "status", job.status.value)
-    yield from ("enqueued_at", job.enqueued_at.isoformat())
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """What `CHANGE_SCRIPT` is given for one change of a record."""

@@ -6,12 +6,13 @@ from datetime import datetime
 
 import redis
 
-from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, first_fields, job_key, utc_now
+from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key, utc_now
 
 
 def put_job(client: redis.Redis, job_id: str, now: datetime | None = None) -> JobRecord:
     """Make the record of a queued job, as it is when its message is sent."""
     job = JobRecord(job_id, "hash_password", "passwords", JobStatus.QUEUED, now or utc_now())
-    client.hset(job_key(job_id), items=list(first_fields(job)))
+    fields = ["actor", job.actor, "queue", job.queue, "status", job.status.value]
+    client.hset(job_key(job_id), items=[*fields, "enqueued_at", job.enqueued_at.isoformat()])
     client.expire(job_key(job_id), JOB_TTL_SECONDS)
     return job

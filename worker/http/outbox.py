@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import redis
 from dramatiq import Message
@@ -18,6 +19,9 @@ from catfeeder.errors import CatFeederError
 from catfeeder.jobs import JobRecord, utc_now
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
+
+#: What Redis calls the script by.
+_SCRIPT_NAME: Final = hashlib.sha1(ENQUEUE_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(slots=True)
@@ -88,11 +92,12 @@ class Outbox:
     def _round_trip(self, letters: list[_Letter]) -> list[object]:
         """Return what Redis says to each."""
         with unreachable_is_told(), self._client.pipeline(transaction=False) as pipe:
+            # A server that was started anew has forgotten the script.
+            pipe.script_load(ENQUEUE_SCRIPT)
             for letter in letters:
                 keys, arguments = enqueueing(placed(letter.message), letter.job, self._encoder)
-                # With its text, which is short: the server may have forgotten the script's name.
-                pipe.eval(ENQUEUE_SCRIPT, len(keys), *keys, *arguments)
-            return pipe.execute(raise_on_error=False)
+                pipe.evalsha(_SCRIPT_NAME, len(keys), *keys, *arguments)
+            return pipe.execute(raise_on_error=False)[1:]
 
     def close(self) -> None:
         """Let what is on its way arrive, and send no more."""
