@@ -19,7 +19,7 @@ from tests.scripted_provider import ScriptedProvider
 pytestmark = pytest.mark.usefixtures("tables")
 
 USERS: Final = 24
-SWEEP: Final = timedelta(seconds=10)
+SWEEP: Final = timedelta(seconds=15)
 MINUTE: Final = timedelta(minutes=1)
 #: Of a token of an hour.
 MARGIN: Final = timedelta(minutes=12)

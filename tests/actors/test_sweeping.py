@@ -215,7 +215,7 @@ def test_who_comes_when_the_rate_is_used_up_is_told_when_to_come_back(
     with pytest.raises(ProviderPaused, match="maximum_renewals_per_minute") as refusal:
         renew_connection(second.id)
 
-    assert 50 <= int(refusal.value.headers["Retry-After"]) <= 60
+    assert 1 <= int(refusal.value.headers["Retry-After"]) <= 60
     # And that is no pause: it says nothing about the provider
     check_not_paused(NAME, now())
     stored = reread(second)
