@@ -115,9 +115,9 @@ async def test_an_end_between_subscribing_and_looking_is_not_missed(desk: Desk) 
 @pytest.mark.anyio
 async def test_an_announcement_wakes_those_who_wait_and_no_others(desk: Desk) -> None:
     # Given two jobs that are waited for
+    one, other = desk.new_job("job-1"), desk.new_job("job-2")
     listening = asyncio.create_task(desk.room.listen())
     await _until(lambda: desk.client.redis.pubsub_numpat() == 1)
-    one, other = desk.new_job("job-1"), desk.new_job("job-2")
     waits = [asyncio.create_task(desk.room.wait(record, 20)) for record in (one, other)]
     # Each has looked once, and once more at most, should the news of the subscription come late
     await _until(lambda: desk.looks >= 2)
@@ -132,6 +132,24 @@ async def test_an_announcement_wakes_those_who_wait_and_no_others(desk: Desk) ->
     assert not waits[1].done()
     assert len(desk.room) == 1
     waits[1].cancel()
+    listening.cancel()
+
+
+@pytest.mark.anyio
+async def test_who_has_listened_all_along_need_not_look(desk: Desk) -> None:
+    # Given a room that listens, and jobs that are asked for then
+    listening = asyncio.create_task(desk.room.listen())
+    await _until(lambda: desk.room._hears_all_since is not None)
+    early, late = desk.new_job("early"), desk.new_job("late")
+    # When one ends before it is waited for, and another after that
+    desk.client.jobs.succeed("early", 1, utc_now())
+    waits = asyncio.create_task(desk.room.wait(late, 20))
+    await _until(lambda: len(desk.room) == 1)
+    desk.client.jobs.succeed("late", 2, utc_now())
+    # Then both results are there at once, and nobody has looked
+    assert (await asyncio.wait_for(waits, 2)).result == 2
+    assert (await asyncio.wait_for(desk.room.wait(early, 20), 2)).result == 1
+    assert desk.looks == 0
     listening.cancel()
 
 
