@@ -74,6 +74,7 @@ def alarms() -> list[str]:
 # -- When it opens
 
 
+@pytest.mark.usefixtures("database")
 def test_a_client_error_pauses_the_provider_at_once_and_is_told_once(
     plain: ScriptedProvider,
 ) -> None:
@@ -257,6 +258,7 @@ def test_when_the_pause_is_over_one_probes_and_the_pause_grows(plain: ScriptedPr
     assert alarms() == ["provider_paused"]
 
 
+@pytest.mark.usefixtures("database")
 def test_a_probe_that_succeeds_lets_all_flow_again(plain: ScriptedProvider) -> None:
     pause(plain, 6)
     plain.recover("/token")

