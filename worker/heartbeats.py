@@ -123,8 +123,13 @@ class Heartbeats(Middleware):
             pipe.zadd(HEARTBEATS_KEY, dict.fromkeys(living, now))
             pipe.hset(WORKERS_KEY, broker.broker_id, json.dumps(told))
             pipe.zrange(HEARTBEATS_KEY, 0, -1, withscores=True)
-            *_, found = pipe.execute()
-        return {broker_id.decode(errors="replace"): beat for broker_id, beat in found}
+            pipe.hkeys(WORKERS_KEY)
+            *_, found, known = pipe.execute()
+        heartbeats = {broker_id.decode(errors="replace"): beat for broker_id, beat in found}
+        # A worker of an earlier release strikes off the heartbeat of one that it takes for dead.
+        for broker_id in {name.decode(errors="replace") for name in known} - heartbeats.keys():
+            broker.holdings.forget(broker_id)
+        return heartbeats
 
 
 def _bury(broker: ConsumingBroker, broker_id: str) -> None:

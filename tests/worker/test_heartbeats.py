@@ -143,8 +143,13 @@ def test_a_frozen_broker_makes_nobody_dead(
 def test_a_worker_that_stops_leaves_nothing_behind(
     workers: Workers, valkey: ValkeyServer, tmp_path: Path
 ) -> None:
+    # Given a worker, which has found another on the list that nobody hears of
+    valkey.client.hset(WORKERS_KEY, "nobody", "{}")
     worker = workers.start()
-    wait_until(lambda: valkey.client.hlen(WORKERS_KEY) == 1, 30)
+    wait_until(worker.is_ready, 30)
+    wait_until(lambda: valkey.client.hkeys(WORKERS_KEY) not in ([], [b"nobody"]))
+    wait_until(lambda: valkey.client.hlen(WORKERS_KEY) == 1)
+    # When it is told to stop, then nothing tells of it any more
     worker.send(signal.SIGTERM)
     assert worker.process.wait(20) == 0
     assert valkey.client.hlen(WORKERS_KEY) == 0
