@@ -23,6 +23,7 @@ class Compared:
     id: str
     status: str
     version: int
+    access_token: str | None
     refresh_token: str | None
     #: Its events but for those of success, in their order, each with its reason.
     journal: list[tuple[str, str | None]]
@@ -80,14 +81,18 @@ def compare(ids: Sequence[str], provider: ProviderProcess) -> list[Compared]:
 
 def _compared(connection_id: str, account: Account) -> Compared:
     row = TAB_CONNECTIONS.get_by_id(connection_id)
-    token = TAB_CONNECTIONS.refresh_token.open(row)
     events = TAB_EVENTS.select().where(TAB_EVENTS.connection_id == connection_id)
     told = [event for event in events.order_by(TAB_EVENTS.id) if event.kind != EventKind.RENEWED]
     return Compared(
         id=connection_id,
         status=row.status,
         version=row.version,
-        refresh_token=None if token is None else token.reveal(),
+        access_token=_revealed(TAB_CONNECTIONS.access_token.open(row)),
+        refresh_token=_revealed(TAB_CONNECTIONS.refresh_token.open(row)),
         journal=[(event.kind, (event.detail or {}).get("reason")) for event in told],
         account=account,
     )
+
+
+def _revealed(token: Secret | None) -> str | None:
+    return None if token is None else token.reveal()

@@ -26,11 +26,12 @@ def showing(token: str, *, is_granted: bool = True, at: float = 10.0, port: int 
 def compared(stored: str = "second", *showings: Showing, **changes: Any) -> Compared:
     account = Account(
         is_alive=changes.pop("is_alive", True),
-        access_tokens=[],
+        access_tokens=["access-1", "access-2"],
         refresh_tokens=["first", "second"],
         showings=list(showings or [showing("first")]),
     )
     facts = {"id": "1", "status": "active", "version": 2, "journal": [], **changes}
+    facts.setdefault("access_token", "access-2")
     return Compared(refresh_token=stored, account=account, **facts)
 
 
@@ -54,6 +55,7 @@ def test_nothing_is_said_of_a_connection_that_is_well(connection: Compared) -> N
     ("connection", "part"),
     [
         (compared("first"), "not the provider's latest"),
+        (compared(access_token="access-1"), "not the provider's latest"),
         (compared(is_alive=False), "not the provider's latest"),
         (compared(version=3), "1 renewals were granted, 2 are stored"),
         (compared("second", *SPENT_TWICE), "spent tokens were shown 1 times"),
@@ -70,6 +72,7 @@ def test_nothing_is_said_of_a_connection_that_is_well(connection: Compared) -> N
     ],
     ids=[
         "lost",
+        "half stored",
         "revoked",
         "not stored",
         "twice",

@@ -14,9 +14,9 @@ from tests.chaos.provider import Showing
 #: Why a connection is given up whose token the provider took before its answer was lost.
 UNKNOWN_OUTCOME: Final = "outcome_unknown"
 #: How long a process may take to write down what was answered, on a machine with much to do.
-_WRITING_SECONDS: Final = 0.5
-#: A request that was sent before its sender was killed is read only then.
-_READING_SECONDS: Final = 0.1
+_WRITING_SECONDS: Final = 1.0
+#: How much later the provider may read a request that was sent before its sender was killed.
+_READING_SECONDS: Final = 1.0
 
 
 def retries(connection: Compared) -> int:
@@ -40,8 +40,9 @@ def faults(connection: Compared, kills: Sequence[Kill]) -> Iterator[str]:
 
 def _faults_of_active(connection: Compared) -> Iterator[str]:
     account = connection.account
-    if not account.is_alive or connection.refresh_token != account.refresh_tokens[-1]:
-        yield "what is stored is not the provider's latest token"
+    latest = (account.access_tokens[-1], account.refresh_tokens[-1])
+    if not account.is_alive or (connection.access_token, connection.refresh_token) != latest:
+        yield "what is stored is not the provider's latest"
     granted = len(_granted(connection))
     if granted != connection.version - 1:
         yield f"{granted} renewals were granted, {connection.version - 1} are stored"
