@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from typing import Any, Final
 
+from actors.connections import rfc3339
 from actors.renewal_plan import list_renewals
 from catfeeder.jobs import utc_now
 from config import current_settings
@@ -14,6 +15,8 @@ from models.database import open_database
 from models.migrate import check_schema
 
 _PAGE: Final = 500
+#: As far ahead as apps are told of it.
+_SOON: Final = timedelta(days=14)
 _COLUMNS: Final = "{renew_at:<24}  {provider:<12}  {connection_id:<36}  {why}"
 
 
@@ -37,7 +40,7 @@ def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: i
             now=now,
         )
         for item in page["items"]:
-            _show(item)
+            _show(item, ends_soon=rfc3339(now + _SOON))
         cursor, left = page["next_cursor"], left - len(page["items"])
         if cursor is None:
             break
@@ -45,8 +48,11 @@ def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: i
     return 0
 
 
-def _show(item: dict[str, Any]) -> None:
+def _show(item: dict[str, Any], ends_soon: str | None) -> None:
     print(_COLUMNS.format(**item))
+    # Times that are written alike are in the order of their texts.
+    if item["grant_expires_at"] and item["grant_expires_at"] <= ends_soon:
+        print(f"{'':<26}grant ends: {item['grant_expires_at']}")
     if item["hindrance"]:
         print(f"{'':<26}would fail: {item['hindrance']}")
 

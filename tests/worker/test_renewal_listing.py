@@ -71,6 +71,21 @@ def test_it_lists_the_next_day_and_renews_nothing(renewals: Renewals) -> None:
 
 
 @pytest.mark.usefixtures("tables")
+def test_it_tells_of_grants_that_end_soon(renewals: Renewals) -> None:
+    put_provider("google", {"preset": "google", "client_id": "a", "client_secret": "b"}, utc_now())
+    for name, days in (("1", 13), ("2", 15), ("3", 0)):
+        row_id = store(name, hours=int(name))
+        with connected():
+            ends_at = utc_now() + timedelta(days=days) if days else None
+            row = TAB_CONNECTIONS.update(grant_expires_at=ends_at)
+            row.where(TAB_CONNECTIONS.id == row_id).execute()
+
+    told = renewals().stdout.splitlines()
+    assert len(told) == 4
+    assert told[1].strip().startswith("grant ends: 20")
+
+
+@pytest.mark.usefixtures("tables")
 def test_it_narrows_down_and_says_what_it_leaves_out(renewals: Renewals) -> None:
     ids = [store(str(number), hours=number) for number in range(3)]
     other = store("other", hours=0, provider="github")
