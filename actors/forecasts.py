@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from actors.audit import EventKind, record
 from actors.connections import rfc3339
 from actors.errors import AuthError
 from actors.providers.provider import Provider
-from actors.providers.token_answers import TokenResponse
 from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, GrantEnd
 from models.database import connected, transaction
 from models.forecasts import advance_warning, due_warnings
+
+if TYPE_CHECKING:
+    # The shim forecasts too, and calls no provider: it loads nothing that could.
+    from actors.providers.token_answers import TokenResponse
 
 _LOG = logging.getLogger(__name__)
 #: How many days ahead an app is told, the earliest first.

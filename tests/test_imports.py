@@ -34,9 +34,13 @@ def loaded_by(statement: str) -> set[str]:
         # The tables serve every process, with and without a web framework or a queue.
         ("import models.migrate", _HEAVY | {"dramatiq", "redis", "requests"}),
         # The scheduler only asks for work.
-        ("import worker.scheduler", _HEAVY),
+        ("import worker.scheduler", _HEAVY | {"requests"}),
+        # Sweeps and clean-up call nobody either.
+        ("import actors.sweeping, actors.cleanup, actors.forecasts", _HEAVY | {"requests"}),
         # The shim never hashes and never calls a provider.
-        ("import worker.http.app", {"bcrypt", "requests_oauthlib"}),
+        ("import worker.http.app", {"bcrypt", "psycopg", "requests", "requests_oauthlib"}),
+        # Who performs loads what a message needs when the first one comes, and no tables before.
+        ("import worker.perform", _HEAVY | {"peewee", "requests"}),
         # The supervisor has processes to start, and starts them sooner without these.
         ("import worker.run", _HEAVY | {"dramatiq", "redis", "requests"}),
     ],
