@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
 
 @contextmanager
 def outage(database_url: str) -> Iterator[None]:
-    """Let nobody write to the database for the block; PostgreSQL lets nobody in either."""
-    if database_url.startswith("sqlite"):
-        with _locked(database_url.partition("sqlite:///")[2]):
-            yield
+    """Let nobody write to the database for the block; the servers let nobody in either."""
+    scheme, _, rest = database_url.partition("://")
+    if scheme == "sqlite":
+        kind = _locked(rest.removeprefix("/"))
+    elif scheme == "postgresql":
+        kind = _closed(database_url)
     else:
-        with _closed(database_url):
-            yield
+        kind = _hidden(database_url)
+    with kind:
+        yield
 
 
 @contextmanager
@@ -44,3 +50,23 @@ def _closed(url: str) -> Iterator[None]:
             yield
         finally:
             admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true".encode())
+
+
+@contextmanager
+def _hidden(url: str) -> Iterator[None]:
+    """Take a MariaDB's socket away, and end the connections that there are."""
+    socket = Path(parse_qs(urlsplit(url).query)["unix_socket"][0])
+    ids = _told(socket, "SELECT id FROM information_schema.processlist WHERE db LIKE 'catfeeder%'")
+    _told(socket, "".join(f"KILL {number};" for number in ids.split()))
+    away = socket.rename(socket.with_suffix(".away"))
+    try:
+        yield
+    finally:
+        away.rename(socket)
+        # Its client leaves the sockets that were cut to Python, which is to find them in this test.
+        gc.collect()
+
+
+def _told(socket: Path, statements: str) -> str:
+    command = ["mariadb", f"--socket={socket}", "--user=root", "-N", "--force", "-e", statements]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -360,6 +360,8 @@ def test_an_error_of_our_own_loses_no_answer_and_costs_no_neighbour_anything(
 # -- A database that is away
 
 
+# A client that finds its connection cut leaves the socket to Python.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("database")
 def test_an_answer_outlives_an_outage_of_the_database_and_the_process(
     single_use: ScriptedProvider, database_url: str, settings: Settings
@@ -405,6 +407,7 @@ def test_an_answer_outlives_an_outage_of_the_database_and_the_process(
     assert token.reveal() == single_use.grants._grants[-1].refresh_tokens[-1]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("database")
 def test_a_short_outage_of_the_database_is_waited_for(
     single_use: ScriptedProvider,
