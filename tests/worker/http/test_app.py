@@ -60,7 +60,7 @@ class TestDocumentation:
             for method, path, example in _examples(document)
         }
         # Then all are understood, and who asks for what is not there is told so
-        assert len(sent) == 9
+        assert len(sent) == 10
         assert {name: answer.status_code for name, answer in sent.items()} == {
             "patch /v1/providers/{provider}": 200,
             "post /v1/keys": 201,
@@ -70,6 +70,7 @@ class TestDocumentation:
             "post /v1/oauth/{provider}/user-info": 404,
             "post /v1/passwords/check": 202,
             "post /v1/passwords/hash": 202,
+            "post /v1/queues/{queue}/replay": 200,
             "put /v1/providers/{provider}": 200,
         }
 
@@ -82,7 +83,7 @@ class TestDocumentation:
 
 
 def _filled(path: str) -> str:
-    return path.replace("{provider}", "google")
+    return path.replace("{provider}", "google").replace("{queue}", "passwords")
 
 
 def _examples(document: dict[str, Any]) -> list[tuple[str, str, Any]]:

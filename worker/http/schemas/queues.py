@@ -67,7 +67,11 @@ class DeadLetterPage(BaseModel):
 class Replay(BaseModel):
     """Which dead letters to send anew."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"ids": ["0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"]}]},
+    )
 
     ids: list[str] | None = Field(
         default=None, max_length=1000, description="All of the queue's where it is left out."
