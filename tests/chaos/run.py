@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -51,7 +51,7 @@ class Plan:
 class Outcome:
     """What was counted, which connections a kill in an exchange has cost, and what was wrong."""
 
-    figures: dict[str, object]
+    figures: dict[str, str]
     losses: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -102,19 +102,22 @@ def _stop(stack: ChaosStack) -> None:
                 process.stop()
 
 
-def _figures(killer: Killer, clients: Clients, compared: list[Compared]) -> dict[str, object]:
+def _figures(killer: Killer, clients: Clients, compared: list[Compared]) -> dict[str, str]:
     showings = [showing for each in compared for showing in each.account.showings]
-    kills = Counter(kill.name.partition(".")[0] for kill in killer.kills)
+    answers = {f"{what} {status}": count for (what, status), count in clients.answers.items()}
     return {
-        "connections": len(compared),
-        "kills": dict(kills),
-        "ended by themselves": dict(killer.own_ends),
-        "answers to apps": {f"{what} {status}": n for (what, status), n in clients.answers.items()},
-        "renewals that the provider granted": sum(each.is_granted for each in showings),
-        "spent tokens that it was shown": sum(each.is_reuse for each in showings),
-        "sent again, as the journal says": sum(map(retries, compared)),
-        "statuses": dict(Counter(each.status for each in compared)),
+        "killed": _listed(Counter(kill.name.partition(".")[0] for kill in killer.kills)),
+        "ended by themselves": _listed(killer.own_ends),
+        "answers to apps": _listed(answers),
+        "renewals that the provider granted": str(sum(each.is_granted for each in showings)),
+        "spent tokens that it was shown": str(sum(each.is_reuse for each in showings)),
+        "sent again, as the journal says": str(sum(map(retries, compared))),
+        "connections": _listed(Counter(each.status for each in compared)),
     }
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
 
 
 def _faults(compared: list[Compared], kills: list[Kill]) -> Iterator[str]:
