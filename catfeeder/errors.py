@@ -87,6 +87,10 @@ class InvalidApiUrl(CatFeederError):
     """The api_url is not one: it begins with https:// or http:// and a host."""
 
 
+class InvalidApiKey(CatFeederError):
+    """The api_key is not one: it has printable characters of ASCII alone, and no space."""
+
+
 class ServiceUnreachable(CatFeederError):
     """The service did not answer over HTTP: check api_url and that it runs."""
 

@@ -6,6 +6,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -31,13 +32,13 @@ from config import ROOT, ConfigurationError
 from worker.consuming import ConsumingBroker
 
 #: Every job that the client can ask for.
-ASKED: dict[str, Callable[[Client], Job]] = {
+ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "hash_password": lambda client: client.hash_password("x", rounds=10),
     "check_password": lambda client: client.check_password("x", "y"),
     "exchange_code": lambda client: client.exchange_code("google", "code", "state", iss="z"),
-    "fetch_user_info": lambda client: client.fetch_user_info("google", access_token="x"),
+    "fetch_user_info": lambda client: client.user_info("google", access_token="x"),
     "refresh_token": lambda client: client.refresh_token("google", "token"),
-    "renew_connection": lambda client: client.renew_connection("id"),
+    "renew_connection": lambda client: client.renew("id"),
     "revoke_connection": lambda client: client.revoke_connection("id"),
     "discover_provider": lambda client: client.discover_provider("google"),
     "check_provider": lambda client: client.enqueue(CHECK_PROVIDER, provider="google"),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import redis
@@ -32,19 +33,19 @@ KEY = "k" * 43
 CANARY = "canary-hunter2"
 
 #: Every job whose request carries a secret.
-SECRET_JOBS: list[Callable[[Client], Job]] = [
+SECRET_JOBS: list[Callable[[Client], Job[Any]]] = [
     lambda client: client.hash_password(CANARY),
     lambda client: client.hash_password(CANARY.encode()),
     lambda client: client.check_password(CANARY, CANARY),
     lambda client: client.exchange_code("google", CANARY, CANARY),
-    lambda client: client.fetch_user_info("google", access_token=CANARY),
+    lambda client: client.user_info("google", access_token=CANARY),
     lambda client: client.refresh_token("google", CANARY),
 ]
 
 
 @pytest.mark.parametrize("ask", SECRET_JOBS)
 def test_no_secret_can_be_printed_where_the_message_arrives(
-    client: Client, broker: ConsumingBroker, ask: Callable[[Client], Job]
+    client: Client, broker: ConsumingBroker, ask: Callable[[Client], Job[Any]]
 ) -> None:
     queue = ask(client).record().queue
     assert CANARY not in str(next(broker.consume(queue)))
@@ -52,7 +53,7 @@ def test_no_secret_can_be_printed_where_the_message_arrives(
 
 @pytest.mark.parametrize("ask", SECRET_JOBS)
 def test_no_secret_is_on_the_queue(
-    client: Client, valkey: ValkeyServer, ask: Callable[[Client], Job]
+    client: Client, valkey: ValkeyServer, ask: Callable[[Client], Job[Any]]
 ) -> None:
     job = ask(client)
     hashes = [key for key in valkey.key_names() if key.endswith(".msgs") or ":job:" in key]
@@ -86,7 +87,7 @@ def test_the_result_of_a_job_that_has_ended_is_there_at_once(client: Client) -> 
 
 def test_who_waits_is_woken(client: Client) -> None:
     # Given somebody who waits for a job
-    job = client.hash_password("x")
+    job: Job[Any] = client.hash_password("x")
     ends = threading.Timer(0.3, client.jobs.succeed, [job.id, "a result", utc_now()])
     ends.start()
     # When it ends
@@ -101,7 +102,7 @@ def test_who_waits_is_woken(client: Client) -> None:
 
 def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client) -> None:
     # Given a job whose end is no longer told
-    job = client.hash_password("x")
+    job: Job[Any] = client.hash_password("x")
     assert job.asked is not None
     job.asked = dataclasses.replace(job.asked, enqueued_at=utc_now() - timedelta(seconds=20))
     client.jobs.succeed(job.id, "a result", utc_now())
@@ -113,7 +114,7 @@ def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client)
 
 
 def test_who_misses_what_was_told_looks_for_it(client: Client) -> None:
-    job = client.hash_password("x")
+    job: Job[Any] = client.hash_password("x")
     client.jobs.succeed(job.id, "a result", utc_now())
     client.redis.delete(f"catfeeder:ended:{job.id}")
     assert job.result(timeout=5) == "a result"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
@@ -44,7 +46,7 @@ async def cancel_job(job_id: JobId, shim: ShimOf) -> JSONResponse:
     return JSONResponse(job_json(await run_in_threadpool(_cancelled, shim.client.job(job_id))))
 
 
-def _cancelled(handle: Handle) -> JobRecord:
+def _cancelled(handle: Handle[Any]) -> JobRecord:
     handle.cancel()
     record = handle.record()
     if record.status is not JobStatus.CANCELLED:

@@ -1,0 +1,198 @@
+"""The asyncio client: the other's verbs, no thread, and one connection for all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import dramatiq
+import pytest
+
+import catfeeder
+from catfeeder.aio import AsyncClient, AsyncJob
+from catfeeder.client import Client, Job
+from catfeeder.errors import (
+    ApiNotGiven,
+    JobCancelled,
+    JobExpired,
+    JobFailed,
+    JobTimeout,
+    QueueUnreachable,
+)
+from catfeeder.jobs import JobError, utc_now
+from config import Settings
+from tests.actors.test_registry import ASKED
+from tests.servers import ValkeyServer
+from worker.consuming import ConsumingBroker
+
+pytestmark = pytest.mark.anyio
+
+MANY = 500
+#: What is the same in both, or has a counterpart of another name.
+APART = {"enqueue", "job", "close", "aclose", "find", "cancel", "wait"}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that apps run."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def aio(
+    settings: Settings,
+    queue_key: str,
+    anyio_backend: str,  # noqa: ARG001
+) -> AsyncIterator[AsyncClient]:
+    """A client as another app has it."""
+    async with catfeeder.connect_async(settings.required_redis_url(), queue_key) as connected:
+        yield connected
+
+
+def verbs(client: type) -> dict[str, Any]:
+    """Return the parameters of each verb."""
+    return {
+        name: [
+            (each.name, each.kind, each.default, each.annotation)
+            for each in inspect.signature(method).parameters.values()
+        ]
+        for name, method in inspect.getmembers(client, inspect.isfunction)
+        if not name.startswith("_") and name not in APART
+    }
+
+
+def test_both_clients_have_the_same_verbs() -> None:
+    assert verbs(AsyncClient) == verbs(Client)
+    asked_for = {"hash_password", "check_password", "authorize", "exchange_code", "user_info"}
+    assert asked_for | {"access_token", "renew"} <= set(verbs(Client))
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_both_send_the_same(
+    name: str, client: Client, aio: AsyncClient, broker: ConsumingBroker
+) -> None:
+    # Given a job that was asked for with either client
+    ask: Callable[[Any], Any] = ASKED[name]
+    one: Job[Any] = ask(client)
+    other: AsyncJob[Any] = await ask(aio)
+    # Then both wait on the same queue, and say the same
+    record = one.record()
+    messages: dict[str, Any] = {}
+    consumer = broker.consume(record.queue, prefetch=2)
+    while len(messages) < 2:
+        message = next(consumer)
+        assert message is not None
+        messages[message.message_id] = (message.actor_name, message.args, message.kwargs)
+    assert messages[one.id] == messages[other.id]
+    assert (await other.record()).status == record.status == "queued"
+
+
+async def test_a_password_is_hashed_and_checked(aio: AsyncClient, worker: dramatiq.Worker) -> None:  # noqa: ARG001
+    hashed = await (await aio.hash_password("hunter2", rounds=4)).result()
+    job = await aio.check_password("hunter2", hashed["password_hash"])
+    assert (await job.result())["valid"] is True
+    # And who knows its id alone finds the same
+    assert (await aio.job(job.id).result(timeout=0))["valid"] is True
+
+
+async def test_many_wait_without_a_thread_and_on_one_connection(
+    aio: AsyncClient, valkey: ValkeyServer, client: Client
+) -> None:
+    # Given many tasks that ask at once, and wait
+    threads = threading.active_count()
+    connections = len(valkey.client.client_list())
+
+    async def ask() -> Any:
+        job = await aio.hash_password("hunter2", rounds=4)
+        asked.append(job.id)
+        return await job.result(timeout=60)
+
+    asked: list[str] = []
+    tasks = [asyncio.create_task(ask()) for _ in range(MANY)]
+    while len(aio._waiting) < MANY:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    # Then there are no more threads, and but few connections
+    assert threading.active_count() == threads
+    assert len(valkey.client.client_list()) - connections <= 17
+    # And when their jobs end, each gets its own result
+    for job_id in asked:
+        client.jobs.succeed(job_id, {"password_hash": job_id}, utc_now())
+    results = await asyncio.gather(*tasks)
+    assert {result["password_hash"] for result in results} == set(asked)
+    assert len(aio._waiting) == 0
+
+
+async def test_who_waits_is_woken_and_needs_no_second_look(
+    aio: AsyncClient, client: Client
+) -> None:
+    job = await aio.hash_password("x")
+    waiting = asyncio.create_task(job.result(timeout=30))
+    await asyncio.sleep(0.3)
+    began = time.monotonic()
+    client.jobs.succeed(job.id, {"password_hash": "$2b$"}, utc_now())
+    assert (await waiting)["password_hash"] == "$2b$"
+    assert time.monotonic() - began < 2
+
+
+async def test_an_end_while_the_connection_is_lost_is_seen(
+    aio: AsyncClient, client: Client, valkey: ValkeyServer
+) -> None:
+    job = await aio.hash_password("x")
+    waiting = asyncio.create_task(job.result(timeout=30))
+    await asyncio.sleep(0.3)
+    valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    client.jobs.succeed(job.id, {"password_hash": "$2b$"}, utc_now())
+    assert (await asyncio.wait_for(waiting, 4))["password_hash"] == "$2b$"
+
+
+async def test_what_can_go_wrong_has_an_error_of_its_own(aio: AsyncClient, client: Client) -> None:
+    # Given a job that does not end, then fails, and one that is cancelled
+    job = await aio.hash_password("x")
+    with pytest.raises(JobTimeout):
+        await job.result(timeout=0.2)
+    client.jobs.fail(job.id, JobError("password_too_long", "Long.", permanent=True), utc_now())
+    with pytest.raises(JobFailed, match=r"Long\.") as failure:
+        await job.result(timeout=0)
+    assert (failure.value.code, failure.value.permanent) == ("password_too_long", True)
+    other = await aio.hash_password("x")
+    assert await other.cancel() is True
+    assert await other.cancel() is False
+    with pytest.raises(JobCancelled):
+        await other.result(timeout=5)
+    with pytest.raises(JobExpired):
+        await aio.job("nobody-knows-me").result(timeout=5)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda aio: aio.authorize("google"), lambda aio: aio.access_token("id")]
+)
+async def test_what_goes_over_http_says_that_it_does(
+    aio: AsyncClient, client: Client, ask: Callable[[Any], Awaitable[Any]]
+) -> None:
+    with pytest.raises(ApiNotGiven, match="give connect\\(\\) the service's api_url"):
+        await ask(aio)
+    with pytest.raises(ApiNotGiven):
+        ask(client)
+
+
+async def test_a_server_that_is_away_is_told(queue_key: str) -> None:
+    async with catfeeder.connect_async("unix:///nowhere/valkey.sock", queue_key) as away:
+        with pytest.raises(QueueUnreachable):
+            await away.hash_password("x")
+        with pytest.raises(QueueUnreachable):
+            await away.job("id").result(timeout=1)
+        with pytest.raises(QueueUnreachable):
+            await away.job("id").cancel()
+
+
+async def test_closing_sends_everybody_off(settings: Settings, queue_key: str) -> None:
+    async with catfeeder.connect_async(settings.required_redis_url(), queue_key) as closing:
+        job = await closing.hash_password("x")
+        waiting = asyncio.create_task(job.result(timeout=30))
+        await asyncio.sleep(0.2)
+    with pytest.raises(JobTimeout):
+        await asyncio.wait_for(waiting, 5)

@@ -1,0 +1,214 @@
+"""The client's two requests by HTTP: what is sent, what comes back, and what can go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
+from catfeeder.http_api import HttpApi, Request, authorizing, reading_token
+from catfeeder.results import AccessToken, Authorization
+from tests.provider import answers
+from tests.provider.answers import Answer, json_answer
+from tests.provider.certificates import self_signed_certificate
+from tests.provider.server import Request as Received
+from tests.provider.server import running_server
+
+KEY = "cfk_an-api-key"
+BEGUN = {
+    "authorization_url": "https://id.example/authorize?state=x",
+    "state": "canary-state:house",
+    "expires_at": "2026-01-02T03:04:05.678Z",
+    "later": "what a newer service may add",
+}
+TOKEN = {
+    "access_token": "canary-token",
+    "token_type": "Bearer",
+    "expires_at": None,
+    "scope": "openid",
+    "renewal_failing": False,
+}
+
+
+class Service:
+    """A service that answers as the test wants, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answer = json_answer(TOKEN)
+        self.received: list[Received] = []
+        self.url = ""
+
+    def respond(self, request: Received) -> Answer:
+        """Answer."""
+        self.received.append(request)
+        return self.answer
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """A service over HTTP."""
+    made = Service()
+    with running_server(made.respond) as server:
+        made.url = f"http://127.0.0.1:{server.server_address[1]}"
+        yield made
+
+
+def fetch(api: HttpApi, request: Request, kind: type[Any], seconds: float = 10) -> Any:
+    """Ask in either way; both answer alike."""
+    outcomes = [
+        outcome(lambda: api.fetch(request, kind, seconds)),
+        outcome(lambda: asyncio.run(api.fetch_async(request, kind, seconds))),
+    ]
+    one, other = outcomes
+    if isinstance(one, Exception):
+        assert (type(other), str(other)) == (type(one), str(one))
+        raise one
+    assert one == other
+    return one
+
+
+def outcome(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except (RequestRefused, ServiceUnreachable) as error:
+        return error
+
+
+def test_a_sign_in_is_begun(service: Service) -> None:
+    # Given a service behind a path
+    service.answer = json_answer(BEGUN)
+    api = HttpApi(f"{service.url}/auth/", KEY)
+    # When a sign-in is begun with some wishes
+    request = authorizing("my house", "user-1", None, "https://app.example/", relay=True)
+    begun: Authorization = fetch(api, request, Authorization)
+    # Then it is asked for as docs/http.md says
+    asked = service.received[0]
+    assert (asked.method, asked.path) == ("POST", "/auth/v1/oauth/my%20house/authorize")
+    assert asked.headers["authorization"] == f"Bearer {KEY}"
+    wishes = {"subject": "user-1", "return_to": "https://app.example/", "relay": True}
+    assert json.loads(asked.body) == wishes
+    # And the answer is there, with a time that is one
+    assert (begun.authorization_url, begun.state) == (BEGUN["authorization_url"], BEGUN["state"])
+    assert begun.expires_at == datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+    assert "canary" not in repr(begun)
+
+
+def test_a_token_is_read(service: Service) -> None:
+    token: AccessToken = fetch(HttpApi(service.url, KEY), reading_token("a/../b"), AccessToken)
+    asked = service.received[0]
+    assert (asked.method, asked.path) == ("GET", "/v1/connections/a%2F..%2Fb/token")
+    assert asked.body == b""
+    assert (token.access_token, token.expires_at) == ("canary-token", None)
+    assert "canary" not in repr(token)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "permanent", "retry_after"),
+    [
+        (404, {}, True, None),
+        (409, {}, True, None),
+        (429, {"Retry_After": "7"}, False, 7.0),
+        (503, {"Retry_After": "soon"}, False, None),
+        (502, {}, False, None),
+    ],
+)
+def test_a_refusal_carries_what_the_service_said(
+    service: Service,
+    status: int,
+    headers: dict[str, str],
+    permanent: bool,
+    retry_after: float | None,
+) -> None:
+    problem = {"code": "reauthorization_required", "detail": "Sign in again.", "status": status}
+    service.answer = json_answer(problem, status, **headers)
+    with pytest.raises(RequestRefused, match=r"Sign in again\.") as told:
+        fetch(HttpApi(service.url, KEY), reading_token("id"), AccessToken)
+    refusal = told.value
+    assert (refusal.status, refusal.code) == (status, "reauthorization_required")
+    assert (refusal.permanent, refusal.retry_after) == (permanent, retry_after)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answers.html_answer(),
+        answers.html_answer(502),
+        answers.redirect_answer("https://elsewhere.example/"),
+        json_answer([]),
+        json_answer("text", 503),
+        json_answer({"error": "not ours"}, 500),
+        json_answer({**TOKEN, "expires_at": "yesterday"}),
+        json_answer({"access_token": "alone"}),
+        Answer(204),
+    ],
+)
+def test_who_answers_otherwise_is_not_the_service(service: Service, answer: Answer) -> None:
+    service.answer = answer
+    with pytest.raises(ServiceUnreachable, match="is not the service, or was cut off"):
+        fetch(HttpApi(service.url, KEY), reading_token("id"), AccessToken)
+
+
+@pytest.mark.parametrize("answer", [answers.broken_off, answers.not_http])
+def test_an_answer_that_is_cut_off_or_none_is_not_taken_for_one(
+    answer: Callable[[], Answer],
+) -> None:
+    with running_server(lambda _: answer()) as server:
+        api = HttpApi(f"http://127.0.0.1:{server.server_address[1]}", KEY)
+        with pytest.raises(ServiceUnreachable):
+            fetch(api, reading_token("id"), AccessToken)
+
+
+def test_an_answer_that_drips_ends_with_our_patience() -> None:
+    end = threading.Event()
+    with running_server(lambda _: answers.dripping(end, headers_only=False)) as server:
+        api = HttpApi(f"http://127.0.0.1:{server.server_address[1]}", KEY)
+        with pytest.raises(ServiceUnreachable):
+            fetch(api, reading_token("id"), AccessToken, seconds=0.3)
+        end.set()
+
+
+def test_nobody_there_is_told() -> None:
+    with pytest.raises(ServiceUnreachable, match="check api_url"):
+        fetch(HttpApi("http://127.0.0.1:1", KEY), reading_token("id"), AccessToken)
+
+
+def test_tls_is_spoken_with_whom_it_can_trust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed_certificate(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    with running_server(lambda _: json_answer(TOKEN), tls) as server:
+        url = f"https://localhost:{server.server_address[1]}"
+        # Given an authority that the machine does not know, then nothing is sent
+        with pytest.raises(ServiceUnreachable):
+            fetch(HttpApi(url, KEY), reading_token("id"), AccessToken)
+        # And given one that it knows, the token comes
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert fetch(HttpApi(url, KEY), reading_token("id"), AccessToken).scope == "openid"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "id.example", "ftp://id.example", "http://", "http://me:pw@id.example"),
+        *("http://a:b", "http://id.example?x", "http://id.example/a b", "http://x.example\r\nX: y"),
+    ],
+)
+def test_a_bad_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidApiUrl):
+        HttpApi(url, KEY)
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a\r\nX: y", "ключ"])
+def test_a_bad_key_is_refused(key: str) -> None:
+    with pytest.raises(InvalidApiKey):
+        HttpApi("https://id.example", key)
