@@ -1,4 +1,4 @@
-"""What the renewals of one message know of their providers, looked up anew each half second."""
+"""What the renewals of one message know of their providers, looked up anew each second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.database import connected
 from models.provider_health import TAB_PROVIDER_HEALTH
 
 #: So much later a change of a provider, or a pause, is noticed by a message that is at work.
-_SECONDS: Final = 0.5
+_SECONDS: Final = 1.0
 
 
 class KnownProvider(NamedTuple):

@@ -1,0 +1,76 @@
+"""Tests of what renewals remember of providers: a little, for a moment, and only of the well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors import provider_memory
+from actors.errors import ProviderUnknown
+from actors.provider_memory import ProviderMemory
+from models.database import connected
+from models.provider_health import TAB_PROVIDER_HEALTH
+from models.providers import TAB_USER_OAUTH_CONNECTION
+from tests.actors.sign_ins import now
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("plain")
+
+
+@pytest.fixture
+def name(plain: ScriptedProvider) -> str:
+    """The name of the one provider that is configured."""
+    del plain
+    with connected():
+        return str(TAB_USER_OAUTH_CONNECTION.listed()[0].name)
+
+
+def change(name: str, client_id: str) -> None:
+    with connected():
+        table: Any = TAB_USER_OAUTH_CONNECTION
+        table.update(client_id=client_id).where(table.name == name).execute()
+
+
+def test_a_provider_that_is_well_is_remembered_for_a_moment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_memory, "_SECONDS", 60)
+    memory = ProviderMemory()
+    before = memory.look_up(name, now()).provider.client_id
+
+    change(name, "another")
+    assert memory.look_up(name, now()).provider.client_id == before
+
+    memory.forget(name)
+    assert memory.look_up(name, now()).provider.client_id == "another"
+
+
+def test_the_moment_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider_memory, "_SECONDS", -1)
+    memory = ProviderMemory()
+    memory.look_up(name, now())
+
+    change(name, "another")
+
+    assert memory.look_up(name, now()).provider.client_id == "another"
+
+
+def test_a_provider_with_a_failure_is_looked_up_each_time(name: str) -> None:
+    memory = ProviderMemory()
+    with connected():
+        TAB_PROVIDER_HEALTH.ensure(name)
+        TAB_PROVIDER_HEALTH.of(name).count_failure("a-connection")
+    assert memory.look_up(name, now()).health.failures == 1
+
+    with connected():
+        TAB_PROVIDER_HEALTH.of(name).count_failure("another-connection")
+
+    assert memory.look_up(name, now()).health.failures == 2
+
+
+def test_a_provider_that_is_not_there_is_not_remembered() -> None:
+    memory = ProviderMemory()
+    for _ in range(2):
+        with pytest.raises(ProviderUnknown):
+            memory.look_up("nobody", now())
