@@ -31,7 +31,8 @@ _PAGE: Final = """\
 What `make bench` found on {date}: {circumstances}.
 
 A load above the number of cores means that others used the machine meanwhile: durations are then
-longer, and rates lower, than they are on an idle one.
+longer, and rates lower, than they are on an idle one. Core time (what `/proc` counts as user and
+system time) suffers less.
 
 Each ratio is of two things measured in turn in one run, so that whatever else the machine did hit
 both; a figure that was taken several times is their median (least to greatest). Round trips are

@@ -11,7 +11,7 @@ from typing import Final
 import psutil
 
 from benchmarks.figures import Figure, table
-from benchmarks.stack import Stack, new_stack
+from benchmarks.stack import Stack, core_seconds, new_stack
 
 #: What a start loads and imports at leisure is not idling.
 _SETTLING_SECONDS: Final = 10
@@ -63,7 +63,7 @@ def _kind(command: str) -> str:
 
 
 def _cpu_seconds(stack: Stack) -> dict[str, float]:
-    return {name: sum(one.cpu_times()[:2]) for name, one in _processes(stack).items()}
+    return {name: core_seconds(one) for name, one in _processes(stack).items()}
 
 
 def _megabytes(stack: Stack) -> dict[str, tuple[float, float]]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import psutil
+
 import catfeeder
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
@@ -49,10 +51,20 @@ class Stack:
         """Start the service, and return once it says that it is healthy."""
         return self.directory.healthy(**self.environment)
 
+    def core_seconds(self) -> float:
+        """Return how long all processes together have kept a core busy so far."""
+        return sum(map(core_seconds, self.directory.processes()))
+
     def client(self) -> Client:
         """Return a client as another app has it."""
         key = derive_key(Secret(SECRET_KEY), QUEUE_LABEL)
         return catfeeder.connect(self.redis_url, key_to_text(key))
+
+
+def core_seconds(process: psutil.Process) -> float:
+    """Return how long a process has kept a core busy so far."""
+    user_seconds, system_seconds, *_ = process.cpu_times()
+    return float(user_seconds + system_seconds)
 
 
 @contextmanager
@@ -69,8 +81,8 @@ def new_stack() -> Iterator[Stack]:
 
 
 @contextmanager
-def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[None]:
-    """Keep another process running for the block."""
+def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[psutil.Process]:
+    """Keep another process running for the block, and yield it."""
     process = subprocess.Popen(
         command,
         env={**os.environ, **variables},
@@ -80,7 +92,7 @@ def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[No
         start_new_session=True,
     )
     try:
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.terminate()
         try:
