@@ -118,7 +118,7 @@ def _renew(lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMe
     except CatFeederError as error:
         if isinstance(error, AuthError):
             note_unprepared(row.provider, row.id, error, now)
-        _raise(record_failure(Attempt(lease, now), row, error, now))
+        _raise(record_failure(Attempt(lease, now, tries=0), row, error, now))
         return False
     renewal = begin(request, lease, now)
     if renewal is None:

@@ -107,10 +107,7 @@ def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now
     with transaction():
         if not postpone_renewal(lease, _reason(error), again_at, now):
             return
-        if is_unclear or attempt.is_retry:
-            TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=is_unclear)
-        else:
-            TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+        _end_try(attempt, is_open=is_unclear or attempt.is_retry, keep_answer=is_unclear)
         if row.status != ConnectionStatus.RENEWAL_FAILING:
             record(EventKind.RENEWAL_FAILED, now=now, connection=row, **_told(error))
 
@@ -135,12 +132,22 @@ def _put_back(attempt: Attempt) -> None:
     """Leave a connection as it was and due, since nobody was asked about it."""
     lease = attempt.lease
     with transaction():
-        if not release(lease):
-            return
-        if attempt.is_retry:
-            TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=True)
-        else:
-            TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+        if release(lease):
+            _end_try(attempt, is_open=attempt.is_retry, keep_answer=True)
+
+
+def _end_try(attempt: Attempt, *, is_open: bool, keep_answer: bool) -> None:
+    """End the journal of a renewal, or leave it open for the next one to see what is known.
+
+    A renewal that did not begin has written nothing; what it finds there is an earlier one's.
+    """
+    lease = attempt.lease
+    if attempt.tries == 0:
+        return
+    if is_open:
+        TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=keep_answer)
+    else:
+        TAB_ATTEMPTS.end(lease.connection_id, lease.version)
 
 
 def _reason(error: CatFeederError) -> str:

@@ -13,10 +13,11 @@ from models.leases import Lease, extend
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A renewal that has begun.
+    """A renewal, and where it stands.
 
     `tries` is 1 for a token that is sent for the first time; more say that nobody knows what became
-    of it before. `answered` is the journal's row where it holds an answer, to the last of them.
+    of it before, and 0 that the renewal did not begin. `answered` is the journal's row where it
+    holds an answer, to the last of them.
     """
 
     lease: Lease

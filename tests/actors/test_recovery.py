@@ -245,6 +245,25 @@ def test_each_earlier_client_secret_is_tried_again(plain: ScriptedProvider) -> N
     assert reread(row).status == ConnectionStatus.ACTIVE
 
 
+def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProvider) -> None:
+    # Given an answer in the journal, and a provider whose settings are gone when it is found
+    (row,) = connect(plain)
+    begin(row)
+    answer = b'{"status": 200, "content_type": ""}\n{"access_token": "kept"}'
+    write_answer(row.id, 1, seal_answer(row.id, Secret.of(answer)))
+    with connected():
+        TAB_CONNECTIONS.update(provider="gone").execute()
+    recover_at(now() + LEASE)
+    assert reread(row).status == ConnectionStatus.RENEWAL_FAILING
+
+    # When they are back, then the answer is still there
+    with connected():
+        TAB_CONNECTIONS.update(provider=NAME).execute()
+    renew_all(now() + HOUR)
+    assert tokens_of(row)[0] == Secret("kept")
+    assert refreshes(plain) == []
+
+
 # -- Sent or not
 
 
