@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tests.chaos.run import Plan, run
 
 
 def _main() -> int:
+    # Whoever ends us must not leave a dozen processes behind.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long it is killed")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of the chances")

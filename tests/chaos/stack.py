@@ -48,7 +48,7 @@ class ChaosStack:
     ) -> None:
         """Take an empty folder and the servers; without PostgreSQL a file there is the database.
 
-        `start` starts the processes.
+        `start` starts the servers and the processes.
         """
         self.provider = provider
         self.servers: list[Valkey | Postgres] = [valkey, *([postgres] if postgres else [])]
@@ -68,7 +68,9 @@ class ChaosStack:
             self.app.configure(section, key, value)
 
     def start(self) -> None:
-        """Make the tables, start the processes, and let the administrator set the provider up."""
+        """Start all of it, with empty tables, and let the administrator set the provider up."""
+        for server in self.servers:
+            server.start()
         path = self.app.directory.path
         environment = {**self._variables, "PORT": str(self.app.directory.port)}
         settings = load_settings(environment, read_toml(path / "config.toml"))
@@ -101,9 +103,9 @@ class ChaosStack:
             shutil.copy(process.log, directory)
 
     def end(self) -> None:
-        """End all processes at once."""
-        for process in self.processes:
-            process.end()
+        """End all of it at once."""
+        for part in (*self.processes, *self.servers):
+            part.end()
 
     def _is_healthy(self) -> bool:
         try:
@@ -116,15 +118,17 @@ class ChaosStack:
 def running_stack(seed: int, latency_seconds: float, *, on_sqlite: bool) -> Iterator[ChaosStack]:
     """Start everything for the block, and leave nothing of it behind."""
     with ExitStack() as ending:
-        directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
-        ending.callback(shutil.rmtree, directory)
         provider = ending.enter_context(running_provider(seed, latency_seconds))
-        valkey = Valkey()
-        ending.callback(valkey.end)
-        postgres = None if on_sqlite else Postgres()
-        if postgres is not None:
-            ending.callback(postgres.end)
-        stack = ChaosStack(directory, provider, valkey, postgres)
+        valkey = Valkey(_new_directory(ending))
+        postgres = None if on_sqlite else Postgres(_new_directory(ending))
+        stack = ChaosStack(_new_directory(ending), provider, valkey, postgres)
         ending.callback(stack.end)
         stack.start()
         yield stack
+
+
+def _new_directory(ending: ExitStack) -> Path:
+    # The path of a unix socket must be short, wherever temporary files are kept.
+    directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
+    ending.callback(shutil.rmtree, directory)
+    return directory

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 import time
 from pathlib import Path
 
@@ -19,11 +17,9 @@ class Valkey:
 
     name = "valkey"
 
-    def __init__(self) -> None:
-        """Make a folder and start the server in it."""
-        self._directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
-        self._server = EmbeddedValkey(self._directory)
-        self.start()
+    def __init__(self, directory: Path) -> None:
+        """Take the folder for its data and its socket, whose path must be short."""
+        self._server = EmbeddedValkey(directory)
         self.url = self._server.url
 
     def start(self) -> None:
@@ -40,6 +36,5 @@ class Valkey:
         return Kill(self.name, at)
 
     def end(self) -> None:
-        """End the server, and leave nothing of it behind."""
+        """End the server, if it runs."""
         self._server.stop()
-        shutil.rmtree(self._directory)
