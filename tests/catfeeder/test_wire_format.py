@@ -1,0 +1,136 @@
+"""The wire format: what docs/wire-format.md says is so, and enough to enqueue from Node."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import dramatiq
+import pytest
+
+from actors.passwords import PasswordHandling
+from actors.registry import PERFORMERS, performer
+from catfeeder.broker import BELL_PREFIX, ENQUEUE_SCRIPT
+from catfeeder.client import Client
+from catfeeder.jobs import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
+from catfeeder.messages import CATALOGUE
+from catfeeder.sealing import QUEUE_LABEL, Sealer, key_from_text, key_id
+from config import ROOT
+from tests.servers import ValkeyServer
+
+PAGE: Final = (ROOT / "docs" / "wire-format.md").read_text()
+SCRIPT: Final = Path(__file__).with_name("wire_format.mjs")
+PASSWORD: Final = "correct horse battery stäple"
+
+
+@pytest.fixture
+def node() -> str:
+    """Node, where it is installed."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("Node is not installed, which would enqueue by docs/wire-format.md")
+    return found
+
+
+def run(node: str, valkey: ValkeyServer, key: str, *arguments: str) -> dict[str, Any]:
+    """Let Node ask for a hash; return what it says of the job."""
+    socket = valkey.url.removeprefix("unix://")
+    ended = subprocess.run(
+        [node, SCRIPT, socket, key, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    told: dict[str, Any] = json.loads(ended.stdout)
+    return told
+
+
+@pytest.mark.usefixtures("worker")
+def test_node_hashes_a_password_and_reads_the_result(
+    node: str, valkey: ValkeyServer, queue_key: str, client: Client
+) -> None:
+    # When Node asks by the page alone
+    told = run(node, valkey, queue_key, PASSWORD, "4")
+    # Then it has opened the hash of that password
+    assert told["status"] == "succeeded"
+    assert PasswordHandling().check_password(PASSWORD, told["outcome"]["password_hash"])
+    # And the job is one like any other
+    assert client.job(told["id"]).result(timeout=0) == told["outcome"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_node_reads_why_a_job_failed(node: str, valkey: ValkeyServer, queue_key: str) -> None:
+    told = run(node, valkey, queue_key, "x" * 73, "4")
+    code, detail, permanent = told["outcome"]
+    assert (told["status"], code, permanent) == ("failed", "password_too_long", True)
+    assert detail.endswith(".")
+
+
+@pytest.mark.usefixtures("worker")
+def test_with_another_key_nothing_is_performed(
+    node: str, valkey: ValkeyServer, worker: dramatiq.Worker
+) -> None:
+    with pytest.raises(subprocess.TimeoutExpired):
+        subprocess.run(
+            [node, SCRIPT, valkey.url.removeprefix("unix://"), "A" * 43, PASSWORD, "4"],
+            capture_output=True,
+            check=True,
+            timeout=2,
+        )
+    worker.join()
+    statuses = [
+        valkey.client.hget(name, "status")
+        for name in valkey.key_names()
+        if name.startswith("catfeeder:job:")
+    ]
+    assert b"succeeded" not in statuses
+
+
+def test_the_example_of_a_sealed_value_is_right() -> None:
+    key = key_from_text(found(r"with the key `([\w-]{43})`"))
+    sealed = bytes.fromhex(found(r"```text\n([0-9a-f]+)\n```"))
+    context = found(r"the context `(job:[\w-]+)`")
+    assert key_id(key).hex() == found(r"its id is `([0-9a-f]{8})`")
+    assert sealed.hex()[10:34] == found(r"nonce `([0-9a-f]{24})`")
+    assert Sealer([key]).open(sealed, context).decode() == found(r"the text `(\{.*?\})`")
+
+
+def test_the_table_of_messages_is_that_of_the_catalogue() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*?) \| .* \|$", PAGE, re.MULTILINE)
+    assert len(rows) == 8
+    for name, queue, told in rows[1:]:
+        kind = CATALOGUE[name]
+        assert (kind.queue, kind.is_job) == (queue, True)
+        parameters = inspect.signature(performer(PERFORMERS[kind]), eval_str=True).parameters
+        arguments = dict(re.findall(r"`(\w+)`([^`,]*)", told))
+        assert list(arguments) == list(parameters), name
+        for argument, words in arguments.items():
+            takes = str(parameters[argument].annotation)
+            assert ("secret" in words) == ("Secret" in takes), (name, argument)
+            assert ("null" in words) == ("None" in takes), (name, argument)
+
+
+def test_names_and_times_are_those_of_the_code() -> None:
+    for said in (
+        f"`{QUEUE_LABEL}`",
+        f"EXPIRE  {job_key('<message_id>')} {JOB_TTL_SECONDS}",
+        f"PUBLISH {BELL_PREFIX}<queue_name>",
+        f"BLMOVE {CHANNEL_PREFIX}<message_id>",
+        f"for {ENDED_TTL_SECONDS} seconds from the end",
+    ):
+        assert said in PAGE
+    most = found(r"from ([0-9,]+) on").replace(",", "")
+    assert f">= {most} then" in ENQUEUE_SCRIPT
+
+
+def found(pattern: str) -> str:
+    """Return what the page says there."""
+    match = re.search(pattern, PAGE)
+    assert match, pattern
+    return match[1]
