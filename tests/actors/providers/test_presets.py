@@ -625,13 +625,15 @@ def test_the_name_that_apple_tells_once_is_kept(provider: ScriptedProvider) -> N
 def test_the_name_that_apple_tells_once_outlives_a_sign_in_that_fails(
     provider: ScriptedProvider,
 ) -> None:
-    # Given a first consent whose exchange fails
+    # Given first consents whose exchange fails, of a user whom the app names and of one it does not
     configure_preset(provider, "apple")
-    provider.answer("/token", Answer(503), times=1)
-    first = come_back(provider, subject="user-42")
-    assert "user" in first
-    with pytest.raises(ProviderUnreachable):
-        exchange_code(**first)
+    for named in ({}, {"subject": "user-42"}):
+        provider.consents = 0
+        provider.answer("/token", Answer(503), times=1)
+        first = come_back(provider, **named)
+        assert "user" in first
+        with pytest.raises(ProviderUnreachable):
+            exchange_code(**first)
     # When others sign in, then it is none of theirs
     assert sign_in(provider, subject="user-43").connection.profile["name"] is None
     assert sign_in(provider).connection.profile["name"] is None

@@ -238,7 +238,7 @@ def test_an_address_that_is_refused_on_the_way_in(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "2130706433"],
+    ["localhost", "127.0.0.2", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "2130706433"],
 )
 def test_a_name_that_leads_inside(
     host: str, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
@@ -248,8 +248,7 @@ def test_a_name_that_leads_inside(
     for name in ("token_endpoint", "userinfo_endpoint", "jwks_uri"):
         _put(http, liar, **{**liar.addresses(), name: f"{inside}/secret"})
         # Then it is never called
-        codes = ("address_forbidden", "provider_unreachable")
-        _assert_refused(http, _come_back(browser, liar), *codes)
+        _assert_refused(http, _come_back(browser, liar), "address_forbidden")
     assert liar.requests_for("/secret") == []
 
 
