@@ -95,6 +95,24 @@ def test_providers_keep_their_settings_and_can_be_changed() -> None:
         assert TAB_USER_OAUTH_CONNECTION.erase("house")
 
 
+def test_what_an_operator_has_set_about_dead_grants_is_kept(empty: Settings) -> None:
+    # Given a provider of before there were kinds of failures
+    migrate_up_to(NAMES[0])
+    fill_first_tables(empty)
+    migrate_up_to(next(name for name in NAMES if name.startswith("0007")))
+    metadata = {"dead_grant_errors": ["gone", "It is over."], "scopes": ["a"]}
+    with connected():
+        TAB_USER_OAUTH_CONNECTION.update(metadata=metadata).execute()
+
+    migrate(NOW)
+
+    with connected():
+        row = TAB_USER_OAUTH_CONNECTION.named("house")
+    assert row is not None
+    kinds = {"gone": "grant_dead", "It is over.": "grant_dead"}
+    assert row.metadata == {"failure_kinds": kinds, "scopes": ["a"]}
+
+
 @pytest.mark.usefixtures("upgraded")
 def test_schedule_and_boots_go_on_where_they_were() -> None:
     with connected():
