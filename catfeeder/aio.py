@@ -126,11 +126,27 @@ class AsyncClient:
         return await given(self._api).fetch_async(request, Authorization, timeout)
 
     async def exchange_code(
-        self, provider: str, code: str | Secret, state: str | Secret, iss: str | None = None
+        self,
+        provider: str,
+        code: str | Secret,
+        state: str | Secret,
+        iss: str | None = None,
+        user: str | Secret | None = None,
     ) -> AsyncJob[Connection]:
-        """Ask to redeem an authorization code (RFC 6749 section 4.1.3)."""
+        """Ask to redeem an authorization code (RFC 6749 section 4.1.3).
+
+        `user` is what Apple tells of the user beside the code, as it came. The result is the
+        connection, without its tokens.
+        """
+        # A service of an earlier release takes no `user`, and needs none where there is none.
+        more = {} if user is None else {"user": wrapped(user)}
         return await self.enqueue(
-            EXCHANGE_CODE, provider=provider, code=wrapped(code), state=wrapped(state), iss=iss
+            EXCHANGE_CODE,
+            provider=provider,
+            code=wrapped(code),
+            state=wrapped(state),
+            iss=iss,
+            **more,
         )
 
     async def user_info(

@@ -174,14 +174,27 @@ class Client:
         return given(self._api).fetch(request, Authorization, timeout)
 
     def exchange_code(
-        self, provider: str, code: str | Secret, state: str | Secret, iss: str | None = None
+        self,
+        provider: str,
+        code: str | Secret,
+        state: str | Secret,
+        iss: str | None = None,
+        user: str | Secret | None = None,
     ) -> Job[Connection]:
         """Ask to redeem an authorization code (RFC 6749 section 4.1.3).
 
-        The result is the connection, without its tokens.
+        `user` is what Apple tells of the user beside the code, as it came. The result is the
+        connection, without its tokens.
         """
+        # A service of an earlier release takes no `user`, and needs none where there is none.
+        more = {} if user is None else {"user": wrapped(user)}
         return self.enqueue(
-            EXCHANGE_CODE, provider=provider, code=wrapped(code), state=wrapped(state), iss=iss
+            EXCHANGE_CODE,
+            provider=provider,
+            code=wrapped(code),
+            state=wrapped(state),
+            iss=iss,
+            **more,
         )
 
     def user_info(

@@ -35,7 +35,7 @@ from worker.consuming import ConsumingBroker
 ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "hash_password": lambda client: client.hash_password("x", rounds=10),
     "check_password": lambda client: client.check_password("x", "y"),
-    "exchange_code": lambda client: client.exchange_code("google", "code", "state", iss="z"),
+    "exchange_code": lambda client: client.exchange_code("google", "code", "state", "z", user="{}"),
     "fetch_user_info": lambda client: client.user_info("google", access_token="x"),
     "refresh_token": lambda client: client.refresh_token("google", "token"),
     "renew_connection": lambda client: client.renew("id"),
