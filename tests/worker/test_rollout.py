@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -89,15 +88,13 @@ def test_what_is_cut_off_at_the_end_of_the_grace_is_given_to_another(
 ) -> None:
     # Given a worker with a job that takes longer than its grace
     leaving = workers.start(grace=1)
-    job = client.hash_password("3 s")
+    job = client.hash_password("4 s")
     wait_until(leaving.performed, 30)
-    staying = workers.start()
-    wait_until(staying.is_ready, 30)
     # When it is told to leave
     leaving.send(signal.SIGTERM)
-    told_at = time.monotonic()
-    # Then it ends in time, and the job is performed by the other
+    # Then it ends in time
     assert leaving.process.wait(10) == 0
-    assert time.monotonic() - told_at < 5
-    assert job.result(timeout=20)
-    assert staying.performed() == ["3 s"] * 2
+    # And the job is performed by the next
+    staying = workers.start()
+    assert job.result(timeout=30)
+    assert staying.performed() == ["4 s"] * 2
