@@ -18,6 +18,7 @@ from actors.renewal_rates import Rate, rate_of
 from catfeeder.errors import CatFeederError
 from config import current_settings
 from models.database import connected, transaction
+from models.errors import DatabaseUnreachable
 from models.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from models.sweeps import hasten_failing
 
@@ -50,12 +51,23 @@ def asking(
     try:
         yield
     except CatFeederError as error:
-        if isinstance(error, AuthError) and error.kind is not None:
-            _note_answer(health, connection_id, error, now)
-        elif health.state == HealthState.HALF_OPEN:
-            _leave_probe(health, now)
+        with _whatever_comes_of_it(provider.name):
+            if isinstance(error, AuthError) and error.kind is not None:
+                _note_answer(health, connection_id, error, now)
+            elif health.state == HealthState.HALF_OPEN:
+                _leave_probe(health, now)
         raise
-    _note_success(health, connection_id, now)
+    with _whatever_comes_of_it(provider.name):
+        _note_success(health, connection_id, now)
+
+
+@contextmanager
+def _whatever_comes_of_it(provider: str) -> Iterator[None]:
+    """Let no note of ours stand between an answer and its being stored; the next one is noted."""
+    try:
+        yield
+    except DatabaseUnreachable as error:
+        _LOG.warning("How a renewal with %s went was not noted: %s", provider, error)
 
 
 def check_not_paused(provider: str, now: datetime) -> None:

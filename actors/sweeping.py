@@ -18,10 +18,8 @@ from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
 from models.database import connected
 from models.leases import Lease
-from models.sweeps import claim_due, providers_due
+from models.sweeps import MOST_AT_ONCE, claim_due, providers_due
 
-#: In one statement: SQLite takes no more than a thousand values in older versions.
-_MOST_AT_ONCE: Final = 900
 #: Messages that wait for a worker. What is leased must be worked off before its lease runs out;
 #: what is not leased waits in the database as well as in the queue.
 _MOST_WAITING: Final = 200
@@ -69,7 +67,7 @@ def sweep(now: datetime, emit: _Emit, room: int = sys.maxsize) -> int:
         share = -(-(room - count) // len(names))
         has_more = []
         for name in names:
-            wanted = min(share, room - count, left[name], _MOST_AT_ONCE)
+            wanted = min(share, room - count, left[name], MOST_AT_ONCE)
             claimed = _hand_over(name, now, emit, wanted)
             count, left[name] = count + claimed, left[name] - claimed
             if claimed == wanted and left[name]:

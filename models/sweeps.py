@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import database, transaction
 from models.leases import Lease, is_free
 
+#: In one statement: SQLite takes no more than a thousand values in older versions.
+MOST_AT_ONCE: Final = 900
 _T = TAB_CONNECTIONS
 
 
@@ -52,6 +55,17 @@ def claim_due(provider: str, now: datetime, lease_until: datetime, limit: int) -
 
 
 def hasten_failing(provider: str, now: datetime) -> None:
-    """Let a provider's connections that wait after a failure be due at once."""
+    """Let a provider's connections that wait after a failure be due at once.
+
+    Call this in a transaction. Those that somebody is writing at the moment are left alone.
+    """
     is_failing = _T.status == ConnectionStatus.RENEWAL_FAILING
-    _T.update(renew_at=now).where(_T.provider == provider, _T.renew_at > now, is_failing).execute()
+    waiting = _T.select(_T.id).where(_T.provider == provider, _T.renew_at > now, is_failing)
+    if database.for_update:
+        # Whoever writes many rows at the same time, in another order, would wait for us and we
+        # for them.
+        waiting = waiting.for_update(skip_locked=True)
+    ids = [row.id for row in waiting]
+    for start in range(0, len(ids), MOST_AT_ONCE):
+        some = ids[start : start + MOST_AT_ONCE]
+        _T.update(renew_at=now).where(_T.id.in_(some)).execute()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from actors.breaker import LONGEST_PAUSE_SECONDS, RUN_OF_FAILURES, check_not_paused
+from actors.breaker import (
+    LONGEST_PAUSE_SECONDS,
+    RUN_OF_FAILURES,
+    asking,
+    check_not_paused,
+)
 from actors.connections import read_token
 from actors.errors import (
     ProviderPaused,
@@ -16,10 +22,12 @@ from actors.errors import (
     ProviderUnreachable,
     ReauthorizationRequired,
 )
+from actors.provider_lookup import find_provider
 from actors.provider_settings import describe_provider, erase_provider, patch_provider
 from actors.renewal import renew_connection, renew_connections, renew_leased
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
+from models import database as database_module
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.events import TAB_EVENTS
@@ -420,3 +428,30 @@ def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedPro
     # One was looked at, and the others come back when their leases run out
     waiting = [row for row in stored_connections() if row.lease_until is not None]
     assert len(waiting) == len(message) - 1
+
+
+def test_a_note_that_cannot_be_written_costs_no_token(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a run of failures that a success would end
+    (row,) = connect(plain)
+    plain.answer("/token", DOWN, times=1)
+    assert renew(row, now() + HOUR) is ProviderUnreachable
+    with connected():
+        health = TAB_PROVIDER_HEALTH.of(NAME)
+    provider = find_provider(NAME)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError("gone")
+
+    # When the database goes away while the provider answers, then the answer is not lost over it
+    with monkeypatch.context() as outage:
+        for error in (None, ProviderUnreachable("It does not answer.")):
+            outage.undo()
+            with suppress(ProviderUnreachable), asking(provider, health, row.id, now()):
+                outage.setattr(database_module.database.obj, "connect", refuse)
+                if error is not None:
+                    raise error
+            outage.undo()
+
+    assert caplog.text.count("was not noted") == 2

@@ -109,7 +109,7 @@ def test_where_there_is_hardly_room_each_provider_has_its_turn_by_chance(room: i
 def test_more_than_one_statement_takes_is_taken_by_several(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sweeping, "_MOST_AT_ONCE", 4)
+    monkeypatch.setattr(sweeping, "MOST_AT_ONCE", 4)
     store("a", 11)
     store("b", 3)
 

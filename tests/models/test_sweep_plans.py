@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from config import Settings
+from models.connections import TAB_CONNECTIONS
 from models.database import connected
 from models.database import database as the_database
 from models.sweeps import claim_due, hasten_failing, providers_due
@@ -42,7 +43,7 @@ def steps_of(ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list
             ["(provider=? AND renew_at<?)", "(id=?)"],
         ),
         # Of those that fail, which are few, and not of those that are not due, which are many
-        (lambda: hasten_failing("google", NOW), ["(status=? AND renew_at>?)"]),
+        (lambda: hasten_failing("google", NOW), ["(status=? AND renew_at>?)", "(id=?)"]),
     ],
     ids=["providers", "claim", "hasten"],
 )
@@ -54,6 +55,10 @@ def test_it_goes_along_an_index(
 ) -> None:
     with connected():
         stored_connection("a", grant=grant(renew_at=NOW))
+        failing = stored_connection("b", grant=grant(renew_at=NOW + MINUTE))
+        TAB_CONNECTIONS.update(status="renewal_failing").where(
+            TAB_CONNECTIONS.id == failing.id
+        ).execute()
         steps = steps_of(ask, monkeypatch)
 
     # Then each is a search in the index that is meant for it, and nothing is sorted
