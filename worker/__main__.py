@@ -132,11 +132,17 @@ def _migrate() -> int:
     from datetime import UTC, datetime
 
     from config import current_settings
-    from models.database import open_database
+    from models.database import connected, open_database
     from models.migrate import migrate
+    from models.server import begin_boot, is_latest_stopping
 
     open_database(current_settings())
-    applied = migrate(datetime.now(UTC))
+    now = datetime.now(UTC)
+    applied = migrate(now)
+    # Where the processes have no supervisor, this is what takes an earlier shutdown back.
+    with connected():
+        if is_latest_stopping():
+            begin_boot(now)
     print("\n".join(applied) or "The database is up to date.")
     return 0
 
