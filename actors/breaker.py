@@ -55,7 +55,8 @@ def asking(
             if isinstance(error, AuthError) and error.kind is not None:
                 _note_answer(health, connection_id, error, now)
             elif health.state == HealthState.HALF_OPEN:
-                _leave_probe(health, now)
+                with connected():
+                    health.give_up_probe(now)
         raise
     with _whatever_comes_of_it(provider.name):
         _note_success(health, connection_id, now)
@@ -182,11 +183,6 @@ def _pause(
             reason=reason,
             paused_until=rfc3339(until),
         )
-
-
-def _leave_probe(health: TAB_PROVIDER_HEALTH, now: datetime) -> None:
-    with connected():
-        health.give_up_probe(now)
 
 
 def close_breaker(provider: str, now: datetime) -> None:

@@ -445,13 +445,14 @@ def test_a_note_that_cannot_be_written_costs_no_token(
         raise OSError("gone")
 
     # When the database goes away while the provider answers, then the answer is not lost over it
-    with monkeypatch.context() as outage:
-        for error in (None, ProviderUnreachable("It does not answer.")):
-            outage.undo()
-            with suppress(ProviderUnreachable), asking(provider, health, row.id, now()):
-                outage.setattr(database_module.database.obj, "connect", refuse)
-                if error is not None:
-                    raise error
-            outage.undo()
+    for error in (None, ProviderUnreachable("It does not answer.")):
+        with (
+            monkeypatch.context() as outage,
+            suppress(ProviderUnreachable),
+            asking(provider, health, row.id, now()),
+        ):
+            outage.setattr(database_module.database.obj, "connect", refuse)
+            if error is not None:
+                raise error
 
     assert caplog.text.count("was not noted") == 2
