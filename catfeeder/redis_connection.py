@@ -30,6 +30,8 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 #: A sentinel that hangs must not keep us from asking the next one.
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
+#: What a server says that takes no writes for now; the client has no errors of these names.
+_PASSING_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
 #: What the script that sends says of a queue that takes no more.
 QUEUE_FULL: Final = "QUEUEFULL"
 
@@ -103,11 +105,20 @@ def unreachable_is_told() -> Iterator[None]:
         yield
     except (redis.ConnectionError, redis.TimeoutError) as error:
         raise QueueUnreachable from error
-    except (OutOfMemoryError, ReadOnlyError) as error:
-        raise QueueUnreachable(
-            "The queue takes no messages: the Redis of REDIS_URL is out of memory or read-only."
-        ) from error
     except redis.ResponseError as error:
         if str(error) == QUEUE_FULL:
             raise QueueFull from None
-        raise
+        if not is_passing(error):
+            raise
+        raise QueueUnreachable(
+            "The queue takes no messages: the Redis of REDIS_URL is out of memory or read-only."
+        ) from error
+
+
+def is_passing(error: redis.RedisError) -> bool:
+    """Tell whether a server that says so recovers, as one that is away does.
+
+    It is slow, a replica now, out of memory, cannot write to its disk, or lacks its replicas.
+    """
+    lost = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
+    return isinstance(error, lost) or str(error).startswith(_PASSING_CODES)

@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, cast
 
 from dramatiq import Consumer, Message, MessageProxy
@@ -24,6 +25,8 @@ class Queues(Protocol):
     stopping: threading.Event
     #: By queue, the ids of the messages that worker threads hold.
     in_hand: defaultdict[str, set[str]]
+    #: Those of them that Redis would not let go of, for no reason that passes.
+    stuck: defaultdict[str, set[str]]
 
     def take(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Return up to `count` messages."""
@@ -57,6 +60,7 @@ class QueueConsumer(Consumer):
         self._queue_name = queue_name
         self._prefetch = prefetch
         self._in_hand = queues.in_hand[queue_name]
+        self._stuck = queues.stuck[queue_name]
         self._bell = bell
         self._seconds = seconds
         self._taken: list[Message[Any]] = []
@@ -69,8 +73,8 @@ class QueueConsumer(Consumer):
             # What waits is for those who go on.
             time.sleep(_STOPPING_SECONDS)
             return None
-        if not self._taken and len(self._in_hand) < self._prefetch:
-            room = self._prefetch - len(self._in_hand)
+        room = self._prefetch - len(self._in_hand - self._stuck)
+        if not self._taken and room > 0:
             self._taken = self._queues.take(self._queue_name, room)
         if not self._taken:
             self._bell.wait(self._seconds)
@@ -81,13 +85,13 @@ class QueueConsumer(Consumer):
 
     def ack(self, message: MessageProxy) -> None:
         """Take a message off the queue for good."""
-        self._queues.acknowledge(self._queue_name, _id_of(message))
-        self._let_go([_id_of(message)])
+        with self._settled(message):
+            self._queues.acknowledge(self._queue_name, _id_of(message))
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message to the dead letters."""
-        self._queues.bury(self._queue_name, message)
-        self._let_go([_id_of(message)])
+        with self._settled(message):
+            self._queues.bury(self._queue_name, message)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Give messages back to the queue, as a worker that stops does."""
@@ -104,6 +108,20 @@ class QueueConsumer(Consumer):
         """Give back what no thread has seen yet."""
         taken, self._taken = self._taken, []
         self._queues.give_back(self._queue_name, [_id_of(message) for message in taken])
+
+    @contextmanager
+    def _settled(self, message: MessageProxy) -> Iterator[None]:
+        """Make room once the block has ended, unless Dramatiq is to try it again."""
+        try:
+            yield
+        except ConnectionClosed:
+            raise
+        except Exception:
+            # It stays where it is until this worker ends, is not fetched again, and takes no place.
+            self._stuck.add(_id_of(message))
+            self._bell.set()
+            raise
+        self._let_go([_id_of(message)])
 
     def _let_go(self, ids: Iterable[str]) -> None:
         self._in_hand.difference_update(ids)

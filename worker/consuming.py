@@ -55,6 +55,8 @@ class ConsumingBroker(SealedBroker):
         self.suspects: set[str] = set()
         #: By queue, the ids of the messages that worker threads hold.
         self.in_hand: defaultdict[str, set[str]] = defaultdict(set)
+        #: Those of them that Redis would not let go of, for no reason that passes.
+        self.stuck: defaultdict[str, set[str]] = defaultdict(set)
         self._dead_letters = DeadLetters(self)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:

@@ -13,17 +13,9 @@ import redis
 from dramatiq.errors import ConnectionClosed
 
 from catfeeder.broker import BELL_PREFIX, NAMESPACE, WORKERS_KEY
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import is_passing, unreachable_is_told
 from worker.queue_scripts import FETCH, GIVE_BACK
 
-#: A server that is slow, is a replica now or has no memory left recovers, as one that is away does.
-#: Dramatiq takes only the last for a lost connection, and every other for the end of the consumer.
-_PASSING: Final = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.ReadOnlyError,
-    redis.OutOfMemoryError,
-)
 #: Dramatiq's sorted set of its brokers that consume, by when each was last heard of.
 HEARTBEATS_KEY: Final = f"{NAMESPACE}:__heartbeats__"
 _ACKS_PREFIX: Final = f"{NAMESPACE}:__acks__."
@@ -35,10 +27,12 @@ MOST_ENDS: Final = 3
 
 @contextmanager
 def passing_faults_are_lost_connections() -> Iterator[None]:
-    """Let Dramatiq, which waits for lost connections, know what else it can wait for."""
+    """Let Dramatiq, which waits for lost connections alone, know what else it can wait for."""
     try:
         yield
-    except _PASSING as error:
+    except redis.RedisError as error:
+        if not is_passing(error):
+            raise
         raise ConnectionClosed(f"{type(error).__name__}: {error}") from error
 
 

@@ -368,6 +368,45 @@ def test_a_server_without_memory_is_a_lost_connection(
     assert not leftovers(valkey)
 
 
+def test_a_server_that_may_not_write_is_a_lost_connection(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    # Given a message in hand, and a server that takes no writes without replicas
+    client.hash_password("hunter2")
+    consumer = broker.consume(PASSWORDS)
+    message = take(consumer)
+    valkey.client.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(ConnectionClosed, match="NOREPLICAS"):
+            consumer.ack(message)
+        with pytest.raises(QueueUnreachable):
+            client.hash_password("hunter2")
+    finally:
+        valkey.client.config_set("min-replicas-to-write", 0)
+    consumer.ack(message)
+    assert not leftovers(valkey)
+
+
+def test_a_message_that_redis_does_not_let_go_of_takes_nobodys_place(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    # Given a message in hand that cannot be acknowledged, now or later
+    client.hash_password("hunter2")
+    consumer = broker.consume(PASSWORDS, prefetch=1)
+    stuck = take(consumer)
+    acks = f"catfeeder:__acks__.{broker.broker_id}.{PASSWORDS}"
+    valkey.client.delete(acks)
+    valkey.client.set(acks, "not a set")
+    with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+        consumer.ack(stuck)
+    valkey.client.delete(acks)
+    valkey.client.sadd(acks, stuck.options["redis_message_id"])
+    # When there is another
+    job = client.hash_password("hunter2")
+    # Then it is next, and the first does not come again
+    assert take(consumer).message_id == job.id
+
+
 def test_whoever_enqueues_is_told_in_the_words_of_the_client(broker: ConsumingBroker) -> None:
     nowhere = connect_redis("unix:///nowhere/valkey.sock")
     with pytest.raises(QueueUnreachable):
