@@ -322,7 +322,7 @@ def test_a_grant_that_has_ended_is_not_tried_for_ever(provider: ScriptedProvider
     assert reread(today).status == "renewal_failing"
     stored = reread(long_ago)
     assert stored.status == "reauthorization_required"
-    assert "reached its end" in stored.reason
+    assert "reached its end" in str(stored.reason)
     assert stored.renew_at is None
     event = list_events(kind="reauthorization_required")["items"][0]
     assert (event["connection_id"], event["detail"]["reason"]) == (long_ago.id, "grant_ended")
