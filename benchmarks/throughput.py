@@ -52,7 +52,7 @@ def _beside_bare(stack: Stack, rounds: int, repeats: int, seconds: float) -> lis
     return [
         _figure(f"hashes with {rounds} rounds over HTTP", bare, ours),
         # A rate hangs on who else uses the machine; this much less so.
-        _figure(f"- core time of each, {rounds} rounds", bare, ours, is_cost=True),
+        _figure(f"- core time of each, {rounds} rounds, idling included", bare, ours, is_cost=True),
     ]
 
 
