@@ -14,7 +14,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Recovering(Middleware):
-    """Looks once for what an earlier process of this machine has left, and each sweep does again."""
+    """Looks once for what an earlier process has left; each sweep does again."""
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Bring in kept answers and hand over the renewals that were cut off."""

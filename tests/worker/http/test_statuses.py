@@ -20,7 +20,19 @@ _MODULES = (
     refusals,
 )
 #: Bases, and what is the service's own fault or never leaves a client.
-_INTERNAL = {"AuthError", "CatFeederError", "InvalidQueueKey", "JobFailed", "Refusal", "SealBroken"}
+_INTERNAL = {
+    "ApiNotGiven",
+    "AuthError",
+    "CatFeederError",
+    "InvalidApiKey",
+    "InvalidApiUrl",
+    "InvalidQueueKey",
+    "JobFailed",
+    "Refusal",
+    "RequestRefused",
+    "SealBroken",
+    "ServiceUnreachable",
+}
 
 
 def _codes() -> set[str]:
