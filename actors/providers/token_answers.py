@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from actors.errors import ProviderMisbehaved, ProviderRefused
+from actors.errors import ProviderMisbehaved
 from actors.providers.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.failures import refusal
 from actors.providers.provider import Provider
