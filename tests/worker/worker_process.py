@@ -14,8 +14,9 @@ from typing import Final
 from config import ROOT
 
 #: Performs as `python -m worker perform` does, but a hash lasts as many seconds as the password
-#: says, and the password "poison" ends the process as a segmentation fault would. In the newer
-#: release a hash may have a flavour.
+#: says: "2 s" for two, "2 s, try 3" for two at the third try and far longer at those before. The
+#: password "poison" ends the process as a segmentation fault would. In the newer release a hash may
+#: have a flavour.
 _PROGRAM: Final = """
 import os, signal, sys, time
 from actors import passwords
@@ -29,7 +30,9 @@ def perform(password: passwords.Secret) -> dict[str, str]:
     if text == "poison":
         time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(float(text.partition(" ")[0]))
+    tries = open(os.environ["PERFORMED"]).read().count(text + "\\n")
+    is_time = tries >= int(text.partition("try ")[2] or 1)
+    time.sleep(float(text.partition(" ")[0]) if is_time else 60)
     return {"password_hash": text}
 
 def hash_password(password: passwords.Secret, rounds: int | None = None) -> dict[str, str]:

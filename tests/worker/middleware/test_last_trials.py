@@ -50,7 +50,7 @@ def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on
 
 def test_the_last_trial_is_alone(client: Client, workers: Workers) -> None:
     # Given two messages that were in hand when two workers ended, neither of them to blame
-    jobs = [client.hash_password(f"0.5 s, number {number}") for number in range(2)]
+    jobs = [client.hash_password(f"0.5 s, number {number}, try 3") for number in range(2)]
     for ends in (1, 2):
         worker = workers.start(threads=2)
         wait_until(lambda: len(worker.performed()) == 2 * ends, 30)  # noqa: B023
