@@ -120,7 +120,8 @@ def _renew(lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMe
             note_unprepared(row.provider, row.id, error, now)
         _raise(record_failure(Attempt(lease, now, tries=0), row, error, now))
         return False
-    renewal = begin(request, lease, now)
+    # We may have waited for the database, and the lease is to last for the whole call.
+    renewal = begin(request, lease, max(now, utc_now()))
     if renewal is None:
         return False
     _carry_through(renewal, row, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from actors.answer_keeping import AnswerKeeper
@@ -14,7 +14,9 @@ from actors.providers.token_endpoint import TokenResponse
 from actors.renewal_request import RenewalRequest
 from actors.sweeping import lease_end
 from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
+from config import current_settings
 from models.attempts import TAB_ATTEMPTS, token_digests
 from models.connections import Grant
 from models.database import transaction
@@ -24,6 +26,12 @@ from models.renewal_writes import EarlierTry, begin_first_try
 
 #: Who is cut off this often in a row is cut off by what the provider answers.
 _MOST_TRIES: Final = 5
+
+
+class RenewalDelayed(AuthError):
+    """The renewal was held up for so long that another may begin; nothing was sent."""
+
+    permanent = False
 
 
 class Renewal:
@@ -40,6 +48,7 @@ class Renewal:
 
         Raises:
             ProviderPaused: It is not to be asked now.
+            RenewalDelayed: It may not answer before somebody else would ask it.
             OutcomeUnknown: It was asked too often without anybody living to see the answer.
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """
@@ -48,6 +57,7 @@ class Renewal:
             if self.attempt.tries > _MOST_TRIES:
                 raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
             request = self._request
+            _check_time_left(self.attempt.lease)
             with asking(request.provider, request.health, request.row.id, now):
                 tokens = request.send(self.keeper.keep)
         return self._request.granted(tokens, self.attempt.started_at)
@@ -78,6 +88,16 @@ class Renewal:
         # Refused by one client secret, it was sent with the next, and that answer never came.
         has_more_secrets = bool(self._request.provider.earlier_client_secrets)
         return not (has_more_secrets and error.kind is FailureKind.CLIENT_MISCONFIGURED)
+
+
+def _check_time_left(lease: Lease) -> None:
+    """Refuse to send a token unless the whole call fits into what is left of its lease.
+
+    It takes less than half of one. A process that was frozen, or a database that was, uses it up.
+    """
+    whole = timedelta(seconds=current_settings().oauth.lease_seconds)
+    if lease.until - utc_now() < whole / 2:
+        raise RenewalDelayed
 
 
 def begin(request: RenewalRequest, lease: Lease, now: datetime) -> Renewal | None:

@@ -45,6 +45,7 @@ _STATUS_BY_CODE: Final = {
     "reauthorization_required": 409,
     "redirect_mismatch": 400,
     "renewal_broken": 503,
+    "renewal_delayed": 503,
     "renewal_failing": 503,
     "renewal_too_soon": 409,
     "return_to_forbidden": 400,
