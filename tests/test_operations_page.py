@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 import pytest
 
+from catfeeder.errors import SealBroken
+from catfeeder.sealing import QUEUE_LABEL, KeyRing
 from config import ROOT, load_settings
 from tests.test_configuration_page import variables_of_the_code
 from worker import resealing
@@ -83,6 +86,20 @@ def test_what_reseal_prints_is_what_it_prints() -> None:
     lines = [line.strip() for line in printed.strip().splitlines()]
     assert lines[-2:] == [resealing._DONE, resealing._NEXT]
     assert all(re.fullmatch(r"\d+ of \d+ rows", line) for line in lines[:-2])
+
+
+def test_nobody_is_cut_off_by_a_change_of_the_key_in_the_order_that_is_told() -> None:
+    old, new = "old " * 15, "new " * 15
+    # Given what processes have after each step, SECRET_KEY first
+    steps = [KeyRing(keys).sealer(QUEUE_LABEL) for keys in ([old], [old, new], [new, old], [new])]
+    # Then each reads what those of the step before write, and of the step after
+    for before, after in pairwise(steps):
+        assert before.open(after.seal(b"x", "message"), "message")
+    for before, after in pairwise(steps[:-1]):
+        assert after.open(before.seal(b"x", "message"), "message")
+    # And so it would not be without the second step
+    with pytest.raises(SealBroken):
+        steps[0].open(steps[2].seal(b"x", "message"), "message")
 
 
 def test_links_lead_somewhere() -> None:
