@@ -175,7 +175,16 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         ProviderMisbehaved: The answer is not JSON, or of another status than 200.
         AddressForbidden: The URL leads where it must not.
     """
-    response = _request("GET", url, headers=headers)
+    return read_json(_request("GET", url, headers=headers))
+
+
+def read_json(response: requests.Response) -> Any:
+    """Return the JSON data of an answer.
+
+    Raises:
+        ProviderRefused: The status is one of 4xx.
+        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
+    """
     if response.status_code >= 400:
         raise ProviderRefused(f"status {response.status_code}")
     if response.status_code != requests.codes.ok:

@@ -152,5 +152,5 @@ class TestWithWebhook:
         assert {"exchanged", "renewal_failed", "revoked"} <= set(told)
         assert sorted(set(EventKind) - set(told)) == [
             *("api_key_created", "api_key_revoked", "authorized"),
-            *("provider_changed", "renewed", "sign_in_refused"),
+            *("provider_changed", "renewal_retried", "renewed", "sign_in_refused"),
         ]

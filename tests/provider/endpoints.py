@@ -243,7 +243,9 @@ class Endpoints:
         is_app = request.headers.get("authorization") == f"Bearer {app_token}"
         if not is_app or request.query["appsecret_proof"] != _proof(self.client_secret, app_token):
             return json_answer({"error": {"type": "OAuthException", "code": 190}}, 400)
-        self.grants.of_access_token(request.query["input_token"])
+        if request.method != "POST" or request.form["method"] != "get":
+            return json_answer({"error": {"type": "OAuthException", "code": 100}}, 400)
+        self.grants.of_access_token(request.form["input_token"])
         data = {"app_id": self.client_id, "type": "USER", "is_valid": True, "scopes": ["email"]}
         return json_answer({"data": {**data, "expires_at": self.script.token_expires_at}})
 

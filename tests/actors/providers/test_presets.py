@@ -339,8 +339,10 @@ def test_facebook_is_asked_for_the_end_of_a_token_that_it_does_not_tell(
     row = sign_in(provider, now=at).connection
     assert row.expires_at is not None
     assert timedelta(days=39.9) < row.expires_at - at <= timedelta(days=40)
-    # Once, by the app and not the user; and not where it is told
-    assert len(provider.requests_for("/debug_token")) == 1
+    # Once, by the app and not the user, with the token where no log of addresses has it
+    (asked,) = provider.requests_for("/debug_token")
+    assert set(asked.query) == {"appsecret_proof"}
+    # And not where it is told
     provider.script.expires_in = 5183944
     sign_in(provider)
     assert len(provider.requests_for("/debug_token")) == 1

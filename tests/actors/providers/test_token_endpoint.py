@@ -253,7 +253,7 @@ def test_facebook_exchanges_a_living_token_for_a_long_one(provider: ScriptedProv
 def test_a_wrong_label_of_an_answer_does_not_matter(
     charset: str, provider: ScriptedProvider
 ) -> None:
-    headers = {"Content-Type": f"text/html; charset={charset}"}
+    headers = {"Content-Type": f"text/plain; charset={charset}"}
     provider.answer("/token", Answer(200, b'{"access_token": "a"}', headers))
 
     assert use_refresh_token(built(provider), Secret("token")).access_token == Secret("a")

@@ -39,6 +39,8 @@ _SCOPES = {
     ("GET", "/v1/providers"): "admin",
     ("GET", "/v1/providers/{provider}"): "admin",
     ("GET", "/v1/providers/{provider}/check"): "admin",
+    ("GET", "/v1/queues"): "admin",
+    ("GET", "/v1/queues/{queue}/dead-letters"): "admin",
     ("GET", "/v1/renewals"): "admin",
     ("PATCH", "/v1/providers/{provider}"): "admin",
     ("POST", "/v1/connections/{connection_id}/renew"): "jobs",
@@ -49,6 +51,7 @@ _SCOPES = {
     ("POST", "/v1/oauth/{provider}/user-info"): "jobs",
     ("POST", "/v1/passwords/check"): "jobs",
     ("POST", "/v1/passwords/hash"): "jobs",
+    ("POST", "/v1/queues/{queue}/replay"): "admin",
     ("POST", "/v1/server/shutdown"): "admin",
     ("PUT", "/v1/providers/{provider}"): "admin",
 }
