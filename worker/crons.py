@@ -108,6 +108,9 @@ class Crons:
                     self._tick_on(client, lines)
             except (ConfigurationError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
+            except Exception:
+                # A thread that ended unnoticed would let every token expire.
+                _LOG.exception("The schedule waits: nobody has foreseen this.")
             self._stopping.wait(_TICK_SECONDS)
         client.close()
 

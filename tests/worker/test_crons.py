@@ -255,6 +255,28 @@ def test_the_schedule_goes_by_the_clock_that_is_passed_in(client: Client) -> Non
         assert TAB_CRONS.get_by_id("renew_oaths").next_at == NOW + SECOND
 
 
+def test_what_nobody_foresaw_does_not_end_the_schedule(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a clock that fails in a way of its own, once
+    times = iter([None, *[NOW] * 100])
+
+    def clock() -> datetime:
+        at = next(times)
+        if at is None:
+            raise ZeroDivisionError
+        return at
+
+    crons = Crons(clock=clock)
+    assert crons.inject_crons() == 0
+
+    # Then that is told, and the schedule goes on
+    wait_until(lambda: emitted(client) == ["renew_oaths"])
+    crons.stop()
+    assert "nobody has foreseen this" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_an_outage_does_not_end_the_schedule(
     crons: Crons, client: Client, valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
 ) -> None:
