@@ -108,7 +108,7 @@ class Crons:
                     self._tick_on(client, lines)
             except (ConfigurationError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A thread that ended unnoticed would let every token expire.
                 _LOG.exception("The schedule waits: nobody has foreseen this.")
             self._stopping.wait(_TICK_SECONDS)
