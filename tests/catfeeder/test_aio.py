@@ -31,7 +31,7 @@ from worker.consuming import ConsumingBroker
 
 pytestmark = pytest.mark.anyio
 
-MANY = 500
+MANY = 200
 #: What is the same in both, or has a counterpart of another name.
 APART = {"enqueue", "job", "close", "aclose", "find", "cancel", "wait"}
 
@@ -113,7 +113,8 @@ async def test_many_wait_without_a_thread_and_on_one_connection(
 
     asked: list[str] = []
     tasks = [asyncio.create_task(ask()) for _ in range(MANY)]
-    while len(aio._waiting) < MANY:  # noqa: ASYNC110
+    while len(aio._waiting) < MANY:
+        assert not [task.exception() for task in tasks if task.done()]
         await asyncio.sleep(0.01)
     # Then there are no more threads, and but few connections
     assert threading.active_count() == threads
