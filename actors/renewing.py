@@ -22,7 +22,7 @@ from models.connections import Grant
 from models.database import transaction
 from models.journal import Attempt, begin_again, begin_renewal
 from models.leases import Lease
-from models.renewal_writes import EarlierTry, begin_first_try
+from models.renewal_writes import begin_first_try
 
 #: Who is cut off this often in a row is cut off by what the provider answers.
 _MOST_TRIES: Final = 5
@@ -103,11 +103,10 @@ def _check_time_left(lease: Lease) -> None:
 def begin(request: RenewalRequest, lease: Lease, now: datetime) -> Renewal | None:
     """Write down that a token is about to be sent; None when the lease was lost meanwhile."""
     digests = token_digests(request.token)
-    try:
-        first = begin_first_try(lease, lease_end(now), digests[0], now)
-        return None if first is None else Renewal(request, first)
-    except EarlierTry:
-        return _begin_later_try(request, lease, digests, now)
+    first = begin_first_try(lease, lease_end(now), digests[0], now)
+    if first is not None:
+        return Renewal(request, first)
+    return _begin_later_try(request, lease, digests, now)
 
 
 def _begin_later_try(

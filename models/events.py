@@ -67,7 +67,7 @@ class TAB_EVENTS(Table):
     @classmethod
     def add_all(cls, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write events; in a transaction with the changes that they tell of."""
-        _INSERT.execute([[row[name] for name in _NAMES] for row in rows])
+        _INSERT.execute([[row[field.name] for field in EVENT_FIELDS] for row in rows])
 
     @classmethod
     def page(
@@ -153,5 +153,6 @@ class TAB_EVENTS(Table):
         return int(query.execute())
 
 
-_NAMES: Final = tuple(name for name in TAB_EVENTS._meta.sorted_field_names if name != "id")
-_INSERT: Final = InsertMany(*(getattr(TAB_EVENTS, name) for name in _NAMES))
+#: What an event is made of; the database numbers it.
+EVENT_FIELDS: Final = tuple(it for it in TAB_EVENTS._meta.sorted_fields if it.name != "id")
+_INSERT: Final = InsertMany(*EVENT_FIELDS)

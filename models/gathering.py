@@ -47,7 +47,8 @@ class Gathered(Generic[T, R]):
     ) -> None:
         """Take what writes items within a transaction and tells of each what came of it.
 
-        One statement is a transaction by itself.
+        `is_one_statement` says that it takes one where many rows are written at once, which is a
+        transaction by itself.
         """
         self._write = write
         self._is_one_statement = is_one_statement
@@ -92,7 +93,7 @@ class Gathered(Generic[T, R]):
 
     def _perform(self, entries: Sequence[_Entry[T, R]]) -> None:
         try:
-            with self._transaction(len(entries)):
+            with self._transaction():
                 results = self._write([entry.item for entry in entries])
         except Exception as error:  # noqa: BLE001  Each thread raises what became of its own item.
             self._fail(entries, error)
@@ -100,8 +101,8 @@ class Gathered(Generic[T, R]):
             for entry, result in zip(entries, results, strict=True):
                 entry.error, entry.result = None, result
 
-    def _transaction(self, count: int) -> AbstractContextManager[None]:
-        is_one = self._is_one_statement and (count == 1 or writes_many_at_once())
+    def _transaction(self) -> AbstractContextManager[None]:
+        is_one = self._is_one_statement and writes_many_at_once()
         return connected() if is_one else transaction()
 
     def _fail(self, entries: Sequence[_Entry[T, R]], error: Exception) -> None:

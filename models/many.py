@@ -27,10 +27,7 @@ class Many(ABC):
 
     def execute(self, rows: Sequence[Row]) -> list[bool]:
         """Write the rows, and tell of each whether it was written; call this in a transaction."""
-        values = [
-            [field.db_value(value) for field, value in zip(self._fields, row, strict=True)]
-            for row in rows
-        ]
+        values = _converted(self._fields, rows)
         if len(values) > 1 and writes_many_at_once():
             return self._execute_at_once(values)
         text = self._text_of(type(database.obj))
@@ -52,8 +49,7 @@ class Many(ABC):
 
     @cached_property
     def _text_at_once(self) -> str:
-        types = {"BLOB": "BYTEA"}
-        arrays = [f"%s::{types.get(it.field_type, it.field_type)}[]" for it in self._fields]
+        arrays = list(map(array_mark, self._fields))
         names = ", ".join(f"c{place}" for place in range(len(arrays)))
         given = f"unnest({', '.join(arrays)}) WITH ORDINALITY AS given({names}, number)"
         return self._text_for(given)
@@ -143,6 +139,23 @@ class InsertMany(Many):
 
     def _keys_of(self, values: Sequence[Row]) -> Sequence[Any]:
         return [row[0] for row in values]
+
+
+def _converted(fields: Sequence[peewee.Field], rows: Sequence[Row]) -> list[list[Any]]:
+    return [
+        [field.db_value(value) for field, value in zip(fields, row, strict=True)] for row in rows
+    ]
+
+
+def columns_of(fields: Sequence[peewee.Field], rows: Sequence[Row]) -> list[list[Any]]:
+    """Return the rows' values as the database takes them, all of one field together."""
+    return [list(column) for column in zip(*_converted(fields, rows), strict=True)]
+
+
+def array_mark(field: peewee.Field) -> str:
+    """Return what stands in a statement of PostgreSQL for all values of a field."""
+    kind = "BYTEA" if field.field_type == "BLOB" else field.field_type
+    return f"%s::{kind}[]"
 
 
 def writes_many_at_once() -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import compress
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +14,8 @@ from models.events import TAB_EVENTS
 from models.gathering import Gathered
 from models.journal import Attempt
 from models.leases import Lease
-from models.many import DeleteMany, InsertMany, UpdateMany
+from models.many import DeleteMany, InsertMany, UpdateMany, writes_many_at_once
+from models.renewals_at_once import begin_at_once, end_at_once
 
 _C: Final = TAB_CONNECTIONS
 _A: Final = TAB_ATTEMPTS
@@ -24,10 +24,6 @@ _ENTER: Final = InsertMany(
     *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), is_new_only=True
 )
 _END: Final = DeleteMany(_A.connection_id, _A.version)
-
-
-class EarlierTry(Exception):
-    """The journal knows of a try before this one: what has become of it must be looked at first."""
 
 
 class _Beginning(NamedTuple):
@@ -40,38 +36,43 @@ class _Beginning(NamedTuple):
 def begin_first_try(
     lease: Lease, lease_until: datetime, digest: str, now: datetime
 ) -> Attempt | None:
-    """Prolong a lease and write down that its token is about to be sent; None if it was lost.
+    """Prolong a lease and write down that its token is about to be sent.
 
-    Raises:
-        EarlierTry: Nothing was done, since the connection has a row in the journal.
+    None if the lease was lost, or the connection has a row in the journal: nothing was done, and
+    `begin_renewal` knows what is to be done then.
     """
     until = max(lease_until, lease.until + timedelta(milliseconds=1))
-    is_held, is_entered = _begin(_Beginning(lease, until, digest, now))
-    if not is_held:
+    if not _begin(_Beginning(lease, until, digest, now)):
         return None
-    if not is_entered:
-        raise EarlierTry
     return Attempt(Lease(lease.connection_id, lease.version, until), now)
 
 
-def _begin_all(beginnings: Sequence[_Beginning]) -> list[tuple[bool, bool]]:
-    leases = [(one.until, *_key(one.lease), one.lease.until) for one in beginnings]
-    held = _PROLONG.execute(leases)
-    begun = list(compress(beginnings, held))
-    rows = [(*_key(one.lease), one.digest, 1, one.now) for one in begun]
-    entered = dict(zip(begun, _ENTER.execute(rows), strict=True))
-    put_back = [one for one, is_new in entered.items() if not is_new]
-    _PROLONG.execute([(one.lease.until, *_key(one.lease), one.until) for one in put_back])
-    return [
-        (is_held, entered.get(one, False)) for one, is_held in zip(beginnings, held, strict=True)
-    ]
+def _begin_all(beginnings: Sequence[_Beginning]) -> list[bool]:
+    if writes_many_at_once():
+        return begin_at_once(
+            [
+                (one.until, *_key(one.lease), one.lease.until, one.digest, one.now)
+                for one in beginnings
+            ]
+        )
+    return [_begin_one(one) for one in beginnings]
+
+
+def _begin_one(one: _Beginning) -> bool:
+    lease = _key(one.lease)
+    if not any(_PROLONG.execute([(one.until, *lease, one.lease.until)])):
+        return False
+    is_entered = any(_ENTER.execute([(*lease, one.digest, 1, one.now)]))
+    if not is_entered:
+        _PROLONG.execute([(one.lease.until, *lease, one.until)])
+    return is_entered
 
 
 def _key(lease: Lease) -> tuple[str, int]:
     return lease.connection_id, lease.version
 
 
-_begin: Final = Gathered(_begin_all)
+_begin: Final = Gathered(_begin_all, is_one_statement=True)
 
 
 class _Ending(NamedTuple):
@@ -97,26 +98,26 @@ def finish_renewal(
         "failures": 0,
         **_C.granted(lease.connection_id, lease.version, grant, now),
     }
-    return _finish(_Ending(lease, columns, events))
+    return _finisher(tuple(columns))(_Ending(lease, columns, events))
 
 
-def _finish_all(endings: Sequence[_Ending]) -> list[bool]:
-    stored = [False] * len(endings)
-    by_columns: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, one in enumerate(endings):
-        by_columns[tuple(one.columns)].append(place)
-    for names, places in by_columns.items():
-        rows = [(*endings[at].columns.values(), *_key(endings[at].lease)) for at in places]
-        for at, is_stored in zip(places, _statement_for(names).execute(rows), strict=True):
-            stored[at] = is_stored
+def _finish_all(names: tuple[str, ...], endings: Sequence[_Ending]) -> list[bool]:
+    rows = [(*one.columns.values(), *_key(one.lease)) for one in endings]
+    if writes_many_at_once():
+        events = [(place, event) for place, one in enumerate(endings) for event in one.events]
+        return end_at_once(names, rows, events)
+    stored = _statement_for(names).execute(rows)
     _END.execute([_key(one.lease) for one in endings])
-    TAB_EVENTS.add_all([row for one in compress(endings, stored) for row in one.events])
+    TAB_EVENTS.add_all([event for one in compress(endings, stored) for event in one.events])
     return stored
+
+
+@cache
+def _finisher(names: tuple[str, ...]) -> Gathered[_Ending, bool]:
+    """Return what writes the endings that set these columns; there are a few sets of them."""
+    return Gathered(partial(_finish_all, names), is_one_statement=True)
 
 
 @cache
 def _statement_for(names: tuple[str, ...]) -> UpdateMany:
     return UpdateMany([getattr(_C, name) for name in names], [_C.id, _C.version])
-
-
-_finish: Final = Gathered(_finish_all)
