@@ -128,11 +128,13 @@ def test_who_waits_for_another_gets_their_failure_as_well(plain: ScriptedProvide
     (row,) = connect(plain)
     plain.answer("/token", Answer(503))
     gate = plain.hold("/token")
+    free_seats = renewal_winners._SEATS._value
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(ask_at_once, row, 3)
         gate.await_arrival()
-        # Nobody else has come to the provider
+        # Nobody else has come to the provider, and the two who have not wait
         assert len(refreshes(plain)) == 1
+        wait_until(lambda: renewal_winners._SEATS._value == free_seats - 2)
         gate.open()
         outcomes = asking.result()
 
