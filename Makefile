@@ -28,7 +28,7 @@ run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops i
 
 # Many tests wait for processes that they have started, so one test more than there are cores keeps these busy.
 test: check ## Check, then run every test
-	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadfile --no-loadscope-reorder $(TESTS)
 
 chaos: $(DEV_STAMP) ## Kill workers, broker and database for a minute, and see that no token is lost
 	@$(BIN)/python -m tests.chaos $(CHAOS)

@@ -31,6 +31,8 @@ from worker.performing import build_broker
 #: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
 SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else ("postgresql",)
 DATABASE_KINDS: Final = ("sqlite", *SERVER_KINDS)
+_TESTS: Final = Path(__file__).parent
+_TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
 
@@ -39,6 +41,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that asks for `database` on each kind of database."""
     if "database" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", DATABASE_KINDS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders whose tests start many processes, so that none is left for the end.
+
+    A file is run by one of pytest's workers, and the others would wait for it.
+    """
+    items.sort(key=lambda item: _TURNS.get(item.path.relative_to(_TESTS).parts[0], len(_TURNS)))
 
 
 @pytest.fixture(scope="session")
