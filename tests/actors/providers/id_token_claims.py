@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from actors.providers.id_tokens import verify_id_token
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built
-from tests.actors.sign_ins import now
 from tests.scripted_provider import ScriptedProvider
 
 NONCE: Final = Secret("nonce-of-this-sign-in")
+#: The time at which these id_tokens are checked, however long after it a test runs.
+NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def right_claims(provider: ScriptedProvider, **changes: Any) -> dict[str, Any]:
     """Return claims that hold, with changes; None takes one away."""
-    at = int(now().timestamp())
+    at = int(NOW.timestamp())
     claims = {
         "iss": provider.issuer,
         "aud": provider.client_id,
@@ -28,5 +30,5 @@ def right_claims(provider: ScriptedProvider, **changes: Any) -> dict[str, Any]:
 
 
 def verified(provider: ScriptedProvider, token: str, **metadata: Any) -> dict[str, Any]:
-    """Check a token as that of a sign-in now."""
-    return verify_id_token(built(provider, **metadata), Secret(token), NONCE, now())
+    """Check a token as that of a sign-in at that time."""
+    return verify_id_token(built(provider, **metadata), Secret(token), NONCE, NOW)

@@ -15,8 +15,7 @@ from actors.errors import AuthError, IdTokenInvalid
 from actors.providers.id_tokens import verify_id_token
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built
-from tests.actors.providers.id_token_claims import NONCE, right_claims, verified
-from tests.actors.sign_ins import now
+from tests.actors.providers.id_token_claims import NONCE, NOW, right_claims, verified
 from tests.provider.signing import (
     SigningKeys,
     base64url,
@@ -162,7 +161,7 @@ def test_a_provider_that_publishes_no_keys_vouches_for_nothing(provider: Scripte
 
 # -- Claims that do not hold
 
-NOW = int(now().timestamp())
+AT = int(NOW.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -181,16 +180,16 @@ NOW = int(now().timestamp())
         ({"azp": "another-client"}, "azp"),
         ({"aud": ["client-of-tests", "b"], "azp": "b"}, "azp"),
         ({"exp": None}, "expired"),
-        ({"exp": NOW - 200}, "expired"),
+        ({"exp": AT - 200}, "expired"),
         ({"exp": 0}, "expired"),
-        ({"exp": -NOW}, "expired"),
-        ({"exp": str(NOW + 300)}, "exp is not a time"),
+        ({"exp": -AT}, "expired"),
+        ({"exp": str(AT + 300)}, "exp is not a time"),
         ({"exp": True}, "exp is not a time"),
-        ({"exp": [NOW + 300]}, "exp is not a time"),
+        ({"exp": [AT + 300]}, "exp is not a time"),
         ({"exp": float("nan")}, "does not hold"),
         ({"exp": float("inf")}, "does not hold"),
-        ({"iat": NOW + 500}, "not valid yet"),
-        ({"nbf": NOW + 500}, "not valid yet"),
+        ({"iat": AT + 500}, "not valid yet"),
+        ({"nbf": AT + 500}, "not valid yet"),
         ({"nbf": "later"}, "nbf is not a time"),
         ({"nonce": "another"}, "nonce"),
         ({"nonce": None}, "nonce"),
@@ -224,11 +223,11 @@ def test_a_signed_token_with_a_wrong_claim_is_refused(
         {"aud": ["client-of-tests"]},
         {"aud": ["b", "client-of-tests"], "azp": "client-of-tests"},
         {"azp": "client-of-tests"},
-        {"exp": NOW - 60},
-        {"exp": NOW + 300.5},
-        {"iat": NOW + 60},
+        {"exp": AT - 60},
+        {"exp": AT + 300.5},
+        {"iat": AT + 60},
         {"iat": None},
-        {"nbf": NOW + 60},
+        {"nbf": AT + 60},
         {"sub": 12345},
         {"sub": "x" * 255},
     ],
@@ -243,13 +242,13 @@ def test_a_token_expires_by_the_time_that_is_passed_in(provider: ScriptedProvide
     token = Secret(provider.keys.sign(right_claims(provider)))
 
     with pytest.raises(IdTokenInvalid, match="expired"):
-        verify_id_token(built(provider), token, NONCE, now() + timedelta(seconds=421))
+        verify_id_token(built(provider), token, NONCE, NOW + timedelta(seconds=421))
 
 
 def test_a_nonce_that_was_not_asked_for_is_not_looked_at(provider: ScriptedProvider) -> None:
     token = Secret(provider.keys.sign(right_claims(provider, nonce=None)))
 
-    assert verify_id_token(built(provider), token, None, now())
+    assert verify_id_token(built(provider), token, None, NOW)
 
 
 @pytest.mark.parametrize("payload", ["[]", "5", '"text"', "null", "[" * 5000, "{", "\xff"])
