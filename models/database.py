@@ -20,6 +20,7 @@ from catfeeder.sealing import DATABASE_LABEL, KeyRing, Sealer
 from config import ROOT, Settings, current_settings
 from models.errors import DatabaseUnreachable, reason_of
 from models.mysql import open_mysql
+from models.sqlite import WaitingSqliteDatabase
 
 #: Every table is bound to this name; which database stands behind it is known when settings are.
 database: Final = peewee.DatabaseProxy()
@@ -127,7 +128,7 @@ def _sqlite(rest: str, busy_timeout_seconds: int) -> peewee.SqliteDatabase:
         path.touch(mode=0o600)
     except (OSError, ValueError) as error:
         raise _unreachable(error) from None
-    return peewee.SqliteDatabase(
+    return WaitingSqliteDatabase(
         str(path),
         # Left on, it opens a connection at a thread's first query and never closes it.
         autoconnect=False,

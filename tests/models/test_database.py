@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import sqlite3
 import stat
 import threading
 import traceback
@@ -155,6 +156,26 @@ def test_a_lock_that_is_held_for_too_long_is_told_of(tables: Settings) -> None:
         pytest.raises(DatabaseUnreachable, match=r"DATABASE_URL \(database is locked\)"),
     ):
         count_up_slowly(1)
+
+
+def test_who_opens_a_new_file_of_sqlite_waits_for_who_is_at_it(
+    settings: Settings, tmp_path: Path
+) -> None:
+    # Given a new file that another process writes to, in SQLite's usual mode
+    path = tmp_path / "new.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    answers: list[bool] = []
+    with reopened(with_url(settings, f"sqlite:///{path}")):
+        opening = threading.Thread(target=lambda: answers.append(is_answering()))
+        opening.start()
+        opening.join(0.2)
+
+        # When it is opened, then that has not failed, but waits, and goes on when it can
+        assert opening.is_alive()
+        other.close()
+        opening.join(30)
+    assert answers == [True]
 
 
 @pytest.mark.usefixtures("tables")
