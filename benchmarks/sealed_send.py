@@ -12,6 +12,7 @@ from typing import Final
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
+from redis import ConnectionPool
 
 import catfeeder
 from benchmarks.figures import Figure, spread, table
@@ -40,8 +41,12 @@ def lone_valkey() -> Iterator[str]:
 def measure(batches: int = _BATCHES, sends: int = _SENDS) -> list[Figure]:
     """Send batches in turn, so that whatever else the machine does hits both alike."""
     key = key_to_text(derive_key(Secret(SECRET_KEY), QUEUE_LABEL))
-    with lone_valkey() as url, closing(catfeeder.connect(url, key)) as client:
-        plain = dramatiq.actor(broker=RedisBroker(url=url))(_work)
+    with (
+        lone_valkey() as url,
+        closing(catfeeder.connect(url, key)) as client,
+        closing(ConnectionPool.from_url(url)) as pool,
+    ):
+        plain = dramatiq.actor(broker=RedisBroker(connection_pool=pool))(_work)
         ways: dict[str, Callable[[], object]] = {
             "plain": lambda: plain.send(_PASSWORD, _HASH),
             "sealed": lambda: client.check_password(_PASSWORD, _HASH),
