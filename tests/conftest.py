@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import dramatiq
+import hypothesis
 import pytest
 from playhouse.pool import PooledDatabase
 
@@ -19,6 +21,7 @@ from config import Settings
 from models import database as database_module
 from models.migrate import migrate
 from tests.mariadb import MariadbServer, is_mariadb_installed, running_mariadb
+from tests.migrated import MigratedPostgres, MigratedSqlite
 from tests.servers import (
     PostgresServer,
     ValkeyServer,
@@ -35,6 +38,19 @@ _TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
+
+# The same examples in each run, however slowly they come: no run finds what another has let pass.
+# With --hypothesis-profile=default others are looked for.
+hypothesis.settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.too_slow,
+        hypothesis.HealthCheck.function_scoped_fixture,
+    ],
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -82,17 +98,31 @@ def database_kind() -> str:
     return "sqlite"
 
 
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> MigratedSqlite:
+    return MigratedSqlite(tmp_path_factory.mktemp("migrated"), _migrate)
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgresql(_postgresql_server: PostgresServer) -> MigratedPostgres:
+    return MigratedPostgres(_postgresql_server, _migrate)
+
+
 @pytest.fixture
 def database_url(
     database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[str]:
-    """The DATABASE_URL of an empty database."""
+    """The DATABASE_URL of a database that is empty, unless the test asks for `tables`."""
+    wants_tables = "tables" in request.fixturenames
     if database_kind == "sqlite":
-        yield f"sqlite:///{tmp_path / 'catfeeder.sqlite3'}"
+        path = tmp_path / "catfeeder.sqlite3"
+        if wants_tables:
+            request.getfixturevalue("_migrated_sqlite").copy_to(path)
+        yield f"sqlite:///{path}"
     else:
-        server: PostgresServer | MariadbServer
-        server = request.getfixturevalue(f"_{database_kind}_server")
-        with server.database() as url:
+        is_lent = wants_tables and database_kind == "postgresql"
+        name = f"_migrated_{database_kind}" if is_lent else f"_{database_kind}_server"
+        with request.getfixturevalue(name).database() as url:
             yield url
 
 
@@ -118,14 +148,19 @@ def toml_conf() -> dict[str, Any]:
 
 
 @pytest.fixture
-def settings(
-    environment: dict[str, str], toml_conf: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
+def settings(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iterator[Settings]:
     """The settings of a test, which are the process's while it runs."""
+    with _settings_of(environment, toml_conf) as chosen:
+        yield chosen
+
+
+@contextmanager
+def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iterator[Settings]:
     read = {"ENV": lambda: environment, "TOML_CONF": lambda: toml_conf}
-    monkeypatch.setattr(config, "_LAZY", read)
-    config.current_settings.cache_clear()
-    yield config.current_settings()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(config, "_LAZY", read)
+        config.current_settings.cache_clear()
+        yield config.current_settings()
     config.current_settings.cache_clear()
     # Whoever opens the database by `ensure_open` finds that of the next test's settings.
     database_module.database.obj = None
@@ -134,13 +169,26 @@ def settings(
 @pytest.fixture
 def tables(settings: Settings) -> Iterator[Settings]:
     """An open database with all its tables, of one kind; the settings that lead to it."""
+    with _tables_of(settings):
+        yield settings
+
+
+@contextmanager
+def _tables_of(settings: Settings) -> Iterator[None]:
     database_module.open_database(settings)
     migrate(datetime.now(UTC))
-    yield settings
+    yield
     chosen = database_module.database.obj
     chosen.close()
     if isinstance(chosen, PooledDatabase):
         chosen.close_all()
+
+
+def _migrate(database_url: str) -> None:
+    """Make all tables."""
+    environment = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET_KEY}
+    with _settings_of(environment, {}) as settings, _tables_of(settings):
+        pass
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import redis
+from psycopg import sql
 
 from catfeeder.redis_connection import connect_redis
 from worker.embedded_valkey import find_server_binary
@@ -93,20 +94,45 @@ class PostgresServer:
 
     def new_database(self) -> str:
         """Create a database and return its DATABASE_URL."""
-        self._count += 1
-        name = f"catfeeder_{self._count}"
+        url = self._new_url()
+        self._execute("CREATE DATABASE {}", url)
+        return url
+
+    def renamed(self, url: str) -> str:
+        """Give a database another name, so that whoever knew the old one is locked out."""
+        new = self._new_url()
+        self._execute("ALTER DATABASE {} RENAME TO {}", url, new)
+        return new
+
+    def disconnect_all(self, url: str) -> None:
+        """End every connection to a database."""
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return self._admin_url.replace("/postgres?", f"/{name}?")
+            connection.execute(ended, (_name_of(url),))
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is connected to it: hundreds would fill the disk by the end."""
+        self._execute("DROP DATABASE {} WITH (FORCE)", url)
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """Create a database for the block: hundreds of them would fill the disk by the end."""
+        """Create a database for the block."""
         url = self.new_database()
         yield url
-        name = urlsplit(url).path.removeprefix("/")
+        self.drop(url)
+
+    def _new_url(self) -> str:
+        self._count += 1
+        return self._admin_url.replace("/postgres?", f"/catfeeder_{self._count}?")
+
+    def _execute(self, statement: LiteralString, *urls: str) -> None:
+        names = [sql.Identifier(_name_of(url)) for url in urls]
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            connection.execute(sql.SQL(statement).format(*names))
+
+
+def _name_of(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
 
 
 @contextmanager
