@@ -40,7 +40,7 @@ SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
 
 # The same examples in each run, however slowly they come: no run finds what another has let pass.
-# With --hypothesis-profile=default others are looked for.
+# `pytest --hypothesis-profile=others` looks for new ones.
 hypothesis.settings.register_profile(
     "tests",
     derandomize=True,
@@ -49,6 +49,9 @@ hypothesis.settings.register_profile(
         hypothesis.HealthCheck.too_slow,
         hypothesis.HealthCheck.function_scoped_fixture,
     ],
+)
+hypothesis.settings.register_profile(
+    "others", hypothesis.settings.get_profile("tests"), derandomize=False
 )
 hypothesis.settings.load_profile("tests")
 

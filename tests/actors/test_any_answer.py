@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.exchange import exchange_code
@@ -38,9 +38,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 #: Stands in answers wherever a provider could put a secret, and must never come out again.
 CANARY: Final = "canary-4f9a17c0e2"
-_any_answer = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+_any_answer = settings(max_examples=60)
 _TEXTS = st.sampled_from(
     ["", CANARY, f"a {CANARY}", "Bearer", "a@b.example", "true", "0", "\0", "\ud800", "https://a/b"]
 ) | st.text(max_size=20)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.errors import (
@@ -263,9 +263,7 @@ _USER = st.dictionaries(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 @given(tokens=_TOKENS, user=_USER)
 def test_any_answer_is_stored_whole_or_not_at_all(
     tokens: dict[str, Any], user: dict[str, Any], plain: ScriptedProvider

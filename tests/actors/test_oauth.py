@@ -9,7 +9,7 @@ from typing import Any
 
 import peewee
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import config
@@ -213,9 +213,7 @@ def test_what_is_no_text_is_the_error_too(
     assert stored_connections() == []
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50)
 @given(name=st.text(max_size=8) | st.just(NAME), one=st.text(), other=st.text() | st.none())
 def test_any_text_is_the_error(
     name: str, one: str, other: str | None, oauth: OAuthAuthentication

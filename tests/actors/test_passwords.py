@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hypothesis
 import pytest
-from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from actors.password_policy import PasswordTooCommon
@@ -80,9 +79,7 @@ HASHABLE = st.binary(max_size=72).filter(lambda password: b"\0" not in password)
 #: Text whose UTF-8 is short enough.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=18)
 #: Each example costs two hashes of four rounds, about 3 ms.
-any_password = hypothesis.settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+any_password = hypothesis.settings(max_examples=60)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import config
@@ -176,9 +176,7 @@ def complete(provider: ScriptedProvider) -> ScriptedProvider:
     return provider
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30)
 @given(metadata=st.dictionaries(_MEMBERS, _JSON))
 def test_any_document_is_looked_over(metadata: dict[str, Any], complete: ScriptedProvider) -> None:
     complete.script.metadata = metadata

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
@@ -305,7 +305,6 @@ _JSON = st.recursive(
 _CLAIM_NAMES = st.sampled_from(["iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "sub", "tid"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(changes=st.dictionaries(_CLAIM_NAMES, _JSON, min_size=1, max_size=3))
 def test_any_claims_hold_or_are_refused(
     changes: dict[str, Any], provider: ScriptedProvider
@@ -320,7 +319,6 @@ def test_any_claims_hold_or_are_refused(
         assert claims["nonce"] == NONCE.reveal()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     header=_JSON | st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ"]), _JSON),
     rest=st.text(max_size=20),
