@@ -18,7 +18,7 @@ from models.database import connected, database
 from models.server import begin_boot
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider, running_oidc_provider
-from tests.worker.http.serving import served
+from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
 from worker.http.app import create_app
 from worker.http.shim import Shim
@@ -84,7 +84,7 @@ def url(app: FastAPI) -> Iterator[str]:
 @pytest.fixture
 def anonymous(url: str) -> Iterator[httpx.Client]:
     """A caller without a key."""
-    with httpx.Client(base_url=url, timeout=60) as caller:
+    with calling(url) as caller:
         yield caller
 
 
@@ -92,7 +92,7 @@ def anonymous(url: str) -> Iterator[httpx.Client]:
 def http(url: str) -> Iterator[httpx.Client]:
     """A caller with the admin key."""
     headers = {"Authorization": f"Bearer {ADMIN_API_KEY}"}
-    with httpx.Client(base_url=url, timeout=60, headers=headers) as caller:
+    with calling(url, headers=headers) as caller:
         yield caller
 
 

@@ -1,17 +1,21 @@
-"""Serves an application on a free port, by the server that the Procfile names."""
+"""Serves an application on a free port, by the server that the Procfile names, and calls it."""
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 
 _START_SECONDS: Final = 10
+#: Reading all certificate authorities for each caller would take longer than most tests.
+_NO_AUTHORITIES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @contextmanager
@@ -36,3 +40,8 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
         assert thread.is_alive(), "the server ended at once"
         assert time.monotonic() < deadline, "the server did not start in time"
         time.sleep(0.01)
+
+
+def calling(url: str, **more: Any) -> httpx.Client:
+    """Return somebody with a connection to the application, and with cookies of their own."""
+    return httpx.Client(base_url=url, timeout=60, verify=_NO_AUTHORITIES, **more)

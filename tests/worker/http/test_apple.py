@@ -17,6 +17,7 @@ from tests.provider.answers import Answer
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.serving import calling
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _RETURN_TO: Final = "https://app.example.com/signed-in"
@@ -57,7 +58,7 @@ def _known(
 @pytest.fixture
 def browser(url: str) -> Iterator[httpx.Client]:
     """Somebody's browser."""
-    with httpx.Client(base_url=url, timeout=60) as browser:
+    with calling(url) as browser:
         yield browser
 
 
@@ -82,7 +83,7 @@ def test_the_same_browser_has_its_name_when_it_tries_again(
     apple.answer("/token", Answer(503), times=1)
     assert_problem(_come_back(browser, apple), 502, "provider_unreachable")
     # When another browser signs in, then the name is none of its
-    with httpx.Client(base_url=url, timeout=60) as other:
+    with calling(url) as other:
         assert _come_back(other, apple).json()["profile"]["name"] is None
     # And when the same one tries again, then the name is there
     assert _come_back(browser, apple).json()["profile"]["name"] == "Jane Doe"

@@ -26,6 +26,7 @@ from models.states import TAB_VERIFICATION
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.serving import calling
 
 _APP: Final = "https://app.example.com"
 _CALLBACK: Final = "/v1/oauth/callback"
@@ -81,14 +82,14 @@ def _providers(
 @pytest.fixture
 def victim(url: str) -> Iterator[httpx.Client]:
     """Somebody's browser."""
-    with httpx.Client(base_url=url, timeout=60) as browser:
+    with calling(url) as browser:
         yield browser
 
 
 @pytest.fixture
 def attacker(url: str) -> Iterator[httpx.Client]:
     """The attacker's browser."""
-    with httpx.Client(base_url=url, timeout=60) as browser:
+    with calling(url) as browser:
         yield browser
 
 

@@ -37,6 +37,7 @@ from tests.provider.answers import (
 from tests.provider.signing import SigningKeys, encoded, sign_with, signed_by_public_key, unsigned
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.serving import calling
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _MOST_BYTES: Final = 65_536
@@ -86,7 +87,7 @@ def _put(http: httpx.Client, liar: ScriptedProvider, **changes: Any) -> None:
 @pytest.fixture
 def browser(url: str) -> Iterator[httpx.Client]:
     """Somebody's browser."""
-    with httpx.Client(base_url=url, timeout=60) as browser:
+    with calling(url) as browser:
         yield browser
 
 
