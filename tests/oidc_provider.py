@@ -68,7 +68,7 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
     while True:
         assert process.poll() is None, "the provider ended at once"
         try:
-            requests.get(url, timeout=1)
+            requests.get(url, timeout=_START_SECONDS)
         except requests.ConnectionError:
             assert time.monotonic() < deadline, "the provider did not start in time"
             time.sleep(0.05)
