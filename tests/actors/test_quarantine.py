@@ -48,7 +48,7 @@ def test_whoever_waits_for_its_job_is_told(client: Client) -> None:
     job = client.hash_password("hunter2")
     quarantine("passwords", "x", "It has ended.", b"", code="kills_workers", job_id=job.id)
     with pytest.raises(JobFailed, match="It has ended") as failed:
-        job.result(timeout=5)
+        job.result(timeout=60)
     assert (failed.value.code, failed.value.permanent) == ("kills_workers", True)
 
 

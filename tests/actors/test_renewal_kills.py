@@ -64,7 +64,6 @@ class RenewalProcess:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._read() == "ready"
 
     def renew(
         self, row: TAB_CONNECTIONS, last: int = 0, behind: tuple[str, ...] = ()
@@ -92,8 +91,16 @@ class RenewalProcess:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
+    def __enter__(self) -> RenewalProcess:
+        assert self._read() == "ready"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
     def end(self) -> None:
-        """End it."""
+        """Let it end by itself."""
         self._process.communicate("")
         assert self._process.returncode == 0
 
@@ -103,9 +110,9 @@ def process(
     environment: dict[str, str], toml_conf: dict[str, Any], tmp_path: Path
 ) -> Iterator[RenewalProcess]:
     """A process that renews connections of the test's database with the test's provider."""
-    started = RenewalProcess(environment, toml_conf, tmp_path / "steps")
-    yield started
-    started.end()
+    with RenewalProcess(environment, toml_conf, tmp_path / "steps") as started:
+        yield started
+        started.end()
 
 
 def sign_in_as(provider: ScriptedProvider, user: str) -> TAB_CONNECTIONS:

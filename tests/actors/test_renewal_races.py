@@ -48,12 +48,18 @@ def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> 
 
     # When sweeps and users ask for its renewal at the same time
     gate = plain.hold("/token")
+    free_seats = renewal_winners._SEATS._value
     threads = [threading.Thread(target=act) for act in (sweep_and_renew, renew_now) * 3]
     for thread in threads:
         thread.start()
     gate.await_arrival()
-    for thread in threads:
-        thread.join(0.2)
+    # Of the others each has had nothing to do, or waits for who is at the provider
+    wait_until(
+        lambda: (
+            sum(thread.is_alive() for thread in threads)
+            == 1 + free_seats - renewal_winners._SEATS._value
+        )
+    )
     gate.open()
     for thread in threads:
         thread.join()

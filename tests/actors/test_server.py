@@ -107,7 +107,7 @@ class TestShutDown:
 @pytest.mark.usefixtures("worker")
 def test_a_message_stops_the_service(client: Client) -> None:
     generation = boot()
-    assert client.shut_down(generation).result(timeout=10) == {"stopping": True}
+    assert client.shut_down(generation).result(timeout=60) == {"stopping": True}
     assert is_told_to_stop(generation)
 
 

@@ -139,7 +139,7 @@ def test_a_sweep_passes_over_what_another_is_claiming() -> None:
         with transaction():
             claim_due("google", NOW, UNTIL, limit=2)
             claimed.set()
-            may_end.wait(5)
+            may_end.wait(60)
 
     slow = threading.Thread(target=claim_slowly)
     slow.start()

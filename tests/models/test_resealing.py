@@ -297,7 +297,7 @@ def test_a_row_that_somebody_holds_is_not_waited_for(tables: Settings) -> None:
 
             # When everything is sealed anew, then the rest is, at once
             sealing = pool.submit(lambda: in_total(reseal_everything(100)))
-            assert sealing.result(10) == (2, 1, ())
+            assert sealing.result(60) == (2, 1, ())
 
         # And that one when it is free
         assert in_total(reseal_everything(100)) == (1, 0, ())
@@ -402,5 +402,5 @@ def test_who_finds_nothing_to_do_waits_for_nobody(database: Settings) -> None:
 
         # When it is looked for what is to be sealed anew, then there is an answer at once
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(lambda: list(reseal_everything(100))).result(10) == []
+            assert pool.submit(lambda: list(reseal_everything(100))).result(60) == []
     assert database.database.busy_timeout_seconds > 10

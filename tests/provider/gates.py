@@ -27,7 +27,7 @@ class Gate:
 
     def await_arrival(self) -> None:
         """Wait until one more request stands at the gate."""
-        assert self._arrived.acquire(timeout=10), "nobody has come to the gate"
+        assert self._arrived.acquire(timeout=60), "nobody has come to the gate"
 
     def open(self) -> None:
         """Let everybody through."""

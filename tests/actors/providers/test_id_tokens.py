@@ -110,7 +110,7 @@ _FORGERS: list[Forger] = [
     lambda keys, claims: keys.sign(claims, kid=5),
     lambda keys, claims: keys.sign(claims, crit=["exp"]),
     lambda keys, claims: keys.sign(claims, b64=False, crit=["b64"]),
-    lambda keys, claims: keys.sign(claims)[:-4] + "AAAA",
+    lambda keys, claims: keys.sign(claims)[:-40] + "A" * 40,
     lambda keys, claims: keys.sign(claims) + ".",
     lambda keys, claims: keys.sign(claims) + ".a.b",
     lambda _keys, _claims: encoded({"alg": "RS256", "kid": "key-1"}) + f".{'A' * 200_000}.AA",
