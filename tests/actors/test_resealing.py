@@ -217,7 +217,7 @@ def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> Non
             assert len(noted_keys()) == 2
 
         # And when the row is free, it ends
-        assert sealing.result(20)[-1] == Progress(2, 2, ())
+        assert sealing.result(60)[-1] == Progress(2, 2, ())
         assert len(noted_keys()) == 1
 
 
