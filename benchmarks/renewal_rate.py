@@ -60,8 +60,8 @@ def measure(
     for kind, database_of in kinds().items():
         if kind in counts:
             with database_of() as url, _provider() as provider:
-                ours, bare = _in_turn(url, provider, counts[kind], at_once, repeats)
-            found += _figures(f"{kind}, {counts[kind]:,} connections", ours, bare)
+                runs = _in_turn(url, provider, counts[kind], at_once, repeats)
+            found += _figures(f"{kind}, {counts[kind]:,} connections", *runs)
     return found
 
 
@@ -83,7 +83,8 @@ def _is_there(url: str) -> bool:
 
 def _in_turn(
     url: str, provider: str, connections: int, at_once: int, repeats: int
-) -> tuple[list[Run], list[Run]]:
+) -> tuple[list[Run], dict[int, list[Run]]]:
+    """Return the service's runs, and the bare loop's by how many threads it has."""
     with new_stack() as stack, open_here(url, stack.directory.path / "var"):
         configure_provider(f"{provider}/token")
         fill(0, connections)
@@ -92,10 +93,12 @@ def _in_turn(
         more = {"DATABASE_URL": url, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.partition("//")[2]}
         service = stack.directory.healthy(**stack.environment, **more)
         _renewed(stack, url, provider, connections, at_once // 4)  # What is loaded on first use.
-        ours, bare = [], []
+        ours: list[Run] = []
+        bare: dict[int, list[Run]] = {1: [], _threads(stack): []}
         for _ in range(repeats):
             ours.append(_renewed(stack, url, provider, connections, at_once))
-            bare.append(_bare(provider, _threads(stack), at_once))
+            for threads, runs in bare.items():
+                runs.append(_bare(provider, threads, at_once))
         service.stop()
     return ours, bare
 
@@ -173,23 +176,34 @@ def _bare(provider: str, threads: int, count: int) -> Run:
     return Run(seconds, count, {"bare loop": core_seconds / count})
 
 
-def _figures(of: str, ours: list[Run], bare: list[Run]) -> Iterator[Figure]:
-    yield Figure(
-        f"renewals through the whole service: {of}",
-        spread([run.per_second for run in ours], ".0f", "/s"),
-        f"bare requests-oauthlib: {spread([run.per_second for run in bare], '.0f', '/s')}",
-        statistics.median(
-            one.per_second / its.per_second for one, its in zip(ours, bare, strict=True)
-        ),
-        f"at least 0.8, and {_NEEDED_PER_SECOND} /s",
-    )
-    service, database, its = (
-        statistics.median(run.core_seconds[who] for run in runs) * 1000
-        for runs, who in ((ours, "service"), (ours, "database"), (bare, "bare loop"))
-    )
+def _figures(of: str, ours: list[Run], bare: dict[int, list[Run]]) -> Iterator[Figure]:
+    """Tell the rate beside a plain loop's, and beside one of as many threads as the service has."""
+    what = f"renewals through the whole service: {of}"
+    for threads, runs in bare.items():
+        yield Figure(
+            what,
+            spread([run.per_second for run in ours], ".0f", "/s"),
+            f"{_loop(threads)}: {spread([run.per_second for run in runs], '.0f', '/s')}",
+            statistics.median(
+                one.per_second / its.per_second for one, its in zip(ours, runs, strict=True)
+            ),
+            f"at least 0.8, and {_NEEDED_PER_SECOND} /s",
+        )
+        what = "- the same, beside a loop of as many threads"
+    service, database = (_milliseconds(ours, who) for who in ("service", "database"))
     measured = f"service {service:.2f} ms"
     measured += f", database {database:.2f} ms" if database else ""
-    yield Figure("- of a core for each", measured, f"{its:.2f} ms", (service + database) / its)
+    its = {threads: _milliseconds(runs, "bare loop") for threads, runs in bare.items()}
+    beside = ", ".join(f"{_loop(threads)}: {core:.2f} ms" for threads, core in its.items())
+    yield Figure("- of a core for each", measured, beside, (service + database) / its[1])
+
+
+def _loop(threads: int) -> str:
+    return f"bare requests-oauthlib, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _milliseconds(runs: list[Run], who: str) -> float:
+    return statistics.median(run.core_seconds[who] for run in runs) * 1000
 
 
 def main() -> None:
