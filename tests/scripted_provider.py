@@ -32,6 +32,9 @@ class ScriptedProvider(Endpoints):
         self.requests: list[Request] = []
         #: Set when the provider ends, so that no slow answer outlives it.
         self.ended = threading.Event()
+        #: What the user has the provider's pages in.
+        self.browser = requests.Session()
+        self.browser.trust_env = False
         self._instead: dict[str, list[Answering]] = {}
         self._gates: dict[str, Gate] = {}
 
@@ -41,7 +44,7 @@ class ScriptedProvider(Endpoints):
 
     def consent(self, authorization_url: str) -> dict[str, str]:
         """Consent as a user, and return what the provider sends to the callback."""
-        response = requests.get(authorization_url, allow_redirects=False, timeout=10)
+        response = self.browser.get(authorization_url, allow_redirects=False, timeout=60)
         if response.status_code == requests.codes.ok:
             found = re.findall(r'name="([^"]*)" value="([^"]*)"', response.text)
             return {html.unescape(name): html.unescape(value) for name, value in found}
@@ -92,3 +95,4 @@ def running_scripted_provider() -> Iterator[ScriptedProvider]:
             yield provider
         finally:
             provider.ended.set()
+            provider.browser.close()
