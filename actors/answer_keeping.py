@@ -6,8 +6,9 @@ import logging
 
 from catfeeder.sealing import Secret
 from models.answer_files import erase_answer_file, write_answer_file
-from models.attempts import seal_answer, write_answer
+from models.attempts import seal_answer
 from models.leases import Lease
+from models.renewal_writes import write_answer
 
 _LOG = logging.getLogger(__name__)
 

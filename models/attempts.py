@@ -13,10 +13,7 @@ import peewee
 from catfeeder.sealing import Key, KeyRing, Secret
 from config import current_settings
 from models.database import Table
-from models.errors import DatabaseUnreachable
 from models.fields import SealedField, UTCDateTimeField
-from models.gathering import Gathered
-from models.many import UpdateMany
 
 #: Under it SECRET_KEY yields the keys of the digests. What is stored hangs on it: never change it.
 _DIGEST_LABEL: Final = "catfeeder/attempt/v1"
@@ -92,21 +89,6 @@ class TAB_ATTEMPTS(Table):
 def seal_answer(connection_id: str, answer: Secret) -> bytes:
     """Return an answer in the form in which it is kept."""
     return TAB_ATTEMPTS.answer.seal(connection_id, answer) or b""
-
-
-_ANSWER: Final = UpdateMany(
-    [TAB_ATTEMPTS.answer], [TAB_ATTEMPTS.connection_id, TAB_ATTEMPTS.version]
-)
-_write: Final = Gathered(_ANSWER.execute, is_one_statement=True)
-
-
-def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
-    """Write an answer into the journal; false when the database does not take it, whyever."""
-    try:
-        _write((sealed, connection_id, version))
-    except (DatabaseUnreachable, peewee.PeeweeException):
-        return False
-    return True
 
 
 def token_digests(token: Secret) -> list[str]:

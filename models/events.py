@@ -67,7 +67,8 @@ class TAB_EVENTS(Table):
     @classmethod
     def add_all(cls, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write events; in a transaction with the changes that they tell of."""
-        _INSERT.execute([[row[field.name] for field in EVENT_FIELDS] for row in rows])
+        for row in rows:
+            _INSERT.execute(*(row[field.name] for field in EVENT_FIELDS))
 
     @classmethod
     def page(

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, partial
-from itertools import compress
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import Any, Final, Protocol
+
+import peewee
 
 from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.database import database, transaction
+from models.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.gathering import Gathered
 from models.journal import Attempt
 from models.leases import Lease
 from models.many import DeleteMany, InsertMany, UpdateMany, writes_many_at_once
-from models.renewals_at_once import begin_at_once, end_at_once
+from models.renewals_at_once import ANSWER, BEGIN, END, Kind, write_at_once
 
 _C: Final = TAB_CONNECTIONS
 _A: Final = TAB_ATTEMPTS
@@ -23,14 +27,99 @@ _PROLONG: Final = UpdateMany([_C.lease_until], [_C.id, _C.version, _C.lease_unti
 _ENTER: Final = InsertMany(
     *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), is_new_only=True
 )
+_KEEP: Final = UpdateMany([_A.answer], [_A.connection_id, _A.version])
 _END: Final = DeleteMany(_A.connection_id, _A.version)
 
 
-class _Beginning(NamedTuple):
-    lease: Lease
-    until: datetime
+class _Write(Protocol):
+    """A write for one version of one connection."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """The connection's id, and the version."""
+
+    def execute(self) -> bool:
+        """Make the write; tell whether it found its row as it was to be."""
+
+    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+        """Return the write as PostgreSQL takes it together with others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    key: tuple[str, int]
+    lease_until: datetime
+    until_then: datetime
     digest: str
-    now: datetime
+    started_at: datetime
+
+    def execute(self) -> bool:
+        if not _PROLONG.execute(self.until_then, *self.key, self.lease_until):
+            return False
+        is_entered = _ENTER.execute(*self.key, self.digest, 1, self.started_at)
+        if not is_entered:
+            _PROLONG.execute(self.lease_until, *self.key, self.until_then)
+        return is_entered
+
+    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+        times = {"lease_until": self.lease_until, "until_then": self.until_then}
+        return BEGIN, {**times, "digest": self.digest, "started_at": self.started_at}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    key: tuple[str, int]
+    sealed: bytes
+
+    def execute(self) -> bool:
+        return _KEEP.execute(self.sealed, *self.key)
+
+    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+        return ANSWER, {"sealed": self.sealed}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    key: tuple[str, int]
+    columns: Mapping[str, Any]
+    events: Sequence[Mapping[str, Any]]
+
+    def execute(self) -> bool:
+        is_stored = _store(tuple(self.columns)).execute(*self.columns.values(), *self.key)
+        _END.execute(*self.key)
+        if is_stored:
+            TAB_EVENTS.add_all(self.events)
+        return is_stored
+
+    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+        return END, {**self.columns, "has_end": "warn_at" in self.columns, "events": self.events}
+
+
+@cache
+def _store(names: tuple[str, ...]) -> UpdateMany:
+    return UpdateMany([getattr(_C, name) for name in names], [_C.id, _C.version])
+
+
+def _make(writes: Sequence[_Write]) -> list[bool]:
+    if not writes_many_at_once():
+        return [write.execute() for write in writes]
+    if len({write.key[0] for write in writes}) == len(writes):
+        return write_at_once([_keyed(write) for write in writes])
+    # One statement would see a row as it was before, and change it once.
+    with transaction():
+        return [write_at_once([_keyed(write)])[0] for write in writes]
+
+
+def _keyed(write: _Write) -> tuple[Kind, Mapping[str, Any]]:
+    kind, row = write.at_once()
+    connection_id, version = write.key
+    # Last: an ending has the next version among its columns.
+    return kind, {**row, "id": connection_id, "version": version}
+
+
+_gathered: Final = Gathered(_make, is_one_statement=True)
+#: An answer waits for nobody who may have to wait for a connection that others are writing.
+_answers: Final = Gathered(_make, is_one_statement=True)
 
 
 def begin_first_try(
@@ -42,43 +131,20 @@ def begin_first_try(
     `begin_renewal` knows what is to be done then.
     """
     until = max(lease_until, lease.until + timedelta(milliseconds=1))
-    if not _begin(_Beginning(lease, until, digest, now)):
+    if not _gathered(_Beginning(_key(lease), lease.until, until, digest, now)):
         return None
     return Attempt(Lease(lease.connection_id, lease.version, until), now)
 
 
-def _begin_all(beginnings: Sequence[_Beginning]) -> list[bool]:
-    if writes_many_at_once():
-        return begin_at_once(
-            [
-                (one.until, *_key(one.lease), one.lease.until, one.digest, one.now)
-                for one in beginnings
-            ]
-        )
-    return [_begin_one(one) for one in beginnings]
-
-
-def _begin_one(one: _Beginning) -> bool:
-    lease = _key(one.lease)
-    if not any(_PROLONG.execute([(one.until, *lease, one.lease.until)])):
+def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
+    """Write an answer into the journal; false when the database does not take it, whyever."""
+    # SQLite lets one writer in anyhow.
+    gathered = _answers if database.for_update else _gathered
+    try:
+        gathered(_Answer((connection_id, version), sealed))
+    except (DatabaseUnreachable, peewee.PeeweeException):
         return False
-    is_entered = any(_ENTER.execute([(*lease, one.digest, 1, one.now)]))
-    if not is_entered:
-        _PROLONG.execute([(one.lease.until, *lease, one.until)])
-    return is_entered
-
-
-def _key(lease: Lease) -> tuple[str, int]:
-    return lease.connection_id, lease.version
-
-
-_begin: Final = Gathered(_begin_all, is_one_statement=True)
-
-
-class _Ending(NamedTuple):
-    lease: Lease
-    columns: Mapping[str, Any]
-    events: Sequence[Mapping[str, Any]]
+    return True
 
 
 def finish_renewal(
@@ -98,26 +164,8 @@ def finish_renewal(
         "failures": 0,
         **_C.granted(lease.connection_id, lease.version, grant, now),
     }
-    return _finisher(tuple(columns))(_Ending(lease, columns, events))
+    return _gathered(_Ending(_key(lease), columns, events))
 
 
-def _finish_all(names: tuple[str, ...], endings: Sequence[_Ending]) -> list[bool]:
-    rows = [(*one.columns.values(), *_key(one.lease)) for one in endings]
-    if writes_many_at_once():
-        events = [(place, event) for place, one in enumerate(endings) for event in one.events]
-        return end_at_once(names, rows, events)
-    stored = _statement_for(names).execute(rows)
-    _END.execute([_key(one.lease) for one in endings])
-    TAB_EVENTS.add_all([event for one in compress(endings, stored) for event in one.events])
-    return stored
-
-
-@cache
-def _finisher(names: tuple[str, ...]) -> Gathered[_Ending, bool]:
-    """Return what writes the endings that set these columns; there are a few sets of them."""
-    return Gathered(partial(_finish_all, names), is_one_statement=True)
-
-
-@cache
-def _statement_for(names: tuple[str, ...]) -> UpdateMany:
-    return UpdateMany([getattr(_C, name) for name in names], [_C.id, _C.version])
+def _key(lease: Lease) -> tuple[str, int]:
+    return lease.connection_id, lease.version

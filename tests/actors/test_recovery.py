@@ -27,13 +27,14 @@ from actors.renewal import renew_connection, renew_connections, renew_leased
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from config import Settings
-from models.attempts import TAB_ATTEMPTS, seal_answer, token_digests, write_answer
+from models.attempts import TAB_ATTEMPTS, seal_answer, token_digests
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected, transaction
 from models.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.journal import begin_renewal
 from models.leases import Lease, claim
+from models.renewal_writes import write_answer
 from tests.actors.outages import outage
 from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
 from tests.actors.sign_ins import NAME, event_kinds, now, reread

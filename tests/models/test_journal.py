@@ -10,7 +10,7 @@ import pytest
 from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
 from config import Settings
-from models.attempts import TAB_ATTEMPTS, seal_answer, token_digests, write_answer
+from models.attempts import TAB_ATTEMPTS, seal_answer, token_digests
 from models.connections import TAB_CONNECTIONS
 from models.database import connected, transaction
 from models.journal import (
@@ -22,6 +22,7 @@ from models.journal import (
     cut_off_renewals,
 )
 from models.leases import Lease, claim, extend, require_reauthorization
+from models.renewal_writes import write_answer
 from models.resealing import count_outdated, reseal_everything
 from tests.models.races import race_threads
 from tests.models.reopening import reopened

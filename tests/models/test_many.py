@@ -1,4 +1,4 @@
-"""Tests of writing many rows: by one statement or by many, it tells of each row what came of it."""
+"""Tests of statements that are written once: each row is written as it is told, or not at all."""
 
 from __future__ import annotations
 
@@ -25,60 +25,46 @@ def ids(count: int) -> list[str]:
         return [stored_connection(f"account-{number}").id for number in range(count)]
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_rows_that_are_as_given_are_updated(count: int) -> None:
-    found = ids(count + 1)
+def test_a_row_that_is_as_given_is_updated() -> None:
+    found, other = ids(2)
     statement = UpdateMany([_C.lease_until, _C.reason, _C.access_token], [_C.id, _C.version])
 
-    # When some rows have the version that is given, and others do not
-    rows = [(NOW + at * MINUTE, None, b"\0\xff", found[at], 1) for at in range(count)]
+    # When one row has the version that is given, and another one has not
     with transaction():
-        assert statement.execute([*rows, (NOW, "lost", b"", found[count], 2)]) == [
-            *([True] * count),
-            False,
-        ]
+        assert statement.execute(NOW + MINUTE, "why", b"\0\xff", found, 1)
+        assert not statement.execute(NOW + MINUTE, "lost", b"", other, 2)
 
-    # Then those are changed, each as it was told, and the others are not
+    # Then the one is changed, and the other is not
     with connected():
-        changed = [TAB_CONNECTIONS.get_by_id(one) for one in found]
-    assert [row.lease_until for row in changed] == [
-        *(NOW + at * MINUTE for at in range(count)),
-        None,
-    ]
-    assert [bytes(row.access_token) == b"\0\xff" for row in changed] == [*([True] * count), False]
+        changed, same = (TAB_CONNECTIONS.get_by_id(one) for one in (found, other))
+    assert (changed.lease_until, changed.reason) == (NOW + MINUTE, "why")
+    assert bytes(changed.access_token) == b"\0\xff"
+    assert (same.lease_until, same.reason) == (None, None)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_rows_that_are_there_are_not_inserted_again(count: int) -> None:
-    found = ids(count + 1)
+def test_a_row_that_is_there_is_not_inserted_again() -> None:
+    found, other = ids(2)
     with transaction():
-        assert ENTER.execute([(found[0], 1, "first", 1, NOW)]) == [True]
-
-        rows = [(one, 2, "second", 1, NOW) for one in found]
-        assert ENTER.execute(rows) == [False, *([True] * count)]
+        assert ENTER.execute(found, 1, "first", 1, NOW)
+        assert not ENTER.execute(found, 2, "second", 1, NOW)
+        assert ENTER.execute(other, 2, "second", 1, NOW)
 
     with connected():
-        assert sorted(row.token_digest for row in TAB_ATTEMPTS.select()) == [
-            "first",
-            *(["second"] * count),
-        ]
+        assert {row.connection_id: row.token_digest for row in TAB_ATTEMPTS.select()} == {
+            found: "first",
+            other: "second",
+        }
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_rows_that_are_as_given_are_deleted(count: int) -> None:
-    found = ids(count + 1)
+def test_a_row_that_is_as_given_is_deleted() -> None:
+    found, other = ids(2)
+    delete = DeleteMany(_A.connection_id, _A.version)
     with transaction():
-        ENTER.execute([(one, 1, "digest", 1, NOW) for one in found])
+        for one in (found, other):
+            ENTER.execute(one, 1, "digest", 1, NOW)
 
-        deleted = DeleteMany(_A.connection_id, _A.version).execute(
-            [*((one, 1) for one in found[:count]), (found[count], 2)]
-        )
+        assert delete.execute(found, 1)
+        assert not delete.execute(other, 2)
 
-    assert deleted == [*([True] * count), False]
     with connected():
-        assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [found[count]]
-
-
-def test_nothing_is_written_for_no_rows() -> None:
-    with transaction():
-        assert ENTER.execute([]) == []
+        assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [other]

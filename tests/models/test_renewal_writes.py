@@ -97,19 +97,71 @@ def test_beginnings_that_come_together_are_told_apart() -> None:
     lost = Lease(lost.connection_id, lost.version, UNTIL + timedelta(seconds=1))
     with transaction():
         TAB_ATTEMPTS.enter(tried.connection_id, 1, "digest of the earlier", NOW)
-    beginnings = [
-        renewal_writes._Beginning(lease, LATER, "digest", NOW)
-        for lease in (fine, lost, tried, other)
-    ]
 
     # When they are written by one transaction
-    with transaction():
-        outcomes = renewal_writes._begin_all(beginnings)
+    outcomes = made(*map(beginning, (fine, lost, tried, other)))
 
     # Then each has its own outcome
     assert outcomes == [True, False, False, True]
     ends = [row_of(lease).lease_until for lease in (fine, lost, tried, other)]
     assert ends == [LATER, UNTIL, UNTIL, LATER]
+
+
+def made(*writes: renewal_writes._Write) -> list[bool]:
+    """Make writes as if they had come while another one was under way."""
+    with transaction():
+        return renewal_writes._make(writes)
+
+
+def beginning(lease: Lease) -> renewal_writes._Write:
+    key = (lease.connection_id, lease.version)
+    return renewal_writes._Beginning(key, lease.until, LATER, "digest", NOW)
+
+
+def ending(lease: Lease, kind: str) -> renewal_writes._Write:
+    columns = {
+        "lease_until": None,
+        "status": "active",
+        "reason": None,
+        "failures": 0,
+        **TAB_CONNECTIONS.granted(lease.connection_id, lease.version, grant("new", "newer"), NOW),
+    }
+    return renewal_writes._Ending((lease.connection_id, lease.version), columns, [event(kind)])
+
+
+def test_writes_of_all_kinds_come_together() -> None:
+    # Given renewals that stand at different places
+    first, asked, answered = leased(3)
+    for lease in (asked, answered):
+        begin_first_try(lease, LATER, "digest", NOW)
+
+    # When each goes one step on, by one transaction
+    outcomes = made(
+        ending(answered, "done"),
+        beginning(first),
+        renewal_writes._Answer((asked.connection_id, asked.version), b"\0sealed"),
+        renewal_writes._Answer((first.connection_id, 7), b"of another version"),
+    )
+
+    # Then each step is made
+    assert outcomes == [True, True, True, False]
+    with connected():
+        answers = {row.connection_id: row.answer for row in TAB_ATTEMPTS.select()}
+        assert [row.kind for row in TAB_EVENTS.select()] == ["done"]
+    assert {name: it and bytes(it) for name, it in answers.items()} == {
+        first.connection_id: None,
+        asked.connection_id: b"\0sealed",
+    }
+    assert token_of(answered, "access_token") == "new"
+
+
+def test_writes_to_one_connection_that_come_together_follow_one_another() -> None:
+    (lease,) = leased(1)
+
+    assert made(beginning(lease), beginning(lease), ending(lease, "done")) == [True, False, True]
+
+    assert row_of(lease).version == 2
+    assert journaled() == set()
 
 
 def test_endings_that_come_together_are_told_apart() -> None:
