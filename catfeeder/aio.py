@@ -88,8 +88,8 @@ class AsyncClient:
         self._turns = asyncio.Semaphore(_MOST_CONNECTIONS)
         self._reader = JobReader(sealer)
         self._encoder = SealedEncoder(sealer)
-        self._enqueue = redis.register_script(ENQUEUE_SCRIPT)
-        self._change = redis.register_script(CHANGE_SCRIPT)
+        self._enqueue = redis.register_script(ENQUEUE_SCRIPT.text)
+        self._change = redis.register_script(CHANGE_SCRIPT.text)
         self._waiting = WaitingRoom(redis, self.find, self._reader.announced)
         self._listening: asyncio.Task[None] | None = None
         self._api = api
@@ -204,9 +204,9 @@ class AsyncClient:
         """
         message = placed(new_message(message_type, arguments))
         job = queued_job(message, utc_now()) if message_type.is_job else None
-        keys, values = enqueueing(message, job, self._encoder)
+        call = enqueueing(message, job, self._encoder)
         async with self._turn():
-            await self._enqueue(keys=keys, args=values)
+            await self._enqueue(keys=call.keys, args=call.arguments)
         return AsyncJob(message.message_id, self)
 
     async def find(self, job_id: str) -> JobRecord | None:

@@ -13,6 +13,7 @@ from dramatiq.brokers.redis import RedisBroker
 
 from catfeeder.encoder import SealedEncoder
 from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key
+from catfeeder.lua_scripts import Call, Script, call_script
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import QUEUE_FULL, unreachable_is_told
 from catfeeder.requester import REQUESTER_OPTION, requester
@@ -35,7 +36,8 @@ _MOST_MESSAGES: Final = 100_000
 
 # Dramatiq's own step of this name with the job's record before it and the bell after it, in one
 # round trip. All of it happens or nothing: no message is there without its job.
-ENQUEUE_SCRIPT: Final = f"""
+# It returns how many messages wait on the queue now.
+ENQUEUE_SCRIPT: Final = Script(f"""
 if redis.call('LLEN', KEYS[1]) >= {_MOST_MESSAGES} then
     return redis.error_reply('{QUEUE_FULL}')
 end
@@ -46,10 +48,12 @@ if KEYS[3] then
     redis.call('EXPIRE', KEYS[3], {JOB_TTL_SECONDS})
 end
 redis.call('HSET', KEYS[2], id, body)
-if redis.call('RPUSH', KEYS[1], id) == 1 then
+local waiting = redis.call('RPUSH', KEYS[1], id)
+if waiting == 1 then
     redis.call('PUBLISH', '{BELL_PREFIX}' .. queue, '')
 end
-"""
+return waiting
+""")
 
 
 class SealedBroker(RedisBroker):
@@ -66,7 +70,6 @@ class SealedBroker(RedisBroker):
             maintenance_chance=_MAINTENANCE_CHANCE,
         )
         self.encoder = encoder
-        self._enqueue = client.register_script(ENQUEUE_SCRIPT)
 
     def enqueue(
         self, message: Message[Any], *, delay: int | None = None, job: JobRecord | None = None
@@ -87,9 +90,8 @@ class SealedBroker(RedisBroker):
         return message
 
     def _send(self, message: Message[Any], job: JobRecord | None) -> None:
-        keys, arguments = enqueueing(message, job, self.encoder)
         with unreachable_is_told():
-            self._enqueue(keys=keys, args=arguments)
+            call_script(self.client, enqueueing(message, job, self.encoder))
 
     def depth(self, queue_name: str) -> int:
         """Return how many messages wait on a queue, those being worked on not counted."""
@@ -102,10 +104,8 @@ def placed(message: Message[Any]) -> Message[Any]:
     return message.copy(options={"redis_message_id": str(uuid.uuid4())})
 
 
-def enqueueing(
-    message: Message[Any], job: JobRecord | None, encoder: SealedEncoder
-) -> tuple[list[str], list[Any]]:
-    """Return the keys and arguments by which `ENQUEUE_SCRIPT` sends a message that has a place."""
+def enqueueing(message: Message[Any], job: JobRecord | None, encoder: SealedEncoder) -> Call:
+    """Return the call that sends a message that has a place."""
     queue = f"{NAMESPACE}:{message.queue_name}"
     keys = [queue, f"{queue}.msgs"]
     body = encoder.encode(message.asdict())
@@ -113,7 +113,7 @@ def enqueueing(
     if job is not None:
         keys.append(job_key(job.id))
         arguments += [job.actor, job.enqueued_at.isoformat()]
-    return keys, arguments
+    return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 
 def new_message(message_type: MessageType, arguments: dict[str, Any]) -> Message[Any]:

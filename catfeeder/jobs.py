@@ -12,6 +12,7 @@ import redis
 
 from catfeeder.encoder import from_json, to_json
 from catfeeder.errors import SealBroken
+from catfeeder.lua_scripts import Call, Script, call_script
 from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.sealing import Sealer
 
@@ -27,7 +28,7 @@ _LONGEST_WAIT_SECONDS: Final = 1.0
 
 # Each change names the statuses that it may follow, and applies in one step. An unknown job may
 # start: its record can have been evicted by time while the message still waited in the queue.
-CHANGE_SCRIPT: Final = """
+CHANGE_SCRIPT: Final = Script("""
 local status = redis.call('HGET', KEYS[1], 'status')
 if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
@@ -43,7 +44,7 @@ if KEYS[2] then
     redis.call('PUBLISH', KEYS[2], told)
 end
 return 1
-"""
+""")
 
 
 class JobStatus(StrEnum):
@@ -90,14 +91,6 @@ def job_key(job_id: str) -> str:
     return _KEY_PREFIX + job_id
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What `CHANGE_SCRIPT` is given for one change of a record."""
-
-    keys: list[str]
-    arguments: list[Any]
-
-
 def changing(
     job_id: str,
     after: str,
@@ -105,23 +98,23 @@ def changing(
     *,
     may_create: bool = False,
     is_end: bool = False,
-) -> Change:
-    """Return the change that writes fields where the status is one of those in `after`."""
+) -> Call:
+    """Return the call that writes fields where the status is one of those in `after`."""
     pairs = [part for pair in fields.items() for part in pair]
     arguments = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS, *pairs]
-    return Change([job_key(job_id), CHANNEL_PREFIX + job_id][: 1 + is_end], arguments)
+    return Call(CHANGE_SCRIPT, [job_key(job_id), CHANNEL_PREFIX + job_id][: 1 + is_end], arguments)
 
 
 def ending(
     job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
-) -> Change:
-    """Return the change by which a job ends, if its status was one of those in `after`."""
+) -> Call:
+    """Return the call by which a job ends, if its status was one of those in `after`."""
     fields = {"status": status.value, "finished_at": now.isoformat(), **more}
     return changing(job_id, after, fields, is_end=True)
 
 
-def cancelling(job_id: str, now: datetime) -> Change:
-    """Return the change that cancels a job that no worker has begun."""
+def cancelling(job_id: str, now: datetime) -> Call:
+    """Return the call that cancels a job that no worker has begun."""
     return ending(job_id, "queued", JobStatus.CANCELLED, now, {})
 
 
@@ -177,7 +170,6 @@ class JobStore(JobReader):
         """Take the Redis client and the sealer that holds the queue key."""
         super().__init__(sealer)
         self._client = client
-        self._change = client.register_script(CHANGE_SCRIPT)
 
     def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
@@ -189,15 +181,22 @@ class JobStore(JobReader):
         }
         return self._run(changing(job_id, "queued running", fields, may_create=True))
 
-    def succeed(self, job_id: str, result: object, now: datetime) -> bool:
-        """Record the result, which must be JSON data, and wake those who wait."""
+    def succeeding(self, job_id: str, result: object, now: datetime) -> Call:
+        """Return the call that records the result, which must be JSON data, and wakes those who
+        wait.
+        """
         sealed = self._seal(job_id, result)
-        return self._end(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
+        return ending(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
+
+    def succeed(self, job_id: str, result: object, now: datetime) -> bool:
+        """Record the result and wake those who wait."""
+        return self._run(self.succeeding(job_id, result, now))
 
     def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
         """Record why the job failed and wake those who wait."""
         sealed = self._seal(job_id, [error.code, error.detail, error.permanent])
-        return self._end(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
+        failed = ending(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
+        return self._run(failed)
 
     def cancel(self, job_id: str, now: datetime) -> bool:
         """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
@@ -233,14 +232,9 @@ class JobStore(JobReader):
                 return None
         return None if told is None else self.announced(job_id, told)
 
-    def _end(
-        self, job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
-    ) -> bool:
-        return self._run(ending(job_id, after, status, now, more))
-
-    def _run(self, change: Change) -> bool:
+    def _run(self, change: Call) -> bool:
         with unreachable_is_told():
-            return bool(self._change(keys=change.keys, args=change.arguments))
+            return bool(call_script(self._client, change))
 
     def _seal(self, job_id: str, value: object) -> bytes:
         return self._sealer.seal(to_json(value), f"job:{job_id}")

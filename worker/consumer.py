@@ -31,8 +31,8 @@ class Queues(Protocol):
     def take(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Return up to `count` messages."""
 
-    def acknowledge(self, queue_name: str, redis_message_id: str) -> None:
-        """Take a message off the queue for good."""
+    def acknowledge(self, queue_name: str, redis_message_id: str, count: int) -> list[Message[Any]]:
+        """Take a message off the queue for good, and return up to `count` others."""
 
     def bury(self, queue_name: str, message: MessageProxy) -> None:
         """Move a message to the dead letters."""
@@ -85,8 +85,11 @@ class QueueConsumer(Consumer):
 
     def ack(self, message: MessageProxy) -> None:
         """Take a message off the queue for good."""
+        # Who holds one message at a time takes the next with the same round trip. With more, two
+        # threads could fetch at once, and each would take what the other gets for a lost answer.
+        count = int(self._prefetch == 1 and not self._queues.stopping.is_set())
         with self._settled(message):
-            self._queues.acknowledge(self._queue_name, _id_of(message))
+            self._taken += self._queues.acknowledge(self._queue_name, _id_of(message), count)
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message to the dead letters."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -26,7 +27,8 @@ from worker.holdings import (
     fetched_key,
     passing_faults_are_lost_connections,
 )
-from worker.middleware.job_results import told
+from worker.middleware.job_results import Ends, told
+from worker.middleware.patience import with_patience
 from worker.recognition import UnknownMessage, check_message
 from worker.releases import own_release
 
@@ -43,9 +45,13 @@ class ConsumingBroker(SealedBroker):
     """A sealed broker that also consumes."""
 
     def __init__(
-        self, client: redis.Redis, encoder: SealedEncoder, middleware: Sequence[Middleware]
+        self,
+        client: redis.Redis,
+        encoder: SealedEncoder,
+        middleware: Sequence[Middleware],
+        ends: Ends,
     ) -> None:
-        """Take the Redis client, the encoder and the middleware."""
+        """Take the Redis client, the encoder, the middleware, and where it notes how jobs end."""
         self._doorbell = Doorbell(client)
         super().__init__(client, encoder, [*middleware, self._doorbell])
         self.holdings = Holdings(client)
@@ -57,6 +63,8 @@ class ConsumingBroker(SealedBroker):
         self.in_hand: defaultdict[str, set[str]] = defaultdict(set)
         #: Those of them that Redis would not let go of, for no reason that passes.
         self.stuck: defaultdict[str, set[str]] = defaultdict(set)
+        #: By the id of a message, how its job ends once it is acknowledged.
+        self.ends = ends
         self._dead_letters = DeadLetters(self)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
@@ -82,19 +90,30 @@ class ConsumingBroker(SealedBroker):
         """
         seen: set[str | bytes] = set()
         while fetched := self._fetch(queue_name, count):
-            readable = [self._readable(queue_name, one) for one in fetched]
-            strange = [one.id for one, fields in zip(fetched, readable, strict=True) if not fields]
-            self.holdings.give_back(self.broker_id, queue_name, strange, at_the_tail=True)
-            if any(readable) or seen.issuperset(strange):
-                return [_message(fields) for fields in readable if fields]
+            messages, strange = self._told_apart(queue_name, fetched)
+            if messages or seen.issuperset(strange):
+                return messages
             seen.update(strange)
         return []
+
+    def _told_apart(
+        self, queue_name: str, fetched: list[Fetched]
+    ) -> tuple[list[Message[Any]], list[bytes]]:
+        """Return the messages to perform here, and the ids of what was given back for others."""
+        readable = [self._readable(queue_name, one) for one in fetched]
+        strange = [one.id for one, fields in zip(fetched, readable, strict=True) if not fields]
+        self.holdings.give_back(self.broker_id, queue_name, strange, at_the_tail=True)
+        return [_message(fields) for fields in readable if fields], strange
 
     def _fetch(self, queue_name: str, count: int) -> list[Fetched]:
         # Copied: what is acknowledged meanwhile leaves Redis before it leaves that set, and only
         # the thread that calls us adds to it.
         in_hand = self.in_hand[queue_name].copy()
-        fetched = self.holdings.take(self.broker_id, queue_name, count, in_hand)
+        return self._sound(
+            queue_name, self.holdings.take(self.broker_id, queue_name, count, in_hand)
+        )
+
+    def _sound(self, queue_name: str, fetched: list[Fetched]) -> list[Fetched]:
         for one in fetched:
             if one.body is None or not _is_text(one.id):
                 _LOG.warning("Dropping an id without a message from queue %s.", queue_name)
@@ -120,9 +139,19 @@ class ConsumingBroker(SealedBroker):
         age_ms = abs(time.time() * 1000 - fields["message_timestamp"])
         return age_ms < _PATIENCE_MS and bool(self.holdings.releases() - {own_release()})
 
-    def acknowledge(self, queue_name: str, redis_message_id: str) -> None:
-        """Take a message off the queue for good."""
-        self.do_ack(queue_name, redis_message_id)
+    def acknowledge(self, queue_name: str, redis_message_id: str, count: int) -> list[Message[Any]]:
+        """Take a message off the queue for good, its job's end told, and take `count` others."""
+        end = self.ends.get(redis_message_id)
+        settle = functools.partial(
+            self.holdings.settle,
+            *(self.broker_id, queue_name, redis_message_id),
+            end=end,
+            count=count,
+            in_hand=self.in_hand[queue_name] - {redis_message_id},
+        )
+        fetched = with_patience(settle) if end else settle()
+        self.ends.pop(redis_message_id, None)
+        return self._told_apart(queue_name, self._sound(queue_name, fetched))[0]
 
     def bury(self, queue_name: str, message: MessageProxy) -> None:
         """Move a message that failed to the dead letters, with the code of its error."""

@@ -7,14 +7,15 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import redis
 from dramatiq.errors import ConnectionClosed
 
 from catfeeder.broker import BELL_PREFIX, NAMESPACE, WORKERS_KEY
+from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.redis_connection import is_passing, unreachable_is_told
-from worker.queue_scripts import FETCH, GIVE_BACK
+from worker.queue_scripts import ACKNOWLEDGE, FETCH, GIVE_BACK
 
 #: Dramatiq's sorted set of its brokers that consume, by when each was last heard of.
 HEARTBEATS_KEY: Final = f"{NAMESPACE}:__heartbeats__"
@@ -51,8 +52,6 @@ class Holdings:
     def __init__(self, client: redis.Redis) -> None:
         """Take the Redis client."""
         self._redis = client
-        self._fetch = client.register_script(FETCH)
-        self._give_back = client.register_script(GIVE_BACK)
 
     def take(
         self, broker_id: str, queue_name: str, count: int, in_hand: Collection[str]
@@ -62,13 +61,37 @@ class Holdings:
         Raises:
             ConnectionClosed: Redis did not answer.
         """
-        acks, queue, bodies = _keys(broker_id, queue_name)
-        keys = [queue, bodies, acks, HEARTBEATS_KEY, _ENDS_PREFIX]
-        arguments: list[str | int] = [int(time.time() * 1000), broker_id, count, *in_hand]
         with passing_faults_are_lost_connections():
-            found = self._fetch(keys=keys, args=arguments)
-        triples = zip(found[::3], found[1::3], found[2::3], strict=True)
-        return [Fetched(found_id, body, int(ends or 0)) for found_id, body, ends in triples]
+            return _fetched(
+                call_script(self._redis, _fetching(broker_id, queue_name, count, in_hand))
+            )
+
+    def settle(
+        self,
+        broker_id: str,
+        queue_name: str,
+        redis_message_id: str,
+        *,
+        end: Call | None,
+        count: int,
+        in_hand: Collection[str],
+    ) -> list[Fetched]:
+        """Let a job end, take its message off the queue for good, and fetch up to `count` others.
+
+        Raises:
+            ConnectionClosed: Redis did not answer; each of these can be done again.
+        """
+        acks, _, bodies = _keys(broker_id, queue_name)
+        calls = [] if end is None else [end]
+        calls.append(Call(ACKNOWLEDGE, [acks, bodies], [redis_message_id]))
+        if count:
+            calls.append(_fetching(broker_id, queue_name, count, in_hand))
+        with passing_faults_are_lost_connections():
+            answers = call_scripts(self._redis, calls)
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+        return _fetched(answers[-1]) if count else []
 
     def give_back(
         self,
@@ -139,7 +162,18 @@ class Holdings:
         acks, queue, bodies = _keys(broker_id, queue_name)
         keys = [acks, queue, bodies, _ENDS_PREFIX]
         arguments = [push, BELL_PREFIX + queue_name, ends_ttl, *ids]
-        return int(self._give_back(keys=keys, args=arguments))
+        return int(call_script(self._redis, Call(GIVE_BACK, keys, arguments)))
+
+
+def _fetching(broker_id: str, queue_name: str, count: int, in_hand: Collection[str]) -> Call:
+    acks, queue, bodies = _keys(broker_id, queue_name)
+    keys = [queue, bodies, acks, HEARTBEATS_KEY, _ENDS_PREFIX]
+    return Call(FETCH, keys, [int(time.time() * 1000), broker_id, count, *in_hand])
+
+
+def _fetched(found: list[Any]) -> list[Fetched]:
+    triples = zip(found[::3], found[1::3], found[2::3], strict=True)
+    return [Fetched(found_id, body, int(ends or 0)) for found_id, body, ends in triples]
 
 
 def _keys(broker_id: str, queue_name: str) -> tuple[str, str, str]:

@@ -14,7 +14,7 @@ from config import Settings
 from worker.consuming import ConsumingBroker
 from worker.heartbeats import Heartbeats
 from worker.middleware.job_life import JobLife
-from worker.middleware.job_results import JobResults
+from worker.middleware.job_results import Ends, JobResults
 from worker.middleware.last_trials import LastTrials
 from worker.middleware.pace import Pace
 from worker.middleware.recovering import Recovering
@@ -33,9 +33,10 @@ def build_broker(settings: Settings) -> ConsumingBroker:
     sealer = queue_sealer(settings)
     encoder = SealedEncoder(sealer)
     pace = Pace()
-    around = middleware(JobStore(client, sealer), pace)
+    ends: Ends = {}
+    around = middleware(JobStore(client, sealer), pace, ends)
     heartbeats = Heartbeats(settings.var_dir / "workers", pace.per_second)
-    broker = ConsumingBroker(client, encoder, [heartbeats, *around])
+    broker = ConsumingBroker(client, encoder, [heartbeats, *around], ends)
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
     dramatiq.set_encoder(encoder)
     dramatiq.set_broker(broker)
@@ -43,7 +44,7 @@ def build_broker(settings: Settings) -> ConsumingBroker:
     return broker
 
 
-def middleware(jobs: JobStore, pace: Pace) -> list[Middleware]:
+def middleware(jobs: JobStore, pace: Pace, ends: Ends) -> list[Middleware]:
     """Return what surrounds each message: hooks before it run in this order, later ones reversed.
 
     Left out on purpose:
@@ -61,7 +62,7 @@ def middleware(jobs: JobStore, pace: Pace) -> list[Middleware]:
         Requesters(),
         AgeLimit(),
         JobLife(jobs),
-        Results(backend=JobResults(jobs)),
+        Results(backend=JobResults(jobs, ends)),
         # What must be tried again is a row that falls due. Without this middleware a message that
         # failed would be acknowledged as done.
         Retries(max_retries=0),

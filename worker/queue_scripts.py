@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from catfeeder.lua_scripts import Script
+
 #: Takes up to ARGV[3] messages, and gives them with those that were fetched before by a command
 #: whose answer was lost; ARGV[4..] are the ids that worker threads hold. For each message three
 #: values: its id, its body, and how many workers have ended with it in hand.
-FETCH: Final = """
+FETCH: Final = Script("""
 redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
 local taken = {}
 local order = {}
@@ -21,7 +23,8 @@ for _ = 1, tonumber(ARGV[3]) do
     taken[id] = true
     order[#order + 1] = id
 end
-if ARGV[3] ~= '0' and #order == 0 then return {} end
+local held = #ARGV - 3
+if ARGV[3] ~= '0' and #order == 0 and redis.call('SCARD', KEYS[3]) <= held then return {} end
 local is_held = {}
 for place = 4, #ARGV do is_held[ARGV[place]] = true end
 local found = {}
@@ -37,12 +40,19 @@ for _, id in ipairs(order) do
     if not is_held[id] then add(id) end
 end
 return found
-"""
+""")
+
+#: Takes a message off its queue for good, unless it has fallen to another worker meanwhile.
+ACKNOWLEDGE: Final = Script("""
+if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
+    redis.call('HDEL', KEYS[2], ARGV[1])
+end
+""")
 
 #: Puts what was fetched and not acknowledged back onto its queue: all of it, or the ids ARGV[4..].
 #: At the head, as it has waited longest; at the tail what we leave to others. With ARGV[3] the
 #: worker has ended: that is noted for each message, up to two times.
-GIVE_BACK: Final = """
+GIVE_BACK: Final = Script("""
 local ids = {}
 if #ARGV > 3 then
     for place = #ARGV, 4, -1 do ids[#ids + 1] = ARGV[place] end
@@ -63,4 +73,4 @@ for _, id in ipairs(ids) do
 end
 if count > 0 and ARGV[1] == 'LPUSH' then redis.call('PUBLISH', ARGV[2], '') end
 return count
-"""
+""")

@@ -128,7 +128,7 @@ def test_names_and_times_are_those_of_the_code() -> None:
     ):
         assert said in PAGE
     most = found(r"from ([0-9,]+) on").replace(",", "")
-    assert f">= {most} then" in ENQUEUE_SCRIPT
+    assert f">= {most} then" in ENQUEUE_SCRIPT.text
 
 
 def found(pattern: str) -> str:

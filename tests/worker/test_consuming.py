@@ -17,6 +17,7 @@ from catfeeder.broker import new_message
 from catfeeder.client import Client
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueUnreachable
+from catfeeder.lua_scripts import call_script, call_scripts
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
@@ -28,7 +29,7 @@ from worker.consuming import ConsumingBroker
 DELAYED = f"{PASSWORDS}.DQ"
 #: Too old for a message that only newer workers know.
 LONG_AGO = 1_600_000_000_000
-StartWorker = Callable[[], dramatiq.Worker]
+StartWorker = Callable[..., dramatiq.Worker]
 
 
 def put(valkey: ValkeyServer, queue: str, redis_message_id: str | bytes, body: bytes) -> None:
@@ -73,8 +74,9 @@ def start_worker(broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr("dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.05)
     started: list[dramatiq.Worker] = []
 
-    def start() -> dramatiq.Worker:
+    def start(prefetch: int = 4) -> dramatiq.Worker:
         started.append(dramatiq.Worker(broker, worker_threads=2, worker_timeout=20))
+        started[-1].queue_prefetch = prefetch
         started[-1].start()
         return started[-1]
 
@@ -201,11 +203,12 @@ def test_messages_come_in_the_order_in_which_they_were_sent(
     assert [take(consumer).message_id for _ in jobs] == jobs
 
 
+@pytest.mark.parametrize("prefetch", [1, 4])
 def test_jobs_are_done_however_often_the_connection_is_cut(
-    client: Client, valkey: ValkeyServer, start_worker: StartWorker
+    client: Client, valkey: ValkeyServer, start_worker: StartWorker, prefetch: int
 ) -> None:
     # Given a worker at work
-    start_worker()
+    start_worker(prefetch)
     jobs = []
     for _ in range(15):
         # When its connections are cut between any two of its commands
@@ -294,7 +297,7 @@ def test_a_stray_is_found_by_the_next_fetch(client: Client, broker: ConsumingBro
 def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[ConsumingBroker]:
     """A broker that does not wait long for an answer."""
     client = connect_redis(f"{valkey.url}?socket_timeout=0.05")
-    yield ConsumingBroker(client, broker.encoder, [])
+    yield ConsumingBroker(client, broker.encoder, [], {})
     client.close()
 
 
@@ -314,19 +317,68 @@ def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
     # Given a server that fetches, and whose answer is lost
     job = client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS)
-    fetch = broker.holdings._fetch
 
-    def fetch_and_lose(**arguments: Any) -> None:
-        fetch(**arguments)
+    def call_and_lose(*call: Any) -> None:
+        call_script(*call)
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr(broker.holdings, "_fetch", fetch_and_lose)
+        patch.setattr("worker.holdings.call_script", call_and_lose)
         with pytest.raises(ConnectionClosed, match="TimeoutError"):
             next(consumer)
     # When Dramatiq builds the consumer anew
     consumer = broker.consume(PASSWORDS)
     # Then the message is there
+    assert take(consumer).message_id == job.id
+
+
+def test_who_holds_one_message_takes_the_next_as_it_lets_go(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    # Given one message in hand, and two that wait
+    jobs = [client.hash_password("hunter2") for _ in range(3)]
+    consumer = broker.consume(PASSWORDS, prefetch=1)
+    message = take(consumer)
+    # When it is acknowledged
+    consumer.ack(message)
+    # Then the next has come with the answer, alone
+    assert queued(valkey) == 1
+    reads = valkey.client.info("stats")["total_reads_processed"]
+    assert take(consumer).message_id == jobs[1].id
+    assert valkey.client.info("stats")["total_reads_processed"] == reads + 1
+
+
+def test_who_stops_takes_no_other(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    for _ in range(2):
+        client.hash_password("hunter2")
+    consumer = broker.consume(PASSWORDS, prefetch=1)
+    message = take(consumer)
+    broker.stopping.set()
+    consumer.ack(message)
+    assert queued(valkey) == 1
+
+
+def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
+    client: Client, broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server that takes a message off and gives the last one, and whose answer is lost
+    job = [client.hash_password("hunter2") for _ in range(2)][-1]
+    consumer = broker.consume(PASSWORDS, prefetch=1)
+    message = take(consumer)
+
+    def call_and_lose(*calls: Any) -> None:
+        call_scripts(*calls)
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("worker.holdings.call_scripts", call_and_lose)
+        with pytest.raises(ConnectionClosed, match="TimeoutError"):
+            consumer.ack(message)
+    # When Dramatiq tries again
+    consumer.ack(message)
+    # Then the other message is there
     assert take(consumer).message_id == job.id
 
 
@@ -410,7 +462,7 @@ def test_a_message_that_redis_does_not_let_go_of_takes_nobodys_place(
 def test_whoever_enqueues_is_told_in_the_words_of_the_client(broker: ConsumingBroker) -> None:
     nowhere = connect_redis("unix:///nowhere/valkey.sock")
     with pytest.raises(QueueUnreachable):
-        ConsumingBroker(nowhere, broker.encoder, []).enqueue(hash_message())
+        ConsumingBroker(nowhere, broker.encoder, [], {}).enqueue(hash_message())
 
 
 def test_closing_the_broker_closes_its_connections(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 #: What comes meanwhile is a few hundredths of a second's work, where a queue may hold a minute's.
-_REMEMBERED_SECONDS: Final = 0.05
+_REMEMBERED_SECONDS: Final = 0.1
 
 
 class Depths:
@@ -30,5 +30,9 @@ class Depths:
         depth, until = self._known.get(queue, (0, 0.0))
         if self._clock() >= until:
             depth = self._look(queue)
-            self._known[queue] = (depth, self._clock() + _REMEMBERED_SECONDS)
+            self.note(queue, depth)
         return depth
+
+    def note(self, queue: str, depth: int) -> None:
+        """Remember what was told without a look, as it is of each message that is sent."""
+        self._known[queue] = (depth, self._clock() + _REMEMBERED_SECONDS)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
 import redis
 from dramatiq import Message
 
-from catfeeder.broker import ENQUEUE_SCRIPT, enqueueing, new_message, placed, queued_job
+from catfeeder.broker import enqueueing, new_message, placed, queued_job
 from catfeeder.encoder import SealedEncoder
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.jobs import JobRecord, utc_now
+from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
-
-#: What Redis calls the script by.
-_SCRIPT_NAME: Final = hashlib.sha1(ENQUEUE_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(slots=True)
@@ -31,7 +28,9 @@ class _Letter:
     message_type: MessageType
     message: Message[Any]
     job: JobRecord
-    failure: CatFeederError | None = None
+    posted: asyncio.Future[None]
+    #: None once Redis has taken it.
+    failure: CatFeederError | None = field(default_factory=QueueUnreachable)
 
 
 class Outbox:
@@ -42,11 +41,15 @@ class Outbox:
         client: redis.Redis,
         encoder: SealedEncoder,
         refuse_excess: Callable[[MessageType], None],
+        note_depth: Callable[[str, int], None],
     ) -> None:
-        """Take the Redis client, the encoder, and who refuses what would wait too long."""
+        """Take the Redis client, the encoder, who refuses what would wait too long, and who is told
+        how many messages wait on a queue.
+        """
         self._client = client
         self._encoder = encoder
         self._refuse_excess = refuse_excess
+        self._note_depth = note_depth
         self._thread = ThreadPoolExecutor(1, "outbox")
         self._is_out = asyncio.Lock()
         self._letters: list[_Letter] = []
@@ -60,12 +63,13 @@ class Outbox:
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = new_message(message_type, arguments)
-        letter = _Letter(message_type, message, queued_job(message, utc_now()))
+        # One's own: who goes away takes nobody else's message along.
+        posted = asyncio.get_running_loop().create_future()
+        letter = _Letter(message_type, message, queued_job(message, utc_now()), posted)
         self._letters.append(letter)
         if self._next is None:
             self._next = asyncio.create_task(self._post_next())
-        # Who goes away takes nobody else's message along.
-        await asyncio.shield(self._next)
+        await posted
         if letter.failure is not None:
             raise letter.failure
         return letter.job
@@ -73,31 +77,30 @@ class Outbox:
     async def _post_next(self) -> None:
         async with self._is_out:
             batch, self._letters, self._next = self._letters, [], None
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._post, batch)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._post, batch)
+            finally:
+                for letter in batch:
+                    if not letter.posted.done():
+                        letter.posted.set_result(None)
 
     def _post(self, batch: list[_Letter]) -> None:
+        accepted = []
         for letter in batch:
             with _noted(letter):
                 self._refuse_excess(letter.message_type)
-        accepted = [letter for letter in batch if letter.failure is None]
+                accepted.append(letter)
+        calls = [enqueueing(placed(one.message), one.job, self._encoder) for one in accepted]
         try:
-            answers = self._round_trip(accepted)
-        except CatFeederError as error:
+            answers = call_scripts(self._client, calls)
+        except redis.RedisError as error:
             answers = [error] * len(accepted)
         for letter, answer in zip(accepted, answers, strict=True):
-            if isinstance(answer, Exception):
-                with _noted(letter), unreachable_is_told():
+            with _noted(letter), unreachable_is_told():
+                if isinstance(answer, Exception):
                     raise answer
-
-    def _round_trip(self, letters: list[_Letter]) -> list[object]:
-        """Return what Redis says to each."""
-        with unreachable_is_told(), self._client.pipeline(transaction=False) as pipe:
-            # A server that was started anew has forgotten the script.
-            pipe.script_load(ENQUEUE_SCRIPT)
-            for letter in letters:
-                keys, arguments = enqueueing(placed(letter.message), letter.job, self._encoder)
-                pipe.evalsha(_SCRIPT_NAME, len(keys), *keys, *arguments)
-            return pipe.execute(raise_on_error=False)[1:]
+                self._note_depth(letter.message_type.queue, answer)
+                letter.failure = None
 
     def close(self) -> None:
         """Let what is on its way arrive, and send no more."""

@@ -102,7 +102,8 @@ def build_shim(settings: Settings) -> Shim:
     redis = connect_redis_async(settings.required_redis_url())
     rates = Rates(redis)
     paces = partial(worker_paces, client.broker)
-    overload = Overload(settings, Depths(client.broker.depth).of, paces)
+    depths = Depths(client.broker.depth)
+    overload = Overload(settings, depths.of, paces)
     waiting = WaitingRoom(redis, client.jobs.get, client.jobs.announced)
     return Shim(
         settings=settings,
@@ -115,7 +116,7 @@ def build_shim(settings: Settings) -> Shim:
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
         overload=overload,
-        outbox=Outbox(client.redis, client.broker.encoder, overload.refuse_excess),
+        outbox=Outbox(client.redis, client.broker.encoder, overload.refuse_excess, depths.note),
         metrics=Metrics(client.broker, waiting.__len__),
     )
 

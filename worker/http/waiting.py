@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,8 +71,9 @@ class WaitingRoom:
                 left = deadline - loop.time()
                 if record.status.is_final or left <= 0 or self._is_closed:
                     break
-                await asyncio.wait([bell], timeout=min(left, _LOOK_ANYWAY_SECONDS))
-                record = (bell.result() if bell.done() else None) or record
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, _LOOK_ANYWAY_SECONDS)):
+                        record = await bell or record
         return record
 
     def _told_of(self, record: JobRecord) -> JobRecord | None:

@@ -10,6 +10,7 @@ from dramatiq.results import ResultBackend
 
 from catfeeder.errors import CatFeederError, JobOutdated
 from catfeeder.jobs import JobError, JobStore, utc_now
+from catfeeder.lua_scripts import Call
 from worker.middleware.patience import with_patience
 
 _INTERNAL_ERROR: Final = JobError(
@@ -23,17 +24,26 @@ _DATABASE_UNREACHABLE: Final = JobError(
 )
 
 
+#: By the id of a message on its queue, the call that ends its job.
+Ends = dict[str, Call]
+
+
 class JobResults(ResultBackend):
     """Writes results and errors; they are read by `JobStore` alone."""
 
-    def __init__(self, jobs: JobStore) -> None:
-        """Take the store of the records."""
+    def __init__(self, jobs: JobStore, ends: Ends) -> None:
+        """Take the store of the records, and where the ends are noted that come with the acks."""
         super().__init__()
         self._jobs = jobs
+        self._ends = ends
 
     def store_result(self, message: MessageProxy, result: Any, ttl: int) -> None:  # noqa: ARG002
-        """End the job as succeeded; the record has a TTL of its own."""
-        with_patience(lambda: self._jobs.succeed(message.message_id, result, utc_now()))
+        """Let the job end as succeeded in one round trip with the message's acknowledgement.
+
+        That follows at once, and waits for a broker that is away. The record has its own TTL.
+        """
+        end = self._jobs.succeeding(message.message_id, result, utc_now())
+        self._ends[message.options["redis_message_id"]] = end
 
     def store_exception(
         self,

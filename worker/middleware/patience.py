@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from dramatiq.errors import ConnectionClosed
+
 from catfeeder.errors import QueueUnreachable
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ def with_patience(ask: Callable[[], T]) -> T:
     for pause in itertools.chain(_PAUSES_SECONDS, itertools.repeat(_LONGEST_PAUSE_SECONDS)):
         try:
             return ask()
-        except QueueUnreachable:
+        except (QueueUnreachable, ConnectionClosed):
             if pause == _PAUSES_SECONDS[0]:
                 _LOG.warning("A job waits for the queue, which cannot be reached at the moment.")
             time.sleep(pause)

@@ -28,9 +28,15 @@ def _refuse_renewals(message_type: MessageType) -> None:
 
 
 @pytest.fixture
-def outbox(client: Client) -> Iterator[Outbox]:
+def depths() -> dict[str, int]:
+    """What the outbox has told of the queues."""
+    return {}
+
+
+@pytest.fixture
+def outbox(client: Client, depths: dict[str, int]) -> Iterator[Outbox]:
     """An outbox that takes everything but renewals."""
-    made = Outbox(client.redis, client.broker.encoder, _refuse_renewals)
+    made = Outbox(client.redis, client.broker.encoder, _refuse_renewals, depths.__setitem__)
     yield made
     made.close()
 
@@ -40,12 +46,16 @@ def _commands(client: Client) -> int:
     return int(client.redis.info("stats")["total_reads_processed"])
 
 
-async def test_a_job_is_there_when_it_is_answered(outbox: Outbox, client: Client) -> None:
+async def test_a_job_is_there_when_it_is_answered(
+    outbox: Outbox, client: Client, depths: dict[str, int]
+) -> None:
     job = await outbox.send(HASH_PASSWORD, _ARGUMENTS)
 
     assert client.job(job.id).record() == job
     assert (job.actor, job.queue, job.status) == ("hash_password", "passwords", JobStatus.QUEUED)
     assert client.broker.depth("passwords") == 1
+    # And nobody need ask how long the queue is now
+    assert depths == {"passwords": 1}
 
 
 async def test_those_who_ask_at_once_share_a_round_trip(outbox: Outbox, client: Client) -> None:

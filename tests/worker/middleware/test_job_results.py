@@ -10,7 +10,7 @@ from dramatiq import MessageProxy
 from dramatiq.middleware import SkipMessage
 
 from actors.password_rules import PasswordTooLong
-from catfeeder.broker import new_message
+from catfeeder.broker import new_message, placed
 from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.jobs import JobError, JobStore, utc_now
 from catfeeder.messages import HASH_PASSWORD
@@ -19,7 +19,7 @@ from models.errors import DatabaseUnreachable
 from tests.jobs import put_job
 from tests.servers import ValkeyServer
 from worker.consuming import ConsumingBroker
-from worker.middleware.job_results import JobResults, told
+from worker.middleware.job_results import Ends, JobResults, told
 
 
 @pytest.mark.parametrize(
@@ -49,11 +49,11 @@ def message(broker: ConsumingBroker) -> MessageProxy:
     jobs = JobStore(broker.client, broker.encoder.sealer)
     put_job(broker.client, message.message_id)
     jobs.start(message.message_id, message.actor_name, message.queue_name, utc_now())
-    return MessageProxy(message)
+    return MessageProxy(placed(message))
 
 
 @pytest.fixture
-def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
+def jobs(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
     """A store that does not wait long for the broker."""
     client = connect_redis(f"{valkey.url}?socket_timeout=0.05")
     yield JobStore(client, broker.encoder.sealer)
@@ -61,25 +61,28 @@ def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
 
 
 def test_a_result_reaches_a_broker_that_was_away(
-    hasty: JobStore, message: MessageProxy, valkey: ValkeyServer
+    broker: ConsumingBroker, jobs: JobStore, message: MessageProxy, valkey: ValkeyServer
 ) -> None:
     # Given a broker that does not answer for a while
     valkey.client.execute_command("CLIENT", "PAUSE", 300, "ALL")
-    # When a result is to be stored
+    # When a message is acknowledged whose job has a result
     began = time.monotonic()
-    JobResults(hasty).store_result(message, "a result", 0)
-    # Then it is, though late
+    ends: Ends = {}
+    JobResults(jobs, ends).store_result(message, "a result", 0)
+    hasty = ConsumingBroker(jobs._client, broker.encoder, [], ends)
+    hasty.acknowledge(message.queue_name, message.options["redis_message_id"], 0)
+    # Then it is stored, though late
     assert time.monotonic() - began > 0.2
-    record = hasty.get(message.message_id)
+    record = jobs.get(message.message_id)
     assert record is not None
     assert record.result == "a result"
 
 
 def test_an_error_reaches_it_too(
-    hasty: JobStore, message: MessageProxy, valkey: ValkeyServer
+    jobs: JobStore, message: MessageProxy, valkey: ValkeyServer
 ) -> None:
     valkey.client.execute_command("CLIENT", "PAUSE", 200, "ALL")
-    JobResults(hasty).store_exception(message, PasswordTooLong(73), 0)
-    record = hasty.get(message.message_id)
+    JobResults(jobs, {}).store_exception(message, PasswordTooLong(73), 0)
+    record = jobs.get(message.message_id)
     assert record is not None
     assert record.error == JobError("password_too_long", PasswordTooLong(73).detail, True)
