@@ -245,7 +245,10 @@ class Endpoints:
             return json_answer({"error": {"type": "OAuthException", "code": 190}}, 400)
         if request.method != "POST" or request.form["method"] != "get":
             return json_answer({"error": {"type": "OAuthException", "code": 100}}, 400)
-        self.grants.of_access_token(request.form["input_token"])
+        try:
+            self.grants.of_access_token(request.form["input_token"])
+        except Refused:
+            return json_answer({"error": {"type": "OAuthException", "code": 190}}, 400)
         data = {"app_id": self.client_id, "type": "USER", "is_valid": True, "scopes": ["email"]}
         return json_answer({"data": {**data, "expires_at": self.script.token_expires_at}})
 
