@@ -12,7 +12,6 @@ from tests.chaos.clock import shown
 from tests.chaos.kills import Kill
 from tests.chaos.stack import ChaosStack
 
-_MOST_PAUSE_SECONDS: Final = 2.0
 #: How long a supervisor waits before it replaces what has ended by itself.
 _TENDING_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.02
@@ -34,9 +33,17 @@ class Killer:
     """Kills everything equally often, in a random order, often before the last one is back."""
 
     def __init__(
-        self, stack: ChaosStack, seed: int, most_away_seconds: float, tell: Callable[[str], None]
+        self,
+        stack: ChaosStack,
+        seed: int,
+        most_pause_seconds: float,
+        most_away_seconds: float,
+        tell: Callable[[str], None],
     ) -> None:
-        """Take the stack, a seed, how long the dead stay away, and who is told of each kill."""
+        """Take the stack, a seed, and who is told of each kill.
+
+        Between two kills there is a pause at most, and the dead stay away for so long at most.
+        """
         self.kills: list[Kill] = []
         #: How often a process ended that nobody had killed.
         self.own_ends: Counter[str] = Counter()
@@ -46,6 +53,7 @@ class Killer:
         #: Who is away, and when it comes back.
         self._away: dict[str, tuple[Mortal, float]] = {}
         self._random = chances(seed, "killer")
+        self._most_pause_seconds = most_pause_seconds
         self._most_away_seconds = most_away_seconds
         self._tell = tell
 
@@ -56,7 +64,7 @@ class Killer:
             self.tend(now)
             if now >= next_at:
                 self._kill_next(now)
-                next_at = now + self._random.uniform(0, _MOST_PAUSE_SECONDS)
+                next_at = now + self._random.uniform(0, self._most_pause_seconds)
             time.sleep(_LOOK_SECONDS)
         self.tend(float("inf"))
 

@@ -39,7 +39,8 @@ class Plan:
     connections: int
     token_seconds: int
     apps: int
-    #: The longest that who was killed stays away, in seconds.
+    #: The longest pause between two kills, and the longest that who was killed stays away, in seconds.
+    pause: float
     away: float
     #: Whether the database is a file, which nobody can kill.
     sqlite: bool = False
@@ -63,7 +64,7 @@ def run(plan: Plan, tell: Tell) -> Outcome:
         stack.renew(ids[0])
         clients = Clients(stack.app, ids, plan.seed, plan.apps)
         try:
-            killer = Killer(stack, plan.seed, plan.away, tell)
+            killer = Killer(stack, plan.seed, plan.pause, plan.away, tell)
             killer.run(plan.seconds)
         finally:
             clients.stop()

@@ -11,13 +11,13 @@ import pytest
 from config import ROOT
 
 _COMMAND: Final = (sys.executable, "-m", "tests.chaos")
-_SHORT: Final = ("--connections=40", "--token-seconds=6", "--apps=4")
+_SHORT: Final = ("--connections=20", "--token-seconds=3", "--apps=3", "--pause=1", "--away=1")
 
 
 @pytest.mark.journey
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "options", [("--seconds=12",), ("--seconds=6", "--sqlite")], ids=["postgresql", "sqlite"]
+    "options", [("--seconds=7",), ("--seconds=4", "--sqlite")], ids=["postgresql", "sqlite"]
 )
 def test_no_token_is_lost_while_everything_is_killed(options: tuple[str, ...]) -> None:
     # Given a provider whose refresh tokens serve once, and a service that renews all the time

@@ -13,10 +13,11 @@ from tests.chaos.provider import Showing
 
 #: Why a connection is given up whose token the provider took before its answer was lost.
 UNKNOWN_OUTCOME: Final = "outcome_unknown"
-#: How long a process may take to write down what was answered, on a machine with much to do.
-_WRITING_SECONDS: Final = 1.0
+#: How long a process may take to write down what was answered: as long as the database is away, and
+#: on a machine with much to do.
+_WRITING_SECONDS: Final = 5.0
 #: How much later the provider may read a request that was sent before its sender was killed.
-_READING_SECONDS: Final = 1.0
+_READING_SECONDS: Final = 2.0
 
 
 def retries(connection: Compared) -> int:
