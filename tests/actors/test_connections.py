@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.connections import (
@@ -210,6 +210,7 @@ def test_a_cursor_may_name_any_time() -> None:
         list_connections(cursor=cursor_of([at, KNOWN_ID]))
 
 
+@settings(max_examples=50)
 @given(cursor=st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_any_cursor_is_a_page_or_refused(cursor: str) -> None:
     with contextlib.suppress(CursorInvalid):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.errors import AddressForbidden, AuthError, ProviderMisbehaved, ProviderRefused
@@ -140,6 +140,7 @@ _MEMBERS = st.sampled_from(
 )
 
 
+@settings(max_examples=50)
 @given(metadata=st.dictionaries(_MEMBERS, _JSON, min_size=1))
 def test_any_document_is_metadata_or_a_typed_error(
     metadata: dict[str, Any], provider: ScriptedProvider

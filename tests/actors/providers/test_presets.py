@@ -762,26 +762,22 @@ def test_microsoft_knows_a_private_key_by_its_certificate(provider: ScriptedProv
         sign_in(provider)
 
 
-@pytest.mark.parametrize(
-    "certificate",
-    [
+def test_what_is_no_certificate_is_refused_on_the_way_in(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "microsoft")
+    key, certificate, _, _ = certified_key()
+    for wrong in (
         "",
         "none",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----",
-        certified_key()[0],
-        certified_key()[1] * 2,
-        certified_key()[1].replace("BEGIN", "END"),
-    ],
-)
-def test_what_is_no_certificate_is_refused_on_the_way_in(
-    certificate: str, provider: ScriptedProvider
-) -> None:
-    configure_preset(provider, "microsoft")
-    with pytest.raises(ProviderInvalid) as refusal:
-        patch_provider(NAME, {"certificate": certificate}, now())
-    assert set(refusal.value.fields) == {"certificate"}
+        key,
+        certificate * 2,
+        certificate.replace("BEGIN", "END"),
+    ):
+        with pytest.raises(ProviderInvalid) as refusal:
+            patch_provider(NAME, {"certificate": wrong}, now())
+        assert set(refusal.value.fields) == {"certificate"}
     # And one on a single line, as environment files have it, is one
-    patch_provider(NAME, {"certificate": certified_key()[1].replace("\n", "\\n")}, now())
+    patch_provider(NAME, {"certificate": certificate.replace("\n", "\\n")}, now())
 
 
 def test_facebooks_proof_is_by_the_secret_that_is_in_force(provider: ScriptedProvider) -> None:
