@@ -21,9 +21,11 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.errors import ConnectionClosed
 
 from catfeeder.broker import WORKERS_KEY
+from catfeeder.lua_scripts import Call, call_script
 from worker.consuming import ConsumingBroker
 from worker.holdings import HEARTBEATS_KEY
 from worker.process_locks import ProcessLocks
+from worker.queue_scripts import BEAT
 from worker.releases import own_release
 
 _LOG = logging.getLogger(__name__)
@@ -118,14 +120,12 @@ class Heartbeats(Middleware):
 
     def _beat(self, broker: ConsumingBroker, living: set[str]) -> dict[str, float]:
         """Beat for all who live here, and return everybody's heartbeats."""
-        now, told = time.time() * 1000, {"release": own_release(), "per_second": self._paces()}
-        with broker.client.pipeline(transaction=False) as pipe:
-            pipe.zadd(HEARTBEATS_KEY, dict.fromkeys(living, now))
-            pipe.hset(WORKERS_KEY, broker.broker_id, json.dumps(told))
-            pipe.zrange(HEARTBEATS_KEY, 0, -1, withscores=True)
-            pipe.hkeys(WORKERS_KEY)
-            *_, found, known = pipe.execute()
-        heartbeats = {broker_id.decode(errors="replace"): beat for broker_id, beat in found}
+        told = json.dumps({"release": own_release(), "per_second": self._paces()})
+        arguments = [broker.broker_id, told, time.time() * 1000, *living]
+        beat = Call(BEAT, [HEARTBEATS_KEY, WORKERS_KEY], arguments)
+        found, known = call_script(broker.client, beat)
+        names = [name.decode(errors="replace") for name in found[::2]]
+        heartbeats = dict(zip(names, map(float, found[1::2]), strict=True))
         # A worker of an earlier release strikes off the heartbeat of one that it takes for dead.
         for broker_id in {name.decode(errors="replace") for name in known} - heartbeats.keys():
             broker.holdings.forget(broker_id)

@@ -26,9 +26,13 @@ from config import ConfigurationError, Settings, current_settings
 from worker.consuming import ConsumingBroker
 from worker.log_records import LOG_FORMAT, set_up_logging
 from worker.performing import build_broker
+from worker.work_queue import WorkQueue
 
 _LOG = logging.getLogger(__name__)
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+#: How long a consumer sleeps whose bell was lost with a connection.
+_LONGEST_SLEEP_MS: Final = 5000
 
 
 def run_performing(
@@ -46,8 +50,11 @@ def run_performing(
     stopping = threading.Event()
     _stop_on_signals(stopping)
     broker = _start_broker(queues)
-    worker = Worker(broker, queues=set(queues), worker_threads=threads)
+    worker = Worker(
+        broker, queues=set(queues), worker_threads=threads, worker_timeout=_LONGEST_SLEEP_MS
+    )
     worker.queue_prefetch = prefetch
+    worker.work_queue = work_queue = WorkQueue()
     worker.start()
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
     # What was loaded stays: no collection need look at it again, nor keep a job waiting meanwhile.
@@ -55,6 +62,9 @@ def run_performing(
     gc.freeze()
     with _scheduling() if schedule else nullcontext():
         stopping.wait()
+    for thread in worker.workers:
+        thread.stop()
+    work_queue.close()
     worker.stop(timeout=round(grace_seconds * 1000))
     broker.close()
     return 0

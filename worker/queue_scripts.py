@@ -49,6 +49,14 @@ if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
 end
 """)
 
+#: Beats at ARGV[3] for the workers ARGV[4..], tells ARGV[2] of the worker ARGV[1], and returns all
+#: workers with their heartbeats, then all of whom something is told.
+BEAT: Final = Script("""
+for place = 4, #ARGV do redis.call('ZADD', KEYS[1], ARGV[3], ARGV[place]) end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return {redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), redis.call('HKEYS', KEYS[2])}
+""")
+
 #: Puts what was fetched and not acknowledged back onto its queue: all of it, or the ids ARGV[4..].
 #: At the head, as it has waited longest; at the tail what we leave to others. With ARGV[3] the
 #: worker has ended: that is noted for each message, up to two times.
