@@ -39,7 +39,7 @@ class Plan:
     connections: int
     token_seconds: int
     apps: int
-    #: The longest pause between two kills, and the longest that who was killed stays away, in seconds.
+    #: In seconds, the longest pause between two kills, and that who was killed stays away.
     pause: float
     away: float
     #: Whether the database is a file, which nobody can kill.

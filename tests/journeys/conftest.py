@@ -1,8 +1,9 @@
-"""What the journeys share: the whole service, started for each, and a real OpenID provider."""
+"""What the journeys share: the whole service, started once for a file, and an OpenID provider."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,45 +17,60 @@ CLIENT_SECRET: Final = "the-client-secret-of-this-app"
 
 @pytest.fixture(scope="module")
 def oidc_provider() -> Iterator[OidcProvider]:
-    """A provider whose tokens live so briefly that their renewal can be watched."""
-    with running_oidc_provider(token_seconds=8) as provider:
+    """A provider whose tokens outlive the test: those that are to be renewed are made old."""
+    with running_oidc_provider() as provider:
         yield provider
 
 
-@pytest.fixture
-def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
-    """Make a service with variables of its own; whatever the test does, nothing is left of it."""
+@contextmanager
+def making(directory: Path) -> Iterator[Callable[..., Stack]]:
+    """Make services with variables of their own for the block; nothing is left of them after it."""
     made: list[Stack] = []
 
     def make(**variables: str) -> Stack:
-        path = tmp_path / f"service-{len(made)}"
+        path = directory / f"service-{len(made)}"
         path.mkdir()
         made.append(Stack(path, **variables))
         return made[-1]
 
-    yield make
-    for stack in made:
-        stack.end()
+    try:
+        yield make
+    finally:
+        for stack in made:
+            stack.end()
 
 
-@pytest.fixture
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    """A running service without providers."""
-    made = make_stack()
-    made.start()
-    return made
-
-
-@pytest.fixture
-def stack_with_provider(make_stack: Callable[..., Stack], oidc_provider: OidcProvider) -> Stack:
-    """A running service whose administrator has set up the provider, and which renews eagerly."""
-    made = make_stack(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
-    made.configure("Crons", "renew_oath_tokens_interval", "1")
-    made.start()
-    answer = made.call(
-        "PUT",
-        "/v1/providers/house",
-        json={"issuer": oidc_provider.issuer, "client_id": "app", "client_secret": CLIENT_SECRET},
-    )
+def start_with_provider(stack: Stack, provider: OidcProvider) -> None:
+    """Start a service that renews eagerly, and let its administrator set up the provider."""
+    stack.configure("Crons", "renew_oath_tokens_interval", "1")
+    stack.start()
+    known = {"issuer": provider.issuer, "client_id": "app", "client_secret": CLIENT_SECRET}
+    answer = stack.call("PUT", "/v1/providers/house", json=known)
     assert answer.ok, answer.text
-    return made
+
+
+@pytest.fixture
+def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
+    """Make a service for one test."""
+    with making(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running service without providers, for all tests of a file."""
+    with making(tmp_path_factory.mktemp("journey")) as make:
+        made = make()
+        made.start()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stack_with_provider(
+    tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider
+) -> Iterator[Stack]:
+    """A running service whose administrator has set up the provider, for all tests of a file."""
+    with making(tmp_path_factory.mktemp("journey")) as make:
+        made = make(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
+        start_with_provider(made, oidc_provider)
+        yield made

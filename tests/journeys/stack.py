@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +15,9 @@ import requests
 
 from tests.worker.service_directory import RunningService, ServiceDirectory
 
-_TIMEOUT_SECONDS: Final = 30
+_TIMEOUT_SECONDS: Final = 60
+#: For a job, on a machine that has much else to do.
+_PATIENCE_SECONDS: Final = 80
 #: An anonymous request says so by this; no key at all would mean the default one.
 ANONYMOUS: Final = ""
 
@@ -102,18 +107,36 @@ class Stack:
             self.refusals.append(f"{answer.headers}\n{answer.text}")
         return answer
 
-    def job(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def job(
+        self, path: str, body: dict[str, Any] | None = None, method: str = "POST", **options: Any
+    ) -> dict[str, Any]:
         """Ask for a job and wait for its end; return the finished job."""
-        answer = self.call("POST", path, json=body, headers={"Prefer": "wait=20"})
-        assert answer.status_code == requests.codes.ok, answer.text
-        finished: dict[str, Any] = answer.json()
-        return finished
+        headers = {"Prefer": "wait=20"}
+        answer = self.call(method, path, json=body, headers=headers, **options)
+        assert answer.ok, answer.text
+        return self.await_end_of(answer.headers["Location"])
+
+    def await_end_of(self, location: str) -> dict[str, Any]:
+        """Wait for the end of a job; return the finished job."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            job: dict[str, Any]
+            job = self.call("GET", location, headers={"Prefer": "wait=20"}).json()
+            if job["status"] not in ("queued", "running"):
+                return job
+            assert time.monotonic() < deadline, job
 
     def result(self, path: str, body: dict[str, Any]) -> Any:
         """Ask for a job that must succeed; return its result."""
         finished = self.job(path, body)
         assert finished["status"] == "succeeded", finished
         return finished["result"]
+
+    def execute(self, statement: str) -> None:
+        """Carry out a statement on the database, to let pass what would take long to pass."""
+        path = self.var_dir / "catfeeder.sqlite3"
+        with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as database, database:
+            database.execute(statement)
 
     def worker_processes(self, queues: str) -> list[psutil.Process]:
         """Return the processes that perform what is on these queues, masters first."""

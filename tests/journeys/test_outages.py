@@ -15,7 +15,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.journey
 
 #: Longer than any heartbeat may stand still.
-_FREEZE_SECONDS = 10.0
+_FREEZE_SECONDS = 6.0
 
 
 def accepted(stack: Stack, count: int) -> list[str]:
@@ -41,35 +41,33 @@ def valkey_of(stack: Stack) -> psutil.Process:
 
 
 def assert_refused(stack: Stack) -> None:
-    """Ask for work that cannot be taken; the answer says so, soon, and when to come back."""
-    began_at = time.monotonic()
+    """Ask for work that cannot be taken; the answer says so, and when to come back."""
     answer = stack.call("POST", "/v1/passwords/hash", json={"password": "no way to queue"})
     assert answer.status_code == requests.codes.service_unavailable, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["code"] == "queue_unreachable"
     assert int(answer.headers["Retry-After"]) > 0
-    assert time.monotonic() - began_at < _FREEZE_SECONDS
 
 
 def test_no_outage_of_the_broker_loses_a_job_or_stops_anybody(stack: Stack) -> None:
-    pids = set(stack.directory.pids()) - {valkey_of(stack).pid}
+    pids = set(stack.directory.settled_pids()) - {valkey_of(stack).pid}
     # Given jobs in hand and jobs that wait, when the broker is frozen
     jobs = accepted(stack, 4)
     frozen_at = time.monotonic()
     valkey_of(stack).suspend()
-    # Then requests are told, and again and again
+    # Then requests are told while it is, and again and again
     assert_refused(stack)
     assert_refused(stack)
     assert stack.call("GET", "/health").status_code == requests.codes.service_unavailable
     time.sleep(max(0.0, frozen_at + _FREEZE_SECONDS - time.monotonic()))
     valkey_of(stack).resume()
     # And afterwards all is as before
-    wait_until(lambda: have_succeeded(stack, jobs), 30)
+    wait_until(lambda: have_succeeded(stack, jobs))
     # When it is killed, then what it had taken is there when it is back
     jobs = accepted(stack, 4)
     valkey_of(stack).kill()
-    wait_until(lambda: stack.call("GET", "/health").status_code == requests.codes.ok, 20)
-    wait_until(lambda: have_succeeded(stack, jobs), 30)
+    wait_until(lambda: stack.call("GET", "/health").status_code == requests.codes.ok)
+    wait_until(lambda: have_succeeded(stack, jobs))
     # When every connection is cut at any moment, then nothing is lost either
     with redis.Redis.from_url(stack.redis_url) as cutter:
         for _ in range(4):
@@ -77,7 +75,7 @@ def test_no_outage_of_the_broker_loses_a_job_or_stops_anybody(stack: Stack) -> N
             cutter.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             cutter.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
             time.sleep(0.3)
-    wait_until(lambda: have_succeeded(stack, jobs), 30)
+    wait_until(lambda: have_succeeded(stack, jobs))
     # And all processes are the same as before, and nobody has lost his composure
     assert pids <= set(stack.directory.pids())
     assert stack.stop() == 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import redis
 
-from tests.journeys.conftest import CLIENT_SECRET
+from tests.journeys.conftest import CLIENT_SECRET, start_with_provider
 from tests.journeys.sign_in import sign_in
 from tests.journeys.stack import ANONYMOUS, Stack
 from tests.oidc_provider import OidcProvider
@@ -24,13 +24,12 @@ _NUL_PASSWORD = "canary-nul-password-Zq9\0"
 
 
 def test_no_secret_is_found_where_it_must_not_be(
-    stack_with_provider: Stack, oidc_provider: OidcProvider
+    make_stack: Callable[..., Stack], oidc_provider: OidcProvider
 ) -> None:
-    stack = stack_with_provider
     # Given that secrets have gone through every journey, the good ones and the bad ones
+    stack = make_stack(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
     stack.configure("Server_configuration.debug_mode", "debug", "true")
-    stack.stop()
-    stack.start()
+    start_with_provider(stack, oidc_provider)
     secrets = {
         "SECRET_KEY": stack.secret_key,
         "ADMIN_API_KEY": stack.admin_api_key,
@@ -82,7 +81,7 @@ def _sign_in_and_renew(stack: Stack, provider: OidcProvider) -> dict[str, str]:
     connection = sign_in(stack, provider, "canary-by-browser", subject="canary")
     path = f"/v1/connections/{connection['id']}"
     old = stack.call("GET", f"{path}/token").json()["access_token"]
-    assert stack.job(f"{path}/renew", {})["status"] == "succeeded"
+    assert stack.job(f"{path}/renew")["status"] == "succeeded"
     new = stack.call("GET", f"{path}/token").json()["access_token"]
     return {"code": answer["code"], "state": answer["state"], "token": old, "renewed token": new}
 
@@ -96,7 +95,7 @@ def _use_a_key_of_its_own(stack: Stack) -> dict[str, str]:
     stack.call("GET", "/v1/connections", key=wrong)
     stack.call("DELETE", f"/v1/keys/{made['id']}")
     stack.call("GET", "/v1/connections", key=made["key"])
-    return {"API key": made["key"], "its secret": made["key"].split("_", 2)[2], "wrong key": wrong}
+    return {"API key": made["key"], "its secret": made["key"].split("_", 2)[2], "spoilt key": wrong}
 
 
 def _be_refused(stack: Stack) -> dict[str, str]:

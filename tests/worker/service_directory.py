@@ -144,6 +144,14 @@ class ServiceDirectory:
         """Return their process ids."""
         return [process.pid for process in self.processes(part)]
 
+    def settled_pids(self) -> list[int]:
+        """Return them once none is there for a moment only, between fork and exec."""
+        found: list[int] = []
+        while found != (seen := self.pids()):
+            found = seen
+            time.sleep(0.3)
+        return found
+
     def sockets(self) -> list[Path]:
         """Return the unix sockets that lie in this directory."""
         return [path for path in self.path.rglob("*") if path.is_socket()]
