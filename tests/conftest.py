@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -173,17 +172,8 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
 @pytest.fixture
 def tables(settings: Settings) -> Iterator[Settings]:
     """An open database with all its tables, of one kind; the settings that lead to it."""
-    with _tables_of(settings), _spare_connection(settings):
+    with _tables_of(settings):
         yield settings
-
-
-@contextmanager
-def _spare_connection(settings: Settings) -> Iterator[None]:
-    """Keep SQLite open: whoever closes its last connection has to tidy up the file each time."""
-    scheme, _, path = settings.database_url.partition(":///")
-    with closing(sqlite3.connect(path if scheme == "sqlite" else ":memory:")) as spare:
-        spare.execute("SELECT * FROM sqlite_master").fetchall()
-        yield
 
 
 @contextmanager

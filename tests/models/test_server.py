@@ -52,7 +52,7 @@ def test_who_waits_for_the_word_to_stop_hears_it() -> None:
     # When the word comes, then they are told
     with connected():
         request_stop(generation)
-    waiting.join(5)
+    waiting.join(60)
     assert heard == [True]
 
 

@@ -51,7 +51,7 @@ def code_of(provider: ScriptedProvider, *, challenge: bool = True) -> Secret:
     if challenge:
         asked |= {"code_challenge": CHALLENGE.decode().rstrip("="), "code_challenge_method": "S256"}
     url = requests.Request("GET", f"{provider.issuer}/authorize", params=asked).prepare().url
-    answer = requests.get(str(url), allow_redirects=False, timeout=5)
+    answer = requests.get(str(url), allow_redirects=False, timeout=60)
     return Secret(parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0])
 
 
