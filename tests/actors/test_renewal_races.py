@@ -27,6 +27,11 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.usefixtures("tables")
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 60)
+
+
 @pytest.mark.usefixtures("database")
 def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> None:
     # Given a provider that ends the grant when a refresh token comes twice
@@ -150,10 +155,7 @@ def test_who_waits_for_another_gets_their_failure_as_well(plain: ScriptedProvide
     )
 
 
-def test_no_more_than_a_few_threads_wait_for_others(
-    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 60)
+def test_no_more_than_a_few_threads_wait_for_others(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     gate = plain.hold("/token")
     with ThreadPoolExecutor(11) as pool:
