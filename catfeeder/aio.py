@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -41,7 +40,7 @@ from catfeeder.results import (
     TokenResponse,
 )
 from catfeeder.sealing import Sealer, Secret
-from catfeeder.waiting import WaitingRoom
+from catfeeder.waiting import WaitingRoom, ended
 
 R = TypeVar("R")
 
@@ -237,9 +236,7 @@ class AsyncClient:
         """Close the connections to Redis; whoever waits gets the job as it is."""
         self._waiting.close()
         if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+            await ended(self._listening)
         await self._redis.aclose()
 
     async def __aenter__(self) -> Self:

@@ -18,10 +18,27 @@ from catfeeder.jobs import CHANNEL_PREFIX, JobRecord
 #: look for themselves as well, rarely enough for a thousand of them to be no load.
 _LOOK_ANYWAY_SECONDS: Final = 5.0
 _RECONNECT_SECONDS: Final = 0.5
+_ASK_AGAIN_SECONDS: Final = 0.1
 _log: Final = logging.getLogger(__name__)
 
 #: Rung when a job may have ended, with its record where that is known.
 Bell = asyncio.Future[JobRecord | None]
+
+
+async def ended(listening: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended.
+
+    Asked once it may go on for ever: redis sends by `asyncio.wait_for`, which before Python 3.12
+    forgets that it was cancelled when it was so just as the sending ended.
+
+    Raises:
+        Whatever the task did, but for its own cancellation.
+    """
+    while not listening.done():
+        listening.cancel()
+        await asyncio.wait([listening], timeout=_ASK_AGAIN_SECONDS)
+    if not listening.cancelled():
+        listening.result()
 
 
 class WaitingRoom:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import threading
 import time
@@ -24,6 +25,7 @@ from catfeeder.errors import (
     QueueUnreachable,
 )
 from catfeeder.jobs import JobError, utc_now
+from catfeeder.waiting import ended
 from config import Settings
 from tests.actors.test_registry import ASKED
 from tests.servers import ValkeyServer
@@ -188,6 +190,20 @@ async def test_a_server_that_is_away_is_told(queue_key: str) -> None:
             await away.job("id").result(timeout=1)
         with pytest.raises(QueueUnreachable):
             await away.job("id").cancel()
+
+
+async def test_a_listener_that_forgets_that_it_was_cancelled_is_asked_again() -> None:
+    async def listen() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    # Given a task that forgets it once, as it does when redis has just sent
+    listening = asyncio.create_task(listen())
+    await asyncio.sleep(0)
+    # Then it is ended all the same
+    await asyncio.wait_for(ended(listening), 30)
+    assert listening.cancelled()
 
 
 async def test_closing_sends_everybody_off(settings: Settings, queue_key: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from actors.provider_settings import add_configured_presets
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
+from catfeeder.waiting import ended
 from config import ConfigurationError, Settings, current_settings
 from models.database import open_database
 from models.migrate import join_service
@@ -135,7 +136,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ]
     yield
     for task in tasks:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await ended(task)
     await shim.close()
