@@ -122,7 +122,9 @@ def test_it_is_read_in_order_by_an_index(
     # Given how SQLite was asked, which plans without knowing how many rows there are
     caplog.set_level("DEBUG", "peewee")
     names(**wishes)
-    [sql, parameters] = ast.literal_eval(caplog.messages[-1])
+    # The pool has a logger of its own
+    [*_, asked] = [entry.getMessage() for entry in caplog.records if entry.name == "peewee"]
+    [sql, parameters] = ast.literal_eval(asked)
 
     # When it says how it would find the rows
     with connected():
