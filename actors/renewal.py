@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
@@ -28,7 +29,11 @@ from models.database import connected
 from models.journal import Attempt, claim_at_once
 from models.leases import Lease, all_leased, leased
 
+#: Waits until what a renewal has brought is stored.
+_Finish = Callable[[], None]
+
 _LOG = logging.getLogger(__name__)
+_FAILED: Final = "Renewing connection %s failed: %s"
 
 
 class RenewalTooSoon(AuthError):
@@ -44,19 +49,45 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
     held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]
     with connected():
         rows = all_leased(held)
+    latest: _Finish = _do_nothing
+    try:
+        for finish in _renewals(held, rows):
+            # What the one before has brought was stored by the write that this one began with.
+            latest, before = finish, latest
+            before()
+    finally:
+        latest()
+
+
+def _do_nothing() -> None:
+    """Finish no renewal."""
+
+
+def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterator[_Finish]:
+    """Renew one connection after the other; yield what finishes each that goes well."""
     memory = ProviderMemory()
     for lease in held:
         if (row := rows.get(lease.connection_id)) is None:
             continue
         try:
-            _renew(lease, row, utc_now(), memory)
+            finish = _renew(lease, row, utc_now(), memory)
         except ProviderPaused as error:
             # The others are of the same provider; their leases run out, and the sweep comes back.
             _LOG.info("%s", error.detail)
-            break
+            return
         except CatFeederError as error:
             memory.forget(row.provider)
-            _LOG.warning("Renewing connection %s failed: %s", row.id, error.detail)
+            _LOG.warning(_FAILED, row.id, error.detail)
+        else:
+            if finish is not None:
+                yield partial(_finish_or_tell, row, finish)
+
+
+def _finish_or_tell(row: TAB_CONNECTIONS, finish: _Finish) -> None:
+    try:
+        finish()
+    except CatFeederError as error:
+        _LOG.warning(_FAILED, row.id, error.detail)
 
 
 def renew_connection(
@@ -108,10 +139,16 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
     """
     with connected():
         row = leased(lease)
-    return row is not None and _renew(lease, row, now, ProviderMemory())
+    finish = None if row is None else _renew(lease, row, now, ProviderMemory())
+    if finish is not None:
+        finish()
+    return finish is not None
 
 
-def _renew(lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory) -> bool:
+def _renew(
+    lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory
+) -> _Finish | None:
+    """Renew a connection up to what it brought being stored; None when it was not to be renewed."""
     try:
         with _bugs_told(row):
             request = prepare_renewal(row, now, memory)
@@ -119,16 +156,13 @@ def _renew(lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMe
         if isinstance(error, AuthError):
             note_unprepared(row.provider, row.id, error, now)
         _raise(record_failure(Attempt(lease, now, tries=0), row, error, now))
-        return False
+        return None
     # We may have waited for the database, and the lease is to last for the whole call.
     renewal = begin(request, lease, max(now, utc_now()))
-    if renewal is None:
-        return False
-    _carry_through(renewal, row, now)
-    return True
+    return None if renewal is None else _carry_through(renewal, row, now)
 
 
-def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> None:
+def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> _Finish:
     try:
         with _bugs_told(row):
             grant = renewal.grant(now)
@@ -136,9 +170,14 @@ def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> Non
         failure = record_failure(renewal.attempt, row, error, now)
         renewal.keeper.let_go()
         _raise(failure)
-    else:
-        store_grant(renewal.attempt, row, grant, now)
+        return _do_nothing
+    wait_until_stored = store_grant(renewal.attempt, row, grant, now)
+
+    def finish() -> None:
+        wait_until_stored()
         renewal.keeper.let_go()
+
+    return finish
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from models.database import transaction
 from models.errors import DatabaseUnreachable
 from models.journal import Attempt
 from models.leases import Lease, postpone_renewal, release, require_reauthorization
-from models.renewal_writes import finish_renewal
+from models.renewal_writes import finish_later
 
 T = TypeVar("T")
 
@@ -40,16 +40,27 @@ _PATIENCE_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.25
 
 
-def store_grant(attempt: Attempt, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
+def store_grant(
+    attempt: Attempt, row: TAB_CONNECTIONS, grant: Grant, now: datetime
+) -> Callable[[], None]:
     """Store what a renewal brought, unless the connection has another grant by now.
 
+    That is done with this thread's next write, at the latest when what is returned is called.
+
     Raises:
-        DatabaseUnreachable: Not yet; the answer is kept, and `recover` will come back to it.
+        DatabaseUnreachable: Not yet; the answer is kept, and `recover` will come back to it. What
+            is returned raises it.
     """
-    _patiently(lambda: _store(attempt.lease, row, grant, now))
+    tries = [_storing(attempt.lease, row, grant, now)]
+
+    def store() -> None:
+        waiting = tries.pop() if tries else _storing(attempt.lease, row, grant, now)
+        waiting()
+
+    return lambda: _patiently(store)
 
 
-def _store(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> None:
+def _storing(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> Callable[[], bool]:
     events = [event(EventKind.RENEWED, now=now, connection=row)]
     known = row.missing_scope.split()
     if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
@@ -57,7 +68,7 @@ def _store(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> N
     if row.status == ConnectionStatus.RENEWAL_FAILING:
         failures = row.failures
         events.append(event(EventKind.RECOVERED, now=now, connection=row, failures=failures))
-    finish_renewal(lease, grant, now, events)
+    return finish_later(lease, grant, now, events)
 
 
 def record_failure(

@@ -18,12 +18,13 @@ R = TypeVar("R")
 class _Entry(Generic[T, R]):
     """What one thread writes, and what came of it."""
 
-    __slots__ = ("error", "item", "leads", "result", "woken")
+    __slots__ = ("error", "is_awaited", "item", "leads", "result", "woken")
 
     result: R
 
     def __init__(self, item: T) -> None:
         self.item = item
+        self.is_awaited = False
         self.leads = False
         self.error: Exception | None = DatabaseUnreachable("A write was cut off on its way.")
         self.woken = threading.Lock()
@@ -62,13 +63,27 @@ class Gathered(Generic[T, R]):
         Raises:
             DatabaseUnreachable: It was not written, or nobody knows whether it was.
         """
+        return self.later(item)()
+
+    def later(self, item: T) -> Callable[[], R]:
+        """Let an item be written with the next that any thread waits for; return what waits for it.
+
+        To be called once, that returns or raises as `__call__` does.
+        """
         if database.in_transaction():
             # Others' writes must not hang on when this transaction ends.
-            return self._write([item])[0]
+            result = self._write([item])[0]
+            return lambda: result
         entry: _Entry[T, R] = _Entry(item)
         with self._guard:
             self._waiting.append(entry)
-            entry.leads, self._is_led = not self._is_led, True
+        return lambda: self._outcome(entry)
+
+    def _outcome(self, entry: _Entry[T, R]) -> R:
+        with self._guard:
+            entry.is_awaited = True
+            if not self._is_led and entry in self._waiting:
+                entry.leads = self._is_led = True
         if not entry.leads:
             entry.woken.acquire()
         if entry.leads:
@@ -76,17 +91,17 @@ class Gathered(Generic[T, R]):
         return entry.outcome()
 
     def _lead(self, own: _Entry[T, R]) -> None:
-        """Write for all that wait, and let the first that came meanwhile write for the next."""
+        """Write for all that came, and let the first of the next that is waited for write those."""
         with self._guard:
             entries, self._waiting = self._waiting, []
         try:
             self._perform(entries)
         finally:
             with self._guard:
-                following = self._waiting[:1]
+                following = [entry for entry in self._waiting if entry.is_awaited][:1]
                 self._is_led = bool(following)
-            for entry in following:
-                entry.leads = True
+                for entry in following:
+                    entry.leads = True
             for entry in (*entries, *following):
                 if entry is not own:
                     entry.woken.release()

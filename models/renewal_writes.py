@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -157,6 +157,16 @@ def finish_renewal(
     Returns:
         False when the connection has another grant since the lease: nothing is stored or told.
     """
+    return finish_later(lease, grant, now, events)()
+
+
+def finish_later(
+    lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]]
+) -> Callable[[], bool]:
+    """Finish a renewal with this thread's next write, which begins another one; return what waits.
+
+    Until then its answer is in the journal.
+    """
     columns = {
         "lease_until": None,
         "status": ConnectionStatus.ACTIVE.value,
@@ -164,7 +174,7 @@ def finish_renewal(
         "failures": 0,
         **_C.granted(lease.connection_id, lease.version, grant, now),
     }
-    return _gathered(_Ending(_key(lease), columns, events))
+    return _gathered.later(_Ending(_key(lease), columns, events))
 
 
 def _key(lease: Lease) -> tuple[str, int]:

@@ -130,6 +130,61 @@ def test_a_write_within_a_transaction_is_part_of_it() -> None:
     assert stored() == set()
 
 
+def test_what_can_wait_is_written_with_what_comes_next() -> None:
+    recorded = Recorded()
+    recorded.may_go_on.set()
+    gathered = Gathered(recorded)
+
+    outcome = gathered.later("a")
+    assert recorded.writes == []
+    assert gathered("b") == "B"
+
+    assert recorded.writes == [["a", "b"]]
+    assert outcome() == "A"
+    assert stored() == {"a", "b"}
+
+
+def test_what_can_wait_is_written_once_it_is_waited_for() -> None:
+    recorded = Recorded()
+    recorded.may_go_on.set()
+
+    assert Gathered(recorded).later("a")() == "A"
+
+    assert stored() == {"a"}
+
+
+def test_what_nobody_waits_for_keeps_nobody_waiting() -> None:
+    # Given a write that is under way, and behind it one that can wait and one that cannot
+    recorded = Recorded()
+    gathered = Gathered(recorded)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(gathered, "first")
+        assert recorded.begun.wait(30)
+        outcome = gathered.later("a")
+        second = pool.submit(gathered, "b")
+        while not gathered._waiting[-1].is_awaited or len(gathered._waiting) < 2:
+            threading.Event().wait(0.01)
+        recorded.may_go_on.set()
+
+        # Then they are written as soon as it ends, though nobody has asked for the one
+        assert (first.result(30), second.result(30)) == ("FIRST", "B")
+    assert recorded.writes == [["first"], ["a", "b"]]
+    assert outcome() == "A"
+
+
+def test_what_can_wait_is_told_that_it_failed() -> None:
+    recorded = Recorded(lambda items: _refuse(items, "bad"))
+    recorded.may_go_on.set()
+    gathered = Gathered(recorded)
+
+    outcome = gathered.later("bad")
+    assert gathered("good") == "GOOD"
+
+    with pytest.raises(ValueError, match="bad"):
+        outcome()
+    assert stored() == {"good"}
+
+
 def test_one_statement_is_written_whole() -> None:
     recorded = Recorded()
     recorded.may_go_on.set()
