@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +11,6 @@ from models.database import Table, connected, transaction
 from models.fields import UTCDateTimeField
 
 _THE_ROW: Final = 1
-_LOOK_SECONDS: Final = 1.0
 
 
 class TAB_SERVER(Table):
@@ -54,22 +52,6 @@ def is_stopping(generation: int) -> bool:
     """Tell whether this generation, or a later one, was told to stop."""
     row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
     return bool(row and generation <= row.stopped_generation)
-
-
-def await_stop(generation: int, ending: threading.Event) -> bool:
-    """Return True once this generation is told to stop, or False when `ending` is set before.
-
-    All looks share a connection: to open another for each costs five times a look.
-
-    Raises:
-        DatabaseUnreachable: The database did not let us in, or was lost.
-    """
-    with connected():
-        while not ending.is_set():
-            if is_stopping(generation):
-                return True
-            ending.wait(_LOOK_SECONDS)
-    return False
 
 
 def is_latest_stopping() -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
-from typing import Final
 
 from config import Settings
 from models.database import connected, open_database
 from models.migrate import migrate
-from models.server import await_stop, begin_boot, request_stop
-
-_RETRY_SECONDS: Final = 1.0
+from models.server import begin_boot, is_stopping, request_stop
 
 
 def check_broker(redis_url: str) -> None:
@@ -40,15 +36,14 @@ def begin_generation(settings: Settings) -> int:
         return begin_boot(now)
 
 
-def await_word_to_stop(generation: int, ending: threading.Event) -> bool:
-    """Return True once somebody asked this generation to shut down, else False at the `ending`."""
-    while not ending.is_set():
-        try:
-            return await_stop(generation, ending)
-        # A database that is away for a moment is a matter for /health, no reason to end us.
-        except Exception:  # noqa: BLE001
-            ending.wait(_RETRY_SECONDS)
-    return False
+def is_told_to_stop(generation: int) -> bool:
+    """Tell whether somebody asked this generation to shut down, as far as the database can say."""
+    try:
+        with connected():
+            return is_stopping(generation)
+    # A database that is away for a moment is a matter for /health, no reason to end the service.
+    except Exception:  # noqa: BLE001
+        return False
 
 
 def tell_to_stop(generation: int) -> bool:

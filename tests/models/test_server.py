@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from config import Settings
 from models.database import connected
-from models.server import (
-    TAB_SERVER,
-    await_stop,
-    begin_boot,
-    current_generation,
-    is_stopping,
-    request_stop,
-)
+from models.server import TAB_SERVER, begin_boot, current_generation, is_stopping, request_stop
 from tests.models.races import race_processes, race_threads
 from tests.models.times import MINUTE, NOW
 
@@ -39,29 +30,6 @@ def test_a_generation_runs_until_it_is_told_to_stop() -> None:
         assert is_stopping(generation)
         # And a second request finds nothing to do
         assert not request_stop(generation)
-
-
-def test_who_waits_for_the_word_to_stop_hears_it() -> None:
-    # Given somebody who waits, in a thread and on a connection of their own
-    with connected():
-        generation = begin_boot(NOW)
-    heard: list[bool] = []
-    ending = threading.Event()
-    waiting = threading.Thread(target=lambda: heard.append(await_stop(generation, ending)))
-    waiting.start()
-    # When the word comes, then they are told
-    with connected():
-        request_stop(generation)
-    waiting.join(60)
-    assert heard == [True]
-
-
-def test_who_waits_can_be_sent_off() -> None:
-    ending = threading.Event()
-    threading.Timer(0.05, ending.set).start()
-    with connected():
-        generation = begin_boot(NOW)
-    assert not await_stop(generation, ending)
 
 
 def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import threading
-import time
 from collections.abc import Callable
 from typing import Final
 
 from models.database import connected
 from models.errors import DatabaseUnreachable
-from models.server import await_stop, current_generation, is_latest_stopping
+from models.server import current_generation, is_stopping
 from worker.http.refusals import ServerStopping
 from worker.http.threads import in_own_thread
 
-_RETRY_SECONDS: Final = 1.0
-#: What fails again within this time is the same outage, of which nobody need be told twice.
-_OUTAGE_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 1.0
 #: About how long a restart takes.
 _RETRY_AFTER_SECONDS: Final = 5
 _log: Final = logging.getLogger(__name__)
@@ -56,32 +51,33 @@ class Draining:
         Raises:
             DatabaseUnreachable: The database did not let us in.
         """
-        self.generation, is_told = await in_own_thread(_connected_generation)
-        if is_told:
-            self.begin()
+        self.generation = await in_own_thread(_connected_generation)
+        await self._look()
 
     async def watch(self) -> None:
         """Look for the word to stop, until it comes."""
-        ending = threading.Event()
-        try:
-            await self._watch(ending)
-        finally:
-            ending.set()
-
-    async def _watch(self, ending: threading.Event) -> None:
-        lost_at = -math.inf
+        could_look = True
         while not self.has_begun:
+            await asyncio.sleep(_POLL_SECONDS)
             try:
-                if await in_own_thread(await_stop, self.generation, ending):
-                    self.begin()
+                await self._look()
             except DatabaseUnreachable:
-                now = time.monotonic()
-                if now - lost_at > _OUTAGE_SECONDS:
+                if could_look:
                     _log.warning("Cannot see whether to stop: the database is away.")
-                lost_at = now
-                await asyncio.sleep(_RETRY_SECONDS)
+                could_look = False
+            else:
+                could_look = True
+
+    async def _look(self) -> None:
+        if await in_own_thread(_connected_is_stopping, self.generation):
+            self.begin()
 
 
-def _connected_generation() -> tuple[int, bool]:
+def _connected_generation() -> int:
     with connected():
-        return current_generation(), is_latest_stopping()
+        return current_generation()
+
+
+def _connected_is_stopping(generation: int) -> bool:
+    with connected():
+        return is_stopping(generation)
