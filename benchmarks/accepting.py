@@ -21,7 +21,7 @@ from benchmarks.sealed_send import lone_valkey
 from benchmarks.stack import Stack, core_seconds, new_stack, running
 from catfeeder.redis_connection import connect_redis
 from config import ROOT
-from tests.worker.service_directory import free_port
+from tests.ports import free_port
 
 _REPEATS: Final = 7
 _SECONDS: Final = 4.0

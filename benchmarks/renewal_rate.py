@@ -26,7 +26,8 @@ from benchmarks.renewal_database import (
 )
 from benchmarks.stack import Stack, new_stack, running
 from config import ROOT
-from tests.worker.service_directory import free_port, until
+from tests.ports import free_port
+from tests.worker.service_directory import until
 
 _CONNECTIONS: Final = {"PostgreSQL": 100_000, "SQLite": 20_000}
 #: What one sweep hands over: enough for some seconds.

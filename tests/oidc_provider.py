@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+
+from tests.ports import free_port
 
 _START_SECONDS: Final = 20
 
@@ -46,9 +47,7 @@ class OidcProvider:
 @contextmanager
 def running_oidc_provider(token_seconds: int = 3600) -> Iterator[OidcProvider]:
     """Start a provider for the block, whose tokens live for `token_seconds`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "oidc_provider_mock", "-p", str(port)]
     process = subprocess.Popen(
         [*command, "--token-max-age", str(token_seconds)],

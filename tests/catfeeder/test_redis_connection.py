@@ -172,7 +172,7 @@ def test_client_and_worker_follow_the_master(
     # When the master dies, and another server takes its place
     watched.kill_master()
     # Then jobs are taken and done again, and those of before are known
-    wait_until(lambda: is_served(client), 30)
+    wait_until(lambda: is_served(client))
     assert first.record().status == "succeeded"
     # And whoever waits asynchronously finds the new master too
     assert ping_async(watched.url)

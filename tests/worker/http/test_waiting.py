@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable
 
 import dramatiq
-import httpx
 import pytest
 from redis.asyncio import Redis
 
@@ -33,8 +33,8 @@ def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     url: str, shim: Shim, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
     # Given a thousand requests that wait for as many jobs
-    answers: list[httpx.Response] = []
-    asking = threading.Thread(target=lambda: answers.extend(asyncio.run(_ask_many(url))))
+    told: list[bytes] = []
+    asking = threading.Thread(target=lambda: told.extend(asyncio.run(_ask_many(url))))
     asking.start()
     _await(lambda: len(shim.waiting) == _MANY)
     # When threads and connections are counted
@@ -48,31 +48,40 @@ def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     # Then there are no more than the pool has, and everybody got their own result
     assert threads < 60
     assert connections < 60
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json()["id"] for answer in answers}) == _MANY
+    assert {each.split(b"\r\n", 1)[0] for each in told} == {b"HTTP/1.1 200 OK"}
+    assert len({json.loads(each.partition(b"\r\n\r\n")[2])["id"] for each in told}) == _MANY
     assert len(shim.waiting) == 0
 
 
-async def _ask_many(url: str) -> list[httpx.Response]:
-    headers = {"Authorization": f"Bearer {ADMIN_API_KEY}", "Prefer": "wait=30"}
-    limits = httpx.Limits(max_connections=_MANY)
-    async with httpx.AsyncClient(
-        base_url=url, headers=headers, limits=limits, timeout=60
-    ) as caller:
-        body = {"password": "correct horse battery", "password_hash": _CHEAP_HASH}
-        asked = [caller.post("/v1/passwords/check", json=body) for _ in range(_MANY)]
-        return list(await asyncio.gather(*asked))
+async def _ask_many(url: str) -> list[bytes]:
+    """Ask by plain sockets: a thousand of a library's connections would take longest of all."""
+    port = int(url.rpartition(":")[2])
+    body = json.dumps({"password": "correct horse battery", "password_hash": _CHEAP_HASH})
+    request = (
+        f"POST /v1/passwords/check HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        f"Authorization: Bearer {ADMIN_API_KEY}\r\nPrefer: wait=30\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    )
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request.encode())
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    return list(await asyncio.gather(*(ask() for _ in range(_MANY))))
 
 
 def _await(is_so: object) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not is_so():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110 - Redis and a thread change it, which set no event.
             await asyncio.sleep(0.01)
 
@@ -109,7 +118,7 @@ async def test_an_end_between_subscribing_and_looking_is_not_missed(desk: Desk) 
     ended = await desk.room.wait(record, 20)
     # Then it is seen at once
     assert ended.status is JobStatus.SUCCEEDED
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 4
 
 
 @pytest.mark.anyio
@@ -125,7 +134,7 @@ async def test_an_announcement_wakes_those_who_wait_and_no_others(desk: Desk) ->
     looks = desk.looks
     # When one ends
     desk.client.jobs.succeed("job-1", 1, utc_now())
-    ended = await asyncio.wait_for(waits[0], 2)
+    ended = await asyncio.wait_for(waits[0], 30)
     # Then only that one is woken, and was told the result without a look
     assert ended.result == 1
     assert desk.looks == looks
@@ -147,25 +156,26 @@ async def test_who_has_listened_all_along_need_not_look(desk: Desk) -> None:
     await _until(lambda: len(desk.room) == 1)
     desk.client.jobs.succeed("late", 2, utc_now())
     # Then both results are there at once, and nobody has looked
-    assert (await asyncio.wait_for(waits, 2)).result == 2
-    assert (await asyncio.wait_for(desk.room.wait(early, 20), 2)).result == 1
+    assert (await asyncio.wait_for(waits, 30)).result == 2
+    assert (await asyncio.wait_for(desk.room.wait(early, 20), 30)).result == 1
     assert desk.looks == 0
     listening.cancel()
 
 
 @pytest.mark.anyio
 async def test_an_end_during_a_lost_connection_is_seen_after_it(
-    desk: Desk, valkey: ValkeyServer
+    desk: Desk, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("worker.http.waiting._LOOK_ANYWAY_SECONDS", 600)
     # Given somebody who waits while announcements are listened to
     listening = asyncio.create_task(desk.room.listen())
-    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
-    await asyncio.sleep(0.2)
+    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 600))
+    await _until(lambda: desk.client.redis.pubsub_numpat() == 1 and len(desk.room) == 1)
     # When the connection is lost and the job ends before it is made anew
     valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     desk.client.jobs.succeed("job-1", 1, utc_now())
     # Then the new connection makes everybody look
-    ended = await asyncio.wait_for(wait, 3)
+    ended = await asyncio.wait_for(wait, 60)
     assert ended.status is JobStatus.SUCCEEDED
     listening.cancel()
 
@@ -182,17 +192,18 @@ async def test_a_broker_that_stays_away_is_told_of_once(
     redis = connect_redis_async("unix:///nowhere.sock")
     desk = Desk(redis, client)
     listening = asyncio.create_task(desk.room.listen())
-    await asyncio.sleep(0.2)
+    await _until(lambda: "Lost the announcements" in caplog.text)
+    await asyncio.sleep(0.1)
     assert caplog.text.count("Lost the announcements") == 1
     # When it is back
     right = connect_redis_async(settings.required_redis_url())
     redis.connection_pool = right.connection_pool
-    await asyncio.sleep(0.1)
+    await _until(lambda: client.redis.pubsub_numpat() == 1)
     # Then announcements are heard
     wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
-    await asyncio.sleep(0.05)
+    await _until(lambda: len(desk.room) == 1)
     client.jobs.succeed("job-1", 1, utc_now())
-    assert (await asyncio.wait_for(wait, 2)).status is JobStatus.SUCCEEDED
+    assert (await asyncio.wait_for(wait, 30)).status is JobStatus.SUCCEEDED
     listening.cancel()
 
 
@@ -205,7 +216,7 @@ async def test_without_announcements_it_is_looked_anyway(
     wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
     await asyncio.sleep(0.05)
     desk.client.jobs.succeed("job-1", 1, utc_now())
-    assert (await asyncio.wait_for(wait, 2)).status is JobStatus.SUCCEEDED
+    assert (await asyncio.wait_for(wait, 30)).status is JobStatus.SUCCEEDED
 
 
 @pytest.mark.anyio
@@ -227,7 +238,7 @@ async def test_closing_sends_everybody_off(desk: Desk) -> None:
     wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
     await asyncio.sleep(0.05)
     desk.room.close()
-    assert (await asyncio.wait_for(wait, 1)).status is JobStatus.QUEUED
+    assert (await asyncio.wait_for(wait, 15)).status is JobStatus.QUEUED
     # And nobody begins to wait any more
     late = desk.room.wait(desk.new_job("job-2"), 20)
-    assert (await asyncio.wait_for(late, 1)).status is JobStatus.QUEUED
+    assert (await asyncio.wait_for(late, 15)).status is JobStatus.QUEUED
