@@ -99,7 +99,8 @@ def _target(url: str) -> requests.PreparedRequest:
 def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
-    response.headers = CaseInsensitiveDict(answer.headers)
+    headers: Any = answer.headers  # Blind to case, as those of requests are.
+    response.headers = headers
     try:
         response._content = bounded_body(answer.stream(_CHUNK_BYTES, decode_content=True))
     finally:

@@ -52,7 +52,28 @@ class _Answering:
         return io.BufferedReader(_BoundedStream(self._sock, self._seconds))
 
 
-class _GuardedHTTPConnection(HTTPConnection):
+class _WholeRequests(HTTPConnection):
+    """Sends a request's head and body at once: each call of the system costs as much as either."""
+
+    _parts: list[bytes] | None = None
+
+    def request(self, *args: Any, **options: Any) -> None:
+        parts: list[bytes] = []
+        self._parts = parts
+        try:
+            super().request(*args, **options)
+        finally:
+            self._parts = None
+        self.send(b"".join(parts))
+
+    def send(self, data: Any) -> None:
+        if self._parts is None:
+            super().send(data)
+        else:
+            self._parts.append(data)
+
+
+class _GuardedHTTPConnection(_WholeRequests):
     def _new_conn(self) -> socket.socket:
         if not is_allowed(self.host, self.port, current_settings().allowed_private_hosts):
             raise AddressForbidden
@@ -62,7 +83,7 @@ class _GuardedHTTPConnection(HTTPConnection):
         return _bounded(self, sock, options)
 
 
-class _GuardedHTTPSConnection(HTTPSConnection):
+class _GuardedHTTPSConnection(_WholeRequests, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connected(self, super()._new_conn)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -62,6 +63,32 @@ def trusted(
         server.url = f"https://{host}/token"
         yield server
         shared_adapter().poolmanager.clear()
+
+
+def test_a_form_comes_in_one_piece(environment: dict[str, str]) -> None:
+    # Given a server that looks at what comes first
+    received: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+        environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = host
+        config.current_settings.cache_clear()
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                received.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        with ThreadPoolExecutor(1) as pool:
+            answering = pool.submit(answer)
+
+            # When a form is posted
+            assert post_form(f"http://{host}/token", {"a": "b"}, None).json() == {}
+            answering.result(30)
+
+    # Then nothing of it has come behind
+    assert received[0].startswith(b"POST /token HTTP/1.1\r\n")
+    assert received[0].endswith(b"\r\n\r\na=b")
 
 
 def test_one_handshake_does_for_all_that_follow_one_another(trusted: TrustedServer) -> None:
