@@ -37,10 +37,11 @@ def test_example_9_renew_oaths_is_called_periodically(crons: Crons, client: Clie
     # When the crons are injected
     assert crons.inject_crons() == 0
     # Then the workers are asked to renew what is due, once a second
-    wait_until(lambda: client.broker.depth("control") == 3)
+    wait_until(lambda: client.broker.depth("control") >= 3)
+    crons.stop()
     sealed = client.redis.hvals("catfeeder:control.msgs")
     actors = [client.broker.encoder.open(os.fsencode(body))["actor_name"] for body in sealed]
-    assert actors == ["renew_oaths"] * 3
+    assert set(actors) == {"renew_oaths"}
 
 
 @pytest.mark.usefixtures("settings")

@@ -227,8 +227,9 @@ def crons() -> Iterator[Crons]:
 def test_the_schedule_runs_beside_its_process(crons: Crons, client: Client) -> None:
     assert crons.inject_crons() == 0
 
-    wait_until(lambda: emitted(client) == ["renew_oaths"] * 2)
+    wait_until(lambda: len(emitted(client)) > 1)
     crons.stop()
+    assert set(emitted(client)) == {"renew_oaths"}
     count = client.broker.depth("control")
     assert not [thread for thread in threading.enumerate() if thread.name == "crons"]
     assert client.broker.depth("control") == count
@@ -248,7 +249,7 @@ def test_the_schedule_goes_by_the_clock_that_is_passed_in(client: Client) -> Non
     looked.clear()
 
     # Then nothing is due a second time
-    assert looked.wait(5)
+    assert looked.wait(60)
     crons.stop()
     assert emitted(client) == ["renew_oaths"]
     with connected():
@@ -340,11 +341,12 @@ def test_the_schedule_outlives_a_postgresql_that_is_killed(
 
 def test_the_schedule_may_be_stopped_and_begun_again(crons: Crons, client: Client) -> None:
     crons.inject_crons()
-    wait_until(lambda: len(emitted(client)) == 1)
+    wait_until(lambda: emitted(client))
     crons.stop()
+    count = len(emitted(client))
 
     assert crons.inject_crons() == 0
-    wait_until(lambda: len(emitted(client)) == 2)
+    wait_until(lambda: len(emitted(client)) > count)
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "REDIS_URL"])

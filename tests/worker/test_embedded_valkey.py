@@ -13,6 +13,7 @@ import psutil
 import pytest
 import redis
 
+from tests.waiting import wait_until
 from worker import embedded_valkey
 from worker.embedded_valkey import EmbeddedValkey, find_server_binary
 from worker.errors import ValkeyFailed, ValkeyMissing, VarDirTaken, VarDirUnusable
@@ -94,8 +95,7 @@ def test_it_is_started_again_after_it_was_killed(valkey: EmbeddedValkey) -> None
     killed = valkey.pid
     assert killed is not None
     os.kill(killed, signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(killed)] if psutil.pid_exists(killed) else [], timeout=5)
-    assert pid_of(valkey) is None
+    wait_until(lambda: pid_of(valkey) is None)
 
     # When it is started again
     valkey.start()

@@ -36,14 +36,14 @@ def test_what_a_killed_supervisor_leaves_is_asked_to_end(
 ) -> None:
     watch_and_die([[], [sleeper.pid]])
 
-    assert sleeper.wait(5) == -signal.SIGTERM
+    assert sleeper.wait(60) == -signal.SIGTERM
 
 
 def test_only_the_last_list_counts(sleeper: subprocess.Popen[bytes]) -> None:
     # Given a process that ended, and whose number may be another's by now
     with subprocess.Popen(["sleep", "600"]) as other:
         watch_and_die([[sleeper.pid, other.pid], [other.pid]])
-        assert other.wait(5) == -signal.SIGTERM
+        assert other.wait(60) == -signal.SIGTERM
 
     assert sleeper.poll() is None
 

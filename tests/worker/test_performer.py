@@ -46,7 +46,7 @@ class Performer:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -73,16 +73,16 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
     # Given a performer of passwords that prints all it can
     performer = start("passwords", command=command)
     # When jobs come that succeed, fail as foreseen, fail unexpectedly, or are not for it
-    hashed = client.hash_password("canary-1").result(timeout=20)["password_hash"]
+    hashed = client.hash_password("canary-1").result(timeout=60)["password_hash"]
     checked = client.check_password("canary-1", hashed)
     refused = client.hash_password("canary-2" * 10)
     broken = client.enqueue(HASH_PASSWORD, password="canary-3", nonsense="canary-4")
     elsewhere = client.shut_down(1)
     # Then each ends as it should
-    assert checked.result(timeout=10) == {"valid": True, "needs_rehash": False}
+    assert checked.result(timeout=60) == {"valid": True, "needs_rehash": False}
     for job in (refused, broken):
         with pytest.raises(JobFailed):
-            job.result(timeout=10)
+            job.result(timeout=60)
     assert elsewhere.record().status is JobStatus.QUEUED
     # And the log leads to the job that broke, without showing what came with any
     assert performer.stop() == 0
@@ -97,11 +97,11 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
 def test_a_job_in_hand_ends_before_the_process_does(
     client: Client, start: Callable[..., Performer]
 ) -> None:
-    # Given a performer that has just begun a hash of a second or so
+    # Given a performer that has begun a hash of a second or so
     performer = start("passwords")
-    wait_until(lambda: READY in performer.printed(), 20)
+    wait_until(lambda: READY in performer.printed())
     job = client.hash_password("hunter2", rounds=13)
-    wait_until(lambda: job.record().status is JobStatus.RUNNING)
+    wait_until(lambda: job.record().status is not JobStatus.QUEUED)
     # When it is told to stop
     assert performer.stop() == 0
     # Then the job has ended well
@@ -115,12 +115,12 @@ def test_it_emits_the_schedule_when_asked_to(
     # Given a performer of passwords that keeps the schedule
     performer = start("passwords", command=(*OURS, "--schedule"))
     # Then what is due stands on its queue, and the process ends as well as any
-    wait_until(lambda: client.broker.depth("control") > 0, 20)
+    wait_until(lambda: client.broker.depth("control") > 0)
     assert performer.stop() == 0
     # And without being asked it does not
     client.redis.flushall()
     other = start("passwords")
-    wait_until(lambda: READY in other.printed(), 20)
+    wait_until(lambda: READY in other.printed())
     assert other.stop() == 0
     assert client.broker.depth("control") == 0
 
@@ -131,7 +131,7 @@ def test_a_second_signal_ends_the_process_at_once(
 ) -> None:
     # Given a performer that has begun a hash of some seconds, and is told to stop
     performer = start("passwords")
-    wait_until(lambda: READY in performer.printed(), 20)
+    wait_until(lambda: READY in performer.printed())
     job = client.hash_password("hunter2", rounds=16)
     wait_until(lambda: job.record().status is JobStatus.RUNNING)
     performer.process.send_signal(signal.SIGTERM)
@@ -149,8 +149,8 @@ def test_who_hashes_passwords_loads_no_tables(
     # Given a performer of passwords and one of other queues, each at work
     hashing = start("passwords")
     other = start("control")
-    client.hash_password("hunter2", rounds=10).result(timeout=20)
-    wait_until(lambda: "Ready" in other.printed(), 20)
+    client.hash_password("hunter2", rounds=10).result(timeout=60)
+    wait_until(lambda: "Ready" in other.printed())
     # Then only the latter holds the library of SQLite
     assert "_sqlite3" in mapped_files(other)
     assert "_sqlite3" not in mapped_files(hashing)
@@ -170,7 +170,7 @@ def test_bytes_of_nobody_are_set_aside_by_whatever_process_finds_them(
     message = new_message(HASH_PASSWORD, {"password": "canary-6"})
     client.broker.enqueue(message, job=queued_job(message, utc_now()))
     performer = start("passwords")
-    wait_until(lambda: client.job(message.message_id).record().status.is_final, 20)
+    wait_until(lambda: client.job(message.message_id).record().status.is_final)
     wait_until(lambda: client.redis.zcard("catfeeder:passwords.XQ") == 2)
     performer.stop()
     assert "Set aside 'bad' from queue passwords" in performer.printed()
@@ -196,7 +196,7 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
 ) -> None:
     environment[variable] = value
     performer = start("passwords")
-    assert performer.process.wait(20) == 1
+    assert performer.process.wait(60) == 1
     assert sentence in performer.printed()
     assert "Traceback" not in performer.printed()
 
@@ -207,5 +207,5 @@ def test_a_database_without_tables_is_named_too(
     start: Callable[..., Performer], queue: str
 ) -> None:
     performer = start(queue)
-    assert performer.process.wait(20) == 1
+    assert performer.process.wait(60) == 1
     assert "python -m worker migrate" in performer.printed()

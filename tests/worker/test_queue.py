@@ -75,10 +75,10 @@ def test_messages_of_before_a_change_of_secret_key_are_performed_after_it(
 
     # When a worker that was started afterwards finds it
     broker = build_broker(changed)
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=60)
     worker.start()
     try:
-        result = connect(changed).job(job.id).result(timeout=20)
+        result = connect(changed).job(job.id).result(timeout=60)
     finally:
         worker.stop()
         broker.close()

@@ -90,9 +90,9 @@ def test_a_broker_that_is_away_at_the_start_is_looked_at_later(
 ) -> None:
     # Given a server that does not answer at first
     assert settings
-    valkey.client.execute_command("CLIENT", "PAUSE", 2500, "ALL")
-    inject()
-    wait_until(lambda: "The schedule waits" in caplog.text)
+    with valkey.frozen():
+        inject()
+        wait_until(lambda: "The schedule waits" in caplog.text)
     # Then it is looked at when it does, and once
     wait_until(lambda: FORGETS in caplog.text)
     wait_until(lambda: valkey.client.llen("catfeeder:control") > 0)

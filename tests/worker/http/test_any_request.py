@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import Settings
@@ -71,11 +71,7 @@ def _waits_little(headers: dict[bytes, bytes]) -> bool:
     return not re.search(rb"wait\s*=\s*\"?[1-9]", headers.get(b"prefer", b""), re.IGNORECASE)
 
 
-@settings(
-    deadline=None,
-    max_examples=400,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=250)
 @given(data=st.data())
 def test_nothing_that_is_sent_breaks_a_route_or_comes_back(
     data: st.DataObject, anonymous: httpx.Client, paths: list[str], database: Settings

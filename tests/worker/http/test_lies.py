@@ -36,13 +36,14 @@ from tests.provider.answers import (
 )
 from tests.provider.signing import SigningKeys, encoded, sign_with, signed_by_public_key, unsigned
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import calling
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _MOST_BYTES: Final = 65_536
 #: Long enough for any honest provider of these tests, on a machine that is busy with others.
-_PATIENCE_SECONDS: Final = 2
+_PATIENCE_SECONDS: Final = 10
 
 
 @pytest.fixture
@@ -160,33 +161,32 @@ def test_an_id_token_that_is_forged(
     _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
 
 
-_NOW: Final = int(time.time())
-
-
-_WRONG_CLAIMS: Final[list[dict[str, Any]]] = [
-    {"iss": "https://accounts.google.com"},
-    {"iss": None},
-    {"aud": "another-client"},
-    {"aud": ["client-of-tests", "another-client"]},
-    {"azp": "another-client"},
-    {"aud": None},
-    {"exp": _NOW - 3600},
-    {"exp": None},
-    {"exp": "tomorrow"},
-    {"nbf": _NOW + 7200},
-    {"iat": _NOW + 7200},
-    {"nonce": "of-another-sign-in"},
-    {"nonce": None},
-    {"sub": None},
-    # User info is of somebody else
-    {"sub": "another-user"},
-]
+def _wrong_claims() -> list[dict[str, Any]]:
+    now = int(time.time())
+    return [
+        {"iss": "https://accounts.google.com"},
+        {"iss": None},
+        {"aud": "another-client"},
+        {"aud": ["client-of-tests", "another-client"]},
+        {"azp": "another-client"},
+        {"aud": None},
+        {"exp": now - 3600},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"nbf": now + 7200},
+        {"iat": now + 7200},
+        {"nonce": "of-another-sign-in"},
+        {"nonce": None},
+        {"sub": None},
+        # User info is of somebody else
+        {"sub": "another-user"},
+    ]
 
 
 def test_an_id_token_that_was_made_for_something_else(
     http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
-    for claims in _WRONG_CLAIMS:
+    for claims in _wrong_claims():
         liar.script.claims = claims
         _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
 
@@ -317,8 +317,6 @@ _HURTING: Final[dict[str, Callable[[ScriptedProvider], Answer]]] = {
     "too_large": lambda _: json_text('{"access_token": "' + "a" * _MOST_BYTES + '"}'),
     "endless": lambda _: endless_body(),
     "endless_chunk": lambda _: endless_chunk_length(),
-    "slow": lambda liar: dripping(liar.ended, headers_only=False),
-    "slow_headers": lambda liar: dripping(liar.ended, headers_only=True),
     "gzip_bomb": lambda _: gzip_bomb(64),
     "html": lambda _: html_answer(),
     "data_in_a_page": lambda _: Answer(
@@ -346,12 +344,40 @@ def test_an_answer_that_is_meant_to_hurt(
 ) -> None:
     for path in ("/token", "/userinfo", "/jwks"):
         liar.answer(path, _HURTING[kind](liar))
-        began = time.monotonic()
-        answer = _come_back(browser, liar)
         # Then it is cut off, refused and on record
+        answer = _come_back(browser, liar)
         _assert_refused(http, answer, "provider_misbehaved", "provider_unreachable")
-        assert time.monotonic() - began < _PATIENCE_SECONDS + 10
         liar.recover(path)
         monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
     # And the next who comes is signed in
     assert _come_back(browser, liar).status_code == 200
+
+
+class TestWithLittlePatience:
+    """A service that gives a provider a second."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """read_timeout_seconds is 1."""
+        return {**toml_conf, "OAuth": {**toml_conf["OAuth"], "read_timeout_seconds": 1}}
+
+    @pytest.mark.parametrize("headers_only", [False, True])
+    def test_an_answer_that_never_ends(
+        self,
+        http: httpx.Client,
+        browser: httpx.Client,
+        liar: ScriptedProvider,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        headers_only: bool,
+    ) -> None:
+        # Given a provider that is known, and then sends byte after byte, slowly
+        wait_until(lambda: browser.get("/v1/oauth/liar/login").status_code == 303)
+        for path in ("/token", "/userinfo", "/jwks"):
+            liar.answer(path, dripping(liar.ended, headers_only=headers_only))
+            # Then it is cut off, refused and on record
+            _assert_refused(http, _come_back(browser, liar), "provider_unreachable")
+            liar.recover(path)
+            monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+        # And the next who comes is signed in
+        wait_until(lambda: _come_back(browser, liar).status_code == 200)

@@ -44,7 +44,7 @@ def test_a_job_that_takes_longer_is_taken_in(http: httpx.Client) -> None:
     # Then they get the job as it is, a second later
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
     assert answer.headers["Preference-Applied"] == "wait=1"
-    assert 1 <= time.monotonic() - begun < 3
+    assert 1 <= time.monotonic() - begun < 20
 
 
 @pytest.mark.usefixtures("worker")

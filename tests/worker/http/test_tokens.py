@@ -128,11 +128,11 @@ def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -
     later = utc_now() + 10 * _MINUTE
     brought = {"renew_at": later, "expires_at": later, "version": 2, "lease_until": None}
     ending = threading.Timer(0.5, user.change, kwargs=brought)
+    begun = time.monotonic()
     ending.start()
     # When it is read, then the answer comes with theirs
-    begun = time.monotonic()
     assert user.token().status_code == 200
-    assert 0.4 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun >= 0.5
     ending.join()
 
 

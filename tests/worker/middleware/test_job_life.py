@@ -102,7 +102,7 @@ def test_a_job_whose_worker_died_is_performed_anew(
     # When its message comes to this one
     start_worker()
     # Then it is performed
-    assert job.result(timeout=10)
+    assert job.result(timeout=60)
 
 
 @pytest.mark.parametrize("late_seconds", [61, 3600])
@@ -131,7 +131,7 @@ def test_a_job_that_waited_for_less_is_performed(
     recent = dataclasses.replace(message, message_timestamp=message.message_timestamp - 50_000)
     job = send(client, recent)
     start_worker()
-    assert job.result(timeout=10)
+    assert job.result(timeout=60)
 
 
 def test_a_foreseen_failure_is_told(client: Client, start_worker: Callable[[], None]) -> None:

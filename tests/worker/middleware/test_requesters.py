@@ -43,7 +43,7 @@ def one_thread(broker: ConsumingBroker) -> Iterator[None]:
 def refused_sign_in(client: Client) -> None:
     """Ask for what a worker writes an event of, and which needs nothing else to be there."""
     with pytest.raises(JobFailed):
-        client.exchange_code("nobody", "code", "state:nobody").result(timeout=10)
+        client.exchange_code("nobody", "code", "state:nobody").result(timeout=60)
 
 
 def asked_by() -> list[str | None]:

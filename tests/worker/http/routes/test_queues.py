@@ -35,7 +35,7 @@ def test_what_waits_is_told(http: httpx.Client, client: Client) -> None:
 
 def test_who_works_is_told(http: httpx.Client, client: Client, worker: dramatiq.Worker) -> None:
     assert worker
-    client.hash_password("hunter2", rounds=4).result(timeout=10)
+    client.hash_password("hunter2", rounds=4).result(timeout=60)
 
     def passwords() -> dict[str, float]:
         found: dict[str, float] = http.get(PATH).json()["items"][0]
