@@ -1,10 +1,11 @@
-"""What the renewals of one message know of their providers, looked up anew each second."""
+"""What renewals at the same time know of their providers, looked up anew each second."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from actors.discovery import discovered_provider
 from actors.providers.provider import Provider
@@ -27,7 +28,7 @@ class KnownProvider(NamedTuple):
 
 
 class ProviderMemory:
-    """Remembers providers that are well, for one thread and a moment."""
+    """Remembers providers that are well, for a moment; threads may share one."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
@@ -41,14 +42,28 @@ class ProviderMemory:
             ProviderMisbehaved, AddressForbidden: As `discovered_provider`.
         """
         known, until = self._known.get(name, (None, 0.0))
-        if known is None or until < time.monotonic():
-            with connected():
-                health = TAB_PROVIDER_HEALTH.of(name)
-            known = KnownProvider(discovered_provider(name, now), health)
-            if health.is_flawless:
-                self._known[name] = known, time.monotonic() + _SECONDS
-        return known
+        if known is not None:
+            if until >= time.monotonic():
+                return known
+            # One looks for all: whoever comes meanwhile takes what is known.
+            self._known[name] = known, time.monotonic() + _SECONDS
+        with connected():
+            health = TAB_PROVIDER_HEALTH.of(name)
+        found = KnownProvider(discovered_provider(name, now), health)
+        if health.is_flawless:
+            self._known[name] = found, time.monotonic() + _SECONDS
+        else:
+            self.forget(name)
+        return found
 
     def forget(self, name: str) -> None:
         """Look a provider up anew next time: something has gone wrong with it."""
         self._known.pop(name, None)
+
+
+_AT_WORK: Final[WeakValueDictionary[str, ProviderMemory]] = WeakValueDictionary()
+
+
+def shared_memory() -> ProviderMemory:
+    """Return the memory of those who are at work in this process, or a new one if nobody is."""
+    return _AT_WORK.setdefault("", ProviderMemory())

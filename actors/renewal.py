@@ -14,7 +14,7 @@ from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
 from actors.errors import AuthError, ProviderPaused, ProviderUnknown, RenewalBroken
 from actors.provider_lookup import merged_metadata, provider_row
-from actors.provider_memory import ProviderMemory
+from actors.provider_memory import ProviderMemory, shared_memory
 from actors.recovery import bring_in_answers
 from actors.renewal_outcomes import record_failure, store_grant
 from actors.renewal_request import prepare_renewal
@@ -65,7 +65,7 @@ def _do_nothing() -> None:
 
 def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterator[_Finish]:
     """Renew one connection after the other; yield what finishes each that goes well."""
-    memory = ProviderMemory()
+    memory = shared_memory()
     for lease in held:
         if (row := rows.get(lease.connection_id)) is None:
             continue

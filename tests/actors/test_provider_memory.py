@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
 
 from actors import provider_memory
 from actors.errors import ProviderUnknown
-from actors.provider_memory import ProviderMemory
+from actors.provider_memory import ProviderMemory, shared_memory
 from models.database import connected
 from models.provider_health import TAB_PROVIDER_HEALTH
 from models.providers import TAB_USER_OAUTH_CONNECTION
@@ -74,3 +75,55 @@ def test_a_provider_that_is_not_there_is_not_remembered() -> None:
     for _ in range(2):
         with pytest.raises(ProviderUnknown):
             memory.look_up("nobody", now())
+
+
+def test_a_provider_that_fails_is_not_remembered_any_more(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a provider that was well, which was a moment ago
+    memory = ProviderMemory()
+    with monkeypatch.context() as patched:
+        patched.setattr(provider_memory, "_SECONDS", 0)
+        memory.look_up(name, now())
+    with connected():
+        TAB_PROVIDER_HEALTH.ensure(name)
+        for connection in ("a-connection", "another-connection"):
+            TAB_PROVIDER_HEALTH.of(name).count_failure(connection)
+
+            # Then whoever looks now, and next, sees each of its failures
+            expected = TAB_PROVIDER_HEALTH.of(name).failures
+            assert memory.look_up(name, now()).health.failures == expected
+
+
+def test_who_comes_while_one_looks_takes_what_is_known(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = ProviderMemory()
+    monkeypatch.setattr(provider_memory, "_SECONDS", 0)
+    known = memory.look_up(name, now())
+    monkeypatch.setattr(provider_memory, "_SECONDS", 60)
+    met: list[Any] = []
+
+    def look_meanwhile(of: str, at: Any) -> Any:
+        if not met:
+            met.append(None)
+            met.append(memory.look_up(of, at))
+        return known.provider
+
+    # When somebody comes while the provider is looked up anew
+    monkeypatch.setattr(provider_memory, "discovered_provider", look_meanwhile)
+    memory.look_up(name, now())
+
+    # Then they do not look as well
+    assert met[1] is known
+
+
+def test_a_memory_lasts_as_long_as_somebody_works_with_it() -> None:
+    memory = shared_memory()
+    assert shared_memory() is memory
+
+    before = weakref.ref(memory)
+    del memory
+
+    assert before() is None
+    assert shared_memory() is not None
