@@ -116,13 +116,17 @@ async def test_a_killed_leader_is_replaced_at_once_and_its_child_ends() -> None:
         assert len(lines.pids("passwords.2")) == 1
 
 
-async def test_an_orphan_is_asked_to_end_so_that_its_job_can() -> None:
+async def test_an_orphan_is_asked_to_end_so_that_its_job_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.processes._ORPHAN_SECONDS", 60)
     lines = Lines()
     async with supervising(lines) as supervisor:
         # Given a leader whose child ends its job before it ends itself
-        child = 'trap "sleep 0.3; echo job done; exit" TERM; while :; do sleep 0.05; done'
+        job = "while :; do sleep 0.05; done"
+        child = f'trap "sleep 0.3; echo job done; exit" TERM; echo at work; {job}'
         supervisor.keep(planned("oauth.1", f"sh -c '({child}) & echo $$ $!; wait'"))
-        await until(lambda: lines.pids("oauth.1"))
+        await until(lambda: lines.pids("oauth.1") and "at work" in lines.of("oauth.1"))
 
         os.kill(lines.pids("oauth.1")[0][0], signal.SIGKILL)
 
