@@ -29,6 +29,9 @@ _FOREIGN: Final = (
     *("REDIS_URL", "DATABASE_URL", "VAR_DIR", "HOST"),
 )
 
+#: How often nothing must have changed among the processes.
+_LOOKS: Final = 3
+
 #: Stands in for the HTTP shim and the workers, so that these tests are about who starts them.
 STAND_IN = """\
 import http.server, os, signal, sys
@@ -139,12 +142,12 @@ class ServiceDirectory:
         return [process.pid for process in self.processes(part)]
 
     def settled_pids(self) -> list[int]:
-        """Return them once none is there for a moment only, between fork and exec."""
-        found: list[int] = []
-        while found != (seen := self.pids()):
-            found = seen
-            time.sleep(0.3)
-        return found
+        """Return them once there is none that was started for a moment only."""
+        looks: list[list[int]] = []
+        while len(looks) < _LOOKS or looks[-_LOOKS:] != [looks[-1]] * _LOOKS:
+            looks.append(self.pids())
+            time.sleep(0.2)
+        return looks[-1]
 
     def sockets(self) -> list[Path]:
         """Return the unix sockets that lie in this directory."""
