@@ -221,7 +221,8 @@ async def test_who_does_not_end_in_time_is_killed_with_its_children() -> None:
 async def test_one_that_waits_for_its_next_start_is_not_started_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.supervisor._FIRST_DELAY_SECONDS", 600)
+    for name in ("_FIRST_DELAY_SECONDS", "_LONGEST_DELAY_SECONDS"):
+        monkeypatch.setattr(f"worker.supervisor.{name}", 600)
     lines = Lines()
     async with supervising(lines) as supervisor:
         # Given one whose next start is far away
@@ -229,7 +230,8 @@ async def test_one_that_waits_for_its_next_start_is_not_started_again(
         await until(lambda: len(lines.of("control.1")) == 2)
 
         # When it is stopped, then nobody waits for that
-        await supervisor.stop(["control.1"], grace_seconds=600)
+        async with asyncio.timeout(60):
+            await supervisor.stop(["control.1"], grace_seconds=600)
 
         assert supervisor.names() == []
         assert supervisor.pids == []
