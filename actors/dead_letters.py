@@ -17,7 +17,7 @@ from dramatiq import Message
 from actors.errors import CursorInvalid
 from catfeeder.broker import NAMESPACE, SealedBroker, queued_job
 from catfeeder.encoder import UnreadableMessage
-from catfeeder.jobs import job_key, utc_now
+from catfeeder.jobs import CHANNEL_PREFIX, job_key, utc_now
 from catfeeder.messages import CATALOGUE, QUARANTINE
 from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.requester import REQUESTER_OPTION
@@ -177,9 +177,10 @@ class DeadLetters:
         if message is None:
             return False
         with unreachable_is_told():
-            # Sent first: whoever dies between the two has sent it twice rather than lost it.
-            self._redis.delete(job_key(message.message_id))
+            # What was told of the first end is not what those who wait from now on wait for.
+            self._redis.delete(job_key(message.message_id), CHANNEL_PREFIX + message.message_id)
         is_job = CATALOGUE[message.actor_name].is_job
+        # Sent first: whoever dies between the two has sent it twice rather than lost it.
         self._broker.enqueue(message, job=queued_job(message, utc_now()) if is_job else None)
         with unreachable_is_told():
             self._exhume(keys=_keys(queue), args=[letter_id])

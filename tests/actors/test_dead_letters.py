@@ -15,6 +15,7 @@ from actors.errors import CursorInvalid
 from catfeeder.broker import new_message
 from catfeeder.client import Client
 from catfeeder.encoder import UnreadableMessage, quarantine_fields
+from catfeeder.jobs import JobError, utc_now
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.sealing import Secret
 from tests.servers import ValkeyServer
@@ -114,10 +115,10 @@ def test_a_failed_job_can_be_performed_again_however_old(
     body = sealed(broker, message_id=job.id, message_timestamp=LONG_AGO)
     letters.add(PASSWORDS, "a", "internal_error", body)
     broker.client.delete("catfeeder:passwords", "catfeeder:passwords.msgs")
-    broker.client.hset(f"catfeeder:job:{job.id}", "status", "failed")
+    client.jobs.fail(job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
     # When it is replayed
     assert letters.replay(PASSWORDS, ["a"]) == (["a"], [])
-    # Then it is a job like any other, once, and under its old id
+    # Then it is a job like any other, once, under its old id, and nobody hears of its old end
     assert letters.ids(PASSWORDS) == []
     assert job.record().status == "queued"
     assert broker.depth(PASSWORDS) == 1
