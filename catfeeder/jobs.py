@@ -188,10 +188,6 @@ class JobStore(JobReader):
         sealed = self._seal(job_id, result)
         return ending(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
 
-    def succeed(self, job_id: str, result: object, now: datetime) -> bool:
-        """Record the result and wake those who wait."""
-        return self._run(self.succeeding(job_id, result, now))
-
     def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
         """Record why the job failed and wake those who wait."""
         sealed = self._seal(job_id, [error.code, error.detail, error.permanent])

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from catfeeder.jobs import CHANNEL_PREFIX, JobRecord
+from catfeeder.jobs import CHANNEL_PREFIX, JobRecord, utc_now
 
 #: Redis publishes at most once, and a connection can be dead without telling. So those who wait
 #: look for themselves as well, rarely enough for a thousand of them to be no load.
 _LOOK_ANYWAY_SECONDS: Final = 5.0
 _RECONNECT_SECONDS: Final = 0.5
 _ASK_AGAIN_SECONDS: Final = 0.1
+#: More than end between the sending of a job and the waiting for it, which follows at once.
+_MOST_REMEMBERED: Final = 1000
 _log: Final = logging.getLogger(__name__)
 
 #: Rung when a job may have ended, with its record where that is known.
@@ -57,6 +60,9 @@ class WaitingRoom:
         self._look = look
         self._read = read
         self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
+        #: What was told of jobs that nobody waits for yet: some end before the wait begins.
+        self._latest: OrderedDict[str, bytes] = OrderedDict()
+        self._hears_all_since: datetime | None = None
         self._is_closed = False
         # True from the start, so that the first failure is told of, and each one not.
         self._is_listening = True
@@ -73,17 +79,31 @@ class WaitingRoom:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
+        record = self._told_of(record) or record
+        would_have_heard = self._hears_all_of(record)
         # Who is sent off looks no more: what the room was made with may be gone.
         while not record.status.is_final and not self._is_closed:
             # The bell hangs before we look, so an end between the two is not missed.
             with self._bell(record.id) as bell:
-                record = await self._look(record.id) or record
+                if not would_have_heard:
+                    record = await self._look(record.id) or record
+                would_have_heard = False
                 left = deadline - loop.time()
                 if record.status.is_final or left <= 0:
                     break
                 await asyncio.wait([bell], timeout=min(left, _LOOK_ANYWAY_SECONDS))
                 record = (bell.result() if bell.done() else None) or record
         return record
+
+    def _told_of(self, record: JobRecord) -> JobRecord | None:
+        told = self._latest.get(record.id)
+        heard = None if told is None else self._read(record.id, told)
+        # What was told of a job that is sent anew since then is of the time before.
+        return heard if heard and heard.enqueued_at == record.enqueued_at else None
+
+    def _hears_all_of(self, record: JobRecord) -> bool:
+        """Tell whether we have listened for all of a job's life, so that a look can wait."""
+        return self._hears_all_since is not None and record.enqueued_at > self._hears_all_since
 
     @contextmanager
     def _bell(self, job_id: str) -> Iterator[Bell]:
@@ -113,6 +133,7 @@ class WaitingRoom:
             try:
                 await self._listen_once()
             except (RedisError, OSError) as error:
+                self._hears_all_since = None
                 if self._is_listening:
                     _log.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
                 self._is_listening = False
@@ -132,7 +153,15 @@ class WaitingRoom:
             # Most jobs are waited for by nobody, or in another process.
             if job_id in self._bells:
                 self._ring([job_id], self._read(job_id, message["data"]))
+            else:
+                self._remember(job_id, message["data"])
         else:
             # The subscription is new: what ended before it was not announced to us.
             self._is_listening = True
+            self._hears_all_since = utc_now()
             self._ring(list(self._bells))
+
+    def _remember(self, job_id: str, told: bytes) -> None:
+        self._latest[job_id] = told
+        if len(self._latest) > _MOST_REMEMBERED:
+            self._latest.popitem(last=False)

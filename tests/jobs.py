@@ -6,7 +6,8 @@ from datetime import datetime
 
 import redis
 
-from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key, utc_now
+from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, JobStore, job_key, utc_now
+from catfeeder.lua_scripts import call_script
 
 
 def put_job(client: redis.Redis, job_id: str, now: datetime | None = None) -> JobRecord:
@@ -16,3 +17,9 @@ def put_job(client: redis.Redis, job_id: str, now: datetime | None = None) -> Jo
     client.hset(job_key(job_id), items=[*fields, "enqueued_at", job.enqueued_at.isoformat()])
     client.expire(job_key(job_id), JOB_TTL_SECONDS)
     return job
+
+
+def succeed(jobs: JobStore, job_id: str, result: object, now: datetime | None = None) -> bool:
+    """End a job well, as a worker does; false when it has ended before."""
+    ending = jobs.succeeding(job_id, result, now or utc_now())
+    return bool(call_script(jobs._client, ending))

@@ -28,6 +28,7 @@ from catfeeder.jobs import JobError, utc_now
 from catfeeder.waiting import ended
 from config import Settings
 from tests.actors.test_registry import ASKED
+from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from worker.consuming import ConsumingBroker
 
@@ -123,7 +124,7 @@ async def test_many_wait_without_a_thread_and_on_one_connection(
     assert len(valkey.client.client_list()) - connections <= 17
     # And when their jobs end, each gets its own result
     for job_id in asked:
-        client.jobs.succeed(job_id, {"password_hash": job_id}, utc_now())
+        succeed(client.jobs, job_id, {"password_hash": job_id})
     results = await asyncio.gather(*tasks)
     assert {result["password_hash"] for result in results} == set(asked)
     assert len(aio._waiting) == 0
@@ -136,7 +137,7 @@ async def test_who_waits_is_woken_and_needs_no_second_look(
     waiting = asyncio.create_task(job.result(timeout=30))
     await asyncio.sleep(0.3)
     began = time.monotonic()
-    client.jobs.succeed(job.id, {"password_hash": "$2b$"}, utc_now())
+    succeed(client.jobs, job.id, {"password_hash": "$2b$"})
     assert (await waiting)["password_hash"] == "$2b$"
     assert time.monotonic() - began < 4
 
@@ -148,7 +149,7 @@ async def test_an_end_while_the_connection_is_lost_is_seen(
     waiting = asyncio.create_task(job.result(timeout=30))
     await asyncio.sleep(0.3)
     valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    client.jobs.succeed(job.id, {"password_hash": "$2b$"}, utc_now())
+    succeed(client.jobs, job.id, {"password_hash": "$2b$"})
     assert (await asyncio.wait_for(waiting, 30))["password_hash"] == "$2b$"
 
 

@@ -26,6 +26,7 @@ from catfeeder.errors import (
 from catfeeder.jobs import JobError, utc_now
 from catfeeder.messages import RENEW_OATHS
 from catfeeder.redis_connection import connect_redis
+from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming import ConsumingBroker
@@ -81,7 +82,7 @@ def test_what_is_no_job_has_no_record(client: Client) -> None:
 
 def test_the_result_of_a_job_that_has_ended_is_there_at_once(client: Client) -> None:
     job = client.hash_password("x")
-    client.jobs.succeed(job.id, {"password_hash": "$2b$…"}, utc_now())
+    succeed(client.jobs, job.id, {"password_hash": "$2b$…"})
     assert job.result(timeout=0) == {"password_hash": "$2b$…"}
     assert job.result(timeout=0) == {"password_hash": "$2b$…"}
 
@@ -89,7 +90,7 @@ def test_the_result_of_a_job_that_has_ended_is_there_at_once(client: Client) -> 
 def test_who_waits_is_woken(client: Client) -> None:
     # Given somebody who waits for a job
     job: Job[Any] = client.hash_password("x")
-    ends = threading.Timer(0.3, client.jobs.succeed, [job.id, "a result", utc_now()])
+    ends = threading.Timer(0.3, succeed, [client.jobs, job.id, "a result"])
     began = time.monotonic()
     ends.start()
     # When it ends, then they know it
@@ -109,7 +110,7 @@ def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client)
     job: Job[Any] = client.hash_password("x")
     assert job.asked is not None
     job.asked = dataclasses.replace(job.asked, enqueued_at=utc_now() - timedelta(seconds=20))
-    client.jobs.succeed(job.id, "a result", utc_now())
+    succeed(client.jobs, job.id, "a result")
     client.redis.delete(f"catfeeder:ended:{job.id}")
     # When its result is asked for, then it is looked up, and nobody waits to be told
     before = waits(client)
@@ -119,7 +120,7 @@ def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client)
 
 def test_who_misses_what_was_told_looks_for_it(client: Client) -> None:
     job: Job[Any] = client.hash_password("x")
-    client.jobs.succeed(job.id, "a result", utc_now())
+    succeed(client.jobs, job.id, "a result")
     client.redis.delete(f"catfeeder:ended:{job.id}")
     assert job.result(timeout=60) == "a result"
 
@@ -178,7 +179,7 @@ def test_a_server_that_is_away_shows_at_the_first_call() -> None:
 
 def test_a_key_of_another_service_reads_nothing(client: Client, valkey: ValkeyServer) -> None:
     job = client.hash_password("x")
-    client.jobs.succeed(job.id, "a result", utc_now())
+    succeed(client.jobs, job.id, "a result")
     stranger = catfeeder.connect(valkey.url, KEY)
     with pytest.raises(catfeeder.CatFeederError):
         stranger.job(job.id).result(timeout=0)
@@ -190,10 +191,10 @@ def test_with_two_keys_the_results_of_either_are_read(
 ) -> None:
     # Given jobs of a service before and after its SECRET_KEY was changed
     job = client.hash_password("x")
-    client.jobs.succeed(job.id, "a result", utc_now())
+    succeed(client.jobs, job.id, "a result")
     changed = catfeeder.connect(valkey.url, KEY)
     later = changed.hash_password("x")
-    changed.jobs.succeed(later.id, "a later result", utc_now())
+    succeed(changed.jobs, later.id, "a later result")
     # When an app that holds both keys asks
     both = catfeeder.connect(valkey.url, f"{queue_key},{KEY}")
     results = [both.job(each.id).result(timeout=0) for each in (job, later)]

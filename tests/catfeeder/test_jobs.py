@@ -15,7 +15,7 @@ from catfeeder.errors import QueueUnreachable, SealBroken
 from catfeeder.jobs import JobError, JobStatus, JobStore, job_key
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer
-from tests.jobs import put_job
+from tests.jobs import put_job, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 
@@ -26,7 +26,7 @@ LATER = NOW + timedelta(seconds=1)
 
 Change = Callable[[JobStore], bool]
 START: Change = lambda jobs: jobs.start("id", "hash_password", "passwords", LATER)  # noqa: E731
-SUCCEED: Change = lambda jobs: jobs.succeed("id", {"a": 1}, LATER)  # noqa: E731
+SUCCEED: Change = lambda jobs: succeed(jobs, "id", {"a": 1}, LATER)  # noqa: E731
 FAIL: Change = lambda jobs: jobs.fail("id", ERROR, LATER)  # noqa: E731
 CANCEL: Change = lambda jobs: jobs.cancel("id", LATER)  # noqa: E731
 
@@ -205,7 +205,7 @@ def test_who_is_sent_off_by_the_server_looks_again(jobs: JobStore, valkey: Valke
 
 def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeyServer) -> None:
     put_job(valkey.client, "other", NOW)
-    jobs.succeed("id", {"token": "hunter2"}, NOW)
+    succeed(jobs, "id", {"token": "hunter2"}, NOW)
     jobs.fail("other", JobError("hunter2", "hunter2", permanent=False), NOW)
     values = [
         os.fsencode(value)

@@ -10,8 +10,8 @@ import pytest
 
 from catfeeder.client import Client
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from config import ConfigurationError, Settings
+from tests.jobs import succeed
 from worker.performing import build_broker
 from worker.queue import connect_queue
 
@@ -43,7 +43,7 @@ def test_the_service_reads_what_another_app_asked_for(
     settings: Settings, client: Client, connect: Callable[[Settings], Client]
 ) -> None:
     job = client.hash_password("x")
-    client.jobs.succeed(job.id, "a result", utc_now())
+    succeed(client.jobs, job.id, "a result")
 
     assert connect(settings).job(job.id).result(timeout=0) == "a result"
 
@@ -54,14 +54,14 @@ def test_results_of_before_a_change_of_secret_key_are_read_after_it(
     # Given a job that ended before SECRET_KEY was changed
     before = connect(settings)
     job = before.hash_password("x")
-    before.jobs.succeed(job.id, "a result", utc_now())
+    succeed(before.jobs, job.id, "a result")
 
     # Then its result is read afterwards
     after = connect(changed)
     assert after.job(job.id).result(timeout=0) == "a result"
     # And one that ends now is sealed with the new key, which the old one does not open
     later = after.hash_password("x")
-    after.jobs.succeed(later.id, "a result", utc_now())
+    succeed(after.jobs, later.id, "a result")
     with pytest.raises(CatFeederError):
         before.job(later.id).result(timeout=0)
 

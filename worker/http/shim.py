@@ -9,12 +9,15 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
+from starlette.concurrency import run_in_threadpool
 
 from catfeeder.client import Client, outcome_of
+from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import connect_redis_async
 from catfeeder.sealing import KeyRing, Secret
+from catfeeder.waiting import WaitingRoom
 from config import ConfigurationError, Settings
 from worker.http.browsers import Browsers
 from worker.http.depths import Depths
@@ -25,7 +28,6 @@ from worker.http.metrics import Metrics
 from worker.http.outbox import Outbox
 from worker.http.overload import Overload
 from worker.http.rates import Rates
-from worker.http.waiting import WaitingRoom
 from worker.queue import connect_queue
 from worker.queue_report import worker_paces
 
@@ -104,7 +106,7 @@ def build_shim(settings: Settings) -> Shim:
     paces = partial(worker_paces, client.broker)
     depths = Depths(client.broker.depth)
     overload = Overload(settings, depths.of, paces)
-    waiting = WaitingRoom(redis, client.jobs.get, client.jobs.announced)
+    waiting = WaitingRoom(redis, partial(_look, client), client.jobs.announced)
     return Shim(
         settings=settings,
         client=client,
@@ -131,3 +133,11 @@ async def shim_of(request: Request) -> Shim:
 
 
 ShimOf = Annotated[Shim, Depends(shim_of)]
+
+
+async def _look(client: Client, job_id: str) -> JobRecord | None:
+    try:
+        return await run_in_threadpool(client.jobs.get, job_id)
+    except QueueUnreachable:
+        # The job was taken in; who asked for it gets what is known rather than an error.
+        return None

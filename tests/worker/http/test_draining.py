@@ -15,6 +15,7 @@ from catfeeder.jobs import utc_now
 from models.database import connected
 from models.server import begin_boot, request_stop
 from tests.conftest import ADMIN_API_KEY
+from tests.jobs import succeed
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import served
@@ -145,7 +146,7 @@ class TestWithLittlePatience:
         job = http.post("/v1/passwords/hash", json=_BODY).headers["Location"]
         _stop(generation)
         _await_stopping(http)
-        end = threading.Timer(0.1, client.jobs.succeed, [job.rpartition("/")[2], "done", utc_now()])
+        end = threading.Timer(0.1, succeed, [client.jobs, job.rpartition("/")[2], "done"])
         end.start()
         assert http.get(job, headers={"Prefer": "wait=20"}).json()["result"] == "done"
         end.join()

@@ -12,6 +12,7 @@ from catfeeder.jobs import utc_now
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings
+from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
 from worker.http.idempotency import IdempotencyKeys
@@ -42,7 +43,7 @@ def test_a_repeat_gets_the_first_job(http: httpx.Client, shim: Shim) -> None:
 
 def test_a_repeat_of_a_job_that_has_ended_shows_its_end(http: httpx.Client, shim: Shim) -> None:
     job = http.post(_PATH, json=_BODY, headers=_KEY).json()
-    shim.client.jobs.succeed(job["id"], "done", utc_now())
+    succeed(shim.client.jobs, job["id"], "done")
     # A caller who does not wait gets 202, and who does the finished job
     repeat = http.post(_PATH, json=_BODY, headers=_KEY)
     waited = http.post(_PATH, json=_BODY, headers={**_KEY, "Prefer": "wait=5"})

@@ -10,6 +10,7 @@ import pytest
 
 from catfeeder.client import Client
 from catfeeder.jobs import JobError, utc_now
+from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
 
@@ -44,13 +45,13 @@ def test_a_job_that_failed_says_why(http: httpx.Client, path: str, client: Clien
 
 
 def test_a_result_may_be_null(http: httpx.Client, path: str, client: Client) -> None:
-    client.jobs.succeed(_id(path), None, utc_now())
+    succeed(client.jobs, _id(path), None)
     assert http.get(path).json()["result"] is None
 
 
 def test_reading_a_job_waits_as_preferred(http: httpx.Client, path: str, client: Client) -> None:
     # Given a job that ends while somebody waits for it
-    end = threading.Timer(0.2, client.jobs.succeed, [_id(path), {"a": 1}, utc_now()])
+    end = threading.Timer(0.2, succeed, [client.jobs, _id(path), {"a": 1}])
     end.start()
     # When it is read with a preference to wait
     begun = time.monotonic()
