@@ -66,15 +66,17 @@ def _do_nothing() -> None:
 def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterator[_Finish]:
     """Renew one connection after the other; yield what finishes each that goes well."""
     memory = shared_memory()
+    paused: set[str] = set()
     for lease in held:
-        if (row := rows.get(lease.connection_id)) is None:
+        row = rows.get(lease.connection_id)
+        if row is None or row.provider in paused:
             continue
         try:
             finish = _renew(lease, row, utc_now(), memory)
         except ProviderPaused as error:
-            # The others are of the same provider; their leases run out, and the sweep comes back.
+            # The leases of the others of this provider run out, and the sweep comes back.
             _LOG.info("%s", error.detail)
-            return
+            paused.add(row.provider)
         except CatFeederError as error:
             memory.forget(row.provider)
             _LOG.warning(_FAILED, row.id, error.detail)

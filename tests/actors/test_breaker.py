@@ -23,7 +23,12 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.provider_lookup import find_provider
-from actors.provider_settings import describe_provider, erase_provider, patch_provider
+from actors.provider_settings import (
+    describe_provider,
+    erase_provider,
+    patch_provider,
+    put_provider,
+)
 from actors.renewal import renew_connection, renew_connections, renew_leased
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
@@ -428,6 +433,25 @@ def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedPro
     # One was looked at, and the others come back when their leases run out
     waiting = [row for row in stored_connections() if row.lease_until is not None]
     assert len(waiting) == len(message) - 1
+
+
+def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
+    plain: ScriptedProvider,
+) -> None:
+    # Given what was cut off with two providers, handed over together, and one of them is paused
+    rows = connect(plain, 4)
+    put_provider("other", {**plain.addresses(), **plain.credentials()}, now())
+    with connected():
+        paused = [row.id for row in rows[:2]]
+        TAB_CONNECTIONS.update(provider="other").where(TAB_CONNECTIONS.id.in_(paused)).execute()
+        TAB_PROVIDER_HEALTH.ensure("other")
+        other = TAB_PROVIDER_HEALTH.of("other")
+        other.pause(rows[0].id, until=now() + HOUR, kind="transient", reason="away", now=now())
+
+    renew_connections(leased(rows))
+
+    # Then those of the other one are renewed all the same
+    assert [reread(row).version for row in rows] == [1, 1, 2, 2]
 
 
 def test_a_note_that_cannot_be_written_costs_no_token(
