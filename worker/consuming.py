@@ -65,6 +65,8 @@ class ConsumingBroker(SealedBroker):
         self.stuck: defaultdict[str, set[str]] = defaultdict(set)
         #: By the id of a message, how its job ends once it is acknowledged.
         self.ends = ends
+        #: Of a queue that is to leave hands to the others, how many messages are held at most.
+        self.most_at_once: dict[str, int] = {}
         self._dead_letters = DeadLetters(self)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
@@ -80,7 +82,8 @@ class ConsumingBroker(SealedBroker):
         bell = self._doorbell.of(queue_name)
         is_ours = queue_name == q_name(queue_name)
         seconds = timeout / 1000 * (1 if is_ours else _SELDOM)
-        return QueueConsumer(self, queue_name, prefetch, bell, seconds)
+        held = min(prefetch, self.most_at_once.get(queue_name, prefetch))
+        return QueueConsumer(self, queue_name, held, bell, seconds)
 
     def take(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Take messages, each of which is sure to open and to have an actor here.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from dramatiq import Worker
 
 from catfeeder.errors import CatFeederError
 from catfeeder.jobs import utc_now
-from catfeeder.messages import PASSWORDS, QUEUES
+from catfeeder.messages import PASSWORDS, QUEUES, RENEWALS
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming import ConsumingBroker
 from worker.log_records import LOG_FORMAT, set_up_logging
@@ -31,6 +32,9 @@ from worker.work_queue import WorkQueue
 _LOG = logging.getLogger(__name__)
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+#: The part of a process's hands that renewals leave to what somebody waits for: a provider that
+#: takes its time would keep all of them.
+_SPARED: Final = 1 / 4
 #: How long a consumer sleeps whose bell was lost with a connection.
 _LONGEST_SLEEP_MS: Final = 5000
 
@@ -50,6 +54,8 @@ def run_performing(
     stopping = threading.Event()
     _stop_on_signals(stopping)
     broker = _start_broker(queues)
+    if len(queues) > 1:
+        broker.most_at_once[RENEWALS] = max(1, prefetch - math.ceil(prefetch * _SPARED))
     worker = Worker(
         broker, queues=set(queues), worker_threads=threads, worker_timeout=_LONGEST_SLEEP_MS
     )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -17,52 +13,11 @@ from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.jobs import JobStatus, utc_now
 from catfeeder.messages import HASH_PASSWORD
-from config import ROOT
 from tests.waiting import wait_until
+from tests.worker.performers import OURS, Performer
 
 READY = "Ready for the messages of passwords."
-OURS = ("worker", "perform", "--prefetch", "2", "--grace", "20")
 DRAMATIQS = ("dramatiq", "worker.performer", "--verbose", "--processes", "1")
-
-
-class Performer:
-    """A process that performs, and what it has printed."""
-
-    def __init__(
-        self, log: Path, environment: dict[str, str], command: tuple[str, ...], queues: list[str]
-    ) -> None:
-        self._log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *command, "--threads", "2", "--queues", *queues],
-                cwd=ROOT,
-                env={**os.environ, **environment, "dramatiq_worker_timeout": "50"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def printed(self) -> str:
-        return self._log.read_text()
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-
-@pytest.fixture
-def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., Performer]]:
-    """Starts a process that performs the messages of the queues named."""
-    started: list[Performer] = []
-
-    def start(*queues: str, command: tuple[str, ...] = OURS) -> Performer:
-        log = tmp_path / f"performer-{len(started)}.log"
-        started.append(Performer(log, environment, command, list(queues)))
-        return started[-1]
-
-    yield start
-    for performer in started:
-        if performer.process.poll() is None:
-            performer.stop()
 
 
 @pytest.mark.parametrize("command", [OURS, DRAMATIQS])

@@ -1,0 +1,50 @@
+"""How the hands of one process are shared: renewals leave some to what somebody waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from catfeeder.broker import new_message
+from catfeeder.client import Client
+from catfeeder.errors import JobFailed
+from catfeeder.messages import RENEW_CONNECTION, RENEW_CONNECTIONS
+from tests.actors.renewals import connect, leased, refreshes
+from tests.actors.sign_ins import configure_plain
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.worker.performers import Performer
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedProvider]:
+    """A provider over real HTTP."""
+    with running_scripted_provider() as started:
+        yield started
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
+    """The environment, with the provider as the one private host that may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_provider_that_takes_its_time_keeps_no_sign_in_waiting(
+    client: Client, provider: ScriptedProvider, start: Callable[..., Performer]
+) -> None:
+    # Given a renewal for each of a process's two threads, of a provider that does not answer
+    configure_plain(provider)
+    rows = connect(provider, 2)
+    gate = provider.hold("/token")
+    for row in rows:
+        client.broker.enqueue(new_message(RENEW_CONNECTIONS, {"leases": leased([row])}))
+    start("oauth", "renewals")
+    gate.await_arrival()
+    # When something is asked for that somebody waits for
+    job = client.enqueue(RENEW_CONNECTION, connection_id="nobody's")
+    # Then it is done while the first renewal is still under way, and before the second
+    with pytest.raises(JobFailed, match="no connection of that id"):
+        job.result(timeout=60)
+    assert len(refreshes(provider)) == 1
+    gate.open()
