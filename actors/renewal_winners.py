@@ -18,8 +18,8 @@ from models.connections import TAB_CONNECTIONS, ConnectionStatus
 #: A provider that is well answers within it.
 _PATIENCE_SECONDS: Final = 8.0
 _LOOK_SECONDS: Final = 0.1
-#: A process has 16 threads for all that asks providers; most of them must stay free for the winner.
-_SEATS: Final = threading.BoundedSemaphore(4)
+#: A process has 64 threads for all that asks providers; most of them must stay free for the winner.
+_SEATS: Final = threading.BoundedSemaphore(16)
 
 
 def await_winner(row: TAB_CONNECTIONS, *, is_patient: bool) -> TAB_CONNECTIONS:

@@ -267,10 +267,3 @@ def test_every_setting_of_config_toml_has_an_effect() -> None:
     ]
 
     assert unread == []
-
-
-def test_a_process_has_a_connection_to_the_database_for_each_of_its_threads() -> None:
-    threads = re.findall(r"--threads (\d+)", (ROOT / "Procfile").read_text())
-
-    assert len(threads) >= 3
-    assert max(map(int, threads)) <= settings_module.DatabaseSettings().max_connections

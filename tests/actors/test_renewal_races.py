@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,6 +13,7 @@ from actors import renewal_winners
 from actors.errors import ConnectionBusy, ProviderUnreachable, RenewalFailing
 from actors.renewal import renew_connection, renew_leased
 from catfeeder.errors import CatFeederError
+from config import Settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.leases import claim
@@ -20,6 +22,7 @@ from tests.actors.sign_ins import (
     now,
     reread,
 )
+from tests.models.reopening import reopened
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
@@ -158,12 +161,12 @@ def test_who_waits_for_another_gets_their_failure_as_well(plain: ScriptedProvide
 def test_no_more_than_a_few_threads_wait_for_others(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     gate = plain.hold("/token")
-    with ThreadPoolExecutor(11) as pool:
+    with ThreadPoolExecutor(23) as pool:
         first = pool.submit(renew_connection, row.id)
         gate.await_arrival()
 
-        # When ten more ask, then six of them are told at once, and so is who does not want to wait
-        others = [pool.submit(renew_connection, row.id, 1) for _ in range(10)]
+        # When 22 more ask, then six of them are told at once, and so is who does not want to wait
+        others = [pool.submit(renew_connection, row.id, 1) for _ in range(22)]
         wait_until(lambda: sum(other.done() for other in others) == 6)
         with pytest.raises(ConnectionBusy):
             renew_connection(row.id, await_others=False)
@@ -174,6 +177,24 @@ def test_no_more_than_a_few_threads_wait_for_others(plain: ScriptedProvider) -> 
     failures = [other.exception() for other in others]
     assert [type(failure) for failure in failures if failure] == [ConnectionBusy] * 6
     assert len(refreshes(plain)) == 1
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_who_waits_for_a_provider_holds_no_connection_to_the_database(
+    plain: ScriptedProvider, tables: Settings
+) -> None:
+    # Given a process that may have two connections
+    rows = connect(plain, 6)
+    limits = dataclasses.replace(tables.database, max_connections=2)
+    with reopened(dataclasses.replace(tables, database=limits)):
+        gate = plain.hold("/token")
+        with ThreadPoolExecutor(len(rows)) as pool:
+            # When six threads renew at once, then all of them get as far as the provider
+            renewals = [pool.submit(renew_connection, row.id) for row in rows]
+            for _ in rows:
+                gate.await_arrival()
+            gate.open()
+            assert [renewal.result()["status"] for renewal in renewals] == ["active"] * 6
 
 
 def test_a_grant_that_seems_dead_while_another_has_come_is_not_given_up(

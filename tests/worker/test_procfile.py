@@ -10,6 +10,7 @@ import pytest
 from config import ROOT
 from worker import service
 from worker.errors import ProcfileInvalid
+from worker.http import overload
 from worker.procfile import read_procfile
 
 
@@ -66,6 +67,13 @@ def test_our_procfile_gives_every_queue_a_worker() -> None:
         for queue in command.partition("--queues ")[2].partition(" --")[0].split()
     ]
     assert sorted(queues) == ["control", "oauth", "passwords", "renewals"]
+
+
+def test_the_shim_expects_as_many_threads_as_there_are() -> None:
+    threads = re.findall(
+        r"^oauth:.* --threads (\d+)", (ROOT / "Procfile").read_text(), re.MULTILINE
+    )
+    assert threads == [str(overload._OAUTH_THREADS)]
 
 
 def test_the_supervisor_waits_longer_than_any_worker_takes_to_stop() -> None:

@@ -18,7 +18,7 @@ from config import Settings
 from worker.http.refusals import QueueOverloaded
 
 #: Threads of one oauth process, as the Procfile has them; a passwords process has one.
-_OAUTH_THREADS: Final = 16
+_OAUTH_THREADS: Final = 64
 #: What a hash of 10 rounds takes on a slow core, and a call to a provider.
 _TEN_ROUNDS_SECONDS: Final = 0.2
 _PROVIDER_SECONDS: Final = 1.0
