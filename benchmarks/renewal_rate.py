@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import statistics
 import subprocess
 import sys
@@ -13,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import psutil
 import requests
 
+from benchmarks.core_time import server_core_seconds
 from benchmarks.figures import Figure, spread, table
 from benchmarks.renewal_database import (
     configure_provider,
@@ -33,6 +35,8 @@ _CONNECTIONS: Final = {"PostgreSQL": 100_000, "SQLite": 20_000}
 #: What one sweep hands over: enough for some seconds.
 _AT_ONCE: Final = 4_000
 _REPEATS: Final = 5
+#: The loop beside it: as it is usually written, and with more threads than help it.
+_BARE_THREADS: Final = (1, 16)
 _LONGEST_SECONDS: Final = 300
 #: A million tokens of an hour.
 _NEEDED_PER_SECOND: Final = 278
@@ -52,6 +56,15 @@ class Run:
         return (self.count - 1) / self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The service's runs with so many oauth processes, and the bare loop's by its threads."""
+
+    processes: int
+    ours: list[Run]
+    bare: dict[int, list[Run]]
+
+
 def measure(
     connections: dict[str, int] | None = None, at_once: int = _AT_ONCE, repeats: int = _REPEATS
 ) -> list[Figure]:
@@ -61,8 +74,9 @@ def measure(
     for kind, database_of in kinds().items():
         if kind in counts:
             with database_of() as url, _provider() as provider:
-                runs = _in_turn(url, provider, counts[kind], at_once, repeats)
-            found += _figures(f"{kind}, {counts[kind]:,} connections", *runs)
+                compared = list(_in_turn(url, provider, counts[kind], at_once, repeats))
+            of = f"{kind}, {counts[kind]:,} connections"
+            found += [figure for each in compared for figure in _figures(of, each)]
     return found
 
 
@@ -84,39 +98,34 @@ def _is_there(url: str) -> bool:
 
 def _in_turn(
     url: str, provider: str, connections: int, at_once: int, repeats: int
-) -> tuple[list[Run], dict[int, list[Run]]]:
-    """Return the service's runs, and the bare loop's by how many threads it has."""
+) -> Iterator[Comparison]:
+    """Compare them with one oauth process, as it is unless set otherwise, and with one a core."""
     with new_stack() as stack, open_here(url, stack.directory.path / "var"):
         configure_provider(f"{provider}/token")
         fill(0, connections)
         # Rates are of who works, not of how seldom a sweep looks.
-        _replace(stack, "renew_oath_tokens_interval = 30", "renew_oath_tokens_interval = 1")
+        _set(stack, "renew_oath_tokens_interval", 1)
         more = {"DATABASE_URL": url, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.partition("//")[2]}
-        service = stack.directory.healthy(**stack.environment, **more)
-        _renewed(stack, url, provider, connections, at_once // 4)  # What is loaded on first use.
-        ours: list[Run] = []
-        bare: dict[int, list[Run]] = {1: [], _threads(stack): []}
-        for _ in range(repeats):
-            ours.append(_renewed(stack, url, provider, connections, at_once))
-            for threads, runs in bare.items():
-                runs.append(_bare(provider, threads, at_once))
-        service.stop()
-    return ours, bare
+        for processes in sorted({1, os.cpu_count() or 1}):
+            _set(stack, "oauth", processes)
+            service = stack.directory.healthy(**stack.environment, **more)
+            _renewed(stack, url, provider, connections, at_once // 4)  # What is loaded at first.
+            compared = Comparison(processes, [], {threads: [] for threads in _BARE_THREADS})
+            for _ in range(repeats):
+                compared.ours.append(_renewed(stack, url, provider, connections, at_once))
+                for threads, runs in compared.bare.items():
+                    runs.append(_bare(provider, threads, at_once))
+            service.stop()
+            yield compared
 
 
-def _replace(stack: Stack, line: str, other: str) -> None:
+def _set(stack: Stack, setting: str, value: int) -> None:
     conf = stack.directory.path / "config.toml"
-    text = conf.read_text()
-    if line not in text:
-        raise RuntimeError(f"config.toml does not say {line}")
-    conf.write_text(text.replace(line, other))
-
-
-def _threads(stack: Stack) -> int:
-    """Return how many threads of the Procfile renew."""
-    lines = (stack.directory.path / "Procfile").read_text().splitlines()
-    words = next(line for line in lines if line.startswith("oauth:")).split()
-    return int(words[words.index("--threads") + 1])
+    line = re.compile(rf"^{setting} = \d+$", re.MULTILINE)
+    text, count = line.subn(f"{setting} = {value}", conf.read_text())
+    if count != 1:
+        raise RuntimeError(f"config.toml does not set {setting}")
+    conf.write_text(text)
 
 
 def _renewed(stack: Stack, url: str, provider: str, connections: int, count: int) -> Run:
@@ -128,8 +137,11 @@ def _renewed(stack: Stack, url: str, provider: str, connections: int, count: int
     let_be_due(numbers, now - timedelta(seconds=1))
     granted, seconds = _drained(provider, count)
     after = _core_seconds(stack, url)
-    spent = {name: (after[name] - before.get(name, 0)) / granted for name in after}
-    return Run(seconds, granted, spent)
+    return Run(seconds, granted, {who: (after[who] - before[who]) / granted for who in after})
+
+
+def _core_seconds(stack: Stack, url: str) -> dict[str, float]:
+    return {"service": stack.core_seconds(), "database": server_core_seconds(url)}
 
 
 def _drained(provider: str, count: int) -> tuple[int, float]:
@@ -146,28 +158,6 @@ def _drained(provider: str, count: int) -> tuple[int, float]:
     return granted, seconds
 
 
-def _core_seconds(stack: Stack, url: str) -> dict[str, float]:
-    """Return what the service's processes and the database's have taken of a core so far."""
-    spent = {"service": stack.directory.processes(), "database": _server_at(url)}
-    return {who: sum(map(_core_seconds_of, processes)) for who, processes in spent.items()}
-
-
-def _server_at(url: str) -> list[psutil.Process]:
-    """Return the processes of the PostgreSQL whose folder the URL names; none of SQLite's."""
-    folder = url.partition("?host=")[2]
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if folder and process.name() == "postgres" and folder in process.cmdline():
-                return [process, *process.children(recursive=True)]
-    return []
-
-
-def _core_seconds_of(process: psutil.Process) -> float:
-    with contextlib.suppress(psutil.Error):
-        return sum(process.cpu_times()[:2])
-    return 0.0
-
-
 def _bare(provider: str, threads: int, count: int) -> Run:
     command = [sys.executable, "-m", "benchmarks.bare_renewals", f"{provider}/token"]
     done = subprocess.run(
@@ -177,10 +167,12 @@ def _bare(provider: str, threads: int, count: int) -> Run:
     return Run(seconds, count, {"bare loop": core_seconds / count})
 
 
-def _figures(of: str, ours: list[Run], bare: dict[int, list[Run]]) -> Iterator[Figure]:
-    """Tell the rate beside a plain loop's, and beside one of as many threads as the service has."""
-    what = f"renewals through the whole service: {of}"
-    for threads, runs in bare.items():
+def _figures(of: str, compared: Comparison) -> Iterator[Figure]:
+    """Tell the rate beside that of each loop, and what each renewal took of a core."""
+    ours = compared.ours
+    processes = f"{compared.processes} oauth process{'es' if compared.processes > 1 else ''}"
+    what = f"renewals through the whole service: {of}, {processes}"
+    for threads, runs in compared.bare.items():
         yield Figure(
             what,
             spread([run.per_second for run in ours], ".0f", "/s"),
@@ -190,11 +182,11 @@ def _figures(of: str, ours: list[Run], bare: dict[int, list[Run]]) -> Iterator[F
             ),
             f"at least 0.8, and {_NEEDED_PER_SECOND} /s",
         )
-        what = "- the same, beside a loop of as many threads"
+        what = "- the same, beside a loop of more threads"
     service, database = (_milliseconds(ours, who) for who in ("service", "database"))
     measured = f"service {service:.2f} ms"
     measured += f", database {database:.2f} ms" if database else ""
-    its = {threads: _milliseconds(runs, "bare loop") for threads, runs in bare.items()}
+    its = {threads: _milliseconds(runs, "bare loop") for threads, runs in compared.bare.items()}
     beside = ", ".join(f"{_loop(threads)}: {core:.2f} ms" for threads, core in its.items())
     yield Figure("- of a core for each", measured, beside, (service + database) / its[1])
 
