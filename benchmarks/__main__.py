@@ -40,9 +40,9 @@ taken one at a time with pauses between, from the call to the result in the call
 median of bcrypt's own time. Every contender uses the same Valkey and does the same work, a check
 against a hash of 4 rounds, in one worker that is set up as its guide says.
 
-The service renews with one oauth process, as it is unless set otherwise, and with one a core: Python
-keeps one process to one core. The bare loop of requests-oauthlib is one process, with one thread, as
-it is usually written, and with 16; the goal is held against both.
+The service renews with one oauth process, as it is unless set otherwise, and with one a core, since
+Python keeps one process to one core. The bare loop of requests-oauthlib is one process, with one
+thread, as it is usually written, and with 16; the goal is held against both.
 
 {table}
 {plot}"""
