@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import redis
 from dramatiq import Message
@@ -19,6 +20,9 @@ from catfeeder.jobs import JobRecord, utc_now
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
+from worker.http.refusals import QueueOverloaded
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -78,29 +82,46 @@ class Outbox:
         async with self._is_out:
             batch, self._letters, self._next = self._letters, [], None
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._post, batch)
+                loop = asyncio.get_running_loop()
+                if not await loop.run_in_executor(self._thread, self._post, batch):
+                    # Who came meanwhile has waited for the same silence, and need not for another.
+                    batch += self._letters
+                    self._letters = []
             finally:
                 for letter in batch:
                     if not letter.posted.done():
                         letter.posted.set_result(None)
 
-    def _post(self, batch: list[_Letter]) -> None:
-        accepted = []
-        for letter in batch:
-            with _noted(letter):
-                self._refuse_excess(letter.message_type)
-                accepted.append(letter)
-        calls = [enqueueing(placed(one.message), one.job, self._encoder) for one in accepted]
+    def _post(self, batch: list[_Letter]) -> bool:
+        """Send letters and note what came of each; false where Redis did not answer."""
+        try:
+            accepted = [letter for letter in batch if self._is_accepted(letter)]
+        except QueueUnreachable:
+            # One that hangs is asked once, and not again for each letter.
+            return False
+        return not accepted or self._send_all(accepted)
+
+    def _is_accepted(self, letter: _Letter) -> bool:
+        try:
+            self._refuse_excess(letter.message_type)
+        except QueueOverloaded as refusal:
+            letter.failure = refusal
+            return False
+        return True
+
+    def _send_all(self, letters: list[_Letter]) -> bool:
+        calls = [enqueueing(placed(one.message), one.job, self._encoder) for one in letters]
         try:
             answers = call_scripts(self._client, calls)
-        except redis.RedisError as error:
-            answers = [error] * len(accepted)
-        for letter, answer in zip(accepted, answers, strict=True):
+        except redis.RedisError:
+            return False
+        for letter, answer in zip(letters, answers, strict=True):
             with _noted(letter), unreachable_is_told():
                 if isinstance(answer, Exception):
                     raise answer
-                self._note_depth(letter.message_type.queue, answer)
                 letter.failure = None
+                self._note_depth(letter.message_type.queue, answer)
+        return True
 
     def close(self) -> None:
         """Let what is on its way arrive, and send no more."""
@@ -113,3 +134,6 @@ def _noted(letter: _Letter) -> Iterator[None]:
         yield
     except CatFeederError as error:
         letter.failure = error
+    except redis.RedisError as error:
+        # Of this letter alone: those beside it were taken.
+        _log.error("Redis took no message of this kind: %s.", error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JobRecord, JobStatus
-from catfeeder.messages import HASH_PASSWORD, RENEW_CONNECTION, MessageType
+from catfeeder.messages import HASH_PASSWORD, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
 from catfeeder.requester import requester
 from catfeeder.sealing import Secret
 from tests.worker.http.broken_broker import cut_off
@@ -85,12 +86,45 @@ async def test_what_the_server_refuses_is_told_to_whom_it_concerns(
 ) -> None:
     # Given a queue that something else stands in the place of
     client.redis.set("catfeeder:oauth", "not a list")
+    asked = [HASH_PASSWORD, REVOKE_CONNECTION, HASH_PASSWORD]
+    sent = [outbox.send(message_type, {}) for message_type in asked]
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [JobRecord, QueueUnreachable, JobRecord]
+
+
+async def test_a_server_without_memory_takes_nothing(outbox: Outbox, client: Client) -> None:
     client.redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(QueueUnreachable):
             await outbox.send(HASH_PASSWORD, _ARGUMENTS)
     finally:
         client.redis.config_set("maxmemory", "0")
+
+
+async def test_a_broker_that_hangs_is_asked_once_for_all_who_wait(client: Client) -> None:
+    # Given a broker that answers nobody
+    asked = []
+
+    def hang(message_type: MessageType) -> None:
+        asked.append(message_type)
+        hung.set()
+        assert may_go_on.wait(60)
+        raise QueueUnreachable
+
+    hung, may_go_on = threading.Event(), threading.Event()
+    outbox = Outbox(client.redis, client.broker.encoder, hang, {}.__setitem__)
+    # When some ask at once, and others while these wait
+    first = [asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
+    await asyncio.to_thread(hung.wait, 60)
+    later = [asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
+    await asyncio.sleep(0)
+    may_go_on.set()
+    outcomes = await asyncio.gather(*first, *later, return_exceptions=True)
+    # Then all are told by the one look
+    assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 6
+    assert len(asked) == 1
+    outbox.close()
 
 
 async def test_without_a_broker_everybody_is_told_so(outbox: Outbox, client: Client) -> None:
