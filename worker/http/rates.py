@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from redis.asyncio import Redis
@@ -17,29 +18,58 @@ _PATIENCE_SECONDS: Final = 0.5
 _TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
-local cost = 60 / ARGV[1]
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + cost
-local wait = full_at - now - 60
-if wait > 0.000001 then return math.ceil(wait) end
-redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'EX', 60)
-return 0
+local waits = {}
+for place, name in ipairs(KEYS) do
+    local full_at = math.max(tonumber(redis.call('GET', name) or now), now) + 60 / ARGV[place]
+    waits[place] = math.max(0, math.ceil(full_at - now - 60.000001))
+    if waits[place] == 0 then
+        redis.call('SET', name, string.format('%.6f', full_at), 'EX', 60)
+    end
+end
+return waits
 """
 
 
 class Rates:
-    """Counts by name."""
+    """Counts by name; those that come while others are counted share the next round trip.
+
+    A connection for each would be refused where there are many, and what is not counted passes.
+    """
 
     def __init__(self, redis: Redis) -> None:
         """Take the connection to count on."""
         self._take = redis.register_script(_TAKE)
+        self._is_out = asyncio.Lock()
+        self._asked: list[tuple[str, int, asyncio.Future[int]]] = []
+        self._next: asyncio.Task[None] | None = None
 
     async def take(self, name: str, per_minute: int) -> int:
         """Count one more, and return 0; or the seconds to wait where a minute has no more of it.
 
         While Redis is away nothing is refused: what needs no queue goes on to be answered.
         """
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asked.append((_KEY_PREFIX + name, per_minute, answer))
+        if self._next is None:
+            self._next = asyncio.create_task(self._take_next())
+        return await answer
+
+    async def _take_next(self) -> None:
+        async with self._is_out:
+            asked, self._asked, self._next = self._asked, [], None
+            names, per_minute, answers = zip(*asked, strict=True)
+            waits = [0] * len(asked)
+            try:
+                waits = await self._waits(names, per_minute)
+            finally:
+                for answer, wait in zip(answers, waits, strict=True):
+                    if not answer.done():
+                        answer.set_result(wait)
+
+    async def _waits(self, names: Sequence[str], per_minute: Sequence[int]) -> list[int]:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return int(await self._take(keys=[_KEY_PREFIX + name], args=[per_minute]))
+                waits: list[int] = await self._take(keys=names, args=per_minute)
         except (RedisError, OSError, TimeoutError):
-            return 0
+            return [0] * len(names)
+        return waits

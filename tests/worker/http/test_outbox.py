@@ -113,7 +113,8 @@ async def test_a_broker_that_hangs_is_asked_once_for_all_who_wait(client: Client
         raise QueueUnreachable
 
     hung, may_go_on = threading.Event(), threading.Event()
-    outbox = Outbox(client.redis, client.broker.encoder, hang, {}.__setitem__)
+    depths: dict[str, int] = {}
+    outbox = Outbox(client.redis, client.broker.encoder, hang, depths.__setitem__)
     # When some ask at once, and others while these wait
     first = [asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
     await asyncio.to_thread(hung.wait, 60)

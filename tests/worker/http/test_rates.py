@@ -67,6 +67,29 @@ async def test_processes_count_together(async_redis: Redis, settings: Settings) 
 
 
 @pytest.mark.anyio
+async def test_however_many_come_at_once_all_are_counted(async_redis: Redis) -> None:
+    # Given more at the same moment than there are connections for
+    rates = Rates(async_redis)
+    began = asyncio.get_running_loop().time()
+    taken = await asyncio.gather(*[rates.take("a", 20) for _ in range(500)])
+    # Then no more pass than may: one more for each three seconds that it took
+    seconds = asyncio.get_running_loop().time() - began
+    assert 20 <= taken.count(0) <= 20 + seconds // 3
+    # And nobody waits for another's turn: one connection has served all
+    assert len(async_redis.connection_pool._available_connections) == 1
+
+
+@pytest.mark.anyio
+async def test_who_goes_away_takes_no_other_along(async_redis: Redis) -> None:
+    rates = Rates(async_redis)
+    leaving = asyncio.create_task(rates.take("a", 1))
+    staying = asyncio.create_task(rates.take("b", 1))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await staying == 0
+
+
+@pytest.mark.anyio
 async def test_what_is_kept_is_forgotten_after_a_minute(
     async_redis: Redis, valkey: ValkeyServer
 ) -> None:
