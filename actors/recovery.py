@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from config import current_settings
+from actors.renewal_batches import Emit, hand_over
 from models.answer_files import answer_files, erase_answer_file
 from models.database import connected, transaction
 from models.journal import bring_in_answer, cut_off_renewals
-from models.leases import Lease, claim
+from models.leases import claim
 
 _LOG = logging.getLogger(__name__)
 #: The next sweep goes on where this one ends.
 _MOST_AT_ONCE: Final = 1000
 
 
-def recover(now: datetime, lease_until: datetime, emit: Callable[[list[Lease]], None]) -> int:
+def recover(now: datetime, lease_until: datetime, emit: Emit) -> int:
     """Lease the renewals that were cut off and hand them over batch by batch; return how many.
 
     A renewal that was cut off is one that began and whose lease has run out. Whoever renews such a
@@ -32,9 +31,7 @@ def recover(now: datetime, lease_until: datetime, emit: Callable[[list[Lease]], 
         ids = cut_off_renewals(now, _MOST_AT_ONCE)
         claimed = [claim(connection_id, now, lease_until) for connection_id in ids]
     leases = [lease for lease in claimed if lease is not None]
-    size = current_settings().oauth.renewal_batch
-    for start in range(0, len(leases), size):
-        emit(leases[start : start + size])
+    hand_over(leases, emit)
     if leases:
         _LOG.warning("Finishing %d renewals that were cut off.", len(leases))
     return len(leases)

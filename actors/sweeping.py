@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, cast
 
 import dramatiq
 
 from actors.recovery import recover
+from actors.renewal_batches import Emit, hand_over
 from actors.renewal_rates import allowances
 from catfeeder.broker import SealedBroker, new_message
 from catfeeder.jobs import utc_now
@@ -23,8 +23,6 @@ from models.sweeps import MOST_AT_ONCE, claim_due, providers_due
 #: Messages that wait for a worker. What is leased must be worked off before its lease runs out;
 #: what is not leased waits in the database as well as in the queue.
 _MOST_WAITING: Final = 200
-
-_Emit = Callable[[list[Lease]], None]
 
 
 def renew_oaths() -> None:
@@ -47,7 +45,7 @@ def _send(leases: list[Lease]) -> None:
     dramatiq.get_broker().enqueue(new_message(RENEW_CONNECTIONS, {"leases": batch}))
 
 
-def sweep(now: datetime, emit: _Emit, room: int = sys.maxsize) -> int:
+def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:
     """Lease what is due, `room` connections at most, and hand it over batch by batch.
 
     Each provider has its share of the room, and what one leaves is for the others: a million of
@@ -76,13 +74,11 @@ def sweep(now: datetime, emit: _Emit, room: int = sys.maxsize) -> int:
     return count
 
 
-def _hand_over(provider: str, now: datetime, emit: _Emit, limit: int) -> int:
+def _hand_over(provider: str, now: datetime, emit: Emit, limit: int) -> int:
     """Lease up to `limit` of a provider's connections and hand them over; return how many."""
     with connected():
         leases = claim_due(provider, now, lease_end(now), limit)
-    size = current_settings().oauth.renewal_batch
-    for start in range(0, len(leases), size):
-        emit(leases[start : start + size])
+    hand_over(leases, emit)
     return len(leases)
 
 

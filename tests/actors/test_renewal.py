@@ -9,7 +9,7 @@ from typing import Any
 import dramatiq
 import pytest
 
-from actors import renewal_winners
+from actors import renewal_batches, renewal_winners
 from actors.connections import describe_connection
 from actors.errors import (
     ConnectionBusy,
@@ -154,7 +154,10 @@ def test_a_token_that_no_longer_ends_is_never_due_again(plain: ScriptedProvider)
 
 
 @pytest.mark.usefixtures("database")
-def test_a_sweep_hands_over_what_is_due_in_batches_once(plain: ScriptedProvider) -> None:
+def test_a_sweep_hands_over_what_is_due_in_batches_once(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal_batches, "_LEAST_MESSAGES", 1)
     rows = connect(plain, 5)
     later = now() + HOUR
     batches: list[list[Lease]] = []

@@ -8,7 +8,7 @@ from typing import Any, Final
 import dramatiq
 import pytest
 
-from actors import sweeping
+from actors import renewal_batches, sweeping
 from actors.breaker import check_not_paused
 from actors.errors import ProviderPaused
 from actors.provider_settings import patch_provider, put_provider
@@ -80,7 +80,12 @@ def test_a_provider_with_much_that_is_due_keeps_no_other_waiting() -> None:
     assert counted.total() == 24
 
 
-@pytest.mark.usefixtures("tables")
+@pytest.fixture
+def _few_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renewal_batches, "_LEAST_MESSAGES", 1)
+
+
+@pytest.mark.usefixtures("tables", "_few_messages")
 def test_messages_carry_connections_of_one_provider_and_no_more_than_fit() -> None:
     store("a", 7)
     store("b", 2)
@@ -89,6 +94,17 @@ def test_messages_carry_connections_of_one_provider_and_no_more_than_fit() -> No
 
     assert sorted(len(batch) for batch in batches) == [1, 2, 3, 3]
     assert all(len(set(batch)) == 1 for batch in batches)
+
+
+@pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize(("count", "messages"), [(1, 1), (16, 16), (17, 9), (60, 20)])
+def test_few_connections_are_spread_over_many_messages(count: int, messages: int) -> None:
+    # A message is worked off by one thread, and each of its connections may take seconds
+    store("slow", count)
+
+    batches = swept(room=1000)
+
+    assert len(batches) == messages
 
 
 @pytest.mark.usefixtures("tables")
@@ -127,7 +143,7 @@ def _short_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweeping, "_MOST_WAITING", 2)
 
 
-@pytest.mark.usefixtures("_short_queue")
+@pytest.mark.usefixtures("_short_queue", "_few_messages")
 def test_no_more_is_leased_than_the_queue_has_room_for(
     broker: dramatiq.Broker, client: Client, tables: Settings
 ) -> None:
