@@ -27,6 +27,9 @@ _OPTIONS: Final[dict[str, Any]] = {
     "socket_timeout": _ANSWER_SECONDS,
     "socket_connect_timeout": 2,
     "health_check_interval": 30,
+    # Each thread that waits for a job holds one. From redis-py's own limit of 100 on, a server that
+    # is well would look as if it were away; this is the server's.
+    "max_connections": 10_000,
 }
 #: A sentinel that hangs must not keep us from asking the next one.
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -123,6 +124,22 @@ def test_who_misses_what_was_told_looks_for_it(client: Client) -> None:
     succeed(client.jobs, job.id, "a result")
     client.redis.delete(f"catfeeder:ended:{job.id}")
     assert job.result(timeout=60) == "a result"
+
+
+def test_as_many_threads_may_wait_as_want_to(client: Client) -> None:
+    # Given a job, and more threads than redis-py has connections for
+    job = client.hash_password("hunter2")
+    all_there = threading.Barrier(120)
+
+    def wait() -> None:
+        all_there.wait(60)
+        with pytest.raises(JobTimeout):
+            job.result(timeout=0.5)
+
+    # Then each of them waits for it
+    with ThreadPoolExecutor(120) as threads:
+        for waiting in [threads.submit(wait) for _ in range(120)]:
+            waiting.result()
 
 
 def test_patience_ends_when_it_should(client: Client) -> None:
