@@ -65,14 +65,14 @@ class HttpApi:
             InvalidApiUrl, InvalidApiKey: They are not.
         """
         # What could end a line of the header would let in lines of whoever chose it.
-        if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", api_url):
+        if not re.fullmatch(r"https?://[^\s/@?#:][^\s/@?#]*(/[^\s?#]*)?", api_url):
             raise InvalidApiUrl
         if not re.fullmatch("[!-~]+", api_key):
             raise InvalidApiKey
-        parts = urlsplit(api_url)
+        parts = _split(api_url)
         self._authority = parts.netloc
         self._host = parts.hostname or ""
-        self._port = _port(parts)
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._prefix = quote(parts.path.rstrip("/"))
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._key = api_key
@@ -110,7 +110,8 @@ class HttpApi:
         return _read(answer, kind)
 
     def _connected(self, seconds: float) -> socket.socket:
-        connection = socket.create_connection((self._host, self._port), timeout=seconds)
+        address = (self._host, self._port)
+        connection = socket.create_connection(address, timeout=max(seconds, 0))
         if self._tls is None:
             return connection
         return self._tls.wrap_socket(connection, server_hostname=self._host)
@@ -138,11 +139,15 @@ class _Received:
         return io.BytesIO(self._answer)
 
 
-def _port(parts: SplitResult) -> int:
+def _split(api_url: str) -> SplitResult:
     try:
-        return parts.port or (443 if parts.scheme == "https" else 80)
+        parts = urlsplit(api_url)
+        # What is wrong with these would else show at the first request, as no error of ours.
+        (parts.hostname or "").encode("idna")
+        _ = parts.port
     except ValueError:
         raise InvalidApiUrl from None
+    return parts
 
 
 def _received(connection: socket.socket, deadline: float) -> bytes:

@@ -175,6 +175,12 @@ def test_an_answer_that_drips_ends_with_our_patience() -> None:
         end.set()
 
 
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_no_time_is_too_little(service: Service, seconds: float) -> None:
+    with pytest.raises(ServiceUnreachable):
+        fetch(HttpApi(service.url, KEY), reading_token("id"), AccessToken, seconds=seconds)
+
+
 def test_nobody_there_is_told() -> None:
     with pytest.raises(ServiceUnreachable, match="check api_url"):
         fetch(HttpApi("http://127.0.0.1:1", KEY), reading_token("id"), AccessToken)
@@ -201,6 +207,7 @@ def test_tls_is_spoken_with_whom_it_can_trust(
     [
         *("", "id.example", "ftp://id.example", "http://", "http://me:pw@id.example"),
         *("http://a:b", "http://id.example?x", "http://id.example/a b", "http://x.example\r\nX: y"),
+        *("http://:80", "http://id..example", f"http://{'a' * 64}.example", "http://[::1"),
     ],
 )
 def test_a_bad_url_is_refused(url: str) -> None:
