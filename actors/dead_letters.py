@@ -18,6 +18,7 @@ from actors.errors import CursorInvalid
 from catfeeder.broker import NAMESPACE, SealedBroker, queued_job
 from catfeeder.encoder import UnreadableMessage
 from catfeeder.jobs import CHANNEL_PREFIX, job_key, utc_now
+from catfeeder.lua_scripts import Script
 from catfeeder.messages import CATALOGUE, QUARANTINE
 from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.requester import REQUESTER_OPTION
@@ -29,7 +30,8 @@ TTL_SECONDS: Final = 72 * 3600
 
 # With KEYS[4] and KEYS[5] the message is taken from those that a worker has fetched; else ARGV[6]
 # is its body. Dead letters that are too old or too many make room.
-_BURY: Final = """
+_BURY: Final = Script(
+    """
 local body = ARGV[6]
 if KEYS[4] then
     if redis.call('SREM', KEYS[4], ARGV[4]) == 0 then return 0 end
@@ -51,7 +53,9 @@ forget(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1] - ARGV[2] * 1000))
 forget(redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3]))
 for place = 1, 3 do redis.call('EXPIRE', KEYS[place], ARGV[2]) end
 return 1
-"""
+""",
+    runs_when_full=True,
+)
 # Takes one out for good; of two who try, one does.
 _EXHUME: Final = """
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 0 then return false end
@@ -82,7 +86,7 @@ class DeadLetters:
         """Take the broker that opens them and puts them back."""
         self._broker = broker
         self._redis = broker.client
-        self._bury = broker.client.register_script(_BURY)
+        self._bury = broker.client.register_script(_BURY.text)
         self._exhume = broker.client.register_script(_EXHUME)
 
     def add(self, queue: str, letter_id: str, reason: str, body: bytes) -> None:

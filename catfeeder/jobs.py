@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 import redis
+from redis.exceptions import OutOfMemoryError
 
 from catfeeder.encoder import from_json, to_json
 from catfeeder.errors import SealBroken
@@ -25,10 +27,12 @@ CHANNEL_PREFIX: Final = "catfeeder:ended:"
 ENDED_TTL_SECONDS: Final = 10
 #: Who waits looks this often as well: well within any timeout of a connection.
 _LONGEST_WAIT_SECONDS: Final = 1.0
+_LOOK_WHEN_FULL_SECONDS: Final = 0.1
 
 # Each change names the statuses that it may follow, and applies in one step. An unknown job may
 # start: its record can have been evicted by time while the message still waited in the queue.
-CHANGE_SCRIPT: Final = Script("""
+CHANGE_SCRIPT: Final = Script(
+    """
 local status = redis.call('HGET', KEYS[1], 'status')
 if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
@@ -44,7 +48,9 @@ if KEYS[2] then
     redis.call('PUBLISH', KEYS[2], told)
 end
 return 1
-""")
+""",
+    runs_when_full=True,
+)
 
 
 class JobStatus(StrEnum):
@@ -221,6 +227,10 @@ class JobStore(JobReader):
         with unreachable_is_told():
             try:
                 told = self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
+            except OutOfMemoryError:
+                # To move is to write. While that is refused, looking must do.
+                time.sleep(min(wait, _LOOK_WHEN_FULL_SECONDS))
+                return None
             except redis.ResponseError as error:
                 # A server that becomes a replica sends everybody off; who looks then is told more.
                 if not str(error).startswith("UNBLOCKED"):

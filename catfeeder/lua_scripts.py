@@ -13,14 +13,22 @@ from typing import Any, Final, NamedTuple
 import redis
 from redis.exceptions import NoScriptError, ResponseError
 
+#: A server without memory refuses a script whose first write may take some. It stops none in the
+#: middle, so what follows a write that can take none is done.
+_WRITES_NOTHING: Final = "redis.call('DEL', 'catfeeder:nothing')\n"
+
 
 class Script:
     """A Lua script, and the name by which Redis knows it."""
 
-    def __init__(self, text: str) -> None:
-        """Take the text."""
-        self.text: Final = text
-        self.name: Final = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+    def __init__(self, text: str, *, runs_when_full: bool = False) -> None:
+        """Take the text.
+
+        What works the queues off `runs_when_full`: a server that has taken as many jobs as it has
+        memory for would else never be rid of them.
+        """
+        self.text: Final = _WRITES_NOTHING + text if runs_when_full else text
+        self.name: Final = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 class Call(NamedTuple):

@@ -15,7 +15,7 @@ from dramatiq.errors import ConnectionClosed
 from catfeeder.broker import BELL_PREFIX, NAMESPACE, WORKERS_KEY
 from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.redis_connection import is_passing, unreachable_is_told
-from worker.queue_scripts import ACKNOWLEDGE, FETCH, GIVE_BACK
+from worker.queue_scripts import ACKNOWLEDGE, FETCH, GIVE_BACK, NOTE_ENDS
 
 #: Dramatiq's sorted set of its brokers that consume, by when each was last heard of.
 HEARTBEATS_KEY: Final = f"{NAMESPACE}:__heartbeats__"
@@ -153,8 +153,9 @@ class Holdings:
         Raises:
             QueueUnreachable: Redis did not answer.
         """
+        keys = [_ENDS_PREFIX + redis_message_id]
         with unreachable_is_told():
-            self._redis.set(_ENDS_PREFIX + redis_message_id, MOST_ENDS, ex=_ENDS_TTL_SECONDS)
+            call_script(self._redis, Call(NOTE_ENDS, keys, [MOST_ENDS, _ENDS_TTL_SECONDS]))
 
     def _put_back(
         self, broker_id: str, queue_name: str, push: str, ends_ttl: int, *ids: str | bytes

@@ -12,7 +12,8 @@ from catfeeder.lua_scripts import Script
 #: Takes up to ARGV[3] messages, and gives them with those that were fetched before by a command
 #: whose answer was lost; ARGV[4..] are the ids that worker threads hold. For each message three
 #: values: its id, its body, and how many workers have ended with it in hand.
-FETCH: Final = Script("""
+FETCH: Final = Script(
+    """
 redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
 local taken = {}
 local order = {}
@@ -40,7 +41,9 @@ for _, id in ipairs(order) do
     if not is_held[id] then add(id) end
 end
 return found
-""")
+""",
+    runs_when_full=True,
+)
 
 #: Takes a message off its queue for good, unless it has fallen to another worker meanwhile.
 ACKNOWLEDGE: Final = Script("""
@@ -51,16 +54,26 @@ end
 
 #: Beats at ARGV[3] for the workers ARGV[4..], tells ARGV[2] of the worker ARGV[1], and returns all
 #: workers with their heartbeats, then all of whom something is told.
-BEAT: Final = Script("""
+BEAT: Final = Script(
+    """
 for place = 4, #ARGV do redis.call('ZADD', KEYS[1], ARGV[3], ARGV[place]) end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 return {redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), redis.call('HKEYS', KEYS[2])}
-""")
+""",
+    runs_when_full=True,
+)
+
+#: Notes for as many seconds as ARGV[2] that a message has ended ARGV[1] workers.
+NOTE_ENDS: Final = Script(
+    "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])",
+    runs_when_full=True,
+)
 
 #: Puts what was fetched and not acknowledged back onto its queue: all of it, or the ids ARGV[4..].
 #: At the head, as it has waited longest; at the tail what we leave to others. With ARGV[3] the
 #: worker has ended: that is noted for each message, up to two times.
-GIVE_BACK: Final = Script("""
+GIVE_BACK: Final = Script(
+    """
 local ids = {}
 if #ARGV > 3 then
     for place = #ARGV, 4, -1 do ids[#ids + 1] = ARGV[place] end
@@ -81,4 +94,6 @@ for _, id in ipairs(ids) do
 end
 if count > 0 and ARGV[1] == 'LPUSH' then redis.call('PUBLISH', ARGV[2], '') end
 return count
-""")
+""",
+    runs_when_full=True,
+)

@@ -402,22 +402,6 @@ def test_a_server_that_became_a_replica_is_a_lost_connection(
     assert not leftovers(valkey)
 
 
-def test_a_server_without_memory_is_a_lost_connection(
-    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
-) -> None:
-    client.hash_password("hunter2")
-    consumer = broker.consume(PASSWORDS)
-    message = take(consumer)
-    valkey.client.config_set("maxmemory", 1)
-    try:
-        with pytest.raises(ConnectionClosed, match="OutOfMemoryError"):
-            consumer.ack(message)
-    finally:
-        valkey.client.config_set("maxmemory", 0)
-    consumer.ack(message)
-    assert not leftovers(valkey)
-
-
 def test_a_server_that_may_not_write_is_a_lost_connection(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:

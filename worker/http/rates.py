@@ -9,13 +9,16 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from catfeeder.lua_scripts import Script
+
 _KEY_PREFIX: Final = "catfeeder:rate:"
 #: Redis answers within a millisecond. A request does not wait for one that hangs.
 _PATIENCE_SECONDS: Final = 0.5
 
 # A bucket of as many tokens as a minute has, refilled evenly (the generic cell rate algorithm): one
 # number is kept, the time at which the bucket is full again. Redis's own clock is everybody's.
-_TAKE: Final = """
+_TAKE: Final = Script(
+    """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local waits = {}
@@ -27,7 +30,9 @@ for place, name in ipairs(KEYS) do
     end
 end
 return waits
-"""
+""",
+    runs_when_full=True,
+)
 
 
 class Rates:
@@ -38,7 +43,7 @@ class Rates:
 
     def __init__(self, redis: Redis) -> None:
         """Take the connection to count on."""
-        self._take = redis.register_script(_TAKE)
+        self._take = redis.register_script(_TAKE.text)
         self._is_out = asyncio.Lock()
         self._asked: list[tuple[str, int, asyncio.Future[int]]] = []
         self._next: asyncio.Task[None] | None = None

@@ -80,6 +80,17 @@ async def test_however_many_come_at_once_all_are_counted(async_redis: Redis) -> 
 
 
 @pytest.mark.anyio
+async def test_a_redis_without_memory_counts_on(async_redis: Redis, valkey: ValkeyServer) -> None:
+    rates = Rates(async_redis)
+    valkey.client.config_set("maxmemory", 1)
+    try:
+        assert await rates.take("a", 1) == 0
+        assert await rates.take("a", 1) > 0
+    finally:
+        valkey.client.config_set("maxmemory", 0)
+
+
+@pytest.mark.anyio
 async def test_who_goes_away_takes_no_other_along(async_redis: Redis) -> None:
     rates = Rates(async_redis)
     leaving = asyncio.create_task(rates.take("a", 1))
