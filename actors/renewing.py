@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from actors.answer_keeping import AnswerKeeper
 from actors.audit import EventKind, record
 from actors.breaker import asking, check_not_paused
 from actors.errors import AuthError, FailureKind, OutcomeUnknown
+from actors.providers.guarded_pools import checked_last
 from actors.providers.token_endpoint import TokenResponse
 from actors.renewal_request import RenewalRequest
 from actors.sweeping import lease_end
@@ -56,9 +58,11 @@ class Renewal:
         if tokens is None:
             if self.attempt.tries > _MOST_TRIES:
                 raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
-            request = self._request
-            _check_time_left(self.attempt.lease)
-            with asking(request.provider, request.health, request.row.id, now):
+            request, lease = self._request, self.attempt.lease
+            with (
+                asking(request.provider, request.health, request.row.id, now),
+                checked_last(partial(_check_time_left, lease)),
+            ):
                 tokens = request.send(self.keeper.keep)
         return self._request.granted(tokens, self.attempt.started_at)
 
@@ -93,7 +97,8 @@ class Renewal:
 def _check_time_left(lease: Lease) -> None:
     """Refuse to send a token unless the whole call fits into what is left of its lease.
 
-    It takes less than half of one. A process that was frozen, or a database that was, uses it up.
+    It takes less than half of one. A process that was frozen, or a database that was, or a name
+    server that took its time, uses it up.
     """
     whole = timedelta(seconds=current_settings().oauth.lease_seconds)
     if lease.until - utc_now() < whole / 2:

@@ -6,8 +6,10 @@ import http.client
 import io
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -52,18 +54,40 @@ class _Answering:
         return io.BufferedReader(_BoundedStream(self._sock, self._seconds))
 
 
+#: Raises what keeps a POST from being sent.
+_last_word: Final[ContextVar[Callable[[], None] | None]] = ContextVar("last_word", default=None)
+
+
+@contextmanager
+def checked_last(check: Callable[[], None]) -> Iterator[None]:
+    """Let `check` have the last word on each POST of the block, once its connection stands.
+
+    A name server, or a provider that takes no connection, may have kept us for long by then.
+    """
+    before = _last_word.set(check)
+    try:
+        yield
+    finally:
+        _last_word.reset(before)
+
+
 class _WholeRequests(HTTPConnection):
     """Sends a request's head and body at once: each call of the system costs as much as either."""
 
     _parts: list[bytes] | None = None
 
-    def request(self, *args: Any, **options: Any) -> None:
+    def request(self, method: str, *args: Any, **options: Any) -> None:
         parts: list[bytes] = []
         self._parts = parts
         try:
-            super().request(*args, **options)
+            super().request(method, *args, **options)
         finally:
             self._parts = None
+        if self.sock is None:
+            self.connect()
+        check = _last_word.get()
+        if check is not None and method == "POST":
+            check()
         self.send(b"".join(parts))
 
     def send(self, data: Any) -> None:

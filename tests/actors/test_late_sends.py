@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from actors.provider_memory import ProviderMemory
+from actors.providers.transport import shared_adapter
 from actors.recovery import recover
 from actors.renewal import renew_leased
 from actors.renewal_request import prepare_renewal
 from actors.renewing import RenewalDelayed, begin
+from config import current_settings
 from models.connections import ConnectionStatus
 from models.database import connected
 from models.leases import claim
@@ -36,6 +41,33 @@ def test_a_renewal_that_took_too_long_to_begin_sends_nothing(plain: ScriptedProv
     with pytest.raises(RenewalDelayed):
         renewal.grant(at)
     # Then the provider was not asked, since somebody else may by the time that it answers
+    assert refreshes(plain) == []
+
+
+def test_a_renewal_that_waits_for_its_connection_for_too_long_sends_nothing(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a renewal with hardly more time than its call may take, and a name server that dawdles
+    (row,) = connect(plain)
+    half = timedelta(seconds=current_settings().oauth.lease_seconds) / 2
+    at = now() - half + timedelta(seconds=0.4)
+    with connected():
+        lease = claim(row.id, at, at + 2 * half)
+    assert lease is not None
+    renewal = begin(prepare_renewal(row, at, ProviderMemory()), lease, at)
+    assert renewal is not None
+    shared_adapter().poolmanager.clear()
+    resolve = socket.getaddrinfo
+
+    def dawdle(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.5)
+        return resolve(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", dawdle)
+    # When it has its connection at last
+    with pytest.raises(RenewalDelayed):
+        renewal.grant(at)
+    # Then it keeps its token to itself
     assert refreshes(plain) == []
 
 
