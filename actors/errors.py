@@ -62,7 +62,7 @@ class ProviderInvalid(AuthError):
     """The provider's settings cannot be used."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        """Take what is wrong with each field."""
+        """Take what is wrong with each field, by its JSON pointer without the leading slash."""
         super().__init__(
             "The provider's settings cannot be used: "
             + "; ".join(f"{name}: {problem}" for name, problem in fields.items())

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from actors.errors import AddressForbidden
-from actors.providers.addresses import check_url
+from actors.provider_field_types import (
+    URL,
+    AuthorizationParameters,
+    BaseURL,
+    Certificate,
+    ClientSecret,
+    PrivateKey,
+    ScopeName,
+    Text,
+)
 from actors.providers.provider import presets
-from catfeeder.sealing import Secret
-from config import current_settings
 
-_Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,2048}$")]
-_URL = Annotated[str, Field(min_length=1, max_length=2048)]
-_Secret = Annotated[SecretStr, Field(min_length=1, max_length=4096)]
-_Scope = Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,255}$")]
 _Kind = Literal[
     "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"
 ]
@@ -27,25 +29,25 @@ class ProviderSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     preset: str | None = None
-    base_url: _URL | None = None
-    issuer: _URL | None = None
-    authorization_endpoint: _URL | None = None
-    token_endpoint: _URL | None = None
-    userinfo_endpoint: _URL | None = None
-    emails_endpoint: _URL | None = None
-    revocation_endpoint: _URL | None = None
-    debug_token_endpoint: _URL | None = None
-    jwks_uri: _URL | None = None
-    client_id: _Text | None = None
-    client_secret: _Secret | None = None
-    client_secrets: list[_Secret] | None = Field(default=None, min_length=1, max_length=5)
-    private_key: SecretStr | None = Field(default=None, max_length=16384)
-    key_id: _Text | None = None
-    certificate: str | None = Field(default=None, max_length=16384)
-    team_id: _Text | None = None
-    scopes: list[_Scope] | None = None
+    base_url: BaseURL | None = None
+    issuer: BaseURL | None = None
+    authorization_endpoint: URL | None = None
+    token_endpoint: URL | None = None
+    userinfo_endpoint: URL | None = None
+    emails_endpoint: URL | None = None
+    revocation_endpoint: URL | None = None
+    debug_token_endpoint: URL | None = None
+    jwks_uri: URL | None = None
+    client_id: Text | None = None
+    client_secret: ClientSecret | None = None
+    client_secrets: list[ClientSecret] | None = Field(default=None, min_length=1, max_length=5)
+    private_key: PrivateKey | None = None
+    key_id: Text | None = None
+    certificate: Certificate | None = None
+    team_id: Text | None = None
+    scopes: list[ScopeName] | None = Field(default=None, max_length=100)
     scope_separator: Literal[" ", ","] | None = None
-    scope_aliases: dict[_Scope, _Scope] | None = None
+    scope_aliases: dict[ScopeName, ScopeName] | None = None
     token_endpoint_auth_method: (
         Literal[
             "client_secret_basic",
@@ -60,7 +62,7 @@ class ProviderSettings(BaseModel):
     uses_nonce: bool | None = None
     always_gives_id_token: bool | None = None
     authorization_response_iss_parameter_supported: bool | None = None
-    authorization_parameters: dict[_Text, _Text] | None = None
+    authorization_parameters: AuthorizationParameters | None = None
     default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
     maximum_renewals_per_minute: int | None = Field(default=None, ge=1, le=10_000)
@@ -71,14 +73,14 @@ class ProviderSettings(BaseModel):
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
     token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None
-    failure_kinds: dict[_Text, _Kind] | None = None
-    failure_remedies: dict[_Text, _Text] | None = None
+    failure_kinds: dict[Text, _Kind] | None = None
+    failure_remedies: dict[Text, Text] | None = None
     revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
-    offline_scope: _Scope | None = None
-    offline_parameters: dict[_Text, _Text] | None = None
-    profile: (
-        dict[Literal["subject", "email", "email_verified", "name", "picture"], _Text] | None
-    ) = None
+    offline_scope: ScopeName | None = None
+    offline_parameters: dict[Text, Text] | None = None
+    profile: dict[Literal["subject", "email", "email_verified", "name", "picture"], Text] | None = (
+        None
+    )
     told_once: list[Literal["name", "picture"]] | None = None
     email_trust: Literal["claim", "explicit", "present", "never"] | None = None
 
@@ -89,6 +91,15 @@ class ProviderSettings(BaseModel):
             raise ValueError(f"must be one of {', '.join(sorted(presets()))}")
         return value
 
+    @field_validator("base_url")
+    @classmethod
+    def _is_used(cls, value: str | None, info: ValidationInfo) -> str | None:
+        users = [name for name, preset in presets().items() if "base_url" in preset]
+        is_told = "preset" not in info.data  # One that is wrong itself stands there no more.
+        if value is not None and not is_told and info.data["preset"] not in users:
+            raise ValueError(f"is a setting of the presets {' and '.join(sorted(users))} alone")
+        return value
+
     @field_validator("client_secrets")
     @classmethod
     def _is_alone(
@@ -97,64 +108,3 @@ class ProviderSettings(BaseModel):
         if value is not None and info.data.get("client_secret") is not None:
             raise ValueError("is the newest client_secret and those before: give one of both")
         return value
-
-    @field_validator("private_key")
-    @classmethod
-    def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            _check_private_key(Secret(value.get_secret_value()))
-        return value
-
-    @field_validator("certificate")
-    @classmethod
-    def _is_certificate(cls, value: str | None) -> str | None:
-        if value is not None:
-            _check_certificate(value)
-        return value
-
-    @field_validator(
-        "base_url",
-        "issuer",
-        "authorization_endpoint",
-        "token_endpoint",
-        "userinfo_endpoint",
-        "emails_endpoint",
-        "revocation_endpoint",
-        "debug_token_endpoint",
-        "jwks_uri",
-    )
-    @classmethod
-    def _is_permitted(cls, value: str | None) -> str | None:
-        if value is not None:
-            _check_url(value)
-        return value
-
-
-def _check_url(url: str) -> None:
-    try:
-        check_url(url, current_settings().allowed_private_hosts)
-    except AddressForbidden:
-        raise ValueError(
-            "must be an https URL with a host, or one that OAUTH_ALLOWED_PRIVATE_HOSTS names"
-        ) from None
-
-
-def _check_private_key(pem: Secret) -> None:
-    # What reads keys brings half of cryptography along, which the shim does not need otherwise.
-    from actors.providers.client_assertions import PrivateKeyUnusable, read_private_key
-
-    try:
-        read_private_key(pem)
-    except PrivateKeyUnusable:
-        raise ValueError(
-            "must be a private key in PEM, of RSA, an elliptic curve or Ed25519"
-        ) from None
-
-
-def _check_certificate(pem: str) -> None:
-    from actors.providers.client_assertions import CertificateUnusable, read_certificate
-
-    try:
-        read_certificate(pem)
-    except CertificateUnusable:
-        raise ValueError("must be one certificate in PEM, of RSA or an elliptic curve") from None

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from actors.audit import EventKind, record
 from actors.breaker import close_breaker
 from actors.connections import rfc3339
-from actors.errors import ProviderInUse, ProviderInvalid
-from actors.provider_fields import ProviderSettings
-from actors.provider_lookup import is_provider_name, merged_metadata, provider_row
+from actors.errors import ProviderInUse
+from actors.provider_lookup import merged_metadata, provider_row
+from actors.provider_validation import check_name, checked_settings
 from actors.providers.provider import presets
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
@@ -33,14 +33,17 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     Raises:
         ProviderInvalid: A field cannot be used; `fields` says which and why.
     """
-    _check_name(name)
-    settings = _checked(body)
-    _check_complete(settings)
+    _store(name, body, body, now)
+
+
+def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: datetime) -> None:
+    check_name(name)
+    settings = checked_settings(body)
     metadata = settings.model_dump(exclude_none=True, exclude=_NO_METADATA)
     secrets = [_unwrapped(one) for one in settings.client_secrets or ()]
     newest = _unwrapped(settings.client_secret) if settings.client_secret else None
     with transaction():
-        record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(body))
+        record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(changed))
         TAB_USER_OAUTH_CONNECTION.put(
             name,
             preset=settings.preset,
@@ -76,7 +79,7 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         }
         if not {"client_secret", "client_secrets"} & body.keys():
             current["client_secrets"] = [one.reveal() for one in row.client_secrets] or None
-        put_provider(name, _patched(current, body), now)
+        _store(name, _patched(current, body), body, now)
 
 
 def _patched(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,30 +174,3 @@ def _credential(name: str, part: str) -> str | None:
         return provider_credential(name, part)
     except ConfigurationError:
         return None  # A file that cannot be read gives none, and hides no provider.
-
-
-def _check_name(name: str) -> None:
-    if not is_provider_name(name):
-        raise ProviderInvalid({"name": "must be lower case letters, digits, - and _, 64 at most"})
-
-
-def _checked(body: Mapping[str, Any]) -> ProviderSettings:
-    try:
-        return ProviderSettings.model_validate(dict(body))
-    except ValidationError as error:
-        problems = {}
-        for problem in error.errors(include_url=False, include_input=False):
-            place = ".".join(str(part) for part in problem["loc"]) or "body"
-            problems[place] = problem["msg"].removeprefix("Value error, ")
-        raise ProviderInvalid(problems) from None
-
-
-def _check_complete(settings: ProviderSettings) -> None:
-    """Make sure that somebody gives the endpoints: a preset, an issuer or the operator."""
-    if settings.preset is None and settings.issuer is None:
-        needed = ("authorization_endpoint", "token_endpoint")
-        missing = [name for name in needed if getattr(settings, name) is None]
-        if missing:
-            raise ProviderInvalid(
-                dict.fromkeys(missing, "is needed where there is neither preset nor issuer")
-            )

@@ -5,6 +5,7 @@ A configured URL must not become a way into our own network (server-side request
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import socket
@@ -30,16 +31,29 @@ _MOST_ADDRESSES: Final = 2
 def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
     """Make sure that a URL is https with a host, or of a host that the operator allows.
 
+    No name is looked up: where one leads is known when it is called, and may change until then.
+
     Raises:
-        AddressForbidden: It is neither.
+        AddressForbidden: It is neither, or its host is an address that is not public.
     """
     parts, port = _split(url)
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressForbidden("A provider's URL holds neither a user name nor a fragment.")
     if not parts.hostname or parts.scheme not in ("http", "https"):
         raise AddressForbidden
-    if parts.scheme == "http" and not is_allowed(parts.hostname, port, allowed_private_hosts):
+    if is_allowed(parts.hostname, port, allowed_private_hosts):
+        return
+    if parts.scheme == "http" or not all(map(is_public, _written_as(parts.hostname))):
         raise AddressForbidden
+
+
+def _written_as(host: str) -> list[_Address]:
+    """Return the address that a host is written as, however it is spelt; none for a name."""
+    with contextlib.suppress(OSError, UnicodeError):
+        return [ipaddress.IPv4Address(socket.inet_aton(host))]
+    with contextlib.suppress(ValueError):
+        return [ipaddress.ip_address(host)]
+    return []
 
 
 def _split(url: str) -> tuple[SplitResult, int]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
 
+from actors.audit import list_events
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.provider_fields import ProviderSettings
 from actors.provider_lookup import find_provider
@@ -41,6 +42,12 @@ PLAIN = {
     "client_id": "client",
     "client_secret": SECRET,
 }
+
+
+def changes() -> list[dict[str, Any]]:
+    """Return what the audit trail tells of the provider's changes, the earliest first."""
+    events = list_events(kind="provider_changed", provider=NAME)["items"]
+    return [event["detail"] for event in reversed(events)]
 
 
 def problems_of(body: dict[str, Any], name: str = NAME) -> dict[str, str]:
@@ -119,18 +126,29 @@ def test_providers_are_listed_by_name() -> None:
         ("token_endpoint", "https://a/" + "x" * 2048, "2048"),
         ("token_endpoint", "", "1 character"),
         ("token_endpoint", ["https://idp.example"], "string"),
-        ("client_id", "", "match"),
-        ("client_id", "a\0b", "match"),
-        ("client_id", "a\nb", "match"),
-        ("client_id", "x" * 2049, "match"),
+        *(
+            (field, f"https://{host}/", "public address")
+            for field in ("issuer", "token_endpoint", "base_url")
+            for host in ("127.0.0.1", "127.1", "2130706433", "[::1]", "169.254.169.254", "10.0.0.1")
+        ),
+        ("issuer", "https://idp.example/?a=b", "without a query"),
+        ("base_url", "https://idp.example/?a=b", "without a query"),
+        ("base_url", "https://idp.example/", "gitlab and microsoft"),
+        ("client_id", "", "1 character"),
+        ("client_id", "a\0b", "control character"),
+        ("client_id", "a\nb", "line break"),
+        ("client_id", "x" * 2049, "2048 characters"),
         ("client_id", 5, "string"),
-        ("client_secret", "", "1 "),
-        ("client_secret", "x" * 4097, "4096"),
+        ("client_secret", "", "1 to 4096"),
+        ("client_secret", "x" * 4097, "1 to 4096"),
+        ("client_secret", "pasted\n", "line break"),
+        ("client_secret", "\u00e9", "visible ASCII"),
         ("client_secret", 5, "string"),
         ("scopes", "openid", "list"),
-        ("scopes.0", ["open id"], "match"),
-        ("scopes.1", ["openid", 'a"b'], "match"),
-        ("scopes.0", [""], "match"),
+        ("scopes/0", ["open id"], "blanks"),
+        ("scopes/1", ["openid", 'a"b'], "quotes"),
+        ("scopes/0", [""], "1 to 255"),
+        ("scopes", ["a"] * 101, "100"),
         ("scope_separator", ";", "','"),
         ("grant_lifetime_seconds", 0, "greater than or equal to 1"),
         ("grant_lifetime_seconds", "181 days", "integer"),
@@ -142,16 +160,16 @@ def test_providers_are_listed_by_name() -> None:
         ("base_url", "http://git.example", "https URL"),
         ("client_secrets", "secret", "list"),
         ("client_secrets", ["a"], "one of both"),
-        ("client_secrets.1", ["a", ""], "1 "),
+        ("client_secrets/1", ["a", ""], "1 to 4096"),
         ("client_secrets", [], "1 "),
         ("client_secrets", list("abcdef"), "5"),
         ("private_key", "secret", "in PEM"),
         ("private_key", 5, "string"),
-        ("private_key", "x" * 16385, "16384"),
-        ("key_id", "", "match"),
+        ("private_key", "x" * 16385, "in PEM"),
+        ("key_id", "", "1 character"),
         ("team_id", 5, "string"),
         ("scope_aliases", ["email"], "dictionary"),
-        ("scope_aliases.email", {"email": "a b"}, "match"),
+        ("scope_aliases/email", {"email": "a b"}, "blanks"),
         ("always_gives_id_token", "yes", "boolean"),
         ("minimum_renewal_gap_seconds", -1, "greater"),
         ("minimum_renewal_gap_seconds", 10**8, "less"),
@@ -161,32 +179,40 @@ def test_providers_are_listed_by_name() -> None:
         ("token_answer", "slack", "slack_app"),
         ("redirect_uri_at_renewal", 1, "boolean"),
         ("failure_kinds", ["gone"], "dictionary"),
-        ("failure_kinds.gone", {"gone": "dead"}, "grant_dead"),
-        ("failure_kinds.\n.[key]", {"\n": "grant_dead"}, "match"),
-        ("failure_remedies.gone", {"gone": "\n"}, "match"),
+        ("failure_kinds/gone", {"gone": "dead"}, "grant_dead"),
+        ("failure_kinds/\n", {"\n": "grant_dead"}, "line break"),
+        ("failure_kinds/a.b~1c~0", {"a.b/c~": "dead"}, "grant_dead"),
+        ("failure_remedies/gone", {"gone": "\n"}, "line break"),
         ("revocation", "magic", "rfc7009"),
-        ("told_once.0", ["email"], "name"),
+        ("told_once/0", ["email"], "name"),
         ("token_endpoint_auth_method", "client_secret_jwt", "client_secret_basic"),
         ("code_challenge_method", "plain", "S256"),
         ("uses_nonce", "no", "boolean"),
         ("uses_nonce", 0, "boolean"),
         ("authorization_response_iss_parameter_supported", "true", "boolean"),
         ("authorization_parameters", [], "dictionary"),
-        ("authorization_parameters.prompt", {"prompt": 5}, "string"),
-        ("authorization_parameters.a", {"a": "\r\n"}, "match"),
+        ("authorization_parameters/prompt", {"prompt": 5}, "string"),
+        ("authorization_parameters/a", {"a": "\r\n"}, "line break"),
+        *(
+            ("authorization_parameters", {"prompt": "login", name: "a"}, f"must not hold {name}:")
+            for name in ("client_id", "redirect_uri", "response_type", "scope", "state", "nonce")
+        ),
+        ("authorization_parameters", {"code_challenge_method": "a"}, "code_challenge_method"),
+        ("authorization_parameters", {"response_mode": "fragment"}, "form_post"),
         ("default_lifetime_seconds", 0, "greater"),
         ("default_lifetime_seconds", "3600", "integer"),
         ("default_lifetime_seconds", True, "integer"),
         ("default_lifetime_seconds", 10**9, "less"),
         ("renewal", "magic", "refresh_token"),
-        ("profile.nickname.[key]", {"nickname": "nick"}, "subject"),
-        ("profile.subject", {"subject": ""}, "match"),
+        ("profile/nickname", {"nickname": "nick"}, "subject"),
+        ("profile/subject", {"subject": ""}, "1 character"),
         ("email_trust", "always", "claim"),
-        ("nonsense", 1, "not permitted"),
+        ("nonsense", 1, "no setting"),
+        ("", 1, "no setting"),
     ],
 )
 def test_each_mistake_is_told_by_its_field(field: str, value: Any, problem: str) -> None:
-    name = field.split(".", maxsplit=1)[0]
+    name = field.split("/", maxsplit=1)[0]
 
     problems = problems_of({**PLAIN, name: value})
 
@@ -209,6 +235,11 @@ def test_a_mistake_does_not_show_what_was_sent() -> None:
 @pytest.mark.parametrize("name", ["", "UPPER", "a b", "a/b", "-a", "_a", "x" * 65, "a\0", "\u00e9"])
 def test_a_name_that_cannot_stand_in_a_url_is_refused(name: str) -> None:
     assert set(problems_of(PLAIN, name)) == {"name"}
+
+
+def test_a_name_whose_routes_are_the_callbacks_is_refused() -> None:
+    # As /v1/oauth/callback/authorize is the callback of a provider that is called authorize
+    assert "callback" in problems_of(PLAIN, "callback")["name"]
 
 
 @pytest.mark.parametrize("name", ["a", "0", "my-idp_2", "x" * 64])
@@ -272,6 +303,16 @@ def test_a_patch_changes_what_it_names_and_null_takes_away() -> None:
     assert find_provider(NAME).client_secret == Secret(SECRET)
     patch_provider(NAME, {"client_secret": None}, now())
     assert describe_provider(NAME)["has_client_secret"] is False
+
+
+def test_the_audit_trail_tells_what_a_patch_has_changed_and_no_more() -> None:
+    put_provider(NAME, PLAIN, now())
+
+    patch_provider(NAME, {"scopes": ["b"], "client_secret": None}, now())
+
+    put, patched = changes()
+    assert put == {"fields": sorted(PLAIN)}
+    assert patched == {"fields": ["client_secret", "scopes"]}
 
 
 def test_a_patch_merges_objects_inwards() -> None:

@@ -97,10 +97,7 @@ def internal_problem() -> ProblemResponse:
 def _faults(error: CatFeederError) -> list[Fault]:
     """Errors that are about fields of the body name them in `fields`."""
     fields: Mapping[str, str] = getattr(error, "fields", {})
-    return [
-        Fault(detail, error.code, pointer=f"#/{pointer_token(name).replace('.', '/')}")
-        for name, detail in fields.items()
-    ]
+    return [Fault(detail, error.code, pointer=f"#/{name}") for name, detail in fields.items()]
 
 
 def pointer_token(name: str) -> str:

@@ -21,7 +21,7 @@ INSIDE = frozenset({"127.0.0.1:9000", "[::1]:9000", "idp.internal:443", "idp.int
         "https://accounts.example.com/o/oauth2/v2/auth?prompt=consent",
         "https://accounts.example.com:8443/token",
         "https://[2606:4700::1111]/token",
-        # With https the address decides, not the name.
+        # A name is looked up when it is called, and not before.
         "https://localhost/token",
     ],
 )
@@ -61,6 +61,20 @@ def test_https_with_a_host_may_be_called(url: str) -> None:
 def test_any_other_url_is_refused(url: str) -> None:
     with pytest.raises(AddressForbidden):
         check_url(url, NOBODY)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0", "10.0.0.1"),
+        *("169.254.169.254", "[::1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[fe80::1%25eth0]"),
+    ],
+)
+def test_an_address_that_is_not_public_is_refused_before_anybody_calls_it(host: str) -> None:
+    with pytest.raises(AddressForbidden):
+        check_url(f"https://{host}/token", NOBODY)
+    # An exception counts for whoever does with TLS as well
+    check_url(f"https://{host}/token", frozenset({f"{host}:443"}))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_a_preset_says_only_what_an_operator_may_say_too(preset: str, settings: 
     del settings
     metadata = with_base_url(presets()[preset])
 
-    assert ProviderSettings.model_validate(metadata)
+    assert ProviderSettings.model_validate({"preset": preset, **metadata})
     for name, value in metadata.items():
         if name.endswith(("_endpoint", "_uri")):
             check_url(value, frozenset())
