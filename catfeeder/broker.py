@@ -11,7 +11,8 @@ import redis
 from dramatiq import Message, Middleware
 from dramatiq.brokers.redis import RedisBroker
 
-from catfeeder.encoder import SealedEncoder
+from catfeeder.encoder import LARGEST_BYTES, SealedEncoder
+from catfeeder.errors import MessageTooLarge
 from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key
 from catfeeder.lua_scripts import Call, Script, call_script
 from catfeeder.messages import MessageType
@@ -79,6 +80,7 @@ class SealedBroker(RedisBroker):
         Raises:
             ValueError: A delay was asked for. Dramatiq holds delayed messages in a worker's memory
                 and loses them with the connection; what must happen later is a row in the database.
+            MessageTooLarge: Nobody would take it.
             QueueUnreachable: Redis did not answer; the message may or may not have been queued.
         """
         if delay is not None:
@@ -105,10 +107,16 @@ def placed(message: Message[Any]) -> Message[Any]:
 
 
 def enqueueing(message: Message[Any], job: JobRecord | None, encoder: SealedEncoder) -> Call:
-    """Return the call that sends a message that has a place."""
+    """Return the call that sends a message that has a place.
+
+    Raises:
+        MessageTooLarge: Nobody would take it.
+    """
     queue = f"{NAMESPACE}:{message.queue_name}"
     keys = [queue, f"{queue}.msgs"]
     body = encoder.encode(message.asdict())
+    if len(body) > LARGEST_BYTES:
+        raise MessageTooLarge
     arguments = [message.options["redis_message_id"], body, message.queue_name]
     if job is not None:
         keys.append(job_key(job.id))

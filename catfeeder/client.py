@@ -245,6 +245,7 @@ class Client:
         """Send a message of the catalogue; its job exists before it can start.
 
         Raises:
+            MessageTooLarge: Its arguments are more than a message holds.
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = new_message(message_type, arguments)

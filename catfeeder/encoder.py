@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any, Final
 
 from dramatiq import Encoder, Message
@@ -17,6 +18,14 @@ from catfeeder.sealing import Sealer, Secret
 _SECRET_MARK: Final = "$secret"
 _BYTES_MARK: Final = "$bytes"
 _CONTEXT: Final = "message"
+#: Three times what the service takes of a request over HTTP, as JSON may write each character with
+#: as many bytes. A queue of the largest must fit into a server's memory.
+LARGEST_BYTES: Final = 256 * 1024
+#: What stands in logs, on terminals and in the names of keys.
+_NAMES: Final = ("queue_name", "actor_name", "message_id")
+_NAME: Final = re.compile("[!-~]{1,255}")
+#: The year 9999, at which dates end.
+_LAST_TIMESTAMP: Final = 253_402_300_799_999
 _FIELDS: Final[dict[str, type]] = {
     "queue_name": str,
     "actor_name": str,
@@ -94,6 +103,8 @@ class SealedEncoder(Encoder):
         Raises:
             UnreadableMessage: The bytes were not sealed with our key, or do not hold a message.
         """
+        if len(data) > LARGEST_BYTES:
+            raise UnreadableMessage("It is larger than a message may be.")
         try:
             fields = from_json(self.sealer.open(data, _CONTEXT))
         except SealBroken:
@@ -109,6 +120,11 @@ def _checked(fields: Any) -> MessageData:
     for name, kind in _FIELDS.items():
         if not isinstance(fields[name], kind):
             raise UnreadableMessage(f"Its {name} is not of type {kind.__name__}.")
+    for name in _NAMES:
+        if not _NAME.fullmatch(fields[name]):
+            raise UnreadableMessage(f"Its {name} is not 1 to 255 printable characters of ASCII.")
+    if not 0 <= fields["message_timestamp"] <= _LAST_TIMESTAMP:
+        raise UnreadableMessage("Its message_timestamp is no time in milliseconds since 1970.")
     if not isinstance(fields["options"].get("redis_message_id"), str):
         raise UnreadableMessage("Its options lack redis_message_id.")
     return fields

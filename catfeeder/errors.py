@@ -40,6 +40,10 @@ class QueueFull(QueueUnreachable):
     """The queue holds as many messages as it may: let workers work them off."""
 
 
+class MessageTooLarge(CatFeederError):
+    """What was asked for is too large for the queue: as a message it has more than 256 KiB."""
+
+
 class InvalidQueueKey(CatFeederError):
     """The queue key is not one that `python -m worker queue-key` prints."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from actors.dead_letters import DeadLetters
 from catfeeder.broker import SealedBroker
@@ -82,9 +82,14 @@ def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
     _check(queue)
     found, cursor = DeadLetters(broker).page(queue, None, limit)
     for letter in found:
-        shown: dict[str, Any] = {name: value or "-" for name, value in letter_json(letter).items()}
+        shown = {name: _printable(value or "-") for name, value in letter_json(letter).items()}
         print(_LETTER.format(**shown))
         if letter.detail:
             print(f"{'':<38}{letter.detail}")
     rest = "; --limit leaves out more" if cursor else ""
     print(f"{len(found)} dead letters{rest}.", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would take for a command; ids are as others chose."""
+    return "".join(character if character.isprintable() else "?" for character in text)

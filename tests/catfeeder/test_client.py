@@ -22,6 +22,7 @@ from catfeeder.errors import (
     JobExpired,
     JobFailed,
     JobTimeout,
+    MessageTooLarge,
     QueueUnreachable,
 )
 from catfeeder.jobs import JobError, utc_now
@@ -140,6 +141,14 @@ def test_as_many_threads_may_wait_as_want_to(client: Client) -> None:
     with ThreadPoolExecutor(120) as threads:
         for waiting in [threads.submit(wait) for _ in range(120)]:
             waiting.result()
+
+
+def test_what_is_too_large_is_not_sent(client: Client) -> None:
+    # Given the most that the service takes over HTTP, then it is sent
+    client.check_password("\U0001f63a" * (64 * 1024 // 4), "x")
+    with pytest.raises(MessageTooLarge):
+        client.hash_password("x" * 256 * 1024)
+    assert client.broker.depth("passwords") == 1
 
 
 def test_patience_ends_when_it_should(client: Client) -> None:

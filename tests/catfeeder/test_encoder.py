@@ -105,9 +105,17 @@ def test_what_cannot_be_sent_is_named_by_its_type_alone() -> None:
         (sealed(to_json(message({}, options={}))), "lack redis_message_id"),
         (sealed(to_json(message({}, options={"redis_message_id": 1}))), "lack redis_message_id"),
         (sealed(to_json(message({}, queue_name=Secret("x")))), "queue_name is not of type str"),
+        (sealed(to_json(message({}, message_id=""))), "message_id is not 1 to 255 printable"),
+        (sealed(to_json(message({}, message_id="x" * 256))), "message_id is not 1 to 255"),
+        (sealed(to_json(message({}, message_id="\ud800"))), "message_id is not 1 to 255"),
+        (sealed(to_json(message({}, actor_name="\x1b[31m"))), "actor_name is not 1 to 255"),
+        (sealed(to_json(message({}, queue_name="a\nb"))), "queue_name is not 1 to 255"),
+        (sealed(to_json(message({}, message_timestamp=-1))), "no time"),
+        (sealed(to_json(message({}, message_timestamp=10**400))), "no time"),
+        (sealed(to_json(message({"x": "y" * 256 * 1024}))), "larger than a message may be"),
     ],
     # Sealing differs each time; a test's name must not.
-    ids=range(16),
+    ids=range(24),
 )
 def test_what_is_no_message_is_named_and_goes_to_quarantine(body: bytes, reason: str) -> None:
     with pytest.raises(UnreadableMessage, match=reason):

@@ -103,6 +103,8 @@ def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
         "for another queue": sweep,
         "to answer another queue": hash_message(queue_name=sweep.queue_name),
         "of another queue": stray,
+        "of no time": hash_message(actor_name="unknown", message_timestamp=10**400),
+        "of no name": hash_message(message_id="\ud800"),
     }
     return unsealed | {
         "foreign": foreign.encode(hash_message(options={"redis_message_id": "foreign"}).asdict()),

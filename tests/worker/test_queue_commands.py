@@ -74,6 +74,14 @@ def test_one_can_be_chosen(client: Client, command: Command) -> None:
     assert DeadLetters(client.broker).ids(PASSWORDS) == ["other"]
 
 
+def test_what_others_have_written_moves_no_terminal(client: Client, command: Command) -> None:
+    # Given an id that a terminal would take for a command
+    bury(client, "\x1b[2Jred")
+    listed = command("queues", "passwords")
+    assert "?[2Jred" in listed.stdout
+    assert "\x1b" not in listed.stdout + listed.stderr
+
+
 @pytest.mark.usefixtures("settings")
 @pytest.mark.parametrize("arguments", [("queues", "birds"), ("replay", "birds")])
 def test_a_queue_that_there_is_not_is_told(command: Command, arguments: tuple[str, ...]) -> None:
