@@ -3,44 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
-from urllib.parse import urlsplit
+from dataclasses import asdict
+from typing import Any
 
-from actors.breaker import check_not_paused
 from actors.discovery import discover_provider
-from actors.errors import AddressForbidden, AuthError, ProviderPaused
+from actors.errors import AuthError
+from actors.provider_findings import Finding, settings_findings
 from actors.provider_lookup import find_provider, issuer_to_discover, provider_row
-from actors.providers.addresses import check_url
-from actors.providers.client_authentication import client_credentials
 from actors.providers.discovery import fetch_document
+from actors.providers.keys import KeyCache
 from actors.providers.provider import Provider
-from actors.providers.redirect_uris import own_redirect_uri, redirect_uri_of
-from catfeeder.jobs import utc_now
-from config import current_settings
-from models.database import connected
-from models.providers import TAB_USER_OAUTH_CONNECTION
-
-_ENDPOINTS: Final = (
-    "authorization_endpoint",
-    "token_endpoint",
-    "userinfo_endpoint",
-    "emails_endpoint",
-    "revocation_endpoint",
-    "debug_token_endpoint",
-    "jwks_uri",
-)
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `remedy` says what to do where it is not well."""
-
-    check: str
-    is_ok: bool
-    detail: str
-    remedy: str | None = None
 
 
 def check_provider(provider: str) -> dict[str, Any]:
@@ -65,11 +37,7 @@ def check_provider(provider: str) -> dict[str, Any]:
 
 
 def _findings(provider: Provider) -> Iterator[Finding]:
-    yield _pause(provider.name)
-    yield _credentials(provider)
-    yield from _endpoints(provider)
-    yield _redirect_uri(redirect_uri_of(provider))
-    yield _mix_up(provider)
+    yield from settings_findings(provider)
     published: Mapping[str, Any] = {}
     if provider.issuer is not None and "{" not in provider.issuer:
         try:
@@ -81,74 +49,18 @@ def _findings(provider: Provider) -> Iterator[Finding]:
             yield Finding("discovery", True, "The issuer publishes its metadata.")
             yield _client_authentication(provider, published)
             yield _pkce(provider, published)
+    if provider.yields_id_token(provider.scopes) and provider.jwks_uri is not None:
+        yield _keys(provider.jwks_uri)
     yield _renewal(provider, published)
 
 
-def _pause(provider: str) -> Finding:
+def _keys(jwks_uri: str) -> Finding:
     try:
-        check_not_paused(provider, utc_now())
-    except ProviderPaused as error:
-        remedy = (
-            "Correct what the reason says; any change of the provider's settings ends the pause."
-        )
-        return Finding("pause", False, error.detail, remedy)
-    return Finding("pause", True, "Renewals are not paused.")
-
-
-def _credentials(provider: Provider) -> Finding:
-    if provider.token_endpoint_auth_method in ("private_key_jwt", "apple_client_secret"):
-        return _private_key(provider)
-    if provider.client_secret is None and provider.token_endpoint_auth_method != "none":
-        remedy = 'Set client_secret, or token_endpoint_auth_method "none" for a public client.'
-        return Finding("credentials", False, "There is no client_secret.", remedy)
-    return Finding("credentials", True, "client_id and client_secret are set.")
-
-
-def _private_key(provider: Provider) -> Finding:
-    try:
-        client_credentials(provider)
+        KeyCache().keys(jwks_uri, None)
     except AuthError as error:
-        remedy = "Set private_key, key_id or certificate and, for Apple, team_id, as they came."
-        return Finding("credentials", False, error.detail, remedy)
-    return Finding("credentials", True, "client_id and private_key are set.")
-
-
-def _endpoints(provider: Provider) -> Iterator[Finding]:
-    for name in _ENDPOINTS:
-        url = getattr(provider, name)
-        try:
-            if url is not None:
-                check_url(url, current_settings().allowed_private_hosts)
-        except AddressForbidden as error:
-            yield Finding(name, False, error.detail, "Give an https URL.")
-        else:
-            if url is not None:
-                yield Finding(name, True, "It is https, or of a host that is allowed.")
-
-
-def _redirect_uri(uri: str) -> Finding:
-    """Look at the redirect URI, which providers compare letter by letter (RFC 9700 section 2.1)."""
-    parts = urlsplit(uri)
-    is_safe = parts.scheme == "https" or parts.hostname in _LOOPBACK
-    if not is_safe or parts.fragment or parts.query:
-        remedy = "Set REDIRECT_URI to the https address of /v1/oauth/callback, without a query."
-        return Finding("redirect_uri", False, f"Most providers refuse {uri}.", remedy)
-    return Finding("redirect_uri", True, f"Register exactly {uri} with the provider.")
-
-
-def _mix_up(provider: Provider) -> Finding:
-    """Look for what tells an answer of this provider from one of another (RFC 9700 section 4.4)."""
-    if provider.authorization_response_iss_parameter_supported:
-        return Finding("mix_up", True, "The provider names itself in its answers (RFC 9207).")
-    own = own_redirect_uri(provider.name)
-    if redirect_uri_of(provider) == own:
-        return Finding("mix_up", True, "The provider has a redirect URI of its own.")
-    with connected():
-        is_alone = len(TAB_USER_OAUTH_CONNECTION.listed()) == 1
-    if is_alone:
-        return Finding("mix_up", True, "There is no other provider to be taken for this one.")
-    remedy = f"Register {own} with the provider too, then turn redirect_path_per_provider on."
-    return Finding("mix_up", False, "Its answers could be taken for another provider's.", remedy)
+        remedy = "Check jwks_uri: without its keys no id_token can be believed."
+        return Finding("keys", False, error.detail, remedy)
+    return Finding("keys", True, "The keys of its id_tokens are published.")
 
 
 def _client_authentication(provider: Provider, published: Mapping[str, Any]) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ import config
 from actors.errors import ProviderUnknown
 from actors.provider_check import check_provider
 from actors.provider_settings import patch_provider, put_provider
-from tests.actors.sign_ins import NAME, configure, configure_preset, now
-from tests.provider.answers import Answer
+from tests.actors.sign_ins import NAME, configure, configure_plain, configure_preset, now
+from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -61,6 +62,73 @@ def test_missing_credentials_are_found(provider: ScriptedProvider) -> None:
 
     configure(provider, client_id=None)
     assert list(faults()) == ["configuration"]
+
+
+def test_a_public_client_needs_pkce(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"token_endpoint_auth_methods_supported": ["none"]}
+    public = {"client_secret": None, "token_endpoint_auth_method": "none"}
+    configure(provider, **public)
+    assert faults() == {}
+
+    provider.script.metadata |= {"code_challenge_methods_supported": None}
+    configure(provider, **public, code_challenge_method="none")
+    assert "S256" in faults()["credentials"]
+
+
+def test_a_provider_that_tells_nobody_who_the_user_is_is_found(provider: ScriptedProvider) -> None:
+    # Given a provider of plain OAuth 2.0, which gives no id_token
+    configure_plain(provider)
+    assert faults() == {}
+    # When it has no user info either
+    configure_plain(provider, userinfo_endpoint=None)
+    # Then that is known before the first user comes back from it for nothing
+    assert "userinfo_endpoint" in faults()["identity"]
+    # And an app of Slack's is told by the token answer
+    configure_preset(provider, "slack_app")
+    assert faults() == {}
+
+
+def test_keys_that_no_signature_can_be_checked_with_are_found(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.answer("/jwks", Answer(404), json_answer({"keys": []}))
+    assert "jwks_uri" in faults()["keys"]
+    assert "jwks_uri" in faults()["keys"]
+    # And nobody asks for them where no id_token is given
+    configure_plain(provider)
+    assert faults() == {}
+
+
+def test_a_name_that_leads_nowhere_or_inside_is_found(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a name server that knows one name, and that one as ourselves
+    asked: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def tell(name: str, *more: Any, **options: Any) -> Any:
+        asked.append(name)
+        if name == "nowhere.test":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve("127.0.0.1" if name == "inside.test" else name, *more, **options)
+
+    inside, nowhere = "https://inside.test/token", "https://nowhere.test/"
+    configure_plain(
+        provider,
+        token_endpoint=inside,
+        userinfo_endpoint=f"{nowhere}user",
+        revocation_endpoint=f"{nowhere}revoke",
+    )
+    monkeypatch.setattr(socket, "getaddrinfo", tell)
+    # When it is looked over
+    found = faults()
+    # Then each endpoint is told of, and each name was asked for once
+    assert set(found) == {"token_endpoint", "userinfo_endpoint", "revocation_endpoint"}
+    assert "OAUTH_ALLOWED_PRIVATE_HOSTS" in found["token_endpoint"]
+    assert "name server" in found["userinfo_endpoint"]
+    assert sorted(name for name in asked if name.endswith(".test")) == [
+        "inside.test",
+        "nowhere.test",
+    ]
 
 
 def test_an_issuer_out_of_reach_is_found(provider: ScriptedProvider) -> None:

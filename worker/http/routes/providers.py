@@ -36,8 +36,8 @@ router = APIRouter(
     dependencies=needs(Scope.ADMIN),
 )
 
-#: A worker asks the issuer twice, who has 15 seconds for each answer.
-_CHECK_SECONDS: Final = 40
+#: A worker asks the issuer twice and for its keys, and has 15 seconds for each answer.
+_CHECK_SECONDS: Final = 55
 
 
 @router.get("", response_model=ProviderList)
