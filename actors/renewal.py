@@ -6,18 +6,19 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 from actors.breaker import note_unprepared
 from actors.connections import describe_connection, find_connection
-from actors.errors import AuthError, ProviderPaused, ProviderUnknown, RenewalBroken
-from actors.provider_lookup import merged_metadata, provider_row
+from actors.errors import AuthError, ProviderPaused, RenewalBroken
 from actors.provider_memory import ProviderMemory, shared_memory
 from actors.recovery import bring_in_answers
 from actors.renewal_outcomes import record_failure, store_grant
+from actors.renewal_rates import minimum_gap
 from actors.renewal_request import prepare_renewal
+from actors.renewal_shifts import Shift
 from actors.renewal_winners import await_winner
 from actors.renewing import Renewal, begin
 from actors.sweeping import lease_end
@@ -67,6 +68,7 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
     """Renew one connection after the other; yield what finishes each that goes well."""
     memory = shared_memory()
     paused: set[str] = set()
+    shift = Shift()
     for lease in held:
         row = rows.get(lease.connection_id)
         if row is None or row.provider in paused:
@@ -74,7 +76,7 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
         try:
             finish = _renew(lease, row, utc_now(), memory)
         except ProviderPaused as error:
-            # The leases of the others of this provider run out, and the sweep comes back.
+            # The leases of the others of this provider run out, and a sweep brings them back.
             _LOG.info("%s", error.detail)
             paused.add(row.provider)
         except CatFeederError as error:
@@ -83,6 +85,9 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
         else:
             if finish is not None:
                 yield partial(_finish_or_tell, row, finish)
+        if shift.is_over():
+            _LOG.info("Others wait for a thread; what is left of this batch comes back as well.")
+            return
 
 
 def _finish_or_tell(row: TAB_CONNECTIONS, finish: _Finish) -> None:
@@ -114,21 +119,13 @@ def renew_connection(
     row = find_connection(connection_id)
     if version is not None and row.version > version:
         return describe_connection(row)
-    if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + _renewal_gap(row.provider):
+    if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + minimum_gap(row.provider):
         raise RenewalTooSoon
     with connected():
         lease = claim_at_once(connection_id, row.version, now, lease_end(now))
     if lease is None or not renew_leased(lease, now):
         return describe_connection(await_winner(row, is_patient=await_others))
     return describe_connection(find_connection(connection_id))
-
-
-def _renewal_gap(provider: str) -> timedelta:
-    try:
-        metadata = merged_metadata(provider_row(provider))
-    except ProviderUnknown:
-        return timedelta()  # The renewal itself will tell.
-    return timedelta(seconds=metadata.get("minimum_renewal_gap_seconds", 0))
 
 
 def renew_leased(lease: Lease, now: datetime) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from actors.provider_lookup import merged_metadata
+from actors.errors import ProviderUnknown
+from actors.provider_lookup import merged_metadata, provider_row
 from config import current_settings
 from models.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from models.providers import TAB_USER_OAUTH_CONNECTION
@@ -36,6 +37,15 @@ def rate_of(per_minute: int | None) -> Rate | None:
     seconds = min(current_settings().crons.renew_oath_tokens_interval, 30)
     burst = math.ceil(per_minute * seconds / 60)
     return Rate(timedelta(milliseconds=math.ceil(_MINUTE_MS / (per_minute - burst + 1))), burst)
+
+
+def minimum_gap(provider: str) -> timedelta:
+    """Return how long a provider wants to be left alone between two renewals of a connection."""
+    try:
+        metadata = merged_metadata(provider_row(provider))
+    except ProviderUnknown:
+        return timedelta()  # The renewal itself will tell.
+    return timedelta(seconds=metadata.get("minimum_renewal_gap_seconds", 0))
 
 
 def allowances(names: Iterable[str], now: datetime) -> dict[str, int]:

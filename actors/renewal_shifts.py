@@ -1,0 +1,42 @@
+"""How long a message of renewals keeps a thread when others wait for one."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, cast
+
+import dramatiq
+
+from catfeeder.broker import SealedBroker
+from catfeeder.errors import QueueUnreachable
+from catfeeder.messages import RENEW_CONNECTIONS
+
+#: As long as one call may take. A provider that answers at once is done with its batch long before.
+_SHIFT_SECONDS: Final = 15.0
+
+
+class Shift:
+    """The time of one message with its thread, which begins anew as long as nobody else waits.
+
+    Otherwise a provider that takes its time would keep every thread for a batch each, the queue
+    full, and all other providers' renewals waiting behind it.
+    """
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._ends_at = time.monotonic() + _SHIFT_SECONDS
+
+    def is_over(self) -> bool:
+        """Tell whether the thread is wanted for another message."""
+        now = time.monotonic()
+        if now < self._ends_at:
+            return False
+        self._ends_at = now + _SHIFT_SECONDS
+        return _is_anybody_waiting()
+
+
+def _is_anybody_waiting() -> bool:
+    try:
+        return cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue) > 0
+    except QueueUnreachable:
+        return False  # Nobody could come before it is back.
