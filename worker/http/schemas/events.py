@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from actors.audit import EventKind
-from worker.http.schemas.fields import Text
+from worker.http.schemas.fields import Text, Time
 
 
 class EventQuery(BaseModel):
@@ -20,7 +20,7 @@ class EventQuery(BaseModel):
     provider: Text | None = None
     connection_id: Text | None = None
     key_id: Text | None = Field(default=None, description="Who asked; `admin` is ADMIN_API_KEY.")
-    since: AwareDatetime | None = Field(
+    since: Time | None = Field(
         default=None,
         description="The earliest time (RFC 3339).",
         examples=["2026-11-23T00:00:00Z"],

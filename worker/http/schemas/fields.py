@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetPydanticSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+)
 from pydantic_core import PydanticCustomError, core_schema
 
 from catfeeder.sealing import Secret
 
 _NUL: Final = "\0"
+_RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 class Body(BaseModel):
@@ -54,6 +64,15 @@ def storable_json(value: Any) -> Any:
     return value
 
 
+def rfc3339_text(value: Any) -> Any:
+    """Return the text if it begins like a time of RFC 3339; the rest is read by others."""
+    if not isinstance(value, str) or not _RFC3339.match(value):
+        raise PydanticCustomError(
+            "rfc3339", "This is no time as RFC 3339 writes it, such as 2026-11-23T00:00:00Z"
+        )
+    return value
+
+
 def _secret_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
     return core_schema.no_info_after_validator_function(
         lambda text: Secret(whole_text(text)), core_schema.str_schema(strict=True)
@@ -63,6 +82,9 @@ def _secret_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
 #: Text that becomes a Secret as soon as it has come in; it may be empty and hold any character.
 SecretText = Annotated[Secret, GetPydanticSchema(_secret_schema)]
 #: Text that goes into the database or to a provider.
-Text = Annotated[str, AfterValidator(storable_text), Field(min_length=1, max_length=2048)]
+Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(storable_text)]
 #: The name of a user, as long as its column.
-Subject = Annotated[str, AfterValidator(storable_text), Field(min_length=1, max_length=255)]
+Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(storable_text)]
+#: A time as RFC 3339 writes it. JSON has none, so what the rest of a body may not do, this must: be
+#: read from text. A bare number would be taken for seconds since 1970, "2026" too.
+Time = Annotated[AwareDatetime, BeforeValidator(rfc3339_text), Field(strict=False)]

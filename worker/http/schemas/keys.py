@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from worker.http.schemas.fields import Body, Subject
+from worker.http.schemas.fields import Body, Subject, Time
 
 _TEN_YEARS: Final = 3650 * 86_400
 #: Ten a second, for as long as it takes: more than one app of people needs, less than a loop sends.
@@ -28,10 +28,7 @@ class NewKey(Body):
 
     name: Subject = Field(description="Which app it is for, in your words.")
     scopes: list[ScopeName] = Field(min_length=1, description="`admin` includes the others.")
-    # JSON has no times, so what the rest of the body may not do, this must: be read from text.
-    expires_at: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
-        default=None, description="Until when it serves (RFC 3339)."
-    )
+    expires_at: Time | None = Field(default=None, description="Until when it serves (RFC 3339).")
     lifetime: int | None = Field(
         default=None,
         ge=1,

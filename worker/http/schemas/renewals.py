@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from actors.renewal_plan import Cause
 from models.connections import ConnectionStatus
-from worker.http.schemas.fields import Subject, Text
+from worker.http.schemas.fields import Subject, Text, Time
 
 
 class RenewalQuery(BaseModel):
@@ -19,7 +19,7 @@ class RenewalQuery(BaseModel):
     provider: Text | None = None
     subject: Subject | None = None
     status: ConnectionStatus | None = None
-    before: AwareDatetime | None = Field(
+    before: Time | None = Field(
         default=None,
         description="Only what falls due before this time (RFC 3339).",
         examples=["2026-11-24T00:00:00Z"],

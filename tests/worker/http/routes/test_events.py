@@ -90,6 +90,9 @@ def test_pages_lead_to_the_oldest_event(http: httpx.Client) -> None:
         ("limit=501", "limit"),
         ("since=yesterday", "since"),
         ("since=2026-11-23T00:00:00", "since"),
+        # Which would be seconds since 1970
+        ("since=2026", "since"),
+        ("since=1795437335", "since"),
         ("provider=%00", "provider"),
         ("key_id=%00", "key_id"),
         ("connection_id=", "connection_id"),

@@ -147,6 +147,8 @@ def test_a_key_is_used_as_often_as_it_may_be(http: httpx.Client, anonymous: http
         ({"requests_per_minute": "many"}, "#/requests_per_minute"),
         ({"expires_at": "2999-01-01T00:00:00"}, "#/expires_at"),
         ({"expires_at": "tomorrow"}, "#/expires_at"),
+        ({"expires_at": 1895000000}, "#/expires_at"),
+        ({"expires_at": "1895000000"}, "#/expires_at"),
         ({"lifetime": 60, "expires_at": "2999-01-01T00:00:00Z"}, "#"),
         ({"key": "cfk_mine"}, "#"),
     ],
@@ -157,6 +159,13 @@ def test_a_key_that_cannot_be_is_refused_by_field(
     answer = http.post("/v1/keys", json={**_SHOP, **changes})
     members = assert_problem(answer, 422, "invalid_request")
     assert [fault["pointer"] for fault in members["errors"]] == [pointer]
+
+
+def test_a_name_that_is_none_is_told_of_as_text(http: httpx.Client) -> None:
+    members = assert_problem(
+        http.post("/v1/keys", json={**_SHOP, "name": ""}), 422, "invalid_request"
+    )
+    assert members["errors"][0]["detail"] == "String should have at least 1 character."
 
 
 @pytest.mark.parametrize(

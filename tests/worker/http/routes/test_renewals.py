@@ -63,6 +63,7 @@ def test_it_is_for_the_operator_alone(http: httpx.Client, anonymous: httpx.Clien
         ("limit=501", ["limit"]),
         ("status=asleep&before=tomorrow", ["status", "before"]),
         ("before=2026-11-23T12:00:00", ["before"]),
+        ("before=1795437335", ["before"]),
         ("provider=%00", ["provider"]),
         ("colour=red", [None]),
     ],
