@@ -9,7 +9,25 @@ from typing import Any, Final
 
 #: What a shell reports for a program that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED: Final = 130
-_TEN_YEARS_IN_DAYS: Final = 3650
+
+Reader = Callable[[str], Any]
+
+
+def _from_to(least: int, most: int, read: Callable[[str], Any] = int) -> Reader:
+    """Return what reads a number from `least` to `most`."""
+
+    def number(text: str) -> Any:
+        if not least <= read(text) <= most:
+            raise argparse.ArgumentTypeError(f"must be {least} to {most}")
+        return read(text)
+
+    return number
+
+
+_days: Final = _from_to(1, 3650)
+_listed: Final = _from_to(1, 100_000)
+_at_once: Final = _from_to(1, 1000)
+_seconds: Final = _from_to(0, 3600, float)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,14 +70,14 @@ def _add_perform(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schedule", action="store_true", help=schedule_help)
     queues_help = "passwords, oauth, renewals or control"
     parser.add_argument("--queues", nargs="+", required=True, metavar="QUEUE", help=queues_help)
-    parser.add_argument("--threads", type=int, required=True, help="how many messages at once")
+    parser.add_argument("--threads", type=_at_once, required=True, help="how many messages at once")
     prefetch_help = "how many messages to hold, running ones included; as many as threads at most"
-    parser.add_argument("--prefetch", type=int, required=True, metavar="N", help=prefetch_help)
+    parser.add_argument("--prefetch", type=_at_once, required=True, metavar="N", help=prefetch_help)
     grace_help = "how long a job in hand may go on when told to stop"
     parser.add_argument(
         "--grace",
         dest="grace_seconds",
-        type=float,
+        type=_seconds,
         required=True,
         metavar="SECONDS",
         help=grace_help,
@@ -85,7 +103,7 @@ def _add_renewals(parser: argparse.ArgumentParser) -> None:
         "--days", type=_days, default=1, help="how far to look ahead; a day if left out"
     )
     parser.add_argument(
-        "--limit", type=int, default=100, metavar="N", help="how many to list; 100 if left out"
+        "--limit", type=_listed, default=100, metavar="N", help="how many to list; 100 if left out"
     )
 
 
@@ -93,7 +111,7 @@ def _add_queues(parser: argparse.ArgumentParser) -> None:
     queue_help = "list the messages of this queue that failed or were set aside"
     parser.add_argument("queue", nargs="?", help=queue_help)
     parser.add_argument(
-        "--limit", type=int, default=100, metavar="N", help="how many to list; 100 if left out"
+        "--limit", type=_listed, default=100, metavar="N", help="how many to list; 100 if left out"
     )
 
 
@@ -102,12 +120,6 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--id", dest="ids", action="append", metavar="ID", help="which; all of them if left out"
     )
-
-
-def _days(text: str) -> int:
-    if not 1 <= int(text) <= _TEN_YEARS_IN_DAYS:
-        raise argparse.ArgumentTypeError(f"must be 1 to {_TEN_YEARS_IN_DAYS}")
-    return int(text)
 
 
 def _run() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -21,6 +22,7 @@ from tests.worker.service_directory import (
     standing_in,
     until,
 )
+from worker.__main__ import main
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -39,6 +41,26 @@ def test_help_lists_the_commands_and_loads_nothing(directory: ServiceDirectory) 
         assert command in ended.stdout
     for command in ("webhook-key", "check-provider"):
         assert command in ended.stdout
+
+
+@pytest.mark.parametrize("option", ["--threads", "--prefetch", "--grace"])
+@pytest.mark.parametrize("number", ["-1", "nan", "inf", "x", "1e9"])
+def test_a_number_with_which_nothing_would_be_performed_is_refused(
+    option: str, number: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = {"--threads": "1", "--prefetch": "1", "--grace": "1", option: number}
+    with pytest.raises(SystemExit) as ended:
+        main(["perform", "--queues", "passwords", *itertools.chain(*numbers.items())])
+    assert ended.value.code == 2
+    assert f"argument {option}: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["renewals"], ["queues", "passwords"]])
+@pytest.mark.parametrize("limit", ["0", "-1", "99999999999999999999"])
+def test_a_limit_that_is_none_is_refused(command: list[str], limit: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--limit", limit])
+    assert ended.value.code == 2
 
 
 def test_help_imports_neither_settings_nor_client() -> None:
