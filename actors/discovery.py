@@ -16,7 +16,6 @@ from actors.providers.discovery import fetch_metadata
 from actors.providers.provider import Provider
 from catfeeder.jobs import utc_now
 from models.database import connected
-from models.providers import TAB_USER_OAUTH_CONNECTION
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,11 +33,12 @@ def discover_provider(provider: str) -> None:
 
 def discover(provider: str, now: datetime) -> None:
     """Fetch and keep what the issuer of `provider` publishes; without an issuer, do nothing."""
-    issuer = issuer_to_discover(provider_row(provider))
+    row = provider_row(provider)
+    issuer = issuer_to_discover(row)
     if issuer is not None:
         metadata = fetch_metadata(issuer)
         with connected():
-            TAB_USER_OAUTH_CONNECTION.remember_discovery(provider, metadata, now)
+            row.remember_discovery(metadata, now)
 
 
 def discovered_provider(name: str, now: datetime) -> Provider:

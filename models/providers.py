@@ -104,10 +104,16 @@ class TAB_USER_OAUTH_CONNECTION(Table):
             name=name, preset=preset, metadata={}, created_at=now, updated_at=now
         ).on_conflict_ignore().execute()
 
-    @classmethod
-    def remember_discovery(cls, name: str, discovered: Mapping[str, Any], now: datetime) -> None:
-        """Keep what the issuer publishes, so that the next process need not ask."""
-        cls.update(discovered=dict(discovered), discovered_at=now).where(cls.name == name).execute()
+    def remember_discovery(self, discovered: Mapping[str, Any], now: datetime) -> None:
+        """Keep what the issuer publishes, so that the next process need not ask.
+
+        Where the settings were changed since they were read, it may be another issuer's, and the
+        new secret must not be sent to that one: it is let go.
+        """
+        table = type(self)
+        table.update(discovered=dict(discovered), discovered_at=now).where(
+            table.name == self.name, table.updated_at == self.updated_at
+        ).execute()
 
     @classmethod
     def erase(cls, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from actors.discovery import (
 )
 from actors.errors import (
     AddressForbidden,
+    DiscoveryNeeded,
     ProviderMisbehaved,
     ProviderUnknown,
     ProviderUnreachable,
@@ -44,6 +46,27 @@ def test_what_an_issuer_publishes_is_kept(provider: ScriptedProvider) -> None:
     # And it is asked once
     find_provider(NAME)
     assert len(provider.requests) == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_what_an_issuer_publishes_is_let_go_where_another_has_taken_its_place(
+    provider: ScriptedProvider,
+) -> None:
+    # Given an issuer that takes its time
+    put(provider)
+    gate = provider.hold(WELL_KNOWN)
+    asking = threading.Thread(target=discover_provider, args=[NAME])
+    asking.start()
+    gate.await_arrival()
+
+    # When the operator names another one meanwhile
+    put_provider(NAME, {"issuer": "https://other.example"}, now() + timedelta(seconds=1))
+    gate.open()
+    asking.join()
+
+    # Then the other's secret does not go to the first one's addresses
+    with pytest.raises(DiscoveryNeeded):
+        find_provider(NAME)
 
 
 def test_a_provider_that_is_complete_is_not_asked(provider: ScriptedProvider) -> None:

@@ -63,7 +63,7 @@ def test_putting_a_provider_again_replaces_all_of_it() -> None:
     # Given a provider whose issuer was asked what it publishes
     with connected():
         put()
-        TAB_USER_OAUTH_CONNECTION.remember_discovery("acme", {"issuer": "x"}, NOW)
+        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").remember_discovery({"issuer": "x"}, NOW)
 
         # When it is put anew
         later = NOW + MINUTE
@@ -84,7 +84,9 @@ def test_putting_a_provider_again_replaces_all_of_it() -> None:
 def test_what_an_issuer_publishes_is_remembered() -> None:
     with connected():
         put()
-        TAB_USER_OAUTH_CONNECTION.remember_discovery("acme", {"jwks_uri": "https://x"}, NOW)
+        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").remember_discovery(
+            {"jwks_uri": "https://x"}, NOW
+        )
         row = named()
 
     assert (row.discovered, row.discovered_at) == ({"jwks_uri": "https://x"}, NOW)

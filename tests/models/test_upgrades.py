@@ -95,7 +95,7 @@ def test_providers_keep_their_settings_and_can_be_changed() -> None:
         assert row is not None
         assert TAB_USER_OAUTH_CONNECTION.client_secret.open(row) == Secret("the client_secret")
         assert row.metadata == {"issuer": "https://id.example.com", "scopes": ["openid"]}
-        TAB_USER_OAUTH_CONNECTION.remember_discovery("house", {"issuer": "x"}, NOW)
+        TAB_USER_OAUTH_CONNECTION.get_by_id("house").remember_discovery({"issuer": "x"}, NOW)
         assert TAB_USER_OAUTH_CONNECTION.erase("house")
 
 
