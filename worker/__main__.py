@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, Final
 
 #: What a shell reports for a program that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED: Final = 130
+#: And of one whose output nobody reads.
+_NOT_READ: Final = 141
 
 Reader = Callable[[str], Any]
 
@@ -38,12 +41,18 @@ def main(arguments: list[str] | None = None) -> int:
     from config import ConfigurationError
 
     try:
-        return carry_out(**given)
+        status = carry_out(**given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who has read enough, as `head` has, wants no more of it; nor does the interpreter's end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOT_READ
     except (CatFeederError, ConfigurationError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -73,8 +73,12 @@ class EmbeddedValkey:
             _end(self._process)
             self._process = None
         if self._lock is not None:
+            self._clear_up()
             os.close(self._lock)
             self._lock = None
+
+    def _clear_up(self) -> None:
+        """Remove the socket; only who holds the directory may, else it is another server's."""
         self.socket_path.unlink(missing_ok=True)
         self._link.unlink(missing_ok=True)
         if self._socket_directory is not None:

@@ -63,6 +63,24 @@ def test_a_limit_that_is_none_is_refused(command: list[str], limit: str) -> None
     assert ended.value.code == 2
 
 
+def test_who_reads_no_further_is_told_no_more(directory: ServiceDirectory) -> None:
+    # Given somebody who listens to nothing of what is printed
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        ended = subprocess.run(
+            [sys.executable, "-m", "worker", "queue-key"],
+            cwd=directory.path,
+            env={**os.environ, "SECRET_KEY": "x" * 32},
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    # Then the command ends without a word
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
 def test_help_imports_neither_settings_nor_client() -> None:
     code = (
         "import sys, worker.__main__ as w\n"
@@ -209,12 +227,15 @@ def test_a_database_of_another_secret_key_is_named(directory: ServiceDirectory) 
 
 def test_a_var_dir_in_use_is_named(directory: ServiceDirectory) -> None:
     service = directory.healthy()
+    sockets = directory.sockets()
 
     ended = directory.worker("run", PORT=str(free_port()))
 
     assert ended.returncode == 1
     assert "VAR_DIR" in ended.stderr
+    # And the service that runs there is as it was, its broker's address included
     assert service.process.poll() is None
+    assert directory.sockets() == sockets != []
     assert service.stop(signal.SIGTERM) == 0
 
 

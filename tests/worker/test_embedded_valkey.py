@@ -112,10 +112,12 @@ def test_a_second_server_on_the_directory_is_refused(
     monkeypatch.setattr(embedded_valkey, "_LOCK_SECONDS", 0.1)
     valkey.start()
 
+    second = EmbeddedValkey(tmp_path)
     with pytest.raises(VarDirTaken):
-        EmbeddedValkey(tmp_path).start()
+        second.start()
+    second.stop()
 
-    # The first one is unharmed.
+    # The first one is unharmed, and can be reached.
     with connect(valkey) as client:
         assert client.ping()
 
