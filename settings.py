@@ -113,6 +113,7 @@ class OAuthSettings:
     dead_connection_retention_days: int = _between(30, 1, 3650)
     webhook_url: str = ""
     events_retention_days: int = _between(90, 1, 3650)
+    renewed_events_retention_days: int = _between(7, 1, 3650)
 
 
 #: Each section of config.toml, the attribute of Settings that holds it, and its type.

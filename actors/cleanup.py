@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from actors.audit import EventKind
 from catfeeder.jobs import utc_now
 from config import current_settings
 from models.connections import TAB_CONNECTIONS
@@ -32,9 +33,16 @@ def clean_tokens() -> None:
 
 def clean_events() -> None:
     """Perform the message of the same name: prune the audit trail by its age."""
-    oauth = current_settings().oauth
-    before = utc_now() - timedelta(days=oauth.events_retention_days)
+    now, oauth = utc_now(), current_settings().oauth
+    # Where there is no webhook any more nothing will ever be delivered.
+    undelivered = not oauth.webhook_url
     with connected():
-        # Where there is no webhook any more nothing will ever be delivered.
-        erased = TAB_EVENTS.erase_before(before, undelivered=not oauth.webhook_url)
+        erased = TAB_EVENTS.erase_before(
+            now - timedelta(days=oauth.events_retention_days), undelivered=undelivered
+        )
+        erased += TAB_EVENTS.erase_before(
+            now - timedelta(days=oauth.renewed_events_retention_days),
+            undelivered=undelivered,
+            kind=EventKind.RENEWED,
+        )
     _LOG.info("Erased %d old events.", erased)

@@ -14,6 +14,7 @@ from models.many import InsertMany
 
 #: How many events are looked at for one that nobody else has taken.
 _CANDIDATES: Final = 10
+_ERASED_AT_ONCE: Final = 1000
 
 
 class TAB_EVENTS(Table):
@@ -142,16 +143,30 @@ class TAB_EVENTS(Table):
         return int(cls.select().where(cls.deliver_at.is_null(False)).count())
 
     @classmethod
-    def erase_before(cls, before: datetime, *, undelivered: bool) -> int:
+    def erase_before(cls, before: datetime, *, undelivered: bool, kind: str | None = None) -> int:
         """Delete the events that are older, those to be delivered only where so asked.
+
+        Of a busy service they are hundreds of thousands an hour. So that nobody has to wait for
+        them, some are deleted at a time, each in a transaction of its own.
 
         Returns:
             How many rows that were.
         """
-        query = cls.delete().where(cls.created_at < before)
+        conditions = [cls.created_at < before]
         if not undelivered:
-            query = query.where(cls.deliver_at.is_null())
-        return int(query.execute())
+            conditions.append(cls.deliver_at.is_null())
+        if kind is not None:
+            conditions.append(cls.kind == kind)
+        erased = last = 0
+        while ids := cls._following(last, conditions):
+            some = cls.delete().where(cls.id > last, cls.id <= ids[-1], *conditions)
+            erased, last = erased + int(some.execute()), ids[-1]
+        return erased
+
+    @classmethod
+    def _following(cls, last: int, conditions: Sequence[peewee.Expression]) -> list[int]:
+        found = cls.select(cls.id).where(cls.id > last, *conditions).order_by(cls.id)
+        return [row.id for row in found.limit(_ERASED_AT_ONCE)]
 
 
 #: What an event is made of; the database numbers it.

@@ -85,6 +85,18 @@ def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) 
     assert "2 old events" in caplog.text
 
 
+def test_that_a_token_was_renewed_is_kept_for_a_week() -> None:
+    # Given a renewal and a failure of eight days ago, and a renewal of six
+    with connected():
+        record(EventKind.RENEWED, now=now() - timedelta(days=8), provider="long ago")
+        record(EventKind.RENEWAL_FAILED, now=now() - timedelta(days=8), provider="failure")
+        record(EventKind.RENEWED, now=now() - timedelta(days=6), provider="lately")
+
+    clean_events()
+
+    assert left_events() == ["failure", "lately"]
+
+
 class TestWithWebhook:
     """A service whose operator wants to be told."""
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from config import Settings
+from models import events
 from models.database import connected
 from models.events import TAB_EVENTS
 from tests.models.races import race_processes
+from tests.models.statements import statements
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -189,6 +191,23 @@ def test_old_events_are_erased_once_they_are_delivered() -> None:
         assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
         assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=False) == 1
     assert kinds() == ["untold"]
+
+
+def test_many_are_erased_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given more old events than are erased at once, with others between them
+    monkeypatch.setattr(events, "_ERASED_AT_ONCE", 2)
+    for number in range(5):
+        add("old", now=NOW + number * SECOND)
+        add("kept", now=NOW + number * SECOND)
+
+    # When those of one kind are erased
+    with connected(), statements() as told:
+        erased = TAB_EVENTS.erase_before(NOW + 9 * SECOND, undelivered=True, kind="old")
+
+    # Then all of them are, by no statement more than so many, and no others
+    assert erased == 5
+    assert sum(text.startswith("DELETE") for text in told) == 3
+    assert kinds() == ["kept"] * 5
 
 
 def test_what_nobody_will_deliver_is_erased_as_well() -> None:

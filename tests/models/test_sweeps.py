@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
-from models.database import database as the_database
 from models.sweeps import claim_due, hasten_failing, providers_due
 from tests.models.rows import grant, stored_connection
+from tests.models.statements import statements
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -22,24 +19,6 @@ def store(name: str, provider: str = "google", *, seconds: int | None = 0) -> TA
     renew_at = None if seconds is None else NOW + seconds * SECOND
     with connected():
         return stored_connection(name, provider=provider, grant=grant(renew_at=renew_at))
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Collect the statements of the block but for those that bound a transaction."""
-    told: list[str] = []
-    execute = the_database.obj.execute_sql
-
-    def listen(sql: str, *args: object, **options: object) -> object:
-        told.append(sql)
-        return execute(sql, *args, **options)
-
-    the_database.obj.execute_sql = listen
-    try:
-        yield told
-    finally:
-        del the_database.obj.execute_sql
-    told[:] = [sql for sql in told if not sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT"))]
 
 
 def test_the_providers_of_which_something_is_due_are_found() -> None:
