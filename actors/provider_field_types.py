@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
@@ -92,6 +93,14 @@ def _certificate(pem: str) -> str:
     return pem
 
 
+def _without_own_parameters(url: str) -> str:
+    """Refuse what developers' portals offer to copy: a URL with the app's own parameters in it."""
+    named = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    if own := [name for name in _OWN_PARAMETERS if name in named]:
+        raise ValueError(f"must be a URL without {', '.join(own)}: each sign-in writes its own")
+    return url
+
+
 def _authorization_parameters(parameters: dict[str, str]) -> dict[str, str]:
     if own := [name for name in _OWN_PARAMETERS if name in parameters]:
         raise ValueError(f"must not hold {', '.join(own)}: each sign-in writes its own")
@@ -102,6 +111,7 @@ def _authorization_parameters(parameters: dict[str, str]) -> dict[str, str]:
 
 Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_without_control)]
 URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_permitted)]
+AuthorizationEndpoint = Annotated[URL, AfterValidator(_without_own_parameters)]
 #: To which paths are added (RFC 8414 section 2).
 BaseURL = Annotated[URL, AfterValidator(_without_query)]
 ScopeName = Annotated[str, AfterValidator(_scope_name)]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from actors.provider_field_types import (
     URL,
+    AuthorizationEndpoint,
     AuthorizationParameters,
     BaseURL,
     Certificate,
@@ -31,7 +32,7 @@ class ProviderSettings(BaseModel):
     preset: str | None = None
     base_url: BaseURL | None = None
     issuer: BaseURL | None = None
-    authorization_endpoint: URL | None = None
+    authorization_endpoint: AuthorizationEndpoint | None = None
     token_endpoint: URL | None = None
     userinfo_endpoint: URL | None = None
     emails_endpoint: URL | None = None

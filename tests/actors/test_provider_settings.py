@@ -132,6 +132,7 @@ def test_providers_are_listed_by_name() -> None:
             for host in ("127.0.0.1", "127.1", "2130706433", "[::1]", "169.254.169.254", "10.0.0.1")
         ),
         ("issuer", "https://idp.example/?a=b", "without a query"),
+        ("authorization_endpoint", "https://a.b/?client_id=1&scope=a", "without client_id, scope:"),
         ("base_url", "https://idp.example/?a=b", "without a query"),
         ("base_url", "https://idp.example/", "gitlab and microsoft"),
         ("client_id", "", "1 character"),
