@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.errors import ProviderMisbehaved
+from actors.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.addresses import check_url
 from actors.providers.transport import get_json
 from config import current_settings
@@ -53,7 +53,13 @@ def _endpoints(published: Mapping[str, Any]) -> dict[str, str]:
     for name, url in found.items():
         if not isinstance(url, str):
             raise _mistyped(name)
-        check_url(url, current_settings().allowed_private_hosts)
+        try:
+            check_url(url, current_settings().allowed_private_hosts)
+        except AddressForbidden:
+            raise AddressForbidden(
+                f"The issuer's metadata has a {name} that is not https, or leads to an address "
+                "that is not public."
+            ) from None
     return found
 
 

@@ -81,6 +81,7 @@ ENDPOINTS = [
         "javascript:alert(document.cookie)",
         "file:///etc/passwd",
         "https://user:password@idp.example/",
+        "https://127.0.0.1/",
         "https://idp.example/\r\nX: y",
         "",
     ],
@@ -90,7 +91,7 @@ def test_an_endpoint_where_we_must_not_go_is_refused(
 ) -> None:
     provider.script.metadata = {name: url}
 
-    with pytest.raises(AddressForbidden):
+    with pytest.raises(AddressForbidden, match=f"a {name} that"):
         fetch_metadata(provider.issuer)
 
 
