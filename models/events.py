@@ -157,16 +157,17 @@ class TAB_EVENTS(Table):
             conditions.append(cls.deliver_at.is_null())
         if kind is not None:
             conditions.append(cls.kind == kind)
-        erased = last = 0
-        while ids := cls._following(last, conditions):
-            some = cls.delete().where(cls.id > last, cls.id <= ids[-1], *conditions)
-            erased, last = erased + int(some.execute()), ids[-1]
+        first = cls.select(cls.id).where(*conditions).order_by(cls.id).first()
+        older = cls.select(cls.id).where(cls.created_at < before)
+        last = older.order_by(cls.created_at.desc()).first()
+        if first is None or last is None:
+            return 0
+        erased = 0
+        # They are numbered in the order of their times, or so nearly that the next time finds them.
+        for start in range(first.id, last.id + 1, _ERASED_AT_ONCE):
+            some = cls.id.between(start, start + _ERASED_AT_ONCE - 1)
+            erased += int(cls.delete().where(some, *conditions).execute())
         return erased
-
-    @classmethod
-    def _following(cls, last: int, conditions: Sequence[peewee.Expression]) -> list[int]:
-        found = cls.select(cls.id).where(cls.id > last, *conditions).order_by(cls.id)
-        return [row.id for row in found.limit(_ERASED_AT_ONCE)]
 
 
 #: What an event is made of; the database numbers it.
