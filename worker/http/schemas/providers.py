@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from fastapi import Body
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
+from actors.provider_fields import ProviderSettings
 from worker.http.schemas.fields import storable_json
 
 _PRESET: Final = {
@@ -21,13 +22,21 @@ _ISSUER: Final = {
     "scopes": ["openid", "email", "profile"],
 }
 
+
+def _described(*examples: Mapping[str, Any]) -> WithJsonSchema:
+    """Show which settings there are; a layer below checks them and names each mistake."""
+    meaning = "What each setting means is told in actors/providers/presets.toml."
+    schema = ProviderSettings.model_json_schema()
+    return WithJsonSchema({**schema, "description": meaning, "examples": list(examples)})
+
+
 #: All settings of a provider: a preset or an issuer fills in what is left out.
 ProviderSettingsBody = Annotated[
-    dict[str, Any], AfterValidator(storable_json), Body(examples=[_PRESET, _ISSUER])
+    dict[str, Any], AfterValidator(storable_json), _described(_PRESET, _ISSUER)
 ]
 #: The settings to change (RFC 7396): null removes one.
 ProviderChangesBody = Annotated[
-    dict[str, Any], AfterValidator(storable_json), Body(examples=[{"scopes": ["openid", "email"]}])
+    dict[str, Any], AfterValidator(storable_json), _described({"scopes": ["openid", "email"]})
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from actors.provider_fields import ProviderSettings
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 
@@ -46,6 +47,15 @@ def test_a_provider_is_removed(http: httpx.Client) -> None:
     removed = http.delete("/v1/providers/google")
     assert (removed.status_code, removed.content) == (204, b"")
     assert_problem(http.get("/v1/providers/google"), 404, "provider_unknown")
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_each_setting_is_described(method: str, http: httpx.Client) -> None:
+    paths = http.get("/openapi.json").json()["paths"]
+    body = paths["/v1/providers/{provider}"][method]["requestBody"]["content"]["application/json"]
+    assert set(body["schema"]["properties"]) == set(ProviderSettings.model_fields)
+    assert "presets.toml" in body["schema"]["description"]
+    assert body["schema"]["examples"]
 
 
 def test_each_setting_that_is_wrong_is_named(http: httpx.Client) -> None:
