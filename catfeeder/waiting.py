@@ -149,7 +149,9 @@ class WaitingRoom:
 
     def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] == "pmessage":
-            job_id = message["channel"].decode().removeprefix(CHANNEL_PREFIX)
+            # Whoever reaches Redis may publish, on whatever channel begins like ours.
+            channel = message["channel"].decode(errors="replace")
+            job_id = channel.removeprefix(CHANNEL_PREFIX)
             # Most jobs are waited for by nobody, or in another process.
             if job_id in self._bells:
                 self._ring([job_id], self._read(job_id, message["data"]))

@@ -33,6 +33,8 @@ class Doorbell(Middleware):
         self._bells: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread()
+        # True from the start, so that the first failure is told of, and each one not.
+        self._is_listening = True
 
     def of(self, queue_name: str) -> threading.Event:
         """Return the bell of a queue, which stays set until somebody clears it and looks."""
@@ -65,7 +67,9 @@ class Doorbell(Middleware):
             try:
                 self._listen_once(channels)
             except (redis.RedisError, OSError) as error:
-                _LOG.warning("Lost the bells of the queues: %s.", type(error).__name__)
+                if self._is_listening:
+                    _LOG.warning("Lost the bells of the queues: %s.", type(error).__name__)
+                self._is_listening = False
                 self._stopping.wait(_RECONNECT_SECONDS)
 
     def _listen_once(self, channels: tuple[str, ...]) -> None:
@@ -77,5 +81,6 @@ class Doorbell(Middleware):
                     self._hear(message)
 
     def _hear(self, message: dict[str, Any]) -> None:
+        self._is_listening = True
         # A subscription is new, so what came before it was not heard: that is a ring as well.
         self.of(message["channel"].decode().removeprefix(BELL_PREFIX)).set()

@@ -216,6 +216,15 @@ def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeySe
     assert not [value for value in values if b"hunter2" in value]
 
 
+def test_a_result_may_look_like_anything(jobs: JobStore) -> None:
+    # Given what a provider has written into a profile, which would be a mark in a message
+    result = {"raw": [{"$bytes": "?"}, {"$bytes": "AA=="}, {"$secret": "x"}, {"name": "\ud800é"}]}
+    succeed(jobs, "id", result, NOW)
+    record = jobs.get("id")
+    assert record is not None
+    assert record.result == result
+
+
 def test_a_result_opens_in_no_other_record(jobs: JobStore, valkey: ValkeyServer) -> None:
     SUCCEED(jobs)
     stolen = valkey.client.hget("catfeeder:job:id", "result")

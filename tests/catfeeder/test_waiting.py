@@ -122,6 +122,21 @@ async def test_an_end_during_a_lost_connection_is_seen_after_it(
     listening.cancel()
 
 
+async def test_what_others_publish_ends_no_listening(desk: Desk) -> None:
+    # Given somebody who publishes on channels that begin like ours
+    listening = asyncio.create_task(desk.room.listen())
+    await _until(lambda: desk.client.redis.pubsub_numpat() == 1)
+    for channel in (b"catfeeder:ended:\xff", b"catfeeder:ended:", b"catfeeder:ended:job-1"):
+        desk.client.redis.execute_command("PUBLISH", channel, b"\xff:")
+    # Then jobs that end are heard of as before
+    wait = asyncio.create_task(desk.room.wait(desk.new_job(), 20))
+    await _until(lambda: len(desk.room) == 1)
+    succeed(desk.client.jobs, "job-1", 1)
+    assert (await asyncio.wait_for(wait, 30)).status is JobStatus.SUCCEEDED
+    assert not listening.done()
+    listening.cancel()
+
+
 async def test_a_broker_that_stays_away_is_told_of_once(
     settings: Settings,
     client: Client,

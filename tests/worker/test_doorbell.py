@@ -9,14 +9,18 @@ from typing import Any
 
 import dramatiq
 import pytest
+import redis
 from dramatiq.worker import ConsumerThread
+from redis.client import PubSub
 
 from catfeeder.broker import BELL_PREFIX
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
+from catfeeder.redis_connection import connect_redis
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming import ConsumingBroker
+from worker.doorbell import Doorbell
 
 #: Longer than any test waits for a worker, so that who is done earlier was woken.
 LONG_SECONDS = 100.0
@@ -93,6 +97,29 @@ def test_what_came_while_nobody_listened_is_found_when_somebody_does_again(
     # When a job is asked for, then it is done when the bells are back
     assert seconds_until_done(client.hash_password("hunter2", rounds=4)) < LONG_SECONDS / 2
     wait_until(lambda: listeners(valkey) == 1)
+
+
+def test_a_broker_that_stays_away_is_told_of_once(
+    broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a broker that is away for several attempts to listen
+    monkeypatch.setattr("worker.doorbell._RECONNECT_SECONDS", 0.01)
+    tried = threading.Semaphore(0)
+
+    def connect() -> PubSub:
+        tried.release()
+        raise redis.ConnectionError
+
+    client = connect_redis("unix:///nowhere.sock")
+    monkeypatch.setattr(client, "pubsub", connect)
+    bells = Doorbell(client)
+    worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
+    bells.after_worker_boot(broker, worker)
+    for _ in range(5):
+        assert tried.acquire(timeout=60)
+    bells.before_worker_shutdown(broker, worker)
+    bells.after_worker_shutdown(broker, worker)
+    assert caplog.text.count("Lost the bells") == 1
 
 
 def test_a_worker_that_has_stopped_listens_no_more(
