@@ -86,7 +86,7 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
             if finish is not None:
                 yield partial(_finish_or_tell, row, finish)
         if shift.is_over():
-            _LOG.info("Others wait for a thread; what is left of this batch comes back as well.")
+            _LOG.info("The thread is wanted; a sweep brings back what is left of this batch.")
             return
 
 

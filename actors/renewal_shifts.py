@@ -1,7 +1,8 @@
-"""How long a message of renewals keeps a thread when others wait for one."""
+"""How long a message of renewals keeps a thread: while nobody else waits, and until a stop."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Final, cast
 
@@ -13,6 +14,21 @@ from catfeeder.messages import RENEW_CONNECTIONS
 
 #: As long as one call may take. A provider that answers at once is done with its batch long before.
 _SHIFT_SECONDS: Final = 15.0
+#: Set while this process stops.
+_STOPPING: Final = threading.Event()
+
+
+def end_shifts() -> None:
+    """Let each message end with the connection in hand, since the process is about to stop.
+
+    It is given less time than a batch may take, and a renewal that is cut off may cost a token.
+    """
+    _STOPPING.set()
+
+
+def begin_shifts() -> None:
+    """Let messages take their time again: nobody works in this process any more."""
+    _STOPPING.clear()
 
 
 class Shift:
@@ -27,7 +43,9 @@ class Shift:
         self._ends_at = time.monotonic() + _SHIFT_SECONDS
 
     def is_over(self) -> bool:
-        """Tell whether the thread is wanted for another message."""
+        """Tell whether the thread is wanted for another message, or not at all any more."""
+        if _STOPPING.is_set():
+            return True
         now = time.monotonic()
         if now < self._ends_at:
             return False

@@ -19,6 +19,7 @@ from worker.middleware.last_trials import LastTrials
 from worker.middleware.pace import Pace
 from worker.middleware.recovering import Recovering
 from worker.middleware.requesters import Requesters
+from worker.middleware.shifts import Shifts
 from worker.queue import queue_sealer
 
 
@@ -67,4 +68,5 @@ def middleware(jobs: JobStore, pace: Pace, ends: Ends) -> list[Middleware]:
         # failed would be acknowledged as done.
         Retries(max_retries=0),
         Recovering(),
+        Shifts(),
     ]
