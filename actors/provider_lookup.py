@@ -22,8 +22,8 @@ def is_provider_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def provider_row(name: str) -> TAB_USER_OAUTH_CONNECTION:
-    """Return the row of the provider of that name.
+def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNECTION:
+    """Return the row of the provider of that name, locked for the transaction if so asked.
 
     Raises:
         ProviderUnknown: There is none.
@@ -31,6 +31,8 @@ def provider_row(name: str) -> TAB_USER_OAUTH_CONNECTION:
     if not is_provider_name(name):
         raise ProviderUnknown
     with connected():
+        if is_locked:
+            TAB_USER_OAUTH_CONNECTION.lock(name)
         row = TAB_USER_OAUTH_CONNECTION.named(name)
     if row is None:
         raise ProviderUnknown(f"No provider named {name} is configured.")

@@ -69,7 +69,8 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         ProviderInvalid: A field cannot be used.
     """
     with transaction():
-        row = provider_row(name)
+        # What another patch is about to change would be written back as it was.
+        row = provider_row(name, is_locked=True)
         private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
         current = {
             **row.metadata,

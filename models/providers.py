@@ -10,7 +10,7 @@ from typing import Any
 import peewee
 
 from catfeeder.sealing import Secret
-from models.database import Table
+from models.database import Table, database
 from models.fields import JSONField, SealedField, UTCDateTimeField
 
 
@@ -42,6 +42,15 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         """Return the provider of that name."""
         row: TAB_USER_OAUTH_CONNECTION | None = cls.get_or_none(cls.name == name)
         return row
+
+    @classmethod
+    def lock(cls, name: str) -> None:
+        """Let nobody else change a provider before this transaction ends.
+
+        SQLite lets one writer in anyhow.
+        """
+        if database.for_update:
+            cls.select(cls.name).where(cls.name == name).for_update().execute()
 
     @classmethod
     def listed(cls) -> list[TAB_USER_OAUTH_CONNECTION]:

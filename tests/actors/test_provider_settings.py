@@ -31,6 +31,7 @@ from catfeeder.sealing import Secret
 from models.database import connected
 from models.database import database as the_database
 from tests.actors.sign_ins import NAME, configure, event_kinds, now, sign_in
+from tests.models.races import race_threads
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -328,6 +329,18 @@ def test_a_patch_merges_objects_inwards() -> None:
     assert "profile" not in describe_provider(NAME)
 
 
+@pytest.mark.usefixtures("database")
+def test_of_patches_at_once_none_is_lost() -> None:
+    put_provider(NAME, PLAIN, now())
+
+    def contend(number: int) -> None:
+        patch_provider(NAME, {"authorization_parameters": {f"p{number}": "a"}}, now())
+
+    race_threads(8, contend)
+
+    assert len(describe_provider(NAME)["authorization_parameters"]) == 8
+
+
 def test_a_patch_cannot_take_away_what_is_needed() -> None:
     put_provider(NAME, PLAIN, now())
 
@@ -374,7 +387,7 @@ def test_a_provider_with_connections_stays(provider: ScriptedProvider) -> None:
 @pytest.mark.usefixtures("database")
 def test_a_name_that_is_none_finds_nothing() -> None:
     for name in ("", "a\0b", "\ud800", "UPPER", "x" * 100):
-        for act in (describe_provider, erase_provider):
+        for act in (describe_provider, erase_provider, lambda it: patch_provider(it, {}, now())):
             with pytest.raises(ProviderUnknown):
                 act(name)
 
