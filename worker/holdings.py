@@ -15,7 +15,7 @@ from dramatiq.errors import ConnectionClosed
 from catfeeder.broker import BELL_PREFIX, NAMESPACE, WORKERS_KEY
 from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.redis_connection import is_passing, unreachable_is_told
-from worker.queue_scripts import ACKNOWLEDGE, FETCH, GIVE_BACK, NOTE_ENDS
+from worker.queue_scripts import ACKNOWLEDGE, END, FETCH, GIVE_BACK, NOTE_ENDS
 
 #: Dramatiq's sorted set of its brokers that consume, by when each was last heard of.
 HEARTBEATS_KEY: Final = f"{NAMESPACE}:__heartbeats__"
@@ -82,8 +82,11 @@ class Holdings:
             ConnectionClosed: Redis did not answer; each of these can be done again.
         """
         acks, _, bodies = _keys(broker_id, queue_name)
-        calls = [] if end is None else [end]
-        calls.append(Call(ACKNOWLEDGE, [acks, bodies], [redis_message_id]))
+        if end is None:
+            calls = [Call(ACKNOWLEDGE, [acks, bodies], [redis_message_id])]
+        else:
+            arguments = [redis_message_id, *end.arguments]
+            calls = [Call(END, [acks, bodies, *end.keys], arguments)]
         if count:
             calls.append(_fetching(broker_id, queue_name, count, in_hand))
         with passing_faults_are_lost_connections():

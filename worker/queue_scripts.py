@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from catfeeder.jobs import CHANGE_SCRIPT
 from catfeeder.lua_scripts import Script
 
 #: Takes up to ARGV[3] messages, and gives them with those that were fetched before by a command
@@ -50,6 +51,16 @@ ACKNOWLEDGE: Final = Script("""
 if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
     redis.call('HDEL', KEYS[2], ARGV[1])
 end
+""")
+
+#: Takes a message off its queue as ACKNOWLEDGE does, once its job has ended: KEYS[3..] and ARGV[2..]
+#: are of CHANGE_SCRIPT. In two steps, who dies between them could have lost the job.
+END: Final = Script(f"""
+local function change(KEYS, ARGV)
+{CHANGE_SCRIPT.text}
+end
+change({{unpack(KEYS, 3)}}, {{unpack(ARGV, 2)}})
+{ACKNOWLEDGE.text}
 """)
 
 #: Beats at ARGV[3] for the workers ARGV[4..], tells ARGV[2] of the worker ARGV[1], and returns all

@@ -12,11 +12,13 @@ import redis
 from dramatiq import Consumer, Message, MessageProxy
 from dramatiq.errors import ConnectionClosed
 
+from catfeeder import lua_scripts
 from catfeeder.broker import new_message
 from catfeeder.client import Client
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueUnreachable
-from catfeeder.lua_scripts import call_script, call_scripts
+from catfeeder.jobs import utc_now
+from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
@@ -24,6 +26,7 @@ from tests.dead_letters import set_aside
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming import ConsumingBroker
+from worker.queue_scripts import ACKNOWLEDGE
 
 DELAYED = f"{PASSWORDS}.DQ"
 #: Too old for a message that only newer workers know.
@@ -358,6 +361,34 @@ def test_who_stops_takes_no_other(
     broker.stopping.set()
     consumer.ack(message)
     assert queued(valkey) == 1
+
+
+def test_a_message_is_there_until_its_job_has_ended(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a job in hand, and a server that was started anew and knows one script of all
+    job = client.hash_password("hunter2")
+    consumer = broker.consume(PASSWORDS, prefetch=1)
+    message = take(consumer)
+    valkey.client.script_flush()
+    call_script(valkey.client, Call(ACKNOWLEDGE, ["none", "neither"], ["x"]))
+    # When the job ends, in as many round trips as that takes
+    seen = []
+
+    def look_and_send(*arguments: Any) -> Any:
+        seen.append((valkey.client.hlen(f"catfeeder:{PASSWORDS}.msgs"), job.record().status))
+        return round_trip(*arguments)
+
+    round_trip = lua_scripts._round_trip
+    end = client.jobs.succeeding(job.id, "a result", utc_now())
+    broker.ends[message.options["redis_message_id"]] = end
+    with monkeypatch.context() as patch:
+        patch.setattr(lua_scripts, "_round_trip", look_and_send)
+        consumer.ack(message)
+    # Then whoever dies between two of them leaves the message to others
+    assert seen == [(1, "queued"), (1, "queued")]
+    assert job.record().result == "a result"
+    assert not leftovers(valkey)
 
 
 def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
