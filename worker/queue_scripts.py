@@ -53,7 +53,7 @@ if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
 end
 """)
 
-#: Takes a message off its queue as ACKNOWLEDGE does, once its job has ended: KEYS[3..] and ARGV[2..]
+#: Takes a message off as ACKNOWLEDGE does, once its job has ended, for which KEYS[3..] and ARGV[2..]
 #: are of CHANGE_SCRIPT. In two steps, who dies between them could have lost the job.
 END: Final = Script(f"""
 local function change(KEYS, ARGV)
