@@ -53,8 +53,8 @@ if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
 end
 """)
 
-#: Takes a message off as ACKNOWLEDGE does, once its job has ended, for which KEYS[3..] and ARGV[2..]
-#: are of CHANGE_SCRIPT. In two steps, who dies between them could have lost the job.
+#: Takes a message off as ACKNOWLEDGE does, once its job has ended by CHANGE_SCRIPT, whose keys and
+#: arguments follow ours. In two steps, who dies between them could have lost the job.
 END: Final = Script(f"""
 local function change(KEYS, ARGV)
 {CHANGE_SCRIPT.text}
