@@ -36,22 +36,27 @@ _seconds: Final = _from_to(0, 3600, float)
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command; what goes wrong is one sentence on stderr and status 1."""
     given = vars(_parser().parse_args(arguments))
-    carry_out = _COMMANDS[given.pop("command")]
-    from catfeeder.errors import CatFeederError
-    from config import ConfigurationError
-
     try:
-        status = carry_out(**given)
-        sys.stdout.flush()
+        return _carry_out(given.pop("command"), given)
     except BrokenPipeError:
         # Who has read enough, as `head` has, wants no more of it; nor does the interpreter's end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NOT_READ
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _carry_out(command: str, given: dict[str, Any]) -> int:
+    from catfeeder.errors import CatFeederError
+    from config import ConfigurationError
+
+    try:
+        status = _COMMANDS[command](**given)
     except (CatFeederError, ConfigurationError) as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return _INTERRUPTED
+    # Here, and not at the interpreter's end, it shows whether anybody reads it.
+    sys.stdout.flush()
     return status
 
 
