@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,13 +32,17 @@ class _BoundedStream(socket.SocketIO):
         self._socket = sock
         self._deadline = time.monotonic() + seconds
 
-    def readinto(self, buffer: Any) -> int | None:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
+    def readinto(self, buffer: Any) -> int:
         usual = self._socket.gettimeout()
-        self._socket.settimeout(left)
-        count = super().readinto(buffer)
+        # Of a process that was frozen the time is over; what came meanwhile, tokens maybe, is not
+        # let go for that. Without any time left a socket waits for nothing.
+        self._socket.settimeout(max(self._deadline - time.monotonic(), 0))
+        try:
+            count = super().readinto(buffer)
+        except ssl.SSLWantReadError:
+            count = None
+        if count is None:
+            raise TimeoutError
         self._socket.settimeout(usual)
         return count
 

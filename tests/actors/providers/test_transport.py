@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -482,13 +483,38 @@ def test_an_answer_that_drips_is_cut_off(
     assert time.monotonic() - begun > 0.9
 
 
-def test_not_a_byte_is_read_after_the_deadline() -> None:
+def test_after_the_deadline_what_has_come_is_read_and_nothing_is_waited_for() -> None:
+    # Given an answer that came to a process which was frozen until its time was over
     reading, writing = socket.socketpair()
     with reading, writing, _BoundedStream(reading, 0) as stream:
-        writing.send(b"late")
+        writing.send(b"tokens")
+        buffer = bytearray(6)
 
+        assert stream.readinto(buffer) == 6
+        assert buffer == b"tokens"
         with pytest.raises(TimeoutError):
-            stream.readinto(bytearray(4))
+            stream.readinto(buffer)
+
+
+def test_after_the_deadline_what_has_come_over_tls_is_read(tmp_path: Path) -> None:
+    ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate, key = self_signed_certificate(tmp_path)
+    theirs.load_cert_chain(certificate, key)
+    ours.load_verify_locations(certificate)
+    reading, writing = socket.socketpair()
+    with ThreadPoolExecutor() as pool:
+        accepting = pool.submit(theirs.wrap_socket, writing, server_side=True)
+        client = ours.wrap_socket(reading, server_hostname="localhost")
+        server = accepting.result()
+    with client, server, _BoundedStream(client, 0) as stream:
+        server.send(b"tok")
+        server.send(b"ens")
+        buffer = bytearray(6)
+
+        # A record at a time
+        assert (stream.readinto(buffer), stream.readinto(buffer)) == (3, 3)
+        with pytest.raises(TimeoutError):
+            stream.readinto(buffer)
 
 
 def test_silence_is_waited_for_until_the_deadline_and_no_longer() -> None:
