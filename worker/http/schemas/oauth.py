@@ -73,7 +73,10 @@ class FetchUserInfo(Body):
     )
 
     connection_id: Text | None = None
-    access_token: SecretText | None = None
+    access_token: SecretText | None = Field(
+        default=None,
+        description="Of any app: the profile tells whose it is, and is no proof of who sends it.",
+    )
 
     @model_validator(mode="after")
     def _names_one(self) -> FetchUserInfo:
