@@ -45,6 +45,10 @@ __all__ = [
     "connect_async",
 ]
 
+#: A person waits for who asks here, and asks again. A worker, which waits for Redis alone, does so
+#: for longer.
+_PATIENCE_SECONDS = 5.0
+
 # Those who only seal or raise, as the database layer does, need neither Dramatiq nor redis: the
 # functions below import what they need.
 
@@ -72,7 +76,7 @@ def connect(
     from catfeeder.redis_connection import connect_redis
 
     sealer, api = _sealer(queue_key), _api(api_url, api_key)
-    return Client(connect_redis(redis_url), sealer, api)
+    return Client(connect_redis(redis_url, answer_seconds=_PATIENCE_SECONDS), sealer, api)
 
 
 def connect_async(
@@ -83,7 +87,8 @@ def connect_async(
     from catfeeder.redis_connection import connect_redis_async
 
     sealer, api = _sealer(queue_key), _api(api_url, api_key)
-    return AsyncClient(connect_redis_async(redis_url), sealer, api)
+    redis = connect_redis_async(redis_url, answer_seconds=_PATIENCE_SECONDS)
+    return AsyncClient(redis, sealer, api)
 
 
 def _sealer(queue_key: str) -> Sealer:

@@ -81,17 +81,18 @@ def connect_redis(url: str, *, answer_seconds: float = _ANSWER_SECONDS) -> redis
     return client
 
 
-def connect_redis_async(url: str) -> AsyncRedis:
+def connect_redis_async(url: str, *, answer_seconds: float = _ANSWER_SECONDS) -> AsyncRedis:
     """Return the asyncio twin of `connect_redis`."""
     retry = AsyncRetry(NoBackoff(), _NO_RETRIES)
+    options = {**_OPTIONS, "socket_timeout": answer_seconds, "retry": retry}
     address = read_redis_url(url)
     with bad_url_is_told():
         if address is None:
-            client = AsyncRedis.from_url(url, retry=retry, **_OPTIONS)
+            client = AsyncRedis.from_url(url, **options)
         else:
             sentinel_options = {**_SENTINEL_OPTIONS, **address.sentinel_options, "retry": retry}
             sentinel = AsyncSentinel(address.hosts, sentinel_kwargs=sentinel_options)
-            options = {**_OPTIONS, **address.options, "retry": retry}
+            options |= {**address.options, "retry": retry}
             client = sentinel.master_for(address.service, _AsyncMasterClient, **options)
         client.connection_pool.make_connection()
     return client

@@ -234,6 +234,19 @@ def test_with_two_keys_the_results_of_either_are_read(
         each.close()
 
 
+@pytest.mark.parametrize("connect", [catfeeder.connect, catfeeder.connect_async])
+def test_who_asks_waits_less_long_for_redis_than_a_worker(connect: Callable[..., Any]) -> None:
+    def patience(client: redis.Redis) -> float:
+        return float(client.connection_pool.connection_kwargs["socket_timeout"])
+
+    url, key = "redis://redis.example/0", "A" * 43
+    asking = connect(url, key)
+    assert patience(getattr(asking, "redis", None) or asking._redis) == 5
+    chosen = connect(f"{url}?socket_timeout=2", key)
+    assert patience(getattr(chosen, "redis", None) or chosen._redis) == 2
+    assert patience(connect_redis(url)) == 15
+
+
 def test_no_command_is_tried_twice(valkey: ValkeyServer) -> None:
     # Given a client whose server does not answer in time
     hasty = connect_redis(f"{valkey.url}?socket_timeout=0.5")
