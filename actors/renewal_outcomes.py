@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -23,10 +24,11 @@ from actors.forecasts import GrantEnded, has_ended
 from actors.planning import plan_retry
 from actors.renewal_request import RefreshTokenMissing
 from catfeeder.errors import CatFeederError
+from catfeeder.jobs import utc_now
 from config import current_settings
 from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
-from models.database import transaction
+from models.database import connected, transaction
 from models.errors import DatabaseUnreachable
 from models.journal import Attempt
 from models.leases import Lease, postpone_renewal, release, require_reauthorization
@@ -51,13 +53,22 @@ def store_grant(
         DatabaseUnreachable: Not yet; the answer is kept, and `recover` will come back to it. What
             is returned raises it.
     """
-    tries = [_storing(attempt.lease, row, grant, now)]
+    known = _known_lately(row, attempt.lease)
+    tries = [_storing(attempt.lease, known, grant, now)]
 
     def store() -> None:
-        waiting = tries.pop() if tries else _storing(attempt.lease, row, grant, now)
+        waiting = tries.pop() if tries else _storing(attempt.lease, known, grant, now)
         waiting()
 
     return lambda: _patiently(store)
+
+
+def _known_lately(row: TAB_CONNECTIONS, lease: Lease) -> TAB_CONNECTIONS:
+    """Return a connection anew where its lease has run out: others may have given it up since."""
+    if utc_now() > lease.until:
+        with suppress(DatabaseUnreachable), connected():
+            return TAB_CONNECTIONS.with_id(row.id) or row
+    return row
 
 
 def _storing(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> Callable[[], bool]:
@@ -65,7 +76,7 @@ def _storing(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) ->
     known = row.missing_scope.split()
     if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
         events.append(event(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news))
-    if row.status == ConnectionStatus.RENEWAL_FAILING:
+    if row.status != ConnectionStatus.ACTIVE:
         failures = row.failures
         events.append(event(EventKind.RECOVERED, now=now, connection=row, failures=failures))
     return finish_later(lease, grant, now, events)

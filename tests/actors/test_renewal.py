@@ -330,6 +330,8 @@ def test_a_user_whose_grant_seemed_gone_may_try_once_more(plain: ScriptedProvide
         renew_connection(row.id)
 
     assert renew_connection(row.id)["status"] == "active"
+    # Who was told that it is gone is told that it is back
+    assert event_kinds()[-3:] == ["reauthorization_required", "renewed", "recovered"]
 
 
 def test_a_provider_whose_settings_changed_is_asked_what_it_publishes(

@@ -12,17 +12,17 @@ import pytest
 from actors import renewal_winners
 from actors.errors import ConnectionBusy, ProviderUnreachable, RenewalFailing
 from actors.renewal import renew_connection, renew_leased
+from actors.renewal_outcomes import store_grant
 from catfeeder.errors import CatFeederError
 from config import Settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
-from models.leases import claim
+from models.journal import Attempt
+from models.leases import claim, require_reauthorization
 from tests.actors.renewals import HOUR, connect, refreshes, renew_all, tokens_of
-from tests.actors.sign_ins import (
-    now,
-    reread,
-)
+from tests.actors.sign_ins import event_kinds, now, reread
 from tests.models.reopening import reopened
+from tests.models.rows import grant
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
@@ -106,6 +106,28 @@ def test_a_slow_renewal_that_was_overtaken_is_not_lost(plain: ScriptedProvider) 
     token = tokens_of(row)[0]
     assert token is not None
     assert token.reveal().startswith("access-2-")
+
+
+def test_a_renewal_that_comes_back_after_it_was_given_up_is_told_as_a_recovery(
+    plain: ScriptedProvider,
+) -> None:
+    # Given a renewal whose process was frozen until its lease was over and another's had begun
+    (row,) = connect(plain)
+    at = now() - HOUR
+    with connected():
+        late = claim(row.id, at, at + timedelta(seconds=60))
+        other = claim(row.id, now(), now() + HOUR)
+        assert late is not None
+        assert other is not None
+        # And which the provider told that the token is spent
+        assert require_reauthorization(other, "outcome_unknown", now())
+
+    # When the answer that it had is stored at last
+    store_grant(Attempt(late, at), row, grant("late"), now())()
+
+    # Then whoever was told of the end is told of the return
+    assert reread(row).status == ConnectionStatus.ACTIVE
+    assert event_kinds()[-2:] == ["renewed", "recovered"]
 
 
 def ask_at_once(row: TAB_CONNECTIONS, count: int) -> list[object]:
