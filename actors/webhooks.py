@@ -17,7 +17,7 @@ from typing import Final
 from actors.audit import describe_event
 from actors.errors import AuthError, ProviderUnreachable
 from actors.planning import plan_retry
-from actors.providers.transport import post_json
+from actors.providers.asking import post_json
 from catfeeder.jobs import utc_now
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actors.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.addresses import check_url
-from actors.providers.transport import get_json
+from actors.providers.asking import get_json
 from config import current_settings
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
@@ -24,7 +24,7 @@ def fetch_metadata(issuer: str) -> dict[str, Any]:
         ProviderMisbehaved: The document is not JSON, lacks an endpoint, is another issuer's
             (Discovery section 4.3), or a member is not of its type.
         AddressForbidden: An endpoint is one that we must not call or send a browser to.
-        ProviderUnreachable, ProviderRefused: As `transport.get_json`.
+        ProviderUnreachable, ProviderRefused: As `asking.get_json`.
     """
     published = fetch_document(issuer)
     return {"issuer": issuer, **_endpoints(published), **_abilities(published)}
@@ -35,7 +35,7 @@ def fetch_document(issuer: str) -> dict[str, Any]:
 
     Raises:
         ProviderMisbehaved: The document is not JSON, or is another issuer's.
-        ProviderUnreachable, ProviderRefused: As `transport.get_json`.
+        ProviderUnreachable, ProviderRefused: As `asking.get_json`.
     """
     document = get_json(issuer.rstrip("/") + _WELL_KNOWN)
     if not isinstance(document, dict):

@@ -9,8 +9,8 @@ from typing import Any, Final
 import requests
 
 from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable, shown_code
+from actors.providers.availability import retry_after_seconds
 from actors.providers.provider import Provider
-from actors.providers.transport import retry_after_seconds
 
 #: RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6, and words of providers that mean
 #: the same with each of them. What differs from one to the next stands in presets.toml.

@@ -17,10 +17,10 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_ACCEPT_ENCODING
 
 from actors.providers.addresses import check_url
+from actors.providers.availability import check_available
 from actors.providers.transport import (
     USER_AGENT,
     bounded_body,
-    check_available,
     check_no_redirect,
     failures_told,
     shared_adapter,

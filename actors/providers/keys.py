@@ -11,7 +11,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from actors.errors import AuthError, ProviderMisbehaved
-from actors.providers.transport import get_json
+from actors.providers.asking import get_json
 
 #: An unknown key id makes us fetch the keys anew, but not more often than this.
 _COOL_DOWN_SECONDS: Final = 60

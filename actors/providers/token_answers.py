@@ -13,10 +13,10 @@ import requests
 
 from actors.errors import ProviderMisbehaved
 from actors.providers.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
+from actors.providers.availability import check_available
 from actors.providers.failures import refusal
 from actors.providers.provider import Provider
 from actors.providers.quirks import slack
-from actors.providers.transport import check_available
 from catfeeder.sealing import Secret
 
 #: A longer lifetime is a time of day, or nonsense.

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any, Final
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
-from actors.errors import (
-    AddressForbidden,
-    FailureKind,
-    ProviderMisbehaved,
-    ProviderRefused,
-    ProviderUnreachable,
-)
+from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.addresses import check_url
-from actors.providers.answers import is_data, parse_json
 from actors.providers.guarded_pools import GuardedHTTPPool, GuardedHTTPSPool
 from config import current_settings
 
@@ -164,112 +153,3 @@ def guard(session: requests.Session) -> None:
     session.headers["Accept"] = "application/json"
     for scheme in ("http://", "https://"):
         session.mount(scheme, shared_adapter())
-
-
-def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
-    """Fetch JSON data.
-
-    Raises:
-        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
-        ProviderRefused: The status is another one of 4xx.
-        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
-        AddressForbidden: The URL leads where it must not.
-    """
-    return read_json(_request("GET", url, headers=headers))
-
-
-def read_json(response: requests.Response) -> Any:
-    """Return the JSON data of an answer.
-
-    Raises:
-        ProviderRefused: The status is one of 4xx.
-        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
-    """
-    if response.status_code >= 400:
-        raise ProviderRefused(f"status {response.status_code}")
-    if response.status_code != requests.codes.ok:
-        raise ProviderMisbehaved(f"The provider answered with status {response.status_code}.")
-    if not is_data(response.headers.get("Content-Type")):
-        raise ProviderMisbehaved("The provider's answer is not JSON by its Content-Type.")
-    try:
-        return parse_json(response.content)
-    except ValueError:
-        raise ProviderMisbehaved("The provider's answer is not JSON.") from None
-
-
-def send_delete(
-    url: str,
-    *,
-    json: Mapping[str, str] | None = None,
-    auth: AuthBase | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> requests.Response:
-    """Send a DELETE and return the answer, whatever it says, if it is one.
-
-    Raises:
-        ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
-    """
-    return _request("DELETE", url, json=json, auth=auth, headers=headers)
-
-
-def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """Send JSON, of whose answer nothing but success is expected.
-
-    Raises:
-        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
-        ProviderMisbehaved: The answer is of another status than 2xx.
-        AddressForbidden: The URL leads where it must not.
-    """
-    response = _request(
-        "POST", url, data=body, headers={**headers, "Content-Type": "application/json"}
-    )
-    if response.status_code >= requests.codes.multiple_choices:
-        raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
-
-
-def _request(method: str, url: str, **options: Any) -> requests.Response:
-    session = requests.Session()
-    guard(session)
-    with failures_told():
-        return check_available(session.request(method, url, **options))
-
-
-def check_available(response: requests.Response) -> requests.Response:
-    """Return an answer unless it says that the provider cannot answer at the moment.
-
-    Raises:
-        ProviderUnreachable: The status is 429 or 5xx.
-    """
-    if response.status_code == requests.codes.too_many_requests or response.status_code >= 500:
-        is_our_rate = response.status_code == requests.codes.too_many_requests
-        is_turned_away = is_our_rate or response.status_code == requests.codes.service_unavailable
-        raise ProviderUnreachable(
-            f"The provider answered with status {response.status_code}.",
-            kind=FailureKind.RATE_LIMITED if is_our_rate else FailureKind.TRANSIENT,
-            retry_after_seconds=retry_after_seconds(response),
-            is_outcome_unknown=not is_turned_away,
-        )
-    return response
-
-
-def retry_after_seconds(response: requests.Response) -> int:
-    """Return the seconds of Retry-After (RFC 9110 section 10.2.3); 0 where it tells nothing.
-
-    A date is held against the provider's own clock, where it shows that.
-    """
-    header = response.headers.get("Retry-After", "")
-    if header.isascii() and header.isdigit() and len(header) < 9:
-        return int(header)
-    wanted = _date(header)
-    if wanted is None:
-        return 0
-    now = _date(response.headers.get("Date", "")) or datetime.now(UTC)
-    return max(math.ceil((wanted - now).total_seconds()), 0)
-
-
-def _date(header: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

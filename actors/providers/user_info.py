@@ -13,10 +13,10 @@ from actors.errors import (
     TokenInvalid,
 )
 from actors.providers.answers import error_of, is_visible_ascii
+from actors.providers.asking import get_json
 from actors.providers.profiles import Profile, normalise, subject_text
 from actors.providers.provider import Provider
 from actors.providers.quirks import facebook, github
-from actors.providers.transport import get_json
 from catfeeder.sealing import Secret
 
 _ABOUT_EMAIL: Final = ("email", "email_verified")

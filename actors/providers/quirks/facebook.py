@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
+from actors.providers.asking import get_json, read_json, send_delete
 from actors.providers.client_authentication import secret_text
 from actors.providers.form_posts import post_form
 from actors.providers.provider import Provider
-from actors.providers.transport import get_json, read_json, send_delete
 from catfeeder.sealing import Secret
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def get_proven(
     """Fetch JSON data, with the proof by each secret in turn until one is not refused.
 
     Raises:
-        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `transport.get_json`.
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `asking.get_json`.
     """
     return _with_each_proof(
         provider, lambda client: get_json(proven(client, url, access_token), headers)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.errors import ProviderRefused
+from actors.providers.asking import send_delete
 from actors.providers.client_authentication import basic_header, with_each_secret
 from actors.providers.provider import Provider
-from actors.providers.transport import send_delete
 from catfeeder.sealing import Secret
 
 

@@ -28,9 +28,11 @@ from actors.errors import (
     ProviderUnreachable,
 )
 from actors.providers import guarded_pools
+from actors.providers.asking import get_json, post_json
+from actors.providers.availability import retry_after_seconds
 from actors.providers.form_posts import post_form
 from actors.providers.guarded_pools import _BoundedStream
-from actors.providers.transport import get_json, guard, post_json, retry_after_seconds
+from actors.providers.transport import guard
 from tests.provider.answers import (
     Answer,
     broken_gzip,
