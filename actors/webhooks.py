@@ -67,7 +67,7 @@ def _is_reachable_with(url: str, event: TAB_EVENTS, now: datetime) -> bool:
     try:
         post_json(url, body, signature_headers(str(event.id), body, now))
     except AuthError as error:
-        _LOG.warning("Event %s was not delivered: %s", event.id, error.detail)
+        _LOG.warning("Event %s was not delivered to webhook_url: %s", event.id, error.detail)
         _postpone(event, getattr(error, "retry_after_seconds", 0), now)
         return not isinstance(error, ProviderUnreachable)
     with connected():
