@@ -36,13 +36,16 @@ _MAINTENANCE_CHANCE: Final = 0
 _MOST_MESSAGES: Final = 100_000
 
 # Dramatiq's own step of this name with the job's record before it and the bell after it, in one
-# round trip. All of it happens or nothing: no message is there without its job.
+# round trip. All of it happens or nothing: no message is there without its job, and no job twice.
 # It returns how many messages wait on the queue now.
 ENQUEUE_SCRIPT: Final = Script(f"""
 if redis.call('LLEN', KEYS[1]) >= {_MOST_MESSAGES} then
     return redis.error_reply('{QUEUE_FULL}')
 end
 local id, body, queue, actor, enqueued_at = unpack(ARGV)
+if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then
+    return redis.call('LLEN', KEYS[1])
+end
 if KEYS[3] then
     redis.call('HSET', KEYS[3], 'actor', actor, 'queue', queue, 'status', 'queued',
         'enqueued_at', enqueued_at)
@@ -124,8 +127,13 @@ def enqueueing(message: Message[Any], job: JobRecord | None, encoder: SealedEnco
     return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 
-def new_message(message_type: MessageType, arguments: dict[str, Any]) -> Message[Any]:
-    """Build a message of the catalogue, in the name of whoever asks for what is done now."""
+def new_message(
+    message_type: MessageType, arguments: dict[str, Any], message_id: str | None = None
+) -> Message[Any]:
+    """Build a message of the catalogue, in the name of whoever asks for what is done now.
+
+    The id is a new one unless it is given; a job that is known by it already is not sent again.
+    """
     asked_by = requester.get()
     return Message(
         queue_name=message_type.queue,
@@ -133,6 +141,7 @@ def new_message(message_type: MessageType, arguments: dict[str, Any]) -> Message
         args=(),
         kwargs=arguments,
         options={} if asked_by is None else {REQUESTER_OPTION: asked_by},
+        message_id=message_id or str(uuid.uuid4()),
     )
 
 

@@ -3,12 +3,16 @@
 After draft-ietf-httpapi-idempotency-key-header. What is remembered of a request is an HMAC with a
 key that only the service derives: the request may hold a password, and whoever reads Redis could
 try passwords against a plain digest.
+
+The job's id is chosen, and remembered, before anything is sent. So whatever is lost on the way, a
+repeat asks for that very job, which is on the queue once at most.
 """
 
 from __future__ import annotations
 
 import hmac
 import time
+import uuid
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -16,17 +20,16 @@ import redis
 
 from catfeeder.encoder import to_json
 from catfeeder.errors import QueueUnreachable
-from catfeeder.jobs import JOB_TTL_SECONDS
+from catfeeder.jobs import JOB_TTL_SECONDS, job_key
 from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.sealing import Key, KeyRing
 from worker.http.keys import Caller
-from worker.http.refusals import IdempotencyKeyBusy, IdempotencyKeyReused
+from worker.http.refusals import IdempotencyKeyReused
 
 _KEY_PREFIX: Final = "catfeeder:idempotency:"
 _LABEL: Final = "catfeeder/idempotency/v1"
-#: Taking a request in is a few round trips. A claim that is older was left by a process that died.
-_CLAIM_SECONDS: Final = 30
-#: A repeat that comes while the first request is taken in looks this often, and then gives up.
+#: A repeat that comes while the first request is taken in looks this often, though that takes but a
+#: few round trips. Then it sends the job itself: the process that was to do so has died.
 _LOOKS: Final = 20
 _PAUSE_SECONDS: Final = 0.05
 
@@ -46,16 +49,16 @@ class IdempotencyKeys:
 
         Raises:
             IdempotencyKeyReused: The first request was another one.
-            IdempotencyKeyBusy: The first request is still being taken in.
             QueueUnreachable: Redis did not answer.
         """
         request = ([caller.name, text], [message_name, arguments])
         claim = self._earlier(*request) or self._claim(self._key, *request)
         for _ in range(_LOOKS):
-            if claim.is_taken():
+            if claim.is_settled():
                 return claim
             time.sleep(_PAUSE_SECONDS)
-        raise IdempotencyKeyBusy(headers={"Retry-After": "1"})
+        claim.is_first = True
+        return claim
 
     def _earlier(self, key: list[Any], request: list[Any]) -> Claim | None:
         """Return the claim of a first request that came while SECRET_KEY was another one."""
@@ -72,36 +75,36 @@ def _mac(key: Key, value: object) -> str:
 
 
 class Claim:
-    """One request's right to be the first with its key; `job_id` is set when another was."""
+    """One request's right to send the job of its key: `is_first` tells whether it has that."""
 
     def __init__(self, client: redis.Redis, name: str, fingerprint: str) -> None:
         """Use `IdempotencyKeys.claim`."""
         self._redis = client
         self._name = name
         self._fingerprint = fingerprint
-        self.job_id: str | None = None
+        self.job_id = str(uuid.uuid4())
+        self.is_first = False
 
     def exists(self) -> bool:
         """Tell whether anybody has used this key."""
         with unreachable_is_told():
             return bool(self._redis.exists(self._name))
 
-    def is_taken(self) -> bool:
-        """Try to settle who is first; false while another request is being taken in."""
+    def is_settled(self) -> bool:
+        """Try to settle who is first; false while the first one's job is not on the queue yet."""
+        own = f"{self._fingerprint}:{self.job_id}"
         with unreachable_is_told():
-            if self._redis.set(self._name, f"{self._fingerprint}:", nx=True, ex=_CLAIM_SECONDS):
+            if self._redis.set(self._name, own, nx=True, ex=JOB_TTL_SECONDS):
+                self.is_first = True
                 return True
-            stored = cast("bytes | None", self._redis.get(self._name))
-        fingerprint, _, job_id = (stored or b"").decode().partition(":")
+            stored = cast("bytes | None", self._redis.get(self._name)) or b""
+        fingerprint, _, job_id = stored.decode().partition(":")
         if stored and not hmac.compare_digest(fingerprint, self._fingerprint):
             raise IdempotencyKeyReused
-        self.job_id = job_id or None
-        return self.job_id is not None
-
-    def keep(self, job_id: str) -> None:
-        """Remember the job that this request became."""
+        # A process of an earlier release names the job once it is sent.
+        self.job_id = job_id or self.job_id
         with unreachable_is_told():
-            self._redis.set(self._name, f"{self._fingerprint}:{job_id}", ex=JOB_TTL_SECONDS)
+            return bool(self._redis.exists(job_key(self.job_id)))
 
     def give_up(self) -> None:
         """Let a repeat try afresh, since this request became no job."""

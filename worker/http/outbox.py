@@ -59,14 +59,18 @@ class Outbox:
         self._letters: list[_Letter] = []
         self._next: asyncio.Task[None] | None = None
 
-    async def send(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
+    async def send(
+        self, message_type: MessageType, arguments: dict[str, Any], job_id: str | None = None
+    ) -> JobRecord:
         """Send a message, in the name of whoever asks for what is done now, and return its job.
+
+        With the id of a job that is known already, nothing is sent.
 
         Raises:
             QueueOverloaded: It would wait too long.
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
-        message = new_message(message_type, arguments)
+        message = new_message(message_type, arguments, job_id)
         # One's own: who goes away takes nobody else's message along.
         posted = asyncio.get_running_loop().create_future()
         letter = _Letter(message_type, message, queued_job(message, utc_now()), posted)

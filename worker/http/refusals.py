@@ -26,12 +26,6 @@ class HostNotTrusted(Refusal):
     """The Host header names none of [Server_configuration] trusted_hosts of config.toml."""
 
 
-class IdempotencyKeyBusy(Refusal):
-    """The first request with this Idempotency-Key is still being taken in."""
-
-    permanent = False
-
-
 class IdempotencyKeyReused(Refusal):
     """This Idempotency-Key came with another request before; use a new one."""
 

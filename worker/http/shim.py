@@ -50,8 +50,10 @@ class Shim:
     metrics: Metrics
     started_at: float = field(default_factory=time.monotonic)
 
-    async def send(self, message_type: MessageType, arguments: dict[str, Any]) -> JobRecord:
-        """Send a message and return its job.
+    async def send(
+        self, message_type: MessageType, arguments: dict[str, Any], job_id: str | None = None
+    ) -> JobRecord:
+        """Send a message and return its job, of the id that is given or of a new one.
 
         Raises:
             ServerStopping: No new work is taken.
@@ -59,7 +61,7 @@ class Shim:
             QueueUnreachable: Redis did not answer.
         """
         self.draining.refuse_work()
-        job = await self.outbox.send(message_type, arguments)
+        job = await self.outbox.send(message_type, arguments, job_id)
         self.metrics.jobs.labels(message_type.name).inc()
         return job
 

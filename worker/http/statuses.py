@@ -17,7 +17,6 @@ _STATUS_BY_CODE: Final = {
     "discovery_needed": 503,
     "host_not_trusted": 400,
     "id_token_invalid": 502,
-    "idempotency_key_busy": 409,
     "idempotency_key_reused": 422,
     "issuer_mismatch": 400,
     "job_cancelled": 409,

@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
 from worker.http.idempotency import Claim
@@ -53,7 +53,6 @@ class Submission:
             ServerStopping: No new work is taken.
             QueueOverloaded: It would wait too long.
             IdempotencyKeyReused: The key came with another request before.
-            IdempotencyKeyBusy: The first request with the key is still being taken in.
             QueueUnreachable: Redis did not answer.
         """
         record = await self._take_in(message_type, arguments, found or {})
@@ -71,7 +70,7 @@ class Submission:
         claim = await run_in_threadpool(
             self.shim.idempotency.claim, caller, self._idempotency_key, message_type.name, arguments
         )
-        if claim.job_id is not None:
+        if not claim.is_first:
             return await run_in_threadpool(self.shim.client.job(claim.job_id).record)
         return await self._send_first(claim, message_type, whole)
 
@@ -79,12 +78,13 @@ class Submission:
         self, claim: Claim, message_type: MessageType, arguments: dict[str, Any]
     ) -> JobRecord:
         try:
-            record = await self.shim.send(message_type, arguments)
+            return await self.shim.send(message_type, arguments, claim.job_id)
+        except QueueUnreachable:
+            # It may have been taken. A repeat finds it, or sends it under the same id.
+            raise
         except CatFeederError:
             await run_in_threadpool(claim.give_up)
             raise
-        await run_in_threadpool(claim.keep, record.id)
-        return record
 
 
 async def _submission(

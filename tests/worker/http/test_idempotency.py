@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from typing import Any
 
 import httpx
 import pytest
+import redis
 
+from catfeeder.broker import new_message, queued_job
+from catfeeder.client import Client
 from catfeeder.jobs import utc_now
+from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
-from worker.http.idempotency import IdempotencyKeys
+from worker.http.idempotency import Claim, IdempotencyKeys
 from worker.http.keys import Caller
-from worker.http.refusals import IdempotencyKeyBusy, IdempotencyKeyReused
+from worker.http.refusals import IdempotencyKeyReused
 from worker.http.shim import Shim
 
 _PATH = "/v1/passwords/hash"
@@ -126,38 +131,78 @@ def _caller(name: str) -> Caller:
     return Caller(name, frozenset())
 
 
-def test_each_caller_has_keys_of_their_own(keys: IdempotencyKeys) -> None:
+def _send(client: Client, claim: Claim) -> str:
+    """Put the job of a claim on the queue, and return its id."""
+    message = new_message(HASH_PASSWORD, _ARGUMENTS, claim.job_id)
+    client.broker.enqueue(message, job=queued_job(message, utc_now()))
+    return claim.job_id
+
+
+def test_each_caller_has_keys_of_their_own(keys: IdempotencyKeys, client: Client) -> None:
     # Given a key that one caller has used
     mine = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
-    mine.keep("job-1")
+    _send(client, mine)
     # When another uses the same, then it is new, and the first is still theirs
     other = keys.claim(_caller("b"), "key", HASH_PASSWORD.name, _ARGUMENTS)
     again = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
-    assert (other.job_id, again.job_id) == (None, "job-1")
+    assert (mine.is_first, other.is_first, again.is_first) == (True, True, False)
+    assert other.job_id != mine.job_id == again.job_id
 
 
-def test_a_claim_in_progress_is_busy_and_does_not_last(
-    keys: IdempotencyKeys, valkey: ValkeyServer
+def test_what_a_dead_process_did_not_send_is_sent_by_a_repeat_once(
+    keys: IdempotencyKeys, client: Client
 ) -> None:
-    # Given a process that died between the claim and the job
-    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
-    # When the request is repeated, then it may come back soon
-    with pytest.raises(IdempotencyKeyBusy) as raised:
-        keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
-    assert raised.value.headers == {"Retry-After": "1"}
-    [name] = valkey.client.keys()
-    assert 0 < valkey.client.ttl(name) <= 30
+    # Given a process that died between the claim and the job, or so it seems
+    first = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    # When the request is repeated, then that is to send the very same job
+    repeat = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert (repeat.is_first, repeat.job_id) == (True, first.job_id)
+    # And where the first sends it after all, it is there once, as it has become meanwhile
+    _send(client, repeat)
+    assert client.job(first.job_id).cancel()
+    _send(client, first)
+    assert client.broker.depth("passwords") == 1
+    assert client.job(first.job_id).record().status == "cancelled"
+
+
+def test_a_request_whose_answer_was_lost_becomes_one_job(
+    http: httpx.Client, shim: Shim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a Redis that takes a job, and whose answer does not come
+    def call_and_lose(*calls: Any) -> None:
+        call_scripts(*calls)
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("worker.http.outbox.call_scripts", call_and_lose)
+        assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
+    # When the request is repeated, then it gets that job
+    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
+    assert shim.client.broker.depth("passwords") == 1
+
+
+def test_a_request_that_was_lost_is_sent_by_its_repeat(
+    http: httpx.Client, shim: Shim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: Any) -> None:
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("worker.http.outbox.call_scripts", lose)
+        assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
+    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
+    assert shim.client.broker.depth("passwords") == 1
 
 
 def test_a_key_is_remembered_for_an_hour(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
-    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS).keep("job-1")
+    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
     [name] = valkey.client.keys()
     assert valkey.client.ttl(name) >= 3590
 
 
 def test_what_is_remembered_tells_nothing(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
     # Given a key that was used with a password
-    keys.claim(_caller("admin"), "my-key", HASH_PASSWORD.name, _ARGUMENTS).keep("job-1")
+    keys.claim(_caller("admin"), "my-key", HASH_PASSWORD.name, _ARGUMENTS)
     # When somebody reads Redis
     [name] = valkey.client.keys()
     stored = f"{name!r} {valkey.client.get(name)!r}"
@@ -168,31 +213,23 @@ def test_what_is_remembered_tells_nothing(keys: IdempotencyKeys, valkey: ValkeyS
     assert hashlib.sha256(request).hexdigest() not in stored
     # And another SECRET_KEY, such as the queue key's holders have, yields another fingerprint
     other = IdempotencyKeys(valkey.client, KeyRing([_OTHER_SECRET_KEY]))
-    assert other.claim(_caller("admin"), "my-key", "x", {}).job_id is None
+    assert other.claim(_caller("admin"), "my-key", "x", {}).is_first
 
 
 def test_a_repeat_is_known_after_a_change_of_secret_key(
-    keys: IdempotencyKeys, settings: Settings, valkey: ValkeyServer
+    keys: IdempotencyKeys, settings: Settings, client: Client
 ) -> None:
     # Given a request that came while SECRET_KEY was another one
-    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS).keep("job-1")
+    job_id = _send(client, keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS))
     ring = KeyRing([_OTHER_SECRET_KEY, *settings.secret_keys()])
-    changed = IdempotencyKeys(valkey.client, ring)
+    changed = IdempotencyKeys(client.redis, ring)
     # When it is repeated, then its job is found
-    assert changed.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS).job_id == "job-1"
+    repeat = changed.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert (repeat.job_id, repeat.is_first) == (job_id, False)
     # And another request with that key is refused as ever
     with pytest.raises(IdempotencyKeyReused):
         changed.claim(_caller("a"), "key", "another", _ARGUMENTS)
     # And a new key is remembered under the current SECRET_KEY
-    changed.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).keep("job-2")
-    alone = IdempotencyKeys(valkey.client, KeyRing([_OTHER_SECRET_KEY]))
-    assert alone.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).job_id == "job-2"
-
-
-def test_a_job_that_is_gone_is_not_found(
-    http: httpx.Client, shim: Shim, valkey: ValkeyServer
-) -> None:
-    job = http.post(_PATH, json=_BODY, headers=_KEY).json()
-    shim.client.jobs.cancel(job["id"], utc_now())
-    valkey.client.delete(f"catfeeder:job:{job['id']}")
-    assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 404, "job_expired")
+    new_id = _send(client, changed.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS))
+    alone = IdempotencyKeys(client.redis, KeyRing([_OTHER_SECRET_KEY]))
+    assert alone.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).job_id == new_id
