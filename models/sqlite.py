@@ -68,8 +68,11 @@ class WaitingSqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
         return None
 
     def _is_closed(self, conn: _Connection) -> bool:
+        if conn.file == self._file():
+            return bool(super()._is_closed(conn))
         # A file that was moved away, or restored, is another database than the one that is open.
-        return conn.file != self._file() or super()._is_closed(conn)
+        conn.close()
+        return True
 
     def _can_reuse(self, conn: _Connection) -> bool:
         return len(self._connections) < _MOST_KEPT and super()._can_reuse(conn)

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 import dramatiq
 import hypothesis
+import peewee
 import pytest
 from playhouse.pool import PooledDatabase
 
 import catfeeder
 import config
+from actors import provider_memory
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
@@ -38,6 +40,9 @@ _TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
+#: The databases that were opened in this process, and may not be closed yet.
+_opened: Final[list[peewee.Database | None]] = []
+database_module.database.attach_callback(_opened.append)
 
 # The same examples in each run, however slowly they come: no run finds what another has let pass.
 # `pytest --hypothesis-profile=others` looks for new ones.
@@ -165,6 +170,9 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
         config.current_settings.cache_clear()
         yield config.current_settings()
     config.current_settings.cache_clear()
+    # An exception that is kept keeps what was known of this test's providers.
+    provider_memory._AT_WORK.clear()
+    _close_databases()
     # Whoever opens the database by `ensure_open` finds that of the next test's settings.
     database_module.database.obj = None
 
@@ -181,10 +189,16 @@ def _tables_of(settings: Settings) -> Iterator[None]:
     database_module.open_database(settings)
     migrate(datetime.now(UTC))
     yield
-    chosen = database_module.database.obj
-    chosen.close()
-    if isinstance(chosen, PooledDatabase):
-        chosen.close_all()
+    _close_databases()
+
+
+def _close_databases() -> None:
+    """Close all that the test has opened, or those it served, of which only the last is known."""
+    for chosen in filter(None, _opened):
+        chosen.close()
+        if isinstance(chosen, PooledDatabase):
+            chosen.close_all()
+    _opened.clear()
 
 
 def _migrate(database_url: str) -> None:
