@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse
 
@@ -14,6 +15,8 @@ from worker.http.statuses import status_of
 
 #: A 503 that says no more about itself passes within a few seconds, if at all.
 _RETRY_AFTER_SECONDS: Final = 2
+#: What stands in the fragment of a URI as it is (RFC 3986 section 3.5), and the mark before it.
+_FRAGMENT: Final = "#/?!$&'()*+,;=:@"
 _PLAIN: Final = {
     404: ("not_found", "There is nothing at this path; /docs lists what there is."),
     405: ("method_not_allowed", "This path takes other methods; the Allow header lists them."),
@@ -42,7 +45,7 @@ class Fault:
     def as_json(self) -> dict[str, str]:
         """Return the members that apply."""
         members = {
-            "pointer": self.pointer,
+            "pointer": None if self.pointer is None else quote(self.pointer, safe=_FRAGMENT),
             "parameter": self.parameter,
             "code": self.code,
             "detail": self.detail,

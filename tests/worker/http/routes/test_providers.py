@@ -66,6 +66,14 @@ def test_each_setting_that_is_wrong_is_named(http: httpx.Client) -> None:
     assert pointers == {"#/issuer", "#/scopes/0", "#/client_id"}
 
 
+def test_the_place_of_a_mistake_is_written_as_a_fragment(http: httpx.Client) -> None:
+    # RFC 6901 section 6: what the caller has named becomes visible ASCII
+    body = {"preset": "google", "failure_kinds": {"a b/c~\n\u00e9": "dead"}}
+    members = assert_problem(http.put("/v1/providers/house", json=body), 422, "provider_invalid")
+    [fault] = members["errors"]
+    assert fault["pointer"] == "#/failure_kinds/a%20b~1c~0%0A%C3%A9"
+
+
 def test_a_name_that_no_provider_can_have_is_refused(http: httpx.Client) -> None:
     answer = http.put("/v1/providers/Has%20Spaces", json=SETTINGS)
     members = assert_problem(answer, 422, "provider_invalid")
