@@ -10,7 +10,6 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from actors.errors import AddressForbidden
 from actors.providers.addresses import check_url
-from actors.providers.answers import is_visible_ascii
 from catfeeder.sealing import Secret
 from config import current_settings
 
@@ -43,11 +42,10 @@ def _scope_name(text: str) -> str:
 
 
 def _client_secret(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    if len(text) > _LONGEST_SECRET or not is_visible_ascii(text):
-        raise ValueError(
-            f"must be 1 to {_LONGEST_SECRET} visible ASCII characters; is there a line break in it?"
-        )
+    # RFC 6749 has it in visible ASCII, and not every provider heeds that.
+    if not 1 <= len(secret) <= _LONGEST_SECRET:
+        raise ValueError(f"must have 1 to {_LONGEST_SECRET} characters")
+    _without_control(secret.get_secret_value())
     return secret
 
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 import pytest
 import requests
@@ -97,6 +97,19 @@ def test_any_secret_arrives_as_it_is_either_way(
     for request in provider.requests_for("/token"):
         assert ("authorization" in request.headers) == (method == "client_secret_basic")
         assert ("client_secret" in request.form) == (method == "client_secret_post")
+
+
+@pytest.mark.parametrize("client_id", ["https://app.example/id", "100%41", "p\u00e4ss"])
+def test_any_name_of_a_client_arrives_as_it_is(client_id: str, provider: ScriptedProvider) -> None:
+    credentials = Credentials(client_id, (Secret("s:ecret"),))
+    found = build_provider("scripted", provider.addresses(), credentials)
+
+    with pytest.raises(ProviderRefused):
+        use_refresh_token(found, Secret("token"))
+
+    [request] = provider.requests
+    shown = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
+    assert [unquote_plus(part) for part in shown.split(":")] == [client_id, "s:ecret"]
 
 
 def test_a_public_client_shows_its_name_alone(provider: ScriptedProvider) -> None:
