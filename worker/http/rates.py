@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.lua_scripts import Script
+from worker.http.batches import Batches
 
 _KEY_PREFIX: Final = "catfeeder:rate:"
 #: Redis answers within a millisecond. A request does not wait for one that hangs.
@@ -44,37 +44,20 @@ class Rates:
     def __init__(self, redis: Redis) -> None:
         """Take the connection to count on."""
         self._take = redis.register_script(_TAKE.text)
-        self._is_out = asyncio.Lock()
-        self._asked: list[tuple[str, int, asyncio.Future[int]]] = []
-        self._next: asyncio.Task[None] | None = None
+        self._batches = Batches(self._waits)
 
     async def take(self, name: str, per_minute: int) -> int:
         """Count one more, and return 0; or the seconds to wait where a minute has no more of it.
 
         While Redis is away nothing is refused: what needs no queue goes on to be answered.
         """
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._asked.append((_KEY_PREFIX + name, per_minute, answer))
-        if self._next is None:
-            self._next = asyncio.create_task(self._take_next())
-        return await answer
+        return await self._batches.ask((_KEY_PREFIX + name, per_minute))
 
-    async def _take_next(self) -> None:
-        async with self._is_out:
-            asked, self._asked, self._next = self._asked, [], None
-            names, per_minute, answers = zip(*asked, strict=True)
-            waits = [0] * len(asked)
-            try:
-                waits = await self._waits(names, per_minute)
-            finally:
-                for answer, wait in zip(answers, waits, strict=True):
-                    if not answer.done():
-                        answer.set_result(wait)
-
-    async def _waits(self, names: Sequence[str], per_minute: Sequence[int]) -> list[int]:
+    async def _waits(self, asked: list[tuple[str, int]]) -> list[int]:
+        names, per_minute = zip(*asked, strict=True)
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 waits: list[int] = await self._take(keys=names, args=per_minute)
         except (RedisError, OSError, TimeoutError):
-            return [0] * len(names)
+            return [0] * len(asked)
         return waits

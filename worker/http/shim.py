@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
-from starlette.concurrency import run_in_threadpool
 
 from catfeeder.client import Client, outcome_of
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import JobExpired, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import connect_redis_async
@@ -23,6 +22,7 @@ from worker.http.browsers import Browsers
 from worker.http.depths import Depths
 from worker.http.draining import Draining
 from worker.http.idempotency import IdempotencyKeys
+from worker.http.job_looks import JobLooks
 from worker.http.keys import Keys
 from worker.http.metrics import Metrics
 from worker.http.outbox import Outbox
@@ -42,6 +42,7 @@ class Shim:
     rates: Rates
     keys: Keys
     browsers: Browsers
+    looks: JobLooks
     waiting: WaitingRoom
     draining: Draining
     idempotency: IdempotencyKeys
@@ -64,6 +65,18 @@ class Shim:
         job = await self.outbox.send(message_type, arguments, job_id)
         self.metrics.jobs.labels(message_type.name).inc()
         return job
+
+    async def job(self, job_id: str) -> JobRecord:
+        """Return a job.
+
+        Raises:
+            JobExpired: It is unknown.
+            QueueUnreachable: Redis did not answer.
+        """
+        record = await self.looks.find(job_id)
+        if record is None:
+            raise JobExpired
+        return record
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
         """Return a job once it has ended, or after `seconds`."""
@@ -108,7 +121,8 @@ def build_shim(settings: Settings) -> Shim:
     paces = partial(worker_paces, client.broker)
     depths = Depths(client.broker.depth)
     overload = Overload(settings, depths.of, paces)
-    waiting = WaitingRoom(redis, partial(_look, client), client.jobs.announced)
+    looks = JobLooks(redis, client.jobs)
+    waiting = WaitingRoom(redis, partial(_look, looks), client.jobs.announced)
     return Shim(
         settings=settings,
         client=client,
@@ -116,6 +130,7 @@ def build_shim(settings: Settings) -> Shim:
         rates=rates,
         keys=Keys(Secret(settings.admin_api_key), rates),
         browsers=Browsers(settings),
+        looks=looks,
         waiting=waiting,
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
@@ -137,9 +152,9 @@ async def shim_of(request: Request) -> Shim:
 ShimOf = Annotated[Shim, Depends(shim_of)]
 
 
-async def _look(client: Client, job_id: str) -> JobRecord | None:
+async def _look(looks: JobLooks, job_id: str) -> JobRecord | None:
     try:
-        return await run_in_threadpool(client.jobs.get, job_id)
+        return await looks.find(job_id)
     except QueueUnreachable:
         # The job was taken in; who asked for it gets what is known rather than an error.
         return None

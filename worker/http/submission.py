@@ -71,7 +71,7 @@ class Submission:
             self.shim.idempotency.claim, caller, self._idempotency_key, message_type.name, arguments
         )
         if not claim.is_first:
-            return await run_in_threadpool(self.shim.client.job(claim.job_id).record)
+            return await self.shim.job(claim.job_id)
         return await self._send_first(claim, message_type, whole)
 
     async def _send_first(

@@ -33,7 +33,7 @@ async def read_job(
     job_id: JobId, request: Request, shim: ShimOf, wait: PreferredWait
 ) -> JSONResponse:
     """Return a job, after `Prefer: wait=N` seconds if it has not ended before."""
-    record = await run_in_threadpool(shim.client.job(job_id).record)
+    record = await shim.job(job_id)
     if record.actor == REFRESH_TOKEN.name:
         # Its result holds tokens, so whoever may not ask for them may not read them here either.
         await Needs(Scope.TOKENS_READ).check(request)
