@@ -22,6 +22,7 @@ from actors.provider_settings import patch_provider, put_provider
 from actors.sign_in import SignIn, begin_sign_in, code_challenge, return_to_of
 from catfeeder.sealing import Secret
 from models.database import connected, database
+from models.providers import TAB_USER_OAUTH_CONNECTION
 from models.states import TAB_VERIFICATION
 from tests.actors.sign_ins import (
     NAME,
@@ -168,8 +169,14 @@ def test_google_is_asked_for_a_refresh_token(provider: ScriptedProvider) -> None
 
 
 def test_parameters_of_the_operator_join_and_never_replace(provider: ScriptedProvider) -> None:
-    more = {"prompt": "login", "state": "fixed", "redirect_uri": "https://evil.example", "a": "&b="}
+    more = {"prompt": "login", "a": "&b="}
     configure(provider, authorization_parameters=more)
+    # And one of ours that an earlier release has let in
+    with connected():
+        row = TAB_USER_OAUTH_CONNECTION.get_by_id(NAME)
+        ours = {"state": "fixed", "redirect_uri": "https://evil.example"}
+        row.metadata = {**row.metadata, "authorization_parameters": {**more, **ours}}
+        row.save()
 
     begun = begin_sign_in(NAME, now=now())
 
