@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
@@ -20,21 +19,19 @@ from catfeeder.jobs import JobRecord, utc_now
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
+from worker.http.batches import Batches
 from worker.http.refusals import QueueOverloaded
 
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Letter:
-    """A message on its way, and what came of it."""
+    """A message on its way, and the job that it makes."""
 
     message_type: MessageType
     message: Message[Any]
     job: JobRecord
-    posted: asyncio.Future[None]
-    #: None once Redis has taken it.
-    failure: CatFeederError | None = field(default_factory=QueueUnreachable)
 
 
 class Outbox:
@@ -55,9 +52,7 @@ class Outbox:
         self._refuse_excess = refuse_excess
         self._note_depth = note_depth
         self._thread = ThreadPoolExecutor(1, "outbox")
-        self._is_out = asyncio.Lock()
-        self._letters: list[_Letter] = []
-        self._next: asyncio.Task[None] | None = None
+        self._batches = Batches(self._posted)
 
     async def send(
         self, message_type: MessageType, arguments: dict[str, Any], job_id: str | None = None
@@ -71,73 +66,53 @@ class Outbox:
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = new_message(message_type, arguments, job_id)
-        # One's own: who goes away takes nobody else's message along.
-        posted = asyncio.get_running_loop().create_future()
-        letter = _Letter(message_type, message, queued_job(message, utc_now()), posted)
-        self._letters.append(letter)
-        if self._next is None:
-            self._next = asyncio.create_task(self._post_next())
-        await posted
-        if letter.failure is not None:
-            raise letter.failure
+        letter = _Letter(message_type, message, queued_job(message, utc_now()))
+        failure = await self._batches.ask(letter)
+        if failure is not None:
+            raise failure
         return letter.job
 
-    async def _post_next(self) -> None:
-        async with self._is_out:
-            batch, self._letters, self._next = self._letters, [], None
-            try:
-                loop = asyncio.get_running_loop()
-                if not await loop.run_in_executor(self._thread, self._post, batch):
-                    # Who came meanwhile has waited for the same silence, and need not for another.
-                    batch += self._letters
-                    self._letters = []
-            finally:
-                for letter in batch:
-                    if not letter.posted.done():
-                        letter.posted.set_result(None)
+    async def _posted(self, letters: list[_Letter]) -> list[CatFeederError | None]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._post, letters)
 
-    def _post(self, batch: list[_Letter]) -> bool:
-        """Send letters and note what came of each; false where Redis did not answer."""
-        try:
-            accepted = [letter for letter in batch if self._is_accepted(letter)]
-        except QueueUnreachable:
-            # One that hangs is asked once, and not again for each letter.
-            return False
-        return not accepted or self._send_all(accepted)
+    def _post(self, letters: list[_Letter]) -> list[CatFeederError | None]:
+        """Return what has hindered each letter, if anything.
 
-    def _is_accepted(self, letter: _Letter) -> bool:
+        Raises:
+            QueueUnreachable: Redis did not answer. One that hangs is asked once, not for each.
+        """
+        refusals = [self._refusal(letter) for letter in letters]
+        accepted = [one for one, refusal in zip(letters, refusals, strict=True) if not refusal]
+        failures = iter(self._send_all(accepted) if accepted else [])
+        return [refusal or next(failures) for refusal in refusals]
+
+    def _refusal(self, letter: _Letter) -> QueueOverloaded | None:
         try:
             self._refuse_excess(letter.message_type)
         except QueueOverloaded as refusal:
-            letter.failure = refusal
-            return False
-        return True
+            return refusal
+        return None
 
-    def _send_all(self, letters: list[_Letter]) -> bool:
+    def _send_all(self, letters: list[_Letter]) -> list[CatFeederError | None]:
         calls = [enqueueing(placed(one.message), one.job, self._encoder) for one in letters]
-        try:
+        with unreachable_is_told():
             answers = call_scripts(self._client, calls)
-        except redis.RedisError:
-            return False
-        for letter, answer in zip(letters, answers, strict=True):
-            with _noted(letter), unreachable_is_told():
-                if isinstance(answer, Exception):
-                    raise answer
-                letter.failure = None
-                self._note_depth(letter.message_type.queue, answer)
-        return True
+        return [self._failure(*each) for each in zip(letters, answers, strict=True)]
+
+    def _failure(self, letter: _Letter, answer: Any) -> CatFeederError | None:
+        if not isinstance(answer, Exception):
+            self._note_depth(letter.message_type.queue, answer)
+            return None
+        try:
+            with unreachable_is_told():
+                raise answer
+        except CatFeederError as error:
+            return error
+        except redis.RedisError as error:
+            # Of this letter alone: those beside it were taken.
+            _log.error("Redis took no message of this kind: %s.", error)
+            return QueueUnreachable()
 
     def close(self) -> None:
         """Let what is on its way arrive, and send no more."""
         self._thread.shutdown()
-
-
-@contextmanager
-def _noted(letter: _Letter) -> Iterator[None]:
-    try:
-        yield
-    except CatFeederError as error:
-        letter.failure = error
-    except redis.RedisError as error:
-        # Of this letter alone: those beside it were taken.
-        _log.error("Redis took no message of this kind: %s.", error)
