@@ -13,7 +13,7 @@ from typing import Any
 import dramatiq
 import pytest
 
-from actors import renewal_outcomes
+from actors import answer_keeping, renewal_outcomes
 from actors.errors import (
     ProviderMisbehaved,
     ProviderUnreachable,
@@ -460,6 +460,32 @@ class TestOutage:
         assert reread(row).version == 2
         assert answer_files(settings) == []
         assert attempt_of(row) is None
+
+
+def test_an_answer_is_kept_in_a_file_while_the_database_hangs(
+    single_use: ScriptedProvider,
+    settings: Settings,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a database that neither takes the answer nor refuses it
+    monkeypatch.setattr(answer_keeping, "_PATIENCE_SECONDS", 0.1)
+    (row,) = connect(single_use)
+    gate = single_use.hold("/token", times=1)
+    renewing = threading.Thread(target=renew_connections, args=(leased([row]),))
+    renewing.start()
+    gate.await_arrival()
+    with outage(database_url):
+        gate.open()
+        # Then a process that is killed while it waits leaves the answer in a file
+        wait_until(lambda: len(answer_files(settings)) == 1)
+        assert renewing.is_alive()
+        assert reread(row).version == 1
+
+    # And one that is not stores it, and lets the file go
+    renewing.join()
+    assert reread(row).version == 2
+    assert answer_files(settings) == []
 
 
 def test_the_next_renewals_of_a_machine_bring_in_what_was_kept_there(
