@@ -33,6 +33,15 @@ _SQLITE_PRAGMAS: Final = {
 }
 #: A server that does not answer is told of before the caller's own patience ends.
 _CONNECT_SECONDS: Final = 5
+#: What PostgreSQL's client does where the URL says nothing else. A machine that dies says no word of
+#: it: without the signs of life that are asked for here, threads would wait for two hours.
+_PATIENCE: Final[dict[str, int]] = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 #: How long a thread waits for a connection of the pool; by default it would fail at once.
 _POOL_SECONDS: Final = 10
 #: So long after its last use a connection is taken to be alive.
@@ -141,13 +150,13 @@ def _sqlite(rest: str, busy_timeout_seconds: int) -> peewee.SqliteDatabase:
 
 
 def _postgresql(url: str, max_connections: int) -> peewee.Database:
-    connect_timeout = _parsed(url).get("connect_timeout", _CONNECT_SECONDS)
+    told = _parsed(url)
     chosen: peewee.Database = _PostgresPool(
         url,
         autoconnect=False,
         max_connections=max_connections,
         timeout=_POOL_SECONDS,
-        connect_timeout=connect_timeout,
+        **{name: told.get(name, usual) for name, usual in _PATIENCE.items()},
     )
     return chosen
 

@@ -334,6 +334,21 @@ def test_the_url_may_say_how_long_connecting_may_take(tables: Settings) -> None:
     assert build_database(tables).connect_params["connect_timeout"] == 5
 
 
+@on_postgresql
+def test_a_server_that_has_died_without_a_word_is_given_up(tables: Settings) -> None:
+    # Given no more than the URL, and one that knows better
+    eager = with_url(tables, f"{tables.database_url}&keepalives_idle=3")
+
+    with connected():
+        asked = the_database.connection().info.get_parameters()
+
+    # Then the client asks for signs of life, and gives up after half a minute without any
+    seconds = int(asked["keepalives_idle"]) + 3 * int(asked["keepalives_interval"])
+    assert (seconds, asked["keepalives_count"]) == (25, "3")
+    assert asked["tcp_user_timeout"] == "25000"
+    assert build_database(eager).connect_params["keepalives_idle"] == "3"
+
+
 # -- What is said when there is no database
 
 
