@@ -48,11 +48,12 @@ class ApiKeyInvalid(AuthError):
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """Who calls: the id of the key, what it may do, and how often."""
+    """Who calls: the id of the key, what it may do, how often, and until when."""
 
     key_id: str
     scopes: frozenset[str]
     requests_per_minute: int
+    expires_at: datetime | None = None
 
 
 def make_api_key(
@@ -121,7 +122,7 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
     scopes = SCOPES if "admin" in row.scopes else row.scopes
-    return KeyHolder(row.id, frozenset(scopes), row.requests_per_minute)
+    return KeyHolder(row.id, frozenset(scopes), row.requests_per_minute, row.expires_at)
 
 
 def list_api_keys() -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from actors.api_keys import KeyHolder, find_holder
 from catfeeder.jobs import utc_now
 from worker.http.threads import in_database
 
-#: So long a key may serve on in other processes once it was revoked or has expired.
+#: So long a key may serve on in other processes once it was revoked.
 REMEMBERED_SECONDS: Final = 5.0
 
 
@@ -33,12 +33,16 @@ class StoredKeys:
         holder, until = self._known.get(digest, (None, 0.0))
         if until > self._clock():
             return holder
-        holder = await in_database(find_holder, key, utc_now())
+        now = utc_now()
+        holder = await in_database(find_holder, key, now)
         if holder is None:
             # What is wrong is not remembered: there is no end of it.
             self._known.pop(digest, None)
         else:
-            self._known[digest] = (holder, self._clock() + REMEMBERED_SECONDS)
+            seconds = REMEMBERED_SECONDS
+            if holder.expires_at is not None:
+                seconds = min(seconds, (holder.expires_at - now).total_seconds())
+            self._known[digest] = (holder, self._clock() + seconds)
         return holder
 
     def forget(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -46,9 +47,9 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def make() -> dict[str, Any]:
+def make(expires_at: datetime | None = None) -> dict[str, Any]:
     return make_api_key(
-        name="shop", scopes=["jobs"], requests_per_minute=60, expires_at=None, now=utc_now()
+        name="shop", scopes=["jobs"], requests_per_minute=60, expires_at=expires_at, now=utc_now()
     )
 
 
@@ -64,6 +65,16 @@ async def test_a_key_is_looked_up_every_few_seconds(clock: Clock, looks: list[st
     # And again after five seconds
     clock.now = 5
     assert await keys.holder(made["key"]) == holder
+    assert len(looks) == 2
+
+
+async def test_a_key_is_not_remembered_beyond_its_end(clock: Clock, looks: list[str]) -> None:
+    # Given a key that ends before it would be looked up again
+    made, keys = make(utc_now() + timedelta(seconds=3)), StoredKeys(clock)
+    assert await keys.holder(made["key"]) is not None
+    # When its end has come, then it is looked up
+    clock.now = 3
+    await keys.holder(made["key"])
     assert len(looks) == 2
 
 
