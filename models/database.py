@@ -33,8 +33,8 @@ _SQLITE_PRAGMAS: Final = {
 }
 #: A server that does not answer is told of before the caller's own patience ends.
 _CONNECT_SECONDS: Final = 5
-#: What PostgreSQL's client does where the URL says nothing else. A machine that dies says no word of
-#: it: without the signs of life that are asked for here, threads would wait for two hours.
+#: What PostgreSQL's client does where the URL says nothing else. A machine that dies says no word
+#: of it: without the signs of life that are asked for here, threads would wait for two hours.
 _PATIENCE: Final[dict[str, int]] = {
     "connect_timeout": _CONNECT_SECONDS,
     "keepalives_idle": 10,
