@@ -22,6 +22,9 @@ _RECONNECT_SECONDS: Final = 0.5
 _ASK_AGAIN_SECONDS: Final = 0.1
 #: More than end between the sending of a job and the waiting for it, which follows at once.
 _MOST_REMEMBERED: Final = 1000
+#: So many of them must fit into memory, and a provider may make a profile a megabyte long. Of what is
+#: larger we remember that it was told, and look.
+_LARGEST_REMEMBERED_BYTES: Final = 8 * 1024
 _log: Final = logging.getLogger(__name__)
 
 #: Rung when a job may have ended, with its record where that is known.
@@ -80,7 +83,7 @@ class WaitingRoom:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         record = self._told_of(record) or record
-        would_have_heard = self._hears_all_of(record)
+        would_have_heard = self._hears_all_of(record) and record.id not in self._latest
         # Who is sent off looks no more: what the room was made with may be gone.
         while not record.status.is_final and not self._is_closed:
             # The bell hangs before we look, so an end between the two is not missed.
@@ -164,6 +167,6 @@ class WaitingRoom:
             self._ring(list(self._bells))
 
     def _remember(self, job_id: str, told: bytes) -> None:
-        self._latest[job_id] = told
+        self._latest[job_id] = told if len(told) <= _LARGEST_REMEMBERED_BYTES else b""
         if len(self._latest) > _MOST_REMEMBERED:
             self._latest.popitem(last=False)

@@ -105,6 +105,26 @@ async def test_who_has_listened_all_along_need_not_look(desk: Desk) -> None:
     listening.cancel()
 
 
+async def test_what_is_large_is_looked_for_and_not_remembered(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catfeeder.waiting._LOOK_ANYWAY_SECONDS", 600)
+    # Given a room that listens, and two jobs that end before they are waited for, one of them large
+    listening = asyncio.create_task(desk.room.listen())
+    await _until(lambda: desk.room._hears_all_since is not None)
+    large, small = desk.new_job("large"), desk.new_job("small")
+    succeed(desk.client.jobs, "large", "x" * 20_000)
+    succeed(desk.client.jobs, "small", "x")
+    await _until(lambda: len(desk.room._latest) == 2)
+    assert sum(map(len, desk.room._latest.values())) < 2000
+    # When they are waited for, then both are seen at once
+    assert (await desk.room.wait(small, 20)).result == "x"
+    assert desk.looks == 0
+    assert (await desk.room.wait(large, 20)).result == "x" * 20_000
+    assert desk.looks == 1
+    listening.cancel()
+
+
 async def test_an_end_during_a_lost_connection_is_seen_after_it(
     desk: Desk, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
