@@ -22,8 +22,8 @@ _RECONNECT_SECONDS: Final = 0.5
 _ASK_AGAIN_SECONDS: Final = 0.1
 #: More than end between the sending of a job and the waiting for it, which follows at once.
 _MOST_REMEMBERED: Final = 1000
-#: So many must fit into memory, and a provider may make a profile a megabyte long. Of what is larger
-#: we remember that it was told, and look.
+#: So many must fit into memory, and a provider may make a profile a megabyte long. Of what is
+#: larger we remember that it was told, and look.
 _LARGEST_REMEMBERED_BYTES: Final = 8 * 1024
 _log: Final = logging.getLogger(__name__)
 
