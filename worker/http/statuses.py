@@ -28,6 +28,7 @@ _STATUS_BY_CODE: Final = {
     "key_required": 401,
     "key_unknown": 401,
     "media_type_unsupported": 415,
+    "message_too_large": 413,
     "outcome_unknown": 409,
     "parameters_invalid": 400,
     "provider_in_use": 409,

@@ -53,6 +53,7 @@ def test_no_error_of_ours_is_an_accident() -> None:
     ("code", "status"),
     [
         ("connection_unknown", 404),
+        ("message_too_large", 413),
         ("provider_invalid", 422),
         ("password_too_short", 422),
         ("rounds_out_of_range", 422),
