@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import dotenv
 import toml
@@ -147,6 +147,8 @@ def load_settings(
     """
     env = read_environment() if environment is None else environment
     sections = checked_sections(read_toml() if toml_conf is None else toml_conf)
+    private_hosts = _hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
+    _check_webhook(sections["oauth"].webhook_url, private_hosts)
     host = optional_variable(env, "HOST") or sections["server"].host
     port = _port(optional_variable(env, "PORT"), sections["server"].port)
     var_dir = ROOT / (optional_variable(env, "VAR_DIR") or "var")
@@ -162,7 +164,7 @@ def load_settings(
         secret_key=optional_variable(env, "SECRET_KEY"),
         previous_secret_keys=_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
         admin_api_key=optional_variable(env, "ADMIN_API_KEY"),
-        allowed_private_hosts=_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or ""),
+        allowed_private_hosts=private_hosts,
         **sections,
     )
 
@@ -201,6 +203,20 @@ def _hosts(text: str) -> frozenset[str]:
                 f"OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {host!r} is not."
             )
     return hosts
+
+
+def _check_webhook(url: str, private_hosts: frozenset[str]) -> None:
+    """Refuse an address that nothing would ever be delivered to."""
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port or 80}"
+    except ValueError:
+        raise ConfigurationError("config.toml: [OAuth] webhook_url is not a URL.") from None
+    if parts.scheme == "http" and host not in private_hosts:
+        raise ConfigurationError(
+            "config.toml: [OAuth] webhook_url must begin with https://, unless its host:port "
+            "stands in OAUTH_ALLOWED_PRIVATE_HOSTS."
+        )
 
 
 if TYPE_CHECKING:

@@ -313,6 +313,15 @@ def test_our_config_toml_names_every_setting() -> None:
             {"OAuth": {"webhook_url": "file:///etc/passwd"}},
             "config.toml: [OAuth] webhook_url must begin with https:// or http:// and a host.",
         ),
+        (
+            {"OAuth": {"webhook_url": "https://app.example.com:port/"}},
+            "config.toml: [OAuth] webhook_url is not a URL.",
+        ),
+        (
+            {"OAuth": {"webhook_url": "http://app.example.com/hook"}},
+            "config.toml: [OAuth] webhook_url must begin with https://, "  # noqa: ISC004
+            "unless its host:port stands in OAUTH_ALLOWED_PRIVATE_HOSTS.",
+        ),
     ],
 )
 def test_what_config_toml_cannot_say_is_refused_by_name(conf: dict[str, Any], said: str) -> None:

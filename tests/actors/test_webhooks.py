@@ -358,11 +358,17 @@ class TestForbiddenReceiver:
         """No private host may be called."""
         return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": ""}
 
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any], receiver: Receiver) -> dict[str, Any]:
+        """The receiver is told of as if it had a certificate, as none but https may be public."""
+        url = (receiver.issuer + _PATH).replace("http://", "https://")
+        return {**toml_conf, "OAuth": {**toml_conf["OAuth"], "webhook_url": url}}
+
     @pytest.mark.parametrize(
         "url",
         [
             None,
-            "http://169.254.169.254/latest/meta-data/",
+            "https://169.254.169.254/latest/meta-data/",
             "https://127.0.0.1/hook",
             "https://localhost/hook",
             "https://[::1]/hook",
