@@ -27,7 +27,7 @@ def end_shifts() -> None:
 
 
 def begin_shifts() -> None:
-    """Let messages take their time again: nobody works in this process any more."""
+    """Let messages take their time, since a worker begins."""
     _STOPPING.clear()
 
 

@@ -16,7 +16,7 @@ from playhouse.pool import PooledDatabase
 
 import catfeeder
 import config
-from actors import provider_memory
+from actors import provider_memory, renewal_shifts
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
@@ -172,6 +172,8 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
     provider_memory._AT_WORK.clear()
+    # A worker of this test has stopped, and the process goes on.
+    renewal_shifts.begin_shifts()
     _close_databases()
     # Whoever opens the database by `ensure_open` finds that of the next test's settings.
     database_module.database.obj = None

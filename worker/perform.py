@@ -10,12 +10,9 @@ import gc
 import logging
 import math
 import os
-import signal
 import sys
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from types import FrameType
 from typing import Final
 
 from dramatiq import Worker
@@ -27,10 +24,10 @@ from config import ConfigurationError, Settings, current_settings
 from worker.consuming import ConsumingBroker
 from worker.log_records import LOG_FORMAT, set_up_logging
 from worker.performing import build_broker
+from worker.stop_signals import StopSignals
 from worker.work_queue import WorkQueue
 
 _LOG = logging.getLogger(__name__)
-_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 #: The part of a process's hands that renewals leave to what somebody waits for: a provider that
 #: takes its time would keep all of them.
@@ -51,8 +48,7 @@ def run_performing(
         CatFeederError: A setting cannot be used; the message names it.
         ConfigurationError: So too.
     """
-    stopping = threading.Event()
-    _stop_on_signals(stopping)
+    signals = StopSignals()
     broker = _start_broker(queues)
     if len(queues) > 1:
         broker.most_at_once[RENEWALS] = max(1, prefetch - math.ceil(prefetch * _SPARED))
@@ -67,7 +63,7 @@ def run_performing(
     gc.collect()
     gc.freeze()
     with _scheduling() if schedule else nullcontext():
-        stopping.wait()
+        signals.wait()
     for thread in worker.workers:
         thread.stop()
     work_queue.close()
@@ -84,16 +80,6 @@ def _scheduling() -> Iterator[None]:
     crons.inject_crons()
     yield
     crons.stop()
-
-
-def _stop_on_signals(stopping: threading.Event) -> None:
-    def react(_number: int, _frame: FrameType | None) -> None:
-        if stopping.is_set():
-            sys.exit(1)
-        stopping.set()
-
-    for number in _STOP_SIGNALS:
-        signal.signal(number, react)
 
 
 def _start_broker(queues: Collection[str]) -> ConsumingBroker:

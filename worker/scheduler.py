@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from typing import Final
 
 from config import current_settings
 from worker.crons import Crons
+from worker.stop_signals import StopSignals
 
 _LOG_FORMAT: Final = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
 
 
 def run_scheduler() -> int:
-    """Emit the schedule until SIGTERM or SIGINT; return the exit status."""
+    """Emit the schedule until a signal says to stop; return the exit status."""
     debug = current_settings().debug.debug
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format=_LOG_FORMAT)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopping.set())
+    signals = StopSignals()
     crons = Crons(debug=debug)
     status = crons.inject_crons()
     if status == crons.success:
-        stopping.wait()
+        signals.wait()
         crons.stop()
     return status

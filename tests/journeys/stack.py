@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import sqlite3
+import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -79,6 +80,10 @@ class Stack:
         """Start the service and wait until it says where it listens."""
         self.service = self.directory.run(**self._variables)
         self.service.await_line("listens at")
+
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the operator's commands, with the service's environment."""
+        return self.directory.worker(name, **self._variables)
 
     def stop(self) -> int:
         """Stop the service as Ctrl-C does; return the exit status."""

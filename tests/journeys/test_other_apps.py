@@ -134,7 +134,7 @@ def test_the_client_brings_in_few_packages(app: Path) -> None:
 
 def test_another_app_hashes_and_checks_passwords(app: Path, stack: Stack, tmp_path: Path) -> None:
     # Given a running service, and the key that its operator hands out
-    queue_key = stack.directory.worker("queue-key", SECRET_KEY=stack.secret_key).stdout.strip()
+    queue_key = stack.command("queue-key").stdout.strip()
 
     # When an app elsewhere, of which the service knows nothing, asks for jobs
     ended = subprocess.run(

@@ -71,7 +71,7 @@ def _verified(stack: Stack, request: Request) -> dict[str, Any]:
     )
     recipe: dict[str, Any] = {}
     exec(compile(code, "docs/webhooks.md", "exec"), recipe)  # noqa: S102
-    printed = stack.directory.worker("webhook-key", SECRET_KEY=stack.secret_key)
+    printed = stack.command("webhook-key")
     event: dict[str, Any] = recipe["read_event"](
         request.headers, request.body, printed.stdout.strip()
     )

@@ -17,9 +17,9 @@ class Shifts(Middleware):
 
             end_shifts()
 
-    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Forget it where all have ended; what has not must not begin another on its way out."""
-        if _performs_renewals(worker) and not any(thread.is_alive() for thread in worker.workers):
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+        """Let them take their time; whatever worked in this process before has stopped."""
+        if _performs_renewals(worker):
             from actors.renewal_shifts import begin_shifts
 
             begin_shifts()

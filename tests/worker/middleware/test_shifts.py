@@ -66,5 +66,8 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
         assert TAB_ATTEMPTS.select().count() == 0
 
     # And whoever works next takes their time again
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
+    worker.start()
     renew_connections(leased(connect(provider, 3)))
     assert len(refreshes(provider)) == 4
+    worker.stop()
