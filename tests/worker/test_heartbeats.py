@@ -159,4 +159,5 @@ def test_a_folder_that_cannot_be_written_to_stops_nobody(
     (tmp_path / "here").touch()
     worker = workers.start()
     assert client.hash_password("0 s").result(timeout=60)
-    assert "VAR_DIR cannot be written to" in worker.log
+    # And it is told, by a thread that begins beside the others
+    wait_until(lambda: "VAR_DIR cannot be written to" in worker.log)
