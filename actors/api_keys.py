@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from actors.audit import EventKind, record
-from actors.connections import rfc3339
 from actors.errors import AuthError
+from catfeeder.clock import rfc3339
 from models.api_keys import TAB_API_KEYS
 from models.database import connected, transaction
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from actors.connections import rfc3339
 from actors.errors import CursorInvalid
+from catfeeder.clock import rfc3339
 from catfeeder.requester import requester
 from config import current_settings
 from models.connections import TAB_CONNECTIONS

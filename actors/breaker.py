@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from actors.audit import EventKind, record
-from actors.connections import rfc3339
+from actors.backoff import plan_retry
 from actors.errors import AuthError, FailureKind, ProviderPaused
-from actors.planning import plan_retry
 from actors.providers.provider import Provider
 from actors.renewal_rates import Rate, rate_of
+from catfeeder.clock import rfc3339
 from catfeeder.errors import CatFeederError
 from config import current_settings
 from models.database import connected, transaction

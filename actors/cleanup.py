@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 from actors.audit import EventKind
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import current_settings
 from models.connections import TAB_CONNECTIONS
 from models.database import connected

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from actors.cursors import is_id, read_cursor, write_cursor
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
+from catfeeder.clock import rfc3339
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 
@@ -35,13 +36,6 @@ class TokenView:
         """
         if not self.is_usable and self.again_at is not None:
             raise RenewalFailing(seconds=math.ceil((self.again_at - now).total_seconds()))
-
-
-def rfc3339(at: datetime | None) -> str | None:
-    """Write a time as RFC 3339 in UTC with milliseconds."""
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from dramatiq import Message
 
 from actors.errors import CursorInvalid
 from catfeeder.broker import NAMESPACE, SealedBroker, queued_job
+from catfeeder.clock import utc_now
 from catfeeder.encoder import UnreadableMessage
-from catfeeder.jobs import CHANNEL_PREFIX, job_key, utc_now
+from catfeeder.jobs import CHANNEL_PREFIX, job_key
 from catfeeder.lua_scripts import Script
 from catfeeder.messages import CATALOGUE, QUARANTINE
 from catfeeder.redis_connection import unreachable_is_told

@@ -14,7 +14,7 @@ from actors.provider_lookup import (
 )
 from actors.providers.discovery import fetch_metadata
 from actors.providers.provider import Provider
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.database import connected
 
 _LOG = logging.getLogger(__name__)

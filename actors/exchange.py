@@ -22,8 +22,8 @@ from actors.providers.provider import Provider
 from actors.providers.quirks import apple
 from actors.providers.token_endpoint import TokenResponse, extend_facebook_token, redeem_code
 from actors.providers.user_info import fetch_profile
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS
 from models.database import connected, transaction

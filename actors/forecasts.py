@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from actors.audit import EventKind, record
-from actors.connections import rfc3339
 from actors.errors import AuthError
 from actors.providers.provider import Provider
-from catfeeder.jobs import utc_now
+from catfeeder.clock import rfc3339, utc_now
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, GrantEnd
 from models.database import connected, transaction
 from models.forecasts import advance_warning, due_warnings

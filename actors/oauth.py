@@ -17,8 +17,8 @@ from actors.sign_in import begin_sign_in
 from actors.sweeping import sweep
 from actors.tokens import describe_tokens
 from actors.user_info import fetch_user_info
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 from config import ConfigurationError, current_settings
 from models.database import ensure_open

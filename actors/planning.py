@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import random
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -67,20 +66,3 @@ def _fraction(account: str) -> float:
     """Return a number from 0 to 1 that is always the same for an account."""
     digest = hashlib.sha256(account.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def plan_retry(
-    failures: int,
-    first_seconds: int,
-    cap_seconds: int,
-    now: datetime,
-    *,
-    least_share: float = 0.5,
-) -> datetime:
-    """Return when to try again after `failures` in a row: doubled each time, with jitter.
-
-    Of the longest wait at least `least_share` is waited. Half of it where somebody counts on it;
-    0, which is called full jitter, where many fail together and should come back apart.
-    """
-    seconds = min(first_seconds * 2 ** min(failures, 32), cap_seconds)
-    return now + timedelta(seconds=random.uniform(seconds * least_share, seconds))  # noqa: S311

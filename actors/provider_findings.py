@@ -13,7 +13,7 @@ from actors.providers.addresses import check_url, permitted_addresses
 from actors.providers.client_authentication import client_credentials
 from actors.providers.provider import Provider
 from actors.providers.redirect_uris import own_redirect_uri, redirect_uri_of
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import current_settings
 from models.database import connected
 from models.providers import TAB_USER_OAUTH_CONNECTION

@@ -10,12 +10,11 @@ from pydantic import SecretStr
 
 from actors.audit import EventKind, record
 from actors.breaker import close_breaker
-from actors.connections import rfc3339
 from actors.errors import ProviderInUse
 from actors.provider_lookup import merged_metadata, provider_row
 from actors.provider_validation import check_name, checked_settings
 from actors.providers.provider import presets
-from catfeeder.jobs import utc_now
+from catfeeder.clock import rfc3339, utc_now
 from catfeeder.sealing import Secret
 from config import ConfigurationError, provider_credential
 from models.connections import TAB_CONNECTIONS

@@ -10,8 +10,9 @@ import dramatiq
 
 from actors.dead_letters import DeadLetters
 from catfeeder.broker import SealedBroker
+from catfeeder.clock import utc_now
 from catfeeder.encoder import UnreadableMessage, quarantine_fields
-from catfeeder.jobs import JobError, JobStore, utc_now
+from catfeeder.jobs import JobError, JobStore
 from catfeeder.redis_connection import unreachable_is_told
 
 _LOG = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ from actors.renewal_shifts import Shift
 from actors.renewal_winners import await_winner
 from actors.renewing import Renewal, begin
 from actors.sweeping import lease_end
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from config import ConfigurationError
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from actors.audit import EventKind, event, record
+from actors.backoff import plan_retry
 from actors.breaker import LONGEST_WAIT_SECONDS
-from actors.connections import rfc3339
 from actors.errors import (
     AuthError,
     FailureKind,
@@ -21,10 +21,9 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.forecasts import GrantEnded, has_ended
-from actors.planning import plan_retry
 from actors.renewal_request import RefreshTokenMissing
+from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from config import current_settings
 from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant

@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from actors.breaker import check_not_paused
-from actors.connections import rfc3339
 from actors.cursors import read_cursor, write_cursor
 from actors.errors import DiscoveryNeeded
 from actors.forecasts import GrantEnded, has_ended
 from actors.provider_lookup import find_provider
+from catfeeder.clock import rfc3339
 from catfeeder.errors import CatFeederError
 from config import current_settings
 from models.connections import TAB_CONNECTIONS, ConnectionStatus

@@ -15,8 +15,8 @@ from actors.providers.guarded_pools import checked_last
 from actors.providers.token_endpoint import TokenResponse
 from actors.renewal_request import RenewalRequest
 from actors.sweeping import lease_end
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.attempts import TAB_ATTEMPTS, token_digests

@@ -9,8 +9,8 @@ from actors.audit import EventKind, record
 from actors.connections import find_connection
 from actors.discovery import discovered_provider
 from actors.providers.revocation import revoke_grant
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS
 from models.database import transaction
 

@@ -13,7 +13,7 @@ from actors.recovery import recover
 from actors.renewal_batches import Emit, hand_over
 from actors.renewal_rates import allowances
 from catfeeder.broker import SealedBroker, new_message
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
 from models.database import connected

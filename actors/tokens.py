@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.discovery import discovered_provider
 from actors.providers.token_endpoint import TokenResponse, use_refresh_token
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
 
 

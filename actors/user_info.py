@@ -11,7 +11,7 @@ from actors.errors import AuthError, ConnectionUnknown, ProviderMisbehaved
 from actors.providers.profiles import Profile
 from actors.providers.user_info import fetch_profile
 from actors.renewal import renew_connection
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
 
 

@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from actors.audit import describe_event
+from actors.backoff import plan_retry
 from actors.errors import AuthError, ProviderUnreachable
-from actors.planning import plan_retry
 from actors.providers.asking import post_json
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
 from models.database import connected

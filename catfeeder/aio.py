@@ -12,10 +12,11 @@ from redis.asyncio import Redis as AsyncRedis
 
 from catfeeder.broker import ENQUEUE_SCRIPT, enqueueing, new_message, placed, queued_job
 from catfeeder.client import API_SECONDS, given, outcome_of, wrapped
+from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import HttpApi, authorizing, reading_token
-from catfeeder.jobs import CHANGE_SCRIPT, JobReader, JobRecord, cancelling, job_key, utc_now
+from catfeeder.jobs import CHANGE_SCRIPT, JobReader, JobRecord, cancelling, job_key
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,

@@ -9,10 +9,11 @@ from typing import Any, Generic, Self, TypeVar
 import redis
 
 from catfeeder.broker import SealedBroker, new_message, queued_job
+from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import ApiNotGiven, JobCancelled, JobExpired, JobFailed, JobTimeout
 from catfeeder.http_api import HttpApi, authorizing, reading_token
-from catfeeder.jobs import ENDED_TTL_SECONDS, JobRecord, JobStatus, JobStore, utc_now
+from catfeeder.jobs import ENDED_TTL_SECONDS, JobRecord, JobStatus, JobStore
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, cast
 
@@ -258,8 +258,3 @@ def _parts(told: bytes) -> Iterator[bytes]:
 
 def _time(text: bytes | None) -> datetime | None:
     return datetime.fromisoformat(text.decode()) if text else None
-
-
-def utc_now() -> datetime:
-    """Return the time in UTC, the clock that is passed in wherever a test may want another."""
-    return datetime.now(UTC)

@@ -13,7 +13,8 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from catfeeder.jobs import CHANNEL_PREFIX, JobRecord, utc_now
+from catfeeder.clock import utc_now
+from catfeeder.jobs import CHANNEL_PREFIX, JobRecord
 
 #: Redis publishes at most once, and a connection can be dead without telling. So those who wait
 #: look for themselves as well, rarely enough for a thousand of them to be no load.

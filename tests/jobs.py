@@ -6,7 +6,8 @@ from datetime import datetime
 
 import redis
 
-from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, JobStore, job_key, utc_now
+from catfeeder.clock import utc_now
+from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, JobStore, job_key
 from catfeeder.lua_scripts import call_script
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from actors.audit import _DELIVERED, EventKind, describe_event, record
 from actors.webhooks import receivers_key, signature_headers
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import ROOT
 from models.database import connected
 from models.events import TAB_EVENTS

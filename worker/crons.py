@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
-from catfeeder.jobs import utc_now
 from catfeeder.messages import (
     CLEAN_EVENTS,
     CLEAN_TOKENS,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from actors.api_keys import make_api_key
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import current_settings
 from models.database import open_database
 from models.migrate import check_schema

@@ -17,8 +17,8 @@ from typing import Final
 
 from dramatiq import Worker
 
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.messages import PASSWORDS, QUEUES, RENEWALS
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming import ConsumingBroker

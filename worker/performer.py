@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from config import ConfigurationError, current_settings
 from models.database import open_database
 from models.migrate import join_service

@@ -8,8 +8,8 @@ from typing import Final
 
 from actors.dead_letters import DeadLetters
 from catfeeder.broker import SealedBroker
+from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
-from catfeeder.jobs import utc_now
 from catfeeder.messages import QUEUES
 from catfeeder.redis_connection import connect_redis
 from config import Settings, current_settings

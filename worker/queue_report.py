@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from actors.connections import rfc3339
 from actors.dead_letters import DeadLetter, DeadLetters
 from catfeeder.broker import NAMESPACE, WORKERS_KEY, SealedBroker
+from catfeeder.clock import rfc3339
 from catfeeder.encoder import UnreadableMessage
 from catfeeder.messages import QUEUES
 from catfeeder.redis_connection import unreachable_is_told

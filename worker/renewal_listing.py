@@ -6,9 +6,8 @@ import sys
 from datetime import timedelta
 from typing import Any, Final
 
-from actors.connections import rfc3339
 from actors.renewal_plan import list_renewals
-from catfeeder.jobs import utc_now
+from catfeeder.clock import rfc3339, utc_now
 from config import current_settings
 from models.connections import ConnectionStatus
 from models.database import open_database

@@ -6,7 +6,7 @@ import sys
 from typing import Final
 
 from actors.resealing import Progress, seal_with_this_key
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import current_settings
 from models.database import open_database
 from models.migrate import check_schema

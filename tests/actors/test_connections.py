@@ -12,14 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.connections import (
-    describe_connection,
-    find_connection,
-    list_connections,
-    read_token,
-    rfc3339,
-)
+from actors.connections import describe_connection, find_connection, list_connections, read_token
 from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired, RenewalFailing
+from catfeeder.clock import rfc3339
 from catfeeder.sealing import Secret
 from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from models.database import connected

@@ -14,8 +14,9 @@ from actors.dead_letters import DeadLetters
 from actors.errors import CursorInvalid
 from catfeeder.broker import new_message
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.encoder import UnreadableMessage, quarantine_fields
-from catfeeder.jobs import JobError, utc_now
+from catfeeder.jobs import JobError
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.sealing import Secret
 from tests.servers import ValkeyServer

@@ -12,7 +12,7 @@ from actors.audit import list_events
 from actors.errors import ReauthorizationRequired
 from actors.forecasts import forecast_grants, warn_of_ends
 from actors.renewal import renew_connection
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.connections import TAB_CONNECTIONS
 from models.database import connected
 from models.events import TAB_EVENTS

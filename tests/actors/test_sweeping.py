@@ -16,7 +16,7 @@ from actors.renewal import renew_connection
 from actors.renewal_rates import allowances, rate_of
 from actors.sweeping import renew_oaths, sweep
 from catfeeder.client import Client
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import Settings
 from models.connections import TAB_CONNECTIONS
 from models.database import connected

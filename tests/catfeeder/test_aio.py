@@ -16,6 +16,7 @@ import pytest
 import catfeeder
 from catfeeder.aio import AsyncClient, AsyncJob
 from catfeeder.client import Client, Job
+from catfeeder.clock import utc_now
 from catfeeder.errors import (
     ApiNotGiven,
     JobCancelled,
@@ -24,7 +25,7 @@ from catfeeder.errors import (
     JobTimeout,
     QueueUnreachable,
 )
-from catfeeder.jobs import JobError, utc_now
+from catfeeder.jobs import JobError
 from catfeeder.waiting import ended
 from config import Settings
 from tests.actors.test_registry import ASKED

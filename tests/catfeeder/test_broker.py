@@ -7,9 +7,10 @@ import os
 import pytest
 
 from catfeeder.broker import SealedBroker, new_message, queued_job
+from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueFull, QueueUnreachable
-from catfeeder.jobs import JobStore, utc_now
+from catfeeder.jobs import JobStore
 from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret

@@ -16,6 +16,7 @@ import redis
 
 import catfeeder
 from catfeeder.client import Client, Job
+from catfeeder.clock import utc_now
 from catfeeder.errors import (
     InvalidQueueKey,
     JobCancelled,
@@ -25,7 +26,7 @@ from catfeeder.errors import (
     MessageTooLarge,
     QueueUnreachable,
 )
-from catfeeder.jobs import JobError, utc_now
+from catfeeder.jobs import JobError
 from catfeeder.messages import RENEW_OATHS
 from catfeeder.redis_connection import connect_redis
 from tests.jobs import succeed

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 
 from actors.oauth import OAuthAuthentication
 from actors.provider_settings import put_provider
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from config import Settings
 from tests.examples.calls import call
 from tests.oidc_provider import OidcProvider, running_oidc_provider

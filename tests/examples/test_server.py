@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
 from actors.server import ServerManagement
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.database import connected
 from models.server import begin_boot, is_stopping
 from tests.examples.calls import call

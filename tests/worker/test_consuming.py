@@ -15,9 +15,9 @@ from dramatiq.errors import ConnectionClosed
 from catfeeder import lua_scripts
 from catfeeder.broker import new_message
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueUnreachable
-from catfeeder.jobs import utc_now
 from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.redis_connection import connect_redis

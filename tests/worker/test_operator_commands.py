@@ -11,7 +11,7 @@ import pytest
 
 from actors.api_keys import find_holder, list_api_keys
 from actors.provider_settings import put_provider
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.service_directory import ServiceDirectory

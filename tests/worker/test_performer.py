@@ -10,8 +10,9 @@ import pytest
 
 from catfeeder.broker import new_message, queued_job
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
-from catfeeder.jobs import JobStatus, utc_now
+from catfeeder.jobs import JobStatus
 from catfeeder.messages import HASH_PASSWORD
 from tests.waiting import wait_until
 from tests.worker.performers import OURS, Performer

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from actors.provider_settings import put_provider
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from tests.models.rows import grant, stored_connection

@@ -15,8 +15,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from actors.provider_settings import add_configured_presets
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.waiting import ended
 from config import ConfigurationError, Settings, current_settings
 from models.database import open_database

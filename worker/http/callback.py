@@ -18,8 +18,8 @@ from actors.pending_sign_ins import (
     remember_told,
 )
 from catfeeder.client import outcome_of
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.messages import EXCHANGE_CODE
 from catfeeder.sealing import Secret
 from models.states import TAB_VERIFICATION

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from actors.connections import rfc3339
+from catfeeder.clock import rfc3339
 from catfeeder.jobs import JobRecord, JobStatus
 
 

@@ -13,8 +13,8 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catfeeder.broker import SealedBroker
+from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
-from catfeeder.jobs import utc_now
 from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.database import connected
 from models.errors import DatabaseUnreachable

@@ -13,9 +13,10 @@ import redis
 from dramatiq import Message
 
 from catfeeder.broker import enqueueing, new_message, placed, queued_job
+from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import CatFeederError, QueueUnreachable
-from catfeeder.jobs import JobRecord, utc_now
+from catfeeder.jobs import JobRecord
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told

@@ -10,8 +10,8 @@ from fastapi import Request
 from actors.errors import DiscoveryNeeded, ReturnToForbidden
 from actors.pending_sign_ins import record_refusal
 from actors.sign_in import SignIn, begin_sign_in
+from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
-from catfeeder.jobs import utc_now
 from catfeeder.messages import DISCOVER_PROVIDER
 from catfeeder.sealing import Secret
 from models.states import TAB_VERIFICATION

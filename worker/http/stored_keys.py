@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from actors.api_keys import KeyHolder, find_holder
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from worker.http.threads import in_database
 
 #: So long a key may serve on in other processes once it was revoked.

@@ -8,8 +8,8 @@ from typing import Any, Final
 from actors.breaker import check_not_paused
 from actors.connections import TokenView, read_token
 from actors.errors import ProviderPaused
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import utc_now
 from catfeeder.messages import RENEW_CONNECTION
 from worker.http.shim import Shim
 from worker.http.threads import in_database

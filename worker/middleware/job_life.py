@@ -5,7 +5,8 @@ from __future__ import annotations
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import Middleware, SkipMessage
 
-from catfeeder.jobs import JobStore, utc_now
+from catfeeder.clock import utc_now
+from catfeeder.jobs import JobStore
 from catfeeder.messages import CATALOGUE
 from worker.middleware.patience import with_patience
 

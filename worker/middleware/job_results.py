@@ -8,8 +8,9 @@ from dramatiq import MessageProxy
 from dramatiq.middleware import SkipMessage
 from dramatiq.results import ResultBackend
 
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, JobOutdated
-from catfeeder.jobs import JobError, JobStore, utc_now
+from catfeeder.jobs import JobError, JobStore
 from catfeeder.lua_scripts import Call
 from worker.middleware.patience import with_patience
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from playhouse.pool import PooledDatabase
 from redis.asyncio import Redis
 
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.redis_connection import connect_redis_async
 from config import Settings
 from models.database import connected, database

@@ -19,7 +19,7 @@ import pytest
 from actors.providers import id_tokens
 from actors.providers.keys import KeyCache
 from actors.providers.transport import shared_adapter
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.connections import TAB_CONNECTIONS
 from models.database import connected
 from models.states import TAB_VERIFICATION

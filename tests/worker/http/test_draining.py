@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from catfeeder.client import Client
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.database import connected
 from models.server import begin_boot, request_stop
 from tests.conftest import ADMIN_API_KEY

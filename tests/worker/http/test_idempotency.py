@@ -12,7 +12,7 @@ import redis
 
 from catfeeder.broker import new_message, queued_job
 from catfeeder.client import Client
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.sealing import KeyRing, Secret

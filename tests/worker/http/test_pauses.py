@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.connections import TAB_CONNECTIONS
 from models.database import connected
 from models.provider_health import TAB_PROVIDER_HEALTH

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.api_keys import KeyHolder, make_api_key, revoke_api_key
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.errors import DatabaseUnreachable
 from worker.http.stored_keys import StoredKeys

@@ -11,7 +11,7 @@ import dramatiq
 import httpx
 import pytest
 
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.attempts import TAB_ATTEMPTS
 from models.connections import TAB_CONNECTIONS
 from models.database import connected

@@ -13,7 +13,8 @@ from dramatiq import Message
 
 from catfeeder.broker import new_message, queued_job
 from catfeeder.client import Client, Job
-from catfeeder.jobs import JobStatus, utc_now
+from catfeeder.clock import utc_now
+from catfeeder.jobs import JobStatus
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
 from catfeeder.sealing import Secret
 from models.database import connected, database

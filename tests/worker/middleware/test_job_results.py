@@ -11,8 +11,9 @@ from dramatiq.middleware import SkipMessage
 
 from actors.password_rules import PasswordTooLong
 from catfeeder.broker import new_message, placed
+from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed, QueueUnreachable
-from catfeeder.jobs import JobError, JobStore, utc_now
+from catfeeder.jobs import JobError, JobStore
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.redis_connection import connect_redis
 from models.errors import DatabaseUnreachable

@@ -9,8 +9,8 @@ import pytest
 
 from actors.dead_letters import DeadLetters
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
-from catfeeder.jobs import utc_now
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from actors.breaker import check_not_paused
 from actors.connections import describe_connection, find_connection, list_connections
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs

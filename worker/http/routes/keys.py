@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from actors.api_keys import list_api_keys, make_api_key, revoke_api_key
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs
 from worker.http.schemas.keys import KeyList, MadeKey, NewKey

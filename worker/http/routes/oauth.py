@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from actors.connections import rfc3339
+from catfeeder.clock import rfc3339
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
 from worker.http.callback import finish_sign_in
 from worker.http.guarded_route import GuardedRoute

@@ -14,7 +14,7 @@ from actors.provider_settings import (
     patch_provider,
     put_provider,
 )
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from catfeeder.messages import CHECK_PROVIDER
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from actors.dead_letters import DeadLetters
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs
 from worker.http.schemas.queues import (

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from actors.renewal_plan import list_renewals
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from worker.http.guarded_route import GuardedRoute
 from worker.http.keys import Scope, needs
 from worker.http.schemas.renewals import RenewalPage, RenewalQuery

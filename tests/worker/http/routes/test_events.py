@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from actors.audit import EventKind, record
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.database import connected
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from catfeeder.client import Client
-from catfeeder.jobs import JobError, utc_now
+from catfeeder.clock import utc_now
+from catfeeder.jobs import JobError
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.database import connected
 from tests.worker.http.answers import assert_problem

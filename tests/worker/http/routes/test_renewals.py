@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.signing_in import HOUSE, sign_in

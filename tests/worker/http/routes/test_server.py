@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from actors.audit import EventKind, record
-from catfeeder.jobs import utc_now
+from catfeeder.clock import utc_now
 from models.database import connected
 from models.server import is_stopping
 from tests.oidc_provider import OidcProvider

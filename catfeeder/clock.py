@@ -1,0 +1,17 @@
+"""Clock: the time in UTC, and its form as RFC 3339 text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> datetime:
+    """Return the time in UTC, the clock that is passed in wherever a test may want another."""
+    return datetime.now(UTC)
+
+
+def rfc3339(at: datetime | None) -> str | None:
+    """Write a time as RFC 3339 in UTC with milliseconds."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
