@@ -15,7 +15,7 @@ from actors.audit import EventKind, record
 from actors.errors import AuthError
 from catfeeder.clock import rfc3339
 from models.api_keys import TAB_API_KEYS
-from models.database import connected, transaction
+from models.db.database import connected, transaction
 
 #: What a key may be allowed. `admin` includes the others.
 SCOPES: Final = ("jobs", "connections:read", "tokens:read", "admin")

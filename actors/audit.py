@@ -11,9 +11,9 @@ from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
 from catfeeder.requester import requester
 from config import current_settings
-from models.connections import TAB_CONNECTIONS
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS
 
 #: The number of an event, as `next_cursor` gives it.
 _CURSOR: Final = re.compile("[0-9]{1,18}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 from config import ConfigurationError
-from models.database import connected, ensure_open
+from models.db.database import connected, ensure_open
 from models.server import current_generation, is_stopping, request_stop
 
 _LOG = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from typing import Final
 from actors.audit import describe_event
 from actors.backoff import plan_retry
 from actors.errors import AuthError, ProviderUnreachable
-from actors.providers.asking import post_json
+from actors.providers.http.requests import post_json
 from catfeeder.clock import utc_now
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
 
 _LOG = logging.getLogger(__name__)

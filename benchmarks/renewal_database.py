@@ -17,10 +17,10 @@ import psycopg
 from benchmarks.stack import SECRET_KEY
 from catfeeder.sealing import Secret
 from config import load_settings
-from models.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.database import connected, database, open_database, transaction
+from models.db.database import connected, database, open_database, transaction
 from models.migrate import migrate
-from models.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 
 PROVIDER: Final = "instant"
 _BATCH: Final = 10_000

@@ -13,7 +13,7 @@ from typing import Final
 # Our tables believe that a process which has not loaded it by now will have SQLite alone.
 import psycopg  # noqa: F401
 
-from actors.sweeping import sweep
+from actors.renewal.sweep import sweep
 from benchmarks.figures import Figure, spread, table
 from benchmarks.renewal_database import configure_provider, fill, kinds, let_be_due, open_here
 

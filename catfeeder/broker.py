@@ -29,7 +29,7 @@ BELL_PREFIX: Final = f"{NAMESPACE}:bell:"
 #: messages of each queue it can perform.
 WORKERS_KEY: Final = f"{NAMESPACE}:workers"
 #: A message never falls to others because of what a clock says; who has died is for the workers to
-#: find out (`worker.heartbeats`), and dead letters are bounded by whoever adds one.
+#: find out (`worker.consuming.heartbeats`), and dead letters are bounded by whoever adds one.
 _MAINTENANCE_CHANCE: Final = 0
 
 #: Whoever asks for more than anybody works off must not fill the broker's memory.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 # First of all, before anything loads Peewee in its own way.
-import models.drivers  # noqa: F401
-from models.connections import TAB_CONNECTIONS
-from models.providers import TAB_USER_OAUTH_CONNECTION
-from models.states import TAB_VERIFICATION
+import models.db.drivers  # noqa: F401
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.sign_ins import TAB_VERIFICATION
 
 __all__ = ["TAB_CONNECTIONS", "TAB_USER_OAUTH_CONNECTION", "TAB_VERIFICATION"]

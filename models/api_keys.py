@@ -7,8 +7,8 @@ from datetime import datetime
 
 import peewee
 
-from models.database import Table
-from models.fields import JSONField, UTCDateTimeField
+from models.db.database import Table
+from models.db.fields import JSONField, UTCDateTimeField
 
 
 class TAB_API_KEYS(Table):

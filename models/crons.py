@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import peewee
 
-from models.database import Table
-from models.fields import UTCDateTimeField
+from models.db.database import Table
+from models.db.fields import UTCDateTimeField
 
 
 class TAB_CRONS(Table):

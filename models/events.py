@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import peewee
 
-from models.database import Table
-from models.fields import JSONField, UTCDateTimeField
-from models.many import InsertMany
+from models.db.database import Table
+from models.db.fields import JSONField, UTCDateTimeField
+from models.db.statements import InsertMany
 
 #: How many events are looked at for one that nobody else has taken.
 _CANDIDATES: Final = 10

@@ -11,10 +11,10 @@ from typing import Final
 import peewee
 from playhouse.migrations import Runner
 
-from models.database import connected, database
-from models.errors import DatabaseUnreachable, SchemaTooOld, reason_of
-from models.keys import check_secret_key, note_secret_key
-from models.mysql import MysqlDatabase
+from models.db.database import connected, database
+from models.db.errors import DatabaseUnreachable, SchemaTooOld, reason_of
+from models.db.mysql import MysqlDatabase
+from models.sealing.keys import check_secret_key, note_secret_key
 
 _DIRECTORY: Final = str(Path(__file__).parent / "migrations")
 #: Any number will do; it is what migrating processes of this service agree upon.

@@ -7,8 +7,8 @@ from typing import Final
 
 import peewee
 
-from models.database import Table, connected, transaction
-from models.fields import UTCDateTimeField
+from models.db.database import Table, connected, transaction
+from models.db.fields import UTCDateTimeField
 
 _THE_ROW: Final = 1
 

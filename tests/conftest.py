@@ -16,11 +16,12 @@ from playhouse.pool import PooledDatabase
 
 import catfeeder
 import config
-from actors import provider_memory, renewal_shifts
+from actors.providers.config import cache
+from actors.renewal import time_slices
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
-from models import database as database_module
+from models.db import database as database_module
 from models.migrate import migrate
 from tests.mariadb import MariadbServer, is_mariadb_installed, running_mariadb
 from tests.migrated import MigratedPostgres, MigratedSqlite
@@ -30,8 +31,8 @@ from tests.servers import (
     running_postgres,
     running_valkey,
 )
-from worker.consuming import ConsumingBroker
-from worker.performing import build_broker
+from worker.consuming.broker import ConsumingBroker
+from worker.process.build import build_broker
 
 #: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
 SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else ("postgresql",)
@@ -171,9 +172,9 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
         yield config.current_settings()
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
-    provider_memory._AT_WORK.clear()
+    cache._AT_WORK.clear()
     # A worker of this test has stopped, and the process goes on.
-    renewal_shifts.begin_shifts()
+    time_slices.begin_shifts()
     _close_databases()
     # Whoever opens the database by `ensure_open` finds that of the next test's settings.
     database_module.database.obj = None

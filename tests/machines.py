@@ -19,7 +19,7 @@ import requests
 from config import ROOT
 from tests.relays import Relay, Target, running_relay
 from tests.worker.service_directory import ServiceDirectory
-from worker.procfile import read_procfile
+from worker.supervisor.procfile import read_procfile
 
 _PROCFILE: Final = read_procfile(ROOT / "Procfile")
 _TIMEOUT_SECONDS: Final = 10

@@ -17,7 +17,7 @@ from tests.provider.certificates import self_signed_certificate
 from tests.relays import running_relay
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.embedded_valkey import find_server_binary
+from worker.supervisor.embedded_valkey import find_server_binary
 
 SERVICE: Final = "catfeeder-test"
 _SENTINEL_CONF: Final = f"""\

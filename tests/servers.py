@@ -21,7 +21,7 @@ import redis
 from psycopg import sql
 
 from catfeeder.redis_connection import connect_redis
-from worker.embedded_valkey import find_server_binary
+from worker.supervisor.embedded_valkey import find_server_binary
 
 _START_SECONDS: Final = 60
 

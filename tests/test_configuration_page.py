@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 import settings as settings_module
-from actors.providers.provider import presets
+from actors.providers.protocol.provider import presets
 from config import ROOT, load_settings
 
 PAGE: Final = (ROOT / "docs" / "configuration.md").read_text()

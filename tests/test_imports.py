@@ -36,13 +36,16 @@ def loaded_by(statement: str) -> set[str]:
         # The scheduler only asks for work.
         ("import worker.scheduler", _HEAVY | {"requests"}),
         # Sweeps and clean-up call nobody either.
-        ("import actors.sweeping, actors.cleanup, actors.forecasts", _HEAVY | {"requests"}),
+        (
+            "import actors.renewal.sweep, actors.upkeep.cleanup, actors.connections.forecasts",
+            _HEAVY | {"requests"},
+        ),
         # The shim never hashes and never calls a provider.
         ("import worker.http.app", {"bcrypt", "psycopg", "requests", "requests_oauthlib"}),
         # Who performs loads what a message needs when the first one comes, and no tables before.
-        ("import worker.perform", _HEAVY | {"peewee", "requests"}),
+        ("import worker.process.perform", _HEAVY | {"peewee", "requests"}),
         # The supervisor has processes to start, and starts them sooner without these.
-        ("import worker.run", _HEAVY | {"dramatiq", "redis", "requests"}),
+        ("import worker.supervisor.run", _HEAVY | {"dramatiq", "redis", "requests"}),
     ],
 )
 def test_an_import_loads_nothing_that_is_not_its_business(

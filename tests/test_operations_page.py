@@ -12,11 +12,11 @@ from catfeeder.errors import SealBroken
 from catfeeder.sealing import QUEUE_LABEL, KeyRing
 from config import ROOT, load_settings
 from tests.test_configuration_page import variables_of_the_code
-from worker import resealing
 from worker.__main__ import _COMMANDS, _parser
-from worker.http.metrics import Metrics
-from worker.procfile import read_procfile
-from worker.service import _WORKER_GRACE_SECONDS
+from worker.cli import reseal
+from worker.http.asgi.metrics import Metrics
+from worker.supervisor.procfile import read_procfile
+from worker.supervisor.service import _WORKER_GRACE_SECONDS
 
 PAGE: Final = (ROOT / "docs" / "operations.md").read_text()
 PROCFILE: Final = read_procfile(ROOT / "Procfile")
@@ -84,7 +84,7 @@ def test_every_setting_is_one() -> None:
 def test_what_reseal_prints_is_what_it_prints() -> None:
     [printed] = re.findall(r"\$ python -m worker reseal\n(.*?)```", PAGE, re.S)
     lines = [line.strip() for line in printed.strip().splitlines()]
-    assert lines[-2:] == [resealing._DONE, resealing._NEXT]
+    assert lines[-2:] == [reseal._DONE, reseal._NEXT]
     assert all(re.fullmatch(r"\d+ of \d+ rows", line) for line in lines[:-2])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from actors.audit import EventKind
 from config import ROOT
-from models.connections import ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from tests.collected import missing
 
 _PATH: Final = ROOT / "docs" / "renewal.md"

@@ -15,7 +15,7 @@ from actors.audit import _DELIVERED, EventKind, describe_event, record
 from actors.webhooks import receivers_key, signature_headers
 from catfeeder.clock import utc_now
 from config import ROOT
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
 
 PAGE: Final = (ROOT / "docs" / "webhooks.md").read_text()

@@ -137,13 +137,13 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
 
 
 def _run() -> int:
-    from worker.run import run_service
+    from worker.supervisor.run import run_service
 
     return run_service()
 
 
 def _perform(**wishes: Any) -> int:
-    from worker.perform import run_performing
+    from worker.process.perform import run_performing
 
     return run_performing(**wishes)
 
@@ -158,7 +158,7 @@ def _migrate() -> int:
     from datetime import UTC, datetime
 
     from config import current_settings
-    from models.database import connected, open_database
+    from models.db.database import connected, open_database
     from models.migrate import migrate
     from models.server import begin_boot, is_latest_stopping
 
@@ -174,7 +174,7 @@ def _migrate() -> int:
 
 
 def _reseal() -> int:
-    from worker.resealing import run_resealing
+    from worker.cli.reseal import run_resealing
 
     return run_resealing()
 
@@ -196,31 +196,31 @@ def _webhook_key() -> int:
 
 
 def _make_key(**wishes: Any) -> int:
-    from worker.key_making import run_key_making
+    from worker.cli.keys import run_key_making
 
     return run_key_making(**wishes)
 
 
 def _renewals(**wishes: Any) -> int:
-    from worker.renewal_listing import run_renewal_listing
+    from worker.cli.renewals import run_renewal_listing
 
     return run_renewal_listing(**wishes)
 
 
 def _queues(**wishes: Any) -> int:
-    from worker.queue_commands import run_queue_listing
+    from worker.cli.queues import run_queue_listing
 
     return run_queue_listing(**wishes)
 
 
 def _replay(**wishes: Any) -> int:
-    from worker.queue_commands import run_replay
+    from worker.cli.queues import run_replay
 
     return run_replay(**wishes)
 
 
 def _check_provider(name: str) -> int:
-    from worker.provider_checking import run_provider_check
+    from worker.cli.providers import run_provider_check
 
     return run_provider_check(name)
 

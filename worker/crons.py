@@ -23,10 +23,10 @@ from catfeeder.messages import (
 )
 from config import ConfigurationError, CronsSettings, current_settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
-from models.database import connected, ensure_open
+from models.db.database import connected, ensure_open
 from models.server import is_latest_stopping
+from worker.process.redis_settings import describe_risks
 from worker.queue import connect_queue
-from worker.redis_settings import describe_risks
 
 _LOG = logging.getLogger(__name__)
 #: No interval is shorter than a second, so this is often enough to look.

@@ -7,11 +7,11 @@ import sys
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from config import ConfigurationError, current_settings
-from models.database import open_database
+from models.db.database import open_database
 from models.migrate import join_service
-from worker.consuming import ConsumingBroker
-from worker.log_records import set_up_logging
-from worker.performing import build_broker
+from worker.consuming.broker import ConsumingBroker
+from worker.process.build import build_broker
+from worker.process.logs import set_up_logging
 
 
 def _start() -> ConsumingBroker:

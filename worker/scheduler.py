@@ -7,7 +7,7 @@ from typing import Final
 
 from config import current_settings
 from worker.crons import Crons
-from worker.stop_signals import StopSignals
+from worker.process.signals import StopSignals
 
 _LOG_FORMAT: Final = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
 

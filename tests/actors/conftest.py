@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.providers import id_tokens
-from actors.providers.keys import KeyCache
-from actors.providers.transport import shared_adapter
+from actors.providers.http.transport import shared_adapter
+from actors.providers.protocol import id_tokens
+from actors.providers.protocol.keys import KeyCache
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from actors.renewal import renew_leased
-from actors.sweeping import sweep
+from actors.renewal.renew import renew_leased
+from actors.renewal.sweep import sweep
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS
-from models.database import connected
-from models.leases import Lease, claim
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS
+from models.renewal.leases import Lease, claim
 from tests.actors.sign_ins import now, reread, sign_in
 from tests.scripted_provider import ScriptedProvider
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from actors.discovery import discover
-from actors.exchange import FinishedSignIn, finish_sign_in
-from actors.provider_settings import put_provider
-from actors.sign_in import begin_sign_in
+from actors.oauth.exchange import FinishedSignIn, finish_sign_in
+from actors.oauth.sign_in import begin_sign_in
+from actors.providers.config.discovery import discover
+from actors.providers.config.settings import put_provider
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
-from models.states import TAB_VERIFICATION
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider
 

@@ -21,7 +21,7 @@ from actors.api_keys import (
 )
 from catfeeder.requester import requester
 from models.api_keys import TAB_API_KEYS
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
 from tests.models.times import MINUTE, NOW, SECOND
 

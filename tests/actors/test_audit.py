@@ -10,7 +10,7 @@ import pytest
 from actors.audit import EventKind, list_events, record
 from actors.errors import CursorInvalid
 from catfeeder.requester import requester
-from models.database import connected, transaction
+from models.db.database import connected, transaction
 from models.events import TAB_EVENTS
 from tests.models.rows import stored_connection
 from tests.models.times import MINUTE, NOW, SECOND

@@ -14,7 +14,7 @@ from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import RENEW_CONNECTION
 from config import Settings
-from models.database import open_database
+from models.db.database import open_database
 
 
 def test_a_database_that_is_away_is_told_in_a_sentence_without_a_traceback(

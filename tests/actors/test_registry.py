@@ -29,7 +29,7 @@ from catfeeder.messages import (
     MessageType,
 )
 from config import ROOT, ConfigurationError
-from worker.consuming import ConsumingBroker
+from worker.consuming.broker import ConsumingBroker
 
 #: Every job that the client can ask for.
 ASKED: dict[str, Callable[[Client], Job[Any]]] = {
@@ -105,16 +105,19 @@ def test_a_message_that_nobody_knows_has_no_actor(broker: ConsumingBroker) -> No
 @pytest.mark.parametrize(
     ("address", "absent"),
     [
-        ("actors.passwords:hash_password", {"requests", "requests_oauthlib", "fastapi", "joserfc"}),
+        (
+            "actors.passwords.hashing:hash_password",
+            {"requests", "requests_oauthlib", "fastapi", "joserfc"},
+        ),
         # bcrypt itself is there for other reasons: cryptography reads SSH keys with it.
-        ("actors.exchange:exchange_code", {"actors.passwords", "fastapi", "zxcvbn"}),
+        ("actors.oauth.exchange:exchange_code", {"actors.passwords.hashing", "fastapi", "zxcvbn"}),
         ("actors.server:shut_down", {"bcrypt", "requests_oauthlib", "fastapi", "starlette"}),
     ],
 )
 def test_a_process_loads_only_what_its_messages_need(address: str, absent: set[str]) -> None:
     # Given a fresh interpreter that has bound all actors and performs one of them
     script = (
-        "import sys; import worker.performing; from actors.registry import performer; "
+        "import sys; import worker.process.build; from actors.registry import performer; "
         f"performer({address!r}); print(*sys.modules)"
     )
     done = subprocess.run(

@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from actors.server import PlainResponse, ServerManagement, shut_down
 from catfeeder.client import Client
-from models.database import connected
+from models.db.database import connected
 from models.server import begin_boot, is_stopping
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -17,10 +17,10 @@ import pytest
 
 import config
 from actors.audit import EventKind, list_events, record
-from actors.providers.transport import shared_adapter
+from actors.providers.http.transport import shared_adapter
 from actors.webhooks import deliver_events, receivers_key, signature_headers
 from config import Settings
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
 from tests.actors.sign_ins import now
 from tests.models.races import race_processes

@@ -31,7 +31,7 @@ from config import Settings
 from tests.actors.test_registry import ASKED
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
-from worker.consuming import ConsumingBroker
+from worker.consuming.broker import ConsumingBroker
 
 pytestmark = pytest.mark.anyio
 

@@ -32,7 +32,7 @@ from catfeeder.redis_connection import connect_redis
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.consuming import ConsumingBroker
+from worker.consuming.broker import ConsumingBroker
 
 KEY = "k" * 43
 CANARY = "canary-hunter2"

@@ -19,7 +19,7 @@ from config import Settings
 from tests.redis_servers import Watched, running_sentinel, running_tls_valkey
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.performing import build_broker
+from worker.process.build import build_broker
 
 CANARY = "canary-hunter2"
 CONNECTORS: list[Callable[[str], object]] = [connect_redis, connect_redis_async]

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from actors.audit import EventKind
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from tests.chaos.provider import SCOPE
 from tests.chaos.provider_process import Account, ProviderProcess
 from tests.chaos.stack import PROVIDER

@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 from tests.chaos.kills import Kill
-from worker.plan import PlannedProcess
+from worker.supervisor.plan import PlannedProcess
 
 _DRAIN_SECONDS: Final = 60
 

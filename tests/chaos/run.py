@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from models.connections import ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from tests.chaos.clients import Clients
 from tests.chaos.clock import shown
 from tests.chaos.connections import Compared, compare, connect, unsettled, versions

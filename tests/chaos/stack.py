@@ -13,7 +13,7 @@ from typing import Final
 import requests
 
 from config import load_settings, read_toml
-from models.database import open_database
+from models.db.database import open_database
 from models.migrate import migrate
 from tests.chaos.postgres import Postgres
 from tests.chaos.processes import ServiceProcess
@@ -21,8 +21,8 @@ from tests.chaos.provider_process import ProviderProcess, running_provider
 from tests.chaos.valkey import Valkey
 from tests.journeys.stack import Stack
 from tests.waiting import wait_until
-from worker.plan import WEB, plan_processes
-from worker.procfile import read_procfile
+from worker.supervisor.plan import WEB, plan_processes
+from worker.supervisor.procfile import read_procfile
 
 PROVIDER: Final = "house"
 _START_SECONDS: Final = 60

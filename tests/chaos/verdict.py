@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from actors.audit import EventKind
-from models.connections import ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from tests.chaos.connections import Compared
 from tests.chaos.kills import Kill
 from tests.chaos.provider import Showing

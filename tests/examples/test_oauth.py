@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from actors.oauth import OAuthAuthentication
-from actors.provider_settings import put_provider
+from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
 from config import Settings
 from tests.examples.calls import call

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from actors.server import ServerManagement
 from catfeeder.clock import utc_now
-from models.database import connected
+from models.db.database import connected
 from models.server import begin_boot, is_stopping
 from tests.examples.calls import call
 

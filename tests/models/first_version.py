@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing
 from config import Settings
-from models.database import database, transaction
+from models.db.database import database, transaction
 
 CONNECTION_ID: Final = "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"
 STATE: Final = "a-state:house"

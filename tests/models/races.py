@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import psycopg  # noqa: F401
 
 from config import Settings
-from models.database import connected, open_database
+from models.db.database import connected, open_database
 
 T = TypeVar("T")
 #: A child shares nothing with us: it opens the database for itself, as a worker does. It is a fork

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from playhouse.pool import PooledDatabase
 
 from config import Settings
-from models.database import _opened, database, open_database
+from models.db.database import _opened, database, open_database
 
 
 @contextmanager

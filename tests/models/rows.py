@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS, Grant
+from models.oauth.connections import TAB_CONNECTIONS, Grant
 from tests.models.times import NOW
 
 

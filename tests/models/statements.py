@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.database import database as the_database
+from models.db.database import database as the_database
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from models.api_keys import TAB_API_KEYS
-from models.database import connected
+from models.db.database import connected
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("database")

@@ -8,7 +8,7 @@ import pytest
 
 from config import Settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
-from models.database import connected
+from models.db.database import connected
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
 

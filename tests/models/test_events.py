@@ -9,7 +9,7 @@ import pytest
 
 from config import Settings
 from models import events
-from models.database import connected
+from models.db.database import connected
 from models.events import TAB_EVENTS
 from tests.models.races import race_processes
 from tests.models.statements import statements

@@ -13,9 +13,9 @@ import pytest
 import models
 from config import Settings
 from models import migrate as migrate_module
-from models.database import Table, connected
-from models.database import database as the_database
-from models.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
+from models.db.database import Table, connected
+from models.db.database import database as the_database
+from models.db.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
 from models.migrate import join_service, migrate
 from tests.models.races import race_processes
 from tests.models.reopening import reopened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config import Settings
-from models.database import connected
+from models.db.database import connected
 from models.server import TAB_SERVER, begin_boot, current_generation, is_stopping, request_stop
 from tests.models.races import race_processes, race_threads
 from tests.models.times import MINUTE, NOW

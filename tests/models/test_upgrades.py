@@ -14,17 +14,17 @@ import models
 from catfeeder.sealing import Secret
 from config import Settings
 from models import migrate as migrate_module
-from models.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.crons import win_tick
-from models.database import connected
-from models.database import database as the_database
-from models.errors import ForeignSecretKey
+from models.db.database import connected
+from models.db.database import database as the_database
+from models.db.errors import ForeignSecretKey
 from models.migrate import join_service, migrate
-from models.providers import TAB_USER_OAUTH_CONNECTION
-from models.resealing import reseal_everything
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.sign_ins import TAB_VERIFICATION
+from models.renewal.sweeps import claim_due
+from models.sealing.resealing import reseal_everything
 from models.server import begin_boot, current_generation
-from models.states import TAB_VERIFICATION
-from models.sweeps import claim_due
 from tests.models.first_version import CONNECTION_ID, STATE, fill_first_tables
 from tests.models.reopening import reopened
 from tests.models.rotation import rotated

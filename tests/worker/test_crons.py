@@ -21,10 +21,10 @@ from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
-from models import database as database_module
 from models.crons import TAB_CRONS, ensure_cron, win_tick
-from models.database import connected, open_database
-from models.errors import DatabaseUnreachable
+from models.db import database as database_module
+from models.db.database import connected, open_database
+from models.db.errors import DatabaseUnreachable
 from models.migrate import migrate
 from models.server import begin_boot, request_stop
 from tests.chaos.postgres import Postgres

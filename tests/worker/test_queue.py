@@ -12,7 +12,7 @@ from catfeeder.client import Client
 from catfeeder.errors import CatFeederError
 from config import ConfigurationError, Settings
 from tests.jobs import succeed
-from worker.performing import build_broker
+from worker.process.build import build_broker
 from worker.queue import connect_queue
 
 OTHER_KEY = "another-secret-key-that-is-long-enough"

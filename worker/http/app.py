@@ -14,18 +14,19 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from actors.provider_settings import add_configured_presets
+from actors.providers.config.settings import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.waiting import ended
 from config import ConfigurationError, Settings, current_settings
-from models.database import open_database
+from models.db.database import open_database
 from models.migrate import join_service
-from worker.http.body_limit import BodyLimit
-from worker.http.error_handlers import CatchAll, handle_errors
-from worker.http.logs import set_up_logging
-from worker.http.metrics import CountRequests
-from worker.http.response_headers import ResponseHeaders
+from worker.http.asgi.body_limit import BodyLimit
+from worker.http.asgi.logs import set_up_logging
+from worker.http.asgi.metrics import CountRequests
+from worker.http.asgi.response_headers import ResponseHeaders
+from worker.http.asgi.trusted_hosts import TrustedHosts
+from worker.http.errors.error_handlers import CatchAll, handle_errors
 from worker.http.routes import (
     connections,
     events,
@@ -40,7 +41,6 @@ from worker.http.routes import (
 )
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
-from worker.http.trusted_hosts import TrustedHosts
 
 _ROUTERS: Final = (
     passwords.router,

@@ -18,16 +18,16 @@ from catfeeder.redis_connection import connect_redis_async
 from catfeeder.sealing import KeyRing, Secret
 from catfeeder.waiting import WaitingRoom
 from config import ConfigurationError, Settings
-from worker.http.browsers import Browsers
-from worker.http.depths import Depths
-from worker.http.draining import Draining
-from worker.http.idempotency import IdempotencyKeys
-from worker.http.job_looks import JobLooks
-from worker.http.keys import Keys
-from worker.http.metrics import Metrics
-from worker.http.outbox import Outbox
-from worker.http.overload import Overload
-from worker.http.rates import Rates
+from worker.http.asgi.draining import Draining
+from worker.http.asgi.metrics import Metrics
+from worker.http.auth.browsers import Browsers
+from worker.http.auth.keys import Keys
+from worker.http.auth.rates import Rates
+from worker.http.jobs.depths import Depths
+from worker.http.jobs.idempotency import IdempotencyKeys
+from worker.http.jobs.job_looks import JobLooks
+from worker.http.jobs.outbox import Outbox
+from worker.http.jobs.overload import Overload
 from worker.queue import connect_queue
 from worker.queue_report import worker_paces
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.providers.provider import Credentials, Provider, build_provider, presets, with_base_url
+from actors.providers.protocol.provider import (
+    Credentials,
+    Provider,
+    build_provider,
+    presets,
+    with_base_url,
+)
 from catfeeder.sealing import Secret
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider

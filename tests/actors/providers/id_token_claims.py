@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from actors.providers.id_tokens import verify_id_token
+from actors.providers.protocol.id_tokens import verify_id_token
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built
 from tests.scripted_provider import ScriptedProvider

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actors.connections import describe_connection, list_connections, read_token
-from actors.discovery import discover
+from actors.connections.reading import describe_connection, list_connections, read_token
+from actors.connections.revocation import revoke_connection
 from actors.errors import (
     ProviderInvalid,
     ProviderMisbehaved,
@@ -19,16 +19,16 @@ from actors.errors import (
     ProviderUnreachable,
     ReauthorizationRequired,
 )
-from actors.exchange import exchange_code
-from actors.provider_settings import describe_provider, patch_provider
-from actors.providers.provider import presets
-from actors.renewal import RenewalTooSoon, renew_connection
-from actors.revocation import revoke_connection
-from actors.sign_in import begin_sign_in
+from actors.oauth.exchange import exchange_code
+from actors.oauth.sign_in import begin_sign_in
+from actors.providers.config.discovery import discover
+from actors.providers.config.settings import describe_provider, patch_provider
+from actors.providers.protocol.provider import presets
+from actors.renewal.renew import RenewalTooSoon, renew_connection
 from catfeeder.sealing import Secret
-from models.connections import TAB_CONNECTIONS
-from models.database import connected
-from models.states import TAB_VERIFICATION
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.actors.renewals import refreshes, renew_all, tokens_of
 from tests.actors.sign_ins import (
     NAME,

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from catfeeder.clock import utc_now
 from catfeeder.redis_connection import connect_redis_async
 from config import Settings
-from models.database import connected, database
+from models.db.database import connected, database
 from models.server import begin_boot
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider, running_oidc_provider

@@ -16,13 +16,13 @@ import dramatiq
 import httpx
 import pytest
 
-from actors.providers import id_tokens
-from actors.providers.keys import KeyCache
-from actors.providers.transport import shared_adapter
+from actors.providers.http.transport import shared_adapter
+from actors.providers.protocol import id_tokens
+from actors.providers.protocol.keys import KeyCache
 from catfeeder.clock import utc_now
-from models.connections import TAB_CONNECTIONS
-from models.database import connected
-from models.states import TAB_VERIFICATION
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.answers import assert_problem

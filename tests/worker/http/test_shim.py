@@ -14,7 +14,7 @@ from tests.conftest import ADMIN_API_KEY
 from tests.jobs import put_job
 from tests.servers import ValkeyServer
 from tests.worker.http.broken_broker import cut_off
-from worker.consuming import ConsumingBroker
+from worker.consuming.broker import ConsumingBroker
 from worker.http.shim import Shim
 
 _MANY = 1000

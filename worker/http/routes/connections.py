@@ -7,20 +7,20 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
-from actors.breaker import check_not_paused
-from actors.connections import describe_connection, find_connection, list_connections
+from actors.connections.reading import describe_connection, find_connection, list_connections
+from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Scope, needs
-from worker.http.lookups import check_connection
-from worker.http.names import ConnectionId
+from worker.http.asgi.threads import in_database
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
+from worker.http.handlers.lookups import check_connection
+from worker.http.handlers.tokens import fresh_token
+from worker.http.jobs.submission import SubmissionOf
 from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
 from worker.http.schemas.jobs import JOB_ROUTE
+from worker.http.schemas.path_parameters import ConnectionId
 from worker.http.shim import ShimOf
-from worker.http.submission import SubmissionOf
-from worker.http.threads import in_database
-from worker.http.tokens import fresh_token
 
 router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
 _needs_reading = needs(Scope.CONNECTIONS_READ)

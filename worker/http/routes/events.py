@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from actors.audit import list_events
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Scope, needs
+from worker.http.asgi.threads import in_database
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.events import EventPage, EventQuery
-from worker.http.threads import in_database
 
 router = APIRouter(
     prefix="/v1/events", tags=["events"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)

@@ -11,13 +11,13 @@ from starlette.responses import JSONResponse
 from catfeeder.client import Job as Handle
 from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.messages import REFRESH_TOKEN
-from worker.http.guarded_route import GuardedRoute
-from worker.http.job_answers import job_json
-from worker.http.keys import Needs, Scope, needs
-from worker.http.names import JobId
-from worker.http.preferences import PreferredWait
-from worker.http.refusals import JobNotCancellable
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Needs, Scope, needs
+from worker.http.errors.refusals import JobNotCancellable
+from worker.http.jobs.job_answers import job_json
+from worker.http.jobs.preferences import PreferredWait
 from worker.http.schemas.jobs import Job
+from worker.http.schemas.path_parameters import JobId
 from worker.http.shim import ShimOf
 
 router = APIRouter(

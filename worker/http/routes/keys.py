@@ -7,11 +7,11 @@ from starlette.responses import JSONResponse, Response
 
 from actors.api_keys import list_api_keys, make_api_key, revoke_api_key
 from catfeeder.clock import utc_now
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Scope, needs
+from worker.http.asgi.threads import in_database
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.keys import KeyList, MadeKey, NewKey
 from worker.http.shim import ShimOf
-from worker.http.threads import in_database
 
 router = APIRouter(
     prefix="/v1/keys", tags=["keys"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)

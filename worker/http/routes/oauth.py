@@ -9,11 +9,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from catfeeder.clock import rfc3339
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
-from worker.http.callback import finish_sign_in
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Needs, Scope, needs
-from worker.http.lookups import check_connection, check_provider
-from worker.http.names import ProviderName
+from worker.http.asgi.threads import in_database
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Needs, Scope, needs
+from worker.http.handlers.callback import finish_sign_in
+from worker.http.handlers.lookups import check_connection, check_provider
+from worker.http.handlers.sign_ins import refuse_flood, start_sign_in
+from worker.http.jobs.submission import SubmissionOf
 from worker.http.schemas.connections import Connection
 from worker.http.schemas.fields import Text
 from worker.http.schemas.jobs import JOB_ROUTE
@@ -25,10 +27,8 @@ from worker.http.schemas.oauth import (
     FetchUserInfo,
     RefreshToken,
 )
+from worker.http.schemas.path_parameters import ProviderName
 from worker.http.shim import ShimOf
-from worker.http.sign_ins import refuse_flood, start_sign_in
-from worker.http.submission import SubmissionOf
-from worker.http.threads import in_database
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 _needs_jobs = needs(Scope.JOBS)

@@ -6,14 +6,14 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from actors.password_policy import common_passwords
+from actors.passwords.policy import common_passwords
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
-from worker.http.keys import Scope, needs
-from worker.http.password_checks import check_comparable, check_new_password
-from worker.http.quick_route import QuickRoute
+from worker.http.auth.keys import Scope, needs
+from worker.http.handlers.password_checks import check_comparable, check_new_password
+from worker.http.jobs.quick_route import QuickRoute
+from worker.http.jobs.submission import SubmissionOf
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.passwords import CheckPassword, HashPassword
-from worker.http.submission import SubmissionOf
 
 router = APIRouter(
     prefix="/v1/passwords",

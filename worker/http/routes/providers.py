@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from actors.provider_settings import (
+from actors.providers.config.settings import (
     describe_provider,
     erase_provider,
     list_providers,
@@ -16,10 +16,11 @@ from actors.provider_settings import (
 )
 from catfeeder.clock import utc_now
 from catfeeder.messages import CHECK_PROVIDER
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Scope, needs
-from worker.http.lookups import has_provider
-from worker.http.names import ProviderName
+from worker.http.asgi.threads import in_database
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
+from worker.http.handlers.lookups import has_provider
+from worker.http.schemas.path_parameters import ProviderName
 from worker.http.schemas.providers import (
     ProviderChangesBody,
     ProviderCheck,
@@ -27,7 +28,6 @@ from worker.http.schemas.providers import (
     ProviderSettingsBody,
 )
 from worker.http.shim import ShimOf
-from worker.http.threads import in_database
 
 router = APIRouter(
     prefix="/v1/providers",

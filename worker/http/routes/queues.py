@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from actors.dead_letters import DeadLetters
+from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Scope, needs
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.queues import (
     DeadLetterPage,
     DeadLetterQuery,

@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
-from actors.renewal_plan import list_renewals
+from actors.renewal.listing import list_renewals
 from catfeeder.clock import utc_now
-from worker.http.guarded_route import GuardedRoute
-from worker.http.keys import Scope, needs
+from worker.http.asgi.threads import in_database
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.renewals import RenewalPage, RenewalQuery
-from worker.http.threads import in_database
 
 router = APIRouter(
     prefix="/v1/renewals",

@@ -8,12 +8,12 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from worker.http.guarded_route import GuardedRoute
-from worker.http.health import describe_health
-from worker.http.keys import Scope, needs
+from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.auth.keys import Scope, needs
+from worker.http.handlers.health import describe_health
+from worker.http.handlers.shutdown import check_broker, pass_shutdown_on
 from worker.http.schemas.server import Health, Stopping
 from worker.http.shim import ShimOf
-from worker.http.shutdown import check_broker, pass_shutdown_on
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
 _needs_admin = needs(Scope.ADMIN)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.connections import ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from worker.http.schemas.fields import Subject, Text
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.renewal_plan import Cause
-from models.connections import ConnectionStatus
+from actors.renewal.listing import Cause
+from models.oauth.connections import ConnectionStatus
 from worker.http.schemas.fields import Subject, Text, Time
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from actors.audit import EventKind, record
 from catfeeder.clock import utc_now
-from models.database import connected
+from models.db.database import connected
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.signing_in import HOUSE, sign_in

@@ -10,7 +10,7 @@ import pytest
 
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
-from models.database import connected
+from models.db.database import connected
 from tests.worker.http.answers import assert_problem
 
 _SHOP = {"name": "web shop", "scopes": ["jobs"]}

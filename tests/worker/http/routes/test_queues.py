@@ -8,7 +8,7 @@ import dramatiq
 import httpx
 import pytest
 
-from actors.dead_letters import DeadLetters
+from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.messages import PASSWORDS, QUEUES
 from tests.waiting import wait_until

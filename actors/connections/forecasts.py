@@ -1,0 +1,120 @@
+"""When grants end for good, whatever is renewed until then, and telling apps ahead of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from actors.audit import EventKind, record
+from actors.errors import AuthError
+from actors.providers.protocol.provider import Provider
+from catfeeder.clock import rfc3339, utc_now
+from models.db.database import connected, transaction
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, GrantEnd
+from models.renewal.forecasts import advance_warning, due_warnings
+
+if TYPE_CHECKING:
+    # The shim forecasts too, and calls no provider: it loads nothing that could.
+    from actors.providers.protocol.token_answers import TokenResponse
+
+_LOG = logging.getLogger(__name__)
+#: How many days ahead an app is told, the earliest first.
+_DAYS_AHEAD: Final = (14, 7, 1)
+#: The same end is told a little differently each time; an app is not told of it anew for that.
+_TOLERANCE: Final = timedelta(hours=1)
+#: Most ends are counted from what a provider's documentation says, of months that differ in length.
+_GRACE: Final = timedelta(days=7)
+#: So many are looked at in one query, each then told of in a transaction of its own.
+_BATCH: Final = 100
+
+
+class GrantEnded(AuthError):
+    """The provider's grant has reached its end, so renewal is not tried any more; sign in again."""
+
+
+def end_of_consent(provider: Provider, tokens: TokenResponse, now: datetime) -> GrantEnd:
+    """Return when a grant ends to which the user has consented `now`."""
+    lifetime = provider.grant_lifetime_seconds
+    counted = None if lifetime is None else now + timedelta(seconds=lifetime)
+    expires_at = _told_or_idle_end(provider, tokens, now, counted)
+    return GrantEnd(expires_at, next_warning(expires_at, now))
+
+
+def end_of_renewal(
+    provider: Provider, tokens: TokenResponse, known: datetime | None, now: datetime
+) -> GrantEnd | None:
+    """Return when a grant ends that was renewed `now`; None where that is `known` and stays so."""
+    counted = known if provider.grant_lifetime_seconds is not None else None
+    expires_at = _told_or_idle_end(provider, tokens, now, counted)
+    if expires_at is None or (known is not None and abs(expires_at - known) < _TOLERANCE):
+        return None
+    return GrantEnd(expires_at, next_warning(expires_at, now))
+
+
+def _told_or_idle_end(
+    provider: Provider, tokens: TokenResponse, now: datetime, counted: datetime | None
+) -> datetime | None:
+    """Return the end by what the answer tells, else by what is known of the provider."""
+    if tokens.refresh_token is None or provider.renewal != "refresh_token":
+        # Nothing outlives the access token; Facebook's must be exchanged while it lives.
+        seconds = tokens.expires_in
+    elif tokens.refresh_token_expires_in is not None:
+        seconds = tokens.refresh_token_expires_in
+    elif counted is not None:
+        return counted
+    else:
+        seconds = provider.grant_idle_lifetime_seconds
+    return None if seconds is None else now + timedelta(seconds=seconds)
+
+
+def next_warning(expires_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when an app is told next that a grant ends; None when it has been told each time."""
+    if expires_at is None:
+        return None
+    ahead = (expires_at - timedelta(days=days) for days in _DAYS_AHEAD)
+    return next((at for at in ahead if at > now), None)
+
+
+def has_ended(row: TAB_CONNECTIONS, now: datetime) -> bool:
+    """Tell whether a renewal that fails now need not be tried again, since the grant is over."""
+    return row.grant_expires_at is not None and row.grant_expires_at + _GRACE <= now
+
+
+def forecast_grants() -> None:
+    """Perform the message of the same name: tell apps of the grants that end soon."""
+    told = warn_of_ends(utc_now())
+    _LOG.info("Told of %d grants that end soon.", told)
+
+
+def warn_of_ends(now: datetime) -> int:
+    """Record an event for each grant that ends in 14, 7 or 1 days, and return how many that were.
+
+    Each is told of once for each of these times, whoever else does this; one that was missed is
+    made up for by the next, unless the grant has ended.
+    """
+    told = 0
+    while batch := _due(now):
+        told += sum(_warn(row, now) for row in batch)
+    return told
+
+
+def _due(now: datetime) -> list[TAB_CONNECTIONS]:
+    with connected():
+        return due_warnings(now, _BATCH)
+
+
+def _warn(row: TAB_CONNECTIONS, now: datetime) -> bool:
+    ends_at = row.grant_expires_at
+    # Who has to sign in again anyway has been told of worse.
+    is_news = ends_at > now and row.status in (
+        ConnectionStatus.ACTIVE,
+        ConnectionStatus.RENEWAL_FAILING,
+    )
+    with transaction():
+        if not advance_warning(row, next_warning(ends_at, now)) or not is_news:
+            return False
+        days = min(days for days in _DAYS_AHEAD if ends_at - timedelta(days=days) <= now)
+        kind = EventKind.REAUTHORIZATION_SOON
+        record(kind, now=now, connection=row, days=days, grant_expires_at=rfc3339(ends_at))
+    return True

@@ -1,0 +1,74 @@
+"""What a token response grants: tokens, their scope, and when each is renewed and ends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from actors.connections.planning import plan_renewal
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.token_answers import TokenResponse
+from models.oauth.connections import Grant, GrantEnd
+
+
+def granted(
+    provider: Provider,
+    tokens: TokenResponse,
+    account: str,
+    asked_scope: str,
+    now: datetime,
+    *,
+    end: GrantEnd | None,
+    known_end: datetime | None = None,
+) -> Grant:
+    """Turn a token response into what is stored; a scope that is not told is the one asked for.
+
+    Without an `end` the grant's is the `known_end`, which is stored already.
+    """
+    expires_at = None if tokens.expires_in is None else now + timedelta(seconds=tokens.expires_in)
+    grant_expires_at = known_end if end is None else end.expires_at
+    last_chance = grant_expires_at if tokens.refresh_token else None
+    return Grant(
+        access_token=tokens.access_token,
+        refresh_token=tokens.refresh_token,
+        token_type=tokens.token_type,
+        scope=asked_scope if tokens.scope is None else tokens.scope,
+        missing_scope=" ".join(_missing_scopes(provider, tokens, asked_scope)),
+        expires_at=expires_at,
+        renew_at=_planned(provider, account, expires_at, last_chance, now),
+        end=end,
+    )
+
+
+def _planned(
+    provider: Provider,
+    account: str,
+    expires_at: datetime | None,
+    last_chance: datetime | None,
+    now: datetime,
+) -> datetime | None:
+    """Return when the token is renewed, by what is known of its provider."""
+    margin = provider.renewal_margin_seconds
+    return plan_renewal(
+        expires_at,
+        f"{provider.name}:{account}",
+        now,
+        usual_margin=None if margin is None else timedelta(seconds=margin),
+        minimum_gap=timedelta(seconds=provider.minimum_renewal_gap_seconds),
+        is_late=provider.single_use_refresh_tokens,
+        last_chance=last_chance,
+    )
+
+
+def _missing_scopes(provider: Provider, tokens: TokenResponse, asked_scope: str) -> list[str]:
+    """Return the scopes that were asked for and that the answer tells without."""
+    if tokens.scope is None:
+        return []
+    told = set(tokens.scope.split())
+    if tokens.refresh_token is not None and provider.offline_scope is not None:
+        # Some leave it out, and a refresh token is what it is asked for.
+        told.add(provider.offline_scope)
+    return [
+        scope
+        for scope in asked_scope.split()
+        if scope not in told and provider.scope_aliases.get(scope) not in told
+    ]

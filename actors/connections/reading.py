@@ -1,0 +1,123 @@
+"""Reading stored connections: what an app may see of them, and the token that it asked for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from actors.cursors import is_id, read_cursor, write_cursor
+from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
+from catfeeder.clock import rfc3339
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A connection's token as an app gets it, and whether it should be renewed or still serves.
+
+    `version` is the grant's that it is of. `again_at` is when a renewal that is put off is due.
+    """
+
+    json: dict[str, Any]
+    provider: str
+    version: int
+    is_stale: bool
+    is_usable: bool
+    again_at: datetime | None
+
+    def check_not_put_off(self, now: datetime) -> None:
+        """Make sure that there is a token, or that it is time to ask for one.
+
+        Raises:
+            RenewalFailing: The token has expired, and its renewal failed a short while ago.
+        """
+        if not self.is_usable and self.again_at is not None:
+            raise RenewalFailing(seconds=math.ceil((self.again_at - now).total_seconds()))
+
+
+def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
+    """Return what may be seen of a connection: everything but its tokens."""
+    return {
+        "id": row.id,
+        "provider": row.provider,
+        "subject": row.subject or None,
+        "profile": row.profile,
+        "scope": row.scope,
+        "missing_scopes": row.missing_scope.split(),
+        "status": str(row.status),
+        "reason": row.reason,
+        "expires_at": rfc3339(row.expires_at),
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def find_connection(connection_id: str) -> TAB_CONNECTIONS:
+    """Return a connection.
+
+    Raises:
+        ConnectionUnknown: There is none of that id.
+    """
+    if not is_id(connection_id):
+        raise ConnectionUnknown
+    with connected():
+        row = TAB_CONNECTIONS.with_id(connection_id)
+    if row is None:
+        raise ConnectionUnknown
+    return row
+
+
+def list_connections(
+    *,
+    provider: str | None = None,
+    subject: str | None = None,
+    status: str | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+) -> dict[str, Any]:
+    """Return a page of connections, oldest first: `{"items": [...], "next_cursor": str or null}`.
+
+    Raises:
+        CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
+    """
+    after = read_cursor(cursor) if cursor else None
+    with connected():
+        rows = TAB_CONNECTIONS.page(
+            provider=provider, subject=subject, status=status, after=after, limit=limit + 1
+        )
+    page = rows[:limit]
+    end = write_cursor((page[-1].created_at, page[-1].id)) if len(rows) > limit else None
+    return {"items": [describe_connection(row) for row in page], "next_cursor": end}
+
+
+def read_token(connection_id: str, now: datetime) -> TokenView:
+    """Return a connection's token.
+
+    `is_stale` says that it is to be renewed now, `is_usable` that it has not expired. One that has
+    expired and whose renewal is put off is neither: the provider is not asked for each who reads.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+        ReauthorizationRequired: There is no token any more, nor a way to another one.
+    """
+    row = find_connection(connection_id)
+    token = TAB_CONNECTIONS.access_token.open(row)
+    is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
+    is_dead = row.status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    if token is None or (is_dead and not is_usable):
+        raise ReauthorizationRequired
+    view = {
+        "access_token": token.reveal(),
+        "token_type": row.token_type,
+        "expires_at": rfc3339(row.expires_at),
+        "scope": row.scope,
+        "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
+    }
+    again_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
+    is_due = not is_dead and again_at is None and (row.renew_at is not None or not is_usable)
+    return TokenView(
+        view, row.provider, row.version, is_stale=is_due, is_usable=is_usable, again_at=again_at
+    )

@@ -1,0 +1,45 @@
+"""Disconnecting: the token is revoked at its provider, then the connection is erased."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from actors.audit import EventKind, record
+from actors.connections.reading import find_connection
+from actors.providers.config.discovery import discovered_provider
+from actors.providers.protocol.revocation import revoke_grant
+from catfeeder.clock import utc_now
+from catfeeder.errors import CatFeederError
+from models.db.database import transaction
+from models.oauth.connections import TAB_CONNECTIONS
+
+_LOG = logging.getLogger(__name__)
+
+
+def revoke_connection(connection_id: str) -> dict[str, Any]:
+    """Perform the message of the same name; return `{"id", "revoked_at_provider"}`.
+
+    The connection is erased whatever its provider says: the user asked to be forgotten here, and
+    `revoked_at_provider` tells whether the provider has forgotten too.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+    """
+    row = find_connection(connection_id)
+    is_revoked = _revoke(row)
+    with transaction():
+        TAB_CONNECTIONS.erase(connection_id)
+        record(EventKind.REVOKED, now=utc_now(), connection=row, revoked_at_provider=is_revoked)
+    return {"id": connection_id, "revoked_at_provider": is_revoked}
+
+
+def _revoke(row: TAB_CONNECTIONS) -> bool:
+    try:
+        refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
+        access_token = TAB_CONNECTIONS.access_token.open(row)
+        provider = discovered_provider(row.provider, utc_now())
+        return revoke_grant(provider, access_token, refresh_token)
+    except CatFeederError as error:
+        _LOG.warning("Connection %s was not revoked at its provider: %s", row.id, error.detail)
+        return False

@@ -1,0 +1,170 @@
+"""Beginning a sign-in: the authorization URL, and the state that its answer must bring back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+from actors.audit import EventKind, record
+from actors.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
+from actors.providers.config.lookup import find_provider
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.redirect_uris import redirect_uri_of
+from catfeeder.sealing import Secret
+from config import current_settings
+from models.db.database import connected, transaction
+from models.oauth.sign_ins import TAB_VERIFICATION
+
+#: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
+_RANDOM_BYTES: Final = 32
+_SUBJECT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
+#: A name of RFC 6749 section 3.3, blanks around and between them.
+_SCOPE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,2048}")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Where to send the user, the state that comes back, until when (UTC), and in which way.
+
+    An answer that comes by POST comes from the provider's site, and so without most cookies.
+    """
+
+    authorization_url: str
+    state: str
+    expires_at: datetime
+    comes_by_post: bool = False
+
+
+def begin_sign_in(
+    provider: str,
+    *,
+    subject: str | None = None,
+    scope: str | None = None,
+    return_to: str | None = None,
+    browser: Secret | None = None,
+    relay: bool = False,
+    earlier_browsers: Sequence[Secret] = (),
+    now: datetime,
+) -> SignIn:
+    """Record a pending sign-in and return the URL that begins it (RFC 6749 section 4.1.1).
+
+    Args:
+        provider: The provider's name.
+        subject: The asking app's own name for its user.
+        scope: Scopes parted by spaces, in place of the provider's usual ones.
+        return_to: Where the callback sends the browser in the end.
+        browser: What the browser that begins was given, and must show in the end.
+        relay: Whether the callback passes the answer on to `return_to` as it came.
+        earlier_browsers: What the browser was given for sign-ins that it has not ended.
+        now: The time in UTC.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
+        ReturnToForbidden: `return_to` leads to an origin that config.toml does not list.
+        SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
+    """
+    found = find_provider(provider)
+    if return_to is not None:
+        _check_return_to(return_to)
+    if subject is not None and not _SUBJECT.fullmatch(subject):
+        raise SubjectInvalid
+    if scope is not None and not _SCOPE.fullmatch(scope):
+        raise ScopeInvalid
+    redirect_uri = redirect_uri_of(found)
+    scopes = (scope or "").split() or list(found.scopes)
+    state = Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{found.name}")
+    nonce = _random_secret() if found.uses_nonce and found.yields_id_token(scopes) else None
+    verifier = _random_secret() if found.uses_pkce else None
+    expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
+    with transaction():
+        record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
+        told = None
+        if found.told_once:
+            told = TAB_VERIFICATION.told_before(found.name, subject, earlier_browsers)
+        TAB_VERIFICATION.begin(
+            state,
+            provider=found.name,
+            subject=subject,
+            scope=" ".join(scopes),
+            redirect_uri=redirect_uri,
+            return_to=return_to,
+            nonce=nonce,
+            code_verifier=verifier,
+            browser=browser,
+            is_relayed=relay,
+            told_user=told,
+            now=now,
+            expires_at=expires_at,
+        )
+    url = _authorization_url(
+        found,
+        redirect_uri=redirect_uri,
+        scopes=scopes,
+        state=state,
+        nonce=nonce,
+        verifier=verifier,
+    )
+    comes_by_post = found.authorization_parameters.get("response_mode") == "form_post"
+    return SignIn(url, state.reveal(), expires_at, comes_by_post)
+
+
+def return_to_of(state: Secret) -> str | None:
+    """Return where the sign-in of this state is to end, if it is known and asked for it."""
+    with connected():
+        row = TAB_VERIFICATION.of(state)
+    return row.return_to if row else None
+
+
+def _random_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(_RANDOM_BYTES))
+
+
+def _authorization_url(
+    provider: Provider,
+    *,
+    redirect_uri: str,
+    scopes: list[str],
+    state: Secret,
+    nonce: Secret | None,
+    verifier: Secret | None,
+) -> str:
+    query = {
+        **provider.authorization_parameters,
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": redirect_uri,
+        "state": state.reveal(),
+    }
+    if scopes:
+        query["scope"] = provider.scope_separator.join(scopes)
+    if nonce is not None:
+        query["nonce"] = nonce.reveal()
+    if verifier is not None:
+        query |= {"code_challenge": code_challenge(verifier), "code_challenge_method": "S256"}
+    joint = "&" if urlsplit(provider.authorization_endpoint).query else "?"
+    return provider.authorization_endpoint + joint + urlencode(query)
+
+
+def code_challenge(verifier: Secret) -> str:
+    """Return the S256 challenge of a verifier (RFC 7636 section 4.2)."""
+    digest = hashlib.sha256(verifier.reveal_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _check_return_to(return_to: str) -> None:
+    try:
+        parts = urlsplit(return_to)
+        origin = f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        raise ReturnToForbidden from None
+    # A backslash or a control character is read differently by browsers than by urlsplit.
+    is_plain = all("!" <= character <= "~" and character != "\\" for character in return_to)
+    if not is_plain or origin not in current_settings().oauth.return_to_origins:
+        raise ReturnToForbidden

@@ -1,0 +1,68 @@
+"""Fetching a user's profile anew, by a stored connection or by an access token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from actors.connections.reading import find_connection, read_token
+from actors.errors import AuthError, ConnectionUnknown, ProviderMisbehaved
+from actors.providers.config.discovery import discovered_provider
+from actors.providers.protocol.profiles import Profile
+from actors.providers.protocol.user_info import fetch_profile
+from actors.renewal.renew import renew_connection
+from catfeeder.clock import utc_now
+from catfeeder.sealing import Secret
+
+
+class TokenSourceInvalid(AuthError):
+    """Give either connection_id or access_token, not both and not neither."""
+
+
+def fetch_user_info(
+    provider: str, connection_id: str | None = None, access_token: Secret | None = None
+) -> dict[str, Any]:
+    """Perform the message of the same name: return the normalised profile.
+
+    A provider that has no user info, as Apple, has told all that there is when the user signed in:
+    of a connection that is the answer.
+
+    Raises:
+        TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
+        ConnectionUnknown: This provider has no such connection.
+        ReauthorizationRequired: The connection has no token any more.
+        ConnectionBusy: The token has expired, and somebody else is renewing it.
+        TokenInvalid: `access_token` is none.
+        ProviderNotConfigured: The provider has no user info to look up a token of one's own in.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved: The provider's part failed.
+    """
+    now = utc_now()
+    match connection_id, access_token:
+        case str(), None:
+            return _profile_of(provider, connection_id, now)
+        case None, Secret():
+            return fetch_profile(discovered_provider(provider, now), access_token)
+    raise TokenSourceInvalid
+
+
+def _profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
+    row = find_connection(connection_id)
+    if row.provider != provider:
+        raise ConnectionUnknown
+    found = discovered_provider(provider, now)
+    if found.userinfo_endpoint is None:
+        stored: Profile = row.profile
+        return stored
+    profile = fetch_profile(found, _stored_token(connection_id, now))
+    if profile["subject"] != row.provider_subject:
+        raise ProviderMisbehaved("User info speaks of another account than the connection's.")
+    return profile
+
+
+def _stored_token(connection_id: str, now: datetime) -> Secret:
+    view = read_token(connection_id, now)
+    view.check_not_put_off(now)
+    if not view.is_usable:
+        renew_connection(connection_id, view.version)
+        view = read_token(connection_id, now)
+    return Secret(view.json["access_token"])

@@ -1,0 +1,131 @@
+"""From a name to the provider: its row, its preset, what it publishes, its credentials."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
+from actors.providers.protocol.provider import (
+    Credentials,
+    Provider,
+    build_provider,
+    presets,
+    with_base_url,
+)
+from catfeeder.sealing import Secret
+from config import ConfigurationError, current_settings, provider_credential
+from models.db.database import connected
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+
+#: A name stands in URLs, in the state and, in capitals, in variables of the environment.
+_NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def is_provider_name(name: str) -> bool:
+    """Tell whether a provider may be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
+def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNECTION:
+    """Return the row of the provider of that name, locked for the transaction if so asked.
+
+    Raises:
+        ProviderUnknown: There is none.
+    """
+    if not is_provider_name(name):
+        raise ProviderUnknown
+    with connected():
+        if is_locked:
+            TAB_USER_OAUTH_CONNECTION.lock(name)
+        row = TAB_USER_OAUTH_CONNECTION.named(name)
+    if row is None:
+        raise ProviderUnknown(f"No provider named {name} is configured.")
+    return row
+
+
+def find_provider(name: str) -> Provider:
+    """Return the provider of that name.
+
+    Raises:
+        ProviderUnknown: There is none.
+        ProviderNotConfigured: It lacks its credentials or an endpoint.
+        DiscoveryNeeded: What its issuer publishes is not known yet.
+    """
+    row = provider_row(name)
+    if needs_discovery(row):
+        raise DiscoveryNeeded
+    client_id = row.client_id or _credential(name, "CLIENT_ID")
+    if client_id is None:
+        prefix = name.upper().replace("-", "_")
+        raise ProviderNotConfigured(
+            f"The provider {name} has no client_id: set {prefix}_CLIENT_ID and "
+            f"{prefix}_CLIENT_SECRET, or PUT /v1/providers/{name}."
+        )
+    metadata = merged_metadata(row)
+    for part in ("key_id", "team_id", "certificate"):
+        metadata.setdefault(part, _credential(name, part.upper()))
+    secrets = row.client_secrets or _secrets(row, "CLIENT_SECRET", "CLIENT_SECRET_PREVIOUS")
+    private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
+    if private_key is None:
+        private_key = next(iter(_secrets(row, "PRIVATE_KEY")), None)
+    return build_provider(name, metadata, Credentials(client_id, tuple(secrets), private_key))
+
+
+def _secrets(row: TAB_USER_OAUTH_CONNECTION, *parts: str) -> list[Secret]:
+    texts = [_credential(row.name, part) for part in parts]
+    return [Secret(text) for text in texts if text]
+
+
+def _credential(name: str, part: str) -> str | None:
+    try:
+        return provider_credential(name, part)
+    except ConfigurationError as error:
+        # A file that is named and cannot be read is this provider's trouble alone.
+        raise ProviderNotConfigured(str(error)) from None
+
+
+def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
+    """Return the metadata: the operator's word wins over the issuer's, that over the preset's.
+
+    Of a profile and of the signs of failures the operator may give the parts that differ, and the
+    preset has the others.
+    """
+    preset = presets().get(row.preset or "", {})
+    merged = {**preset, **(row.discovered or {}), **row.metadata}
+    for name in ("profile", "failure_kinds", "failure_remedies"):
+        if parts := {**preset.get(name, {}), **row.metadata.get(name, {})}:
+            merged[name] = parts
+    return with_base_url(merged)
+
+
+def is_issuer_of_another(name: str, iss: str) -> bool:
+    """Tell whether an issuer is that of a provider of ours other than the one of that name."""
+    with connected():
+        others = [row for row in TAB_USER_OAUTH_CONNECTION.listed() if row.name != name]
+    return any(merged_metadata(row).get("issuer") == iss for row in others)
+
+
+def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
+    """Return the issuer whose metadata completes this provider; presets are complete without."""
+    given = row.metadata
+    needed = ["authorization_endpoint", "token_endpoint"]
+    if "openid" in given.get("scopes", ["openid"]):
+        needed.append("jwks_uri")
+    issuer = given.get("issuer")
+    is_complete = all(name in given for name in needed)
+    return None if row.preset or is_complete or not issuer else str(issuer)
+
+
+def needs_discovery(row: TAB_USER_OAUTH_CONNECTION) -> bool:
+    """Tell whether the issuer's metadata is unknown; old metadata serves until it is renewed."""
+    return issuer_to_discover(row) is not None and row.discovered is None
+
+
+def is_discovery_stale(row: TAB_USER_OAUTH_CONNECTION, now: datetime) -> bool:
+    """Tell whether the issuer's metadata should be fetched anew."""
+    if issuer_to_discover(row) is None:
+        return False
+    age = timedelta(seconds=current_settings().oauth.discovery_cache_seconds)
+    return row.discovered_at is None or row.discovered_at + age <= now

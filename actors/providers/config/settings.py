@@ -1,0 +1,176 @@
+"""The operator's settings of a provider: checked on the way in, shown without their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import SecretStr
+
+from actors.audit import EventKind, record
+from actors.errors import ProviderInUse
+from actors.providers.config.breaker import close_breaker
+from actors.providers.config.lookup import merged_metadata, provider_row
+from actors.providers.config.validation import check_name, checked_settings
+from actors.providers.protocol.provider import presets
+from catfeeder.clock import rfc3339, utc_now
+from catfeeder.sealing import Secret
+from config import ConfigurationError, provider_credential
+from models.db.database import connected, transaction
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+
+#: What has a column of its own.
+_NO_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets", "private_key"}
+
+
+def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
+    """Create or replace a provider.
+
+    Raises:
+        ProviderInvalid: A field cannot be used; `fields` says which and why.
+    """
+    _store(name, body, body, now)
+
+
+def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: datetime) -> None:
+    check_name(name)
+    settings = checked_settings(body)
+    metadata = settings.model_dump(exclude_none=True, exclude=_NO_METADATA)
+    secrets = [_unwrapped(one) for one in settings.client_secrets or ()]
+    newest = _unwrapped(settings.client_secret) if settings.client_secret else None
+    with transaction():
+        record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(changed))
+        TAB_USER_OAUTH_CONNECTION.put(
+            name,
+            preset=settings.preset,
+            client_id=settings.client_id,
+            client_secret=secrets[0] if secrets else newest,
+            earlier_client_secrets=secrets[1:],
+            private_key=_unwrapped(settings.private_key) if settings.private_key else None,
+            metadata=metadata,
+            now=now,
+        )
+        close_breaker(name, now)
+
+
+def _unwrapped(secret: SecretStr) -> Secret:
+    return Secret(secret.get_secret_value())
+
+
+def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
+    """Change the fields that are given, after RFC 7396: null takes a field away.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+        ProviderInvalid: A field cannot be used.
+    """
+    with transaction():
+        # What another patch is about to change would be written back as it was.
+        row = provider_row(name, is_locked=True)
+        private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
+        current = {
+            **row.metadata,
+            "preset": row.preset,
+            "client_id": row.client_id,
+            "private_key": private_key.reveal() if private_key else None,
+        }
+        if not {"client_secret", "client_secrets"} & body.keys():
+            current["client_secrets"] = [one.reveal() for one in row.client_secrets] or None
+        _store(name, _patched(current, body), body, now)
+
+
+def _patched(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what RFC 7396 section 2 makes of a target and a patch: objects are merged inwards."""
+    merged = {**target}
+    for name, value in patch.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(name)
+            merged[name] = _patched(inner if isinstance(inner, Mapping) else {}, value)
+        else:
+            merged[name] = value
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def erase_provider(name: str) -> None:
+    """Delete a provider that nobody is connected to.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+        ProviderInUse: Users are connected to it.
+    """
+    with transaction():
+        provider_row(name)
+        if TAB_CONNECTIONS.exists_for(name):
+            raise ProviderInUse
+        TAB_USER_OAUTH_CONNECTION.erase(name)
+        TAB_PROVIDER_HEALTH.erase(name)
+        record(EventKind.PROVIDER_CHANGED, now=utc_now(), provider=name, erased=True)
+
+
+def list_providers() -> list[dict[str, Any]]:
+    """Return all providers, by name, without their secrets."""
+    with connected():
+        return [_describe(row) for row in TAB_USER_OAUTH_CONNECTION.listed()]
+
+
+def describe_provider(name: str) -> dict[str, Any]:
+    """Return a provider with all that is known of it, without its secret.
+
+    Raises:
+        ProviderUnknown: There is no such provider.
+    """
+    with connected():
+        return _describe(provider_row(name))
+
+
+def add_configured_presets(now: datetime) -> None:
+    """Add a provider for each preset whose credentials stand in the environment."""
+    with connected():
+        for preset in presets():
+            if provider_credential(preset, "CLIENT_ID"):
+                TAB_USER_OAUTH_CONNECTION.add_missing(preset, preset, now)
+
+
+def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
+    environment_id = _credential(row.name, "CLIENT_ID")
+    has_secret = row.client_secret is not None or _credential(row.name, "CLIENT_SECRET")
+    has_earlier = (
+        row.earlier_client_secrets is not None
+        if row.client_secret is not None
+        else _credential(row.name, "CLIENT_SECRET_PREVIOUS")
+    )
+    has_key = row.private_key is not None or _credential(row.name, "PRIVATE_KEY")
+    return {
+        **merged_metadata(row),
+        "name": row.name,
+        "preset": row.preset,
+        "client_id": row.client_id or environment_id,
+        "has_client_secret": bool(has_secret),
+        "has_earlier_client_secrets": bool(has_earlier),
+        "has_private_key": bool(has_key),
+        "renewals": _describe_health(TAB_PROVIDER_HEALTH.of(row.name)),
+        "created_at": rfc3339(row.created_at),
+        "updated_at": rfc3339(row.updated_at),
+    }
+
+
+def _describe_health(health: TAB_PROVIDER_HEALTH) -> dict[str, Any]:
+    """Return whether renewals go on: the circuit breaker's state, by its usual names, and why."""
+    return {
+        "state": str(health.state),
+        "failures": health.failures,
+        "paused_until": rfc3339(health.paused_until),
+        "since": rfc3339(health.since),
+        "kind": health.kind,
+        "reason": health.reason,
+    }
+
+
+def _credential(name: str, part: str) -> str | None:
+    try:
+        return provider_credential(name, part)
+    except ConfigurationError:
+        return None  # A file that cannot be read gives none, and hides no provider.

@@ -1,0 +1,110 @@
+"""Posting forms to providers over kept-alive connections, with as little around it as can be.
+
+Renewals ask for a token each: a `requests.Session` would cost three times as much as what is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import requests
+import urllib3
+from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_ACCEPT_ENCODING
+
+from actors.providers.http.addresses import check_url
+from actors.providers.http.availability import check_available
+from actors.providers.http.transport import (
+    USER_AGENT,
+    bounded_body,
+    check_no_redirect,
+    failures_told,
+    shared_adapter,
+)
+from config import current_settings
+
+_HEADERS: Final = {
+    "User-Agent": USER_AGENT,
+    "Accept": "application/json",
+    "Accept-Encoding": DEFAULT_ACCEPT_ENCODING,
+    "Content-Type": "application/x-www-form-urlencoded",
+}
+_CHUNK_BYTES: Final = 16384
+
+
+def post_form(
+    url: str,
+    form: Mapping[str, str],
+    auth: AuthBase | None,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Response:
+    """Post a form and return the answer, whatever it says, if it is one.
+
+    Raises:
+        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
+    """
+    check_url(url, current_settings().allowed_private_hosts)
+    with failures_told():
+        whole = _authenticated(auth, {**_HEADERS, **(headers or {})})
+        response = _read(_post(url, urlencode(form).encode(), whole))
+    check_no_redirect(response)
+    return check_available(response)
+
+
+def _authenticated(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
+    if auth is None:
+        return headers
+    request = requests.PreparedRequest()
+    request.headers = CaseInsensitiveDict(headers)
+    return dict(auth(request).headers)
+
+
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+    oauth = current_settings().oauth
+    target = _target(url)
+    adapter: Any = shared_adapter()
+    pool = adapter.get_connection_with_tls_context(target, verify=True)
+    adapter.cert_verify(pool, url, verify=True, cert=None)
+    answer: urllib3.BaseHTTPResponse = pool.urlopen(
+        "POST",
+        target.path_url,
+        body,
+        headers,
+        # A renewal is never sent twice without anybody knowing.
+        retries=False,
+        redirect=False,
+        assert_same_host=False,
+        timeout=urllib3.Timeout(
+            connect=oauth.connect_timeout_seconds, read=oauth.read_timeout_seconds
+        ),
+        preload_content=False,
+        decode_content=False,
+    )
+    return answer
+
+
+@lru_cache(maxsize=64)
+def _target(url: str) -> requests.PreparedRequest:
+    """Take a URL apart, as requests does; forms go to the endpoints of providers, which are few."""
+    target = requests.PreparedRequest()
+    target.prepare_url(url, None)
+    return target
+
+
+def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:
+    response = requests.Response()
+    response.status_code = answer.status
+    headers: Any = answer.headers  # Blind to case, as those of requests are.
+    response.headers = headers
+    try:
+        response._content = bounded_body(answer.stream(_CHUNK_BYTES, decode_content=True))
+    finally:
+        # One that was read to its end is back in the pool already; no other may be used again.
+        answer.close()
+        answer.release_conn()
+    return response

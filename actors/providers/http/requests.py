@@ -1,0 +1,82 @@
+"""Single requests under the guard, and what JSON is read from their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from requests.auth import AuthBase
+
+from actors.errors import ProviderMisbehaved, ProviderRefused
+from actors.providers.http.answers import is_data, parse_json
+from actors.providers.http.availability import check_available
+from actors.providers.http.transport import failures_told, guard
+
+
+def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """Fetch JSON data.
+
+    Raises:
+        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        ProviderRefused: The status is another one of 4xx.
+        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
+        AddressForbidden: The URL leads where it must not.
+    """
+    return read_json(_request("GET", url, headers=headers))
+
+
+def read_json(response: requests.Response) -> Any:
+    """Return the JSON data of an answer.
+
+    Raises:
+        ProviderRefused: The status is one of 4xx.
+        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
+    """
+    if response.status_code >= 400:
+        raise ProviderRefused(f"status {response.status_code}")
+    if response.status_code != requests.codes.ok:
+        raise ProviderMisbehaved(f"The provider answered with status {response.status_code}.")
+    if not is_data(response.headers.get("Content-Type")):
+        raise ProviderMisbehaved("The provider's answer is not JSON by its Content-Type.")
+    try:
+        return parse_json(response.content)
+    except ValueError:
+        raise ProviderMisbehaved("The provider's answer is not JSON.") from None
+
+
+def send_delete(
+    url: str,
+    *,
+    json: Mapping[str, str] | None = None,
+    auth: AuthBase | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Response:
+    """Send a DELETE and return the answer, whatever it says, if it is one.
+
+    Raises:
+        ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
+    """
+    return _request("DELETE", url, json=json, auth=auth, headers=headers)
+
+
+def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """Send JSON, of whose answer nothing but success is expected.
+
+    Raises:
+        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        ProviderMisbehaved: The answer is of another status than 2xx.
+        AddressForbidden: The URL leads where it must not.
+    """
+    response = _request(
+        "POST", url, data=body, headers={**headers, "Content-Type": "application/json"}
+    )
+    if response.status_code >= requests.codes.multiple_choices:
+        raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
+
+
+def _request(method: str, url: str, **options: Any) -> requests.Response:
+    session = requests.Session()
+    guard(session)
+    with failures_told():
+        return check_available(session.request(method, url, **options))

@@ -1,0 +1,130 @@
+"""Proving by a signature who the client is: the private key never leaves us (RFC 7523)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+import time
+from typing import Any, Final
+
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwt import encode
+
+from actors.errors import ProviderNotConfigured
+from actors.providers.protocol.provider import Provider
+from catfeeder.sealing import Secret
+
+#: Made for each request, and of no use to whoever finds it later.
+_LIFETIME_SECONDS: Final = 300
+_EC_ALGORITHMS: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+
+
+_CERTIFICATE: Final = re.compile(
+    r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*"
+)
+
+
+class CertificateUnusable(ValueError):
+    """This is not one certificate in PEM, of RSA or an elliptic curve."""
+
+
+class PrivateKeyUnusable(ValueError):
+    """This is not a private key in PEM that signatures can be made with."""
+
+
+def read_private_key(pem: Secret) -> tuple[Key, str]:
+    """Return a key, and the algorithm that it signs by.
+
+    Raises:
+        PrivateKeyUnusable: It is no private key of RSA, an elliptic curve or Ed25519.
+    """
+    # An environment file has no lines, so they are written as \\n there.
+    text = pem.reveal().replace("\\n", "\n").encode(errors="replace")
+    for kind in (ECKey, RSAKey, OKPKey):
+        try:
+            key = kind.import_key(text)
+            algorithm = _algorithm(key)
+        except (JoseError, ValueError, TypeError):
+            continue
+        if key.is_private and algorithm is not None:
+            return key, algorithm
+    raise PrivateKeyUnusable
+
+
+def read_certificate(pem: str) -> tuple[Key, str]:
+    """Return the public key of a certificate, and its thumbprint by SHA-256 (RFC 7515 4.1.8).
+
+    Raises:
+        CertificateUnusable: It is none.
+    """
+    text = pem.replace("\\n", "\n")
+    found = _CERTIFICATE.fullmatch(text)
+    for kind in (RSAKey, ECKey) if found else ():
+        try:
+            key = kind.import_key(text.encode())
+            der = base64.b64decode("".join(found[1].split()), validate=True) if found else b""
+        except (JoseError, ValueError, TypeError):
+            continue
+        digest = hashlib.sha256(der).digest()
+        return key, base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    raise CertificateUnusable
+
+
+def _algorithm(key: Key) -> str | None:
+    match key:
+        case ECKey():
+            return _EC_ALGORITHMS.get(key.curve_name)
+        case RSAKey():
+            return "RS256"
+        case OKPKey():
+            return "Ed25519" if key.curve_name == "Ed25519" else None
+    return None
+
+
+def signed_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
+    """Return a JWT by which `issuer` says to `audience` that we are the client, for five minutes.
+
+    Raises:
+        ProviderNotConfigured: There is no private key to sign it with.
+    """
+    if provider.private_key is None:
+        raise ProviderNotConfigured(f"The provider {provider.name} has no private_key.")
+    try:
+        key, algorithm = read_private_key(provider.private_key)
+    except PrivateKeyUnusable:
+        raise ProviderNotConfigured(
+            f"The private_key of the provider {provider.name} is none in PEM."
+        ) from None
+    header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
+    if provider.certificate is not None:
+        header |= _certified(provider, provider.certificate, key)
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": provider.client_id,
+        "aud": audience,
+        "jti": secrets.token_urlsafe(16),
+        "iat": now,
+        "exp": now + _LIFETIME_SECONDS,
+    }
+    return encode(header, claims, key, algorithms=[header["alg"]])
+
+
+def _certified(provider: Provider, certificate: str, key: Key) -> dict[str, str]:
+    """Return what a header tells of the certificate, as Microsoft Entra wants to know the key."""
+    try:
+        public_key, thumbprint = read_certificate(certificate)
+    except CertificateUnusable:
+        raise ProviderNotConfigured(
+            f"The certificate of the provider {provider.name} is none in PEM."
+        ) from None
+    if public_key.thumbprint() != key.thumbprint():
+        raise ProviderNotConfigured(
+            f"The certificate of the provider {provider.name} is not that of its private_key."
+        )
+    # Entra's documentation asks for PS256 beside it.
+    algorithm = {"alg": "PS256"} if isinstance(key, RSAKey) else {}
+    return {"typ": "JWT", "x5t#S256": thumbprint, **algorithm}

@@ -1,0 +1,106 @@
+"""Checking an id_token: signature, issuer, audience, times, nonce (OpenID Connect Core 3.1.3.7)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from joserfc.errors import JoseError
+from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
+
+from actors.errors import IdTokenInvalid
+from actors.providers.http.answers import parse_json
+from actors.providers.protocol.issuers import is_issuer
+from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.profiles import subject_text
+from actors.providers.protocol.provider import Provider
+from catfeeder.sealing import Secret
+
+#: Clocks differ; more than two minutes is no longer a clock that differs.
+_LEEWAY_SECONDS: Final = 120
+#: Signatures by a key that the provider alone holds; never `none`, never a shared key.
+_ALGORITHMS: Final = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+)
+#: A header of the provider's own is none of our business (RFC 7515 section 4), a critical one is.
+_REGISTRY: Final = JWSRegistry(algorithms=list(_ALGORITHMS), strict_check_header=False)
+_KEYS: Final = KeyCache()
+
+
+def verify_id_token(
+    provider: Provider, id_token: Secret, nonce: Secret | None, now: datetime
+) -> dict[str, Any]:
+    """Return the claims of an id_token that holds.
+
+    Raises:
+        IdTokenInvalid: It does not; the sentence says in what.
+        ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The provider's keys cannot be had.
+    """
+    claims = _verified_claims(provider, id_token.reveal())
+    _check_issuer(provider, claims)
+    _check_audience(provider, claims)
+    _check_times(claims, int(now.timestamp()))
+    if nonce is not None and not _is_same(claims.get("nonce"), nonce):
+        raise IdTokenInvalid("The id_token's nonce is not the one of this sign-in.")
+    if subject_text(claims.get("sub")) is None:
+        raise IdTokenInvalid("The id_token has no sub.")
+    return claims
+
+
+def _verified_claims(provider: Provider, text: str) -> dict[str, Any]:
+    if provider.jwks_uri is None:
+        raise IdTokenInvalid("The provider publishes no keys to check the id_token with.")
+    try:
+        header = extract_compact(text.encode()).headers()
+        key_id = header.get("kid")
+        keys = _KEYS.keys(provider.jwks_uri, key_id if isinstance(key_id, str) else None)
+        token = deserialize_compact(text, keys, registry=_REGISTRY)
+        claims = parse_json(token.payload or b"")
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
+        raise IdTokenInvalid(
+            f"The id_token's signature does not hold: {type(error).__name__}."
+        ) from None
+    if not isinstance(claims, dict):
+        raise IdTokenInvalid("The id_token holds no claims.")
+    return claims
+
+
+def _check_issuer(provider: Provider, claims: Mapping[str, Any]) -> None:
+    if not is_issuer(provider, claims.get("iss"), claims.get("tid")):
+        raise IdTokenInvalid("The id_token's iss is not the provider's issuer.")
+
+
+def _check_audience(provider: Provider, claims: Mapping[str, Any]) -> None:
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if provider.client_id not in audiences:
+        raise IdTokenInvalid("The id_token's aud is not our client_id.")
+    if (len(audiences) > 1 or "azp" in claims) and claims.get("azp") != provider.client_id:
+        raise IdTokenInvalid("The id_token's azp is not our client_id.")
+
+
+def _check_times(claims: Mapping[str, Any], now: int) -> None:
+    times = {name: claims.get(name) for name in ("exp", "iat", "nbf")}
+    for name, value in times.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise IdTokenInvalid(f"The id_token's {name} is not a time.")
+    if times["exp"] is None or times["exp"] <= now - _LEEWAY_SECONDS:
+        raise IdTokenInvalid("The id_token has expired, or tells no expiry.")
+    if max(times["iat"] or 0, times["nbf"] or 0) > now + _LEEWAY_SECONDS:
+        raise IdTokenInvalid("The id_token is not valid yet.")
+
+
+def _is_same(claim: Any, nonce: Secret) -> bool:
+    return isinstance(claim, str) and hmac.compare_digest(claim.encode(), nonce.reveal_bytes())

@@ -1,0 +1,154 @@
+"""A provider as the code sees it: preset, discovery and the operator's settings, merged."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from actors.errors import ProviderNotConfigured
+from catfeeder.sealing import Secret
+
+_PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
+
+#: Stands in a preset's URLs for `base_url`.
+_BASE_URL: Final = "{base_url}"
+
+#: Where OpenID Connect Core section 5.1 puts the parts of a profile.
+STANDARD_PROFILE: Final = {
+    "subject": "sub",
+    "email": "email",
+    "email_verified": "email_verified",
+    "name": "name",
+    "picture": "picture",
+}
+
+STANDARD_SCOPES: Final = ("openid", "profile", "email")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One provider; field names follow RFC 8414 and RFC 7591, the others stand in presets.toml."""
+
+    name: str
+    client_id: str
+    client_secret: Secret | None
+    #: Those that were in force before, the latest first: the provider may not know the newest yet.
+    earlier_client_secrets: tuple[Secret, ...] = ()
+    private_key: Secret | None = None
+    key_id: str | None = None
+    certificate: str | None = None
+    team_id: str | None = None
+    authorization_endpoint: str
+    token_endpoint: str
+    issuer: str | None = None
+    userinfo_endpoint: str | None = None
+    emails_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    debug_token_endpoint: str | None = None
+    jwks_uri: str | None = None
+    scopes: tuple[str, ...] = ()
+    scope_separator: str = " "
+    scope_aliases: Mapping[str, str] = field(default_factory=dict)
+    token_endpoint_auth_method: str = "client_secret_basic"
+    code_challenge_method: str = "S256"
+    uses_nonce: bool = True
+    always_gives_id_token: bool = False
+    authorization_response_iss_parameter_supported: bool = False
+    authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+    default_lifetime_seconds: int | None = None
+    minimum_renewal_gap_seconds: int = 0
+    maximum_renewals_per_minute: int | None = None
+    renewal_margin_seconds: int | None = None
+    single_use_refresh_tokens: bool = False
+    grant_lifetime_seconds: int | None = None
+    grant_idle_lifetime_seconds: int | None = None
+    renewal: str = "refresh_token"
+    token_answer: str = "standard"
+    redirect_uri_at_renewal: bool = False
+    failure_kinds: Mapping[str, str] = field(default_factory=dict)
+    failure_remedies: Mapping[str, str] = field(default_factory=dict)
+    revocation: str = "rfc7009"
+    offline_scope: str | None = None
+    offline_parameters: Mapping[str, str] = field(default_factory=dict)
+    profile: Mapping[str, str] = field(default_factory=dict)
+    told_once: tuple[str, ...] = ()
+    email_trust: str = "claim"
+
+    def yields_id_token(self, scopes: Iterable[str]) -> bool:
+        """Tell whether a sign-in for these scopes yields an id_token that we can check.
+
+        (OpenID Connect Core section 3.1.2.1.) One by a provider without an issuer is not looked at.
+        """
+        is_given = self.always_gives_id_token or "openid" in scopes
+        return is_given and self.issuer is not None
+
+    @property
+    def uses_pkce(self) -> bool:
+        """Tell whether a sign-in is bound to its beginning by PKCE (RFC 7636)."""
+        return self.code_challenge_method == "S256"
+
+
+def with_base_url(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill the base URL in where a provider's URLs begin with it: GitLab stands on many servers."""
+    base = str(metadata.get("base_url") or _BASE_URL).rstrip("/")
+    return {
+        name: value.replace(_BASE_URL, base) if isinstance(value, str) else value
+        for name, value in metadata.items()
+    }
+
+
+@cache
+def presets() -> Mapping[str, Mapping[str, Any]]:
+    """Return the metadata of each preset by name."""
+    return tomllib.loads(_PRESETS_FILE.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client proves with who it is: secrets, the newest first, or a private key."""
+
+    client_id: str
+    client_secrets: tuple[Secret, ...] = ()
+    private_key: Secret | None = None
+
+
+def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:
+    """Build a provider from merged metadata, of which names that we have no use for are ignored.
+
+    Raises:
+        ProviderNotConfigured: An endpoint is missing.
+    """
+    for needed in ("authorization_endpoint", "token_endpoint"):
+        if not metadata.get(needed):
+            raise ProviderNotConfigured(f"The provider {name} has no {needed}.")
+    known = {item.name for item in fields(Provider)}
+    values = {key: value for key, value in metadata.items() if key in known and value is not None}
+    values["scopes"] = tuple(metadata.get("scopes", _usual_scopes(metadata)))
+    values["told_once"] = tuple(metadata.get("told_once", ()))
+    values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
+    values["token_endpoint_auth_method"] = _client_authentication(metadata)
+    newest, *earlier = credentials.client_secrets or (None,)
+    values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
+    values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
+    return Provider(**values)
+
+
+def _usual_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what is asked for where nobody says: whoever has an issuer speaks OpenID Connect."""
+    return STANDARD_SCOPES if metadata.get("issuer") else ()
+
+
+def _client_authentication(metadata: Mapping[str, Any]) -> str:
+    """Choose how the client authenticates; Basic is the default of RFC 8414 section 2."""
+    chosen = metadata.get("token_endpoint_auth_method")
+    if chosen:
+        return str(chosen)
+    supported = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    for method in ("client_secret_basic", "client_secret_post", "none"):
+        if method in supported:
+            return method
+    raise ProviderNotConfigured("The provider supports no way of client authentication of ours.")

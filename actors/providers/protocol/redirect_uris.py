@@ -1,0 +1,26 @@
+"""Where a provider sends the browser back to: one address for all, or one for each."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+from actors.providers.protocol.provider import Provider
+from config import current_settings
+
+
+def redirect_uri_of(provider: Provider) -> str:
+    """Return the redirect URI of sign-ins with a provider.
+
+    One that names itself in its answers (RFC 9207) needs no address of its own to be told by.
+    """
+    settings = current_settings()
+    names_itself = provider.authorization_response_iss_parameter_supported
+    if names_itself or not settings.oauth.redirect_path_per_provider:
+        return settings.redirect_uri
+    return own_redirect_uri(provider.name)
+
+
+def own_redirect_uri(provider: str) -> str:
+    """Return the redirect URI that no other provider has (RFC 9700 section 4.4.2.2)."""
+    parts = urlsplit(current_settings().redirect_uri)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{provider}"))

@@ -1,0 +1,85 @@
+"""Asking a provider who the user is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from actors.errors import (
+    IdTokenInvalid,
+    ProviderMisbehaved,
+    ProviderNotConfigured,
+    ProviderRefused,
+    TokenInvalid,
+)
+from actors.providers.http.answers import error_of, is_visible_ascii
+from actors.providers.http.requests import get_json
+from actors.providers.protocol.profiles import Profile, normalise, subject_text
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.quirks import facebook, github
+from catfeeder.sealing import Secret
+
+_ABOUT_EMAIL: Final = ("email", "email_verified")
+_ABOUT_TOKEN: Final = frozenset(
+    {"acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "exp", "iat", "iss", "jti"}
+    | {"nbf", "nonce", "s_hash", "sid"}
+)
+
+
+def fetch_profile(
+    provider: Provider, access_token: Secret, claims: Mapping[str, Any] | None = None
+) -> Profile:
+    """Return the normalised profile behind an access token; `claims` are those of the id_token.
+
+    Raises:
+        IdTokenInvalid: User info speaks of another subject than the id_token (OpenID Connect Core
+            section 5.3.2).
+        TokenInvalid: This is no token; the provider was not asked.
+        ProviderRefused: The provider does not accept the token.
+        ProviderMisbehaved, ProviderUnreachable: The answer is not usable, or there is none.
+    """
+    if provider.userinfo_endpoint is None:
+        if claims is None:
+            raise ProviderNotConfigured(f"The provider {provider.name} has no userinfo_endpoint.")
+        return normalise(provider, _about_user(claims))
+    raw = _get(provider, provider.userinfo_endpoint, access_token)
+    if not isinstance(raw, dict):
+        raise ProviderMisbehaved("The provider's user info is not a JSON object.")
+    if (error := error_of(raw)) is not None:
+        raise ProviderRefused(error)
+    if claims is not None and subject_text(raw.get("sub")) != subject_text(claims["sub"]):
+        raise IdTokenInvalid("User info speaks of another subject than the id_token.")
+    emails = provider.emails_endpoint
+    if emails is not None:
+        raw |= github.primary_email(lambda: _get(provider, emails, access_token))
+    return normalise(provider, _merged(provider, _about_user(claims or {}), raw))
+
+
+def _about_user(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims that speak of the user, without those about the token itself."""
+    return {name: value for name, value in claims.items() if name not in _ABOUT_TOKEN}
+
+
+def _merged(
+    provider: Provider, claims: Mapping[str, Any], raw: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Complete user info by the claims of the id_token.
+
+    The id_token's word that an address is verified says nothing of another one in user info, and
+    less than user info's own word.
+    """
+    email, verified = (provider.profile[part].partition(".")[0] for part in _ABOUT_EMAIL)
+    about_email = {email, verified}
+    is_same = email in raw and raw[email] == claims.get(email) and verified not in raw
+    if not is_same and not about_email.isdisjoint(raw):
+        claims = {name: value for name, value in claims.items() if name not in about_email}
+    return {**claims, **raw}
+
+
+def _get(provider: Provider, url: str, access_token: Secret) -> Any:
+    if not is_visible_ascii(access_token.reveal()):
+        raise TokenInvalid
+    headers = {"Authorization": f"Bearer {access_token.reveal()}"}
+    if provider.renewal == "fb_exchange_token":
+        return facebook.get_proven(provider, url, access_token, headers)
+    return get_json(url, headers)

@@ -1,0 +1,3 @@
+"""Dead letters and quarantined messages."""
+
+from __future__ import annotations

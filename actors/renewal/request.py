@@ -1,0 +1,101 @@
+"""What a renewal asks a provider for, and what the answer grants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from actors.connections.forecasts import end_of_renewal
+from actors.connections.grants import granted
+from actors.errors import AuthError
+from actors.providers.config.cache import ProviderMemory
+from actors.providers.protocol.kept_answers import Keep
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.token_endpoint import (
+    TokenResponse,
+    extend_facebook_token,
+    read_kept_tokens,
+    use_refresh_token,
+)
+from catfeeder.sealing import Secret
+from models.oauth.connections import TAB_CONNECTIONS, Grant
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH
+
+
+class RefreshTokenMissing(AuthError):
+    """The token expires and the provider gave no means to renew it; sign in again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalRequest:
+    """A connection with what it takes to renew it: its provider, and the token to be shown."""
+
+    row: TAB_CONNECTIONS
+    provider: Provider
+    health: TAB_PROVIDER_HEALTH
+    token: Secret
+
+    def send(self, keep: Keep) -> TokenResponse:
+        """Ask the provider; `keep` is told of each answer before it is read.
+
+        Raises:
+            ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
+        """
+        if self.provider.renewal == "fb_exchange_token":
+            return extend_facebook_token(self.provider, self.token, keep)
+        return use_refresh_token(self.provider, self.token, keep)
+
+    def read(self, answer: Secret) -> TokenResponse:
+        """Read an answer that was kept; raises as `send` does."""
+        tokens = read_kept_tokens(self.provider, answer)
+        if self.provider.renewal == "fb_exchange_token":
+            return tokens
+        return replace(tokens, refresh_token=tokens.refresh_token or self.token)
+
+    def granted(self, tokens: TokenResponse, asked_at: datetime) -> Grant:
+        """Turn what the provider answered into what is stored."""
+        row = self.row
+        if tokens.second is not None and _is_of(tokens.second, row):
+            tokens = tokens.second
+        asked = f"{row.scope} {row.missing_scope}"
+        # The lifetime is counted from before the call: too short by a moment, never too long.
+        known = row.grant_expires_at
+        end = end_of_renewal(self.provider, tokens, known, asked_at)
+        grant = granted(
+            self.provider,
+            tokens,
+            row.provider_subject,
+            asked,
+            asked_at,
+            end=end,
+            known_end=known,
+        )
+        if tokens.scope is None:
+            return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
+        return grant
+
+
+def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory) -> RenewalRequest:
+    """Find out what a connection is renewed with.
+
+    Raises:
+        RefreshTokenMissing: There is nothing to renew it with.
+        SealBroken: Its token does not open.
+        ProviderUnknown, ProviderNotConfigured: Its provider has gone, or lacks something.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: Its issuer had
+            to be asked first, and did not tell.
+    """
+    provider, health = memory.look_up(row.provider, now)
+    refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
+    access_token = TAB_CONNECTIONS.access_token.open(row)
+    if provider.renewal == "fb_exchange_token" and access_token is not None:
+        return RenewalRequest(row, provider, health, access_token)
+    if provider.renewal == "refresh_token" and refresh_token is not None:
+        return RenewalRequest(row, provider, health, refresh_token)
+    raise RefreshTokenMissing
+
+
+def _is_of(tokens: TokenResponse, row: TAB_CONNECTIONS) -> bool:
+    """Tell whether tokens are of the same kind as a connection's: a bot's, or a user's."""
+    whose = (tokens.account or {}).get("token_of")
+    return bool(whose == row.profile.get("raw", {}).get("token_of"))

@@ -1,0 +1,3 @@
+"""Periodic clean-up, and resealing after a key change."""
+
+from __future__ import annotations

@@ -1,0 +1,48 @@
+"""Erasing what is of no more use: sign-ins that were never finished, connections that are dead."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from actors.audit import EventKind
+from catfeeder.clock import utc_now
+from config import current_settings
+from models.db.database import connected
+from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.sign_ins import TAB_VERIFICATION
+
+_LOG = logging.getLogger(__name__)
+
+
+def clean_verification() -> None:
+    """Perform the message of the same name: erase the pending sign-ins that have expired."""
+    with connected():
+        erased = TAB_VERIFICATION.erase_expired(utc_now())
+    _LOG.info("Erased %d expired sign-ins.", erased)
+
+
+def clean_tokens() -> None:
+    """Perform the message of the same name: erase connections that have long been dead."""
+    kept = timedelta(days=current_settings().oauth.dead_connection_retention_days)
+    with connected():
+        erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
+    _LOG.info("Erased %d dead connections.", erased)
+
+
+def clean_events() -> None:
+    """Perform the message of the same name: prune the audit trail by its age."""
+    now, oauth = utc_now(), current_settings().oauth
+    # Where there is no webhook any more nothing will ever be delivered.
+    undelivered = not oauth.webhook_url
+    with connected():
+        erased = TAB_EVENTS.erase_before(
+            now - timedelta(days=oauth.events_retention_days), undelivered=undelivered
+        )
+        erased += TAB_EVENTS.erase_before(
+            now - timedelta(days=oauth.renewed_events_retention_days),
+            undelivered=undelivered,
+            kind=EventKind.RENEWED,
+        )
+    _LOG.info("Erased %d old events.", erased)

@@ -1,0 +1,84 @@
+"""Columns that the databases lack: times in UTC, JSON, and sealed secrets."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import peewee
+
+from catfeeder.sealing import Secret
+from models.db.database import Table, sealer
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+class UTCDateTimeField(peewee.BigIntegerField):
+    """A time, kept as milliseconds since 1970 in UTC: no database's time zone can bend it."""
+
+    def db_value(self, value: datetime | None) -> int | None:
+        """Turn an aware datetime into milliseconds."""
+        return None if value is None else (value - _EPOCH) // _MILLISECOND
+
+    def python_value(self, value: int | None) -> datetime | None:
+        """Turn milliseconds into an aware datetime in UTC."""
+        return None if value is None else _EPOCH + value * _MILLISECOND
+
+
+class JSONField(peewee.TextField):
+    """JSON data, kept as text, the same on every database."""
+
+    def db_value(self, value: object) -> str | None:
+        """Write JSON data as text."""
+        # In ASCII: half a surrogate pair, which JSON may escape, is not text to any database.
+        return None if value is None else json.dumps(value, sort_keys=True)
+
+    def python_value(self, value: str | None) -> Any:
+        """Read text as JSON data."""
+        return None if value is None else json.loads(value)
+
+
+class SealedField(peewee.BlobField):
+    """A secret, sealed for its table, row and column: copied into another row it does not open."""
+
+    def seal(self, row_id: str, secret: Secret | None) -> bytes | None:
+        """Return what is stored in the row `row_id` for `secret`."""
+        if secret is None:
+            return None
+        return sealer().seal(secret.reveal_bytes(), self._context(row_id))
+
+    def open(self, row: Table) -> Secret | None:
+        """Return the secret that `row` holds in this column.
+
+        Raises:
+            SealBroken: It was sealed for another row, or with a key that is not ours.
+        """
+        sealed = getattr(row, self.name)
+        if sealed is None:
+            return None
+        return Secret.of(sealer().open(bytes(sealed), self._context(key_of(row))))
+
+    def reseal(self, row: Table) -> bytes | None:
+        """Return what `row` holds, sealed with the current key; None if no key of ours opens it."""
+        return sealer().reseal(bytes(getattr(row, self.name)), self._context(key_of(row)))
+
+    def is_outdated(self, row: Table) -> bool:
+        """Tell whether `row` holds something that is not sealed with the current key."""
+        sealed = getattr(row, self.name)
+        return sealed is not None and not bytes(sealed).startswith(sealer().current_mark)
+
+    def holds_outdated(self) -> peewee.Expression:
+        """Select the rows of which `is_outdated` is true."""
+        mark = sealer().current_mark
+        return peewee.fn.SUBSTR(self, 1, len(mark)) != mark
+
+    def _context(self, row_id: str) -> str:
+        return f"{self.model._meta.table_name}:{row_id}:{self.column_name}"
+
+
+def key_of(row: Table) -> Any:
+    """Return the value of the primary key of `row`."""
+    primary_key: Any = row._meta.primary_key
+    return getattr(row, primary_key.name)

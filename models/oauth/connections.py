@@ -1,0 +1,257 @@
+"""Users' connections to providers: their profile, their sealed tokens, and when each falls due."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import peewee
+
+from catfeeder.sealing import Secret
+from models.db.database import Table, database, transaction
+from models.db.fields import JSONField, SealedField, UTCDateTimeField
+
+
+class ConnectionStatus(StrEnum):
+    """What may be expected of a connection's token."""
+
+    ACTIVE = "active"
+    RENEWAL_FAILING = "renewal_failing"
+    REAUTHORIZATION_REQUIRED = "reauthorization_required"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantEnd:
+    """When a grant ends for good, if that is known, and when its app is next told ahead of it."""
+
+    expires_at: datetime | None = None
+    warn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token endpoint granted: the tokens, their scope, and when each ends, in UTC.
+
+    `missing_scope` are the scopes that were asked for and not granted; without an `end` the one
+    that is stored stays in force.
+    """
+
+    access_token: Secret
+    refresh_token: Secret | None
+    token_type: str
+    scope: str
+    expires_at: datetime | None
+    renew_at: datetime | None
+    missing_scope: str = ""
+    end: GrantEnd | None = None
+
+
+class TAB_CONNECTIONS(Table):
+    """One account at one provider, connected for one subject of the asking app ("" for none named).
+
+    `version` counts the grants; every write of a renewal names the version it began from.
+    """
+
+    id = peewee.CharField(max_length=36, primary_key=True)
+    provider = peewee.CharField(max_length=64)
+    subject = peewee.CharField(max_length=255)
+    provider_subject = peewee.CharField(max_length=255)
+    profile = JSONField()
+    scope = peewee.TextField()
+    missing_scope = peewee.TextField(default="")
+    status = peewee.CharField(max_length=32)
+    reason = peewee.TextField(null=True)
+    token_type = peewee.CharField(max_length=64)
+    access_token = SealedField(null=True)
+    refresh_token = SealedField(null=True)
+    expires_at = UTCDateTimeField(null=True)
+    renew_at = UTCDateTimeField(null=True, index=True)
+    grant_expires_at = UTCDateTimeField(null=True)
+    warn_at = UTCDateTimeField(null=True, index=True)
+    lease_until = UTCDateTimeField(null=True)
+    version = peewee.IntegerField()
+    failures = peewee.IntegerField()
+    created_at = UTCDateTimeField()
+    updated_at = UTCDateTimeField()
+
+    class Meta:
+        """Names the table, and what makes a connection one and the same."""
+
+        table_name = "connections"
+        indexes = (
+            (("provider", "provider_subject", "subject"), True),
+            (("subject",), False),
+            (("provider", "renew_at"), False),
+            (("status", "renew_at"), False),
+        )
+
+    @classmethod
+    def with_id(cls, connection_id: str) -> TAB_CONNECTIONS | None:
+        """Return the connection of that id."""
+        row: TAB_CONNECTIONS | None = cls.get_or_none(cls.id == connection_id)
+        return row
+
+    @classmethod
+    def page(
+        cls,
+        *,
+        provider: str | None,
+        subject: str | None,
+        status: str | None,
+        after: tuple[datetime, str] | None,
+        limit: int,
+    ) -> list[TAB_CONNECTIONS]:
+        """Return up to `limit` connections, oldest first, behind the one that `after` names."""
+        query = cls.select().order_by(cls.created_at, cls.id).limit(limit)
+        for column, wanted in (
+            (cls.provider, provider),
+            (cls.subject, subject),
+            (cls.status, status),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if after is not None:
+            at, last_id = after
+            query = query.where(
+                (cls.created_at > at) | ((cls.created_at == at) & (cls.id > last_id))
+            )
+        return list(query)
+
+    @classmethod
+    def store(
+        cls,
+        *,
+        provider: str,
+        subject: str,
+        profile: dict[str, Any],
+        grant: Grant,
+        now: datetime,
+        told_once: Sequence[str] = (),
+    ) -> TAB_CONNECTIONS:
+        """Create the connection of this account, or update the one that it has.
+
+        A sign-in that names no subject is one of an account that may be known already; the
+        account's latest connection is updated then. One that names a subject adopts a connection
+        without any, and never touches another subject's.
+
+        The parts of the profile that are `told_once` stay when they are not told again.
+        """
+        try:
+            return cls._store(provider, subject, profile, grant, now, told_once=told_once)
+        except peewee.IntegrityError:
+            # Two sign-ins of a new account came in at once; the other one's row is found now.
+            return cls._store(provider, subject, profile, grant, now, told_once=told_once)
+
+    @classmethod
+    def _store(
+        cls,
+        provider: str,
+        subject: str,
+        profile: dict[str, Any],
+        grant: Grant,
+        now: datetime,
+        *,
+        told_once: Sequence[str],
+    ) -> TAB_CONNECTIONS:
+        with transaction():
+            row = cls._existing(provider, subject, profile["subject"])
+            if row is None:
+                return cls.get_by_id(cls._insert(provider, subject, profile, grant, now))
+            kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
+            if grant.refresh_token is None and row.refresh_token is not None:
+                grant = replace(grant, end=None)  # That of the refresh token that stays.
+            cls.update(
+                subject=subject or row.subject,
+                profile={**profile, **kept},
+                status=ConnectionStatus.ACTIVE,
+                reason=None,
+                lease_until=None,
+                failures=0,
+                **cls.granted(row.id, row.version, grant, now),
+            ).where(cls.id == row.id).execute()
+            return cls.get_by_id(row.id)
+
+    @classmethod
+    def _existing(
+        cls, provider: str, subject: str, provider_subject: str
+    ) -> TAB_CONNECTIONS | None:
+        account = cls.select().where(
+            cls.provider == provider, cls.provider_subject == provider_subject
+        )
+        if subject:
+            # An own connection sorts behind the empty subject of one that nobody has claimed.
+            account = account.where(cls.subject.in_([subject, ""])).order_by(cls.subject.desc())
+        else:
+            account = account.order_by(cls.updated_at.desc())
+        # Nobody may adopt or renew it before it is written; SQLite lets one writer in anyhow.
+        row: TAB_CONNECTIONS | None = (
+            account.for_update() if database.for_update else account
+        ).first()
+        return row
+
+    @classmethod
+    def _insert(
+        cls, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+    ) -> str:
+        connection_id = str(uuid.uuid4())
+        cls.create(
+            id=connection_id,
+            provider=provider,
+            subject=subject,
+            provider_subject=profile["subject"],
+            profile=profile,
+            status=ConnectionStatus.ACTIVE,
+            failures=0,
+            created_at=now,
+            **cls.granted(connection_id, 0, grant, now),
+        )
+        return connection_id
+
+    @classmethod
+    def granted(
+        cls, connection_id: str, version: int, grant: Grant, now: datetime
+    ) -> dict[str, Any]:
+        """Return a grant's columns; where it has no refresh token, the old one stays in force."""
+        columns = {
+            "scope": grant.scope,
+            "missing_scope": grant.missing_scope,
+            "token_type": grant.token_type,
+            "access_token": cls.access_token.seal(connection_id, grant.access_token),
+            "expires_at": grant.expires_at,
+            "renew_at": grant.renew_at,
+            "version": version + 1,
+            "updated_at": now,
+        }
+        if grant.refresh_token is not None:
+            columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
+        if grant.end is not None:
+            columns["grant_expires_at"] = grant.end.expires_at
+            columns["warn_at"] = grant.end.warn_at
+        return columns
+
+    @classmethod
+    def erase(cls, connection_id: str) -> bool:
+        """Delete a connection and its tokens; false when there was none."""
+        return bool(cls.delete().where(cls.id == connection_id).execute())
+
+    @classmethod
+    def erase_dead(cls, before: datetime) -> int:
+        """Delete connections that yield no token any more and have not changed since `before`."""
+        dead = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+        return int(cls.delete().where(cls.status.in_(dead), cls.updated_at < before).execute())
+
+    @classmethod
+    def exists_for(cls, provider: str) -> bool:
+        """Tell whether anybody is connected to a provider."""
+        return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())
+
+    @classmethod
+    def counted_by_status(cls) -> dict[str, int]:
+        """Return how many connections have each status."""
+        counted = cls.select(cls.status, peewee.fn.COUNT(cls.id)).group_by(cls.status)
+        return {row[0]: row[1] for row in counted.tuples().iterator()}

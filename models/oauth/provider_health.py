@@ -1,0 +1,183 @@
+"""How renewals with each provider go: whether they are paused, until when, and who may probe."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import peewee
+
+from models.db.database import Table
+from models.db.fields import UTCDateTimeField
+
+#: Those who ask for a place in the rate at the same moment; somebody succeeds in each round.
+_MOST_ROUNDS: Final = 64
+
+
+class HealthState(StrEnum):
+    """The states of a circuit breaker, by their usual names."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class TAB_PROVIDER_HEALTH(Table):
+    """One provider's circuit breaker, from its first failure on, and its place in the rate.
+
+    `epoch` counts the changes of state; every write names the one that it began from, so that what
+    comes late changes nothing. `failures` is the run since the last success, each by another
+    connection than the one before, which is `failing_connection`. `paused_until` is the end of the
+    pause, or, half open, of the time that the probe has.
+    """
+
+    provider = peewee.CharField(max_length=64, primary_key=True)
+    state = peewee.CharField(max_length=16)
+    epoch = peewee.IntegerField()
+    failures = peewee.IntegerField()
+    failing_connection = peewee.CharField(max_length=36, null=True)
+    pauses = peewee.IntegerField()
+    since = UTCDateTimeField(null=True)
+    paused_until = UTCDateTimeField(null=True)
+    kind = peewee.CharField(max_length=32, null=True)
+    reason = peewee.TextField(null=True)
+    next_request_at = UTCDateTimeField(null=True)
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "provider_health"
+
+    @classmethod
+    def of(cls, provider: str) -> TAB_PROVIDER_HEALTH:
+        """Return a provider's health; one without a row is in good health."""
+        row: TAB_PROVIDER_HEALTH | None = cls.get_or_none(cls.provider == provider)
+        return row or cls(**_healthy(provider))
+
+    @classmethod
+    def all_of_them(cls) -> dict[str, TAB_PROVIDER_HEALTH]:
+        """Return the health of each provider that has ever failed or has a rate."""
+        return {row.provider: row for row in cls.select()}
+
+    @classmethod
+    def ensure(cls, provider: str) -> None:
+        """Give a provider its row, unless it has one."""
+        cls.insert(**_healthy(provider)).on_conflict_ignore().execute()
+
+    @property
+    def is_flawless(self) -> bool:
+        """Tell whether nothing has failed since the last success."""
+        is_clean = self.failures == 0 and self.failing_connection is None
+        return is_clean and self.state == HealthState.CLOSED
+
+    def is_paused(self, now: datetime) -> bool:
+        """Tell whether nobody may ask the provider now, not even to probe it."""
+        return self.paused_until is not None and self.paused_until > now
+
+    def count_failure(self, connection_id: str) -> int:
+        """Add a connection's failure to the run, and return how many there are by then.
+
+        A connection that fails again and again, and alone, counts once.
+        """
+        table = type(self)
+        is_other = table.failing_connection.is_null() | (table.failing_connection != connection_id)
+        table.update(failures=table.failures + 1, failing_connection=connection_id).where(
+            self._is_unchanged(), is_other | (table.failures == 0)
+        ).execute()
+        return int(table.of(self.provider).failures)
+
+    def end_run(self, connection_id: str) -> None:
+        """Record that a connection was renewed: whatever failed before was not the provider."""
+        self._update(failures=0, failing_connection=self._failing_but_for(connection_id))
+
+    def _failing_but_for(self, connection_id: str) -> str | None:
+        is_own = self.failing_connection == connection_id
+        return None if is_own else self.failing_connection
+
+    def pause(
+        self, connection_id: str, *, until: datetime, kind: str, reason: str, now: datetime
+    ) -> bool:
+        """Open the breaker, or open it again after a probe; false when another one was faster."""
+        return self._change(
+            state=HealthState.OPEN,
+            failing_connection=connection_id,
+            pauses=self.pauses + 1,
+            since=self.since or now,
+            paused_until=until,
+            kind=kind,
+            reason=reason,
+        )
+
+    def begin_probe(self, until: datetime) -> bool:
+        """Take the right to ask while everybody else waits; false when another one has it."""
+        return self._change(state=HealthState.HALF_OPEN, paused_until=until)
+
+    def give_up_probe(self, now: datetime) -> bool:
+        """Leave the probe to somebody else: it has told nothing about the provider."""
+        return self._change(state=HealthState.OPEN, paused_until=now)
+
+    def resume(self, connection_id: str = "") -> bool:
+        """Close the breaker; false when that was done already."""
+        return self._change(
+            state=HealthState.CLOSED,
+            failures=0,
+            failing_connection=self._failing_but_for(connection_id),
+            pauses=0,
+            since=None,
+            paused_until=None,
+            kind=None,
+            reason=None,
+        )
+
+    def take_request(self, now: datetime, interval: timedelta, burst: int) -> datetime | None:
+        """Take a place in the rate: `burst` requests at once, and one more each `interval`.
+
+        This is the generic cell rate algorithm: one time a provider, for all processes together.
+
+        Returns:
+            None for a place; otherwise when there will be one.
+        """
+        table, tolerance = type(self), interval * (burst - 1)
+        for _ in range(_MOST_ROUNDS):
+            known = table.of(self.provider).next_request_at
+            planned = max(known or now, now)
+            if planned - tolerance > now:
+                return planned - tolerance
+            is_same = (
+                table.next_request_at.is_null() if known is None else table.next_request_at == known
+            )
+            taken = table.update(next_request_at=planned + interval)
+            if taken.where(table.provider == self.provider, is_same).execute():
+                return None
+        return now + interval
+
+    def requests_left(self, now: datetime, interval: timedelta, burst: int) -> int:
+        """Return how many places in the rate are free now."""
+        planned = max(self.next_request_at or now, now)
+        return max((now + interval * (burst - 1) - planned) // interval + 1, 0)
+
+    @classmethod
+    def erase(cls, provider: str) -> None:
+        """Forget a provider."""
+        cls.delete().where(cls.provider == provider).execute()
+
+    def _change(self, **columns: Any) -> bool:
+        return self._update(epoch=self.epoch + 1, **columns)
+
+    def _update(self, **columns: Any) -> bool:
+        return bool(type(self).update(**columns).where(self._is_unchanged()).execute())
+
+    def _is_unchanged(self) -> peewee.Expression:
+        table = type(self)
+        return (table.provider == self.provider) & (table.epoch == self.epoch)
+
+
+def _healthy(provider: str) -> dict[str, Any]:
+    return {
+        "provider": provider,
+        "state": HealthState.CLOSED,
+        "epoch": 0,
+        "failures": 0,
+        "pauses": 0,
+    }

@@ -1,0 +1,130 @@
+"""The configured providers: what an operator has set about each, as given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import peewee
+
+from catfeeder.sealing import Secret
+from models.db.database import Table, database
+from models.db.fields import JSONField, SealedField, UTCDateTimeField
+
+
+class TAB_USER_OAUTH_CONNECTION(Table):
+    """One provider: a preset or issuer, credentials, and the metadata that differs from both.
+
+    `metadata` has the names of RFC 8414 and RFC 7591; `discovered` is what the issuer published.
+    """
+
+    name = peewee.CharField(max_length=64, primary_key=True)
+    preset = peewee.CharField(max_length=64, null=True)
+    client_id = peewee.TextField(null=True)
+    client_secret = SealedField(null=True)
+    earlier_client_secrets = SealedField(null=True)
+    private_key = SealedField(null=True)
+    metadata = JSONField()
+    discovered = JSONField(null=True)
+    discovered_at = UTCDateTimeField(null=True)
+    created_at = UTCDateTimeField()
+    updated_at = UTCDateTimeField()
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "user_oauth_connection"
+
+    @classmethod
+    def named(cls, name: str) -> TAB_USER_OAUTH_CONNECTION | None:
+        """Return the provider of that name."""
+        row: TAB_USER_OAUTH_CONNECTION | None = cls.get_or_none(cls.name == name)
+        return row
+
+    @classmethod
+    def lock(cls, name: str) -> None:
+        """Let nobody else change a provider before this transaction ends.
+
+        SQLite lets one writer in anyhow.
+        """
+        if database.for_update:
+            cls.select(cls.name).where(cls.name == name).for_update().execute()
+
+    @classmethod
+    def listed(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
+        """Return all providers by name."""
+        return list(cls.select().order_by(cls.name))
+
+    @classmethod
+    def put(
+        cls,
+        name: str,
+        *,
+        preset: str | None,
+        client_id: str | None,
+        client_secret: Secret | None,
+        earlier_client_secrets: Sequence[Secret] = (),
+        private_key: Secret | None = None,
+        metadata: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Create or replace a provider; what was discovered of the old one is forgotten."""
+        earlier = [secret.reveal() for secret in earlier_client_secrets]
+        cls.insert(
+            name=name,
+            preset=preset,
+            client_id=client_id,
+            client_secret=cls.client_secret.seal(name, client_secret),
+            earlier_client_secrets=cls.earlier_client_secrets.seal(
+                name, Secret(json.dumps(earlier)) if earlier else None
+            ),
+            private_key=cls.private_key.seal(name, private_key),
+            metadata=dict(metadata),
+            created_at=now,
+            updated_at=now,
+        ).on_conflict(
+            conflict_target=[cls.name],
+            preserve=[
+                *(cls.preset, cls.client_id, cls.client_secret, cls.earlier_client_secrets),
+                *(cls.private_key, cls.metadata, cls.updated_at),
+            ],
+            update={cls.discovered: None, cls.discovered_at: None},
+        ).execute()
+
+    @property
+    def client_secrets(self) -> list[Secret]:
+        """The client secrets, opened, the newest first.
+
+        Raises:
+            SealBroken: They were sealed for another row, or with a key that is not ours.
+        """
+        table = type(self)
+        newest = table.client_secret.open(self)
+        earlier = table.earlier_client_secrets.open(self)
+        texts = json.loads(earlier.reveal()) if earlier else []
+        return [*([newest] if newest else []), *map(Secret, texts)]
+
+    @classmethod
+    def add_missing(cls, name: str, preset: str, now: datetime) -> None:
+        """Add a preset's provider unless one of that name exists."""
+        cls.insert(
+            name=name, preset=preset, metadata={}, created_at=now, updated_at=now
+        ).on_conflict_ignore().execute()
+
+    def remember_discovery(self, discovered: Mapping[str, Any], now: datetime) -> None:
+        """Keep what the issuer publishes, so that the next process need not ask.
+
+        Where the settings were changed since they were read, it may be another issuer's, and the
+        new secret must not be sent to that one: it is let go.
+        """
+        table = type(self)
+        table.update(discovered=dict(discovered), discovered_at=now).where(
+            table.name == self.name, table.updated_at == self.updated_at
+        ).execute()
+
+    @classmethod
+    def erase(cls, name: str) -> bool:
+        """Delete a provider; false when there was none."""
+        return bool(cls.delete().where(cls.name == name).execute())

@@ -1,0 +1,3 @@
+"""Leases, the renewal journal, and grouped writes of renewals."""
+
+from __future__ import annotations

@@ -1,0 +1,23 @@
+"""Which grants end soon: each is found by an index, and told of once for each time ahead."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from models.oauth.connections import TAB_CONNECTIONS
+
+_T = TAB_CONNECTIONS
+
+
+def due_warnings(now: datetime, limit: int) -> list[TAB_CONNECTIONS]:
+    """Return up to `limit` connections of whose grant's end it is time to tell, the first ones."""
+    return list(_T.select().where(_T.warn_at <= now).order_by(_T.warn_at).limit(limit))
+
+
+def advance_warning(row: TAB_CONNECTIONS, warn_at: datetime | None) -> bool:
+    """Record that this warning is given, and when the next one is due.
+
+    False when somebody else gave it, or another grant has come meanwhile.
+    """
+    unchanged = (_T.id == row.id) & (_T.warn_at == row.warn_at) & (_T.version == row.version)
+    return bool(_T.update(warn_at=warn_at).where(unchanged).execute())

@@ -1,0 +1,37 @@
+"""Which connections fall due and when, for those who only look: nothing is claimed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from models.oauth.connections import TAB_CONNECTIONS
+
+_T = TAB_CONNECTIONS
+_Position = tuple[datetime, str]
+
+
+def upcoming_renewals(
+    *,
+    provider: str | None,
+    subject: str | None,
+    status: str | None,
+    before: datetime | None,
+    after: _Position | None,
+    limit: int,
+) -> list[TAB_CONNECTIONS]:
+    """Return up to `limit` connections that fall due before a time, in the order they do so.
+
+    `after` names the last one of the page before. An index ends in `renew_at` for each filter, so
+    that no more is read than the page holds.
+    """
+    query = _T.select().where(_T.renew_at.is_null(False)).order_by(_T.renew_at, _T.id).limit(limit)
+    for column, wanted in ((_T.provider, provider), (_T.subject, subject), (_T.status, status)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if before is not None:
+        query = query.where(_T.renew_at < before)
+    if after is not None:
+        at, last_id = after
+        # The first condition is in the second; it is what the index begins at.
+        query = query.where(_T.renew_at >= at, (_T.renew_at > at) | (_T.id > last_id))
+    return list(query)

@@ -1,0 +1,121 @@
+"""Sealing anew with the current key what was sealed with an earlier one, while all else goes on."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import operator
+import pkgutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import peewee
+
+import models
+from models.db.database import Table, connected, database, transaction
+from models.db.fields import SealedField, key_of
+
+_HOME: Final = f"{models.__name__}."
+#: Migrations are no tables, and their names are no identifiers.
+_MIGRATIONS: Final = f"{_HOME}migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """What became of some rows that are sealed with an earlier key.
+
+    `busy` were in use or changed meanwhile, and are left for another time; `broken` names those of
+    which a secret opens with none of our keys.
+    """
+
+    done: int
+    busy: int
+    broken: tuple[str, ...]
+
+
+def sealed_tables() -> list[type[Table]]:
+    """Return every table that has a sealed column, whoever added it and in which module."""
+    for module in pkgutil.walk_packages(models.__path__, _HOME):
+        if not module.name.startswith(_MIGRATIONS):
+            importlib.import_module(module.name)
+    ours = [table for table in Table.__subclasses__() if table.__module__.startswith(_HOME)]
+    return sorted(filter(_sealed_fields, ours), key=lambda table: str(table._meta.table_name))
+
+
+def _sealed_fields(table: type[Table]) -> list[SealedField]:
+    return [field for field in table._meta.sorted_fields if isinstance(field, SealedField)]
+
+
+def count_outdated() -> int:
+    """Return how many rows hold something that is not sealed with the current key."""
+    return sum(table.select().where(_is_outdated(table)).count() for table in sealed_tables())
+
+
+def reseal_everything(batch: int) -> Iterator[Resealed]:
+    """Go through all tables once, `batch` rows at a time; nothing is held in between."""
+    for table in sealed_tables():
+        last: Any = None
+        while rows := _outdated_rows(table, last, batch):
+            yield reseal_rows(rows)
+            last = rows[-1]
+
+
+def _outdated_rows(table: type[Table], last: Table | None, limit: int) -> list[Table]:
+    key = table._meta.primary_key
+    query = table.select(key, *_sealed_fields(table)).where(_is_outdated(table))
+    if last is not None:
+        # What did not work out a moment ago must not keep us from the rest.
+        query = query.where(key > key_of(last))
+    with connected():
+        return list(query.order_by(key).limit(limit))
+
+
+def _is_outdated(table: type[Table]) -> peewee.Expression:
+    conditions = [field.holds_outdated() for field in _sealed_fields(table)]
+    return functools.reduce(operator.or_, conditions)
+
+
+def reseal_rows(rows: Sequence[Table]) -> Resealed:
+    """Seal anew what these rows held when they were read, unless that has changed since."""
+    # All sealing is done before: on SQLite every other writer waits for this transaction.
+    resealed = [(row, _resealed(row)) for row in rows]
+    changed = [(row, changes) for row, changes in resealed if changes]
+    with transaction():
+        free = _free_keys([row for row, _ in changed])
+        done = sum(key_of(row) in free and _write(row, changes) for row, changes in changed)
+    broken = [_name(row) for row, changes in resealed if len(changes) < len(_outdated(row))]
+    return Resealed(done, len(changed) - done, tuple(broken))
+
+
+def _resealed(row: Table) -> dict[str, bytes]:
+    changes = {field.name: field.reseal(row) for field in _outdated(row)}
+    return {name: sealed for name, sealed in changes.items() if sealed is not None}
+
+
+def _outdated(row: Table) -> list[SealedField]:
+    return [field for field in _sealed_fields(type(row)) if field.is_outdated(row)]
+
+
+def _name(row: Table) -> str:
+    return f"{row._meta.table_name} {key_of(row)}"
+
+
+def _free_keys(rows: Sequence[Table]) -> set[Any]:
+    """Lock the rows, but for those that somebody else has locked; return the keys of ours."""
+    keys = [key_of(row) for row in rows]
+    if not database.for_update or not rows:
+        return set(keys)
+    # Who never waits while they hold a lock can be part of no deadlock.
+    table = type(rows[0])
+    key: Any = table._meta.primary_key
+    locked = table.select(key).where(key.in_(keys)).for_update(skip_locked=True)
+    return {key_of(row) for row in locked}
+
+
+def _write(row: Table, changes: dict[str, bytes]) -> bool:
+    """Replace just the bytes that were read: a sealed value is never the same twice."""
+    table = type(row)
+    is_same = [table._meta.fields[name] == getattr(row, name) for name in changes]
+    is_row = table._meta.primary_key == key_of(row)
+    return bool(table.update(changes).where(is_row, *is_same).execute())

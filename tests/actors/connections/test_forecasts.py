@@ -1,0 +1,339 @@
+"""Tests that the end of a grant is known, and told of ahead: 14, 7 and 1 days, each once."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from actors.audit import list_events
+from actors.connections.forecasts import forecast_grants, warn_of_ends
+from actors.errors import ReauthorizationRequired
+from actors.renewal.renew import renew_connection
+from catfeeder.clock import utc_now
+from models.db.database import connected
+from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS
+from tests.actors.renewals import connect, renew_all
+from tests.actors.sign_ins import configure_plain, configure_preset, now, reread, sign_in
+from tests.provider.answers import Answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+DAY = timedelta(days=1)
+HALF_YEAR = 181 * DAY
+
+
+def told() -> list[tuple[str, int]]:
+    """Return which connection was told of at how many days ahead, in order."""
+    items = list_events(kind="reauthorization_soon")["items"]
+    return [(item["connection_id"], item["detail"]["days"]) for item in reversed(items)]
+
+
+def end_of(row: TAB_CONNECTIONS) -> datetime | None:
+    """Return when a connection's grant ends, as it is stored now."""
+    end: datetime | None = reread(row).grant_expires_at
+    return end
+
+
+def change(row: TAB_CONNECTIONS, **values: Any) -> None:
+    """Write columns of a connection, as time or somebody else would."""
+    with connected():
+        TAB_CONNECTIONS.update(values).where(TAB_CONNECTIONS.id == row.id).execute()
+
+
+# -- When a grant ends
+
+
+@pytest.mark.parametrize(
+    ("preset", "lifetime"),
+    [
+        ("google", HALF_YEAR),
+        ("microsoft", 90 * DAY),
+        ("x", HALF_YEAR),
+        ("spotify", HALF_YEAR),
+        ("facebook", timedelta(seconds=5183944)),
+        ("linkedin", timedelta(seconds=5183999)),
+        ("discord", None),
+        ("gitlab", None),
+        ("apple", None),
+        ("github", None),
+        ("slack", None),
+    ],
+)
+def test_the_end_of_each_presets_grant_is_known_if_it_has_one(
+    preset: str, lifetime: timedelta | None, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    at = now()
+
+    row = sign_in(provider, now=at).connection
+    assert end_of(row) == (None if lifetime is None else at + lifetime)
+
+
+@pytest.mark.parametrize(
+    ("members", "days"),
+    [
+        ({"refresh_token_expires_in": 365 * 86400}, 365),
+        ({"refresh_token_expires_in": str(365 * 86400)}, 365),
+        ({"refresh_expires_in": 30 * 86400}, 30),
+        ({"x_refresh_token_expires_in": 100 * 86400}, 100),
+        ({"refresh_token_expires_in": 30 * 86400, "refresh_expires_in": 9}, 30),
+        # Keycloak's word for a token of which it does not say
+        ({"refresh_expires_in": 0}, 10),
+        ({"refresh_token_expires_in": -1}, 10),
+        ({"refresh_token_expires_in": "soon"}, 10),
+        ({"refresh_token_expires_in": None}, 10),
+        ({}, 10),
+    ],
+)
+def test_what_an_answer_tells_of_its_refresh_token_wins(
+    members: dict[str, Any], days: int, provider: ScriptedProvider
+) -> None:
+    configure_plain(provider, grant_lifetime_seconds=10 * 86400)
+    provider.script.token_members = members
+    at = now()
+
+    assert end_of(sign_in(provider, now=at).connection) == at + days * DAY
+
+
+def test_a_grant_that_counts_from_the_consent_is_not_prolonged_by_a_renewal(
+    provider: ScriptedProvider,
+) -> None:
+    configure_preset(provider, "spotify")
+    at = now()
+    row = sign_in(provider, now=at).connection
+
+    assert renew_all(at + DAY) == [None]
+    assert end_of(row) == at + HALF_YEAR
+    # But by a new consent it is
+    sign_in(provider, now=at + 2 * DAY)
+    assert end_of(row) == at + 2 * DAY + HALF_YEAR
+
+
+def test_a_grant_that_ends_when_it_is_not_used_is_prolonged_by_each_renewal(
+    provider: ScriptedProvider,
+) -> None:
+    configure_preset(provider, "microsoft")
+    at = now()
+    row = sign_in(provider, now=at).connection
+
+    assert renew_all(at + DAY) == [None]
+    assert end_of(row) == at + 91 * DAY
+
+
+def test_a_connection_of_before_is_given_its_end_by_a_renewal(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "google")
+    at = now()
+    row = sign_in(provider, now=at).connection
+    change(row, grant_expires_at=None, warn_at=None)
+
+    assert renew_all(at + DAY) == [None]
+    assert end_of(row) == at + DAY + HALF_YEAR
+    assert reread(row).warn_at == at + DAY + HALF_YEAR - 14 * DAY
+
+
+def test_a_consent_without_a_refresh_token_leaves_the_end_of_the_one_that_stays(
+    provider: ScriptedProvider,
+) -> None:
+    configure_plain(provider, grant_idle_lifetime_seconds=90 * 86400)
+    at = now()
+    row = sign_in(provider, now=at).connection
+    provider.script.gives_refresh_token = False
+
+    sign_in(provider, now=at + DAY)
+    assert end_of(row) == at + 90 * DAY
+
+
+def test_a_long_token_is_renewed_once_more_before_its_grant_ends(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a partner of LinkedIn's, whose tokens live 60 days and the refresh token 365
+    configure_preset(provider, "linkedin")
+    provider.script.gives_refresh_token = True
+    at = now()
+    provider.script.token_members = {"refresh_token_expires_in": 365 * 86400}
+    row = sign_in(provider, now=at).connection
+    end = at + 365 * DAY
+    # When it is renewed each time that it falls due
+    renewals = []
+    while (due := reread(row).renew_at) <= end:
+        left = int((end - due).total_seconds())
+        provider.script.token_members = {"refresh_token_expires_in": left}
+        assert renew_all(due) == [None]
+        renewals.append(due)
+    # Then the last time is shortly before the grant ends, and the last token outlives it
+    assert end - 3 * DAY < renewals[-1] < end
+    assert len(renewals) == 7
+    stored = reread(row)
+    assert stored.expires_at > end + 56 * DAY
+    assert abs(stored.grant_expires_at - end) < timedelta(seconds=2)
+
+
+# -- Telling of it
+
+
+@pytest.mark.usefixtures("database")
+def test_an_app_is_told_14_7_and_1_days_ahead_each_once(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "spotify")
+    at = now()
+    row = sign_in(provider, now=at, subject="user-42").connection
+    end = at + HALF_YEAR
+    moment = timedelta(milliseconds=1)
+    # When it is looked for soon ends, often
+    for days, expected in ((14, 1), (7, 2), (1, 3)):
+        assert warn_of_ends(end - days * DAY - moment) == 0
+        assert warn_of_ends(end - days * DAY) == 1
+        assert warn_of_ends(end - days * DAY) == 0
+        assert len(told()) == expected
+    assert warn_of_ends(end) == 0
+    assert warn_of_ends(end + DAY) == 0
+    # Then each was told once, to whom it concerns
+    assert told() == [(row.id, 14), (row.id, 7), (row.id, 1)]
+    event = list_events(kind="reauthorization_soon")["items"][0]
+    assert (event["provider"], event["subject"]) == ("scripted", "user-42")
+    assert event["detail"]["grant_expires_at"] == end.isoformat(timespec="milliseconds").replace(
+        "+00:00", "Z"
+    )
+
+
+def test_times_that_were_missed_are_made_up_for_once(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "spotify")
+    at = now()
+    row = sign_in(provider, now=at).connection
+    end = at + HALF_YEAR
+
+    assert warn_of_ends(end - 3 * DAY) == 1
+    assert told() == [(row.id, 7)]
+    assert warn_of_ends(end - DAY) == 1
+    assert told() == [(row.id, 7), (row.id, 1)]
+
+
+def test_a_renewal_that_changes_nothing_of_the_end_tells_nobody_again(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a grant of which the rest of its life is told at each renewal, a little off each time
+    configure_plain(provider)
+    provider.script.token_members = {"refresh_token_expires_in": 15 * 86400}
+    at = now()
+    row = sign_in(provider, now=at).connection
+    assert warn_of_ends(at + DAY) == 1
+    # When it is renewed, and it is looked again
+    provider.script.token_members = {"refresh_token_expires_in": 14 * 86400 + 120}
+    assert renew_all(at + DAY) == [None]
+    assert warn_of_ends(at + DAY + timedelta(minutes=5)) == 0
+    assert told() == [(row.id, 14)]
+
+
+def test_a_new_grant_is_told_of_anew(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "spotify")
+    at = now()
+    row = sign_in(provider, now=at).connection
+    warn_of_ends(at + HALF_YEAR - DAY)
+
+    sign_in(provider, now=at + HALF_YEAR - DAY)
+    assert warn_of_ends(at + HALF_YEAR) == 0
+    assert warn_of_ends(at + 2 * HALF_YEAR - 14 * DAY) == 1
+    assert told() == [(row.id, 1), (row.id, 14)]
+
+
+def test_who_must_sign_in_again_anyway_or_has_never_been_far_from_it_is_not_told(
+    provider: ScriptedProvider,
+) -> None:
+    # Given grants that end in an hour, that are dead, and that have ended while nobody looked
+    configure_plain(provider)
+    provider.script.gives_refresh_token = False
+    at = now()
+    rows = connect(provider, 3, now=at)
+    assert end_of(rows[0]) == at + timedelta(hours=1)
+    assert reread(rows[0]).warn_at is None
+    change(
+        rows[1],
+        status="reauthorization_required",
+        grant_expires_at=at + 14 * DAY,
+        warn_at=at,
+    )
+    change(rows[2], grant_expires_at=at - DAY, warn_at=at - 2 * DAY)
+    # Then nobody is told, now or later
+    assert warn_of_ends(at) == 0
+    assert [reread(row).warn_at for row in rows[1:]] == [at + 7 * DAY, None]
+    assert told() == []
+
+
+@pytest.mark.usefixtures("database")
+def test_many_who_look_at_once_tell_each_once(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "spotify")
+    at = now()
+    rows = connect(provider, 8, now=at)
+    ready = threading.Barrier(4)
+    counts = []
+
+    def look() -> None:
+        ready.wait()
+        counts.append(warn_of_ends(at + HALF_YEAR - 7 * DAY))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(counts) == 8
+    assert sorted(told()) == sorted((row.id, 7) for row in rows)
+
+
+class TestWebhook:
+    """A service whose webhook is told."""
+
+    @pytest.fixture
+    def toml_conf(self) -> dict[str, Any]:
+        """There is a webhook."""
+        return {"OAuth": {"webhook_url": "https://app.example.com/hook"}}
+
+    def test_the_webhook_is_told(self, provider: ScriptedProvider) -> None:
+        configure_preset(provider, "spotify")
+        row = sign_in(provider).connection
+        change(row, grant_expires_at=utc_now() + 6 * DAY, warn_at=utc_now())
+
+        forecast_grants()
+        assert told() == [(row.id, 7)]
+        with connected():
+            event = TAB_EVENTS.get(TAB_EVENTS.kind == "reauthorization_soon")
+        assert event.deliver_at is not None
+
+
+# -- After the end
+
+
+def test_a_grant_that_has_ended_is_not_tried_for_ever(provider: ScriptedProvider) -> None:
+    # Given a provider that is away, and grants that end today, and have ended more than a week ago
+    configure_preset(provider, "spotify")
+    at = now()
+    today, long_ago = connect(provider, 2, now=at)
+    change(today, grant_expires_at=at + DAY)
+    change(long_ago, grant_expires_at=at - 8 * DAY)
+    provider.answer("/token", Answer(503))
+    # When renewal fails
+    renew_all(at + DAY)
+    # Then the one may live on, since ends are counted by documentation, and the other does not
+    assert reread(today).status == "renewal_failing"
+    stored = reread(long_ago)
+    assert stored.status == "reauthorization_required"
+    assert "reached its end" in str(stored.reason)
+    assert stored.renew_at is None
+    event = list_events(kind="reauthorization_required")["items"][0]
+    assert (event["connection_id"], event["detail"]["reason"]) == (long_ago.id, "grant_ended")
+
+
+def test_a_grant_that_lives_longer_than_forecast_is_renewed(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "spotify")
+    row = sign_in(provider).connection
+    change(row, grant_expires_at=now() - 30 * DAY)
+
+    assert renew_connection(row.id)["status"] == "active"
+    provider.grants.end_all()
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)

@@ -1,0 +1,284 @@
+"""Tests of exchanges that fail: nothing is stored by halves, and the code goes nowhere again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.errors import (
+    AddressForbidden,
+    AuthError,
+    CodeInvalid,
+    IdTokenInvalid,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderUnknown,
+    ProviderUnreachable,
+    StateUsed,
+)
+from actors.oauth.exchange import exchange_code, finish_sign_in
+from actors.oauth.sign_in import begin_sign_in
+from actors.providers.config.settings import patch_provider
+from catfeeder.errors import CatFeederError
+from catfeeder.sealing import Secret
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from tests.actors.sign_ins import (
+    NAME,
+    come_back,
+    configure,
+    configure_preset,
+    event_kinds,
+    now,
+    sign_in,
+    status_of,
+    stored_connections,
+)
+from tests.provider.answers import Answer, form_answer, html_answer, json_answer, json_text
+from tests.provider.signing import unsigned
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def codes_posted(provider: ScriptedProvider) -> int:
+    return len(provider.requests_for("/token"))
+
+
+def assert_nothing_is_stored(provider: ScriptedProvider, back: dict[str, Any]) -> None:
+    """Hold that a failure left nothing behind, and that its code goes nowhere again."""
+    posted = codes_posted(provider)
+    assert stored_connections() == []
+    assert status_of(back["state"]) == StateStatus.FAILED
+    with connected():
+        row = TAB_VERIFICATION.of(back["state"])
+    assert row is not None
+    assert (row.nonce, row.code_verifier) == (None, None)
+    assert event_kinds()[-1] == "sign_in_refused"
+    with pytest.raises(StateUsed):
+        exchange_code(**back)
+    assert codes_posted(provider) == posted
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "error"),
+    [
+        ("/token", json_answer({"error": "invalid_grant"}, 400), ProviderRefused),
+        ("/token", json_answer({"error": "bad_verification_code"}), ProviderRefused),
+        ("/token", json_answer({"ok": False, "error": "invalid_code"}), ProviderRefused),
+        ("/token", form_answer({"error": "incorrect_client_credentials"}), ProviderRefused),
+        ("/token", Answer(401), ProviderRefused),
+        ("/token", Answer(503), ProviderUnreachable),
+        ("/token", Answer(429), ProviderUnreachable),
+        ("/token", html_answer(), ProviderMisbehaved),
+        ("/token", json_answer({}), ProviderMisbehaved),
+        ("/token", json_answer({"access_token": "a", "token_type": "Bearer"}), IdTokenInvalid),
+        ("/token", json_answer({"access_token": "a\nb"}), ProviderMisbehaved),
+        ("/jwks", Answer(503), ProviderUnreachable),
+        ("/jwks", json_answer({"keys": []}), ProviderMisbehaved),
+        ("/userinfo", Answer(503), ProviderUnreachable),
+        ("/userinfo", Answer(403), ProviderRefused),
+        ("/userinfo", json_answer({"sub": "another"}), IdTokenInvalid),
+        ("/userinfo", json_answer({}), IdTokenInvalid),
+        ("/userinfo", json_text('{"sub": "248289761001", "x": NaN}'), ProviderMisbehaved),
+        ("/userinfo", html_answer(), ProviderMisbehaved),
+    ],
+)
+def test_a_provider_that_fails_leaves_nothing_behind(
+    path: str, answer: Answer, error: type[AuthError], provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    back = come_back(provider)
+    provider.answer(path, answer)
+
+    with pytest.raises(error):
+        exchange_code(**back)
+
+    assert_nothing_is_stored(provider, back)
+
+
+def test_an_id_token_that_does_not_hold_leaves_nothing_behind(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.script.make_id_token = lambda _keys, claims: unsigned(claims)
+    back = come_back(provider)
+
+    with pytest.raises(IdTokenInvalid):
+        exchange_code(**back)
+
+    assert_nothing_is_stored(provider, back)
+
+
+def test_an_id_token_of_another_sign_in_is_refused(provider: ScriptedProvider) -> None:
+    # Given a victim's code, injected into the attacker's own sign-in
+    configure(provider)
+    provider.script.requires_pkce = False
+    provider.script.claims = {"nonce": "of-the-victim"}
+    back = come_back(provider)
+
+    with pytest.raises(IdTokenInvalid, match="nonce"):
+        exchange_code(**back)
+
+    assert_nothing_is_stored(provider, back)
+
+
+def test_a_code_of_another_sign_in_is_stopped_by_pkce(provider: ScriptedProvider) -> None:
+    configure(provider)
+    victims, own = come_back(provider), come_back(provider)
+
+    with pytest.raises(ProviderRefused, match="invalid_grant"):
+        exchange_code(**{**own, "code": victims["code"]})
+
+    assert_nothing_is_stored(provider, own)
+
+
+@pytest.mark.parametrize("code", ["", "a\r\nb", "\ud800", "caf\u00e9"])
+def test_what_is_no_code_is_not_posted(code: str, provider: ScriptedProvider) -> None:
+    configure(provider)
+    back = {**come_back(provider), "code": Secret(code)}
+
+    with pytest.raises(CodeInvalid):
+        exchange_code(**back)
+
+    assert codes_posted(provider) == 0
+    assert stored_connections() == []
+
+
+def test_facebooks_refusal_of_a_long_token_leaves_nothing_behind(
+    provider: ScriptedProvider,
+) -> None:
+    configure_preset(provider, "facebook")
+    back = come_back(provider)
+    error = json_answer({"error": {"type": "OAuthException", "code": 190}}, 400)
+    provider.answer("/token", provider.paths["/token"], error)
+
+    with pytest.raises(ProviderRefused, match="190"):
+        exchange_code(**back)
+
+    assert stored_connections() == []
+    assert status_of(back["state"]) == StateStatus.FAILED
+
+
+# -- What the issuer publishes
+
+
+def test_metadata_that_is_old_is_fetched_anew(provider: ScriptedProvider) -> None:
+    configure(provider)
+    later = now() + timedelta(hours=2)
+
+    begun = begin_sign_in(NAME, now=later)
+    query = provider.consent(begun.authorization_url)
+    # The provider has moved its token endpoint meanwhile
+    provider.script.metadata = {"token_endpoint": f"{provider.issuer}/token2"}
+    provider.answer("/token2", provider.paths["/token"])
+    provider.script.claims = {"exp": int(later.timestamp()) + 300}
+    finish_sign_in(NAME, Secret(query["code"]), Secret(begun.state), None, later)
+
+    assert len(provider.requests_for("/token2")) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(503), Answer(404), html_answer(), json_answer({"issuer": "https://evil.example"})],
+)
+def test_metadata_that_is_old_serves_on_while_there_is_no_newer(
+    answer: Answer, provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    provider.answer("/.well-known/openid-configuration", answer)
+    later = now() + timedelta(hours=2)
+    provider.script.claims = {"exp": int(later.timestamp()) + 300}
+
+    assert sign_in(provider, now=later)
+
+
+def test_metadata_that_leads_inside_is_not_followed(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.script.metadata = {"token_endpoint": "http://169.254.169.254/token"}
+    later = now() + timedelta(hours=2)
+    provider.script.claims = {"exp": int(later.timestamp()) + 300}
+
+    # The endpoint that is known serves on
+    assert sign_in(provider, now=later)
+
+
+def test_a_provider_whose_settings_changed_meanwhile_is_asked_again(
+    provider: ScriptedProvider,
+) -> None:
+    configure(provider)
+    back = come_back(provider)
+    patch_provider(NAME, {"client_secret": "client-secret-of-tests"}, now())
+
+    assert exchange_code(**back)
+
+
+def test_a_provider_that_was_erased_meanwhile_is_unknown(provider: ScriptedProvider) -> None:
+    from actors.providers.config.settings import erase_provider
+
+    configure(provider)
+    back = come_back(provider)
+    erase_provider(NAME)
+
+    with pytest.raises(ProviderUnknown):
+        exchange_code(**back)
+    assert codes_posted(provider) == 0
+
+
+def test_a_private_endpoint_is_not_called(
+    provider: ScriptedProvider, environment: dict[str, str]
+) -> None:
+    import config
+
+    configure(provider)
+    back = come_back(provider)
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = ""
+    config.current_settings.cache_clear()
+
+    with pytest.raises(AddressForbidden):
+        exchange_code(**back)
+    assert codes_posted(provider) == 0
+    assert stored_connections() == []
+
+
+# -- Whatever comes
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+_TOKENS = st.dictionaries(
+    st.sampled_from(["token_type", "refresh_token", "expires_in", "scope", "expires", "error"]),
+    _JSON,
+    max_size=3,
+)
+_USER = st.dictionaries(
+    st.sampled_from(["sub", "name", "email", "email_verified", "picture"]) | st.text(max_size=5),
+    _JSON,
+    max_size=3,
+)
+
+
+@settings(max_examples=40)
+@given(tokens=_TOKENS, user=_USER)
+def test_any_answer_is_stored_whole_or_not_at_all(
+    tokens: dict[str, Any], user: dict[str, Any], plain: ScriptedProvider
+) -> None:
+    with connected():
+        TAB_CONNECTIONS.delete().execute()
+    back = come_back(plain)
+    plain.answer("/token", json_answer({"access_token": "a", **tokens}))
+    plain.answer("/userinfo", json_answer({"sub": "1", **user}))
+    try:
+        described = exchange_code(**back)
+    except CatFeederError as error:
+        error.detail.encode()
+        assert stored_connections() == []
+    else:
+        (row,) = stored_connections()
+        assert described["id"] == row.id
+        assert described["profile"] == row.profile

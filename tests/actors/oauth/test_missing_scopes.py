@@ -1,0 +1,95 @@
+"""Tests of scopes that a user did not grant: stored, told, and forgotten once they are granted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.connections.reading import describe_connection, list_connections
+from actors.oauth.exchange import exchange_code
+from actors.renewal.renew import renew_connection
+from models.db.database import connected
+from models.events import TAB_EVENTS
+from tests.actors.sign_ins import come_back, configure, event_kinds, sign_in
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def told_missing() -> list[Any]:
+    """Return what the events of missing scopes tell."""
+    with connected():
+        rows = TAB_EVENTS.select().where(TAB_EVENTS.kind == "scope_missing").order_by(TAB_EVENTS.id)
+        return [row.detail for row in rows]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_user_who_grants_less_is_signed_in_and_the_app_told(provider: ScriptedProvider) -> None:
+    # Given a user who unticks a box
+    configure(provider)
+    provider.script.granted_scope = "openid email"
+    # When they come back
+    described = exchange_code(**come_back(provider, scope="openid email calendar drive"))
+    # Then the connection says what is granted and what is missing
+    assert described["scope"] == "openid email"
+    assert described["missing_scopes"] == ["calendar", "drive"]
+    assert list_connections()["items"][0]["missing_scopes"] == ["calendar", "drive"]
+    # And an event tells it
+    assert event_kinds()[-2:] == ["exchanged", "scope_missing"]
+    assert told_missing() == [{"scopes": ["calendar", "drive"]}]
+
+
+def test_more_than_was_asked_for_is_no_lack(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.script.granted_scope = "openid email profile extra"
+
+    assert describe_connection(sign_in(provider).connection)["missing_scopes"] == []
+    assert told_missing() == []
+
+
+@pytest.mark.parametrize("separator", [",", " ", ", "])
+def test_scopes_may_be_parted_by_commas(separator: str, provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.script.scope_separator = separator
+    provider.script.granted_scope = "openid email"
+
+    described = describe_connection(sign_in(provider).connection)
+    assert (described["scope"], described["missing_scopes"]) == ("openid email", ["profile"])
+
+
+def test_what_is_missing_stays_so_over_a_renewal(provider: ScriptedProvider) -> None:
+    # Given a user who granted less
+    configure(provider)
+    provider.script.granted_scope = "openid email"
+    row = sign_in(provider).connection
+    # When the token is renewed, by an answer that tells the scope or not
+    for tells_scope in (True, False):
+        provider.script.tells_scope = tells_scope
+        described = renew_connection(row.id)
+        # Then nothing has changed, and nobody is told again
+        assert (described["scope"], described["missing_scopes"]) == ("openid email", ["profile"])
+    assert told_missing() == [{"scopes": ["profile"]}]
+
+
+def test_a_scope_that_goes_or_comes_at_a_renewal_is_noticed(provider: ScriptedProvider) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    provider.script.granted_scope = "openid"
+
+    assert renew_connection(row.id)["missing_scopes"] == ["profile", "email"]
+    assert told_missing() == [{"scopes": ["profile", "email"]}]
+    provider.script.granted_scope = "openid profile"
+    assert renew_connection(row.id)["missing_scopes"] == ["email"]
+    # And only what is news is told
+    assert told_missing() == [{"scopes": ["profile", "email"]}]
+
+
+def test_a_new_consent_begins_anew(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.script.granted_scope = "openid"
+    first = sign_in(provider).connection
+    provider.script.granted_scope = None
+
+    again = describe_connection(sign_in(provider).connection)
+    assert (again["id"], again["missing_scopes"]) == (first.id, [])

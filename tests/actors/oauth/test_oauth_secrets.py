@@ -1,0 +1,105 @@
+"""A test of what the log learns of codes, tokens and secrets, at its loudest: nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+
+import pytest
+
+from actors.connections.reading import read_token
+from actors.connections.revocation import revoke_connection
+from actors.oauth.exchange import exchange_code
+from actors.oauth.refresh import refresh_token
+from actors.oauth.user_info import fetch_user_info
+from actors.renewal.renew import renew_connection, renew_connections
+from catfeeder.errors import CatFeederError
+from catfeeder.sealing import Secret
+from tests.actors.renewals import leased, tokens_of
+from tests.actors.sign_ins import (
+    NAME,
+    come_back,
+    configure,
+    configure_preset,
+    now,
+    sign_in,
+    status_of,
+)
+from tests.provider.answers import Answer, json_answer, not_http
+from tests.provider.server import Request
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def echoing(request: Request) -> Answer:
+    """Answer with all that was sent, where errors and log lines might pick it up."""
+    sent = {**request.form, **request.headers}
+    return json_answer({"error": " ".join(sent.values()), "error_description": sent}, 400)
+
+
+def secrets_of(provider: ScriptedProvider) -> set[str]:
+    """Return every secret that went over the wire."""
+    secrets = {provider.client_secret}
+    for request in provider.requests:
+        names = ("code", "code_verifier", "refresh_token", "token", "fb_exchange_token")
+        secrets |= {request.form[name] for name in names if name in request.form}
+        secrets |= {request.query[name] for name in ("nonce", "state") if name in request.query}
+        secrets.add(request.query.get("appsecret_proof", provider.client_secret))
+        secrets.add(request.headers.get("authorization", provider.client_secret).split()[-1])
+    for grant in provider.grants._grants:
+        secrets |= {grant.code, *grant.access_tokens, *grant.refresh_tokens}
+    return secrets
+
+
+@pytest.mark.parametrize("preset", ["openid", "github", "facebook", "x"])
+def test_no_secret_is_ever_logged(
+    preset: str, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        # Given everything that can be done with a provider, done well
+        configure(provider) if preset == "openid" else configure_preset(provider, preset)
+        row = sign_in(provider).connection
+        fetch_user_info(NAME, connection_id=row.id)
+        token, refreshing = tokens_of(row)
+        with contextlib.suppress(CatFeederError):
+            renew_connection(row.id)
+            refresh_token(NAME, refreshing or Secret("kept-by-an-app"))
+        read_token(row.id, now())
+
+        # And done while the provider throws all that it was told back at us, or breaks
+        for answer in (echoing, not_http(), Answer(503), json_answer({"access_token": 5})):
+            for path in ("/token", "/userinfo", "/revoke", "/jwks"):
+                provider.answer(path, answer)
+            back = come_back(provider)
+            with contextlib.suppress(CatFeederError):
+                exchange_code(**back)
+            assert status_of(back["state"]) == "failed"
+            for sources in ({"connection_id": row.id}, {"access_token": token}):
+                with contextlib.suppress(CatFeederError):
+                    fetch_user_info(NAME, **sources)
+            with contextlib.suppress(CatFeederError):
+                refresh_token(NAME, Secret("kept-by-an-app"))
+            renew_connections(leased([row]))
+        revoke_connection(row.id)
+
+    # Then the log knows of it, and holds none of the secrets
+    log = "\n".join(
+        f"{record.getMessage()} {record.args} {record.exc_text}" for record in caplog.records
+    )
+    assert "Renewing connection" in log
+    secrets = secrets_of(provider)
+    assert len(secrets) > 10
+    assert [secret for secret in secrets if secret in log] == []
+
+
+def test_no_secret_stands_in_a_failure(provider: ScriptedProvider) -> None:
+    configure(provider)
+    back = come_back(provider)
+    provider.answer("/token", echoing)
+
+    with pytest.raises(CatFeederError) as failure:
+        exchange_code(**back)
+
+    shown = f"{failure.value!r} {failure.value.detail}"
+    assert [secret for secret in secrets_of(provider) if secret in shown] == []

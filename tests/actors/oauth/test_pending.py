@@ -1,0 +1,129 @@
+"""What an answer must fit before anything is done with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import config
+from actors.audit import list_events
+from actors.errors import (
+    BrowserMismatch,
+    OutcomeUnknown,
+    RedirectMismatch,
+    StateExpired,
+    StateUnknown,
+    StateUsed,
+)
+from actors.oauth.pending import (
+    check_arrival,
+    check_waiting,
+    end_refused,
+    find_sign_in,
+    record_refusal,
+)
+from actors.oauth.sign_in import begin_sign_in
+from catfeeder.sealing import Secret
+from models.db.database import connected
+from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from tests.actors.sign_ins import NAME, configure, now, status_of
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def begun(**options: Any) -> Secret:
+    """Begin a sign-in and return its state."""
+    return Secret(begin_sign_in(NAME, **{"now": now(), **options}).state)
+
+
+@pytest.mark.parametrize("state", ["", "forged", f"forged:{NAME}", "é", "\0", "\ud800", "a" * 9999])
+def test_a_state_that_nobody_made_is_unknown(state: str) -> None:
+    with pytest.raises(StateUnknown):
+        find_sign_in(Secret(state))
+
+
+def test_a_sign_in_waits_until_it_is_answered_or_expires(provider: ScriptedProvider) -> None:
+    configure(provider)
+    at = now()
+    state = begun(now=at)
+    sign_in = find_sign_in(state)
+
+    check_waiting(sign_in, at + timedelta(seconds=599))
+    with pytest.raises(StateExpired):
+        check_waiting(sign_in, at + timedelta(seconds=600))
+    for status, error in (
+        (StateStatus.EXCHANGING, OutcomeUnknown),
+        (StateStatus.DONE, StateUsed),
+        (StateStatus.FAILED, StateUsed),
+    ):
+        with connected():
+            TAB_VERIFICATION.update(status=status).execute()
+        with pytest.raises(error):
+            check_waiting(find_sign_in(state), at)
+
+
+def test_a_sign_in_that_is_bound_ends_in_its_own_browser(provider: ScriptedProvider) -> None:
+    configure(provider)
+    bound = find_sign_in(begun(browser=Secret("a-cookie")))
+    loose = find_sign_in(begun())
+
+    check_arrival(bound, provider_in_path=None, browser=Secret("a-cookie"))
+    check_arrival(loose, provider_in_path=None, browser=None)
+    for other in (None, Secret("another")):
+        with pytest.raises(BrowserMismatch):
+            check_arrival(bound, provider_in_path=None, browser=other)
+
+
+def test_an_answer_comes_to_the_address_that_it_was_asked_to(
+    provider: ScriptedProvider, toml_conf: dict[str, Any]
+) -> None:
+    # Given a sign-in whose provider shares the address of all, and one whose provider has its own
+    configure(provider)
+    shared = find_sign_in(begun())
+    toml_conf["OAuth"] = {"redirect_path_per_provider": True}
+    config.current_settings.cache_clear()
+    own = find_sign_in(begun())
+
+    # Then each ends where it was asked to, whatever is set since, and nowhere else
+    check_arrival(shared, provider_in_path=None, browser=None)
+    check_arrival(own, provider_in_path=NAME, browser=None)
+    for sign_in, wrong in ((shared, NAME), (shared, "other"), (own, None), (own, "other")):
+        with pytest.raises(RedirectMismatch):
+            check_arrival(sign_in, provider_in_path=wrong, browser=None)
+
+
+def test_a_refusal_is_noted_with_whose_it_was(provider: ScriptedProvider) -> None:
+    configure(provider)
+    record_refusal("state_used", find_sign_in(begun(subject="user-1")), now())
+    record_refusal("state_unknown", None, now())
+
+    unknown, used = list_events(kind="sign_in_refused")["items"]
+    assert (used["provider"], used["subject"]) == (NAME, "user-1")
+    assert used["detail"] == {"reason": "state_used"}
+    assert (unknown["provider"], unknown["subject"]) == (None, None)
+
+
+def test_a_sign_in_that_the_provider_refuses_is_over(provider: ScriptedProvider) -> None:
+    configure(provider)
+    state = begun()
+
+    end_refused(state, find_sign_in(state), "access_denied", now())
+    # And one that is over is not refused once more
+    end_refused(state, find_sign_in(state), "access_denied", now())
+
+    assert status_of(state) == "failed"
+    [event] = list_events(kind="sign_in_refused")["items"]
+    assert event["detail"] == {"reason": "sign_in_refused", "error": "access_denied"}
+
+
+def test_what_the_provider_calls_its_error_may_be_left_out(provider: ScriptedProvider) -> None:
+    configure(provider)
+    state = begun()
+
+    end_refused(state, find_sign_in(state), None, now())
+
+    [event] = list_events(kind="sign_in_refused")["items"]
+    assert event["detail"] == {"reason": "sign_in_refused"}

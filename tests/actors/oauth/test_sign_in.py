@@ -1,0 +1,343 @@
+"""Tests of beginning a sign-in: what the user's browser is sent away with, and what stays here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from actors.errors import (
+    DiscoveryNeeded,
+    ProviderNotConfigured,
+    ProviderUnknown,
+    ReturnToForbidden,
+    ScopeInvalid,
+    SubjectInvalid,
+)
+from actors.oauth.sign_in import SignIn, begin_sign_in, code_challenge, return_to_of
+from actors.providers.config.settings import patch_provider, put_provider
+from catfeeder.sealing import Secret
+from models.db.database import connected, database
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.sign_ins import TAB_VERIFICATION
+from tests.actors.sign_ins import (
+    NAME,
+    configure,
+    configure_plain,
+    configure_preset,
+    event_kinds,
+    now,
+)
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """The origins of two apps."""
+    origins = ["https://app.example.com", "http://localhost:3000"]
+    return {"OAuth": {"return_to_origins": origins, "state_lifetime_seconds": 60}}
+
+
+def query_of(begun: SignIn) -> dict[str, str]:
+    """Return the parameters of an authorization URL, each of which stands there once."""
+    query = urlsplit(begun.authorization_url).query
+    parsed = parse_qs(query, keep_blank_values=True, strict_parsing=True)
+    assert all(len(values) == 1 for values in parsed.values())
+    return {name: values[0] for name, values in parsed.items()}
+
+
+def pending(begun: SignIn) -> TAB_VERIFICATION:
+    with connected():
+        row = TAB_VERIFICATION.of(Secret(begun.state))
+    assert row is not None
+    return row
+
+
+def test_the_url_asks_for_a_code_for_this_client(provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    begun = begin_sign_in(NAME, now=now())
+
+    assert begun.authorization_url.startswith(f"{provider.issuer}/authorize?")
+    query = query_of(begun)
+    assert query["response_type"] == "code"
+    assert query["client_id"] == provider.client_id
+    assert query["redirect_uri"] == "http://127.0.0.1:5000/v1/oauth/callback"
+    assert query["scope"] == "openid profile email"
+    assert query["state"] == begun.state
+    assert set(query) == {
+        *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce"),
+        *("code_challenge", "code_challenge_method"),
+    }
+    assert event_kinds() == ["provider_changed", "authorized"]
+
+
+def test_the_state_names_the_provider_behind_what_nobody_can_guess(
+    provider: ScriptedProvider,
+) -> None:
+    configure(provider)
+
+    states = [begin_sign_in(NAME, now=now()).state for _ in range(3)]
+
+    assert {state.split(":")[-1] for state in states} == {NAME}
+    randoms = {state.split(":")[0] for state in states}
+    # 256 bits in base64url
+    assert len(randoms) == 3
+    assert {len(random) for random in randoms} == {43}
+
+
+def test_what_must_come_back_is_kept_and_no_secret_of_it_in_the_clear(
+    provider: ScriptedProvider, tmp_path: Any
+) -> None:
+    configure(provider)
+    at = now()
+
+    begun = begin_sign_in(NAME, subject="user-42", return_to="https://app.example.com/", now=at)
+
+    row = pending(begun)
+    assert (row.provider, row.subject, row.scope) == (NAME, "user-42", "openid profile email")
+    assert (row.status, row.return_to) == ("pending", "https://app.example.com/")
+    assert begun.expires_at == row.expires_at == at + timedelta(seconds=60)
+    # The challenge is that of the verifier, the nonce the one that was sent
+    query = query_of(begun)
+    verifier = TAB_VERIFICATION.code_verifier.open(row)
+    assert verifier is not None
+    assert query["code_challenge"] == code_challenge(verifier)
+    assert query["code_challenge_method"] == "S256"
+    nonce = TAB_VERIFICATION.nonce.open(row)
+    assert nonce is not None
+    assert query["nonce"] == nonce.reveal()
+    # And a stolen database signs nobody in
+    database.close()
+    stolen = b"".join(path.read_bytes() for path in tmp_path.glob("catfeeder.sqlite3*"))
+    for secret in (begun.state, verifier.reveal(), nonce.reveal()):
+        assert secret.encode() not in stolen
+
+
+def test_the_challenge_is_that_of_the_standard() -> None:
+    # RFC 7636 appendix B
+    verifier = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    assert code_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_the_verifier_is_as_long_as_the_standard_asks(provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    verifier = TAB_VERIFICATION.code_verifier.open(pending(begin_sign_in(NAME, now=now())))
+
+    assert verifier is not None
+    assert 43 <= len(verifier.reveal()) <= 128
+    digest = hashlib.sha256(verifier.reveal_bytes()).digest()
+    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == code_challenge(verifier)
+
+
+@pytest.mark.parametrize(
+    ("preset", "scope", "pkce", "nonce"),
+    [
+        ("google", "openid profile email", True, True),
+        ("facebook", "public_profile,email", True, False),
+        ("github", "read:user user:email", True, False),
+        ("microsoft", "openid profile email offline_access", True, True),
+        ("linkedin", "openid profile email", False, False),
+        ("x", "users.read tweet.read users.email offline.access", True, False),
+    ],
+)
+def test_each_preset_is_asked_in_its_own_way(
+    preset: str, scope: str, pkce: bool, nonce: bool, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+
+    query = query_of(begin_sign_in(NAME, now=now()))
+
+    assert query["scope"] == scope
+    assert ("code_challenge" in query) is pkce
+    assert ("nonce" in query) is nonce
+
+
+def test_google_is_asked_for_a_refresh_token(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "google")
+
+    query = query_of(begin_sign_in(NAME, now=now()))
+
+    assert (query["access_type"], query["prompt"]) == ("offline", "consent")
+
+
+def test_parameters_of_the_operator_join_and_never_replace(provider: ScriptedProvider) -> None:
+    more = {"prompt": "login", "a": "&b="}
+    configure(provider, authorization_parameters=more)
+    # And one of ours that an earlier release has let in
+    with connected():
+        row = TAB_USER_OAUTH_CONNECTION.get_by_id(NAME)
+        ours = {"state": "fixed", "redirect_uri": "https://evil.example"}
+        row.metadata = {**row.metadata, "authorization_parameters": {**more, **ours}}
+        row.save()
+
+    begun = begin_sign_in(NAME, now=now())
+
+    query = query_of(begun)
+    assert (query["prompt"], query["a"]) == ("login", "&b=")
+    assert query["state"] == begun.state
+    assert query["redirect_uri"] == "http://127.0.0.1:5000/v1/oauth/callback"
+
+
+def test_an_endpoint_with_a_query_keeps_it(provider: ScriptedProvider) -> None:
+    configure(provider, authorization_endpoint=f"{provider.issuer}/authorize?tenant=a")
+
+    query = query_of(begin_sign_in(NAME, now=now()))
+
+    assert (query["tenant"], query["client_id"]) == ("a", provider.client_id)
+
+
+def test_scopes_of_the_request_take_the_place_of_the_usual_ones(
+    provider: ScriptedProvider,
+) -> None:
+    configure(provider)
+
+    for asked, sent in (("openid", "openid"), (" openid  email ", "openid email")):
+        begun = begin_sign_in(NAME, scope=asked, now=now())
+        assert query_of(begun)["scope"] == sent
+        assert pending(begun).scope == sent
+    for none in ("", " ", None):
+        assert query_of(begin_sign_in(NAME, scope=none, now=now()))["scope"] == (
+            "openid profile email"
+        )
+
+
+def test_a_sign_in_without_openid_has_no_nonce(provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    assert "nonce" not in query_of(begin_sign_in(NAME, scope="profile", now=now()))
+
+
+def test_a_plain_provider_without_scopes_is_asked_for_none(provider: ScriptedProvider) -> None:
+    configure_plain(provider, scopes=None)
+
+    query = query_of(begin_sign_in(NAME, now=now()))
+
+    assert "scope" not in query
+    assert "nonce" not in query
+
+
+@pytest.mark.parametrize("scope", ["a\nb", "a\0", "caf\u00e9", 'a"b', "a\\b", "x" * 2049, "\ud800"])
+def test_a_scope_that_cannot_be_is_refused(scope: str, provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    with pytest.raises(ScopeInvalid):
+        begin_sign_in(NAME, scope=scope, now=now())
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 256, "a\0b", "a\nb", "a\x7fb", "\ud800"])
+def test_a_subject_that_cannot_be_kept_is_refused(subject: str, provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    with pytest.raises(SubjectInvalid):
+        begin_sign_in(NAME, subject=subject, now=now())
+
+
+@pytest.mark.parametrize("subject", ["a", "x" * 255, "Jos\u00e9 \U0001f600", "a b", "../etc"])
+def test_any_other_subject_is_the_apps_own_affair(subject: str, provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    assert pending(begin_sign_in(NAME, subject=subject, now=now())).subject == subject
+
+
+# -- Where the browser ends
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.example.com",
+        "https://app.example.com/done?a=1#x",
+        "https://app.example.com//evil.example",
+        "http://localhost:3000/x",
+    ],
+)
+def test_the_browser_may_end_at_an_origin_that_is_listed(
+    url: str, provider: ScriptedProvider
+) -> None:
+    configure(provider)
+
+    begun = begin_sign_in(NAME, return_to=url, now=now())
+
+    assert return_to_of(Secret(begun.state)) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/done",
+        "//app.example.com/",
+        "https://evil.example/",
+        "http://app.example.com/",
+        "https://app.example.com:8443/",
+        "https://app.example.com.evil.example/",
+        "https://app.example.com@evil.example/",
+        "https://evil.example\\@app.example.com/",
+        "https://app.example.com\\.evil.example/",
+        "https://app.example.com\n.evil.example/",
+        " https://app.example.com/",
+        "https://app.example.com/ x",
+        "https://app.example.com/\r\nSet-Cookie: a=b",
+        "https://APP.example.com/",
+        "https://[app.example.com/",
+        "javascript:alert(1)//https://app.example.com",
+        "data:text/html,x",
+        "https://\u0430pp.example.com/",
+    ],
+)
+def test_the_browser_ends_nowhere_else(url: str, provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    with pytest.raises(ReturnToForbidden):
+        begin_sign_in(NAME, return_to=url, now=now())
+
+    with connected():
+        assert TAB_VERIFICATION.select().count() == 0
+
+
+def test_where_a_sign_in_ends_is_known_by_its_state_alone(provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    assert return_to_of(Secret(begin_sign_in(NAME, now=now()).state)) is None
+    assert return_to_of(Secret("forged")) is None
+
+
+# -- Providers that are not ready
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_that_nobody_has_configured_is_unknown() -> None:
+    for name in ("unknown", "", "UPPER", "a b", "a\0b", "\ud800", "x" * 65, "a/b"):
+        with pytest.raises(ProviderUnknown) as refusal:
+            begin_sign_in(name, now=now())
+        refusal.value.detail.encode()
+        assert "\0" not in refusal.value.detail
+
+
+def test_a_provider_that_was_never_asked_has_to_be_first(provider: ScriptedProvider) -> None:
+    put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
+
+    with pytest.raises(DiscoveryNeeded):
+        begin_sign_in(NAME, now=now())
+
+    # And again when its settings have changed
+    configure(provider)
+    begin_sign_in(NAME, now=now())
+    patch_provider(NAME, {"scopes": ["openid"]}, now())
+    with pytest.raises(DiscoveryNeeded):
+        begin_sign_in(NAME, now=now())
+
+
+def test_a_provider_without_credentials_says_what_to_set(provider: ScriptedProvider) -> None:
+    put_provider("my-own", provider.addresses(), now())
+
+    with pytest.raises(ProviderNotConfigured, match="MY_OWN_CLIENT_ID and MY_OWN_CLIENT_SECRET"):
+        begin_sign_in("my-own", now=now())

@@ -1,0 +1,179 @@
+"""Tests of fetching a profile anew, by a connection or by a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.errors import (
+    ConnectionBusy,
+    ConnectionUnknown,
+    ProviderMisbehaved,
+    ProviderNotConfigured,
+    ProviderRefused,
+    ProviderUnknown,
+    ReauthorizationRequired,
+)
+from actors.oauth.user_info import TokenSourceInvalid, fetch_user_info
+from actors.providers.config.settings import put_provider
+from actors.renewal import waiting
+from catfeeder.sealing import Secret
+from models.db.database import transaction
+from models.oauth.connections import TAB_CONNECTIONS
+from models.renewal.journal import begin_renewal
+from models.renewal.leases import claim
+from tests.actors.renewals import HOUR, refreshes, tokens_of
+from tests.actors.sign_ins import (
+    NAME,
+    configure,
+    configure_plain,
+    configure_preset,
+    now,
+    reread,
+    sign_in,
+)
+from tests.provider.answers import json_answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def test_a_profile_is_fetched_by_a_connection(provider: ScriptedProvider) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    provider.script.user = {**provider.script.user, "name": "Jane Roe"}
+
+    profile = fetch_user_info(NAME, connection_id=row.id)
+
+    assert (profile["name"], profile["provider"]) == ("Jane Roe", NAME)
+
+
+@pytest.mark.parametrize("preset", ["apple", "slack_app"])
+def test_a_provider_without_user_info_has_told_all_at_the_sign_in(
+    preset: str, provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    row = sign_in(provider).connection
+    provider.requests.clear()
+
+    assert fetch_user_info(NAME, connection_id=row.id) == row.profile
+    assert provider.requests == []
+    # And of a token of somebody's own nothing can be told
+    with pytest.raises(ProviderNotConfigured, match="has no userinfo_endpoint"):
+        fetch_user_info(NAME, access_token=Secret("theirs"))
+
+
+@pytest.mark.parametrize("changes", [{"sub": "another"}, {"sub": None}])
+def test_user_info_about_another_account_than_the_connections_is_refused(
+    changes: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    provider.script.user_info = changes
+
+    with pytest.raises(ProviderMisbehaved):
+        fetch_user_info(NAME, connection_id=row.id)
+
+
+def test_a_profile_is_fetched_by_a_token_of_whoever_has_one(provider: ScriptedProvider) -> None:
+    configure(provider)
+    token, _ = tokens_of(sign_in(provider).connection)
+
+    assert fetch_user_info(NAME, access_token=token)["subject"] == "248289761001"
+
+
+def test_a_provider_that_was_never_asked_is_asked_first(provider: ScriptedProvider) -> None:
+    configure(provider)
+    token, _ = tokens_of(sign_in(provider).connection)
+    put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
+
+    assert fetch_user_info(NAME, access_token=token)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [{}, {"connection_id": "a", "access_token": Secret("b")}, {"access_token": "not a Secret"}],
+)
+def test_one_source_must_be_given(sources: Any, provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    with pytest.raises(TokenSourceInvalid):
+        fetch_user_info(NAME, **sources)
+
+
+def test_a_connection_of_another_provider_is_none_of_this_one(provider: ScriptedProvider) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    put_provider("other", {**provider.addresses(), **provider.credentials()}, now())
+    provider.requests.clear()
+
+    with pytest.raises(ConnectionUnknown):
+        fetch_user_info("other", connection_id=row.id)
+    assert provider.requests == []
+
+
+def test_what_does_not_exist_is_told(provider: ScriptedProvider) -> None:
+    configure(provider)
+    with pytest.raises(ConnectionUnknown):
+        fetch_user_info(NAME, connection_id="x")
+    with pytest.raises(ProviderUnknown):
+        fetch_user_info("unknown", access_token=Secret("a"))
+
+
+def test_a_token_that_the_provider_does_not_accept_is_a_refusal(
+    provider: ScriptedProvider,
+) -> None:
+    configure(provider)
+
+    with pytest.raises(ProviderRefused, match="status 401"):
+        fetch_user_info(NAME, access_token=Secret("stolen"))
+
+
+# -- A token that has expired
+
+
+@pytest.fixture
+def expired(provider: ScriptedProvider) -> TAB_CONNECTIONS:
+    """A connection whose token has expired."""
+    configure_plain(provider)
+    return sign_in(provider, now=now() - 2 * HOUR).connection
+
+
+def test_an_expired_token_is_renewed_first(
+    expired: TAB_CONNECTIONS, provider: ScriptedProvider
+) -> None:
+    assert fetch_user_info(NAME, connection_id=expired.id)["subject"]
+
+    assert len(refreshes(provider)) == 1
+    token, _ = tokens_of(expired)
+    assert token is not None
+    assert provider.requests[-1].headers["authorization"] == f"Bearer {token.reveal()}"
+    assert reread(expired).version == 2
+
+
+def test_an_expired_token_of_a_dead_grant_needs_the_user(
+    expired: TAB_CONNECTIONS, provider: ScriptedProvider
+) -> None:
+    provider.answer("/token", json_answer({"error": "invalid_grant"}, 400))
+
+    for _ in range(2):
+        with pytest.raises(ReauthorizationRequired):
+            fetch_user_info(NAME, connection_id=expired.id)
+
+    # And the provider was asked once
+    assert len(refreshes(provider)) == 1
+
+
+def test_an_expired_token_that_somebody_renews_is_busy(
+    expired: TAB_CONNECTIONS, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "_PATIENCE_SECONDS", 0.2)
+    with transaction():
+        lease = claim(expired.id, now(), now() + HOUR)
+        assert lease is not None
+        assert begin_renewal(lease, now() + HOUR, ["of its token"], now())
+
+    with pytest.raises(ConnectionBusy):
+        fetch_user_info(NAME, connection_id=expired.id)
+    assert refreshes(provider) == []

@@ -1,0 +1,50 @@
+"""The policy for new passwords: what it refuses, what it lets pass, and that it can be off."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.passwords.policy import (
+    PasswordTooCommon,
+    PasswordTooShort,
+    check_policy,
+    common_passwords,
+)
+from config import PasswordsSettings
+
+
+def test_a_good_password_passes() -> None:
+    check_policy("correct horse battery staple", PasswordsSettings())
+
+
+@pytest.mark.parametrize("password", ["", "short", "7 chars"])
+def test_a_short_password_is_refused_by_name(password: str) -> None:
+    with pytest.raises(PasswordTooShort, match=f"has {len(password)} characters.* 8"):
+        check_policy(password, PasswordsSettings())
+
+
+def test_characters_count_and_not_bytes() -> None:
+    check_policy("żółw żuł", PasswordsSettings())
+    with pytest.raises(PasswordTooShort):
+        check_policy("żółwik", PasswordsSettings())
+
+
+@pytest.mark.parametrize("password", ["password", "Password1", "ILOVEYOU", "12345678"])
+def test_a_common_password_is_refused_in_whatever_case(password: str) -> None:
+    with pytest.raises(PasswordTooCommon):
+        check_policy(password, PasswordsSettings())
+
+
+def test_composition_is_nobodys_business() -> None:
+    check_policy("nothing but small letters", PasswordsSettings())
+
+
+def test_each_rule_can_be_off() -> None:
+    check_policy("password", PasswordsSettings(refuse_common=False))
+    check_policy("x", PasswordsSettings(minimum_length=1, refuse_common=False))
+    check_policy("x", PasswordsSettings(policy=False))
+
+
+def test_the_list_is_long_and_in_lower_case() -> None:
+    assert len(common_passwords()) > 10_000
+    assert all(password == password.lower() for password in common_passwords())

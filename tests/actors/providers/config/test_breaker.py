@@ -1,0 +1,482 @@
+"""Tests of pausing a provider: when it happens, who is told, who probes, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from actors.connections.reading import read_token
+from actors.errors import (
+    ProviderPaused,
+    ProviderRefused,
+    ProviderUnreachable,
+    ReauthorizationRequired,
+)
+from actors.providers.config.breaker import (
+    LONGEST_PAUSE_SECONDS,
+    RUN_OF_FAILURES,
+    asking,
+    check_not_paused,
+)
+from actors.providers.config.lookup import find_provider
+from actors.providers.config.settings import (
+    describe_provider,
+    erase_provider,
+    patch_provider,
+    put_provider,
+)
+from actors.renewal.renew import renew_connection, renew_connections, renew_leased
+from catfeeder.errors import CatFeederError
+from catfeeder.sealing import Secret
+from models.db import database as database_module
+from models.db.database import connected
+from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH
+from models.renewal.leases import claim
+from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all
+from tests.actors.sign_ins import NAME, event_kinds, now, reread, stored_connections
+from tests.provider.answers import Answer, json_answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+SECOND = timedelta(seconds=1)
+DOWN = Answer(503)
+BAD_CLIENT = json_answer({"error": "invalid_client"}, 401)
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """Waits that are easy to reckon with."""
+    return {"OAuth": {"lease_seconds": 60, "retry_seconds": 30, "retry_cap_seconds": 600}}
+
+
+def health() -> dict[str, Any]:
+    """What an operator sees of the provider's renewals."""
+    renewals: dict[str, Any] = describe_provider(NAME)["renewals"]
+    return renewals
+
+
+def paused_until() -> datetime:
+    return datetime.fromisoformat(health()["paused_until"])
+
+
+def renew(row: TAB_CONNECTIONS, at: datetime) -> type[Exception] | None:
+    """Renew one connection, due or not; return how it went."""
+    with connected():
+        lease = claim(row.id, at, at + 60 * SECOND)
+    assert lease is not None
+    try:
+        renew_leased(lease, at)
+    except CatFeederError as error:
+        return type(error)
+    return None
+
+
+def alarms() -> list[str]:
+    return [
+        kind for kind in event_kinds() if kind.startswith("provider_") and kind[9:] != "changed"
+    ]
+
+
+# -- When it opens
+
+
+@pytest.mark.usefixtures("database")
+def test_a_client_error_pauses_the_provider_at_once_and_is_told_once(
+    plain: ScriptedProvider,
+) -> None:
+    # Given a client secret that has expired, and many connections
+    connect(plain, 8)
+    plain.answer("/token", BAD_CLIENT)
+    plain.requests.clear()
+    later = now() + HOUR
+
+    # When they fall due
+    outcomes = renew_all(later)
+
+    # Then the provider was asked once, and the operator is told once
+    assert outcomes == [ProviderRefused, *[ProviderPaused] * 7]
+    assert len(refreshes(plain)) == 1
+    assert alarms() == ["provider_paused"]
+    shown = health()
+    assert (shown["state"], shown["kind"]) == ("open", "client_misconfigured")
+    assert "invalid_client" in shown["reason"]
+    assert "Check the client's id" in shown["reason"]
+    with connected():
+        event = TAB_EVENTS.get(TAB_EVENTS.kind == "provider_paused")
+    assert (event.provider, event.connection_id) == (NAME, None)
+    assert event.detail["failure"] == "client_misconfigured"
+    # And the sweep passes its connections over until the pause ends
+    assert renew_all(paused_until() - SECOND) == []
+
+
+def test_the_connections_of_a_paused_provider_stay_as_they_are(plain: ScriptedProvider) -> None:
+    at = now()
+    rows = connect(plain, 3, now=at)
+    plain.answer("/token", BAD_CLIENT)
+
+    renew_all(at + timedelta(minutes=59))
+
+    stored = [reread(row) for row in rows]
+    statuses = sorted(str(row.status) for row in stored)
+    assert statuses == ["active", "active", "renewal_failing"]
+    assert event_kinds().count("renewal_failed") == 1
+    for row in stored:
+        assert row.lease_until is None
+        assert read_token(row.id, at + timedelta(minutes=59)).is_usable
+        # A row that was not asked about keeps its place.
+        assert row.renew_at is not None
+        if row.status == ConnectionStatus.ACTIVE:
+            assert (row.failures, row.reason) == (0, None)
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("120", 120), ("7200", 7200), ("999999", 86400)])
+def test_a_provider_is_left_alone_for_as_long_as_it_wants(
+    header: str, seconds: int, plain: ScriptedProvider
+) -> None:
+    connect(plain, 3)
+    plain.answer("/token", json_answer({}, 429, Retry_After=header))
+    later = now() + HOUR
+
+    assert renew_all(later) == [ProviderUnreachable, ProviderPaused, ProviderPaused]
+
+    assert health()["kind"] == "rate_limited"
+    assert paused_until() == later + timedelta(seconds=seconds)
+
+
+def test_a_rate_that_is_exceeded_without_a_time_pauses_it_all_the_same(
+    plain: ScriptedProvider,
+) -> None:
+    connect(plain, 2)
+    plain.answer("/token", Answer(429))
+    later = now() + HOUR
+
+    assert renew_all(later) == [ProviderUnreachable, ProviderPaused]
+
+    assert 15 * SECOND <= paused_until() - later <= 30 * SECOND
+
+
+@pytest.mark.parametrize("answer", [DOWN, json_answer({}), json_answer({"error": "odd"}, 400)])
+def test_a_run_of_failures_of_several_connections_pauses_the_provider(
+    answer: Answer, plain: ScriptedProvider
+) -> None:
+    connect(plain, RUN_OF_FAILURES + 3)
+    plain.answer("/token", answer)
+    plain.requests.clear()
+
+    outcomes = renew_all(now() + HOUR)
+
+    assert outcomes[RUN_OF_FAILURES:] == [ProviderPaused] * 3
+    assert ProviderPaused not in outcomes[:RUN_OF_FAILURES]
+    assert len(refreshes(plain)) == RUN_OF_FAILURES
+
+
+def test_a_connection_that_fails_alone_pauses_nobody(plain: ScriptedProvider) -> None:
+    row, other = connect(plain, 2)
+    at = now() + HOUR
+    for _ in range(RUN_OF_FAILURES + 1):
+        plain.answer("/token", DOWN, times=1)
+        assert renew(row, at) is ProviderUnreachable
+    assert health()["state"] == "closed"
+
+    # Not even with a client error, once others were renewed since
+    assert renew(other, at) is None
+    plain.answer("/token", BAD_CLIENT, times=1)
+    assert renew(row, at) is ProviderRefused
+    assert health()["state"] == "closed"
+    # And the next one of somebody else's does
+    plain.answer("/token", BAD_CLIENT, times=1)
+    assert renew(other, at) is ProviderRefused
+    assert health()["state"] == "open"
+
+
+def test_the_only_connection_of_a_provider_may_pause_it(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", DOWN, BAD_CLIENT)
+    at = now() + HOUR
+
+    assert renew(row, at) is ProviderUnreachable
+    assert renew(row, at) is ProviderRefused
+
+    assert health()["state"] == "open"
+
+
+def test_a_success_ends_a_run(plain: ScriptedProvider) -> None:
+    rows = connect(plain, RUN_OF_FAILURES)
+    at = now() + HOUR
+    for _ in range(3):
+        plain.answer("/token", DOWN, times=RUN_OF_FAILURES - 1)
+        for row in rows:
+            renew(row, at)
+        assert health()["failures"] == 0
+
+    assert alarms() == []
+
+
+def test_grants_that_are_dead_say_nothing_about_the_provider(plain: ScriptedProvider) -> None:
+    connect(plain, RUN_OF_FAILURES + 1)
+    plain.grants.end_all()
+
+    assert renew_all(now() + HOUR) == [ReauthorizationRequired] * (RUN_OF_FAILURES + 1)
+    assert alarms() == []
+
+
+def test_a_provider_whose_settings_lack_something_is_paused_without_being_asked(
+    plain: ScriptedProvider,
+) -> None:
+    connect(plain, 3)
+    patch_provider(NAME, {"client_id": None}, now())
+    plain.requests.clear()
+    later = now() + HOUR
+
+    outcomes = renew_all(later)
+
+    assert len(outcomes) == 3
+    assert alarms() == ["provider_paused"]
+    assert "has no client_id" in health()["reason"]
+    assert renew_all(later + SECOND) == []
+    assert plain.requests == []
+
+
+# -- Probes
+
+
+def pause(plain: ScriptedProvider, count: int, answer: Answer = BAD_CLIENT) -> datetime:
+    """Connect that many users and have the provider paused; return when."""
+    connect(plain, count)
+    plain.answer("/token", answer)
+    later = now() + HOUR
+    renew_all(later)
+    plain.requests.clear()
+    return later
+
+
+def test_when_the_pause_is_over_one_probes_and_the_pause_grows(plain: ScriptedProvider) -> None:
+    at = pause(plain, 4)
+    longest = 30
+    for _ in range(7):
+        began, at = at, paused_until()
+        assert longest / 2 <= (at - began).total_seconds() <= longest
+        # One connection is tried, and the pause goes on
+        assert renew_all(at) == [ProviderRefused]
+        longest = min(longest * 2, LONGEST_PAUSE_SECONDS)
+
+    assert len(refreshes(plain)) == 7
+    assert alarms() == ["provider_paused"]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_probe_that_succeeds_lets_all_flow_again(plain: ScriptedProvider) -> None:
+    pause(plain, 6)
+    plain.recover("/token")
+    at = paused_until()
+
+    # One at first, and then everybody, those that wait after a failure too
+    assert renew_all(at) == [None]
+    assert renew_all(at) == [None] * 5
+
+    assert alarms() == ["provider_paused", "provider_resumed"]
+    assert health() == {
+        "state": "closed",
+        "failures": 0,
+        **dict.fromkeys(("paused_until", "since", "kind", "reason")),
+    }
+
+
+def test_a_grant_that_is_dead_is_a_probe_that_succeeds(plain: ScriptedProvider) -> None:
+    pause(plain, 2)
+    plain.recover("/token")
+    plain.grants.end_all()
+
+    assert renew_all(paused_until()) == [ReauthorizationRequired]
+    assert health()["state"] == "closed"
+
+
+def test_while_one_probes_everybody_else_waits(plain: ScriptedProvider) -> None:
+    pause(plain, 3)
+    rows = stored_connections()
+    plain.recover("/token")
+    gate = plain.hold("/token", times=1)
+    at = paused_until()
+    probe = threading.Thread(target=renew, args=(rows[0], at))
+    probe.start()
+    gate.await_arrival()
+
+    # Then neither a sweep nor a forced renewal asks
+    assert health()["state"] == "half_open"
+    assert renew_all(at) == []
+    assert renew(rows[1], at) is ProviderPaused
+    assert len(refreshes(plain)) == 1
+
+    gate.open()
+    probe.join()
+    assert renew(rows[1], at) is None
+
+
+def test_a_probe_that_never_came_back_is_followed_by_another(plain: ScriptedProvider) -> None:
+    pause(plain, 3)
+    plain.recover("/token")
+    at = paused_until()
+    with connected():
+        assert TAB_PROVIDER_HEALTH.of(NAME).begin_probe(at + 60 * SECOND)
+
+    assert renew_all(at + 59 * SECOND) == []
+    assert renew_all(at + 60 * SECOND) == [None]
+    assert health()["state"] == "closed"
+
+
+def test_a_probe_that_tells_nothing_is_left_to_the_next(plain: ScriptedProvider) -> None:
+    # Given a connection whose refresh token cannot be sent
+    pause(plain, 3)
+    plain.recover("/token")
+    row = stored_connections()[0]
+    with connected():
+        sealed = TAB_CONNECTIONS.refresh_token.seal(row.id, Secret("\n"))
+        TAB_CONNECTIONS.update(refresh_token=sealed).where(TAB_CONNECTIONS.id == row.id).execute()
+    at = paused_until()
+
+    assert renew(row, at) is not None
+
+    assert health()["state"] == "open"
+    assert None in renew_all(at)
+
+
+def test_what_was_under_way_when_it_was_paused_changes_nothing(plain: ScriptedProvider) -> None:
+    rows = connect(plain, 2)
+    at = now() + HOUR
+    gate = plain.hold("/token", times=1)
+    slow = threading.Thread(target=renew, args=(rows[0], at))
+    slow.start()
+    gate.await_arrival()
+    plain.answer("/token", BAD_CLIENT)
+    renew(rows[1], at)
+    before = health()
+
+    gate.open()
+    slow.join()
+
+    assert health() == before
+    assert alarms() == ["provider_paused"]
+
+
+# -- The operator, and those who ask
+
+
+def test_a_change_of_the_provider_ends_the_pause_at_once(plain: ScriptedProvider) -> None:
+    at = pause(plain, 3)
+    plain.recover("/token")
+
+    patch_provider(NAME, {"client_secret": plain.client_secret}, at + SECOND)
+
+    assert health()["state"] == "closed"
+    assert alarms() == ["provider_paused", "provider_resumed"]
+    assert renew_all(at + SECOND) == [None] * 3
+
+
+def test_what_was_under_way_when_it_was_changed_does_not_pause_it(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    gate = plain.hold("/token", times=1)
+    plain.answer("/token", BAD_CLIENT)
+    slow = threading.Thread(target=renew, args=(row, now() + HOUR))
+    slow.start()
+    gate.await_arrival()
+
+    patch_provider(NAME, {"client_secret": plain.client_secret}, now())
+    gate.open()
+    slow.join()
+
+    assert health()["state"] == "closed"
+
+
+def test_a_provider_that_is_erased_leaves_nothing_behind(plain: ScriptedProvider) -> None:
+    pause(plain, 1)
+    with connected():
+        TAB_CONNECTIONS.delete().execute()
+
+    erase_provider(NAME)
+
+    with connected():
+        assert TAB_PROVIDER_HEALTH.all_of_them() == {}
+
+
+def test_a_forced_renewal_is_refused_with_the_time_to_come_back(plain: ScriptedProvider) -> None:
+    (row, *_) = connect(plain, 2)
+    plain.answer("/token", json_answer({}, 429, Retry_After="300"))
+    with pytest.raises(ProviderUnreachable):
+        renew_connection(row.id)
+    plain.requests.clear()
+
+    for ask in (lambda: renew_connection(row.id), lambda: check_not_paused(NAME, now())):
+        with pytest.raises(ProviderPaused, match="rate_limited") as refusal:
+            ask()
+        assert 200 <= int(refusal.value.headers["Retry-After"]) <= 300
+        assert not refusal.value.permanent
+    assert plain.requests == []
+    # And what was refused so is as it was before
+    assert reread(row).lease_until is None
+    assert reread(row).failures == 1
+
+
+def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedProvider) -> None:
+    at = pause(plain, 6)
+    message = leased([row for row in stored_connections() if row.renew_at <= at])
+
+    renew_connections(message)
+
+    assert refreshes(plain) == []
+    # One was looked at, and the others come back when their leases run out
+    waiting = [row for row in stored_connections() if row.lease_until is not None]
+    assert len(waiting) == len(message) - 1
+
+
+def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
+    plain: ScriptedProvider,
+) -> None:
+    # Given what was cut off with two providers, handed over together, and one of them is paused
+    rows = connect(plain, 4)
+    put_provider("other", {**plain.addresses(), **plain.credentials()}, now())
+    with connected():
+        paused = [row.id for row in rows[:2]]
+        TAB_CONNECTIONS.update(provider="other").where(TAB_CONNECTIONS.id.in_(paused)).execute()
+        TAB_PROVIDER_HEALTH.ensure("other")
+        other = TAB_PROVIDER_HEALTH.of("other")
+        other.pause(rows[0].id, until=now() + HOUR, kind="transient", reason="away", now=now())
+
+    renew_connections(leased(rows))
+
+    # Then those of the other one are renewed all the same
+    assert [reread(row).version for row in rows] == [1, 1, 2, 2]
+
+
+def test_a_note_that_cannot_be_written_costs_no_token(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a run of failures that a success would end
+    (row,) = connect(plain)
+    plain.answer("/token", DOWN, times=1)
+    assert renew(row, now() + HOUR) is ProviderUnreachable
+    with connected():
+        health = TAB_PROVIDER_HEALTH.of(NAME)
+    provider = find_provider(NAME)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError("gone")
+
+    # When the database goes away while the provider answers, then the answer is not lost over it
+    for error in (None, ProviderUnreachable("It does not answer.")):
+        with (
+            monkeypatch.context() as outage,
+            suppress(ProviderUnreachable),
+            asking(provider, health, row.id, now()),
+        ):
+            outage.setattr(database_module.database.obj, "connect", refuse)
+            if error is not None:
+                raise error
+
+    assert caplog.text.count("was not noted") == 2

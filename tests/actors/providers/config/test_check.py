@@ -1,0 +1,252 @@
+"""Tests of looking a provider over: each mistake is found, and comes with its remedy."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import config
+from actors.errors import ProviderUnknown
+from actors.providers.config.check import check_provider
+from actors.providers.config.settings import patch_provider, put_provider
+from tests.actors.sign_ins import NAME, configure, configure_plain, configure_preset, now
+from tests.provider.answers import Answer, json_answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+def faults() -> dict[str, str]:
+    """Return what is not well, each with its remedy."""
+    report = check_provider(NAME)
+    found = [finding for finding in report["findings"] if not finding["is_ok"]]
+    assert report["provider"] == NAME
+    assert report["is_ok"] == (not found)
+    assert all(finding["remedy"] for finding in found)
+    assert all(finding["detail"] for finding in report["findings"])
+    return {finding["check"]: finding["remedy"] for finding in found}
+
+
+def test_a_provider_that_is_well_has_no_faults(provider: ScriptedProvider) -> None:
+    configure(provider)
+
+    assert faults() == {}
+    checks = {finding["check"] for finding in check_provider(NAME)["findings"]}
+    assert {"credentials", "redirect_uri", "discovery", "pkce", "renewal"} <= checks
+
+
+def test_the_presets_have_no_faults_of_their_own(provider: ScriptedProvider) -> None:
+    for preset in ("facebook", "github", "x", "microsoft"):
+        configure_preset(provider, preset)
+        assert faults() == {}
+
+
+def test_a_provider_that_was_never_asked_is_asked(provider: ScriptedProvider) -> None:
+    put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
+
+    assert faults() == {}
+
+
+def test_no_provider_is_told() -> None:
+    with pytest.raises(ProviderUnknown):
+        check_provider("unknown")
+
+
+def test_missing_credentials_are_found(provider: ScriptedProvider) -> None:
+    configure(provider, client_secret=None)
+    assert list(faults()) == ["credentials"]
+
+    configure(provider, client_id=None)
+    assert list(faults()) == ["configuration"]
+
+
+def test_a_public_client_needs_pkce(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"token_endpoint_auth_methods_supported": ["none"]}
+    public = {"client_secret": None, "token_endpoint_auth_method": "none"}
+    configure(provider, **public)
+    assert faults() == {}
+
+    provider.script.metadata |= {"code_challenge_methods_supported": None}
+    configure(provider, **public, code_challenge_method="none")
+    assert "S256" in faults()["credentials"]
+
+
+def test_a_provider_that_tells_nobody_who_the_user_is_is_found(provider: ScriptedProvider) -> None:
+    # Given a provider of plain OAuth 2.0, which gives no id_token
+    configure_plain(provider)
+    assert faults() == {}
+    # When it has no user info either
+    configure_plain(provider, userinfo_endpoint=None)
+    # Then that is known before the first user comes back from it for nothing
+    assert "userinfo_endpoint" in faults()["identity"]
+    # And an app of Slack's is told by the token answer
+    configure_preset(provider, "slack_app")
+    assert faults() == {}
+
+
+def test_keys_that_no_signature_can_be_checked_with_are_found(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.answer("/jwks", Answer(404), json_answer({"keys": []}))
+    assert "jwks_uri" in faults()["keys"]
+    assert "jwks_uri" in faults()["keys"]
+    # And nobody asks for them where no id_token is given
+    configure_plain(provider)
+    assert faults() == {}
+
+
+def test_a_name_that_leads_nowhere_or_inside_is_found(
+    provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a name server that knows one name, and that one as ourselves
+    asked: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def tell(name: str, *more: Any, **options: Any) -> Any:
+        asked.append(name)
+        if name == "nowhere.test":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve("127.0.0.1" if name == "inside.test" else name, *more, **options)
+
+    inside, nowhere = "https://inside.test/token", "https://nowhere.test/"
+    configure_plain(
+        provider,
+        token_endpoint=inside,
+        userinfo_endpoint=f"{nowhere}user",
+        revocation_endpoint=f"{nowhere}revoke",
+    )
+    monkeypatch.setattr(socket, "getaddrinfo", tell)
+    # When it is looked over
+    found = faults()
+    # Then each endpoint is told of, and each name was asked for once
+    assert set(found) == {"token_endpoint", "userinfo_endpoint", "revocation_endpoint"}
+    assert "OAUTH_ALLOWED_PRIVATE_HOSTS" in found["token_endpoint"]
+    assert "name server" in found["userinfo_endpoint"]
+    assert sorted(name for name in asked if name.endswith(".test")) == [
+        "inside.test",
+        "nowhere.test",
+    ]
+
+
+def test_an_issuer_out_of_reach_is_found(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.answer("/.well-known/openid-configuration", Answer(404))
+
+    assert list(faults()) == ["configuration"]
+    # And where discovery is not needed, it is a fault among others
+    patch_provider(NAME, provider.addresses(), now())
+    assert list(faults()) == ["discovery"]
+
+
+def test_client_authentication_is_held_against_what_is_published(
+    provider: ScriptedProvider,
+) -> None:
+    provider.script.client_authentication = "client_secret_post"
+    configure(provider, token_endpoint_auth_method="client_secret_basic")
+    assert "client_secret_post" in faults()["client_authentication"]
+
+    # Where nothing is published it is Basic
+    provider.script.metadata = {"token_endpoint_auth_methods_supported": None}
+    assert faults() == {}
+    configure(provider, token_endpoint_auth_method="client_secret_post")
+    assert "client_secret_basic" in faults()["client_authentication"]
+
+
+def test_pkce_is_held_against_what_is_published(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"code_challenge_methods_supported": ["plain", "S256"]}
+    configure(provider)
+    assert faults() == {}
+    configure(provider, code_challenge_method="none")
+    assert "S256" in faults()["pkce"]
+
+    provider.script.metadata = {"code_challenge_methods_supported": ["plain"]}
+    assert faults() == {}
+    configure(provider)
+    assert "none" in faults()["pkce"]
+
+
+def test_scopes_without_a_refresh_token_are_found(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"scopes_supported": ["openid", "offline_access"]}
+    configure(provider)
+    assert "offline_access" in faults()["renewal"]
+    patch_provider(NAME, {"scopes": ["openid", "offline_access"]}, now())
+    assert faults() == {}
+
+    configure_preset(provider, "google", authorization_parameters={"access_type": "offline"})
+    assert "prompt" in faults()["renewal"]
+    configure_preset(provider, "x", scopes=["users.read"])
+    assert "offline.access" in faults()["renewal"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "is_well"),
+    [
+        ("https://auth.example.com/v1/oauth/callback", True),
+        ("http://localhost:5000/v1/oauth/callback", True),
+        ("http://auth.example.com/v1/oauth/callback", False),
+        ("https://auth.example.com/v1/oauth/callback?tenant=a", False),
+    ],
+)
+def test_a_redirect_uri_that_providers_refuse_is_found(
+    uri: str, is_well: bool, provider: ScriptedProvider, environment: dict[str, str]
+) -> None:
+    configure(provider)
+    environment["REDIRECT_URI"] = uri
+    config.current_settings.cache_clear()
+
+    assert (faults() == {}) is is_well
+
+
+def test_answers_that_could_be_taken_for_anothers_are_found(
+    provider: ScriptedProvider, toml_conf: dict[str, Any]
+) -> None:
+    # Given a provider that does not name itself in its answers, and another one beside it
+    configure(provider)
+    assert faults() == {}
+    put_provider("other", {"preset": "google"}, now())
+
+    # Then they could be mixed up, which an address of its own puts an end to
+    remedy = faults()["mix_up"]
+    assert f"/v1/oauth/callback/{NAME}" in remedy
+    assert "redirect_path_per_provider" in remedy
+    toml_conf["OAuth"] = {"redirect_path_per_provider": True}
+    config.current_settings.cache_clear()
+    assert faults() == {}
+
+    # And so does a provider that names itself
+    toml_conf["OAuth"] = {}
+    config.current_settings.cache_clear()
+    provider.script.sends_iss = True
+    assert faults() == {}
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+_MEMBERS = st.sampled_from(
+    [
+        "token_endpoint_auth_methods_supported",
+        "code_challenge_methods_supported",
+        "scopes_supported",
+    ]
+)
+
+
+@pytest.fixture
+def complete(provider: ScriptedProvider) -> ScriptedProvider:
+    """A provider that needs no discovery, so that what it publishes is looked at by nobody else."""
+    configure(provider, **provider.addresses())
+    return provider
+
+
+@settings(max_examples=30)
+@given(metadata=st.dictionaries(_MEMBERS, _JSON))
+def test_any_document_is_looked_over(metadata: dict[str, Any], complete: ScriptedProvider) -> None:
+    complete.script.metadata = metadata
+
+    faults()

@@ -1,0 +1,170 @@
+"""Tests of keeping what issuers publish where every process finds it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+import pytest
+
+from actors.errors import (
+    AddressForbidden,
+    DiscoveryNeeded,
+    ProviderMisbehaved,
+    ProviderUnknown,
+    ProviderUnreachable,
+)
+from actors.providers.config.discovery import (
+    discover,
+    discover_provider,
+    discovered_provider,
+    refresh_if_stale,
+)
+from actors.providers.config.lookup import find_provider, provider_row
+from actors.providers.config.settings import put_provider
+from tests.actors.sign_ins import NAME, configure, configure_preset, now
+from tests.provider.answers import Answer, json_answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+
+
+def put(provider: ScriptedProvider) -> None:
+    put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
+
+
+@pytest.mark.usefixtures("database")
+def test_what_an_issuer_publishes_is_kept(provider: ScriptedProvider) -> None:
+    put(provider)
+
+    discover_provider(NAME)
+
+    assert find_provider(NAME).token_endpoint == f"{provider.issuer}/token"
+    # And it is asked once
+    find_provider(NAME)
+    assert len(provider.requests) == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_what_an_issuer_publishes_is_let_go_where_another_has_taken_its_place(
+    provider: ScriptedProvider,
+) -> None:
+    # Given an issuer that takes its time
+    put(provider)
+    gate = provider.hold(WELL_KNOWN)
+    asking = threading.Thread(target=discover_provider, args=[NAME])
+    asking.start()
+    gate.await_arrival()
+
+    # When the operator names another one meanwhile
+    put_provider(NAME, {"issuer": "https://other.example"}, now() + timedelta(seconds=1))
+    gate.open()
+    asking.join()
+
+    # Then the other's secret does not go to the first one's addresses
+    with pytest.raises(DiscoveryNeeded):
+        find_provider(NAME)
+
+
+def test_a_provider_that_is_complete_is_not_asked(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "google")
+
+    discover_provider(NAME)
+
+    assert provider.requests == []
+
+
+def test_an_unknown_provider_is_told() -> None:
+    for act in (discover_provider, lambda name: refresh_if_stale(name, now())):
+        with pytest.raises(ProviderUnknown):
+            act("unknown")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(503), ProviderUnreachable),
+        (json_answer({}), ProviderMisbehaved),
+        (json_answer({"issuer": "https://evil.example"}), ProviderMisbehaved),
+    ],
+)
+def test_a_failure_is_told_and_what_is_known_stays(
+    answer: Answer, error: type[Exception], provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    before = provider_row(NAME).discovered
+    provider.answer(WELL_KNOWN, answer)
+
+    with pytest.raises(error):
+        discover_provider(NAME)
+
+    assert provider_row(NAME).discovered == before
+
+
+def test_an_endpoint_inside_is_not_kept(provider: ScriptedProvider) -> None:
+    put(provider)
+    provider.script.metadata = {"userinfo_endpoint": "http://169.254.169.254/latest"}
+
+    with pytest.raises(AddressForbidden):
+        discover_provider(NAME)
+
+    assert provider_row(NAME).discovered is None
+
+
+def test_a_worker_asks_first_where_nothing_is_known(provider: ScriptedProvider) -> None:
+    put(provider)
+
+    assert discovered_provider(NAME, now()).token_endpoint == f"{provider.issuer}/token"
+    assert discovered_provider(NAME, now())
+    assert len(provider.requests) == 1
+
+
+def test_what_is_known_is_fetched_anew_after_an_hour(provider: ScriptedProvider) -> None:
+    configure(provider)
+    known_at = provider_row(NAME).discovered_at
+    assert known_at is not None
+
+    refresh_if_stale(NAME, known_at + timedelta(minutes=59, seconds=59))
+    assert len(provider.requests) == 1
+
+    later = known_at + timedelta(hours=1)
+    refresh_if_stale(NAME, later)
+    assert len(provider.requests) == 2
+    assert provider_row(NAME).discovered_at == later
+
+
+def test_an_outage_is_logged_and_what_is_known_serves_on(
+    provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(provider)
+    provider.answer(WELL_KNOWN, Answer(503))
+
+    with caplog.at_level(logging.WARNING):
+        refresh_if_stale(NAME, now() + timedelta(hours=2))
+
+    (record,) = caplog.records
+    assert NAME in record.message
+    assert find_provider(NAME)
+
+
+def test_where_nothing_is_known_there_is_nothing_to_refresh(provider: ScriptedProvider) -> None:
+    put(provider)
+
+    refresh_if_stale(NAME, now())
+
+    assert provider.requests == []
+
+
+def test_what_is_discovered_of_a_provider_does_not_outlive_its_settings(
+    provider: ScriptedProvider,
+) -> None:
+    configure(provider)
+
+    put(provider)
+
+    assert provider_row(NAME).discovered is None
+    discover(NAME, now())
+    assert provider_row(NAME).discovered is not None

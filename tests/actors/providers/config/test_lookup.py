@@ -1,0 +1,125 @@
+"""Tests of finding a provider: whose word counts, and where its credentials come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
+from actors.providers.config.discovery import discover
+from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
+from actors.providers.config.settings import put_provider
+from catfeeder.sealing import Secret
+from tests.actors.sign_ins import NAME, now
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+PLAIN = {
+    "authorization_endpoint": "https://idp.example/authorize",
+    "token_endpoint": "https://idp.example/token",
+}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_is_found_by_its_name_alone() -> None:
+    put_provider(NAME, {**PLAIN, "client_id": "client", "client_secret": "secret"}, now())
+
+    found = find_provider(NAME)
+
+    assert (found.name, found.client_id, found.client_secret) == (NAME, "client", Secret("secret"))
+    for name in ("other", "", "a\0b", "\ud800"):
+        with pytest.raises(ProviderUnknown):
+            find_provider(name)
+
+
+def test_the_operators_word_counts_most_then_the_issuers_then_the_presets(
+    provider: ScriptedProvider,
+) -> None:
+    # Given an issuer that publishes all its endpoints, one of which the operator overrules
+    own = f"{provider.issuer}/own"
+    body = {"issuer": provider.issuer, "client_id": "a", "userinfo_endpoint": own}
+    put_provider(NAME, body, now())
+    discover(NAME, now())
+
+    found = find_provider(NAME)
+    assert found.userinfo_endpoint == own
+    assert found.token_endpoint == f"{provider.issuer}/token"
+
+    # And a preset, of which the operator overrules one
+    put_provider(NAME, {"preset": "google", "client_id": "a", "scopes": ["openid"]}, now())
+    found = find_provider(NAME)
+    assert found.scopes == ("openid",)
+    assert found.token_endpoint == "https://oauth2.googleapis.com/token"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_needed"),
+    [
+        ({"issuer": "https://idp.example"}, True),
+        ({"issuer": "https://idp.example", "token_endpoint": "https://idp.example/t"}, True),
+        # An id_token is asked for, and nobody has said which keys it is signed with
+        ({"issuer": "https://idp.example", **PLAIN}, True),
+        ({"issuer": "https://idp.example", **PLAIN, "scopes": ["openid"]}, True),
+        ({"issuer": "https://idp.example", **PLAIN, "jwks_uri": "https://idp.example/k"}, False),
+        ({"issuer": "https://idp.example", **PLAIN, "scopes": ["profile"]}, False),
+        (PLAIN, False),
+        ({"preset": "google"}, False),
+        ({"preset": "google", "issuer": "https://idp.example"}, False),
+    ],
+)
+def test_an_issuer_is_asked_for_what_nobody_else_says(
+    body: dict[str, Any], is_needed: bool
+) -> None:
+    put_provider(NAME, {**body, "client_id": "client"}, now())
+
+    assert (issuer_to_discover(provider_row(NAME)) is not None) is is_needed
+    if is_needed:
+        with pytest.raises(DiscoveryNeeded):
+            find_provider(NAME)
+    else:
+        assert find_provider(NAME)
+
+
+def test_credentials_of_the_row_win_over_the_environment(environment: dict[str, str]) -> None:
+    environment |= {"SCRIPTED_CLIENT_ID": "env-id", "SCRIPTED_CLIENT_SECRET": "env-secret"}
+
+    put_provider(NAME, PLAIN, now())
+    found = find_provider(NAME)
+    assert (found.client_id, found.client_secret) == ("env-id", Secret("env-secret"))
+
+    put_provider(NAME, {**PLAIN, "client_id": "own", "client_secret": "own-secret"}, now())
+    found = find_provider(NAME)
+    assert (found.client_id, found.client_secret) == ("own", Secret("own-secret"))
+
+
+def test_the_environment_may_name_a_file(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from-a-file\n")
+    environment |= {
+        "MY_IDP_CLIENT_ID": "client",
+        "MY_IDP_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+    }
+    put_provider("my-idp", PLAIN, now())
+
+    assert find_provider("my-idp").client_secret == Secret("from-a-file")
+
+
+def test_a_file_that_cannot_be_read_is_told_as_this_providers_trouble(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment |= {
+        "SCRIPTED_CLIENT_ID": "client",
+        "SCRIPTED_CLIENT_SECRET_FILE": str(tmp_path / "missing"),
+    }
+    put_provider(NAME, PLAIN, now())
+
+    with pytest.raises(ProviderNotConfigured, match="SCRIPTED_CLIENT_SECRET_FILE"):
+        find_provider(NAME)
+
+
+def test_a_provider_shows_nothing_of_its_secret() -> None:
+    put_provider(NAME, {**PLAIN, "client_id": "client", "client_secret": "canary"}, now())
+
+    assert "canary" not in repr(find_provider(NAME))

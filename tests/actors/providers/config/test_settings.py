@@ -1,0 +1,547 @@
+"""Tests of an operator's settings: each mistake told by its field, no secret ever shown."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joserfc.jwk import ECKey, OKPKey
+
+from actors.audit import list_events
+from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
+from actors.providers.config.fields import ProviderSettings
+from actors.providers.config.lookup import find_provider
+from actors.providers.config.settings import (
+    add_configured_presets,
+    describe_provider,
+    erase_provider,
+    list_providers,
+    patch_provider,
+    put_provider,
+)
+from actors.providers.protocol.client_assertions import read_private_key
+from actors.providers.protocol.provider import presets
+from catfeeder.sealing import Secret
+from models.db.database import connected
+from models.db.database import database as the_database
+from tests.actors.sign_ins import NAME, configure, event_kinds, now, sign_in
+from tests.models.races import race_threads
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+SECRET = "canary-client-secret"
+PLAIN = {
+    "authorization_endpoint": "https://idp.example/authorize",
+    "token_endpoint": "https://idp.example/token",
+    "client_id": "client",
+    "client_secret": SECRET,
+}
+
+
+def changes() -> list[dict[str, Any]]:
+    """Return what the audit trail tells of the provider's changes, the earliest first."""
+    events = list_events(kind="provider_changed", provider=NAME)["items"]
+    return [event["detail"] for event in reversed(events)]
+
+
+def problems_of(body: dict[str, Any], name: str = NAME) -> dict[str, str]:
+    """Return what is wrong with each field of a body."""
+    with pytest.raises(ProviderInvalid) as refusal:
+        put_provider(name, body, now())
+    assert SECRET not in refusal.value.detail
+    return refusal.value.fields
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_is_put_and_shown_without_its_secret() -> None:
+    at = now()
+
+    put_provider(NAME, {**PLAIN, "scopes": ["a", "b"], "uses_nonce": False}, at)
+
+    shown = describe_provider(NAME)
+    assert shown == {
+        "name": NAME,
+        "preset": None,
+        "authorization_endpoint": "https://idp.example/authorize",
+        "token_endpoint": "https://idp.example/token",
+        "scopes": ["a", "b"],
+        "uses_nonce": False,
+        "client_id": "client",
+        "has_client_secret": True,
+        "has_earlier_client_secrets": False,
+        "has_private_key": False,
+        "renewals": {
+            "state": "closed",
+            "failures": 0,
+            **dict.fromkeys(("paused_until", "since", "kind", "reason")),
+        },
+        "created_at": shown["created_at"],
+        "updated_at": shown["created_at"],
+    }
+    assert find_provider(NAME).client_secret == Secret(SECRET)
+    assert SECRET not in json.dumps([shown, list_providers()])
+
+
+@pytest.mark.usefixtures("database")
+def test_put_replaces_all_but_the_birthday() -> None:
+    at = now()
+    put_provider(NAME, {**PLAIN, "scopes": ["a"]}, at)
+    before = describe_provider(NAME)
+
+    put_provider(NAME, {"preset": "github"}, at + timedelta(seconds=5))
+
+    after = describe_provider(NAME)
+    assert after["preset"] == "github"
+    assert after["scopes"] == presets()["github"]["scopes"]
+    assert (after["client_id"], after["has_client_secret"]) == (None, False)
+    assert after["created_at"] == before["created_at"] != after["updated_at"]
+
+
+def test_providers_are_listed_by_name() -> None:
+    for name in ("b", "c", "a"):
+        put_provider(name, PLAIN, now())
+
+    assert [shown["name"] for shown in list_providers()] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("preset", "myspace", "must be one of apple, discord, facebook, github, gitlab, google, "),
+        ("preset", 5, "string"),
+        *(
+            (field, value, "https URL")
+            for field in (
+                *("issuer", "authorization_endpoint", "token_endpoint", "userinfo_endpoint"),
+                *("emails_endpoint", "revocation_endpoint", "jwks_uri"),
+            )
+            for value in ("http://idp.example/", "idp.example", "javascript:x", "https://u:p@a/")
+        ),
+        ("token_endpoint", "https://a/" + "x" * 2048, "2048"),
+        ("token_endpoint", "", "1 character"),
+        ("token_endpoint", ["https://idp.example"], "string"),
+        *(
+            (field, f"https://{host}/", "public address")
+            for field in ("issuer", "token_endpoint", "base_url")
+            for host in ("127.0.0.1", "127.1", "2130706433", "[::1]", "169.254.169.254", "10.0.0.1")
+        ),
+        ("issuer", "https://idp.example/?a=b", "without a query"),
+        ("authorization_endpoint", "https://a.b/?client_id=1&scope=a", "without client_id, scope:"),
+        ("base_url", "https://idp.example/?a=b", "without a query"),
+        ("base_url", "https://idp.example/", "gitlab and microsoft"),
+        ("client_id", "", "1 character"),
+        ("client_id", "a\0b", "control character"),
+        ("client_id", "a\nb", "line break"),
+        ("client_id", "x" * 2049, "2048 characters"),
+        ("client_id", 5, "string"),
+        ("client_secret", "", "1 to 4096"),
+        ("client_secret", "x" * 4097, "1 to 4096"),
+        ("client_secret", "pasted\n", "line break"),
+        ("client_secret", 5, "string"),
+        ("scopes", "openid", "list"),
+        ("scopes/0", ["open id"], "blanks"),
+        ("scopes/1", ["openid", 'a"b'], "quotes"),
+        ("scopes/0", [""], "1 to 255"),
+        ("scopes", ["a"] * 101, "100"),
+        ("scope_separator", ";", "','"),
+        ("grant_lifetime_seconds", 0, "greater than or equal to 1"),
+        ("grant_lifetime_seconds", "181 days", "integer"),
+        ("grant_idle_lifetime_seconds", 400_000_000, "less than or equal to"),
+        ("single_use_refresh_tokens", 1, "boolean"),
+        ("debug_token_endpoint", "http://graph.facebook.com/", "https URL"),
+        ("certificate", "none", "certificate in PEM"),
+        ("certificate", 5, "string"),
+        ("base_url", "http://git.example", "https URL"),
+        ("client_secrets", "secret", "list"),
+        ("client_secrets", ["a"], "one of both"),
+        ("client_secrets/1", ["a", ""], "1 to 4096"),
+        ("client_secrets", [], "1 "),
+        ("client_secrets", list("abcdef"), "5"),
+        ("private_key", "secret", "in PEM"),
+        ("private_key", 5, "string"),
+        ("private_key", "x" * 16385, "in PEM"),
+        ("key_id", "", "1 character"),
+        ("team_id", 5, "string"),
+        ("scope_aliases", ["email"], "dictionary"),
+        ("scope_aliases/email", {"email": "a b"}, "blanks"),
+        ("always_gives_id_token", "yes", "boolean"),
+        ("minimum_renewal_gap_seconds", -1, "greater"),
+        ("minimum_renewal_gap_seconds", 10**8, "less"),
+        ("maximum_renewals_per_minute", 0, "greater"),
+        ("maximum_renewals_per_minute", 10**7, "less"),
+        ("renewal_margin_seconds", 0, "greater"),
+        ("token_answer", "slack", "slack_app"),
+        ("redirect_uri_at_renewal", 1, "boolean"),
+        ("failure_kinds", ["gone"], "dictionary"),
+        ("failure_kinds/gone", {"gone": "dead"}, "grant_dead"),
+        ("failure_kinds/\n", {"\n": "grant_dead"}, "line break"),
+        ("failure_kinds/a.b~1c~0", {"a.b/c~": "dead"}, "grant_dead"),
+        ("failure_remedies/gone", {"gone": "\n"}, "line break"),
+        ("revocation", "magic", "rfc7009"),
+        ("told_once/0", ["email"], "name"),
+        ("token_endpoint_auth_method", "client_secret_jwt", "client_secret_basic"),
+        ("code_challenge_method", "plain", "S256"),
+        ("uses_nonce", "no", "boolean"),
+        ("uses_nonce", 0, "boolean"),
+        ("authorization_response_iss_parameter_supported", "true", "boolean"),
+        ("authorization_parameters", [], "dictionary"),
+        ("authorization_parameters/prompt", {"prompt": 5}, "string"),
+        ("authorization_parameters/a", {"a": "\r\n"}, "line break"),
+        *(
+            ("authorization_parameters", {"prompt": "login", name: "a"}, f"must not hold {name}:")
+            for name in ("client_id", "redirect_uri", "response_type", "scope", "state", "nonce")
+        ),
+        ("authorization_parameters", {"code_challenge_method": "a"}, "code_challenge_method"),
+        ("authorization_parameters", {"response_mode": "fragment"}, "form_post"),
+        ("default_lifetime_seconds", 0, "greater"),
+        ("default_lifetime_seconds", "3600", "integer"),
+        ("default_lifetime_seconds", True, "integer"),
+        ("default_lifetime_seconds", 10**9, "less"),
+        ("renewal", "magic", "refresh_token"),
+        ("profile/nickname", {"nickname": "nick"}, "subject"),
+        ("profile/subject", {"subject": ""}, "1 character"),
+        ("email_trust", "always", "claim"),
+        ("nonsense", 1, "no setting"),
+        ("", 1, "no setting"),
+    ],
+)
+def test_each_mistake_is_told_by_its_field(field: str, value: Any, problem: str) -> None:
+    name = field.split("/", maxsplit=1)[0]
+
+    problems = problems_of({**PLAIN, name: value})
+
+    assert list(problems) == [field]
+    assert problem in problems[field]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    body = {"preset": "myspace", "uses_nonce": 1, "nonsense": None, "client_secret": 5}
+
+    assert set(problems_of(body)) == {"preset", "uses_nonce", "nonsense", "client_secret"}
+
+
+def test_a_mistake_does_not_show_what_was_sent() -> None:
+    problems = problems_of({**PLAIN, "client_secret": [SECRET], "client_id": f"{SECRET}\n"})
+
+    assert SECRET not in json.dumps(problems)
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "a b", "a/b", "-a", "_a", "x" * 65, "a\0", "\u00e9"])
+def test_a_name_that_cannot_stand_in_a_url_is_refused(name: str) -> None:
+    assert set(problems_of(PLAIN, name)) == {"name"}
+
+
+def test_a_name_whose_routes_are_the_callbacks_is_refused() -> None:
+    # As /v1/oauth/callback/authorize is the callback of a provider that is called authorize
+    assert "callback" in problems_of(PLAIN, "callback")["name"]
+
+
+@pytest.mark.parametrize("name", ["a", "0", "my-idp_2", "x" * 64])
+def test_any_other_name_may_be_given(name: str) -> None:
+    put_provider(name, PLAIN, now())
+
+    assert describe_provider(name)["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ({}, {"authorization_endpoint", "token_endpoint"}),
+        ({"token_endpoint": "https://a/t"}, {"authorization_endpoint"}),
+        ({"authorization_endpoint": "https://a/a"}, {"token_endpoint"}),
+    ],
+)
+def test_somebody_has_to_give_the_endpoints(body: dict[str, Any], missing: set[str]) -> None:
+    assert set(problems_of(body)) == missing
+
+
+@pytest.mark.parametrize("body", [{"preset": "google"}, {"issuer": "https://idp.example"}])
+def test_a_preset_or_an_issuer_gives_them(body: dict[str, Any]) -> None:
+    put_provider(NAME, body, now())
+
+
+def test_a_host_inside_may_be_given_where_the_environment_names_it(
+    provider: ScriptedProvider,
+) -> None:
+    put_provider(NAME, {"issuer": provider.issuer}, now())
+
+    assert set(problems_of({"issuer": "http://127.0.0.1:1"})) == {"issuer"}
+
+
+def test_what_was_refused_changes_nothing() -> None:
+    put_provider(NAME, PLAIN, now())
+    before = describe_provider(NAME)
+
+    problems_of({**PLAIN, "uses_nonce": 5})
+    with pytest.raises(ProviderInvalid):
+        patch_provider(NAME, {"uses_nonce": 5}, now())
+
+    assert describe_provider(NAME) == before
+    assert event_kinds() == ["provider_changed"]
+
+
+# -- Changing
+
+
+@pytest.mark.usefixtures("database")
+def test_a_patch_changes_what_it_names_and_null_takes_away() -> None:
+    put_provider(NAME, {**PLAIN, "scopes": ["a"], "uses_nonce": False}, now())
+
+    patch_provider(NAME, {"scopes": ["b"], "uses_nonce": None, "nonsense": None}, now())
+
+    shown = describe_provider(NAME)
+    assert shown["scopes"] == ["b"]
+    assert "uses_nonce" not in shown
+    assert shown["client_id"] == "client"
+    # The secret stays unless it is named
+    assert find_provider(NAME).client_secret == Secret(SECRET)
+    patch_provider(NAME, {"client_secret": None}, now())
+    assert describe_provider(NAME)["has_client_secret"] is False
+
+
+def test_the_audit_trail_tells_what_a_patch_has_changed_and_no_more() -> None:
+    put_provider(NAME, PLAIN, now())
+
+    patch_provider(NAME, {"scopes": ["b"], "client_secret": None}, now())
+
+    put, patched = changes()
+    assert put == {"fields": sorted(PLAIN)}
+    assert patched == {"fields": ["client_secret", "scopes"]}
+
+
+def test_a_patch_merges_objects_inwards() -> None:
+    # RFC 7396 section 1
+    profile = {"subject": "user.id", "name": "user.name"}
+    put_provider(NAME, {**PLAIN, "profile": profile}, now())
+
+    patch_provider(NAME, {"profile": {"name": None, "email": "user.mail"}}, now())
+
+    assert describe_provider(NAME)["profile"] == {"subject": "user.id", "email": "user.mail"}
+    patch_provider(NAME, {"profile": None}, now())
+    assert "profile" not in describe_provider(NAME)
+
+
+@pytest.mark.usefixtures("database")
+def test_of_patches_at_once_none_is_lost() -> None:
+    put_provider(NAME, PLAIN, now())
+
+    def contend(number: int) -> None:
+        patch_provider(NAME, {"authorization_parameters": {f"p{number}": "a"}}, now())
+
+    race_threads(8, contend)
+
+    assert len(describe_provider(NAME)["authorization_parameters"]) == 8
+
+
+def test_a_patch_cannot_take_away_what_is_needed() -> None:
+    put_provider(NAME, PLAIN, now())
+
+    with pytest.raises(ProviderInvalid) as refusal:
+        patch_provider(NAME, {"token_endpoint": None}, now())
+    assert set(refusal.value.fields) == {"token_endpoint"}
+
+
+def test_a_patch_of_a_preset_leaves_the_rest_to_it() -> None:
+    put_provider(NAME, {"preset": "github", "client_id": "a"}, now())
+
+    patch_provider(NAME, {"profile": {"name": "login"}}, now())
+
+    assert find_provider(NAME).profile["name"] == "login"
+    assert find_provider(NAME).profile["subject"] == "id"
+
+
+# -- Erasing
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_is_erased_when_nobody_is_connected_to_it() -> None:
+    put_provider(NAME, PLAIN, now())
+
+    erase_provider(NAME)
+
+    for act in (describe_provider, erase_provider):
+        with pytest.raises(ProviderUnknown):
+            act(NAME)
+    with pytest.raises(ProviderUnknown):
+        patch_provider(NAME, {}, now())
+    assert event_kinds() == ["provider_changed", "provider_changed"]
+
+
+def test_a_provider_with_connections_stays(provider: ScriptedProvider) -> None:
+    configure(provider)
+    sign_in(provider)
+
+    with pytest.raises(ProviderInUse):
+        erase_provider(NAME)
+    assert describe_provider(NAME)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_name_that_is_none_finds_nothing() -> None:
+    for name in ("", "a\0b", "\ud800", "UPPER", "x" * 100):
+        for act in (describe_provider, erase_provider, lambda it: patch_provider(it, {}, now())):
+            with pytest.raises(ProviderUnknown):
+                act(name)
+
+
+# -- Credentials of the environment
+
+
+def test_presets_with_credentials_in_the_environment_are_ready(
+    environment: dict[str, str],
+) -> None:
+    environment |= {"GITHUB_CLIENT_ID": "from-env", "GITHUB_CLIENT_SECRET": SECRET}
+
+    add_configured_presets(now())
+    add_configured_presets(now())
+
+    (shown,) = list_providers()
+    assert (shown["name"], shown["preset"], shown["client_id"]) == ("github", "github", "from-env")
+    assert shown["has_client_secret"] is True
+    assert SECRET not in json.dumps(shown)
+    assert find_provider("github").client_secret == Secret(SECRET)
+
+
+def test_a_preset_that_an_operator_has_changed_stays_so(environment: dict[str, str]) -> None:
+    environment["GITHUB_CLIENT_ID"] = "from-env"
+    put_provider("github", {"preset": "github", "scopes": ["repo"], "client_id": "own"}, now())
+
+    add_configured_presets(now())
+
+    assert describe_provider("github")["scopes"] == ["repo"]
+    assert describe_provider("github")["client_id"] == "own"
+
+
+def test_a_file_that_cannot_be_read_hides_no_provider(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment[f"{NAME.upper()}_CLIENT_SECRET_FILE"] = str(tmp_path / "missing")
+    put_provider(NAME, {**PLAIN, "client_secret": None} | {"client_secret": None}, now())
+
+    assert list_providers()[0]["has_client_secret"] is False
+
+
+# -- Whatever comes
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=50)
+@given(
+    body=st.dictionaries(
+        st.sampled_from(sorted(ProviderSettings.model_fields)) | st.text(max_size=5),
+        _JSON | st.sampled_from(["google", "https://idp.example/x", "\ud800", "a\0"]),
+    )
+)
+def test_any_body_is_a_provider_or_refused(body: dict[str, Any]) -> None:
+    with contextlib.suppress(ProviderInvalid):
+        put_provider(NAME, body, now())
+        assert describe_provider(NAME)["name"] == NAME
+
+
+# -- Several secrets, and private keys
+
+_KEY = ECKey.generate_key("P-256").as_pem(private=True).decode()
+
+
+def stored(name: str = NAME) -> tuple[list[Secret], Secret | None]:
+    found = find_provider(name)
+    newest = [found.client_secret] if found.client_secret else []
+    return [*newest, *found.earlier_client_secrets], found.private_key
+
+
+@pytest.mark.usefixtures("database")
+def test_secrets_of_a_rotation_are_kept_newest_first_and_never_shown() -> None:
+    # Given a provider with a secret, to which a newer one comes
+    put_provider(NAME, PLAIN, now())
+    patch_provider(NAME, {"client_secrets": ["canary-newer", SECRET]}, now())
+
+    assert stored()[0] == [Secret("canary-newer"), Secret(SECRET)]
+    shown = describe_provider(NAME)
+    assert (shown["has_client_secret"], shown["has_earlier_client_secrets"]) == (True, True)
+    assert "canary" not in json.dumps([shown, list_providers()])
+    with connected():
+        row = the_database.execute_sql("SELECT * FROM user_oauth_connection").fetchone()
+    assert b"canary" not in b"".join(
+        bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode() for cell in row
+    )
+
+    # When something else is changed, then they stay
+    patch_provider(NAME, {"scopes": ["a"]}, now())
+    assert stored()[0] == [Secret("canary-newer"), Secret(SECRET)]
+    # And one secret takes the place of all, by either name
+    patch_provider(NAME, {"client_secret": "canary-one"}, now())
+    assert stored()[0] == [Secret("canary-one")]
+    patch_provider(NAME, {"client_secrets": None}, now())
+    assert stored()[0] == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_private_key_is_sealed_kept_and_never_shown() -> None:
+    key = {"private_key": _KEY, "key_id": "K1", "token_endpoint_auth_method": "private_key_jwt"}
+    put_provider(NAME, {**PLAIN, **key, "client_secret": None}, now())
+    patch_provider(NAME, {"scopes": ["a"]}, now())
+
+    assert stored()[1] == Secret(_KEY)
+    shown = describe_provider(NAME)
+    assert (shown["has_private_key"], shown["has_client_secret"]) == (True, False)
+    assert "PRIVATE KEY" not in json.dumps(shown)
+
+    patch_provider(NAME, {"private_key": None}, now())
+    assert stored()[1] is None
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        ECKey.generate_key("P-256").as_pem(private=False).decode(),
+        OKPKey.generate_key("X25519").as_pem(private=True).decode(),
+        f"{_KEY.splitlines()[0]}\n{_KEY.splitlines()[-1]}",
+        "",
+        "\ud800",
+    ],
+)
+def test_what_cannot_sign_is_no_private_key(pem: str) -> None:
+    problems = problems_of({**PLAIN, "private_key": pem})
+
+    assert set(problems) == {"private_key"}
+    assert "KEY" not in problems["private_key"]
+
+
+def test_the_environment_gives_what_the_settings_leave_out(environment: dict[str, str]) -> None:
+    # A file of the environment has no lines, so they are written as they would be in a string
+    environment |= {
+        "APPLE_CLIENT_ID": "app",
+        "APPLE_TEAM_ID": "T1",
+        "APPLE_KEY_ID": "K1",
+        "APPLE_PRIVATE_KEY": _KEY.replace("\n", "\\n"),
+        "GITHUB_CLIENT_ID": "app",
+        "GITHUB_CLIENT_SECRET": "canary-newer",
+        "GITHUB_CLIENT_SECRET_PREVIOUS": SECRET,
+    }
+    add_configured_presets(now())
+
+    apple = find_provider("apple")
+    assert (apple.team_id, apple.key_id) == ("T1", "K1")
+    assert apple.private_key is not None
+    assert read_private_key(apple.private_key)[1] == "ES256"
+    assert stored("github")[0] == [Secret("canary-newer"), Secret(SECRET)]
+    shown = {one["name"]: one for one in list_providers()}
+    assert shown["apple"]["has_private_key"] is True
+    assert shown["github"]["has_earlier_client_secrets"] is True
+    assert "canary" not in json.dumps(shown)
+    # What an operator has put wins as a whole
+    patch_provider("github", {"client_secret": "canary-own"}, now())
+    assert stored("github")[0] == [Secret("canary-own")]
+    assert describe_provider("github")["has_earlier_client_secrets"] is False

@@ -1,0 +1,46 @@
+"""Tests of telling data from pages, whatever a page may look like."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.providers.http.answers import is_data
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        "",
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        "application/jwk-set+json",
+        "application/problem+json;charset=utf-8",
+        "text/javascript; charset=UTF-8",
+        "text/plain",
+        "application/x-www-form-urlencoded; charset=utf-8",
+    ],
+)
+def test_what_data_is_sent_as_is_read(content_type: str | None) -> None:
+    assert is_data(content_type)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/html",
+        "text/html; charset=utf-8",
+        "text/html;application/json",
+        "application/xhtml+xml",
+        "application/xml",
+        "image/svg+xml",
+        "multipart/form-data; boundary=x",
+        "application/octet-stream",
+        "application/jwt",
+        "json",
+        "application/json, text/html",
+        "application/json\ntext/html",
+    ],
+)
+def test_a_page_is_no_data_even_if_it_parses_as_such(content_type: str) -> None:
+    assert not is_data(content_type)

@@ -1,0 +1,211 @@
+"""Tests of what a refusal of a token endpoint means, by the table of each provider."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable
+from actors.providers.protocol.provider import Credentials, Provider, build_provider, presets
+from actors.providers.protocol.token_answers import read_tokens
+
+DEAD = FailureKind.GRANT_DEAD
+CLIENT = FailureKind.CLIENT_MISCONFIGURED
+SCOPE = FailureKind.SCOPE
+RATE = FailureKind.RATE_LIMITED
+PASSING = FailureKind.TRANSIENT
+MALFORMED = FailureKind.MALFORMED
+
+
+def provider_of(preset: str | None, **settings: Any) -> Provider:
+    """A provider of a preset, or one that nobody knows."""
+    metadata = {
+        "authorization_endpoint": "https://idp.example/authorize",
+        "token_endpoint": "https://idp.example/token",
+        **(presets()[preset] if preset else {}),
+        **settings,
+    }
+    return build_provider("house", metadata, Credentials("client"))
+
+
+def failure(provider: Provider, members: Any, status: int = 400, **headers: str) -> AuthError:
+    """What an answer of the token endpoint is taken for."""
+    response = requests.Response()
+    response.status_code = status
+    response._content = json.dumps(members).encode()
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    with pytest.raises(AuthError) as failed:
+        read_tokens(response, provider)
+    return failed.value
+
+
+def microsoft(*numbers: int) -> dict[str, Any]:
+    """What Microsoft answers: its numbers say more than the error code."""
+    told = f"AADSTS{numbers[0]}: Something. Trace ID: 1"
+    return {"error": "invalid_grant", "error_description": told, "error_codes": list(numbers)}
+
+
+def facebook(code: int) -> dict[str, Any]:
+    """What Facebook answers."""
+    return {"error": {"message": "Something.", "type": "OAuthException", "code": code}}
+
+
+@pytest.mark.parametrize(
+    ("preset", "answer", "status", "kind"),
+    [
+        # What the standard says, of any provider
+        (None, {"error": "invalid_grant"}, 400, DEAD),
+        (None, {"error": "interaction_required"}, 400, DEAD),
+        (None, {"error": "invalid_client"}, 401, CLIENT),
+        (None, {"error": "unauthorized_client"}, 400, CLIENT),
+        (None, {"error": "unsupported_grant_type"}, 400, CLIENT),
+        (None, {"error": "invalid_scope"}, 400, SCOPE),
+        (None, {"error": "consent_required"}, 400, SCOPE),
+        (None, {"error": "slow_down"}, 400, RATE),
+        (None, {"error": "temporarily_unavailable"}, 400, PASSING),
+        (None, {"error": "server_error"}, 400, PASSING),
+        (None, {"error": "invalid_request"}, 400, MALFORMED),
+        (None, {"error": "something_new"}, 400, MALFORMED),
+        # By the status where there is no code; a status never makes a grant dead
+        (None, {}, 400, MALFORMED),
+        (None, {}, 401, CLIENT),
+        (None, {}, 403, MALFORMED),
+        (None, {}, 404, CLIENT),
+        (None, {}, 405, CLIENT),
+        (None, {}, 408, PASSING),
+        (None, {}, 410, MALFORMED),
+        (None, {"error": "invalid_grant"}, 429, RATE),
+        (None, {"error": "invalid_grant"}, 500, PASSING),
+        (None, {"error": "invalid_client"}, 503, PASSING),
+        (None, {"error": ""}, 200, MALFORMED),
+        (None, {"nothing": "at all"}, 200, MALFORMED),
+        # GitHub says it in a 200
+        ("github", {"error": "bad_refresh_token"}, 200, DEAD),
+        ("github", {"error": "incorrect_client_credentials"}, 200, CLIENT),
+        # Slack too
+        ("slack", {"ok": False, "error": "invalid_refresh_token"}, 200, DEAD),
+        ("slack", {"ok": False, "error": "token_revoked"}, 200, DEAD),
+        ("slack", {"ok": False, "error": "account_inactive"}, 200, DEAD),
+        ("slack", {"ok": False, "error": "invalid_grant"}, 200, DEAD),
+        ("slack", {"ok": False, "error": "bad_client_secret"}, 200, CLIENT),
+        ("slack", {"ok": False, "error": "invalid_client_id"}, 200, CLIENT),
+        ("slack", {"ok": False, "error": "ratelimited"}, 200, RATE),
+        ("slack", {"ok": False, "error": "internal_error"}, 200, PASSING),
+        ("slack", {"ok": False, "error": "missing_scope"}, 200, SCOPE),
+        ("slack_app", {"ok": False, "error": "invalid_refresh_token"}, 200, DEAD),
+        ("slack_app", {"ok": False}, 200, MALFORMED),
+        # X has a sentence for it
+        (
+            "x",
+            {
+                "error": "invalid_request",
+                "error_description": "Value passed for the token was invalid.",
+            },
+            400,
+            DEAD,
+        ),
+        (
+            "x",
+            {"error": "invalid_request", "error_description": "Missing parameter"},
+            400,
+            MALFORMED,
+        ),
+        (
+            None,
+            {"error": "x", "error_description": "Value passed for the token was invalid."},
+            400,
+            MALFORMED,
+        ),
+        # Microsoft has numbers
+        ("microsoft", microsoft(70008), 400, DEAD),
+        ("microsoft", microsoft(700082), 400, DEAD),
+        ("microsoft", microsoft(700084), 400, DEAD),
+        ("microsoft", microsoft(50173), 400, DEAD),
+        ("microsoft", microsoft(50076), 400, DEAD),
+        ("microsoft", microsoft(50079), 400, DEAD),
+        ("microsoft", microsoft(65001), 400, SCOPE),
+        ("microsoft", {**microsoft(7000215), "error": "invalid_client"}, 401, CLIENT),
+        ("microsoft", {**microsoft(7000222), "error": "invalid_grant"}, 401, CLIENT),
+        ("microsoft", {**microsoft(65001), "error_codes": "none"}, 400, SCOPE),
+        ("microsoft", microsoft(999, 65001), 400, SCOPE),
+        ("microsoft", microsoft(999), 400, DEAD),
+        # Facebook too
+        ("facebook", facebook(190), 400, DEAD),
+        ("facebook", facebook(2), 400, PASSING),
+        ("facebook", facebook(4), 400, RATE),
+        ("facebook", facebook(101), 400, CLIENT),
+        ("facebook", facebook(100), 400, MALFORMED),
+        ("apple", {"error": "invalid_client"}, 400, CLIENT),
+        ("apple", {"error": "invalid_grant"}, 400, DEAD),
+        ("google", {"error": "deleted_client"}, 401, CLIENT),
+    ],
+)
+def test_each_failure_is_of_one_kind(
+    preset: str | None, answer: Any, status: int, kind: FailureKind
+) -> None:
+    failed = failure(provider_of(preset), answer, status)
+
+    assert failed.kind is kind
+    # And what may pass by itself is said to
+    assert failed.permanent == (isinstance(failed, ProviderRefused))
+
+
+def test_the_words_of_one_provider_mean_nothing_at_another() -> None:
+    answer = {"error": "account_inactive"}
+
+    assert failure(provider_of("slack"), answer).kind is DEAD
+    assert failure(provider_of("gitlab"), answer).kind is MALFORMED
+
+
+def test_an_operator_adds_signs_of_failures() -> None:
+    house = provider_of(
+        None,
+        failure_kinds={"gone": "grant_dead", "The vault is shut": "transient"},
+        failure_remedies={"gone": "Ask the house."},
+    )
+
+    assert failure(house, {"error": "gone"}).kind is DEAD
+    assert failure(house, {"error": "gone"}).detail.endswith(": gone. Ask the house.")
+    shut = {"error": "gone", "error_description": "Sorry. The vault is shut today."}
+    assert failure(house, shut).kind is PASSING
+    # A single word is looked for in the code alone
+    assert failure(house, {"error": "x", "error_description": "gone"}).kind is MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("preset", "answer", "remedy"),
+    [
+        ("google", {"error": "invalid_grant"}, "the app is in Testing: publish it"),
+        ("microsoft", {**microsoft(7000222), "error": "invalid_client"}, "secret has expired"),
+        ("apple", {"error": "invalid_client"}, "key_id, team_id"),
+        ("github", {"error": "incorrect_client_credentials"}, "settings on GitHub"),
+        (None, {"error": "invalid_client"}, "Check the client's id, its credentials"),
+    ],
+)
+def test_a_failure_comes_with_what_helps(preset: str | None, answer: Any, remedy: str) -> None:
+    assert remedy in failure(provider_of(preset), answer).detail
+
+
+def test_nothing_that_the_provider_wrote_is_repeated() -> None:
+    secret = "hunter2 is the secret"
+    members = {"error": secret, "error_description": secret, "error_codes": [secret]}
+
+    for status in (200, 400, 401, 429, 500):
+        assert "hunter2" not in failure(provider_of("microsoft"), members, status).detail
+
+
+@pytest.mark.parametrize("answer", [{"ok": False, "error": "ratelimited"}, {"error": "slow_down"}])
+def test_a_rate_is_kept_to_whatever_the_status(answer: Any) -> None:
+    failed = failure(provider_of("slack"), answer, 200, Retry_After="30")
+
+    assert isinstance(failed, ProviderUnreachable)
+    assert failed.retry_after_seconds == 30
+
+
+def test_every_kind_in_the_presets_is_one() -> None:
+    for name, known in presets().items():
+        for sign, kind in known.get("failure_kinds", {}).items():
+            assert FailureKind(kind), (name, sign)

@@ -1,0 +1,326 @@
+"""Tests of checking an id_token: each attack in the book, and each thing that is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+
+from actors.errors import AuthError, IdTokenInvalid
+from actors.providers.protocol.id_tokens import verify_id_token
+from catfeeder.sealing import Secret
+from tests.actors.providers.built import built
+from tests.actors.providers.id_token_claims import NONCE, NOW, right_claims, verified
+from tests.provider.signing import (
+    SigningKeys,
+    base64url,
+    encoded,
+    rsa_key,
+    sign_with,
+    signed_by_public_key,
+    unsigned,
+)
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("settings")
+
+
+def test_a_right_token_yields_its_claims(provider: ScriptedProvider) -> None:
+    claims = right_claims(provider, email="jane@example.com")
+
+    assert verified(provider, provider.keys.sign(claims)) == claims
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        *((lambda: rsa_key(1), name) for name in ("RS256", "RS384", "RS512")),
+        *((lambda: rsa_key(1), name) for name in ("PS256", "PS384", "PS512")),
+        (lambda: ECKey.generate_key("P-256", {"kid": "ec"}), "ES256"),
+        (lambda: ECKey.generate_key("P-384", {"kid": "ec"}), "ES384"),
+        (lambda: ECKey.generate_key("P-521", {"kid": "ec"}), "ES512"),
+        (lambda: OKPKey.generate_key("Ed25519", {"kid": "okp"}), "Ed25519"),
+        (lambda: OKPKey.generate_key("Ed25519", {"kid": "okp"}), "EdDSA"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+def test_each_algorithm_of_a_key_pair_is_understood(
+    key: Callable[[], Key], algorithm: str, provider: ScriptedProvider
+) -> None:
+    provider.keys.use(key(), algorithm)
+
+    assert verified(provider, provider.keys.sign(right_claims(provider)))["sub"] == "jane"
+
+
+# -- Signatures that do not hold
+
+Forger = Callable[[SigningKeys, dict[str, Any]], str]
+
+
+def _with_other_claims(keys: SigningKeys, claims: dict[str, Any]) -> str:
+    header, _, signature = keys.sign(claims).split(".")
+    return f"{header}.{encoded({**claims, 'sub': 'root'})}.{signature}"
+
+
+def _without_signature(keys: SigningKeys, claims: dict[str, Any]) -> str:
+    header, payload, _ = keys.sign(claims).split(".")
+    return f"{header}.{payload}."
+
+
+def _by_a_key_of_its_own(_keys: SigningKeys, claims: dict[str, Any]) -> str:
+    # With the key in its header, where a careless reader would take it from
+    key = rsa_key(3)
+    header = {"alg": "RS256", "kid": "key-1", "jwk": key.as_dict(private=False)}
+    return sign_with(key, claims, header)
+
+
+def _by_a_key_elsewhere(_keys: SigningKeys, claims: dict[str, Any]) -> str:
+    header = {"alg": "RS256", "kid": "key-1", "jku": "https://evil.example/jwks"}
+    return sign_with(rsa_key(3), claims, header)
+
+
+def _by_a_shared_key(_keys: SigningKeys, claims: dict[str, Any]) -> str:
+    secret = OctKey.import_key("client-secret-of-tests-and-more-so-that-it-is-long")
+    return sign_with(secret, claims, {"alg": "HS256", "kid": "key-1"})
+
+
+_FORGERS: list[Forger] = [
+    lambda _keys, claims: unsigned(claims),
+    lambda _keys, claims: unsigned(claims).replace(".", "..", 1),
+    lambda keys, claims: f"{encoded({'alg': 'None'})}.{keys.sign(claims).split('.')[1]}.",
+    lambda _keys, claims: f"{encoded({'alg': 'nOnE', 'kid': 'key-1'})}.{encoded(claims)}.",
+    signed_by_public_key,
+    _with_other_claims,
+    _without_signature,
+    _by_a_key_of_its_own,
+    _by_a_key_elsewhere,
+    _by_a_shared_key,
+    lambda keys, claims: keys.sign(claims, kid="unknown"),
+    lambda keys, claims: keys.sign(claims, kid="../../etc/passwd"),
+    lambda keys, claims: keys.sign(claims, kid=5),
+    lambda keys, claims: keys.sign(claims, crit=["exp"]),
+    lambda keys, claims: keys.sign(claims, b64=False, crit=["b64"]),
+    lambda keys, claims: keys.sign(claims)[:-40] + "A" * 40,
+    lambda keys, claims: keys.sign(claims) + ".",
+    lambda keys, claims: keys.sign(claims) + ".a.b",
+    lambda _keys, _claims: encoded({"alg": "RS256", "kid": "key-1"}) + f".{'A' * 200_000}.AA",
+    lambda _keys, _claims: "",
+    lambda _keys, _claims: "..",
+    lambda _keys, _claims: "not.a.token",
+    lambda _keys, _claims: f"{base64url(b'[' * 300)}.e30.AA",
+    lambda _keys, _claims: f"{encoded([])}.e30.AA",
+    lambda _keys, _claims: f"{encoded({'alg': []})}.e30.AA",
+    lambda _keys, _claims: f"{encoded({})}.e30.AA",
+    lambda _keys, _claims: "\ud800.\ud800.\ud800",
+    lambda _keys, _claims: "caf\u00e9.e30.AA",
+]
+
+
+@pytest.mark.parametrize("forge", _FORGERS)
+def test_a_forged_token_is_refused(forge: Forger, provider: ScriptedProvider) -> None:
+    token = forge(provider.keys, right_claims(provider))
+
+    with pytest.raises(IdTokenInvalid):
+        verified(provider, token)
+
+
+def test_a_token_by_a_key_for_another_use_is_refused(provider: ScriptedProvider) -> None:
+    key = RSAKey.import_key({**rsa_key(1).as_dict(private=True), "use": "enc"})
+    provider.keys.published = []
+    provider.keys.more_entries = [key.as_dict(private=False), rsa_key(2).as_dict(private=False)]
+
+    with pytest.raises(IdTokenInvalid):
+        verified(provider, provider.keys.sign(right_claims(provider)))
+
+
+def test_a_shared_key_that_is_published_is_no_key(provider: ScriptedProvider) -> None:
+    key = OctKey.generate_key(256, {"kid": "shared"})
+    provider.keys.more_entries = [key.as_dict(private=True)]
+    token = sign_with(key, right_claims(provider), {"alg": "HS256", "kid": "shared"})
+
+    with pytest.raises(IdTokenInvalid):
+        verified(provider, token)
+
+
+def test_a_provider_that_publishes_no_keys_vouches_for_nothing(provider: ScriptedProvider) -> None:
+    token = provider.keys.sign(right_claims(provider))
+
+    with pytest.raises(IdTokenInvalid, match="publishes no keys"):
+        verified(provider, token, jwks_uri=None)
+
+
+# -- Claims that do not hold
+
+AT = int(NOW.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"iss": "https://evil.example"}, "iss"),
+        ({"iss": None}, "iss"),
+        ({"iss": ["{issuer}"]}, "iss"),
+        ({"iss": "{issuer}/"}, "iss"),
+        ({"aud": "another-client"}, "aud"),
+        ({"aud": None}, "aud"),
+        ({"aud": []}, "aud"),
+        ({"aud": {"client-of-tests": 1}}, "aud"),
+        ({"aud": ["another-client"]}, "aud"),
+        ({"aud": ["client-of-tests", "another-client"]}, "azp"),
+        ({"azp": "another-client"}, "azp"),
+        ({"aud": ["client-of-tests", "b"], "azp": "b"}, "azp"),
+        ({"exp": None}, "expired"),
+        ({"exp": AT - 200}, "expired"),
+        ({"exp": 0}, "expired"),
+        ({"exp": -AT}, "expired"),
+        ({"exp": str(AT + 300)}, "exp is not a time"),
+        ({"exp": True}, "exp is not a time"),
+        ({"exp": [AT + 300]}, "exp is not a time"),
+        ({"exp": float("nan")}, "does not hold"),
+        ({"exp": float("inf")}, "does not hold"),
+        ({"iat": AT + 500}, "not valid yet"),
+        ({"nbf": AT + 500}, "not valid yet"),
+        ({"nbf": "later"}, "nbf is not a time"),
+        ({"nonce": "another"}, "nonce"),
+        ({"nonce": None}, "nonce"),
+        ({"nonce": ""}, "nonce"),
+        ({"nonce": ["nonce-of-this-sign-in"]}, "nonce"),
+        ({"nonce": "\ud800"}, "nonce"),
+        ({"nonce": "nonc\u00e9"}, "nonce"),
+        ({"sub": None}, "sub"),
+        ({"sub": ""}, "sub"),
+        ({"sub": ["jane"]}, "sub"),
+        ({"sub": True}, "sub"),
+        ({"sub": "x" * 256}, "sub"),
+        ({"sub": "ja\0ne"}, "sub"),
+        ({"sub": "ja\nne"}, "sub"),
+        ({"sub": " jane"}, "sub"),
+    ],
+)
+def test_a_signed_token_with_a_wrong_claim_is_refused(
+    changes: dict[str, Any], sentence: str, provider: ScriptedProvider
+) -> None:
+    if isinstance(changes.get("iss"), str):
+        changes = {**changes, "iss": changes["iss"].replace("{issuer}", provider.issuer)}
+
+    with pytest.raises(IdTokenInvalid, match=sentence):
+        verified(provider, provider.keys.sign(right_claims(provider, **changes)))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": ["client-of-tests"]},
+        {"aud": ["b", "client-of-tests"], "azp": "client-of-tests"},
+        {"azp": "client-of-tests"},
+        {"exp": AT - 60},
+        {"exp": AT + 300.5},
+        {"iat": AT + 60},
+        {"iat": None},
+        {"nbf": AT + 60},
+        {"sub": 12345},
+        {"sub": "x" * 255},
+    ],
+)
+def test_what_the_standard_or_a_clock_that_differs_allows_is_let_through(
+    changes: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    assert verified(provider, provider.keys.sign(right_claims(provider, **changes)))
+
+
+def test_a_token_expires_by_the_time_that_is_passed_in(provider: ScriptedProvider) -> None:
+    token = Secret(provider.keys.sign(right_claims(provider)))
+
+    with pytest.raises(IdTokenInvalid, match="expired"):
+        verify_id_token(built(provider), token, NONCE, NOW + timedelta(seconds=421))
+
+
+def test_a_nonce_that_was_not_asked_for_is_not_looked_at(provider: ScriptedProvider) -> None:
+    token = Secret(provider.keys.sign(right_claims(provider, nonce=None)))
+
+    assert verify_id_token(built(provider), token, None, NOW)
+
+
+@pytest.mark.parametrize("payload", ["[]", "5", '"text"', "null", "[" * 5000, "{", "\xff"])
+def test_a_signed_token_without_claims_is_refused(payload: str, provider: ScriptedProvider) -> None:
+    keys = provider.keys
+    text = f"{encoded({'alg': 'RS256', 'kid': 'key-1'})}.{base64url(payload.encode('latin-1'))}"
+    signature = keys.sign_text(text)
+
+    with pytest.raises(IdTokenInvalid):
+        verified(provider, f"{text}.{signature}")
+
+
+# -- A tenant's issuer
+
+TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+
+
+def of_tenant(provider: ScriptedProvider, issuer: str, tenant: Any) -> dict[str, Any]:
+    claims = right_claims(provider, iss=f"{provider.issuer}/{issuer}/v2.0", tid=tenant)
+    template = f"{provider.issuer}/{{tenantid}}/v2.0"
+    return verified(provider, provider.keys.sign(claims), issuer=template)
+
+
+def test_each_tenant_has_an_issuer_of_its_own(provider: ScriptedProvider) -> None:
+    assert of_tenant(provider, TENANT, TENANT)["tid"] == TENANT
+
+
+@pytest.mark.parametrize(
+    ("issuer", "tenant"),
+    [
+        (TENANT, None),
+        (TENANT, "72f988bf-86f1-41af-91ab-2d7cd011db47"),
+        ("{tenantid}", None),
+        ("{tenantid}", "{tenantid}"),
+        ("evil/x", "evil/x"),
+        ("", ""),
+        (TENANT, [TENANT]),
+    ],
+)
+def test_a_tenant_cannot_speak_for_another(
+    issuer: str, tenant: Any, provider: ScriptedProvider
+) -> None:
+    with pytest.raises(IdTokenInvalid, match="iss"):
+        of_tenant(provider, issuer, tenant)
+
+
+# -- Whatever comes
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+_CLAIM_NAMES = st.sampled_from(["iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "sub", "tid"])
+
+
+@settings(max_examples=50)
+@given(changes=st.dictionaries(_CLAIM_NAMES, _JSON, min_size=1, max_size=3))
+def test_any_claims_hold_or_are_refused(
+    changes: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    token = provider.keys.sign({**right_claims(provider), **changes})
+    try:
+        claims = verified(provider, token)
+    except AuthError as error:
+        error.detail.encode()
+    else:
+        assert claims["iss"] == provider.issuer
+        assert claims["nonce"] == NONCE.reveal()
+
+
+@settings(max_examples=50)
+@given(
+    header=_JSON | st.dictionaries(st.sampled_from(["alg", "kid", "crit", "b64", "typ"]), _JSON),
+    rest=st.text(max_size=20),
+)
+def test_any_header_holds_or_is_refused(header: Any, rest: str, provider: ScriptedProvider) -> None:
+    with pytest.raises(IdTokenInvalid):
+        verified(provider, f"{encoded(header)}.{rest}")

@@ -1,0 +1,155 @@
+"""Tests of what issuers publish about themselves: taken only when it is theirs and well-formed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.errors import AddressForbidden, AuthError, ProviderMisbehaved, ProviderRefused
+from actors.providers.protocol.metadata import fetch_metadata
+from tests.provider.answers import Answer, html_answer, json_answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("settings")
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+SENDS_ISS = "authorization_response_iss_parameter_supported"
+
+
+def test_what_we_use_is_kept(provider: ScriptedProvider) -> None:
+    provider.script.sends_iss = True
+
+    assert fetch_metadata(provider.issuer) == {
+        "issuer": provider.issuer,
+        **provider.addresses(),
+        "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def test_an_issuer_with_a_path_publishes_below_it(provider: ScriptedProvider) -> None:
+    for issuer in (f"{provider.issuer}/realms/a", f"{provider.issuer}/realms/a/"):
+        provider.script.metadata = {"issuer": issuer}
+        provider.answer(f"/realms/a{WELL_KNOWN}", provider.paths[WELL_KNOWN])
+
+        assert fetch_metadata(issuer)["issuer"] == issuer
+
+
+@pytest.mark.parametrize("issuer", ["https://evil.example", "", None, 5, "{issuer}/"])
+def test_metadata_of_another_issuer_is_refused(issuer: Any, provider: ScriptedProvider) -> None:
+    if isinstance(issuer, str):
+        issuer = issuer.replace("{issuer}", provider.issuer)
+    provider.script.metadata = {"issuer": issuer}
+
+    with pytest.raises(ProviderMisbehaved, match="another issuer"):
+        fetch_metadata(provider.issuer)
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_an_endpoint_that_is_needed_is_missed(name: str, provider: ScriptedProvider) -> None:
+    provider.script.metadata = {name: None}
+
+    with pytest.raises(ProviderMisbehaved, match=f"no {name}"):
+        fetch_metadata(provider.issuer)
+
+
+def test_an_endpoint_that_is_not_needed_may_be_missing(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"userinfo_endpoint": None, "revocation_endpoint": None}
+
+    assert "userinfo_endpoint" not in fetch_metadata(provider.issuer)
+
+
+ENDPOINTS = [
+    "authorization_endpoint",
+    "token_endpoint",
+    "userinfo_endpoint",
+    "revocation_endpoint",
+    "jwks_uri",
+]
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1:1/token",
+        "http://idp.example/token",
+        "javascript:alert(document.cookie)",
+        "file:///etc/passwd",
+        "https://user:password@idp.example/",
+        "https://127.0.0.1/",
+        "https://idp.example/\r\nX: y",
+        "",
+    ],
+)
+def test_an_endpoint_where_we_must_not_go_is_refused(
+    url: str, name: str, provider: ScriptedProvider
+) -> None:
+    provider.script.metadata = {name: url}
+
+    with pytest.raises(AddressForbidden, match=f"a {name} that"):
+        fetch_metadata(provider.issuer)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, ["https://idp.example/"]) for name in ENDPOINTS),
+        ("token_endpoint_auth_methods_supported", "client_secret_basic"),
+        ("token_endpoint_auth_methods_supported", 5),
+        ("authorization_response_iss_parameter_supported", "false"),
+        ("authorization_response_iss_parameter_supported", 0),
+    ],
+)
+def test_a_member_of_another_type_is_refused(
+    name: str, value: Any, provider: ScriptedProvider
+) -> None:
+    provider.script.metadata = {name: value}
+
+    with pytest.raises(ProviderMisbehaved, match=name):
+        fetch_metadata(provider.issuer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (json_answer([]), ProviderMisbehaved),
+        (html_answer(), ProviderMisbehaved),
+        (Answer(404), ProviderRefused),
+    ],
+)
+def test_what_is_no_document_is_refused(
+    answer: Answer, error: type[AuthError], provider: ScriptedProvider
+) -> None:
+    provider.answer(WELL_KNOWN, answer)
+
+    with pytest.raises(error):
+        fetch_metadata(provider.issuer)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+_MEMBERS = st.sampled_from(
+    [*ENDPOINTS, "issuer", "token_endpoint_auth_methods_supported", SENDS_ISS]
+)
+
+
+@settings(max_examples=50)
+@given(metadata=st.dictionaries(_MEMBERS, _JSON, min_size=1))
+def test_any_document_is_metadata_or_a_typed_error(
+    metadata: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    provider.script.metadata = metadata
+    try:
+        found = fetch_metadata(provider.issuer)
+    except AuthError as error:
+        error.detail.encode()
+    else:
+        assert all(isinstance(found[name], str) for name in ENDPOINTS if name in found)

@@ -1,0 +1,214 @@
+"""Tests of the normalised profile: one shape, and an honest word about the address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.errors import ProviderMisbehaved
+from actors.providers.protocol.profiles import normalise, subject_text
+from actors.providers.protocol.provider import Credentials, build_provider, presets
+
+
+def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) -> dict[str, Any]:
+    endpoints = {
+        "authorization_endpoint": "https://idp.example/authorize",
+        "token_endpoint": "https://idp.example/token",
+    }
+    known = presets()[preset] if preset else endpoints
+    return normalise(build_provider("scripted", {**known, **metadata}, Credentials("client")), raw)
+
+
+def test_a_profile_has_the_same_seven_parts_for_every_provider() -> None:
+    raw = {
+        "sub": "248289761001",
+        "name": "Jane Doe",
+        "email": "jane@example.com",
+        "email_verified": True,
+        "picture": "https://example.com/jane.jpg",
+        "locale": {"country": "US"},
+    }
+
+    assert profile_of(raw) == {
+        "provider": "scripted",
+        "subject": "248289761001",
+        "email": "jane@example.com",
+        "email_verified": True,
+        "name": "Jane Doe",
+        "picture": "https://example.com/jane.jpg",
+        "raw": raw,
+    }
+    assert profile_of({"sub": "1"}) == {
+        "provider": "scripted",
+        "subject": "1",
+        "email": None,
+        "email_verified": None,
+        "name": None,
+        "picture": None,
+        "raw": {"sub": "1"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("claim", "verified"),
+    [
+        (True, True),
+        (False, False),
+        ("true", True),
+        ("True", True),
+        ("false", False),
+        (None, None),
+        ("", None),
+        ("yes", None),
+        (1, None),
+        (0, None),
+        ([True], None),
+        ({"true": True}, None),
+    ],
+)
+def test_an_address_is_verified_when_the_provider_says_so(
+    claim: object, verified: bool | None
+) -> None:
+    raw = {"sub": "1", "email": "jane@example.com", "email_verified": claim}
+
+    assert profile_of(raw)["email_verified"] is verified
+
+
+def test_nothing_is_said_of_an_address_that_there_is_not() -> None:
+    for trust in ("claim", "present", "never"):
+        profile = profile_of({"sub": "1", "email_verified": True}, email_trust=trust)
+        assert (profile["email"], profile["email_verified"]) == (None, None)
+
+
+@pytest.mark.parametrize("preset", ["facebook", "microsoft"])
+def test_some_providers_are_never_believed(preset: str) -> None:
+    # nOAuth (CVE-2024-21632): a tenant's administrator writes any address there
+    raw = {"sub": "1", "id": "1", "email": "ceo@example.com", "email_verified": True, "verified": 1}
+
+    assert profile_of(raw, preset)["email_verified"] is False
+
+
+def test_an_address_of_x_is_there_only_when_it_is_confirmed() -> None:
+    raw = {"data": {"id": "1", "confirmed_email": "jane@example.com"}}
+
+    profile = profile_of(raw, "x")
+
+    assert (profile["email"], profile["email_verified"]) == ("jane@example.com", True)
+
+
+@pytest.mark.parametrize(
+    ("told", "subject"),
+    [
+        ("jane", "jane"),
+        (42, "42"),
+        (0, "0"),
+        (2**70, str(2**70)),
+        ("x" * 255, "x" * 255),
+        ("J\u00e4ne", "J\u00e4ne"),
+        (None, None),
+        ("", None),
+        (" ", None),
+        (" jane", None),
+        ("ja\nne", None),
+        ("ja\u2028ne", None),
+        ("ja\ufffdne", None),
+        ("x" * 256, None),
+        (True, None),
+        (1.0, None),
+        (["jane"], None),
+        ({"id": 1}, None),
+    ],
+)
+def test_a_subject_is_text_that_a_column_holds(told: object, subject: str | None) -> None:
+    assert subject_text(told) == subject
+
+
+@pytest.mark.parametrize("raw", [{}, {"sub": None}, {"sub": ""}, {"sub": True}, {"id": "1"}])
+def test_an_answer_that_does_not_tell_who_the_user_is_is_none(raw: dict[str, Any]) -> None:
+    with pytest.raises(ProviderMisbehaved, match="who the user is"):
+        profile_of(raw)
+
+
+def test_parts_may_lie_deep_and_be_missing_on_the_way() -> None:
+    paths = {"subject": "user.id", "picture": "user.images.large"}
+
+    assert profile_of({"user": {"id": 7, "images": []}}, profile=paths)["picture"] is None
+    found = profile_of({"user": {"id": 7, "images": {"large": "http://a.b/c"}}}, profile=paths)
+    assert (found["subject"], found["picture"]) == ("7", "http://a.b/c")
+    with pytest.raises(ProviderMisbehaved):
+        profile_of({"user": "jane"}, profile=paths)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//example.com/x",
+        "x",
+        "https://a b",
+        "https://a/\nb",
+        "https://",
+        5,
+        {"data": {}},
+    ],
+)
+def test_a_picture_is_a_web_address_or_nothing(picture: object) -> None:
+    # Whoever writes it into a page as it is must not come to harm
+    assert profile_of({"sub": "1", "picture": picture})["picture"] is None
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "jane",
+        "@example.com",
+        "jane@",
+        "jane@a@b",
+        "jane doe@example.com",
+        "jane@example.com\r\nBcc: x@example.com",
+        "jane@exam\ufffdple.com",
+        "x" * 65 + "@example.com",
+        ["jane@example.com"],
+        5,
+    ],
+)
+def test_what_is_no_address_is_left_out(email: object) -> None:
+    profile = profile_of({"sub": "1", "email": email, "email_verified": True})
+
+    assert (profile["email"], profile["email_verified"]) == (None, None)
+
+
+def test_a_name_is_one_line() -> None:
+    assert profile_of({"sub": "1", "name": " Jane\r\n\tDoe\u2028x "})["name"] == "Jane Doe x"
+    assert (
+        profile_of({"sub": "1", "name": "Jos\u00e9 \U0001f600"})["name"] == "Jos\u00e9 \U0001f600"
+    )
+    assert profile_of({"sub": "1", "name": "\n"})["name"] is None
+    assert profile_of({"sub": "1", "name": {"first": "Jane"}})["name"] is None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    raw=st.dictionaries(
+        st.sampled_from(["sub", "id", "email", "email_verified", "name", "picture", "data"]), _JSON
+    ),
+    preset=st.sampled_from([None, *presets()]),
+)
+def test_any_answer_is_a_profile_or_none(raw: dict[str, Any], preset: str | None) -> None:
+    try:
+        profile = profile_of(raw, preset)
+    except ProviderMisbehaved:
+        return
+    assert 1 <= len(profile["subject"]) <= 255
+    assert profile["email_verified"] in (True, False, None)
+    assert all("\n" not in (profile[part] or "") for part in ("email", "name", "picture"))

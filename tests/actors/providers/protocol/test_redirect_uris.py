@@ -1,0 +1,52 @@
+"""Where a provider sends browsers back to: one address, or one of its own to be told by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.providers.protocol.redirect_uris import own_redirect_uri, redirect_uri_of
+from tests.actors.providers.built import built
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("settings")
+
+_CALLBACK = "http://127.0.0.1:5000/v1/oauth/callback"
+
+
+def test_all_providers_share_one_address_by_default(provider: ScriptedProvider) -> None:
+    assert redirect_uri_of(built(provider)) == _CALLBACK
+
+
+class TestPathPerProvider:
+    """A service whose operator tells providers apart."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """By their redirect URIs."""
+        return {**toml_conf, "OAuth": {"redirect_path_per_provider": True}}
+
+    def test_who_does_not_name_itself_has_an_address_of_its_own(
+        self, provider: ScriptedProvider
+    ) -> None:
+        assert redirect_uri_of(built(provider)) == f"{_CALLBACK}/scripted"
+
+    def test_who_names_itself_needs_none(self, provider: ScriptedProvider) -> None:
+        named = built(provider, authorization_response_iss_parameter_supported=True)
+        assert redirect_uri_of(named) == _CALLBACK
+
+
+class TestPublicAddress:
+    """A service behind a proxy."""
+
+    @pytest.fixture(params=["/cb", "/cb/", "/cb?tenant=a"])
+    def environment(
+        self, environment: dict[str, str], request: pytest.FixtureRequest
+    ) -> dict[str, str]:
+        """REDIRECT_URI is set, in one way or another."""
+        return {**environment, "REDIRECT_URI": f"https://auth.example.com{request.param}"}
+
+    def test_an_own_address_is_a_path_below_it(self) -> None:
+        url = own_redirect_uri("github")
+        assert url.partition("?")[0] == "https://auth.example.com/cb/github"

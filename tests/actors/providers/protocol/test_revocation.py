@@ -1,0 +1,71 @@
+"""Tests of telling a provider that a token is not needed any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from actors.errors import AuthError, ProviderMisbehaved, ProviderRefused, ProviderUnreachable
+from actors.providers.protocol.revocation import revoke_token
+from catfeeder.sealing import Secret
+from tests.actors.providers.built import built
+from tests.provider.answers import Answer, html_answer, json_answer, json_text, redirect_answer
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("settings")
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
+def test_a_token_is_revoked_by_a_client_that_shows_who_it_is(
+    method: Any, provider: ScriptedProvider
+) -> None:
+    provider.script.client_authentication = method
+    grant = provider.grants.begin({})
+    token, _ = provider.grants.add_tokens(grant, with_refresh_token=True)
+
+    assert revoke_token(built(provider), Secret(token), "access_token")
+
+    assert not grant.is_alive
+    form = provider.requests[0].form
+    assert (form["token"], form["token_type_hint"]) == (token, "access_token")
+
+
+def test_a_token_that_the_provider_does_not_know_is_as_good_as_revoked(
+    provider: ScriptedProvider,
+) -> None:
+    assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
+
+    # Google calls it an error
+    provider.answer("/revoke", json_answer({"error": "invalid_token"}, 400))
+    assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
+
+
+def test_a_provider_without_an_endpoint_is_not_asked(provider: ScriptedProvider) -> None:
+    found = built(provider, revocation_endpoint=None)
+
+    assert not revoke_token(found, Secret("token"), "access_token")
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "sentence"),
+    [
+        (json_answer({"error": "invalid_client"}, 401), ProviderRefused, "invalid_client"),
+        (json_answer({"error": "unsupported_token_type"}, 400), ProviderRefused, "unsupported"),
+        (json_answer({"error": {"code": 17}}, 400), ProviderRefused, "17"),
+        (json_answer([], 400), ProviderRefused, "status 400"),
+        (json_text("[" * 5000, 400), ProviderRefused, "status 400"),
+        (html_answer(404), ProviderRefused, "status 404"),
+        (Answer(304), ProviderRefused, "status 304"),
+        (redirect_answer("https://elsewhere.example"), ProviderMisbehaved, "redirect"),
+        (Answer(503), ProviderUnreachable, "503"),
+    ],
+)
+def test_a_token_that_was_not_revoked_is_told(
+    answer: Answer, error: type[AuthError], sentence: str, provider: ScriptedProvider
+) -> None:
+    provider.answer("/revoke", answer)
+
+    with pytest.raises(error, match=sentence):
+        revoke_token(built(provider), Secret("token"), "access_token")

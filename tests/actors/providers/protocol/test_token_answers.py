@@ -1,0 +1,261 @@
+"""Tests of reading what a token endpoint answered, in all the ways in use and in those in none."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from actors.errors import (
+    AuthError,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderUnreachable,
+)
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.token_answers import TokenResponse, read_tokens
+
+PROVIDER = Provider(
+    name="scripted",
+    client_id="client",
+    client_secret=None,
+    authorization_endpoint="https://idp.example/authorize",
+    token_endpoint="https://idp.example/token",
+    default_lifetime_seconds=1234,
+)
+
+
+def answered(body: bytes, status: int = 200) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response._content = body
+    return response
+
+
+def read(members: object, status: int = 200) -> TokenResponse:
+    return read_tokens(answered(json.dumps(members).encode(), status), PROVIDER)
+
+
+def test_an_answer_of_the_standard_is_read_whole() -> None:
+    # The example of RFC 6749 section 5.1
+    tokens = read(
+        {
+            "access_token": "2YotnFZFEjr1zCsicMWpAA",
+            "token_type": "example",
+            "expires_in": 3600,
+            "refresh_token": "tGzv3JOkF0XG5Qx2TlKWIA",
+            "example_parameter": "example_value",
+        }
+    )
+
+    assert tokens.access_token.reveal() == "2YotnFZFEjr1zCsicMWpAA"
+    assert tokens.refresh_token is not None
+    assert tokens.refresh_token.reveal() == "tGzv3JOkF0XG5Qx2TlKWIA"
+    assert (tokens.token_type, tokens.expires_in) == ("example", 3600)
+    assert (tokens.scope, tokens.id_token) == (None, None)
+    # And it shows none of it
+    assert "2YotnFZFEjr1zCsicMWpAA" not in repr(tokens)
+
+
+def test_a_form_is_read_as_well() -> None:
+    body = b"access_token=gho_abc%2B1&scope=repo%2Cgist&token_type=bearer&expires=5183944"
+
+    tokens = read_tokens(answered(body), PROVIDER)
+
+    assert tokens.access_token.reveal() == "gho_abc+1"
+    assert (tokens.token_type, tokens.scope, tokens.expires_in) == ("bearer", "repo gist", 5183944)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (3600, 3600),
+        ("3600", 3600),
+        (3599.9, 3599),
+        ("3600.0", 3600),
+        (315_360_000, 315_360_000),
+        # Where nothing of use is told, the settings of the provider say how long
+        (None, 1234),
+        (0, 1234),
+        (-1, 1234),
+        (True, 1234),
+        ("", 1234),
+        ("soon", 1234),
+        ("-5", 1234),
+        ("\u0663", 1234),
+        (10**30, 1234),
+        (1e300, 1234),
+        ("9" * 400, 1234),
+        ([3600], 1234),
+        ({"seconds": 3600}, 1234),
+    ],
+)
+def test_a_lifetime_is_understood_or_else_assumed(told: object, seconds: int) -> None:
+    assert read({"access_token": "a", "expires_in": told}).expires_in == seconds
+
+
+def test_a_lifetime_may_bear_another_name() -> None:
+    assert read({"access_token": "a", "expires": 60}).expires_in == 60
+    assert read({"access_token": "a", "expires": 60, "expires_in": 90}).expires_in == 90
+    assert read({"access_token": "a", "expires": 60, "expires_in": None}).expires_in == 60
+
+
+def test_a_lifetime_may_be_told_as_its_end() -> None:
+    told = read({"access_token": "a", "expires": int(time.time()) + 500}).expires_in
+
+    assert told is not None
+    assert 490 < told <= 500
+    assert read({"access_token": "a", "expires": int(time.time()) - 500}).expires_in == 1234
+
+
+@pytest.mark.parametrize(
+    ("told", "scope"),
+    [
+        ("openid email", "openid email"),
+        ("  openid \t email\n", "openid email"),
+        ("read:user,user:email", "read:user user:email"),
+        ("read:user, user:email", "read:user user:email"),
+        (["openid", "email"], "openid email"),
+        (["openid", 5, None], "openid"),
+        ("", None),
+        (None, None),
+        (5, None),
+        ({}, None),
+        ("a\0b\ud800", "a\ufffdb\ufffd"),
+    ],
+)
+def test_a_scope_is_written_with_single_spaces(told: object, scope: str | None) -> None:
+    assert read({"access_token": "a", "scope": told}).scope == scope
+
+
+@pytest.mark.parametrize("told", [None, "", 5, [], "a b", "x" * 65, "caf\u00e9", "a\nb"])
+def test_a_token_type_that_is_none_is_bearer(told: object) -> None:
+    assert read({"access_token": "a", "token_type": told}).token_type == "Bearer"
+
+
+@pytest.mark.parametrize("token", [5, True, [], {}, "a\nb", "a\0", "caf\u00e9", "\ud800", "\x7f"])
+@pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token"])
+def test_a_token_with_characters_that_none_has_is_refused(name: str, token: object) -> None:
+    with pytest.raises(ProviderMisbehaved, match=name):
+        read({"access_token": "a", name: token})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b"5",
+        b'"access_token"',
+        b"{}",
+        b'{"access_token": null}',
+        b'{"access_token": ""}',
+        b"<html>access_token=a</html>",
+        b"\xff\xfe\xfa",
+        b"access_token=",
+        b"&" * 1000,
+        b"a=b&" * 100 + b"access_token=a",
+        b"[" * 5000,
+    ],
+)
+def test_an_answer_without_a_token_is_told_so(body: bytes) -> None:
+    with pytest.raises(ProviderMisbehaved, match="no access token"):
+        read_tokens(answered(body), PROVIDER)
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({"error": "invalid_grant"}, "invalid_grant"),
+        (
+            {"error": "bad_verification_code", "error_description": "secret"},
+            "bad_verification_code",
+        ),
+        ({"ok": False, "error": "invalid_refresh_token"}, "invalid_refresh_token"),
+        ({"ok": False, "error": "token_revoked", "access_token": "a"}, "token_revoked"),
+        ({"error": {"message": "secret", "type": "OAuthException", "code": 190}}, "190"),
+        ({"error": {"type": "OAuthException"}}, "OAuthException"),
+        # A refusal without a code that can be shown is one all the same
+        ({"ok": False}, "it gave no error code"),
+        ({"error": {}, "ok": False}, "it gave no error code"),
+        ({"error": ["invalid_grant"]}, "it gave no error code"),
+        ({"error": True, "access_token": "a"}, "it gave no error code"),
+        ({"error": "s3cr3t-0f-0urs"}, "it gave no error code"),
+        ({"error": "invalid grant\r\nX: y"}, "it gave no error code"),
+        ({"error": "x" * 49}, "it gave no error code"),
+    ],
+)
+def test_a_refusal_is_told_by_its_code_whatever_the_status(
+    members: dict[str, Any], error: str, status: int
+) -> None:
+    with pytest.raises(ProviderRefused) as refusal:
+        read(members, status)
+
+    assert refusal.value.error == error
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("error", [None, "", False, 0])
+def test_an_error_that_is_none_is_none(error: object) -> None:
+    assert read({"error": error, "ok": True, "access_token": "a"}).access_token
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 418])
+def test_an_error_status_never_yields_a_token(status: int) -> None:
+    with pytest.raises(ProviderRefused, match=f"status {status}"):
+        read({"access_token": "a"}, status)
+
+
+@pytest.mark.parametrize("status", [300, 304])
+def test_a_status_that_is_no_success_never_yields_a_token(status: int) -> None:
+    with pytest.raises(ProviderMisbehaved):
+        read({"access_token": "a"}, status)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_status_of_trouble_counts_more_than_what_is_said(status: int) -> None:
+    # A dead grant would sign the user out; a provider in trouble may say anything
+    with pytest.raises(ProviderUnreachable):
+        read({"error": "invalid_grant"}, status)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+_TOKENS = ["access_token", "refresh_token", "id_token"]
+_OTHERS = ["token_type", "expires_in", "expires", "scope", "error", "ok"]
+_NAMES = st.sampled_from([*_TOKENS, *_OTHERS])
+_BODIES = (
+    st.binary()
+    | st.dictionaries(_NAMES | st.text(), _JSON).map(lambda members: json.dumps(members).encode())
+    | _JSON.map(lambda value: json.dumps(value).encode())
+)
+
+
+@given(body=_BODIES, status=st.integers(100, 599))
+@example(body=b'{"access_token": "a", "expires_in": ' + b"9" * 5000 + b"}", status=200)
+@example(body=b'{"access_token": "a", "expires_in": 1e999}', status=200)
+@example(body=b'{"access_token": "a", "scope": "\\ud800"}', status=200)
+def test_any_answer_is_tokens_or_a_typed_error(body: bytes, status: int) -> None:
+    try:
+        tokens = read_tokens(answered(body, status), PROVIDER)
+    except AuthError as error:
+        error.detail.encode()
+    else:
+        # And tokens are such that every header and every table takes them
+        tokens.access_token.reveal().encode("ascii")
+        (tokens.scope or "").encode()
+        assert "\0" not in (tokens.scope or "")
+        assert len(tokens.token_type) <= 64
+        assert tokens.expires_in is not None
+        assert 0 < tokens.expires_in <= 315_360_000

@@ -1,0 +1,153 @@
+"""Dead letters: listed without what they hold, bounded in number and time, and sent anew."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import dramatiq
+import pytest
+
+from actors.errors import CursorInvalid
+from actors.queue import dead_letters
+from actors.queue.dead_letters import DeadLetters
+from catfeeder.broker import new_message
+from catfeeder.client import Client
+from catfeeder.clock import utc_now
+from catfeeder.encoder import UnreadableMessage, quarantine_fields
+from catfeeder.jobs import JobError
+from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
+from catfeeder.sealing import Secret
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from worker.consuming.broker import ConsumingBroker
+from worker.consuming.recognition import KillsWorkers
+
+LONG_AGO = 1_600_000_000_000
+
+
+@pytest.fixture
+def letters(broker: ConsumingBroker) -> DeadLetters:
+    return DeadLetters(broker)
+
+
+@pytest.fixture
+def start_worker(broker: ConsumingBroker) -> Iterator[Any]:
+    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
+    yield worker.start
+    worker.stop()
+
+
+def sealed(broker: ConsumingBroker, **changes: Any) -> bytes:
+    """Return a message as it stands on a queue."""
+    arguments = {"password": Secret("hunter2"), "rounds": 4}
+    message = dataclasses.replace(new_message(HASH_PASSWORD, arguments), **changes)
+    options = {"redis_message_id": "an id"}
+    return broker.encoder.encode(message.copy(options=options).asdict())
+
+
+def wrapped(broker: ConsumingBroker, body: bytes, error: UnreadableMessage) -> bytes:
+    return broker.encoder.encode(quarantine_fields(PASSWORDS, "an id", error, body))
+
+
+def test_a_failed_job_is_listed_with_the_code_of_its_error_and_without_what_it_holds(
+    client: Client, letters: DeadLetters, worker: dramatiq.Worker, valkey: ValkeyServer
+) -> None:
+    assert worker
+    job = client.hash_password("hunter2" * 20)
+    wait_until(lambda: letters.counts(PASSWORDS))
+    [letter], cursor = letters.page(PASSWORDS, None, 10)
+    assert (letter.reason, letter.actor, letter.job_id) == (
+        *("password_too_long", "hash_password"),
+        job.id,
+    )
+    assert cursor is None
+    assert "hunter2" not in str(letter)
+    assert not [name for name in valkey.key_names() if name.endswith("passwords.msgs")]
+
+
+def test_pages_come_latest_first(broker: ConsumingBroker, letters: DeadLetters) -> None:
+    for number in range(5):
+        letters.add(PASSWORDS, str(number), "internal_error", sealed(broker))
+    first, cursor = letters.page(PASSWORDS, None, 3)
+    second, end = letters.page(PASSWORDS, cursor, 3)
+    assert [letter.id for letter in first + second] == ["4", "3", "2", "1", "0"]
+    assert end is None
+    assert letters.page(PASSWORDS, "99", 3) == ([], None)
+
+
+@pytest.mark.parametrize("cursor", ["", "-1", "x", "1" * 40, "²"])
+def test_a_cursor_of_ones_own_is_refused(letters: DeadLetters, cursor: str) -> None:
+    with pytest.raises(CursorInvalid):
+        letters.page(PASSWORDS, cursor, 3)
+
+
+def test_a_flood_makes_room_and_nothing_is_kept_for_ever(
+    broker: ConsumingBroker,
+    letters: DeadLetters,
+    valkey: ValkeyServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dead_letters, "MOST", 3)
+    for number in range(5):
+        letters.add(PASSWORDS, str(number), "internal_error", sealed(broker))
+    # Then the latest are there, and no more
+    assert letters.ids(PASSWORDS) == ["2", "3", "4"]
+    names = [name for name in valkey.key_names() if ".XQ" in name]
+    assert len(names) == 3
+    for name in names:
+        assert 0 < valkey.client.ttl(name) <= dead_letters.TTL_SECONDS
+    assert {valkey.client.hlen(name) for name in names[1:]} == {3}
+    # And who is too old goes when another comes
+    monkeypatch.setattr(dead_letters, "TTL_SECONDS", 0)
+    letters.add(PASSWORDS, "late", "internal_error", sealed(broker))
+    assert letters.ids(PASSWORDS) in ([], ["late"])
+
+
+def test_a_failed_job_can_be_performed_again_however_old(
+    client: Client,
+    broker: ConsumingBroker,
+    letters: DeadLetters,
+    start_worker: Any,
+) -> None:
+    # Given a job that failed long ago for a reason that has gone
+    job = client.hash_password("hunter2", rounds=4)
+    body = sealed(broker, message_id=job.id, message_timestamp=LONG_AGO)
+    letters.add(PASSWORDS, "a", "internal_error", body)
+    broker.client.delete("catfeeder:passwords", "catfeeder:passwords.msgs")
+    client.jobs.fail(job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
+    # When it is replayed
+    assert letters.replay(PASSWORDS, ["a"]) == (["a"], [])
+    # Then it is a job like any other, once, under its old id, and nobody hears of its old end
+    assert letters.ids(PASSWORDS) == []
+    assert job.record().status == "queued"
+    assert broker.depth(PASSWORDS) == 1
+    start_worker()
+    assert job.result(timeout=60)["password_hash"]
+    assert letters.replay(PASSWORDS, ["a"]) == ([], ["a"])
+
+
+def test_what_was_set_aside_can_be_replayed_once_it_is_understood(
+    broker: ConsumingBroker, letters: DeadLetters
+) -> None:
+    # Given one that killed its workers, one that only a newer release knows, and rubbish
+    good, other = sealed(broker), sealed(broker, actor_name="of a newer release")
+    letters.add(PASSWORDS, "good", "kills_workers", wrapped(broker, good, KillsWorkers()))
+    letters.add(PASSWORDS, "new", "unknown_message", wrapped(broker, other, UnreadableMessage()))
+    letters.add(PASSWORDS, "bad", "unreadable", wrapped(broker, b"rubbish", UnreadableMessage()))
+    # When all are replayed
+    sent, left = letters.replay(PASSWORDS, letters.ids(PASSWORDS))
+    # Then what can be sent is, and the rest is still there
+    assert (sent, set(left)) == (["good"], {"new", "bad"})
+    assert set(letters.ids(PASSWORDS)) == {"new", "bad"}
+    assert broker.depth(PASSWORDS) == 1
+
+
+def test_what_nobody_asked_for_has_no_record_when_replayed(
+    broker: ConsumingBroker, letters: DeadLetters, valkey: ValkeyServer
+) -> None:
+    message = new_message(CLEAN_TOKENS, {}).copy(options={"redis_message_id": "x"})
+    letters.add("control", "a", "internal_error", broker.encoder.encode(message.asdict()))
+    assert letters.replay("control", ["a"]) == (["a"], [])
+    assert not [name for name in valkey.key_names() if ":job:" in name]

@@ -1,0 +1,220 @@
+"""The plan of renewals: true to what the sweep would do, honest about what would go wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from actors.errors import CursorInvalid
+from actors.providers.config.settings import put_provider
+from actors.renewal.listing import list_renewals
+from actors.renewal.sweep import sweep
+from config import Settings
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.renewal.leases import Lease, claim
+from models.renewal.sweeps import claim_due
+from tests.models.rows import grant, stored_connection
+from tests.models.times import MINUTE, NOW, SECOND
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+@pytest.fixture(autouse=True)
+def _google(tables: Settings) -> None:  # noqa: ARG001
+    put_provider("google", {"preset": "google", "client_id": "a", "client_secret": "b"}, NOW)
+
+
+def store(name: str, *, provider: str = "google", minutes: float = 0, **changes: Any) -> str:
+    """Store a connection that falls due in so many minutes; return its id."""
+    due = NOW + minutes * MINUTE
+    with connected():
+        row = stored_connection(
+            name, provider=provider, grant=grant(renew_at=due, expires_at=due + 10 * MINUTE)
+        )
+        if changes:
+            TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == row.id).execute()
+    return row.id
+
+
+def listed(**wishes: Any) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = list_renewals(now=NOW, **wishes)["items"]
+    return items
+
+
+def test_a_renewal_is_told_with_its_reason_and_without_a_token() -> None:
+    connection_id = store("alice", minutes=5)
+
+    assert listed() == [
+        {
+            "connection_id": connection_id,
+            "provider": "google",
+            "subject": None,
+            "status": "active",
+            "renew_at": "2026-11-23T12:05:00.000Z",
+            "expires_at": "2026-11-23T12:15:00.000Z",
+            "grant_expires_at": None,
+            "is_due": False,
+            "cause": "expiry",
+            "why": "The token expires at 2026-11-23T12:15:00.000Z.",
+            "hindrance": None,
+        }
+    ]
+
+
+def test_what_is_due_is_what_the_sweep_would_take() -> None:
+    # Given connections of which some are due, some are not, and one is in somebody's hands
+    due = {store("a", minutes=-1), store("b")}
+    store("c", minutes=1)
+    busy = store("d", minutes=-2)
+    with connected():
+        claim(busy, NOW, NOW + MINUTE)
+        TAB_CONNECTIONS.update(renew_at=None).where(
+            TAB_CONNECTIONS.id == store("e", minutes=-3)
+        ).execute()
+
+    # When the plan is read, and then the sweep takes what it finds
+    planned = {
+        item["connection_id"]
+        for item in listed()
+        if item["is_due"] and item["cause"] != "in_progress"
+    }
+    with connected():
+        claimed = {lease.connection_id for lease in claim_due("google", NOW, NOW + MINUTE, 10)}
+
+    # Then they are the same
+    assert planned == claimed == due
+
+
+def test_each_cause_is_told() -> None:
+    store("1-retry", status=ConnectionStatus.RENEWAL_FAILING, failures=3, reason="It is down.")
+    busy = store("2-busy", minutes=1)
+    with connected():
+        claim(busy, NOW, NOW + MINUTE)
+
+    [retry, in_progress] = listed()
+    assert (retry["cause"], retry["why"]) == ("retry", "Failed 3 times in a row: It is down.")
+    assert in_progress["cause"] == "in_progress"
+    assert in_progress["why"].endswith("until 2026-11-23T12:01:00.000Z at the latest.")
+    # And a lease that has run out is none
+    later = list_renewals(now=NOW + MINUTE)["items"]
+    assert later[1]["cause"] == "expiry"
+
+
+HALF = (
+    "The provider half has no client_id: set HALF_CLIENT_ID and HALF_CLIENT_SECRET, or PUT "
+    "/v1/providers/half."
+)
+
+
+def test_what_would_keep_a_renewal_from_succeeding_is_told() -> None:
+    # Given connections of providers that are well, unknown, without credentials, and undiscovered
+    put_provider("half", {"preset": "github"}, NOW)
+    put_provider("house", {"issuer": "https://id.example.com", "client_id": "a"}, NOW)
+    put_provider("facebook", {"preset": "facebook", "client_id": "a", "client_secret": "b"}, NOW)
+    store("1", refresh_token=None)
+    store("2", provider="gone", minutes=1)
+    store("3", provider="half", minutes=2)
+    store("4", provider="house", minutes=3)
+    store("5", provider="facebook", minutes=4, refresh_token=None)
+    store("6", minutes=5)
+
+    # When the plan is read
+    hindrances = [item["hindrance"] for item in listed()]
+
+    # Then it says what is wrong, where something is
+    assert hindrances == [
+        "There is no refresh token: the user has to sign in again.",
+        "No provider named gone is configured.",
+        HALF,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_a_grant_that_has_ended_is_told() -> None:
+    store("1", grant_expires_at=NOW - timedelta(days=8))
+    store("2", grant_expires_at=NOW - timedelta(days=6), minutes=1)
+
+    over, alive = listed()
+    assert "reached its end" in over["hindrance"]
+    # The end was counted by somebody's documentation, and may be some days off
+    assert alive["hindrance"] is None
+    assert alive["grant_expires_at"] == "2026-11-17T12:00:00.000Z"
+
+
+def test_a_provider_whose_secret_does_not_open_is_told() -> None:
+    store("1")
+    with connected():
+        TAB_USER_OAUTH_CONNECTION.update(client_secret=b"damaged").execute()
+
+    [item] = listed()
+
+    assert "not sealed for this place" in item["hindrance"]
+
+
+def test_pages_follow_one_another() -> None:
+    ids = [store(str(number), minutes=number // 2) for number in range(5)]
+
+    seen, cursor = [], None
+    for _ in range(3):
+        page = list_renewals(limit=2, cursor=cursor, now=NOW)
+        seen += [item["connection_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+
+    assert cursor is None
+    assert len(seen) == 5
+    assert set(seen) == set(ids)
+    with pytest.raises(CursorInvalid):
+        list_renewals(cursor="made-up", now=NOW)
+
+
+def test_filters_hold() -> None:
+    first = store("1", minutes=1)
+    store("2", provider="gone", minutes=2)
+    failing = store("3", minutes=3, status=ConnectionStatus.RENEWAL_FAILING, reason="x")
+
+    def ids(**wishes: Any) -> list[str]:
+        return [item["connection_id"] for item in listed(**wishes)]
+
+    assert ids(provider="google") == [first, failing]
+    assert ids(status="renewal_failing") == [failing]
+    assert ids(before=NOW + MINUTE + SECOND) == [first]
+    assert ids(subject="nobody") == []
+
+
+def test_reading_the_plan_renews_nothing() -> None:
+    store("1", minutes=-1)
+    assert listed()[0]["is_due"]
+
+    taken: list[Lease] = []
+    assert sweep(NOW, taken.extend) == 1
+    assert len(taken) == 1
+
+
+def test_the_plan_says_whether_anybody_asks_for_renewals(
+    toml_conf: dict[str, Any], settings: Settings
+) -> None:
+    assert list_renewals(now=NOW)["is_scheduled"] == settings.crons.renew_oath_tokens
+    assert toml_conf.get("Crons", {}).get("renew_oath_tokens", True)
+
+
+class TestWithoutTheSchedule:
+    """A service whose operator has switched renewals off."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """renew_oath_tokens is off."""
+        return {**toml_conf, "Crons": {"renew_oath_tokens": False}}
+
+    def test_the_plan_says_so(self) -> None:
+        store("1", minutes=-1)
+
+        plan = list_renewals(now=NOW + timedelta(hours=1))
+
+        assert plan["is_scheduled"] is False
+        assert len(plan["items"]) == 1

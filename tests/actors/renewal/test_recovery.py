@@ -1,0 +1,528 @@
+"""Tests of renewals that were cut off: what the provider gave is stored, or it is said why not."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+import pytest
+
+from actors.errors import (
+    ProviderMisbehaved,
+    ProviderUnreachable,
+    ReauthorizationRequired,
+)
+from actors.providers.config.settings import patch_provider
+from actors.providers.protocol import token_endpoint
+from actors.providers.protocol.token_answers import read_tokens
+from actors.renewal import kept_answers, outcomes
+from actors.renewal.recovery import bring_in_answers, recover
+from actors.renewal.renew import renew_connection, renew_connections, renew_leased
+from catfeeder.errors import CatFeederError
+from catfeeder.sealing import Secret
+from config import Settings
+from models.db.database import connected, transaction
+from models.db.errors import DatabaseUnreachable
+from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.renewal.attempts import TAB_ATTEMPTS, seal_answer, token_digests
+from models.renewal.grouped_writes import write_answer
+from models.renewal.journal import begin_renewal
+from models.renewal.leases import Lease, claim
+from tests.actors.outages import outage
+from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
+from tests.actors.sign_ins import NAME, event_kinds, now, reread
+from tests.provider.answers import Answer, broken_off, html_answer, json_answer
+from tests.scripted_provider import ScriptedProvider
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("tables")
+#: Nothing listens to the port that is for discarding what is sent there.
+NOBODY = "127.0.0.1:9"
+LEASE = timedelta(seconds=60)
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """Short leases."""
+    return {"OAuth": {"lease_seconds": 60, "retry_seconds": 30, "retry_cap_seconds": 600}}
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, with a private host on top at which nobody listens."""
+    hosts = environment["OAUTH_ALLOWED_PRIVATE_HOSTS"]
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": f"{hosts},{NOBODY}"}
+
+
+@pytest.fixture
+def single_use(plain: ScriptedProvider) -> ScriptedProvider:
+    """A provider that ends the grant when a refresh token comes twice."""
+    plain.script.rotation = "single_use"
+    return plain
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "_PATIENCE_SECONDS", 0.5)
+
+
+def recover_at(at: datetime) -> int:
+    """Finish what was cut off, as a process does that starts at that time."""
+
+    def renew(leases: list[Lease]) -> None:
+        for lease in leases:
+            with contextlib.suppress(CatFeederError):
+                renew_leased(lease, at)
+
+    return recover(at, at + LEASE, renew)
+
+
+def spend(row: TAB_CONNECTIONS, provider: ScriptedProvider) -> None:
+    """Let the provider grant new tokens, of which nobody hears."""
+    token = tokens_of(row)[1]
+    assert token is not None
+    grant = provider.grants.use_refresh_token(token.reveal(), "single_use")
+    provider.grants.add_tokens(grant, with_refresh_token=True)
+
+
+def begin(row: TAB_CONNECTIONS) -> Lease:
+    """Begin a renewal as a process does that is killed next."""
+    at = now()
+    token = tokens_of(row)[1]
+    assert token is not None
+    with transaction():
+        lease = claim(row.id, at, at + LEASE)
+        assert lease is not None
+        attempt = begin_renewal(lease, at + LEASE, token_digests(token), at)
+    assert attempt is not None
+    return attempt.lease
+
+
+def attempt_of(row: TAB_CONNECTIONS) -> TAB_ATTEMPTS | None:
+    """Return what the journal says of a connection."""
+    with connected():
+        return TAB_ATTEMPTS.of(row.id)
+
+
+def last_event() -> TAB_EVENTS:
+    """Return the latest event."""
+    with connected():
+        event: TAB_EVENTS = TAB_EVENTS.select().order_by(TAB_EVENTS.id.desc()).first()
+    return event
+
+
+def answer_files(settings: Settings) -> list[Path]:
+    """Return the files that answers are kept in."""
+    return sorted((settings.var_dir / "answers").glob("*"))
+
+
+# -- Cut off
+
+
+@pytest.mark.usefixtures("database")
+def test_an_answer_in_the_journal_becomes_the_token_without_asking_again(
+    single_use: ScriptedProvider,
+) -> None:
+    # Given a renewal that was killed when the answer was written down
+    (row,) = connect(single_use)
+    begin(row)
+    answer = (
+        b'{"status": 200, "content_type": "application/json"}\n'
+        + json_answer(
+            {"access_token": "kept", "refresh_token": "kept-as-well", "expires_in": 3600}
+        ).body
+    )
+    assert write_answer(row.id, 1, seal_answer(row.id, Secret.of(answer)))
+
+    # When it is finished
+    assert recover_at(now() + LEASE) == 1
+
+    # Then the answer is the token, and the provider was not asked
+    assert tokens_of(row) == (Secret("kept"), Secret("kept-as-well"))
+    assert refreshes(single_use) == []
+    assert attempt_of(row) is None
+    stored = reread(row)
+    assert (stored.status, stored.version) == (ConnectionStatus.ACTIVE, 2)
+    # And its lifetime counts from when it was asked for
+    assert stored.expires_at < now() + HOUR
+    assert event_kinds()[-1] == "renewed"
+
+
+def test_one_without_an_answer_is_sent_once_more_and_no_oftener(
+    single_use: ScriptedProvider,
+) -> None:
+    (row,) = connect(single_use)
+    lease = begin(row)
+
+    # Before the lease has run out somebody may still be at it
+    assert recover_at(lease.until - timedelta(milliseconds=1)) == 0
+    assert recover_at(lease.until) == 1
+
+    assert len(refreshes(single_use)) == 1
+    assert reread(row).status == ConnectionStatus.ACTIVE
+    assert event_kinds()[-2:] == ["renewal_retried", "renewed"]
+    assert recover_at(now() + 3 * LEASE) == 0
+
+
+def test_a_token_that_was_spent_meanwhile_is_told_with_the_reason(
+    single_use: ScriptedProvider,
+) -> None:
+    # Given a renewal that was cut off behind the provider's answer
+    (row,) = connect(single_use)
+    begin(row)
+    spend(row, single_use)
+
+    recover_at(now() + LEASE)
+
+    # Then the user is needed, and the journal names the connection and why
+    stored = reread(row)
+    assert stored.status == ConnectionStatus.REAUTHORIZATION_REQUIRED
+    assert "cut off before its answer was stored" in str(stored.reason)
+    event = last_event()
+    assert (event.kind, event.connection_id) == ("reauthorization_required", row.id)
+    assert event.detail["reason"] == "outcome_unknown"
+    assert attempt_of(row) is None
+    # And it is asked no more
+    assert recover_at(now() + 9 * HOUR) == 0
+    assert len(refreshes(single_use)) == 1
+
+
+def test_one_that_has_a_new_grant_by_now_is_left_alone(single_use: ScriptedProvider) -> None:
+    (row,) = connect(single_use)
+    begin(row)
+    connect(single_use)
+    assert reread(row).version == 2
+
+    assert recover_at(now() + LEASE) == 0
+    # And the next renewal is as any other
+    assert renew_connection(row.id)["status"] == "active"
+    assert "renewal_retried" not in event_kinds()
+
+
+def test_who_is_cut_off_again_and_again_ends_it(single_use: ScriptedProvider) -> None:
+    (row,) = connect(single_use)
+    begin(row)
+    with connected():
+        TAB_ATTEMPTS.update(tries=5).execute()
+
+    recover_at(now() + LEASE)
+
+    assert refreshes(single_use) == []
+    assert reread(row).status == ConnectionStatus.REAUTHORIZATION_REQUIRED
+    assert last_event().detail["reason"] == "outcome_unknown"
+
+
+def test_a_seal_of_an_answer_that_is_broken_is_as_good_as_no_answer(
+    single_use: ScriptedProvider,
+) -> None:
+    (row,) = connect(single_use)
+    begin(row)
+    write_answer(row.id, 1, seal_answer("another", Secret("answer")))
+
+    recover_at(now() + LEASE)
+
+    assert reread(row).status == ConnectionStatus.ACTIVE
+    assert len(refreshes(single_use)) == 1
+
+
+def test_each_earlier_client_secret_is_tried_again(plain: ScriptedProvider) -> None:
+    # Given two client secrets, and a renewal that was killed while it sent the second one
+    patch_provider(NAME, {"client_secrets": ["newest", plain.client_secret]}, now())
+    (row,) = connect(plain)
+    begin(row)
+    refused = b'{"status": 401, "content_type": "application/json"}\n{"error": "invalid_client"}'
+    write_answer(row.id, 1, seal_answer(row.id, Secret.of(refused)))
+
+    # Then the refusal of the first is not taken for the answer
+    recover_at(now() + LEASE)
+    assert reread(row).status == ConnectionStatus.ACTIVE
+
+
+def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProvider) -> None:
+    # Given an answer in the journal, and a provider whose settings are gone when it is found
+    (row,) = connect(plain)
+    begin(row)
+    answer = b'{"status": 200, "content_type": ""}\n{"access_token": "kept"}'
+    write_answer(row.id, 1, seal_answer(row.id, Secret.of(answer)))
+    with connected():
+        TAB_CONNECTIONS.update(provider="gone").execute()
+    recover_at(now() + LEASE)
+    assert reread(row).status == ConnectionStatus.RENEWAL_FAILING
+
+    # When they are back, then the answer is still there
+    with connected():
+        TAB_CONNECTIONS.update(provider=NAME).execute()
+    renew_all(now() + HOUR)
+    assert tokens_of(row)[0] == Secret("kept")
+    assert refreshes(plain) == []
+
+
+# -- Sent or not
+
+
+@pytest.mark.parametrize(
+    "nowhere", [f"http://{NOBODY}/token", "https://no-such-host.invalid/token"]
+)
+def test_a_token_that_was_never_sent_is_as_it_was(nowhere: str, plain: ScriptedProvider) -> None:
+    # Given a provider that nobody can connect to, or that has no address
+    (row,) = connect(plain)
+    patch_provider(NAME, {"token_endpoint": nowhere}, now())
+    with pytest.raises(ProviderUnreachable):
+        renew_connection(row.id)
+    assert attempt_of(row) is None
+
+    # When it refuses the token later on, then that is its own doing
+    patch_provider(NAME, {"token_endpoint": f"{plain.issuer}/token"}, now())
+    plain.grants.end_all()
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+    assert last_event().detail["reason"] == "provider_refused"
+
+
+@pytest.mark.parametrize("answer", [broken_off(), Answer(500), html_answer(200)])
+def test_a_token_that_was_sent_without_an_answer_may_be_spent(
+    answer: Answer, plain: ScriptedProvider
+) -> None:
+    # Given a renewal that the provider did not answer so that anybody could tell
+    (row,) = connect(plain)
+    plain.answer("/token", answer)
+    with pytest.raises((ProviderUnreachable, ProviderMisbehaved)):
+        renew_connection(row.id)
+    assert attempt_of(row) is not None
+
+    # When it refuses the same token later on
+    plain.answer("/token", json_answer({"error": "invalid_grant"}, 400))
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+
+    # Then it is told that this may be our own doing
+    assert last_event().detail["reason"] == "outcome_unknown"
+
+
+def test_an_outage_that_answers_nothing_ends_no_grant(plain: ScriptedProvider) -> None:
+    # Given a provider that breaks off each answer, for much longer than tries are counted
+    (row,) = connect(plain)
+    plain.answer("/token", lambda _: broken_off())
+    at = now() + HOUR
+    for _ in range(12):
+        renew_all(at)
+        stored = reread(row)
+        assert stored.status == ConnectionStatus.RENEWAL_FAILING
+        at = max(at + timedelta(minutes=10), stored.renew_at)
+
+    # When it is back, then so is the connection
+    plain.recover("/token")
+    renew_all(at + timedelta(minutes=20))
+    assert reread(row).status == ConnectionStatus.ACTIVE
+
+
+def test_an_answer_that_nobody_understood_is_read_again_before_the_token_is_sent_again(
+    plain: ScriptedProvider,
+) -> None:
+    # Given an answer of a form that we do not know
+    (row,) = connect(plain)
+    plain.answer("/token", json_answer({"tokens": {"access": "x"}}))
+    with pytest.raises(ProviderMisbehaved):
+        renew_connection(row.id)
+    kept = attempt_of(row)
+    assert kept is not None
+    answer = TAB_ATTEMPTS.answer.open(kept)
+    assert answer is not None
+    assert '"tokens"' in answer.reveal()
+
+    # When we have learnt it, here by way of another answer in its place
+    learnt = b'{"status": 200, "content_type": ""}\n{"access_token": "understood"}'
+    write_answer(row.id, 1, seal_answer(row.id, Secret.of(learnt)))
+    asked = len(refreshes(plain))
+    renew_connection(row.id)
+
+    # Then it is the token
+    assert tokens_of(row)[0] == Secret("understood")
+    assert len(refreshes(plain)) == asked
+
+
+def test_an_error_of_our_own_loses_no_answer_and_costs_no_neighbour_anything(
+    single_use: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = connect(single_use, 2)
+
+    secret = "what stands in an answer"
+
+    # Given a version of ours that stumbles over the first answer that it reads
+    def stumble(*_: object) -> Any:
+        monkeypatch.setattr(token_endpoint, "read_tokens", read_tokens)
+        raise KeyError(secret)
+
+    monkeypatch.setattr(token_endpoint, "read_tokens", stumble)
+    renew_connections(leased(rows))
+
+    # Then the neighbour is renewed, and the log tells where it was, and nothing of the answer
+    assert [reread(row).version for row in rows] == [1, 2]
+    assert reread(rows[0]).status == ConnectionStatus.RENEWAL_FAILING
+    assert "KeyError" in caplog.text
+    assert secret not in caplog.text
+
+    # When another version comes to it, then it reads what was kept
+    renew_connection(rows[0].id)
+    assert reread(rows[0]).version == 2
+    assert len(refreshes(single_use)) == 2
+    assert single_use.grants.refresh_token_reuses == 0
+
+
+# -- A database that is away
+
+
+# A client that finds its connection cut leaves the socket to Python.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("database")
+class TestOutage:
+    """A database that goes away, and a service that does not wait for it for long."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """A second at most."""
+        return {**toml_conf, "Database": {"busy_timeout_seconds": 1}}
+
+    @pytest.fixture(autouse=True)
+    def _nothing_left(self) -> Iterator[None]:
+        yield
+        # Whatever was left to Python is found now, and not in the midst of another test.
+        gc.collect()
+
+    def test_an_answer_outlives_an_outage_of_the_database_and_the_process(
+        self, single_use: ScriptedProvider, database_url: str, settings: Settings
+    ) -> None:
+        # Given a database that goes away while the provider is asked, and stays away
+        (row,) = connect(single_use)
+        gate = single_use.hold("/token", times=1)
+        failures: list[Exception] = []
+
+        def renew() -> None:
+            try:
+                renew_connections(leased([row]))
+            except DatabaseUnreachable as error:
+                failures.append(error)
+
+        renewing = threading.Thread(target=renew)
+        renewing.start()
+        gate.await_arrival()
+        with outage(database_url):
+            gate.open()
+            renewing.join()
+
+            # Then the answer is in a file, which nobody else can read or open
+            assert failures
+            (path,) = answer_files(settings)
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert path.parent.stat().st_mode & 0o777 == 0o700
+            assert b"access" not in path.read_bytes()
+            # And stays there as long as the database does not take it
+            with pytest.raises(DatabaseUnreachable):
+                bring_in_answers(now())
+            assert answer_files(settings) == [path]
+
+        # When the database is back, and another process comes by
+        recover_at(now() + 2 * HOUR)
+
+        # Then the token is the provider's latest, which saw none twice
+        assert answer_files(settings) == []
+        assert single_use.grants.refresh_token_reuses == 0
+        assert len(refreshes(single_use)) == 1
+        token = tokens_of(row)[1]
+        assert token is not None
+        assert token.reveal() == single_use.grants._grants[-1].refresh_tokens[-1]
+
+    def test_a_short_outage_of_the_database_is_waited_for(
+        self,
+        single_use: ScriptedProvider,
+        database_url: str,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(outcomes, "_PATIENCE_SECONDS", 60)
+        (row,) = connect(single_use)
+        gate = single_use.hold("/token", times=1)
+        renewing = threading.Thread(target=renew_connections, args=(leased([row]),))
+        renewing.start()
+        gate.await_arrival()
+        with outage(database_url):
+            gate.open()
+            wait_until(lambda: answer_files(settings))
+        renewing.join()
+
+        assert reread(row).version == 2
+        assert answer_files(settings) == []
+        assert attempt_of(row) is None
+
+
+def test_an_answer_is_kept_in_a_file_while_the_database_hangs(
+    single_use: ScriptedProvider,
+    settings: Settings,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a database that neither takes the answer nor refuses it
+    monkeypatch.setattr(kept_answers, "_PATIENCE_SECONDS", 0.1)
+    (row,) = connect(single_use)
+    gate = single_use.hold("/token", times=1)
+    renewing = threading.Thread(target=renew_connections, args=(leased([row]),))
+    renewing.start()
+    gate.await_arrival()
+    with outage(database_url):
+        gate.open()
+        # Then a process that is killed while it waits leaves the answer in a file
+        wait_until(lambda: len(answer_files(settings)) == 1)
+        assert renewing.is_alive()
+        assert reread(row).version == 1
+
+    # And one that is not stores it, and lets the file go
+    renewing.join()
+    assert reread(row).version == 2
+    assert answer_files(settings) == []
+
+
+def test_the_next_renewals_of_a_machine_bring_in_what_was_kept_there(
+    single_use: ScriptedProvider, settings: Settings
+) -> None:
+    (row,) = connect(single_use)
+    begin(row)
+    (settings.var_dir / "answers").mkdir(parents=True)
+    path = settings.var_dir / "answers" / f"{row.id}.1"
+    path.write_bytes(seal_answer(row.id, Secret("an answer")))
+    (path.parent / ".half-of-a-file").touch()
+
+    renew_connections([])
+
+    kept = attempt_of(row)
+    assert kept is not None
+    assert TAB_ATTEMPTS.answer.open(kept) == Secret("an answer")
+    assert not path.exists()
+
+
+# -- When
+
+
+def test_a_process_that_starts_finishes_what_was_cut_off(
+    single_use: ScriptedProvider, broker: dramatiq.Broker
+) -> None:
+    # Given a renewal that was cut off, and whose lease has run out
+    (row,) = connect(single_use)
+    begin(row)
+    with connected():
+        TAB_CONNECTIONS.update(lease_until=now() - LEASE).execute()
+
+    # When a process starts that performs renewals
+    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
+    worker.start()
+    try:
+        # Then it finishes it
+        wait_until(lambda: reread(row).version == 2)
+    finally:
+        worker.stop()

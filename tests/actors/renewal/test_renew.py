@@ -1,0 +1,348 @@
+"""Tests of keeping tokens fresh: in time, once, and each row by itself."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+import pytest
+
+from actors.connections.reading import describe_connection
+from actors.errors import (
+    ConnectionBusy,
+    ConnectionUnknown,
+    ReauthorizationRequired,
+)
+from actors.oauth.user_info import fetch_user_info
+from actors.providers.config.settings import patch_provider
+from actors.renewal import batches as renewal_batches
+from actors.renewal import waiting as renewal_winners
+from actors.renewal.renew import renew_connection, renew_connections, renew_leased
+from actors.renewal.sweep import renew_oaths, sweep
+from catfeeder.errors import SealBroken
+from models.db.database import connected, transaction
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.renewal.journal import begin_renewal
+from models.renewal.leases import Lease, claim
+from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
+from tests.actors.sign_ins import (
+    NAME,
+    configure,
+    configure_preset,
+    event_kinds,
+    now,
+    reread,
+    sign_in,
+    stored_connections,
+)
+from tests.provider.answers import json_answer
+from tests.scripted_provider import ScriptedProvider
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("tables")
+
+
+@pytest.fixture
+def toml_conf() -> dict[str, Any]:
+    """Small batches, and waits that are easy to reckon with."""
+    return {
+        "OAuth": {
+            "renewal_batch": 2,
+            "lease_seconds": 60,
+            "retry_seconds": 30,
+            "retry_cap_seconds": 600,
+        }
+    }
+
+
+# -- A token that falls due
+
+
+@pytest.mark.usefixtures("database")
+def test_a_token_is_renewed_when_it_is_due_and_not_before(plain: ScriptedProvider) -> None:
+    # Given a token of an hour
+    at = now()
+    (row,) = connect(plain, now=at)
+    old_token, old_refresh_token = tokens_of(row)
+    assert row.renew_at is not None
+
+    # When it is not due, nothing is asked
+    assert renew_all(row.renew_at - timedelta(seconds=1)) == []
+    assert refreshes(plain) == []
+
+    # When it is, it is renewed
+    assert renew_all(row.renew_at) == [None]
+
+    # Then the new one is stored, and the refresh token, of which there was no new one, stays
+    token, refresh_token = tokens_of(row)
+    assert token != old_token
+    assert refresh_token == old_refresh_token
+    renewed = reread(row)
+    assert renewed.expires_at == row.renew_at + HOUR
+    assert row.renew_at < renewed.renew_at < renewed.expires_at
+    assert (renewed.status, renewed.lease_until) == (ConnectionStatus.ACTIVE, None)
+    assert event_kinds()[-1] == "renewed"
+    # And it is not due again
+    assert renew_all(row.renew_at) == []
+    assert len(refreshes(plain)) == 1
+
+
+@pytest.mark.parametrize("rotation", ["rotating", "single_use"])
+def test_a_rotated_refresh_token_takes_the_place_of_the_old_one(
+    rotation: Any, plain: ScriptedProvider
+) -> None:
+    plain.script.rotation = rotation
+    (row,) = connect(plain)
+
+    # When it is renewed three times
+    shown = []
+    at = now()
+    for _ in range(3):
+        at += 2 * HOUR
+        shown.append(tokens_of(row)[1])
+        assert renew_all(at) == [None]
+
+    # Then each time the newest was shown, and none twice
+    assert [token.reveal() for token in shown if token] == refreshes(plain)
+    assert len(set(shown)) == 3
+    assert plain.grants.refresh_token_reuses == 0
+
+
+def test_each_preset_is_renewed_in_its_own_way(provider: ScriptedProvider) -> None:
+    for preset, kind in (
+        ("google", "refresh_token"),
+        ("microsoft", "refresh_token"),
+        ("x", "refresh_token"),
+        ("facebook", "fb_exchange_token"),
+    ):
+        configure_preset(provider, preset)
+        finished = sign_in(provider)
+        provider.requests.clear()
+
+        renewed = renew_connection(finished.connection.id)
+
+        assert renewed["status"] == "active"
+        (request,) = provider.requests_for("/token")
+        assert request.form["grant_type"] == kind
+
+
+def test_a_narrower_scope_is_stored_and_one_that_is_not_told_stays(
+    plain: ScriptedProvider,
+) -> None:
+    (row,) = connect(plain)
+    plain.script.tells_scope = False
+    renew_connection(row.id)
+    assert reread(row).scope == "profile email"
+
+    plain.script.tells_scope = True
+    plain.script.granted_scope = "profile"
+    renew_connection(row.id)
+    assert reread(row).scope == "profile"
+
+
+def test_a_token_that_no_longer_ends_is_never_due_again(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.script.expires_in = None
+
+    renew_connection(row.id)
+
+    assert (reread(row).expires_at, reread(row).renew_at) == (None, None)
+
+
+# -- Sweeps, batches, leases
+
+
+@pytest.mark.usefixtures("database")
+def test_a_sweep_hands_over_what_is_due_in_batches_once(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal_batches, "_LEAST_MESSAGES", 1)
+    rows = connect(plain, 5)
+    later = now() + HOUR
+    batches: list[list[Lease]] = []
+
+    assert sweep(later, batches.append) == 5
+
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    leases = [lease for batch in batches for lease in batch]
+    assert {lease.connection_id for lease in leases} == {row.id for row in rows}
+    assert {lease.until for lease in leases} == {later + timedelta(seconds=60)}
+    # And what is leased is handed to nobody else, until the lease runs out
+    assert sweep(later + timedelta(seconds=59), batches.append) == 0
+    assert sweep(later + timedelta(seconds=60), batches.append) == 5
+
+
+def test_a_message_that_was_lost_is_made_up_for(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    later = now() + HOUR
+
+    # Given a sweep whose message nobody performed
+    assert sweep(later, lambda _: None) == 1
+    assert renew_all(later) == []
+
+    # Then the next sweep after the lease does
+    assert renew_all(later + timedelta(seconds=60)) == [None]
+    assert reread(row).status == ConnectionStatus.ACTIVE
+
+
+def test_a_message_that_comes_twice_renews_once(plain: ScriptedProvider) -> None:
+    connect(plain)
+    later = now() + HOUR
+    leases: list[Lease] = []
+    sweep(later, leases.extend)
+
+    renew_leased(leases[0], later)
+    renew_leased(leases[0], later)
+
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_message_that_comes_too_late_renews_nothing(plain: ScriptedProvider) -> None:
+    # Given a lease that ran out and was given to another
+    connect(plain)
+    later = now() + HOUR
+    lost: list[Lease] = []
+    sweep(later, lost.extend)
+    held: list[Lease] = []
+    sweep(later + timedelta(seconds=60), held.extend)
+
+    renew_leased(lost[0], later + timedelta(seconds=61))
+    assert refreshes(plain) == []
+
+    renew_leased(held[0], later + timedelta(seconds=61))
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_batch_is_renewed_row_by_row_as_the_message_has_it(plain: ScriptedProvider) -> None:
+    rows = connect(plain, 3)
+
+    renew_connections(leased(rows))
+
+    assert len(refreshes(plain)) == 3
+    assert {row.version for row in stored_connections()} == {2}
+
+
+@pytest.mark.parametrize("harm", ["dead grant", "broken seal", "provider gone"])
+def test_a_row_that_fails_hurts_only_itself(
+    harm: str, plain: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given three connections, the first of which cannot be renewed
+    bad, *good = connect(plain, 3)
+    with connected():
+        if harm == "dead grant":
+            token = TAB_CONNECTIONS.refresh_token.open(bad)
+            assert token is not None
+            plain.grants.end(token.reveal())
+        elif harm == "broken seal":
+            TAB_CONNECTIONS.update(refresh_token=good[0].refresh_token).where(
+                TAB_CONNECTIONS.id == bad.id
+            ).execute()
+        else:
+            TAB_CONNECTIONS.update(provider="gone").where(TAB_CONNECTIONS.id == bad.id).execute()
+
+    # When the batch is renewed
+    renew_connections(leased([bad, *good]))
+
+    # Then the others are, and the log says why it is not
+    assert [reread(row).version for row in good] == [2, 2]
+    assert reread(bad).version == 1
+    assert reread(bad).status != ConnectionStatus.ACTIVE
+    (record,) = [entry for entry in caplog.records if entry.name == "actors.renewal.renew"]
+    assert bad.id in record.message
+
+
+def test_a_seal_that_is_broken_is_told_and_tried_again_later(plain: ScriptedProvider) -> None:
+    first, second = connect(plain, 2)
+    with connected():
+        TAB_CONNECTIONS.update(refresh_token=second.refresh_token).where(
+            TAB_CONNECTIONS.id == first.id
+        ).execute()
+
+    with pytest.raises(SealBroken):
+        renew_connection(first.id)
+
+    assert reread(first).status == ConnectionStatus.RENEWAL_FAILING
+
+
+def test_the_sweep_of_the_service_goes_over_the_queue(
+    plain: ScriptedProvider, worker: dramatiq.Worker
+) -> None:
+    del worker
+    rows = connect(plain, 3)
+    with connected():
+        TAB_CONNECTIONS.update(renew_at=now()).execute()
+
+    renew_oaths()
+
+    wait_until(lambda: {reread(row).version for row in rows} == {2})
+    assert len(refreshes(plain)) == 3
+
+
+# -- On request
+
+
+def test_a_connection_is_renewed_on_request_before_it_is_due(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+
+    described = renew_connection(row.id)
+
+    assert described == describe_connection(reread(row))
+    assert reread(row).version == 2
+
+
+def test_a_connection_that_waits_in_a_queue_is_renewed_at_once(plain: ScriptedProvider) -> None:
+    # Given a connection that a sweep has leased, and whose message nobody has come to yet
+    (row,) = connect(plain)
+    waiting = leased([row])
+
+    # When somebody wants it now, then they get it
+    assert renew_connection(row.id)["status"] == "active"
+    # And the message finds nothing left to do
+    renew_connections(waiting)
+    assert len(refreshes(plain)) == 1
+
+
+def test_a_connection_that_is_being_renewed_for_long_is_busy(
+    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 0.2)
+    (row,) = connect(plain)
+    with transaction():
+        lease = claim(row.id, now(), now() + HOUR)
+        assert lease is not None
+        assert begin_renewal(lease, now() + HOUR, ["of its token"], now())
+
+    with pytest.raises(ConnectionBusy):
+        renew_connection(row.id)
+    assert refreshes(plain) == []
+
+
+def test_no_connection_is_not_renewed() -> None:
+    with pytest.raises(ConnectionUnknown):
+        renew_connection("00000000-0000-4000-8000-000000000000")
+
+
+def test_a_user_whose_grant_seemed_gone_may_try_once_more(plain: ScriptedProvider) -> None:
+    (row,) = connect(plain)
+    plain.answer("/token", json_answer({"error": "invalid_grant"}, 400), times=1)
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+
+    assert renew_connection(row.id)["status"] == "active"
+    # Who was told that it is gone is told that it is back
+    assert event_kinds()[-3:] == ["reauthorization_required", "renewed", "recovered"]
+
+
+def test_a_provider_whose_settings_changed_is_asked_what_it_publishes(
+    provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(provider)
+    row = sign_in(provider).connection
+    patch_provider(NAME, {"scopes": ["openid"]}, now())
+
+    with caplog.at_level(logging.WARNING):
+        assert renew_all(now() + HOUR) == [None]
+    assert caplog.records == []
+    assert fetch_user_info(NAME, connection_id=row.id)["subject"]

@@ -1,0 +1,119 @@
+"""Tests of erasing what is of no more use, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from actors.audit import EventKind, list_events, record
+from actors.oauth.sign_in import begin_sign_in
+from actors.upkeep import cleanup
+from actors.upkeep.cleanup import clean_events, clean_tokens, clean_verification
+from catfeeder.sealing import Secret
+from models.db.database import connected
+from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.sign_ins import TAB_VERIFICATION
+from tests.actors.renewals import connect
+from tests.actors.sign_ins import NAME, configure_plain, now, stored_connections
+from tests.scripted_provider import ScriptedProvider
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+def test_sign_ins_that_have_expired_are_erased(
+    provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a sign-in that began eleven minutes ago, and one that began now
+    configure_plain(provider)
+    begin_sign_in(NAME, now=now() - timedelta(minutes=11))
+    recent = begin_sign_in(NAME, now=now())
+
+    with caplog.at_level(logging.INFO, cleanup.__name__):
+        clean_verification()
+
+    with connected():
+        assert TAB_VERIFICATION.select().count() == 1
+        assert TAB_VERIFICATION.of(Secret(recent.state))
+    assert "1 expired" in caplog.text
+
+
+def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvider) -> None:
+    # Given connections of each status that nobody has touched for 31 days, and a dead one of today
+    configure_plain(provider)
+    rows = connect(provider, 5)
+    long_ago = now() - timedelta(days=31)
+    with connected():
+        for row, status in zip(rows, ConnectionStatus, strict=False):
+            TAB_CONNECTIONS.update(status=status, updated_at=long_ago).where(
+                TAB_CONNECTIONS.id == row.id
+            ).execute()
+        TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED, updated_at=now()).where(
+            TAB_CONNECTIONS.id == rows[4].id
+        ).execute()
+
+    clean_tokens()
+
+    left = [row.id for row in stored_connections()]
+    assert sorted(left) == sorted([rows[0].id, rows[1].id, rows[4].id])
+
+
+def write_old_events() -> None:
+    """Write one event that the webhook was told, one that it was not, and one of today."""
+    long_ago = now() - timedelta(days=91)
+    with connected():
+        for provider, at in (("told", long_ago), ("untold", long_ago), ("recent", now())):
+            record(EventKind.RENEWED, now=at, provider=provider)
+        TAB_EVENTS.update(deliver_at=long_ago).where(TAB_EVENTS.provider == "untold").execute()
+
+
+def left_events() -> list[str]:
+    return sorted(event["provider"] for event in list_events()["items"])
+
+
+def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) -> None:
+    write_old_events()
+
+    with caplog.at_level(logging.INFO, cleanup.__name__):
+        clean_events()
+
+    # Where there is no webhook, none of them waits for it
+    assert left_events() == ["recent"]
+    assert "2 old events" in caplog.text
+
+
+def test_that_a_token_was_renewed_is_kept_for_a_week() -> None:
+    # Given a renewal and a failure of eight days ago, and a renewal of six
+    with connected():
+        record(EventKind.RENEWED, now=now() - timedelta(days=8), provider="long ago")
+        record(EventKind.RENEWAL_FAILED, now=now() - timedelta(days=8), provider="failure")
+        record(EventKind.RENEWED, now=now() - timedelta(days=6), provider="lately")
+
+    clean_events()
+
+    assert left_events() == ["failure", "lately"]
+
+
+class TestWithWebhook:
+    """A service whose operator wants to be told."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """Somewhere."""
+        return {**toml_conf, "OAuth": {"webhook_url": "https://app.example.com/hook"}}
+
+    def test_what_the_webhook_has_yet_to_be_told_is_kept(self) -> None:
+        write_old_events()
+
+        clean_events()
+
+        assert left_events() == ["recent", "untold"]
+
+
+def test_there_may_be_nothing_to_erase() -> None:
+    clean_verification()
+    clean_tokens()
+    clean_events()

@@ -1,0 +1,262 @@
+"""Sealing anew in the background: until the old key is needed for nothing; no machine undoes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+
+import pytest
+
+from actors.upkeep import resealing
+from actors.upkeep.resealing import Progress, reseal, seal_anew, seal_with_this_key
+from catfeeder.sealing import Secret
+from config import Settings
+from models.db.database import connected, sealer, transaction
+from models.db.errors import ForeignSecretKey
+from models.migrate import join_service
+from models.oauth.connections import TAB_CONNECTIONS
+from models.sealing.keys import TAB_SEALING_KEYS
+from models.sealing.resealing import Resealed, count_outdated
+from tests.models.reopening import reopened
+from tests.models.rotation import completed, rotated
+from tests.models.rows import grant, stored_connection
+from tests.models.times import MINUTE, NOW
+
+LATER = NOW + 100 * 365 * 24 * 60 * MINUTE
+
+
+@contextmanager
+def started(settings: Settings, at_minute: int) -> Iterator[None]:
+    """Be a process that was started with these settings."""
+    with reopened(settings):
+        join_service(LATER + at_minute * MINUTE)
+        yield
+
+
+def store(count: int) -> None:
+    """Store connections, sealed with the key of this process."""
+    with connected():
+        for number in range(count):
+            stored_connection(f"account-{number}", grant=grant(f"access-{number}"))
+
+
+def outdated() -> int:
+    with connected():
+        return count_outdated()
+
+
+def noted_keys() -> set[str]:
+    with connected():
+        return {row.key_id for row in TAB_SEALING_KEYS.select()}
+
+
+def test_what_is_stored_is_sealed_anew_and_the_old_key_forgotten(database: Settings) -> None:
+    # Given rows of before a change of SECRET_KEY
+    store(3)
+    new = rotated(database)
+    with started(new, 1):
+        assert len(noted_keys()) == 2
+        assert outdated() == 3
+
+        # When the message comes
+        reseal()
+
+        # Then nothing needs the old key any more
+        assert outdated() == 0
+        assert noted_keys() == {sealer().current_key_id.hex()}
+
+    # And the service starts without it and reads what is stored
+    with started(completed(new), 2), connected():
+        [row, *_] = TAB_CONNECTIONS.select().order_by(TAB_CONNECTIONS.provider_subject)
+        assert TAB_CONNECTIONS.access_token.open(row) == Secret("access-0")
+    # And no more with the old one
+    with reopened(database), pytest.raises(ForeignSecretKey):
+        join_service(NOW)
+
+
+def test_a_message_works_for_a_while_and_the_next_one_goes_on(
+    tables: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given more rows than a message has time for
+    caplog.set_level(logging.INFO)
+    store(5)
+    monkeypatch.setattr(resealing, "_BATCH", 2)
+    monkeypatch.setattr(resealing, "_MESSAGE_SECONDS", 0)
+    with started(rotated(tables), 1):
+        # When messages come, then each does something and leaves the rest
+        for left in (3, 1, 0):
+            assert len(noted_keys()) == 2
+            reseal()
+            assert outdated() == left
+        # And the last forgets the old key
+        reseal()
+        assert len(noted_keys()) == 1
+    assert "Sealed 2 of 5 rows anew; more soon." in caplog.text
+
+
+def test_progress_counts_up_to_the_total(tables: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    store(5)
+    monkeypatch.setattr(resealing, "_BATCH", 2)
+    with started(rotated(tables), 1):
+        shown = [(progress.done, progress.total) for progress in seal_anew()]
+
+    assert shown == [(2, 5), (4, 5), (5, 5), (5, 5)]
+
+
+def test_a_machine_that_is_still_at_the_old_key_does_not_undo_it(database: Settings) -> None:
+    # Given one machine that has the new key, and one that knows it and seals with the old one
+    store(2)
+    new = rotated(database)
+    behind = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
+    with started(new, 1):
+        reseal()
+        assert outdated() == 0
+
+        # When a message comes to the machine that is behind
+        with reopened(behind):
+            reseal()
+
+        # Then all stays as it is
+        assert outdated() == 0
+
+
+def test_a_start_of_a_machine_that_is_behind_notes_its_key_again(database: Settings) -> None:
+    # Given that everything has the new key already
+    new = rotated(database)
+    behind = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
+    with started(new, 1):
+        reseal()
+
+    # When a machine starts that still seals with the old one
+    with started(behind, 2):
+        store(1)
+
+    # Then nobody can drop the old key unawares
+    with reopened(completed(new)), pytest.raises(ForeignSecretKey):
+        join_service(NOW)
+
+
+def test_who_asks_for_it_goes_back_to_the_old_key(database: Settings) -> None:
+    # Given that everything has the new key
+    store(2)
+    new = rotated(database)
+    with started(new, 1):
+        reseal()
+
+    # When the operator takes that back, and says so
+    back = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
+    with started(back, 2):
+        assert list(seal_with_this_key(LATER + 3 * MINUTE))[-1].done == 2
+
+    # Then the new key is needed for nothing
+    with started(database, 4):
+        assert outdated() == 0
+
+
+def test_going_back_can_be_broken_off_and_goes_on_in_the_background(
+    database: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given that the operator goes back to the old key in the midst of a change, and then on the way
+    # back presses Ctrl-C
+    store(5)
+    new = rotated(database)
+    monkeypatch.setattr(resealing, "_BATCH", 1)
+    with started(new, 1):
+        assert [progress.done for progress in islice(seal_anew(), 3)] == [1, 2, 3]
+    back = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
+    with started(back, 2):
+        next(seal_with_this_key(LATER + 3 * MINUTE))
+        assert outdated() == 2
+
+    # When messages come to a machine that has the new key, and to one that is back
+    with reopened(new):
+        reseal()
+        assert outdated() == 3
+    with reopened(back):
+        reseal()
+
+        # Then only the latter goes on
+        assert outdated() == 0
+
+
+def test_the_command_finds_what_was_written_with_the_old_key_after_it_was_forgotten(
+    database: Settings,
+) -> None:
+    # Given a process that was not started anew, and writes with the old key when all was done
+    new = rotated(database)
+    with started(new, 1):
+        reseal()
+    store(1)
+
+    # When the operator looks once more before they drop the old key
+    with started(new, 2):
+        progress = list(seal_with_this_key(LATER + 2 * MINUTE))
+
+        # Then it is found
+        assert (progress[-1].done, outdated()) == (1, 0)
+
+
+def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> None:
+    # Given a row that somebody holds
+    store(2)
+    with started(rotated(database), 1), ThreadPoolExecutor(1) as pool:
+        with transaction():
+            TAB_CONNECTIONS.update(failures=1).where(
+                TAB_CONNECTIONS.provider_subject == "account-1"
+            ).execute()
+            sealing = pool.submit(lambda: list(seal_anew()))
+
+            # When everything is sealed anew, then it does not end, and does not forget the key
+            with pytest.raises(TimeoutError):
+                sealing.result(0.5)
+            assert len(noted_keys()) == 2
+
+        # And when the row is free, it ends
+        assert sealing.result(60)[-1] == Progress(2, 2, ())
+        assert len(noted_keys()) == 1
+
+
+def test_half_of_the_time_is_left_to_others() -> None:
+    # Given batches that each take a while
+    def batches() -> Iterator[Resealed]:
+        for _ in range(3):
+            time.sleep(0.05)
+            yield Resealed(1, 0, ())
+
+    # When they are done one after the other
+    began = time.monotonic()
+    done = list(resealing._giving_way(batches()))
+
+    # Then there is a rest of the same length after each
+    assert len(done) == 3
+    assert time.monotonic() - began >= 6 * 0.05
+
+
+@pytest.mark.usefixtures("database")
+def test_without_a_change_of_key_there_is_nothing_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    reseal()
+
+    assert caplog.text == ""
+
+
+def test_what_no_key_opens_is_logged_and_holds_up_nothing(
+    database: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(1)
+    with started(rotated(database), 1):
+        with connected():
+            TAB_CONNECTIONS.update(access_token=b"damaged").execute()
+            [row] = TAB_CONNECTIONS.select()
+        reseal()
+
+        assert f"No key opens a secret of connections {row.id}." in caplog.text
+        assert len(noted_keys()) == 1

@@ -1,0 +1,190 @@
+"""Tests of the columns that the databases lack: times, JSON, and sealed secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import peewee
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catfeeder.errors import SealBroken
+from catfeeder.sealing import Secret
+from config import Settings
+from models.db.database import Table, connected
+from models.db.database import database as the_database
+from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.oauth.connections import TAB_CONNECTIONS
+from tests.models.reopening import reopened
+from tests.models.rows import grant, stored_connection
+from tests.models.times import NOW
+
+# -- Sealed secrets
+
+
+@pytest.fixture
+def connection(database: Settings) -> TAB_CONNECTIONS:  # noqa: ARG001
+    """A stored connection, whose tokens are sealed."""
+    with connected():
+        return stored_connection(grant=grant("access-1", "refresh-1"))
+
+
+def test_a_sealed_secret_opens_in_its_place(connection: TAB_CONNECTIONS) -> None:
+    assert TAB_CONNECTIONS.access_token.open(connection) == Secret("access-1")
+    assert TAB_CONNECTIONS.refresh_token.open(connection) == Secret("refresh-1")
+
+
+def test_a_sealed_secret_is_not_readable_in_the_table(connection: TAB_CONNECTIONS) -> None:
+    with connected():
+        rows = the_database.execute_sql("SELECT * FROM connections").fetchall()
+
+    cells = [cell for row in rows for cell in row]
+    everything = b"".join(
+        bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode()
+        for cell in cells
+    )
+    assert connection.id.encode() in everything
+    assert b"access-1" not in everything
+    assert b"refresh-1" not in everything
+
+
+def test_a_secret_copied_into_another_row_does_not_open(connection: TAB_CONNECTIONS) -> None:
+    # Given two connections
+    with connected():
+        other = stored_connection(provider_subject="somebody-else")
+
+        # When who can write to the table copies one's token to the other
+        TAB_CONNECTIONS.update(access_token=connection.access_token).where(
+            TAB_CONNECTIONS.id == other.id
+        ).execute()
+        other = TAB_CONNECTIONS.get_by_id(other.id)
+
+    # Then it does not open there
+    with pytest.raises(SealBroken):
+        TAB_CONNECTIONS.access_token.open(other)
+
+
+def test_a_secret_copied_into_another_column_does_not_open(connection: TAB_CONNECTIONS) -> None:
+    with connected():
+        TAB_CONNECTIONS.update(access_token=TAB_CONNECTIONS.refresh_token).execute()
+        connection = TAB_CONNECTIONS.get_by_id(connection.id)
+
+    with pytest.raises(SealBroken):
+        TAB_CONNECTIONS.access_token.open(connection)
+
+
+class OtherTable(Table):
+    """A table that names its columns as another does."""
+
+    id = peewee.CharField(primary_key=True)
+    access_token = SealedField()
+
+
+def test_a_secret_copied_into_another_table_does_not_open(connection: TAB_CONNECTIONS) -> None:
+    # Given a row of the same id, with a column of the same name
+    other = OtherTable(id=connection.id, access_token=connection.access_token)
+
+    # Then the connection's token does not open there
+    with pytest.raises(SealBroken):
+        OtherTable.access_token.open(other)
+
+
+def test_another_secret_key_opens_nothing(connection: TAB_CONNECTIONS, settings: Settings) -> None:
+    other = dataclasses.replace(settings, secret_key="another-secret-key-that-is-long-enough")
+
+    with reopened(other), pytest.raises(SealBroken):
+        TAB_CONNECTIONS.access_token.open(connection)
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_same_secret_is_never_sealed_to_the_same_bytes() -> None:
+    # Else a reader of the table could tell who shares a token.
+    sealed = {TAB_CONNECTIONS.access_token.seal("id", Secret("t")) for _ in range(20)}
+
+    assert len(sealed) == 20
+
+
+def test_no_secret_is_stored_as_nothing(connection: TAB_CONNECTIONS) -> None:
+    assert TAB_CONNECTIONS.refresh_token.seal("id", None) is None
+    connection.refresh_token = None
+    assert TAB_CONNECTIONS.refresh_token.open(connection) is None
+
+
+def test_bytes_that_are_not_text_survive(connection: TAB_CONNECTIONS) -> None:
+    secret = Secret.of(bytes(range(256)))
+    connection.access_token = TAB_CONNECTIONS.access_token.seal(connection.id, secret)
+
+    opened = TAB_CONNECTIONS.access_token.open(connection)
+
+    assert opened is not None
+    assert opened.reveal_bytes() == bytes(range(256))
+
+
+# -- Times
+
+
+@pytest.mark.usefixtures("database")
+def test_a_time_comes_back_in_utc_to_the_millisecond() -> None:
+    # Given a time of another zone
+    tokyo = timezone(timedelta(hours=9))
+    then = datetime(2026, 11, 23, 21, 0, 0, 123456, tzinfo=tokyo)
+
+    # When it is stored
+    with connected():
+        row = stored_connection(grant=grant(expires_at=then))
+
+    # Then it is the same moment in UTC
+    assert row.expires_at == datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+    assert row.expires_at.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(TypeError):
+        UTCDateTimeField().db_value(datetime(2026, 11, 23))  # noqa: DTZ001
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_every_time_survives_to_the_millisecond_and_keeps_its_order(then: datetime) -> None:
+    field = UTCDateTimeField()
+
+    stored = field.db_value(then)
+
+    assert stored is not None
+    assert timedelta(0) <= then - (field.python_value(stored) or NOW) < timedelta(milliseconds=1)
+
+
+# -- JSON
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_json_survives_in_ascii(value: object) -> None:
+    field = JSONField()
+
+    text = field.db_value({"value": value})
+
+    assert text is not None
+    assert text.isascii()
+    assert field.python_value(text) == {"value": value}
+
+
+@pytest.mark.usefixtures("database")
+def test_a_profile_with_half_a_character_and_a_nul_is_stored() -> None:
+    # Given what a provider may send: JSON that escapes half a surrogate pair, and a NUL, which
+    # PostgreSQL takes in no text
+    profile = json.loads('{"subject": "1", "name": "\\ud83d\\u0000"}')
+
+    # When it is stored
+    with connected():
+        row = stored_connection(profile=profile)
+
+    # Then it comes back as it was
+    assert row.profile == profile

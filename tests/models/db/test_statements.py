@@ -1,0 +1,70 @@
+"""Tests of statements that are written once: each row is written as it is told, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.db.database import connected, transaction
+from models.db.statements import DeleteMany, InsertMany, UpdateMany
+from models.oauth.connections import TAB_CONNECTIONS
+from models.renewal.attempts import TAB_ATTEMPTS
+from tests.models.rows import stored_connection
+from tests.models.times import MINUTE, NOW
+
+pytestmark = pytest.mark.usefixtures("database")
+
+_C, _A = TAB_CONNECTIONS, TAB_ATTEMPTS
+ENTER = InsertMany(
+    *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), is_new_only=True
+)
+
+
+def ids(count: int) -> list[str]:
+    """Store that many connections and return their ids."""
+    with connected():
+        return [stored_connection(f"account-{number}").id for number in range(count)]
+
+
+def test_a_row_that_is_as_given_is_updated() -> None:
+    found, other = ids(2)
+    statement = UpdateMany([_C.lease_until, _C.reason, _C.access_token], [_C.id, _C.version])
+
+    # When one row has the version that is given, and another one has not
+    with transaction():
+        assert statement.execute(NOW + MINUTE, "why", b"\0\xff", found, 1)
+        assert not statement.execute(NOW + MINUTE, "lost", b"", other, 2)
+
+    # Then the one is changed, and the other is not
+    with connected():
+        changed, same = (TAB_CONNECTIONS.get_by_id(one) for one in (found, other))
+    assert (changed.lease_until, changed.reason) == (NOW + MINUTE, "why")
+    assert bytes(changed.access_token) == b"\0\xff"
+    assert (same.lease_until, same.reason) == (None, None)
+
+
+def test_a_row_that_is_there_is_not_inserted_again() -> None:
+    found, other = ids(2)
+    with transaction():
+        assert ENTER.execute(found, 1, "first", 1, NOW)
+        assert not ENTER.execute(found, 2, "second", 1, NOW)
+        assert ENTER.execute(other, 2, "second", 1, NOW)
+
+    with connected():
+        assert {row.connection_id: row.token_digest for row in TAB_ATTEMPTS.select()} == {
+            found: "first",
+            other: "second",
+        }
+
+
+def test_a_row_that_is_as_given_is_deleted() -> None:
+    found, other = ids(2)
+    delete = DeleteMany(_A.connection_id, _A.version)
+    with transaction():
+        for one in (found, other):
+            ENTER.execute(one, 1, "digest", 1, NOW)
+
+        assert delete.execute(found, 1)
+        assert not delete.execute(other, 2)
+
+    with connected():
+        assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [other]

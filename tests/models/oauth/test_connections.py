@@ -1,0 +1,263 @@
+"""Tests of users' connections: one an account and subject, listed in order, erased when dead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from catfeeder.sealing import Secret
+from config import Settings
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.renewal.leases import claim, require_reauthorization
+from tests.models.races import race_processes, race_threads
+from tests.models.rows import grant, stored_connection
+from tests.models.times import MINUTE, NOW, SECOND
+
+pytestmark = pytest.mark.usefixtures("database")
+
+# -- Which connection a sign-in belongs to
+
+
+def test_a_first_sign_in_creates_a_connection() -> None:
+    with connected():
+        row = stored_connection("account-1", subject="user-1", grant=grant(expires_at=NOW + MINUTE))
+
+        assert TAB_CONNECTIONS.with_id(row.id) == row
+    assert (row.provider, row.provider_subject, row.subject) == ("google", "account-1", "user-1")
+    assert (row.status, row.version, row.failures) == (ConnectionStatus.ACTIVE, 1, 0)
+    assert (row.created_at, row.updated_at, row.expires_at) == (NOW, NOW, NOW + MINUTE)
+    assert TAB_CONNECTIONS.access_token.open(row) == Secret("access")
+
+
+def test_the_same_account_signing_in_again_updates_its_connection() -> None:
+    with connected():
+        # Given a connection that needs the user's consent anew
+        first = stored_connection(subject="user-1")
+        lease = claim(first.id, NOW, NOW + MINUTE)
+        assert lease is not None
+        require_reauthorization(lease, "The grant is gone.", NOW)
+
+        # When its user signs in again
+        later = NOW + timedelta(days=1)
+        again = stored_connection(
+            subject="user-1",
+            profile={"subject": "account-1", "name": "New Name"},
+            grant=grant("access-2", "refresh-2"),
+            now=later,
+        )
+
+    # Then it is the same connection, and alive
+    assert again.id == first.id
+    assert (again.status, again.reason, again.failures) == (ConnectionStatus.ACTIVE, None, 0)
+    assert again.profile["name"] == "New Name"
+    assert (again.created_at, again.updated_at) == (NOW, later)
+    assert TAB_CONNECTIONS.refresh_token.open(again) == Secret("refresh-2")
+    # And whoever was about to renew the old grant is fenced off
+    assert again.version == 2
+
+
+def test_a_grant_without_a_refresh_token_leaves_the_old_one_in_force() -> None:
+    # Some providers hand it out at the first consent alone.
+    with connected():
+        stored_connection()
+        again = stored_connection(grant=grant("access-2", refresh_token=None))
+
+    assert TAB_CONNECTIONS.access_token.open(again) == Secret("access-2")
+    assert TAB_CONNECTIONS.refresh_token.open(again) == Secret("refresh")
+
+
+def test_each_subject_has_a_connection_of_its_own_to_the_same_account() -> None:
+    with connected():
+        one = stored_connection(subject="user-1")
+        other = stored_connection(subject="user-2")
+
+    assert one.id != other.id
+
+
+def test_a_subject_has_several_connections() -> None:
+    with connected():
+        ids = {
+            stored_connection("account-1", subject="user-1").id,
+            stored_connection("account-2", subject="user-1").id,
+            stored_connection("account-1", subject="user-1", provider="github").id,
+        }
+
+    assert len(ids) == 3
+
+
+def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
+    with connected():
+        nobodys = stored_connection(subject="")
+        mine = stored_connection(subject="user-1")
+
+    assert mine.id == nobodys.id
+    assert mine.subject == "user-1"
+
+
+def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
+    # Given an account that user-1 is connected to, and that signed in for nobody before
+    with connected():
+        nobodys = stored_connection(subject="", now=NOW)
+        TAB_CONNECTIONS.update(provider_subject="hidden").execute()
+        mine = stored_connection(subject="user-1", now=NOW)
+        TAB_CONNECTIONS.update(provider_subject="account-1").execute()
+
+        # When user-1 signs in again
+        again = stored_connection(subject="user-1", now=NOW + MINUTE)
+
+    # Then the one without a subject stays without
+    assert again.id == mine.id != nobodys.id
+
+
+def test_a_sign_in_for_nobody_updates_the_accounts_latest_connection() -> None:
+    with connected():
+        stored_connection(subject="user-1", now=NOW)
+        latest = stored_connection(subject="user-2", now=NOW + SECOND)
+
+        again = stored_connection(subject="", grant=grant("access-2"), now=NOW + MINUTE)
+
+    assert (again.id, again.subject) == (latest.id, "user-2")
+    assert TAB_CONNECTIONS.access_token.open(again) == Secret("access-2")
+
+
+def test_first_sign_ins_at_once_make_one_connection() -> None:
+    # When the first sign-ins of new accounts arrive several times at once
+    for number in range(10):
+        account = f"account-{number}"
+        ids = race_threads(4, lambda _, a: stored_connection(a, subject="user-1").id, account)
+
+        # Then each account has one connection, which saw every grant
+        assert len(set(ids)) == 1
+        with connected():
+            assert TAB_CONNECTIONS.get_by_id(ids[0]).version == 4
+
+
+def test_subjects_that_sign_in_at_once_do_not_take_each_others_connection() -> None:
+    for number in range(10):
+        # Given a connection that nobody has claimed
+        account = f"account-{number}"
+        with connected():
+            stored_connection(account, subject="")
+
+        # When two subjects sign in with its account at once
+        ids = race_threads(2, lambda n, a: stored_connection(a, subject=f"user-{n}").id, account)
+
+        # Then one adopts it, and the other gets a connection of its own
+        with connected():
+            assert [TAB_CONNECTIONS.get_by_id(i).subject for i in ids] == ["user-0", "user-1"]
+
+
+def sign_in_often(accounts: int) -> list[str]:
+    """Sign in to each account, as one process of several does."""
+    return [stored_connection(f"account-{number}").id for number in range(accounts)]
+
+
+def test_processes_that_sign_in_the_same_accounts_share_their_connections(tables: Settings) -> None:
+    first, second = race_processes(2, tables, sign_in_often, 20)
+
+    assert first == second
+
+
+# -- Listing
+
+
+def page(**wanted: object) -> list[str]:
+    with connected():
+        arguments = {"provider": None, "subject": None, "status": None, "after": None, "limit": 100}
+        rows = TAB_CONNECTIONS.page(**{**arguments, **wanted})  # type: ignore[arg-type]
+    return [row.provider_subject for row in rows]
+
+
+def test_connections_are_listed_oldest_first_page_by_page() -> None:
+    # Given connections of which several began at the same moment
+    with connected():
+        for number in range(7):
+            stored_connection(f"account-{number}", now=NOW + (number // 3) * SECOND)
+    everything = page()
+
+    # When they are read in pages of two
+    pages: list[str] = []
+    after = None
+    while rows := _rows_after(after):
+        pages += [row.provider_subject for row in rows]
+        after = (rows[-1].created_at, rows[-1].id)
+
+    # Then each comes once, in the order of the whole list
+    assert pages == everything
+    assert sorted(pages) == [f"account-{number}" for number in range(7)]
+    assert sorted(pages[:3]) == ["account-0", "account-1", "account-2"]
+
+
+def _rows_after(after: object) -> list[TAB_CONNECTIONS]:
+    with connected():
+        return TAB_CONNECTIONS.page(
+            provider=None,
+            subject=None,
+            status=None,
+            after=after,  # type: ignore[arg-type]
+            limit=2,
+        )
+
+
+def test_connections_are_listed_by_provider_subject_and_status() -> None:
+    with connected():
+        stored_connection("a", subject="user-1")
+        stored_connection("b", subject="user-2", now=NOW + SECOND)
+        stored_connection("c", subject="user-1", provider="github", now=NOW + MINUTE)
+        TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
+            TAB_CONNECTIONS.provider_subject == "b"
+        ).execute()
+
+    assert page(subject="user-1") == ["a", "c"]
+    assert page(provider="google") == ["a", "b"]
+    assert page(status="revoked") == ["b"]
+    assert page(subject="user-1", provider="github", status="active") == ["c"]
+    assert page(subject="' OR 1=1 --") == []
+
+
+# -- Counting and erasing
+
+
+def test_connections_are_counted_by_status() -> None:
+    with connected():
+        assert TAB_CONNECTIONS.counted_by_status() == {}
+        stored_connection("a")
+        stored_connection("b")
+        TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
+            TAB_CONNECTIONS.provider_subject == "b"
+        ).execute()
+
+        assert TAB_CONNECTIONS.counted_by_status() == {"active": 1, "revoked": 1}
+
+
+def test_a_provider_is_known_to_have_connections() -> None:
+    with connected():
+        stored_connection(provider="google")
+
+        assert TAB_CONNECTIONS.exists_for("google")
+        assert not TAB_CONNECTIONS.exists_for("github")
+
+
+def test_a_connection_is_erased_once() -> None:
+    with connected():
+        row = stored_connection()
+
+        assert TAB_CONNECTIONS.erase(row.id)
+        assert not TAB_CONNECTIONS.erase(row.id)
+        assert TAB_CONNECTIONS.with_id(row.id) is None
+
+
+@pytest.mark.parametrize("status", list(ConnectionStatus))
+def test_what_is_dead_for_long_enough_is_erased(status: ConnectionStatus) -> None:
+    # Given a connection that changed last just now
+    with connected():
+        stored_connection()
+        TAB_CONNECTIONS.update(status=status).execute()
+
+        # Then nothing is erased that is not older than the time named
+        assert TAB_CONNECTIONS.erase_dead(NOW) == 0
+        # And what may yield a token again is never erased
+        is_dead = status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+        assert TAB_CONNECTIONS.erase_dead(NOW + SECOND) == int(is_dead)

@@ -1,0 +1,217 @@
+"""Tests of a provider's circuit breaker as the database holds it: of many one probes, one opens."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from config import Settings
+from models.db.database import connected
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
+from tests.models.races import race_processes, race_threads
+from tests.models.times import MINUTE, NOW, SECOND
+
+NAME: Final = "google"
+UNTIL: Final = NOW + MINUTE
+
+
+def health() -> TAB_PROVIDER_HEALTH:
+    with connected():
+        return TAB_PROVIDER_HEALTH.of(NAME)
+
+
+def ensured() -> TAB_PROVIDER_HEALTH:
+    with connected():
+        TAB_PROVIDER_HEALTH.ensure(NAME)
+    return health()
+
+
+def paused(until: datetime = UNTIL) -> TAB_PROVIDER_HEALTH:
+    """A provider whose renewals are paused."""
+    with connected():
+        assert pause(ensured(), until)
+    return health()
+
+
+def pause(row: TAB_PROVIDER_HEALTH, until: datetime = UNTIL, connection: str = "a") -> bool:
+    return row.pause(connection, until=until, kind="transient", reason="It is down.", now=NOW)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_of_which_nothing_is_known_is_well() -> None:
+    with connected():
+        assert TAB_PROVIDER_HEALTH.all_of_them() == {}
+    row = health()
+
+    assert (row.state, row.failures, row.pauses) == (HealthState.CLOSED, 0, 0)
+    assert not row.is_paused(NOW)
+    # And to look leaves no row behind, to ensure one does, once
+    with connected():
+        assert TAB_PROVIDER_HEALTH.all_of_them() == {}
+        for _ in range(2):
+            TAB_PROVIDER_HEALTH.ensure(NAME)
+        assert list(TAB_PROVIDER_HEALTH.all_of_them()) == [NAME]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_pause_is_kept_and_ends() -> None:
+    row = paused()
+
+    assert row.state == HealthState.OPEN
+    assert (row.kind, row.reason, row.since) == ("transient", "It is down.", NOW)
+    assert row.is_paused(UNTIL - SECOND)
+    assert not row.is_paused(UNTIL)
+
+    with connected():
+        assert row.resume()
+    row = health()
+    assert (row.state, row.pauses, row.since) == (HealthState.CLOSED, 0, None)
+    assert (row.kind, row.reason, row.paused_until) == (None, None, None)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_pause_after_a_pause_is_counted_and_begins_when_the_first_did() -> None:
+    row = paused()
+    with connected():
+        assert row.begin_probe(UNTIL + MINUTE)
+        row = TAB_PROVIDER_HEALTH.of(NAME)
+        assert row.pause("b", until=UNTIL + 2 * MINUTE, kind="x", reason="y", now=UNTIL)
+
+    row = health()
+    assert (row.state, row.pauses, row.since) == (HealthState.OPEN, 2, NOW)
+
+
+@pytest.mark.usefixtures("database")
+def test_of_threads_that_want_to_probe_one_does() -> None:
+    for _ in range(10):
+        row = paused(NOW)
+
+        won = race_threads(4, lambda _, seen: seen.begin_probe(UNTIL), row)
+
+        assert sum(won) == 1
+        assert health().state == HealthState.HALF_OPEN
+        with connected():
+            assert health().resume()
+
+
+def probe_in_turn(times: int) -> int:
+    """Try to probe until somebody does; return how often that was us."""
+    won = 0
+    for _ in range(times):
+        with connected():
+            row = TAB_PROVIDER_HEALTH.of(NAME)
+            won += row.state == HealthState.OPEN and row.begin_probe(UNTIL)
+    return won
+
+
+def test_of_processes_that_want_to_probe_one_does(database: Settings) -> None:
+    paused(NOW)
+
+    assert sum(race_processes(2, database, probe_in_turn, 20)) == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_what_comes_late_changes_nothing() -> None:
+    # Given a state that somebody began from, and that is no more
+    seen = ensured()
+    paused()
+
+    # Then nothing that they bring is written
+    with connected():
+        assert not pause(seen, UNTIL + MINUTE)
+        assert not seen.resume()
+        assert not seen.begin_probe(UNTIL)
+        assert not seen.give_up_probe(NOW)
+        seen.count_failure("z")
+        seen.end_run("a")
+    row = health()
+    assert (row.paused_until, row.failures, row.failing_connection) == (UNTIL, 0, "a")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
+    row = paused(NOW)
+    with connected():
+        row.begin_probe(UNTIL)
+        assert health().give_up_probe(NOW)
+
+    assert health().state == HealthState.OPEN
+    assert not health().is_paused(NOW)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_run_is_of_different_connections_one_after_the_other() -> None:
+    row = ensured()
+    with connected():
+        counts = [row.count_failure(name) for name in ("a", "a", "b", "b", "a")]
+
+        assert counts == [1, 1, 2, 2, 3]
+        # And a success ends it; who failed last is remembered, unless it was theirs
+        health().end_run("c")
+        assert (health().failures, health().failing_connection) == (0, "a")
+        assert health().count_failure("a") == 1
+        health().end_run("a")
+        assert (health().failures, health().failing_connection) == (0, None)
+
+
+@pytest.mark.usefixtures("database")
+def test_failures_of_threads_are_all_counted() -> None:
+    row = ensured()
+
+    race_threads(8, lambda number, seen: seen.count_failure(str(number)), row)
+
+    assert health().failures == 8
+
+
+@pytest.mark.usefixtures("database")
+def test_a_provider_is_forgotten() -> None:
+    paused()
+    with connected():
+        TAB_PROVIDER_HEALTH.erase(NAME)
+    assert health().state == HealthState.CLOSED
+
+
+# -- The rate
+
+
+def take(at: datetime, interval: timedelta = SECOND, burst: int = 3) -> datetime | None:
+    with connected():
+        return TAB_PROVIDER_HEALTH.of(NAME).take_request(at, interval, burst)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_rate_has_a_burst_and_then_one_each_interval() -> None:
+    row = ensured()
+
+    assert row.requests_left(NOW, SECOND, 3) == 3
+    assert [take(NOW) for _ in range(3)] == [None] * 3
+    assert health().requests_left(NOW, SECOND, 3) == 0
+    # And who comes too early hears when to come back
+    assert take(NOW) == NOW + SECOND
+    assert take(NOW + SECOND - timedelta(milliseconds=1)) == NOW + SECOND
+    assert take(NOW + SECOND) is None
+    assert take(NOW + SECOND) == NOW + 2 * SECOND
+    # And what was not used is not saved up beyond the burst
+    assert health().requests_left(NOW + MINUTE, SECOND, 3) == 3
+    assert [take(NOW + MINUTE) is None for _ in range(5)] == [True] * 3 + [False] * 2
+
+
+def take_in_turn(times: int) -> int:
+    return sum(take(NOW, burst=25) is None for _ in range(times))
+
+
+def test_processes_share_one_rate(database: Settings) -> None:
+    ensured()
+
+    assert sum(race_processes(2, database, take_in_turn, 20)) == 25
+
+
+@pytest.mark.usefixtures("database")
+def test_threads_share_one_rate() -> None:
+    ensured()
+
+    taken: list[Any] = race_threads(6, lambda _: [take(NOW, burst=20) for _ in range(5)])
+
+    assert sum(one is None for some in taken for one in some) == 20

@@ -1,0 +1,182 @@
+"""Tests of pending sign-ins: each state serves once, and not for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from catfeeder.sealing import Secret
+from config import Settings
+from models.db.database import connected
+from models.db.database import database as the_database
+from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus, hash_state
+from tests.models.races import race_processes, race_threads
+from tests.models.times import MINUTE, NOW, SECOND
+
+STATE = Secret("a-random-state:google")
+EXPIRES = NOW + 10 * MINUTE
+
+
+def begin(state: Secret = STATE, browser: Secret | None = None) -> None:
+    TAB_VERIFICATION.begin(
+        state,
+        browser=browser,
+        provider="google",
+        subject="user-1",
+        scope="openid",
+        redirect_uri="https://app.example.com/callback",
+        return_to=None,
+        nonce=Secret("the-nonce"),
+        code_verifier=Secret("the-verifier"),
+        now=NOW,
+        expires_at=EXPIRES,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _pending(database: Settings) -> None:  # noqa: ARG001
+    with connected():
+        begin()
+
+
+def test_a_sign_in_is_found_by_its_state() -> None:
+    with connected():
+        row = TAB_VERIFICATION.of(STATE)
+
+        assert row is not None
+        assert (row.provider, row.subject, row.scope) == ("google", "user-1", "openid")
+        assert (row.created_at, row.expires_at) == (NOW, EXPIRES)
+        assert row.status == StateStatus.PENDING
+        assert TAB_VERIFICATION.nonce.open(row) == Secret("the-nonce")
+        assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the-verifier")
+        assert TAB_VERIFICATION.of(Secret("another-state:google")) is None
+
+
+def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
+    state = Secret("bare")
+    with connected():
+        TAB_VERIFICATION.begin(
+            state,
+            provider="github",
+            subject=None,
+            scope="",
+            redirect_uri="https://app.example.com/callback",
+            return_to="https://app.example.com/",
+            nonce=None,
+            code_verifier=None,
+            now=NOW,
+            expires_at=EXPIRES,
+        )
+        row = TAB_VERIFICATION.of(state)
+
+        assert row is not None
+        assert row.subject == ""
+        assert row.return_to == "https://app.example.com/"
+        assert TAB_VERIFICATION.nonce.open(row) is None
+
+
+def test_the_state_itself_is_not_stored() -> None:
+    with connected():
+        rows = the_database.execute_sql("SELECT * FROM verification").fetchall()
+
+    assert "a-random-state" not in repr(rows)
+    assert hash_state(STATE) in repr(rows)
+
+
+def test_a_state_is_claimed_once() -> None:
+    with connected():
+        assert TAB_VERIFICATION.claim(STATE, NOW)
+        assert not TAB_VERIFICATION.claim(STATE, NOW)
+
+        row = TAB_VERIFICATION.of(STATE)
+        assert row is not None
+        assert row.status == StateStatus.EXCHANGING
+
+
+@pytest.mark.parametrize("status", [StateStatus.DONE, StateStatus.FAILED])
+def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> None:
+    # Given a sign-in that has ended
+    with connected():
+        TAB_VERIFICATION.claim(STATE, NOW)
+        TAB_VERIFICATION.end(STATE, status)
+
+        # Then its state serves no second time
+        assert not TAB_VERIFICATION.claim(STATE, NOW)
+
+        # And what only the exchange needed is gone
+        row = TAB_VERIFICATION.of(STATE)
+        assert row is not None
+        assert (row.status, row.nonce, row.code_verifier) == (status, None, None)
+
+
+def test_a_state_cannot_be_claimed_from_the_moment_on_that_it_expires() -> None:
+    with connected():
+        assert not TAB_VERIFICATION.claim(STATE, EXPIRES)
+        assert TAB_VERIFICATION.claim(STATE, EXPIRES - SECOND)
+
+
+def test_an_unknown_state_cannot_be_claimed() -> None:
+    with connected():
+        assert not TAB_VERIFICATION.claim(Secret("another-state:google"), NOW)
+
+
+def test_of_many_threads_one_claims_a_state() -> None:
+    for number in range(10):
+        state = Secret(f"state-{number}")
+        with connected():
+            begin(state)
+
+        wins = race_threads(4, lambda _, state: TAB_VERIFICATION.claim(state, NOW), state)
+
+        assert sorted(wins) == [False, False, False, True]
+
+
+def claim_all(states: list[str]) -> list[str]:
+    """Claim as many states as can be had, as one process of several does."""
+    with connected():
+        return [state for state in states if TAB_VERIFICATION.claim(Secret(state), NOW)]
+
+
+def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
+    # Given many pending sign-ins
+    states = [f"state-{number}" for number in range(50)]
+    with connected():
+        for state in states:
+            begin(Secret(state))
+
+    # When two processes are after all of them at once
+    first, second = race_processes(2, tables, claim_all, states)
+
+    # Then each was claimed, by one of the two
+    assert sorted(first + second) == sorted(states)
+
+
+def test_what_has_expired_is_erased_and_nothing_else() -> None:
+    with connected():
+        assert TAB_VERIFICATION.erase_expired(EXPIRES - SECOND) == 0
+        assert TAB_VERIFICATION.of(STATE) is not None
+
+        assert TAB_VERIFICATION.erase_expired(EXPIRES) == 1
+        assert TAB_VERIFICATION.of(STATE) is None
+
+
+def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
+    # Given a sign-in of one browser, and one of whichever
+    bound = Secret("bound")
+    with connected():
+        begin(bound, browser=Secret("a-cookie"))
+        row, loose = TAB_VERIFICATION.of(bound), TAB_VERIFICATION.of(STATE)
+    assert row is not None
+    assert loose is not None
+
+    # Then the first is known by what it was given, and that is not kept
+    assert row.is_begun_by(Secret("a-cookie"))
+    for other in (
+        None,
+        Secret("another"),
+        Secret(""),
+        Secret("a-cookie "),
+        Secret(str(row.browser_hash)),
+    ):
+        assert not row.is_begun_by(other)
+        assert loose.is_begun_by(other)
+    assert "a-cookie" not in str(row.__data__)

@@ -1,0 +1,109 @@
+"""The commands that tell what stands on the queues and send anew what failed, as operators type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import cast
+
+import pytest
+
+from actors.queue.dead_letters import DeadLetters
+from catfeeder.client import Client
+from catfeeder.messages import PASSWORDS
+from tests.worker.service_directory import ServiceDirectory
+from worker.supervisor.embedded_valkey import EmbeddedValkey, running_url
+
+Command = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, environment: dict[str, str]) -> Command:
+    """Type a command, with arguments."""
+    (tmp_path / "here").mkdir()
+    directory = ServiceDirectory(tmp_path / "here")
+    return lambda *arguments: directory.worker(*arguments, **environment)
+
+
+def bury(client: Client, letter_id: str, body: bytes | None = None) -> str:
+    """Let a job be a dead letter; return its id."""
+    job = client.hash_password("hunter2", rounds=4)
+    [found] = client.redis.hvals(f"catfeeder:{PASSWORDS}.msgs")
+    body = body or cast("bytes", found)
+    DeadLetters(client.broker).add(PASSWORDS, letter_id, "internal_error", body)
+    client.redis.delete(f"catfeeder:{PASSWORDS}", f"catfeeder:{PASSWORDS}.msgs")
+    return job.id
+
+
+def test_an_operator_sees_what_waits_and_what_failed_and_sends_it_anew(
+    client: Client, command: Command
+) -> None:
+    # Given a job that failed, rubbish, and a job that waits
+    failed = bury(client, "a letter")
+    bury(client, "rubbish", b"hunter2")
+    client.hash_password("hunter2")
+    # When the operator looks
+    overview = command("queues")
+    # Then each queue is there with what waits and what failed
+    assert overview.returncode == 0, overview.stderr
+    lines = {line.split()[0]: line.split() for line in overview.stdout.splitlines()}
+    assert list(lines) == ["QUEUE", "passwords", "oauth", "renewals", "control"]
+    assert lines["passwords"][1] == "1"
+    assert lines["passwords"][-2:] == ["2", "internal_error"]
+    assert lines["oauth"][1:3] == ["0", "-"]
+    # And the dead letters are listed without what they hold
+    listed = command("queues", "passwords")
+    assert listed.returncode == 0, listed.stderr
+    assert f"hash_password     {failed}  internal_error" in listed.stdout
+    assert "hunter2" not in listed.stdout + listed.stderr
+    # When they are sent anew
+    replayed = command("replay", "passwords")
+    # Then what can be sent is
+    assert replayed.stdout == "1 of 2 messages were sent anew.\n"
+    assert "rubbish stays" in replayed.stderr
+    assert replayed.returncode == 1
+    assert client.broker.depth(PASSWORDS) == 2
+    assert client.job(failed).record().status == "queued"
+
+
+def test_one_can_be_chosen(client: Client, command: Command) -> None:
+    for letter_id in ("one", "other"):
+        bury(client, letter_id)
+    assert command("replay", "passwords", "--id", "one").returncode == 0
+    assert DeadLetters(client.broker).ids(PASSWORDS) == ["other"]
+
+
+def test_what_others_have_written_moves_no_terminal(client: Client, command: Command) -> None:
+    # Given an id that a terminal would take for a command
+    bury(client, "\x1b[2Jred")
+    listed = command("queues", "passwords")
+    assert "?[2Jred" in listed.stdout
+    assert "\x1b" not in listed.stdout + listed.stderr
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("arguments", [("queues", "birds"), ("replay", "birds")])
+def test_a_queue_that_there_is_not_is_told(command: Command, arguments: tuple[str, ...]) -> None:
+    ended = command(*arguments)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("There is no such queue")
+
+
+def test_a_broker_that_does_not_run_is_told(environment: dict[str, str], command: Command) -> None:
+    environment["REDIS_URL"] = ""
+    ended = command("queues")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("The queue cannot be reached")
+
+
+@pytest.mark.parametrize("name", ["short", "long" * 30])
+def test_our_own_valkey_is_found(tmp_path: Path, name: str) -> None:
+    # Given a server of ours, on whatever path
+    valkey = EmbeddedValkey(tmp_path / name)
+    valkey.start()
+    try:
+        assert running_url(tmp_path / name) == valkey.url
+    finally:
+        valkey.stop()
+    assert not (tmp_path / name / "valkey" / "valkey.sock").is_symlink()

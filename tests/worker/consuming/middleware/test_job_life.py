@@ -1,0 +1,200 @@
+"""A job starts once, ends once, and never after it was cancelled or has waited too long."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import bcrypt
+import dramatiq
+import pytest
+from dramatiq import Message
+
+from catfeeder.broker import new_message, queued_job
+from catfeeder.client import Client, Job
+from catfeeder.clock import utc_now
+from catfeeder.jobs import JobStatus
+from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
+from catfeeder.sealing import Secret
+from models.db.database import connected, database
+from models.server import begin_boot, is_stopping
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from worker.consuming.broker import ConsumingBroker
+
+
+@pytest.fixture
+def start_worker(broker: ConsumingBroker) -> Iterator[Callable[[], None]]:
+    """Starts a worker, once the test has set the scene."""
+    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
+    yield worker.start
+    worker.stop()
+
+
+def send(client: Client, message: Message[Any]) -> Job[Any]:
+    """Send a message as the client does, with whatever is unusual about it."""
+    client.broker.enqueue(message, job=queued_job(message, utc_now()))
+    return client.job(message.message_id)
+
+
+def has_ended(job: Job[Any]) -> bool:
+    return job.record().status.is_final
+
+
+def owed(valkey: ValkeyServer) -> list[str]:
+    return [key for key in valkey.key_names() if "__acks__" in key or key.endswith(".msgs")]
+
+
+def test_a_job_tells_when_it_started_and_ended(
+    client: Client, start_worker: Callable[[], None]
+) -> None:
+    before = utc_now()
+    job = client.hash_password("hunter2")
+    start_worker()
+    wait_until(lambda: has_ended(job))
+    record = job.record()
+    assert record.status is JobStatus.SUCCEEDED
+    assert record.started_at is not None
+    assert record.finished_at is not None
+    assert before <= record.enqueued_at <= record.started_at <= record.finished_at <= utc_now()
+    assert record.result["password_hash"].startswith("$2b$")
+
+
+def test_a_cancelled_job_is_never_begun(
+    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+) -> None:
+    # Given a job to stop the service, which was cancelled while it waited
+    with connected():
+        generation = begin_boot(utc_now())
+    job = client.shut_down(generation)
+    assert job.cancel()
+    # When a worker comes to it
+    start_worker()
+    wait_until(lambda: not owed(valkey))
+    # Then it stays as it was, and the service runs on
+    record = job.record()
+    assert (record.status, record.started_at) == (JobStatus.CANCELLED, None)
+    with connected():
+        assert not is_stopping(generation)
+
+
+def test_a_job_that_has_ended_is_not_performed_again(
+    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+) -> None:
+    # Given a job that has ended, and its message delivered once more
+    start_worker()
+    message = new_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
+    job = send(client, message)
+    wait_until(lambda: has_ended(job))
+    first = job.record()
+    client.broker.enqueue(message)
+    wait_until(lambda: not owed(valkey))
+    # Then its result, with the salt of the first time, is still the same
+    assert job.record() == first
+
+
+def test_a_job_whose_worker_died_is_performed_anew(
+    client: Client, start_worker: Callable[[], None]
+) -> None:
+    # Given a job that another worker has begun and not ended
+    job = client.hash_password("hunter2")
+    assert client.jobs.start(job.id, "hash_password", "passwords", utc_now())
+    # When its message comes to this one
+    start_worker()
+    # Then it is performed
+    assert job.result(timeout=60)
+
+
+@pytest.mark.parametrize("late_seconds", [61, 3600])
+def test_a_job_that_waited_too_long_fails_as_outdated(
+    client: Client, start_worker: Callable[[], None], late_seconds: int
+) -> None:
+    # Given a job that nobody can still be waiting for
+    message = new_message(HASH_PASSWORD, {"password": Secret("hunter2")})
+    sent_at = message.message_timestamp - late_seconds * 1000
+    late = dataclasses.replace(message, message_timestamp=sent_at)
+    job = send(client, late)
+    # When a worker comes to it
+    start_worker()
+    wait_until(lambda: has_ended(job))
+    # Then it says that asking again may help, and was never begun
+    record = job.record()
+    assert record.error is not None
+    assert (record.error.code, record.error.permanent) == ("job_outdated", False)
+    assert record.started_at is None
+
+
+def test_a_job_that_waited_for_less_is_performed(
+    client: Client, start_worker: Callable[[], None]
+) -> None:
+    message = new_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
+    recent = dataclasses.replace(message, message_timestamp=message.message_timestamp - 50_000)
+    job = send(client, recent)
+    start_worker()
+    assert job.result(timeout=60)
+
+
+def test_a_foreseen_failure_is_told(client: Client, start_worker: Callable[[], None]) -> None:
+    job = client.hash_password("x" * 73)
+    start_worker()
+    wait_until(lambda: has_ended(job))
+    error = job.record().error
+    assert error is not None
+    assert (error.code, error.permanent) == ("password_too_long", True)
+    assert "73 bytes" in error.detail
+
+
+def test_an_unforeseen_failure_is_not(
+    client: Client, start_worker: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an actor that has a fault
+    def fail(*_: object) -> None:
+        raise RuntimeError("hunter3")
+
+    monkeypatch.setattr(bcrypt, "hashpw", fail)
+    job = client.hash_password("hunter2", rounds=4)
+    start_worker()
+    wait_until(lambda: has_ended(job))
+    # Then the caller learns that the log knows
+    error = job.record().error
+    assert error is not None
+    assert (error.code, error.permanent) == ("internal_error", False)
+    assert error.detail == "The job failed unexpectedly; the worker's log has the reason."
+
+
+def test_a_failed_message_is_a_dead_letter_and_not_tried_again(
+    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+) -> None:
+    job = client.enqueue(HASH_PASSWORD, nonsense=True)
+    start_worker()
+    wait_until(lambda: has_ended(job))
+    assert valkey.client.zcard("catfeeder:passwords.XQ") == 1
+    assert "catfeeder:passwords.DQ" not in valkey.key_names()
+
+
+def test_a_job_without_a_database_fails_and_says_so(
+    client: Client,
+    start_worker: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a database that has been lost since the worker started
+    monkeypatch.setattr(database.obj, "database", "/nowhere/catfeeder.sqlite3")
+    # When a job needs it
+    job = send(client, new_message(SHUT_DOWN, {"generation": 1}))
+    start_worker()
+    wait_until(lambda: has_ended(job))
+    # Then the caller is told what is wrong, and not where the database should be
+    error = job.record().error
+    assert error is not None
+    assert (error.code, error.permanent) == ("database_unreachable", False)
+    assert "nowhere" not in error.detail
+
+
+def test_what_nobody_asked_for_has_no_record(
+    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+) -> None:
+    client.broker.enqueue(new_message(CLEAN_VERIFICATION, {}))
+    start_worker()
+    wait_until(lambda: not owed(valkey))
+    assert not [key for key in valkey.key_names() if ":job:" in key]

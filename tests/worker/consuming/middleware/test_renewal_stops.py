@@ -1,0 +1,73 @@
+"""Tests that a process that stops ends the renewal in hand, and begins no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import dramatiq
+import pytest
+
+from actors.renewal.renew import renew_connections
+from catfeeder.broker import new_message
+from catfeeder.messages import RENEW_CONNECTIONS
+from models.db.database import connected
+from models.renewal.attempts import TAB_ATTEMPTS
+from tests.actors.renewals import connect, leased, refreshes
+from tests.actors.sign_ins import configure_plain, reread
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedProvider]:
+    """A provider over real HTTP."""
+    with running_scripted_provider() as started:
+        yield started
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
+    """The environment, with the provider as the one private host that may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
+
+
+def test_a_worker_that_stops_cuts_off_no_renewal(
+    broker: dramatiq.Broker, provider: ScriptedProvider
+) -> None:
+    # Given a batch whose first renewal is under way
+    configure_plain(provider)
+    rows = connect(provider, 3)
+    gate = provider.hold("/token", times=1)
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
+    worker.start()
+    broker.enqueue(new_message(RENEW_CONNECTIONS, {"leases": leased(rows)}))
+    gate.await_arrival()
+
+    # When its process is told to stop, and the provider answers after that
+    is_told = threading.Event()
+    emit_before = broker.emit_before
+
+    def emit(signal: str, *arguments: object, **options: object) -> None:
+        emit_before(signal, *arguments, **options)
+        if signal == "worker_shutdown":
+            is_told.set()
+
+    broker.emit_before = emit  # type: ignore[method-assign]
+    stopping = threading.Thread(target=worker.stop)
+    stopping.start()
+    assert is_told.wait(60)
+    gate.open()
+    stopping.join()
+
+    # Then what it brought is stored, and no other was begun
+    assert [reread(row).version for row in rows] == [2, 1, 1]
+    assert len(refreshes(provider)) == 1
+    with connected():
+        assert TAB_ATTEMPTS.select().count() == 0
+
+    # And whoever works next takes their time again
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
+    worker.start()
+    renew_connections(leased(connect(provider, 3)))
+    assert len(refreshes(provider)) == 4
+    worker.stop()

@@ -1,0 +1,163 @@
+"""Whose messages fall to others: those of workers that have died, and of nobody else."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catfeeder.broker import WORKERS_KEY
+from catfeeder.client import Client
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from tests.worker.worker_process import Workers
+from worker.consuming.heartbeats import Silence
+from worker.consuming.process_locks import ProcessLocks
+
+
+@pytest.fixture
+def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:  # noqa: ARG001
+    with Workers(environment, tmp_path).ended_at_last() as workers:
+        yield workers
+
+
+def watch(silence: Silence, beats: list[tuple[float, dict[str, float]]]) -> list[set[str]]:
+    return [silence.of(beat, now) for now, beat in beats]
+
+
+def test_a_heartbeat_that_stands_still_for_long_enough_is_that_of_a_dead_worker() -> None:
+    # Given two workers, whose clocks agree with nobody's, and one of which dies
+    beats = [(100.0 + second, {"dead": 7.0, "living": -float(second)}) for second in range(7)]
+    assert watch(Silence(), beats) == [set()] * 5 + [{"dead"}] * 2
+
+
+def test_after_a_freeze_everybody_has_time_to_beat_again() -> None:
+    # Given a broker that was frozen for ten seconds, and so for everybody
+    silence = Silence()
+    before = [(100.0 + second, {"a": 1.0, "b": float(second)}) for second in range(4)]
+    after = [(113.0 + second, {"a": 1.0, "b": float(second)}) for second in range(5)]
+    assert watch(silence, before + after) == [set()] * 9
+    # And who does not is dead after all
+    assert silence.of({"a": 1.0, "b": 9.0}, 118.5) == {"a"}
+
+
+def test_who_is_seen_for_the_first_time_lives() -> None:
+    silence = Silence()
+    silence.of({}, 100.0)
+    assert silence.of({"new": 1.0}, 102.0) == set()
+
+
+def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
+    # Given two processes' locks, one of which is no longer held
+    ours, theirs = ProcessLocks(tmp_path / "workers"), ProcessLocks(tmp_path / "workers")
+    ours.hold("ours")
+    (tmp_path / "workers" / "theirs").touch()
+    with theirs.roll_call() as (living, dead):
+        assert (living, dead) == (["ours"], ["theirs"])
+        # Then no two bury the same
+        with ProcessLocks(tmp_path / "workers").roll_call() as (_, dead_twice):
+            assert dead_twice == []
+    with theirs.roll_call() as (living, dead):
+        assert (living, dead) == (["ours"], [])
+    ours.release()
+    assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_a_burial_that_fails_is_tried_again(tmp_path: Path) -> None:
+    locks = ProcessLocks(tmp_path)
+    (tmp_path / "theirs").touch()
+    with pytest.raises(ConnectionError), locks.roll_call():
+        raise ConnectionError
+    with locks.roll_call() as (_, dead):
+        assert dead == ["theirs"]
+
+
+def test_a_killed_workers_message_runs_again_at_once(
+    client: Client, workers: Workers, valkey: ValkeyServer
+) -> None:
+    # Given a worker that is killed with a message in hand, and another that is idle
+    first = workers.start()
+    job = client.hash_password("0 s, try 2")
+    wait_until(lambda: first.performed() == ["0 s, try 2"])
+    second = workers.start()
+    wait_until(second.is_ready)
+    first.kill()
+    # Then the other performs it
+    wait_until(lambda: first.performed() == ["0 s, try 2"] * 2)
+    assert job.result(timeout=60)
+    # And nothing is left of the dead
+    wait_until(lambda: valkey.client.zcard("catfeeder:__heartbeats__") == 1)
+    wait_until(lambda: valkey.client.hlen(WORKERS_KEY) == 1)
+    wait_until(lambda: not [name for name in valkey.key_names() if "__acks__" in name])
+
+
+def test_another_machines_death_is_noticed_in_time_and_a_pause_is_none(
+    client: Client, workers: Workers
+) -> None:
+    # Given a message in hand far away, one here, and a third machine that has nothing to do
+    far = workers.start(machine="far away")
+    lost = client.hash_password("1 s, try 2")
+    wait_until(lambda: far.performed() == ["1 s, try 2"])
+    here = workers.start()
+    kept = client.hash_password("4 s")
+    wait_until(lambda: far.performed() == ["1 s, try 2", "4 s"])
+    others = [workers.start(), workers.start(machine="farther away")]
+    # When the worker here is paused, and the one far away dies
+    here.send(signal.SIGSTOP)
+    wait_until(lambda: all(other.is_ready() for other in others))
+    far.kill()
+    # Then the message of the dead is performed again
+    wait_until(lambda: far.performed() == ["1 s, try 2", "4 s", "1 s, try 2"])
+    # And that of the paused is still its own, though it has not beaten for as long
+    here.send(signal.SIGCONT)
+    assert kept.result(timeout=60)
+    assert lost.result(timeout=60)
+    assert far.performed().count("4 s") == 1
+
+
+def test_a_frozen_broker_makes_nobody_dead(
+    client: Client, workers: Workers, valkey: ValkeyServer
+) -> None:
+    # Given a message in hand on each of two machines
+    jobs, names = [], ["9 s, here", "9 s, far away"]
+    for machine, name in zip(["here", "far away"], names, strict=True):
+        worker = workers.start(machine=machine)
+        jobs.append(client.hash_password(name))
+        wait_until(lambda: worker.performed()[-1:] == [name])  # noqa: B023
+    # When the broker is frozen for longer than a heartbeat may stand still
+    valkey.process.send_signal(signal.SIGSTOP)
+    time.sleep(6)
+    valkey.process.send_signal(signal.SIGCONT)
+    # Then each is performed once, by whom it was given to
+    assert all(job.result(timeout=60) for job in jobs)
+    assert worker.performed() == names
+
+
+def test_a_worker_that_stops_leaves_nothing_behind(
+    workers: Workers, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    # Given a worker, which has found another on the list that nobody hears of
+    valkey.client.hset(WORKERS_KEY, "nobody", "{}")
+    worker = workers.start()
+    wait_until(worker.is_ready)
+    wait_until(lambda: valkey.client.hkeys(WORKERS_KEY) not in ([], [b"nobody"]))
+    wait_until(lambda: valkey.client.hlen(WORKERS_KEY) == 1)
+    # When it is told to stop, then nothing tells of it any more
+    worker.send(signal.SIGTERM)
+    assert worker.process.wait(60) == 0
+    assert valkey.client.hlen(WORKERS_KEY) == 0
+    assert valkey.client.zcard("catfeeder:__heartbeats__") == 0
+    assert list((tmp_path / "here" / "workers").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_to_stops_nobody(
+    client: Client, workers: Workers, tmp_path: Path
+) -> None:
+    (tmp_path / "here").touch()
+    worker = workers.start()
+    assert client.hash_password("0 s").result(timeout=60)
+    # And it is told, by a thread that begins beside the others
+    wait_until(lambda: "VAR_DIR cannot be written to" in worker.log)

@@ -1,0 +1,219 @@
+"""The doorbell: a worker that sleeps is woken at once, and no message waits for a bell for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dramatiq
+import pytest
+import redis
+from dramatiq.worker import ConsumerThread
+from redis.client import PubSub
+
+from catfeeder.broker import BELL_PREFIX
+from catfeeder.client import Client, Job
+from catfeeder.messages import CONTROL, PASSWORDS
+from catfeeder.redis_connection import connect_redis
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from worker.consuming.broker import ConsumingBroker
+from worker.consuming.notifier import Doorbell
+
+#: Longer than any test waits for a worker, so that who is done earlier was woken.
+LONG_SECONDS = 100.0
+
+StartWorker = Callable[[float], dramatiq.Worker]
+
+
+@pytest.fixture
+def start_worker(
+    broker: ConsumingBroker, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StartWorker]:
+    """Starts a worker that sleeps for so long, and returns once it listens."""
+    started: list[dramatiq.Worker] = []
+    begin = ConsumerThread.__init__
+
+    def start(sleep_seconds: float) -> dramatiq.Worker:
+        def begin_to_sleep(thread: ConsumerThread, **options: Any) -> None:
+            begin(thread, **{**options, "worker_timeout": int(sleep_seconds * 1000)})
+
+        # Only who consumes sleeps for so long: a thread that performs would end as late.
+        monkeypatch.setattr(ConsumerThread, "__init__", begin_to_sleep)
+        started.append(dramatiq.Worker(broker, worker_threads=1, worker_timeout=20))
+        started[-1].start()
+        wait_until(lambda: listeners(valkey) == len(started))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.stop()
+
+
+def listeners(valkey: ValkeyServer) -> int:
+    """How many processes hear the bell of the passwords."""
+    [(_, count)] = valkey.client.pubsub_numsub(f"{BELL_PREFIX}{PASSWORDS}")
+    return int(count)
+
+
+def seconds_until_done(job: Job[Any]) -> float:
+    began = time.monotonic()
+    assert job.result(timeout=2 * LONG_SECONDS)
+    return time.monotonic() - began
+
+
+def test_a_worker_that_sleeps_is_woken(client: Client, start_worker: StartWorker) -> None:
+    start_worker(LONG_SECONDS)
+    for _ in range(3):
+        # Given a worker that went to sleep a moment ago
+        time.sleep(0.3)
+        # When a job is asked for, then it is done long before the sleep ends
+        assert seconds_until_done(client.hash_password("hunter2", rounds=4)) < LONG_SECONDS / 2
+
+
+def test_a_message_without_a_bell_is_found_after_the_sleep(
+    client: Client, start_worker: StartWorker, valkey: ValkeyServer
+) -> None:
+    # Given a worker that sleeps, and a job whose message was kept from it
+    job = client.hash_password("hunter2", rounds=4)
+    [found] = valkey.client.lrange(f"catfeeder:{PASSWORDS}", 0, -1)
+    valkey.client.delete(f"catfeeder:{PASSWORDS}")
+    start_worker(0.5)
+    # When the message comes without a ring, as from one who knows of no bells
+    valkey.client.rpush(f"catfeeder:{PASSWORDS}", found)
+    # Then it is performed
+    assert seconds_until_done(job) < LONG_SECONDS
+
+
+def test_what_came_while_nobody_listened_is_found_when_somebody_does_again(
+    client: Client, start_worker: StartWorker, valkey: ValkeyServer
+) -> None:
+    # Given a worker whose bells were cut off
+    start_worker(LONG_SECONDS)
+    time.sleep(0.3)
+    valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    # When a job is asked for, then it is done when the bells are back
+    assert seconds_until_done(client.hash_password("hunter2", rounds=4)) < LONG_SECONDS / 2
+    wait_until(lambda: listeners(valkey) == 1)
+
+
+def test_a_broker_that_stays_away_is_told_of_once(
+    broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a broker that is away for several attempts to listen
+    monkeypatch.setattr("worker.consuming.notifier._RECONNECT_SECONDS", 0.01)
+    tried = threading.Semaphore(0)
+
+    def connect() -> PubSub:
+        tried.release()
+        raise redis.ConnectionError
+
+    client = connect_redis("unix:///nowhere.sock")
+    monkeypatch.setattr(client, "pubsub", connect)
+    bells = Doorbell(client)
+    worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
+    bells.after_worker_boot(broker, worker)
+    for _ in range(5):
+        assert tried.acquire(timeout=60)
+    bells.before_worker_shutdown(broker, worker)
+    bells.after_worker_shutdown(broker, worker)
+    assert caplog.text.count("Lost the bells") == 1
+
+
+def test_a_worker_that_has_stopped_listens_no_more(
+    broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
+    worker.start()
+    wait_until(lambda: listeners(valkey) == 1)
+    worker.stop()
+    assert listeners(valkey) == 0
+    assert "doorbell" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_worker_listens_for_its_own_queues_alone(
+    broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
+    worker.start()
+    wait_until(lambda: listeners(valkey) == 1)
+    assert valkey.client.pubsub_channels() == [f"{BELL_PREFIX}{PASSWORDS}".encode()]
+    worker.stop()
+
+
+def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
+    broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a bell that rings just after a consumer has looked and found nothing
+    consumer = broker.consume(PASSWORDS, timeout=30_000)
+
+    def look(*_: object) -> list[object]:
+        broker._doorbell.of(PASSWORDS).set()
+        return []
+
+    monkeypatch.setattr(broker, "take", look)
+    # Then it does not sleep
+    began = time.monotonic()
+    assert next(consumer) is None
+    assert time.monotonic() - began < 20
+
+
+def test_a_ring_is_for_one_look(broker: ConsumingBroker) -> None:
+    consumer = broker.consume(PASSWORDS, timeout=300)
+    broker._doorbell.of(PASSWORDS).set()
+    began = time.monotonic()
+    assert next(consumer) is None
+    assert time.monotonic() - began > 0.2
+
+
+@pytest.mark.parametrize("end", ["ack", "nack", "requeue"])
+def test_who_has_room_again_looks_at_once(
+    client: Client, broker: ConsumingBroker, end: str
+) -> None:
+    # Given a consumer whose only place is taken, and another message that waits
+    consumer = broker.consume(PASSWORDS, prefetch=1, timeout=30_000)
+    for _ in range(2):
+        client.hash_password("hunter2")
+    in_hand = next(consumer)
+    assert in_hand is not None
+    found: list[object] = []
+    looking = threading.Thread(target=lambda: found.append(next(consumer)))
+    looking.start()
+    time.sleep(0.1)
+    assert looking.is_alive()
+    # When the place becomes free
+    getattr(consumer, end)([in_hand] if end == "requeue" else in_hand)
+    # Then it sleeps no longer
+    looking.join(20)
+    assert not looking.is_alive()
+
+
+def test_each_queue_has_a_bell_of_its_own(broker: ConsumingBroker) -> None:
+    assert broker._doorbell.of(CONTROL) is broker._doorbell.of(CONTROL)
+    assert broker._doorbell.of(CONTROL) is not broker._doorbell.of(PASSWORDS)
+
+
+def test_nothing_but_the_bell_is_slept_by(broker: ConsumingBroker) -> None:
+    # Given a bell that rings all the time, though there is never anything
+    bell, stopping = broker._doorbell.of(PASSWORDS), threading.Event()
+
+    def ring() -> None:
+        while not stopping.wait(0.005):
+            bell.set()
+
+    ringing = threading.Thread(target=ring)
+    ringing.start()
+    # When a consumer looks again and again
+    waits: list[float] = []
+    consumer = broker.consume(PASSWORDS, timeout=5000)
+    for _ in range(15):
+        began = time.monotonic()
+        assert next(consumer) is None
+        waits.append(time.monotonic() - began)
+    # Then it does so at every ring, however often there was nothing: Dramatiq's would sleep longer
+    # each time
+    assert min(waits[5:]) < 0.5
+    stopping.set()
+    ringing.join()

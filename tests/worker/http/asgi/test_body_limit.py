@@ -1,0 +1,53 @@
+"""The largest body: a byte more is refused, however it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.worker.http.answers import assert_problem
+from worker.http.asgi.body_limit import MAXIMUM_BODY_BYTES
+
+_JSON = {"Content-Type": "application/json"}
+_PATHS = ["/v1/passwords/hash", "/v1/oauth/callback"]
+
+
+def _body(length: int) -> bytes:
+    return b'{"password": "' + b"x" * (length - 16) + b'"}'
+
+
+def test_the_largest_body_is_read(http: httpx.Client) -> None:
+    body = _body(MAXIMUM_BODY_BYTES)
+    assert len(body) == 65536
+    answer = http.post("/v1/passwords/hash", content=body, headers=_JSON)
+    assert_problem(answer, 422, "password_too_long")
+
+
+@pytest.mark.parametrize("path", _PATHS)
+def test_a_larger_one_is_refused(http: httpx.Client, path: str) -> None:
+    answer = http.post(path, content=_body(MAXIMUM_BODY_BYTES + 1), headers=_JSON)
+    assert_problem(answer, 413, "body_too_large")
+    assert answer.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [(_PATHS[0], "application/json"), (_PATHS[1], "application/x-www-form-urlencoded")],
+)
+def test_one_whose_length_is_not_told_is_refused_on_the_way(
+    http: httpx.Client, path: str, media_type: str
+) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(65):
+            yield b"x" * 1024
+
+    answer = http.post(path, content=pieces(), headers={"Content-Type": media_type})
+    assert_problem(answer, 413, "body_too_large")
+
+
+def test_a_large_body_where_none_is_read_does_no_harm(http: httpx.Client) -> None:
+    body = b"x" * (MAXIMUM_BODY_BYTES + 1)
+    assert_problem(http.request("GET", "/health", content=body), 413, "body_too_large")
+    assert http.get("/health").status_code == 200

@@ -1,0 +1,152 @@
+"""Stopping: told by the database within a second, and from then on no new work is taken."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from catfeeder.client import Client
+from catfeeder.clock import utc_now
+from models.db.database import connected
+from models.server import begin_boot, request_stop
+from tests.conftest import ADMIN_API_KEY
+from tests.jobs import succeed
+from tests.waiting import wait_until
+from tests.worker.http.answers import assert_problem
+from tests.worker.http.serving import served
+from worker.http.app import create_app
+from worker.http.shim import Shim
+
+_BODY = {"password": "correct horse battery"}
+
+
+def _stop(generation: int) -> None:
+    with connected():
+        assert request_stop(generation)
+
+
+def _await_stopping(http: httpx.Client) -> None:
+    begun = time.monotonic()
+    while http.get("/health").json()["status"] != "stopping":
+        assert time.monotonic() < begun + 60
+        time.sleep(0.02)
+
+
+def test_the_word_of_the_database_is_heard(http: httpx.Client, generation: int) -> None:
+    # Given a job that was taken in
+    job = http.post("/v1/passwords/hash", json=_BODY).headers["Location"]
+    # When another process writes that this boot is to stop
+    _stop(generation)
+    # Then this one hears of it
+    _await_stopping(http)
+    # And takes no new work, whatever kind it is of
+    google = {"preset": "google", "client_id": "a", "client_secret": "b"}
+    assert http.put("/v1/providers/google", json=google).status_code == 201
+    for refused in (
+        http.post("/v1/passwords/hash", json=_BODY),
+        http.post("/v1/oauth/google/authorize", json={}),
+        http.get("/v1/oauth/google/login"),
+        http.post("/v1/oauth/google/refresh", json={"refresh_token": "x"}),
+    ):
+        assert_problem(refused, 503, "server_stopping")
+        assert int(refused.headers["Retry-After"]) > 0
+    # And yet shows what there is
+    assert http.get(job).json()["status"] == "queued"
+    assert http.delete(job).json()["status"] == "cancelled"
+    assert http.get("/v1/connections").status_code == 200
+
+
+def test_an_older_boot_may_have_been_stopped(http: httpx.Client, generation: int) -> None:
+    # Given that the boot before this one was told to stop
+    assert generation == 1
+    _stop(generation)
+    _await_stopping(http)
+    with connected():
+        assert begin_boot(utc_now()) == 2
+    # When a process of the new boot starts
+    with served(create_app()) as url:
+        # Then it serves
+        assert httpx.get(f"{url}/health").json()["status"] == "healthy"
+
+
+def test_a_process_that_starts_late_knows_at_once(generation: int) -> None:
+    # Given a boot that was told to stop
+    _stop(generation)
+    # When one of its processes is started anew
+    with served(create_app()) as url:
+        # Then it never takes any work
+        headers = {"Authorization": f"Bearer {ADMIN_API_KEY}"}
+        answer = httpx.post(f"{url}/v1/passwords/hash", json=_BODY, headers=headers)
+    assert_problem(answer, 503, "server_stopping")
+
+
+def test_a_database_that_is_away_for_a_while_is_told_of_once(
+    http: httpx.Client,
+    generation: int,
+    database_url: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a database that is away for several looks
+    path = Path(database_url.removeprefix("sqlite:///"))
+    folder, aside = path.parent, path.parent.with_name("aside")
+    folder.rename(aside)
+    wait_until(lambda: "Cannot see whether to stop" in caplog.text)
+    time.sleep(1.2)
+    assert http.get("/health").json() | {"uptime": 0} == {
+        "status": "unhealthy",
+        "uptime": 0,
+        "database": "down",
+        "broker": "up",
+    }
+    assert caplog.text.count("Cannot see whether to stop") == 1
+    # When it is back and says to stop, then that is heard
+    aside.rename(folder)
+    _stop(generation)
+    _await_stopping(http)
+
+
+class TestWithLittlePatience:
+    """A server that drains for a second."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """drain_seconds is 1."""
+        server = {**toml_conf["Server_configuration"], "drain_seconds": 1}
+        return {**toml_conf, "Server_configuration": server}
+
+    def test_who_waits_is_sent_off_with_what_is_known(
+        self, http: httpx.Client, shim: Shim, generation: int
+    ) -> None:
+        # Given a request that waits for a job that nobody performs
+        answers: list[httpx.Response] = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(
+                http.post("/v1/passwords/hash", json=_BODY, headers={"Prefer": "wait=30"})
+            )
+        )
+        waiting.start()
+        while not len(shim.waiting):
+            time.sleep(0.01)
+        # When the service stops and the time to drain is over
+        begun = time.monotonic()
+        _stop(generation)
+        waiting.join()
+        # Then the request is not cut off but answered
+        assert answers[0].status_code == 202
+        assert 1 <= time.monotonic() - begun < 25
+
+    def test_a_job_that_ends_meanwhile_is_still_told(
+        self, http: httpx.Client, client: Client, generation: int
+    ) -> None:
+        job = http.post("/v1/passwords/hash", json=_BODY).headers["Location"]
+        _stop(generation)
+        _await_stopping(http)
+        end = threading.Timer(0.1, succeed, [client.jobs, job.rpartition("/")[2], "done"])
+        end.start()
+        assert http.get(job, headers={"Prefer": "wait=20"}).json()["result"] == "done"
+        end.join()

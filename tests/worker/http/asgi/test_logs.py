@@ -1,0 +1,75 @@
+"""uvicorn's access log, in a process of its own: it never holds a query string."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from config import ROOT
+from tests.ports import free_port
+from worker.http.asgi.logs import set_up_logging
+
+_COMMAND = (sys.executable, "-m", "uvicorn", "worker.http.app:create_app", "--factory")
+_CODE = "a-code-that-nobody-may-read"
+_STATE = "a-state-that-nobody-may-read:house"
+
+
+@contextmanager
+def _uvicorn(environment: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Start the Procfile's command, but with its access log on."""
+    port = str(free_port())
+    process = subprocess.Popen(
+        [*_COMMAND, "--port", port],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield f"http://127.0.0.1:{port}", process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_the_callbacks_query_is_not_logged(environment: dict[str, str], generation: int) -> None:
+    # Given the service as uvicorn starts it
+    assert generation
+    with _uvicorn(environment) as (url, process):
+        _await_health(url)
+        # When a browser comes back from a provider
+        query = {"code": _CODE, "state": _STATE}
+        assert httpx.get(f"{url}/v1/oauth/callback", params=query).status_code == 400
+        process.terminate()
+        log, _ = process.communicate(timeout=60)
+    # Then its visit is in the log, and what it brought is not
+    assert '"GET /v1/oauth/callback HTTP/1.1" 400' in log
+    assert "nobody-may-read" not in log
+
+
+def _await_health(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            assert httpx.get(f"{url}/health").status_code == 200
+        except httpx.ConnectError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.mark.parametrize(("debug", "level"), [(True, logging.DEBUG), (False, logging.INFO)])
+def test_debug_is_loud_about_our_own_code_alone(debug: bool, level: int) -> None:
+    set_up_logging(debug=debug)
+    assert logging.getLogger("worker.http").getEffectiveLevel() == level
+    assert logging.getLogger("peewee").getEffectiveLevel() > logging.DEBUG

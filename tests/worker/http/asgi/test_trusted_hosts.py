@@ -1,0 +1,40 @@
+"""The Host header: what is listed is answered, what is not is refused."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.worker.http.answers import assert_problem
+from worker.http.asgi.trusted_hosts import TrustedHosts
+
+
+@pytest.mark.parametrize(
+    ("hosts", "header", "is_trusted"),
+    [
+        (["localhost"], "localhost", True),
+        (["localhost"], "LOCALHOST:5000", True),
+        (["LocalHost"], "localhost", True),
+        (["localhost"], "localhost.evil.example", False),
+        (["localhost"], "evil.example", False),
+        (["localhost"], "", False),
+        (["::1"], "[::1]:5000", True),
+        (["::1"], "[::2]:5000", False),
+        (["*.example.com"], "auth.example.com", True),
+        (["*.example.com"], "example.com", False),
+        (["*.example.com"], "evilexample.com", False),
+        (["*"], "anything", True),
+        ([], "localhost", False),
+    ],
+)
+def test_only_listed_hosts_are_trusted(hosts: list[str], header: str, is_trusted: bool) -> None:
+    async def app(*_: object) -> None:
+        """Answer nothing."""
+
+    assert TrustedHosts(app, hosts)._is_trusted(header) is is_trusted
+
+
+def test_another_host_is_refused(anonymous: httpx.Client) -> None:
+    answer = anonymous.get("/health", headers={"Host": "evil.example"})
+    assert_problem(answer, 400, "host_not_trusted")
+    assert "evil" not in answer.text

@@ -1,0 +1,133 @@
+"""Wrong keys: guessing gets slow, and nobody else is the worse for it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from tests.conftest import ADMIN_API_KEY
+from tests.worker.http.answers import assert_problem
+from worker.http.auth.rates import Rates
+from worker.http.auth.wrong_keys import WrongKeys
+from worker.http.errors.refusals import TooManyWrongKeys
+
+_PATH = "/v1/providers"
+_MOST = 20
+
+
+def _ask(caller: httpx.Client, key: str, address: str = "192.0.2.1") -> httpx.Response:
+    """Ask as somebody behind a proxy on this machine, which tells their address."""
+    headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": address}
+    return caller.get(_PATH, headers=headers)
+
+
+@pytest.fixture
+def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody's wait end while the test runs, however slow the machine is."""
+    is_refused, count = WrongKeys.is_refused, WrongKeys.count
+
+    def stopped(self: WrongKeys) -> WrongKeys:
+        self._clock = lambda: 0.0
+        return self
+
+    monkeypatch.setattr(WrongKeys, "is_refused", lambda self, key: is_refused(stopped(self), key))
+    monkeypatch.setattr(WrongKeys, "count", lambda self, key: count(stopped(self), key))
+
+
+def _made_key(http: httpx.Client) -> str:
+    body = {"name": "shop", "scopes": ["admin"]}
+    return str(http.post("/v1/keys", json=body).json()["key"])
+
+
+@pytest.mark.usefixtures("_stopped_clock")
+def test_who_guesses_too_often_is_told_to_wait(
+    anonymous: httpx.Client, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = _made_key(http)
+    # Given somebody who tries one key after the other
+    answers = [_ask(anonymous, f"guess-{number}") for number in range(_MOST)]
+    # When they try on, then they are told to wait, sooner or later by how long all that took
+    while answers[-1].status_code == 401:
+        assert_problem(answers[-1], 401, "key_unknown")
+        answers.append(_ask(anonymous, "guess-n"))
+    refused = answers.pop()
+    assert _MOST <= len(answers) < 2 * _MOST
+    assert_problem(refused, 429, "too_many_wrong_keys")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 3
+    # And even the right guess is not looked at
+    assert_problem(_ask(anonymous, ADMIN_API_KEY), 429, "too_many_wrong_keys")
+    # And neither is one in the form of our keys let in, nor told from another
+    assert_problem(_ask(anonymous, f"cfk_{'0' * 12}_{'A' * 43}"), 429, "too_many_wrong_keys")
+    # But an app's own key works from there, and every key from elsewhere
+    assert _ask(anonymous, own).status_code == 200
+    assert _ask(anonymous, ADMIN_API_KEY, "192.0.2.2").status_code == 200
+    # And the operator sees it, in numbers and in the log, where no guess stands
+    metrics = http.get("/metrics").text
+    told = f'catfeeder_http_keys_refused_total{{reason="key_unknown"}} {len(answers)}.0'
+    assert told in metrics
+    assert 'catfeeder_http_keys_refused_total{reason="too_many_wrong_keys"} 3.0' in metrics
+    assert "Too many wrong API keys came from 192.0.2.1." in caplog.text
+    assert "guess" not in caplog.text
+
+
+@pytest.mark.usefixtures("_stopped_clock")
+def test_what_is_refused_unseen_neither_prolongs_the_wait_nor_fills_the_log(
+    anonymous: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    while _ask(anonymous, "guess").status_code == 401:
+        pass
+    waits = [int(_ask(anonymous, "guess").headers["Retry-After"]) for _ in range(50)]
+    assert max(waits) <= 3
+    assert caplog.text.count("Too many wrong API keys") == 1
+
+
+@pytest.mark.anyio
+async def test_after_the_wait_one_may_try_again(async_redis: Redis) -> None:
+    now = [0.0]
+    wrong = WrongKeys(Rates(async_redis), lambda: now[0])
+    # Given an address that has guessed too often
+    for _ in range(_MOST):
+        await wrong.count("a")
+    with pytest.raises(TooManyWrongKeys):
+        await wrong.count("a")
+    assert wrong.is_refused("a")
+    assert not wrong.is_refused("b")
+    # When it has waited, then its keys are looked at again
+    now[0] += 3
+    assert not wrong.is_refused("a")
+
+
+@pytest.mark.anyio
+async def test_another_process_has_counted_too(async_redis: Redis) -> None:
+    # Given two processes, of which one was sent too many wrong keys
+    here, there = (WrongKeys(Rates(async_redis)) for _ in range(2))
+    for _ in range(_MOST):
+        await here.count("a")
+    # When the other is sent one, then it refuses from then on
+    with pytest.raises(TooManyWrongKeys):
+        await there.count("a")
+    assert there.is_refused("a")
+
+
+@pytest.mark.anyio
+async def test_what_is_remembered_has_an_end(
+    async_redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.http.auth.wrong_keys._MOST_REMEMBERED", 3)
+    monkeypatch.setattr("worker.http.auth.wrong_keys.MOST_PER_MINUTE", 1)
+    wrong = WrongKeys(Rates(async_redis))
+    for address in "abcdefgh":
+        await wrong.count(address)
+        with pytest.raises(TooManyWrongKeys):
+            await wrong.count(address)
+    assert len(wrong._refused_until) <= 3
+
+
+def test_what_a_proxy_passes_on_forges_no_line_of_the_log(
+    anonymous: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    while _ask(anonymous, "guess", "1.2.3.4 ERROR forged").status_code == 401:
+        pass
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("worker")]
+    assert ours == ["Too many wrong API keys came from unknown."]

@@ -1,0 +1,117 @@
+"""Errors from below and those that nobody foresaw: a problem each, and nothing of the inside."""
+
+from __future__ import annotations
+
+import logging
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from models.db.errors import DatabaseUnreachable
+from tests.worker.http.answers import assert_problem
+from worker.http.errors.error_handlers import CatchAll
+
+_SECRET = "hunter2-in-an-exception"
+
+
+@pytest.fixture
+def app(app: FastAPI) -> FastAPI:
+    """The application with routes that fail in every way."""
+
+    @app.get("/fail/unforeseen")
+    async def unforeseen() -> None:
+        raise RuntimeError(_SECRET)
+
+    @app.get("/fail/database")
+    async def database() -> None:
+        raise DatabaseUnreachable(f"no route to {_SECRET}")
+
+    return app
+
+
+def test_what_nobody_foresaw_is_told_without_what_it_says(
+    anonymous: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    # When a request fails with an exception that quotes a secret
+    with caplog.at_level(logging.DEBUG):
+        answer = anonymous.get("/fail/unforeseen")
+    # Then the answer is a problem, and the log says where it was raised
+    assert_problem(answer, 500, "internal_error")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "RuntimeError" in caplog.text
+    assert "in unforeseen" in caplog.text
+    # And neither has the secret, nor the answer a line of the source
+    assert _SECRET not in caplog.text + answer.text
+    assert "Traceback" not in answer.text
+    # And the process serves on
+    assert anonymous.get("/health").status_code == 200
+
+
+def test_a_database_that_is_away_is_a_503_without_its_address(anonymous: httpx.Client) -> None:
+    answer = anonymous.get("/fail/database")
+    assert_problem(answer, 503, "database_unreachable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert _SECRET not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v2/passwords/hash", "/redoc", "/v1/jobs/a/b"])
+def test_what_is_not_there(anonymous: httpx.Client, path: str) -> None:
+    assert_problem(anonymous.get(path), 404, "not_found")
+
+
+def test_a_method_that_is_not_taken(anonymous: httpx.Client) -> None:
+    answer = anonymous.patch("/health")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"\xff\xfe",
+        b"password=x",
+        b"[" * 30_000,
+        b'{"password": ' + b"1" * 5000 + b"}",
+    ],
+)
+def test_what_is_no_json(http: httpx.Client, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = http.post("/v1/passwords/hash", content=body, headers=headers)
+    assert_problem(answer, 400, "malformed_json")
+
+
+def test_what_a_field_holds_is_never_repeated(http: httpx.Client) -> None:
+    body = {"password": [_SECRET], "rounds": _SECRET, _SECRET: 1}
+    answer = http.post("/v1/passwords/hash", json=body)
+    members = assert_problem(answer, 422, "invalid_request")
+    assert [(fault["pointer"], fault["code"]) for fault in members["errors"]] == [
+        ("#/password", "string_type"),
+        ("#/rounds", "int_type"),
+        ("#", "extra_forbidden"),
+    ]
+    assert _SECRET not in answer.text
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_has_begun_is_broken_off() -> None:
+    # Given an application that fails halfway
+    async def halfway(_scope: object, _receive: object, send: object) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
+        raise RuntimeError
+
+    sent: list[str] = []
+
+    async def send(message: object) -> None:
+        sent.append(message["type"])  # type: ignore[index]
+
+    # When it is called, then no second answer follows the first
+    await CatchAll(halfway)({"type": "http"}, None, send)  # type: ignore[arg-type]
+    assert sent == ["http.response.start"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The event loop that uvicorn runs."""
+    return "asyncio"

@@ -1,0 +1,397 @@
+"""Lies of a provider, told during a whole sign-in: each ends in a clear error and is on record.
+
+What each guard does by itself is tested beside it; here the attack is carried out.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import dramatiq
+import httpx
+import pytest
+import urllib3.util.connection
+from joserfc.jwk import RSAKey
+
+from actors.providers.http.transport import shared_adapter
+from actors.providers.protocol import id_tokens
+from actors.providers.protocol.keys import KeyCache
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS
+from tests.provider.answers import (
+    Answer,
+    broken_off,
+    dripping,
+    endless_body,
+    endless_chunk_length,
+    gzip_bomb,
+    html_answer,
+    json_answer,
+    json_text,
+    not_http,
+    redirect_answer,
+)
+from tests.provider.signing import SigningKeys, encoded, sign_with, signed_by_public_key, unsigned
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.waiting import wait_until
+from tests.worker.http.answers import assert_problem
+from tests.worker.http.serving import calling
+
+_CALLBACK: Final = "/v1/oauth/callback"
+_MOST_BYTES: Final = 65_536
+#: Long enough for any honest provider of these tests, on a machine that is busy with others.
+_PATIENCE_SECONDS: Final = 10
+
+
+@pytest.fixture
+def liar() -> Iterator[ScriptedProvider]:
+    """A provider that an attacker runs, or stands in front of."""
+    with running_scripted_provider() as provider:
+        yield provider
+    shared_adapter().poolmanager.clear()
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], liar: ScriptedProvider) -> dict[str, str]:
+    """The environment, with the provider as the one private host that may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": liar.host}
+
+
+@pytest.fixture
+def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
+    """Short patience and small answers, so that tests of both are quick."""
+    limits = {"read_timeout_seconds": _PATIENCE_SECONDS, "maximum_answer_bytes": _MOST_BYTES}
+    return {**toml_conf, "OAuth": limits}
+
+
+@pytest.fixture(autouse=True)
+def _known(
+    http: httpx.Client,
+    liar: ScriptedProvider,
+    worker: dramatiq.Worker,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+    _put(http, liar)
+
+
+def _put(http: httpx.Client, liar: ScriptedProvider, **changes: Any) -> None:
+    """Tell the service of the provider by its issuer, its addresses, or both."""
+    settings = {"issuer": liar.issuer, **liar.credentials(), **changes}
+    answer = http.put("/v1/providers/liar", json=settings)
+    assert answer.status_code in (200, 201), answer.text
+
+
+@pytest.fixture
+def browser(url: str) -> Iterator[httpx.Client]:
+    """Somebody's browser."""
+    with calling(url) as browser:
+        yield browser
+
+
+def _come_back(browser: httpx.Client, liar: ScriptedProvider) -> httpx.Response:
+    """Begin in a browser, consent, and return how the service answers the provider's answer."""
+    begun = browser.get("/v1/oauth/liar/login")
+    assert begun.status_code == 303, begun.text
+    return browser.get(_CALLBACK, params=liar.consent(begun.headers["Location"]))
+
+
+def _assert_refused(http: httpx.Client, answer: httpx.Response, *codes: str) -> None:
+    """Make sure that a sign-in ended with one of these errors, is on record, and left nothing."""
+    code = answer.json()["code"]
+    assert code in codes, answer.text
+    assert_problem(answer, answer.status_code, code)
+    assert 400 <= answer.status_code < 600
+    assert answer.status_code != 500
+    events = http.get("/v1/events", params={"kind": "sign_in_refused"}).json()["items"]
+    assert (events[0]["detail"]["reason"], events[0]["provider"]) == (code, "liar")
+    with connected():
+        assert TAB_CONNECTIONS.select().count() == 0
+
+
+def test_the_provider_signs_a_user_in_when_it_does_not_lie(
+    browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    assert _come_back(browser, liar).status_code == 200
+
+
+# -- The id_token
+
+Forger = Callable[[SigningKeys, dict[str, Any]], str]
+
+
+def _by_another_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
+    stranger = RSAKey.generate_key(2048)
+    return sign_with(stranger, claims, {"alg": "RS256", "kid": keys.current.kid})
+
+
+def _of_somebody_else(keys: SigningKeys, claims: dict[str, Any]) -> str:
+    header, _, signature = keys.sign(claims).split(".")
+    return f"{header}.{encoded({**claims, 'sub': 'root'})}.{signature}"
+
+
+def _with_its_own_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
+    stranger = RSAKey.generate_key(2048, {"kid": "mine"})
+    header = {"alg": "RS256", "jwk": stranger.as_dict(private=False)}
+    assert keys.published
+    return sign_with(stranger, claims, header)
+
+
+@pytest.mark.parametrize(
+    "forger",
+    [
+        lambda _keys, claims: unsigned(claims),
+        lambda _keys, claims: f"{encoded({'alg': 'NoNe'})}.{encoded(claims)}.",
+        signed_by_public_key,
+        _by_another_key,
+        _of_somebody_else,
+        _with_its_own_key,
+        lambda _keys, _claims: "not.a.token",
+        lambda _keys, _claims: "x" * 5000,
+    ],
+    ids=["none", "NoNe", "hs256", "another_key", "changed", "own_key", "no_token", "long"],
+)
+def test_an_id_token_that_is_forged(
+    forger: Forger, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    liar.script.make_id_token = forger
+    _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
+
+
+def _wrong_claims() -> list[dict[str, Any]]:
+    now = int(time.time())
+    return [
+        {"iss": "https://accounts.google.com"},
+        {"iss": None},
+        {"aud": "another-client"},
+        {"aud": ["client-of-tests", "another-client"]},
+        {"azp": "another-client"},
+        {"aud": None},
+        {"exp": now - 3600},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"nbf": now + 7200},
+        {"iat": now + 7200},
+        {"nonce": "of-another-sign-in"},
+        {"nonce": None},
+        {"sub": None},
+        # User info is of somebody else
+        {"sub": "another-user"},
+    ]
+
+
+def test_an_id_token_that_was_made_for_something_else(
+    http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    for claims in _wrong_claims():
+        liar.script.claims = claims
+        _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
+
+
+def test_user_info_about_somebody_else(
+    http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    liar.script.user_info = {"sub": "another-user"}
+    _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
+
+
+def test_unknown_keys_make_nobody_ask_without_end(
+    http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    # Given a provider each of whose id_tokens names a key that nobody has heard of
+    numbers = iter(range(100))
+    liar.script.make_id_token = lambda keys, claims: keys.sign(claims, kid=f"new-{next(numbers)}")
+    # When users come back from it, one after the other
+    for _ in range(6):
+        _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
+    # Then its keys were fetched once, and not again before the cool-down
+    assert len(liar.requests_for("/jwks")) == 1
+
+
+# -- Addresses that lead inside
+
+
+_INSIDE: Final = (
+    "http://169.254.169.254/latest/meta-data/",
+    "http://127.0.0.1:6379/",
+    "http://[::1]/",
+    "http://10.0.0.1/token",
+    "http://localhost/token",
+    "https://user:password@example.com/token",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:6379/_FLUSHALL",
+    "https://example.com\\@127.0.0.1/",
+    "https:///token",
+    "https://127.0.0.2/",
+    "https://2130706433/",
+    "https://0x7f.1/",
+    "https://[::ffff:127.0.0.1]/",
+    "https://[64:ff9b::7f00:1]/",
+    "https://169.254.169.254/",
+)
+
+
+def test_an_address_that_is_refused_on_the_way_in(http: httpx.Client) -> None:
+    for name in ("token_endpoint", "issuer", "jwks_uri", "userinfo_endpoint", "base_url"):
+        for address in _INSIDE:
+            answer = http.put("/v1/providers/other", json={"preset": "gitlab", name: address})
+            members = assert_problem(answer, 422, "provider_invalid")
+            assert [error["pointer"] for error in members["errors"]] == [f"#/{name}"]
+    assert http.get("/v1/providers/other").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254"])
+def test_a_name_that_leads_inside(
+    address: str,
+    http: httpx.Client,
+    browser: httpx.Client,
+    liar: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given endpoints that are https, as they should be, of a name that is ourselves
+    port = int(liar.host.partition(":")[2])
+    resolve = socket.getaddrinfo
+
+    def tell(name: Any, *more: Any, **options: Any) -> Any:
+        known = address if name == "inside.test" else name
+        return resolve(known, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", tell)
+    for name in ("token_endpoint", "userinfo_endpoint", "jwks_uri"):
+        _put(http, liar, **{**liar.addresses(), name: f"https://inside.test:{port}/secret"})
+        # Then it is never called
+        _assert_refused(http, _come_back(browser, liar), "address_forbidden")
+    assert liar.requests_for("/secret") == []
+
+
+def test_a_name_that_leads_inside_from_the_second_look_on(
+    http: httpx.Client,
+    browser: httpx.Client,
+    liar: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a name server that tells a public address first, and ours to whoever asks again
+    port = int(liar.host.partition(":")[2])
+    _put(http, liar, **{**liar.addresses(), "token_endpoint": f"https://rebinding.test:{port}/s"})
+    resolve, connect = socket.getaddrinfo, urllib3.util.connection.create_connection
+    told: list[str] = []
+    called: list[Any] = []
+
+    def tell(name: Any, *more: Any, **options: Any) -> Any:
+        if name == "rebinding.test":
+            told.append("127.0.0.1" if told else "1.1.1.1")
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (told[-1], port))]
+        return resolve(name, *more, **options)
+
+    def call(address: Any, *more: Any, **options: Any) -> Any:
+        called.append(address[0])
+        if address[0] == "1.1.1.1":
+            raise ConnectionRefusedError
+        return connect(address, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", tell)
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", call)
+    answer = _come_back(browser, liar)
+    # Then what it told first is what is called, and nothing else
+    _assert_refused(http, answer, "provider_unreachable")
+    assert (told, "1.1.1.1" in called) == (["1.1.1.1"], True)
+    assert liar.requests_for("/s") == []
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo"])
+def test_a_redirect_that_leads_inside(
+    path: str, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    with running_scripted_provider() as inside:
+        for status in (301, 302, 303, 307, 308):
+            liar.answer(path, redirect_answer(f"{inside.issuer}/secret", status))
+            _assert_refused(http, _come_back(browser, liar), "provider_misbehaved")
+        assert inside.requests == []
+
+
+def test_metadata_that_leads_inside(
+    http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+) -> None:
+    # Given an issuer whose metadata names an address of ours; nobody begins there
+    liar.script.metadata = {"token_endpoint": "http://169.254.169.254/token"}
+    _put(http, liar)
+    _assert_refused(http, browser.get("/v1/oauth/liar/login"), "address_forbidden")
+    # And an issuer that speaks for another
+    liar.script.metadata = {"issuer": "https://accounts.google.com"}
+    _put(http, liar)
+    _assert_refused(http, browser.get("/v1/oauth/liar/login"), "provider_misbehaved")
+
+
+# -- Answers that hurt
+
+_HURTING: Final[dict[str, Callable[[ScriptedProvider], Answer]]] = {
+    "too_large": lambda _: json_text('{"access_token": "' + "a" * _MOST_BYTES + '"}'),
+    "endless": lambda _: endless_body(),
+    "endless_chunk": lambda _: endless_chunk_length(),
+    "gzip_bomb": lambda _: gzip_bomb(64),
+    "html": lambda _: html_answer(),
+    "data_in_a_page": lambda _: Answer(
+        200,
+        b'{"access_token": "a", "token_type": "Bearer", "sub": "248289761001", "keys": []}',
+        {"Content-Type": "text/html"},
+    ),
+    "not_json": lambda _: json_text("{access_token: 'a'}"),
+    "deep": lambda _: json_text("[" * 30_000),
+    "nothing": lambda _: Answer(200, b""),
+    "a_list": lambda _: json_answer(["access_token"]),
+    "broken_off": lambda _: broken_off(),
+    "no_http": lambda _: not_http(),
+    "no_status": lambda _: Answer(204),
+}
+
+
+@pytest.mark.parametrize("kind", _HURTING)
+def test_an_answer_that_is_meant_to_hurt(
+    kind: str,
+    http: httpx.Client,
+    browser: httpx.Client,
+    liar: ScriptedProvider,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for path in ("/token", "/userinfo", "/jwks"):
+        liar.answer(path, _HURTING[kind](liar))
+        # Then it is cut off, refused and on record
+        answer = _come_back(browser, liar)
+        _assert_refused(http, answer, "provider_misbehaved", "provider_unreachable")
+        liar.recover(path)
+        monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+    # And the next who comes is signed in
+    assert _come_back(browser, liar).status_code == 200
+
+
+class TestWithLittlePatience:
+    """A service that gives a provider a second."""
+
+    @pytest.fixture
+    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
+        """read_timeout_seconds is 1."""
+        return {**toml_conf, "OAuth": {**toml_conf["OAuth"], "read_timeout_seconds": 1}}
+
+    @pytest.mark.parametrize("headers_only", [False, True])
+    def test_an_answer_that_never_ends(
+        self,
+        http: httpx.Client,
+        browser: httpx.Client,
+        liar: ScriptedProvider,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        headers_only: bool,
+    ) -> None:
+        # Given a provider that is known, and then sends byte after byte, slowly
+        wait_until(lambda: browser.get("/v1/oauth/liar/login").status_code == 303)
+        for path in ("/token", "/userinfo", "/jwks"):
+            liar.answer(path, dripping(liar.ended, headers_only=headers_only))
+            # Then it is cut off, refused and on record
+            _assert_refused(http, _come_back(browser, liar), "provider_unreachable")
+            liar.recover(path)
+            monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+        # And the next who comes is signed in
+        wait_until(lambda: _come_back(browser, liar).status_code == 200)

@@ -1,0 +1,163 @@
+"""Tokens on read: fresh ones at once, stale ones renewed first, and the old one while it serves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import dramatiq
+import httpx
+import pytest
+
+from catfeeder.clock import utc_now
+from models.db.database import connected
+from models.oauth.connections import TAB_CONNECTIONS
+from models.renewal.attempts import TAB_ATTEMPTS
+from tests.oidc_provider import OidcProvider
+from tests.worker.http.answers import assert_problem
+from tests.worker.http.signing_in import sign_in
+from worker.http.handlers import tokens
+from worker.http.shim import Shim
+
+_MINUTE = timedelta(minutes=1)
+
+
+class Connected:
+    """A connected user whose token the test makes old."""
+
+    def __init__(self, http: httpx.Client, provider: OidcProvider) -> None:
+        self._http = http
+        self.user = f"user-{time.monotonic_ns()}"
+        self.id = sign_in(http, provider, self.user)["id"]
+        self.first = self.token().json()["access_token"]
+
+    def token(self) -> httpx.Response:
+        """Ask for the token."""
+        return self._http.get(f"/v1/connections/{self.id}/token")
+
+    def change(self, **values: Any) -> None:
+        """Change the row."""
+        with connected():
+            TAB_CONNECTIONS.update(**values).where(TAB_CONNECTIONS.id == self.id).execute()
+
+    def is_being_renewed(self) -> None:
+        """Let another process be at it."""
+        with connected():
+            row = TAB_CONNECTIONS.get_by_id(self.id)
+            TAB_ATTEMPTS.enter(self.id, row.version, "of its token", utc_now())
+        self.change(lease_until=utc_now() + _MINUTE)
+
+    def fall_due(self) -> None:
+        """Make the token due for renewal, though it serves a while longer."""
+        self.change(renew_at=utc_now() - _MINUTE, expires_at=utc_now() + _MINUTE)
+
+    def expire(self) -> None:
+        """Make the token one that serves no more."""
+        self.change(renew_at=utc_now() - 2 * _MINUTE, expires_at=utc_now() - _MINUTE)
+
+
+@pytest.fixture
+def user(http: httpx.Client, house: OidcProvider) -> Connected:
+    """A connected user."""
+    return Connected(http, house)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no renewal for long."""
+    monkeypatch.setattr(tokens, "_RENEWAL_SECONDS", 0.3)
+
+
+def test_a_fresh_token_costs_no_job(http: httpx.Client, user: Connected) -> None:
+    assert user.token().json()["access_token"] == user.first
+    assert 'actor="renew_connection"' not in http.get("/metrics").text
+
+
+@pytest.mark.parametrize("age", ["fall_due", "expire"])
+def test_a_stale_token_is_renewed_first(user: Connected, age: str) -> None:
+    getattr(user, age)()
+    renewed = user.token()
+    assert renewed.status_code == 200
+    assert renewed.json()["access_token"] != user.first
+
+
+def test_the_old_token_serves_while_renewal_fails(user: Connected, house: OidcProvider) -> None:
+    # Given a token that is due, and a provider that refuses to renew it
+    user.fall_due()
+    house.revoke_tokens_of(user.user)
+    # When it is read, then it is what it was
+    assert user.token().json()["access_token"] == user.first
+
+
+def test_an_expired_token_that_cannot_be_renewed_needs_the_user(
+    user: Connected, house: OidcProvider
+) -> None:
+    user.expire()
+    house.revoke_tokens_of(user.user)
+    for _ in range(2):
+        assert_problem(user.token(), 409, "reauthorization_required")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nobody_renews(user: Connected, worker: dramatiq.Worker) -> None:
+    # Given a worker that does not come to it
+    worker.pause()
+    # When a token is read that still serves, then it is given
+    user.fall_due()
+    assert user.token().json()["access_token"] == user.first
+    # And else the caller is told that it takes too long
+    user.expire()
+    assert_problem(user.token(), 504, "job_timeout")
+    worker.resume()
+
+
+def test_a_stopping_service_gives_what_it_has(user: Connected, shim: Shim) -> None:
+    shim.draining.has_begun = True
+    user.fall_due()
+    assert user.token().json()["access_token"] == user.first
+    user.expire()
+    assert_problem(user.token(), 503, "server_stopping")
+
+
+def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -> None:
+    # Given an expired token that another process is renewing
+    user.expire()
+    user.is_being_renewed()
+    later = utc_now() + 10 * _MINUTE
+    brought = {"renew_at": later, "expires_at": later, "version": 2, "lease_until": None}
+    ending = threading.Timer(0.5, user.change, kwargs=brought)
+    begun = time.monotonic()
+    ending.start()
+    # When it is read, then the answer comes with theirs
+    assert user.token().status_code == 200
+    assert time.monotonic() - begun >= 0.5
+    ending.join()
+
+
+def test_who_waits_for_another_that_fails_is_told_so(user: Connected) -> None:
+    # Given an expired token that another process is renewing, without luck
+    user.expire()
+    user.is_being_renewed()
+    put_off = {
+        "status": "renewal_failing",
+        "renew_at": utc_now() + 10 * _MINUTE,
+        "lease_until": None,
+    }
+    ending = threading.Timer(0.5, user.change, kwargs=put_off)
+    ending.start()
+    # When it is read, then the answer comes with their failure, and says when to come back
+    answer = user.token()
+    assert_problem(answer, 503, "renewal_failing")
+    assert 500 < int(answer.headers["Retry-After"]) <= 600
+    ending.join()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_waits_for_another_in_vain_is_told_to_come_back(user: Connected) -> None:
+    user.expire()
+    user.is_being_renewed()
+    answer = user.token()
+    assert_problem(answer, 503, "connection_busy")
+    assert int(answer.headers["Retry-After"]) > 0

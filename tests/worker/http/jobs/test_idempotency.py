@@ -1,0 +1,235 @@
+"""Idempotency-Key: a repeat gets the first job, another request is refused, and nothing leaks."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Any
+
+import httpx
+import pytest
+import redis
+
+from catfeeder.broker import new_message, queued_job
+from catfeeder.client import Client
+from catfeeder.clock import utc_now
+from catfeeder.lua_scripts import call_scripts
+from catfeeder.messages import HASH_PASSWORD
+from catfeeder.sealing import KeyRing, Secret
+from config import Settings
+from tests.jobs import succeed
+from tests.servers import ValkeyServer
+from tests.worker.http.answers import assert_problem
+from worker.http.auth.keys import Caller
+from worker.http.errors.refusals import IdempotencyKeyReused
+from worker.http.jobs.idempotency import Claim, IdempotencyKeys
+from worker.http.shim import Shim
+
+_PATH = "/v1/passwords/hash"
+_BODY = {"password": "correct horse battery"}
+_KEY = {"Idempotency-Key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
+
+
+def test_a_repeat_gets_the_first_job(http: httpx.Client, shim: Shim) -> None:
+    # Given a request with a key
+    first = http.post(_PATH, json=_BODY, headers=_KEY)
+    # When it is repeated, in other spacing and with another wait
+    repeat = http.post(
+        _PATH,
+        content=b'{ "password" :"correct horse battery" }',
+        headers={**_KEY, "Content-Type": "application/json", "Prefer": "wait=0"},
+    )
+    # Then the job is the same, and only one message waits
+    assert (first.status_code, repeat.status_code) == (202, 202)
+    assert repeat.json()["id"] == first.json()["id"]
+    assert repeat.headers["Location"] == first.headers["Location"]
+    assert shim.client.broker.depth("passwords") == 1
+
+
+def test_a_repeat_of_a_job_that_has_ended_shows_its_end(http: httpx.Client, shim: Shim) -> None:
+    job = http.post(_PATH, json=_BODY, headers=_KEY).json()
+    succeed(shim.client.jobs, job["id"], "done")
+    # A caller who does not wait gets 202, and who does the finished job
+    repeat = http.post(_PATH, json=_BODY, headers=_KEY)
+    waited = http.post(_PATH, json=_BODY, headers={**_KEY, "Prefer": "wait=5"})
+    assert (repeat.status_code, waited.status_code) == (202, 200)
+    assert repeat.json()["result"] == waited.json()["result"] == "done"
+
+
+def test_without_a_key_each_request_is_a_job(http: httpx.Client, shim: Shim) -> None:
+    assert len({http.post(_PATH, json=_BODY).json()["id"] for _ in range(2)}) == 2
+    assert shim.client.broker.depth("passwords") == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (_PATH, {"password": "another horse battery"}),
+        (_PATH, {**_BODY, "rounds": 5}),
+        ("/v1/passwords/check", {**_BODY, "password_hash": "$2b$04$" + "a" * 53}),
+    ],
+)
+def test_another_request_with_the_key_is_refused(
+    http: httpx.Client, path: str, body: dict[str, object]
+) -> None:
+    http.post(_PATH, json=_BODY, headers=_KEY)
+    assert_problem(http.post(path, json=body, headers=_KEY), 422, "idempotency_key_reused")
+
+
+def test_a_repeat_passes_where_new_work_does_not(http: httpx.Client, shim: Shim) -> None:
+    # Given a job that was taken in before the service began to stop
+    first = http.post(_PATH, json=_BODY, headers=_KEY)
+    shim.draining.has_begun = True
+    # When it is repeated, then it is no new work
+    repeat = http.post(_PATH, json=_BODY, headers=_KEY)
+    assert (repeat.status_code, repeat.json()["id"]) == (202, first.json()["id"])
+
+
+def test_a_request_that_was_refused_may_be_repeated(http: httpx.Client, shim: Shim) -> None:
+    # Given a request with a key that came while no work was taken
+    shim.draining.has_begun = True
+    assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "server_stopping")
+    # When it is sent again later, then it is taken in
+    shim.draining.has_begun = False
+    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
+
+
+def test_requests_at_once_become_one_job(http: httpx.Client, shim: Shim) -> None:
+    ids: list[str] = []
+
+    def ask() -> None:
+        ids.append(http.post(_PATH, json=_BODY, headers=_KEY).json()["id"])
+
+    threads = [threading.Thread(target=ask) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 10
+    assert len(set(ids)) == 1
+    assert shim.client.broker.depth("passwords") == 1
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256])
+def test_a_key_that_is_none_is_refused(http: httpx.Client, key: str) -> None:
+    answer = http.post(_PATH, json=_BODY, headers={"Idempotency-Key": key})
+    members = assert_problem(answer, 422, "invalid_request")
+    assert members["errors"][0]["parameter"] == "Idempotency-Key"
+
+
+@pytest.fixture
+def keys(settings: Settings, valkey: ValkeyServer) -> IdempotencyKeys:
+    """What the shim remembers keys by."""
+    return IdempotencyKeys(valkey.client, KeyRing(settings.secret_keys()))
+
+
+_OTHER_SECRET_KEY = "another-secret-key-of-some-length"
+_ARGUMENTS = {"password": Secret("correct horse battery"), "rounds": None}
+
+
+def _caller(name: str) -> Caller:
+    return Caller(name, frozenset())
+
+
+def _send(client: Client, claim: Claim) -> str:
+    """Put the job of a claim on the queue, and return its id."""
+    message = new_message(HASH_PASSWORD, _ARGUMENTS, claim.job_id)
+    client.broker.enqueue(message, job=queued_job(message, utc_now()))
+    return claim.job_id
+
+
+def test_each_caller_has_keys_of_their_own(keys: IdempotencyKeys, client: Client) -> None:
+    # Given a key that one caller has used
+    mine = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    _send(client, mine)
+    # When another uses the same, then it is new, and the first is still theirs
+    other = keys.claim(_caller("b"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    again = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert (mine.is_first, other.is_first, again.is_first) == (True, True, False)
+    assert other.job_id != mine.job_id == again.job_id
+
+
+def test_what_a_dead_process_did_not_send_is_sent_by_a_repeat_once(
+    keys: IdempotencyKeys, client: Client
+) -> None:
+    # Given a process that died between the claim and the job, or so it seems
+    first = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    # When the request is repeated, then that is to send the very same job
+    repeat = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert (repeat.is_first, repeat.job_id) == (True, first.job_id)
+    # And where the first sends it after all, it is there once, as it has become meanwhile
+    _send(client, repeat)
+    assert client.job(first.job_id).cancel()
+    _send(client, first)
+    assert client.broker.depth("passwords") == 1
+    assert client.job(first.job_id).record().status == "cancelled"
+
+
+def test_a_request_whose_answer_was_lost_becomes_one_job(
+    http: httpx.Client, shim: Shim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a Redis that takes a job, and whose answer does not come
+    def call_and_lose(*calls: Any) -> None:
+        call_scripts(*calls)
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("worker.http.jobs.outbox.call_scripts", call_and_lose)
+        assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
+    # When the request is repeated, then it gets that job
+    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
+    assert shim.client.broker.depth("passwords") == 1
+
+
+def test_a_request_that_was_lost_is_sent_by_its_repeat(
+    http: httpx.Client, shim: Shim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: Any) -> None:
+        raise redis.TimeoutError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("worker.http.jobs.outbox.call_scripts", lose)
+        assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
+    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
+    assert shim.client.broker.depth("passwords") == 1
+
+
+def test_a_key_is_remembered_for_an_hour(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
+    keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    [name] = valkey.client.keys()
+    assert valkey.client.ttl(name) >= 3590
+
+
+def test_what_is_remembered_tells_nothing(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
+    # Given a key that was used with a password
+    keys.claim(_caller("admin"), "my-key", HASH_PASSWORD.name, _ARGUMENTS)
+    # When somebody reads Redis
+    [name] = valkey.client.keys()
+    stored = f"{name!r} {valkey.client.get(name)!r}"
+    # Then there is neither key nor password, nor a digest that passwords could be tried against
+    assert "my-key" not in stored
+    assert "correct horse" not in stored
+    request = b'["hash_password",{"password":{"$secret":"correct horse battery"},"rounds":null}]'
+    assert hashlib.sha256(request).hexdigest() not in stored
+    # And another SECRET_KEY, such as the queue key's holders have, yields another fingerprint
+    other = IdempotencyKeys(valkey.client, KeyRing([_OTHER_SECRET_KEY]))
+    assert other.claim(_caller("admin"), "my-key", "x", {}).is_first
+
+
+def test_a_repeat_is_known_after_a_change_of_secret_key(
+    keys: IdempotencyKeys, settings: Settings, client: Client
+) -> None:
+    # Given a request that came while SECRET_KEY was another one
+    job_id = _send(client, keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS))
+    ring = KeyRing([_OTHER_SECRET_KEY, *settings.secret_keys()])
+    changed = IdempotencyKeys(client.redis, ring)
+    # When it is repeated, then its job is found
+    repeat = changed.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
+    assert (repeat.job_id, repeat.is_first) == (job_id, False)
+    # And another request with that key is refused as ever
+    with pytest.raises(IdempotencyKeyReused):
+        changed.claim(_caller("a"), "key", "another", _ARGUMENTS)
+    # And a new key is remembered under the current SECRET_KEY
+    new_id = _send(client, changed.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS))
+    alone = IdempotencyKeys(client.redis, KeyRing([_OTHER_SECRET_KEY]))
+    assert alone.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).job_id == new_id

@@ -1,0 +1,99 @@
+"""Settings of a Redis of one's own by which jobs may be lost: told with the remedy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from catfeeder.redis_connection import connect_redis
+from config import Settings
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from worker.crons import Crons
+from worker.process.redis_settings import describe_risks
+from worker.supervisor.embedded_valkey import EmbeddedValkey
+
+FORGETS = "forgets accepted jobs when it ends: set its appendonly to yes."
+DROPS = "set its maxmemory-policy, which is allkeys-lru, to noeviction."
+
+
+@pytest.fixture
+def careless(valkey: ValkeyServer) -> Iterator[ValkeyServer]:
+    """A server that makes room for new keys by dropping others."""
+    valkey.client.config_set("maxmemory-policy", "allkeys-lru")
+    yield valkey
+    valkey.client.config_set("maxmemory-policy", "noeviction")
+
+
+@pytest.fixture
+def inject() -> Iterator[Callable[[], Crons]]:
+    """Starts the schedule, which every service has."""
+    started: list[Crons] = []
+
+    def start() -> Crons:
+        started.append(Crons())
+        assert started[-1].inject_crons() == started[-1].success
+        return started[-1]
+
+    yield start
+    for crons in started:
+        crons.stop()
+
+
+def test_each_risk_is_named_with_its_remedy(careless: ValkeyServer) -> None:
+    drops, forgets = describe_risks(careless.client)
+    assert drops.endswith(DROPS)
+    assert forgets.endswith(FORGETS)
+
+
+def test_what_cannot_be_seen_is_told_too(valkey: ValkeyServer) -> None:
+    valkey.client.acl_setuser("blind", enabled=True, nopass=True, commands=["+ping"])
+    try:
+        with connect_redis(f"{valkey.url}?username=blind&password=x") as client:
+            [told] = describe_risks(client)
+    finally:
+        valkey.client.acl_deluser("blind")
+    assert told.endswith("let our user call INFO.")
+
+
+def test_our_own_server_has_none(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path)
+    server.start()
+    try:
+        with connect_redis(server.url) as client:
+            assert describe_risks(client) == []
+    finally:
+        server.stop()
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_service_tells_of_them_when_it_starts_and_works_all_the_same(
+    careless: ValkeyServer, inject: Callable[[], Crons], caplog: pytest.LogCaptureFixture
+) -> None:
+    inject()
+    wait_until(lambda: careless.client.llen("catfeeder:control") > 0)
+    told = [record for record in caplog.records if record.name == "worker.crons"]
+    assert [record.levelno for record in told] == [logging.WARNING] * 2
+    assert told[0].message.endswith(DROPS)
+    assert told[1].message.endswith(FORGETS)
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_broker_that_is_away_at_the_start_is_looked_at_later(
+    settings: Settings,
+    valkey: ValkeyServer,
+    inject: Callable[[], Crons],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a server that does not answer at first
+    assert settings
+    with valkey.frozen():
+        inject()
+        wait_until(lambda: "The schedule waits" in caplog.text)
+    # Then it is looked at when it does, and once
+    wait_until(lambda: FORGETS in caplog.text)
+    wait_until(lambda: valkey.client.llen("catfeeder:control") > 0)
+    assert caplog.text.count(FORGETS) == 1

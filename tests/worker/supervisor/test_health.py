@@ -1,0 +1,71 @@
+"""The question for /health: who counts as healthy, and who is asked in whose name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from worker.supervisor.health import is_healthy, reachable_host
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[str], str]) -> AsyncIterator[int]:
+    """Serve one answer, made from the request, and yield the port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer(request.decode()).encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("status_line", "expected"),
+    [
+        ("HTTP/1.1 200 OK", True),
+        ("HTTP/1.1 503 Service Unavailable", False),
+        ("HTTP/1.1 2000", False),
+        ("cats", False),
+        ("", False),
+    ],
+)
+async def test_only_200_is_healthy(status_line: str, expected: bool) -> None:
+    async with answering(lambda _: f"{status_line}\r\n\r\n") as port:
+        assert await is_healthy("127.0.0.1", port, ["localhost"]) is expected
+
+
+async def test_a_host_that_the_shim_trusts_is_named() -> None:
+    # Given a shim that answers to one name alone
+    def answer(request: str) -> str:
+        is_trusted = "Host: api.example.com\r\n" in request
+        return f"HTTP/1.1 {200 if is_trusted else 400} \r\n\r\n"
+
+    async with answering(answer) as port:
+        assert await is_healthy("127.0.0.1", port, ["*.example.com", "api.example.com"])
+        assert not await is_healthy("127.0.0.1", port, ["*"])
+
+
+async def test_nobody_there_is_not_healthy() -> None:
+    async with answering(lambda _: "") as port:
+        pass
+
+    assert await is_healthy("127.0.0.1", port, ["localhost"]) is False
+
+
+def test_an_address_for_everybody_is_asked_at_the_loopback() -> None:
+    assert reachable_host("0.0.0.0") == "127.0.0.1"  # noqa: S104
+    assert reachable_host("::") == "::1"
+    assert reachable_host("192.0.2.1") == "192.0.2.1"

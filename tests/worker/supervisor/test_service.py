@@ -1,0 +1,243 @@
+"""The service as a whole: who is replaced, what a stop waits for, and in which order it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+
+from tests.servers import ValkeyServer
+from tests.worker.service_directory import PROCFILE, ServiceDirectory, standing_in, until
+from worker.supervisor import service as service_module
+
+pytestmark = pytest.mark.timeout(200)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
+    with standing_in(tmp_path) as directory:
+        yield directory
+
+
+def connect(directory: ServiceDirectory) -> redis.Redis:
+    [socket_path] = directory.sockets()
+    return redis.Redis.from_url(f"unix://{quote(str(socket_path))}")
+
+
+def is_told_to_stop(directory: ServiceDirectory) -> bool:
+    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
+        [row] = database.execute("SELECT generation, stopped_generation FROM server").fetchall()
+    return bool(row[0] == row[1])
+
+
+def is_answering(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDirectory) -> None:
+    # Given a healthy service
+    service = directory.healthy()
+    before = directory.settled_pids()
+    [web] = directory.pids("stand_in.py")
+
+    # When one of its processes is killed
+    os.kill(web, signal.SIGKILL)
+
+    # Then another takes its place, and no other process was touched
+    until(lambda: set(directory.pids("stand_in.py")) - {web})
+    assert set(before) - set(directory.pids()) == {web}
+    assert service.stop() == 0
+
+
+def test_a_process_that_never_works_ends_the_service(directory: ServiceDirectory) -> None:
+    # Given a worker that ends with an error at each start, beside a shim that is well
+    with (directory.path / "Procfile").open("a") as procfile:
+        procfile.write("oauth: sh -c 'echo out of fish; exit 2'\n")
+    service = directory.healthy()
+
+    # Then the service does not pretend to work
+    assert service.end() == 1
+    assert service.lines[-1] == "oauth.1 keeps ending; what it said stands above."
+    assert directory.pids() == []
+
+
+def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
+    service = directory.healthy()
+    with closing(connect(directory)) as client:
+        [valkey] = directory.pids("unixsocket:")
+
+        os.kill(valkey, signal.SIGKILL)
+
+        service.await_line("Valkey has ended; starting it anew")
+        until(lambda: is_answering(client))
+    assert service.stop() == 0
+    assert directory.pids() == []
+
+
+def test_a_broker_of_ones_own_is_used_and_left_running(
+    directory: ServiceDirectory, valkey: ValkeyServer
+) -> None:
+    # Given a server of our own in REDIS_URL
+    service = directory.healthy(REDIS_URL=valkey.url)
+
+    # Then the processes are led to it, and no other is started
+    assert service.await_line("at work").endswith(valkey.url)
+    assert directory.sockets() == []
+
+    # And it outlives the service
+    assert service.stop() == 0
+    assert valkey.client.ping()
+
+
+def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory) -> None:
+    # Given a service whose processes tell when they are asked to end, and a job in hand
+    told = "sh -c 'trap \"echo ends; exit\" TERM; echo runs; while :; do sleep 0.05; done'"
+    web = "web: python stand_in.py"
+    (directory.path / "Procfile").write_text(f"{web}\noauth: {told}\nscheduler: {told}\n")
+    service = directory.healthy()
+    service.await_line("oauth.1     | runs")
+    service.await_line("scheduler.1 | runs")
+    with closing(connect(directory)) as client:
+        client.hset("catfeeder:oauth.msgs", "job", "sealed")
+
+        # When it is told to stop
+        service.process.send_signal(signal.SIGTERM)
+
+        # Then the job keeps the workers, and web answers
+        service.await_line("Stopping")
+        time.sleep(0.5)
+        assert not any("| ends" in line for line in service.lines)
+        assert directory.is_answering()
+
+        # And when the job has ended, the workers end, and then web
+        client.hdel("catfeeder:oauth.msgs", "job")
+    assert service.end() == 0
+    assert is_told_to_stop(directory)
+    ends = [line for line in service.lines if line.endswith("| ends")]
+    assert sorted(ends[:2]) == ["oauth.1     | ends", "scheduler.1 | ends"]
+    assert ends[2:] == ["web.1       | ends"]
+
+
+def test_a_job_that_never_ends_bounds_the_stop(directory: ServiceDirectory) -> None:
+    # Given a service that waits for one second at most, and a job that takes longer
+    config = directory.path / "config.toml"
+    config.write_text(config.read_text().replace("drain_seconds = 10", "drain_seconds = 1"))
+    service = directory.healthy()
+    with closing(connect(directory)) as client:
+        client.hset("catfeeder:passwords.msgs", "job", "sealed")
+
+    began_at = time.monotonic()
+
+    assert service.stop() == 0
+    assert time.monotonic() - began_at > 1
+    service.await_line("Some jobs are left")
+
+
+def test_a_shutdown_that_names_this_boot_stops_the_service(directory: ServiceDirectory) -> None:
+    # Given a service whose generation is told to stop, as the shut_down job does
+    service = directory.healthy()
+    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
+        database.execute("UPDATE server SET stopped_generation = generation")
+        database.commit()
+
+    # Then it ends well by itself
+    assert service.end() == 0
+    assert directory.pids() == []
+
+    # And that shutdown is none of the next boot's business
+    again = directory.healthy()
+    time.sleep(1.2)
+    assert again.process.poll() is None
+    assert again.stop() == 0
+
+
+def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -> None:
+    # Given a worker that does not end when it is asked to
+    stubborn = "oauth: sh -c 'trap \"\" TERM; echo stubborn; sleep 600; sleep 600'\n"
+    (directory.path / "Procfile").write_text(PROCFILE + stubborn)
+    service = directory.healthy()
+    service.await_line("stubborn")
+    service.process.send_signal(signal.SIGINT)
+    service.await_line("Stopping")
+    time.sleep(1.1)  # The echo of a signal that came twice is over.
+
+    # When the second signal comes
+    asked_at = time.monotonic()
+    service.process.send_signal(signal.SIGINT)
+
+    # Then the service is gone long before the grace of its workers ends, and its status says so
+    assert service.end() == 1
+    assert time.monotonic() - asked_at < service_module._WORKER_GRACE_SECONDS - 10
+    assert directory.pids() == []
+    assert directory.sockets() == []
+
+
+def test_a_signal_that_arrives_twice_at_once_is_one(directory: ServiceDirectory) -> None:
+    # Given a service whose signal is passed on by make, which had it from the same terminal
+    service = directory.healthy()
+
+    service.process.send_signal(signal.SIGINT)
+
+    assert service.stop(signal.SIGTERM) == 0
+
+
+def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: ServiceDirectory) -> None:
+    # Given a running service
+    service = directory.healthy()
+    assert len(directory.pids()) > 4
+
+    # When its supervisor is killed
+    service.stop(signal.SIGKILL)
+
+    # Then its processes end, and the next run finds the way free
+    until(lambda: not directory.pids())
+    assert directory.healthy().stop() == 0
+
+
+def test_a_stop_during_the_start_is_heeded(directory: ServiceDirectory) -> None:
+    # Given a service that takes its time to become healthy
+    (directory.path / "stand_in.py").write_text("import time\ntime.sleep(600)\n")
+    service = directory.run()
+    service.await_line("at work")
+
+    assert service.stop(signal.SIGINT) == 0
+    assert directory.pids() == []
+
+
+def test_a_database_that_is_away_stops_nothing(directory: ServiceDirectory) -> None:
+    # Given a service whose database has lost its tables
+    service = directory.healthy()
+    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
+        database.execute("DROP TABLE server")
+        database.commit()
+
+    # Then it goes on, and stops as well as ever
+    time.sleep(1.2)
+    assert service.process.poll() is None
+    assert service.stop() == 0
+
+
+def test_copies_of_a_line_have_names_and_ports_of_their_own(directory: ServiceDirectory) -> None:
+    # Given two copies of web and of passwords
+    config = directory.path / "config.toml"
+    text = config.read_text().replace("\nweb = 1", "\nweb = 2")
+    config.write_text(text.replace("\npasswords = 0", "\npasswords = 2"))
+    service = directory.healthy()
+
+    # Then each listens at a port of its own, counted up from PORT
+    until(lambda: directory.is_answering(directory.port + 1))
+    service.await_line("passwords.1 | at work")
+    service.await_line("passwords.2 | at work")
+    assert service.stop() == 0
+    assert directory.pids() == []

@@ -1,0 +1,3 @@
+"""Commands of `python -m worker`, one module a command."""
+
+from __future__ import annotations

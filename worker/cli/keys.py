@@ -1,0 +1,38 @@
+"""`python -m worker make-key`: an API key for an app, made where nobody has to hold the admin's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+from actors.api_keys import make_api_key
+from catfeeder.clock import utc_now
+from config import current_settings
+from models.db.database import open_database
+from models.migrate import check_schema
+
+
+def run_key_making(
+    name: str, scopes: Sequence[str], days: int | None, requests_per_minute: int
+) -> int:
+    """Make a key and print it alone on stdout, so that it can go where it belongs unseen.
+
+    Raises:
+        ApiKeyInvalid: It cannot be made so.
+        ConfigurationError: The database cannot be used.
+    """
+    now = utc_now()
+    open_database(current_settings())
+    check_schema()
+    made = make_api_key(
+        name=name,
+        scopes=scopes,
+        requests_per_minute=requests_per_minute,
+        expires_at=None if days is None else now + timedelta(days=days),
+        now=now,
+    )
+    print(made["key"])
+    end = f"until {made['expires_at']}" if made["expires_at"] else "without an end"
+    print(f"Key {made['id']} serves {', '.join(made['scopes'])}, {end}.", file=sys.stderr)
+    return 0

@@ -1,0 +1,95 @@
+"""`python -m worker queues` and `replay`: what waits and what has failed, and sending it anew."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from actors.queue.dead_letters import DeadLetters
+from catfeeder.broker import SealedBroker
+from catfeeder.clock import utc_now
+from catfeeder.encoder import SealedEncoder
+from catfeeder.messages import QUEUES
+from catfeeder.redis_connection import connect_redis
+from config import Settings, current_settings
+from worker.errors import QueueUnknown
+from worker.queue import queue_sealer
+from worker.queue_report import describe_queues, letter_json
+from worker.supervisor.embedded_valkey import running_url
+
+_QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:>10}  {dead}"
+_LETTER: Final = "{id:<36}  {died_at:<24}  {actor:<16}  {job_id:<36}  {reason}"
+
+
+def run_queue_listing(queue: str | None, limit: int) -> int:
+    """Print what stands on each queue; or of one queue its dead letters, the latest first.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+        QueueUnknown: There is no such queue.
+        QueueUnreachable: The broker did not answer.
+    """
+    broker = _broker(current_settings())
+    if queue is None:
+        _print_queues(broker)
+    else:
+        _print_letters(broker, queue, limit)
+    return 0
+
+
+def run_replay(queue: str, ids: Sequence[str] | None) -> int:
+    """Send dead letters of a queue anew, all of them unless some are named.
+
+    The status is 1 where some cannot be sent; they stay.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+        QueueUnknown: There is no such queue.
+        QueueUnreachable: The broker did not answer.
+    """
+    _check(queue)
+    letters = DeadLetters(_broker(current_settings()))
+    sent, left = letters.replay(queue, ids or letters.ids(queue))
+    for letter_id in left:
+        print(f"{letter_id} stays: it is unknown, or no message of ours.", file=sys.stderr)
+    print(f"{len(sent)} of {len(sent) + len(left)} messages were sent anew.")
+    return 1 if left else 0
+
+
+def _broker(settings: Settings) -> SealedBroker:
+    url = settings.redis_url or running_url(settings.var_dir)
+    return SealedBroker(connect_redis(url), SealedEncoder(queue_sealer(settings)))
+
+
+def _print_queues(broker: SealedBroker) -> None:
+    heads = {"queue": "QUEUE", "messages": "MESSAGES", "oldest": "OLDEST", "workers": "WORKERS"}
+    print(_QUEUE.format(**heads, per_second="PER SECOND", dead="DEAD LETTERS"))
+    for described in describe_queues(broker, utc_now()):
+        oldest = described["oldest_seconds"]
+        reasons = described["dead_letters"].items()
+        dead = ", ".join(f"{count} {reason}" for reason, count in reasons) or "none"
+        shown = "-" if oldest is None else f"{oldest:.1f} s"
+        print(_QUEUE.format(**described, oldest=shown, dead=dead))
+
+
+def _check(queue: str) -> None:
+    if queue not in QUEUES:
+        raise QueueUnknown
+
+
+def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
+    _check(queue)
+    found, cursor = DeadLetters(broker).page(queue, None, limit)
+    for letter in found:
+        shown = {name: _printable(value or "-") for name, value in letter_json(letter).items()}
+        print(_LETTER.format(**shown))
+        if letter.detail:
+            print(f"{'':<38}{letter.detail}")
+    rest = "; --limit leaves out more" if cursor else ""
+    print(f"{len(found)} dead letters{rest}.", file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would take for a command; ids are as others chose."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,0 +1,64 @@
+"""`python -m worker renewals`: what would be renewed when and why; nothing is renewed."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import Any, Final
+
+from actors.renewal.listing import list_renewals
+from catfeeder.clock import rfc3339, utc_now
+from config import current_settings
+from models.db.database import open_database
+from models.migrate import check_schema
+from models.oauth.connections import ConnectionStatus
+
+_PAGE: Final = 500
+#: As far ahead as apps are told of it.
+_SOON: Final = timedelta(days=14)
+_COLUMNS: Final = "{renew_at:<24}  {provider:<12}  {connection_id:<36}  {why}"
+
+
+def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: int) -> int:
+    """Print the renewals of the next `days`, the next first, up to `limit` of them.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+    """
+    now = utc_now()
+    open_database(current_settings())
+    check_schema()
+    cursor, left = None, limit
+    while left > 0:
+        page = list_renewals(
+            provider=provider,
+            status=ConnectionStatus.RENEWAL_FAILING if failing else None,
+            before=now + timedelta(days=days),
+            cursor=cursor,
+            limit=min(left, _PAGE),
+            now=now,
+        )
+        for item in page["items"]:
+            _show(item, ends_soon=rfc3339(now + _SOON))
+        cursor, left = page["next_cursor"], left - len(page["items"])
+        if cursor is None:
+            break
+    _conclude(page["is_scheduled"], limit - left, has_more=cursor is not None)
+    return 0
+
+
+def _show(item: dict[str, Any], ends_soon: str | None) -> None:
+    print(_COLUMNS.format(**item))
+    # Times that are written alike are in the order of their texts.
+    if item["grant_expires_at"] and item["grant_expires_at"] <= ends_soon:
+        print(f"{'':<26}grant ends: {item['grant_expires_at']}")
+    if item["hindrance"]:
+        print(f"{'':<26}would fail: {item['hindrance']}")
+
+
+def _conclude(is_scheduled: bool, count: int, *, has_more: bool) -> None:
+    """Say what the list is, apart from it, so that it can be piped."""
+    rest = "; --limit leaves out more" if has_more else ""
+    print(f"{count} renewals would be made{rest}. None was.", file=sys.stderr)
+    if not is_scheduled:
+        print("renew_oath_tokens is off in config.toml: nobody asks for them.", file=sys.stderr)

@@ -1,0 +1,42 @@
+"""`python -m worker reseal`: seals everything stored with SECRET_KEY, and shows how far it is."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from actors.upkeep.resealing import Progress, seal_with_this_key
+from catfeeder.clock import utc_now
+from config import current_settings
+from models.db.database import open_database
+from models.migrate import check_schema
+
+_DONE: Final = "Everything stored is sealed with SECRET_KEY."
+_NEXT: Final = (
+    "SECRET_KEY_PREVIOUS can be dropped an hour after the last process was started with this "
+    "SECRET_KEY: until then Redis may hold jobs that need it."
+)
+
+
+def run_resealing() -> int:
+    """Seal everything anew that needs it, beside the running service; return the exit status.
+
+    Raises:
+        ConfigurationError: The database cannot be used, or knows other keys than ours; or the
+            service does not have this SECRET_KEY yet.
+    """
+    settings = current_settings()
+    open_database(settings)
+    check_schema()
+    for progress in seal_with_this_key(utc_now()):
+        _show(progress)
+    for row in progress.broken:
+        print(f"No key opens a secret of {row}: it is damaged, or foreign.", file=sys.stderr)
+    print(_DONE if not progress.broken else "Everything else is sealed with SECRET_KEY.")
+    if settings.previous_secret_keys:
+        print(_NEXT)
+    return 0
+
+
+def _show(progress: Progress) -> None:
+    print(f"{progress.done} of {progress.total} rows", flush=True)

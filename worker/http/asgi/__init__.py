@@ -1,0 +1,3 @@
+"""ASGI middleware and what every request passes through."""
+
+from __future__ import annotations

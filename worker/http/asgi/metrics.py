@@ -1,0 +1,181 @@
+"""Numbers for Prometheus: what this process answered, and what the service holds right now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from catfeeder.broker import SealedBroker
+from catfeeder.clock import utc_now
+from catfeeder.errors import QueueUnreachable
+from models.db.database import connected
+from models.db.errors import DatabaseUnreachable
+from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
+from worker.queue_report import describe_queues
+
+#: Anybody may send any method and any path: labels that were made of them would grow without end.
+_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+_OTHER: Final = "other"
+#: In seconds; the longest wait that a caller may prefer is 30.
+_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The registry of one process, and the counters that requests touch."""
+
+    def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
+        """Take the broker whose queues are told of, and how to count the requests that wait."""
+        self.registry = CollectorRegistry()
+        self.registry.register(_Holdings(broker, waiting))
+        self.requests = Counter(
+            "catfeeder_http_requests",
+            "Requests answered by this process.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "catfeeder_http_request_seconds",
+            "Time from a request to the end of its answer, waiting for a job included.",
+            ["route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.jobs = Counter(
+            "catfeeder_jobs_enqueued",
+            "Jobs that this process put onto a queue.",
+            ["actor"],
+            registry=self.registry,
+        )
+
+        self.keys_refused = Counter(
+            "catfeeder_http_keys_refused",
+            "Requests refused for their API key, or for the lack of one.",
+            ["reason"],
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus's text format; reads Redis and the database."""
+        return generate_latest(self.registry)
+
+
+class _Holdings(Collector):
+    """What is looked up only when somebody asks."""
+
+    def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
+        self._broker = broker
+        self._waiting = waiting
+
+    def describe(self) -> list[Metric]:
+        """Return nothing, so that registering looks nothing up."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Count; what cannot be counted now is left out, and the rest is still told."""
+        with suppress(QueueUnreachable):
+            yield from _queues(self._broker)
+        with suppress(DatabaseUnreachable):
+            yield _connections()
+            yield _paused_providers()
+            yield _undelivered_events()
+        yield GaugeMetricFamily(
+            "catfeeder_http_waiting", "Requests that wait for a job.", value=self._waiting()
+        )
+
+
+def _queues(broker: SealedBroker) -> list[Metric]:
+    messages = GaugeMetricFamily(
+        "catfeeder_queue_messages", "Messages that wait in a queue.", labels=["queue"]
+    )
+    oldest = GaugeMetricFamily(
+        "catfeeder_queue_oldest_seconds",
+        "How long the first message of a queue has waited.",
+        labels=["queue"],
+    )
+    dead = GaugeMetricFamily(
+        "catfeeder_dead_letters",
+        "Messages that nobody will perform as they are, by the code of the reason.",
+        labels=["queue", "reason"],
+    )
+    for described in describe_queues(broker, utc_now()):
+        queue = described["queue"]
+        messages.add_metric([queue], described["messages"])
+        oldest.add_metric([queue], described["oldest_seconds"] or 0)
+        for reason, count in described["dead_letters"].items():
+            dead.add_metric([queue, reason], count)
+    return [messages, oldest, dead]
+
+
+def _connections() -> Metric:
+    family = GaugeMetricFamily(
+        "catfeeder_connections", "Users' connections to providers.", labels=["status"]
+    )
+    with connected():
+        counted = TAB_CONNECTIONS.counted_by_status()
+    for status in ConnectionStatus:
+        family.add_metric([status], counted.get(status, 0))
+    return family
+
+
+def _paused_providers() -> Metric:
+    family = GaugeMetricFamily(
+        "catfeeder_provider_paused",
+        "1 for each provider whose renewals are paused or probed, 0 for those that failed before.",
+        labels=["provider"],
+    )
+    with connected():
+        health = TAB_PROVIDER_HEALTH.all_of_them()
+    for name, row in health.items():
+        family.add_metric([name], row.state != HealthState.CLOSED)
+    return family
+
+
+def _undelivered_events() -> Metric:
+    with connected():
+        count = TAB_EVENTS.count_undelivered()
+    return GaugeMetricFamily(
+        "catfeeder_events_undelivered", "Events that the webhook has yet to be told.", value=count
+    )
+
+
+class CountRequests:
+    """Counts and times every request by the route's pattern, never by its path."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        """Wrap the application."""
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = "none"
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        begun = time.perf_counter()
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            self._note(scope, status, time.perf_counter() - begun)
+
+    def _note(self, scope: Scope, status: str, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else _OTHER
+        route = getattr(scope.get("route"), "path", _OTHER)
+        self._metrics.requests.labels(method, route, status).inc()
+        self._metrics.seconds.labels(route).observe(seconds)

@@ -1,0 +1,63 @@
+"""How often something may happen, counted in Redis and so for all web processes together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from catfeeder.lua_scripts import Script
+from worker.http.jobs.batches import Batches
+
+_KEY_PREFIX: Final = "catfeeder:rate:"
+#: Redis answers within a millisecond. A request does not wait for one that hangs.
+_PATIENCE_SECONDS: Final = 0.5
+
+# A bucket of as many tokens as a minute has, refilled evenly (the generic cell rate algorithm): one
+# number is kept, the time at which the bucket is full again. Redis's own clock is everybody's.
+_TAKE: Final = Script(
+    """
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local waits = {}
+for place, name in ipairs(KEYS) do
+    local full_at = math.max(tonumber(redis.call('GET', name) or now), now) + 60 / ARGV[place]
+    waits[place] = math.max(0, math.ceil(full_at - now - 60.000001))
+    if waits[place] == 0 then
+        redis.call('SET', name, string.format('%.6f', full_at), 'EX', 60)
+    end
+end
+return waits
+""",
+    runs_when_full=True,
+)
+
+
+class Rates:
+    """Counts by name; those that come while others are counted share the next round trip.
+
+    A connection for each would be refused where there are many, and what is not counted passes.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        """Take the connection to count on."""
+        self._take = redis.register_script(_TAKE.text)
+        self._batches = Batches(self._waits)
+
+    async def take(self, name: str, per_minute: int) -> int:
+        """Count one more, and return 0; or the seconds to wait where a minute has no more of it.
+
+        While Redis is away nothing is refused: what needs no queue goes on to be answered.
+        """
+        return await self._batches.ask((_KEY_PREFIX + name, per_minute))
+
+    async def _waits(self, asked: list[tuple[str, int]]) -> list[int]:
+        names, per_minute = zip(*asked, strict=True)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                waits: list[int] = await self._take(keys=names, args=per_minute)
+        except (RedisError, OSError, TimeoutError):
+            return [0] * len(asked)
+        return waits

@@ -1,0 +1,114 @@
+"""Errors as they leave the service: `application/problem+json` after RFC 9457, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.responses import JSONResponse
+
+from catfeeder.errors import CatFeederError, JobFailed
+from worker.http.errors.statuses import status_of
+
+#: A 503 that says no more about itself passes within a few seconds, if at all.
+_RETRY_AFTER_SECONDS: Final = 2
+#: What stands in the fragment of a URI as it is (RFC 3986 section 3.5), and the mark before it.
+_FRAGMENT: Final = "#/?!$&'()*+,;=:@"
+_PLAIN: Final = {
+    404: ("not_found", "There is nothing at this path; /docs lists what there is."),
+    405: ("method_not_allowed", "This path takes other methods; the Allow header lists them."),
+}
+
+
+class ProblemResponse(JSONResponse):
+    """A JSON answer that says what went wrong."""
+
+    media_type = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one part of a request; never the value that was sent.
+
+    `pointer` leads to a field of the body (RFC 6901, as a URI fragment); `parameter` names a
+    parameter of the path, the query or the headers.
+    """
+
+    detail: str
+    code: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Return the members that apply."""
+        members = {
+            "pointer": None if self.pointer is None else quote(self.pointer, safe=_FRAGMENT),
+            "parameter": self.parameter,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """Build the answer; `code` is the same word that a failed job carries."""
+    content: dict[str, Any] = {
+        "type": f"urn:problem-type:catfeeder:{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+    if faults:
+        content["errors"] = [fault.as_json() for fault in faults]
+    return ProblemResponse(content, status, headers=headers)
+
+
+def plain_problem(status: int, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+    """Build the answer for a status that says it all, such as 404 or 405."""
+    phrase = HTTPStatus(status).phrase
+    default = (phrase.lower().replace(" ", "_"), f"{phrase}.")
+    code, detail = _PLAIN.get(status, default)
+    return problem(status, code, detail, headers=headers)
+
+
+def problem_of(error: CatFeederError) -> ProblemResponse:
+    """Build the answer for one of our own errors, by its code."""
+    status = status_of(error.code)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, JobFailed):
+        return internal_problem()
+    return problem(
+        status, error.code, error.detail, faults=_faults(error), headers=_headers(error, status)
+    )
+
+
+def internal_problem() -> ProblemResponse:
+    """Build the answer for what nobody foresaw; the reason stands in the log alone."""
+    return problem(500, "internal_error", "The request failed unexpectedly; see the log.")
+
+
+def _faults(error: CatFeederError) -> list[Fault]:
+    """Errors that are about fields of the body name them in `fields`."""
+    fields: Mapping[str, str] = getattr(error, "fields", {})
+    return [Fault(detail, error.code, pointer=f"#/{name}") for name, detail in fields.items()]
+
+
+def pointer_token(name: str) -> str:
+    """Escape a name for a JSON pointer (RFC 6901 section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _headers(error: CatFeederError, status: int) -> dict[str, str]:
+    headers: Mapping[str, str] = getattr(error, "headers", {})
+    default = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else {}
+    return {**default, **headers}

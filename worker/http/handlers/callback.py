@@ -1,0 +1,120 @@
+"""Finishing a sign-in: what the browser brings is checked, redeemed by a worker, and passed on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from fastapi import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from actors.errors import AuthError, BrowserMismatch, RedirectMismatch
+from actors.oauth.pending import (
+    check_arrival,
+    check_waiting,
+    end_refused,
+    find_sign_in,
+    remember_told,
+)
+from catfeeder.client import outcome_of
+from catfeeder.clock import utc_now
+from catfeeder.errors import CatFeederError
+from catfeeder.messages import EXCHANGE_CODE
+from catfeeder.sealing import Secret
+from models.oauth.sign_ins import TAB_VERIFICATION
+from worker.http.asgi.threads import in_database
+from worker.http.errors.problems import problem_of
+from worker.http.errors.refusals import ParametersInvalid, SignInRefused
+from worker.http.handlers.provider_answers import ProviderAnswer, read_answer
+from worker.http.handlers.sign_ins import note_refusal
+from worker.http.shim import Shim
+
+#: Browsers and proxies give up after a minute; a provider has 15 seconds for each of our requests.
+_EXCHANGE_SECONDS: Final = 40
+#: What RFC 6749 and OpenID Connect name their errors like. Whatever else is sent is not repeated.
+_ERROR: Final = re.compile(r"[a-z_]{1,64}")
+
+
+async def finish_sign_in(
+    shim: Shim, request: Request, provider_in_path: str | None = None
+) -> Response:
+    """Redeem the code and send the browser to where the app wants it, or show the connection.
+
+    Raises:
+        ParametersInvalid, MediaTypeUnsupported, StateMissing: This is no answer.
+        StateUnknown: The state is not one of ours.
+        RedirectMismatch, BrowserMismatch: The answer did not come as it should. Where the app wants
+            its users back does not matter then: somebody else has said it.
+        TooManyAttempts: Too many such came from this address.
+        CatFeederError: The sign-in could not begin to be finished; loading the page again may help.
+    """
+    sign_in: TAB_VERIFICATION | None = None
+    try:
+        answer = await read_answer(request)
+        sign_in = await in_database(find_sign_in, answer.state)
+        check_waiting(sign_in, utc_now())
+        browser = shim.browsers.secret_of(request, answer.state)
+        check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
+    except (AuthError, ParametersInvalid) as refused:
+        await note_refusal(shim, request, refused.code, sign_in)
+        if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
+            raise
+        return _failed(refused, sign_in.return_to)
+    try:
+        response = await _redeemed(shim, answer, sign_in)
+    except _ExchangeFailed as failed:
+        # The browser keeps its secret: by that it is known again if it begins anew, with what the
+        # provider has told once.
+        return _failed(failed.failure, sign_in.return_to)
+    shim.browsers.release(request, response, answer.state)
+    return response
+
+
+class _ExchangeFailed(Exception):
+    """The code was handed in and came to nothing."""
+
+    def __init__(self, failure: CatFeederError) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATION) -> Response:
+    if answer.error is not None or answer.code is None:
+        error = answer.error if _ERROR.fullmatch(answer.error or "") else None
+        await in_database(end_refused, answer.state, sign_in, error, utc_now())
+        said = f": {error}" if error else ""
+        refusal = SignInRefused(f"The provider did not sign the user in{said}.")
+        return _failed(refusal, sign_in.return_to)
+    if sign_in.is_relayed and sign_in.return_to is not None:
+        if answer.user is not None:
+            await in_database(remember_told, sign_in, answer.state, answer.user)
+        return _relayed(answer.code, answer, sign_in.return_to)
+    arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
+    arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
+    record = await shim.send(EXCHANGE_CODE, arguments)
+    try:
+        connection = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
+    except CatFeederError as failure:
+        raise _ExchangeFailed(failure) from None
+    if sign_in.return_to is None:
+        return JSONResponse(connection)
+    return _redirect(sign_in.return_to, connection_id=connection["id"])
+
+
+def _relayed(code: Secret, answer: ProviderAnswer, return_to: str) -> Response:
+    """Send the code to the app unspent; it is worth nothing without what we keep to redeem it."""
+    named = {} if answer.iss is None else {"iss": answer.iss}
+    return _redirect(return_to, code=code.reveal(), state=answer.state.reveal(), **named)
+
+
+def _failed(error: CatFeederError, return_to: str | None) -> Response:
+    if return_to is None:
+        return problem_of(error)
+    return _redirect(return_to, error=error.code)
+
+
+def _redirect(return_to: str, **parameters: str) -> RedirectResponse:
+    parts = urlsplit(return_to)
+    query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
+    return RedirectResponse(urlunsplit(parts._replace(query=query)), status_code=303)

@@ -1,0 +1,52 @@
+"""Whether the service can do its work, asked of its parts and answered in time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, Final
+
+from catfeeder.errors import QueueUnreachable
+from catfeeder.redis_connection import unreachable_is_told
+from models.db.database import is_answering
+from worker.http.asgi.threads import in_own_thread
+from worker.http.shim import Shim
+
+#: A part that takes longer is down as far as users are concerned, and probes give up themselves.
+_PATIENCE_SECONDS: Final = 2.0
+
+
+async def describe_health(shim: Shim) -> dict[str, Any]:
+    """Return the members of GET /health."""
+    database, broker = await asyncio.gather(
+        _is_up(in_own_thread(is_answering)), _is_up(_broker_answers(shim))
+    )
+    is_healthy = database and broker
+    status = "stopping" if shim.draining.has_begun else "healthy" if is_healthy else "unhealthy"
+    return {
+        "status": status,
+        "uptime": round(shim.uptime_seconds, 3),
+        "database": _word(database),
+        "broker": _word(broker),
+    }
+
+
+def _word(is_up: bool) -> str:
+    return "up" if is_up else "down"
+
+
+async def _is_up(answer: Awaitable[bool]) -> bool:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await answer
+    except TimeoutError:
+        return False
+
+
+async def _broker_answers(shim: Shim) -> bool:
+    # Not in a thread: a broker that hangs would keep it for as long as the socket's own timeout.
+    try:
+        with unreachable_is_told():
+            return bool(await shim.redis.ping())
+    except QueueUnreachable:
+        return False

@@ -1,0 +1,3 @@
+"""One performing process: its broker, signals and logs."""
+
+from __future__ import annotations

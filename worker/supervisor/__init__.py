@@ -1,0 +1,3 @@
+"""The supervisor behind `make run`: stores, processes, drain."""
+
+from __future__ import annotations

@@ -1,0 +1,56 @@
+"""Makes the broker and the database ready for the processes, and speaks of stopping with them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from config import Settings
+from models.db.database import connected, open_database
+from models.migrate import migrate
+from models.server import begin_boot, is_stopping, request_stop
+
+
+def check_broker(redis_url: str) -> None:
+    """Make sure that the server of REDIS_URL answers.
+
+    Raises:
+        QueueUnreachable: It does not.
+    """
+    # Only who brings a server of their own pays for loading its client.
+    from catfeeder.redis_connection import connect_redis, unreachable_is_told
+
+    with unreachable_is_told(), connect_redis(redis_url) as client:
+        client.ping()
+
+
+def begin_generation(settings: Settings) -> int:
+    """Bring the database up to date and begin a new generation of the service; return its number.
+
+    Raises:
+        ConfigurationError: The database cannot be used; the message names the setting.
+    """
+    now = datetime.now(UTC)
+    open_database(settings)
+    migrate(now)
+    with connected():
+        return begin_boot(now)
+
+
+def is_told_to_stop(generation: int) -> bool:
+    """Tell whether somebody asked this generation to shut down, as far as the database can say."""
+    try:
+        with connected():
+            return is_stopping(generation)
+    # A database that is away for a moment is a matter for /health, no reason to end the service.
+    except Exception:  # noqa: BLE001
+        return False
+
+
+def tell_to_stop(generation: int) -> bool:
+    """Let every process know that this generation shuts down; false when the database is away."""
+    try:
+        with connected():
+            return request_stop(generation)
+    # Ctrl-C stops the service, database or no database.
+    except Exception:  # noqa: BLE001
+        return False
