@@ -189,6 +189,22 @@ PLANTS: Final = {
         "worker/http/app.py",
         "import actors.passwords.hashing",
     ),
+    "Within actors: sign-in, renewal, connections, then providers, then what all share": (
+        "actors/connections/planning.py",
+        "import actors.renewal.sweep",
+    ),
+    "Within models: migrations, renewal, then the tables, then sealing, then the database": (
+        "models/events.py",
+        "import models.renewal.leases",
+    ),
+    "Within worker: the command line, what it starts, one process, the queue": (
+        "worker/consuming/heartbeats.py",
+        "import worker.process.perform",
+    ),
+    "Within worker.http: routes, handlers, jobs, authentication, ASGI, errors": (
+        "worker/http/auth/rates.py",
+        "import worker.http.jobs.outbox",
+    ),
 }
 
 

@@ -25,7 +25,7 @@ from config import ConfigurationError, CronsSettings, current_settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
 from models.db.database import connected, ensure_open
 from models.server import is_latest_stopping
-from worker.process.redis_settings import describe_risks
+from worker.consuming.redis_settings import describe_risks
 from worker.queue import connect_queue
 
 _LOG = logging.getLogger(__name__)

@@ -8,15 +8,15 @@ import operator
 import pkgutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import peewee
 
-import models
 from models.db.database import Table, connected, database, transaction
 from models.db.fields import SealedField, key_of
 
-_HOME: Final = f"{models.__name__}."
+_HOME: Final = "models."
 #: Migrations are no tables, and their names are no identifiers.
 _MIGRATIONS: Final = f"{_HOME}migrations"
 
@@ -36,7 +36,7 @@ class Resealed:
 
 def sealed_tables() -> list[type[Table]]:
     """Return every table that has a sealed column, whoever added it and in which module."""
-    for module in pkgutil.walk_packages(models.__path__, _HOME):
+    for module in pkgutil.walk_packages([str(Path(__file__).parents[1])], _HOME):
         if not module.name.startswith(_MIGRATIONS):
             importlib.import_module(module.name)
     ours = [table for table in Table.__subclasses__() if table.__module__.startswith(_HOME)]

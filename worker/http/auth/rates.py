@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.lua_scripts import Script
-from worker.http.jobs.batches import Batches
+from worker.http.asgi.batches import Batches
 
 _KEY_PREFIX: Final = "catfeeder:rate:"
 #: Redis answers within a millisecond. A request does not wait for one that hangs.

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JobReader, JobRecord, job_key
 from catfeeder.redis_connection import unreachable_is_told
-from worker.http.jobs.batches import Batches
+from worker.http.asgi.batches import Batches
 
 #: Redis answers within a millisecond. Who asks is told soon that it hangs.
 _PATIENCE_SECONDS: Final = 2.0

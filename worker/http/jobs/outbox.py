@@ -20,8 +20,8 @@ from catfeeder.jobs import JobRecord
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
+from worker.http.asgi.batches import Batches
 from worker.http.errors.refusals import QueueOverloaded
-from worker.http.jobs.batches import Batches
 
 _log: Final = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from worker.http.asgi.threads import in_database
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.auth.keys import Scope, needs
 from worker.http.handlers.lookups import check_connection
+from worker.http.handlers.submission import SubmissionOf
 from worker.http.handlers.tokens import fresh_token
-from worker.http.jobs.submission import SubmissionOf
 from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.path_parameters import ConnectionId

@@ -14,8 +14,8 @@ from catfeeder.messages import REFRESH_TOKEN
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.auth.keys import Needs, Scope, needs
 from worker.http.errors.refusals import JobNotCancellable
-from worker.http.jobs.job_answers import job_json
-from worker.http.jobs.preferences import PreferredWait
+from worker.http.handlers.job_answers import job_json
+from worker.http.handlers.preferences import PreferredWait
 from worker.http.schemas.jobs import Job
 from worker.http.schemas.path_parameters import JobId
 from worker.http.shim import ShimOf

@@ -15,7 +15,7 @@ from worker.http.auth.keys import Needs, Scope, needs
 from worker.http.handlers.callback import finish_sign_in
 from worker.http.handlers.lookups import check_connection, check_provider
 from worker.http.handlers.sign_ins import refuse_flood, start_sign_in
-from worker.http.jobs.submission import SubmissionOf
+from worker.http.handlers.submission import SubmissionOf
 from worker.http.schemas.connections import Connection
 from worker.http.schemas.fields import Text
 from worker.http.schemas.jobs import JOB_ROUTE

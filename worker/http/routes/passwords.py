@@ -10,8 +10,8 @@ from actors.passwords.policy import common_passwords
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
 from worker.http.auth.keys import Scope, needs
 from worker.http.handlers.password_checks import check_comparable, check_new_password
-from worker.http.jobs.quick_route import QuickRoute
-from worker.http.jobs.submission import SubmissionOf
+from worker.http.handlers.quick_route import QuickRoute
+from worker.http.handlers.submission import SubmissionOf
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.passwords import CheckPassword, HashPassword
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.http.jobs.preferences import preferred_wait
+from worker.http.handlers.preferences import preferred_wait
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
 from worker.http.auth.keys import Caller
+from worker.http.handlers.job_answers import accepted
+from worker.http.handlers.preferences import PreferredWait
 from worker.http.jobs.idempotency import Claim
-from worker.http.jobs.job_answers import accepted
-from worker.http.jobs.preferences import PreferredWait
 from worker.http.shim import Shim, ShimOf
 
 IdempotencyKeyHeader = Annotated[

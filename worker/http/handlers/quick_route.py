@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.jobs.preferences import preferred_wait
-from worker.http.jobs.submission import Submission
+from worker.http.handlers.preferences import preferred_wait
+from worker.http.handlers.submission import Submission
 
 _COMMON_TYPES: Final = ("application/json", "application/json; charset=utf-8")
 

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from catfeeder.errors import QueueUnreachable
-from worker.http.jobs.batches import Batches
+from worker.http.asgi.batches import Batches
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ from catfeeder.redis_connection import connect_redis
 from config import Settings
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
+from worker.consuming.redis_settings import describe_risks
 from worker.crons import Crons
-from worker.process.redis_settings import describe_risks
 from worker.supervisor.embedded_valkey import EmbeddedValkey
 
 FORGETS = "forgets accepted jobs when it ends: set its appendonly to yes."
