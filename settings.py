@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_origin, get_type_hints
 
+from catfeeder.errors import OperatorError
+
 #: Shorter keys could be guessed; what `make run` writes has 43 characters.
 MINIMUM_SECRET_KEY_LENGTH: Final = 32
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(OperatorError, ValueError):
     """A setting is missing or cannot be used; the message names it and where it stands."""
+
+    message = "A setting is missing or cannot be used; the message names it and where it stands."
 
 
 def _between(default: int, least: int, most: int) -> Any:

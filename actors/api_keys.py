@@ -35,9 +35,13 @@ _LONGEST: Final = timedelta(days=3650)
 class ApiKeyUnknown(AuthError):
     """There is no API key of that id, or it was revoked before."""
 
+    message = "There is no API key of that id, or it was revoked before."
+
 
 class ApiKeyInvalid(AuthError):
     """The API key cannot be made as it was asked for."""
+
+    message = "The API key cannot be made as it was asked for."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         """Take what is wrong with each field."""

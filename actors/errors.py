@@ -38,6 +38,8 @@ class FailureKind(StrEnum):
 class AuthError(CatFeederError):
     """The sign-in failed."""
 
+    message = "The sign-in failed."
+
     #: None where the failure says nothing about the provider.
     kind: FailureKind | None = None
     #: True where something was sent and no answer says what became of it.
@@ -47,9 +49,13 @@ class AuthError(CatFeederError):
 class ProviderUnknown(AuthError):
     """No provider of that name is configured."""
 
+    message = "No provider of that name is configured."
+
 
 class ProviderNotConfigured(AuthError):
     """The provider lacks something that it needs before users can sign in with it."""
+
+    message = "The provider lacks something that it needs before users can sign in with it."
 
     kind = FailureKind.CLIENT_MISCONFIGURED
 
@@ -57,9 +63,13 @@ class ProviderNotConfigured(AuthError):
 class ProviderInUse(AuthError):
     """Users are connected to this provider; disconnect them first."""
 
+    message = "Users are connected to this provider; disconnect them first."
+
 
 class ProviderInvalid(AuthError):
     """The provider's settings cannot be used."""
+
+    message = "The provider's settings cannot be used."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         """Take what is wrong with each field, by its JSON pointer without the leading slash."""
@@ -73,63 +83,99 @@ class ProviderInvalid(AuthError):
 class DiscoveryNeeded(AuthError):
     """What the provider's issuer publishes has not been fetched yet; try again in a moment."""
 
+    message = (
+        "What the provider's issuer publishes has not been fetched yet; try again in a moment."
+    )
+
     permanent = False
 
 
 class ReturnToForbidden(AuthError):
     """return_to leads to an origin that [OAuth] return_to_origins of config.toml does not list."""
 
+    message = (
+        "return_to leads to an origin that [OAuth] return_to_origins of config.toml does not list."
+    )
+
 
 class SubjectInvalid(AuthError):
     """subject must have 1 to 255 characters, none of them a control character."""
+
+    message = "subject must have 1 to 255 characters, none of them a control character."
 
 
 class ScopeInvalid(AuthError):
     """scope must be names of visible ASCII characters, parted by spaces."""
 
+    message = "scope must be names of visible ASCII characters, parted by spaces."
+
 
 class CodeInvalid(AuthError):
     """The code is not one that a provider gives: it must be of visible ASCII characters."""
+
+    message = "The code is not one that a provider gives: it must be of visible ASCII characters."
 
 
 class TokenInvalid(AuthError):
     """The token is not one that a provider gives: it must be of visible ASCII characters."""
 
+    message = "The token is not one that a provider gives: it must be of visible ASCII characters."
+
 
 class RedirectMismatch(AuthError):
     """The answer came to another redirect URI than the one that this sign-in began with."""
+
+    message = "The answer came to another redirect URI than the one that this sign-in began with."
 
 
 class BrowserMismatch(AuthError):
     """This sign-in was begun in another browser, or its cookie is gone; start it again here."""
 
+    message = (
+        "This sign-in was begun in another browser, or its cookie is gone; start it again here."
+    )
+
 
 class StateMissing(AuthError):
     """The state is missing: without it a forged answer could not be told from a real one."""
+
+    message = "The state is missing: without it a forged answer could not be told from a real one."
 
 
 class StateUnknown(AuthError):
     """The state does not match any pending sign-in with this provider."""
 
+    message = "The state does not match any pending sign-in with this provider."
+
 
 class StateExpired(AuthError):
     """The sign-in took too long; start it again."""
+
+    message = "The sign-in took too long; start it again."
 
 
 class StateUsed(AuthError):
     """This sign-in was finished before; its state and code serve once."""
 
+    message = "This sign-in was finished before; its state and code serve once."
+
 
 class OutcomeUnknown(AuthError):
     """The exchange was cut off and the code may have been used; sign in again."""
+
+    message = "The exchange was cut off and the code may have been used; sign in again."
 
 
 class IssuerMismatch(AuthError):
     """The answer names another issuer than the provider's (RFC 9207)."""
 
+    message = "The answer names another issuer than the provider's (RFC 9207)."
+
 
 class IdTokenInvalid(AuthError):
     """The provider's id_token does not hold what it must."""
+
+    message = "The provider's id_token does not hold what it must."
 
 
 class AddressForbidden(AuthError):
@@ -138,11 +184,15 @@ class AddressForbidden(AuthError):
     OAUTH_ALLOWED_PRIVATE_HOSTS names the exceptions.
     """
 
+    message = "The provider's URL is not https, or leads to an address that is not public."
+
     kind = FailureKind.CLIENT_MISCONFIGURED
 
 
 class ProviderUnreachable(AuthError):
     """The provider did not answer in time, or answered that it cannot at the moment."""
+
+    message = "The provider did not answer in time, or answered that it cannot at the moment."
 
     permanent = False
 
@@ -166,6 +216,8 @@ class ProviderUnreachable(AuthError):
 class ProviderMisbehaved(AuthError):
     """The provider's answer is not one that the standards allow."""
 
+    message = "The provider's answer is not one that the standards allow."
+
     permanent = False
     kind = FailureKind.MALFORMED
     is_outcome_unknown = True
@@ -173,6 +225,8 @@ class ProviderMisbehaved(AuthError):
 
 class ProviderRefused(AuthError):
     """The provider refused the request."""
+
+    message = "The provider refused the request."
 
     def __init__(
         self,
@@ -191,6 +245,8 @@ class ProviderRefused(AuthError):
 class ProviderPaused(AuthError):
     """Renewals with the provider are paused."""
 
+    message = "Renewals with the provider are paused."
+
     permanent = False
 
     def __init__(self, provider: str, reason: str, until: str | None, seconds: int) -> None:
@@ -202,9 +258,13 @@ class ProviderPaused(AuthError):
 class ConnectionUnknown(AuthError):
     """There is no connection of that id."""
 
+    message = "There is no connection of that id."
+
 
 class ConnectionBusy(AuthError):
     """Somebody else is renewing this connection at the moment."""
+
+    message = "Somebody else is renewing this connection at the moment."
 
     permanent = False
 
@@ -212,12 +272,16 @@ class ConnectionBusy(AuthError):
 class RenewalBroken(AuthError):
     """Renewing met an error of our own, which the log tells; it is tried again."""
 
+    message = "Renewing met an error of our own, which the log tells; it is tried again."
+
     permanent = False
     is_outcome_unknown = True
 
 
 class RenewalFailing(AuthError):
     """The token cannot be renewed at the moment; it is tried again, later each time."""
+
+    message = "The token cannot be renewed at the moment; it is tried again, later each time."
 
     permanent = False
 
@@ -230,6 +294,10 @@ class RenewalFailing(AuthError):
 class CursorInvalid(AuthError):
     """The cursor is not one that a previous page gave."""
 
+    message = "The cursor is not one that a previous page gave."
+
 
 class ReauthorizationRequired(AuthError):
     """The user has to sign in with the provider again before there is another token."""
+
+    message = "The user has to sign in with the provider again before there is another token."

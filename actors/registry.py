@@ -11,9 +11,8 @@ from typing import Any, Final
 import dramatiq
 
 from catfeeder import messages
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import CatFeederError, OperatorError
 from catfeeder.messages import MessageType
-from config import ConfigurationError
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ def bind(broker: dramatiq.Broker) -> None:
             store_results=message_type.is_job,
             # A foreseen failure is the job's answer: it is told to the caller, not to the log. What
             # an operator has to see to is told below, in a sentence; a traceback would bury it.
-            throws=(CatFeederError, ConfigurationError),
+            throws=(CatFeederError,),
         )
         actor = declare(functools.partial(_perform, address))
         # At level DEBUG it prints the arguments, which another app's client may not have wrapped.
@@ -63,7 +62,7 @@ def bind(broker: dramatiq.Broker) -> None:
 def _perform(address: str, **arguments: Any) -> Any:
     try:
         return performer(address)(**arguments)
-    except ConfigurationError as error:
+    except OperatorError as error:
         _LOG.warning("%s is left undone: %s", address.partition(":")[2], error)
         raise
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
-from config import ConfigurationError
+from catfeeder.errors import OperatorError
 from models.db.database import connected, ensure_open
 from models.server import current_generation, is_stopping, request_stop
 
@@ -62,7 +62,7 @@ class ServerManagement:
             ensure_open()
             with connected():
                 return not is_stopping(current_generation())
-        except ConfigurationError as error:
+        except OperatorError as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
             return False
 
@@ -86,7 +86,7 @@ class ServerManagement:
             with connected():
                 generation = current_generation()
             is_told = shut_down(generation)["stopping"]
-        except ConfigurationError as error:
+        except OperatorError as error:
             _LOG.error("The service runs on: %s", error)
             return self.error
         return self.success if is_told else self.error

@@ -40,6 +40,8 @@ _FIELDS: Final[dict[str, type]] = {
 class UnreadableMessage(CatFeederError):
     """These bytes on a queue are not a message of ours."""
 
+    message = "These bytes on a queue are not a message of ours."
+
     #: The job that will never be performed, where it is sure whose message this is.
     job_id: str | None = None
 

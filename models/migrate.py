@@ -62,7 +62,7 @@ def check_schema() -> None:
         if any(
             step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
         ):
-            raise SchemaTooOld(SchemaTooOld.__doc__)
+            raise SchemaTooOld
         check_secret_key()
 
 

@@ -48,11 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _carry_out(command: str, given: dict[str, Any]) -> int:
     from catfeeder.errors import CatFeederError
-    from config import ConfigurationError
 
     try:
         status = _COMMANDS[command](**given)
-    except (CatFeederError, ConfigurationError) as error:
+    except CatFeederError as error:
         print(error, file=sys.stderr)
         return 1
     # Here, and not at the interpreter's end, it shows whether anybody reads it.

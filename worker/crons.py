@@ -10,7 +10,7 @@ from typing import Final
 
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import OperatorError, QueueUnreachable
 from catfeeder.messages import (
     CLEAN_EVENTS,
     CLEAN_TOKENS,
@@ -21,7 +21,7 @@ from catfeeder.messages import (
     RESEAL,
     MessageType,
 )
-from config import ConfigurationError, CronsSettings, current_settings
+from config import CronsSettings, current_settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
 from models.db.database import connected, ensure_open
 from models.server import is_latest_stopping
@@ -78,7 +78,7 @@ class Crons:
             settings = current_settings()
             ensure_open()
             client = connect_queue(settings)
-        except (ConfigurationError, QueueUnreachable) as error:
+        except (OperatorError, QueueUnreachable) as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
             return self.error
         self.stop()
@@ -106,7 +106,7 @@ class Crons:
                 # One connection for all looks: to open another each second costs five times a look.
                 with connected():
                     self._tick_on(client, lines)
-            except (ConfigurationError, QueueUnreachable) as error:
+            except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             except Exception:  # noqa: BLE001
                 # A thread that ended unnoticed would let every token expire.

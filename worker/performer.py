@@ -6,7 +6,7 @@ import sys
 
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from config import ConfigurationError, current_settings
+from config import current_settings
 from models.db.database import open_database
 from models.migrate import join_service
 from worker.consuming.broker import ConsumingBroker
@@ -24,6 +24,6 @@ def _start() -> ConsumingBroker:
 
 try:
     broker = _start()
-except (CatFeederError, ConfigurationError) as error:
+except CatFeederError as error:
     # The sentence names the setting to look at; a traceback would bury it.
     sys.exit(str(error))

@@ -32,6 +32,10 @@ _BATCH: Final = 100
 class GrantEnded(AuthError):
     """The provider's grant has reached its end, so renewal is not tried any more; sign in again."""
 
+    message = (
+        "The provider's grant has reached its end, so renewal is not tried any more; sign in again."
+    )
+
 
 def end_of_consent(provider: Provider, tokens: TokenResponse, now: datetime) -> GrantEnd:
     """Return when a grant ends to which the user has consented `now`."""

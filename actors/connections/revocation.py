@@ -7,10 +7,11 @@ from typing import Any
 
 from actors.audit import EventKind, record
 from actors.connections.reading import find_connection
+from actors.errors import AuthError
 from actors.providers.config.discovery import discovered_provider
 from actors.providers.protocol.revocation import revoke_grant
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import SealBroken
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS
 
@@ -40,6 +41,6 @@ def _revoke(row: TAB_CONNECTIONS) -> bool:
         access_token = TAB_CONNECTIONS.access_token.open(row)
         provider = discovered_provider(row.provider, utc_now())
         return revoke_grant(provider, access_token, refresh_token)
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         _LOG.warning("Connection %s was not revoked at its provider: %s", row.id, error.detail)
         return False

@@ -11,7 +11,7 @@ from actors.audit import EventKind, record
 from actors.connections.forecasts import end_of_consent
 from actors.connections.grants import granted
 from actors.connections.reading import describe_connection
-from actors.errors import IdTokenInvalid, IssuerMismatch, StateUnknown, StateUsed
+from actors.errors import AuthError, IdTokenInvalid, IssuerMismatch, StateUnknown, StateUsed
 from actors.oauth.pending import check_waiting, find_sign_in
 from actors.providers.config.discovery import discovered_provider, refresh_if_stale
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
@@ -27,7 +27,7 @@ from actors.providers.protocol.token_endpoint import (
 )
 from actors.providers.protocol.user_info import fetch_profile
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
 from models.db.database import connected, transaction
 from models.oauth.connections import TAB_CONNECTIONS
@@ -53,7 +53,7 @@ def exchange_code(
     try:
         finished = finish_sign_in(provider, code, state, iss, now, user=user)
         return describe_connection(finished.connection)
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         # A name that is none could be anything, even what no database takes.
         named = provider if is_provider_name(provider) else None
         with connected():
@@ -96,7 +96,7 @@ def finish_sign_in(
         _remember_told(state, user)
     try:
         finished = _redeem(found, pending, code, user, now)
-    except CatFeederError:
+    except (AuthError, SealBroken):
         _end(state, StateStatus.FAILED)
         raise
     _end(state, StateStatus.DONE)

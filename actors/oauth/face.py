@@ -20,7 +20,7 @@ from actors.renewal.sweep import sweep
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
-from config import ConfigurationError, current_settings
+from config import current_settings
 from models.db.database import ensure_open
 from models.renewal.leases import Lease
 
@@ -79,7 +79,7 @@ class OAuthAuthentication:
         try:
             ensure_open()
             return act()
-        except (CatFeederError, ConfigurationError) as error:
+        except CatFeederError as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
         except Exception as error:  # noqa: BLE001 A status is the contract, whatever was handed in.
             # What was not foreseen may quote what was handed in, a secret perhaps.

@@ -18,6 +18,8 @@ from catfeeder.sealing import Secret
 class TokenSourceInvalid(AuthError):
     """Give either connection_id or access_token, not both and not neither."""
 
+    message = "Give either connection_id or access_token, not both and not neither."
+
 
 def fetch_user_info(
     provider: str, connection_id: str | None = None, access_token: Secret | None = None

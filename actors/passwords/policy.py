@@ -11,6 +11,8 @@ from config import PasswordsSettings
 class PasswordTooShort(PasswordRefused):
     """The password is shorter than the policy allows."""
 
+    message = "The password is shorter than the policy allows."
+
     def __init__(self, length: int, least: int) -> None:
         """Take how many characters it has, and how many it should."""
         super().__init__(f"The password has {length} characters; the policy asks for {least}.")
@@ -18,6 +20,8 @@ class PasswordTooShort(PasswordRefused):
 
 class PasswordTooCommon(PasswordRefused):
     """The password is one of the commonest, which attackers try first."""
+
+    message = "The password is one of the commonest, which attackers try first."
 
 
 def check_policy(password: str, settings: PasswordsSettings) -> None:

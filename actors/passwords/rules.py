@@ -29,9 +29,13 @@ _LAST_SALT_BITS: Final = 0b110000
 class PasswordRefused(CatFeederError, ValueError):
     """The password cannot be used."""
 
+    message = "The password cannot be used."
+
 
 class PasswordTooLong(PasswordRefused):
     """The password is too long for bcrypt."""
+
+    message = "The password is too long for bcrypt."
 
     def __init__(self, length: int) -> None:
         """Take how many bytes it has."""
@@ -44,21 +48,37 @@ class PasswordTooLong(PasswordRefused):
 class PasswordHasNul(PasswordRefused):
     """The password holds a NUL byte, where bcrypt ends it: "ab", NUL, "ab" would pass for "ab"."""
 
+    message = (
+        'The password holds a NUL byte, where bcrypt ends it: "ab", NUL, "ab" would pass for "ab".'
+    )
+
 
 class PasswordNotText(PasswordRefused):
     """The password holds half of a surrogate pair, which is no character and has no UTF-8."""
+
+    message = "The password holds half of a surrogate pair, which is no character and has no UTF-8."
 
 
 class PasswordHashInvalid(PasswordRefused):
     """The password hash is not one of bcrypt: 60 characters that begin with $2a$, $2b$ or $2y$."""
 
+    message = (
+        "The password hash is not one of bcrypt: 60 characters that begin with $2a$, $2b$ or $2y$."
+    )
+
 
 class PasswordHashTooSlow(PasswordRefused):
     """The password hash has more than 16 rounds; each one more doubles the time of a check."""
 
+    message = (
+        "The password hash has more than 16 rounds; each one more doubles the time of a check."
+    )
+
 
 class RoundsOutOfRange(PasswordRefused):
     """The number of rounds cannot be used."""
+
+    message = "The number of rounds cannot be used."
 
     def __init__(self, least: int) -> None:
         """Take the least number that may be used here."""

@@ -16,7 +16,7 @@ from actors.renewal.kept_answers import AnswerKeeper
 from actors.renewal.request import RenewalRequest
 from actors.renewal.sweep import lease_end
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import CatFeederError, SealBroken
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import transaction
@@ -32,6 +32,8 @@ _MOST_TRIES: Final = 5
 
 class RenewalDelayed(AuthError):
     """The renewal was held up for so long that another may begin; nothing was sent."""
+
+    message = "The renewal was held up for so long that another may begin; nothing was sent."
 
     permanent = False
 
@@ -74,7 +76,7 @@ class Renewal:
         try:
             answer = TAB_ATTEMPTS.answer.open(answered)
             return self._request.read(answer or Secret(""))
-        except CatFeederError as error:
+        except (AuthError, SealBroken) as error:
             if self._is_final(error):
                 raise
         # The answer goes when the token is sent again, so that must be about to happen.

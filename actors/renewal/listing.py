@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from actors.connections.forecasts import GrantEnded, has_ended
 from actors.cursors import read_cursor, write_cursor
-from actors.errors import DiscoveryNeeded
+from actors.errors import AuthError, DiscoveryNeeded
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import SealBroken
 from config import current_settings
 from models.db.database import connected
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -128,5 +128,5 @@ def _look_up(provider: str, now: datetime) -> tuple[str, str | None]:
         return renewal, None
     except DiscoveryNeeded:
         return "refresh_token", None  # The renewal itself asks the issuer first.
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         return "", error.detail

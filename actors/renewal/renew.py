@@ -23,8 +23,7 @@ from actors.renewal.sweep import lease_end
 from actors.renewal.time_slices import Shift
 from actors.renewal.waiting import await_winner
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError
-from config import ConfigurationError
+from catfeeder.errors import CatFeederError, SealBroken
 from models.db.database import connected
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import Attempt, claim_at_once
@@ -39,6 +38,8 @@ _FAILED: Final = "Renewing connection %s failed: %s"
 
 class RenewalTooSoon(AuthError):
     """The provider wants more time between two renewals; the token in hand is its latest."""
+
+    message = "The provider wants more time between two renewals; the token in hand is its latest."
 
     permanent = False
 
@@ -79,7 +80,7 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
             # The leases of the others of this provider run out, and a sweep brings them back.
             _LOG.info("%s", error.detail)
             paused.add(row.provider)
-        except CatFeederError as error:
+        except (AuthError, SealBroken) as error:
             memory.forget(row.provider)
             _LOG.warning(_FAILED, row.id, error.detail)
         else:
@@ -93,7 +94,7 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
 def _finish_or_tell(row: TAB_CONNECTIONS, finish: _Finish) -> None:
     try:
         finish()
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         _LOG.warning(_FAILED, row.id, error.detail)
 
 
@@ -151,7 +152,7 @@ def _renew(
     try:
         with _bugs_told(row):
             request = prepare_renewal(row, now, memory)
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         if isinstance(error, AuthError):
             note_unprepared(row.provider, row.id, error, now)
         _raise(record_failure(Attempt(lease, now, tries=0), row, error, now))
@@ -165,7 +166,7 @@ def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> _Fi
     try:
         with _bugs_told(row):
             grant = renewal.grant(now)
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         failure = record_failure(renewal.attempt, row, error, now)
         renewal.keeper.let_go()
         _raise(failure)
@@ -187,7 +188,7 @@ def _bugs_told(row: TAB_CONNECTIONS) -> Iterator[None]:
     """
     try:
         yield
-    except (CatFeederError, ConfigurationError):
+    except CatFeederError:
         raise
     except Exception as error:  # noqa: BLE001
         where = "".join(traceback.format_tb(error.__traceback__))

@@ -25,6 +25,8 @@ from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 class RefreshTokenMissing(AuthError):
     """The token expires and the provider gave no means to renew it; sign in again."""
 
+    message = "The token expires and the provider gave no means to renew it; sign in again."
+
 
 @dataclass(frozen=True, slots=True)
 class RenewalRequest:

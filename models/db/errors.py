@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from config import ConfigurationError
+from catfeeder.errors import OperatorError
 
 
-class DatabaseUnreachable(ConfigurationError):
+class DatabaseUnreachable(OperatorError):
     """The database cannot be opened: check DATABASE_URL and that its server runs."""
 
+    message = "The database cannot be opened: check DATABASE_URL and that its server runs."
 
-class ForeignSecretKey(ConfigurationError):
+    @property
+    def code(self) -> str:
+        """The code that a caller gets."""
+        return "database_unreachable"
+
+    @property
+    def public_detail(self) -> str:
+        """The sentence that a caller gets, without the server's address."""
+        return "The service cannot reach its database at the moment."
+
+
+class ForeignSecretKey(OperatorError):
     """Stored secrets need another SECRET_KEY: set that one, or add it to SECRET_KEY_PREVIOUS."""
 
+    message = (
+        "Stored secrets need another SECRET_KEY: set that one, or add it to SECRET_KEY_PREVIOUS."
+    )
 
-class SecretKeyTooNew(ConfigurationError):
+
+class SecretKeyTooNew(OperatorError):
     """No process of the service was started with this SECRET_KEY yet: restart them first."""
 
+    message = "No process of the service was started with this SECRET_KEY yet: restart them first."
 
-class SchemaTooOld(ConfigurationError):
+
+class SchemaTooOld(OperatorError):
     """The database lacks tables that this version needs: run `python -m worker migrate`."""
+
+    message = "The database lacks tables that this version needs: run `python -m worker migrate`."
 
 
 def reason_of(error: Exception) -> str:

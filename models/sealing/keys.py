@@ -34,7 +34,7 @@ def check_secret_key() -> None:
     """
     known = {key.hex() for key in sealer().key_ids}
     if any(row.key_id not in known for row in TAB_SEALING_KEYS.select()):
-        raise ForeignSecretKey(ForeignSecretKey.__doc__)
+        raise ForeignSecretKey
 
 
 def note_secret_key(now: datetime) -> None:
@@ -57,7 +57,7 @@ def prefer_secret_key(now: datetime) -> None:
         SecretKeyTooNew: The service does not have it yet, and could not open what it seals.
     """
     if not TAB_SEALING_KEYS.select().where(_is_ours()).exists():
-        raise SecretKeyTooNew(SecretKeyTooNew.__doc__)
+        raise SecretKeyTooNew
     if not is_preferred():
         TAB_SEALING_KEYS.update(first_used_at=now).where(_is_ours()).execute()
 

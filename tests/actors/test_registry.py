@@ -28,7 +28,7 @@ from catfeeder.messages import (
     RESEAL,
     MessageType,
 )
-from config import ROOT, ConfigurationError
+from config import ROOT
 from worker.consuming.broker import ConsumingBroker
 
 #: Every job that the client can ask for.
@@ -93,7 +93,7 @@ def test_an_actor_has_the_options_of_the_catalogue(
     assert actor.options == {
         "max_age": age and age * 1000,
         "store_results": message_type.is_job,
-        "throws": (CatFeederError, ConfigurationError),
+        "throws": (CatFeederError,),
     }
 
 

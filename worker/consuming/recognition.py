@@ -21,9 +21,13 @@ from worker.consuming.in_flight import MOST_ENDS
 class UnknownMessage(UnreadableMessage):
     """It is ours, but no actor of this queue takes it; a newer version of the service may."""
 
+    message = "It is ours, but no actor of this queue takes it; a newer version of the service may."
+
 
 class KillsWorkers(UnreadableMessage):
     """Three workers ended with it in hand, and the last of them held nothing else."""
+
+    message = "Three workers ended with it in hand, and the last of them held nothing else."
 
 
 def check_message(queue_name: str, redis_message_id: str, fields: MessageData, ends: int) -> None:

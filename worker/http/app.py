@@ -18,7 +18,7 @@ from actors.providers.config.settings import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.waiting import ended
-from config import ConfigurationError, Settings, current_settings
+from config import Settings, current_settings
 from models.db.database import open_database
 from models.migrate import join_service
 from worker.http.asgi.body_limit import BodyLimit
@@ -70,7 +70,7 @@ def create_app() -> FastAPI:
         # A preset whose credentials stand in the environment is there without anybody's request.
         add_configured_presets(utc_now())
         return build_app(build_shim(settings))
-    except (CatFeederError, ConfigurationError) as error:
+    except CatFeederError as error:
         # The sentence names the setting to look at; a traceback would bury it.
         sys.exit(str(error))
 

@@ -121,7 +121,7 @@ def _join_by_a_child(settings: Settings) -> None:
 def _join_or_tell(settings: Settings) -> int:
     try:
         _join(settings)
-    except (CatFeederError, ConfigurationError) as error:
+    except CatFeederError as error:
         print(error, file=sys.stderr, flush=True)
         return 1
     return 0

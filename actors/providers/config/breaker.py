@@ -15,7 +15,7 @@ from actors.errors import AuthError, FailureKind, ProviderPaused
 from actors.providers.config.rates import Rate, rate_of
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import SealBroken
 from config import current_settings
 from models.db.database import connected, transaction
 from models.db.errors import DatabaseUnreachable
@@ -50,7 +50,7 @@ def asking(
     health = _admitted(health, rate_of(provider.maximum_renewals_per_minute), now)
     try:
         yield
-    except CatFeederError as error:
+    except (AuthError, SealBroken) as error:
         with _whatever_comes_of_it(provider.name):
             if isinstance(error, AuthError) and error.kind is not None:
                 _note_answer(health, connection_id, error, now)

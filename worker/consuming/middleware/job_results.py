@@ -9,21 +9,15 @@ from dramatiq.middleware import SkipMessage
 from dramatiq.results import ResultBackend
 
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError, JobOutdated
+from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
 from catfeeder.jobs import JobError, JobStore
 from catfeeder.lua_scripts import Call
 from worker.consuming.middleware.broker_retries import with_patience
 
+_UNFORESEEN: Final = OperatorError()
 _INTERNAL_ERROR: Final = JobError(
-    "internal_error",
-    "The job failed unexpectedly; the worker's log has the reason.",
-    permanent=False,
+    _UNFORESEEN.code, _UNFORESEEN.public_detail, _UNFORESEEN.permanent
 )
-#: Its own sentence names the server, which is not for callers.
-_DATABASE_UNREACHABLE: Final = JobError(
-    "database_unreachable", "The service cannot reach its database at the moment.", permanent=False
-)
-
 
 #: By the id of a message on its queue, the call that ends its job.
 Ends = dict[str, Call]
@@ -61,18 +55,9 @@ def told(exception: BaseException) -> JobError:
     """Return what the caller is told of an exception."""
     match exception:
         case CatFeederError():
-            return JobError(exception.code, exception.detail, exception.permanent)
+            return JobError(exception.code, exception.public_detail, exception.permanent)
         # The only middleware that fails a message instead of performing it is the age limit.
         case SkipMessage():
             return told(JobOutdated())
         case _:
-            return _told_of_unforeseen(exception)
-
-
-def _told_of_unforeseen(exception: BaseException) -> JobError:
-    # Here alone: who hashes passwords loads no tables, and so nothing that stands beside them.
-    from models.db.errors import DatabaseUnreachable
-
-    if isinstance(exception, DatabaseUnreachable):
-        return _DATABASE_UNREACHABLE
-    return _INTERNAL_ERROR
+            return _INTERNAL_ERROR

@@ -6,9 +6,8 @@ import logging
 
 from dramatiq import Broker, Middleware, Worker
 
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import OperatorError, QueueUnreachable
 from catfeeder.messages import RENEWALS
-from config import ConfigurationError
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,5 +25,5 @@ class Recovering(Middleware):
 
         try:
             recover_renewals()
-        except (ConfigurationError, QueueUnreachable) as error:
+        except (OperatorError, QueueUnreachable) as error:
             _LOG.warning("The next sweep finishes what was cut off: %s", error)

@@ -12,8 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from catfeeder.errors import CatFeederError
-from models.db.errors import DatabaseUnreachable
+from catfeeder.errors import CatFeederError, OperatorError
 from worker.http.errors.problems import (
     Fault,
     ProblemResponse,
@@ -65,7 +64,7 @@ def _log_failure(error: Exception) -> None:
 def handle_errors(app: FastAPI) -> None:
     """Register the handlers."""
     app.exception_handler(CatFeederError)(_our_error)
-    app.exception_handler(DatabaseUnreachable)(_database_error)
+    app.exception_handler(OperatorError)(_operator_error)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_error)
 
@@ -76,11 +75,10 @@ async def _our_error(_request: Request, error: CatFeederError) -> ProblemRespons
     return problem_of(error)
 
 
-async def _database_error(_request: Request, error: DatabaseUnreachable) -> ProblemResponse:
+async def _operator_error(_request: Request, error: OperatorError) -> ProblemResponse:
     """Keep the server's address and user, which the sentence may name, to the log."""
     _log.error("%s", error)
-    detail = "The database cannot be reached at the moment."
-    return problem(503, "database_unreachable", detail, headers={"Retry-After": "2"})
+    return problem_of(error)
 
 
 async def _http_error(_request: Request, error: HTTPException) -> ProblemResponse:

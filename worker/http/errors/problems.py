@@ -88,7 +88,11 @@ def problem_of(error: CatFeederError) -> ProblemResponse:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, JobFailed):
         return internal_problem()
     return problem(
-        status, error.code, error.detail, faults=_faults(error), headers=_headers(error, status)
+        status,
+        error.code,
+        error.public_detail,
+        faults=_faults(error),
+        headers=_headers(error, status),
     )
 
 
