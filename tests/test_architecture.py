@@ -59,7 +59,7 @@ def test_every_module_says_in_a_sentence_of_its_own_what_it_is_for() -> None:
 def test_no_module_is_too_long_to_be_read() -> None:
     longest = {path: len(path.read_text().splitlines()) for path in modules(*LAYERS)}
 
-    assert [path for path, lines in longest.items() if lines > 300] == []
+    assert [path for path, lines in longest.items() if lines > 400] == []
 
 
 def test_settings_are_imported_from_config_alone() -> None:
@@ -164,7 +164,7 @@ PLANTS: Final = {
         "models/oauth/sign_ins.py",
         "import actors.errors",
     ),
-    "Tables know how to seal a column, and nothing else of what may be asked": (
+    "Tables know how to seal a column and the root of errors, and nothing else of the client": (
         "models/oauth/sign_ins.py",
         "import catfeeder.client",
     ),

@@ -29,8 +29,8 @@ def loaded_by(statement: str) -> set[str]:
         ("import catfeeder.client", _HEAVY | {"dotenv", "peewee", "requests", "toml"}),
         # Whoever only seals or catches an error does not even pay for the queue.
         ("import catfeeder", _HEAVY | {"dotenv", "dramatiq", "peewee", "redis", "toml"}),
-        # Settings are at the bottom of the layers.
-        ("import config", _OURS),
+        # Settings are at the bottom of the layers; of the client they know the root of errors.
+        ("import config", _OURS - {"catfeeder"}),
         # The tables serve every process, with and without a web framework or a queue.
         ("import models.migrate", _HEAVY | {"dramatiq", "redis", "requests"}),
         # The scheduler only asks for work.
