@@ -15,7 +15,7 @@ from actors.audit import EventKind, record
 from actors.errors import AuthError
 from catfeeder.clock import rfc3339
 from models.api_keys import TAB_API_KEYS
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 
 #: What a key may be allowed. `admin` includes the others.
 SCOPES: Final = ("jobs", "connections:read", "tokens:read", "admin")
@@ -121,7 +121,7 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
     found = _KEY.fullmatch(key)
     if found is None:
         return None
-    with connected():
+    with hold_connection():
         row = TAB_API_KEYS.valid(found[1], now)
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
@@ -131,7 +131,7 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
 
 def list_api_keys() -> list[dict[str, Any]]:
     """Return all keys, without what would let anybody use them."""
-    with connected():
+    with hold_connection():
         return [describe_api_key(row) for row in TAB_API_KEYS.listed()]
 
 

@@ -11,7 +11,7 @@ from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
 from catfeeder.requester import requester
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 
@@ -103,7 +103,7 @@ def list_events(
     """
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise CursorInvalid
-    with connected():
+    with hold_connection():
         rows = TAB_EVENTS.page(
             kind=kind,
             provider=provider,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 from catfeeder.errors import OperatorError
-from models.db.database import connected, ensure_open
+from models.db.database import ensure_open, hold_connection
 from models.server import current_generation, is_stopping, request_stop
 
 _LOG = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class ServerManagement:
         """Tell whether the service is to run: nobody has told it to stop, and it can be asked."""
         try:
             ensure_open()
-            with connected():
+            with hold_connection():
                 return not is_stopping(current_generation())
         except OperatorError as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
@@ -83,7 +83,7 @@ class ServerManagement:
         """Tell every process to drain and stop; return `success`, or `error` if none is told."""
         try:
             ensure_open()
-            with connected():
+            with hold_connection():
                 generation = current_generation()
             is_told = shut_down(generation)["stopping"]
         except OperatorError as error:
@@ -98,7 +98,7 @@ def shut_down(generation: int) -> dict[str, bool]:
     A message that is delivered again after the next boot names an older generation and stops
     nobody.
     """
-    with connected():
+    with hold_connection():
         if request_stop(generation):
             _LOG.info("The service of boot %d is to stop.", generation)
         return {"stopping": is_stopping(generation)}

@@ -21,7 +21,7 @@ from actors.providers.http.requests import post_json
 from catfeeder.clock import utc_now
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 
 _LOG = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def deliver_events() -> None:
 
 
 def _take(now: datetime) -> TAB_EVENTS | None:
-    with connected():
+    with hold_connection():
         return TAB_EVENTS.take_delivery(now, now + _claim())
 
 
@@ -70,7 +70,7 @@ def _is_reachable_with(url: str, event: TAB_EVENTS, now: datetime) -> bool:
         _LOG.warning("Event %s was not delivered to webhook_url: %s", event.id, error.detail)
         _postpone(event, getattr(error, "retry_after_seconds", 0), now)
         return not isinstance(error, ProviderUnreachable)
-    with connected():
+    with hold_connection():
         event.confirm_delivery()
     return True
 
@@ -78,12 +78,12 @@ def _is_reachable_with(url: str, event: TAB_EVENTS, now: datetime) -> bool:
 def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> None:
     if event.attempts >= _MOST_ATTEMPTS:
         _LOG.error("Event %s is given up after %d attempts.", event.id, event.attempts)
-        with connected():
+        with hold_connection():
             event.confirm_delivery()
         return
     asked_for = now + timedelta(seconds=min(retry_after_seconds, _RETRY_CAP_SECONDS))
     planned = plan_retry(event.attempts, _RETRY_SECONDS, _RETRY_CAP_SECONDS, now)
-    with connected():
+    with hold_connection():
         event.postpone_delivery(max(planned, asked_for))
 
 

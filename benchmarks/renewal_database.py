@@ -17,7 +17,7 @@ import psycopg
 from benchmarks.stack import SECRET_KEY
 from catfeeder.sealing import Secret
 from config import load_settings
-from models.db.database import connected, database, open_database, transaction
+from models.db.database import database, hold_connection, open_database, transaction
 from models.migrate import migrate
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -77,7 +77,7 @@ def open_here(url: str, var_dir: Path) -> Iterator[None]:
 def configure_provider(token_endpoint: str) -> None:
     """Store the one provider that all connections are with."""
     metadata = {"authorization_endpoint": token_endpoint, "token_endpoint": token_endpoint}
-    with connected():
+    with hold_connection():
         TAB_USER_OAUTH_CONNECTION.put(
             PROVIDER,
             preset=None,
@@ -93,7 +93,7 @@ def fill(first: int, end: int) -> None:
     for start in range(first, end, _BATCH):
         same = _same_for_all()
         _insert([_row(number, same) for number in range(start, min(start + _BATCH, end))])
-    with connected():
+    with hold_connection():
         database.execute_sql("ANALYZE")
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import peewee
 from playhouse.migrations import Runner
 
-from models.db.database import connected, database
+from models.db.database import database, hold_connection
 from models.db.errors import DatabaseUnreachable, SchemaTooOld, reason_of
 from models.db.mysql import MysqlDatabase
 from models.sealing.keys import check_secret_key, note_secret_key
@@ -29,7 +29,7 @@ def migrate(now: datetime) -> list[str]:
         ForeignSecretKey: What is stored was sealed with another SECRET_KEY.
     """
     try:
-        with connected(), _lock():
+        with hold_connection(), _lock():
             applied = Runner(database.obj, _DIRECTORY).up()
             note_secret_key(now)
     except peewee.PeeweeException as error:
@@ -46,7 +46,7 @@ def join_service(now: datetime) -> None:
         ConfigurationError: As `check_schema`.
     """
     check_schema()
-    with connected():
+    with hold_connection():
         note_secret_key(now)
 
 
@@ -58,7 +58,7 @@ def check_schema() -> None:
         SchemaTooOld: A migration is missing.
         ForeignSecretKey: What is stored was sealed with another SECRET_KEY.
     """
-    with connected():
+    with hold_connection():
         if any(
             step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
         ):

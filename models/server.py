@@ -7,7 +7,7 @@ from typing import Final
 
 import peewee
 
-from models.db.database import Table, connected, transaction
+from models.db.database import Table, hold_connection, transaction
 from models.db.fields import UTCDateTimeField
 
 _THE_ROW: Final = 1
@@ -33,7 +33,7 @@ class TAB_SERVER(Table):
 def begin_boot(now: datetime) -> int:
     """Start a new generation and return its number."""
     # Before the transaction: on MariaDB it leaves a lock, by which two boots block each other.
-    with connected():
+    with hold_connection():
         TAB_SERVER.insert(
             id=_THE_ROW, generation=0, stopped_generation=0, booted_at=now
         ).on_conflict_ignore().execute()

@@ -15,7 +15,7 @@ from actors.audit import _DELIVERED, EventKind, describe_event, record
 from actors.webhooks import receivers_key, signature_headers
 from catfeeder.clock import utc_now
 from config import ROOT
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 
 PAGE: Final = (ROOT / "docs" / "webhooks.md").read_text()
@@ -37,7 +37,7 @@ def recipe() -> dict[str, Any]:
 @pytest.fixture
 def sent() -> tuple[dict[str, str], bytes]:
     """The headers and the body of a delivery."""
-    with connected():
+    with hold_connection():
         record(EventKind.REAUTHORIZATION_REQUIRED, now=utc_now(), provider="google", reason="x")
         body = json.dumps(describe_event(TAB_EVENTS.get())).encode()
     return signature_headers("1", body, utc_now()), body

@@ -157,7 +157,7 @@ def _migrate() -> int:
     from datetime import UTC, datetime
 
     from config import current_settings
-    from models.db.database import connected, open_database
+    from models.db.database import hold_connection, open_database
     from models.migrate import migrate
     from models.server import begin_boot, is_latest_stopping
 
@@ -165,7 +165,7 @@ def _migrate() -> int:
     now = datetime.now(UTC)
     applied = migrate(now)
     # Where the processes have no supervisor, this is what takes an earlier shutdown back.
-    with connected():
+    with hold_connection():
         if is_latest_stopping():
             begin_boot(now)
     print("\n".join(applied) or "The database is up to date.")

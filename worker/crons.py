@@ -23,7 +23,7 @@ from catfeeder.messages import (
 )
 from config import CronsSettings, current_settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
-from models.db.database import connected, ensure_open
+from models.db.database import ensure_open, hold_connection
 from models.server import is_latest_stopping
 from worker.consuming.redis_settings import describe_risks
 from worker.queue import connect_queue
@@ -104,7 +104,7 @@ class Crons:
                     _tell_of_risks(client)
                     has_looked = True
                 # One connection for all looks: to open another each second costs five times a look.
-                with connected():
+                with hold_connection():
                     self._tick_on(client, lines)
             except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
@@ -133,7 +133,7 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
         QueueUnreachable: The broker is down; what was due is due again.
         DatabaseUnreachable: The database is down.
     """
-    with connected():
+    with hold_connection():
         # Reading costs next to nothing; the writes below take their turn with everybody's.
         known = next_ticks()
         due = {
@@ -146,7 +146,7 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
             return []
     emitted = []
     for message, interval in due.items():
-        with connected():
+        with hold_connection():
             ensure_cron(message.name, interval, now)
             is_won = win_tick(message.name, interval, now)
         if is_won:
@@ -159,7 +159,7 @@ def _emit(client: Client, message: MessageType, now: datetime) -> None:
     try:
         client.enqueue(message)
     except QueueUnreachable:
-        with connected():
+        with hold_connection():
             give_back_tick(message.name, now)
         raise
     _LOG.debug("Emitted %s.", message.name)

@@ -10,7 +10,7 @@ from actors.audit import EventKind, record
 from actors.errors import AuthError
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339, utc_now
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, GrantEnd
 from models.renewal.forecasts import advance_warning, due_warnings
 
@@ -104,7 +104,7 @@ def warn_of_ends(now: datetime) -> int:
 
 
 def _due(now: datetime) -> list[TAB_CONNECTIONS]:
-    with connected():
+    with hold_connection():
         return due_warnings(now, _BATCH)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from actors.cursors import is_id, read_cursor, write_cursor
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from catfeeder.clock import rfc3339
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
 
@@ -63,7 +63,7 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     """
     if not is_id(connection_id):
         raise ConnectionUnknown
-    with connected():
+    with hold_connection():
         row = TAB_CONNECTIONS.with_id(connection_id)
     if row is None:
         raise ConnectionUnknown
@@ -84,7 +84,7 @@ def list_connections(
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
     after = read_cursor(cursor) if cursor else None
-    with connected():
+    with hold_connection():
         rows = TAB_CONNECTIONS.page(
             provider=provider, subject=subject, status=status, after=after, limit=limit + 1
         )

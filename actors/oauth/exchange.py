@@ -29,7 +29,7 @@ from actors.providers.protocol.user_info import fetch_profile
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
@@ -56,7 +56,7 @@ def exchange_code(
     except (AuthError, SealBroken) as error:
         # A name that is none could be anything, even what no database takes.
         named = provider if is_provider_name(provider) else None
-        with connected():
+        with hold_connection():
             record(EventKind.SIGN_IN_REFUSED, now=now, provider=named, reason=error.code)
         raise
 
@@ -129,19 +129,19 @@ def _check_issuer(provider: Provider, iss: str | None) -> None:
 
 def _claim(state: Secret, now: datetime) -> None:
     """Take the right to post the code; it is never posted twice, not even after a crash."""
-    with connected():
+    with hold_connection():
         if not TAB_VERIFICATION.claim(state, now):
             raise StateUsed
 
 
 def _remember_told(state: Secret, user: Secret) -> None:
     """Keep what comes with the first consent alone: whatever fails now, it will not come again."""
-    with connected():
+    with hold_connection():
         TAB_VERIFICATION.remember_told(state, user)
 
 
 def _end(state: Secret, status: StateStatus) -> None:
-    with connected():
+    with hold_connection():
         TAB_VERIFICATION.end(state, status)
 
 

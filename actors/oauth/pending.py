@@ -17,7 +17,7 @@ from actors.errors import (
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri
 from catfeeder.sealing import Secret
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
 
@@ -29,7 +29,7 @@ def find_sign_in(state: Secret) -> TAB_VERIFICATION:
     """
     if not state.reveal().isascii():
         raise StateUnknown
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.of(state)
     if row is None:
         raise StateUnknown
@@ -89,7 +89,7 @@ def record_refusal(
     **detail: Any,
 ) -> None:
     """Note that an answer, or the wish to begin with a provider, was refused, and why."""
-    with connected():
+    with hold_connection():
         record(
             EventKind.SIGN_IN_REFUSED,
             now=now,

@@ -19,7 +19,7 @@ from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from catfeeder.sealing import Secret
 from config import current_settings
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.sign_ins import TAB_VERIFICATION
 
 #: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
@@ -117,7 +117,7 @@ def begin_sign_in(
 
 def return_to_of(state: Secret) -> str | None:
     """Return where the sign-in of this state is to end, if it is known and asked for it."""
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.of(state)
     return row.return_to if row else None
 

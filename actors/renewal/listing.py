@@ -15,7 +15,7 @@ from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.upcoming import upcoming_renewals
 
@@ -49,7 +49,7 @@ def list_renewals(
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
     after = read_cursor(cursor) if cursor else None
-    with connected():
+    with hold_connection():
         rows = upcoming_renewals(
             provider=provider,
             subject=subject,

@@ -25,7 +25,7 @@ from actors.renewal.request import RefreshTokenMissing
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
 from config import current_settings
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from models.renewal.attempts import TAB_ATTEMPTS
@@ -65,7 +65,7 @@ def store_grant(
 def _known_lately(row: TAB_CONNECTIONS, lease: Lease) -> TAB_CONNECTIONS:
     """Return a connection anew where its lease has run out: others may have given it up since."""
     if utc_now() > lease.until:
-        with suppress(DatabaseUnreachable), connected():
+        with suppress(DatabaseUnreachable), hold_connection():
             return TAB_CONNECTIONS.with_id(row.id) or row
     return row
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from actors.renewal.batches import Emit, hand_over
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.renewal.answer_files import answer_files, erase_answer_file
 from models.renewal.journal import bring_in_answer, cut_off_renewals
 from models.renewal.leases import claim
@@ -27,7 +27,7 @@ def recover(now: datetime, lease_until: datetime, emit: Emit) -> int:
         DatabaseUnreachable: The database is away.
     """
     bring_in_answers(now)
-    with connected():
+    with hold_connection():
         ids = cut_off_renewals(now, _MOST_AT_ONCE)
         claimed = [claim(connection_id, now, lease_until) for connection_id in ids]
     leases = [lease for lease in claimed if lease is not None]

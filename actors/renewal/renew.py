@@ -24,7 +24,7 @@ from actors.renewal.time_slices import Shift
 from actors.renewal.waiting import await_winner
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import Attempt, claim_at_once
 from models.renewal.leases import Lease, all_leased, leased
@@ -49,7 +49,7 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
     # Sweeps go round the machines, but a file stays where it is.
     bring_in_answers(utc_now())
     held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]
-    with connected():
+    with hold_connection():
         rows = all_leased(held)
     latest: _Finish = _do_nothing
     try:
@@ -122,7 +122,7 @@ def renew_connection(
         return describe_connection(row)
     if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + minimum_gap(row.provider):
         raise RenewalTooSoon
-    with connected():
+    with hold_connection():
         lease = claim_at_once(connection_id, row.version, now, lease_end(now))
     if lease is None or not renew_leased(lease, now):
         return describe_connection(await_winner(row, is_patient=await_others))
@@ -137,7 +137,7 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
         CatFeederError: Anything else that kept us from renewing; it will be tried again.
         DatabaseUnreachable: The database is away; what the provider answered is kept.
     """
-    with connected():
+    with hold_connection():
         row = leased(lease)
     finish = None if row is None else _renew(lease, row, now, ProviderMemory())
     if finish is not None:

@@ -16,7 +16,7 @@ from catfeeder.broker import SealedBroker, new_message
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.renewal.leases import Lease
 from models.renewal.sweeps import MOST_AT_ONCE, claim_due, providers_due
 
@@ -56,7 +56,7 @@ def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:
     Returns:
         How many connections that were.
     """
-    with connected():
+    with hold_connection():
         left = allowances(providers_due(now), now)
     names = list(left)
     random.shuffle(names)  # Whoever is last may find no room left.
@@ -76,7 +76,7 @@ def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:
 
 def _hand_over(provider: str, now: datetime, emit: Emit, limit: int) -> int:
     """Lease up to `limit` of a provider's connections and hand them over; return how many."""
-    with connected():
+    with hold_connection():
         leases = claim_due(provider, now, lease_end(now), limit)
     hand_over(leases, emit)
     return len(leases)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from actors.audit import EventKind
 from catfeeder.clock import utc_now
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 def clean_verification() -> None:
     """Perform the message of the same name: erase the pending sign-ins that have expired."""
-    with connected():
+    with hold_connection():
         erased = TAB_VERIFICATION.erase_expired(utc_now())
     _LOG.info("Erased %d expired sign-ins.", erased)
 
@@ -26,7 +26,7 @@ def clean_verification() -> None:
 def clean_tokens() -> None:
     """Perform the message of the same name: erase connections that have long been dead."""
     kept = timedelta(days=current_settings().oauth.dead_connection_retention_days)
-    with connected():
+    with hold_connection():
         erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
     _LOG.info("Erased %d dead connections.", erased)
 
@@ -36,7 +36,7 @@ def clean_events() -> None:
     now, oauth = utc_now(), current_settings().oauth
     # Where there is no webhook any more nothing will ever be delivered.
     undelivered = not oauth.webhook_url
-    with connected():
+    with hold_connection():
         erased = TAB_EVENTS.erase_before(
             now - timedelta(days=oauth.events_retention_days), undelivered=undelivered
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.sealing.keys import forget_other_keys, has_other_keys, is_preferred, prefer_secret_key
 from models.sealing.resealing import Resealed, count_outdated, reseal_everything
 
@@ -37,7 +37,7 @@ def reseal() -> None:
     On a machine that is still at the old SECRET_KEY, or back at it, nothing is done: two that
     sealed against each other would never end.
     """
-    with connected():
+    with hold_connection():
         is_needed = is_preferred() and has_other_keys()
     if is_needed:
         _work_until(time.monotonic() + _MESSAGE_SECONDS)
@@ -55,7 +55,7 @@ def _work_until(deadline: float) -> None:
 
 def seal_with_this_key(now: datetime) -> Iterator[Progress]:
     """Seal everything with the key of this process, whichever came into use last."""
-    with connected():
+    with hold_connection():
         prefer_secret_key(now)
     yield from seal_anew()
 
@@ -65,7 +65,7 @@ def seal_anew() -> Iterator[Progress]:
 
     What others have in use is left alone, and tried again until nothing is left.
     """
-    with connected():
+    with hold_connection():
         total = count_outdated()
     done = 0
     while True:
@@ -78,7 +78,7 @@ def seal_anew() -> Iterator[Progress]:
         if not busy:
             break
         time.sleep(_PAUSE_SECONDS)
-    with connected():
+    with hold_connection():
         forget_other_keys()
     yield Progress(done, total, tuple(broken))
 

@@ -179,7 +179,7 @@ def _parsed(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def connected() -> Iterator[None]:
+def hold_connection() -> Iterator[None]:
     """Hold a connection for the block; within a block that holds one, do nothing.
 
     A transaction never outlives the block, since `transaction` is the one way to begin it:
@@ -218,14 +218,14 @@ def transaction() -> Iterator[None]:
 
     No call to a provider and no hashing belongs into it: on SQLite all other writers wait.
     """
-    with connected(), database.atomic():
+    with hold_connection(), database.atomic():
         yield
 
 
 def is_answering() -> bool:
     """Tell whether the database answers a query now."""
     try:
-        with connected():
+        with hold_connection():
             database.execute_sql("SELECT 1")
     except (DatabaseUnreachable, peewee.PeeweeException):
         return False

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
-from models.db.database import connected, database, transaction
+from models.db.database import database, hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.db.statements import writes_many_at_once
 
@@ -118,7 +118,7 @@ class Gathered(Generic[T, R]):
 
     def _transaction(self) -> AbstractContextManager[None]:
         is_one = self._is_one_statement and writes_many_at_once()
-        return connected() if is_one else transaction()
+        return hold_connection() if is_one else transaction()
 
     def _fail(self, entries: Sequence[_Entry[T, R]], error: Exception) -> None:
         """Let each item fail for itself, unless all of them have the same trouble."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import peewee
 
-from models.db.database import Table, connected, database, transaction
+from models.db.database import Table, database, hold_connection, transaction
 from models.db.fields import SealedField, key_of
 
 _HOME: Final = "models."
@@ -67,7 +67,7 @@ def _outdated_rows(table: type[Table], last: Table | None, limit: int) -> list[T
     if last is not None:
         # What did not work out a moment ago must not keep us from the rest.
         query = query.where(key > key_of(last))
-    with connected():
+    with hold_connection():
         return list(query.order_by(key).limit(limit))
 
 

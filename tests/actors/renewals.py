@@ -9,7 +9,7 @@ from actors.renewal.renew import renew_leased
 from actors.renewal.sweep import sweep
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.leases import Lease, claim
 from tests.actors.sign_ins import now, reread, sign_in
@@ -47,7 +47,7 @@ def renew_all(at: datetime) -> list[type[Exception] | None]:
 def tokens_of(row: TAB_CONNECTIONS) -> tuple[Secret | None, Secret | None]:
     """Return the access and refresh token that are stored now."""
     stored = reread(row)
-    with connected():
+    with hold_connection():
         return TAB_CONNECTIONS.access_token.open(stored), TAB_CONNECTIONS.refresh_token.open(stored)
 
 
@@ -60,6 +60,6 @@ def refreshes(provider: ScriptedProvider) -> list[str]:
 def leased(rows: list[TAB_CONNECTIONS]) -> list[tuple[str, int, str]]:
     """Lease connections now, and return what the message with their leases holds."""
     at = now()
-    with connected():
+    with hold_connection():
         leases = [claim(row.id, at, at + HOUR) for row in rows]
     return [(held.connection_id, held.version, held.until.isoformat()) for held in leases if held]

@@ -10,7 +10,7 @@ from actors.oauth.sign_in import begin_sign_in
 from actors.providers.config.discovery import discover
 from actors.providers.config.settings import put_provider
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
@@ -66,20 +66,20 @@ def sign_in(provider: ScriptedProvider, **options: Any) -> FinishedSignIn:
 
 def reread(row: TAB_CONNECTIONS) -> TAB_CONNECTIONS:
     """Return a connection as it is stored now."""
-    with connected():
+    with hold_connection():
         found: TAB_CONNECTIONS = TAB_CONNECTIONS.get_by_id(row.id)
     return found
 
 
 def stored_connections() -> list[TAB_CONNECTIONS]:
     """Return all that is stored."""
-    with connected():
+    with hold_connection():
         return list(TAB_CONNECTIONS.select())
 
 
 def status_of(state: Secret) -> str:
     """Return how far the sign-in of a state has come."""
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.of(state)
     assert row is not None
     return str(row.status)
@@ -87,5 +87,5 @@ def status_of(state: Secret) -> str:
 
 def event_kinds() -> list[str]:
     """Return what the audit trail tells, the oldest first."""
-    with connected():
+    with hold_connection():
         return [row.kind for row in TAB_EVENTS.select().order_by(TAB_EVENTS.id)]

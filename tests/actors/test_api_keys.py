@@ -21,7 +21,7 @@ from actors.api_keys import (
 )
 from catfeeder.requester import requester
 from models.api_keys import TAB_API_KEYS
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.models.times import MINUTE, NOW, SECOND
 
@@ -35,13 +35,13 @@ def make(**changes: Any) -> dict[str, Any]:
 
 
 def stored(key_id: str) -> TAB_API_KEYS:
-    with connected():
+    with hold_connection():
         row: TAB_API_KEYS = TAB_API_KEYS.get_by_id(key_id)
     return row
 
 
 def events() -> list[TAB_EVENTS]:
-    with connected():
+    with hold_connection():
         return list(TAB_EVENTS.select().order_by(TAB_EVENTS.id))
 
 

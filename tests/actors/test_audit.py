@@ -10,7 +10,7 @@ import pytest
 from actors.audit import EventKind, list_events, record
 from actors.errors import CursorInvalid
 from catfeeder.requester import requester
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
 from tests.models.rows import stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def write(kind: EventKind = EventKind.EXCHANGED, **changes: Any) -> None:
-    with connected():
+    with hold_connection():
         record(kind, **{"now": NOW, **changes})
 
 
@@ -27,7 +27,7 @@ def test_an_event_tells_of_a_connection(request: pytest.FixtureRequest) -> None:
     # Given a key that somebody asks with
     token = requester.set("0123456789ab")
     request.addfinalizer(lambda: requester.reset(token))
-    with connected():
+    with hold_connection():
         connection = stored_connection(subject="user-1")
 
     # When something happens to a connection
@@ -58,7 +58,7 @@ def test_an_event_may_be_about_no_connection() -> None:
 
 
 def test_a_connection_that_nobody_has_a_name_for_has_no_subject() -> None:
-    with connected():
+    with hold_connection():
         write(connection=stored_connection(subject=""))
 
     assert list_events()["items"][0]["subject"] is None
@@ -124,7 +124,7 @@ def test_a_cursor_that_no_page_gave_is_refused(cursor: str) -> None:
 
 
 def undelivered() -> list[str]:
-    with connected():
+    with hold_connection():
         rows = TAB_EVENTS.select().where(TAB_EVENTS.deliver_at.is_null(False))
         return sorted(row.kind for row in rows)
 

@@ -17,19 +17,19 @@ from starlette.types import Message
 
 from actors.server import PlainResponse, ServerManagement, shut_down
 from catfeeder.client import Client
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.server import begin_boot, is_stopping
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def boot() -> int:
-    with connected():
+    with hold_connection():
         return begin_boot(NOW)
 
 
 def is_told_to_stop(generation: int) -> bool:
-    with connected():
+    with hold_connection():
         return is_stopping(generation)
 
 

@@ -20,7 +20,7 @@ from actors.audit import EventKind, list_events, record
 from actors.providers.http.transport import shared_adapter
 from actors.webhooks import deliver_events, receivers_key, signature_headers
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.actors.sign_ins import now
 from tests.models.races import race_processes
@@ -72,14 +72,14 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 def write(count: int = 1, *, at: datetime | None = None) -> list[int]:
     """Write events and return their ids, the oldest first."""
-    with connected():
+    with hold_connection():
         for number in range(count):
             record(EventKind.RECOVERED, now=at or now(), provider=f"p{number}")
     return [event["id"] for event in list_events(limit=count)["items"]][::-1]
 
 
 def stored(event_id: int) -> TAB_EVENTS:
-    with connected():
+    with hold_connection():
         event: TAB_EVENTS = TAB_EVENTS.get_by_id(event_id)
     return event
 
@@ -100,7 +100,7 @@ def deliver_timed(event_id: int) -> tuple[timedelta, timedelta]:
 
 def let_fall_due(event_id: int) -> None:
     """Turn the clock on to the next delivery of an event."""
-    with connected():
+    with hold_connection():
         TAB_EVENTS.update(deliver_at=now()).where(TAB_EVENTS.id == event_id).execute()
 
 
@@ -238,7 +238,7 @@ def test_after_forty_attempts_it_is_given_up(
     # Given an event that was tried 39 times
     receiver.answer(_PATH, Answer(500))
     [event_id] = write()
-    with connected():
+    with hold_connection():
         TAB_EVENTS.update(attempts=39).where(TAB_EVENTS.id == event_id).execute()
     # When it fails once more
     deliver_events()
@@ -297,7 +297,7 @@ def test_a_receiver_that_hangs_keeps_one_thread(receiver: Receiver) -> None:
 def test_a_delivery_that_was_cut_off_is_made_after_a_restart(receiver: Receiver) -> None:
     # Given a process that died after it took an event, and before the receiver had it
     [event_id] = write()
-    with connected():
+    with hold_connection():
         assert TAB_EVENTS.take_delivery(now(), now() + timedelta(minutes=2))
     deliver_events()
     assert receiver.requests == []
@@ -415,7 +415,7 @@ class TestWithoutWebhook:
 
     def test_nothing_is_delivered(self, receiver: Receiver) -> None:
         write()
-        with connected():
+        with hold_connection():
             TAB_EVENTS.update(deliver_at=now()).execute()
         deliver_events()
         assert receiver.requests == []

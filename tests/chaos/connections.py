@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from actors.audit import EventKind
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 from tests.chaos.provider import SCOPE
@@ -34,7 +34,7 @@ def connect(provider: ProviderProcess, count: int, token_seconds: int) -> list[s
     """Let users consent and store a connection for each, as a sign-in does; return their ids."""
     now = datetime.now(UTC)
     ids = []
-    with connected():
+    with hold_connection():
         for number, tokens in enumerate(provider.consent(count, token_seconds)):
             grant = Grant(
                 access_token=Secret(tokens["access_token"]),
@@ -57,13 +57,13 @@ def connect(provider: ProviderProcess, count: int, token_seconds: int) -> list[s
 
 def versions(ids: Sequence[str]) -> dict[str, int]:
     """Return which grant each connection has now."""
-    with connected():
+    with hold_connection():
         return {row.id: row.version for row in map(TAB_CONNECTIONS.get_by_id, ids)}
 
 
 def unsettled(ids: Sequence[str], since: dict[str, int]) -> list[str]:
     """Return the connections that were not renewed since, though they might have been."""
-    with connected():
+    with hold_connection():
         return [
             row.id
             for row in map(TAB_CONNECTIONS.get_by_id, ids)
@@ -75,7 +75,7 @@ def unsettled(ids: Sequence[str], since: dict[str, int]) -> list[str]:
 def compare(ids: Sequence[str], provider: ProviderProcess) -> list[Compared]:
     """Hold each connection against what the provider knows of it."""
     accounts = provider.accounts()
-    with connected():
+    with hold_connection():
         return [_compared(*pair) for pair in zip(ids, accounts, strict=True)]
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from actors.server import ServerManagement
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.server import begin_boot, is_stopping
 from tests.examples.calls import call
 
@@ -19,7 +19,7 @@ from tests.examples.calls import call
 @pytest.fixture
 def generation(tables: object) -> int:  # noqa: ARG001
     """The number of the boot of a service that runs."""
-    with connected():
+    with hold_connection():
         return begin_boot(utc_now())
 
 
@@ -35,7 +35,7 @@ def test_example_5_a_shutdown_endpoint(generation: int) -> None:
 
     assert answer.status_code == 202
     assert answer.json() == {"status": "stopping"}
-    with connected():
+    with hold_connection():
         assert is_stopping(generation)
 
 

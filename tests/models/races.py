@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import psycopg  # noqa: F401
 
 from config import Settings
-from models.db.database import connected, open_database
+from models.db.database import hold_connection, open_database
 
 T = TypeVar("T")
 #: A child shares nothing with us: it opens the database for itself, as a worker does. It is a fork
@@ -29,7 +29,7 @@ def race_threads(count: int, contend: Callable[..., T], *args: Any) -> list[T]:
 
     def run(number: int) -> T:
         gate.wait(_START_SECONDS)
-        with connected():
+        with hold_connection():
             return contend(number, *args)
 
     with ThreadPoolExecutor(count) as pool:

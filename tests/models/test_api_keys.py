@@ -7,14 +7,14 @@ from datetime import datetime
 import pytest
 
 from models.api_keys import TAB_API_KEYS
-from models.db.database import connected
+from models.db.database import hold_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 def add(key_id: str = "key-1", *, expires_at: datetime | None = None, now: datetime = NOW) -> None:
-    with connected():
+    with hold_connection():
         TAB_API_KEYS.add(
             key_id=key_id,
             name="the web shop",
@@ -27,14 +27,14 @@ def add(key_id: str = "key-1", *, expires_at: datetime | None = None, now: datet
 
 
 def is_valid(key_id: str = "key-1", now: datetime = NOW) -> bool:
-    with connected():
+    with hold_connection():
         return TAB_API_KEYS.valid(key_id, now) is not None
 
 
 def test_a_key_is_kept_as_it_was_added() -> None:
     add()
 
-    with connected():
+    with hold_connection():
         (key,) = TAB_API_KEYS.listed()
     assert (key.id, key.name, key.key_hash) == ("key-1", "the web shop", "0" * 64)
     assert (key.scopes, key.requests_per_minute) == (["passwords", "tokens:read"], 60)
@@ -53,7 +53,7 @@ def test_a_revoked_key_serves_no_more_and_stays_listed() -> None:
     add()
     add("key-2")
 
-    with connected():
+    with hold_connection():
         assert TAB_API_KEYS.revoke("key-1", NOW)
         assert not TAB_API_KEYS.revoke("key-1", NOW)
         assert not TAB_API_KEYS.revoke("key-of-nobody", NOW)
@@ -71,5 +71,5 @@ def test_keys_are_listed_oldest_first() -> None:
     add("a", now=NOW + SECOND)
     add("c", now=NOW - SECOND)
 
-    with connected():
+    with hold_connection():
         assert [key.id for key in TAB_API_KEYS.listed()] == ["c", "b", "a"]

@@ -8,7 +8,7 @@ import pytest
 
 from config import Settings
 from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
-from models.db.database import connected
+from models.db.database import hold_connection
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
 
         assert win_tick("sweep", MINUTE, NOW)
@@ -26,12 +26,12 @@ def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
 
 
 def test_a_cron_that_nobody_has_added_is_never_due() -> None:
-    with connected():
+    with hold_connection():
         assert not win_tick("sweep", MINUTE, NOW)
 
 
 def test_each_cron_is_known_with_its_next_tick() -> None:
-    with connected():
+    with hold_connection():
         assert next_ticks() == {}
         ensure_cron("sweep", MINUTE, NOW)
         ensure_cron("clean", MINUTE, NOW)
@@ -42,7 +42,7 @@ def test_each_cron_is_known_with_its_next_tick() -> None:
 
 def test_adding_a_cron_again_changes_nothing() -> None:
     # Given a cron whose tick was taken
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
         win_tick("sweep", MINUTE, NOW)
 
@@ -57,7 +57,7 @@ def test_adding_a_cron_again_changes_nothing() -> None:
 def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
     # Given a cron that is due in a day
     day = timedelta(days=1)
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", day, NOW)
         win_tick("sweep", day, NOW)
 
@@ -70,7 +70,7 @@ def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
 
 
 def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
         later = NOW + timedelta(days=3)
 
@@ -79,7 +79,7 @@ def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
 
 
 def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
         win_tick("sweep", MINUTE, NOW)
 
@@ -89,7 +89,7 @@ def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
 
 
 def test_crons_do_not_hang_on_each_other() -> None:
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
         ensure_cron("clean", MINUTE, NOW)
 
@@ -101,7 +101,7 @@ def schedule(slots: int) -> list[int]:
     """Look once a second whether the cron is due, as one scheduler of several does."""
     won = []
     for slot in range(slots):
-        with connected():
+        with hold_connection():
             if win_tick("sweep", SECOND, NOW + slot * SECOND):
                 won.append(slot)
     return won
@@ -109,7 +109,7 @@ def schedule(slots: int) -> list[int]:
 
 def test_three_schedulers_emit_each_tick_once(tables: Settings) -> None:
     # Given a cron that is due once a second
-    with connected():
+    with hold_connection():
         ensure_cron("sweep", SECOND, NOW)
 
     # When three processes look for it over 80 seconds

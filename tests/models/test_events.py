@@ -9,7 +9,7 @@ import pytest
 
 from config import Settings
 from models import events
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.models.races import race_processes
 from tests.models.statements import statements
@@ -28,13 +28,13 @@ def add(kind: str = "exchanged", **changes: object) -> None:
         "is_delivered": True,
         "now": NOW,
     }
-    with connected():
+    with hold_connection():
         TAB_EVENTS.add_all([TAB_EVENTS.row(kind, **{**values, **changes})])  # type: ignore[arg-type]
 
 
 def page(limit: int = 100, **wanted: Any) -> list[TAB_EVENTS]:
     filters = dict.fromkeys(("kind", "provider", "connection_id", "key_id", "since", "before"))
-    with connected():
+    with hold_connection():
         return TAB_EVENTS.page(limit=limit, **{**filters, **wanted})
 
 
@@ -43,7 +43,7 @@ def kinds(**wanted: Any) -> list[str]:
 
 
 def take(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS | None:
-    with connected():
+    with hold_connection():
         return TAB_EVENTS.take_delivery(now, again_at)
 
 
@@ -84,7 +84,7 @@ def test_without_a_webhook_nothing_is_to_be_delivered() -> None:
 
     assert take() is None
     assert len(page()) == 1
-    with connected():
+    with hold_connection():
         assert TAB_EVENTS.count_undelivered() == 0
 
 
@@ -100,7 +100,7 @@ def test_a_delivery_is_taken_once_until_it_is_due_again() -> None:
 def test_the_one_that_has_waited_longest_is_taken_first() -> None:
     # Given an old event whose delivery was put off, and two of later
     add("old")
-    with connected():
+    with hold_connection():
         taken().postpone_delivery(NOW + MINUTE)
     add("first", now=NOW + SECOND)
     add("second", now=NOW + 2 * SECOND)
@@ -113,7 +113,7 @@ def test_the_one_that_has_waited_longest_is_taken_first() -> None:
 def test_a_confirmed_delivery_is_never_taken_again() -> None:
     add()
     event = taken()
-    with connected():
+    with hold_connection():
         assert TAB_EVENTS.count_undelivered() == 1
 
         event.confirm_delivery()
@@ -126,7 +126,7 @@ def test_a_postponed_delivery_is_taken_at_its_time() -> None:
     add()
     event = taken()
 
-    with connected():
+    with hold_connection():
         event.postpone_delivery(NOW + 5 * MINUTE)
 
     assert take(NOW + 4 * MINUTE) is None
@@ -138,7 +138,7 @@ def test_who_was_too_slow_puts_nothing_off() -> None:
     add()
     slow = taken()
     quick = taken(NOW + MINUTE, NOW + 2 * MINUTE)
-    with connected():
+    with hold_connection():
         quick.confirm_delivery()
 
         # When the first fails after all
@@ -185,7 +185,7 @@ def test_of_two_workers_one_takes_each_delivery(tables: Settings) -> None:
 def test_old_events_are_erased_once_they_are_delivered() -> None:
     add("told")
     add("untold")
-    with connected():
+    with hold_connection():
         page(kind="told")[0].confirm_delivery()
 
         assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
@@ -201,7 +201,7 @@ def test_many_are_erased_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
         add("kept", now=NOW + number * SECOND)
 
     # When those of one kind are erased
-    with connected(), statements() as told:
+    with hold_connection(), statements() as told:
         erased = TAB_EVENTS.erase_before(NOW + 9 * SECOND, undelivered=True, kind="old")
 
     # Then all of them are, by statements that look at so many each, and no others
@@ -212,7 +212,7 @@ def test_many_are_erased_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_what_nobody_will_deliver_is_erased_as_well() -> None:
     add("untold")
-    with connected():
+    with hold_connection():
         assert TAB_EVENTS.erase_before(NOW, undelivered=True) == 0
         assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=True) == 1
     assert kinds() == []

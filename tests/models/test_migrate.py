@@ -13,7 +13,7 @@ import pytest
 import models
 from config import Settings
 from models import migrate as migrate_module
-from models.db.database import Table, connected
+from models.db.database import Table, hold_connection
 from models.db.database import database as the_database
 from models.db.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
 from models.migrate import join_service, migrate
@@ -75,7 +75,7 @@ def test_of_processes_with_different_keys_one_begins_the_database(empty: Setting
 def test_the_migrations_make_the_tables_that_we_use(table: type[Table]) -> None:
     # Given the columns and indexes that the migrations have made
     name = table._meta.table_name
-    with connected():
+    with hold_connection():
         made = {c.name: (c.null, c.primary_key) for c in the_database.get_columns(name)}
         indexes = {(tuple(i.columns), i.unique) for i in the_database.get_indexes(name)}
 
@@ -115,7 +115,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 
     # Then one sentence says why, nothing of it is left, and the next try is free to succeed
     assert "\n" not in str(failure.value)
-    with connected():
+    with hold_connection():
         # MariaDB takes back no statement that changes a table.
         assert the_database.table_exists("half_made") == (database_kind == "mariadb")
     (directory / "9999_broken.py").write_text("def up(migrator, db):\n    pass\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.server import TAB_SERVER, begin_boot, current_generation, is_stopping, request_stop
 from tests.models.races import race_processes, race_threads
 from tests.models.times import MINUTE, NOW
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def test_each_boot_is_a_generation_of_its_own() -> None:
-    with connected():
+    with hold_connection():
         assert current_generation() == 0
         assert [begin_boot(NOW), begin_boot(NOW + MINUTE)] == [1, 2]
         assert current_generation() == 2
@@ -22,7 +22,7 @@ def test_each_boot_is_a_generation_of_its_own() -> None:
 
 
 def test_a_generation_runs_until_it_is_told_to_stop() -> None:
-    with connected():
+    with hold_connection():
         generation = begin_boot(NOW)
 
         assert not is_stopping(generation)
@@ -34,7 +34,7 @@ def test_a_generation_runs_until_it_is_told_to_stop() -> None:
 
 def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
     # Given a shutdown of the first boot that is delivered again after the second
-    with connected():
+    with hold_connection():
         first = begin_boot(NOW)
         request_stop(first)
         second = begin_boot(NOW)
@@ -47,7 +47,7 @@ def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
 
 
 def test_what_is_left_of_an_earlier_boot_stops_with_the_one_that_runs() -> None:
-    with connected():
+    with hold_connection():
         first, second = begin_boot(NOW), begin_boot(NOW)
 
         request_stop(second)
@@ -56,7 +56,7 @@ def test_what_is_left_of_an_earlier_boot_stops_with_the_one_that_runs() -> None:
 
 
 def test_a_generation_that_never_was_cannot_be_stopped() -> None:
-    with connected():
+    with hold_connection():
         generation = begin_boot(NOW)
 
         assert not request_stop(generation + 1)
@@ -64,13 +64,13 @@ def test_a_generation_that_never_was_cannot_be_stopped() -> None:
 
 
 def test_before_the_first_boot_nothing_stops() -> None:
-    with connected():
+    with hold_connection():
         assert not is_stopping(1)
         assert not request_stop(0)
 
 
 def test_of_many_that_stop_a_generation_one_succeeds() -> None:
-    with connected():
+    with hold_connection():
         generation = begin_boot(NOW)
 
     assert sum(race_threads(4, lambda _: request_stop(generation))) == 1
@@ -80,7 +80,7 @@ def boot_often(times: int) -> list[int]:
     """Boot again and again, as one machine of several does."""
     numbers = []
     for _ in range(times):
-        with connected():
+        with hold_connection():
             numbers.append(begin_boot(NOW))
     return numbers
 

@@ -15,8 +15,8 @@ from catfeeder.sealing import Secret
 from config import Settings
 from models import migrate as migrate_module
 from models.crons import win_tick
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from models.db.errors import ForeignSecretKey
 from models.migrate import join_service, migrate
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -37,7 +37,7 @@ NAMES: Final = sorted(path.stem for path in _DIRECTORY.glob("[0-9]*.py"))
 
 def migrate_up_to(name: str) -> None:
     """Bring the tables to where the version of that migration had them."""
-    with connected(), migrate_module._lock():
+    with hold_connection(), migrate_module._lock():
         Runner(the_database.obj, str(_DIRECTORY)).up(name)
 
 
@@ -58,7 +58,7 @@ def upgraded(request: pytest.FixtureRequest, empty: Settings) -> Settings:
 @pytest.mark.usefixtures("upgraded")
 def test_connections_keep_their_tokens_and_fall_due() -> None:
     # Given a connection of before the upgrade
-    with connected():
+    with hold_connection():
         row = TAB_CONNECTIONS.get_by_id(CONNECTION_ID)
 
         # Then it holds what it held
@@ -80,7 +80,7 @@ def test_connections_keep_their_tokens_and_fall_due() -> None:
 @pytest.mark.usefixtures("upgraded")
 def test_a_sign_in_that_had_begun_is_finished() -> None:
     state = Secret(STATE)
-    with connected():
+    with hold_connection():
         assert TAB_VERIFICATION.claim(state, NOW)
         row = TAB_VERIFICATION.of(state)
     assert row is not None
@@ -90,7 +90,7 @@ def test_a_sign_in_that_had_begun_is_finished() -> None:
 
 @pytest.mark.usefixtures("upgraded")
 def test_providers_keep_their_settings_and_can_be_changed() -> None:
-    with connected():
+    with hold_connection():
         row = TAB_USER_OAUTH_CONNECTION.named("house")
         assert row is not None
         assert TAB_USER_OAUTH_CONNECTION.client_secret.open(row) == Secret("the client_secret")
@@ -105,12 +105,12 @@ def test_what_an_operator_has_set_about_dead_grants_is_kept(empty: Settings) -> 
     fill_first_tables(empty)
     migrate_up_to(next(name for name in NAMES if name.startswith("0007")))
     metadata = {"dead_grant_errors": ["gone", "It is over."], "scopes": ["a"]}
-    with connected():
+    with hold_connection():
         TAB_USER_OAUTH_CONNECTION.update(metadata=metadata).execute()
 
     migrate(NOW)
 
-    with connected():
+    with hold_connection():
         row = TAB_USER_OAUTH_CONNECTION.named("house")
     assert row is not None
     kinds = {"gone": "grant_dead", "It is over.": "grant_dead"}
@@ -119,7 +119,7 @@ def test_what_an_operator_has_set_about_dead_grants_is_kept(empty: Settings) -> 
 
 @pytest.mark.usefixtures("upgraded")
 def test_schedule_and_boots_go_on_where_they_were() -> None:
-    with connected():
+    with hold_connection():
         assert not win_tick("renew_oaths", timedelta(hours=1), NOW + 59 * MINUTE)
         assert win_tick("renew_oaths", timedelta(hours=1), NOW + 60 * MINUTE)
         assert current_generation() == 7

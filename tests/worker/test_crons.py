@@ -23,7 +23,7 @@ from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
 from models.crons import TAB_CRONS, ensure_cron, win_tick
 from models.db import database as database_module
-from models.db.database import connected, open_database
+from models.db.database import hold_connection, open_database
 from models.db.errors import DatabaseUnreachable
 from models.migrate import migrate
 from models.server import begin_boot, request_stop
@@ -153,7 +153,7 @@ def test_any_number_of_schedulers_emit_each_tick_once(
 
 def test_a_scheduler_that_dies_with_a_tick_in_hand_is_not_missed(client: Client) -> None:
     # Given one that has won a tick, and is killed before it has emitted anything
-    with connected():
+    with hold_connection():
         ensure_cron(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
         assert win_tick(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
 
@@ -204,7 +204,7 @@ def test_a_database_that_is_gone_is_told(client: Client, monkeypatch: pytest.Mon
 
 def test_a_service_that_stops_asks_for_nothing_until_it_is_booted_again(client: Client) -> None:
     # Given a service that was told to stop
-    with connected():
+    with hold_connection():
         request_stop(begin_boot(NOW))
 
     # Then nothing is due, and after the next boot it is again
@@ -252,7 +252,7 @@ def test_the_schedule_goes_by_the_clock_that_is_passed_in(client: Client) -> Non
     assert looked.wait(60)
     crons.stop()
     assert emitted(client) == ["renew_oaths"]
-    with connected():
+    with hold_connection():
         assert TAB_CRONS.get_by_id("renew_oaths").next_at == NOW + SECOND
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from config import Settings
-from models.db.database import connected, open_database
+from models.db.database import hold_connection, open_database
 from models.migrate import migrate
 from models.server import begin_boot, is_stopping, request_stop
 
@@ -32,14 +32,14 @@ def begin_generation(settings: Settings) -> int:
     now = datetime.now(UTC)
     open_database(settings)
     migrate(now)
-    with connected():
+    with hold_connection():
         return begin_boot(now)
 
 
 def is_told_to_stop(generation: int) -> bool:
     """Tell whether somebody asked this generation to shut down, as far as the database can say."""
     try:
-        with connected():
+        with hold_connection():
             return is_stopping(generation)
     # A database that is away for a moment is a matter for /health, no reason to end the service.
     except Exception:  # noqa: BLE001
@@ -49,7 +49,7 @@ def is_told_to_stop(generation: int) -> bool:
 def tell_to_stop(generation: int) -> bool:
     """Let every process know that this generation shuts down; false when the database is away."""
     try:
-        with connected():
+        with hold_connection():
             return request_stop(generation)
     # Ctrl-C stops the service, database or no database.
     except Exception:  # noqa: BLE001

@@ -17,7 +17,7 @@ from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
 from config import current_settings
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from models.renewal.sweeps import hasten_failing
@@ -55,7 +55,7 @@ def asking(
             if isinstance(error, AuthError) and error.kind is not None:
                 _note_answer(health, connection_id, error, now)
             elif health.state == HealthState.HALF_OPEN:
-                with connected():
+                with hold_connection():
                     health.give_up_probe(now)
         raise
     with _whatever_comes_of_it(provider.name):
@@ -77,7 +77,7 @@ def check_not_paused(provider: str, now: datetime) -> None:
     Raises:
         ProviderPaused: They are.
     """
-    with connected():
+    with hold_connection():
         health = TAB_PROVIDER_HEALTH.of(provider)
     if health.is_paused(now):
         raise _paused(health, now)
@@ -87,7 +87,7 @@ def note_unprepared(provider: str, connection_id: str, error: AuthError, now: da
     """Note that a provider could not even be asked: its settings lack something, or its issuer."""
     if error.kind is not None:
         with suppress(ProviderPaused):
-            with connected():
+            with hold_connection():
                 health = TAB_PROVIDER_HEALTH.of(provider)
             _note_answer(_admitted(health, None, now), connection_id, error, now)
 
@@ -98,7 +98,7 @@ def _admitted(health: TAB_PROVIDER_HEALTH, rate: Rate | None, now: datetime) -> 
         raise _paused(health, now)
     if rate is None and health.state == HealthState.CLOSED:
         return health
-    with connected():
+    with hold_connection():
         if rate is not None:
             _take_place(health, rate, now)
         if health.state == HealthState.CLOSED:
@@ -136,7 +136,7 @@ def _note_success(health: TAB_PROVIDER_HEALTH, connection_id: str, now: datetime
             if health.resume(connection_id):
                 _tell_resumed(health, now)
     elif health.failures or health.failing_connection == connection_id:
-        with connected():
+        with hold_connection():
             health.end_run(connection_id)
 
 

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from actors.providers.config.discovery import discovered_provider
 from actors.providers.protocol.provider import Provider
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 
 #: So much later a change of a provider, or a pause, is noticed by a message that is at work.
@@ -47,7 +47,7 @@ class ProviderMemory:
                 return known
             # One looks for all: whoever comes meanwhile takes what is known.
             self._known[name] = known, time.monotonic() + _SECONDS
-        with connected():
+        with hold_connection():
             health = TAB_PROVIDER_HEALTH.of(name)
         found = KnownProvider(discovered_provider(name, now), health)
         if health.is_flawless:

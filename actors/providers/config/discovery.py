@@ -15,7 +15,7 @@ from actors.providers.config.lookup import (
 from actors.providers.protocol.metadata import fetch_metadata
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def discover(provider: str, now: datetime) -> None:
     issuer = issuer_to_discover(row)
     if issuer is not None:
         metadata = fetch_metadata(issuer)
-        with connected():
+        with hold_connection():
             row.remember_discovery(metadata, now)
 
 

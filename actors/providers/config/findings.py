@@ -15,7 +15,7 @@ from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri, redirect_uri_of
 from catfeeder.clock import utc_now
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 
 _ENDPOINTS: Final = (
@@ -146,7 +146,7 @@ def _mix_up(provider: Provider) -> Finding:
     own = own_redirect_uri(provider.name)
     if redirect_uri_of(provider) == own:
         return Finding("mix_up", True, "The provider has a redirect URI of its own.")
-    with connected():
+    with hold_connection():
         is_alone = len(TAB_USER_OAUTH_CONNECTION.listed()) == 1
     if is_alone:
         return Finding("mix_up", True, "There is no other provider to be taken for this one.")

@@ -16,7 +16,7 @@ from actors.providers.protocol.provider import (
 )
 from catfeeder.sealing import Secret
 from config import ConfigurationError, current_settings, provider_credential
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 
 #: A name stands in URLs, in the state and, in capitals, in variables of the environment.
@@ -36,7 +36,7 @@ def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNEC
     """
     if not is_provider_name(name):
         raise ProviderUnknown
-    with connected():
+    with hold_connection():
         if is_locked:
             TAB_USER_OAUTH_CONNECTION.lock(name)
         row = TAB_USER_OAUTH_CONNECTION.named(name)
@@ -102,7 +102,7 @@ def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
 
 def is_issuer_of_another(name: str, iss: str) -> bool:
     """Tell whether an issuer is that of a provider of ours other than the one of that name."""
-    with connected():
+    with hold_connection():
         others = [row for row in TAB_USER_OAUTH_CONNECTION.listed() if row.name != name]
     return any(merged_metadata(row).get("issuer") == iss for row in others)
 

@@ -17,7 +17,7 @@ from actors.providers.protocol.provider import presets
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.sealing import Secret
 from config import ConfigurationError, provider_credential
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -112,7 +112,7 @@ def erase_provider(name: str) -> None:
 
 def list_providers() -> list[dict[str, Any]]:
     """Return all providers, by name, without their secrets."""
-    with connected():
+    with hold_connection():
         return [_describe(row) for row in TAB_USER_OAUTH_CONNECTION.listed()]
 
 
@@ -122,13 +122,13 @@ def describe_provider(name: str) -> dict[str, Any]:
     Raises:
         ProviderUnknown: There is no such provider.
     """
-    with connected():
+    with hold_connection():
         return _describe(provider_row(name))
 
 
 def add_configured_presets(now: datetime) -> None:
     """Add a provider for each preset whose credentials stand in the environment."""
-    with connected():
+    with hold_connection():
         for preset in presets():
             if provider_credential(preset, "CLIENT_ID"):
                 TAB_USER_OAUTH_CONNECTION.add_missing(preset, preset, now)

@@ -13,7 +13,7 @@ from actors.connections.forecasts import forecast_grants, warn_of_ends
 from actors.errors import ReauthorizationRequired
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import connect, renew_all
@@ -41,7 +41,7 @@ def end_of(row: TAB_CONNECTIONS) -> datetime | None:
 
 def change(row: TAB_CONNECTIONS, **values: Any) -> None:
     """Write columns of a connection, as time or somebody else would."""
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(values).where(TAB_CONNECTIONS.id == row.id).execute()
 
 
@@ -300,7 +300,7 @@ class TestWebhook:
 
         forecast_grants()
         assert told() == [(row.id, 7)]
-        with connected():
+        with hold_connection():
             event = TAB_EVENTS.get(TAB_EVENTS.kind == "reauthorization_soon")
         assert event.deliver_at is not None
 

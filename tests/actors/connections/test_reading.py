@@ -21,7 +21,7 @@ from actors.connections.reading import (
 from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired, RenewalFailing
 from catfeeder.clock import rfc3339
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -48,7 +48,7 @@ def store(
         expires_at=expires_at,
         renew_at=renew_at,
     )
-    with connected():
+    with hold_connection():
         row = TAB_CONNECTIONS.store(
             provider=provider,
             subject=subject,
@@ -148,7 +148,7 @@ def test_a_page_goes_on_where_the_last_one_ended_though_rows_have_gone() -> None
     rows = [store(str(number), at=NOW + number * HOUR) for number in range(4)]
     first = list_connections(limit=2)
 
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.erase(rows[1].id)
         TAB_CONNECTIONS.erase(rows[2].id)
     store("new", at=NOW + 9 * HOUR)

@@ -10,7 +10,7 @@ from actors.connections.reading import find_connection
 from actors.connections.revocation import revoke_connection
 from actors.errors import ConnectionUnknown
 from actors.providers.config.settings import patch_provider
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import connect, tokens_of
 from tests.actors.sign_ins import (
@@ -93,7 +93,7 @@ def test_a_connection_whose_provider_or_seal_is_broken_can_be_erased(
 ) -> None:
     configure_plain(provider)
     gone, broken = connect(provider, 2)
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(provider="gone").where(TAB_CONNECTIONS.id == gone.id).execute()
         TAB_CONNECTIONS.update(refresh_token=b"junk").where(
             TAB_CONNECTIONS.id == broken.id

@@ -17,7 +17,7 @@ from actors.oauth.exchange import exchange_code
 from actors.oauth.user_info import fetch_user_info
 from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.renewal.attempts import TAB_ATTEMPTS
@@ -163,7 +163,7 @@ def give(provider: ScriptedProvider, answers: dict[str, Answer | None]) -> None:
 
 def forget_failures() -> None:
     """Let the next renewal ask the provider, as if none had failed before."""
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(status="active", lease_until=None, failures=0).execute()
         TAB_ATTEMPTS.delete().execute()
         TAB_PROVIDER_HEALTH.erase(NAME)

@@ -19,7 +19,7 @@ from actors.oauth.exchange import exchange_code, finish_sign_in
 from actors.providers.config.settings import put_provider
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import (
@@ -78,7 +78,7 @@ def test_a_code_becomes_a_connection(provider: ScriptedProvider) -> None:
     assert before + timedelta(hours=1) <= row.expires_at <= after + timedelta(hours=1)
     assert row.renew_at < row.expires_at
     # And state, nonce and verifier are of no more use
-    with connected():
+    with hold_connection():
         pending = TAB_VERIFICATION.of(back["state"])
     assert pending is not None
     assert (pending.status, pending.nonce, pending.code_verifier) == ("done", None, None)

@@ -25,7 +25,7 @@ from actors.oauth.sign_in import begin_sign_in
 from actors.providers.config.settings import patch_provider
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import (
@@ -55,7 +55,7 @@ def assert_nothing_is_stored(provider: ScriptedProvider, back: dict[str, Any]) -
     posted = codes_posted(provider)
     assert stored_connections() == []
     assert status_of(back["state"]) == StateStatus.FAILED
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.of(back["state"])
     assert row is not None
     assert (row.nonce, row.code_verifier) == (None, None)
@@ -268,7 +268,7 @@ _USER = st.dictionaries(
 def test_any_answer_is_stored_whole_or_not_at_all(
     tokens: dict[str, Any], user: dict[str, Any], plain: ScriptedProvider
 ) -> None:
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.delete().execute()
     back = come_back(plain)
     plain.answer("/token", json_answer({"access_token": "a", **tokens}))

@@ -16,7 +16,7 @@ import config
 from actors.oauth.face import OAuthAuthentication
 from actors.providers.config.settings import put_provider
 from models.db import database as database_module
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.actors.renewals import connect, refreshes, tokens_of
 from tests.actors.sign_ins import (
@@ -115,7 +115,7 @@ def test_what_is_due_is_renewed_here_and_now(
 ) -> None:
     configure_plain(provider)
     due, failing, fresh = connect(provider, 3)
-    with connected():
+    with hold_connection():
         token = TAB_CONNECTIONS.refresh_token.open(failing)
         assert token is not None
         provider.grants.end(token.reveal())

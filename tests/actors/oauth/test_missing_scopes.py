@@ -9,7 +9,7 @@ import pytest
 from actors.connections.reading import describe_connection, list_connections
 from actors.oauth.exchange import exchange_code
 from actors.renewal.renew import renew_connection
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.actors.sign_ins import come_back, configure, event_kinds, sign_in
 from tests.scripted_provider import ScriptedProvider
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 def told_missing() -> list[Any]:
     """Return what the events of missing scopes tell."""
-    with connected():
+    with hold_connection():
         rows = TAB_EVENTS.select().where(TAB_EVENTS.kind == "scope_missing").order_by(TAB_EVENTS.id)
         return [row.detail for row in rows]
 

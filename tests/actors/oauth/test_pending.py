@@ -26,7 +26,7 @@ from actors.oauth.pending import (
 )
 from actors.oauth.sign_in import begin_sign_in
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import NAME, configure, now, status_of
 from tests.scripted_provider import ScriptedProvider
@@ -59,7 +59,7 @@ def test_a_sign_in_waits_until_it_is_answered_or_expires(provider: ScriptedProvi
         (StateStatus.DONE, StateUsed),
         (StateStatus.FAILED, StateUsed),
     ):
-        with connected():
+        with hold_connection():
             TAB_VERIFICATION.update(status=status).execute()
         with pytest.raises(error):
             check_waiting(find_sign_in(state), at)

@@ -21,7 +21,7 @@ from actors.errors import (
 from actors.oauth.sign_in import SignIn, begin_sign_in, code_challenge, return_to_of
 from actors.providers.config.settings import patch_provider, put_provider
 from catfeeder.sealing import Secret
-from models.db.database import connected, database
+from models.db.database import database, hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.actors.sign_ins import (
@@ -53,7 +53,7 @@ def query_of(begun: SignIn) -> dict[str, str]:
 
 
 def pending(begun: SignIn) -> TAB_VERIFICATION:
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.of(Secret(begun.state))
     assert row is not None
     return row
@@ -172,7 +172,7 @@ def test_parameters_of_the_operator_join_and_never_replace(provider: ScriptedPro
     more = {"prompt": "login", "a": "&b="}
     configure(provider, authorization_parameters=more)
     # And one of ours that an earlier release has let in
-    with connected():
+    with hold_connection():
         row = TAB_USER_OAUTH_CONNECTION.get_by_id(NAME)
         ours = {"state": "fixed", "redirect_uri": "https://evil.example"}
         row.metadata = {**row.metadata, "authorization_parameters": {**more, **ours}}
@@ -299,7 +299,7 @@ def test_the_browser_ends_nowhere_else(url: str, provider: ScriptedProvider) -> 
     with pytest.raises(ReturnToForbidden):
         begin_sign_in(NAME, return_to=url, now=now())
 
-    with connected():
+    with hold_connection():
         assert TAB_VERIFICATION.select().count() == 0
 
 

@@ -26,7 +26,7 @@ from actors.providers.config.settings import describe_provider, patch_provider
 from actors.providers.protocol.provider import presets
 from actors.renewal.renew import RenewalTooSoon, renew_connection
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.actors.renewals import refreshes, renew_all, tokens_of
@@ -645,7 +645,7 @@ def test_the_name_that_apple_tells_once_outlives_a_sign_in_that_fails(
         exchange_code(**come_back(provider, subject="user-42"))
     assert sign_in(provider, subject="user-42").connection.profile["name"] == "Jane Doe"
     # And is kept nowhere else once the clean-up has come
-    with connected():
+    with hold_connection():
         TAB_VERIFICATION.erase_expired(now() + timedelta(hours=2))
         kept = list(TAB_VERIFICATION.select())
         assert all(row.status == "failed" and row.told_user for row in kept)
@@ -697,7 +697,7 @@ def test_apple_is_asked_once_a_day_at_most(provider: ScriptedProvider) -> None:
         renew_connection(row.id)
     assert refreshes(provider) == []
     # And after a failure the usual wait is enough
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(status="renewal_failing").execute()
     assert renew_connection(row.id)["status"] == "active"
 

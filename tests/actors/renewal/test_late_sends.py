@@ -17,7 +17,7 @@ from actors.renewal.recovery import recover
 from actors.renewal.renew import renew_leased
 from actors.renewal.request import prepare_renewal
 from config import current_settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import ConnectionStatus
 from models.renewal.leases import claim
 from tests.actors.renewals import HOUR, connect, refreshes
@@ -32,7 +32,7 @@ def test_a_renewal_that_took_too_long_to_begin_sends_nothing(plain: ScriptedProv
     # Given a renewal that was written down, by a process that was then frozen for most of its lease
     (row,) = connect(plain)
     at = now() - LEASE * 0.9
-    with connected():
+    with hold_connection():
         lease = claim(row.id, at, at + LEASE)
     assert lease is not None
     renewal = begin(prepare_renewal(row, at, ProviderMemory()), lease, at)
@@ -51,7 +51,7 @@ def test_a_renewal_that_waits_for_its_connection_for_too_long_sends_nothing(
     (row,) = connect(plain)
     half = timedelta(seconds=current_settings().oauth.lease_seconds) / 2
     at = now() - half + timedelta(seconds=0.4)
-    with connected():
+    with hold_connection():
         lease = claim(row.id, at, at + 2 * half)
     assert lease is not None
     renewal = begin(prepare_renewal(row, at, ProviderMemory()), lease, at)
@@ -75,7 +75,7 @@ def test_a_lease_is_counted_from_when_the_token_is_sent(plain: ScriptedProvider)
     # Given a renewal that waited for the database for longer than its lease
     (row,) = connect(plain)
     at = now() - HOUR
-    with connected():
+    with hold_connection():
         lease = claim(row.id, at, at + LEASE)
     assert lease is not None
     gate = plain.hold("/token", times=1)

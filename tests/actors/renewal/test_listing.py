@@ -12,7 +12,7 @@ from actors.providers.config.settings import put_provider
 from actors.renewal.listing import list_renewals
 from actors.renewal.sweep import sweep
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.renewal.leases import Lease, claim
@@ -31,7 +31,7 @@ def _google(tables: Settings) -> None:  # noqa: ARG001
 def store(name: str, *, provider: str = "google", minutes: float = 0, **changes: Any) -> str:
     """Store a connection that falls due in so many minutes; return its id."""
     due = NOW + minutes * MINUTE
-    with connected():
+    with hold_connection():
         row = stored_connection(
             name, provider=provider, grant=grant(renew_at=due, expires_at=due + 10 * MINUTE)
         )
@@ -70,7 +70,7 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
     due = {store("a", minutes=-1), store("b")}
     store("c", minutes=1)
     busy = store("d", minutes=-2)
-    with connected():
+    with hold_connection():
         claim(busy, NOW, NOW + MINUTE)
         TAB_CONNECTIONS.update(renew_at=None).where(
             TAB_CONNECTIONS.id == store("e", minutes=-3)
@@ -82,7 +82,7 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
         for item in listed()
         if item["is_due"] and item["cause"] != "in_progress"
     }
-    with connected():
+    with hold_connection():
         claimed = {lease.connection_id for lease in claim_due("google", NOW, NOW + MINUTE, 10)}
 
     # Then they are the same
@@ -92,7 +92,7 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
 def test_each_cause_is_told() -> None:
     store("1-retry", status=ConnectionStatus.RENEWAL_FAILING, failures=3, reason="It is down.")
     busy = store("2-busy", minutes=1)
-    with connected():
+    with hold_connection():
         claim(busy, NOW, NOW + MINUTE)
 
     [retry, in_progress] = listed()
@@ -149,7 +149,7 @@ def test_a_grant_that_has_ended_is_told() -> None:
 
 def test_a_provider_whose_secret_does_not_open_is_told() -> None:
     store("1")
-    with connected():
+    with hold_connection():
         TAB_USER_OAUTH_CONNECTION.update(client_secret=b"damaged").execute()
 
     [item] = listed()

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from actors.providers.config.breaker import LONGEST_PAUSE_SECONDS, RUN_OF_FAILURES
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.actors.renewals import HOUR, connect, refreshes, renew_all
 from tests.actors.sign_ins import event_kinds, now, stored_connections
@@ -49,7 +49,7 @@ def bound(outage: timedelta) -> int:
 
 def spread_over(rows: list[TAB_CONNECTIONS], begin: datetime, length: timedelta) -> None:
     """Let connections fall due one after the other, as they do that were not made at once."""
-    with connected():
+    with hold_connection():
         for number, row in enumerate(rows):
             due = begin + length * number / len(rows)
             changes = {"renew_at": due, "expires_at": due + MARGIN}

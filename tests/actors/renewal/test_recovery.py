@@ -27,7 +27,7 @@ from actors.renewal.renew import renew_connection, renew_connections, renew_leas
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -107,13 +107,13 @@ def begin(row: TAB_CONNECTIONS) -> Lease:
 
 def attempt_of(row: TAB_CONNECTIONS) -> TAB_ATTEMPTS | None:
     """Return what the journal says of a connection."""
-    with connected():
+    with hold_connection():
         return TAB_ATTEMPTS.of(row.id)
 
 
 def last_event() -> TAB_EVENTS:
     """Return the latest event."""
-    with connected():
+    with hold_connection():
         event: TAB_EVENTS = TAB_EVENTS.select().order_by(TAB_EVENTS.id.desc()).first()
     return event
 
@@ -209,7 +209,7 @@ def test_one_that_has_a_new_grant_by_now_is_left_alone(single_use: ScriptedProvi
 def test_who_is_cut_off_again_and_again_ends_it(single_use: ScriptedProvider) -> None:
     (row,) = connect(single_use)
     begin(row)
-    with connected():
+    with hold_connection():
         TAB_ATTEMPTS.update(tries=5).execute()
 
     recover_at(now() + LEASE)
@@ -251,13 +251,13 @@ def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProv
     begin(row)
     answer = b'{"status": 200, "content_type": ""}\n{"access_token": "kept"}'
     write_answer(row.id, 1, seal_answer(row.id, Secret.of(answer)))
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(provider="gone").execute()
     recover_at(now() + LEASE)
     assert reread(row).status == ConnectionStatus.RENEWAL_FAILING
 
     # When they are back, then the answer is still there
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(provider=NAME).execute()
     renew_all(now() + HOUR)
     assert tokens_of(row)[0] == Secret("kept")
@@ -515,7 +515,7 @@ def test_a_process_that_starts_finishes_what_was_cut_off(
     # Given a renewal that was cut off, and whose lease has run out
     (row,) = connect(single_use)
     begin(row)
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(lease_until=now() - LEASE).execute()
 
     # When a process starts that performs renewals

@@ -22,7 +22,7 @@ from actors.renewal import waiting as renewal_winners
 from actors.renewal.renew import renew_connection, renew_connections, renew_leased
 from actors.renewal.sweep import renew_oaths, sweep
 from catfeeder.errors import SealBroken
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import begin_renewal
 from models.renewal.leases import Lease, claim
@@ -230,7 +230,7 @@ def test_a_row_that_fails_hurts_only_itself(
 ) -> None:
     # Given three connections, the first of which cannot be renewed
     bad, *good = connect(plain, 3)
-    with connected():
+    with hold_connection():
         if harm == "dead grant":
             token = TAB_CONNECTIONS.refresh_token.open(bad)
             assert token is not None
@@ -255,7 +255,7 @@ def test_a_row_that_fails_hurts_only_itself(
 
 def test_a_seal_that_is_broken_is_told_and_tried_again_later(plain: ScriptedProvider) -> None:
     first, second = connect(plain, 2)
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(refresh_token=second.refresh_token).where(
             TAB_CONNECTIONS.id == first.id
         ).execute()
@@ -271,7 +271,7 @@ def test_the_sweep_of_the_service_goes_over_the_queue(
 ) -> None:
     del worker
     rows = connect(plain, 3)
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(renew_at=now()).execute()
 
     renew_oaths()

@@ -19,7 +19,7 @@ from actors.renewal.recovery import recover
 from actors.renewal.renew import renew_leased
 from catfeeder.errors import CatFeederError
 from config import ROOT, Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.attempts import TAB_ATTEMPTS
@@ -144,7 +144,7 @@ def is_written_down(done: list[str]) -> bool:
 
 def reasons_of(row: TAB_CONNECTIONS) -> list[str]:
     """Return why the journal says that a connection has to be authorized anew."""
-    with connected():
+    with hold_connection():
         events = TAB_EVENTS.select().where(
             TAB_EVENTS.connection_id == row.id, TAB_EVENTS.kind == "reauthorization_required"
         )
@@ -184,7 +184,7 @@ def test_a_renewal_that_is_killed_at_any_step_loses_no_token(
             assert reasons_of(row) == ["outcome_unknown"], where
             assert set(_IN_THE_EXCHANGE) & set(taken), where
             assert not is_written_down(taken[:-1]), where
-        with connected():
+        with hold_connection():
             assert TAB_ATTEMPTS.of(row.id) is None, where
 
 

@@ -15,7 +15,7 @@ from actors.renewal.outcomes import store_grant
 from actors.renewal.renew import renew_connection, renew_leased
 from catfeeder.errors import CatFeederError
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import Attempt
 from models.renewal.leases import claim, require_reauthorization
@@ -41,7 +41,7 @@ def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> 
     plain.script.rotation = "single_use"
     (row,) = connect(plain)
     # That is due at once: a clock of tomorrow would also see today's leases run out.
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(renew_at=now()).where(TAB_CONNECTIONS.id == row.id).execute()
     outcomes: list[object] = []
 
@@ -86,14 +86,14 @@ def test_a_slow_renewal_that_was_overtaken_is_not_lost(plain: ScriptedProvider) 
     plain.script.rotation = "rotating"
     (row,) = connect(plain)
     at = now()
-    with connected():
+    with hold_connection():
         slow = claim(row.id, at, at + timedelta(seconds=60))
     assert slow is not None
     gate = plain.hold("/token")
     renewing = threading.Thread(target=renew_leased, args=(slow, at))
     renewing.start()
     gate.await_arrival()
-    with connected():
+    with hold_connection():
         assert claim(row.id, at + HOUR, at + 2 * HOUR) is not None
 
     # When it ends at last
@@ -113,7 +113,7 @@ def test_a_renewal_that_comes_back_after_it_was_given_up_is_told_as_a_recovery(
     # Given a renewal whose process was frozen until its lease was over and another's had begun
     (row,) = connect(plain)
     at = now() - HOUR
-    with connected():
+    with hold_connection():
         late = claim(row.id, at, at + timedelta(seconds=60))
         other = claim(row.id, now(), now() + HOUR)
         assert late is not None
@@ -226,14 +226,14 @@ def test_a_grant_that_seems_dead_while_another_has_come_is_not_given_up(
     (row,) = connect(plain)
     at = now()
     gate = plain.hold("/token", times=1)
-    with connected():
+    with hold_connection():
         slow = claim(row.id, at, at + timedelta(seconds=60))
     assert slow is not None
     with ThreadPoolExecutor(1) as pool:
         renewing = pool.submit(renew_leased, slow, at)
         gate.await_arrival()
         later = at + HOUR
-        with connected():
+        with hold_connection():
             fast = claim(row.id, later, later + HOUR)
         assert fast is not None
         renew_leased(fast, later)

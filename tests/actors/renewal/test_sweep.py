@@ -19,7 +19,7 @@ from actors.renewal.sweep import renew_oaths, sweep
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.renewal.leases import Lease
@@ -47,7 +47,7 @@ def toml_conf() -> dict[str, Any]:
 
 def store(provider: str, count: int, *, ago: int = 0) -> None:
     """Connections that fell due so many seconds ago."""
-    with connected():
+    with hold_connection():
         for number in range(count):
             due = grant(renew_at=NOW - ago * SECOND)
             stored_connection(f"{provider}-{number}", provider=provider, grant=due)
@@ -58,7 +58,7 @@ def swept(room: int) -> list[list[str]]:
     batches: list[list[str]] = []
 
     def emit(leases: list[Lease]) -> None:
-        with connected():
+        with hold_connection():
             rows = [TAB_CONNECTIONS.get_by_id(lease.connection_id) for lease in leases]
         batches.append([row.provider for row in rows])
 
@@ -119,7 +119,7 @@ def test_where_there_is_hardly_room_each_provider_has_its_turn_by_chance(room: i
     for _ in range(300):
         if seen == names:
             break
-        with connected():
+        with hold_connection():
             TAB_CONNECTIONS.update(lease_until=None).execute()
         seen |= {name for batch in swept(room) for name in batch}
 
@@ -151,7 +151,7 @@ def test_no_more_is_leased_than_the_queue_has_room_for(
     # Given a backlog, and nobody who works it off
     del broker, tables
     at = utc_now()
-    with connected():
+    with hold_connection():
         for number in range(20):
             stored_connection(f"{number}", grant=grant(renew_at=at - SECOND))
 
@@ -161,7 +161,7 @@ def test_no_more_is_leased_than_the_queue_has_room_for(
 
     # Then what waits on the queue has its bound, and the rest waits unleased
     assert client.broker.depth("renewals") == 2
-    with connected():
+    with hold_connection():
         is_leased = TAB_CONNECTIONS.lease_until.is_null(False)
         assert TAB_CONNECTIONS.select().where(is_leased).count() == 6
 
@@ -191,7 +191,7 @@ def test_a_sweep_takes_what_a_rate_leaves() -> None:
     counted = Counter(name for batch in swept(room=1000) for name in batch)
 
     assert counted == {"slow": 2, "other": 4}
-    with connected():
+    with hold_connection():
         assert set(allowances(["slow"], NOW).values()) == {2}
         slow = TAB_PROVIDER_HEALTH.of("slow")
         rate = rate_of(12)

@@ -10,7 +10,7 @@ from actors.renewal.renew import renew_connections
 from catfeeder.broker import new_message
 from catfeeder.messages import RENEW_CONNECTIONS
 from catfeeder.redis_connection import connect_redis
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import connect, leased
 from tests.actors.sign_ins import now, reread
@@ -35,7 +35,7 @@ def test_a_message_that_takes_long_makes_room_for_one_that_waits(
 
     # Then it ends there, and what is left of it is leased until a sweep brings it back
     assert [reread(row).version for row in rows] == [2, 1, 1]
-    with connected():
+    with hold_connection():
         waiting = TAB_CONNECTIONS.select().where(TAB_CONNECTIONS.lease_until > now())
         assert waiting.count() == 2
 

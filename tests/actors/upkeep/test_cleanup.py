@@ -13,7 +13,7 @@ from actors.oauth.sign_in import begin_sign_in
 from actors.upkeep import cleanup
 from actors.upkeep.cleanup import clean_events, clean_tokens, clean_verification
 from catfeeder.sealing import Secret
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.sign_ins import TAB_VERIFICATION
@@ -35,7 +35,7 @@ def test_sign_ins_that_have_expired_are_erased(
     with caplog.at_level(logging.INFO, cleanup.__name__):
         clean_verification()
 
-    with connected():
+    with hold_connection():
         assert TAB_VERIFICATION.select().count() == 1
         assert TAB_VERIFICATION.of(Secret(recent.state))
     assert "1 expired" in caplog.text
@@ -46,7 +46,7 @@ def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvi
     configure_plain(provider)
     rows = connect(provider, 5)
     long_ago = now() - timedelta(days=31)
-    with connected():
+    with hold_connection():
         for row, status in zip(rows, ConnectionStatus, strict=False):
             TAB_CONNECTIONS.update(status=status, updated_at=long_ago).where(
                 TAB_CONNECTIONS.id == row.id
@@ -64,7 +64,7 @@ def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvi
 def write_old_events() -> None:
     """Write one event that the webhook was told, one that it was not, and one of today."""
     long_ago = now() - timedelta(days=91)
-    with connected():
+    with hold_connection():
         for provider, at in (("told", long_ago), ("untold", long_ago), ("recent", now())):
             record(EventKind.RENEWED, now=at, provider=provider)
         TAB_EVENTS.update(deliver_at=long_ago).where(TAB_EVENTS.provider == "untold").execute()
@@ -87,7 +87,7 @@ def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) 
 
 def test_that_a_token_was_renewed_is_kept_for_a_week() -> None:
     # Given a renewal and a failure of eight days ago, and a renewal of six
-    with connected():
+    with hold_connection():
         record(EventKind.RENEWED, now=now() - timedelta(days=8), provider="long ago")
         record(EventKind.RENEWAL_FAILED, now=now() - timedelta(days=8), provider="failure")
         record(EventKind.RENEWED, now=now() - timedelta(days=6), provider="lately")

@@ -16,7 +16,7 @@ from actors.upkeep import resealing
 from actors.upkeep.resealing import Progress, reseal, seal_anew, seal_with_this_key
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected, sealer, transaction
+from models.db.database import hold_connection, sealer, transaction
 from models.db.errors import ForeignSecretKey
 from models.migrate import join_service
 from models.oauth.connections import TAB_CONNECTIONS
@@ -40,18 +40,18 @@ def started(settings: Settings, at_minute: int) -> Iterator[None]:
 
 def store(count: int) -> None:
     """Store connections, sealed with the key of this process."""
-    with connected():
+    with hold_connection():
         for number in range(count):
             stored_connection(f"account-{number}", grant=grant(f"access-{number}"))
 
 
 def outdated() -> int:
-    with connected():
+    with hold_connection():
         return count_outdated()
 
 
 def noted_keys() -> set[str]:
-    with connected():
+    with hold_connection():
         return {row.key_id for row in TAB_SEALING_KEYS.select()}
 
 
@@ -71,7 +71,7 @@ def test_what_is_stored_is_sealed_anew_and_the_old_key_forgotten(database: Setti
         assert noted_keys() == {sealer().current_key_id.hex()}
 
     # And the service starts without it and reads what is stored
-    with started(completed(new), 2), connected():
+    with started(completed(new), 2), hold_connection():
         [row, *_] = TAB_CONNECTIONS.select().order_by(TAB_CONNECTIONS.provider_subject)
         assert TAB_CONNECTIONS.access_token.open(row) == Secret("access-0")
     # And no more with the old one
@@ -253,7 +253,7 @@ def test_what_no_key_opens_is_logged_and_holds_up_nothing(
 ) -> None:
     store(1)
     with started(rotated(database), 1):
-        with connected():
+        with hold_connection():
             TAB_CONNECTIONS.update(access_token=b"damaged").execute()
             [row] = TAB_CONNECTIONS.select()
         reseal()

@@ -23,8 +23,8 @@ from config import ROOT, ConfigurationError, Settings
 from models.db import database as database_module
 from models.db.database import (
     build_database,
-    connected,
     ensure_open,
+    hold_connection,
     is_answering,
     open_database,
     sealer,
@@ -70,11 +70,11 @@ def test_a_query_without_a_connection_is_refused() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_block_within_a_block_shares_the_connection() -> None:
     # Given a block that holds a connection
-    with connected():
+    with hold_connection():
         outer = the_database.connection()
 
         # When another block stands within it
-        with connected():
+        with hold_connection():
             assert the_database.connection() is outer
 
         # Then the inner block's end does not take the connection away
@@ -114,7 +114,7 @@ def test_a_transaction_that_fails_leaves_nothing() -> None:
         begin_boot(NOW)
         raise KeyError
 
-    with connected():
+    with hold_connection():
         assert current_generation() == 1
 
 
@@ -136,14 +136,14 @@ def count_up_in_threads(threads: int, times: int) -> None:
 
 def test_all_writers_of_sqlite_get_their_turn(tables: Settings) -> None:
     # Given a row of SQLite
-    with connected():
+    with hold_connection():
         begin_boot(NOW)
 
     # When 2 processes with 8 threads each read and write it at once
     race_processes(2, tables, count_up_in_threads, 8, 10)
 
     # Then nobody finds the database locked, and no change overwrites another
-    with connected():
+    with hold_connection():
         assert current_generation() == 1 + 2 * 8 * 10
 
 
@@ -183,7 +183,7 @@ def test_who_opens_a_new_file_of_sqlite_waits_for_who_is_at_it(
 def test_a_file_of_sqlite_that_is_restored_takes_the_place_of_the_open_one(tmp_path: Path) -> None:
     # Given a file that is kept open, and a copy of it
     path, copy = tmp_path / "catfeeder.sqlite3", tmp_path / "copy.sqlite3"
-    with connected():
+    with hold_connection():
         the_database.execute_sql("VACUUM INTO ?", (str(copy),))
         begin_boot(NOW)
         assert current_generation() == 1
@@ -194,7 +194,7 @@ def test_a_file_of_sqlite_that_is_restored_takes_the_place_of_the_open_one(tmp_p
         left.unlink()
 
     # Then who comes next reads the copy
-    with connected():
+    with hold_connection():
         assert current_generation() == 0
 
 
@@ -202,7 +202,7 @@ def test_a_file_of_sqlite_that_is_restored_takes_the_place_of_the_open_one(tmp_p
 def test_sqlite_is_opened_once_by_those_who_follow_one_another() -> None:
     seen = set()
     for _ in range(3):
-        with connected():
+        with hold_connection():
             seen.add(the_database.connection())
 
     assert len(seen) == 1
@@ -210,7 +210,7 @@ def test_sqlite_is_opened_once_by_those_who_follow_one_another() -> None:
 
 @pytest.mark.usefixtures("tables")
 def test_sqlite_survives_a_loss_of_power_and_readers_beside_a_writer() -> None:
-    with connected():
+    with hold_connection():
         assert the_database.pragma("synchronous") == 2
         assert the_database.pragma("journal_mode") == "wal"
 
@@ -219,7 +219,7 @@ def test_the_sqlite_file_is_private(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "catfeeder.sqlite3"
 
     open_database(with_url(settings, f"sqlite:///{path}"))
-    with connected():
+    with hold_connection():
         the_database.execute_sql("CREATE TABLE t (n INTEGER)")
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -288,7 +288,7 @@ def end_own_backend(settings: Settings) -> None:
     """Let the server end the connection of this thread."""
     if settings.database_url.startswith("mariadb"):
         (number,) = the_database.execute_sql("SELECT CONNECTION_ID()").fetchone()
-        with reopened(settings), connected():
+        with reopened(settings), hold_connection():
             the_database.execute_sql(f"KILL {number}")
         return
     (number,) = the_database.execute_sql("SELECT pg_backend_pid()").fetchone()
@@ -300,11 +300,11 @@ def end_own_backend(settings: Settings) -> None:
 def test_a_connection_that_the_server_has_closed_is_replaced(tables: Settings) -> None:
     # Given a connection that went back to the pool
     # When the server ends it, as a restart would
-    with connected():
+    with hold_connection():
         end_own_backend(tables)
 
     # Then who comes next does not notice
-    with connected():
+    with hold_connection():
         assert current_generation() == 0
 
 
@@ -322,7 +322,7 @@ def test_a_connection_lost_on_the_way_is_told_of_and_not_used_again(tables: Sett
         lose_connection()
 
     # Then nothing of the block is kept, and the next one has another connection
-    with connected():
+    with hold_connection():
         assert current_generation() == 0
 
 
@@ -339,7 +339,7 @@ def test_a_server_that_has_died_without_a_word_is_given_up(tables: Settings) -> 
     # Given no more than the URL, and one that knows better
     eager = with_url(tables, f"{tables.database_url}&keepalives_idle=3")
 
-    with connected():
+    with hold_connection():
         asked = the_database.connection().info.get_parameters()
 
     # Then the client asks for signs of life, and gives up after half a minute without any
@@ -409,7 +409,7 @@ def test_a_file_that_is_no_database_is_told_of(settings: Settings, tmp_path: Pat
 
 
 def build_and_connect(settings: Settings) -> None:
-    with reopened(settings), connected():
+    with reopened(settings), hold_connection():
         pass
 
 

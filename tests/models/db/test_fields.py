@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import Table, connected
+from models.db.database import Table, hold_connection
 from models.db.database import database as the_database
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
 from models.oauth.connections import TAB_CONNECTIONS
@@ -28,7 +28,7 @@ from tests.models.times import NOW
 @pytest.fixture
 def connection(database: Settings) -> TAB_CONNECTIONS:  # noqa: ARG001
     """A stored connection, whose tokens are sealed."""
-    with connected():
+    with hold_connection():
         return stored_connection(grant=grant("access-1", "refresh-1"))
 
 
@@ -38,7 +38,7 @@ def test_a_sealed_secret_opens_in_its_place(connection: TAB_CONNECTIONS) -> None
 
 
 def test_a_sealed_secret_is_not_readable_in_the_table(connection: TAB_CONNECTIONS) -> None:
-    with connected():
+    with hold_connection():
         rows = the_database.execute_sql("SELECT * FROM connections").fetchall()
 
     cells = [cell for row in rows for cell in row]
@@ -53,7 +53,7 @@ def test_a_sealed_secret_is_not_readable_in_the_table(connection: TAB_CONNECTION
 
 def test_a_secret_copied_into_another_row_does_not_open(connection: TAB_CONNECTIONS) -> None:
     # Given two connections
-    with connected():
+    with hold_connection():
         other = stored_connection(provider_subject="somebody-else")
 
         # When who can write to the table copies one's token to the other
@@ -68,7 +68,7 @@ def test_a_secret_copied_into_another_row_does_not_open(connection: TAB_CONNECTI
 
 
 def test_a_secret_copied_into_another_column_does_not_open(connection: TAB_CONNECTIONS) -> None:
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(access_token=TAB_CONNECTIONS.refresh_token).execute()
         connection = TAB_CONNECTIONS.get_by_id(connection.id)
 
@@ -133,7 +133,7 @@ def test_a_time_comes_back_in_utc_to_the_millisecond() -> None:
     then = datetime(2026, 11, 23, 21, 0, 0, 123456, tzinfo=tokyo)
 
     # When it is stored
-    with connected():
+    with hold_connection():
         row = stored_connection(grant=grant(expires_at=then))
 
     # Then it is the same moment in UTC
@@ -183,7 +183,7 @@ def test_a_profile_with_half_a_character_and_a_nul_is_stored() -> None:
     profile = json.loads('{"subject": "1", "name": "\\ud83d\\u0000"}')
 
     # When it is stored
-    with connected():
+    with hold_connection():
         row = stored_connection(profile=profile)
 
     # Then it comes back as it was

@@ -7,7 +7,7 @@ import pytest
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db import mysql
-from models.db.database import build_database, connected
+from models.db.database import build_database, hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.conftest import SERVER_KINDS
@@ -30,7 +30,7 @@ def test_accounts_are_told_apart_by_every_byte() -> None:
     names = ["ann", "Ann", "ánn", "ann ", "\uff41nn", "ann\t", ""]
 
     # When each signs in
-    with connected():
+    with hold_connection():
         ids = {stored_connection(name).id for name in names}
 
         # Then each has a connection of its own, also when it comes back
@@ -44,7 +44,7 @@ def test_texts_keep_every_character_and_have_no_end() -> None:
     profile = {"subject": "1", "name": "猫🐈" * 50_000, "quoted": "'\\\"%s`"}
 
     # When it is stored, with tokens as long
-    with connected():
+    with hold_connection():
         row = stored_connection(
             profile=profile, grant=grant("a" * 100_000, "r" * 100_000), subject="猫🐈"
         )
@@ -58,13 +58,13 @@ def test_texts_keep_every_character_and_have_no_end() -> None:
 @pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("database_kind", SERVER_KINDS)
 def test_a_text_that_is_too_long_is_refused_and_not_cut_off() -> None:
-    with pytest.raises(Exception, match=r"(?i)too long"), connected():
+    with pytest.raises(Exception, match=r"(?i)too long"), hold_connection():
         stored_connection("x" * 256)
 
 
 @pytest.mark.usefixtures("database")
 def test_a_row_that_was_found_counts_though_nothing_of_it_changed() -> None:
-    with connected():
+    with hold_connection():
         row = stored_connection()
         same = TAB_CONNECTIONS.update(failures=row.failures).where(TAB_CONNECTIONS.id == row.id)
 

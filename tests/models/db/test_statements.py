@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.db.statements import DeleteMany, InsertMany, UpdateMany
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.attempts import TAB_ATTEMPTS
@@ -21,7 +21,7 @@ ENTER = InsertMany(
 
 def ids(count: int) -> list[str]:
     """Store that many connections and return their ids."""
-    with connected():
+    with hold_connection():
         return [stored_connection(f"account-{number}").id for number in range(count)]
 
 
@@ -35,7 +35,7 @@ def test_a_row_that_is_as_given_is_updated() -> None:
         assert not statement.execute(NOW + MINUTE, "lost", b"", other, 2)
 
     # Then the one is changed, and the other is not
-    with connected():
+    with hold_connection():
         changed, same = (TAB_CONNECTIONS.get_by_id(one) for one in (found, other))
     assert (changed.lease_until, changed.reason) == (NOW + MINUTE, "why")
     assert bytes(changed.access_token) == b"\0\xff"
@@ -49,7 +49,7 @@ def test_a_row_that_is_there_is_not_inserted_again() -> None:
         assert not ENTER.execute(found, 2, "second", 1, NOW)
         assert ENTER.execute(other, 2, "second", 1, NOW)
 
-    with connected():
+    with hold_connection():
         assert {row.connection_id: row.token_digest for row in TAB_ATTEMPTS.select()} == {
             found: "first",
             other: "second",
@@ -66,5 +66,5 @@ def test_a_row_that_is_as_given_is_deleted() -> None:
         assert delete.execute(found, 1)
         assert not delete.execute(other, 2)
 
-    with connected():
+    with hold_connection():
         assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [other]

@@ -8,7 +8,7 @@ import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import claim, require_reauthorization
 from tests.models.races import race_processes, race_threads
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def test_a_first_sign_in_creates_a_connection() -> None:
-    with connected():
+    with hold_connection():
         row = stored_connection("account-1", subject="user-1", grant=grant(expires_at=NOW + MINUTE))
 
         assert TAB_CONNECTIONS.with_id(row.id) == row
@@ -32,7 +32,7 @@ def test_a_first_sign_in_creates_a_connection() -> None:
 
 
 def test_the_same_account_signing_in_again_updates_its_connection() -> None:
-    with connected():
+    with hold_connection():
         # Given a connection that needs the user's consent anew
         first = stored_connection(subject="user-1")
         lease = claim(first.id, NOW, NOW + MINUTE)
@@ -60,7 +60,7 @@ def test_the_same_account_signing_in_again_updates_its_connection() -> None:
 
 def test_a_grant_without_a_refresh_token_leaves_the_old_one_in_force() -> None:
     # Some providers hand it out at the first consent alone.
-    with connected():
+    with hold_connection():
         stored_connection()
         again = stored_connection(grant=grant("access-2", refresh_token=None))
 
@@ -69,7 +69,7 @@ def test_a_grant_without_a_refresh_token_leaves_the_old_one_in_force() -> None:
 
 
 def test_each_subject_has_a_connection_of_its_own_to_the_same_account() -> None:
-    with connected():
+    with hold_connection():
         one = stored_connection(subject="user-1")
         other = stored_connection(subject="user-2")
 
@@ -77,7 +77,7 @@ def test_each_subject_has_a_connection_of_its_own_to_the_same_account() -> None:
 
 
 def test_a_subject_has_several_connections() -> None:
-    with connected():
+    with hold_connection():
         ids = {
             stored_connection("account-1", subject="user-1").id,
             stored_connection("account-2", subject="user-1").id,
@@ -88,7 +88,7 @@ def test_a_subject_has_several_connections() -> None:
 
 
 def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
-    with connected():
+    with hold_connection():
         nobodys = stored_connection(subject="")
         mine = stored_connection(subject="user-1")
 
@@ -98,7 +98,7 @@ def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
 
 def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
     # Given an account that user-1 is connected to, and that signed in for nobody before
-    with connected():
+    with hold_connection():
         nobodys = stored_connection(subject="", now=NOW)
         TAB_CONNECTIONS.update(provider_subject="hidden").execute()
         mine = stored_connection(subject="user-1", now=NOW)
@@ -112,7 +112,7 @@ def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
 
 
 def test_a_sign_in_for_nobody_updates_the_accounts_latest_connection() -> None:
-    with connected():
+    with hold_connection():
         stored_connection(subject="user-1", now=NOW)
         latest = stored_connection(subject="user-2", now=NOW + SECOND)
 
@@ -130,7 +130,7 @@ def test_first_sign_ins_at_once_make_one_connection() -> None:
 
         # Then each account has one connection, which saw every grant
         assert len(set(ids)) == 1
-        with connected():
+        with hold_connection():
             assert TAB_CONNECTIONS.get_by_id(ids[0]).version == 4
 
 
@@ -138,14 +138,14 @@ def test_subjects_that_sign_in_at_once_do_not_take_each_others_connection() -> N
     for number in range(10):
         # Given a connection that nobody has claimed
         account = f"account-{number}"
-        with connected():
+        with hold_connection():
             stored_connection(account, subject="")
 
         # When two subjects sign in with its account at once
         ids = race_threads(2, lambda n, a: stored_connection(a, subject=f"user-{n}").id, account)
 
         # Then one adopts it, and the other gets a connection of its own
-        with connected():
+        with hold_connection():
             assert [TAB_CONNECTIONS.get_by_id(i).subject for i in ids] == ["user-0", "user-1"]
 
 
@@ -164,7 +164,7 @@ def test_processes_that_sign_in_the_same_accounts_share_their_connections(tables
 
 
 def page(**wanted: object) -> list[str]:
-    with connected():
+    with hold_connection():
         arguments = {"provider": None, "subject": None, "status": None, "after": None, "limit": 100}
         rows = TAB_CONNECTIONS.page(**{**arguments, **wanted})  # type: ignore[arg-type]
     return [row.provider_subject for row in rows]
@@ -172,7 +172,7 @@ def page(**wanted: object) -> list[str]:
 
 def test_connections_are_listed_oldest_first_page_by_page() -> None:
     # Given connections of which several began at the same moment
-    with connected():
+    with hold_connection():
         for number in range(7):
             stored_connection(f"account-{number}", now=NOW + (number // 3) * SECOND)
     everything = page()
@@ -191,7 +191,7 @@ def test_connections_are_listed_oldest_first_page_by_page() -> None:
 
 
 def _rows_after(after: object) -> list[TAB_CONNECTIONS]:
-    with connected():
+    with hold_connection():
         return TAB_CONNECTIONS.page(
             provider=None,
             subject=None,
@@ -202,7 +202,7 @@ def _rows_after(after: object) -> list[TAB_CONNECTIONS]:
 
 
 def test_connections_are_listed_by_provider_subject_and_status() -> None:
-    with connected():
+    with hold_connection():
         stored_connection("a", subject="user-1")
         stored_connection("b", subject="user-2", now=NOW + SECOND)
         stored_connection("c", subject="user-1", provider="github", now=NOW + MINUTE)
@@ -221,7 +221,7 @@ def test_connections_are_listed_by_provider_subject_and_status() -> None:
 
 
 def test_connections_are_counted_by_status() -> None:
-    with connected():
+    with hold_connection():
         assert TAB_CONNECTIONS.counted_by_status() == {}
         stored_connection("a")
         stored_connection("b")
@@ -233,7 +233,7 @@ def test_connections_are_counted_by_status() -> None:
 
 
 def test_a_provider_is_known_to_have_connections() -> None:
-    with connected():
+    with hold_connection():
         stored_connection(provider="google")
 
         assert TAB_CONNECTIONS.exists_for("google")
@@ -241,7 +241,7 @@ def test_a_provider_is_known_to_have_connections() -> None:
 
 
 def test_a_connection_is_erased_once() -> None:
-    with connected():
+    with hold_connection():
         row = stored_connection()
 
         assert TAB_CONNECTIONS.erase(row.id)
@@ -252,7 +252,7 @@ def test_a_connection_is_erased_once() -> None:
 @pytest.mark.parametrize("status", list(ConnectionStatus))
 def test_what_is_dead_for_long_enough_is_erased(status: ConnectionStatus) -> None:
     # Given a connection that changed last just now
-    with connected():
+    with hold_connection():
         stored_connection()
         TAB_CONNECTIONS.update(status=status).execute()
 

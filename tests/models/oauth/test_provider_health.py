@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from config import Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from tests.models.races import race_processes, race_threads
 from tests.models.times import MINUTE, NOW, SECOND
@@ -18,19 +18,19 @@ UNTIL: Final = NOW + MINUTE
 
 
 def health() -> TAB_PROVIDER_HEALTH:
-    with connected():
+    with hold_connection():
         return TAB_PROVIDER_HEALTH.of(NAME)
 
 
 def ensured() -> TAB_PROVIDER_HEALTH:
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(NAME)
     return health()
 
 
 def paused(until: datetime = UNTIL) -> TAB_PROVIDER_HEALTH:
     """A provider whose renewals are paused."""
-    with connected():
+    with hold_connection():
         assert pause(ensured(), until)
     return health()
 
@@ -41,14 +41,14 @@ def pause(row: TAB_PROVIDER_HEALTH, until: datetime = UNTIL, connection: str = "
 
 @pytest.mark.usefixtures("database")
 def test_a_provider_of_which_nothing_is_known_is_well() -> None:
-    with connected():
+    with hold_connection():
         assert TAB_PROVIDER_HEALTH.all_of_them() == {}
     row = health()
 
     assert (row.state, row.failures, row.pauses) == (HealthState.CLOSED, 0, 0)
     assert not row.is_paused(NOW)
     # And to look leaves no row behind, to ensure one does, once
-    with connected():
+    with hold_connection():
         assert TAB_PROVIDER_HEALTH.all_of_them() == {}
         for _ in range(2):
             TAB_PROVIDER_HEALTH.ensure(NAME)
@@ -64,7 +64,7 @@ def test_a_pause_is_kept_and_ends() -> None:
     assert row.is_paused(UNTIL - SECOND)
     assert not row.is_paused(UNTIL)
 
-    with connected():
+    with hold_connection():
         assert row.resume()
     row = health()
     assert (row.state, row.pauses, row.since) == (HealthState.CLOSED, 0, None)
@@ -74,7 +74,7 @@ def test_a_pause_is_kept_and_ends() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_pause_after_a_pause_is_counted_and_begins_when_the_first_did() -> None:
     row = paused()
-    with connected():
+    with hold_connection():
         assert row.begin_probe(UNTIL + MINUTE)
         row = TAB_PROVIDER_HEALTH.of(NAME)
         assert row.pause("b", until=UNTIL + 2 * MINUTE, kind="x", reason="y", now=UNTIL)
@@ -92,7 +92,7 @@ def test_of_threads_that_want_to_probe_one_does() -> None:
 
         assert sum(won) == 1
         assert health().state == HealthState.HALF_OPEN
-        with connected():
+        with hold_connection():
             assert health().resume()
 
 
@@ -100,7 +100,7 @@ def probe_in_turn(times: int) -> int:
     """Try to probe until somebody does; return how often that was us."""
     won = 0
     for _ in range(times):
-        with connected():
+        with hold_connection():
             row = TAB_PROVIDER_HEALTH.of(NAME)
             won += row.state == HealthState.OPEN and row.begin_probe(UNTIL)
     return won
@@ -119,7 +119,7 @@ def test_what_comes_late_changes_nothing() -> None:
     paused()
 
     # Then nothing that they bring is written
-    with connected():
+    with hold_connection():
         assert not pause(seen, UNTIL + MINUTE)
         assert not seen.resume()
         assert not seen.begin_probe(UNTIL)
@@ -133,7 +133,7 @@ def test_what_comes_late_changes_nothing() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
     row = paused(NOW)
-    with connected():
+    with hold_connection():
         row.begin_probe(UNTIL)
         assert health().give_up_probe(NOW)
 
@@ -144,7 +144,7 @@ def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_run_is_of_different_connections_one_after_the_other() -> None:
     row = ensured()
-    with connected():
+    with hold_connection():
         counts = [row.count_failure(name) for name in ("a", "a", "b", "b", "a")]
 
         assert counts == [1, 1, 2, 2, 3]
@@ -168,7 +168,7 @@ def test_failures_of_threads_are_all_counted() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_provider_is_forgotten() -> None:
     paused()
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.erase(NAME)
     assert health().state == HealthState.CLOSED
 
@@ -177,7 +177,7 @@ def test_a_provider_is_forgotten() -> None:
 
 
 def take(at: datetime, interval: timedelta = SECOND, burst: int = 3) -> datetime | None:
-    with connected():
+    with hold_connection():
         return TAB_PROVIDER_HEALTH.of(NAME).take_request(at, interval, burst)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from catfeeder.sealing import Secret
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from tests.models.races import race_threads
 from tests.models.times import MINUTE, NOW
@@ -32,7 +32,7 @@ def named(name: str = "acme") -> TAB_USER_OAUTH_CONNECTION:
 
 
 def test_a_provider_is_kept_as_it_was_put() -> None:
-    with connected():
+    with hold_connection():
         put()
         row = named()
 
@@ -44,7 +44,7 @@ def test_a_provider_is_kept_as_it_was_put() -> None:
 
 
 def test_the_client_secret_is_not_readable_in_the_table() -> None:
-    with connected():
+    with hold_connection():
         put()
         (row,) = the_database.execute_sql("SELECT * FROM user_oauth_connection").fetchall()
 
@@ -55,13 +55,13 @@ def test_the_client_secret_is_not_readable_in_the_table() -> None:
 
 
 def test_an_unknown_provider_is_none() -> None:
-    with connected():
+    with hold_connection():
         assert TAB_USER_OAUTH_CONNECTION.named("nobody") is None
 
 
 def test_putting_a_provider_again_replaces_all_of_it() -> None:
     # Given a provider whose issuer was asked what it publishes
-    with connected():
+    with hold_connection():
         put()
         TAB_USER_OAUTH_CONNECTION.get_by_id("acme").remember_discovery({"issuer": "x"}, NOW)
 
@@ -82,7 +82,7 @@ def test_putting_a_provider_again_replaces_all_of_it() -> None:
 
 
 def test_what_an_issuer_publishes_is_remembered() -> None:
-    with connected():
+    with hold_connection():
         put()
         TAB_USER_OAUTH_CONNECTION.get_by_id("acme").remember_discovery(
             {"jwks_uri": "https://x"}, NOW
@@ -93,7 +93,7 @@ def test_what_an_issuer_publishes_is_remembered() -> None:
 
 
 def test_providers_are_listed_by_name() -> None:
-    with connected():
+    with hold_connection():
         for name in ("spotify", "acme", "google"):
             put(name)
 
@@ -102,7 +102,7 @@ def test_providers_are_listed_by_name() -> None:
 
 
 def test_a_preset_is_added_unless_a_provider_of_its_name_exists() -> None:
-    with connected():
+    with hold_connection():
         put("google", client_id="mine")
         TAB_USER_OAUTH_CONNECTION.add_missing("google", "google", NOW)
         TAB_USER_OAUTH_CONNECTION.add_missing("github", "github", NOW)
@@ -114,12 +114,12 @@ def test_a_preset_is_added_unless_a_provider_of_its_name_exists() -> None:
 def test_processes_that_add_the_same_preset_at_once_do_not_fail() -> None:
     race_threads(4, lambda _: TAB_USER_OAUTH_CONNECTION.add_missing("github", "github", NOW))
 
-    with connected():
+    with hold_connection():
         assert len(TAB_USER_OAUTH_CONNECTION.listed()) == 1
 
 
 def test_a_provider_is_erased_once() -> None:
-    with connected():
+    with hold_connection():
         put()
 
         assert TAB_USER_OAUTH_CONNECTION.erase("acme")

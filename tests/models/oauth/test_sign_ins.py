@@ -6,8 +6,8 @@ import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus, hash_state
 from tests.models.races import race_processes, race_threads
 from tests.models.times import MINUTE, NOW, SECOND
@@ -34,12 +34,12 @@ def begin(state: Secret = STATE, browser: Secret | None = None) -> None:
 
 @pytest.fixture(autouse=True)
 def _pending(database: Settings) -> None:  # noqa: ARG001
-    with connected():
+    with hold_connection():
         begin()
 
 
 def test_a_sign_in_is_found_by_its_state() -> None:
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.of(STATE)
 
         assert row is not None
@@ -53,7 +53,7 @@ def test_a_sign_in_is_found_by_its_state() -> None:
 
 def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
     state = Secret("bare")
-    with connected():
+    with hold_connection():
         TAB_VERIFICATION.begin(
             state,
             provider="github",
@@ -75,7 +75,7 @@ def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
 
 
 def test_the_state_itself_is_not_stored() -> None:
-    with connected():
+    with hold_connection():
         rows = the_database.execute_sql("SELECT * FROM verification").fetchall()
 
     assert "a-random-state" not in repr(rows)
@@ -83,7 +83,7 @@ def test_the_state_itself_is_not_stored() -> None:
 
 
 def test_a_state_is_claimed_once() -> None:
-    with connected():
+    with hold_connection():
         assert TAB_VERIFICATION.claim(STATE, NOW)
         assert not TAB_VERIFICATION.claim(STATE, NOW)
 
@@ -95,7 +95,7 @@ def test_a_state_is_claimed_once() -> None:
 @pytest.mark.parametrize("status", [StateStatus.DONE, StateStatus.FAILED])
 def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> None:
     # Given a sign-in that has ended
-    with connected():
+    with hold_connection():
         TAB_VERIFICATION.claim(STATE, NOW)
         TAB_VERIFICATION.end(STATE, status)
 
@@ -109,20 +109,20 @@ def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> N
 
 
 def test_a_state_cannot_be_claimed_from_the_moment_on_that_it_expires() -> None:
-    with connected():
+    with hold_connection():
         assert not TAB_VERIFICATION.claim(STATE, EXPIRES)
         assert TAB_VERIFICATION.claim(STATE, EXPIRES - SECOND)
 
 
 def test_an_unknown_state_cannot_be_claimed() -> None:
-    with connected():
+    with hold_connection():
         assert not TAB_VERIFICATION.claim(Secret("another-state:google"), NOW)
 
 
 def test_of_many_threads_one_claims_a_state() -> None:
     for number in range(10):
         state = Secret(f"state-{number}")
-        with connected():
+        with hold_connection():
             begin(state)
 
         wins = race_threads(4, lambda _, state: TAB_VERIFICATION.claim(state, NOW), state)
@@ -132,14 +132,14 @@ def test_of_many_threads_one_claims_a_state() -> None:
 
 def claim_all(states: list[str]) -> list[str]:
     """Claim as many states as can be had, as one process of several does."""
-    with connected():
+    with hold_connection():
         return [state for state in states if TAB_VERIFICATION.claim(Secret(state), NOW)]
 
 
 def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
     # Given many pending sign-ins
     states = [f"state-{number}" for number in range(50)]
-    with connected():
+    with hold_connection():
         for state in states:
             begin(Secret(state))
 
@@ -151,7 +151,7 @@ def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
 
 
 def test_what_has_expired_is_erased_and_nothing_else() -> None:
-    with connected():
+    with hold_connection():
         assert TAB_VERIFICATION.erase_expired(EXPIRES - SECOND) == 0
         assert TAB_VERIFICATION.of(STATE) is not None
 
@@ -162,7 +162,7 @@ def test_what_has_expired_is_erased_and_nothing_else() -> None:
 def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
     # Given a sign-in of one browser, and one of whichever
     bound = Secret("bound")
-    with connected():
+    with hold_connection():
         begin(bound, browser=Secret("a-cookie"))
         row, loose = TAB_VERIFICATION.of(bound), TAB_VERIFICATION.of(STATE)
     assert row is not None

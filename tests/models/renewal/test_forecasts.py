@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from config import Settings
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, Grant, GrantEnd
 from models.renewal.forecasts import advance_warning, due_warnings
 from tests.models.rows import grant, stored_connection
@@ -35,7 +35,7 @@ def ending(warn_at: datetime | None) -> Grant:
 
 @pytest.mark.usefixtures("database")
 def test_the_first_comes_first_and_what_is_not_due_not_at_all() -> None:
-    with connected():
+    with hold_connection():
         for name, warn_at in (
             ("b", NOW),
             ("a", NOW - MINUTE),
@@ -51,7 +51,7 @@ def test_the_first_comes_first_and_what_is_not_due_not_at_all() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_of_those_who_saw_it_one_gives_a_warning() -> None:
-    with connected():
+    with hold_connection():
         stored_connection("a", grant=ending(NOW))
         (first,), (second,) = due_warnings(NOW, 10), due_warnings(NOW, 10)
 
@@ -63,7 +63,7 @@ def test_of_those_who_saw_it_one_gives_a_warning() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_grant_that_came_meanwhile_is_not_told_of_as_the_old_one() -> None:
-    with connected():
+    with hold_connection():
         stored_connection("a", grant=ending(NOW))
         (row,) = due_warnings(NOW, 10)
         # Even one that is to be told of at the same time
@@ -75,7 +75,7 @@ def test_a_grant_that_came_meanwhile_is_not_told_of_as_the_old_one() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_grant_without_an_end_of_its_own_leaves_the_one_that_is_known() -> None:
-    with connected():
+    with hold_connection():
         stored_connection("a", grant=ending(NOW))
         row = stored_connection("a", grant=grant("new"))
         assert (row.grant_expires_at, row.warn_at) == (_END, NOW)
@@ -100,7 +100,7 @@ def test_what_is_not_due_is_not_read(
 ) -> None:
     # Given how SQLite was asked
     caplog.set_level("DEBUG", "peewee")
-    with connected():
+    with hold_connection():
         due_warnings(NOW, 100)
         [sql, parameters] = ast.literal_eval(caplog.messages[-1])
         plan = the_database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from models.crons import TAB_CRONS
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.renewal.group_commit import Gathered
 from tests.models.times import NOW
@@ -52,7 +52,7 @@ def together(recorded: Recorded, names: Sequence[str]) -> dict[str, Future[str]]
 
 
 def stored() -> set[str]:
-    with connected():
+    with hold_connection():
         return {row.name for row in TAB_CRONS.select()}
 
 

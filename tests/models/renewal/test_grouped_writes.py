@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal import grouped_writes
@@ -25,20 +25,20 @@ LATER = UNTIL + MINUTE
 
 def leased(count: int) -> list[Lease]:
     """Store that many connections and lease them."""
-    with connected():
+    with hold_connection():
         rows = [stored_connection(f"account-{number}") for number in range(count)]
         leases = [claim(row.id, NOW, UNTIL) for row in rows]
     return [lease for lease in leases if lease is not None]
 
 
 def row_of(lease: Lease) -> TAB_CONNECTIONS:
-    with connected():
+    with hold_connection():
         row: TAB_CONNECTIONS = TAB_CONNECTIONS.get_by_id(lease.connection_id)
     return row
 
 
 def journaled() -> set[str]:
-    with connected():
+    with hold_connection():
         return {row.connection_id for row in TAB_ATTEMPTS.select()}
 
 
@@ -87,7 +87,7 @@ def test_after_an_earlier_try_nothing_is_done() -> None:
     assert begin_first_try(lease, LATER, "digest", NOW) is None
 
     assert row_of(lease).lease_until == UNTIL
-    with connected():
+    with hold_connection():
         assert TAB_ATTEMPTS.get_by_id(lease.connection_id).token_digest == "digest of the earlier"
 
 
@@ -145,7 +145,7 @@ def test_writes_of_all_kinds_come_together() -> None:
 
     # Then each step is made
     assert outcomes == [True, True, True, False]
-    with connected():
+    with hold_connection():
         answers = {row.connection_id: row.answer for row in TAB_ATTEMPTS.select()}
         assert [row.kind for row in TAB_EVENTS.select()] == ["done"]
     assert {name: it and bytes(it) for name, it in answers.items()} == {
@@ -169,7 +169,7 @@ def test_endings_that_come_together_are_told_apart() -> None:
     fine, kept, late = leased(3)
     for lease in (fine, kept, late):
         begin_first_try(lease, LATER, "digest", NOW)
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(version=2).where(TAB_CONNECTIONS.id == late.connection_id).execute()
     grants = {fine: grant("new", "newer"), kept: grant("new", None), late: grant("late", "late")}
 
@@ -190,7 +190,7 @@ def test_endings_that_come_together_are_told_apart() -> None:
         "refresh",
     ]
     assert [row_of(lease).version for lease in (fine, kept, late)] == [2, 2, 2]
-    with connected():
+    with hold_connection():
         told = {row.kind: row.detail for row in TAB_EVENTS.select()}
     assert told == {"of-0": {"a": 1}, "of-1": {"a": 1}}
     assert journaled() == set()

@@ -10,7 +10,7 @@ import pytest
 from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected, transaction
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.attempts import TAB_ATTEMPTS, seal_answer, token_digests
 from models.renewal.grouped_writes import write_answer
@@ -63,7 +63,7 @@ def row_of(connection_id: str) -> TAB_ATTEMPTS:
 
 
 def test_a_renewal_is_written_down_before_it_is_sent() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
 
         attempt = begun(connection.id)
@@ -75,7 +75,7 @@ def test_a_renewal_is_written_down_before_it_is_sent() -> None:
 
 
 def test_a_lease_that_was_lost_leaves_nothing_in_the_journal() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         lost = claim(connection.id, NOW, UNTIL)
         assert lost is not None
@@ -88,7 +88,7 @@ def test_a_lease_that_was_lost_leaves_nothing_in_the_journal() -> None:
 
 
 def test_one_that_was_cut_off_is_known_as_such_the_next_time() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         begun(connection.id)
 
@@ -100,7 +100,7 @@ def test_one_that_was_cut_off_is_known_as_such_the_next_time() -> None:
 
 
 def test_another_token_is_sent_for_the_first_time() -> None:
-    with connected():
+    with hold_connection():
         # Given an attempt whose connection was brought back from a backup since
         connection = stored_connection()
         begun(connection.id)
@@ -116,7 +116,7 @@ def test_another_token_is_sent_for_the_first_time() -> None:
 
 
 def test_an_answer_that_was_kept_is_what_the_next_one_begins_with() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         begun(connection.id)
         keep(connection.id)
@@ -136,7 +136,7 @@ def test_an_answer_that_was_kept_is_what_the_next_one_begins_with() -> None:
 
 
 def test_what_was_cut_off_is_found_when_its_lease_has_run_out() -> None:
-    with connected():
+    with hold_connection():
         cut_off = stored_connection("cut-off")
         begun(cut_off.id)
         waiting = stored_connection("waiting-in-a-queue")
@@ -149,7 +149,7 @@ def test_what_was_cut_off_is_found_when_its_lease_has_run_out() -> None:
 
 
 def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         attempt = begun(connection.id)
         assert require_reauthorization(attempt.lease, "gone", NOW)
@@ -163,7 +163,7 @@ def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
 
 
 def test_an_answer_for_an_older_version_or_no_connection_is_let_go() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         stored_connection(grant=grant("access-2"))
         sealed = seal_answer(connection.id, ANSWER)
@@ -179,7 +179,7 @@ def test_an_answer_for_an_older_version_or_no_connection_is_let_go() -> None:
 
 
 def test_a_lease_that_waits_in_a_queue_is_taken_over_and_one_that_began_is_not() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         waiting = claim(connection.id, NOW, UNTIL)
         assert waiting is not None
@@ -198,7 +198,7 @@ def test_a_lease_that_waits_in_a_queue_is_taken_over_and_one_that_began_is_not()
 
 
 def test_only_the_version_that_was_asked_for_is_claimed() -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
 
         assert claim_at_once(connection.id, 2, NOW, UNTIL) is None
@@ -207,7 +207,7 @@ def test_only_the_version_that_was_asked_for_is_claimed() -> None:
 
 
 def test_of_threads_that_claim_and_begin_at_once_one_gets_through() -> None:
-    with connected():
+    with hold_connection():
         ids = [stored_connection(f"account-{number}").id for number in range(10)]
 
     def contend(_number: int, connection_id: str) -> bool:
@@ -225,7 +225,7 @@ def test_of_threads_that_claim_and_begin_at_once_one_gets_through() -> None:
 
 
 def test_an_answer_is_bound_to_its_connection() -> None:
-    with connected():
+    with hold_connection():
         first, second = stored_connection("first"), stored_connection("second")
         begun(first.id)
         begun(second.id)
@@ -241,16 +241,16 @@ def test_an_answer_is_bound_to_its_connection() -> None:
 
 
 def test_an_answer_is_sealed_anew_with_the_rest(database: Settings) -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         begun(connection.id)
         keep(connection.id)
 
     with reopened(rotated(database)):
         assert sum(batch.done for batch in reseal_everything(10)) == 2
-        with connected():
+        with hold_connection():
             assert count_outdated() == 0
-    with reopened(completed(rotated(database))), connected():
+    with reopened(completed(rotated(database))), hold_connection():
         assert TAB_ATTEMPTS.answer.open(row_of(connection.id)) == ANSWER
 
 
@@ -277,7 +277,7 @@ def erase_all_dead(_connection_id: str) -> None:
 
 @pytest.mark.parametrize("erase", [erase_one, erase_all_dead])
 def test_an_attempt_goes_with_its_connection(erase: Callable[[str], None]) -> None:
-    with connected():
+    with hold_connection():
         connection = stored_connection()
         attempt = begun(connection.id)
         keep(connection.id)
@@ -290,7 +290,7 @@ def test_an_attempt_goes_with_its_connection(erase: Callable[[str], None]) -> No
 
 def test_an_answer_that_the_database_refuses_is_told() -> None:
     connection_id = "00000000-0000-4000-8000-000000000000"
-    with connected():
+    with hold_connection():
         sealed = seal_answer(connection_id, ANSWER)
         assert write_answer(connection_id, 1, sealed)
         TAB_ATTEMPTS._meta.database.execute_sql("DROP TABLE attempts")

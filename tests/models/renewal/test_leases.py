@@ -9,8 +9,8 @@ import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected, transaction
 from models.db.database import database as the_database
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.grouped_writes import finish_renewal
 from models.renewal.leases import (
@@ -50,7 +50,7 @@ def reread(lease: Lease) -> TAB_CONNECTIONS:
 
 
 def test_what_is_due_is_claimed_the_longest_due_first() -> None:
-    with connected():
+    with hold_connection():
         for number in range(5):
             renew_at = NOW - number * SECOND
             stored_connection(f"account-{number}", grant=grant(renew_at=renew_at))
@@ -63,7 +63,7 @@ def test_what_is_due_is_claimed_the_longest_due_first() -> None:
 
 
 def test_what_is_not_due_is_left_alone() -> None:
-    with connected():
+    with hold_connection():
         stored_connection("later", grant=grant(renew_at=NOW + SECOND))
         stored_connection("never", grant=grant(renew_at=None))
 
@@ -71,7 +71,7 @@ def test_what_is_not_due_is_left_alone() -> None:
 
 
 def test_what_is_leased_is_not_claimed_until_the_lease_runs_out() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
 
         assert claim_due("google", UNTIL - SECOND, UNTIL + MINUTE, limit=10) == []
@@ -80,7 +80,7 @@ def test_what_is_leased_is_not_claimed_until_the_lease_runs_out() -> None:
 
 
 def test_a_connection_may_be_claimed_before_it_is_due() -> None:
-    with connected():
+    with hold_connection():
         row = stored_connection(grant=grant(renew_at=NOW + HOUR))
 
         assert claim(row.id, NOW, UNTIL) == Lease(row.id, 1, UNTIL)
@@ -88,7 +88,7 @@ def test_a_connection_may_be_claimed_before_it_is_due() -> None:
 
 
 def test_threads_that_claim_at_once_never_get_the_same_connection() -> None:
-    with connected():
+    with hold_connection():
         for number in range(40):
             due_connection(f"account-{number}")
 
@@ -99,7 +99,7 @@ def test_threads_that_claim_at_once_never_get_the_same_connection() -> None:
 
 
 def test_of_threads_that_claim_one_connection_one_gets_it() -> None:
-    with connected():
+    with hold_connection():
         ids = [due_connection(f"account-{number}").id for number in range(20)]
 
     for connection_id in ids:
@@ -112,13 +112,13 @@ def claim_in_turn(limit: int) -> list[str]:
     """Claim batch by batch, as one of several sweeps does."""
     ids: list[str] = []
     for _ in range(30):
-        with connected():
+        with hold_connection():
             ids += [lease.connection_id for lease in claim_due("google", NOW, UNTIL, limit)]
     return ids
 
 
 def test_processes_that_claim_at_once_never_get_the_same_connection(tables: Settings) -> None:
-    with connected():
+    with hold_connection():
         for number in range(100):
             due_connection(f"account-{number}")
 
@@ -131,7 +131,7 @@ def test_processes_that_claim_at_once_never_get_the_same_connection(tables: Sett
 def test_a_sweep_passes_over_what_another_is_claiming() -> None:
     # Given a sweep that has claimed and not committed yet
     claimed, may_end = threading.Event(), threading.Event()
-    with connected():
+    with hold_connection():
         for number in range(5):
             due_connection(f"account-{number}")
 
@@ -148,7 +148,7 @@ def test_a_sweep_passes_over_what_another_is_claiming() -> None:
     # When another one claims; on SQLite it would wait for the first to end
     if not the_database.for_update:
         may_end.set()
-    with connected():
+    with hold_connection():
         others = claim_due("google", NOW, UNTIL, limit=10)
 
     # Then it has the rest, and at once
@@ -162,7 +162,7 @@ def test_a_sweep_passes_over_what_another_is_claiming() -> None:
 
 
 def test_a_lease_delivered_twice_begins_once() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
 
         # When the message with the lease is delivered twice, be it in the same moment
@@ -176,7 +176,7 @@ def test_a_lease_delivered_twice_begins_once() -> None:
 
 
 def test_a_lease_that_ran_out_and_was_claimed_anew_does_not_begin() -> None:
-    with connected():
+    with hold_connection():
         lost = leased_connection()
         held = claim(lost.connection_id, UNTIL, UNTIL + MINUTE)
 
@@ -186,7 +186,7 @@ def test_a_lease_that_ran_out_and_was_claimed_anew_does_not_begin() -> None:
 
 
 def test_a_lease_on_what_was_renewed_or_erased_since_finds_nothing() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
         stored_connection(grant=grant("access-of-a-new-sign-in"))
 
@@ -202,7 +202,7 @@ def test_a_lease_on_what_was_renewed_or_erased_since_finds_nothing() -> None:
 
 def test_a_renewal_is_stored_and_gives_the_lease_back() -> None:
     later = NOW + 5 * SECOND
-    with connected():
+    with hold_connection():
         lease = leased_connection()
         new = grant("access-2", "refresh-2", expires_at=later + HOUR, renew_at=later + HOUR / 2)
 
@@ -217,7 +217,7 @@ def test_a_renewal_is_stored_and_gives_the_lease_back() -> None:
 
 
 def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
         finish_renewal(lease, grant("access-2", refresh_token=None), NOW)
 
@@ -225,7 +225,7 @@ def test_a_renewal_without_a_new_refresh_token_keeps_the_old_one() -> None:
 
 
 def test_of_two_renewals_of_one_version_the_first_to_end_is_kept() -> None:
-    with connected():
+    with hold_connection():
         # Given a renewal that outlived its lease, and another that has begun since
         slow = leased_connection()
         fast = claim(slow.connection_id, UNTIL, UNTIL + MINUTE)
@@ -242,7 +242,7 @@ def test_of_two_renewals_of_one_version_the_first_to_end_is_kept() -> None:
 def test_a_renewal_that_outlived_its_lease_is_not_lost() -> None:
     # A provider that rotates refresh tokens honours the new one alone: to drop it is to sign the
     # user out.
-    with connected():
+    with hold_connection():
         # Given a renewal that outlived its lease, and another, still at it
         slow = leased_connection()
         other = claim(slow.connection_id, UNTIL, UNTIL + MINUTE)
@@ -257,7 +257,7 @@ def test_a_renewal_that_outlived_its_lease_is_not_lost() -> None:
 
 
 def test_a_renewal_that_succeeds_after_another_was_refused_brings_the_connection_back() -> None:
-    with connected():
+    with hold_connection():
         slow = leased_connection()
         other = claim(slow.connection_id, UNTIL, UNTIL + MINUTE)
         assert other is not None
@@ -270,7 +270,7 @@ def test_a_renewal_that_succeeds_after_another_was_refused_brings_the_connection
 
 
 def test_a_renewal_does_not_overwrite_a_new_sign_in() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
         stored_connection(grant=grant("access-of-a-new-sign-in"))
 
@@ -284,7 +284,7 @@ def test_a_renewal_does_not_overwrite_a_new_sign_in() -> None:
 
 
 def test_a_failure_that_may_pass_is_counted_and_tried_again_later() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
 
         assert postpone_renewal(lease, "The provider did not answer.", NOW + MINUTE, NOW + SECOND)
@@ -303,7 +303,7 @@ def test_a_failure_that_may_pass_is_counted_and_tried_again_later() -> None:
 
 
 def test_a_grant_that_is_gone_is_never_due_again() -> None:
-    with connected():
+    with hold_connection():
         lease = leased_connection()
 
         assert require_reauthorization(lease, "The grant is gone.", NOW)
@@ -318,7 +318,7 @@ def test_a_grant_that_is_gone_is_never_due_again() -> None:
 
 @pytest.mark.parametrize("failing", [postpone_renewal, require_reauthorization])
 def test_who_has_lost_the_lease_cannot_record_a_failure(failing: object) -> None:
-    with connected():
+    with hold_connection():
         lost = leased_connection()
         held = claim(lost.connection_id, UNTIL, UNTIL + MINUTE)
 

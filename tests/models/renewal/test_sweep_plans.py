@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from config import Settings
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.sweeps import claim_due, hasten_failing, providers_due
 from tests.models.rows import grant, stored_connection
@@ -53,7 +53,7 @@ def test_it_goes_along_an_index(
     plans: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with connected():
+    with hold_connection():
         stored_connection("a", grant=grant(renew_at=NOW))
         failing = stored_connection("b", grant=grant(renew_at=NOW + MINUTE))
         TAB_CONNECTIONS.update(status="renewal_failing").where(

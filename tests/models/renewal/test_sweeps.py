@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.sweeps import claim_due, hasten_failing, providers_due
 from tests.models.rows import grant, stored_connection
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("database")
 def store(name: str, provider: str = "google", *, seconds: int | None = 0) -> TAB_CONNECTIONS:
     """A connection that falls due in so many seconds, or never."""
     renew_at = None if seconds is None else NOW + seconds * SECOND
-    with connected():
+    with hold_connection():
         return stored_connection(name, provider=provider, grant=grant(renew_at=renew_at))
 
 
@@ -32,7 +32,7 @@ def test_the_providers_of_which_something_is_due_are_found() -> None:
     ):
         store(f"{provider}{seconds}", provider, seconds=seconds)
 
-    with connected():
+    with hold_connection():
         assert providers_due(NOW) == ["github", "house-2", "x"]
         assert providers_due(NOW + SECOND) == ["apple", "github", "house-2", "x"]
         assert providers_due(NOW - MINUTE) == []
@@ -42,7 +42,7 @@ def test_of_one_provider_no_other_is_claimed() -> None:
     store("a", "github")
     ours = {store(str(number)).id for number in range(3)}
 
-    with connected():
+    with hold_connection():
         claimed = claim_due("google", NOW, NOW + MINUTE, 10)
 
     assert {lease.connection_id for lease in claimed} == ours
@@ -52,7 +52,7 @@ def test_many_are_claimed_by_two_statements() -> None:
     for number in range(30):
         store(str(number))
 
-    with connected(), statements() as told:
+    with hold_connection(), statements() as told:
         assert len(claim_due("google", NOW, NOW + MINUTE, 25)) == 25
 
     assert [sql.split()[0] for sql in told] == ["SELECT", "UPDATE"]
@@ -61,7 +61,7 @@ def test_many_are_claimed_by_two_statements() -> None:
 def test_where_nothing_is_due_nothing_is_written() -> None:
     store("a", seconds=5)
 
-    with connected(), statements() as told:
+    with hold_connection(), statements() as told:
         assert claim_due("google", NOW, NOW + MINUTE, 25) == []
 
     assert [sql.split()[0] for sql in told] == ["SELECT"]
@@ -74,7 +74,7 @@ def test_what_waits_after_a_failure_may_be_hastened() -> None:
         store("c", "x", seconds=90),
     )
     ids = [failing.id, other.id]
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(status=ConnectionStatus.RENEWAL_FAILING).where(
             TAB_CONNECTIONS.id.in_(ids)
         ).execute()

@@ -9,8 +9,8 @@ from typing import Any, Final
 import pytest
 
 from config import Settings
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import claim
 from models.renewal.upcoming import upcoming_renewals
@@ -29,13 +29,13 @@ _EVERYTHING: Final[dict[str, Any]] = {
 
 def names(**wishes: Any) -> list[str]:
     """Return the accounts that fall due."""
-    with connected():
+    with hold_connection():
         rows = upcoming_renewals(**{**_EVERYTHING, **wishes})
     return [row.provider_subject for row in rows]
 
 
 def store(name: str, renew_at: datetime | None, **columns: Any) -> TAB_CONNECTIONS:
-    with connected():
+    with hold_connection():
         return stored_connection(name, grant=grant(renew_at=renew_at), **columns)
 
 
@@ -57,7 +57,7 @@ def test_filters_narrow_it_down() -> None:
     store("a", NOW, provider="google", subject="u-1")
     store("b", NOW + MINUTE, provider="github", subject="u-1")
     failing = store("c", NOW + 2 * MINUTE, provider="google")
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(status=ConnectionStatus.RENEWAL_FAILING).where(
             TAB_CONNECTIONS.id == failing.id
         ).execute()
@@ -79,7 +79,7 @@ def test_pages_leave_nothing_out_and_repeat_nothing() -> None:
     seen: list[TAB_CONNECTIONS] = []
     after = None
     while True:
-        with connected():
+        with hold_connection():
             page = upcoming_renewals(**{**_EVERYTHING, "after": after, "limit": 2})
         if not page:
             break
@@ -97,7 +97,7 @@ def test_looking_claims_nothing() -> None:
 
     names()
 
-    with connected():
+    with hold_connection():
         assert TAB_CONNECTIONS.get_by_id(row.id).lease_until is None
         assert claim(row.id, NOW, NOW + MINUTE) is not None
 
@@ -127,7 +127,7 @@ def test_it_is_read_in_order_by_an_index(
     [sql, parameters] = ast.literal_eval(asked)
 
     # When it says how it would find the rows
-    with connected():
+    with hold_connection():
         plan = the_database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
     steps = [step[-1] for step in plan]
 

@@ -10,7 +10,7 @@ import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import connected, sealer
+from models.db.database import hold_connection, sealer
 from models.db.errors import ForeignSecretKey, SecretKeyTooNew
 from models.migrate import join_service, migrate
 from models.oauth.connections import TAB_CONNECTIONS
@@ -32,7 +32,7 @@ OTHER_KEY = "another-secret-key-that-is-long-enough"
 
 
 def test_the_first_start_notes_the_key(database: Settings) -> None:  # noqa: ARG001
-    with connected():
+    with hold_connection():
         noted = [row.key_id for row in TAB_SEALING_KEYS.select()]
 
         assert noted == [sealer().current_key_id.hex()]
@@ -60,7 +60,7 @@ def test_a_start_with_another_key_is_refused(
 
 def test_a_refused_key_is_not_noted(database: Settings) -> None:
     other = dataclasses.replace(database, secret_key=OTHER_KEY)
-    with reopened(other), connected():
+    with reopened(other), hold_connection():
         with pytest.raises(ForeignSecretKey):
             note_secret_key(NOW)
 
@@ -71,7 +71,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
     database: Settings,
 ) -> None:
     # Given something that was sealed with one SECRET_KEY
-    with connected():
+    with hold_connection():
         row = stored_connection(grant=grant("access-1"))
         old = sealer().current_key_id
 
@@ -79,7 +79,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
     changed = dataclasses.replace(
         database, secret_key=OTHER_KEY, previous_secret_keys=(database.required_secret_key(),)
     )
-    with reopened(changed), connected():
+    with reopened(changed), hold_connection():
         migrate(NOW)
         join_service(NOW)
 
@@ -99,7 +99,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
 @pytest.fixture
 def changed(tables: Settings) -> Settings:
     """The settings after a change of SECRET_KEY, when the service has been started with them."""
-    with connected():
+    with hold_connection():
         TAB_SEALING_KEYS.update(first_used_at=NOW).execute()
     with reopened(rotated(tables)):
         join_service(NOW + MINUTE)
@@ -113,20 +113,20 @@ def behind(settings: Settings) -> Settings:
 
 
 def test_the_key_that_came_last_is_preferred(changed: Settings) -> None:
-    with reopened(changed), connected():
+    with reopened(changed), hold_connection():
         assert is_preferred()
         assert has_other_keys()
-    with reopened(behind(changed)), connected():
+    with reopened(behind(changed)), hold_connection():
         # A machine that starts later with the old one changes nothing of that.
         join_service(NOW + 2 * MINUTE)
         assert not is_preferred()
 
 
 def test_a_key_is_preferred_that_the_operator_goes_back_to(changed: Settings) -> None:
-    with reopened(behind(changed)), connected():
+    with reopened(behind(changed)), hold_connection():
         prefer_secret_key(NOW + 2 * MINUTE)
         assert is_preferred()
-    with reopened(changed), connected():
+    with reopened(changed), hold_connection():
         assert not is_preferred()
 
 
@@ -136,21 +136,21 @@ def test_a_key_that_no_process_was_started_with_cannot_be_preferred(changed: Set
     # could not open what that key seals
     with (
         reopened(rotated(changed, "x" * 32)),
-        connected(),
+        hold_connection(),
         pytest.raises(SecretKeyTooNew, match="restart them first"),
     ):
         prefer_secret_key(NOW + 2 * MINUTE)
-    with reopened(changed), connected():
+    with reopened(changed), hold_connection():
         assert is_preferred()
 
 
 def test_a_key_that_was_never_noted_is_not_preferred(changed: Settings) -> None:
-    with reopened(rotated(changed, "x" * 32)), connected():
+    with reopened(rotated(changed, "x" * 32)), hold_connection():
         assert not is_preferred()
 
 
 def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> None:
-    with reopened(changed), connected():
+    with reopened(changed), hold_connection():
         # Given the key of somebody who was quicker than we, and whom we do not know yet
         TAB_SEALING_KEYS.create(key_id="12345678", first_used_at=NOW + 2 * MINUTE)
         ours = sealer().current_key_id.hex()
@@ -165,7 +165,7 @@ def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> 
 
 
 def test_a_forgotten_key_does_not_start_the_service(changed: Settings) -> None:
-    with reopened(changed), connected():
+    with reopened(changed), hold_connection():
         forget_other_keys()
         assert not has_other_keys()
     with reopened(completed(changed)):

@@ -18,7 +18,7 @@ import models
 from catfeeder.errors import SealBroken
 from catfeeder.sealing import DATABASE_LABEL, KeyRing, Secret
 from config import ROOT, Settings
-from models.db.database import Table, _opened, connected, transaction
+from models.db.database import Table, _opened, hold_connection, transaction
 from models.db.fields import SealedField
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -75,7 +75,7 @@ def in_total(batches: Iterator[Resealed]) -> tuple[int, int, tuple[str, ...]]:
 @pytest.fixture
 def connection(database: Settings) -> TAB_CONNECTIONS:  # noqa: ARG001
     """A connection, beside a provider and a pending sign-in, all sealed with the old key."""
-    with connected():
+    with hold_connection():
         return store_one_of_each()
 
 
@@ -88,7 +88,7 @@ def new(database: Settings, connection: TAB_CONNECTIONS) -> Iterator[Settings]: 
 
 def opened_secrets(connection: TAB_CONNECTIONS) -> list[Secret | None]:
     """Read everything sealed that `store_one_of_each` has stored."""
-    with connected():
+    with hold_connection():
         row = TAB_CONNECTIONS.get_by_id(connection.id)
         provider = TAB_USER_OAUTH_CONNECTION.get_by_id("google")
         state = TAB_VERIFICATION.of(STATE)
@@ -110,14 +110,14 @@ def test_everything_sealed_opens_with_the_new_key_alone(
 ) -> None:
     # Given a change of SECRET_KEY, after which what is stored still opens
     assert opened_secrets(connection) == [Secret(text) for text in STORED]
-    with connected():
+    with hold_connection():
         assert count_outdated() == 3
 
     # When everything is sealed anew
     assert in_total(reseal_everything(100)) == (3, 0, ())
 
     # Then the old key is needed for nothing
-    with connected():
+    with hold_connection():
         assert count_outdated() == 0
     with reopened(completed(new)):
         assert opened_secrets(connection) == [Secret(text) for text in STORED]
@@ -128,7 +128,7 @@ def test_everything_sealed_opens_with_the_new_key_alone(
 def test_nothing_else_of_a_row_changes(connection: TAB_CONNECTIONS) -> None:
     in_total(reseal_everything(100))
 
-    with connected():
+    with hold_connection():
         after = TAB_CONNECTIONS.get_by_id(connection.id)
     sealed = {"access_token", "refresh_token"}
     changed = {name for name, value in connection.__data__.items() if after.__data__[name] != value}
@@ -137,7 +137,7 @@ def test_nothing_else_of_a_row_changes(connection: TAB_CONNECTIONS) -> None:
 
 @pytest.mark.usefixtures("new")
 def test_a_column_without_a_secret_stays_without(connection: TAB_CONNECTIONS) -> None:
-    with connected():
+    with hold_connection():
         bare = stored_connection("account-2", grant=grant("access-2", None))
         TAB_CONNECTIONS.update(access_token=None).where(
             TAB_CONNECTIONS.id == connection.id
@@ -145,14 +145,14 @@ def test_a_column_without_a_secret_stays_without(connection: TAB_CONNECTIONS) ->
 
     assert in_total(reseal_everything(100)) == (3, 0, ())
 
-    with connected():
+    with hold_connection():
         assert TAB_CONNECTIONS.get_by_id(bare.id).refresh_token is None
         assert TAB_CONNECTIONS.get_by_id(connection.id).access_token is None
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])
 def test_batches_leave_no_row_out(database: Settings, batch: int) -> None:
-    with connected():
+    with hold_connection():
         for number in range(7):
             stored_connection(f"account-{number}")
 
@@ -161,7 +161,7 @@ def test_batches_leave_no_row_out(database: Settings, batch: int) -> None:
 
         assert sum(each.done for each in batches) == 7
         assert max(each.done for each in batches) == min(batch, 7)
-        with connected():
+        with hold_connection():
             assert count_outdated() == 0
 
 
@@ -233,7 +233,7 @@ def test_a_table_of_somebody_else_is_left_alone() -> None:
 @pytest.mark.usefixtures("new")
 def test_a_renewal_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNECTIONS) -> None:
     # Given a row that was read in order to be sealed anew
-    with connected():
+    with hold_connection():
         read = TAB_CONNECTIONS.get_by_id(connection.id)
         # When its tokens are renewed before that is written
         stored_connection(grant=grant("access-2", "refresh-2"))
@@ -248,7 +248,7 @@ def test_a_renewal_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNEC
 @pytest.mark.usefixtures("new")
 def test_half_a_row_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNECTIONS) -> None:
     # A provider may bring a new access token and leave the refresh token as it is.
-    with connected():
+    with hold_connection():
         read = TAB_CONNECTIONS.get_by_id(connection.id)
         stored_connection(grant=grant("access-2", None))
 
@@ -260,7 +260,7 @@ def test_half_a_row_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNE
 
 @pytest.mark.usefixtures("new")
 def test_a_sign_in_that_ended_meanwhile_stays_ended() -> None:
-    with connected():
+    with hold_connection():
         [read] = list(TAB_VERIFICATION.select())
         TAB_VERIFICATION.end(STATE, StateStatus.DONE)
 
@@ -272,7 +272,7 @@ def test_a_sign_in_that_ended_meanwhile_stays_ended() -> None:
 @pytest.mark.usefixtures("new")
 def test_a_lease_survives_being_sealed_anew(connection: TAB_CONNECTIONS) -> None:
     # Given a connection that somebody renews
-    with connected():
+    with hold_connection():
         lease = claim(connection.id, NOW, NOW + MINUTE)
         assert lease is not None
 
@@ -287,7 +287,7 @@ def test_a_lease_survives_being_sealed_anew(connection: TAB_CONNECTIONS) -> None
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_a_row_that_somebody_holds_is_not_waited_for(tables: Settings) -> None:
-    with connected():
+    with hold_connection():
         held = store_one_of_each()
     with reopened(rotated(tables)), ThreadPoolExecutor(1) as pool:
         # Given a transaction that holds a connection and does not end
@@ -307,7 +307,7 @@ def renew_thrice(rows: list[TAB_CONNECTIONS], number: int) -> list[str]:
     lost = []
     for count in range(3 * number, 3 * number + 3):
         for row in rows:
-            with connected():
+            with hold_connection():
                 found = TAB_CONNECTIONS.get_by_id(row.id)
                 if opened_refresh_token(found) != f"refresh-{count}":
                     lost.append(f"{row.id} {count}")
@@ -325,7 +325,7 @@ def test_tokens_that_are_renewed_all_the_while_are_never_lost(
     database: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given connections
-    with connected():
+    with hold_connection():
         first = grant("a", "refresh-0")
         rows = [stored_connection(f"account-{number}", grant=first) for number in range(4)]
     settings, lost = database, []
@@ -351,7 +351,7 @@ def damage(row: TAB_CONNECTIONS, column: SealedField) -> None:
     """Change the last byte of what is sealed."""
     sealed = bytes(getattr(row, column.name))
     changes: dict[str, Any] = {column.name: sealed[:-1] + bytes([sealed[-1] ^ 1])}
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == row.id).execute()
 
 
@@ -367,7 +367,7 @@ def test_what_no_key_opens_is_named_and_holds_up_nothing(
     # Then the row is named, and all that opens is sealed with the new key, its own rest included
     assert (done, busy) == (3, 0)
     assert broken == (f"connections {connection.id}",)
-    with reopened(completed(new)), connected():
+    with reopened(completed(new)), hold_connection():
         after = TAB_CONNECTIONS.get_by_id(connection.id)
     assert TAB_CONNECTIONS.refresh_token.open(after) == Secret("refresh-1")
     with pytest.raises(SealBroken):
@@ -390,7 +390,7 @@ def test_without_the_old_key_all_is_named_and_left_as_it_is(
 
 def test_who_finds_nothing_to_do_waits_for_nobody(database: Settings) -> None:
     # Given somebody in the midst of a write
-    with connected():
+    with hold_connection():
         row = stored_connection()
     with transaction():
         TAB_CONNECTIONS.update(failures=2).where(TAB_CONNECTIONS.id == row.id).execute()

@@ -11,7 +11,7 @@ import pytest
 
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.models.rows import grant, stored_connection
 from tests.worker.service_directory import ServiceDirectory
@@ -31,7 +31,7 @@ def renewals(tmp_path: Path, environment: dict[str, str]) -> Renewals:
 def store(name: str, *, hours: float, provider: str = "google") -> str:
     """Store a connection that falls due in so many hours; return its id."""
     now = utc_now()
-    with connected():
+    with hold_connection():
         row = stored_connection(
             name,
             provider=provider,
@@ -63,7 +63,7 @@ def test_it_lists_the_next_day_and_renews_nothing(renewals: Renewals) -> None:
     assert fault.strip() == "would fail: No provider named gone is configured."
     assert ended.stderr == "2 renewals would be made. None was.\n"
     # And nothing has happened
-    with connected():
+    with hold_connection():
         assert TAB_CONNECTIONS.get_by_id(due).version == 1
         assert TAB_CONNECTIONS.get_by_id(due).lease_until is None
     # And it looks further ahead on request
@@ -75,7 +75,7 @@ def test_it_tells_of_grants_that_end_soon(renewals: Renewals) -> None:
     put_provider("google", {"preset": "google", "client_id": "a", "client_secret": "b"}, utc_now())
     for name, days in (("1", 13), ("2", 15), ("3", 0)):
         row_id = store(name, hours=int(name))
-        with connected():
+        with hold_connection():
             ends_at = utc_now() + timedelta(days=days) if days else None
             row = TAB_CONNECTIONS.update(grant_expires_at=ends_at)
             row.where(TAB_CONNECTIONS.id == row_id).execute()
@@ -89,7 +89,7 @@ def test_it_tells_of_grants_that_end_soon(renewals: Renewals) -> None:
 def test_it_narrows_down_and_says_what_it_leaves_out(renewals: Renewals) -> None:
     ids = [store(str(number), hours=number) for number in range(3)]
     other = store("other", hours=0, provider="github")
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(
             status=ConnectionStatus.RENEWAL_FAILING, failures=2, reason="It is down."
         ).where(TAB_CONNECTIONS.id == ids[1]).execute()

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from catfeeder.clock import utc_now
 from catfeeder.redis_connection import connect_redis_async
 from config import Settings
-from models.db.database import connected, database
+from models.db.database import database, hold_connection
 from models.server import begin_boot
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider, running_oidc_provider
@@ -54,7 +54,7 @@ def environment(environment: dict[str, str], oidc_provider: OidcProvider) -> dic
 @pytest.fixture
 def generation(tables: Settings) -> int:  # noqa: ARG001
     """The boot of the service that the test belongs to."""
-    with connected():
+    with hold_connection():
         return begin_boot(utc_now())
 
 

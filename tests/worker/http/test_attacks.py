@@ -20,7 +20,7 @@ from actors.providers.http.transport import shared_adapter
 from actors.providers.protocol import id_tokens
 from actors.providers.protocol.keys import KeyCache
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.provider.answers import json_answer
@@ -116,7 +116,7 @@ def _assert_refused(
 
 
 def _connections() -> list[TAB_CONNECTIONS]:
-    with connected():
+    with hold_connection():
         return list(TAB_CONNECTIONS.select())
 
 
@@ -180,7 +180,7 @@ def test_an_expired_state(
 ) -> None:
     # Given an answer that was kept for more than ten minutes
     answer = honest.consent(_begun(victim))
-    with connected():
+    with hold_connection():
         TAB_VERIFICATION.update(expires_at=utc_now() - timedelta(seconds=1)).execute()
     # When it is brought, then it is too late
     _assert_refused(http, victim.get(_CALLBACK, params=answer), "state_expired")
@@ -250,7 +250,7 @@ def test_a_cookie_that_is_guessed_or_made_up(
 ) -> None:
     answer = honest.consent(_begun(attacker))
     [name] = attacker.cookies
-    with connected():
+    with hold_connection():
         row = TAB_VERIFICATION.select().get()
     for value in ("", "guess", "a" * 43, row.browser_hash, row.state_hash, answer["state"]):
         headers = {"Cookie": f"{name}={value}"}
@@ -449,7 +449,7 @@ def test_a_way_back_to_somewhere_else(
         assert answer.json()["code"] in ("return_to_forbidden", "invalid_request")
         assert "Location" not in answer.headers
         assert "Set-Cookie" not in answer.headers
-    with connected():
+    with hold_connection():
         assert TAB_VERIFICATION.select().count() == 0
     # And each that is an address, and not somebody's mistake of writing one, is on record
     codes = [answer.json()["code"] for answer in answers]

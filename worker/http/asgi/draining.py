@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.server import current_generation, is_stopping
 from worker.http.asgi.threads import in_own_thread
@@ -74,10 +74,10 @@ class Draining:
 
 
 def _connected_generation() -> int:
-    with connected():
+    with hold_connection():
         return current_generation()
 
 
 def _connected_is_stopping(generation: int) -> bool:
-    with connected():
+    with hold_connection():
         return is_stopping(generation)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from catfeeder.broker import SealedBroker
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -119,7 +119,7 @@ def _connections() -> Metric:
     family = GaugeMetricFamily(
         "catfeeder_connections", "Users' connections to providers.", labels=["status"]
     )
-    with connected():
+    with hold_connection():
         counted = TAB_CONNECTIONS.counted_by_status()
     for status in ConnectionStatus:
         family.add_metric([status], counted.get(status, 0))
@@ -132,7 +132,7 @@ def _paused_providers() -> Metric:
         "1 for each provider whose renewals are paused or probed, 0 for those that failed before.",
         labels=["provider"],
     )
-    with connected():
+    with hold_connection():
         health = TAB_PROVIDER_HEALTH.all_of_them()
     for name, row in health.items():
         family.add_metric([name], row.state != HealthState.CLOSED)
@@ -140,7 +140,7 @@ def _paused_providers() -> Metric:
 
 
 def _undelivered_events() -> Metric:
-    with connected():
+    with hold_connection():
         count = TAB_EVENTS.count_undelivered()
     return GaugeMetricFamily(
         "catfeeder_events_undelivered", "Events that the webhook has yet to be told.", value=count

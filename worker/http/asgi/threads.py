@@ -10,7 +10,7 @@ import anyio
 from anyio.lowlevel import RunVar
 from starlette.concurrency import run_in_threadpool
 
-from models.db.database import connected
+from models.db.database import hold_connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,7 +24,7 @@ async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwarg
 
 
 def _with_connection(function: Callable[[], T]) -> T:
-    with connected():
+    with hold_connection():
         return function()
 
 

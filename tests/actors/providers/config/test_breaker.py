@@ -33,7 +33,7 @@ from actors.renewal.renew import renew_connection, renew_connections, renew_leas
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db import database as database_module
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
@@ -68,7 +68,7 @@ def paused_until() -> datetime:
 
 def renew(row: TAB_CONNECTIONS, at: datetime) -> type[Exception] | None:
     """Renew one connection, due or not; return how it went."""
-    with connected():
+    with hold_connection():
         lease = claim(row.id, at, at + 60 * SECOND)
     assert lease is not None
     try:
@@ -108,7 +108,7 @@ def test_a_client_error_pauses_the_provider_at_once_and_is_told_once(
     assert (shown["state"], shown["kind"]) == ("open", "client_misconfigured")
     assert "invalid_client" in shown["reason"]
     assert "Check the client's id" in shown["reason"]
-    with connected():
+    with hold_connection():
         event = TAB_EVENTS.get(TAB_EVENTS.kind == "provider_paused")
     assert (event.provider, event.connection_id) == (NAME, None)
     assert event.detail["failure"] == "client_misconfigured"
@@ -323,7 +323,7 @@ def test_a_probe_that_never_came_back_is_followed_by_another(plain: ScriptedProv
     pause(plain, 3)
     plain.recover("/token")
     at = paused_until()
-    with connected():
+    with hold_connection():
         assert TAB_PROVIDER_HEALTH.of(NAME).begin_probe(at + 60 * SECOND)
 
     assert renew_all(at + 59 * SECOND) == []
@@ -336,7 +336,7 @@ def test_a_probe_that_tells_nothing_is_left_to_the_next(plain: ScriptedProvider)
     pause(plain, 3)
     plain.recover("/token")
     row = stored_connections()[0]
-    with connected():
+    with hold_connection():
         sealed = TAB_CONNECTIONS.refresh_token.seal(row.id, Secret("\n"))
         TAB_CONNECTIONS.update(refresh_token=sealed).where(TAB_CONNECTIONS.id == row.id).execute()
     at = paused_until()
@@ -396,12 +396,12 @@ def test_what_was_under_way_when_it_was_changed_does_not_pause_it(plain: Scripte
 
 def test_a_provider_that_is_erased_leaves_nothing_behind(plain: ScriptedProvider) -> None:
     pause(plain, 1)
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.delete().execute()
 
     erase_provider(NAME)
 
-    with connected():
+    with hold_connection():
         assert TAB_PROVIDER_HEALTH.all_of_them() == {}
 
 
@@ -441,7 +441,7 @@ def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
     # Given what was cut off with two providers, handed over together, and one of them is paused
     rows = connect(plain, 4)
     put_provider("other", {**plain.addresses(), **plain.credentials()}, now())
-    with connected():
+    with hold_connection():
         paused = [row.id for row in rows[:2]]
         TAB_CONNECTIONS.update(provider="other").where(TAB_CONNECTIONS.id.in_(paused)).execute()
         TAB_PROVIDER_HEALTH.ensure("other")
@@ -461,7 +461,7 @@ def test_a_note_that_cannot_be_written_costs_no_token(
     (row,) = connect(plain)
     plain.answer("/token", DOWN, times=1)
     assert renew(row, now() + HOUR) is ProviderUnreachable
-    with connected():
+    with hold_connection():
         health = TAB_PROVIDER_HEALTH.of(NAME)
     provider = find_provider(NAME)
 

@@ -10,7 +10,7 @@ import pytest
 from actors.errors import ProviderUnknown
 from actors.providers.config import cache
 from actors.providers.config.cache import ProviderMemory, shared_memory
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from tests.actors.sign_ins import now
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.usefixtures("plain")
 def name(plain: ScriptedProvider) -> str:
     """The name of the one provider that is configured."""
     del plain
-    with connected():
+    with hold_connection():
         return str(TAB_USER_OAUTH_CONNECTION.listed()[0].name)
 
 
 def change(name: str, client_id: str) -> None:
-    with connected():
+    with hold_connection():
         table: Any = TAB_USER_OAUTH_CONNECTION
         table.update(client_id=client_id).where(table.name == name).execute()
 
@@ -59,12 +59,12 @@ def test_the_moment_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_provider_with_a_failure_is_looked_up_each_time(name: str) -> None:
     memory = ProviderMemory()
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(name)
         TAB_PROVIDER_HEALTH.of(name).count_failure("a-connection")
     assert memory.look_up(name, now()).health.failures == 1
 
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.of(name).count_failure("another-connection")
 
     assert memory.look_up(name, now()).health.failures == 2
@@ -85,7 +85,7 @@ def test_a_provider_that_fails_is_not_remembered_any_more(
     with monkeypatch.context() as patched:
         patched.setattr(cache, "_SECONDS", 0)
         memory.look_up(name, now())
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(name)
         for connection in ("a-connection", "another-connection"):
             TAB_PROVIDER_HEALTH.of(name).count_failure(connection)

@@ -28,8 +28,8 @@ from actors.providers.config.settings import (
 from actors.providers.protocol.client_assertions import read_private_key
 from actors.providers.protocol.provider import presets
 from catfeeder.sealing import Secret
-from models.db.database import connected
 from models.db.database import database as the_database
+from models.db.database import hold_connection
 from tests.actors.sign_ins import NAME, configure, event_kinds, now, sign_in
 from tests.models.races import race_threads
 from tests.scripted_provider import ScriptedProvider
@@ -471,7 +471,7 @@ def test_secrets_of_a_rotation_are_kept_newest_first_and_never_shown() -> None:
     shown = describe_provider(NAME)
     assert (shown["has_client_secret"], shown["has_earlier_client_secrets"]) == (True, True)
     assert "canary" not in json.dumps([shown, list_providers()])
-    with connected():
+    with hold_connection():
         row = the_database.execute_sql("SELECT * FROM user_oauth_connection").fetchone()
     assert b"canary" not in b"".join(
         bytes(cell) if isinstance(cell, bytes | memoryview) else str(cell).encode() for cell in row

@@ -17,7 +17,7 @@ from catfeeder.clock import utc_now
 from catfeeder.jobs import JobStatus
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
 from catfeeder.sealing import Secret
-from models.db.database import connected, database
+from models.db.database import database, hold_connection
 from models.server import begin_boot, is_stopping
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
@@ -65,7 +65,7 @@ def test_a_cancelled_job_is_never_begun(
     client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
 ) -> None:
     # Given a job to stop the service, which was cancelled while it waited
-    with connected():
+    with hold_connection():
         generation = begin_boot(utc_now())
     job = client.shut_down(generation)
     assert job.cancel()
@@ -75,7 +75,7 @@ def test_a_cancelled_job_is_never_begun(
     # Then it stays as it was, and the service runs on
     record = job.record()
     assert (record.status, record.started_at) == (JobStatus.CANCELLED, None)
-    with connected():
+    with hold_connection():
         assert not is_stopping(generation)
 
 

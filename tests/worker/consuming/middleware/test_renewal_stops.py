@@ -11,7 +11,7 @@ import pytest
 from actors.renewal.renew import renew_connections
 from catfeeder.broker import new_message
 from catfeeder.messages import RENEW_CONNECTIONS
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.renewal.attempts import TAB_ATTEMPTS
 from tests.actors.renewals import connect, leased, refreshes
 from tests.actors.sign_ins import configure_plain, reread
@@ -62,7 +62,7 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
     # Then what it brought is stored, and no other was begun
     assert [reread(row).version for row in rows] == [2, 1, 1]
     assert len(refreshes(provider)) == 1
-    with connected():
+    with hold_connection():
         assert TAB_ATTEMPTS.select().count() == 0
 
     # And whoever works next takes their time again

@@ -15,7 +15,7 @@ from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.requester import requester
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.middleware.requesters import Requesters
@@ -48,7 +48,7 @@ def refused_sign_in(client: Client) -> None:
 
 def asked_by() -> list[str | None]:
     """Return who asked for what the trail tells of, the oldest first."""
-    with connected():
+    with hold_connection():
         return [event.key_id for event in TAB_EVENTS.select().order_by(TAB_EVENTS.id)]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.server import begin_boot, request_stop
 from tests.conftest import ADMIN_API_KEY
 from tests.jobs import succeed
@@ -26,7 +26,7 @@ _BODY = {"password": "correct horse battery"}
 
 
 def _stop(generation: int) -> None:
-    with connected():
+    with hold_connection():
         assert request_stop(generation)
 
 
@@ -66,7 +66,7 @@ def test_an_older_boot_may_have_been_stopped(http: httpx.Client, generation: int
     assert generation == 1
     _stop(generation)
     _await_stopping(http)
-    with connected():
+    with hold_connection():
         assert begin_boot(utc_now()) == 2
     # When a process of the new boot starts
     with served(create_app()) as url:

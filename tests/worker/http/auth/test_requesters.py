@@ -7,7 +7,7 @@ import threading
 import httpx
 import pytest
 
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.signing_in import HOUSE, consented
@@ -29,7 +29,7 @@ def _refused(caller: httpx.Client, headers: dict[str, str]) -> None:
 
 
 def _asked_by(kind: str) -> list[str | None]:
-    with connected():
+    with hold_connection():
         found = TAB_EVENTS.select().where(TAB_EVENTS.kind == kind).order_by(TAB_EVENTS.id)
         return [event.key_id for event in found]
 

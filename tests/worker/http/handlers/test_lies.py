@@ -19,7 +19,7 @@ from joserfc.jwk import RSAKey
 from actors.providers.http.transport import shared_adapter
 from actors.providers.protocol import id_tokens
 from actors.providers.protocol.keys import KeyCache
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.provider.answers import (
     Answer,
@@ -108,7 +108,7 @@ def _assert_refused(http: httpx.Client, answer: httpx.Response, *codes: str) -> 
     assert answer.status_code != 500
     events = http.get("/v1/events", params={"kind": "sign_in_refused"}).json()["items"]
     assert (events[0]["detail"]["reason"], events[0]["provider"]) == (code, "liar")
-    with connected():
+    with hold_connection():
         assert TAB_CONNECTIONS.select().count() == 0
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from tests.oidc_provider import OidcProvider
@@ -30,19 +30,19 @@ def connection(http: httpx.Client, house: OidcProvider) -> str:
 
 @pytest.fixture
 def _pause(connection: str) -> Iterator[None]:
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(HOUSE)
         until = utc_now() + 5 * _MINUTE
         TAB_PROVIDER_HEALTH.of(HOUSE).pause(
             connection, until=until, kind="client_misconfigured", reason="No.", now=utc_now()
         )
     yield
-    with connected():
+    with hold_connection():
         TAB_PROVIDER_HEALTH.erase(HOUSE)
 
 
 def change(connection_id: str, **columns: Any) -> None:
-    with connected():
+    with hold_connection():
         TAB_CONNECTIONS.update(columns).where(TAB_CONNECTIONS.id == connection_id).execute()
 
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.attempts import TAB_ATTEMPTS
 from tests.oidc_provider import OidcProvider
@@ -39,12 +39,12 @@ class Connected:
 
     def change(self, **values: Any) -> None:
         """Change the row."""
-        with connected():
+        with hold_connection():
             TAB_CONNECTIONS.update(**values).where(TAB_CONNECTIONS.id == self.id).execute()
 
     def is_being_renewed(self) -> None:
         """Let another process be at it."""
-        with connected():
+        with hold_connection():
             row = TAB_CONNECTIONS.get_by_id(self.id)
             TAB_ATTEMPTS.enter(self.id, row.version, "of its token", utc_now())
         self.change(lease_until=utc_now() + _MINUTE)

@@ -11,7 +11,7 @@ import pytest
 
 from actors.audit import EventKind, record
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.signing_in import HOUSE, sign_in
@@ -68,7 +68,7 @@ def test_the_trail_tells_a_sign_in_from_beginning_to_end(
 
 
 def test_pages_lead_to_the_oldest_event(http: httpx.Client) -> None:
-    with connected():
+    with hold_connection():
         for number in range(5):
             record(EventKind.RENEWED, now=utc_now(), provider=f"p{number}")
     seen: list[str] = []
@@ -116,7 +116,7 @@ def test_a_cursor_that_no_page_gave_is_refused(http: httpx.Client, cursor: str) 
     ("since", "count"), [("0001-01-01T00:00:00+12:00", 1), ("9999-12-31T23:59:59-12:00", 0)]
 )
 def test_any_time_may_be_asked_for(http: httpx.Client, since: str, count: int) -> None:
-    with connected():
+    with hold_connection():
         record(EventKind.RENEWED, now=utc_now())
     assert len(_listed(http, since=since)) == count
 

@@ -10,7 +10,7 @@ import pytest
 
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
-from models.db.database import connected
+from models.db.database import hold_connection
 from tests.worker.http.answers import assert_problem
 
 _SHOP = {"name": "web shop", "scopes": ["jobs"]}
@@ -109,7 +109,7 @@ def test_a_key_ends_when_it_was_told_to(http: httpx.Client) -> None:
 
 def test_an_expired_key_is_turned_away(http: httpx.Client, anonymous: httpx.Client) -> None:
     made = _make(http)
-    with connected():
+    with hold_connection():
         TAB_API_KEYS.update(expires_at=utc_now()).execute()
     answer = anonymous.get("/v1/jobs/none", headers=_with(made["key"]))
     assert_problem(answer, 401, "key_unknown")

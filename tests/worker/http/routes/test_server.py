@@ -10,7 +10,7 @@ import pytest
 
 from actors.audit import EventKind, record
 from catfeeder.clock import utc_now
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.server import is_stopping
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
@@ -46,7 +46,7 @@ def test_shut_down_is_answered_and_then_passed_on(http: httpx.Client, generation
 
 def _await_stop(generation: int) -> None:
     deadline = time.monotonic() + 60
-    with connected():
+    with hold_connection():
         while not is_stopping(generation):
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -94,7 +94,7 @@ class TestUndelivered:
         return {**toml_conf, "OAuth": {"webhook_url": "https://app.example.com/hook"}}
 
     def test_metrics_count_what_the_webhook_has_yet_to_be_told(self, http: httpx.Client) -> None:
-        with connected():
+        with hold_connection():
             record(EventKind.RECOVERED, now=utc_now())
         assert "catfeeder_events_undelivered 1.0" in http.get("/metrics").text
 
