@@ -1,4 +1,4 @@
-"""What can go wrong with sign-in and stored tokens; each docstring is what people read."""
+"""The errors of providers and stored tokens; the `message` of each is what people read."""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ class FailureKind(StrEnum):
 
 
 class AuthError(CatFeederError):
-    """The sign-in failed."""
+    """The root of this module's errors."""
 
     message = "The sign-in failed."
-
     #: None where the failure says nothing about the provider.
     kind: FailureKind | None = None
     #: True where something was sent and no answer says what became of it.
@@ -47,153 +46,86 @@ class AuthError(CatFeederError):
 
 
 class ProviderUnknown(AuthError):
-    """No provider of that name is configured."""
+    """Raised where a provider's name has no settings."""
 
     message = "No provider of that name is configured."
 
 
 class ProviderNotConfigured(AuthError):
-    """The provider lacks something that it needs before users can sign in with it."""
+    """Raised where a provider has settings that do not suffice for the request."""
 
     message = "The provider lacks something that it needs before users can sign in with it."
-
     kind = FailureKind.CLIENT_MISCONFIGURED
 
 
 class ProviderInUse(AuthError):
-    """Users are connected to this provider; disconnect them first."""
+    """Raised on erasing a provider that has connections."""
 
     message = "Users are connected to this provider; disconnect them first."
 
 
 class ProviderInvalid(AuthError):
-    """The provider's settings cannot be used."""
+    """Raised on storing settings; `fields` has a sentence for each JSON pointer, less its slash."""
 
     message = "The provider's settings cannot be used."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        """Take what is wrong with each field, by its JSON pointer without the leading slash."""
-        super().__init__(
-            "The provider's settings cannot be used: "
-            + "; ".join(f"{name}: {problem}" for name, problem in fields.items())
-        )
+        problems = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"The provider's settings cannot be used: {problems}")
         self.fields = dict(fields)
 
 
 class DiscoveryNeeded(AuthError):
-    """What the provider's issuer publishes has not been fetched yet; try again in a moment."""
+    """Raised in processes that never call a provider, until a worker has stored its metadata."""
 
     message = (
         "What the provider's issuer publishes has not been fetched yet; try again in a moment."
     )
-
     permanent = False
 
 
-class ReturnToForbidden(AuthError):
-    """return_to leads to an origin that [OAuth] return_to_origins of config.toml does not list."""
-
-    message = (
-        "return_to leads to an origin that [OAuth] return_to_origins of config.toml does not list."
-    )
-
-
-class SubjectInvalid(AuthError):
-    """subject must have 1 to 255 characters, none of them a control character."""
-
-    message = "subject must have 1 to 255 characters, none of them a control character."
-
-
-class ScopeInvalid(AuthError):
-    """scope must be names of visible ASCII characters, parted by spaces."""
-
-    message = "scope must be names of visible ASCII characters, parted by spaces."
-
-
 class CodeInvalid(AuthError):
-    """The code is not one that a provider gives: it must be of visible ASCII characters."""
+    """Raised before a code outside the grammar of RFC 6749 appendix A.11 is sent."""
 
     message = "The code is not one that a provider gives: it must be of visible ASCII characters."
 
 
 class TokenInvalid(AuthError):
-    """The token is not one that a provider gives: it must be of visible ASCII characters."""
+    """Raised before a token outside the grammar of RFC 6749 appendix A.12 or A.17 is sent."""
 
     message = "The token is not one that a provider gives: it must be of visible ASCII characters."
 
 
-class RedirectMismatch(AuthError):
-    """The answer came to another redirect URI than the one that this sign-in began with."""
-
-    message = "The answer came to another redirect URI than the one that this sign-in began with."
-
-
-class BrowserMismatch(AuthError):
-    """This sign-in was begun in another browser, or its cookie is gone; start it again here."""
-
-    message = (
-        "This sign-in was begun in another browser, or its cookie is gone; start it again here."
-    )
-
-
-class StateMissing(AuthError):
-    """The state is missing: without it a forged answer could not be told from a real one."""
-
-    message = "The state is missing: without it a forged answer could not be told from a real one."
-
-
-class StateUnknown(AuthError):
-    """The state does not match any pending sign-in with this provider."""
-
-    message = "The state does not match any pending sign-in with this provider."
-
-
-class StateExpired(AuthError):
-    """The sign-in took too long; start it again."""
-
-    message = "The sign-in took too long; start it again."
-
-
-class StateUsed(AuthError):
-    """This sign-in was finished before; its state and code serve once."""
-
-    message = "This sign-in was finished before; its state and code serve once."
-
-
 class OutcomeUnknown(AuthError):
-    """The exchange was cut off and the code may have been used; sign in again."""
+    """Raised for a state whose exchange has begun and not ended: its code is not posted twice."""
 
     message = "The exchange was cut off and the code may have been used; sign in again."
 
 
-class IssuerMismatch(AuthError):
-    """The answer names another issuer than the provider's (RFC 9207)."""
-
-    message = "The answer names another issuer than the provider's (RFC 9207)."
-
-
 class IdTokenInvalid(AuthError):
-    """The provider's id_token does not hold what it must."""
+    """Raised for an id_token that OpenID Connect Core section 3.1.3.7 rejects."""
 
     message = "The provider's id_token does not hold what it must."
 
 
 class AddressForbidden(AuthError):
-    """The provider's URL is not https, or leads to an address that is not public.
+    """Raised against SSRF, before anything is sent.
 
     OAUTH_ALLOWED_PRIVATE_HOSTS names the exceptions.
     """
 
     message = "The provider's URL is not https, or leads to an address that is not public."
-
     kind = FailureKind.CLIENT_MISCONFIGURED
 
 
 class ProviderUnreachable(AuthError):
-    """The provider did not answer in time, or answered that it cannot at the moment."""
+    """Raised on timeouts, lost connections, and the statuses 429 and 5xx.
+
+    `kind` is RATE_LIMITED where our rate is the reason. `retry_after_seconds` is what the provider
+    asks for, 0 if nothing. `is_outcome_unknown` says that it may have done what it was asked.
+    """
 
     message = "The provider did not answer in time, or answered that it cannot at the moment."
-
     permanent = False
 
     def __init__(
@@ -204,9 +136,6 @@ class ProviderUnreachable(AuthError):
         retry_after_seconds: int = 0,
         is_outcome_unknown: bool = False,
     ) -> None:
-        """Take whether it is our rate, when the provider wants to be asked again, if told, and
-        whether it may have done all the same what it was asked for.
-        """
         super().__init__(detail)
         self.is_outcome_unknown = is_outcome_unknown
         self.kind = kind
@@ -214,17 +143,19 @@ class ProviderUnreachable(AuthError):
 
 
 class ProviderMisbehaved(AuthError):
-    """The provider's answer is not one that the standards allow."""
+    """Raised for an answer that cannot be parsed, or lacks what it must have."""
 
     message = "The provider's answer is not one that the standards allow."
-
     permanent = False
     kind = FailureKind.MALFORMED
     is_outcome_unknown = True
 
 
 class ProviderRefused(AuthError):
-    """The provider refused the request."""
+    """Raised for an error response (RFC 6749 section 5.2); `error` is its code, if fit to show.
+
+    `remedy` is a sentence that says what to do about it.
+    """
 
     message = "The provider refused the request."
 
@@ -235,7 +166,6 @@ class ProviderRefused(AuthError):
         kind: FailureKind = FailureKind.MALFORMED,
         remedy: str | None = None,
     ) -> None:
-        """Take the `error` code of RFC 6749 section 5.2, its kind, and a sentence that helps."""
         self.error = shown_code(error)
         self.kind = kind
         sentence = f"The provider refused the request: {self.error}."
@@ -243,61 +173,55 @@ class ProviderRefused(AuthError):
 
 
 class ProviderPaused(AuthError):
-    """Renewals with the provider are paused."""
+    """Raised while the provider's circuit breaker is open, `until` a time in RFC 3339."""
 
     message = "Renewals with the provider are paused."
-
     permanent = False
 
     def __init__(self, provider: str, reason: str, until: str | None, seconds: int) -> None:
-        """Take why, and when to come back: as RFC 3339, and in seconds from now."""
         super().__init__(f"Renewals with {provider} are paused until {until}: {reason}")
         self.headers = {"Retry-After": str(seconds)}
 
 
 class ConnectionUnknown(AuthError):
-    """There is no connection of that id."""
+    """Raised for an id that was never given, or whose connection was erased."""
 
     message = "There is no connection of that id."
 
 
 class ConnectionBusy(AuthError):
-    """Somebody else is renewing this connection at the moment."""
+    """Raised where another process holds the lease of the connection for too long."""
 
-    message = "Somebody else is renewing this connection at the moment."
-
+    message = "Another process is renewing this connection at the moment."
     permanent = False
 
 
 class RenewalBroken(AuthError):
-    """Renewing met an error of our own, which the log tells; it is tried again."""
+    """Raised in place of an unexpected exception, whose traceback is in the log."""
 
-    message = "Renewing met an error of our own, which the log tells; it is tried again."
-
+    message = "The renewal met an internal error, which the log describes; it is tried again."
     permanent = False
     is_outcome_unknown = True
 
 
 class RenewalFailing(AuthError):
-    """The token cannot be renewed at the moment; it is tried again, later each time."""
+    """Raised while the connection is in back-off; `seconds` are left of it."""
 
     message = "The token cannot be renewed at the moment; it is tried again, later each time."
-
     permanent = False
 
     def __init__(self, reason: str | None = None, *, seconds: int | None = None) -> None:
-        """Take why, and in how many seconds it is tried again."""
         super().__init__(reason)
         self.headers = {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 class CursorInvalid(AuthError):
-    """The cursor is not one that a previous page gave."""
+    """Raised for a page cursor that was edited or made up."""
 
     message = "The cursor is not one that a previous page gave."
 
 
 class ReauthorizationRequired(AuthError):
-    """The user has to sign in with the provider again before there is another token."""
+    """Raised where the grant has ended at the provider, or its tokens are gone."""
 
     message = "The user has to sign in with the provider again before there is another token."

@@ -11,7 +11,8 @@ from actors.audit import EventKind, record
 from actors.connections.forecasts import end_of_consent
 from actors.connections.grants import granted
 from actors.connections.reading import describe_connection
-from actors.errors import AuthError, IdTokenInvalid, IssuerMismatch, StateUnknown, StateUsed
+from actors.errors import AuthError, IdTokenInvalid
+from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
 from actors.oauth.pending import check_waiting, find_sign_in
 from actors.providers.config.discovery import discovered_provider, refresh_if_stale
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from actors.errors import StateMissing
 from actors.oauth import refresh
+from actors.oauth.errors import StateMissing
 from actors.oauth.exchange import finish_sign_in
 from actors.oauth.refresh import describe_tokens
 from actors.oauth.sign_in import begin_sign_in

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from actors.audit import EventKind, record
-from actors.errors import (
+from actors.errors import OutcomeUnknown
+from actors.oauth.errors import (
     BrowserMismatch,
-    OutcomeUnknown,
     RedirectMismatch,
     StateExpired,
     StateUnknown,

@@ -13,7 +13,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from actors.audit import EventKind, record
-from actors.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
+from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of

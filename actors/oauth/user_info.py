@@ -6,19 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from actors.connections.reading import find_connection, read_token
-from actors.errors import AuthError, ConnectionUnknown, ProviderMisbehaved
+from actors.errors import ConnectionUnknown, ProviderMisbehaved
+from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import discovered_provider
 from actors.providers.protocol.profiles import Profile
 from actors.providers.protocol.user_info import fetch_profile
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
-
-
-class TokenSourceInvalid(AuthError):
-    """Give either connection_id or access_token, not both and not neither."""
-
-    message = "Give either connection_id or access_token, not both and not neither."
 
 
 def fetch_user_info(

@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.errors import (
-    IssuerMismatch,
-    OutcomeUnknown,
-    StateExpired,
-    StateUnknown,
-    StateUsed,
-)
+from actors.errors import OutcomeUnknown
+from actors.oauth.errors import IssuerMismatch, StateExpired, StateUnknown, StateUsed
 from actors.oauth.exchange import exchange_code, finish_sign_in
 from actors.providers.config.settings import put_provider
 from catfeeder.errors import CatFeederError

@@ -18,8 +18,8 @@ from actors.errors import (
     ProviderRefused,
     ProviderUnknown,
     ProviderUnreachable,
-    StateUsed,
 )
+from actors.oauth.errors import StateUsed
 from actors.oauth.exchange import exchange_code, finish_sign_in
 from actors.oauth.sign_in import begin_sign_in
 from actors.providers.config.settings import patch_provider

@@ -9,9 +9,9 @@ import pytest
 
 import config
 from actors.audit import list_events
-from actors.errors import (
+from actors.errors import OutcomeUnknown
+from actors.oauth.errors import (
     BrowserMismatch,
-    OutcomeUnknown,
     RedirectMismatch,
     StateExpired,
     StateUnknown,

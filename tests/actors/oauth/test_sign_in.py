@@ -10,14 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actors.errors import (
-    DiscoveryNeeded,
-    ProviderNotConfigured,
-    ProviderUnknown,
-    ReturnToForbidden,
-    ScopeInvalid,
-    SubjectInvalid,
-)
+from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
+from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
 from actors.oauth.sign_in import SignIn, begin_sign_in, code_challenge, return_to_of
 from actors.providers.config.settings import patch_provider, put_provider
 from catfeeder.sealing import Secret

@@ -15,7 +15,8 @@ from actors.errors import (
     ProviderUnknown,
     ReauthorizationRequired,
 )
-from actors.oauth.user_info import TokenSourceInvalid, fetch_user_info
+from actors.oauth.errors import TokenSourceInvalid
+from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.settings import put_provider
 from actors.renewal import waiting
 from catfeeder.sealing import Secret

@@ -9,7 +9,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from fastapi import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from actors.errors import AuthError, BrowserMismatch, RedirectMismatch
+from actors.errors import AuthError
+from actors.oauth.errors import BrowserMismatch, RedirectMismatch
 from actors.oauth.pending import (
     check_arrival,
     check_waiting,

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from actors.errors import StateMissing
+from actors.oauth.errors import StateMissing
 from catfeeder.sealing import Secret
 from worker.http.errors.refusals import MediaTypeUnsupported, ParametersInvalid
 

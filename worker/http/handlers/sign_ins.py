@@ -7,7 +7,8 @@ from typing import Final
 
 from fastapi import Request
 
-from actors.errors import DiscoveryNeeded, ReturnToForbidden
+from actors.errors import DiscoveryNeeded
+from actors.oauth.errors import ReturnToForbidden
 from actors.oauth.pending import record_refusal
 from actors.oauth.sign_in import SignIn, begin_sign_in
 from catfeeder.clock import utc_now

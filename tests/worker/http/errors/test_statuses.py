@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import actors.errors
+import actors.oauth.errors
 import actors.passwords.policy
 import actors.passwords.rules
 import catfeeder.errors
@@ -14,6 +15,7 @@ from worker.http.errors.statuses import status_of
 
 _MODULES = (
     actors.errors,
+    actors.oauth.errors,
     actors.passwords.policy,
     actors.passwords.rules,
     catfeeder.errors,
