@@ -19,11 +19,12 @@ from config import ROOT
 #: have a flavour.
 _PROGRAM: Final = """
 import os, signal, sys, time
-from actors import passwords
-from worker import releases
+from actors.passwords import hashing
+from catfeeder.sealing import Secret
 from worker.__main__ import main
+from worker.consuming import releases
 
-def perform(password: passwords.Secret) -> dict[str, str]:
+def perform(password: Secret) -> dict[str, str]:
     text = password.reveal()
     with open(os.environ["PERFORMED"], "a") as performed:
         performed.write(text + "\\n")
@@ -35,16 +36,16 @@ def perform(password: passwords.Secret) -> dict[str, str]:
     time.sleep(float(text.partition(" ")[0]) if is_time else 60)
     return {"password_hash": text}
 
-def hash_password(password: passwords.Secret, rounds: int | None = None) -> dict[str, str]:
+def hash_password(password: Secret, rounds: int | None = None) -> dict[str, str]:
     return perform(password)
 
 def hash_flavoured(
-    password: passwords.Secret, rounds: int | None = None, flavour: str = ""
+    password: Secret, rounds: int | None = None, flavour: str = ""
 ) -> dict[str, str]:
     return perform(password)
 
 threads, grace, release = sys.argv[1:]
-passwords.hash_password = hash_flavoured if release == "newer" else hash_password
+hashing.hash_password = hash_flavoured if release == "newer" else hash_password
 releases.own_release = lambda: release
 hands = ["--threads", threads, "--prefetch", threads]
 sys.exit(main(["perform", "--queues", "passwords", *hands, "--grace", grace]))
