@@ -203,7 +203,7 @@ PLANTS: Final = {
     ),
     "Within worker.http: routes, handlers, jobs, authentication, ASGI, errors": (
         "worker/http/auth/rates.py",
-        "import worker.http.jobs.outbox",
+        "import worker.http.jobs.enqueuer",
     ),
 }
 

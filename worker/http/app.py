@@ -26,7 +26,7 @@ from worker.http.asgi.logs import set_up_logging
 from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.trusted_hosts import TrustedHosts
-from worker.http.errors.error_handlers import CatchAll, handle_errors
+from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.routes import (
     connections,
     events,
@@ -92,7 +92,7 @@ def build_app(shim: Shim) -> FastAPI:
     app.state.shim = shim
     for router in _ROUTERS:
         app.include_router(router)
-    handle_errors(app)
+    register_error_handlers(app)
     return app
 
 
@@ -103,7 +103,7 @@ def _middleware(shim: Shim) -> list[Middleware]:
         Middleware(CountRequests, metrics=shim.metrics),
         Middleware(ResponseHeaders),
         Middleware(TrustedHosts, hosts=server_settings.trusted_hosts),
-        Middleware(CatchAll),
+        Middleware(CatchUnexpectedErrors),
         Middleware(BodyLimit),
     ]
     if server_settings.gzip_minimum_bytes:
@@ -129,7 +129,7 @@ def _cors(settings: Settings) -> list[Middleware]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     shim: Shim = app.state.shim
-    await shim.draining.learn_generation()
+    await shim.draining.load_generation()
     tasks = [
         asyncio.create_task(shim.waiting.listen()),
         asyncio.create_task(shim.draining.watch()),

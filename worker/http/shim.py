@@ -20,14 +20,14 @@ from catfeeder.waiting import WaitingRoom
 from config import ConfigurationError, Settings
 from worker.http.asgi.draining import Draining
 from worker.http.asgi.metrics import Metrics
-from worker.http.auth.browsers import Browsers
-from worker.http.auth.keys import Keys
-from worker.http.auth.rates import Rates
-from worker.http.jobs.depths import Depths
+from worker.http.auth.api_keys import ApiKeyAuthenticator
+from worker.http.auth.rate_limits import RateLimiter
+from worker.http.auth.sign_in_cookies import SignInCookies
+from worker.http.jobs.admission import AdmissionControl
+from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import IdempotencyKeys
-from worker.http.jobs.job_looks import JobLooks
-from worker.http.jobs.outbox import Outbox
-from worker.http.jobs.overload import Overload
+from worker.http.jobs.job_reader import BatchedJobReader
+from worker.http.jobs.queue_depths import QueueDepthCache
 from worker.queue import connect_queue
 from worker.queue_report import worker_paces
 
@@ -39,15 +39,15 @@ class Shim:
     settings: Settings
     client: Client
     redis: AsyncRedis
-    rates: Rates
-    keys: Keys
-    browsers: Browsers
-    looks: JobLooks
+    rate_limiter: RateLimiter
+    api_keys: ApiKeyAuthenticator
+    sign_in_cookies: SignInCookies
+    job_reader: BatchedJobReader
     waiting: WaitingRoom
     draining: Draining
     idempotency: IdempotencyKeys
-    overload: Overload
-    outbox: Outbox
+    admission: AdmissionControl
+    enqueuer: BatchingEnqueuer
     metrics: Metrics
     started_at: float = field(default_factory=time.monotonic)
 
@@ -62,7 +62,7 @@ class Shim:
             QueueUnreachable: Redis did not answer.
         """
         self.draining.refuse_work()
-        job = await self.outbox.send(message_type, arguments, job_id)
+        job = await self.enqueuer.send(message_type, arguments, job_id)
         self.metrics.jobs.labels(message_type.name).inc()
         return job
 
@@ -73,7 +73,7 @@ class Shim:
             JobExpired: It is unknown.
             QueueUnreachable: Redis did not answer.
         """
-        record = await self.looks.find(job_id)
+        record = await self.job_reader.find(job_id)
         if record is None:
             raise JobExpired
         return record
@@ -99,7 +99,7 @@ class Shim:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        self.outbox.close()
+        self.enqueuer.close()
         await self.redis.aclose()
         self.client.close()
 
@@ -117,30 +117,32 @@ def build_shim(settings: Settings) -> Shim:
         )
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
-    rates = Rates(redis)
+    rate_limiter = RateLimiter(redis)
     paces = partial(worker_paces, client.broker)
-    depths = Depths(client.broker.depth)
-    overload = Overload(settings, depths.of, paces)
-    looks = JobLooks(redis, client.jobs)
-    waiting = WaitingRoom(redis, partial(_look, looks), client.jobs.announced)
+    depths = QueueDepthCache(client.broker.depth)
+    admission = AdmissionControl(settings, depths.of, paces)
+    job_reader = BatchedJobReader(redis, client.jobs)
+    waiting = WaitingRoom(redis, partial(_look, job_reader), client.jobs.announced)
     return Shim(
         settings=settings,
         client=client,
         redis=redis,
-        rates=rates,
-        keys=Keys(Secret(settings.admin_api_key), rates),
-        browsers=Browsers(settings),
-        looks=looks,
+        rate_limiter=rate_limiter,
+        api_keys=ApiKeyAuthenticator(Secret(settings.admin_api_key), rate_limiter),
+        sign_in_cookies=SignInCookies(settings),
+        job_reader=job_reader,
         waiting=waiting,
         draining=Draining(settings.server.drain_seconds, waiting.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
-        overload=overload,
-        outbox=Outbox(client.redis, client.broker.encoder, overload.refuse_excess, depths.note),
+        admission=admission,
+        enqueuer=BatchingEnqueuer(
+            client.redis, client.broker.encoder, admission.refuse_excess, depths.note
+        ),
         metrics=Metrics(client.broker, waiting.__len__),
     )
 
 
-async def shim_of(request: Request) -> Shim:
+async def get_shim(request: Request) -> Shim:
     """Return the parts of the application that a request came to.
 
     Asynchronous like all our dependencies: FastAPI calls any other in a thread of its pool.
@@ -149,12 +151,12 @@ async def shim_of(request: Request) -> Shim:
     return shim
 
 
-ShimOf = Annotated[Shim, Depends(shim_of)]
+ShimDependency = Annotated[Shim, Depends(get_shim)]
 
 
-async def _look(looks: JobLooks, job_id: str) -> JobRecord | None:
+async def _look(job_reader: BatchedJobReader, job_id: str) -> JobRecord | None:
     try:
-        return await looks.find(job_id)
+        return await job_reader.find(job_id)
     except QueueUnreachable:
         # The job was taken in; who asked for it gets what is known rather than an error.
         return None

@@ -9,7 +9,7 @@ import pytest
 
 from config import ROOT
 from worker.errors import ProcfileInvalid
-from worker.http.jobs import overload
+from worker.http.jobs import admission
 from worker.supervisor import service
 from worker.supervisor.procfile import read_procfile
 
@@ -73,7 +73,7 @@ def test_the_shim_expects_as_many_threads_as_there_are() -> None:
     threads = re.findall(
         r"^oauth:.* --threads (\d+)", (ROOT / "Procfile").read_text(), re.MULTILINE
     )
-    assert threads == [str(overload._OAUTH_THREADS)]
+    assert threads == [str(admission._OAUTH_THREADS)]
 
 
 def test_the_supervisor_waits_longer_than_any_worker_takes_to_stop() -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from worker.http.errors.problems import problem_of
+from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import BodyTooLarge
 
 #: A token or a provider's settings take a few KiB; more is a mistake, or an attack on memory.
@@ -28,7 +28,7 @@ class BodyLimit:
         elif _stated_length(scope) > MAXIMUM_BODY_BYTES:
             # Nobody will read what was sent, so the connection is of no use any more.
             refusal = BodyTooLarge(headers={"Connection": "close"})
-            await problem_of(refusal)(scope, receive, send)
+            await to_problem(refusal)(scope, receive, send)
         else:
             await self._app(scope, _counting(receive), send)
 

@@ -10,7 +10,7 @@ from typing import Final
 from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.server import current_generation, is_stopping
-from worker.http.asgi.threads import in_own_thread
+from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.errors.refusals import ServerStopping
 
 _POLL_SECONDS: Final = 1.0
@@ -45,13 +45,13 @@ class Draining:
         if self.has_begun:
             raise ServerStopping(headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
-    async def learn_generation(self) -> None:
+    async def load_generation(self) -> None:
         """Find out which boot this process belongs to.
 
         Raises:
             DatabaseUnreachable: The database did not let us in.
         """
-        self.generation = await in_own_thread(_connected_generation)
+        self.generation = await run_in_reserved_thread(_connected_generation)
         await self._look()
 
     async def watch(self) -> None:
@@ -69,7 +69,7 @@ class Draining:
                 could_look = True
 
     async def _look(self) -> None:
-        if await in_own_thread(_connected_is_stopping, self.generation):
+        if await run_in_reserved_thread(_connected_is_stopping, self.generation):
             self.begin()
 
 

@@ -12,7 +12,7 @@ _PATH_ARGUMENT: Final = 2
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
 
 
-class WithoutQuery(logging.Filter):
+class RemoveQueryString(logging.Filter):
     """Cuts the path of an access line at its question mark."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -30,5 +30,5 @@ def set_up_logging(*, debug: bool) -> None:
     for name in _OUR_LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
     access = logging.getLogger(_ACCESS_LOGGER)
-    if not any(isinstance(known, WithoutQuery) for known in access.filters):
-        access.addFilter(WithoutQuery())
+    if not any(isinstance(known, RemoveQueryString) for known in access.filters):
+        access.addFilter(RemoveQueryString())

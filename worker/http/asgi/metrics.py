@@ -35,7 +35,7 @@ class Metrics:
     def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
         """Take the broker whose queues are told of, and how to count the requests that wait."""
         self.registry = CollectorRegistry()
-        self.registry.register(_Holdings(broker, waiting))
+        self.registry.register(_ServiceGauges(broker, waiting))
         self.requests = Counter(
             "catfeeder_http_requests",
             "Requests answered by this process.",
@@ -68,7 +68,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class _Holdings(Collector):
+class _ServiceGauges(Collector):
     """What is looked up only when somebody asks."""
 
     def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 _own_threads: RunVar[anyio.CapacityLimiter] = RunVar("catfeeder_own_threads")
 
 
-async def in_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_with_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a blocking function in the pool, with a database connection held for just that long."""
     return await run_in_threadpool(_with_connection, functools.partial(function, *args, **kwargs))
 
@@ -28,7 +28,7 @@ def _with_connection(function: Callable[[], T]) -> T:
         return function()
 
 
-async def in_own_thread(function: Callable[..., T], *args: Any) -> T:
+async def run_in_reserved_thread(function: Callable[..., T], *args: Any) -> T:
     """Call a blocking function without waiting behind the requests' calls.
 
     When the broker hangs, requests fill the pool; health and draining must be told all the same.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from worker.http.errors.problems import problem_of
+from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import HostNotTrusted
 
 
@@ -22,7 +22,7 @@ class TrustedHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http" and not self._is_trusted(Headers(scope=scope).get("host", "")):
-            await problem_of(HostNotTrusted())(scope, receive, send)
+            await to_problem(HostNotTrusted())(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

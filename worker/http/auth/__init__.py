@@ -1,3 +1,3 @@
-"""API keys, scopes, rates, and cookies that bind a sign-in to a browser."""
+"""API keys, scopes, rate limits, and cookies that bind a sign-in to a browser."""
 
 from __future__ import annotations

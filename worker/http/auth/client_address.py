@@ -11,7 +11,7 @@ from fastapi import Request
 _IPV6_PREFIX: Final = 64
 
 
-def address_of(request: Request) -> str:
+def get_client_address(request: Request) -> str:
     """Return where a request comes from, as the server and the proxies that it trusts tell it."""
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")

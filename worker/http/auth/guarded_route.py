@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from worker.http.auth.keys import Needs
+from worker.http.auth.api_keys import RequireScope
 from worker.http.errors.refusals import MediaTypeUnsupported
 
 _JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
@@ -23,17 +23,17 @@ class GuardedRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Declare a route, and tell people which scope it needs."""
         super().__init__(path, endpoint, **options)
-        for need in self._needs():
+        for need in self._required_scopes():
             self.description += f"\n\nNeeds a key with the scope `{need.scope}`."
 
-    def _needs(self) -> list[Needs]:
+    def _required_scopes(self) -> list[RequireScope]:
         demands = [demand.dependency for demand in self.dependencies]
-        return [demand for demand in demands if isinstance(demand, Needs)]
+        return [demand for demand in demands if isinstance(demand, RequireScope)]
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Put the guards before what handles the request."""
         handle = self.unguarded_handler()
-        needs = self._needs()
+        needs = self._required_scopes()
         takes_json = self.body_field is not None
 
         async def guarded(request: Request) -> Response:

@@ -9,13 +9,13 @@ from typing import Final
 
 from actors.api_keys import KeyHolder, find_holder
 from catfeeder.clock import utc_now
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
 
 #: So long a key may serve on in other processes once it was revoked.
-REMEMBERED_SECONDS: Final = 5.0
+CACHE_SECONDS: Final = 5.0
 
 
-class StoredKeys:
+class StoredKeyCache:
     """Knows who holds which key, by the key's digest."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,12 +34,12 @@ class StoredKeys:
         if until > self._clock():
             return holder
         now = utc_now()
-        holder = await in_database(find_holder, key, now)
+        holder = await run_with_database(find_holder, key, now)
         if holder is None:
             # What is wrong is not remembered: there is no end of it.
             self._known.pop(digest, None)
         else:
-            seconds = REMEMBERED_SECONDS
+            seconds = CACHE_SECONDS
             if holder.expires_at is not None:
                 seconds = min(seconds, (holder.expires_at - now).total_seconds())
             self._known[digest] = (holder, self._clock() + seconds)

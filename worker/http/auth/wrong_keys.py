@@ -13,22 +13,24 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from worker.http.auth.rates import Rates
+from worker.http.auth.rate_limits import RateLimiter
 from worker.http.errors.refusals import TooManyWrongKeys
 
 #: More than a mistake in a configuration makes before somebody looks.
-MOST_PER_MINUTE: Final = 20
+MAX_PER_MINUTE: Final = 20
 #: An attacker may have many addresses, and we have so much memory for them.
-_MOST_REMEMBERED: Final = 10_000
+_MAX_REMEMBERED: Final = 10_000
 _log: Final = logging.getLogger(__name__)
 
 
-class WrongKeys:
+class WrongKeyThrottle:
     """Knows which addresses have guessed too often."""
 
-    def __init__(self, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate_limiter: RateLimiter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """Take what counts for all processes, and the clock."""
-        self._rates = rates
+        self._rate_limiter = rate_limiter
         self._clock = clock
         #: By address, the time until which its guesses are refused unseen. Each process learns it
         #: from the first wrong key that it is sent itself.
@@ -46,7 +48,7 @@ class WrongKeys:
         """
         wait = self._seconds_left(address)
         if wait <= 0:
-            wait = await self._rates.take(f"wrong-keys:{address}", MOST_PER_MINUTE)
+            wait = await self._rate_limiter.take(f"wrong-keys:{address}", MAX_PER_MINUTE)
             self._remember(address, wait)
         if wait > 0:
             raise TooManyWrongKeys(headers={"Retry-After": str(math.ceil(wait))})
@@ -55,7 +57,7 @@ class WrongKeys:
         if not wait:
             return
         _log.warning("Too many wrong API keys came from %s.", address)
-        if len(self._refused_until) >= _MOST_REMEMBERED:
+        if len(self._refused_until) >= _MAX_REMEMBERED:
             self._refused_until.clear()
         self._refused_until[address] = self._clock() + wait
 

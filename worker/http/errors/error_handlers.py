@@ -16,17 +16,17 @@ from catfeeder.errors import CatFeederError, OperatorError
 from worker.http.errors.problems import (
     Fault,
     ProblemResponse,
-    internal_problem,
-    plain_problem,
-    pointer_token,
+    build_internal_problem,
+    build_plain_problem,
+    escape_pointer_token,
     problem,
-    problem_of,
+    to_problem,
 )
 
 _log: Final = logging.getLogger(__name__)
 
 
-class CatchAll:
+class CatchUnexpectedErrors:
     """Answers 500 to what nobody foresaw, and logs where it was raised but not what it says.
 
     An exception's text may quote what was sent; a traceback's lines are those of the source.
@@ -53,7 +53,7 @@ class CatchAll:
             if scope["type"] != "http":
                 raise
             if not has_begun:
-                await internal_problem()(scope, receive, send)
+                await build_internal_problem()(scope, receive, send)
 
 
 def _log_failure(error: Exception) -> None:
@@ -61,7 +61,7 @@ def _log_failure(error: Exception) -> None:
     _log.error("A request failed with %s:\n%s", type(error).__name__, where)
 
 
-def handle_errors(app: FastAPI) -> None:
+def register_error_handlers(app: FastAPI) -> None:
     """Register the handlers."""
     app.exception_handler(CatFeederError)(_our_error)
     app.exception_handler(OperatorError)(_operator_error)
@@ -72,22 +72,22 @@ def handle_errors(app: FastAPI) -> None:
 async def _our_error(_request: Request, error: CatFeederError) -> ProblemResponse:
     if error.code in ("internal_error", "seal_broken"):
         _log_failure(error)
-    return problem_of(error)
+    return to_problem(error)
 
 
 async def _operator_error(_request: Request, error: OperatorError) -> ProblemResponse:
     """Keep the server's address and user, which the sentence may name, to the log."""
     _log.error("%s", error)
-    return problem_of(error)
+    return to_problem(error)
 
 
 async def _http_error(_request: Request, error: HTTPException) -> ProblemResponse:
     if isinstance(error.__cause__, CatFeederError):
         # FastAPI wraps what is raised while it reads a body, such as that there is too much of it.
-        return problem_of(error.__cause__)
+        return to_problem(error.__cause__)
     if error.status_code == 400:
         return _unreadable_body()
-    return plain_problem(error.status_code, error.headers)
+    return build_plain_problem(error.status_code, error.headers)
 
 
 def _unreadable_body() -> ProblemResponse:
@@ -109,7 +109,7 @@ def _faults(entries: Iterable[Any]) -> Iterable[Fault]:
         if entry["type"] == "extra_forbidden":
             path.pop()
         if place == "body":
-            pointer = "".join(f"/{pointer_token(str(part))}" for part in path)
+            pointer = "".join(f"/{escape_pointer_token(str(part))}" for part in path)
             yield Fault(_sentence(entry), entry["type"], pointer=f"#{pointer}")
         else:
             yield Fault(_sentence(entry), entry["type"], parameter=str(path[0]) if path else None)

@@ -74,7 +74,7 @@ def problem(
     return ProblemResponse(content, status, headers=headers)
 
 
-def plain_problem(status: int, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+def build_plain_problem(status: int, headers: Mapping[str, str] | None = None) -> ProblemResponse:
     """Build the answer for a status that says it all, such as 404 or 405."""
     phrase = HTTPStatus(status).phrase
     default = (phrase.lower().replace(" ", "_"), f"{phrase}.")
@@ -82,11 +82,11 @@ def plain_problem(status: int, headers: Mapping[str, str] | None = None) -> Prob
     return problem(status, code, detail, headers=headers)
 
 
-def problem_of(error: CatFeederError) -> ProblemResponse:
+def to_problem(error: CatFeederError) -> ProblemResponse:
     """Build the answer for one of our own errors, by its code."""
     status = status_of(error.code)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, JobFailed):
-        return internal_problem()
+        return build_internal_problem()
     return problem(
         status,
         error.code,
@@ -96,7 +96,7 @@ def problem_of(error: CatFeederError) -> ProblemResponse:
     )
 
 
-def internal_problem() -> ProblemResponse:
+def build_internal_problem() -> ProblemResponse:
     """Build the answer for what nobody foresaw; the reason stands in the log alone."""
     return problem(500, "internal_error", "The request failed unexpectedly; see the log.")
 
@@ -107,7 +107,7 @@ def _faults(error: CatFeederError) -> list[Fault]:
     return [Fault(detail, error.code, pointer=f"#/{name}") for name, detail in fields.items()]
 
 
-def pointer_token(name: str) -> str:
+def escape_pointer_token(name: str) -> str:
     """Escape a name for a JSON pointer (RFC 6901 section 3)."""
     return name.replace("~", "~0").replace("/", "~1")
 

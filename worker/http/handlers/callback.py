@@ -24,11 +24,14 @@ from catfeeder.errors import CatFeederError
 from catfeeder.messages import EXCHANGE_CODE
 from catfeeder.sealing import Secret
 from models.oauth.sign_ins import TAB_VERIFICATION
-from worker.http.asgi.threads import in_database
-from worker.http.errors.problems import problem_of
+from worker.http.asgi.threads import run_with_database
+from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import ParametersInvalid, SignInRefused
-from worker.http.handlers.provider_answers import ProviderAnswer, read_answer
-from worker.http.handlers.sign_ins import note_refusal
+from worker.http.handlers.authorization_response import (
+    AuthorizationResponse,
+    read_authorization_response,
+)
+from worker.http.handlers.sign_ins import record_sign_in_refusal
 from worker.http.shim import Shim
 
 #: Browsers and proxies give up after a minute; a provider has 15 seconds for each of our requests.
@@ -52,13 +55,13 @@ async def finish_sign_in(
     """
     sign_in: TAB_VERIFICATION | None = None
     try:
-        answer = await read_answer(request)
-        sign_in = await in_database(find_sign_in, answer.state)
+        answer = await read_authorization_response(request)
+        sign_in = await run_with_database(find_sign_in, answer.state)
         check_waiting(sign_in, utc_now())
-        browser = shim.browsers.secret_of(request, answer.state)
+        browser = shim.sign_in_cookies.secret_of(request, answer.state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
     except (AuthError, ParametersInvalid) as refused:
-        await note_refusal(shim, request, refused.code, sign_in)
+        await record_sign_in_refusal(shim, request, refused.code, sign_in)
         if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
             raise
         return _failed(refused, sign_in.return_to)
@@ -68,7 +71,7 @@ async def finish_sign_in(
         # The browser keeps its secret: by that it is known again if it begins anew, with what the
         # provider has told once.
         return _failed(failed.failure, sign_in.return_to)
-    shim.browsers.release(request, response, answer.state)
+    shim.sign_in_cookies.release(request, response, answer.state)
     return response
 
 
@@ -80,16 +83,18 @@ class _ExchangeFailed(Exception):
         self.failure = failure
 
 
-async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATION) -> Response:
+async def _redeemed(
+    shim: Shim, answer: AuthorizationResponse, sign_in: TAB_VERIFICATION
+) -> Response:
     if answer.error is not None or answer.code is None:
         error = answer.error if _ERROR.fullmatch(answer.error or "") else None
-        await in_database(end_refused, answer.state, sign_in, error, utc_now())
+        await run_with_database(end_refused, answer.state, sign_in, error, utc_now())
         said = f": {error}" if error else ""
         refusal = SignInRefused(f"The provider did not sign the user in{said}.")
         return _failed(refusal, sign_in.return_to)
     if sign_in.is_relayed and sign_in.return_to is not None:
         if answer.user is not None:
-            await in_database(remember_told, sign_in, answer.state, answer.user)
+            await run_with_database(remember_told, sign_in, answer.state, answer.user)
         return _relayed(answer.code, answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
@@ -103,7 +108,7 @@ async def _redeemed(shim: Shim, answer: ProviderAnswer, sign_in: TAB_VERIFICATIO
     return _redirect(sign_in.return_to, connection_id=connection["id"])
 
 
-def _relayed(code: Secret, answer: ProviderAnswer, return_to: str) -> Response:
+def _relayed(code: Secret, answer: AuthorizationResponse, return_to: str) -> Response:
     """Send the code to the app unspent; it is worth nothing without what we keep to redeem it."""
     named = {} if answer.iss is None else {"iss": answer.iss}
     return _redirect(return_to, code=code.reveal(), state=answer.state.reveal(), **named)
@@ -111,7 +116,7 @@ def _relayed(code: Secret, answer: ProviderAnswer, return_to: str) -> Response:
 
 def _failed(error: CatFeederError, return_to: str | None) -> Response:
     if return_to is None:
-        return problem_of(error)
+        return to_problem(error)
     return _redirect(return_to, error=error.code)
 
 

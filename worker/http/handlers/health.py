@@ -9,17 +9,17 @@ from typing import Any, Final
 from catfeeder.errors import QueueUnreachable
 from catfeeder.redis_connection import unreachable_is_told
 from models.db.database import is_answering
-from worker.http.asgi.threads import in_own_thread
+from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.shim import Shim
 
 #: A part that takes longer is down as far as users are concerned, and probes give up themselves.
-_PATIENCE_SECONDS: Final = 2.0
+_TIMEOUT_SECONDS: Final = 2.0
 
 
 async def describe_health(shim: Shim) -> dict[str, Any]:
     """Return the members of GET /health."""
     database, broker = await asyncio.gather(
-        _is_up(in_own_thread(is_answering)), _is_up(_broker_answers(shim))
+        _is_up(run_in_reserved_thread(is_answering)), _is_up(_broker_answers(shim))
     )
     is_healthy = database and broker
     status = "stopping" if shim.draining.has_begun else "healthy" if is_healthy else "unhealthy"
@@ -37,7 +37,7 @@ def _word(is_up: bool) -> str:
 
 async def _is_up(answer: Awaitable[bool]) -> bool:
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             return await answer
     except TimeoutError:
         return False

@@ -13,7 +13,7 @@ MAXIMUM_WAIT_SECONDS: Final = 30
 _WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,9})"?\s*', re.IGNORECASE | re.ASCII)
 
 
-def preferred_wait(prefer_headers: Iterable[str]) -> int | None:
+def parse_preferred_wait(prefer_headers: Iterable[str]) -> int | None:
     """Return the seconds of the first `wait`, cut to the maximum; None where there is none.
 
     What cannot be understood is ignored, as section 2 of the RFC demands.
@@ -37,7 +37,7 @@ async def _wait(
     ] = None,
 ) -> int | None:
     # A header may be there in several lines, of which FastAPI would show one.
-    return preferred_wait(request.headers.getlist("prefer"))
+    return parse_preferred_wait(request.headers.getlist("prefer"))
 
 
 #: How many seconds the caller would like to wait; None where they do not say.

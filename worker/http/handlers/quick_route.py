@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.handlers.preferences import preferred_wait
+from worker.http.handlers.preferences import parse_preferred_wait
 from worker.http.handlers.submission import Submission
 
 _COMMON_TYPES: Final = ("application/json", "application/json; charset=utf-8")
@@ -35,7 +35,7 @@ class QuickRoute(GuardedRoute):
             body = await _common_body(request, model)
             if body is None:
                 return await thorough(request)
-            wait = preferred_wait(request.headers.getlist("prefer"))
+            wait = parse_preferred_wait(request.headers.getlist("prefer"))
             submit = Submission(request, request.app.state.shim, wait, None)
             answer: Response = await endpoint(body=body, submit=submit)
             return answer

@@ -24,7 +24,7 @@ def check_broker(shim: Shim) -> None:
         shim.client.redis.ping()
 
 
-async def pass_shutdown_on(shim: Shim) -> None:
+async def request_shutdown(shim: Shim) -> None:
     """Ask for the shutdown of this boot generation, and take no new work here from now on."""
     try:
         await run_in_threadpool(shim.client.shut_down, shim.draining.generation)

@@ -16,8 +16,8 @@ from catfeeder.errors import JobFailed
 from catfeeder.messages import DISCOVER_PROVIDER
 from catfeeder.sealing import Secret
 from models.oauth.sign_ins import TAB_VERIFICATION
-from worker.http.asgi.threads import in_database
-from worker.http.auth.client_address import address_of
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.client_address import get_client_address
 from worker.http.errors.refusals import TooManyAttempts
 from worker.http.shim import Shim
 
@@ -29,18 +29,18 @@ _LOGINS_PER_MINUTE: Final = 300
 _REFUSALS_PER_MINUTE: Final = 30
 
 
-async def refuse_flood(shim: Shim, request: Request) -> None:
+async def limit_sign_ins(shim: Shim, request: Request) -> None:
     """Let a browser begin, unless too many have begun from its address: each leaves a row.
 
     Raises:
         TooManyAttempts: They have.
     """
-    wait = await shim.rates.take(f"logins:{address_of(request)}", _LOGINS_PER_MINUTE)
+    wait = await shim.rate_limiter.take(f"logins:{get_client_address(request)}", _LOGINS_PER_MINUTE)
     if wait:
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
 
 
-async def note_refusal(
+async def record_sign_in_refusal(
     shim: Shim,
     request: Request,
     reason: str,
@@ -52,10 +52,12 @@ async def note_refusal(
     Raises:
         TooManyAttempts: They did.
     """
-    wait = await shim.rates.take(f"refused-sign-ins:{address_of(request)}", _REFUSALS_PER_MINUTE)
+    wait = await shim.rate_limiter.take(
+        f"refused-sign-ins:{get_client_address(request)}", _REFUSALS_PER_MINUTE
+    )
     if wait:
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
-    await in_database(record_refusal, reason, sign_in, utc_now(), provider)
+    await run_with_database(record_refusal, reason, sign_in, utc_now(), provider)
 
 
 async def start_sign_in(
@@ -81,7 +83,7 @@ async def start_sign_in(
     shim.draining.refuse_work()
 
     async def begin() -> SignIn:
-        return await in_database(
+        return await run_with_database(
             begin_sign_in,
             provider,
             subject=subject,
@@ -100,5 +102,5 @@ async def start_sign_in(
             await shim.perform(DISCOVER_PROVIDER, _DISCOVERY_SECONDS, provider=provider)
             return await begin()
     except (ReturnToForbidden, JobFailed) as refused:
-        await note_refusal(shim, request, refused.code, None, provider)
+        await record_sign_in_refusal(shim, request, refused.code, None, provider)
         raise

@@ -12,11 +12,11 @@ from starlette.responses import JSONResponse
 from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
-from worker.http.auth.keys import Caller
-from worker.http.handlers.job_answers import accepted
+from worker.http.auth.api_keys import Caller
+from worker.http.handlers.job_response import accepted
 from worker.http.handlers.preferences import PreferredWait
 from worker.http.jobs.idempotency import Claim
-from worker.http.shim import Shim, ShimOf
+from worker.http.shim import Shim, ShimDependency
 
 IdempotencyKeyHeader = Annotated[
     str | None,
@@ -83,17 +83,17 @@ class Submission:
             # It may have been taken. A repeat finds it, or sends it under the same id.
             raise
         except CatFeederError:
-            await run_in_threadpool(claim.give_up)
+            await run_in_threadpool(claim.release)
             raise
 
 
 async def _submission(
     request: Request,
-    shim: ShimOf,
+    shim: ShimDependency,
     wait: PreferredWait,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Submission:
     return Submission(request, shim, wait, idempotency_key)
 
 
-SubmissionOf = Annotated[Submission, Depends(_submission)]
+SubmissionDependency = Annotated[Submission, Depends(_submission)]

@@ -11,7 +11,7 @@ from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import RENEW_CONNECTION
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
 from worker.http.shim import Shim
 
 #: A provider has 15 seconds for its answer.
@@ -21,7 +21,7 @@ _LOOK_SECONDS: Final = 0.25
 _BUSY: Final = "connection_busy"
 
 
-async def fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
+async def read_fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
     """Return the token to use now; one that is stale but has not expired serves if renewal fails.
 
     Raises:
@@ -32,12 +32,12 @@ async def fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
         CatFeederError: The token has expired, and why it could not be renewed.
     """
     now = utc_now()
-    view = await in_database(read_token, connection_id, now)
+    view = await run_with_database(read_token, connection_id, now)
     view.check_not_put_off(now)
     if not view.is_stale:
         return view.json
     try:
-        await in_database(check_not_paused, view.provider, now)
+        await run_with_database(check_not_paused, view.provider, now)
     except ProviderPaused:
         if not view.is_usable:
             raise
@@ -62,14 +62,14 @@ async def _renewed(shim: Shim, connection_id: str, version: int) -> TokenView:
         if error.code == _BUSY:
             view.check_not_put_off(utc_now())
         raise
-    return await in_database(read_token, connection_id, utc_now())
+    return await run_with_database(read_token, connection_id, utc_now())
 
 
 async def _read_again(connection_id: str, *, patient: bool) -> TokenView:
     """Read the token; while another process renews an expired one, wait until it has, or failed."""
     deadline = asyncio.get_running_loop().time() + _RENEWAL_SECONDS
     while True:
-        view = await in_database(read_token, connection_id, utc_now())
+        view = await run_with_database(read_token, connection_id, utc_now())
         late = asyncio.get_running_loop().time() >= deadline
         if view.is_usable or view.again_at is not None or late or not patient:
             return view

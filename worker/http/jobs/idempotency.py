@@ -23,7 +23,7 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JOB_TTL_SECONDS, job_key
 from catfeeder.redis_connection import unreachable_is_told
 from catfeeder.sealing import Key, KeyRing
-from worker.http.auth.keys import Caller
+from worker.http.auth.api_keys import Caller
 from worker.http.errors.refusals import IdempotencyKeyReused
 
 _KEY_PREFIX: Final = "catfeeder:idempotency:"
@@ -54,7 +54,7 @@ class IdempotencyKeys:
         request = ([caller.name, text], [message_name, arguments])
         claim = self._earlier(*request) or self._claim(self._key, *request)
         for _ in range(_LOOKS):
-            if claim.is_settled():
+            if claim.try_settle():
                 return claim
             time.sleep(_PAUSE_SECONDS)
         claim.is_first = True
@@ -90,7 +90,7 @@ class Claim:
         with unreachable_is_told():
             return bool(self._redis.exists(self._name))
 
-    def is_settled(self) -> bool:
+    def try_settle(self) -> bool:
         """Try to settle who is first; false while the first one's job is not on the queue yet."""
         own = f"{self._fingerprint}:{self.job_id}"
         with unreachable_is_told():
@@ -106,7 +106,7 @@ class Claim:
         with unreachable_is_told():
             return bool(self._redis.exists(job_key(self.job_id)))
 
-    def give_up(self) -> None:
+    def release(self) -> None:
         """Let a repeat try afresh, since this request became no job."""
         with suppress(QueueUnreachable), unreachable_is_told():
             self._redis.delete(self._name)

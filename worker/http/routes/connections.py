@@ -11,33 +11,33 @@ from actors.connections.reading import describe_connection, find_connection, lis
 from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
-from worker.http.handlers.lookups import check_connection
-from worker.http.handlers.submission import SubmissionOf
-from worker.http.handlers.tokens import fresh_token
+from worker.http.handlers.preconditions import check_connection
+from worker.http.handlers.submission import SubmissionDependency
+from worker.http.handlers.tokens import read_fresh_token
 from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.path_parameters import ConnectionId
-from worker.http.shim import ShimOf
+from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
-_needs_reading = needs(Scope.CONNECTIONS_READ)
-_needs_tokens = needs(Scope.TOKENS_READ)
-_needs_jobs = needs(Scope.JOBS)
+_requires_reading = require_scope(Scope.CONNECTIONS_READ)
+_requires_tokens = require_scope(Scope.TOKENS_READ)
+_requires_jobs = require_scope(Scope.JOBS)
 
 
-@router.get("", response_model=ConnectionPage, dependencies=_needs_reading)
+@router.get("", response_model=ConnectionPage, dependencies=_requires_reading)
 async def read_connections(query: Annotated[ConnectionQuery, Query()]) -> JSONResponse:
     """Return a page of connections, oldest first."""
-    return JSONResponse(await in_database(list_connections, **query.model_dump()))
+    return JSONResponse(await run_with_database(list_connections, **query.model_dump()))
 
 
-@router.get("/{connection_id}", response_model=Connection, dependencies=_needs_reading)
+@router.get("/{connection_id}", response_model=Connection, dependencies=_requires_reading)
 async def read_connection(connection_id: ConnectionId) -> JSONResponse:
     """Return a connection, without its tokens."""
-    return JSONResponse(await in_database(_described, connection_id))
+    return JSONResponse(await run_with_database(_described, connection_id))
 
 
 def _described(connection_id: str) -> dict[str, Any]:
@@ -50,24 +50,28 @@ def _version_to_renew(connection_id: str) -> int:
     return int(row.version)
 
 
-@router.get("/{connection_id}/token", response_model=Token, dependencies=_needs_tokens)
-async def read_connection_token(connection_id: ConnectionId, shim: ShimOf) -> JSONResponse:
+@router.get("/{connection_id}/token", response_model=Token, dependencies=_requires_tokens)
+async def read_connection_token(connection_id: ConnectionId, shim: ShimDependency) -> JSONResponse:
     """Return a token that can be used now; it is renewed first when it is stale."""
-    return JSONResponse(await fresh_token(shim, connection_id))
+    return JSONResponse(await read_fresh_token(shim, connection_id))
 
 
-@router.post("/{connection_id}/renew", dependencies=_needs_jobs, **JOB_ROUTE)
-async def renew_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
+@router.post("/{connection_id}/renew", dependencies=_requires_jobs, **JOB_ROUTE)
+async def renew_connection(
+    connection_id: ConnectionId, submit: SubmissionDependency
+) -> JSONResponse:
     """Renew a connection's token now; the result is the connection.
 
     Of those who ask at the same time one renews it, and the others get the same.
     """
-    version = await in_database(_version_to_renew, connection_id)
+    version = await run_with_database(_version_to_renew, connection_id)
     return await submit(RENEW_CONNECTION, connection_id=connection_id, found={"version": version})
 
 
-@router.delete("/{connection_id}", dependencies=_needs_jobs, **JOB_ROUTE)
-async def revoke_connection(connection_id: ConnectionId, submit: SubmissionOf) -> JSONResponse:
+@router.delete("/{connection_id}", dependencies=_requires_jobs, **JOB_ROUTE)
+async def revoke_connection(
+    connection_id: ConnectionId, submit: SubmissionDependency
+) -> JSONResponse:
     """Revoke a connection at its provider and erase it."""
-    await in_database(check_connection, connection_id)
+    await run_with_database(check_connection, connection_id)
     return await submit(REVOKE_CONNECTION, connection_id=connection_id)

@@ -8,17 +8,20 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from actors.audit import list_events
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.events import EventPage, EventQuery
 
 router = APIRouter(
-    prefix="/v1/events", tags=["events"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)
+    prefix="/v1/events",
+    tags=["events"],
+    route_class=GuardedRoute,
+    dependencies=require_scope(Scope.ADMIN),
 )
 
 
 @router.get("", response_model=EventPage)
 async def read_events(query: Annotated[EventQuery, Query()]) -> JSONResponse:
     """Return a page of events, newest first, so that new ones never shift the pages behind."""
-    return JSONResponse(await in_database(list_events, **query.model_dump()))
+    return JSONResponse(await run_with_database(list_events, **query.model_dump()))

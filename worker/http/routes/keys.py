@@ -7,14 +7,17 @@ from starlette.responses import JSONResponse, Response
 
 from actors.api_keys import list_api_keys, make_api_key, revoke_api_key
 from catfeeder.clock import utc_now
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.keys import KeyList, MadeKey, NewKey
-from worker.http.shim import ShimOf
+from worker.http.shim import ShimDependency
 
 router = APIRouter(
-    prefix="/v1/keys", tags=["keys"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)
+    prefix="/v1/keys",
+    tags=["keys"],
+    route_class=GuardedRoute,
+    dependencies=require_scope(Scope.ADMIN),
 )
 
 
@@ -22,7 +25,7 @@ router = APIRouter(
 async def make_key(body: NewKey) -> JSONResponse:
     """Make an API key; this answer alone shows it."""
     now = utc_now()
-    made = await in_database(
+    made = await run_with_database(
         make_api_key,
         name=body.name,
         scopes=body.scopes,
@@ -36,12 +39,12 @@ async def make_key(body: NewKey) -> JSONResponse:
 @router.get("", response_model=KeyList)
 async def read_keys() -> JSONResponse:
     """Return all API keys, without what would let anybody use them."""
-    return JSONResponse({"items": await in_database(list_api_keys)})
+    return JSONResponse({"items": await run_with_database(list_api_keys)})
 
 
 @router.delete("/{key_id}", status_code=204)
-async def revoke_key(key_id: str, shim: ShimOf) -> Response:
+async def revoke_key(key_id: str, shim: ShimDependency) -> Response:
     """Revoke an API key: it ends here at once, and in other processes within five seconds."""
-    await in_database(revoke_api_key, key_id, utc_now())
-    shim.keys.stored.forget()
+    await run_with_database(revoke_api_key, key_id, utc_now())
+    shim.api_keys.stored.forget()
     return Response(status_code=204)

@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from catfeeder.clock import rfc3339
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.api_keys import RequireScope, Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Needs, Scope, needs
 from worker.http.handlers.callback import finish_sign_in
-from worker.http.handlers.lookups import check_connection, check_provider
-from worker.http.handlers.sign_ins import refuse_flood, start_sign_in
-from worker.http.handlers.submission import SubmissionOf
+from worker.http.handlers.preconditions import check_connection, check_provider
+from worker.http.handlers.sign_ins import limit_sign_ins, start_sign_in
+from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.connections import Connection
 from worker.http.schemas.fields import Text
 from worker.http.schemas.jobs import JOB_ROUTE
@@ -28,31 +28,33 @@ from worker.http.schemas.oauth import (
     RefreshToken,
 )
 from worker.http.schemas.path_parameters import ProviderName
-from worker.http.shim import ShimOf
+from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
-_needs_jobs = needs(Scope.JOBS)
-_needs_tokens = needs(Scope.TOKENS_READ)
+_requires_jobs = require_scope(Scope.JOBS)
+_requires_tokens = require_scope(Scope.TOKENS_READ)
 
 
 # Before the routes that begin with a provider's name, since "callback" could be one.
 @router.get("/callback", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
 @router.post("/callback", response_model=Connection, include_in_schema=False)
-async def callback(request: Request, shim: ShimOf) -> Response:
+async def callback(request: Request, shim: ShimDependency) -> Response:
     """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
     return await finish_sign_in(shim, request)
 
 
 @router.get("/callback/{provider}", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
 @router.post("/callback/{provider}", response_model=Connection, include_in_schema=False)
-async def callback_of_provider(provider: str, request: Request, shim: ShimOf) -> Response:
+async def callback_of_provider(provider: str, request: Request, shim: ShimDependency) -> Response:
     """Do the same for a provider that has a redirect URI of its own."""
     return await finish_sign_in(shim, request, provider)
 
 
-@router.post("/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_needs_jobs)
+@router.post(
+    "/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_requires_jobs
+)
 async def authorize(
-    provider: ProviderName, shim: ShimOf, request: Request, body: Authorize
+    provider: ProviderName, shim: ShimDependency, request: Request, body: Authorize
 ) -> JSONResponse:
     """Begin a sign-in: send the user's browser to `authorization_url`."""
     begun = await start_sign_in(shim, request, provider, **body.model_dump())
@@ -63,7 +65,7 @@ async def authorize(
 @router.get("/{provider}/login", status_code=303, response_class=RedirectResponse)
 async def login(
     provider: ProviderName,
-    shim: ShimOf,
+    shim: ShimDependency,
     request: Request,
     return_to: Annotated[Text | None, Query()] = None,
 ) -> RedirectResponse:
@@ -73,25 +75,28 @@ async def login(
     """
     browser, earlier = None, []
     if shim.settings.server.login_requires_key:
-        await Needs(Scope.JOBS).check(request)
+        await RequireScope(Scope.JOBS).check(request)
     else:
-        await refuse_flood(shim, request)
-        browser, earlier = shim.browsers.new_secret(), shim.browsers.earlier_secrets(request)
+        await limit_sign_ins(shim, request)
+        browser, earlier = (
+            shim.sign_in_cookies.new_secret(),
+            shim.sign_in_cookies.earlier_secrets(request),
+        )
     begun = await start_sign_in(
         shim, request, provider, return_to=return_to, browser=browser, earlier_browsers=earlier
     )
     response = RedirectResponse(begun.authorization_url, status_code=303)
     if browser is not None:
-        shim.browsers.bind(request, response, begun, browser)
+        shim.sign_in_cookies.bind(request, response, begun, browser)
     return response
 
 
-@router.post("/{provider}/exchange", dependencies=_needs_jobs, **JOB_ROUTE)
+@router.post("/{provider}/exchange", dependencies=_requires_jobs, **JOB_ROUTE)
 async def exchange_code(
-    provider: ProviderName, body: ExchangeCode, submit: SubmissionOf
+    provider: ProviderName, body: ExchangeCode, submit: SubmissionDependency
 ) -> JSONResponse:
     """Finish a sign-in whose answer came to your own redirect URI; the result is the connection."""
-    await in_database(check_provider, provider)
+    await run_with_database(check_provider, provider)
     return await submit(
         EXCHANGE_CODE,
         provider=provider,
@@ -102,14 +107,14 @@ async def exchange_code(
     )
 
 
-@router.post("/{provider}/user-info", dependencies=_needs_jobs, **JOB_ROUTE)
+@router.post("/{provider}/user-info", dependencies=_requires_jobs, **JOB_ROUTE)
 async def fetch_user_info(
-    provider: ProviderName, body: FetchUserInfo, submit: SubmissionOf
+    provider: ProviderName, body: FetchUserInfo, submit: SubmissionDependency
 ) -> JSONResponse:
     """Fetch a profile anew, by a stored connection or an access token."""
-    await in_database(check_provider, provider)
+    await run_with_database(check_provider, provider)
     if body.connection_id is not None:
-        await in_database(check_connection, body.connection_id, provider)
+        await run_with_database(check_connection, body.connection_id, provider)
     return await submit(
         FETCH_USER_INFO,
         provider=provider,
@@ -118,10 +123,10 @@ async def fetch_user_info(
     )
 
 
-@router.post("/{provider}/refresh", dependencies=_needs_tokens, **JOB_ROUTE)
+@router.post("/{provider}/refresh", dependencies=_requires_tokens, **JOB_ROUTE)
 async def refresh_token(
-    provider: ProviderName, body: RefreshToken, submit: SubmissionOf
+    provider: ProviderName, body: RefreshToken, submit: SubmissionDependency
 ) -> JSONResponse:
     """Use a refresh token that you keep yourself; the result is the token response."""
-    await in_database(check_provider, provider)
+    await run_with_database(check_provider, provider)
     return await submit(REFRESH_TOKEN, provider=provider, refresh_token=body.refresh_token)

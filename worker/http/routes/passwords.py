@@ -8,10 +8,10 @@ from starlette.responses import JSONResponse
 
 from actors.passwords.policy import common_passwords
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
-from worker.http.auth.keys import Scope, needs
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.handlers.password_checks import check_comparable, check_new_password
 from worker.http.handlers.quick_route import QuickRoute
-from worker.http.handlers.submission import SubmissionOf
+from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.jobs import JOB_ROUTE
 from worker.http.schemas.passwords import CheckPassword, HashPassword
 
@@ -19,12 +19,12 @@ router = APIRouter(
     prefix="/v1/passwords",
     tags=["passwords"],
     route_class=QuickRoute,
-    dependencies=needs(Scope.JOBS),
+    dependencies=require_scope(Scope.JOBS),
 )
 
 
 @router.post("/hash", **JOB_ROUTE)
-async def hash_password(body: HashPassword, submit: SubmissionOf) -> JSONResponse:
+async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSONResponse:
     """Hash a new password; the result is `{"password_hash"}`."""
     settings = submit.shim.settings
     if settings.passwords.policy and not common_passwords.cache_info().currsize:
@@ -35,7 +35,7 @@ async def hash_password(body: HashPassword, submit: SubmissionOf) -> JSONRespons
 
 
 @router.post("/check", **JOB_ROUTE)
-async def check_password(body: CheckPassword, submit: SubmissionOf) -> JSONResponse:
+async def check_password(body: CheckPassword, submit: SubmissionDependency) -> JSONResponse:
     """Check a password against a hash; the result is `{"valid", "needs_rehash"}`."""
     check_comparable(body.password, body.password_hash)
     return await submit(CHECK_PASSWORD, password=body.password, password_hash=body.password_hash)

@@ -16,10 +16,10 @@ from actors.providers.config.settings import (
 )
 from catfeeder.clock import utc_now
 from catfeeder.messages import CHECK_PROVIDER
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
-from worker.http.handlers.lookups import has_provider
+from worker.http.handlers.preconditions import has_provider
 from worker.http.schemas.path_parameters import ProviderName
 from worker.http.schemas.providers import (
     ProviderChangesBody,
@@ -27,13 +27,13 @@ from worker.http.schemas.providers import (
     ProviderList,
     ProviderSettingsBody,
 )
-from worker.http.shim import ShimOf
+from worker.http.shim import ShimDependency
 
 router = APIRouter(
     prefix="/v1/providers",
     tags=["providers"],
     route_class=GuardedRoute,
-    dependencies=needs(Scope.ADMIN),
+    dependencies=require_scope(Scope.ADMIN),
 )
 
 #: A worker asks the issuer twice and for its keys, and has 15 seconds for each answer.
@@ -43,26 +43,26 @@ _CHECK_SECONDS: Final = 55
 @router.get("", response_model=ProviderList)
 async def read_providers() -> JSONResponse:
     """Return all providers."""
-    return JSONResponse({"items": await in_database(list_providers)})
+    return JSONResponse({"items": await run_with_database(list_providers)})
 
 
 @router.get("/{provider}", response_model=dict[str, Any])
 async def read_provider(provider: ProviderName) -> JSONResponse:
     """Return what is known of a provider."""
-    return JSONResponse(await in_database(describe_provider, provider))
+    return JSONResponse(await run_with_database(describe_provider, provider))
 
 
 @router.get("/{provider}/check", response_model=ProviderCheck)
-async def check_provider(provider: ProviderName, shim: ShimOf) -> JSONResponse:
+async def check_provider(provider: ProviderName, shim: ShimDependency) -> JSONResponse:
     """Look a provider over, over the network: each finding comes with its remedy."""
-    await in_database(describe_provider, provider)
+    await run_with_database(describe_provider, provider)
     return JSONResponse(await shim.perform(CHECK_PROVIDER, _CHECK_SECONDS, provider=provider))
 
 
 @router.put("/{provider}", response_model=dict[str, Any], responses={201: {}})
 async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -> JSONResponse:
     """Create a provider, or replace its settings as a whole."""
-    is_new, described = await in_database(_put, provider, body)
+    is_new, described = await run_with_database(_put, provider, body)
     return JSONResponse(described, 201 if is_new else 200)
 
 
@@ -75,12 +75,12 @@ def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
 @router.patch("/{provider}", response_model=dict[str, Any])
 async def change_provider(provider: ProviderName, body: ProviderChangesBody) -> JSONResponse:
     """Change some settings of a provider (RFC 7396)."""
-    await in_database(patch_provider, provider, body, utc_now())
-    return JSONResponse(await in_database(describe_provider, provider))
+    await run_with_database(patch_provider, provider, body, utc_now())
+    return JSONResponse(await run_with_database(describe_provider, provider))
 
 
 @router.delete("/{provider}", status_code=204)
 async def remove_provider(provider: ProviderName) -> Response:
     """Remove a provider that no user is connected to."""
-    await in_database(erase_provider, provider)
+    await run_with_database(erase_provider, provider)
     return Response(status_code=204)

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.queues import (
     DeadLetterPage,
     DeadLetterQuery,
@@ -20,16 +20,19 @@ from worker.http.schemas.queues import (
     Replay,
     Replayed,
 )
-from worker.http.shim import Shim, ShimOf
+from worker.http.shim import Shim, ShimDependency
 from worker.queue_report import describe_queues, letter_json
 
 router = APIRouter(
-    prefix="/v1/queues", tags=["queues"], route_class=GuardedRoute, dependencies=needs(Scope.ADMIN)
+    prefix="/v1/queues",
+    tags=["queues"],
+    route_class=GuardedRoute,
+    dependencies=require_scope(Scope.ADMIN),
 )
 
 
 @router.get("", response_model=QueueList)
-async def read_queues(shim: ShimOf) -> JSONResponse:
+async def read_queues(shim: ShimDependency) -> JSONResponse:
     """Return what stands on each queue."""
     items = await run_in_threadpool(describe_queues, shim.client.broker, utc_now())
     return JSONResponse({"items": items})
@@ -37,7 +40,7 @@ async def read_queues(shim: ShimOf) -> JSONResponse:
 
 @router.get("/{queue}/dead-letters", response_model=DeadLetterPage)
 async def read_dead_letters(
-    queue: QueueName, query: Annotated[DeadLetterQuery, Query()], shim: ShimOf
+    queue: QueueName, query: Annotated[DeadLetterQuery, Query()], shim: ShimDependency
 ) -> JSONResponse:
     """Return a page of the messages that failed or were set aside, the latest first."""
     letters = DeadLetters(shim.client.broker)
@@ -46,7 +49,7 @@ async def read_dead_letters(
 
 
 @router.post("/{queue}/replay", response_model=Replayed)
-async def replay(queue: QueueName, wanted: Replay, shim: ShimOf) -> JSONResponse:
+async def replay(queue: QueueName, wanted: Replay, shim: ShimDependency) -> JSONResponse:
     """Send dead letters anew, each as if it had just been asked for, under its job's id."""
     return JSONResponse(await run_in_threadpool(_replay, shim, queue.value, wanted.ids))
 

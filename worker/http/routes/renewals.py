@@ -9,20 +9,20 @@ from starlette.responses import JSONResponse
 
 from actors.renewal.listing import list_renewals
 from catfeeder.clock import utc_now
-from worker.http.asgi.threads import in_database
+from worker.http.asgi.threads import run_with_database
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
 from worker.http.schemas.renewals import RenewalPage, RenewalQuery
 
 router = APIRouter(
     prefix="/v1/renewals",
     tags=["connections"],
     route_class=GuardedRoute,
-    dependencies=needs(Scope.ADMIN),
+    dependencies=require_scope(Scope.ADMIN),
 )
 
 
 @router.get("", response_model=RenewalPage)
 async def read_renewals(query: Annotated[RenewalQuery, Query()]) -> JSONResponse:
     """Return which tokens would be renewed when and why, the next first; nothing is renewed."""
-    return JSONResponse(await in_database(list_renewals, **query.model_dump(), now=utc_now()))
+    return JSONResponse(await run_with_database(list_renewals, **query.model_dump(), now=utc_now()))

@@ -8,37 +8,37 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.auth.keys import Scope, needs
 from worker.http.handlers.health import describe_health
-from worker.http.handlers.shutdown import check_broker, pass_shutdown_on
+from worker.http.handlers.shutdown import check_broker, request_shutdown
 from worker.http.schemas.server import Health, Stopping
-from worker.http.shim import ShimOf
+from worker.http.shim import ShimDependency
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
-_needs_admin = needs(Scope.ADMIN)
+_requires_admin = require_scope(Scope.ADMIN)
 
 
 @router.post(
-    "/v1/server/shutdown", status_code=202, response_model=Stopping, dependencies=_needs_admin
+    "/v1/server/shutdown", status_code=202, response_model=Stopping, dependencies=_requires_admin
 )
-async def shut_down(shim: ShimOf) -> JSONResponse:
+async def shut_down(shim: ShimDependency) -> JSONResponse:
     """Drain and stop the whole service; this answer comes first."""
     await run_in_threadpool(check_broker, shim)
     answer = {"status": "stopping", "generation": shim.draining.generation}
-    return JSONResponse(answer, 202, background=BackgroundTask(pass_shutdown_on, shim))
+    return JSONResponse(answer, 202, background=BackgroundTask(request_shutdown, shim))
 
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
-async def health(shim: ShimOf) -> JSONResponse:
+async def health(shim: ShimDependency) -> JSONResponse:
     """Tell whether the service can do its work; needs no key."""
     described = await describe_health(shim)
     return JSONResponse(described, 200 if described["status"] == "healthy" else 503)
 
 
 # A key rather than "loopback only": behind a proxy on the same machine everybody is loopback.
-@router.get("/metrics", response_class=PlainTextResponse, dependencies=_needs_admin)
-async def metrics(shim: ShimOf) -> Response:
+@router.get("/metrics", response_class=PlainTextResponse, dependencies=_requires_admin)
+async def metrics(shim: ShimDependency) -> Response:
     """Return what Prometheus scrapes, with this process's own counters."""
     text = await run_in_threadpool(shim.metrics.text)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from worker.http.auth.client_address import address_of
+from worker.http.auth.client_address import get_client_address
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ from worker.http.auth.client_address import address_of
 )
 def test_an_address_is_one_or_is_not_told(host: str | None, address: str) -> None:
     scope: dict[str, Any] = {"type": "http", "client": None if host is None else (host, 1)}
-    assert address_of(Request(scope)) == address
+    assert get_client_address(Request(scope)) == address

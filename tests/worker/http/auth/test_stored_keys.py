@@ -12,7 +12,7 @@ from actors.api_keys import KeyHolder, make_api_key, revoke_api_key
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.db.errors import DatabaseUnreachable
-from worker.http.auth.stored_keys import StoredKeys
+from worker.http.auth.stored_keys import StoredKeyCache
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
 
@@ -54,7 +54,7 @@ def make(expires_at: datetime | None = None) -> dict[str, Any]:
 
 
 async def test_a_key_is_looked_up_every_few_seconds(clock: Clock, looks: list[str]) -> None:
-    made, keys = make(), StoredKeys(clock)
+    made, keys = make(), StoredKeyCache(clock)
     holder = KeyHolder(made["id"], frozenset({"jobs"}), 60)
     # Given a key that is used all the time
     assert [await keys.holder(made["key"]) for _ in range(3)] == [holder] * 3
@@ -70,7 +70,7 @@ async def test_a_key_is_looked_up_every_few_seconds(clock: Clock, looks: list[st
 
 async def test_a_key_is_not_remembered_beyond_its_end(clock: Clock, looks: list[str]) -> None:
     # Given a key that ends before it would be looked up again
-    made, keys = make(utc_now() + timedelta(seconds=3)), StoredKeys(clock)
+    made, keys = make(utc_now() + timedelta(seconds=3)), StoredKeyCache(clock)
     assert await keys.holder(made["key"]) is not None
     # When its end has come, then it is looked up
     clock.now = 3
@@ -79,7 +79,7 @@ async def test_a_key_is_not_remembered_beyond_its_end(clock: Clock, looks: list[
 
 
 async def test_a_key_that_was_revoked_elsewhere_dies_within_five_seconds(clock: Clock) -> None:
-    made, keys = make(), StoredKeys(clock)
+    made, keys = make(), StoredKeyCache(clock)
     await keys.holder(made["key"])
     # Given that another process revokes the key
     revoke_api_key(made["id"], utc_now())
@@ -91,7 +91,7 @@ async def test_a_key_that_was_revoked_elsewhere_dies_within_five_seconds(clock: 
 
 
 async def test_what_was_revoked_here_dies_at_once(clock: Clock) -> None:
-    made, keys = make(), StoredKeys(clock)
+    made, keys = make(), StoredKeyCache(clock)
     await keys.holder(made["key"])
     revoke_api_key(made["id"], utc_now())
     keys.forget()
@@ -99,7 +99,7 @@ async def test_what_was_revoked_here_dies_at_once(clock: Clock) -> None:
 
 
 async def test_wrong_keys_are_not_remembered(clock: Clock, looks: list[str]) -> None:
-    made, keys = make(), StoredKeys(clock)
+    made, keys = make(), StoredKeyCache(clock)
     wrong = made["key"][:-43] + made["key"][-43:].swapcase()
     for _ in range(3):
         assert await keys.holder(wrong) is None
@@ -110,7 +110,7 @@ async def test_wrong_keys_are_not_remembered(clock: Clock, looks: list[str]) -> 
 async def test_without_a_database_only_what_is_fresh_is_known(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, keys = make(), StoredKeys(clock)
+    made, keys = make(), StoredKeyCache(clock)
     await keys.holder(made["key"])
 
     def unreachable(*_arguments: object) -> None:

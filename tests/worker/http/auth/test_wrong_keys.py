@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from tests.conftest import ADMIN_API_KEY
 from tests.worker.http.answers import assert_problem
-from worker.http.auth.rates import Rates
-from worker.http.auth.wrong_keys import WrongKeys
+from worker.http.auth.rate_limits import RateLimiter
+from worker.http.auth.wrong_keys import WrongKeyThrottle
 from worker.http.errors.refusals import TooManyWrongKeys
 
 _PATH = "/v1/providers"
@@ -25,14 +25,16 @@ def _ask(caller: httpx.Client, key: str, address: str = "192.0.2.1") -> httpx.Re
 @pytest.fixture
 def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody's wait end while the test runs, however slow the machine is."""
-    is_refused, count = WrongKeys.is_refused, WrongKeys.count
+    is_refused, count = WrongKeyThrottle.is_refused, WrongKeyThrottle.count
 
-    def stopped(self: WrongKeys) -> WrongKeys:
+    def stopped(self: WrongKeyThrottle) -> WrongKeyThrottle:
         self._clock = lambda: 0.0
         return self
 
-    monkeypatch.setattr(WrongKeys, "is_refused", lambda self, key: is_refused(stopped(self), key))
-    monkeypatch.setattr(WrongKeys, "count", lambda self, key: count(stopped(self), key))
+    monkeypatch.setattr(
+        WrongKeyThrottle, "is_refused", lambda self, key: is_refused(stopped(self), key)
+    )
+    monkeypatch.setattr(WrongKeyThrottle, "count", lambda self, key: count(stopped(self), key))
 
 
 def _made_key(http: httpx.Client) -> str:
@@ -85,7 +87,7 @@ def test_what_is_refused_unseen_neither_prolongs_the_wait_nor_fills_the_log(
 @pytest.mark.anyio
 async def test_after_the_wait_one_may_try_again(async_redis: Redis) -> None:
     now = [0.0]
-    wrong = WrongKeys(Rates(async_redis), lambda: now[0])
+    wrong = WrongKeyThrottle(RateLimiter(async_redis), lambda: now[0])
     # Given an address that has guessed too often
     for _ in range(_MOST):
         await wrong.count("a")
@@ -101,7 +103,7 @@ async def test_after_the_wait_one_may_try_again(async_redis: Redis) -> None:
 @pytest.mark.anyio
 async def test_another_process_has_counted_too(async_redis: Redis) -> None:
     # Given two processes, of which one was sent too many wrong keys
-    here, there = (WrongKeys(Rates(async_redis)) for _ in range(2))
+    here, there = (WrongKeyThrottle(RateLimiter(async_redis)) for _ in range(2))
     for _ in range(_MOST):
         await here.count("a")
     # When the other is sent one, then it refuses from then on
@@ -114,9 +116,9 @@ async def test_another_process_has_counted_too(async_redis: Redis) -> None:
 async def test_what_is_remembered_has_an_end(
     async_redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.http.auth.wrong_keys._MOST_REMEMBERED", 3)
-    monkeypatch.setattr("worker.http.auth.wrong_keys.MOST_PER_MINUTE", 1)
-    wrong = WrongKeys(Rates(async_redis))
+    monkeypatch.setattr("worker.http.auth.wrong_keys._MAX_REMEMBERED", 3)
+    monkeypatch.setattr("worker.http.auth.wrong_keys.MAX_PER_MINUTE", 1)
+    wrong = WrongKeyThrottle(RateLimiter(async_redis))
     for address in "abcdefgh":
         await wrong.count(address)
         with pytest.raises(TooManyWrongKeys):

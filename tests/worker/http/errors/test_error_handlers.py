@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from models.db.errors import DatabaseUnreachable
 from tests.worker.http.answers import assert_problem
-from worker.http.errors.error_handlers import CatchAll
+from worker.http.errors.error_handlers import CatchUnexpectedErrors
 
 _SECRET = "hunter2-in-an-exception"
 
@@ -107,7 +107,7 @@ async def test_an_answer_that_has_begun_is_broken_off() -> None:
         sent.append(message["type"])  # type: ignore[index]
 
     # When it is called, then no second answer follows the first
-    await CatchAll(halfway)({"type": "http"}, None, send)  # type: ignore[arg-type]
+    await CatchUnexpectedErrors(halfway)({"type": "http"}, None, send)  # type: ignore[arg-type]
     assert sent == ["http.response.start"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.http.handlers.preferences import preferred_wait
+from worker.http.handlers.preferences import parse_preferred_wait
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ from worker.http.handlers.preferences import preferred_wait
     ],
 )
 def test_the_first_wait_counts(headers: list[str], seconds: int | None) -> None:
-    assert preferred_wait(headers) == seconds
+    assert parse_preferred_wait(headers) == seconds

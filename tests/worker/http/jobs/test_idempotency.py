@@ -20,7 +20,7 @@ from config import Settings
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
-from worker.http.auth.keys import Caller
+from worker.http.auth.api_keys import Caller
 from worker.http.errors.refusals import IdempotencyKeyReused
 from worker.http.jobs.idempotency import Claim, IdempotencyKeys
 from worker.http.shim import Shim
@@ -174,7 +174,7 @@ def test_a_request_whose_answer_was_lost_becomes_one_job(
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.http.jobs.outbox.call_scripts", call_and_lose)
+        patch.setattr("worker.http.jobs.enqueuer.call_scripts", call_and_lose)
         assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
     # When the request is repeated, then it gets that job
     assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
@@ -188,7 +188,7 @@ def test_a_request_that_was_lost_is_sent_by_its_repeat(
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.http.jobs.outbox.call_scripts", lose)
+        patch.setattr("worker.http.jobs.enqueuer.call_scripts", lose)
         assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
     assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
     assert shim.client.broker.depth("passwords") == 1

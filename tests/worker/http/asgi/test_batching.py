@@ -1,4 +1,4 @@
-"""Batches: those who ask at once share a question, and none goes without an answer."""
+"""Batcher: those who ask at once share a question, and none goes without an answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from catfeeder.errors import QueueUnreachable
-from worker.http.asgi.batches import Batches
+from worker.http.asgi.batching import Batcher
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ class Oracle:
         return [2 * number for number in numbers]
 
 
-async def asking(oracle: Oracle, batches: Batches[int, int]) -> list[asyncio.Task[int]]:
+async def asking(oracle: Oracle, batches: Batcher[int, int]) -> list[asyncio.Task[int]]:
     """Let two ask, and two more while these wait."""
     tasks = []
     for pair in ((1, 2), (3, 4)):
@@ -42,7 +42,7 @@ async def asking(oracle: Oracle, batches: Batches[int, int]) -> list[asyncio.Tas
 
 async def test_what_comes_meanwhile_shares_the_next_question() -> None:
     oracle = Oracle()
-    tasks = await asking(oracle, Batches(oracle))
+    tasks = await asking(oracle, Batcher(oracle))
     oracle.may_answer.set()
     assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
     assert oracle.asked == [[1, 2], [3, 4]]
@@ -52,7 +52,7 @@ async def test_one_silence_is_enough_for_all_who_wait() -> None:
     # Given questions that are not answered
     oracle = Oracle()
     oracle.is_away = True
-    batches = Batches(oracle)
+    batches = Batcher(oracle)
     tasks = await asking(oracle, batches)
     oracle.may_answer.set()
     # Then all who wait are told, those who came meanwhile too
@@ -66,7 +66,7 @@ async def test_one_silence_is_enough_for_all_who_wait() -> None:
 
 async def test_who_goes_away_takes_no_other_along() -> None:
     oracle = Oracle()
-    tasks = await asking(oracle, Batches(oracle))
+    tasks = await asking(oracle, Batcher(oracle))
     for leaving in tasks[::2]:
         leaving.cancel()
         with contextlib.suppress(asyncio.CancelledError):

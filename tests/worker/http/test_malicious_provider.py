@@ -43,7 +43,7 @@ from tests.worker.http.serving import calling
 _CALLBACK: Final = "/v1/oauth/callback"
 _MOST_BYTES: Final = 65_536
 #: Long enough for any honest provider of these tests, on a machine that is busy with others.
-_PATIENCE_SECONDS: Final = 10
+_TIMEOUT_SECONDS: Final = 10
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def environment(environment: dict[str, str], liar: ScriptedProvider) -> dict[str
 @pytest.fixture
 def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
     """Short patience and small answers, so that tests of both are quick."""
-    limits = {"read_timeout_seconds": _PATIENCE_SECONDS, "maximum_answer_bytes": _MOST_BYTES}
+    limits = {"read_timeout_seconds": _TIMEOUT_SECONDS, "maximum_answer_bytes": _MOST_BYTES}
     return {**toml_conf, "OAuth": limits}
 
 

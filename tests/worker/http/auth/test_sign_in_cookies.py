@@ -115,7 +115,7 @@ def test_an_app_that_begins_needs_no_cookie(
 def test_without_tls_no_cookie_is_asked_to_cross_sites(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
 ) -> None:
-    # Browsers take no cookie that crosses sites unless it is for TLS alone
+    # SignInCookies take no cookie that crosses sites unless it is for TLS alone
     assert house.issuer
     parameters = {"authorization_parameters": {"response_mode": "form_post"}}
     http.patch(f"/v1/providers/{HOUSE}", json=parameters)

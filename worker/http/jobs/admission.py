@@ -28,20 +28,20 @@ _SHARE: Final = 1 / 3
 #: Who is refused may come back when this part of a full queue has been worked off.
 _RELIEF: Final = 0.1
 #: Workers tell once a second.
-_REMEMBERED_SECONDS: Final = 1.0
+_CACHE_SECONDS: Final = 1.0
 
 #: Of each worker, how many messages of each of its queues it performs in a second, if it knows.
-Paces = Sequence[Mapping[str, float | None]]
+WorkerThroughputs = Sequence[Mapping[str, float | None]]
 
 
-class Overload:
+class AdmissionControl:
     """Knows about how long the queues take, and refuses what would wait longer than it may."""
 
     def __init__(
         self,
         settings: Settings,
         depth: Callable[[str], int],
-        paces: Callable[[], Paces],
+        paces: Callable[[], WorkerThroughputs],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take how to count the messages that wait in a queue, what workers tell, and the clock."""
@@ -53,7 +53,7 @@ class Overload:
             PASSWORDS: ten_rounds / (_TEN_ROUNDS_SECONDS * 2.0 ** (settings.passwords.rounds - 10)),
             OAUTH: settings.processes.oauth * _OAUTH_THREADS / _PROVIDER_SECONDS,
         }
-        self._told: Paces = ()
+        self._told: WorkerThroughputs = ()
         self._told_until = 0.0
 
     def refuse_excess(self, message_type: MessageType) -> None:
@@ -77,7 +77,7 @@ class Overload:
         """Return how many messages of a queue are performed in a second."""
         if self._clock() >= self._told_until:
             self._told = self._paces()
-            self._told_until = self._clock() + _REMEMBERED_SECONDS
+            self._told_until = self._clock() + _CACHE_SECONDS
         workers = [told[queue] for told in self._told if queue in told]
         known = [pace for pace in workers if pace]
         if not known:

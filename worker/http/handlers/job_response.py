@@ -10,7 +10,7 @@ from catfeeder.clock import rfc3339
 from catfeeder.jobs import JobRecord, JobStatus
 
 
-def job_json(record: JobRecord) -> dict[str, Any]:
+def describe_job(record: JobRecord) -> dict[str, Any]:
     """Return the members of a job; those that it does not have yet are left out."""
     members: dict[str, Any] = {
         "id": record.id,
@@ -41,4 +41,4 @@ def accepted(record: JobRecord, waited: int | None) -> JSONResponse:
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"
     has_ended = waited is not None and record.status.is_final
-    return JSONResponse(job_json(record), 200 if has_ended else 202, headers)
+    return JSONResponse(describe_job(record), 200 if has_ended else 202, headers)

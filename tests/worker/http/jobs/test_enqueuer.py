@@ -17,7 +17,7 @@ from catfeeder.requester import requester
 from catfeeder.sealing import Secret
 from tests.worker.http.broken_broker import cut_off
 from worker.http.errors.refusals import QueueOverloaded
-from worker.http.jobs.outbox import Outbox
+from worker.http.jobs.enqueuer import BatchingEnqueuer
 
 pytestmark = pytest.mark.anyio
 _ARGUMENTS = {"password": Secret("hunter2"), "rounds": None}
@@ -35,9 +35,11 @@ def depths() -> dict[str, int]:
 
 
 @pytest.fixture
-def outbox(client: Client, depths: dict[str, int]) -> Iterator[Outbox]:
+def enqueuer(client: Client, depths: dict[str, int]) -> Iterator[BatchingEnqueuer]:
     """An outbox that takes everything but renewals."""
-    made = Outbox(client.redis, client.broker.encoder, _refuse_renewals, depths.__setitem__)
+    made = BatchingEnqueuer(
+        client.redis, client.broker.encoder, _refuse_renewals, depths.__setitem__
+    )
     yield made
     made.close()
 
@@ -48,9 +50,9 @@ def _commands(client: Client) -> int:
 
 
 async def test_a_job_is_there_when_it_is_answered(
-    outbox: Outbox, client: Client, depths: dict[str, int]
+    enqueuer: BatchingEnqueuer, client: Client, depths: dict[str, int]
 ) -> None:
-    job = await outbox.send(HASH_PASSWORD, _ARGUMENTS)
+    job = await enqueuer.send(HASH_PASSWORD, _ARGUMENTS)
 
     assert client.job(job.id).record() == job
     assert (job.actor, job.queue, job.status) == ("hash_password", "passwords", JobStatus.QUEUED)
@@ -59,11 +61,13 @@ async def test_a_job_is_there_when_it_is_answered(
     assert depths == {"passwords": 1}
 
 
-async def test_those_who_ask_at_once_share_a_round_trip(outbox: Outbox, client: Client) -> None:
+async def test_those_who_ask_at_once_share_a_round_trip(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
     # Given a connection that is made, and many who ask at the same moment
-    await outbox.send(HASH_PASSWORD, _ARGUMENTS)
+    await enqueuer.send(HASH_PASSWORD, _ARGUMENTS)
     before = _commands(client)
-    jobs = await asyncio.gather(*(outbox.send(HASH_PASSWORD, _ARGUMENTS) for _ in range(50)))
+    jobs = await asyncio.gather(*(enqueuer.send(HASH_PASSWORD, _ARGUMENTS) for _ in range(50)))
 
     # Then each has a job of its own, and all went together
     assert len({job.id for job in jobs}) == 50
@@ -71,9 +75,11 @@ async def test_those_who_ask_at_once_share_a_round_trip(outbox: Outbox, client: 
     assert _commands(client) - before < 10
 
 
-async def test_one_that_is_refused_holds_up_no_other(outbox: Outbox, client: Client) -> None:
+async def test_one_that_is_refused_holds_up_no_other(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
     asked = [HASH_PASSWORD, RENEW_CONNECTION, HASH_PASSWORD]
-    sent = [outbox.send(message_type, {}) for message_type in asked]
+    sent = [enqueuer.send(message_type, {}) for message_type in asked]
     outcomes = await asyncio.gather(*sent, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [JobRecord, QueueOverloaded, JobRecord]
@@ -82,22 +88,24 @@ async def test_one_that_is_refused_holds_up_no_other(outbox: Outbox, client: Cli
 
 
 async def test_what_the_server_refuses_is_told_to_whom_it_concerns(
-    outbox: Outbox, client: Client
+    enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
     # Given a queue that something else stands in the place of
     client.redis.set("catfeeder:oauth", "not a list")
     asked = [HASH_PASSWORD, REVOKE_CONNECTION, HASH_PASSWORD]
-    sent = [outbox.send(message_type, {}) for message_type in asked]
+    sent = [enqueuer.send(message_type, {}) for message_type in asked]
     outcomes = await asyncio.gather(*sent, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [JobRecord, QueueUnreachable, JobRecord]
 
 
-async def test_a_server_without_memory_takes_nothing(outbox: Outbox, client: Client) -> None:
+async def test_a_server_without_memory_takes_nothing(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
     client.redis.config_set("maxmemory", "1")
     try:
         with pytest.raises(QueueUnreachable):
-            await outbox.send(HASH_PASSWORD, _ARGUMENTS)
+            await enqueuer.send(HASH_PASSWORD, _ARGUMENTS)
     finally:
         client.redis.config_set("maxmemory", "0")
 
@@ -114,32 +122,34 @@ async def test_a_broker_that_hangs_is_asked_once_for_all_who_wait(client: Client
 
     hung, may_go_on = threading.Event(), threading.Event()
     depths: dict[str, int] = {}
-    outbox = Outbox(client.redis, client.broker.encoder, hang, depths.__setitem__)
+    enqueuer = BatchingEnqueuer(client.redis, client.broker.encoder, hang, depths.__setitem__)
     # When some ask at once, and others while these wait
-    first = [asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
+    first = [asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
     await asyncio.to_thread(hung.wait, 60)
-    later = [asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
+    later = [asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
     await asyncio.sleep(0)
     may_go_on.set()
     outcomes = await asyncio.gather(*first, *later, return_exceptions=True)
     # Then all are told by the one look
     assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 6
     assert len(asked) == 1
-    outbox.close()
+    enqueuer.close()
 
 
-async def test_without_a_broker_everybody_is_told_so(outbox: Outbox, client: Client) -> None:
+async def test_without_a_broker_everybody_is_told_so(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
     cut_off(client)
-    sent = [outbox.send(HASH_PASSWORD, _ARGUMENTS) for _ in range(3)]
+    sent = [enqueuer.send(HASH_PASSWORD, _ARGUMENTS) for _ in range(3)]
 
     outcomes = await asyncio.gather(*sent, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 3
 
 
-async def test_who_goes_away_takes_no_other_along(outbox: Outbox) -> None:
-    leaving = asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS))
-    staying = asyncio.create_task(outbox.send(HASH_PASSWORD, _ARGUMENTS))
+async def test_who_goes_away_takes_no_other_along(enqueuer: BatchingEnqueuer) -> None:
+    leaving = asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS))
+    staying = asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS))
     await asyncio.sleep(0)
 
     leaving.cancel()
@@ -149,10 +159,12 @@ async def test_who_goes_away_takes_no_other_along(outbox: Outbox) -> None:
     assert (await staying).status is JobStatus.QUEUED
 
 
-async def test_each_goes_in_the_name_of_who_asked(outbox: Outbox, client: Client) -> None:
+async def test_each_goes_in_the_name_of_who_asked(
+    enqueuer: BatchingEnqueuer, client: Client
+) -> None:
     async def ask(name: str) -> None:
         requester.set(name)
-        await outbox.send(HASH_PASSWORD, _ARGUMENTS)
+        await enqueuer.send(HASH_PASSWORD, _ARGUMENTS)
 
     await asyncio.gather(ask("first"), ask("second"))
 

@@ -21,7 +21,7 @@ _LONGEST_USER: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderAnswer:
+class AuthorizationResponse:
     """The parameters of RFC 6749 sections 4.1.2 and 4.1.2.1, and RFC 9207's."""
 
     state: Secret
@@ -32,7 +32,7 @@ class ProviderAnswer:
     user: Secret | None
 
 
-async def read_answer(request: Request) -> ProviderAnswer:
+async def read_authorization_response(request: Request) -> AuthorizationResponse:
     """Read the query of a GET, or the form of a POST.
 
     Raises:
@@ -51,7 +51,7 @@ async def read_answer(request: Request) -> ProviderAnswer:
         raise ParametersInvalid from None
 
 
-def _answer(pairs: Iterable[tuple[str, str]]) -> ProviderAnswer:
+def _answer(pairs: Iterable[tuple[str, str]]) -> AuthorizationResponse:
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
@@ -63,7 +63,7 @@ def _answer(pairs: Iterable[tuple[str, str]]) -> ProviderAnswer:
     if not found.get("code") and not found.get("error"):
         raise ParametersInvalid("The provider's answer holds neither a code nor an error.")
     code, user = found.get("code"), found.get("user")
-    return ProviderAnswer(
+    return AuthorizationResponse(
         state=Secret(found["state"]),
         code=Secret(code) if code else None,
         error=found.get("error"),

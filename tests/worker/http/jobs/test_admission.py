@@ -1,4 +1,4 @@
-"""Overload: what would wait too long is refused before it waits, by what the workers tell."""
+"""Admission control: what would wait too long is refused by what the workers report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from catfeeder.messages import (
 from config import Settings, load_settings
 from tests.worker.http.answers import assert_problem
 from worker.http.errors.refusals import QueueOverloaded
-from worker.http.jobs.overload import Overload, Paces
+from worker.http.jobs.admission import AdmissionControl, WorkerThroughputs
 from worker.http.shim import Shim
 
 
@@ -26,16 +26,16 @@ def two_hands() -> Settings:
     return load_settings({}, {"Processes": {"passwords": 2, "oauth": 1}})
 
 
-def _refused(overload: Overload, message_type: MessageType) -> str | None:
+def _refused(admission: AdmissionControl, message_type: MessageType) -> str | None:
     """Return the Retry-After of a refusal, or None where the message passes."""
     try:
-        overload.refuse_excess(message_type)
+        admission.refuse_excess(message_type)
     except QueueOverloaded as refusal:
         return refusal.headers["Retry-After"]
     return None
 
 
-def nobody() -> Paces:
+def nobody() -> WorkerThroughputs:
     return ()
 
 
@@ -47,7 +47,9 @@ def nobody() -> Paces:
 def test_a_queue_takes_what_can_be_worked_off_in_time(
     two_hands: Settings, depth: int, retry_after: str | None
 ) -> None:
-    assert _refused(Overload(two_hands, lambda _: depth, nobody), HASH_PASSWORD) == retry_after
+    assert (
+        _refused(AdmissionControl(two_hands, lambda _: depth, nobody), HASH_PASSWORD) == retry_after
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,38 +63,44 @@ def test_a_queue_takes_what_can_be_worked_off_in_time(
         ([{PASSWORDS: None}, {OAUTH: 900.0}], 200),
     ],
 )
-def test_workers_tell_how_fast_they_are(two_hands: Settings, paces: Paces, longest: int) -> None:
+def test_workers_tell_how_fast_they_are(
+    two_hands: Settings, paces: WorkerThroughputs, longest: int
+) -> None:
     assert (
-        _refused(Overload(two_hands, lambda _: longest - 1, lambda: paces), HASH_PASSWORD) is None
+        _refused(AdmissionControl(two_hands, lambda _: longest - 1, lambda: paces), HASH_PASSWORD)
+        is None
     )
-    assert _refused(Overload(two_hands, lambda _: longest, lambda: paces), HASH_PASSWORD) == "2"
+    assert (
+        _refused(AdmissionControl(two_hands, lambda _: longest, lambda: paces), HASH_PASSWORD)
+        == "2"
+    )
 
 
 def test_what_they_tell_is_asked_for_once_a_second(two_hands: Settings) -> None:
     now, told = [100.0], [10.0, 1.0]
-    overload = Overload(
+    admission = AdmissionControl(
         two_hands, lambda _: 199, lambda: [{PASSWORDS: told.pop(0)}], lambda: now[0]
     )
-    assert _refused(overload, HASH_PASSWORD) is None
+    assert _refused(admission, HASH_PASSWORD) is None
     now[0] += 0.9
-    assert _refused(overload, HASH_PASSWORD) is None
+    assert _refused(admission, HASH_PASSWORD) is None
     now[0] += 0.2
-    assert _refused(overload, HASH_PASSWORD) is not None
+    assert _refused(admission, HASH_PASSWORD) is not None
 
 
 def test_more_rounds_take_longer() -> None:
     # Given a server whose hashes are four times as dear
     dear = load_settings({}, {"Processes": {"passwords": 2}, "Passwords": {"rounds": 12}})
     # Then a quarter of the queue is too much
-    assert _refused(Overload(dear, lambda _: 49, nobody), HASH_PASSWORD) is None
-    assert _refused(Overload(dear, lambda _: 50, nobody), HASH_PASSWORD) is not None
+    assert _refused(AdmissionControl(dear, lambda _: 49, nobody), HASH_PASSWORD) is None
+    assert _refused(AdmissionControl(dear, lambda _: 50, nobody), HASH_PASSWORD) is not None
 
 
 @pytest.mark.parametrize("message_type", [REVOKE_CONNECTION, RENEW_OATHS])
 def test_what_must_be_done_however_late_always_passes(
     two_hands: Settings, message_type: MessageType
 ) -> None:
-    assert _refused(Overload(two_hands, lambda _: 10**9, nobody), message_type) is None
+    assert _refused(AdmissionControl(two_hands, lambda _: 10**9, nobody), message_type) is None
 
 
 def test_an_overloaded_queue_is_answered_with_429(http: httpx.Client, shim: Shim) -> None:

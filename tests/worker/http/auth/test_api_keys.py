@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from catfeeder.client import Client
 from tests.conftest import ADMIN_API_KEY
 from tests.worker.http.answers import assert_problem
-from worker.http.auth.keys import Needs
+from worker.http.auth.api_keys import RequireScope
 
 _OPEN = {
     ("GET", "/docs"),
@@ -63,7 +63,9 @@ def test_every_route_of_the_contract_demands_its_scope(app: FastAPI) -> None:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute):
-            needs = [d.dependency for d in route.dependencies if isinstance(d.dependency, Needs)]
+            needs = [
+                d.dependency for d in route.dependencies if isinstance(d.dependency, RequireScope)
+            ]
             for method in route.methods or set():
                 if needs:
                     demanded[method, route.path] = ", ".join(need.scope for need in needs)

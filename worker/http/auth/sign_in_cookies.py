@@ -22,11 +22,11 @@ _NAME: Final = "catfeeder-sign-in-"
 _STATE_DIGITS: Final = 16
 #: A browser may begin in several windows; a page that makes it begin on and on must not swell all
 #: its requests.
-_MOST_AT_ONCE: Final = 8
+_MAX_PENDING: Final = 8
 _RANDOM_BYTES: Final = 32
 
 
-class Browsers:
+class SignInCookies:
     """Gives browsers their secrets and takes them back."""
 
     def __init__(self, settings: Settings) -> None:
@@ -46,7 +46,7 @@ class Browsers:
     def bind(self, request: Request, response: Response, begun: SignIn, browser: Secret) -> None:
         """Give the browser its secret along with the answer to its request."""
         earlier = [name for name in request.cookies if name.startswith(self._prefix)]
-        if len(earlier) >= _MOST_AT_ONCE:
+        if len(earlier) >= _MAX_PENDING:
             for name in earlier:
                 self._set(response, name, "", 0)
         name = self._name(Secret(begun.state))
@@ -63,7 +63,7 @@ class Browsers:
     def earlier_secrets(self, request: Request) -> list[Secret]:
         """Return what the browser of a request was given for sign-ins that have not ended."""
         values = (value for name, value in request.cookies.items() if name.startswith(self._prefix))
-        return [Secret(value) for value in values if value][: 2 * _MOST_AT_ONCE]
+        return [Secret(value) for value in values if value][: 2 * _MAX_PENDING]
 
     def release(self, request: Request, response: Response, state: Secret) -> None:
         """Let the browser forget a sign-in that has ended."""

@@ -16,20 +16,20 @@ from redis.asyncio import Redis
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JobReader, JobRecord, job_key
 from catfeeder.redis_connection import unreachable_is_told
-from worker.http.asgi.batches import Batches
+from worker.http.asgi.batching import Batcher
 
 #: Redis answers within a millisecond. Who asks is told soon that it hangs.
-_PATIENCE_SECONDS: Final = 2.0
+_TIMEOUT_SECONDS: Final = 2.0
 
 
-class JobLooks:
+class BatchedJobReader:
     """Finds jobs by their ids."""
 
     def __init__(self, redis: Redis, reader: JobReader) -> None:
         """Take the connection to look by, and what makes sense of what is found."""
         self._redis = redis
         self._reader = reader
-        self._batches = Batches(self._found)
+        self._batches = Batcher(self._found)
 
     async def find(self, job_id: str) -> JobRecord | None:
         """Return the record, or None when there is none (any more).
@@ -50,7 +50,7 @@ class JobLooks:
             looks.hgetall(job_key(job_id))
         try:
             with unreachable_is_told():
-                async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with asyncio.timeout(_TIMEOUT_SECONDS):
                     found: list[Any] = await looks.execute(raise_on_error=False)
         except TimeoutError as error:
             raise QueueUnreachable from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.http.jobs.depths import Depths
+from worker.http.jobs.queue_depths import QueueDepthCache
 
 
 def test_a_length_is_asked_for_once_a_moment_and_queue() -> None:
@@ -14,7 +14,7 @@ def test_a_length_is_asked_for_once_a_moment_and_queue() -> None:
         looks.append(queue)
         return len(looks)
 
-    depths = Depths(look, lambda: now)
+    depths = QueueDepthCache(look, lambda: now)
 
     # Then a look holds for a moment, for its own queue
     assert [depths.of("one"), depths.of("one"), depths.of("two"), depths.of("one")] == [1, 1, 2, 1]
@@ -27,7 +27,7 @@ def test_a_length_is_asked_for_once_a_moment_and_queue() -> None:
 
 def test_a_length_that_was_told_is_as_good_as_a_look() -> None:
     now = 0.0
-    depths = Depths(lambda _queue: 1, lambda: now)
+    depths = QueueDepthCache(lambda _queue: 1, lambda: now)
     depths.note("one", 7)
     assert depths.of("one") == 7
     now = 0.101

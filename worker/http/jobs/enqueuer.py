@@ -20,14 +20,14 @@ from catfeeder.jobs import JobRecord
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import unreachable_is_told
-from worker.http.asgi.batches import Batches
+from worker.http.asgi.batching import Batcher
 from worker.http.errors.refusals import QueueOverloaded
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
+class _PendingMessage:
     """A message on its way, and the job that it makes."""
 
     message_type: MessageType
@@ -35,7 +35,7 @@ class _Letter:
     job: JobRecord
 
 
-class Outbox:
+class BatchingEnqueuer:
     """Seals and sends in one thread and on one connection, batch after batch."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Outbox:
         self._refuse_excess = refuse_excess
         self._note_depth = note_depth
         self._thread = ThreadPoolExecutor(1, "outbox")
-        self._batches = Batches(self._posted)
+        self._batches = Batcher(self._posted)
 
     async def send(
         self, message_type: MessageType, arguments: dict[str, Any], job_id: str | None = None
@@ -67,16 +67,16 @@ class Outbox:
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = new_message(message_type, arguments, job_id)
-        letter = _Letter(message_type, message, queued_job(message, utc_now()))
+        letter = _PendingMessage(message_type, message, queued_job(message, utc_now()))
         failure = await self._batches.ask(letter)
         if failure is not None:
             raise failure
         return letter.job
 
-    async def _posted(self, letters: list[_Letter]) -> list[CatFeederError | None]:
+    async def _posted(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._post, letters)
 
-    def _post(self, letters: list[_Letter]) -> list[CatFeederError | None]:
+    def _post(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
         """Return what has hindered each letter, if anything.
 
         Raises:
@@ -87,20 +87,20 @@ class Outbox:
         failures = iter(self._send_all(accepted) if accepted else [])
         return [refusal or next(failures) for refusal in refusals]
 
-    def _refusal(self, letter: _Letter) -> QueueOverloaded | None:
+    def _refusal(self, letter: _PendingMessage) -> QueueOverloaded | None:
         try:
             self._refuse_excess(letter.message_type)
         except QueueOverloaded as refusal:
             return refusal
         return None
 
-    def _send_all(self, letters: list[_Letter]) -> list[CatFeederError | None]:
+    def _send_all(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
         calls = [enqueueing(placed(one.message), one.job, self._encoder) for one in letters]
         with unreachable_is_told():
             answers = call_scripts(self._client, calls)
         return [self._failure(*each) for each in zip(letters, answers, strict=True)]
 
-    def _failure(self, letter: _Letter, answer: Any) -> CatFeederError | None:
+    def _failure(self, letter: _PendingMessage, answer: Any) -> CatFeederError | None:
         if not isinstance(answer, Exception):
             self._note_depth(letter.message_type.queue, answer)
             return None

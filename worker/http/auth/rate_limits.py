@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.lua_scripts import Script
-from worker.http.asgi.batches import Batches
+from worker.http.asgi.batching import Batcher
 
 _KEY_PREFIX: Final = "catfeeder:rate:"
 #: Redis answers within a millisecond. A request does not wait for one that hangs.
-_PATIENCE_SECONDS: Final = 0.5
+_TIMEOUT_SECONDS: Final = 0.5
 
 # A bucket of as many tokens as a minute has, refilled evenly (the generic cell rate algorithm): one
 # number is kept, the time at which the bucket is full again. Redis's own clock is everybody's.
@@ -35,7 +35,7 @@ return waits
 )
 
 
-class Rates:
+class RateLimiter:
     """Counts by name; those that come while others are counted share the next round trip.
 
     A connection for each would be refused where there are many, and what is not counted passes.
@@ -44,7 +44,7 @@ class Rates:
     def __init__(self, redis: Redis) -> None:
         """Take the connection to count on."""
         self._take = redis.register_script(_TAKE.text)
-        self._batches = Batches(self._waits)
+        self._batches = Batcher(self._waits)
 
     async def take(self, name: str, per_minute: int) -> int:
         """Count one more, and return 0; or the seconds to wait where a minute has no more of it.
@@ -56,7 +56,7 @@ class Rates:
     async def _waits(self, asked: list[tuple[str, int]]) -> list[int]:
         names, per_minute = zip(*asked, strict=True)
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
                 waits: list[int] = await self._take(keys=names, args=per_minute)
         except (RedisError, OSError, TimeoutError):
             return [0] * len(asked)

@@ -1,4 +1,4 @@
-"""Rates: as many at once as a minute has, and then evenly, for all processes together."""
+"""RateLimiter: as many at once as a minute has, and then evenly, for all processes together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from catfeeder.redis_connection import connect_redis_async
 from config import Settings
 from tests.servers import ValkeyServer
-from worker.http.auth.rates import Rates
+from worker.http.auth.rate_limits import RateLimiter
 
 
 def let_pass(valkey: ValkeyServer, seconds: float) -> None:
@@ -30,26 +30,26 @@ def is_a_third(wait_seconds: float) -> bool:
 async def test_a_minutes_worth_may_come_at_once_and_then_it_is_even(
     async_redis: Redis, valkey: ValkeyServer
 ) -> None:
-    rates = Rates(async_redis)
+    rate_limiter = RateLimiter(async_redis)
     # Given three a minute, and three that came
-    assert [await rates.take("a", 3) for _ in range(3)] == [0, 0, 0]
+    assert [await rate_limiter.take("a", 3) for _ in range(3)] == [0, 0, 0]
     # When a fourth comes, then it is told to wait for a third of a minute, however often it asks
-    assert {is_a_third(await rates.take("a", 3)) for _ in range(5)} == {True}
+    assert {is_a_third(await rate_limiter.take("a", 3)) for _ in range(5)} == {True}
     # And after that one may come, and no second
     let_pass(valkey, 20)
-    assert await rates.take("a", 3) == 0
-    assert is_a_third(await rates.take("a", 3))
+    assert await rate_limiter.take("a", 3) == 0
+    assert is_a_third(await rate_limiter.take("a", 3))
     # And after a minute of rest there is a minute's worth again
     let_pass(valkey, 3600)
-    assert [await rates.take("a", 3) for _ in range(3)] == [0, 0, 0]
-    assert is_a_third(await rates.take("a", 3))
+    assert [await rate_limiter.take("a", 3) for _ in range(3)] == [0, 0, 0]
+    assert is_a_third(await rate_limiter.take("a", 3))
 
 
 @pytest.mark.anyio
 async def test_each_name_has_a_count_of_its_own(async_redis: Redis) -> None:
-    rates = Rates(async_redis)
-    assert [await rates.take("a", 1), await rates.take("b", 1)] == [0, 0]
-    assert 40 < await rates.take("a", 1) <= 60
+    rate_limiter = RateLimiter(async_redis)
+    assert [await rate_limiter.take("a", 1), await rate_limiter.take("b", 1)] == [0, 0]
+    assert 40 < await rate_limiter.take("a", 1) <= 60
 
 
 @pytest.mark.anyio
@@ -58,9 +58,11 @@ async def test_processes_count_together(async_redis: Redis, settings: Settings) 
     other = connect_redis_async(settings.required_redis_url())
     began = asyncio.get_running_loop().time()
     async with other:
-        here, there = Rates(async_redis), Rates(other)
+        here, there = RateLimiter(async_redis), RateLimiter(other)
         # When many come to both at once
-        taken = await asyncio.gather(*[rates.take("a", 20) for rates in [here, there] * 25])
+        taken = await asyncio.gather(
+            *[rate_limiter.take("a", 20) for rate_limiter in [here, there] * 25]
+        )
     # Then no more pass than may: one more for each three seconds that it took
     seconds = asyncio.get_running_loop().time() - began
     assert 20 <= taken.count(0) <= 20 + seconds // 3
@@ -69,9 +71,9 @@ async def test_processes_count_together(async_redis: Redis, settings: Settings) 
 @pytest.mark.anyio
 async def test_however_many_come_at_once_all_are_counted(async_redis: Redis) -> None:
     # Given more at the same moment than there are connections for
-    rates = Rates(async_redis)
+    rate_limiter = RateLimiter(async_redis)
     began = asyncio.get_running_loop().time()
-    taken = await asyncio.gather(*[rates.take("a", 20) for _ in range(500)])
+    taken = await asyncio.gather(*[rate_limiter.take("a", 20) for _ in range(500)])
     # Then no more pass than may: one more for each three seconds that it took
     seconds = asyncio.get_running_loop().time() - began
     assert 20 <= taken.count(0) <= 20 + seconds // 3
@@ -81,20 +83,20 @@ async def test_however_many_come_at_once_all_are_counted(async_redis: Redis) -> 
 
 @pytest.mark.anyio
 async def test_a_redis_without_memory_counts_on(async_redis: Redis, valkey: ValkeyServer) -> None:
-    rates = Rates(async_redis)
+    rate_limiter = RateLimiter(async_redis)
     valkey.client.config_set("maxmemory", 1)
     try:
-        assert await rates.take("a", 1) == 0
-        assert await rates.take("a", 1) > 0
+        assert await rate_limiter.take("a", 1) == 0
+        assert await rate_limiter.take("a", 1) > 0
     finally:
         valkey.client.config_set("maxmemory", 0)
 
 
 @pytest.mark.anyio
 async def test_who_goes_away_takes_no_other_along(async_redis: Redis) -> None:
-    rates = Rates(async_redis)
-    leaving = asyncio.create_task(rates.take("a", 1))
-    staying = asyncio.create_task(rates.take("b", 1))
+    rate_limiter = RateLimiter(async_redis)
+    leaving = asyncio.create_task(rate_limiter.take("a", 1))
+    staying = asyncio.create_task(rate_limiter.take("b", 1))
     await asyncio.sleep(0)
     leaving.cancel()
     assert await staying == 0
@@ -104,7 +106,7 @@ async def test_who_goes_away_takes_no_other_along(async_redis: Redis) -> None:
 async def test_what_is_kept_is_forgotten_after_a_minute(
     async_redis: Redis, valkey: ValkeyServer
 ) -> None:
-    await Rates(async_redis).take("a", 3)
+    await RateLimiter(async_redis).take("a", 3)
     [name] = valkey.key_names()
     assert name == "catfeeder:rate:a"
     assert 0 < int(str(valkey.client.ttl(name))) <= 60
@@ -112,8 +114,8 @@ async def test_what_is_kept_is_forgotten_after_a_minute(
 
 @pytest.mark.anyio
 async def test_without_redis_everything_passes() -> None:
-    rates = Rates(connect_redis_async("unix:///nowhere.sock"))
-    assert [await rates.take("a", 1), await rates.take("a", 1)] == [0, 0]
+    rate_limiter = RateLimiter(connect_redis_async("unix:///nowhere.sock"))
+    assert [await rate_limiter.take("a", 1), await rate_limiter.take("a", 1)] == [0, 0]
 
 
 @pytest.mark.anyio
@@ -123,4 +125,4 @@ async def test_a_redis_that_hangs_keeps_nobody_waiting(
     # Given a Redis that answers nobody for a while
     with valkey.frozen():
         # When something is counted, then it passes before anybody loses patience
-        assert await asyncio.wait_for(Rates(async_redis).take("a", 1), 8) == 0
+        assert await asyncio.wait_for(RateLimiter(async_redis).take("a", 1), 8) == 0

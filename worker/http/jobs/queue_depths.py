@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 #: What comes meanwhile is a few hundredths of a second's work, where a queue may hold a minute's.
-_REMEMBERED_SECONDS: Final = 0.1
+_CACHE_SECONDS: Final = 0.1
 
 
-class Depths:
+class QueueDepthCache:
     """Remembers for a moment how many messages wait on a queue."""
 
     def __init__(
@@ -35,4 +35,4 @@ class Depths:
 
     def note(self, queue: str, depth: int) -> None:
         """Remember what was told without a look, as it is of each message that is sent."""
-        self._known[queue] = (depth, self._clock() + _REMEMBERED_SECONDS)
+        self._known[queue] = (depth, self._clock() + _CACHE_SECONDS)

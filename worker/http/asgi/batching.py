@@ -10,7 +10,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 
-class Batches(Generic[Q, A]):
+class Batcher(Generic[Q, A]):
     """Gathers questions, and hands each of those who wait the answer to theirs.
 
     However many ask, one connection is in use, and no thread.

@@ -14,10 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from actors.api_keys import has_form_of_key
 from catfeeder.requester import requester
 from catfeeder.sealing import Secret
-from worker.http.auth.client_address import address_of
-from worker.http.auth.rates import Rates
-from worker.http.auth.stored_keys import StoredKeys
-from worker.http.auth.wrong_keys import WrongKeys
+from worker.http.auth.client_address import get_client_address
+from worker.http.auth.rate_limits import RateLimiter
+from worker.http.auth.stored_keys import StoredKeyCache
+from worker.http.auth.wrong_keys import WrongKeyThrottle
 from worker.http.errors.refusals import (
     KeyLacksScope,
     KeyRequired,
@@ -55,18 +55,18 @@ class Caller:
     requests_per_minute: int | None = None
 
 
-class Keys:
+class ApiKeyAuthenticator:
     """The keys that are accepted: ADMIN_API_KEY, without limits, and those of the database."""
 
-    def __init__(self, admin_api_key: Secret, rates: Rates) -> None:
+    def __init__(self, admin_api_key: Secret, rate_limiter: RateLimiter) -> None:
         """Take the key of .env, which may do everything, and what counts."""
         self._admin_digest = _digest(admin_api_key.reveal())
         self._admin = Caller("admin", frozenset(Scope))
-        self._rates = rates
-        self._wrong = WrongKeys(rates)
-        self.stored = StoredKeys()
+        self._rate_limiter = rate_limiter
+        self._wrong = WrongKeyThrottle(rate_limiter)
+        self.stored = StoredKeyCache()
 
-    async def caller(self, authorization: str | None, address: str) -> Caller:
+    async def authenticate(self, authorization: str | None, address: str) -> Caller:
         """Return whose key an Authorization header holds.
 
         Raises:
@@ -104,7 +104,7 @@ class Keys:
     async def _count(self, caller: Caller) -> None:
         if caller.requests_per_minute is None:
             return
-        wait = await self._rates.take(f"key:{caller.name}", caller.requests_per_minute)
+        wait = await self._rate_limiter.take(f"key:{caller.name}", caller.requests_per_minute)
         if wait:
             raise RateExceeded(headers={"Retry-After": str(wait)})
 
@@ -113,7 +113,7 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-class Needs:
+class RequireScope:
     """A route's demand for a key with a scope; as a dependency it yields the caller."""
 
     def __init__(self, scope: Scope) -> None:
@@ -129,7 +129,7 @@ class Needs:
 
         Raises:
             KeyLacksScope: The key may not do this.
-            Refusal: As `Keys.caller`.
+            Refusal: As `ApiKeyAuthenticator.authenticate`.
         """
         return await self.check(request)
 
@@ -151,13 +151,15 @@ async def _caller_of(request: Request) -> Caller:
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
-    keys: Keys = request.app.state.shim.keys
-    caller = await keys.caller(request.headers.get("authorization"), address_of(request))
+    api_keys: ApiKeyAuthenticator = request.app.state.shim.api_keys
+    caller = await api_keys.authenticate(
+        request.headers.get("authorization"), get_client_address(request)
+    )
     request.state.caller = caller
     requester.set(caller.name)
     return caller
 
 
-def needs(scope: Scope) -> list[params.Depends]:
+def require_scope(scope: Scope) -> list[params.Depends]:
     """Return the dependencies of a route that demands a scope, and shows so in its description."""
-    return [params.Security(Needs(scope), scopes=[scope.value])]
+    return [params.Security(RequireScope(scope), scopes=[scope.value])]

@@ -13,56 +13,63 @@ from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.redis_connection import connect_redis_async
 from tests.servers import ValkeyServer
-from worker.http.jobs.job_looks import JobLooks
+from worker.http.jobs.job_reader import BatchedJobReader
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def looks(async_redis: Redis, client: Client) -> JobLooks:
+def job_reader(async_redis: Redis, client: Client) -> BatchedJobReader:
     """What looks for the jobs of the client."""
-    return JobLooks(async_redis, client.jobs)
+    return BatchedJobReader(async_redis, client.jobs)
 
 
 async def test_each_gets_the_job_that_they_asked_for(
-    looks: JobLooks, client: Client, async_redis: Redis
+    job_reader: BatchedJobReader, client: Client, async_redis: Redis
 ) -> None:
     jobs = [client.hash_password("hunter2") for _ in range(200)]
-    found = await asyncio.gather(*[looks.find(job.id) for job in jobs], looks.find("none"))
+    found = await asyncio.gather(
+        *[job_reader.find(job.id) for job in jobs], job_reader.find("none")
+    )
     assert found == [*(job.record() for job in jobs), None]
     assert len(async_redis.connection_pool._available_connections) == 1
 
 
 async def test_one_that_is_spoilt_harms_no_other(
-    looks: JobLooks, client: Client, valkey: ValkeyServer
+    job_reader: BatchedJobReader, client: Client, valkey: ValkeyServer
 ) -> None:
     job = client.hash_password("hunter2")
     valkey.client.set("catfeeder:job:spoilt", "no hash")
     spoilt, found = await asyncio.gather(
-        looks.find("spoilt"), looks.find(job.id), return_exceptions=True
+        job_reader.find("spoilt"), job_reader.find(job.id), return_exceptions=True
     )
     assert isinstance(spoilt, redis.ResponseError)
     assert found == job.record()
 
 
 async def test_while_redis_hangs_all_are_told_soon_and_no_thread_is_held(
-    looks: JobLooks, client: Client, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+    job_reader: BatchedJobReader,
+    client: Client,
+    valkey: ValkeyServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("worker.http.jobs.job_looks._PATIENCE_SECONDS", 0.2)
-    await looks.find("none")
+    monkeypatch.setattr("worker.http.jobs.job_reader._TIMEOUT_SECONDS", 0.2)
+    await job_reader.find("none")
     threads = threading.active_count()
     with valkey.frozen():
-        asked = [asyncio.create_task(looks.find(str(number))) for number in range(200)]
+        asked = [asyncio.create_task(job_reader.find(str(number))) for number in range(200)]
         await asyncio.sleep(0.1)
         assert threading.active_count() == threads
         outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 10)
     assert {type(outcome) for outcome in outcomes} == {QueueUnreachable}
     # And when it is back, jobs are found
     job = client.hash_password("hunter2")
-    assert await looks.find(job.id) == job.record()
+    assert await job_reader.find(job.id) == job.record()
 
 
 async def test_without_redis_everybody_is_told_so(client: Client) -> None:
-    looks = JobLooks(connect_redis_async("unix:///nowhere.sock"), client.jobs)
-    outcomes = await asyncio.gather(*[looks.find("x") for _ in range(3)], return_exceptions=True)
+    job_reader = BatchedJobReader(connect_redis_async("unix:///nowhere.sock"), client.jobs)
+    outcomes = await asyncio.gather(
+        *[job_reader.find("x") for _ in range(3)], return_exceptions=True
+    )
     assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 3
