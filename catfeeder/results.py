@@ -1,79 +1,149 @@
-"""What is answered, as types: the results of jobs, and the two answers that come over HTTP."""
+"""Shapes of results: one class for each answer, the same from actor to HTTP schema to client.
+
+A `TypedDict` is JSON as it travels. Each field is annotated with its type and a description, so
+`typing.get_type_hints(shape, include_extras=True)` yields all that a schema needs. A `Time` is text
+of RFC 3339 in UTC. The two dataclasses are what the Python client makes of an answer over HTTP.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The `format` that JSON Schema gives a text, such as `date-time`."""
+
+    name: str
+
+
+Time: TypeAlias = Annotated[str, Format("date-time")]
+ConnectionStatus: TypeAlias = Literal[
+    "active", "renewal_failing", "reauthorization_required", "revoked"
+]
 
 
 class PasswordHash(TypedDict):
-    """The result of `hash_password`: store it beside the user."""
+    """The result of `hash_password`."""
 
-    password_hash: str
+    password_hash: Annotated[str, "A bcrypt hash: store it beside the user."]
 
 
 class PasswordCheck(TypedDict):
-    """The result of `check_password`.
+    """The result of `check_password`."""
 
-    `needs_rehash` says that the hash is weaker than new ones are: hash the password anew.
-    """
-
-    valid: bool
-    needs_rehash: bool
+    valid: Annotated[bool, "The hash is of the password."]
+    needs_rehash: Annotated[
+        bool, "New hashes are stronger: hash the password anew at the next successful sign-in."
+    ]
 
 
 class Profile(TypedDict):
-    """Who a user is, in the same words for every provider; `raw` is what the provider said."""
+    """The user's profile, with the same members for every provider; the result of `user_info`."""
 
-    provider: str
-    subject: str
-    email: str | None
-    #: None when the provider does not tell.
-    email_verified: bool | None
-    name: str | None
-    picture: str | None
-    raw: dict[str, Any]
+    provider: Annotated[str, "The name of the provider's configuration."]
+    subject: Annotated[str, "The provider's own name for the user."]
+    email: Annotated[str | None, "null where the provider gives none."]
+    email_verified: Annotated[bool | None, "null when the provider does not tell."]
+    name: Annotated[str | None, "The name to show."]
+    picture: Annotated[str | None, "The web address of a picture."]
+    raw: Annotated[dict[str, Any], "What the provider answered."]
 
 
 class Connection(TypedDict):
-    """One account at one provider, without its tokens; times are RFC 3339 in UTC."""
+    """One account at one provider, without its tokens; the result of an exchange or a renewal."""
 
-    id: str
-    provider: str
-    #: The asking app's own name for the user; the provider's is in `profile`.
-    subject: str | None
+    id: Annotated[str, "What requests name the connection by."]
+    provider: Annotated[str, "The name of the provider's configuration."]
+    subject: Annotated[
+        str | None, "The asking app's own name for the user; the provider's is in `profile`."
+    ]
     profile: Profile
-    scope: str
-    #: active, renewal_failing, reauthorization_required or revoked.
-    status: str
-    reason: str | None
-    expires_at: str | None
-    created_at: str
-    updated_at: str
+    scope: Annotated[str, "The scopes that the provider granted, parted by spaces."]
+    missing_scopes: Annotated[list[str], "The scopes that were asked for and not granted."]
+    status: Annotated[ConnectionStatus, "What may be expected of the token."]
+    reason: Annotated[str | None, "Why renewal fails, where it does."]
+    expires_at: Annotated[Time | None, "When the access token expires, if that is known."]
+    created_at: Time
+    updated_at: Time
 
 
-class TokenResponse(TypedDict, total=False):
-    """The result of `refresh_token`, with the members of RFC 6749 section 5.1."""
+class ConnectionPage(TypedDict):
+    """Connections, oldest first."""
 
-    access_token: str
-    token_type: str
-    expires_in: int
-    refresh_token: str
-    scope: str
-    id_token: str
+    items: list[Connection]
+    next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
+
+
+class _GrantedToken(TypedDict):
+    access_token: Annotated[str, "The token that the provider issued."]
+    token_type: Annotated[str, "How to use it, such as `Bearer` (RFC 6749 section 7.1)."]
+
+
+class TokenResponse(_GrantedToken, total=False):
+    """The result of `refresh_token` (RFC 6749 section 5.1); what is not known is left out."""
+
+    expires_in: Annotated[int, "The lifetime of the access token in seconds."]
+    refresh_token: Annotated[str, "The refresh token to use from now on."]
+    scope: Annotated[str, "The scopes of the token, parted by spaces."]
+    id_token: Annotated[str, "Signed claims about the user (OpenID Connect Core section 2)."]
+
+
+class StoredToken(TypedDict):
+    """A connection's token that can be used now."""
+
+    access_token: Annotated[str, "What a request to the provider's API carries."]
+    token_type: Annotated[str, "How to use it, such as `Bearer` (RFC 6749 section 7.1)."]
+    expires_at: Annotated[Time | None, "null when the provider does not tell."]
+    scope: Annotated[str, "The scopes of the token, parted by spaces."]
+    renewal_failing: Annotated[
+        bool, "The provider refuses to renew the token; it still serves until it expires."
+    ]
 
 
 class Revocation(TypedDict):
     """The result of `revoke_connection`: the connection is erased here in either case."""
 
-    id: str
-    revoked_at_provider: bool
+    id: Annotated[str, "The connection that is erased."]
+    revoked_at_provider: Annotated[bool, "The provider has revoked the grant too."]
+
+
+class Finding(TypedDict):
+    """One check of a provider's settings."""
+
+    check: Annotated[str, "What was checked, such as `pkce`."]
+    is_ok: Annotated[bool, "Nothing is to be done."]
+    detail: Annotated[str, "What was found."]
+    remedy: Annotated[str | None, "What to do where it is not well."]
+
+
+class ProviderCheck(TypedDict):
+    """The result of `check_provider`: what there is to say about a provider's settings."""
+
+    provider: Annotated[str, "The name of the provider's configuration."]
+    is_ok: Annotated[bool, "Nothing is to be done."]
+    findings: Annotated[list[Finding], "All checks, in the order in which they were made."]
+
+
+class Shutdown(TypedDict):
+    """The result of `shut_down`."""
+
+    stopping: Annotated[bool, "The boot that was named stops; a later one does not."]
+
+
+class StartedSignIn(TypedDict):
+    """The answer of `authorize`: where to send the user's browser."""
+
+    authorization_url: Annotated[str, "The provider's page, with the request in its query."]
+    state: Annotated[str, "Keep it in the user's session and compare it with what comes back."]
+    expires_at: Annotated[Time, "When the sign-in has to have come back."]
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """Where to send the user's browser; keep `state` in the user's session and compare it later."""
+    """A `StartedSignIn` in Python: send the browser to the URL, and compare `state` later."""
 
     authorization_url: str = field(repr=False)
     state: str = field(repr=False)
@@ -82,12 +152,11 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that can be used now."""
+    """A `StoredToken` in Python."""
 
     access_token: str = field(repr=False)
     token_type: str
     #: None when the provider does not tell.
     expires_at: datetime | None
     scope: str
-    #: True while the provider refuses to renew it; it still serves until it expires.
     renewal_failing: bool
