@@ -122,7 +122,7 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
     if found is None:
         return None
     with hold_connection():
-        row = TAB_API_KEYS.valid(found[1], now)
+        row = TAB_API_KEYS.find_valid(found[1], now)
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
     scopes = SCOPES if "admin" in row.scopes else row.scopes
@@ -132,7 +132,7 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
 def list_api_keys() -> list[dict[str, Any]]:
     """Return all keys, without what would let anybody use them."""
     with hold_connection():
-        return [describe_api_key(row) for row in TAB_API_KEYS.listed()]
+        return [describe_api_key(row) for row in TAB_API_KEYS.list_all()]
 
 
 def revoke_api_key(key_id: str, now: datetime) -> None:

@@ -69,7 +69,7 @@ def event(
 
     `detail` is JSON data for people and apps: codes and sentences of ours, never a secret.
     """
-    return TAB_EVENTS.row(
+    return TAB_EVENTS.build_row(
         kind.value,
         key_id=requester.get(),
         provider=connection.provider if connection else provider,
@@ -83,7 +83,7 @@ def event(
 
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
     """Write an `event`; call this within the transaction that makes the change."""
-    TAB_EVENTS.add_all([event(kind, now=now, **more)])
+    TAB_EVENTS.insert_rows([event(kind, now=now, **more)])
 
 
 def list_events(
@@ -104,7 +104,7 @@ def list_events(
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise CursorInvalid
     with hold_connection():
-        rows = TAB_EVENTS.page(
+        rows = TAB_EVENTS.list_page(
             kind=kind,
             provider=provider,
             connection_id=connection_id,

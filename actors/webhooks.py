@@ -50,7 +50,7 @@ def deliver_events() -> None:
 
 def _take(now: datetime) -> TAB_EVENTS | None:
     with hold_connection():
-        return TAB_EVENTS.take_delivery(now, now + _claim())
+        return TAB_EVENTS.claim_delivery(now, now + _claim())
 
 
 def _claim() -> timedelta:

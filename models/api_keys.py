@@ -53,7 +53,7 @@ class TAB_API_KEYS(Table):
         return row
 
     @classmethod
-    def valid(cls, key_id: str, now: datetime) -> TAB_API_KEYS | None:
+    def find_valid(cls, key_id: str, now: datetime) -> TAB_API_KEYS | None:
         """Return the key of that id unless it was revoked or has expired."""
         row: TAB_API_KEYS | None = cls.get_or_none(
             cls.id == key_id,
@@ -63,7 +63,7 @@ class TAB_API_KEYS(Table):
         return row
 
     @classmethod
-    def listed(cls) -> list[TAB_API_KEYS]:
+    def list_all(cls) -> list[TAB_API_KEYS]:
         """Return all keys, oldest first, those that serve no more included."""
         return list(cls.select().order_by(cls.created_at, cls.id))
 

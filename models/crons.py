@@ -30,17 +30,17 @@ def ensure_cron(name: str, interval: timedelta, now: datetime) -> None:
     ).execute()
 
 
-def next_ticks() -> dict[str, datetime]:
+def list_next_ticks() -> dict[str, datetime]:
     """Return when each cron is next due, by its name."""
     return {row.name: row.next_at for row in TAB_CRONS.select()}
 
 
-def give_back_tick(name: str, now: datetime) -> None:
+def return_tick(name: str, now: datetime) -> None:
     """Make a cron due again whose tick was won and could not be emitted."""
     TAB_CRONS.update(next_at=now).where(TAB_CRONS.name == name).execute()
 
 
-def win_tick(name: str, interval: timedelta, now: datetime) -> bool:
+def claim_tick(name: str, interval: timedelta, now: datetime) -> bool:
     """Take the tick that is due and set the next one; false when none is due or another took it.
 
     Ticks that were missed while nobody ran are made up for by one.

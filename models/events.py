@@ -10,7 +10,7 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
-from models.db.statements import InsertMany
+from models.db.statements import PreparedInsert
 
 #: How many events are looked at for one that nobody else has taken.
 _CANDIDATES: Final = 10
@@ -40,7 +40,7 @@ class TAB_EVENTS(Table):
         table_name = "events"
 
     @classmethod
-    def row(
+    def build_row(
         cls,
         kind: str,
         *,
@@ -52,7 +52,7 @@ class TAB_EVENTS(Table):
         is_delivered: bool,
         now: datetime,
     ) -> dict[str, Any]:
-        """Return an event as `add_all` takes it."""
+        """Return an event as `insert_rows` takes it."""
         return {
             "kind": kind,
             "key_id": key_id,
@@ -66,13 +66,13 @@ class TAB_EVENTS(Table):
         }
 
     @classmethod
-    def add_all(cls, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert_rows(cls, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write events; in a transaction with the changes that they tell of."""
         for row in rows:
             _INSERT.execute(*(row[field.name] for field in EVENT_FIELDS))
 
     @classmethod
-    def page(
+    def list_page(
         cls,
         *,
         kind: str | None,
@@ -101,7 +101,7 @@ class TAB_EVENTS(Table):
         return list(query)
 
     @classmethod
-    def take_delivery(cls, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
+    def claim_delivery(cls, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
         """Take the event that has waited longest for the webhook, if one is due.
 
         Nobody else takes it until `again_at`; unless its delivery is confirmed it is due then.
@@ -172,4 +172,4 @@ class TAB_EVENTS(Table):
 
 #: What an event is made of; the database numbers it.
 EVENT_FIELDS: Final = tuple(it for it in TAB_EVENTS._meta.sorted_fields if it.name != "id")
-_INSERT: Final = InsertMany(*EVENT_FIELDS)
+_INSERT: Final = PreparedInsert(*EVENT_FIELDS)

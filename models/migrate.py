@@ -12,9 +12,9 @@ import peewee
 from playhouse.migrations import Runner
 
 from models.db.database import database, hold_connection
-from models.db.errors import DatabaseUnreachable, SchemaTooOld, reason_of
+from models.db.errors import DatabaseUnreachable, SchemaTooOld, describe_cause
 from models.db.mysql import MysqlDatabase
-from models.sealing.keys import check_secret_key, note_secret_key
+from models.sealing.keys import check_secret_key, record_secret_key
 
 _DIRECTORY: Final = str(Path(__file__).parent / "migrations")
 #: Any number will do; it is what migrating processes of this service agree upon.
@@ -31,10 +31,10 @@ def migrate(now: datetime) -> list[str]:
     try:
         with hold_connection(), _lock():
             applied = Runner(database.obj, _DIRECTORY).up()
-            note_secret_key(now)
+            record_secret_key(now)
     except peewee.PeeweeException as error:
         raise DatabaseUnreachable(
-            f"The database of DATABASE_URL refused a migration: {reason_of(error)}."
+            f"The database of DATABASE_URL refused a migration: {describe_cause(error)}."
         ) from error
     return list(applied)
 
@@ -47,7 +47,7 @@ def join_service(now: datetime) -> None:
     """
     check_schema()
     with hold_connection():
-        note_secret_key(now)
+        record_secret_key(now)
 
 
 def check_schema() -> None:

@@ -22,7 +22,7 @@ from catfeeder.messages import (
     MessageType,
 )
 from config import CronsSettings, current_settings
-from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
+from models.crons import claim_tick, ensure_cron, list_next_ticks, return_tick
 from models.db.database import ensure_open, hold_connection
 from models.server import is_latest_stopping
 from worker.consuming.redis_settings import describe_risks
@@ -135,7 +135,7 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
     """
     with hold_connection():
         # Reading costs next to nothing; the writes below take their turn with everybody's.
-        known = next_ticks()
+        known = list_next_ticks()
         due = {
             message: interval
             for message, interval in lines.items()
@@ -148,7 +148,7 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
     for message, interval in due.items():
         with hold_connection():
             ensure_cron(message.name, interval, now)
-            is_won = win_tick(message.name, interval, now)
+            is_won = claim_tick(message.name, interval, now)
         if is_won:
             _emit(client, message, now)
             emitted.append(message)
@@ -160,6 +160,6 @@ def _emit(client: Client, message: MessageType, now: datetime) -> None:
         client.enqueue(message)
     except QueueUnreachable:
         with hold_connection():
-            give_back_tick(message.name, now)
+            return_tick(message.name, now)
         raise
     _LOG.debug("Emitted %s.", message.name)

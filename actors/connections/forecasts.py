@@ -12,7 +12,7 @@ from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339, utc_now
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, GrantEnd
-from models.renewal.forecasts import advance_warning, due_warnings
+from models.renewal.forecasts import advance_warning, list_due_warnings
 
 if TYPE_CHECKING:
     # The shim forecasts too, and calls no provider: it loads nothing that could.
@@ -105,7 +105,7 @@ def warn_of_ends(now: datetime) -> int:
 
 def _due(now: datetime) -> list[TAB_CONNECTIONS]:
     with hold_connection():
-        return due_warnings(now, _BATCH)
+        return list_due_warnings(now, _BATCH)
 
 
 def _warn(row: TAB_CONNECTIONS, now: datetime) -> bool:

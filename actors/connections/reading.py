@@ -64,7 +64,7 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     if not is_id(connection_id):
         raise ConnectionUnknown
     with hold_connection():
-        row = TAB_CONNECTIONS.with_id(connection_id)
+        row = TAB_CONNECTIONS.find(connection_id)
     if row is None:
         raise ConnectionUnknown
     return row
@@ -85,7 +85,7 @@ def list_connections(
     """
     after = read_cursor(cursor) if cursor else None
     with hold_connection():
-        rows = TAB_CONNECTIONS.page(
+        rows = TAB_CONNECTIONS.list_page(
             provider=provider, subject=subject, status=status, after=after, limit=limit + 1
         )
     page = rows[:limit]

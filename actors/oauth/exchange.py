@@ -138,7 +138,7 @@ def _claim(state: Secret, now: datetime) -> None:
 def _remember_told(state: Secret, user: Secret) -> None:
     """Keep what comes with the first consent alone: whatever fails now, it will not come again."""
     with hold_connection():
-        TAB_VERIFICATION.remember_told(state, user)
+        TAB_VERIFICATION.store_user_data(state, user)
 
 
 def _end(state: Secret, status: StateStatus) -> None:

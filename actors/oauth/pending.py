@@ -30,7 +30,7 @@ def find_sign_in(state: Secret) -> TAB_VERIFICATION:
     if not state.reveal().isascii():
         raise StateUnknown
     with hold_connection():
-        row = TAB_VERIFICATION.of(state)
+        row = TAB_VERIFICATION.find(state)
     if row is None:
         raise StateUnknown
     return row
@@ -67,7 +67,7 @@ def check_arrival(
     has_own_path = sign_in.redirect_uri == own_redirect_uri(sign_in.provider)
     if provider_in_path != (sign_in.provider if has_own_path else None):
         raise RedirectMismatch
-    if not sign_in.is_begun_by(browser):
+    if not sign_in.accepts_browser(browser):
         raise BrowserMismatch
 
 
@@ -78,7 +78,7 @@ def remember_told(sign_in: TAB_VERIFICATION, state: Secret, user: Secret) -> Non
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
     """
     if find_provider(sign_in.provider).told_once:
-        TAB_VERIFICATION.remember_told(state, user)
+        TAB_VERIFICATION.store_user_data(state, user)
 
 
 def record_refusal(

@@ -87,7 +87,7 @@ def begin_sign_in(
         record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
         told = None
         if found.told_once:
-            told = TAB_VERIFICATION.told_before(found.name, subject, earlier_browsers)
+            told = TAB_VERIFICATION.find_earlier_user_data(found.name, subject, earlier_browsers)
         TAB_VERIFICATION.begin(
             state,
             provider=found.name,
@@ -118,7 +118,7 @@ def begin_sign_in(
 def return_to_of(state: Secret) -> str | None:
     """Return where the sign-in of this state is to end, if it is known and asked for it."""
     with hold_connection():
-        row = TAB_VERIFICATION.of(state)
+        row = TAB_VERIFICATION.find(state)
     return row.return_to if row else None
 
 

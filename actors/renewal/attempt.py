@@ -21,9 +21,8 @@ from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import transaction
 from models.oauth.connections import Grant
-from models.renewal.attempts import TAB_ATTEMPTS, token_digests
-from models.renewal.grouped_writes import begin_first_try
-from models.renewal.journal import Attempt, begin_again, begin_renewal
+from models.renewal.grouped_writes import begin_first_attempt
+from models.renewal.journal import TAB_ATTEMPTS, Attempt, begin_renewal, begin_retry, digest_token
 from models.renewal.leases import Lease
 
 #: Who is cut off this often in a row is cut off by what the provider answers.
@@ -81,9 +80,9 @@ class Renewal:
                 raise
         # The answer goes when the token is sent again, so that must be about to happen.
         check_not_paused(self._request.provider.name, now)
-        digests = token_digests(self._request.token)
+        digests = digest_token(self._request.token)
         with transaction():
-            self.attempt = begin_again(self.attempt.lease, answered, digests, now)
+            self.attempt = begin_retry(self.attempt.lease, answered, digests, now)
             _record_retry(self._request, self.attempt, now)
         return None
 
@@ -109,8 +108,8 @@ def _check_time_left(lease: Lease) -> None:
 
 def begin(request: RenewalRequest, lease: Lease, now: datetime) -> Renewal | None:
     """Write down that a token is about to be sent; None when the lease was lost meanwhile."""
-    digests = token_digests(request.token)
-    first = begin_first_try(lease, lease_end(now), digests[0], now)
+    digests = digest_token(request.token)
+    first = begin_first_attempt(lease, lease_end(now), digests[0], now)
     if first is not None:
         return Renewal(request, first)
     return _begin_later_try(request, lease, digests, now)

@@ -10,8 +10,8 @@ from typing import Final
 from actors.renewal.watchdog import Overdue
 from catfeeder.sealing import Secret
 from models.renewal.answer_files import erase_answer_file, write_answer_file
-from models.renewal.attempts import seal_answer
 from models.renewal.grouped_writes import write_answer
+from models.renewal.journal import seal_answer
 from models.renewal.leases import Lease
 
 _LOG = logging.getLogger(__name__)

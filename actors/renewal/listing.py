@@ -17,7 +17,7 @@ from catfeeder.errors import SealBroken
 from config import current_settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.upcoming import upcoming_renewals
+from models.renewal.upcoming import list_upcoming_renewals
 
 _NO_REFRESH_TOKEN: Final = "There is no refresh token: the user has to sign in again."
 
@@ -50,7 +50,7 @@ def list_renewals(
     """
     after = read_cursor(cursor) if cursor else None
     with hold_connection():
-        rows = upcoming_renewals(
+        rows = list_upcoming_renewals(
             provider=provider,
             subject=subject,
             status=status,

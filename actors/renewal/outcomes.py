@@ -28,9 +28,8 @@ from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
-from models.renewal.attempts import TAB_ATTEMPTS
-from models.renewal.grouped_writes import finish_later
-from models.renewal.journal import Attempt
+from models.renewal.grouped_writes import defer_finish
+from models.renewal.journal import TAB_ATTEMPTS, Attempt
 from models.renewal.leases import Lease, postpone_renewal, release, require_reauthorization
 
 T = TypeVar("T")
@@ -66,7 +65,7 @@ def _known_lately(row: TAB_CONNECTIONS, lease: Lease) -> TAB_CONNECTIONS:
     """Return a connection anew where its lease has run out: others may have given it up since."""
     if utc_now() > lease.until:
         with suppress(DatabaseUnreachable), hold_connection():
-            return TAB_CONNECTIONS.with_id(row.id) or row
+            return TAB_CONNECTIONS.find(row.id) or row
     return row
 
 
@@ -78,7 +77,7 @@ def _storing(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) ->
     if row.status != ConnectionStatus.ACTIVE:
         failures = row.failures
         events.append(event(EventKind.RECOVERED, now=now, connection=row, failures=failures))
-    return finish_later(lease, grant, now, events)
+    return defer_finish(lease, grant, now, events)
 
 
 def record_failure(
@@ -166,7 +165,9 @@ def _end_try(attempt: Attempt, *, is_open: bool, keep_answer: bool) -> None:
     if attempt.tries == 0:
         return
     if is_open:
-        TAB_ATTEMPTS.leave_open(lease.connection_id, lease.version, keep_answer=keep_answer)
+        TAB_ATTEMPTS.mark_outcome_unknown(
+            lease.connection_id, lease.version, keep_answer=keep_answer
+        )
     else:
         TAB_ATTEMPTS.end(lease.connection_id, lease.version)
 

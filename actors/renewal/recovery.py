@@ -8,8 +8,8 @@ from typing import Final
 
 from actors.renewal.batches import Emit, hand_over
 from models.db.database import hold_connection, transaction
-from models.renewal.answer_files import answer_files, erase_answer_file
-from models.renewal.journal import bring_in_answer, cut_off_renewals
+from models.renewal.answer_files import erase_answer_file, read_answer_files
+from models.renewal.journal import import_answer, list_interrupted_renewals
 from models.renewal.leases import claim
 
 _LOG = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def recover(now: datetime, lease_until: datetime, emit: Emit) -> int:
     """
     bring_in_answers(now)
     with hold_connection():
-        ids = cut_off_renewals(now, _MOST_AT_ONCE)
+        ids = list_interrupted_renewals(now, _MOST_AT_ONCE)
         claimed = [claim(connection_id, now, lease_until) for connection_id in ids]
     leases = [lease for lease in claimed if lease is not None]
     hand_over(leases, emit)
@@ -43,8 +43,8 @@ def bring_in_answers(now: datetime) -> None:
     Raises:
         DatabaseUnreachable: The database is still away; what it has not taken stays where it is.
     """
-    for connection_id, version, sealed in answer_files():
+    for connection_id, version, sealed in read_answer_files():
         with transaction():
-            bring_in_answer(connection_id, version, sealed, now)
+            import_answer(connection_id, version, sealed, now)
         erase_answer_file(connection_id, version)
         _LOG.warning("Brought in the answer that was kept for connection %s.", connection_id)

@@ -26,8 +26,8 @@ from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.journal import Attempt, claim_at_once
-from models.renewal.leases import Lease, all_leased, leased
+from models.renewal.journal import Attempt, claim_unstarted
+from models.renewal.leases import Lease, find_all_leased, find_leased
 
 #: Waits until what a renewal has brought is stored.
 _Finish = Callable[[], None]
@@ -50,7 +50,7 @@ def renew_connections(leases: list[tuple[str, int, str]]) -> None:
     bring_in_answers(utc_now())
     held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]
     with hold_connection():
-        rows = all_leased(held)
+        rows = find_all_leased(held)
     latest: _Finish = _do_nothing
     try:
         for finish in _renewals(held, rows):
@@ -123,7 +123,7 @@ def renew_connection(
     if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + minimum_gap(row.provider):
         raise RenewalTooSoon
     with hold_connection():
-        lease = claim_at_once(connection_id, row.version, now, lease_end(now))
+        lease = claim_unstarted(connection_id, row.version, now, lease_end(now))
     if lease is None or not renew_leased(lease, now):
         return describe_connection(await_winner(row, is_patient=await_others))
     return describe_connection(find_connection(connection_id))
@@ -138,7 +138,7 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
         DatabaseUnreachable: The database is away; what the provider answered is kept.
     """
     with hold_connection():
-        row = leased(lease)
+        row = find_leased(lease)
     finish = None if row is None else _renew(lease, row, now, ProviderMemory())
     if finish is not None:
         finish()

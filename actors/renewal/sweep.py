@@ -17,8 +17,7 @@ from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
 from models.db.database import hold_connection
-from models.renewal.leases import Lease
-from models.renewal.sweeps import MOST_AT_ONCE, claim_due, providers_due
+from models.renewal.leases import MAX_ROWS_PER_STATEMENT, Lease, claim_due, list_due_providers
 
 #: Messages that wait for a worker. What is leased must be worked off before its lease runs out;
 #: what is not leased waits in the database as well as in the queue.
@@ -57,7 +56,7 @@ def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:
         How many connections that were.
     """
     with hold_connection():
-        left = allowances(providers_due(now), now)
+        left = allowances(list_due_providers(now), now)
     names = list(left)
     random.shuffle(names)  # Whoever is last may find no room left.
     count = 0
@@ -65,7 +64,7 @@ def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:
         share = -(-(room - count) // len(names))
         has_more = []
         for name in names:
-            wanted = min(share, room - count, left[name], MOST_AT_ONCE)
+            wanted = min(share, room - count, left[name], MAX_ROWS_PER_STATEMENT)
             claimed = _hand_over(name, now, emit, wanted)
             count, left[name] = count + claimed, left[name] - claimed
             if claimed == wanted and left[name]:

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from models.db.database import hold_connection
-from models.sealing.keys import forget_other_keys, has_other_keys, is_preferred, prefer_secret_key
-from models.sealing.resealing import Resealed, count_outdated, reseal_everything
+from models.sealing.keys import erase_other_keys, has_other_keys, is_preferred, prefer_secret_key
+from models.sealing.resealing import ResealedBatch, count_outdated, reseal_all
 
 _LOG = logging.getLogger(__name__)
 #: Few enough rows for nobody to notice that they are locked.
@@ -71,7 +71,7 @@ def seal_anew() -> Iterator[Progress]:
     while True:
         busy = 0
         broken: list[str] = []
-        for batch in _giving_way(reseal_everything(_BATCH)):
+        for batch in _giving_way(reseal_all(_BATCH)):
             done, busy = done + batch.done, busy + batch.busy
             broken.extend(batch.broken)
             yield Progress(done, total, tuple(broken))
@@ -79,11 +79,11 @@ def seal_anew() -> Iterator[Progress]:
             break
         time.sleep(_PAUSE_SECONDS)
     with hold_connection():
-        forget_other_keys()
+        erase_other_keys()
     yield Progress(done, total, tuple(broken))
 
 
-def _giving_way(batches: Iterator[Resealed]) -> Iterator[Resealed]:
+def _giving_way(batches: Iterator[ResealedBatch]) -> Iterator[ResealedBatch]:
     """Rest after each batch for as long as it took.
 
     SQLite lets a writer that waits in by luck alone: without the rests one was measured to wait for

@@ -18,7 +18,7 @@ from playhouse.postgres_ext import PooledPsycopg3Database
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing, Sealer
 from config import ROOT, Settings, current_settings
-from models.db.errors import DatabaseUnreachable, reason_of
+from models.db.errors import DatabaseUnreachable, describe_cause
 from models.db.mysql import open_mysql
 from models.db.sqlite import WaitingSqliteDatabase
 
@@ -208,7 +208,7 @@ def hold_connection() -> Iterator[None]:
 
 def _unreachable(error: Exception) -> DatabaseUnreachable:
     return DatabaseUnreachable(
-        f"The database cannot be used: check DATABASE_URL ({reason_of(error)})."
+        f"The database cannot be used: check DATABASE_URL ({describe_cause(error)})."
     )
 
 

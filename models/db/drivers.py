@@ -13,7 +13,7 @@ from config import ConfigurationError, optional_variable, read_environment
 _CLIENT: Final = "psycopg"
 
 
-def is_postgresql_ours() -> bool:
+def uses_postgresql() -> bool:
     """Tell whether DATABASE_URL names a PostgreSQL; what is wrong with it is told later."""
     try:
         url = optional_variable(read_environment(), "DATABASE_URL")
@@ -31,5 +31,5 @@ def _load_without_client() -> None:
         del sys.modules[_CLIENT]
 
 
-if not {"peewee", _CLIENT} & set(sys.modules) and not is_postgresql_ours():
+if not {"peewee", _CLIENT} & set(sys.modules) and not uses_postgresql():
     _load_without_client()

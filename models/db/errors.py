@@ -41,7 +41,7 @@ class SchemaTooOld(OperatorError):
     message = "The database lacks tables that this version needs: run `python -m worker migrate`."
 
 
-def reason_of(error: Exception) -> str:
+def describe_cause(error: Exception) -> str:
     """Return what a database or the system says of an error, in one line and without a full stop.
 
     The client of MySQL gives a number before the sentence.

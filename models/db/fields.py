@@ -58,11 +58,11 @@ class SealedField(peewee.BlobField):
         sealed = getattr(row, self.name)
         if sealed is None:
             return None
-        return Secret.of(sealer().open(bytes(sealed), self._context(key_of(row))))
+        return Secret.of(sealer().open(bytes(sealed), self._context(primary_key_of(row))))
 
     def reseal(self, row: Table) -> bytes | None:
         """Return what `row` holds, sealed with the current key; None if no key of ours opens it."""
-        return sealer().reseal(bytes(getattr(row, self.name)), self._context(key_of(row)))
+        return sealer().reseal(bytes(getattr(row, self.name)), self._context(primary_key_of(row)))
 
     def is_outdated(self, row: Table) -> bool:
         """Tell whether `row` holds something that is not sealed with the current key."""
@@ -78,7 +78,7 @@ class SealedField(peewee.BlobField):
         return f"{self.model._meta.table_name}:{row_id}:{self.column_name}"
 
 
-def key_of(row: Table) -> Any:
+def primary_key_of(row: Table) -> Any:
     """Return the value of the primary key of `row`."""
     primary_key: Any = row._meta.primary_key
     return getattr(row, primary_key.name)

@@ -11,7 +11,7 @@ import peewee
 from models.db.database import database
 
 
-class Many(ABC):
+class PreparedStatement(ABC):
     """A statement for one row, to be executed many times.
 
     Peewee would write its text anew each time, which takes longer than the database does.
@@ -45,7 +45,7 @@ class Many(ABC):
         return [f"{name} = {database.param}" for name in self._names()]
 
 
-class UpdateMany(Many):
+class PreparedUpdate(PreparedStatement):
     """Sets the first fields where the others are as given."""
 
     def __init__(self, changes: Sequence[peewee.Field], where: Sequence[peewee.Field]) -> None:
@@ -58,30 +58,30 @@ class UpdateMany(Many):
         return f"UPDATE {self._table} SET {', '.join(changes)} WHERE {' AND '.join(where)}"  # noqa: S608
 
 
-class DeleteMany(Many):
+class PreparedDelete(PreparedStatement):
     """Deletes where all fields are as given."""
 
     def _text(self) -> str:
         return f"DELETE FROM {self._table} WHERE {' AND '.join(self._pairs())}"  # noqa: S608
 
 
-class InsertMany(Many):
-    """Adds rows; with `is_new_only` not those whose key is there already."""
+class PreparedInsert(PreparedStatement):
+    """Adds rows; with `ignore_conflicts` not those whose key is there already."""
 
-    def __init__(self, *fields: peewee.Field, is_new_only: bool = False) -> None:
+    def __init__(self, *fields: peewee.Field, ignore_conflicts: bool = False) -> None:
         """Take what is set."""
         super().__init__(*fields)
-        self._is_new_only = is_new_only
+        self._ignore_conflicts = ignore_conflicts
 
     def _text(self) -> str:
         marks = ", ".join(database.param for _ in self._fields)
         is_mysql = isinstance(database.obj, peewee.MySQLDatabase)
-        verb = "INSERT IGNORE" if is_mysql and self._is_new_only else "INSERT"
-        ending = " ON CONFLICT DO NOTHING" if self._is_new_only and not is_mysql else ""
+        verb = "INSERT IGNORE" if is_mysql and self._ignore_conflicts else "INSERT"
+        ending = " ON CONFLICT DO NOTHING" if self._ignore_conflicts and not is_mysql else ""
         return f"{verb} INTO {self._table} ({', '.join(self._names())}) VALUES ({marks}){ending}"
 
 
-def writes_many_at_once() -> bool:
+def supports_bulk_writes() -> bool:
     """Tell whether the process's database writes many rows by one statement."""
     return isinstance(database.obj, peewee.PostgresqlDatabase)
 

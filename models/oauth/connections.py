@@ -91,13 +91,13 @@ class TAB_CONNECTIONS(Table):
         )
 
     @classmethod
-    def with_id(cls, connection_id: str) -> TAB_CONNECTIONS | None:
+    def find(cls, connection_id: str) -> TAB_CONNECTIONS | None:
         """Return the connection of that id."""
         row: TAB_CONNECTIONS | None = cls.get_or_none(cls.id == connection_id)
         return row
 
     @classmethod
-    def page(
+    def list_page(
         cls,
         *,
         provider: str | None,
@@ -172,7 +172,7 @@ class TAB_CONNECTIONS(Table):
                 reason=None,
                 lease_until=None,
                 failures=0,
-                **cls.granted(row.id, row.version, grant, now),
+                **cls.build_grant_columns(row.id, row.version, grant, now),
             ).where(cls.id == row.id).execute()
             return cls.get_by_id(row.id)
 
@@ -208,12 +208,12 @@ class TAB_CONNECTIONS(Table):
             status=ConnectionStatus.ACTIVE,
             failures=0,
             created_at=now,
-            **cls.granted(connection_id, 0, grant, now),
+            **cls.build_grant_columns(connection_id, 0, grant, now),
         )
         return connection_id
 
     @classmethod
-    def granted(
+    def build_grant_columns(
         cls, connection_id: str, version: int, grant: Grant, now: datetime
     ) -> dict[str, Any]:
         """Return a grant's columns; where it has no refresh token, the old one stays in force."""
@@ -251,7 +251,7 @@ class TAB_CONNECTIONS(Table):
         return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())
 
     @classmethod
-    def counted_by_status(cls) -> dict[str, int]:
+    def count_by_status(cls) -> dict[str, int]:
         """Return how many connections have each status."""
         counted = cls.select(cls.status, peewee.fn.COUNT(cls.id)).group_by(cls.status)
         return {row[0]: row[1] for row in counted.tuples().iterator()}

@@ -50,13 +50,13 @@ class TAB_PROVIDER_HEALTH(Table):
         table_name = "provider_health"
 
     @classmethod
-    def of(cls, provider: str) -> TAB_PROVIDER_HEALTH:
+    def find(cls, provider: str) -> TAB_PROVIDER_HEALTH:
         """Return a provider's health; one without a row is in good health."""
         row: TAB_PROVIDER_HEALTH | None = cls.get_or_none(cls.provider == provider)
         return row or cls(**_healthy(provider))
 
     @classmethod
-    def all_of_them(cls) -> dict[str, TAB_PROVIDER_HEALTH]:
+    def load_all(cls) -> dict[str, TAB_PROVIDER_HEALTH]:
         """Return the health of each provider that has ever failed or has a rate."""
         return {row.provider: row for row in cls.select()}
 
@@ -66,7 +66,7 @@ class TAB_PROVIDER_HEALTH(Table):
         cls.insert(**_healthy(provider)).on_conflict_ignore().execute()
 
     @property
-    def is_flawless(self) -> bool:
+    def is_healthy(self) -> bool:
         """Tell whether nothing has failed since the last success."""
         is_clean = self.failures == 0 and self.failing_connection is None
         return is_clean and self.state == HealthState.CLOSED
@@ -85,9 +85,9 @@ class TAB_PROVIDER_HEALTH(Table):
         table.update(failures=table.failures + 1, failing_connection=connection_id).where(
             self._is_unchanged(), is_other | (table.failures == 0)
         ).execute()
-        return int(table.of(self.provider).failures)
+        return int(table.find(self.provider).failures)
 
-    def end_run(self, connection_id: str) -> None:
+    def reset_failures(self, connection_id: str) -> None:
         """Record that a connection was renewed: whatever failed before was not the provider."""
         self._update(failures=0, failing_connection=self._failing_but_for(connection_id))
 
@@ -113,7 +113,7 @@ class TAB_PROVIDER_HEALTH(Table):
         """Take the right to ask while everybody else waits; false when another one has it."""
         return self._change(state=HealthState.HALF_OPEN, paused_until=until)
 
-    def give_up_probe(self, now: datetime) -> bool:
+    def abandon_probe(self, now: datetime) -> bool:
         """Leave the probe to somebody else: it has told nothing about the provider."""
         return self._change(state=HealthState.OPEN, paused_until=now)
 
@@ -130,7 +130,7 @@ class TAB_PROVIDER_HEALTH(Table):
             reason=None,
         )
 
-    def take_request(self, now: datetime, interval: timedelta, burst: int) -> datetime | None:
+    def reserve_request(self, now: datetime, interval: timedelta, burst: int) -> datetime | None:
         """Take a place in the rate: `burst` requests at once, and one more each `interval`.
 
         This is the generic cell rate algorithm: one time a provider, for all processes together.
@@ -140,7 +140,7 @@ class TAB_PROVIDER_HEALTH(Table):
         """
         table, tolerance = type(self), interval * (burst - 1)
         for _ in range(_MOST_ROUNDS):
-            known = table.of(self.provider).next_request_at
+            known = table.find(self.provider).next_request_at
             planned = max(known or now, now)
             if planned - tolerance > now:
                 return planned - tolerance
@@ -152,7 +152,7 @@ class TAB_PROVIDER_HEALTH(Table):
                 return None
         return now + interval
 
-    def requests_left(self, now: datetime, interval: timedelta, burst: int) -> int:
+    def count_free_requests(self, now: datetime, interval: timedelta, burst: int) -> int:
         """Return how many places in the rate are free now."""
         planned = max(self.next_request_at or now, now)
         return max((now + interval * (burst - 1) - planned) // interval + 1, 0)

@@ -38,7 +38,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         table_name = "user_oauth_connection"
 
     @classmethod
-    def named(cls, name: str) -> TAB_USER_OAUTH_CONNECTION | None:
+    def find(cls, name: str) -> TAB_USER_OAUTH_CONNECTION | None:
         """Return the provider of that name."""
         row: TAB_USER_OAUTH_CONNECTION | None = cls.get_or_none(cls.name == name)
         return row
@@ -53,7 +53,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
             cls.select(cls.name).where(cls.name == name).for_update().execute()
 
     @classmethod
-    def listed(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
+    def list_all(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
         """Return all providers by name."""
         return list(cls.select().order_by(cls.name))
 
@@ -113,7 +113,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
             name=name, preset=preset, metadata={}, created_at=now, updated_at=now
         ).on_conflict_ignore().execute()
 
-    def remember_discovery(self, discovered: Mapping[str, Any], now: datetime) -> None:
+    def store_discovery(self, discovered: Mapping[str, Any], now: datetime) -> None:
         """Keep what the issuer publishes, so that the next process need not ask.
 
         Where the settings were changed since they were read, it may be another issuer's, and the

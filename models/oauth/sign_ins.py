@@ -95,12 +95,12 @@ class TAB_VERIFICATION(Table):
         )
 
     @classmethod
-    def of(cls, state: Secret) -> TAB_VERIFICATION | None:
+    def find(cls, state: Secret) -> TAB_VERIFICATION | None:
         """Return the sign-in that this state belongs to, whatever its status."""
         row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
         return row
 
-    def is_begun_by(self, browser: Secret | None) -> bool:
+    def accepts_browser(self, browser: Secret | None) -> bool:
         """Tell whether a browser may end this sign-in, by the secret that it was given if any."""
         if self.browser_hash is None:
             return True
@@ -133,7 +133,7 @@ class TAB_VERIFICATION(Table):
         ).execute()
 
     @classmethod
-    def remember_told(cls, state: Secret, told_user: Secret) -> None:
+    def store_user_data(cls, state: Secret, told_user: Secret) -> None:
         """Keep what the provider tells once until a profile has it."""
         key = hash_state(state)
         cls.update(told_user=cls.told_user.seal(key, told_user)).where(
@@ -141,7 +141,7 @@ class TAB_VERIFICATION(Table):
         ).execute()
 
     @classmethod
-    def told_before(
+    def find_earlier_user_data(
         cls, provider: str, subject: str | None, browsers: Sequence[Secret]
     ) -> Secret | None:
         """Return what a provider told in a sign-in that came to nothing, of the same app's user or

@@ -48,7 +48,7 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def answer_files() -> Iterator[tuple[str, int, bytes]]:
+def read_answer_files() -> Iterator[tuple[str, int, bytes]]:
     """Yield what is kept on this machine: id and version of the connection, and the answer."""
     try:
         names = [entry.name for entry in os.scandir(_folder())]

@@ -14,7 +14,7 @@ from models.db.database import database
 from models.db.fields import UTCDateTimeField
 from models.events import EVENT_FIELDS
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.attempts import TAB_ATTEMPTS
+from models.renewal.journal import TAB_ATTEMPTS
 
 _C: Final = TAB_CONNECTIONS
 _A: Final = TAB_ATTEMPTS

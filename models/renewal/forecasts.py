@@ -9,7 +9,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 _T = TAB_CONNECTIONS
 
 
-def due_warnings(now: datetime, limit: int) -> list[TAB_CONNECTIONS]:
+def list_due_warnings(now: datetime, limit: int) -> list[TAB_CONNECTIONS]:
     """Return up to `limit` connections of whose grant's end it is time to tell, the first ones."""
     return list(_T.select().where(_T.warn_at <= now).order_by(_T.warn_at).limit(limit))
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from models.db.database import database, hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
-from models.db.statements import writes_many_at_once
+from models.db.statements import supports_bulk_writes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ class _Entry(Generic[T, R]):
         return self.result
 
 
-class Gathered(Generic[T, R]):
+class GroupCommit(Generic[T, R]):
     """Writes an item in a transaction that it shares with those of other threads, if there are any.
 
     One thread writes for all that came while the one before it was at work. Nobody waits for others
@@ -117,7 +117,7 @@ class Gathered(Generic[T, R]):
                 entry.error, entry.result = None, result
 
     def _transaction(self) -> AbstractContextManager[None]:
-        is_one = self._is_one_statement and writes_many_at_once()
+        is_one = self._is_one_statement and supports_bulk_writes()
         return hold_connection() if is_one else transaction()
 
     def _fail(self, entries: Sequence[_Entry[T, R]], error: Exception) -> None:

@@ -12,23 +12,27 @@ import peewee
 
 from models.db.database import database, transaction
 from models.db.errors import DatabaseUnreachable
-from models.db.statements import DeleteMany, InsertMany, UpdateMany, writes_many_at_once
+from models.db.statements import (
+    PreparedDelete,
+    PreparedInsert,
+    PreparedUpdate,
+    supports_bulk_writes,
+)
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
-from models.renewal.attempts import TAB_ATTEMPTS
 from models.renewal.bulk import ANSWER, BEGIN, END, Kind, write_at_once
-from models.renewal.group_commit import Gathered
-from models.renewal.journal import Attempt
+from models.renewal.group_commit import GroupCommit
+from models.renewal.journal import TAB_ATTEMPTS, Attempt
 from models.renewal.leases import Lease
 
 _C: Final = TAB_CONNECTIONS
 _A: Final = TAB_ATTEMPTS
-_PROLONG: Final = UpdateMany([_C.lease_until], [_C.id, _C.version, _C.lease_until])
-_ENTER: Final = InsertMany(
-    *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), is_new_only=True
+_PROLONG: Final = PreparedUpdate([_C.lease_until], [_C.id, _C.version, _C.lease_until])
+_ENTER: Final = PreparedInsert(
+    *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), ignore_conflicts=True
 )
-_KEEP: Final = UpdateMany([_A.answer], [_A.connection_id, _A.version])
-_END: Final = DeleteMany(_A.connection_id, _A.version)
+_KEEP: Final = PreparedUpdate([_A.answer], [_A.connection_id, _A.version])
+_END: Final = PreparedDelete(_A.connection_id, _A.version)
 
 
 class _Write(Protocol):
@@ -88,7 +92,7 @@ class _Ending:
         is_stored = _store(tuple(self.columns)).execute(*self.columns.values(), *self.key)
         _END.execute(*self.key)
         if is_stored:
-            TAB_EVENTS.add_all(self.events)
+            TAB_EVENTS.insert_rows(self.events)
         return is_stored
 
     def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
@@ -96,12 +100,12 @@ class _Ending:
 
 
 @cache
-def _store(names: tuple[str, ...]) -> UpdateMany:
-    return UpdateMany([getattr(_C, name) for name in names], [_C.id, _C.version])
+def _store(names: tuple[str, ...]) -> PreparedUpdate:
+    return PreparedUpdate([getattr(_C, name) for name in names], [_C.id, _C.version])
 
 
 def _make(writes: Sequence[_Write]) -> list[bool]:
-    if not writes_many_at_once():
+    if not supports_bulk_writes():
         return [write.execute() for write in writes]
     if len({write.key[0] for write in writes}) == len(writes):
         return write_at_once([_keyed(write) for write in writes])
@@ -117,12 +121,12 @@ def _keyed(write: _Write) -> tuple[Kind, Mapping[str, Any]]:
     return kind, {**row, "id": connection_id, "version": version}
 
 
-_gathered: Final = Gathered(_make, is_one_statement=True)
+_gathered: Final = GroupCommit(_make, is_one_statement=True)
 #: An answer waits for nobody who may have to wait for a connection that others are writing.
-_answers: Final = Gathered(_make, is_one_statement=True)
+_answers: Final = GroupCommit(_make, is_one_statement=True)
 
 
-def begin_first_try(
+def begin_first_attempt(
     lease: Lease, lease_until: datetime, digest: str, now: datetime
 ) -> Attempt | None:
     """Prolong a lease and write down that its token is about to be sent.
@@ -157,10 +161,10 @@ def finish_renewal(
     Returns:
         False when the connection has another grant since the lease: nothing is stored or told.
     """
-    return finish_later(lease, grant, now, events)()
+    return defer_finish(lease, grant, now, events)()
 
 
-def finish_later(
+def defer_finish(
     lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]]
 ) -> Callable[[], bool]:
     """Finish a renewal with this thread's next write, which begins another one; return what waits.
@@ -172,7 +176,7 @@ def finish_later(
         "status": ConnectionStatus.ACTIVE.value,
         "reason": None,
         "failures": 0,
-        **_C.granted(lease.connection_id, lease.version, grant, now),
+        **_C.build_grant_columns(lease.connection_id, lease.version, grant, now),
     }
     return _gathered.later(_Ending(_key(lease), columns, events))
 

@@ -1,23 +1,27 @@
-"""Who may renew which connection: leases, and the writes that only their holder can make."""
+"""Lease: the right of one process to renew a connection for a while, and the writes it permits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import peewee
 
+from models.db.database import database, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
+#: Older versions of SQLite refuse a statement with more than a thousand values.
+MAX_ROWS_PER_STATEMENT: Final = 900
 _T = TAB_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to renew one connection: for `version` alone, and until `until`, which tells one
-    lease from the next.
+    """The right to renew one version of one connection.
+
+    Its end, `until`, is also its fence: no two leases of a connection end at the same moment.
     """
 
     connection_id: str
@@ -25,55 +29,110 @@ class Lease:
     until: datetime
 
 
+# -- Claiming
+
+
 def claim(connection_id: str, now: datetime, lease_until: datetime) -> Lease | None:
-    """Lease one connection, due or not; None when somebody else renews it or it is gone."""
-    row = _T.with_id(connection_id)
-    if row is None or not _take(row.id, row.version, now, lease_until):
+    """Lease one connection, due or not; None if another lease is in force or the row is gone."""
+    row = _T.find(connection_id)
+    if row is None:
         return None
-    return Lease(row.id, row.version, lease_until)
+    is_same = (_T.id == row.id) & (_T.version == row.version)
+    changed = _T.update(lease_until=lease_until).where(is_same, _is_unleased(now)).execute()
+    return Lease(row.id, row.version, lease_until) if changed else None
+
+
+def claim_due(provider: str, now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
+    """Lease up to `limit` of a provider's due connections, the longest due first.
+
+    It takes two statements, however many connections there are.
+    """
+    with transaction():
+        due = (
+            _T.select(_T.id, _T.version)
+            .where(_T.provider == provider, _T.renew_at <= now, _is_unleased(now))
+            .order_by(_T.renew_at)
+            .limit(limit)
+        )
+        if database.for_update:
+            # Concurrent sweeps share the work. On SQLite they wait for one another instead, so no
+            # row changes between the two statements there either.
+            due = due.for_update(skip_locked=True)
+        found = list(due)
+        if found:
+            ids = [row.id for row in found]
+            _T.update(lease_until=lease_until).where(_T.id.in_(ids)).execute()
+    return [Lease(row.id, row.version, lease_until) for row in found]
+
+
+def list_due_providers(now: datetime) -> list[str]:
+    """Return the providers that have a due connection; each costs two look-ups in an index."""
+    names: list[str] = []
+    name = ""
+    while (found := _find_next_provider(name)) is not None:
+        name = found
+        if _T.select(_T.id).where(_T.provider == name, _T.renew_at <= now).limit(1).exists():
+            names.append(name)
+    return names
+
+
+def _find_next_provider(name: str) -> str | None:
+    following = _T.select(_T.provider).where(_T.provider > name).order_by(_T.provider)
+    row = following.limit(1).first()
+    return None if row is None else str(row.provider)
+
+
+def expedite_failing(provider: str, now: datetime) -> None:
+    """Make a provider's connections due now that wait after a failure; call it in a transaction.
+
+    Rows that another transaction has locked keep their time.
+    """
+    is_failing = _T.status == ConnectionStatus.RENEWAL_FAILING
+    waiting = _T.select(_T.id).where(_T.provider == provider, _T.renew_at > now, is_failing)
+    if database.for_update:
+        # A transaction that locks the same rows in another order would deadlock with this one.
+        waiting = waiting.for_update(skip_locked=True)
+    ids = [row.id for row in waiting]
+    for start in range(0, len(ids), MAX_ROWS_PER_STATEMENT):
+        some = ids[start : start + MAX_ROWS_PER_STATEMENT]
+        _T.update(renew_at=now).where(_T.id.in_(some)).execute()
+
+
+def _is_unleased(now: datetime) -> peewee.Expression:
+    return _T.lease_until.is_null() | (_T.lease_until <= now)
+
+
+# -- Holding
 
 
 def extend(lease: Lease, lease_until: datetime) -> Lease | None:
-    """Prolong a lease, once; None when it was prolonged before or somebody else holds it by now."""
-    # A message delivered twice brings the same lease twice: its end must change for the second.
+    """Prolong a lease, once; None if it was prolonged before or another lease took its place."""
+    # A message delivered twice brings the same lease twice: the end must change for the second.
     until = max(lease_until, lease.until + timedelta(milliseconds=1))
     changed = _T.update(lease_until=until).where(_holds(lease)).execute()
     return Lease(lease.connection_id, lease.version, until) if changed else None
 
 
-def _take(connection_id: str, version: int, now: datetime, lease_until: datetime) -> bool:
-    return bool(
-        _T.update(lease_until=lease_until)
-        .where(_T.id == connection_id, _T.version == version, is_free(now))
-        .execute()
-    )
-
-
-def leased(lease: Lease) -> TAB_CONNECTIONS | None:
-    """Return the connection of a lease; None when it was renewed or erased since."""
+def find_leased(lease: Lease) -> TAB_CONNECTIONS | None:
+    """Return the connection of a lease; None if it was renewed or erased since."""
     row: TAB_CONNECTIONS | None = _T.get_or_none(_is_unchanged(lease))
     return row
 
 
-def all_leased(leases: Sequence[Lease]) -> dict[str, TAB_CONNECTIONS]:
-    """Return the connections of leases by their ids, without those renewed or erased since."""
+def find_all_leased(leases: Sequence[Lease]) -> dict[str, TAB_CONNECTIONS]:
+    """Return the connections of leases by id, without those renewed or erased since."""
     versions = {lease.connection_id: lease.version for lease in leases}
     found = _T.select().where(_T.id.in_(list(versions)))
     return {row.id: row for row in found if row.version == versions[row.id]}
 
 
-def _is_unchanged(lease: Lease) -> peewee.Expression:
-    return (_T.id == lease.connection_id) & (_T.version == lease.version)
-
-
-def _holds(lease: Lease) -> peewee.Expression:
-    return _is_unchanged(lease) & (_T.lease_until == lease.until)
+# -- Ending without a grant; each write returns False if the lease was lost
 
 
 def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:
-    """Record a failure that may pass, and when to try again; false when the lease was lost."""
-    return _write(
-        _holds(lease),
+    """Record a transient failure, and when to try again."""
+    return _end(
+        lease,
         status=ConnectionStatus.RENEWAL_FAILING,
         reason=reason,
         failures=_T.failures + 1,
@@ -82,18 +141,13 @@ def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetim
     )
 
 
-def release(lease: Lease) -> bool:
-    """Give a lease back as if it had not been taken; false when it was lost."""
-    return _write(_holds(lease))
-
-
 def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
-    """Record that only the user can bring this connection back; it is never due again.
+    """Record that only a new consent of the user helps; the connection is never due again.
 
-    False when the lease was lost: who holds it now may have had more luck.
+    Without the lease nothing is recorded: its present holder may have renewed the connection.
     """
-    return _write(
-        _holds(lease),
+    return _end(
+        lease,
         status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
         reason=reason,
         renew_at=None,
@@ -101,10 +155,18 @@ def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
     )
 
 
-def _write(condition: peewee.Expression, **changes: Any) -> bool:
-    return bool(_T.update(lease_until=None, **changes).where(condition).execute())
+def release(lease: Lease) -> bool:
+    """End a lease as if no process had taken it."""
+    return _end(lease)
 
 
-def is_free(now: datetime) -> peewee.Expression:
-    """Select the connections that nobody renews at the moment."""
-    return _T.lease_until.is_null() | (_T.lease_until <= now)
+def _end(lease: Lease, **changes: Any) -> bool:
+    return bool(_T.update(lease_until=None, **changes).where(_holds(lease)).execute())
+
+
+def _is_unchanged(lease: Lease) -> peewee.Expression:
+    return (_T.id == lease.connection_id) & (_T.version == lease.version)
+
+
+def _holds(lease: Lease) -> peewee.Expression:
+    return _is_unchanged(lease) & (_T.lease_until == lease.until)

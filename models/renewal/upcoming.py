@@ -10,7 +10,7 @@ _T = TAB_CONNECTIONS
 _Position = tuple[datetime, str]
 
 
-def upcoming_renewals(
+def list_upcoming_renewals(
     *,
     provider: str | None,
     subject: str | None,

@@ -37,7 +37,7 @@ def check_secret_key() -> None:
         raise ForeignSecretKey
 
 
-def note_secret_key(now: datetime) -> None:
+def record_secret_key(now: datetime) -> None:
     """Note the id of the key that this process seals with, before it seals anything.
 
     Raises:
@@ -79,7 +79,7 @@ def has_other_keys() -> bool:
     return bool(_others().exists())
 
 
-def forget_other_keys() -> None:
+def erase_other_keys() -> None:
     """Erase the ids of our earlier keys: nothing is sealed with them any more."""
     known = [key.hex() for key in sealer().key_ids]
     TAB_SEALING_KEYS.delete().where(~_is_ours(), TAB_SEALING_KEYS.key_id.in_(known)).execute()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import peewee
 
 from models.db.database import Table, database, hold_connection, transaction
-from models.db.fields import SealedField, key_of
+from models.db.fields import SealedField, primary_key_of
 
 _HOME: Final = "models."
 #: Migrations are no tables, and their names are no identifiers.
@@ -22,7 +22,7 @@ _MIGRATIONS: Final = f"{_HOME}migrations"
 
 
 @dataclass(frozen=True, slots=True)
-class Resealed:
+class ResealedBatch:
     """What became of some rows that are sealed with an earlier key.
 
     `busy` were in use or changed meanwhile, and are left for another time; `broken` names those of
@@ -34,7 +34,7 @@ class Resealed:
     broken: tuple[str, ...]
 
 
-def sealed_tables() -> list[type[Table]]:
+def list_sealed_tables() -> list[type[Table]]:
     """Return every table that has a sealed column, whoever added it and in which module."""
     for module in pkgutil.walk_packages([str(Path(__file__).parents[1])], _HOME):
         if not module.name.startswith(_MIGRATIONS):
@@ -49,12 +49,12 @@ def _sealed_fields(table: type[Table]) -> list[SealedField]:
 
 def count_outdated() -> int:
     """Return how many rows hold something that is not sealed with the current key."""
-    return sum(table.select().where(_is_outdated(table)).count() for table in sealed_tables())
+    return sum(table.select().where(_is_outdated(table)).count() for table in list_sealed_tables())
 
 
-def reseal_everything(batch: int) -> Iterator[Resealed]:
+def reseal_all(batch: int) -> Iterator[ResealedBatch]:
     """Go through all tables once, `batch` rows at a time; nothing is held in between."""
-    for table in sealed_tables():
+    for table in list_sealed_tables():
         last: Any = None
         while rows := _outdated_rows(table, last, batch):
             yield reseal_rows(rows)
@@ -66,7 +66,7 @@ def _outdated_rows(table: type[Table], last: Table | None, limit: int) -> list[T
     query = table.select(key, *_sealed_fields(table)).where(_is_outdated(table))
     if last is not None:
         # What did not work out a moment ago must not keep us from the rest.
-        query = query.where(key > key_of(last))
+        query = query.where(key > primary_key_of(last))
     with hold_connection():
         return list(query.order_by(key).limit(limit))
 
@@ -76,16 +76,16 @@ def _is_outdated(table: type[Table]) -> peewee.Expression:
     return functools.reduce(operator.or_, conditions)
 
 
-def reseal_rows(rows: Sequence[Table]) -> Resealed:
+def reseal_rows(rows: Sequence[Table]) -> ResealedBatch:
     """Seal anew what these rows held when they were read, unless that has changed since."""
     # All sealing is done before: on SQLite every other writer waits for this transaction.
     resealed = [(row, _resealed(row)) for row in rows]
     changed = [(row, changes) for row, changes in resealed if changes]
     with transaction():
         free = _free_keys([row for row, _ in changed])
-        done = sum(key_of(row) in free and _write(row, changes) for row, changes in changed)
+        done = sum(primary_key_of(row) in free and _write(row, changes) for row, changes in changed)
     broken = [_name(row) for row, changes in resealed if len(changes) < len(_outdated(row))]
-    return Resealed(done, len(changed) - done, tuple(broken))
+    return ResealedBatch(done, len(changed) - done, tuple(broken))
 
 
 def _resealed(row: Table) -> dict[str, bytes]:
@@ -98,24 +98,24 @@ def _outdated(row: Table) -> list[SealedField]:
 
 
 def _name(row: Table) -> str:
-    return f"{row._meta.table_name} {key_of(row)}"
+    return f"{row._meta.table_name} {primary_key_of(row)}"
 
 
 def _free_keys(rows: Sequence[Table]) -> set[Any]:
     """Lock the rows, but for those that somebody else has locked; return the keys of ours."""
-    keys = [key_of(row) for row in rows]
+    keys = [primary_key_of(row) for row in rows]
     if not database.for_update or not rows:
         return set(keys)
     # Who never waits while they hold a lock can be part of no deadlock.
     table = type(rows[0])
     key: Any = table._meta.primary_key
     locked = table.select(key).where(key.in_(keys)).for_update(skip_locked=True)
-    return {key_of(row) for row in locked}
+    return {primary_key_of(row) for row in locked}
 
 
 def _write(row: Table, changes: dict[str, bytes]) -> bool:
     """Replace just the bytes that were read: a sealed value is never the same twice."""
     table = type(row)
     is_same = [table._meta.fields[name] == getattr(row, name) for name in changes]
-    is_row = table._meta.primary_key == key_of(row)
+    is_row = table._meta.primary_key == primary_key_of(row)
     return bool(table.update(changes).where(is_row, *is_same).execute())

@@ -80,7 +80,7 @@ def stored_connections() -> list[TAB_CONNECTIONS]:
 def status_of(state: Secret) -> str:
     """Return how far the sign-in of a state has come."""
     with hold_connection():
-        row = TAB_VERIFICATION.of(state)
+        row = TAB_VERIFICATION.find(state)
     assert row is not None
     return str(row.status)
 

@@ -155,7 +155,7 @@ def test_a_key_that_differs_anywhere_is_another() -> None:
 
 def test_what_does_not_look_like_a_key_asks_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a database that must not be asked
-    monkeypatch.setattr(TAB_API_KEYS, "valid", lambda *_: pytest.fail("it was asked"))
+    monkeypatch.setattr(TAB_API_KEYS, "find_valid", lambda *_: pytest.fail("it was asked"))
 
     # Then guesses that are of another form cost nothing
     assert find_holder("a guess", NOW) is None

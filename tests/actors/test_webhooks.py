@@ -298,7 +298,7 @@ def test_a_delivery_that_was_cut_off_is_made_after_a_restart(receiver: Receiver)
     # Given a process that died after it took an event, and before the receiver had it
     [event_id] = write()
     with hold_connection():
-        assert TAB_EVENTS.take_delivery(now(), now() + timedelta(minutes=2))
+        assert TAB_EVENTS.claim_delivery(now(), now() + timedelta(minutes=2))
     deliver_events()
     assert receiver.requests == []
     # When its time is over

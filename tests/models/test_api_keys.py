@@ -28,14 +28,14 @@ def add(key_id: str = "key-1", *, expires_at: datetime | None = None, now: datet
 
 def is_valid(key_id: str = "key-1", now: datetime = NOW) -> bool:
     with hold_connection():
-        return TAB_API_KEYS.valid(key_id, now) is not None
+        return TAB_API_KEYS.find_valid(key_id, now) is not None
 
 
 def test_a_key_is_kept_as_it_was_added() -> None:
     add()
 
     with hold_connection():
-        (key,) = TAB_API_KEYS.listed()
+        (key,) = TAB_API_KEYS.list_all()
     assert (key.id, key.name, key.key_hash) == ("key-1", "the web shop", "0" * 64)
     assert (key.scopes, key.requests_per_minute) == (["passwords", "tokens:read"], 60)
     assert (key.created_at, key.expires_at, key.revoked_at) == (NOW, None, None)
@@ -57,7 +57,7 @@ def test_a_revoked_key_serves_no_more_and_stays_listed() -> None:
         assert TAB_API_KEYS.revoke("key-1", NOW)
         assert not TAB_API_KEYS.revoke("key-1", NOW)
         assert not TAB_API_KEYS.revoke("key-of-nobody", NOW)
-        assert len(TAB_API_KEYS.listed()) == 2
+        assert len(TAB_API_KEYS.list_all()) == 2
     assert not is_valid()
     assert is_valid("key-2")
 
@@ -72,4 +72,4 @@ def test_keys_are_listed_oldest_first() -> None:
     add("c", now=NOW - SECOND)
 
     with hold_connection():
-        assert [key.id for key in TAB_API_KEYS.listed()] == ["c", "b", "a"]
+        assert [key.id for key in TAB_API_KEYS.list_all()] == ["c", "b", "a"]

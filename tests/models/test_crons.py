@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from config import Settings
-from models.crons import ensure_cron, give_back_tick, next_ticks, win_tick
+from models.crons import claim_tick, ensure_cron, list_next_ticks, return_tick
 from models.db.database import hold_connection
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
@@ -19,39 +19,39 @@ def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
     with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
 
-        assert win_tick("sweep", MINUTE, NOW)
-        assert not win_tick("sweep", MINUTE, NOW)
-        assert not win_tick("sweep", MINUTE, NOW + MINUTE - SECOND)
-        assert win_tick("sweep", MINUTE, NOW + MINUTE)
+        assert claim_tick("sweep", MINUTE, NOW)
+        assert not claim_tick("sweep", MINUTE, NOW)
+        assert not claim_tick("sweep", MINUTE, NOW + MINUTE - SECOND)
+        assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
 def test_a_cron_that_nobody_has_added_is_never_due() -> None:
     with hold_connection():
-        assert not win_tick("sweep", MINUTE, NOW)
+        assert not claim_tick("sweep", MINUTE, NOW)
 
 
 def test_each_cron_is_known_with_its_next_tick() -> None:
     with hold_connection():
-        assert next_ticks() == {}
+        assert list_next_ticks() == {}
         ensure_cron("sweep", MINUTE, NOW)
         ensure_cron("clean", MINUTE, NOW)
-        win_tick("sweep", MINUTE, NOW)
+        claim_tick("sweep", MINUTE, NOW)
 
-        assert next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
+        assert list_next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
 
 
 def test_adding_a_cron_again_changes_nothing() -> None:
     # Given a cron whose tick was taken
     with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
-        win_tick("sweep", MINUTE, NOW)
+        claim_tick("sweep", MINUTE, NOW)
 
         # When another scheduler starts
         ensure_cron("sweep", MINUTE, NOW + SECOND)
 
         # Then it does not tick again before its time
-        assert not win_tick("sweep", MINUTE, NOW + SECOND)
-        assert win_tick("sweep", MINUTE, NOW + MINUTE)
+        assert not claim_tick("sweep", MINUTE, NOW + SECOND)
+        assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
 def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
@@ -59,14 +59,14 @@ def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
     day = timedelta(days=1)
     with hold_connection():
         ensure_cron("sweep", day, NOW)
-        win_tick("sweep", day, NOW)
+        claim_tick("sweep", day, NOW)
 
         # When a scheduler starts with an interval of a minute
         ensure_cron("sweep", MINUTE, NOW + SECOND)
 
         # Then the next tick is a minute away
-        assert not win_tick("sweep", MINUTE, NOW + MINUTE)
-        assert win_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
+        assert not claim_tick("sweep", MINUTE, NOW + MINUTE)
+        assert claim_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
 
 
 def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
@@ -74,18 +74,18 @@ def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
         ensure_cron("sweep", MINUTE, NOW)
         later = NOW + timedelta(days=3)
 
-        assert win_tick("sweep", MINUTE, later)
-        assert not win_tick("sweep", MINUTE, later)
+        assert claim_tick("sweep", MINUTE, later)
+        assert not claim_tick("sweep", MINUTE, later)
 
 
 def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
     with hold_connection():
         ensure_cron("sweep", MINUTE, NOW)
-        win_tick("sweep", MINUTE, NOW)
+        claim_tick("sweep", MINUTE, NOW)
 
-        give_back_tick("sweep", NOW + SECOND)
+        return_tick("sweep", NOW + SECOND)
 
-        assert win_tick("sweep", MINUTE, NOW + SECOND)
+        assert claim_tick("sweep", MINUTE, NOW + SECOND)
 
 
 def test_crons_do_not_hang_on_each_other() -> None:
@@ -93,8 +93,8 @@ def test_crons_do_not_hang_on_each_other() -> None:
         ensure_cron("sweep", MINUTE, NOW)
         ensure_cron("clean", MINUTE, NOW)
 
-        assert win_tick("sweep", MINUTE, NOW)
-        assert win_tick("clean", MINUTE, NOW)
+        assert claim_tick("sweep", MINUTE, NOW)
+        assert claim_tick("clean", MINUTE, NOW)
 
 
 def schedule(slots: int) -> list[int]:
@@ -102,7 +102,7 @@ def schedule(slots: int) -> list[int]:
     won = []
     for slot in range(slots):
         with hold_connection():
-            if win_tick("sweep", SECOND, NOW + slot * SECOND):
+            if claim_tick("sweep", SECOND, NOW + slot * SECOND):
                 won.append(slot)
     return won
 

@@ -29,13 +29,13 @@ def add(kind: str = "exchanged", **changes: object) -> None:
         "now": NOW,
     }
     with hold_connection():
-        TAB_EVENTS.add_all([TAB_EVENTS.row(kind, **{**values, **changes})])  # type: ignore[arg-type]
+        TAB_EVENTS.insert_rows([TAB_EVENTS.build_row(kind, **{**values, **changes})])  # type: ignore[arg-type]
 
 
 def page(limit: int = 100, **wanted: Any) -> list[TAB_EVENTS]:
     filters = dict.fromkeys(("kind", "provider", "connection_id", "key_id", "since", "before"))
     with hold_connection():
-        return TAB_EVENTS.page(limit=limit, **{**filters, **wanted})
+        return TAB_EVENTS.list_page(limit=limit, **{**filters, **wanted})
 
 
 def kinds(**wanted: Any) -> list[str]:
@@ -44,7 +44,7 @@ def kinds(**wanted: Any) -> list[str]:
 
 def take(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS | None:
     with hold_connection():
-        return TAB_EVENTS.take_delivery(now, again_at)
+        return TAB_EVENTS.claim_delivery(now, again_at)
 
 
 def taken(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS:

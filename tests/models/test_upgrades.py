@@ -14,7 +14,7 @@ import models
 from catfeeder.sealing import Secret
 from config import Settings
 from models import migrate as migrate_module
-from models.crons import win_tick
+from models.crons import claim_tick
 from models.db.database import database as the_database
 from models.db.database import hold_connection
 from models.db.errors import ForeignSecretKey
@@ -22,8 +22,8 @@ from models.migrate import join_service, migrate
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
-from models.renewal.sweeps import claim_due
-from models.sealing.resealing import reseal_everything
+from models.renewal.leases import claim_due
+from models.sealing.resealing import reseal_all
 from models.server import begin_boot, current_generation
 from tests.models.first_version import CONNECTION_ID, STATE, fill_first_tables
 from tests.models.reopening import reopened
@@ -82,7 +82,7 @@ def test_a_sign_in_that_had_begun_is_finished() -> None:
     state = Secret(STATE)
     with hold_connection():
         assert TAB_VERIFICATION.claim(state, NOW)
-        row = TAB_VERIFICATION.of(state)
+        row = TAB_VERIFICATION.find(state)
     assert row is not None
     assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the code_verifier")
     assert TAB_VERIFICATION.nonce.open(row) == Secret("the nonce")
@@ -91,11 +91,11 @@ def test_a_sign_in_that_had_begun_is_finished() -> None:
 @pytest.mark.usefixtures("upgraded")
 def test_providers_keep_their_settings_and_can_be_changed() -> None:
     with hold_connection():
-        row = TAB_USER_OAUTH_CONNECTION.named("house")
+        row = TAB_USER_OAUTH_CONNECTION.find("house")
         assert row is not None
         assert TAB_USER_OAUTH_CONNECTION.client_secret.open(row) == Secret("the client_secret")
         assert row.metadata == {"issuer": "https://id.example.com", "scopes": ["openid"]}
-        TAB_USER_OAUTH_CONNECTION.get_by_id("house").remember_discovery({"issuer": "x"}, NOW)
+        TAB_USER_OAUTH_CONNECTION.get_by_id("house").store_discovery({"issuer": "x"}, NOW)
         assert TAB_USER_OAUTH_CONNECTION.erase("house")
 
 
@@ -111,7 +111,7 @@ def test_what_an_operator_has_set_about_dead_grants_is_kept(empty: Settings) -> 
     migrate(NOW)
 
     with hold_connection():
-        row = TAB_USER_OAUTH_CONNECTION.named("house")
+        row = TAB_USER_OAUTH_CONNECTION.find("house")
     assert row is not None
     kinds = {"gone": "grant_dead", "It is over.": "grant_dead"}
     assert row.metadata == {"failure_kinds": kinds, "scopes": ["a"]}
@@ -120,8 +120,8 @@ def test_what_an_operator_has_set_about_dead_grants_is_kept(empty: Settings) -> 
 @pytest.mark.usefixtures("upgraded")
 def test_schedule_and_boots_go_on_where_they_were() -> None:
     with hold_connection():
-        assert not win_tick("renew_oaths", timedelta(hours=1), NOW + 59 * MINUTE)
-        assert win_tick("renew_oaths", timedelta(hours=1), NOW + 60 * MINUTE)
+        assert not claim_tick("renew_oaths", timedelta(hours=1), NOW + 59 * MINUTE)
+        assert claim_tick("renew_oaths", timedelta(hours=1), NOW + 60 * MINUTE)
         assert current_generation() == 7
         assert begin_boot(NOW) == 8
 
@@ -135,7 +135,7 @@ def test_the_keys_of_the_first_version_hold(upgraded: Settings) -> None:
     with reopened(other), pytest.raises(ForeignSecretKey):
         join_service(NOW)
     with reopened(rotated(upgraded)):
-        assert sum(batch.done for batch in reseal_everything(10)) == 3
+        assert sum(batch.done for batch in reseal_all(10)) == 3
 
 
 def test_migrations_are_numbered_without_gap_or_double() -> None:

@@ -21,7 +21,7 @@ from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
-from models.crons import TAB_CRONS, ensure_cron, win_tick
+from models.crons import TAB_CRONS, claim_tick, ensure_cron
 from models.db import database as database_module
 from models.db.database import hold_connection, open_database
 from models.db.errors import DatabaseUnreachable
@@ -155,7 +155,7 @@ def test_a_scheduler_that_dies_with_a_tick_in_hand_is_not_missed(client: Client)
     # Given one that has won a tick, and is killed before it has emitted anything
     with hold_connection():
         ensure_cron(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
-        assert win_tick(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
+        assert claim_tick(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
 
     # Then another one emits the next, at its time
     assert tick(client, LINES, NOW) == [CLEAN_TOKENS]

@@ -20,7 +20,7 @@ from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
-from models.renewal.sweeps import hasten_failing
+from models.renewal.leases import expedite_failing
 
 _LOG = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def asking(
                 _note_answer(health, connection_id, error, now)
             elif health.state == HealthState.HALF_OPEN:
                 with hold_connection():
-                    health.give_up_probe(now)
+                    health.abandon_probe(now)
         raise
     with _whatever_comes_of_it(provider.name):
         _note_success(health, connection_id, now)
@@ -78,7 +78,7 @@ def check_not_paused(provider: str, now: datetime) -> None:
         ProviderPaused: They are.
     """
     with hold_connection():
-        health = TAB_PROVIDER_HEALTH.of(provider)
+        health = TAB_PROVIDER_HEALTH.find(provider)
     if health.is_paused(now):
         raise _paused(health, now)
 
@@ -88,7 +88,7 @@ def note_unprepared(provider: str, connection_id: str, error: AuthError, now: da
     if error.kind is not None:
         with suppress(ProviderPaused):
             with hold_connection():
-                health = TAB_PROVIDER_HEALTH.of(provider)
+                health = TAB_PROVIDER_HEALTH.find(provider)
             _note_answer(_admitted(health, None, now), connection_id, error, now)
 
 
@@ -105,7 +105,7 @@ def _admitted(health: TAB_PROVIDER_HEALTH, rate: Rate | None, now: datetime) -> 
             return health
         until = now + timedelta(seconds=current_settings().oauth.lease_seconds)
         is_ours = health.begin_probe(until)
-        health = TAB_PROVIDER_HEALTH.of(health.provider)
+        health = TAB_PROVIDER_HEALTH.find(health.provider)
     if not is_ours:
         raise _paused(health, now)
     return health
@@ -113,7 +113,7 @@ def _admitted(health: TAB_PROVIDER_HEALTH, rate: Rate | None, now: datetime) -> 
 
 def _take_place(health: TAB_PROVIDER_HEALTH, rate: Rate, now: datetime) -> None:
     TAB_PROVIDER_HEALTH.ensure(health.provider)
-    free_at = health.take_request(now, rate.interval, rate.burst)
+    free_at = health.reserve_request(now, rate.interval, rate.burst)
     if free_at is not None:
         reason = "maximum_renewals_per_minute is reached"
         raise ProviderPaused(health.provider, reason, rfc3339(free_at), _seconds(free_at, now))
@@ -137,7 +137,7 @@ def _note_success(health: TAB_PROVIDER_HEALTH, connection_id: str, now: datetime
                 _tell_resumed(health, now)
     elif health.failures or health.failing_connection == connection_id:
         with hold_connection():
-            health.end_run(connection_id)
+            health.reset_failures(connection_id)
 
 
 def _note_answer(
@@ -191,13 +191,13 @@ def close_breaker(provider: str, now: datetime) -> None:
     What was asked before the change, and fails after it, says nothing any more.
     """
     TAB_PROVIDER_HEALTH.ensure(provider)
-    health = TAB_PROVIDER_HEALTH.of(provider)
+    health = TAB_PROVIDER_HEALTH.find(provider)
     if health.resume() and health.state != HealthState.CLOSED:
         _tell_resumed(health, now)
 
 
 def _tell_resumed(health: TAB_PROVIDER_HEALTH, now: datetime) -> None:
-    hasten_failing(health.provider, now)
+    expedite_failing(health.provider, now)
     _LOG.warning("Renewals with %s go on.", health.provider)
     since = rfc3339(health.since)
     record(EventKind.PROVIDER_RESUMED, now=now, provider=health.provider, paused_since=since)

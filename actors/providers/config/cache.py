@@ -48,9 +48,9 @@ class ProviderMemory:
             # One looks for all: whoever comes meanwhile takes what is known.
             self._known[name] = known, time.monotonic() + _SECONDS
         with hold_connection():
-            health = TAB_PROVIDER_HEALTH.of(name)
+            health = TAB_PROVIDER_HEALTH.find(name)
         found = KnownProvider(discovered_provider(name, now), health)
-        if health.is_flawless:
+        if health.is_healthy:
             self._known[name] = found, time.monotonic() + _SECONDS
         else:
             self.forget(name)

@@ -38,7 +38,7 @@ def discover(provider: str, now: datetime) -> None:
     if issuer is not None:
         metadata = fetch_metadata(issuer)
         with hold_connection():
-            row.remember_discovery(metadata, now)
+            row.store_discovery(metadata, now)
 
 
 def discovered_provider(name: str, now: datetime) -> Provider:

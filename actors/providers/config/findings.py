@@ -147,7 +147,7 @@ def _mix_up(provider: Provider) -> Finding:
     if redirect_uri_of(provider) == own:
         return Finding("mix_up", True, "The provider has a redirect URI of its own.")
     with hold_connection():
-        is_alone = len(TAB_USER_OAUTH_CONNECTION.listed()) == 1
+        is_alone = len(TAB_USER_OAUTH_CONNECTION.list_all()) == 1
     if is_alone:
         return Finding("mix_up", True, "There is no other provider to be taken for this one.")
     remedy = f"Register {own} with the provider too, then turn redirect_path_per_provider on."

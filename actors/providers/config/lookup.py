@@ -39,7 +39,7 @@ def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNEC
     with hold_connection():
         if is_locked:
             TAB_USER_OAUTH_CONNECTION.lock(name)
-        row = TAB_USER_OAUTH_CONNECTION.named(name)
+        row = TAB_USER_OAUTH_CONNECTION.find(name)
     if row is None:
         raise ProviderUnknown(f"No provider named {name} is configured.")
     return row
@@ -103,7 +103,7 @@ def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
 def is_issuer_of_another(name: str, iss: str) -> bool:
     """Tell whether an issuer is that of a provider of ours other than the one of that name."""
     with hold_connection():
-        others = [row for row in TAB_USER_OAUTH_CONNECTION.listed() if row.name != name]
+        others = [row for row in TAB_USER_OAUTH_CONNECTION.list_all() if row.name != name]
     return any(merged_metadata(row).get("issuer") == iss for row in others)
 
 

@@ -53,8 +53,8 @@ def allowances(names: Iterable[str], now: datetime) -> dict[str, int]:
 
     A provider whose pause is over takes one: the probe.
     """
-    health = TAB_PROVIDER_HEALTH.all_of_them()
-    rates = {row.name: _rate(row) for row in TAB_USER_OAUTH_CONNECTION.listed()}
+    health = TAB_PROVIDER_HEALTH.load_all()
+    rates = {row.name: _rate(row) for row in TAB_USER_OAUTH_CONNECTION.list_all()}
     taken = {name: _allowance(health.get(name), rates.get(name), now) for name in names}
     return {name: count for name, count in taken.items() if count}
 
@@ -68,5 +68,7 @@ def _allowance(health: TAB_PROVIDER_HEALTH | None, rate: Rate | None, now: datet
         return sys.maxsize if rate is None else rate.burst
     if health.is_paused(now):
         return 0
-    left = sys.maxsize if rate is None else health.requests_left(now, rate.interval, rate.burst)
+    left = (
+        sys.maxsize if rate is None else health.count_free_requests(now, rate.interval, rate.burst)
+    )
     return left if health.state == HealthState.CLOSED else min(left, 1)

@@ -113,7 +113,7 @@ def erase_provider(name: str) -> None:
 def list_providers() -> list[dict[str, Any]]:
     """Return all providers, by name, without their secrets."""
     with hold_connection():
-        return [_describe(row) for row in TAB_USER_OAUTH_CONNECTION.listed()]
+        return [_describe(row) for row in TAB_USER_OAUTH_CONNECTION.list_all()]
 
 
 def describe_provider(name: str) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
         "has_client_secret": bool(has_secret),
         "has_earlier_client_secrets": bool(has_earlier),
         "has_private_key": bool(has_key),
-        "renewals": _describe_health(TAB_PROVIDER_HEALTH.of(row.name)),
+        "renewals": _describe_health(TAB_PROVIDER_HEALTH.find(row.name)),
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     }

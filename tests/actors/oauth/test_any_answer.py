@@ -20,7 +20,7 @@ from catfeeder.errors import CatFeederError
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
-from models.renewal.attempts import TAB_ATTEMPTS
+from models.renewal.journal import TAB_ATTEMPTS
 from tests.actors.renewals import tokens_of
 from tests.actors.sign_ins import (
     NAME,

@@ -74,7 +74,7 @@ def test_a_code_becomes_a_connection(provider: ScriptedProvider) -> None:
     assert row.renew_at < row.expires_at
     # And state, nonce and verifier are of no more use
     with hold_connection():
-        pending = TAB_VERIFICATION.of(back["state"])
+        pending = TAB_VERIFICATION.find(back["state"])
     assert pending is not None
     assert (pending.status, pending.nonce, pending.code_verifier) == ("done", None, None)
     assert event_kinds() == ["provider_changed", "authorized", "exchanged"]

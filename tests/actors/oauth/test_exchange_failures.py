@@ -56,7 +56,7 @@ def assert_nothing_is_stored(provider: ScriptedProvider, back: dict[str, Any]) -
     assert stored_connections() == []
     assert status_of(back["state"]) == StateStatus.FAILED
     with hold_connection():
-        row = TAB_VERIFICATION.of(back["state"])
+        row = TAB_VERIFICATION.find(back["state"])
     assert row is not None
     assert (row.nonce, row.code_verifier) == (None, None)
     assert event_kinds()[-1] == "sign_in_refused"

@@ -48,7 +48,7 @@ def query_of(begun: SignIn) -> dict[str, str]:
 
 def pending(begun: SignIn) -> TAB_VERIFICATION:
     with hold_connection():
-        row = TAB_VERIFICATION.of(Secret(begun.state))
+        row = TAB_VERIFICATION.find(Secret(begun.state))
     assert row is not None
     return row
 

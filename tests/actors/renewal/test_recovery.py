@@ -31,9 +31,8 @@ from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.attempts import TAB_ATTEMPTS, seal_answer, token_digests
 from models.renewal.grouped_writes import write_answer
-from models.renewal.journal import begin_renewal
+from models.renewal.journal import TAB_ATTEMPTS, begin_renewal, digest_token, seal_answer
 from models.renewal.leases import Lease, claim
 from tests.actors.outages import outage
 from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
@@ -100,7 +99,7 @@ def begin(row: TAB_CONNECTIONS) -> Lease:
     with transaction():
         lease = claim(row.id, at, at + LEASE)
         assert lease is not None
-        attempt = begin_renewal(lease, at + LEASE, token_digests(token), at)
+        attempt = begin_renewal(lease, at + LEASE, digest_token(token), at)
     assert attempt is not None
     return attempt.lease
 
@@ -108,7 +107,7 @@ def begin(row: TAB_CONNECTIONS) -> Lease:
 def attempt_of(row: TAB_CONNECTIONS) -> TAB_ATTEMPTS | None:
     """Return what the journal says of a connection."""
     with hold_connection():
-        return TAB_ATTEMPTS.of(row.id)
+        return TAB_ATTEMPTS.find(row.id)
 
 
 def last_event() -> TAB_EVENTS:

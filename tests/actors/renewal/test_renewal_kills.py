@@ -22,7 +22,7 @@ from config import ROOT, Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.attempts import TAB_ATTEMPTS
+from models.renewal.journal import TAB_ATTEMPTS
 from models.renewal.leases import Lease
 from tests.actors.outages import outage
 from tests.actors.renewals import HOUR, leased, renew_all, tokens_of
@@ -185,7 +185,7 @@ def test_a_renewal_that_is_killed_at_any_step_loses_no_token(
             assert set(_IN_THE_EXCHANGE) & set(taken), where
             assert not is_written_down(taken[:-1]), where
         with hold_connection():
-            assert TAB_ATTEMPTS.of(row.id) is None, where
+            assert TAB_ATTEMPTS.find(row.id) is None, where
 
 
 def test_a_process_that_dies_while_the_database_is_away_loses_no_token(

@@ -130,7 +130,7 @@ def test_where_there_is_hardly_room_each_provider_has_its_turn_by_chance(room: i
 def test_more_than_one_statement_takes_is_taken_by_several(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sweeping, "MOST_AT_ONCE", 4)
+    monkeypatch.setattr(sweeping, "MAX_ROWS_PER_STATEMENT", 4)
     store("a", 11)
     store("b", 3)
 
@@ -193,10 +193,10 @@ def test_a_sweep_takes_what_a_rate_leaves() -> None:
     assert counted == {"slow": 2, "other": 4}
     with hold_connection():
         assert set(allowances(["slow"], NOW).values()) == {2}
-        slow = TAB_PROVIDER_HEALTH.of("slow")
+        slow = TAB_PROVIDER_HEALTH.find("slow")
         rate = rate_of(12)
         assert rate is not None
-        assert slow.take_request(NOW, rate.interval, rate.burst) is None
+        assert slow.reserve_request(NOW, rate.interval, rate.burst) is None
         assert set(allowances(["slow"], NOW).values()) == {1}
 
 

@@ -37,7 +37,7 @@ def test_sign_ins_that_have_expired_are_erased(
 
     with hold_connection():
         assert TAB_VERIFICATION.select().count() == 1
-        assert TAB_VERIFICATION.of(Secret(recent.state))
+        assert TAB_VERIFICATION.find(Secret(recent.state))
     assert "1 expired" in caplog.text
 
 

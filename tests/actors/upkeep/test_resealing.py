@@ -21,7 +21,7 @@ from models.db.errors import ForeignSecretKey
 from models.migrate import join_service
 from models.oauth.connections import TAB_CONNECTIONS
 from models.sealing.keys import TAB_SEALING_KEYS
-from models.sealing.resealing import Resealed, count_outdated
+from models.sealing.resealing import ResealedBatch, count_outdated
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
 from tests.models.rows import grant, stored_connection
@@ -223,10 +223,10 @@ def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> Non
 
 def test_half_of_the_time_is_left_to_others() -> None:
     # Given batches that each take a while
-    def batches() -> Iterator[Resealed]:
+    def batches() -> Iterator[ResealedBatch]:
         for _ in range(3):
             time.sleep(0.05)
-            yield Resealed(1, 0, ())
+            yield ResealedBatch(1, 0, ())
 
     # When they are done one after the other
     began = time.monotonic()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from models.db.database import hold_connection, transaction
-from models.db.statements import DeleteMany, InsertMany, UpdateMany
+from models.db.statements import PreparedDelete, PreparedInsert, PreparedUpdate
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.attempts import TAB_ATTEMPTS
+from models.renewal.journal import TAB_ATTEMPTS
 from tests.models.rows import stored_connection
 from tests.models.times import MINUTE, NOW
 
 pytestmark = pytest.mark.usefixtures("database")
 
 _C, _A = TAB_CONNECTIONS, TAB_ATTEMPTS
-ENTER = InsertMany(
-    *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), is_new_only=True
+ENTER = PreparedInsert(
+    *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), ignore_conflicts=True
 )
 
 
@@ -27,7 +27,7 @@ def ids(count: int) -> list[str]:
 
 def test_a_row_that_is_as_given_is_updated() -> None:
     found, other = ids(2)
-    statement = UpdateMany([_C.lease_until, _C.reason, _C.access_token], [_C.id, _C.version])
+    statement = PreparedUpdate([_C.lease_until, _C.reason, _C.access_token], [_C.id, _C.version])
 
     # When one row has the version that is given, and another one has not
     with transaction():
@@ -58,7 +58,7 @@ def test_a_row_that_is_there_is_not_inserted_again() -> None:
 
 def test_a_row_that_is_as_given_is_deleted() -> None:
     found, other = ids(2)
-    delete = DeleteMany(_A.connection_id, _A.version)
+    delete = PreparedDelete(_A.connection_id, _A.version)
     with transaction():
         for one in (found, other):
             ENTER.execute(one, 1, "digest", 1, NOW)

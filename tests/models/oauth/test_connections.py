@@ -24,7 +24,7 @@ def test_a_first_sign_in_creates_a_connection() -> None:
     with hold_connection():
         row = stored_connection("account-1", subject="user-1", grant=grant(expires_at=NOW + MINUTE))
 
-        assert TAB_CONNECTIONS.with_id(row.id) == row
+        assert TAB_CONNECTIONS.find(row.id) == row
     assert (row.provider, row.provider_subject, row.subject) == ("google", "account-1", "user-1")
     assert (row.status, row.version, row.failures) == (ConnectionStatus.ACTIVE, 1, 0)
     assert (row.created_at, row.updated_at, row.expires_at) == (NOW, NOW, NOW + MINUTE)
@@ -166,7 +166,7 @@ def test_processes_that_sign_in_the_same_accounts_share_their_connections(tables
 def page(**wanted: object) -> list[str]:
     with hold_connection():
         arguments = {"provider": None, "subject": None, "status": None, "after": None, "limit": 100}
-        rows = TAB_CONNECTIONS.page(**{**arguments, **wanted})  # type: ignore[arg-type]
+        rows = TAB_CONNECTIONS.list_page(**{**arguments, **wanted})  # type: ignore[arg-type]
     return [row.provider_subject for row in rows]
 
 
@@ -192,7 +192,7 @@ def test_connections_are_listed_oldest_first_page_by_page() -> None:
 
 def _rows_after(after: object) -> list[TAB_CONNECTIONS]:
     with hold_connection():
-        return TAB_CONNECTIONS.page(
+        return TAB_CONNECTIONS.list_page(
             provider=None,
             subject=None,
             status=None,
@@ -222,14 +222,14 @@ def test_connections_are_listed_by_provider_subject_and_status() -> None:
 
 def test_connections_are_counted_by_status() -> None:
     with hold_connection():
-        assert TAB_CONNECTIONS.counted_by_status() == {}
+        assert TAB_CONNECTIONS.count_by_status() == {}
         stored_connection("a")
         stored_connection("b")
         TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
             TAB_CONNECTIONS.provider_subject == "b"
         ).execute()
 
-        assert TAB_CONNECTIONS.counted_by_status() == {"active": 1, "revoked": 1}
+        assert TAB_CONNECTIONS.count_by_status() == {"active": 1, "revoked": 1}
 
 
 def test_a_provider_is_known_to_have_connections() -> None:
@@ -246,7 +246,7 @@ def test_a_connection_is_erased_once() -> None:
 
         assert TAB_CONNECTIONS.erase(row.id)
         assert not TAB_CONNECTIONS.erase(row.id)
-        assert TAB_CONNECTIONS.with_id(row.id) is None
+        assert TAB_CONNECTIONS.find(row.id) is None
 
 
 @pytest.mark.parametrize("status", list(ConnectionStatus))

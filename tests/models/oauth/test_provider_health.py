@@ -19,7 +19,7 @@ UNTIL: Final = NOW + MINUTE
 
 def health() -> TAB_PROVIDER_HEALTH:
     with hold_connection():
-        return TAB_PROVIDER_HEALTH.of(NAME)
+        return TAB_PROVIDER_HEALTH.find(NAME)
 
 
 def ensured() -> TAB_PROVIDER_HEALTH:
@@ -42,17 +42,17 @@ def pause(row: TAB_PROVIDER_HEALTH, until: datetime = UNTIL, connection: str = "
 @pytest.mark.usefixtures("database")
 def test_a_provider_of_which_nothing_is_known_is_well() -> None:
     with hold_connection():
-        assert TAB_PROVIDER_HEALTH.all_of_them() == {}
+        assert TAB_PROVIDER_HEALTH.load_all() == {}
     row = health()
 
     assert (row.state, row.failures, row.pauses) == (HealthState.CLOSED, 0, 0)
     assert not row.is_paused(NOW)
     # And to look leaves no row behind, to ensure one does, once
     with hold_connection():
-        assert TAB_PROVIDER_HEALTH.all_of_them() == {}
+        assert TAB_PROVIDER_HEALTH.load_all() == {}
         for _ in range(2):
             TAB_PROVIDER_HEALTH.ensure(NAME)
-        assert list(TAB_PROVIDER_HEALTH.all_of_them()) == [NAME]
+        assert list(TAB_PROVIDER_HEALTH.load_all()) == [NAME]
 
 
 @pytest.mark.usefixtures("database")
@@ -76,7 +76,7 @@ def test_a_pause_after_a_pause_is_counted_and_begins_when_the_first_did() -> Non
     row = paused()
     with hold_connection():
         assert row.begin_probe(UNTIL + MINUTE)
-        row = TAB_PROVIDER_HEALTH.of(NAME)
+        row = TAB_PROVIDER_HEALTH.find(NAME)
         assert row.pause("b", until=UNTIL + 2 * MINUTE, kind="x", reason="y", now=UNTIL)
 
     row = health()
@@ -101,7 +101,7 @@ def probe_in_turn(times: int) -> int:
     won = 0
     for _ in range(times):
         with hold_connection():
-            row = TAB_PROVIDER_HEALTH.of(NAME)
+            row = TAB_PROVIDER_HEALTH.find(NAME)
             won += row.state == HealthState.OPEN and row.begin_probe(UNTIL)
     return won
 
@@ -123,9 +123,9 @@ def test_what_comes_late_changes_nothing() -> None:
         assert not pause(seen, UNTIL + MINUTE)
         assert not seen.resume()
         assert not seen.begin_probe(UNTIL)
-        assert not seen.give_up_probe(NOW)
+        assert not seen.abandon_probe(NOW)
         seen.count_failure("z")
-        seen.end_run("a")
+        seen.reset_failures("a")
     row = health()
     assert (row.paused_until, row.failures, row.failing_connection) == (UNTIL, 0, "a")
 
@@ -135,7 +135,7 @@ def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
     row = paused(NOW)
     with hold_connection():
         row.begin_probe(UNTIL)
-        assert health().give_up_probe(NOW)
+        assert health().abandon_probe(NOW)
 
     assert health().state == HealthState.OPEN
     assert not health().is_paused(NOW)
@@ -149,10 +149,10 @@ def test_a_run_is_of_different_connections_one_after_the_other() -> None:
 
         assert counts == [1, 1, 2, 2, 3]
         # And a success ends it; who failed last is remembered, unless it was theirs
-        health().end_run("c")
+        health().reset_failures("c")
         assert (health().failures, health().failing_connection) == (0, "a")
         assert health().count_failure("a") == 1
-        health().end_run("a")
+        health().reset_failures("a")
         assert (health().failures, health().failing_connection) == (0, None)
 
 
@@ -178,23 +178,23 @@ def test_a_provider_is_forgotten() -> None:
 
 def take(at: datetime, interval: timedelta = SECOND, burst: int = 3) -> datetime | None:
     with hold_connection():
-        return TAB_PROVIDER_HEALTH.of(NAME).take_request(at, interval, burst)
+        return TAB_PROVIDER_HEALTH.find(NAME).reserve_request(at, interval, burst)
 
 
 @pytest.mark.usefixtures("database")
 def test_a_rate_has_a_burst_and_then_one_each_interval() -> None:
     row = ensured()
 
-    assert row.requests_left(NOW, SECOND, 3) == 3
+    assert row.count_free_requests(NOW, SECOND, 3) == 3
     assert [take(NOW) for _ in range(3)] == [None] * 3
-    assert health().requests_left(NOW, SECOND, 3) == 0
+    assert health().count_free_requests(NOW, SECOND, 3) == 0
     # And who comes too early hears when to come back
     assert take(NOW) == NOW + SECOND
     assert take(NOW + SECOND - timedelta(milliseconds=1)) == NOW + SECOND
     assert take(NOW + SECOND) is None
     assert take(NOW + SECOND) == NOW + 2 * SECOND
     # And what was not used is not saved up beyond the burst
-    assert health().requests_left(NOW + MINUTE, SECOND, 3) == 3
+    assert health().count_free_requests(NOW + MINUTE, SECOND, 3) == 3
     assert [take(NOW + MINUTE) is None for _ in range(5)] == [True] * 3 + [False] * 2
 
 

@@ -26,7 +26,7 @@ def put(name: str = "acme", **changes: object) -> None:
 
 
 def named(name: str = "acme") -> TAB_USER_OAUTH_CONNECTION:
-    row = TAB_USER_OAUTH_CONNECTION.named(name)
+    row = TAB_USER_OAUTH_CONNECTION.find(name)
     assert row is not None
     return row
 
@@ -56,14 +56,14 @@ def test_the_client_secret_is_not_readable_in_the_table() -> None:
 
 def test_an_unknown_provider_is_none() -> None:
     with hold_connection():
-        assert TAB_USER_OAUTH_CONNECTION.named("nobody") is None
+        assert TAB_USER_OAUTH_CONNECTION.find("nobody") is None
 
 
 def test_putting_a_provider_again_replaces_all_of_it() -> None:
     # Given a provider whose issuer was asked what it publishes
     with hold_connection():
         put()
-        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").remember_discovery({"issuer": "x"}, NOW)
+        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").store_discovery({"issuer": "x"}, NOW)
 
         # When it is put anew
         later = NOW + MINUTE
@@ -84,9 +84,7 @@ def test_putting_a_provider_again_replaces_all_of_it() -> None:
 def test_what_an_issuer_publishes_is_remembered() -> None:
     with hold_connection():
         put()
-        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").remember_discovery(
-            {"jwks_uri": "https://x"}, NOW
-        )
+        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").store_discovery({"jwks_uri": "https://x"}, NOW)
         row = named()
 
     assert (row.discovered, row.discovered_at) == ({"jwks_uri": "https://x"}, NOW)
@@ -97,7 +95,7 @@ def test_providers_are_listed_by_name() -> None:
         for name in ("spotify", "acme", "google"):
             put(name)
 
-        listed = [row.name for row in TAB_USER_OAUTH_CONNECTION.listed()]
+        listed = [row.name for row in TAB_USER_OAUTH_CONNECTION.list_all()]
     assert listed == ["acme", "google", "spotify"]
 
 
@@ -115,7 +113,7 @@ def test_processes_that_add_the_same_preset_at_once_do_not_fail() -> None:
     race_threads(4, lambda _: TAB_USER_OAUTH_CONNECTION.add_missing("github", "github", NOW))
 
     with hold_connection():
-        assert len(TAB_USER_OAUTH_CONNECTION.listed()) == 1
+        assert len(TAB_USER_OAUTH_CONNECTION.list_all()) == 1
 
 
 def test_a_provider_is_erased_once() -> None:

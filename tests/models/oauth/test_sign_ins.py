@@ -40,7 +40,7 @@ def _pending(database: Settings) -> None:  # noqa: ARG001
 
 def test_a_sign_in_is_found_by_its_state() -> None:
     with hold_connection():
-        row = TAB_VERIFICATION.of(STATE)
+        row = TAB_VERIFICATION.find(STATE)
 
         assert row is not None
         assert (row.provider, row.subject, row.scope) == ("google", "user-1", "openid")
@@ -48,7 +48,7 @@ def test_a_sign_in_is_found_by_its_state() -> None:
         assert row.status == StateStatus.PENDING
         assert TAB_VERIFICATION.nonce.open(row) == Secret("the-nonce")
         assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the-verifier")
-        assert TAB_VERIFICATION.of(Secret("another-state:google")) is None
+        assert TAB_VERIFICATION.find(Secret("another-state:google")) is None
 
 
 def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
@@ -66,7 +66,7 @@ def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
             now=NOW,
             expires_at=EXPIRES,
         )
-        row = TAB_VERIFICATION.of(state)
+        row = TAB_VERIFICATION.find(state)
 
         assert row is not None
         assert row.subject == ""
@@ -87,7 +87,7 @@ def test_a_state_is_claimed_once() -> None:
         assert TAB_VERIFICATION.claim(STATE, NOW)
         assert not TAB_VERIFICATION.claim(STATE, NOW)
 
-        row = TAB_VERIFICATION.of(STATE)
+        row = TAB_VERIFICATION.find(STATE)
         assert row is not None
         assert row.status == StateStatus.EXCHANGING
 
@@ -103,7 +103,7 @@ def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> N
         assert not TAB_VERIFICATION.claim(STATE, NOW)
 
         # And what only the exchange needed is gone
-        row = TAB_VERIFICATION.of(STATE)
+        row = TAB_VERIFICATION.find(STATE)
         assert row is not None
         assert (row.status, row.nonce, row.code_verifier) == (status, None, None)
 
@@ -153,10 +153,10 @@ def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
 def test_what_has_expired_is_erased_and_nothing_else() -> None:
     with hold_connection():
         assert TAB_VERIFICATION.erase_expired(EXPIRES - SECOND) == 0
-        assert TAB_VERIFICATION.of(STATE) is not None
+        assert TAB_VERIFICATION.find(STATE) is not None
 
         assert TAB_VERIFICATION.erase_expired(EXPIRES) == 1
-        assert TAB_VERIFICATION.of(STATE) is None
+        assert TAB_VERIFICATION.find(STATE) is None
 
 
 def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
@@ -164,12 +164,12 @@ def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
     bound = Secret("bound")
     with hold_connection():
         begin(bound, browser=Secret("a-cookie"))
-        row, loose = TAB_VERIFICATION.of(bound), TAB_VERIFICATION.of(STATE)
+        row, loose = TAB_VERIFICATION.find(bound), TAB_VERIFICATION.find(STATE)
     assert row is not None
     assert loose is not None
 
     # Then the first is known by what it was given, and that is not kept
-    assert row.is_begun_by(Secret("a-cookie"))
+    assert row.accepts_browser(Secret("a-cookie"))
     for other in (
         None,
         Secret("another"),
@@ -177,6 +177,6 @@ def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
         Secret("a-cookie "),
         Secret(str(row.browser_hash)),
     ):
-        assert not row.is_begun_by(other)
-        assert loose.is_begun_by(other)
+        assert not row.accepts_browser(other)
+        assert loose.accepts_browser(other)
     assert "a-cookie" not in str(row.__data__)

@@ -12,7 +12,7 @@ from config import Settings
 from models.db.database import database as the_database
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, Grant, GrantEnd
-from models.renewal.forecasts import advance_warning, due_warnings
+from models.renewal.forecasts import advance_warning, list_due_warnings
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
@@ -44,28 +44,28 @@ def test_the_first_comes_first_and_what_is_not_due_not_at_all() -> None:
         ):
             stored_connection(name, grant=ending(warn_at))
 
-        assert [row.provider_subject for row in due_warnings(NOW, 10)] == ["a", "b"]
-        assert [row.provider_subject for row in due_warnings(NOW, 1)] == ["a"]
-        assert due_warnings(NOW - 2 * MINUTE, 10) == []
+        assert [row.provider_subject for row in list_due_warnings(NOW, 10)] == ["a", "b"]
+        assert [row.provider_subject for row in list_due_warnings(NOW, 1)] == ["a"]
+        assert list_due_warnings(NOW - 2 * MINUTE, 10) == []
 
 
 @pytest.mark.usefixtures("database")
 def test_of_those_who_saw_it_one_gives_a_warning() -> None:
     with hold_connection():
         stored_connection("a", grant=ending(NOW))
-        (first,), (second,) = due_warnings(NOW, 10), due_warnings(NOW, 10)
+        (first,), (second,) = list_due_warnings(NOW, 10), list_due_warnings(NOW, 10)
 
         assert advance_warning(first, NOW + MINUTE)
         assert not advance_warning(second, NOW + MINUTE)
-        assert due_warnings(NOW, 10) == []
-        assert len(due_warnings(NOW + MINUTE, 10)) == 1
+        assert list_due_warnings(NOW, 10) == []
+        assert len(list_due_warnings(NOW + MINUTE, 10)) == 1
 
 
 @pytest.mark.usefixtures("database")
 def test_a_grant_that_came_meanwhile_is_not_told_of_as_the_old_one() -> None:
     with hold_connection():
         stored_connection("a", grant=ending(NOW))
-        (row,) = due_warnings(NOW, 10)
+        (row,) = list_due_warnings(NOW, 10)
         # Even one that is to be told of at the same time
         stored_connection("a", grant=ending(NOW))
 
@@ -101,7 +101,7 @@ def test_what_is_not_due_is_not_read(
     # Given how SQLite was asked
     caplog.set_level("DEBUG", "peewee")
     with hold_connection():
-        due_warnings(NOW, 100)
+        list_due_warnings(NOW, 100)
         [sql, parameters] = ast.literal_eval(caplog.messages[-1])
         plan = the_database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
 

@@ -11,7 +11,7 @@ import pytest
 from models.crons import TAB_CRONS
 from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
-from models.renewal.group_commit import Gathered
+from models.renewal.group_commit import GroupCommit
 from tests.models.times import NOW
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -40,7 +40,7 @@ class Recorded:
 
 def together(recorded: Recorded, names: Sequence[str]) -> dict[str, Future[str]]:
     """Write "first", and all these names while that is held up."""
-    gathered = Gathered(recorded)
+    gathered = GroupCommit(recorded)
     with ThreadPoolExecutor(len(names) + 1) as pool:
         outcomes = {"first": pool.submit(gathered, "first")}
         assert recorded.begun.wait(30)
@@ -102,7 +102,7 @@ def test_an_outage_is_told_to_all_whom_it_hits_after_one_try() -> None:
 def test_whoever_comes_after_a_failure_writes_again() -> None:
     recorded = Recorded(lambda items: _refuse(items, "bad"))
     recorded.may_go_on.set()
-    gathered = Gathered(recorded)
+    gathered = GroupCommit(recorded)
 
     with pytest.raises(ValueError, match="bad"):
         gathered("bad")
@@ -122,7 +122,7 @@ def test_a_write_within_a_transaction_is_part_of_it() -> None:
 
     def write_and_undo() -> None:
         with transaction():
-            assert Gathered(recorded)("a") == "A"
+            assert GroupCommit(recorded)("a") == "A"
             raise ValueError("undone")
 
     with pytest.raises(ValueError, match="undone"):
@@ -133,7 +133,7 @@ def test_a_write_within_a_transaction_is_part_of_it() -> None:
 def test_what_can_wait_is_written_with_what_comes_next() -> None:
     recorded = Recorded()
     recorded.may_go_on.set()
-    gathered = Gathered(recorded)
+    gathered = GroupCommit(recorded)
 
     outcome = gathered.later("a")
     assert recorded.writes == []
@@ -148,7 +148,7 @@ def test_what_can_wait_is_written_once_it_is_waited_for() -> None:
     recorded = Recorded()
     recorded.may_go_on.set()
 
-    assert Gathered(recorded).later("a")() == "A"
+    assert GroupCommit(recorded).later("a")() == "A"
 
     assert stored() == {"a"}
 
@@ -156,7 +156,7 @@ def test_what_can_wait_is_written_once_it_is_waited_for() -> None:
 def test_what_nobody_waits_for_keeps_nobody_waiting() -> None:
     # Given a write that is under way, and behind it one that can wait and one that cannot
     recorded = Recorded()
-    gathered = Gathered(recorded)
+    gathered = GroupCommit(recorded)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(gathered, "first")
         assert recorded.begun.wait(30)
@@ -175,7 +175,7 @@ def test_what_nobody_waits_for_keeps_nobody_waiting() -> None:
 def test_what_can_wait_is_told_that_it_failed() -> None:
     recorded = Recorded(lambda items: _refuse(items, "bad"))
     recorded.may_go_on.set()
-    gathered = Gathered(recorded)
+    gathered = GroupCommit(recorded)
 
     outcome = gathered.later("bad")
     assert gathered("good") == "GOOD"
@@ -189,6 +189,6 @@ def test_one_statement_is_written_whole() -> None:
     recorded = Recorded()
     recorded.may_go_on.set()
 
-    assert Gathered(recorded, is_one_statement=True)("a") == "A"
+    assert GroupCommit(recorded, is_one_statement=True)("a") == "A"
 
     assert stored() == {"a"}

@@ -11,8 +11,8 @@ from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal import grouped_writes
-from models.renewal.attempts import TAB_ATTEMPTS
-from models.renewal.grouped_writes import begin_first_try, finish_renewal
+from models.renewal.grouped_writes import begin_first_attempt, finish_renewal
+from models.renewal.journal import TAB_ATTEMPTS
 from models.renewal.leases import Lease, claim
 from tests.models.races import race_threads
 from tests.models.rows import grant, stored_connection
@@ -43,7 +43,7 @@ def journaled() -> set[str]:
 
 
 def event(kind: str) -> dict[str, Any]:
-    return TAB_EVENTS.row(
+    return TAB_EVENTS.build_row(
         kind,
         key_id=None,
         provider=None,
@@ -58,7 +58,7 @@ def event(kind: str) -> dict[str, Any]:
 def test_a_first_try_prolongs_the_lease_and_is_written_down() -> None:
     (lease,) = leased(1)
 
-    attempt = begin_first_try(lease, LATER, "digest", NOW)
+    attempt = begin_first_attempt(lease, LATER, "digest", NOW)
 
     assert attempt is not None
     assert (attempt.lease.until, attempt.tries, attempt.answered) == (LATER, 1, None)
@@ -76,15 +76,15 @@ def test_the_same_lease_begins_once() -> None:
 
 
 def _begun(lease: Lease) -> str:
-    return "lost" if begin_first_try(lease, LATER, "digest", NOW) is None else "begun"
+    return "lost" if begin_first_attempt(lease, LATER, "digest", NOW) is None else "begun"
 
 
 def test_after_an_earlier_try_nothing_is_done() -> None:
     (lease,) = leased(1)
     with transaction():
-        TAB_ATTEMPTS.enter(lease.connection_id, 1, "digest of the earlier", NOW)
+        TAB_ATTEMPTS.record(lease.connection_id, 1, "digest of the earlier", NOW)
 
-    assert begin_first_try(lease, LATER, "digest", NOW) is None
+    assert begin_first_attempt(lease, LATER, "digest", NOW) is None
 
     assert row_of(lease).lease_until == UNTIL
     with hold_connection():
@@ -96,7 +96,7 @@ def test_beginnings_that_come_together_are_told_apart() -> None:
     fine, lost, tried, other = leased(4)
     lost = Lease(lost.connection_id, lost.version, UNTIL + timedelta(seconds=1))
     with transaction():
-        TAB_ATTEMPTS.enter(tried.connection_id, 1, "digest of the earlier", NOW)
+        TAB_ATTEMPTS.record(tried.connection_id, 1, "digest of the earlier", NOW)
 
     # When they are written by one transaction
     outcomes = made(*map(beginning, (fine, lost, tried, other)))
@@ -124,7 +124,9 @@ def ending(lease: Lease, kind: str) -> grouped_writes._Write:
         "status": "active",
         "reason": None,
         "failures": 0,
-        **TAB_CONNECTIONS.granted(lease.connection_id, lease.version, grant("new", "newer"), NOW),
+        **TAB_CONNECTIONS.build_grant_columns(
+            lease.connection_id, lease.version, grant("new", "newer"), NOW
+        ),
     }
     return grouped_writes._Ending((lease.connection_id, lease.version), columns, [event(kind)])
 
@@ -133,7 +135,7 @@ def test_writes_of_all_kinds_come_together() -> None:
     # Given renewals that stand at different places
     first, asked, answered = leased(3)
     for lease in (asked, answered):
-        begin_first_try(lease, LATER, "digest", NOW)
+        begin_first_attempt(lease, LATER, "digest", NOW)
 
     # When each goes one step on, by one transaction
     outcomes = made(
@@ -168,7 +170,7 @@ def test_endings_that_come_together_are_told_apart() -> None:
     # Given renewals of which one brought no refresh token, and one was overtaken
     fine, kept, late = leased(3)
     for lease in (fine, kept, late):
-        begin_first_try(lease, LATER, "digest", NOW)
+        begin_first_attempt(lease, LATER, "digest", NOW)
     with hold_connection():
         TAB_CONNECTIONS.update(version=2).where(TAB_CONNECTIONS.id == late.connection_id).execute()
     grants = {fine: grant("new", "newer"), kept: grant("new", None), late: grant("late", "late")}

@@ -12,18 +12,20 @@ from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.attempts import TAB_ATTEMPTS, seal_answer, token_digests
 from models.renewal.grouped_writes import write_answer
 from models.renewal.journal import (
+    TAB_ATTEMPTS,
     Attempt,
-    begin_again,
     begin_renewal,
-    bring_in_answer,
-    claim_at_once,
-    cut_off_renewals,
+    begin_retry,
+    claim_unstarted,
+    digest_token,
+    import_answer,
+    list_interrupted_renewals,
+    seal_answer,
 )
 from models.renewal.leases import Lease, claim, extend, require_reauthorization
-from models.sealing.resealing import count_outdated, reseal_everything
+from models.sealing.resealing import count_outdated, reseal_all
 from tests.models.races import race_threads
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
@@ -54,7 +56,7 @@ def keep(connection_id: str, answer: Secret = ANSWER) -> None:
 
 def row_of(connection_id: str) -> TAB_ATTEMPTS:
     """Return the journal's row of a connection."""
-    row = TAB_ATTEMPTS.of(connection_id)
+    row = TAB_ATTEMPTS.find(connection_id)
     assert row is not None
     return row
 
@@ -84,7 +86,7 @@ def test_a_lease_that_was_lost_leaves_nothing_in_the_journal() -> None:
         with transaction():
             assert begin_renewal(lost, UNTIL, DIGESTS, NOW) is None
 
-        assert TAB_ATTEMPTS.of(connection.id) is None
+        assert TAB_ATTEMPTS.find(connection.id) is None
 
 
 def test_one_that_was_cut_off_is_known_as_such_the_next_time() -> None:
@@ -128,7 +130,7 @@ def test_an_answer_that_was_kept_is_what_the_next_one_begins_with() -> None:
         # Counted from when it was asked for
         assert attempt.started_at == NOW
         # And where nobody understands it, the token is sent once more
-        again = begin_again(attempt.lease, attempt.answered, DIGESTS, NOW + 2 * MINUTE)
+        again = begin_retry(attempt.lease, attempt.answered, DIGESTS, NOW + 2 * MINUTE)
         assert (again.tries, row_of(connection.id).answer) == (2, None)
 
 
@@ -143,9 +145,9 @@ def test_what_was_cut_off_is_found_when_its_lease_has_run_out() -> None:
         claim(waiting.id, NOW, UNTIL)
         stored_connection("at-rest")
 
-        assert cut_off_renewals(UNTIL - SECOND, 10) == []
-        assert cut_off_renewals(UNTIL + SECOND, 10) == [cut_off.id]
-        assert cut_off_renewals(UNTIL + SECOND, 0) == []
+        assert list_interrupted_renewals(UNTIL - SECOND, 10) == []
+        assert list_interrupted_renewals(UNTIL + SECOND, 10) == [cut_off.id]
+        assert list_interrupted_renewals(UNTIL + SECOND, 0) == []
 
 
 def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
@@ -154,12 +156,12 @@ def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
         attempt = begun(connection.id)
         assert require_reauthorization(attempt.lease, "gone", NOW)
         TAB_ATTEMPTS.end(connection.id, 1)
-        assert cut_off_renewals(UNTIL + SECOND, 10) == []
+        assert list_interrupted_renewals(UNTIL + SECOND, 10) == []
 
         with transaction():
-            bring_in_answer(connection.id, 1, seal_answer(connection.id, ANSWER), NOW)
+            import_answer(connection.id, 1, seal_answer(connection.id, ANSWER), NOW)
 
-        assert cut_off_renewals(NOW, 10) == [connection.id]
+        assert list_interrupted_renewals(NOW, 10) == [connection.id]
 
 
 def test_an_answer_for_an_older_version_or_no_connection_is_let_go() -> None:
@@ -169,8 +171,8 @@ def test_an_answer_for_an_older_version_or_no_connection_is_let_go() -> None:
         sealed = seal_answer(connection.id, ANSWER)
 
         with transaction():
-            bring_in_answer(connection.id, 1, sealed, NOW)
-            bring_in_answer("00000000-0000-4000-8000-000000000000", 1, sealed, NOW)
+            import_answer(connection.id, 1, sealed, NOW)
+            import_answer("00000000-0000-4000-8000-000000000000", 1, sealed, NOW)
 
         assert list(TAB_ATTEMPTS.select()) == []
 
@@ -185,7 +187,7 @@ def test_a_lease_that_waits_in_a_queue_is_taken_over_and_one_that_began_is_not()
         assert waiting is not None
 
         # Given a lease whose message nobody has come to
-        mine = claim_at_once(connection.id, 1, NOW, UNTIL)
+        mine = claim_unstarted(connection.id, 1, NOW, UNTIL)
         # Then it is taken over, and whoever comes to the message finds it lost
         assert mine is not None
         assert mine != waiting
@@ -193,17 +195,17 @@ def test_a_lease_that_waits_in_a_queue_is_taken_over_and_one_that_began_is_not()
             assert begin_renewal(waiting, UNTIL, DIGESTS, NOW) is None
             assert begin_renewal(mine, UNTIL, DIGESTS, NOW) is not None
         # And nobody takes over what has begun, until its lease has run out
-        assert claim_at_once(connection.id, 1, NOW, UNTIL) is None
-        assert claim_at_once(connection.id, 1, UNTIL + SECOND, UNTIL + MINUTE) is not None
+        assert claim_unstarted(connection.id, 1, NOW, UNTIL) is None
+        assert claim_unstarted(connection.id, 1, UNTIL + SECOND, UNTIL + MINUTE) is not None
 
 
 def test_only_the_version_that_was_asked_for_is_claimed() -> None:
     with hold_connection():
         connection = stored_connection()
 
-        assert claim_at_once(connection.id, 2, NOW, UNTIL) is None
-        assert claim_at_once("no-such-connection", 1, NOW, UNTIL) is None
-        assert claim_at_once(connection.id, 1, NOW, UNTIL) == Lease(connection.id, 1, UNTIL)
+        assert claim_unstarted(connection.id, 2, NOW, UNTIL) is None
+        assert claim_unstarted("no-such-connection", 1, NOW, UNTIL) is None
+        assert claim_unstarted(connection.id, 1, NOW, UNTIL) == Lease(connection.id, 1, UNTIL)
 
 
 def test_of_threads_that_claim_and_begin_at_once_one_gets_through() -> None:
@@ -211,7 +213,7 @@ def test_of_threads_that_claim_and_begin_at_once_one_gets_through() -> None:
         ids = [stored_connection(f"account-{number}").id for number in range(10)]
 
     def contend(_number: int, connection_id: str) -> bool:
-        lease = claim_at_once(connection_id, 1, NOW, UNTIL)
+        lease = claim_unstarted(connection_id, 1, NOW, UNTIL)
         if lease is None:
             return False
         with transaction():
@@ -247,7 +249,7 @@ def test_an_answer_is_sealed_anew_with_the_rest(database: Settings) -> None:
         keep(connection.id)
 
     with reopened(rotated(database)):
-        assert sum(batch.done for batch in reseal_everything(10)) == 2
+        assert sum(batch.done for batch in reseal_all(10)) == 2
         with hold_connection():
             assert count_outdated() == 0
     with reopened(completed(rotated(database))), hold_connection():
@@ -255,10 +257,10 @@ def test_an_answer_is_sealed_anew_with_the_rest(database: Settings) -> None:
 
 
 def test_a_digest_tells_tokens_apart_and_nothing_else() -> None:
-    [digest] = token_digests(Secret("token"))
+    [digest] = digest_token(Secret("token"))
 
-    assert digest == token_digests(Secret("token"))[0]
-    assert digest != token_digests(Secret("another"))[0]
+    assert digest == digest_token(Secret("token"))[0]
+    assert digest != digest_token(Secret("another"))[0]
     assert "token" not in digest
 
 

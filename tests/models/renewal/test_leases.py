@@ -16,12 +16,12 @@ from models.renewal.grouped_writes import finish_renewal
 from models.renewal.leases import (
     Lease,
     claim,
+    claim_due,
     extend,
-    leased,
+    find_leased,
     postpone_renewal,
     require_reauthorization,
 )
-from models.renewal.sweeps import claim_due
 from tests.models.races import race_processes, race_threads
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
@@ -172,7 +172,7 @@ def test_a_lease_delivered_twice_begins_once() -> None:
         assert first is not None
         assert second is None
         assert first.until > lease.until
-        assert leased(first) == reread(lease)
+        assert find_leased(first) == reread(lease)
 
 
 def test_a_lease_that_ran_out_and_was_claimed_anew_does_not_begin() -> None:
@@ -190,11 +190,11 @@ def test_a_lease_on_what_was_renewed_or_erased_since_finds_nothing() -> None:
         lease = leased_connection()
         stored_connection(grant=grant("access-of-a-new-sign-in"))
 
-        assert leased(lease) is None
+        assert find_leased(lease) is None
         assert extend(lease, UNTIL + MINUTE) is None
 
         TAB_CONNECTIONS.erase(lease.connection_id)
-        assert leased(lease) is None
+        assert find_leased(lease) is None
 
 
 # -- Ending

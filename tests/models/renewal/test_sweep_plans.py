@@ -11,7 +11,7 @@ from config import Settings
 from models.db.database import database as the_database
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.sweeps import claim_due, hasten_failing, providers_due
+from models.renewal.leases import claim_due, expedite_failing, list_due_providers
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW
 
@@ -37,13 +37,13 @@ def steps_of(ask: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> list
     ("ask", "plans"),
     [
         # From one provider to the next, and whether something of it is due
-        (lambda: providers_due(NOW), ["(provider>?)", "(provider=? AND renew_at<?)"]),
+        (lambda: list_due_providers(NOW), ["(provider>?)", "(provider=? AND renew_at<?)"]),
         (
             lambda: claim_due("google", NOW, NOW + MINUTE, 5),
             ["(provider=? AND renew_at<?)", "(id=?)"],
         ),
         # Of those that fail, which are few, and not of those that are not due, which are many
-        (lambda: hasten_failing("google", NOW), ["(status=? AND renew_at>?)", "(id=?)"]),
+        (lambda: expedite_failing("google", NOW), ["(status=? AND renew_at>?)", "(id=?)"]),
     ],
     ids=["providers", "claim", "hasten"],
 )

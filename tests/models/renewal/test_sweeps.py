@@ -6,7 +6,7 @@ import pytest
 
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.sweeps import claim_due, hasten_failing, providers_due
+from models.renewal.leases import claim_due, expedite_failing, list_due_providers
 from tests.models.rows import grant, stored_connection
 from tests.models.statements import statements
 from tests.models.times import MINUTE, NOW, SECOND
@@ -33,9 +33,9 @@ def test_the_providers_of_which_something_is_due_are_found() -> None:
         store(f"{provider}{seconds}", provider, seconds=seconds)
 
     with hold_connection():
-        assert providers_due(NOW) == ["github", "house-2", "x"]
-        assert providers_due(NOW + SECOND) == ["apple", "github", "house-2", "x"]
-        assert providers_due(NOW - MINUTE) == []
+        assert list_due_providers(NOW) == ["github", "house-2", "x"]
+        assert list_due_providers(NOW + SECOND) == ["apple", "github", "house-2", "x"]
+        assert list_due_providers(NOW - MINUTE) == []
 
 
 def test_of_one_provider_no_other_is_claimed() -> None:
@@ -79,7 +79,7 @@ def test_what_waits_after_a_failure_may_be_hastened() -> None:
             TAB_CONNECTIONS.id.in_(ids)
         ).execute()
 
-        hasten_failing("google", NOW)
+        expedite_failing("google", NOW)
 
         due = [TAB_CONNECTIONS.get_by_id(row.id).renew_at for row in (failing, well, other)]
     assert due == [NOW, NOW + 90 * SECOND, NOW + 90 * SECOND]

@@ -13,7 +13,7 @@ from models.db.database import database as the_database
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import claim
-from models.renewal.upcoming import upcoming_renewals
+from models.renewal.upcoming import list_upcoming_renewals
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW
 
@@ -30,7 +30,7 @@ _EVERYTHING: Final[dict[str, Any]] = {
 def names(**wishes: Any) -> list[str]:
     """Return the accounts that fall due."""
     with hold_connection():
-        rows = upcoming_renewals(**{**_EVERYTHING, **wishes})
+        rows = list_upcoming_renewals(**{**_EVERYTHING, **wishes})
     return [row.provider_subject for row in rows]
 
 
@@ -80,7 +80,7 @@ def test_pages_leave_nothing_out_and_repeat_nothing() -> None:
     after = None
     while True:
         with hold_connection():
-            page = upcoming_renewals(**{**_EVERYTHING, "after": after, "limit": 2})
+            page = list_upcoming_renewals(**{**_EVERYTHING, "after": after, "limit": 2})
         if not page:
             break
         seen += page

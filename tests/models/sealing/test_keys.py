@@ -17,11 +17,11 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.sealing.keys import (
     TAB_SEALING_KEYS,
     check_secret_key,
-    forget_other_keys,
+    erase_other_keys,
     has_other_keys,
     is_preferred,
-    note_secret_key,
     prefer_secret_key,
+    record_secret_key,
 )
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
@@ -38,7 +38,7 @@ def test_the_first_start_notes_the_key(database: Settings) -> None:  # noqa: ARG
         assert noted == [sealer().current_key_id.hex()]
         # And the next ones find it
         check_secret_key()
-        note_secret_key(NOW)
+        record_secret_key(NOW)
         assert TAB_SEALING_KEYS.select().count() == 1
 
 
@@ -62,7 +62,7 @@ def test_a_refused_key_is_not_noted(database: Settings) -> None:
     other = dataclasses.replace(database, secret_key=OTHER_KEY)
     with reopened(other), hold_connection():
         with pytest.raises(ForeignSecretKey):
-            note_secret_key(NOW)
+            record_secret_key(NOW)
 
         assert TAB_SEALING_KEYS.select().count() == 1
 
@@ -156,7 +156,7 @@ def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> 
         ours = sealer().current_key_id.hex()
 
         # When our earlier ones are forgotten
-        forget_other_keys()
+        erase_other_keys()
 
         # Then theirs stays
         assert {row.key_id for row in TAB_SEALING_KEYS.select()} == {ours, "12345678"}
@@ -166,7 +166,7 @@ def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> 
 
 def test_a_forgotten_key_does_not_start_the_service(changed: Settings) -> None:
     with reopened(changed), hold_connection():
-        forget_other_keys()
+        erase_other_keys()
         assert not has_other_keys()
     with reopened(completed(changed)):
         join_service(NOW)

@@ -26,11 +26,11 @@ from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from models.renewal.grouped_writes import finish_renewal
 from models.renewal.leases import claim
 from models.sealing.resealing import (
-    Resealed,
+    ResealedBatch,
     count_outdated,
-    reseal_everything,
+    list_sealed_tables,
+    reseal_all,
     reseal_rows,
-    sealed_tables,
 )
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
@@ -65,7 +65,7 @@ def store_one_of_each() -> TAB_CONNECTIONS:
     return stored_connection(grant=grant("access-1", "refresh-1"))
 
 
-def in_total(batches: Iterator[Resealed]) -> tuple[int, int, tuple[str, ...]]:
+def in_total(batches: Iterator[ResealedBatch]) -> tuple[int, int, tuple[str, ...]]:
     """Return how many rows were sealed anew, were busy, and which were broken."""
     all_of_them = list(batches)
     broken = tuple(name for batch in all_of_them for name in batch.broken)
@@ -91,7 +91,7 @@ def opened_secrets(connection: TAB_CONNECTIONS) -> list[Secret | None]:
     with hold_connection():
         row = TAB_CONNECTIONS.get_by_id(connection.id)
         provider = TAB_USER_OAUTH_CONNECTION.get_by_id("google")
-        state = TAB_VERIFICATION.of(STATE)
+        state = TAB_VERIFICATION.find(STATE)
     assert state is not None
     return [
         TAB_CONNECTIONS.access_token.open(row),
@@ -114,19 +114,19 @@ def test_everything_sealed_opens_with_the_new_key_alone(
         assert count_outdated() == 3
 
     # When everything is sealed anew
-    assert in_total(reseal_everything(100)) == (3, 0, ())
+    assert in_total(reseal_all(100)) == (3, 0, ())
 
     # Then the old key is needed for nothing
     with hold_connection():
         assert count_outdated() == 0
     with reopened(completed(new)):
         assert opened_secrets(connection) == [Secret(text) for text in STORED]
-    assert list(reseal_everything(100)) == []
+    assert list(reseal_all(100)) == []
 
 
 @pytest.mark.usefixtures("new")
 def test_nothing_else_of_a_row_changes(connection: TAB_CONNECTIONS) -> None:
-    in_total(reseal_everything(100))
+    in_total(reseal_all(100))
 
     with hold_connection():
         after = TAB_CONNECTIONS.get_by_id(connection.id)
@@ -143,7 +143,7 @@ def test_a_column_without_a_secret_stays_without(connection: TAB_CONNECTIONS) ->
             TAB_CONNECTIONS.id == connection.id
         ).execute()
 
-    assert in_total(reseal_everything(100)) == (3, 0, ())
+    assert in_total(reseal_all(100)) == (3, 0, ())
 
     with hold_connection():
         assert TAB_CONNECTIONS.get_by_id(bare.id).refresh_token is None
@@ -157,7 +157,7 @@ def test_batches_leave_no_row_out(database: Settings, batch: int) -> None:
             stored_connection(f"account-{number}")
 
     with reopened(rotated(database)):
-        batches = list(reseal_everything(batch))
+        batches = list(reseal_all(batch))
 
         assert sum(each.done for each in batches) == 7
         assert max(each.done for each in batches) == min(batch, 7)
@@ -181,7 +181,7 @@ def test_every_sealed_column_is_found_in_whatever_module_it_is() -> None:
     # Then each column that is declared there is among those that are sealed anew
     found = {
         field.name
-        for table in sealed_tables()
+        for table in list_sealed_tables()
         for field in table._meta.sorted_fields
         if isinstance(field, SealedField)
     }
@@ -224,7 +224,7 @@ class ForeignTable(Table):
 
 
 def test_a_table_of_somebody_else_is_left_alone() -> None:
-    assert ForeignTable not in sealed_tables()
+    assert ForeignTable not in list_sealed_tables()
 
 
 # -- What goes on meanwhile
@@ -239,7 +239,7 @@ def test_a_renewal_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNEC
         stored_connection(grant=grant("access-2", "refresh-2"))
 
         # Then what the renewal brought stays, and the row counts as one to look at again
-        assert reseal_rows([read]) == Resealed(0, 1, ())
+        assert reseal_rows([read]) == ResealedBatch(0, 1, ())
         after = TAB_CONNECTIONS.get_by_id(connection.id)
     assert TAB_CONNECTIONS.access_token.open(after) == Secret("access-2")
     assert TAB_CONNECTIONS.refresh_token.open(after) == Secret("refresh-2")
@@ -264,7 +264,7 @@ def test_a_sign_in_that_ended_meanwhile_stays_ended() -> None:
         [read] = list(TAB_VERIFICATION.select())
         TAB_VERIFICATION.end(STATE, StateStatus.DONE)
 
-        assert reseal_rows([read]) == Resealed(0, 1, ())
+        assert reseal_rows([read]) == ResealedBatch(0, 1, ())
         [after] = list(TAB_VERIFICATION.select())
     assert (after.nonce, after.code_verifier) == (None, None)
 
@@ -277,7 +277,7 @@ def test_a_lease_survives_being_sealed_anew(connection: TAB_CONNECTIONS) -> None
         assert lease is not None
 
         # When it is sealed anew before the provider has answered
-        in_total(reseal_everything(100))
+        in_total(reseal_all(100))
 
         # Then the renewal is stored as if nothing had been
         assert finish_renewal(lease, grant("access-2", "refresh-2"), NOW)
@@ -295,11 +295,11 @@ def test_a_row_that_somebody_holds_is_not_waited_for(tables: Settings) -> None:
             TAB_CONNECTIONS.update(failures=1).where(TAB_CONNECTIONS.id == held.id).execute()
 
             # When everything is sealed anew, then the rest is, at once
-            sealing = pool.submit(lambda: in_total(reseal_everything(100)))
+            sealing = pool.submit(lambda: in_total(reseal_all(100)))
             assert sealing.result(60) == (2, 1, ())
 
         # And that one when it is free
-        assert in_total(reseal_everything(100)) == (1, 0, ())
+        assert in_total(reseal_all(100)) == (1, 0, ())
 
 
 def renew_thrice(rows: list[TAB_CONNECTIONS], number: int) -> list[str]:
@@ -337,7 +337,7 @@ def test_tokens_that_are_renewed_all_the_while_are_never_lost(
             monkeypatch.setitem(_opened, "sealer", ring.sealer(DATABASE_LABEL))
             renewing = pool.submit(renew_thrice, rows, number)
             while wait([renewing], 0.005).not_done:
-                in_total(reseal_everything(100))
+                in_total(reseal_all(100))
             lost += renewing.result()
 
     # Then none of them is ever lost
@@ -362,7 +362,7 @@ def test_what_no_key_opens_is_named_and_holds_up_nothing(
     damage(connection, TAB_CONNECTIONS.access_token)
 
     # When everything is sealed anew, one row at a time
-    done, busy, broken = in_total(reseal_everything(1))
+    done, busy, broken = in_total(reseal_all(1))
 
     # Then the row is named, and all that opens is sealed with the new key, its own rest included
     assert (done, busy) == (3, 0)
@@ -381,7 +381,7 @@ def test_without_the_old_key_all_is_named_and_left_as_it_is(
     # Given a process that lacks the old key
     with reopened(completed(rotated(database))):
         # When it would seal everything anew
-        done, busy, broken = in_total(reseal_everything(2))
+        done, busy, broken = in_total(reseal_all(2))
 
     # Then it says what it could not, and whoever has the old key reads all as before
     assert (done, busy, len(broken)) == (0, 0, 3)
@@ -397,5 +397,5 @@ def test_who_finds_nothing_to_do_waits_for_nobody(database: Settings) -> None:
 
         # When it is looked for what is to be sealed anew, then there is an answer at once
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(lambda: list(reseal_everything(100))).result(60) == []
+            assert pool.submit(lambda: list(reseal_all(100))).result(60) == []
     assert database.database.busy_timeout_seconds > 10

@@ -120,7 +120,7 @@ def _connections() -> Metric:
         "catfeeder_connections", "Users' connections to providers.", labels=["status"]
     )
     with hold_connection():
-        counted = TAB_CONNECTIONS.counted_by_status()
+        counted = TAB_CONNECTIONS.count_by_status()
     for status in ConnectionStatus:
         family.add_metric([status], counted.get(status, 0))
     return family
@@ -133,7 +133,7 @@ def _paused_providers() -> Metric:
         labels=["provider"],
     )
     with hold_connection():
-        health = TAB_PROVIDER_HEALTH.all_of_them()
+        health = TAB_PROVIDER_HEALTH.load_all()
     for name, row in health.items():
         family.add_metric([name], row.state != HealthState.CLOSED)
     return family

@@ -324,7 +324,7 @@ def test_a_probe_that_never_came_back_is_followed_by_another(plain: ScriptedProv
     plain.recover("/token")
     at = paused_until()
     with hold_connection():
-        assert TAB_PROVIDER_HEALTH.of(NAME).begin_probe(at + 60 * SECOND)
+        assert TAB_PROVIDER_HEALTH.find(NAME).begin_probe(at + 60 * SECOND)
 
     assert renew_all(at + 59 * SECOND) == []
     assert renew_all(at + 60 * SECOND) == [None]
@@ -402,7 +402,7 @@ def test_a_provider_that_is_erased_leaves_nothing_behind(plain: ScriptedProvider
     erase_provider(NAME)
 
     with hold_connection():
-        assert TAB_PROVIDER_HEALTH.all_of_them() == {}
+        assert TAB_PROVIDER_HEALTH.load_all() == {}
 
 
 def test_a_forced_renewal_is_refused_with_the_time_to_come_back(plain: ScriptedProvider) -> None:
@@ -445,7 +445,7 @@ def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
         paused = [row.id for row in rows[:2]]
         TAB_CONNECTIONS.update(provider="other").where(TAB_CONNECTIONS.id.in_(paused)).execute()
         TAB_PROVIDER_HEALTH.ensure("other")
-        other = TAB_PROVIDER_HEALTH.of("other")
+        other = TAB_PROVIDER_HEALTH.find("other")
         other.pause(rows[0].id, until=now() + HOUR, kind="transient", reason="away", now=now())
 
     renew_connections(leased(rows))
@@ -462,7 +462,7 @@ def test_a_note_that_cannot_be_written_costs_no_token(
     plain.answer("/token", DOWN, times=1)
     assert renew(row, now() + HOUR) is ProviderUnreachable
     with hold_connection():
-        health = TAB_PROVIDER_HEALTH.of(NAME)
+        health = TAB_PROVIDER_HEALTH.find(NAME)
     provider = find_provider(NAME)
 
     def refuse(*_arguments: object, **_options: object) -> None:

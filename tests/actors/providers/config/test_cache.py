@@ -24,7 +24,7 @@ def name(plain: ScriptedProvider) -> str:
     """The name of the one provider that is configured."""
     del plain
     with hold_connection():
-        return str(TAB_USER_OAUTH_CONNECTION.listed()[0].name)
+        return str(TAB_USER_OAUTH_CONNECTION.list_all()[0].name)
 
 
 def change(name: str, client_id: str) -> None:
@@ -61,11 +61,11 @@ def test_a_provider_with_a_failure_is_looked_up_each_time(name: str) -> None:
     memory = ProviderMemory()
     with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(name)
-        TAB_PROVIDER_HEALTH.of(name).count_failure("a-connection")
+        TAB_PROVIDER_HEALTH.find(name).count_failure("a-connection")
     assert memory.look_up(name, now()).health.failures == 1
 
     with hold_connection():
-        TAB_PROVIDER_HEALTH.of(name).count_failure("another-connection")
+        TAB_PROVIDER_HEALTH.find(name).count_failure("another-connection")
 
     assert memory.look_up(name, now()).health.failures == 2
 
@@ -88,10 +88,10 @@ def test_a_provider_that_fails_is_not_remembered_any_more(
     with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(name)
         for connection in ("a-connection", "another-connection"):
-            TAB_PROVIDER_HEALTH.of(name).count_failure(connection)
+            TAB_PROVIDER_HEALTH.find(name).count_failure(connection)
 
             # Then whoever looks now, and next, sees each of its failures
-            expected = TAB_PROVIDER_HEALTH.of(name).failures
+            expected = TAB_PROVIDER_HEALTH.find(name).failures
             assert memory.look_up(name, now()).health.failures == expected
 
 

@@ -12,7 +12,7 @@ from actors.renewal.renew import renew_connections
 from catfeeder.broker import new_message
 from catfeeder.messages import RENEW_CONNECTIONS
 from models.db.database import hold_connection
-from models.renewal.attempts import TAB_ATTEMPTS
+from models.renewal.journal import TAB_ATTEMPTS
 from tests.actors.renewals import connect, leased, refreshes
 from tests.actors.sign_ins import configure_plain, reread
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider

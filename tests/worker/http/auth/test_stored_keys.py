@@ -37,13 +37,13 @@ def clock() -> Clock:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The ids that the database was asked for."""
     asked: list[str] = []
-    look: Callable[..., Any] = TAB_API_KEYS.valid
+    look: Callable[..., Any] = TAB_API_KEYS.find_valid
 
     def counted(key_id: str, *arguments: Any) -> Any:
         asked.append(key_id)
         return look(key_id, *arguments)
 
-    monkeypatch.setattr(TAB_API_KEYS, "valid", counted)
+    monkeypatch.setattr(TAB_API_KEYS, "find_valid", counted)
     return asked
 
 

@@ -33,7 +33,7 @@ def _pause(connection: str) -> Iterator[None]:
     with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(HOUSE)
         until = utc_now() + 5 * _MINUTE
-        TAB_PROVIDER_HEALTH.of(HOUSE).pause(
+        TAB_PROVIDER_HEALTH.find(HOUSE).pause(
             connection, until=until, kind="client_misconfigured", reason="No.", now=utc_now()
         )
     yield

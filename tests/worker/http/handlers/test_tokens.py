@@ -14,7 +14,7 @@ import pytest
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.attempts import TAB_ATTEMPTS
+from models.renewal.journal import TAB_ATTEMPTS
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.signing_in import sign_in
@@ -46,7 +46,7 @@ class Connected:
         """Let another process be at it."""
         with hold_connection():
             row = TAB_CONNECTIONS.get_by_id(self.id)
-            TAB_ATTEMPTS.enter(self.id, row.version, "of its token", utc_now())
+            TAB_ATTEMPTS.record(self.id, row.version, "of its token", utc_now())
         self.change(lease_until=utc_now() + _MINUTE)
 
     def fall_due(self) -> None:
