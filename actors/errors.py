@@ -13,7 +13,7 @@ from catfeeder.errors import CatFeederError
 _ERROR_CODE: Final = re.compile("[A-Za-z][A-Za-z_.-]{0,47}|(status )?[0-9]{1,6}")
 
 
-def shown_code(error: str) -> str:
+def sanitize_error_code(error: str) -> str:
     """Return an error code as it may be repeated.
 
     What does not look like one, or a description, may hold anything, our own secrets included.
@@ -166,7 +166,7 @@ class ProviderRefused(AuthError):
         kind: FailureKind = FailureKind.MALFORMED,
         remedy: str | None = None,
     ) -> None:
-        self.error = shown_code(error)
+        self.error = sanitize_error_code(error)
         self.kind = kind
         sentence = f"The provider refused the request: {self.error}."
         super().__init__(f"{sentence} {remedy}" if remedy else sentence)

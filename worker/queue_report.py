@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from actors.queue.dead_letters import DeadLetter, DeadLetters
+from actors.queue.bodies import DeadLetter
+from actors.queue.dead_letters import DeadLetters
 from catfeeder.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.clock import rfc3339
 from catfeeder.encoder import UnreadableMessage

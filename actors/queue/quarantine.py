@@ -1,4 +1,4 @@
-"""Sets aside what stood on a queue and cannot be performed, so that an operator can look at it."""
+"""Quarantine: a message that cannot be opened or performed becomes a dead letter, and is logged."""
 
 from __future__ import annotations
 
@@ -27,11 +27,22 @@ def quarantine(
     code: str = "unreadable_message",
     job_id: str | None = None,
 ) -> None:
-    """Perform the message of the same name: log it, keep it sealed, and let its job fail.
+    """Perform `quarantine`: log a message's `body`, keep it sealed, and let its job fail.
 
-    What cannot be opened may be another app's plaintext, so it is never kept as it came.
+    A body that does not open may be another app's plaintext, so it is never kept as it came.
+
+    Args:
+        queue: The queue where the message stood.
+        redis_message_id: Its id there.
+        reason: The sentence that says why it was set aside.
+        body: Its bytes.
+        code: The code of that reason, which is also the job's error.
+        job_id: The job that it stands for, where that is known.
+
+    Raises:
+        QueueUnreachable: Redis did not answer.
     """
-    # The id is whatever somebody wrote into Redis; its repr cannot break out of the log line.
+    # Any text can be an id in Redis; its repr cannot break out of the log line.
     name = repr(redis_message_id) if job_id is None else f"{redis_message_id!r} (job {job_id!r})"
     _LOG.error("Set aside %s from queue %s: %s", name, queue, reason)
     broker = cast("SealedBroker", dramatiq.get_broker())

@@ -162,7 +162,7 @@ class ConsumingBroker(SealedBroker):
         redis_message_id = message.options["redis_message_id"]
         with passing_faults_are_lost_connections():
             fetched = fetched_key(self.broker_id, queue_name)
-            self._dead_letters.bury(queue_name, redis_message_id, code, fetched)
+            self._dead_letters.move_in_flight(queue_name, redis_message_id, code, fetched)
 
     def give_back(self, queue_name: str, redis_message_ids: Collection[str | bytes]) -> None:
         """Put messages back to where they were taken."""

@@ -8,7 +8,13 @@ from typing import Any, Final
 
 import requests
 
-from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable, shown_code
+from actors.errors import (
+    AuthError,
+    FailureKind,
+    ProviderRefused,
+    ProviderUnreachable,
+    sanitize_error_code,
+)
 from actors.providers.http.availability import retry_after_seconds
 from actors.providers.protocol.provider import Provider
 
@@ -55,7 +61,7 @@ def refusal(
     """Return what to raise for an answer that holds no tokens, and that error code, if any."""
     sign = _sign(error or "", answer, provider)
     kind = _kind(sign, response.status_code, provider)
-    shown = shown_code(f"status {response.status_code}" if error is None else error)
+    shown = sanitize_error_code(f"status {response.status_code}" if error is None else error)
     if kind in _PASSING:
         return ProviderUnreachable(
             f"The provider cannot answer at the moment: {shown}.",

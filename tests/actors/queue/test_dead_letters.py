@@ -10,8 +10,7 @@ import dramatiq
 import pytest
 
 from actors.errors import CursorInvalid
-from actors.queue import dead_letters
-from actors.queue.dead_letters import DeadLetters
+from actors.queue.dead_letters import TTL_SECONDS, DeadLetters
 from catfeeder.broker import new_message
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
@@ -78,18 +77,15 @@ def test_pages_come_latest_first(broker: ConsumingBroker, letters: DeadLetters) 
 
 
 @pytest.mark.parametrize("cursor", ["", "-1", "x", "1" * 40, "²"])
-def test_a_cursor_of_ones_own_is_refused(letters: DeadLetters, cursor: str) -> None:
+def test_a_made_up_cursor_is_refused(letters: DeadLetters, cursor: str) -> None:
     with pytest.raises(CursorInvalid):
         letters.page(PASSWORDS, cursor, 3)
 
 
 def test_a_flood_makes_room_and_nothing_is_kept_for_ever(
-    broker: ConsumingBroker,
-    letters: DeadLetters,
-    valkey: ValkeyServer,
-    monkeypatch: pytest.MonkeyPatch,
+    broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    monkeypatch.setattr(dead_letters, "MOST", 3)
+    letters = DeadLetters(broker, maximum_count=3)
     for number in range(5):
         letters.add(PASSWORDS, str(number), "internal_error", sealed(broker))
     # Then the latest are there, and no more
@@ -97,19 +93,15 @@ def test_a_flood_makes_room_and_nothing_is_kept_for_ever(
     names = [name for name in valkey.key_names() if ".XQ" in name]
     assert len(names) == 3
     for name in names:
-        assert 0 < valkey.client.ttl(name) <= dead_letters.TTL_SECONDS
+        assert 0 < valkey.client.ttl(name) <= TTL_SECONDS
     assert {valkey.client.hlen(name) for name in names[1:]} == {3}
-    # And who is too old goes when another comes
-    monkeypatch.setattr(dead_letters, "TTL_SECONDS", 0)
-    letters.add(PASSWORDS, "late", "internal_error", sealed(broker))
+    # And those that are too old go when another comes
+    DeadLetters(broker, ttl_seconds=0).add(PASSWORDS, "late", "internal_error", sealed(broker))
     assert letters.ids(PASSWORDS) in ([], ["late"])
 
 
 def test_a_failed_job_can_be_performed_again_however_old(
-    client: Client,
-    broker: ConsumingBroker,
-    letters: DeadLetters,
-    start_worker: Any,
+    client: Client, broker: ConsumingBroker, letters: DeadLetters, start_worker: Any
 ) -> None:
     # Given a job that failed long ago for a reason that has gone
     job = client.hash_password("hunter2", rounds=4)
@@ -119,7 +111,7 @@ def test_a_failed_job_can_be_performed_again_however_old(
     client.jobs.fail(job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
     # When it is replayed
     assert letters.replay(PASSWORDS, ["a"]) == (["a"], [])
-    # Then it is a job like any other, once, under its old id, and nobody hears of its old end
+    # Then it is a job like any other, once, under its old id, without its old end
     assert letters.ids(PASSWORDS) == []
     assert job.record().status == "queued"
     assert broker.depth(PASSWORDS) == 1
@@ -128,7 +120,7 @@ def test_a_failed_job_can_be_performed_again_however_old(
     assert letters.replay(PASSWORDS, ["a"]) == ([], ["a"])
 
 
-def test_what_was_set_aside_can_be_replayed_once_it_is_understood(
+def test_quarantined_messages_are_replayed_once_they_are_understood(
     broker: ConsumingBroker, letters: DeadLetters
 ) -> None:
     # Given one that killed its workers, one that only a newer release knows, and rubbish
@@ -144,7 +136,7 @@ def test_what_was_set_aside_can_be_replayed_once_it_is_understood(
     assert broker.depth(PASSWORDS) == 1
 
 
-def test_what_nobody_asked_for_has_no_record_when_replayed(
+def test_a_message_that_is_no_job_has_no_record_when_replayed(
     broker: ConsumingBroker, letters: DeadLetters, valkey: ValkeyServer
 ) -> None:
     message = new_message(CLEAN_TOKENS, {}).copy(options={"redis_message_id": "x"})

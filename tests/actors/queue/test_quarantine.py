@@ -1,4 +1,4 @@
-"""What is set aside: all of it can be looked at, none of it in the clear, and its job is told."""
+"""Quarantine: messages are kept whole, never in the clear, and their jobs fail."""
 
 from __future__ import annotations
 
@@ -14,25 +14,16 @@ from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
 
 
-def test_it_can_be_looked_at(broker: ConsumingBroker) -> None:
+def test_a_quarantined_message_is_kept_whole(broker: ConsumingBroker) -> None:
     quarantine("passwords", "first", "It is not JSON.", b"\x00\xff")
     quarantine("passwords.DQ", "second", "It is empty.", b"")
-    told = {"code": "unreadable_message", "job_id": None}
+    names = ("queue", "redis_message_id", "reason", "body", "code", "job_id")
     assert set_aside(broker) == [
-        {
-            "queue": "passwords",
-            "redis_message_id": "first",
-            "reason": "It is not JSON.",
-            "body": b"\x00\xff",
-            **told,
-        },
-        {
-            "queue": "passwords.DQ",
-            "redis_message_id": "second",
-            "reason": "It is empty.",
-            "body": b"",
-            **told,
-        },
+        dict(zip(names, (*arguments, "unreadable_message", None), strict=True))
+        for arguments in (
+            ("passwords", "first", "It is not JSON.", b"\x00\xff"),
+            ("passwords.DQ", "second", "It is empty.", b""),
+        )
     ]
 
 
@@ -44,7 +35,7 @@ def test_another_apps_plaintext_is_not_kept_as_it_came(valkey: ValkeyServer) -> 
 
 
 @pytest.mark.usefixtures("broker")
-def test_whoever_waits_for_its_job_is_told(client: Client) -> None:
+def test_its_job_fails_with_the_reason(client: Client) -> None:
     job = client.hash_password("hunter2")
     quarantine("passwords", "x", "It has ended.", b"", code="kills_workers", job_id=job.id)
     with pytest.raises(JobFailed, match="It has ended") as failed:

@@ -1,0 +1,81 @@
+"""Bodies of dead letters: what is shown of a sealed message, and the message that replays it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from dramatiq import Message
+from dramatiq.encoder import MessageData
+
+from catfeeder.encoder import SealedEncoder, UnreadableMessage
+from catfeeder.messages import CATALOGUE, QUARANTINE
+from catfeeder.requester import REQUESTER_OPTION
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What is shown of a dead letter: its reason and, where its body opens, its actor and job."""
+
+    id: str
+    died_at: datetime
+    #: The code of the job's error, or of why it was set aside.
+    reason: str
+    detail: str | None = None
+    actor: str | None = None
+    job_id: str | None = None
+
+
+def describe_letter(
+    encoder: SealedEncoder,
+    letter_id: bytes,
+    died_ms: float,
+    body: bytes | None,
+    reason: bytes | None,
+) -> DeadLetter:
+    """Return what is shown of a dead letter that died `died_ms` milliseconds after 1970."""
+    fields = _open(encoder, body)
+    stand_in = fields["kwargs"] if fields and fields["actor_name"] == QUARANTINE.name else {}
+    inner = _open(encoder, stand_in["body"]) if stand_in else fields
+    return DeadLetter(
+        id=letter_id.decode(errors="replace"),
+        died_at=datetime.fromtimestamp(died_ms / 1000, UTC),
+        reason=(reason or b"unknown").decode(),
+        detail=stand_in.get("reason"),
+        actor=inner["actor_name"] if inner else None,
+        job_id=inner["message_id"] if inner and _is_job(inner) else None,
+    )
+
+
+def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | None:
+    """Return the message that replays a body, with a new age and without retries.
+
+    None stands for a body that does not open, or whose message is not in the catalogue.
+    """
+    fields = _open(encoder, body)
+    if fields and fields["actor_name"] == QUARANTINE.name:
+        fields = _open(encoder, fields["kwargs"]["body"])
+    if fields is None or fields["actor_name"] not in CATALOGUE:
+        return None
+    requester = fields["options"].get(REQUESTER_OPTION)
+    return Message(
+        queue_name=CATALOGUE[fields["actor_name"]].queue,
+        actor_name=fields["actor_name"],
+        args=tuple(fields["args"]),
+        kwargs=fields["kwargs"],
+        options={} if requester is None else {REQUESTER_OPTION: requester},
+        message_id=fields["message_id"],
+    )
+
+
+def _open(encoder: SealedEncoder, body: bytes | None) -> MessageData | None:
+    try:
+        return encoder.open(body or b"")
+    except UnreadableMessage:
+        return None
+
+
+def _is_job(fields: MessageData) -> bool:
+    known = CATALOGUE.get(fields["actor_name"])
+    return known is not None and known.is_job
