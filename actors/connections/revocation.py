@@ -8,7 +8,7 @@ from typing import Any
 from actors.audit import EventKind, record
 from actors.connections.reading import find_connection
 from actors.errors import AuthError
-from actors.providers.config.discovery import discovered_provider
+from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.revocation import revoke_grant
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
@@ -39,7 +39,7 @@ def _revoke(row: TAB_CONNECTIONS) -> bool:
     try:
         refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
         access_token = TAB_CONNECTIONS.access_token.open(row)
-        provider = discovered_provider(row.provider, utc_now())
+        provider = resolve_provider(row.provider, utc_now())
         return revoke_grant(provider, access_token, refresh_token)
     except (AuthError, SealBroken) as error:
         _LOG.warning("Connection %s was not revoked at its provider: %s", row.id, error.detail)

@@ -14,7 +14,7 @@ from actors.connections.reading import describe_connection
 from actors.errors import AuthError, IdTokenInvalid
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
 from actors.oauth.pending import check_waiting, find_sign_in
-from actors.providers.config.discovery import discovered_provider, refresh_if_stale
+from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.protocol.id_tokens import verify_id_token
 from actors.providers.protocol.issuers import is_issuer_of_answer
@@ -90,7 +90,7 @@ def finish_sign_in(
     """
     pending = _pending(provider, state, now)
     refresh_if_stale(provider, now)
-    found = discovered_provider(provider, now)
+    found = resolve_provider(provider, now)
     _check_issuer(found, iss)
     _claim(state, now)
     if user is not None and found.told_once:

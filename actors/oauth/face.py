@@ -12,7 +12,7 @@ from actors.oauth.exchange import finish_sign_in
 from actors.oauth.refresh import describe_tokens
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
-from actors.providers.config.discovery import discovered_provider
+from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.token_endpoint import redeem_code
 from actors.renewal.renew import renew_leased
@@ -89,13 +89,13 @@ class OAuthAuthentication:
 
 def _begun(provider: str) -> str:
     now = utc_now()
-    discovered_provider(provider, now)
+    resolve_provider(provider, now)
     return begin_sign_in(provider, now=now).authorization_url
 
 
 def _exchanged(provider: str, code: Secret, state: str | None) -> dict[str, Any]:
     now = utc_now()
-    found = discovered_provider(provider, now)
+    found = resolve_provider(provider, now)
     if state is not None:
         # The seed's signature has no place for the answer's `iss`. What that guards against takes
         # a hostile provider among the configured ones.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.providers.config.discovery import discovered_provider
+from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.token_endpoint import TokenResponse, use_refresh_token
 from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
@@ -17,7 +17,7 @@ def refresh_token(provider: str, refresh_token: Secret) -> dict[str, Any]:
         TokenInvalid: This is no token.
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
     """
-    found = discovered_provider(provider, utc_now())
+    found = resolve_provider(provider, utc_now())
     return describe_tokens(use_refresh_token(found, refresh_token))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from actors.connections.reading import find_connection, read_token
 from actors.errors import ConnectionUnknown, ProviderMisbehaved
 from actors.oauth.errors import TokenSourceInvalid
-from actors.providers.config.discovery import discovered_provider
+from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.profiles import Profile
 from actors.providers.protocol.user_info import fetch_profile
 from actors.renewal.renew import renew_connection
@@ -38,7 +38,7 @@ def fetch_user_info(
         case str(), None:
             return _profile_of(provider, connection_id, now)
         case None, Secret():
-            return fetch_profile(discovered_provider(provider, now), access_token)
+            return fetch_profile(resolve_provider(provider, now), access_token)
     raise TokenSourceInvalid
 
 
@@ -46,7 +46,7 @@ def _profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
     row = find_connection(connection_id)
     if row.provider != provider:
         raise ConnectionUnknown
-    found = discovered_provider(provider, now)
+    found = resolve_provider(provider, now)
     if found.userinfo_endpoint is None:
         stored: Profile = row.profile
         return stored

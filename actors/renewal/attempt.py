@@ -9,8 +9,8 @@ from typing import Final
 
 from actors.audit import EventKind, record
 from actors.errors import AuthError, FailureKind, OutcomeUnknown
-from actors.providers.config.breaker import asking, check_not_paused
-from actors.providers.http.pools import checked_last
+from actors.providers.config.breaker import apply_breaker, check_not_paused
+from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.renewal.kept_answers import AnswerKeeper
 from actors.renewal.request import RenewalRequest
@@ -61,8 +61,8 @@ class Renewal:
                 raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
             request, lease = self._request, self.attempt.lease
             with (
-                asking(request.provider, request.health, request.row.id, now),
-                checked_last(partial(_check_time_left, lease)),
+                apply_breaker(request.provider, request.health, request.row.id, now),
+                check_before_send(partial(_check_time_left, lease)),
             ):
                 tokens = request.send(self.keeper.keep)
         return self._request.granted(tokens, self.attempt.started_at)

@@ -20,7 +20,7 @@ from actors.errors import (
     ProviderUnreachable,
     ReauthorizationRequired,
 )
-from actors.providers.config.breaker import LONGEST_WAIT_SECONDS
+from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
 from actors.renewal.request import RefreshTokenMissing
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
@@ -120,7 +120,7 @@ def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now
     first, cap = oauth.retry_seconds, oauth.retry_cap_seconds
     again_at = plan_retry(row.failures, first, cap, now, least_share=0)
     if isinstance(error, ProviderUnreachable):
-        wanted = min(error.retry_after_seconds, LONGEST_WAIT_SECONDS)
+        wanted = min(error.retry_after_seconds, MAX_RETRY_AFTER_SECONDS)
         again_at = max(again_at, now + timedelta(seconds=wanted))
     lease = attempt.lease
     is_unclear = isinstance(error, AuthError) and error.is_outcome_unknown

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from actors.connections.reading import describe_connection, find_connection
 from actors.errors import AuthError, ProviderPaused, RenewalBroken
-from actors.providers.config.breaker import note_unprepared
-from actors.providers.config.cache import ProviderMemory, shared_memory
+from actors.providers.config.breaker import record_unusable_provider
+from actors.providers.config.cache import ProviderCache, shared_provider_cache
 from actors.providers.config.rates import minimum_gap
 from actors.renewal.attempt import Renewal, begin
 from actors.renewal.outcomes import record_failure, store_grant
@@ -67,7 +67,7 @@ def _do_nothing() -> None:
 
 def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterator[_Finish]:
     """Renew one connection after the other; yield what finishes each that goes well."""
-    memory = shared_memory()
+    memory = shared_provider_cache()
     paused: set[str] = set()
     shift = Shift()
     for lease in held:
@@ -139,14 +139,14 @@ def renew_leased(lease: Lease, now: datetime) -> bool:
     """
     with hold_connection():
         row = find_leased(lease)
-    finish = None if row is None else _renew(lease, row, now, ProviderMemory())
+    finish = None if row is None else _renew(lease, row, now, ProviderCache())
     if finish is not None:
         finish()
     return finish is not None
 
 
 def _renew(
-    lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory
+    lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache
 ) -> _Finish | None:
     """Renew a connection up to what it brought being stored; None when it was not to be renewed."""
     try:
@@ -154,7 +154,7 @@ def _renew(
             request = prepare_renewal(row, now, memory)
     except (AuthError, SealBroken) as error:
         if isinstance(error, AuthError):
-            note_unprepared(row.provider, row.id, error, now)
+            record_unusable_provider(row.provider, row.id, error, now)
         _raise(record_failure(Attempt(lease, now, tries=0), row, error, now))
         return None
     # We may have waited for the database, and the lease is to last for the whole call.

@@ -8,10 +8,10 @@ from datetime import datetime
 from actors.connections.forecasts import end_of_renewal
 from actors.connections.grants import granted
 from actors.errors import AuthError
-from actors.providers.config.cache import ProviderMemory
-from actors.providers.protocol.kept_answers import Keep
+from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import (
+    KeepAnswer,
     TokenResponse,
     extend_facebook_token,
     read_kept_tokens,
@@ -37,7 +37,7 @@ class RenewalRequest:
     health: TAB_PROVIDER_HEALTH
     token: Secret
 
-    def send(self, keep: Keep) -> TokenResponse:
+    def send(self, keep: KeepAnswer) -> TokenResponse:
         """Ask the provider; `keep` is told of each answer before it is read.
 
         Raises:
@@ -77,7 +77,7 @@ class RenewalRequest:
         return grant
 
 
-def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderMemory) -> RenewalRequest:
+def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) -> RenewalRequest:
     """Find out what a connection is renewed with.
 
     Raises:

@@ -26,12 +26,12 @@ _LOG = logging.getLogger(__name__)
 
 #: So many connections fail one after the other, without one that is renewed between them, before
 #: what fails is the provider and not a connection.
-RUN_OF_FAILURES: Final = 5
+FAILURE_THRESHOLD: Final = 5
 #: The longest pause between two probes. It is short beside the least margin of a token of an hour,
 #: so that what an outage has kept waiting is renewed within that margin of its end.
-LONGEST_PAUSE_SECONDS: Final = 300
+MAX_PAUSE_SECONDS: Final = 300
 #: A provider that names a later time than this (Retry-After) is asked once all the same.
-LONGEST_WAIT_SECONDS: Final = 86400
+MAX_RETRY_AFTER_SECONDS: Final = 86400
 #: What says of the client or of our rate that nobody will fare better.
 _AT_ONCE: Final = (FailureKind.CLIENT_MISCONFIGURED, FailureKind.RATE_LIMITED)
 #: The provider has looked at the client and at the grant, and answered about the latter.
@@ -39,7 +39,7 @@ _IS_WELL: Final = (FailureKind.GRANT_DEAD, FailureKind.SCOPE)
 
 
 @contextmanager
-def asking(
+def apply_breaker(
     provider: Provider, health: TAB_PROVIDER_HEALTH, connection_id: str, now: datetime
 ) -> Iterator[None]:
     """Ask a token endpoint in the block, if its health admits it, and note how that went.
@@ -83,7 +83,9 @@ def check_not_paused(provider: str, now: datetime) -> None:
         raise _paused(health, now)
 
 
-def note_unprepared(provider: str, connection_id: str, error: AuthError, now: datetime) -> None:
+def record_unusable_provider(
+    provider: str, connection_id: str, error: AuthError, now: datetime
+) -> None:
     """Note that a provider could not even be asked: its settings lack something, or its issuer."""
     if error.kind is not None:
         with suppress(ProviderPaused):
@@ -146,7 +148,7 @@ def _note_answer(
     if error.kind in _IS_WELL:
         _note_success(health, connection_id, now)
         return
-    wanted_seconds = min(getattr(error, "retry_after_seconds", 0), LONGEST_WAIT_SECONDS)
+    wanted_seconds = min(getattr(error, "retry_after_seconds", 0), MAX_RETRY_AFTER_SECONDS)
     wanted_until = now + timedelta(seconds=wanted_seconds)
     with transaction():
         is_over = health.state == HealthState.HALF_OPEN
@@ -155,7 +157,7 @@ def _note_answer(
             is_alone = health.failing_connection == connection_id and not health.failures
             at_once = (error.kind in _AT_ONCE or wanted_seconds > 0) and not is_alone
             TAB_PROVIDER_HEALTH.ensure(health.provider)
-            is_over = health.count_failure(connection_id) >= RUN_OF_FAILURES or at_once
+            is_over = health.count_failure(connection_id) >= FAILURE_THRESHOLD or at_once
         if is_over:
             _pause(health, connection_id, error, wanted_until, now)
 
@@ -168,7 +170,7 @@ def _pause(
     now: datetime,
 ) -> None:
     first = current_settings().oauth.retry_seconds
-    until = plan_retry(health.pauses, first, max(first, LONGEST_PAUSE_SECONDS), now)
+    until = plan_retry(health.pauses, first, max(first, MAX_PAUSE_SECONDS), now)
     until = max(until, wanted_until)
     reason = f"{error.kind}: {error.detail}"
     is_ours = health.pause(connection_id, until=until, kind=str(error.kind), reason=reason, now=now)

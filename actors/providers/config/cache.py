@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from actors.providers.config.discovery import discovered_provider
+from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.provider import Provider
 from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
@@ -16,7 +16,7 @@ from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 _SECONDS: Final = 1.0
 
 
-class KnownProvider(NamedTuple):
+class CachedProvider(NamedTuple):
     """A provider, and its health as it was before the provider was looked up.
 
     Whoever fails by settings that were changed since has known an earlier epoch of its health, and
@@ -27,19 +27,19 @@ class KnownProvider(NamedTuple):
     health: TAB_PROVIDER_HEALTH
 
 
-class ProviderMemory:
+class ProviderCache:
     """Remembers providers that are well, for a moment; threads may share one."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._known: dict[str, tuple[KnownProvider, float]] = {}
+        self._known: dict[str, tuple[CachedProvider, float]] = {}
 
-    def look_up(self, name: str, now: datetime) -> KnownProvider:
+    def look_up(self, name: str, now: datetime) -> CachedProvider:
         """Return the provider of that name, as it was a moment ago at most.
 
         Raises:
             ProviderUnknown, ProviderNotConfigured, ProviderUnreachable, ProviderRefused,
-            ProviderMisbehaved, AddressForbidden: As `discovered_provider`.
+            ProviderMisbehaved, AddressForbidden: As `resolve_provider`.
         """
         known, until = self._known.get(name, (None, 0.0))
         if known is not None:
@@ -49,7 +49,7 @@ class ProviderMemory:
             self._known[name] = known, time.monotonic() + _SECONDS
         with hold_connection():
             health = TAB_PROVIDER_HEALTH.find(name)
-        found = KnownProvider(discovered_provider(name, now), health)
+        found = CachedProvider(resolve_provider(name, now), health)
         if health.is_healthy:
             self._known[name] = found, time.monotonic() + _SECONDS
         else:
@@ -61,9 +61,9 @@ class ProviderMemory:
         self._known.pop(name, None)
 
 
-_AT_WORK: Final[WeakValueDictionary[str, ProviderMemory]] = WeakValueDictionary()
+_AT_WORK: Final[WeakValueDictionary[str, ProviderCache]] = WeakValueDictionary()
 
 
-def shared_memory() -> ProviderMemory:
+def shared_provider_cache() -> ProviderCache:
     """Return the memory of those who are at work in this process, or a new one if nobody is."""
-    return _AT_WORK.setdefault("", ProviderMemory())
+    return _AT_WORK.setdefault("", ProviderCache())

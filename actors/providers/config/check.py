@@ -8,8 +8,8 @@ from typing import Any
 
 from actors.errors import AuthError
 from actors.providers.config.discovery import discover_provider
-from actors.providers.config.findings import Finding, settings_findings
 from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
+from actors.providers.config.static_checks import Finding, settings_findings
 from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.metadata import fetch_document
 from actors.providers.protocol.provider import Provider

@@ -41,7 +41,7 @@ def discover(provider: str, now: datetime) -> None:
             row.store_discovery(metadata, now)
 
 
-def discovered_provider(name: str, now: datetime) -> Provider:
+def resolve_provider(name: str, now: datetime) -> Provider:
     """Return the provider of that name, its issuer asked first where nothing is known of it yet.
 
     Raises:

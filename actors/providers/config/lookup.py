@@ -63,7 +63,7 @@ def find_provider(name: str) -> Provider:
             f"The provider {name} has no client_id: set {prefix}_CLIENT_ID and "
             f"{prefix}_CLIENT_SECRET, or PUT /v1/providers/{name}."
         )
-    metadata = merged_metadata(row)
+    metadata = merge_metadata(row)
     for part in ("key_id", "team_id", "certificate"):
         metadata.setdefault(part, _credential(name, part.upper()))
     secrets = row.client_secrets or _secrets(row, "CLIENT_SECRET", "CLIENT_SECRET_PREVIOUS")
@@ -86,7 +86,7 @@ def _credential(name: str, part: str) -> str | None:
         raise ProviderNotConfigured(str(error)) from None
 
 
-def merged_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
+def merge_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     """Return the metadata: the operator's word wins over the issuer's, that over the preset's.
 
     Of a profile and of the signs of failures the operator may give the parts that differ, and the
@@ -104,7 +104,7 @@ def is_issuer_of_another(name: str, iss: str) -> bool:
     """Tell whether an issuer is that of a provider of ours other than the one of that name."""
     with hold_connection():
         others = [row for row in TAB_USER_OAUTH_CONNECTION.list_all() if row.name != name]
-    return any(merged_metadata(row).get("issuer") == iss for row in others)
+    return any(merge_metadata(row).get("issuer") == iss for row in others)
 
 
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:

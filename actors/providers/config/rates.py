@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from actors.errors import ProviderUnknown
-from actors.providers.config.lookup import merged_metadata, provider_row
+from actors.providers.config.lookup import merge_metadata, provider_row
 from config import current_settings
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -42,7 +42,7 @@ def rate_of(per_minute: int | None) -> Rate | None:
 def minimum_gap(provider: str) -> timedelta:
     """Return how long a provider wants to be left alone between two renewals of a connection."""
     try:
-        metadata = merged_metadata(provider_row(provider))
+        metadata = merge_metadata(provider_row(provider))
     except ProviderUnknown:
         return timedelta()  # The renewal itself will tell.
     return timedelta(seconds=metadata.get("minimum_renewal_gap_seconds", 0))
@@ -60,7 +60,7 @@ def allowances(names: Iterable[str], now: datetime) -> dict[str, int]:
 
 
 def _rate(row: TAB_USER_OAUTH_CONNECTION) -> Rate | None:
-    return rate_of(merged_metadata(row).get("maximum_renewals_per_minute"))
+    return rate_of(merge_metadata(row).get("maximum_renewals_per_minute"))
 
 
 def _allowance(health: TAB_PROVIDER_HEALTH | None, rate: Rate | None, now: datetime) -> int:

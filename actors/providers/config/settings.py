@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from actors.audit import EventKind, record
 from actors.errors import ProviderInUse
 from actors.providers.config.breaker import close_breaker
-from actors.providers.config.lookup import merged_metadata, provider_row
-from actors.providers.config.validation import check_name, checked_settings
+from actors.providers.config.lookup import merge_metadata, provider_row
+from actors.providers.config.schema import validate_name, validate_settings
 from actors.providers.protocol.provider import presets
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.sealing import Secret
@@ -36,11 +36,11 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
 
 
 def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: datetime) -> None:
-    check_name(name)
-    settings = checked_settings(body)
+    validate_name(name)
+    settings = validate_settings(body)
     metadata = settings.model_dump(exclude_none=True, exclude=_NO_METADATA)
-    secrets = [_unwrapped(one) for one in settings.client_secrets or ()]
-    newest = _unwrapped(settings.client_secret) if settings.client_secret else None
+    secrets = [_to_secret(one) for one in settings.client_secrets or ()]
+    newest = _to_secret(settings.client_secret) if settings.client_secret else None
     with transaction():
         record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(changed))
         TAB_USER_OAUTH_CONNECTION.put(
@@ -49,14 +49,14 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
             client_id=settings.client_id,
             client_secret=secrets[0] if secrets else newest,
             earlier_client_secrets=secrets[1:],
-            private_key=_unwrapped(settings.private_key) if settings.private_key else None,
+            private_key=_to_secret(settings.private_key) if settings.private_key else None,
             metadata=metadata,
             now=now,
         )
         close_breaker(name, now)
 
 
-def _unwrapped(secret: SecretStr) -> Secret:
+def _to_secret(secret: SecretStr) -> Secret:
     return Secret(secret.get_secret_value())
 
 
@@ -79,16 +79,16 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         }
         if not {"client_secret", "client_secrets"} & body.keys():
             current["client_secrets"] = [one.reveal() for one in row.client_secrets] or None
-        _store(name, _patched(current, body), body, now)
+        _store(name, _merge_patch(current, body), body, now)
 
 
-def _patched(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Return what RFC 7396 section 2 makes of a target and a patch: objects are merged inwards."""
     merged = {**target}
     for name, value in patch.items():
         if isinstance(value, Mapping):
             inner = merged.get(name)
-            merged[name] = _patched(inner if isinstance(inner, Mapping) else {}, value)
+            merged[name] = _merge_patch(inner if isinstance(inner, Mapping) else {}, value)
         else:
             merged[name] = value
     return {name: value for name, value in merged.items() if value is not None}
@@ -144,7 +144,7 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     )
     has_key = row.private_key is not None or _credential(row.name, "PRIVATE_KEY")
     return {
-        **merged_metadata(row),
+        **merge_metadata(row),
         "name": row.name,
         "preset": row.preset,
         "client_id": row.client_id or environment_id,

@@ -73,7 +73,7 @@ def is_allowed(host: str, port: int, allowed_private_hosts: frozenset[str]) -> b
     return f"{name}:{port}".lower() in allowed_private_hosts
 
 
-def permitted_addresses(host: str, port: int, allowed_private_hosts: frozenset[str]) -> list[str]:
+def resolve_permitted(host: str, port: int, allowed_private_hosts: frozenset[str]) -> list[str]:
     """Resolve a host once and return the addresses to connect to, the best one first.
 
     Whoever connects must use these very addresses: asking the name server again could yield other

@@ -20,10 +20,10 @@ from actors.providers.http.addresses import check_url
 from actors.providers.http.availability import check_available
 from actors.providers.http.transport import (
     USER_AGENT,
-    bounded_body,
     check_no_redirect,
-    failures_told,
+    read_bounded_body,
     shared_adapter,
+    translate_http_errors,
 )
 from config import current_settings
 
@@ -49,7 +49,7 @@ def post_form(
         AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
     """
     check_url(url, current_settings().allowed_private_hosts)
-    with failures_told():
+    with translate_http_errors():
         whole = _authenticated(auth, {**_HEADERS, **(headers or {})})
         response = _read(_post(url, urlencode(form).encode(), whole))
     check_no_redirect(response)
@@ -102,7 +102,7 @@ def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:
     headers: Any = answer.headers  # Blind to case, as those of requests are.
     response.headers = headers
     try:
-        response._content = bounded_body(answer.stream(_CHUNK_BYTES, decode_content=True))
+        response._content = read_bounded_body(answer.stream(_CHUNK_BYTES, decode_content=True))
     finally:
         # One that was read to its end is back in the pool already; no other may be used again.
         answer.close()

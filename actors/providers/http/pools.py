@@ -17,7 +17,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from actors.errors import AddressForbidden, ProviderUnreachable
-from actors.providers.http.addresses import is_allowed, permitted_addresses
+from actors.providers.http.addresses import is_allowed, resolve_permitted
 from config import current_settings
 
 
@@ -64,7 +64,7 @@ _last_word: Final[ContextVar[Callable[[], None] | None]] = ContextVar("last_word
 
 
 @contextmanager
-def checked_last(check: Callable[[], None]) -> Iterator[None]:
+def check_before_send(check: Callable[[], None]) -> Iterator[None]:
     """Let `check` have the last word on each POST of the block, once its connection stands.
 
     A name server, or a provider that takes no connection, may have kept us for long by then.
@@ -124,7 +124,7 @@ def _connected(connection: Any, connect: Callable[[], socket.socket]) -> socket.
     """Connect to a checked address while TLS and the Host header keep the name."""
     name, allowed = connection._dns_host, current_settings().allowed_private_hosts
     failure: Exception = ProviderUnreachable(f"The host {name} has no address.")
-    for address in permitted_addresses(name, connection.port, allowed):
+    for address in resolve_permitted(name, connection.port, allowed):
         connection._dns_host = address
         try:
             return connect()

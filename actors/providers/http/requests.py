@@ -11,7 +11,7 @@ from requests.auth import AuthBase
 from actors.errors import ProviderMisbehaved, ProviderRefused
 from actors.providers.http.answers import is_data, parse_json
 from actors.providers.http.availability import check_available
-from actors.providers.http.transport import failures_told, guard
+from actors.providers.http.transport import guard_session, translate_http_errors
 
 
 def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
@@ -77,6 +77,6 @@ def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
 def _request(method: str, url: str, **options: Any) -> requests.Response:
     session = requests.Session()
-    guard(session)
-    with failures_told():
+    guard_session(session)
+    with translate_http_errors():
         return check_available(session.request(method, url, **options))

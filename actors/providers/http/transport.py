@@ -52,10 +52,10 @@ class GuardedAdapter(HTTPAdapter):
         oauth = current_settings().oauth
         check_url(str(request.url), current_settings().allowed_private_hosts)
         limits = (oauth.connect_timeout_seconds, oauth.read_timeout_seconds)
-        with failures_told():
+        with translate_http_errors():
             response = super().send(request, stream=True, timeout=limits, verify=True)
             with response:
-                response._content = bounded_body(response.iter_content(_CHUNK_BYTES))
+                response._content = read_bounded_body(response.iter_content(_CHUNK_BYTES))
         # Else whoever asks for the text has it guessed, by a header or by statistics.
         response.encoding = "utf-8"
         check_no_redirect(response)
@@ -63,7 +63,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 @contextmanager
-def failures_told() -> Iterator[None]:
+def translate_http_errors() -> Iterator[None]:
     """Turn what fails in requests and urllib3 into our errors, without a word of the request.
 
     Raises:
@@ -111,7 +111,7 @@ def _reason(error: Exception) -> object:
     return getattr(cause, "reason", cause)
 
 
-def bounded_body(chunks: Iterable[bytes]) -> bytes:
+def read_bounded_body(chunks: Iterable[bytes]) -> bytes:
     """Put together a body of unknown length, as unpacked.
 
     Raises:
@@ -143,7 +143,7 @@ def shared_adapter() -> GuardedAdapter:
     return GuardedAdapter(pool_connections=128, pool_maxsize=128)
 
 
-def guard(session: requests.Session) -> None:
+def guard_session(session: requests.Session) -> None:
     """Make a session send everything through the shared adapter, and nothing around it.
 
     Such a session is never closed: that would close everybody's connections.

@@ -84,7 +84,7 @@ def _algorithm(key: Key) -> str | None:
     return None
 
 
-def signed_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
+def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
     """Return a JWT by which `issuer` says to `audience` that we are the client, for five minutes.
 
     Raises:

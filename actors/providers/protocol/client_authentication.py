@@ -11,7 +11,7 @@ from urllib.parse import quote
 from requests.auth import HTTPBasicAuth
 
 from actors.errors import ProviderNotConfigured, ProviderRefused
-from actors.providers.protocol.client_assertions import signed_assertion
+from actors.providers.protocol.client_assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
 from config import current_settings
@@ -26,7 +26,7 @@ _CLIENT_REFUSED: Final = frozenset(
 )
 
 
-def with_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
+def try_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
     """Ask with the newest client secret, and with each earlier one while the client is refused.
 
     So a secret is changed here and at the provider in any order, and nobody waits in between. None
@@ -76,7 +76,7 @@ def client_credentials(provider: Provider) -> Mapping[str, str]:
             return {
                 **named,
                 "client_assertion_type": _ASSERTION_TYPE,
-                "client_assertion": signed_assertion(
+                "client_assertion": sign_assertion(
                     provider, issuer=provider.client_id, audience=provider.token_endpoint
                 ),
             }

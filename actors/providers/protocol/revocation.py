@@ -12,7 +12,7 @@ from actors.providers.http.forms import post_form
 from actors.providers.protocol.client_authentication import (
     basic_authentication,
     client_credentials,
-    with_each_secret,
+    try_each_secret,
 )
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook, github, slack
@@ -72,7 +72,7 @@ def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:
         if error not in (None, "invalid_token"):
             raise ProviderRefused(str(error))
 
-    with_each_secret(provider, revoke)
+    try_each_secret(provider, revoke)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Asking a token endpoint: for a code, for a refresh token, and in Facebook's own way."""
+"""Token endpoint (RFC 6749 section 3.2): redeems codes, uses refresh tokens, keeps raw answers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from requests_oauthlib import OAuth2Session
 from actors.errors import CodeInvalid, TokenInvalid
 from actors.providers.http.answers import is_visible_ascii
 from actors.providers.http.forms import post_form
-from actors.providers.http.transport import failures_told, guard
+from actors.providers.http.transport import guard_session, translate_http_errors
 from actors.providers.protocol.client_authentication import (
     basic_authentication,
     client_credentials,
-    with_each_secret,
+    try_each_secret,
 )
-from actors.providers.protocol.kept_answers import Keep, read_kept, write_kept
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook
 from actors.providers.protocol.redirect_uris import redirect_uri_of
@@ -27,6 +26,7 @@ from actors.providers.protocol.token_answers import TokenResponse, read_tokens
 from catfeeder.sealing import Secret
 
 __all__ = [
+    "KeepAnswer",
     "TokenResponse",
     "extend_facebook_token",
     "read_kept_tokens",
@@ -34,9 +34,30 @@ __all__ = [
     "use_refresh_token",
 ]
 
-#: What oauthlib is handed in place of the provider's answer, which we have read by then: it would
-#: fail in ways of its own over one that is not as the standard says.
-_READ: Final = json.dumps({"access_token": "read", "token_type": "Bearer"}).encode()
+#: Receives each answer, serialized, before it is parsed; must not raise.
+KeepAnswer = Callable[[Secret], None]
+
+#: oauthlib parses this in place of the provider's answer, which `read_tokens` has parsed by then.
+#: Over an answer that departs from the standard oauthlib would fail in ways of its own.
+_PARSED_ANSWER: Final = json.dumps({"access_token": "read", "token_type": "Bearer"}).encode()
+
+
+class _CodeSession(OAuth2Session):
+    """Writes the token request by oauthlib and sends it to `token_endpoint` under the guard.
+
+    oauthlib refuses every http URL unless an environment variable of the whole process allows all.
+    `check_url` is stricter and knows the operator's exceptions, so oauthlib is shown an https URL.
+    """
+
+    def __init__(self, token_endpoint: str, client_id: str, redirect_uri: str) -> None:
+        super().__init__(client_id, redirect_uri=redirect_uri)
+        self._token_endpoint = token_endpoint
+        guard_session(self)
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
+        """Send to the real endpoint, past the check of the scheme in `OAuth2Session.request`."""
+        del url
+        return requests.Session.request(self, method, self._token_endpoint, **options)
 
 
 def redeem_code(
@@ -45,7 +66,7 @@ def redeem_code(
     """Exchange an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 
     Raises:
-        CodeInvalid: This is no code; the provider was not asked.
+        CodeInvalid: The code has characters that no code has; nothing was sent.
         ProviderRefused: The provider answered with an error.
         ProviderMisbehaved: The answer holds no access token.
         ProviderUnreachable: No answer came in time; the code may have been used.
@@ -53,59 +74,69 @@ def redeem_code(
     if not is_visible_ascii(code.reveal()):
         raise CodeInvalid
     verifier = {} if code_verifier is None else {"code_verifier": code_verifier.reveal()}
+    return try_each_secret(
+        provider, lambda client: _fetch_tokens(client, code, redirect_uri, verifier)
+    )
 
-    def redeem(client: Provider) -> TokenResponse:
-        more: dict[str, Any] = {**client_credentials(client), **verifier}
-        more["include_client_id"] = more.pop("client_id", None) is not None
-        auth = basic_authentication(client)
-        return _asked(
-            client,
-            lambda session: session.fetch_token(
-                client.token_endpoint, code=code.reveal(), auth=auth, **more
-            ),
-            redirect_uri,
-        )
 
-    return with_each_secret(provider, redeem)
+def _fetch_tokens(
+    client: Provider, code: Secret, redirect_uri: str, verifier: Mapping[str, str]
+) -> TokenResponse:
+    """Redeem a code with one client secret; oauthlib writes the request, we parse the answer."""
+    parameters: dict[str, Any] = {**client_credentials(client), **verifier}
+    parameters["include_client_id"] = parameters.pop("client_id", None) is not None
+    answers: list[TokenResponse] = []
+
+    def read(response: requests.Response) -> requests.Response:
+        answers.append(read_tokens(response, client))
+        response._content = _PARSED_ANSWER
+        return response
+
+    session = _CodeSession(client.token_endpoint, client.client_id, redirect_uri)
+    session.register_compliance_hook("access_token_response", read)
+    auth = basic_authentication(client)
+    shown_url = client.token_endpoint.replace("http://", "https://", 1)
+    with translate_http_errors():
+        session.fetch_token(shown_url, code=code.reveal(), auth=auth, **parameters)
+    return answers[0]
 
 
 def _keep_nothing(_answer: Secret) -> None:
-    """Let go of an answer that somebody waits for, and that would be of no use to anybody else."""
+    """Discard an answer: its caller waits for it, and no other process could use it."""
 
 
 def use_refresh_token(
-    provider: Provider, refresh_token: Secret, keep: Keep = _keep_nothing
+    provider: Provider, refresh_token: Secret, keep: KeepAnswer = _keep_nothing
 ) -> TokenResponse:
     """Ask for a new access token (RFC 6749 section 6).
 
     Where the answer holds no new refresh token, the given one stays in force and is returned.
-    `keep` is told of each answer before it is read.
+    `keep` receives each answer before it is parsed.
 
     Raises:
-        TokenInvalid: This is no token; the provider was not asked.
+        TokenInvalid: The token has characters that no token has; nothing was sent.
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
     if not is_visible_ascii(refresh_token.reveal()):
         raise TokenInvalid
-
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
 
     def refresh(client: Provider) -> TokenResponse:
         whole = {**form, **client_credentials(client)}
         if client.redirect_uri_at_renewal:
             whole["redirect_uri"] = redirect_uri_of(client)
-        return _posted(client, whole, keep)
+        return _post_grant(client, whole, keep)
 
-    tokens = with_each_secret(provider, refresh)
+    tokens = try_each_secret(provider, refresh)
     return replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
 
 
 def extend_facebook_token(
-    provider: Provider, access_token: Secret, keep: Keep = _keep_nothing
+    provider: Provider, access_token: Secret, keep: KeepAnswer = _keep_nothing
 ) -> TokenResponse:
     """Exchange a living token for one of about 60 days, in place of a refresh token.
 
-    An answer that does not tell how long it lives is followed by a question that does.
+    Where the answer states no lifetime, `debug_token_endpoint` is asked for it.
 
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
@@ -113,47 +144,43 @@ def extend_facebook_token(
     form = {"grant_type": "fb_exchange_token", "fb_exchange_token": access_token.reveal()}
 
     def extend(client: Provider) -> TokenResponse:
-        untold = replace(client, default_lifetime_seconds=None)
-        tokens = _posted(untold, {**form, **client_credentials(client)}, keep)
+        without_default = replace(client, default_lifetime_seconds=None)
+        tokens = _post_grant(without_default, {**form, **client_credentials(client)}, keep)
         if tokens.expires_in is not None:
             return tokens
-        lifetime = facebook.lifetime_of(client, tokens.access_token)
+        lifetime = facebook.fetch_lifetime(client, tokens.access_token)
         return replace(tokens, expires_in=lifetime or client.default_lifetime_seconds)
 
-    return with_each_secret(provider, extend)
+    return try_each_secret(provider, extend)
 
 
-def _posted(provider: Provider, form: Mapping[str, str], keep: Keep) -> TokenResponse:
+def _post_grant(provider: Provider, form: Mapping[str, str], keep: KeepAnswer) -> TokenResponse:
     response = post_form(provider.token_endpoint, form, basic_authentication(provider))
-    keep(write_kept(response))
+    keep(_serialize(response))
     return read_tokens(response, provider)
 
 
 def read_kept_tokens(provider: Provider, answer: Secret) -> TokenResponse:
-    """Return the tokens of an answer that was kept.
+    """Return the tokens of an answer that `keep` received.
 
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
-    return read_tokens(read_kept(answer), provider)
+    return read_tokens(_deserialize(answer), provider)
 
 
-def _asked(
-    provider: Provider,
-    ask: Callable[[OAuth2Session], Any],
-    redirect_uri: str | None = None,
-) -> TokenResponse:
-    """Let oauthlib write the request, and read the answer ourselves."""
-    session = OAuth2Session(provider.client_id, redirect_uri=redirect_uri)
-    guard(session)
-    answers: list[TokenResponse] = []
+def _serialize(response: requests.Response) -> Secret:
+    """Return an answer as it came: a line of JSON with status and media type, then the body."""
+    media_type = response.headers.get("Content-Type", "")
+    head = json.dumps({"status": response.status_code, "content_type": media_type})
+    return Secret.of(head.encode() + b"\n" + response.content)
 
-    def read(response: requests.Response) -> requests.Response:
-        answers.append(read_tokens(response, provider))
-        response._content = _READ
-        return response
 
-    session.register_compliance_hook("access_token_response", read)
-    with failures_told():
-        ask(session)
-    return answers[0]
+def _deserialize(answer: Secret) -> requests.Response:
+    head, _, body = answer.reveal_bytes().partition(b"\n")
+    members = json.loads(head)
+    response = requests.Response()
+    response.status_code = members["status"]
+    response.headers["Content-Type"] = members["content_type"]
+    response._content = body
+    return response

@@ -81,5 +81,5 @@ def _get(provider: Provider, url: str, access_token: Secret) -> Any:
         raise TokenInvalid
     headers = {"Authorization": f"Bearer {access_token.reveal()}"}
     if provider.renewal == "fb_exchange_token":
-        return facebook.get_proven(provider, url, access_token, headers)
+        return facebook.get_json_with_proof(provider, url, access_token, headers)
     return get_json(url, headers)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.providers.config.cache import ProviderMemory
+from actors.providers.config.cache import ProviderCache
 from actors.providers.http.transport import shared_adapter
 from actors.renewal.attempt import RenewalDelayed, begin
 from actors.renewal.recovery import recover
@@ -35,7 +35,7 @@ def test_a_renewal_that_took_too_long_to_begin_sends_nothing(plain: ScriptedProv
     with hold_connection():
         lease = claim(row.id, at, at + LEASE)
     assert lease is not None
-    renewal = begin(prepare_renewal(row, at, ProviderMemory()), lease, at)
+    renewal = begin(prepare_renewal(row, at, ProviderCache()), lease, at)
     assert renewal is not None
     # When it goes on
     with pytest.raises(RenewalDelayed):
@@ -54,7 +54,7 @@ def test_a_renewal_that_waits_for_its_connection_for_too_long_sends_nothing(
     with hold_connection():
         lease = claim(row.id, at, at + 2 * half)
     assert lease is not None
-    renewal = begin(prepare_renewal(row, at, ProviderMemory()), lease, at)
+    renewal = begin(prepare_renewal(row, at, ProviderCache()), lease, at)
     assert renewal is not None
     shared_adapter().poolmanager.clear()
     resolve = socket.getaddrinfo

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from actors.providers.config.breaker import LONGEST_PAUSE_SECONDS, RUN_OF_FAILURES
+from actors.providers.config.breaker import FAILURE_THRESHOLD, MAX_PAUSE_SECONDS
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.actors.renewals import HOUR, connect, refreshes, renew_all
@@ -41,9 +41,9 @@ def bound(outage: timedelta) -> int:
     """
     waited = 0.0
     for probes in count():
-        waited += min(FIRST_PAUSE_SECONDS * 2**probes, LONGEST_PAUSE_SECONDS) / 2
+        waited += min(FIRST_PAUSE_SECONDS * 2**probes, MAX_PAUSE_SECONDS) / 2
         if waited > outage.total_seconds():
-            return RUN_OF_FAILURES + probes
+            return FAILURE_THRESHOLD + probes
     raise AssertionError
 
 

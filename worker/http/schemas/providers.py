@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
-from actors.providers.config.fields import ProviderSettings
+from actors.providers.config.schema import ProviderSettings
 from worker.http.schemas.fields import storable_json
 
 _PRESET: Final = {

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actors.errors import ProviderNotConfigured
 from actors.providers.http.answers import one_line, parse_json
-from actors.providers.protocol.client_assertions import signed_assertion
+from actors.providers.protocol.client_assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 
 _AUDIENCE: Final = "https://appleid.apple.com"
@@ -24,7 +24,7 @@ def client_secret(provider: Provider) -> str:
         if getattr(provider, needed) is None:
             raise ProviderNotConfigured(f"The provider {provider.name} has no {needed}.")
     audience = provider.issuer or _AUDIENCE
-    return signed_assertion(provider, issuer=str(provider.team_id), audience=audience)
+    return sign_assertion(provider, issuer=str(provider.team_id), audience=audience)
 
 
 def name_of(form_field: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Facebook: calls prove that we hold the app's secret; permissions are deleted, ends asked for."""
+"""Facebook: appsecret_proof on every call, /debug_token for lifetimes, permissions deleted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from catfeeder.sealing import Secret
 
 T = TypeVar("T")
 
-#: None lives longer than 60 days today.
-_LONGEST_LIFETIME_SECONDS: Final = 366 * 86400
+#: Today's tokens live 60 days at most.
+_MAX_LIFETIME_SECONDS: Final = 366 * 86400
 
 
-def proven(provider: Provider, url: str, access_token: Secret) -> str:
-    """Return a URL of the Graph API with the proof that whoever holds the token also holds the
-    app's secret; an app may be set to demand it.
+def add_proof(provider: Provider, url: str, access_token: Secret) -> str:
+    """Return a URL of the Graph API with `appsecret_proof`.
+
+    It proves that the caller who holds the token holds the app's secret too. An app may be set to
+    demand it.
 
     Raises:
         ProviderNotConfigured: There is no client_secret.
@@ -36,21 +38,21 @@ def proven(provider: Provider, url: str, access_token: Secret) -> str:
     return url + joint + urlencode({"appsecret_proof": proof})
 
 
-def get_proven(
+def get_json_with_proof(
     provider: Provider, url: str, access_token: Secret, headers: Mapping[str, str]
 ) -> Any:
     """Fetch JSON data, with the proof by each secret in turn until one is not refused.
 
     Raises:
-        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `asking.get_json`.
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `get_json`.
     """
-    return _with_each_proof(
-        provider, lambda client: get_json(proven(client, url, access_token), headers)
+    return _try_each_proof(
+        provider, lambda client: get_json(add_proof(client, url, access_token), headers)
     )
 
 
-def _with_each_proof(provider: Provider, ask: Callable[[Provider], T]) -> T:
-    # A proof that does not hold has no error code of its own.
+def _try_each_proof(provider: Provider, ask: Callable[[Provider], T]) -> T:
+    # A wrong proof has no error code of its own, so any refusal leads to the next secret.
     for secret in provider.earlier_client_secrets:
         try:
             return ask(provider)
@@ -59,28 +61,28 @@ def _with_each_proof(provider: Provider, ask: Callable[[Provider], T]) -> T:
     return ask(provider)
 
 
-def lifetime_of(provider: Provider, access_token: Secret) -> int | None:
-    """Return for how many seconds a token lives on, by what /debug_token says of it.
+def fetch_lifetime(provider: Provider, access_token: Secret) -> int | None:
+    """Return the seconds that a token still lives, as /debug_token states them.
 
-    None where it does not say, or cannot be asked: the token itself is as good as before.
+    None where it states none or cannot be asked: the token itself is as good as before.
     """
     if provider.debug_token_endpoint is None:
         return None
     url = provider.debug_token_endpoint
     try:
-        answer = _with_each_proof(provider, lambda client: _asked_by_app(client, url, access_token))
+        answer = _try_each_proof(provider, lambda client: _debug_token(client, url, access_token))
     except (ProviderRefused, ProviderUnreachable, ProviderMisbehaved):
         return None
     data = answer.get("data") if isinstance(answer, Mapping) else None
     expires_at = data.get("expires_at") if isinstance(data, Mapping) else None
     if not isinstance(expires_at, int) or isinstance(expires_at, bool):
         return None
-    # 0 says that it never ends, which is worth a look again after the usual while.
+    # 0 means that it never ends; the default lifetime then says when to look again.
     seconds = expires_at - int(time.time())
-    return seconds if 0 < seconds <= _LONGEST_LIFETIME_SECONDS else None
+    return seconds if 0 < seconds <= _MAX_LIFETIME_SECONDS else None
 
 
-def _asked_by_app(provider: Provider, url: str, access_token: Secret) -> Any:
+def _debug_token(provider: Provider, url: str, access_token: Secret) -> Any:
     """Ask with the app's own token, which is its id and its secret.
 
     The Graph API reads a GET from a POST's form as well, and a token has no place in a URL.
@@ -88,20 +90,20 @@ def _asked_by_app(provider: Provider, url: str, access_token: Secret) -> Any:
     app_token = Secret(f"{provider.client_id}|{secret_text(provider)}")
     form = {"method": "get", "input_token": access_token.reveal()}
     headers = {"Authorization": f"Bearer {app_token.reveal()}"}
-    return read_json(post_form(proven(provider, url, app_token), form, None, headers))
+    return read_json(post_form(add_proof(provider, url, app_token), form, None, headers))
 
 
 def delete_permissions(provider: Provider, url: str, access_token: Secret) -> None:
-    """Take back all that the user has permitted to the app.
+    """Take back every permission that the user has given to the app.
 
     Raises:
-        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: It was not taken back.
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The permissions still stand.
     """
     headers = {"Authorization": f"Bearer {access_token.reveal()}"}
 
     def delete(client: Provider) -> None:
-        response = send_delete(proven(client, url, access_token), headers=headers)
+        response = send_delete(add_proof(client, url, access_token), headers=headers)
         if response.status_code >= 300:
             raise ProviderRefused(f"status {response.status_code}")
 
-    _with_each_proof(provider, delete)
+    _try_each_proof(provider, delete)

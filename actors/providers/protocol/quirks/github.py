@@ -7,7 +7,7 @@ from typing import Any
 
 from actors.errors import ProviderRefused
 from actors.providers.http.requests import send_delete
-from actors.providers.protocol.client_authentication import basic_header, with_each_secret
+from actors.providers.protocol.client_authentication import basic_header, try_each_secret
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 
@@ -44,4 +44,4 @@ def delete_grant(provider: Provider, url: str, access_token: Secret) -> None:
         if response.status_code >= 300 and response.status_code != 404:
             raise ProviderRefused(f"status {response.status_code}")
 
-    with_each_secret(provider, delete)
+    try_each_secret(provider, delete)

@@ -17,9 +17,9 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.providers.config.breaker import (
-    LONGEST_PAUSE_SECONDS,
-    RUN_OF_FAILURES,
-    asking,
+    FAILURE_THRESHOLD,
+    MAX_PAUSE_SECONDS,
+    apply_breaker,
     check_not_paused,
 )
 from actors.providers.config.lookup import find_provider
@@ -166,21 +166,21 @@ def test_a_rate_that_is_exceeded_without_a_time_pauses_it_all_the_same(
 def test_a_run_of_failures_of_several_connections_pauses_the_provider(
     answer: Answer, plain: ScriptedProvider
 ) -> None:
-    connect(plain, RUN_OF_FAILURES + 3)
+    connect(plain, FAILURE_THRESHOLD + 3)
     plain.answer("/token", answer)
     plain.requests.clear()
 
     outcomes = renew_all(now() + HOUR)
 
-    assert outcomes[RUN_OF_FAILURES:] == [ProviderPaused] * 3
-    assert ProviderPaused not in outcomes[:RUN_OF_FAILURES]
-    assert len(refreshes(plain)) == RUN_OF_FAILURES
+    assert outcomes[FAILURE_THRESHOLD:] == [ProviderPaused] * 3
+    assert ProviderPaused not in outcomes[:FAILURE_THRESHOLD]
+    assert len(refreshes(plain)) == FAILURE_THRESHOLD
 
 
 def test_a_connection_that_fails_alone_pauses_nobody(plain: ScriptedProvider) -> None:
     row, other = connect(plain, 2)
     at = now() + HOUR
-    for _ in range(RUN_OF_FAILURES + 1):
+    for _ in range(FAILURE_THRESHOLD + 1):
         plain.answer("/token", DOWN, times=1)
         assert renew(row, at) is ProviderUnreachable
     assert health()["state"] == "closed"
@@ -208,10 +208,10 @@ def test_the_only_connection_of_a_provider_may_pause_it(plain: ScriptedProvider)
 
 
 def test_a_success_ends_a_run(plain: ScriptedProvider) -> None:
-    rows = connect(plain, RUN_OF_FAILURES)
+    rows = connect(plain, FAILURE_THRESHOLD)
     at = now() + HOUR
     for _ in range(3):
-        plain.answer("/token", DOWN, times=RUN_OF_FAILURES - 1)
+        plain.answer("/token", DOWN, times=FAILURE_THRESHOLD - 1)
         for row in rows:
             renew(row, at)
         assert health()["failures"] == 0
@@ -220,10 +220,10 @@ def test_a_success_ends_a_run(plain: ScriptedProvider) -> None:
 
 
 def test_grants_that_are_dead_say_nothing_about_the_provider(plain: ScriptedProvider) -> None:
-    connect(plain, RUN_OF_FAILURES + 1)
+    connect(plain, FAILURE_THRESHOLD + 1)
     plain.grants.end_all()
 
-    assert renew_all(now() + HOUR) == [ReauthorizationRequired] * (RUN_OF_FAILURES + 1)
+    assert renew_all(now() + HOUR) == [ReauthorizationRequired] * (FAILURE_THRESHOLD + 1)
     assert alarms() == []
 
 
@@ -265,7 +265,7 @@ def test_when_the_pause_is_over_one_probes_and_the_pause_grows(plain: ScriptedPr
         assert longest / 2 <= (at - began).total_seconds() <= longest
         # One connection is tried, and the pause goes on
         assert renew_all(at) == [ProviderRefused]
-        longest = min(longest * 2, LONGEST_PAUSE_SECONDS)
+        longest = min(longest * 2, MAX_PAUSE_SECONDS)
 
     assert len(refreshes(plain)) == 7
     assert alarms() == ["provider_paused"]
@@ -473,7 +473,7 @@ def test_a_note_that_cannot_be_written_costs_no_token(
         with (
             monkeypatch.context() as outage,
             suppress(ProviderUnreachable),
-            asking(provider, health, row.id, now()),
+            apply_breaker(provider, health, row.id, now()),
         ):
             outage.setattr(database_module.database.obj, "connect", refuse)
             if error is not None:

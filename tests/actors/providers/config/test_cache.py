@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import ProviderUnknown
 from actors.providers.config import cache
-from actors.providers.config.cache import ProviderMemory, shared_memory
+from actors.providers.config.cache import ProviderCache, shared_provider_cache
 from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -37,7 +37,7 @@ def test_a_provider_that_is_well_is_remembered_for_a_moment(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "_SECONDS", 60)
-    memory = ProviderMemory()
+    memory = ProviderCache()
     before = memory.look_up(name, now()).provider.client_id
 
     change(name, "another")
@@ -49,7 +49,7 @@ def test_a_provider_that_is_well_is_remembered_for_a_moment(
 
 def test_the_moment_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "_SECONDS", -1)
-    memory = ProviderMemory()
+    memory = ProviderCache()
     memory.look_up(name, now())
 
     change(name, "another")
@@ -58,7 +58,7 @@ def test_the_moment_passes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_provider_with_a_failure_is_looked_up_each_time(name: str) -> None:
-    memory = ProviderMemory()
+    memory = ProviderCache()
     with hold_connection():
         TAB_PROVIDER_HEALTH.ensure(name)
         TAB_PROVIDER_HEALTH.find(name).count_failure("a-connection")
@@ -71,7 +71,7 @@ def test_a_provider_with_a_failure_is_looked_up_each_time(name: str) -> None:
 
 
 def test_a_provider_that_is_not_there_is_not_remembered() -> None:
-    memory = ProviderMemory()
+    memory = ProviderCache()
     for _ in range(2):
         with pytest.raises(ProviderUnknown):
             memory.look_up("nobody", now())
@@ -81,7 +81,7 @@ def test_a_provider_that_fails_is_not_remembered_any_more(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a provider that was well, which was a moment ago
-    memory = ProviderMemory()
+    memory = ProviderCache()
     with monkeypatch.context() as patched:
         patched.setattr(cache, "_SECONDS", 0)
         memory.look_up(name, now())
@@ -98,7 +98,7 @@ def test_a_provider_that_fails_is_not_remembered_any_more(
 def test_who_comes_while_one_looks_takes_what_is_known(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory = ProviderMemory()
+    memory = ProviderCache()
     monkeypatch.setattr(cache, "_SECONDS", 0)
     known = memory.look_up(name, now())
     monkeypatch.setattr(cache, "_SECONDS", 60)
@@ -111,7 +111,7 @@ def test_who_comes_while_one_looks_takes_what_is_known(
         return known.provider
 
     # When somebody comes while the provider is looked up anew
-    monkeypatch.setattr(cache, "discovered_provider", look_meanwhile)
+    monkeypatch.setattr(cache, "resolve_provider", look_meanwhile)
     memory.look_up(name, now())
 
     # Then they do not look as well
@@ -119,11 +119,11 @@ def test_who_comes_while_one_looks_takes_what_is_known(
 
 
 def test_a_memory_lasts_as_long_as_somebody_works_with_it() -> None:
-    memory = shared_memory()
-    assert shared_memory() is memory
+    memory = shared_provider_cache()
+    assert shared_provider_cache() is memory
 
     before = weakref.ref(memory)
     del memory
 
     assert before() is None
-    assert shared_memory() is not None
+    assert shared_provider_cache() is not None

@@ -18,8 +18,8 @@ from actors.errors import (
 from actors.providers.config.discovery import (
     discover,
     discover_provider,
-    discovered_provider,
     refresh_if_stale,
+    resolve_provider,
 )
 from actors.providers.config.lookup import find_provider, provider_row
 from actors.providers.config.settings import put_provider
@@ -117,8 +117,8 @@ def test_an_endpoint_inside_is_not_kept(provider: ScriptedProvider) -> None:
 def test_a_worker_asks_first_where_nothing_is_known(provider: ScriptedProvider) -> None:
     put(provider)
 
-    assert discovered_provider(NAME, now()).token_endpoint == f"{provider.issuer}/token"
-    assert discovered_provider(NAME, now())
+    assert resolve_provider(NAME, now()).token_endpoint == f"{provider.issuer}/token"
+    assert resolve_provider(NAME, now())
     assert len(provider.requests) == 1
 
 

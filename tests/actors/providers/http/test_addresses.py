@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from actors.errors import AddressForbidden, ProviderUnreachable
-from actors.providers.http.addresses import check_url, is_allowed, is_public, permitted_addresses
+from actors.providers.http.addresses import check_url, is_allowed, is_public, resolve_permitted
 
 NOBODY: frozenset[str] = frozenset()
 INSIDE = frozenset({"127.0.0.1:9000", "[::1]:9000", "idp.internal:443", "idp.internal:9000"})
@@ -196,14 +196,14 @@ def test_every_other_address_is_not_public(address: str) -> None:
 )
 def test_loopback_is_refused_however_it_is_spelt(host: str) -> None:
     with pytest.raises(AddressForbidden, match="not public"):
-        permitted_addresses(host, 443, NOBODY)
+        resolve_permitted(host, 443, NOBODY)
 
 
 def test_a_host_that_the_operator_names_may_be_anywhere() -> None:
-    assert permitted_addresses("127.0.0.1", 9000, INSIDE) == ["127.0.0.1"]
-    assert permitted_addresses("::1", 9000, INSIDE) == ["::1"]
+    assert resolve_permitted("127.0.0.1", 9000, INSIDE) == ["127.0.0.1"]
+    assert resolve_permitted("::1", 9000, INSIDE) == ["::1"]
     with pytest.raises(AddressForbidden):
-        permitted_addresses("127.0.0.1", 9001, INSIDE)
+        resolve_permitted("127.0.0.1", 9001, INSIDE)
 
 
 def test_a_name_of_which_one_address_is_private_is_refused(
@@ -212,7 +212,7 @@ def test_a_name_of_which_one_address_is_private_is_refused(
     name_server(monkeypatch, ["1.1.1.1", "10.0.0.1"])
 
     with pytest.raises(AddressForbidden, match=r"idp\.example leads"):
-        permitted_addresses("idp.example", 443, NOBODY)
+        resolve_permitted("idp.example", 443, NOBODY)
 
 
 def test_a_name_is_asked_for_once_and_the_first_two_addresses_are_used(
@@ -220,7 +220,7 @@ def test_a_name_is_asked_for_once_and_the_first_two_addresses_are_used(
 ) -> None:
     asked = name_server(monkeypatch, ["1.1.1.1", "1.1.1.1", "1.0.0.1", "8.8.8.8"])
 
-    assert permitted_addresses("idp.example", 443, NOBODY) == ["1.1.1.1", "1.0.0.1"]
+    assert resolve_permitted("idp.example", 443, NOBODY) == ["1.1.1.1", "1.0.0.1"]
     assert asked == ["idp.example"]
 
 
@@ -238,7 +238,7 @@ def test_a_name_without_an_address_is_out_of_reach(
     monkeypatch.setattr(socket, "getaddrinfo", without_network)
 
     with pytest.raises(ProviderUnreachable, match="has no address"):
-        permitted_addresses(host, 443, NOBODY)
+        resolve_permitted(host, 443, NOBODY)
 
 
 def test_names_are_the_same_in_capitals_and_addresses_of_ipv6_stand_in_brackets() -> None:

@@ -32,7 +32,7 @@ from actors.providers.http.availability import retry_after_seconds
 from actors.providers.http.forms import post_form
 from actors.providers.http.pools import _BoundedStream
 from actors.providers.http.requests import get_json, post_json
-from actors.providers.http.transport import guard
+from actors.providers.http.transport import guard_session
 from tests.provider.answers import (
     Answer,
     broken_gzip,
@@ -628,7 +628,7 @@ def test_a_session_under_guard_does_not_read_netrc(
     monkeypatch.setenv("NETRC", str(netrc))
     provider.answer("/somewhere", json_answer({}))
     session = requests.Session()
-    guard(session)
+    guard_session(session)
 
     session.get(url)
 

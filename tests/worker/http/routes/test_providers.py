@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from actors.providers.config.fields import ProviderSettings
+from actors.providers.config.schema import ProviderSettings
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from actors.errors import AddressForbidden, AuthError, ProviderPaused, ProviderUnreachable
 from actors.providers.config.breaker import check_not_paused
-from actors.providers.http.addresses import check_url, permitted_addresses
+from actors.providers.http.addresses import check_url, resolve_permitted
 from actors.providers.protocol.client_authentication import client_credentials
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri, redirect_uri_of
@@ -111,7 +111,7 @@ def _fault_of_address(url: str) -> tuple[str, str] | None:
         check_url(url, allowed)
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        permitted_addresses(parts.hostname or "", port, allowed)
+        resolve_permitted(parts.hostname or "", port, allowed)
     except AddressForbidden as error:
         remedy = "Give an https URL of a public host, or name it in OAUTH_ALLOWED_PRIVATE_HOSTS."
         return error.detail, remedy

@@ -1,11 +1,21 @@
-"""What an operator may set of a provider, each field checked by itself."""
+"""Schema of a provider's settings: which fields there are, and what is wrong with a body."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from actors.errors import ProviderInvalid
 from actors.providers.config.field_types import (
     URL,
     AuthorizationEndpoint,
@@ -17,9 +27,16 @@ from actors.providers.config.field_types import (
     ScopeName,
     Text,
 )
+from actors.providers.config.lookup import is_provider_name
 from actors.providers.protocol.provider import presets
 
-_Kind = Literal[
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+#: /v1/oauth/callback/authorize is the callback of a provider that is called authorize.
+_RESERVED_NAME: Final = "callback"
+
+_FailureKind = Literal[
     "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"
 ]
 
@@ -74,7 +91,7 @@ class ProviderSettings(BaseModel):
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
     token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None
-    failure_kinds: dict[Text, _Kind] | None = None
+    failure_kinds: dict[Text, _FailureKind] | None = None
     failure_remedies: dict[Text, Text] | None = None
     revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
     offline_scope: ScopeName | None = None
@@ -96,8 +113,8 @@ class ProviderSettings(BaseModel):
     @classmethod
     def _is_used(cls, value: str | None, info: ValidationInfo) -> str | None:
         users = [name for name, preset in presets().items() if "base_url" in preset]
-        is_told = "preset" not in info.data  # One that is wrong itself stands there no more.
-        if value is not None and not is_told and info.data["preset"] not in users:
+        is_preset_invalid = "preset" not in info.data
+        if value is not None and not is_preset_invalid and info.data["preset"] not in users:
             raise ValueError(f"is a setting of the presets {' and '.join(sorted(users))} alone")
         return value
 
@@ -109,3 +126,58 @@ class ProviderSettings(BaseModel):
         if value is not None and info.data.get("client_secret") is not None:
             raise ValueError("is the newest client_secret and those before: give one of both")
         return value
+
+
+def validate_name(name: str) -> None:
+    """Make sure that a provider may have this name.
+
+    Raises:
+        ProviderInvalid: It may not.
+    """
+    if not is_provider_name(name):
+        raise ProviderInvalid({"name": "must be lower case letters, digits, - and _, 64 at most"})
+    if name == _RESERVED_NAME:
+        raise ProviderInvalid(
+            {"name": f"must not be {_RESERVED_NAME}, whose routes are the callback's"}
+        )
+
+
+def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
+    """Return the settings that a body holds.
+
+    Raises:
+        ProviderInvalid: A field cannot be used, or an endpoint is missing that neither a preset
+            nor an issuer gives. `fields` has a sentence for each, by its JSON pointer.
+    """
+    try:
+        settings = ProviderSettings.model_validate(dict(body))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        raise ProviderInvalid({_pointer(one["loc"]): _sentence(one) for one in problems}) from None
+    _check_endpoints(settings)
+    return settings
+
+
+def _pointer(path: Sequence[int | str]) -> str:
+    """Return a path as a JSON pointer writes it (RFC 6901 section 3)."""
+    # pydantic appends [key] to the path of a dictionary's key.
+    parts = (str(part) for part in path if part != "[key]")
+    return "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "is no setting of a provider"
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _check_endpoints(settings: ProviderSettings) -> None:
+    """Make sure that a preset, an issuer or the operator gives the endpoints."""
+    if settings.preset is not None or settings.issuer is not None:
+        return
+    needed = ("authorization_endpoint", "token_endpoint")
+    missing = [name for name in needed if getattr(settings, name) is None]
+    if missing:
+        raise ProviderInvalid(
+            dict.fromkeys(missing, "is needed where there is neither preset nor issuer")
+        )
