@@ -76,7 +76,7 @@ def connect(
     from catfeeder.redis_connection import connect_redis
 
     sealer, api = _sealer(queue_key), _api(api_url, api_key)
-    return Client(connect_redis(redis_url, answer_seconds=_PATIENCE_SECONDS), sealer, api)
+    return Client(connect_redis(redis_url, reply_timeout=_PATIENCE_SECONDS), sealer, api)
 
 
 def connect_async(
@@ -87,7 +87,7 @@ def connect_async(
     from catfeeder.redis_connection import connect_redis_async
 
     sealer, api = _sealer(queue_key), _api(api_url, api_key)
-    redis = connect_redis_async(redis_url, answer_seconds=_PATIENCE_SECONDS)
+    redis = connect_redis_async(redis_url, reply_timeout=_PATIENCE_SECONDS)
     return AsyncClient(redis, sealer, api)
 
 

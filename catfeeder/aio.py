@@ -10,13 +10,19 @@ from typing import Any, Final, Generic, Self, TypeVar, cast
 
 from redis.asyncio import Redis as AsyncRedis
 
-from catfeeder.broker import ENQUEUE_SCRIPT, enqueueing, new_message, placed, queued_job
-from catfeeder.client import API_SECONDS, given, outcome_of, wrapped
+from catfeeder.broker import (
+    ENQUEUE_SCRIPT,
+    assign_redis_id,
+    build_enqueue,
+    build_message,
+    build_queued_job,
+)
+from catfeeder.client import API_SECONDS, given, unwrap_result, wrapped
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import HttpApi, authorizing, reading_token
-from catfeeder.jobs import CHANGE_SCRIPT, JobReader, JobRecord, cancelling, job_key
+from catfeeder.jobs import CHANGE_SCRIPT, JobReader, JobRecord, build_cancellation, job_key
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,
@@ -29,7 +35,7 @@ from catfeeder.messages import (
     SHUT_DOWN,
     MessageType,
 )
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from catfeeder.results import (
     AccessToken,
     Authorization,
@@ -41,7 +47,7 @@ from catfeeder.results import (
     TokenResponse,
 )
 from catfeeder.sealing import Sealer, Secret
-from catfeeder.waiting import WaitingRoom, ended
+from catfeeder.waiting import JobWaiter, cancel_and_wait
 
 R = TypeVar("R")
 
@@ -71,7 +77,7 @@ class AsyncJob(Generic[R]):
     async def result(self, timeout: float = 10) -> R:  # noqa: ASYNC109
         """Wait up to `timeout` seconds for the job to end and return its result."""
         record = await self._client.wait(await self.record(), timeout)
-        result: R = outcome_of(record)
+        result: R = unwrap_result(record)
         return result
 
 
@@ -90,7 +96,7 @@ class AsyncClient:
         self._encoder = SealedEncoder(sealer)
         self._enqueue = redis.register_script(ENQUEUE_SCRIPT.text)
         self._change = redis.register_script(CHANGE_SCRIPT.text)
-        self._waiting = WaitingRoom(redis, self.find, self._reader.announced)
+        self._waiting = JobWaiter(redis, self.find, self._reader.read_announcement)
         self._listening: asyncio.Task[None] | None = None
         self._api = api
 
@@ -203,9 +209,9 @@ class AsyncClient:
             MessageTooLarge: Its arguments are more than a message holds.
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
-        message = placed(new_message(message_type, arguments))
-        job = queued_job(message, utc_now()) if message_type.is_job else None
-        call = enqueueing(message, job, self._encoder)
+        message = assign_redis_id(build_message(message_type, arguments))
+        job = build_queued_job(message, utc_now()) if message_type.is_job else None
+        call = build_enqueue(message, job, self._encoder)
         async with self._turn():
             await self._enqueue(keys=call.keys, args=call.arguments)
         return AsyncJob(message.message_id, self)
@@ -214,18 +220,18 @@ class AsyncClient:
         """Return a job's record, or None when there is none (any more)."""
         async with self._turn():
             fields = await cast("Any", self._redis.hgetall(job_key(job_id)))
-        return self._reader.found(job_id, fields)
+        return self._reader.read_hash(job_id, fields)
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
-        change = cancelling(job_id, utc_now())
+        change = build_cancellation(job_id, utc_now())
         async with self._turn():
             return bool(await self._change(keys=change.keys, args=change.arguments))
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         async with self._turns:
-            with unreachable_is_told():
+            with translate_redis_errors():
                 yield
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
@@ -238,7 +244,7 @@ class AsyncClient:
         """Close the connections to Redis; whoever waits gets the job as it is."""
         self._waiting.close()
         if self._listening is not None:
-            await ended(self._listening)
+            await cancel_and_wait(self._listening)
         await self._redis.aclose()
 
     async def __aenter__(self) -> Self:

@@ -11,12 +11,12 @@ import redis
 from dramatiq import Message, Middleware
 from dramatiq.brokers.redis import RedisBroker
 
-from catfeeder.encoder import LARGEST_BYTES, SealedEncoder
+from catfeeder.encoder import MAX_MESSAGE_BYTES, SealedEncoder
 from catfeeder.errors import MessageTooLarge
 from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key
 from catfeeder.lua_scripts import Call, Script, call_script
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import QUEUE_FULL, unreachable_is_told
+from catfeeder.redis_connection import QUEUE_FULL, translate_redis_errors
 from catfeeder.requester import REQUESTER_OPTION, requester
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
@@ -24,7 +24,7 @@ NAMESPACE: Final = "catfeeder"
 #: The bell of a queue: a channel on which is told that there is something after there was nothing.
 #: Whoever is at work looks for the next message anyway, and a bell that nobody heard costs a worker
 #: no more than its sleep.
-BELL_PREFIX: Final = f"{NAMESPACE}:bell:"
+NOTIFICATION_PREFIX: Final = f"{NAMESPACE}:bell:"
 #: A hash in which each worker tells of itself, as JSON: its `release`, and in `per_second` how many
 #: messages of each queue it can perform.
 WORKERS_KEY: Final = f"{NAMESPACE}:workers"
@@ -54,7 +54,7 @@ end
 redis.call('HSET', KEYS[2], id, body)
 local waiting = redis.call('RPUSH', KEYS[1], id)
 if waiting == 1 then
-    redis.call('PUBLISH', '{BELL_PREFIX}' .. queue, '')
+    redis.call('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue, '')
 end
 return waiting
 """)
@@ -88,28 +88,28 @@ class SealedBroker(RedisBroker):
         """
         if delay is not None:
             raise ValueError("messages are never delayed: write a row that falls due instead")
-        message = placed(message)
+        message = assign_redis_id(message)
         self.emit_before("enqueue", message, delay)
         self._send(message, job)
         self.emit_after("enqueue", message, delay)
         return message
 
     def _send(self, message: Message[Any], job: JobRecord | None) -> None:
-        with unreachable_is_told():
-            call_script(self.client, enqueueing(message, job, self.encoder))
+        with translate_redis_errors():
+            call_script(self.client, build_enqueue(message, job, self.encoder))
 
     def depth(self, queue_name: str) -> int:
         """Return how many messages wait on a queue, those being worked on not counted."""
-        with unreachable_is_told():
+        with translate_redis_errors():
             return int(self.client.llen(f"{NAMESPACE}:{queue_name}"))
 
 
-def placed(message: Message[Any]) -> Message[Any]:
+def assign_redis_id(message: Message[Any]) -> Message[Any]:
     """Return the message with a place of its own on its queue."""
     return message.copy(options={"redis_message_id": str(uuid.uuid4())})
 
 
-def enqueueing(message: Message[Any], job: JobRecord | None, encoder: SealedEncoder) -> Call:
+def build_enqueue(message: Message[Any], job: JobRecord | None, encoder: SealedEncoder) -> Call:
     """Return the call that sends a message that has a place.
 
     Raises:
@@ -118,7 +118,7 @@ def enqueueing(message: Message[Any], job: JobRecord | None, encoder: SealedEnco
     queue = f"{NAMESPACE}:{message.queue_name}"
     keys = [queue, f"{queue}.msgs"]
     body = encoder.encode(message.asdict())
-    if len(body) > LARGEST_BYTES:
+    if len(body) > MAX_MESSAGE_BYTES:
         raise MessageTooLarge
     arguments = [message.options["redis_message_id"], body, message.queue_name]
     if job is not None:
@@ -127,7 +127,7 @@ def enqueueing(message: Message[Any], job: JobRecord | None, encoder: SealedEnco
     return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 
-def new_message(
+def build_message(
     message_type: MessageType, arguments: dict[str, Any], message_id: str | None = None
 ) -> Message[Any]:
     """Build a message of the catalogue, in the name of whoever asks for what is done now.
@@ -145,7 +145,7 @@ def new_message(
     )
 
 
-def queued_job(message: Message[Any], now: datetime) -> JobRecord:
+def build_queued_job(message: Message[Any], now: datetime) -> JobRecord:
     """Return the record that the job of a message begins with."""
     queued = JobStatus.QUEUED
     return JobRecord(message.message_id, message.actor_name, message.queue_name, queued, now)

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import redis
 
-from catfeeder.broker import SealedBroker, new_message, queued_job
+from catfeeder.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import ApiNotGiven, JobCancelled, JobExpired, JobFailed, JobTimeout
@@ -80,7 +80,7 @@ class Job(Generic[R]):
             JobExpired: It is unknown.
             QueueUnreachable: Redis did not answer.
         """
-        result: R = outcome_of(self._wait(timeout))
+        result: R = unwrap_result(self._wait(timeout))
         return result
 
     def _wait(self, timeout: float) -> JobRecord:
@@ -101,7 +101,7 @@ class Job(Generic[R]):
         return self.asked if age.total_seconds() < ENDED_TTL_SECONDS / 2 else None
 
 
-def outcome_of(record: JobRecord) -> Any:
+def unwrap_result(record: JobRecord) -> Any:
     """Return the result of a job that was waited for.
 
     Raises:
@@ -249,8 +249,8 @@ class Client:
             MessageTooLarge: Its arguments are more than a message holds.
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
-        message = new_message(message_type, arguments)
-        job = queued_job(message, utc_now()) if message_type.is_job else None
+        message = build_message(message_type, arguments)
+        job = build_queued_job(message, utc_now()) if message_type.is_job else None
         self.broker.enqueue(message, job=job)
         return Job(message.message_id, self, job)
 

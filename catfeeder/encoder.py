@@ -20,7 +20,7 @@ _BYTES_MARK: Final = "$bytes"
 _CONTEXT: Final = "message"
 #: Three times what the service takes of a request over HTTP, as JSON may write each character with
 #: as many bytes. A queue of the largest must fit into a server's memory.
-LARGEST_BYTES: Final = 256 * 1024
+MAX_MESSAGE_BYTES: Final = 256 * 1024
 #: What stands in logs, on terminals and in the names of keys.
 _NAMES: Final = ("queue_name", "actor_name", "message_id")
 _NAME: Final = re.compile("[!-~]{1,255}")
@@ -97,7 +97,7 @@ class SealedEncoder(Encoder):
         try:
             return self.open(data)
         except UnreadableMessage as error:
-            return quarantine_fields(QUARANTINE.queue, "", error, data)
+            return build_quarantine_message(QUARANTINE.queue, "", error, data)
 
     def open(self, data: bytes) -> MessageData:
         """Open a message.
@@ -105,7 +105,7 @@ class SealedEncoder(Encoder):
         Raises:
             UnreadableMessage: The bytes were not sealed with our key, or do not hold a message.
         """
-        if len(data) > LARGEST_BYTES:
+        if len(data) > MAX_MESSAGE_BYTES:
             raise UnreadableMessage("It is larger than a message may be.")
         try:
             fields = from_json(self.sealer.open(data, _CONTEXT))
@@ -132,7 +132,7 @@ def _checked(fields: Any) -> MessageData:
     return fields
 
 
-def quarantine_fields(
+def build_quarantine_message(
     queue_name: str, redis_message_id: str, error: UnreadableMessage, body: bytes
 ) -> MessageData:
     """Return the fields of the message that stands in for an unreadable one on `queue_name`."""

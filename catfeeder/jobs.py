@@ -15,7 +15,7 @@ from redis.exceptions import OutOfMemoryError
 
 from catfeeder.errors import SealBroken
 from catfeeder.lua_scripts import Call, Script, call_script
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from catfeeder.sealing import Sealer
 
 #: Counted anew from each change, so that an ended job can be read for a full hour.
@@ -97,7 +97,7 @@ def job_key(job_id: str) -> str:
     return _KEY_PREFIX + job_id
 
 
-def changing(
+def build_change(
     job_id: str,
     after: str,
     fields: Mapping[str, str | bytes],
@@ -111,17 +111,17 @@ def changing(
     return Call(CHANGE_SCRIPT, [job_key(job_id), CHANNEL_PREFIX + job_id][: 1 + is_end], arguments)
 
 
-def ending(
+def build_end(
     job_id: str, after: str, status: JobStatus, now: datetime, more: dict[str, bytes]
 ) -> Call:
     """Return the call by which a job ends, if its status was one of those in `after`."""
     fields = {"status": status.value, "finished_at": now.isoformat(), **more}
-    return changing(job_id, after, fields, is_end=True)
+    return build_change(job_id, after, fields, is_end=True)
 
 
-def cancelling(job_id: str, now: datetime) -> Call:
+def build_cancellation(job_id: str, now: datetime) -> Call:
     """Return the call that cancels a job that no worker has begun."""
-    return ending(job_id, "queued", JobStatus.CANCELLED, now, {})
+    return build_end(job_id, "queued", JobStatus.CANCELLED, now, {})
 
 
 class JobReader:
@@ -131,23 +131,23 @@ class JobReader:
         """Take the sealer that holds the queue key."""
         self._sealer = sealer
 
-    def found(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord | None:
+    def read_hash(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord | None:
         """Return the record whose Redis hash has these fields, or None when it is not one.
 
         Raises:
             SealBroken: The record was written with another queue key.
         """
-        return self.read(job_id, fields) if b"enqueued_at" in fields else None
+        return self._parse(job_id, fields) if b"enqueued_at" in fields else None
 
-    def announced(self, job_id: str, told: bytes) -> JobRecord | None:
+    def read_announcement(self, job_id: str, told: bytes) -> JobRecord | None:
         """Return the record that was told at a job's end; None when it cannot be read."""
         try:
             parts = list(_parts(told))
-            return self.read(job_id, dict(zip(parts[::2], parts[1::2], strict=True)))
+            return self._parse(job_id, dict(zip(parts[::2], parts[1::2], strict=True)))
         except (KeyError, ValueError, SealBroken):
             return None
 
-    def read(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
+    def _parse(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
         """Build the record from the fields of its Redis hash."""
         error = self._open(job_id, fields.get(b"error"))
         return JobRecord(
@@ -186,24 +186,24 @@ class JobStore(JobReader):
             "status": "running",
             "started_at": now.isoformat(),
         }
-        return self._run(changing(job_id, "queued running", fields, may_create=True))
+        return self._run(build_change(job_id, "queued running", fields, may_create=True))
 
-    def succeeding(self, job_id: str, result: object, now: datetime) -> Call:
+    def build_success(self, job_id: str, result: object, now: datetime) -> Call:
         """Return the call that records the result, which must be JSON data, and wakes those who
         wait.
         """
         sealed = self._seal(job_id, result)
-        return ending(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
+        return build_end(job_id, "queued running", JobStatus.SUCCEEDED, now, {"result": sealed})
 
     def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
         """Record why the job failed and wake those who wait."""
         sealed = self._seal(job_id, [error.code, error.detail, error.permanent])
-        failed = ending(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
+        failed = build_end(job_id, "queued running", JobStatus.FAILED, now, {"error": sealed})
         return self._run(failed)
 
     def cancel(self, job_id: str, now: datetime) -> bool:
         """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
-        return self._run(cancelling(job_id, now))
+        return self._run(build_cancellation(job_id, now))
 
     def get(self, job_id: str) -> JobRecord | None:
         """Return the record, or None when there is none (any more).
@@ -212,9 +212,9 @@ class JobStore(JobReader):
             QueueUnreachable: Redis did not answer.
             SealBroken: The record was written with another queue key.
         """
-        with unreachable_is_told():
+        with translate_redis_errors():
             fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
-        return self.found(job_id, fields)
+        return self.read_hash(job_id, fields)
 
     def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
         """Return the record when a job ends, or None after `seconds`, or now and then sooner.
@@ -225,7 +225,7 @@ class JobStore(JobReader):
         ended = CHANNEL_PREFIX + job_id
         # To wait for 0 is to wait for ever; what is moved onto itself is there for others as well.
         wait = min(max(seconds, 0.001), _LONGEST_WAIT_SECONDS)
-        with unreachable_is_told():
+        with translate_redis_errors():
             try:
                 told = self._client.execute_command("BLMOVE", ended, ended, "LEFT", "LEFT", wait)
             except OutOfMemoryError:
@@ -237,10 +237,10 @@ class JobStore(JobReader):
                 if not str(error).startswith("UNBLOCKED"):
                     raise
                 return None
-        return None if told is None else self.announced(job_id, told)
+        return None if told is None else self.read_announcement(job_id, told)
 
     def _run(self, change: Call) -> bool:
-        with unreachable_is_told():
+        with translate_redis_errors():
             return bool(call_script(self._client, change))
 
     def _seal(self, job_id: str, value: object) -> bytes:

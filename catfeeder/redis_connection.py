@@ -16,7 +16,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from catfeeder.errors import QueueFull, QueueUnreachable
-from catfeeder.redis_url import bad_url_is_told, read_redis_url
+from catfeeder.redis_url import read_redis_url, translate_url_errors
 
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
 #: server had already taken would run twice, so a lost answer is told to the caller instead.
@@ -34,7 +34,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 #: A sentinel that hangs must not keep us from asking the next one.
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
 #: What a server says that takes no writes for now; the client has no errors of these names.
-_PASSING_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
+_TRANSIENT_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
 #: What the script that sends says of a queue that takes no more.
 QUEUE_FULL: Final = "QUEUEFULL"
 
@@ -57,18 +57,18 @@ class _AsyncMasterClient(AsyncRedis):
         await cast("Any", self.connection_pool).sentinel_manager.aclose()
 
 
-def connect_redis(url: str, *, answer_seconds: float = _ANSWER_SECONDS) -> redis.Redis:
+def connect_redis(url: str, *, reply_timeout: float = _ANSWER_SECONDS) -> redis.Redis:
     """Return a client for `url`, in a form of `read_redis_url`; it connects on first use.
 
-    `answer_seconds` is how long it waits for an answer to a command.
+    `reply_timeout` is how long it waits for an answer to a command.
 
     Raises:
         QueueUnreachable: The URL is not one that the client knows.
     """
     retry = Retry(NoBackoff(), _NO_RETRIES)
-    options = {**_OPTIONS, "socket_timeout": answer_seconds}
+    options = {**_OPTIONS, "socket_timeout": reply_timeout}
     address = read_redis_url(url)
-    with bad_url_is_told():
+    with translate_url_errors():
         if address is None:
             client = redis.Redis.from_url(url, retry=retry, **options)
         else:
@@ -81,12 +81,12 @@ def connect_redis(url: str, *, answer_seconds: float = _ANSWER_SECONDS) -> redis
     return client
 
 
-def connect_redis_async(url: str, *, answer_seconds: float = _ANSWER_SECONDS) -> AsyncRedis:
+def connect_redis_async(url: str, *, reply_timeout: float = _ANSWER_SECONDS) -> AsyncRedis:
     """Return the asyncio twin of `connect_redis`."""
     retry = AsyncRetry(NoBackoff(), _NO_RETRIES)
-    options = {**_OPTIONS, "socket_timeout": answer_seconds, "retry": retry}
+    options = {**_OPTIONS, "socket_timeout": reply_timeout, "retry": retry}
     address = read_redis_url(url)
-    with bad_url_is_told():
+    with translate_url_errors():
         if address is None:
             client = AsyncRedis.from_url(url, **options)
         else:
@@ -99,7 +99,7 @@ def connect_redis_async(url: str, *, answer_seconds: float = _ANSWER_SECONDS) ->
 
 
 @contextmanager
-def unreachable_is_told() -> Iterator[None]:
+def translate_redis_errors() -> Iterator[None]:
     """Turn the client's connection errors, timeouts included, into `QueueUnreachable`.
 
     A server that is full, or a replica that takes no writes, is as good as gone; `QueueFull` is
@@ -112,17 +112,17 @@ def unreachable_is_told() -> Iterator[None]:
     except redis.ResponseError as error:
         if str(error) == QUEUE_FULL:
             raise QueueFull from None
-        if not is_passing(error):
+        if not is_transient(error):
             raise
         raise QueueUnreachable(
             "The queue takes no messages: the Redis of REDIS_URL is out of memory or read-only."
         ) from error
 
 
-def is_passing(error: redis.RedisError) -> bool:
+def is_transient(error: redis.RedisError) -> bool:
     """Tell whether a server that says so recovers, as one that is away does.
 
     It is slow, a replica now, out of memory, cannot write to its disk, or lacks its replicas.
     """
     lost = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
-    return isinstance(error, lost) or str(error).startswith(_PASSING_CODES)
+    return isinstance(error, lost) or str(error).startswith(_TRANSIENT_CODES)

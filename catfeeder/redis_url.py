@@ -55,7 +55,7 @@ def read_redis_url(url: str) -> SentinelAddress | None:
     Raises:
         QueueUnreachable: It is of no such form, or names a file that cannot be read.
     """
-    with bad_url_is_told():
+    with translate_url_errors():
         if (match := _SENTINELS.fullmatch(url)) is not None:
             return _sentinel_address(match)
         if _ONE_SERVER.fullmatch(url) is None:
@@ -65,7 +65,7 @@ def read_redis_url(url: str) -> SentinelAddress | None:
 
 
 @contextmanager
-def bad_url_is_told() -> Iterator[None]:
+def translate_url_errors() -> Iterator[None]:
     """Turn what the Redis client says of a URL into `QueueUnreachable`, without parts of the URL.
 
     Raises:

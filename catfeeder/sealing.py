@@ -125,7 +125,7 @@ class Sealer:
         return frozenset(self._ciphers)
 
     @property
-    def current_mark(self) -> bytes:
+    def current_prefix(self) -> bytes:
         """What all begins with that is sealed with the current key, and nothing else."""
         return _VERSION + self.current_key_id
 

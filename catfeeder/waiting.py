@@ -32,7 +32,7 @@ _log: Final = logging.getLogger(__name__)
 Bell = asyncio.Future[JobRecord | None]
 
 
-async def ended(listening: asyncio.Task[None]) -> None:
+async def cancel_and_wait(listening: asyncio.Task[None]) -> None:
     """Cancel a task until it has ended.
 
     Asked once it may go on for ever: redis sends by `asyncio.wait_for`, which before Python 3.12
@@ -48,7 +48,7 @@ async def ended(listening: asyncio.Task[None]) -> None:
         listening.result()
 
 
-class WaitingRoom:
+class JobWaiter:
     """Where tasks wait for their jobs; no thread and no connection is held meanwhile."""
 
     def __init__(

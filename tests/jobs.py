@@ -22,5 +22,5 @@ def put_job(client: redis.Redis, job_id: str, now: datetime | None = None) -> Jo
 
 def succeed(jobs: JobStore, job_id: str, result: object, now: datetime | None = None) -> bool:
     """End a job well, as a worker does; false when it has ended before."""
-    ending = jobs.succeeding(job_id, result, now or utc_now())
+    ending = jobs.build_success(job_id, result, now or utc_now())
     return bool(call_script(jobs._client, ending))

@@ -29,5 +29,5 @@ def connect_queue(settings: Settings) -> Client:
         ConfigurationError: SECRET_KEY or REDIS_URL is missing.
         QueueUnreachable: REDIS_URL is not a URL of Redis.
     """
-    client = connect_redis(settings.required_redis_url(), answer_seconds=_PATIENCE_SECONDS)
+    client = connect_redis(settings.required_redis_url(), reply_timeout=_PATIENCE_SECONDS)
     return Client(client, queue_sealer(settings))

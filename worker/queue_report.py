@@ -14,7 +14,7 @@ from catfeeder.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.clock import rfc3339
 from catfeeder.encoder import UnreadableMessage
 from catfeeder.messages import QUEUES
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 
 
 def describe_queues(broker: SealedBroker, now: datetime) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def oldest_seconds(broker: SealedBroker, queue: str, now: datetime) -> float | N
     Raises:
         QueueUnreachable: Redis did not answer.
     """
-    with unreachable_is_told():
+    with translate_redis_errors():
         first = cast("bytes | None", broker.client.lindex(f"{NAMESPACE}:{queue}", 0))
         if first is None:
             return None
@@ -66,7 +66,7 @@ def worker_paces(broker: SealedBroker) -> list[Mapping[str, float | None]]:
     Raises:
         QueueUnreachable: Redis did not answer.
     """
-    with unreachable_is_told():
+    with translate_redis_errors():
         told = cast("list[bytes]", broker.client.hvals(WORKERS_KEY))
     return [json.loads(text).get("per_second", {}) for text in told]
 

@@ -12,12 +12,12 @@ from typing import Any, Final, cast
 
 from actors.errors import CursorInvalid
 from actors.queue.bodies import DeadLetter, build_replay, describe_letter
-from catfeeder.broker import NAMESPACE, SealedBroker, queued_job
+from catfeeder.broker import NAMESPACE, SealedBroker, build_queued_job
 from catfeeder.clock import utc_now
 from catfeeder.jobs import CHANNEL_PREFIX, job_key
 from catfeeder.lua_scripts import Script
 from catfeeder.messages import CATALOGUE
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 
 #: For each queue. The latest show what is wrong; a flood must not fill the broker's memory.
 MAX_COUNT: Final = 1000
@@ -96,7 +96,7 @@ class DeadLetters:
         Raises:
             QueueUnreachable: Redis did not answer.
         """
-        with unreachable_is_told():
+        with translate_redis_errors():
             reasons = cast("list[bytes]", self._redis.hvals(_keys(queue)[2]))
         return Counter(reason.decode() for reason in reasons)
 
@@ -111,7 +111,7 @@ class DeadLetters:
         """
         start = _start(cursor)
         letters, bodies, reasons = _keys(queue)
-        with unreachable_is_told():
+        with translate_redis_errors():
             found: list[Any] = self._redis.zrange(
                 letters, start, start + limit, desc=True, withscores=True
             )
@@ -134,7 +134,7 @@ class DeadLetters:
         Raises:
             QueueUnreachable: Redis did not answer.
         """
-        with unreachable_is_told():
+        with translate_redis_errors():
             found = cast("list[bytes]", self._redis.zrange(_keys(queue)[0], 0, -1))
         return [letter_id.decode(errors="replace") for letter_id in found]
 
@@ -154,23 +154,23 @@ class DeadLetters:
         return sent, left
 
     def _replay(self, queue: str, letter_id: str) -> bool:
-        with unreachable_is_told():
+        with translate_redis_errors():
             body = cast("bytes | None", self._redis.hget(_keys(queue)[1], letter_id))
         message = build_replay(self._broker.encoder, body)
         if message is None:
             return False
-        with unreachable_is_told():
+        with translate_redis_errors():
             # A caller that waits from now on must not get the record of the first end.
             self._redis.delete(job_key(message.message_id), CHANNEL_PREFIX + message.message_id)
         is_job = CATALOGUE[message.actor_name].is_job
         # Sent first: a process that dies between the two has sent it twice rather than lost it.
-        self._broker.enqueue(message, job=queued_job(message, utc_now()) if is_job else None)
+        self._broker.enqueue(message, job=build_queued_job(message, utc_now()) if is_job else None)
         self._remove(queue, letter_id)
         return True
 
     def _remove(self, queue: str, letter_id: str) -> None:
         letters, bodies, reasons = _keys(queue)
-        with unreachable_is_told(), self._redis.pipeline() as pipe:
+        with translate_redis_errors(), self._redis.pipeline() as pipe:
             pipe.zrem(letters, letter_id)
             pipe.hdel(bodies, letter_id)
             pipe.hdel(reasons, letter_id)

@@ -11,9 +11,9 @@ import dramatiq
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.broker import SealedBroker
 from catfeeder.clock import utc_now
-from catfeeder.encoder import UnreadableMessage, quarantine_fields
+from catfeeder.encoder import UnreadableMessage, build_quarantine_message
 from catfeeder.jobs import JobError, JobStore
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ def quarantine(
     name = repr(redis_message_id) if job_id is None else f"{redis_message_id!r} (job {job_id!r})"
     _LOG.error("Set aside %s from queue %s: %s", name, queue, reason)
     broker = cast("SealedBroker", dramatiq.get_broker())
-    fields = quarantine_fields(queue, redis_message_id, UnreadableMessage(reason), body)
+    fields = build_quarantine_message(queue, redis_message_id, UnreadableMessage(reason), body)
     sealed = broker.encoder.encode(fields)
-    with unreachable_is_told():
+    with translate_redis_errors():
         DeadLetters(broker).add(queue.removesuffix(".DQ"), str(uuid.uuid4()), code, sealed)
     if job_id is not None:
         error = JobError(code, reason, permanent=True)

@@ -12,7 +12,7 @@ import dramatiq
 from actors.providers.config.rates import allowances
 from actors.renewal.batches import Emit, hand_over
 from actors.renewal.recovery import recover
-from catfeeder.broker import SealedBroker, new_message
+from catfeeder.broker import SealedBroker, build_message
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
@@ -41,7 +41,7 @@ def recover_renewals() -> None:
 
 def _send(leases: list[Lease]) -> None:
     batch = [[lease.connection_id, lease.version, lease.until.isoformat()] for lease in leases]
-    dramatiq.get_broker().enqueue(new_message(RENEW_CONNECTIONS, {"leases": batch}))
+    dramatiq.get_broker().enqueue(build_message(RENEW_CONNECTIONS, {"leases": batch}))
 
 
 def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:

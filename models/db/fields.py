@@ -67,11 +67,11 @@ class SealedField(peewee.BlobField):
     def is_outdated(self, row: Table) -> bool:
         """Tell whether `row` holds something that is not sealed with the current key."""
         sealed = getattr(row, self.name)
-        return sealed is not None and not bytes(sealed).startswith(sealer().current_mark)
+        return sealed is not None and not bytes(sealed).startswith(sealer().current_prefix)
 
     def holds_outdated(self) -> peewee.Expression:
         """Select the rows of which `is_outdated` is true."""
-        mark = sealer().current_mark
+        mark = sealer().current_prefix
         return peewee.fn.SUBSTR(self, 1, len(mark)) != mark
 
     def _context(self, row_id: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.registry import PERFORMERS, performer
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client, Job
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import (
@@ -98,7 +98,7 @@ def test_an_actor_has_the_options_of_the_catalogue(
 
 
 def test_a_message_that_nobody_knows_has_no_actor(broker: ConsumingBroker) -> None:
-    sent = new_message(MessageType("nonsense", "control", None, is_job=False), {})
+    sent = build_message(MessageType("nonsense", "control", None, is_job=False), {})
     assert sent.actor_name not in broker.get_declared_actors()
 
 

@@ -26,7 +26,7 @@ from catfeeder.errors import (
     QueueUnreachable,
 )
 from catfeeder.jobs import JobError
-from catfeeder.waiting import ended
+from catfeeder.waiting import cancel_and_wait
 from config import Settings
 from tests.actors.test_registry import ASKED
 from tests.jobs import succeed
@@ -204,7 +204,7 @@ async def test_a_listener_that_forgets_that_it_was_cancelled_is_asked_again() ->
     listening = asyncio.create_task(listen())
     await asyncio.sleep(0)
     # Then it is ended all the same
-    await asyncio.wait_for(ended(listening), 30)
+    await asyncio.wait_for(cancel_and_wait(listening), 30)
     assert listening.cancelled()
 
 

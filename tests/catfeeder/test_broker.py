@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from catfeeder.broker import SealedBroker, new_message, queued_job
+from catfeeder.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueFull, QueueUnreachable
@@ -28,7 +28,7 @@ def test_a_message_is_put_sealed_onto_the_queue_of_the_catalogue(
     producer: SealedBroker, valkey: ValkeyServer
 ) -> None:
     # When a message is sent
-    sent = producer.enqueue(new_message(HASH_PASSWORD, {"password": Secret("hunter2")}))
+    sent = producer.enqueue(build_message(HASH_PASSWORD, {"password": Secret("hunter2")}))
     # Then its id waits on its queue, and its body opens with our key alone
     [waiting] = valkey.client.lrange("catfeeder:passwords", 0, -1)
     body = os.fsencode(valkey.client.hget("catfeeder:passwords.msgs", os.fsdecode(waiting)) or b"")
@@ -38,7 +38,7 @@ def test_a_message_is_put_sealed_onto_the_queue_of_the_catalogue(
 
 
 def test_a_message_that_is_sent_twice_has_two_places(producer: SealedBroker) -> None:
-    message = new_message(RENEW_OATHS, {})
+    message = build_message(RENEW_OATHS, {})
     assert producer.enqueue(message).options != producer.enqueue(message).options
     assert message.options == {}
     assert producer.depth("control") == 2
@@ -53,7 +53,7 @@ def test_a_bell_rings_when_a_queue_has_something_again(
         bells.get_message(timeout=1)
         # When two messages come to one queue, and one to another
         for message_type in (HASH_PASSWORD, HASH_PASSWORD, RENEW_OATHS):
-            producer.enqueue(new_message(message_type, {}))
+            producer.enqueue(build_message(message_type, {}))
         heard = [bells.get_message(timeout=0.2) for _ in range(4)]
     # Then each queue has rung once: whoever was woken takes what else there is
     rung = [message["channel"] for message in heard if message]
@@ -63,8 +63,8 @@ def test_a_bell_rings_when_a_queue_has_something_again(
 def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
     producer: SealedBroker, valkey: ValkeyServer
 ) -> None:
-    message = new_message(HASH_PASSWORD, {})
-    job = queued_job(message, utc_now())
+    message = build_message(HASH_PASSWORD, {})
+    job = build_queued_job(message, utc_now())
     producer.enqueue(message, job=job)
     assert JobStore(valkey.client, ENCODER.sealer).get(message.message_id) == job
     # When the server takes nothing any more
@@ -84,32 +84,32 @@ def test_a_queue_that_nobody_works_off_takes_no_more(
     # Given a queue with as many messages as it may hold
     valkey.client.rpush("catfeeder:passwords", *range(100_000))
     # When another comes
-    message = new_message(HASH_PASSWORD, {})
+    message = build_message(HASH_PASSWORD, {})
     with pytest.raises(QueueFull):
-        producer.enqueue(message, job=queued_job(message, utc_now()))
+        producer.enqueue(message, job=build_queued_job(message, utc_now()))
     # Then nothing of it is there, and other queues take theirs
     assert valkey.key_names() == ["catfeeder:passwords"]
-    producer.enqueue(new_message(RENEW_OATHS, {}))
+    producer.enqueue(build_message(RENEW_OATHS, {}))
 
 
 def test_depth_is_what_waits(producer: SealedBroker) -> None:
     assert producer.depth("control") == 0
     for _ in range(3):
-        producer.enqueue(new_message(RENEW_OATHS, {}))
+        producer.enqueue(build_message(RENEW_OATHS, {}))
     assert producer.depth("control") == 3
     assert producer.depth("passwords") == 0
 
 
 def test_nothing_is_ever_delayed(producer: SealedBroker) -> None:
     with pytest.raises(ValueError, match="write a row that falls due"):
-        producer.enqueue(new_message(RENEW_OATHS, {}), delay=1)
+        producer.enqueue(build_message(RENEW_OATHS, {}), delay=1)
     assert producer.depth("control") == 0
 
 
 def test_a_broker_that_is_away_is_told_in_our_words() -> None:
     away = SealedBroker(connect_redis("unix:///nowhere/valkey.sock"), ENCODER)
     with pytest.raises(QueueUnreachable):
-        away.enqueue(new_message(RENEW_OATHS, {}))
+        away.enqueue(build_message(RENEW_OATHS, {}))
     with pytest.raises(QueueUnreachable):
         away.depth("control")
 
@@ -120,7 +120,7 @@ def test_a_lost_answer_does_not_make_two_of_one(valkey: ValkeyServer) -> None:
     hasty.depth("control")
     # When a message is sent
     with valkey.frozen(), pytest.raises(QueueUnreachable):
-        hasty.enqueue(new_message(RENEW_OATHS, {}))
+        hasty.enqueue(build_message(RENEW_OATHS, {}))
     # Then it is there once at most, however long one waits
     assert SealedBroker(valkey.client, ENCODER).depth("control") <= 1
     hasty.client.close()

@@ -10,12 +10,12 @@ import pytest
 from dramatiq import Message
 from hypothesis import strategies as st
 
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.encoder import (
     SealedEncoder,
     UnreadableMessage,
+    build_quarantine_message,
     from_json,
-    quarantine_fields,
     to_json,
 )
 from catfeeder.messages import HASH_PASSWORD
@@ -42,7 +42,7 @@ VALUES = st.recursive(
 
 
 def message(arguments: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    fields = new_message(HASH_PASSWORD, arguments).asdict()
+    fields = build_message(HASH_PASSWORD, arguments).asdict()
     return {**fields, "options": OPTIONS, **changes}
 
 
@@ -132,6 +132,6 @@ def test_decoding_never_raises(body: bytes) -> None:
 
 
 def test_a_stand_in_for_a_bad_message_is_a_message_itself() -> None:
-    fields = quarantine_fields("oauth", "r", UnreadableMessage("It is not JSON."), b"\xff")
+    fields = build_quarantine_message("oauth", "r", UnreadableMessage("It is not JSON."), b"\xff")
     assert ENCODER.open(ENCODER.encode(fields)) == {**fields, "args": []}
     assert (fields["queue_name"], fields["options"]) == ("oauth", OPTIONS)

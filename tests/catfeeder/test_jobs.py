@@ -166,14 +166,14 @@ def test_the_record_is_told_as_it_is(jobs: JobStore, end: Change) -> None:
 
 @pytest.mark.parametrize("told", [b"", b"1", b"x:", b"1:a", b"99:", b"-1:a", b"6:status4:lost"])
 def test_what_is_told_by_somebody_else_is_no_record(jobs: JobStore, told: bytes) -> None:
-    assert jobs.announced("id", told) is None
+    assert jobs.read_announcement("id", told) is None
 
 
 def test_a_record_is_told_for_its_own_job_alone(jobs: JobStore, valkey: ValkeyServer) -> None:
     SUCCEED(jobs)
     told = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
-    assert jobs.announced("id", told) == jobs.get("id")
-    assert jobs.announced("other", told) is None
+    assert jobs.read_announcement("id", told) == jobs.get("id")
+    assert jobs.read_announcement("other", told) is None
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.3])

@@ -13,7 +13,7 @@ import pytest
 import catfeeder
 from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
-from catfeeder.redis_connection import connect_redis, connect_redis_async, unreachable_is_told
+from catfeeder.redis_connection import connect_redis, connect_redis_async, translate_redis_errors
 from catfeeder.redis_url import read_redis_url
 from config import Settings
 from tests.redis_servers import Watched, running_sentinel, running_tls_valkey
@@ -29,7 +29,7 @@ def ping_async(url: str) -> bool:
     async def ping() -> bool:
         client = connect_redis_async(url)
         try:
-            with unreachable_is_told():
+            with translate_redis_errors():
                 return bool(await client.ping())
         finally:
             await client.aclose()
@@ -38,7 +38,7 @@ def ping_async(url: str) -> bool:
 
 
 def ping(url: str) -> bool:
-    with connect_redis(url) as client, unreachable_is_told():
+    with connect_redis(url) as client, translate_redis_errors():
         return bool(client.ping())
 
 

@@ -93,8 +93,8 @@ def test_another_key_does_not_open() -> None:
 
 def test_a_mark_tells_what_is_sealed_with_the_current_key() -> None:
     ring = Sealer([NEW, OLD])
-    assert ring.seal(b"x", "here").startswith(ring.current_mark)
-    assert not Sealer([OLD]).seal(b"x", "here").startswith(ring.current_mark)
+    assert ring.seal(b"x", "here").startswith(ring.current_prefix)
+    assert not Sealer([OLD]).seal(b"x", "here").startswith(ring.current_prefix)
 
 
 def test_a_key_ring_yields_keys_of_each_secret_key_for_each_purpose() -> None:

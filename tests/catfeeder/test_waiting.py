@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from catfeeder.client import Client
 from catfeeder.jobs import JobRecord, JobStatus, job_key
 from catfeeder.redis_connection import connect_redis_async
-from catfeeder.waiting import WaitingRoom
+from catfeeder.waiting import JobWaiter
 from config import Settings
 from tests.jobs import put_job, succeed
 from tests.servers import ValkeyServer
@@ -37,7 +37,7 @@ class Desk:
 
     def __init__(self, redis: Redis, client: Client) -> None:
         self.client = client
-        self.room = WaitingRoom(redis, self.look, client.jobs.announced)
+        self.room = JobWaiter(redis, self.look, client.jobs.read_announcement)
         self.looks = 0
 
     async def look(self, job_id: str) -> JobRecord | None:

@@ -15,7 +15,7 @@ import pytest
 
 from actors.passwords import PasswordHandling
 from actors.registry import PERFORMERS, performer
-from catfeeder.broker import BELL_PREFIX, ENQUEUE_SCRIPT
+from catfeeder.broker import ENQUEUE_SCRIPT, NOTIFICATION_PREFIX
 from catfeeder.client import Client
 from catfeeder.jobs import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
 from catfeeder.messages import CATALOGUE
@@ -122,7 +122,7 @@ def test_names_and_times_are_those_of_the_code() -> None:
     for said in (
         f"`{QUEUE_LABEL}`",
         f"EXPIRE  {job_key('<message_id>')} {JOB_TTL_SECONDS}",
-        f"PUBLISH {BELL_PREFIX}<queue_name>",
+        f"PUBLISH {NOTIFICATION_PREFIX}<queue_name>",
         f"BLMOVE {CHANNEL_PREFIX}<message_id>",
         f"for {ENDED_TTL_SECONDS} seconds from the end",
     ):

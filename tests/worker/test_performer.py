@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from catfeeder.broker import new_message, queued_job
+from catfeeder.broker import build_message, build_queued_job
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
@@ -123,8 +123,8 @@ def test_bytes_of_nobody_are_set_aside_by_whatever_process_finds_them(
 ) -> None:
     client.redis.hset("catfeeder:passwords.msgs", "bad", b"canary-5")
     client.redis.rpush("catfeeder:passwords", "bad")
-    message = new_message(HASH_PASSWORD, {"password": "canary-6"})
-    client.broker.enqueue(message, job=queued_job(message, utc_now()))
+    message = build_message(HASH_PASSWORD, {"password": "canary-6"})
+    client.broker.enqueue(message, job=build_queued_job(message, utc_now()))
     performer = start("passwords")
     wait_until(lambda: client.job(message.message_id).record().status.is_final)
     wait_until(lambda: client.redis.zcard("catfeeder:passwords.XQ") == 2)

@@ -17,7 +17,7 @@ from dramatiq.encoder import MessageData
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.broker import SealedBroker
-from catfeeder.encoder import SealedEncoder, UnreadableMessage, quarantine_fields
+from catfeeder.encoder import SealedEncoder, UnreadableMessage, build_quarantine_message
 from worker.consuming.consumer import QueueConsumer
 from worker.consuming.in_flight import (
     MOST_ENDS,
@@ -132,7 +132,7 @@ class ConsumingBroker(SealedBroker):
         except UnreadableMessage as error:
             if fields and isinstance(error, UnknownMessage) and self._may_be_for_others(fields):
                 return None
-            return quarantine_fields(queue_name, redis_message_id, error, body[:_KEPT_BYTES])
+            return build_quarantine_message(queue_name, redis_message_id, error, body[:_KEPT_BYTES])
         if fetched.ends == MOST_ENDS - 1:
             self.suspects.add(redis_message_id)
         return fields

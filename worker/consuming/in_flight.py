@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 import redis
 from dramatiq.errors import ConnectionClosed
 
-from catfeeder.broker import BELL_PREFIX, NAMESPACE, WORKERS_KEY
+from catfeeder.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
 from catfeeder.lua_scripts import Call, call_script, call_scripts
-from catfeeder.redis_connection import is_passing, unreachable_is_told
+from catfeeder.redis_connection import is_transient, translate_redis_errors
 from worker.consuming.scripts import ACKNOWLEDGE, END, FETCH, GIVE_BACK, NOTE_ENDS
 
 #: Dramatiq's sorted set of its brokers that consume, by when each was last heard of.
@@ -32,7 +32,7 @@ def passing_faults_are_lost_connections() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        if not is_passing(error):
+        if not is_transient(error):
             raise
         raise ConnectionClosed(f"{type(error).__name__}: {error}") from error
 
@@ -157,7 +157,7 @@ class Holdings:
             QueueUnreachable: Redis did not answer.
         """
         keys = [_ENDS_PREFIX + redis_message_id]
-        with unreachable_is_told():
+        with translate_redis_errors():
             call_script(self._redis, Call(NOTE_ENDS, keys, [MOST_ENDS, _ENDS_TTL_SECONDS]))
 
     def _put_back(
@@ -165,7 +165,7 @@ class Holdings:
     ) -> int:
         acks, queue, bodies = _keys(broker_id, queue_name)
         keys = [acks, queue, bodies, _ENDS_PREFIX]
-        arguments = [push, BELL_PREFIX + queue_name, ends_ttl, *ids]
+        arguments = [push, NOTIFICATION_PREFIX + queue_name, ends_ttl, *ids]
         return int(call_script(self._redis, Call(GIVE_BACK, keys, arguments)))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import redis
 from dramatiq import Broker, Middleware, Worker
 
-from catfeeder.broker import BELL_PREFIX
+from catfeeder.broker import NOTIFICATION_PREFIX
 
 _LOG = logging.getLogger(__name__)
 #: How often the thread looks whether it is to end, if no bell tells it to.
@@ -43,7 +43,7 @@ class Doorbell(Middleware):
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Begin to listen for the queues that the worker consumes."""
         queues = broker.get_declared_queues() & set(worker.consumers)
-        channels = [f"{BELL_PREFIX}{name}" for name in queues]
+        channels = [f"{NOTIFICATION_PREFIX}{name}" for name in queues]
         self._stopping.clear()
         self._thread = threading.Thread(
             target=self._listen, args=channels, name="doorbell", daemon=True
@@ -56,7 +56,7 @@ class Doorbell(Middleware):
         # Our thread hears its own bell; nobody is worse off for one that rings for nothing.
         with contextlib.suppress(redis.RedisError):
             for name in self._bells:
-                self._client.publish(f"{BELL_PREFIX}{name}", b"")
+                self._client.publish(f"{NOTIFICATION_PREFIX}{name}", b"")
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Wait until the connection is no longer in use: the broker is closed next."""
@@ -83,4 +83,4 @@ class Doorbell(Middleware):
     def _hear(self, message: dict[str, Any]) -> None:
         self._is_listening = True
         # A subscription is new, so what came before it was not heard: that is a ring as well.
-        self.of(message["channel"].decode().removeprefix(BELL_PREFIX)).set()
+        self.of(message["channel"].decode().removeprefix(NOTIFICATION_PREFIX)).set()

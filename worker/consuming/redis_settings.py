@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 
 
 def describe_risks(client: redis.Redis) -> list[str]:
@@ -16,7 +16,7 @@ def describe_risks(client: redis.Redis) -> list[str]:
         QueueUnreachable: Redis did not answer.
     """
     try:
-        with unreachable_is_told():
+        with translate_redis_errors():
             memory, persistence = client.info("memory"), client.info("persistence")
     except redis.ResponseError:
         return ["The settings of the Redis of REDIS_URL cannot be seen: let our user call INFO."]

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
 
-from catfeeder.client import Client, outcome_of
+from catfeeder.client import Client, unwrap_result
 from catfeeder.errors import JobExpired, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import connect_redis_async
 from catfeeder.sealing import KeyRing, Secret
-from catfeeder.waiting import WaitingRoom
+from catfeeder.waiting import JobWaiter
 from config import ConfigurationError, Settings
 from worker.http.asgi.draining import Draining
 from worker.http.asgi.metrics import Metrics
@@ -43,7 +43,7 @@ class Shim:
     api_keys: ApiKeyAuthenticator
     sign_in_cookies: SignInCookies
     job_reader: BatchedJobReader
-    waiting: WaitingRoom
+    waiting: JobWaiter
     draining: Draining
     idempotency: IdempotencyKeys
     admission: AdmissionControl
@@ -87,10 +87,10 @@ class Shim:
 
         Raises:
             ServerStopping, QueueOverloaded, QueueUnreachable: As `send`.
-            JobTimeout, JobFailed, JobCancelled: As `outcome_of`.
+            JobTimeout, JobFailed, JobCancelled: As `unwrap_result`.
         """
         record = await self.send(message_type, arguments)
-        return outcome_of(await self.wait(record, seconds))
+        return unwrap_result(await self.wait(record, seconds))
 
     @property
     def uptime_seconds(self) -> float:
@@ -122,7 +122,7 @@ def build_shim(settings: Settings) -> Shim:
     depths = QueueDepthCache(client.broker.depth)
     admission = AdmissionControl(settings, depths.of, paces)
     job_reader = BatchedJobReader(redis, client.jobs)
-    waiting = WaitingRoom(redis, partial(_look, job_reader), client.jobs.announced)
+    waiting = JobWaiter(redis, partial(_look, job_reader), client.jobs.read_announcement)
     return Shim(
         settings=settings,
         client=client,

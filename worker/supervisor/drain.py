@@ -21,12 +21,12 @@ async def drain_queues(redis_url: str, seconds: float) -> bool:
     """
     # Loading Dramatiq and redis takes a quarter of a second that the start does not have.
     from catfeeder.broker import NAMESPACE
-    from catfeeder.redis_connection import connect_redis, unreachable_is_told
+    from catfeeder.redis_connection import connect_redis, translate_redis_errors
 
-    # Dramatiq keeps the body of a message here from its enqueueing until it was acknowledged.
+    # Dramatiq keeps the body of a message here from its build_enqueue until it was acknowledged.
     keys = [f"{NAMESPACE}:{queue}.msgs" for queue in _AWAITED_QUEUES]
     deadline = time.monotonic() + seconds
-    with unreachable_is_told(), connect_redis(redis_url) as client:
+    with translate_redis_errors(), connect_redis(redis_url) as client:
         while sum(int(client.hlen(key)) for key in keys):
             if time.monotonic() >= deadline:
                 return False

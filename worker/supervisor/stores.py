@@ -17,9 +17,9 @@ def check_broker(redis_url: str) -> None:
         QueueUnreachable: It does not.
     """
     # Only who brings a server of their own pays for loading its client.
-    from catfeeder.redis_connection import connect_redis, unreachable_is_told
+    from catfeeder.redis_connection import connect_redis, translate_redis_errors
 
-    with unreachable_is_told(), connect_redis(redis_url) as client:
+    with translate_redis_errors(), connect_redis(redis_url) as client:
         client.ping()
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from actors.errors import CursorInvalid
 from actors.queue.dead_letters import TTL_SECONDS, DeadLetters
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.encoder import UnreadableMessage, quarantine_fields
+from catfeeder.encoder import UnreadableMessage, build_quarantine_message
 from catfeeder.jobs import JobError
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.sealing import Secret
@@ -41,13 +41,13 @@ def start_worker(broker: ConsumingBroker) -> Iterator[Any]:
 def sealed(broker: ConsumingBroker, **changes: Any) -> bytes:
     """Return a message as it stands on a queue."""
     arguments = {"password": Secret("hunter2"), "rounds": 4}
-    message = dataclasses.replace(new_message(HASH_PASSWORD, arguments), **changes)
+    message = dataclasses.replace(build_message(HASH_PASSWORD, arguments), **changes)
     options = {"redis_message_id": "an id"}
     return broker.encoder.encode(message.copy(options=options).asdict())
 
 
 def wrapped(broker: ConsumingBroker, body: bytes, error: UnreadableMessage) -> bytes:
-    return broker.encoder.encode(quarantine_fields(PASSWORDS, "an id", error, body))
+    return broker.encoder.encode(build_quarantine_message(PASSWORDS, "an id", error, body))
 
 
 def test_a_failed_job_is_listed_with_the_code_of_its_error_and_without_what_it_holds(
@@ -139,7 +139,7 @@ def test_quarantined_messages_are_replayed_once_they_are_understood(
 def test_a_message_that_is_no_job_has_no_record_when_replayed(
     broker: ConsumingBroker, letters: DeadLetters, valkey: ValkeyServer
 ) -> None:
-    message = new_message(CLEAN_TOKENS, {}).copy(options={"redis_message_id": "x"})
+    message = build_message(CLEAN_TOKENS, {}).copy(options={"redis_message_id": "x"})
     letters.add("control", "a", "internal_error", broker.encoder.encode(message.asdict()))
     assert letters.replay("control", ["a"]) == (["a"], [])
     assert not [name for name in valkey.key_names() if ":job:" in name]

@@ -7,7 +7,7 @@ import pytest
 
 from actors.renewal import time_slices
 from actors.renewal.renew import renew_connections
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.messages import RENEW_CONNECTIONS
 from catfeeder.redis_connection import connect_redis
 from models.db.database import hold_connection
@@ -29,7 +29,7 @@ def test_a_message_that_takes_long_makes_room_for_one_that_waits(
 ) -> None:
     rows = connect(plain, 3)
     # Given a message whose time is up with its first connection, and another that waits
-    broker.enqueue(new_message(RENEW_CONNECTIONS, {"leases": []}))
+    broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": []}))
 
     renew_connections(leased(rows))
 

@@ -13,7 +13,7 @@ from dramatiq import Consumer, Message, MessageProxy
 from dramatiq.errors import ConnectionClosed
 
 from catfeeder import lua_scripts
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
@@ -42,7 +42,7 @@ def put(valkey: ValkeyServer, queue: str, redis_message_id: str | bytes, body: b
 
 def hash_message(**changes: Any) -> Message[Any]:
     return dataclasses.replace(
-        new_message(HASH_PASSWORD, {"password": Secret("x"), "rounds": 4}), **changes
+        build_message(HASH_PASSWORD, {"password": Secret("x"), "rounds": 4}), **changes
     )
 
 
@@ -90,7 +90,7 @@ def start_worker(broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch) -> It
 def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
     """One of each kind that must not be performed, by its redis_message_id."""
     foreign = SealedEncoder(Sealer([Key(b"f" * 32)]))
-    sweep = new_message(CLEAN_TOKENS, {})
+    sweep = build_message(CLEAN_TOKENS, {})
     stray = dataclasses.replace(sweep, queue_name=PASSWORDS, message_timestamp=LONG_AGO)
     unsealed = {
         "empty": b"",
@@ -380,7 +380,7 @@ def test_a_message_is_there_until_its_job_has_ended(
         return round_trip(*arguments)
 
     round_trip = lua_scripts._round_trip
-    end = client.jobs.succeeding(job.id, "a result", utc_now())
+    end = client.jobs.build_success(job.id, "a result", utc_now())
     broker.ends[message.options["redis_message_id"]] = end
     with monkeypatch.context() as patch:
         patch.setattr(lua_scripts, "_round_trip", look_and_send)

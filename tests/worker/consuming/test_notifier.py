@@ -13,7 +13,7 @@ import redis
 from dramatiq.worker import ConsumerThread
 from redis.client import PubSub
 
-from catfeeder.broker import BELL_PREFIX
+from catfeeder.broker import NOTIFICATION_PREFIX
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
 from catfeeder.redis_connection import connect_redis
@@ -54,7 +54,7 @@ def start_worker(
 
 def listeners(valkey: ValkeyServer) -> int:
     """How many processes hear the bell of the passwords."""
-    [(_, count)] = valkey.client.pubsub_numsub(f"{BELL_PREFIX}{PASSWORDS}")
+    [(_, count)] = valkey.client.pubsub_numsub(f"{NOTIFICATION_PREFIX}{PASSWORDS}")
     return int(count)
 
 
@@ -139,7 +139,7 @@ def test_a_worker_listens_for_its_own_queues_alone(
     worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
     worker.start()
     wait_until(lambda: listeners(valkey) == 1)
-    assert valkey.client.pubsub_channels() == [f"{BELL_PREFIX}{PASSWORDS}".encode()]
+    assert valkey.client.pubsub_channels() == [f"{NOTIFICATION_PREFIX}{PASSWORDS}".encode()]
     worker.stop()
 
 

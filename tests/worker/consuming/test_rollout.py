@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.messages import CATALOGUE, HASH_PASSWORD, PASSWORDS
 from catfeeder.sealing import Secret
@@ -50,7 +50,7 @@ def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iter
 
 @pytest.mark.parametrize(("name", "arguments"), FIRST_RELEASE)
 def test_what_the_first_release_sends_is_understood(name: str, arguments: dict[str, Any]) -> None:
-    message = new_message(CATALOGUE[name], arguments)
+    message = build_message(CATALOGUE[name], arguments)
     fields = message.copy(options={"redis_message_id": "an id"}).asdict()
     check_message(CATALOGUE[name].queue, "an id", fields, 0)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from dramatiq import MessageProxy
 
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.messages import HASH_PASSWORD
 from worker.process.logs import set_up_logging
 
@@ -27,7 +27,7 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 def test_arguments_are_not_printed(printed: io.StringIO) -> None:
     # Given a message whose secret some other client has not wrapped
-    message = new_message(HASH_PASSWORD, {"password": "hunter2"})
+    message = build_message(HASH_PASSWORD, {"password": "hunter2"})
     assert "hunter2" in str(message)
     set_up_logging(debug=False)
     # When Dramatiq prints it

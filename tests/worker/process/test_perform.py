@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import RENEW_CONNECTION, RENEW_CONNECTIONS
@@ -38,7 +38,7 @@ def test_a_provider_that_takes_its_time_keeps_no_sign_in_waiting(
     rows = connect(provider, 2)
     gate = provider.hold("/token")
     for row in rows:
-        client.broker.enqueue(new_message(RENEW_CONNECTIONS, {"leases": leased([row])}))
+        client.broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": leased([row])}))
     start("oauth", "renewals")
     gate.await_arrival()
     # When something is asked for that somebody waits for

@@ -37,7 +37,7 @@ class JobResults(ResultBackend):
 
         That follows at once, and waits for a broker that is away. The record has its own TTL.
         """
-        end = self._jobs.succeeding(message.message_id, result, utc_now())
+        end = self._jobs.build_success(message.message_id, result, utc_now())
         self._ends[message.options["redis_message_id"]] = end
 
     def store_exception(

@@ -18,7 +18,7 @@ from actors.oauth.pending import (
     find_sign_in,
     remember_told,
 )
-from catfeeder.client import outcome_of
+from catfeeder.client import unwrap_result
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import EXCHANGE_CODE
@@ -100,7 +100,7 @@ async def _redeemed(
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
     record = await shim.send(EXCHANGE_CODE, arguments)
     try:
-        connection = outcome_of(await shim.wait(record, _EXCHANGE_SECONDS))
+        connection = unwrap_result(await shim.wait(record, _EXCHANGE_SECONDS))
     except CatFeederError as failure:
         raise _ExchangeFailed(failure) from None
     if sign_in.return_to is None:

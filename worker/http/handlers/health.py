@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from models.db.database import is_answering
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.shim import Shim
@@ -46,7 +46,7 @@ async def _is_up(answer: Awaitable[bool]) -> bool:
 async def _broker_answers(shim: Shim) -> bool:
     # Not in a thread: a broker that hangs would keep it for as long as the socket's own timeout.
     try:
-        with unreachable_is_told():
+        with translate_redis_errors():
             return bool(await shim.redis.ping())
     except QueueUnreachable:
         return False

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from worker.http.shim import Shim
 
 _log: Final = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def check_broker(shim: Shim) -> None:
     Raises:
         QueueUnreachable: It cannot.
     """
-    with unreachable_is_told():
+    with translate_redis_errors():
         shim.client.redis.ping()
 
 

@@ -12,14 +12,14 @@ from typing import Any, Final
 import redis
 from dramatiq import Message
 
-from catfeeder.broker import enqueueing, new_message, placed, queued_job
+from catfeeder.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from worker.http.asgi.batching import Batcher
 from worker.http.errors.refusals import QueueOverloaded
 
@@ -66,8 +66,8 @@ class BatchingEnqueuer:
             QueueOverloaded: It would wait too long.
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
-        message = new_message(message_type, arguments, job_id)
-        letter = _PendingMessage(message_type, message, queued_job(message, utc_now()))
+        message = build_message(message_type, arguments, job_id)
+        letter = _PendingMessage(message_type, message, build_queued_job(message, utc_now()))
         failure = await self._batches.ask(letter)
         if failure is not None:
             raise failure
@@ -95,8 +95,10 @@ class BatchingEnqueuer:
         return None
 
     def _send_all(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
-        calls = [enqueueing(placed(one.message), one.job, self._encoder) for one in letters]
-        with unreachable_is_told():
+        calls = [
+            build_enqueue(assign_redis_id(one.message), one.job, self._encoder) for one in letters
+        ]
+        with translate_redis_errors():
             answers = call_scripts(self._client, calls)
         return [self._failure(*each) for each in zip(letters, answers, strict=True)]
 
@@ -105,7 +107,7 @@ class BatchingEnqueuer:
             self._note_depth(letter.message_type.queue, answer)
             return None
         try:
-            with unreachable_is_told():
+            with translate_redis_errors():
                 raise answer
         except CatFeederError as error:
             return error

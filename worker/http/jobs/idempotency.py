@@ -21,7 +21,7 @@ import redis
 from catfeeder.encoder import to_json
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JOB_TTL_SECONDS, job_key
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from catfeeder.sealing import Key, KeyRing
 from worker.http.auth.api_keys import Caller
 from worker.http.errors.refusals import IdempotencyKeyReused
@@ -87,13 +87,13 @@ class Claim:
 
     def exists(self) -> bool:
         """Tell whether anybody has used this key."""
-        with unreachable_is_told():
+        with translate_redis_errors():
             return bool(self._redis.exists(self._name))
 
     def try_settle(self) -> bool:
         """Try to settle who is first; false while the first one's job is not on the queue yet."""
         own = f"{self._fingerprint}:{self.job_id}"
-        with unreachable_is_told():
+        with translate_redis_errors():
             if self._redis.set(self._name, own, nx=True, ex=JOB_TTL_SECONDS):
                 self.is_first = True
                 return True
@@ -103,10 +103,10 @@ class Claim:
             raise IdempotencyKeyReused
         # A process of an earlier release names the job once it is sent.
         self.job_id = job_id or self.job_id
-        with unreachable_is_told():
+        with translate_redis_errors():
             return bool(self._redis.exists(job_key(self.job_id)))
 
     def release(self) -> None:
         """Let a repeat try afresh, since this request became no job."""
-        with suppress(QueueUnreachable), unreachable_is_told():
+        with suppress(QueueUnreachable), translate_redis_errors():
             self._redis.delete(self._name)

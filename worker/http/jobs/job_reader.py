@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from catfeeder.errors import QueueUnreachable
 from catfeeder.jobs import JobReader, JobRecord, job_key
-from catfeeder.redis_connection import unreachable_is_told
+from catfeeder.redis_connection import translate_redis_errors
 from worker.http.asgi.batching import Batcher
 
 #: Redis answers within a millisecond. Who asks is told soon that it hangs.
@@ -39,17 +39,17 @@ class BatchedJobReader:
             SealBroken: The record was written with another queue key.
         """
         fields = await self._batches.ask(job_id)
-        with unreachable_is_told():
+        with translate_redis_errors():
             if isinstance(fields, redis.RedisError):
                 raise fields
-        return self._reader.found(job_id, fields)
+        return self._reader.read_hash(job_id, fields)
 
     async def _found(self, job_ids: list[str]) -> list[Mapping[bytes, bytes] | redis.RedisError]:
         looks: Any = self._redis.pipeline(transaction=False)
         for job_id in job_ids:
             looks.hgetall(job_key(job_id))
         try:
-            with unreachable_is_told():
+            with translate_redis_errors():
                 async with asyncio.timeout(_TIMEOUT_SECONDS):
                     found: list[Any] = await looks.execute(raise_on_error=False)
         except TimeoutError as error:

@@ -11,7 +11,7 @@ import dramatiq
 import pytest
 from dramatiq import Message
 
-from catfeeder.broker import new_message, queued_job
+from catfeeder.broker import build_message, build_queued_job
 from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
 from catfeeder.jobs import JobStatus
@@ -34,7 +34,7 @@ def start_worker(broker: ConsumingBroker) -> Iterator[Callable[[], None]]:
 
 def send(client: Client, message: Message[Any]) -> Job[Any]:
     """Send a message as the client does, with whatever is unusual about it."""
-    client.broker.enqueue(message, job=queued_job(message, utc_now()))
+    client.broker.enqueue(message, job=build_queued_job(message, utc_now()))
     return client.job(message.message_id)
 
 
@@ -84,7 +84,7 @@ def test_a_job_that_has_ended_is_not_performed_again(
 ) -> None:
     # Given a job that has ended, and its message delivered once more
     start_worker()
-    message = new_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
+    message = build_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
     job = send(client, message)
     wait_until(lambda: has_ended(job))
     first = job.record()
@@ -111,7 +111,7 @@ def test_a_job_that_waited_too_long_fails_as_outdated(
     client: Client, start_worker: Callable[[], None], late_seconds: int
 ) -> None:
     # Given a job that nobody can still be waiting for
-    message = new_message(HASH_PASSWORD, {"password": Secret("hunter2")})
+    message = build_message(HASH_PASSWORD, {"password": Secret("hunter2")})
     sent_at = message.message_timestamp - late_seconds * 1000
     late = dataclasses.replace(message, message_timestamp=sent_at)
     job = send(client, late)
@@ -128,7 +128,7 @@ def test_a_job_that_waited_too_long_fails_as_outdated(
 def test_a_job_that_waited_for_less_is_performed(
     client: Client, start_worker: Callable[[], None]
 ) -> None:
-    message = new_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
+    message = build_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
     recent = dataclasses.replace(message, message_timestamp=message.message_timestamp - 50_000)
     job = send(client, recent)
     start_worker()
@@ -181,7 +181,7 @@ def test_a_job_without_a_database_fails_and_says_so(
     # Given a database that has been lost since the worker started
     monkeypatch.setattr(database.obj, "database", "/nowhere/catfeeder.sqlite3")
     # When a job needs it
-    job = send(client, new_message(SHUT_DOWN, {"generation": 1}))
+    job = send(client, build_message(SHUT_DOWN, {"generation": 1}))
     start_worker()
     wait_until(lambda: has_ended(job))
     # Then the caller is told what is wrong, and not where the database should be
@@ -194,7 +194,7 @@ def test_a_job_without_a_database_fails_and_says_so(
 def test_what_nobody_asked_for_has_no_record(
     client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
 ) -> None:
-    client.broker.enqueue(new_message(CLEAN_VERIFICATION, {}))
+    client.broker.enqueue(build_message(CLEAN_VERIFICATION, {}))
     start_worker()
     wait_until(lambda: not owed(valkey))
     assert not [key for key in valkey.key_names() if ":job:" in key]

@@ -10,7 +10,7 @@ from dramatiq import MessageProxy
 from dramatiq.middleware import SkipMessage
 
 from actors.passwords.rules import PasswordTooLong
-from catfeeder.broker import new_message, placed
+from catfeeder.broker import assign_redis_id, build_message
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.jobs import JobError, JobStore
@@ -52,11 +52,11 @@ def patient(broker: ConsumingBroker) -> JobStore:
 @pytest.fixture
 def message(broker: ConsumingBroker) -> MessageProxy:
     """A message whose job a worker has begun."""
-    message = new_message(HASH_PASSWORD, {})
+    message = build_message(HASH_PASSWORD, {})
     jobs = JobStore(broker.client, broker.encoder.sealer)
     put_job(broker.client, message.message_id)
     jobs.start(message.message_id, message.actor_name, message.queue_name, utc_now())
-    return MessageProxy(placed(message))
+    return MessageProxy(assign_redis_id(message))
 
 
 @pytest.fixture

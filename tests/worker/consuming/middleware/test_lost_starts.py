@@ -10,7 +10,7 @@ import pytest
 from dramatiq import MessageProxy
 from dramatiq.middleware import SkipMessage
 
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.jobs import JobStore
 from catfeeder.messages import RENEW_CONNECTION
@@ -24,7 +24,7 @@ from worker.consuming.middleware.job_life import JobLife
 @pytest.fixture
 def life(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobLife]:
     """What starts jobs, on a connection that does not wait long for an answer."""
-    client = connect_redis(valkey.url, answer_seconds=0.3)
+    client = connect_redis(valkey.url, reply_timeout=0.3)
     yield JobLife(JobStore(client, broker.encoder.sealer))
     client.close()
 
@@ -51,7 +51,7 @@ def test_a_job_waits_for_the_broker_without_a_traceback(
     # Given a job in hand, which somebody may have cancelled, and a Redis that hangs
     job = client.enqueue(RENEW_CONNECTION, connection_id="x")
     assert not is_cancelled or job.cancel()
-    message = MessageProxy(new_message(RENEW_CONNECTION, {"connection_id": "x"}))
+    message = MessageProxy(build_message(RENEW_CONNECTION, {"connection_id": "x"}))
     message._message = message._message.copy(message_id=job.id)
     with valkey.frozen() as thaw, ThreadPoolExecutor(1) as worker:
         # When the worker begins with it

@@ -9,7 +9,7 @@ import dramatiq
 import pytest
 
 from actors.renewal.renew import renew_connections
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.messages import RENEW_CONNECTIONS
 from models.db.database import hold_connection
 from models.renewal.journal import TAB_ATTEMPTS
@@ -40,7 +40,7 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
     gate = provider.hold("/token", times=1)
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.start()
-    broker.enqueue(new_message(RENEW_CONNECTIONS, {"leases": leased(rows)}))
+    broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": leased(rows)}))
     gate.await_arrival()
 
     # When its process is told to stop, and the provider answers after that

@@ -10,7 +10,7 @@ import dramatiq
 import pytest
 from dramatiq import MessageProxy
 
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import HASH_PASSWORD
@@ -66,7 +66,7 @@ def test_an_event_names_the_key_that_it_was_asked_with(client: Client) -> None:
 
 
 def proxy(**options: Any) -> MessageProxy:
-    message = new_message(HASH_PASSWORD, {})
+    message = build_message(HASH_PASSWORD, {})
     return MessageProxy(message.copy(options=options))
 
 
@@ -89,6 +89,6 @@ def test_nothing_is_left_of_it_after_the_message(broker: ConsumingBroker) -> Non
 
 
 def test_a_message_that_nobody_asked_for_says_nothing() -> None:
-    assert new_message(HASH_PASSWORD, {}).options == {}
+    assert build_message(HASH_PASSWORD, {}).options == {}
     with asking("admin"):
-        assert new_message(HASH_PASSWORD, {}).options == {"requester": "admin"}
+        assert build_message(HASH_PASSWORD, {}).options == {"requester": "admin"}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import redis
 
-from catfeeder.broker import new_message, queued_job
+from catfeeder.broker import build_message, build_queued_job
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.lua_scripts import call_scripts
@@ -133,8 +133,8 @@ def _caller(name: str) -> Caller:
 
 def _send(client: Client, claim: Claim) -> str:
     """Put the job of a claim on the queue, and return its id."""
-    message = new_message(HASH_PASSWORD, _ARGUMENTS, claim.job_id)
-    client.broker.enqueue(message, job=queued_job(message, utc_now()))
+    message = build_message(HASH_PASSWORD, _ARGUMENTS, claim.job_id)
+    client.broker.enqueue(message, job=build_queued_job(message, utc_now()))
     return claim.job_id
 
 
