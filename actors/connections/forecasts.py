@@ -11,7 +11,8 @@ from actors.errors import AuthError
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339, utc_now
 from models.db.database import hold_connection, transaction
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, GrantEnd
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.grants import GrantEnd
 from models.renewal.forecasts import advance_warning, list_due_warnings
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from actors.connections.planning import plan_renewal
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_answers import TokenResponse
-from models.oauth.connections import Grant, GrantEnd
+from models.oauth.grants import Grant, GrantEnd
 
 
 def granted(

@@ -20,7 +20,7 @@ from catfeeder.errors import CatFeederError, SealBroken
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import transaction
-from models.oauth.connections import Grant
+from models.oauth.grants import Grant
 from models.renewal.grouped_writes import begin_first_attempt
 from models.renewal.journal import TAB_ATTEMPTS, Attempt, begin_renewal, begin_retry, digest_token
 from models.renewal.leases import Lease

@@ -27,7 +27,8 @@ from catfeeder.errors import CatFeederError
 from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.grants import Grant
 from models.renewal.grouped_writes import defer_finish
 from models.renewal.journal import TAB_ATTEMPTS, Attempt
 from models.renewal.leases import Lease, postpone_renewal, release, require_reauthorization

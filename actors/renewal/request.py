@@ -18,7 +18,8 @@ from actors.providers.protocol.token_endpoint import (
     use_refresh_token,
 )
 from catfeeder.sealing import Secret
-from models.oauth.connections import TAB_CONNECTIONS, Grant
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.grants import Grant
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 
 

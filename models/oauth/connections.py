@@ -1,19 +1,19 @@
-"""Users' connections to providers: their profile, their sealed tokens, and when each falls due."""
+"""Connection: a user's account at a provider, its profile, its sealed tokens, when it falls due."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import peewee
 
-from catfeeder.sealing import Secret
 from models.db.database import Table, database, transaction
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.oauth.grants import Grant
 
 
 class ConnectionStatus(StrEnum):
@@ -25,34 +25,8 @@ class ConnectionStatus(StrEnum):
     REVOKED = "revoked"
 
 
-@dataclass(frozen=True, slots=True)
-class GrantEnd:
-    """When a grant ends for good, if that is known, and when its app is next told ahead of it."""
-
-    expires_at: datetime | None = None
-    warn_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a token endpoint granted: the tokens, their scope, and when each ends, in UTC.
-
-    `missing_scope` are the scopes that were asked for and not granted; without an `end` the one
-    that is stored stays in force.
-    """
-
-    access_token: Secret
-    refresh_token: Secret | None
-    token_type: str
-    scope: str
-    expires_at: datetime | None
-    renew_at: datetime | None
-    missing_scope: str = ""
-    end: GrantEnd | None = None
-
-
 class TAB_CONNECTIONS(Table):
-    """One account at one provider, connected for one subject of the asking app ("" for none named).
+    """One account at one provider, connected for one subject of the app ("" if it named none).
 
     `version` counts the grants; every write of a renewal names the version it began from.
     """
@@ -80,7 +54,7 @@ class TAB_CONNECTIONS(Table):
     updated_at = UTCDateTimeField()
 
     class Meta:
-        """Names the table, and what makes a connection one and the same."""
+        """Names the table, and the columns that identify a connection."""
 
         table_name = "connections"
         indexes = (
@@ -100,19 +74,19 @@ class TAB_CONNECTIONS(Table):
     def list_page(
         cls,
         *,
-        provider: str | None,
-        subject: str | None,
-        status: str | None,
-        after: tuple[datetime, str] | None,
+        provider: str | None = None,
+        subject: str | None = None,
+        status: str | None = None,
+        after: tuple[datetime, str] | None = None,
         limit: int,
     ) -> list[TAB_CONNECTIONS]:
-        """Return up to `limit` connections, oldest first, behind the one that `after` names."""
+        """Return up to `limit` connections, oldest first.
+
+        `after` is `created_at` and id of the last connection of the page before.
+        """
         query = cls.select().order_by(cls.created_at, cls.id).limit(limit)
-        for column, wanted in (
-            (cls.provider, provider),
-            (cls.subject, subject),
-            (cls.status, status),
-        ):
+        filters = ((cls.provider, provider), (cls.subject, subject), (cls.status, status))
+        for column, wanted in filters:
             if wanted is not None:
                 query = query.where(column == wanted)
         if after is not None:
@@ -135,11 +109,11 @@ class TAB_CONNECTIONS(Table):
     ) -> TAB_CONNECTIONS:
         """Create the connection of this account, or update the one that it has.
 
-        A sign-in that names no subject is one of an account that may be known already; the
-        account's latest connection is updated then. One that names a subject adopts a connection
-        without any, and never touches another subject's.
+        A sign-in without a subject updates the account's latest connection. A sign-in with one
+        adopts a connection without any, and never touches another subject's.
 
-        The parts of the profile that are `told_once` stay when they are not told again.
+        `told_once` names parts of the profile that the provider sends at the first consent alone;
+        they stay if this profile lacks them.
         """
         try:
             return cls._store(provider, subject, profile, grant, now, told_once=told_once)
@@ -159,12 +133,13 @@ class TAB_CONNECTIONS(Table):
         told_once: Sequence[str],
     ) -> TAB_CONNECTIONS:
         with transaction():
-            row = cls._existing(provider, subject, profile["subject"])
+            row = cls._find_existing(provider, subject, profile["subject"])
             if row is None:
                 return cls.get_by_id(cls._insert(provider, subject, profile, grant, now))
             kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
             if grant.refresh_token is None and row.refresh_token is not None:
-                grant = replace(grant, end=None)  # That of the refresh token that stays.
+                # The stored refresh token stays in force, and so does its end.
+                grant = replace(grant, end=None)
             cls.update(
                 subject=subject or row.subject,
                 profile={**profile, **kept},
@@ -177,18 +152,19 @@ class TAB_CONNECTIONS(Table):
             return cls.get_by_id(row.id)
 
     @classmethod
-    def _existing(
+    def _find_existing(
         cls, provider: str, subject: str, provider_subject: str
     ) -> TAB_CONNECTIONS | None:
         account = cls.select().where(
             cls.provider == provider, cls.provider_subject == provider_subject
         )
         if subject:
-            # An own connection sorts behind the empty subject of one that nobody has claimed.
+            # A subject's own connection sorts before one with the empty subject.
             account = account.where(cls.subject.in_([subject, ""])).order_by(cls.subject.desc())
         else:
             account = account.order_by(cls.updated_at.desc())
-        # Nobody may adopt or renew it before it is written; SQLite lets one writer in anyhow.
+        # No other transaction may adopt or renew it before this one ends. SQLite admits one writer
+        # at a time anyway.
         row: TAB_CONNECTIONS | None = (
             account.for_update() if database.for_update else account
         ).first()
@@ -216,7 +192,10 @@ class TAB_CONNECTIONS(Table):
     def build_grant_columns(
         cls, connection_id: str, version: int, grant: Grant, now: datetime
     ) -> dict[str, Any]:
-        """Return a grant's columns; where it has no refresh token, the old one stays in force."""
+        """Return the columns that a grant changes, sealed; `version` is that of the grant before.
+
+        Without a new refresh token that column is left out, and the stored one stays in force.
+        """
         columns = {
             "scope": grant.scope,
             "missing_scope": grant.missing_scope,
@@ -236,18 +215,22 @@ class TAB_CONNECTIONS(Table):
 
     @classmethod
     def erase(cls, connection_id: str) -> bool:
-        """Delete a connection and its tokens; false when there was none."""
+        """Delete a connection and its tokens; False if there was none."""
         return bool(cls.delete().where(cls.id == connection_id).execute())
 
     @classmethod
     def erase_dead(cls, before: datetime) -> int:
-        """Delete connections that yield no token any more and have not changed since `before`."""
+        """Delete connections that can yield no token and have not changed since `before`.
+
+        Returns:
+            How many rows that were.
+        """
         dead = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
         return int(cls.delete().where(cls.status.in_(dead), cls.updated_at < before).execute())
 
     @classmethod
     def exists_for(cls, provider: str) -> bool:
-        """Tell whether anybody is connected to a provider."""
+        """Tell whether a provider has any connection."""
         return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())
 
     @classmethod

@@ -19,7 +19,8 @@ from models.db.statements import (
     supports_bulk_writes,
 )
 from models.events import TAB_EVENTS
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.grants import Grant
 from models.renewal.bulk import ANSWER, BEGIN, END, Kind, write_at_once
 from models.renewal.group_commit import GroupCommit
 from models.renewal.journal import TAB_ATTEMPTS, Attempt

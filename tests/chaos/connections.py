@@ -10,7 +10,8 @@ from actors.audit import EventKind
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.grants import Grant
 from tests.chaos.provider import SCOPE
 from tests.chaos.provider_process import Account, ProviderProcess
 from tests.chaos.stack import PROVIDER

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from catfeeder.sealing import Secret
-from models.oauth.connections import TAB_CONNECTIONS, Grant
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.grants import Grant
 from tests.models.times import NOW
 
 

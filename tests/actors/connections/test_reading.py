@@ -22,7 +22,8 @@ from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequi
 from catfeeder.clock import rfc3339
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus, Grant
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.grants import Grant
 
 pytestmark = pytest.mark.usefixtures("tables")
 

@@ -11,7 +11,8 @@ import pytest
 from config import Settings
 from models.db.database import database as the_database
 from models.db.database import hold_connection
-from models.oauth.connections import TAB_CONNECTIONS, Grant, GrantEnd
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.grants import Grant, GrantEnd
 from models.renewal.forecasts import advance_warning, list_due_warnings
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
