@@ -1,4 +1,4 @@
-"""Password hashing; exports `PasswordHandling` lazily, so that the HTTP shim loads no bcrypt."""
+"""Passwords; exports `PasswordHandling` lazily, so that the HTTP shim loads no bcrypt."""
 
 from __future__ import annotations
 

@@ -1,27 +1,11 @@
-"""Which new passwords are good enough, after NIST SP 800-63B: long ones that not everybody uses."""
+"""Password policy after NIST SP 800-63B: new passwords are long, and none of the commonest."""
 
 from __future__ import annotations
 
 import functools
 
-from actors.passwords.rules import PasswordRefused
+from actors.passwords.errors import PasswordTooCommon, PasswordTooShort
 from config import PasswordsSettings
-
-
-class PasswordTooShort(PasswordRefused):
-    """The password is shorter than the policy allows."""
-
-    message = "The password is shorter than the policy allows."
-
-    def __init__(self, length: int, least: int) -> None:
-        """Take how many characters it has, and how many it should."""
-        super().__init__(f"The password has {length} characters; the policy asks for {least}.")
-
-
-class PasswordTooCommon(PasswordRefused):
-    """The password is one of the commonest, which attackers try first."""
-
-    message = "The password is one of the commonest, which attackers try first."
 
 
 def check_policy(password: str, settings: PasswordsSettings) -> None:
@@ -29,20 +13,20 @@ def check_policy(password: str, settings: PasswordsSettings) -> None:
 
     Raises:
         PasswordTooShort: It has too few characters.
-        PasswordTooCommon: It is on the list of common ones, in whatever case.
+        PasswordTooCommon: It is on the list of common ones, in any case.
     """
     if not settings.policy:
         return
     if len(password) < settings.minimum_length:
         raise PasswordTooShort(len(password), settings.minimum_length)
-    if settings.refuse_common and password.lower() in common_passwords():
+    if settings.refuse_common and password.lower() in load_common_passwords():
         raise PasswordTooCommon
 
 
 @functools.cache
-def common_passwords() -> frozenset[str]:
+def load_common_passwords() -> frozenset[str]:
     """Return the commonest passwords, in lower case: 30,000 of leaked ones."""
-    # Loading it takes as long as a hash, so only who asks for the policy pays for it.
+    # Loading the list takes as long as a hash, so a process loads it on first use.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])

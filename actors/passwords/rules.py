@@ -1,4 +1,4 @@
-"""What bcrypt can take: which passwords, how many rounds, which hashes; without bcrypt itself."""
+"""bcrypt's limits: which passwords, rounds and hashes it can take; loads no bcrypt itself."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from catfeeder.errors import CatFeederError
+from actors.passwords.errors import (
+    MAXIMUM_BYTES,
+    PasswordHashInvalid,
+    PasswordHashTooSlow,
+    PasswordHasNul,
+    PasswordNotText,
+    PasswordTooLong,
+    RoundsOutOfRange,
+)
 from catfeeder.sealing import Secret
 
-#: bcrypt reads no further.
-MAXIMUM_BYTES: Final = 72
 #: Fewer rounds than OWASP's floor are for tests, where ten would take most of the time.
-LEAST_ROUNDS: Final = 10
-LEAST_ROUNDS_IN_TESTS: Final = 4
+MINIMUM_ROUNDS: Final = 10
+MINIMUM_ROUNDS_IN_TESTS: Final = 4
 #: Sixteen take about five seconds of a core, and nothing can stop them once begun.
-MOST_ROUNDS: Final = 16
+MAXIMUM_ROUNDS: Final = 16
 
 _HASH: Final = re.compile(
     rb"\$(?P<prefix>2[aby])\$(?P<rounds>[0-9]{2})\$"
@@ -24,65 +30,6 @@ _HASH: Final = re.compile(
 _BASE64: Final = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #: Only the first two of its six bits belong to the salt's 128.
 _LAST_SALT_BITS: Final = 0b110000
-
-
-class PasswordRefused(CatFeederError, ValueError):
-    """The password cannot be used."""
-
-    message = "The password cannot be used."
-
-
-class PasswordTooLong(PasswordRefused):
-    """The password is too long for bcrypt."""
-
-    message = "The password is too long for bcrypt."
-
-    def __init__(self, length: int) -> None:
-        """Take how many bytes it has."""
-        super().__init__(
-            f"The password has {length} bytes in UTF-8; bcrypt would ignore all but the first "
-            f"{MAXIMUM_BYTES}, so a longer one cannot be hashed."
-        )
-
-
-class PasswordHasNul(PasswordRefused):
-    """The password holds a NUL byte, where bcrypt ends it: "ab", NUL, "ab" would pass for "ab"."""
-
-    message = (
-        'The password holds a NUL byte, where bcrypt ends it: "ab", NUL, "ab" would pass for "ab".'
-    )
-
-
-class PasswordNotText(PasswordRefused):
-    """The password holds half of a surrogate pair, which is no character and has no UTF-8."""
-
-    message = "The password holds half of a surrogate pair, which is no character and has no UTF-8."
-
-
-class PasswordHashInvalid(PasswordRefused):
-    """The password hash is not one of bcrypt: 60 characters that begin with $2a$, $2b$ or $2y$."""
-
-    message = (
-        "The password hash is not one of bcrypt: 60 characters that begin with $2a$, $2b$ or $2y$."
-    )
-
-
-class PasswordHashTooSlow(PasswordRefused):
-    """The password hash has more than 16 rounds; each one more doubles the time of a check."""
-
-    message = (
-        "The password hash has more than 16 rounds; each one more doubles the time of a check."
-    )
-
-
-class RoundsOutOfRange(PasswordRefused):
-    """The number of rounds cannot be used."""
-
-    message = "The number of rounds cannot be used."
-
-    def __init__(self, least: int) -> None:
-        """Take the least number that may be used here."""
-        super().__init__(f"rounds must be a whole number from {least} to {MOST_ROUNDS}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +43,13 @@ class BcryptHash:
 
     @property
     def setting(self) -> bytes:
-        """What tells bcrypt to hash another password in the same way."""
+        """The algorithm, rounds and salt, from which bcrypt hashes another password."""
         # Passlib before 1.5.3 left the salt's last four bits as they came; bcrypt insists on zeros.
         last = _BASE64[_BASE64.index(self.salt[-1:]) & _LAST_SALT_BITS]
         return b"$%s$%02d$%s%c" % (self.prefix.encode(), self.rounds, self.salt[:-1], last)
 
 
-def password_bytes(password: object) -> bytes:
+def encode_password(password: object) -> bytes:
     """Return the bytes of a password, those of text in UTF-8.
 
     Raises:
@@ -115,7 +62,7 @@ def password_bytes(password: object) -> bytes:
         raise PasswordNotText from None
 
 
-def hash_bytes(password_hash: object) -> bytes:
+def encode_hash(password_hash: object) -> bytes:
     """Return the bytes of a password hash.
 
     Raises:
@@ -151,8 +98,8 @@ def check_hashable(password: bytes) -> None:
     _check_nul(password)
 
 
-def compared_part(password: bytes) -> bytes:
-    """Return what is compared of a password: what older libraries hashed of a long one.
+def truncate_password(password: bytes) -> bytes:
+    """Return the first 72 bytes of a password: older libraries hashed those of a longer one.
 
     Raises:
         PasswordHasNul: It holds a NUL byte.
@@ -167,18 +114,18 @@ def _check_nul(password: bytes) -> None:
 
 
 def check_rounds(rounds: object, *, testing: bool) -> None:
-    """Make sure that a password may be hashed with so many rounds.
+    """Make sure that a password may be hashed with so many rounds; `testing` allows cheap hashes.
 
     Raises:
         RoundsOutOfRange: There are too few to be safe, or too many to wait for.
     """
-    least = LEAST_ROUNDS_IN_TESTS if testing else LEAST_ROUNDS
-    if not isinstance(rounds, int) or not least <= rounds <= MOST_ROUNDS:
-        raise RoundsOutOfRange(least)
+    minimum = MINIMUM_ROUNDS_IN_TESTS if testing else MINIMUM_ROUNDS
+    if not isinstance(rounds, int) or not minimum <= rounds <= MAXIMUM_ROUNDS:
+        raise RoundsOutOfRange(minimum, MAXIMUM_ROUNDS)
 
 
-def read_hash(password_hash: bytes) -> BcryptHash:
-    """Take a bcrypt hash apart.
+def parse_hash(password_hash: bytes) -> BcryptHash:
+    """Return the parts of a bcrypt hash.
 
     Raises:
         PasswordHashInvalid: It is not one of the kinds that can be checked.
@@ -186,9 +133,9 @@ def read_hash(password_hash: bytes) -> BcryptHash:
     """
     parts = _HASH.fullmatch(password_hash)
     # bcrypt itself begins at four rounds.
-    if parts is None or int(parts["rounds"]) < LEAST_ROUNDS_IN_TESTS or int(parts["rounds"]) > 31:
+    if parts is None or int(parts["rounds"]) < MINIMUM_ROUNDS_IN_TESTS or int(parts["rounds"]) > 31:
         raise PasswordHashInvalid
-    if int(parts["rounds"]) > MOST_ROUNDS:
+    if int(parts["rounds"]) > MAXIMUM_ROUNDS:
         raise PasswordHashTooSlow
     return BcryptHash(
         parts["prefix"].decode(), int(parts["rounds"]), parts["salt"], parts["digest"]

@@ -6,15 +6,15 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from actors.passwords.hashing import PasswordHandling, check_password, hash_password
-from actors.passwords.policy import PasswordTooCommon
-from actors.passwords.rules import (
+from actors.passwords.errors import (
     PasswordHashInvalid,
     PasswordHasNul,
     PasswordNotText,
+    PasswordTooCommon,
     PasswordTooLong,
     RoundsOutOfRange,
 )
+from actors.passwords.hashing import PasswordHandling, check_password, hash_password
 from catfeeder.sealing import Secret
 from config import PasswordsSettings, Settings, current_settings, load_settings
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from actors.passwords.policy import (
-    PasswordTooCommon,
-    PasswordTooShort,
-    check_policy,
-    common_passwords,
-)
+from actors.passwords.errors import PasswordTooCommon, PasswordTooShort
+from actors.passwords.policy import check_policy, load_common_passwords
 from config import PasswordsSettings
 
 
@@ -46,5 +42,5 @@ def test_each_rule_can_be_off() -> None:
 
 
 def test_the_list_is_long_and_in_lower_case() -> None:
-    assert len(common_passwords()) > 10_000
-    assert all(password == password.lower() for password in common_passwords())
+    assert len(load_common_passwords()) > 10_000
+    assert all(password == password.lower() for password in load_common_passwords())

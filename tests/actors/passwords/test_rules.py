@@ -9,16 +9,13 @@ import pytest
 from hypothesis import strategies as st
 
 from actors.passwords import PasswordHandling
-from actors.passwords.rules import (
-    BcryptHash,
+from actors.passwords.errors import (
     PasswordHashInvalid,
     PasswordHashTooSlow,
     PasswordHasNul,
     PasswordTooLong,
-    check_hashable,
-    compared_part,
-    read_hash,
 )
+from actors.passwords.rules import BcryptHash, check_hashable, parse_hash, truncate_password
 from catfeeder.errors import CatFeederError
 from config import Settings
 
@@ -28,7 +25,7 @@ HASH = f"$2b$04${SALT}{DIGEST}"
 
 
 def test_a_hash_is_taken_apart_and_put_together() -> None:
-    parts = read_hash(HASH.encode())
+    parts = parse_hash(HASH.encode())
     assert parts == BcryptHash("2b", 4, SALT.encode(), DIGEST.encode())
     assert parts.setting == HASH[:29].encode()
 
@@ -36,7 +33,7 @@ def test_a_hash_is_taken_apart_and_put_together() -> None:
 @pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])
 @pytest.mark.parametrize("rounds", [4, 9, 16])
 def test_every_kind_that_can_be_checked_is_read(prefix: str, rounds: int) -> None:
-    parts = read_hash(f"${prefix}${rounds:02}${SALT}{DIGEST}".encode())
+    parts = parse_hash(f"${prefix}${rounds:02}${SALT}{DIGEST}".encode())
     assert (parts.prefix, parts.rounds) == (prefix, rounds)
 
 
@@ -70,19 +67,19 @@ def test_every_kind_that_can_be_checked_is_read(prefix: str, rounds: int) -> Non
 )
 def test_anything_else_is_a_typed_error(password_hash: str) -> None:
     with pytest.raises(PasswordHashInvalid):
-        read_hash(password_hash.encode())
+        parse_hash(password_hash.encode())
 
 
 @pytest.mark.parametrize("rounds", [17, 31])
 def test_a_hash_that_would_take_hours_is_refused(rounds: int) -> None:
     with pytest.raises(PasswordHashTooSlow):
-        read_hash(HASH.replace("$04$", f"${rounds}$").encode())
+        parse_hash(HASH.replace("$04$", f"${rounds}$").encode())
 
 
 @hypothesis.given(password_hash=st.binary(max_size=70) | st.binary(min_size=60, max_size=60))
 def test_reading_never_fails_otherwise(password_hash: bytes) -> None:
     with contextlib.suppress(PasswordHashInvalid, PasswordHashTooSlow):
-        assert len(read_hash(password_hash).setting) == 29
+        assert len(parse_hash(password_hash).setting) == 29
 
 
 @hypothesis.given(at=st.integers(0, 59), byte=st.integers(0, 255))
@@ -90,7 +87,7 @@ def test_a_damaged_hash_is_refused_or_still_a_hash(at: int, byte: int) -> None:
     damaged = bytearray(HASH.encode())
     damaged[at] = byte
     with contextlib.suppress(PasswordHashInvalid, PasswordHashTooSlow):
-        assert len(read_hash(bytes(damaged)).setting) == 29
+        assert len(parse_hash(bytes(damaged)).setting) == 29
 
 
 @pytest.mark.usefixtures("settings")
@@ -117,12 +114,12 @@ def test_a_nul_is_found_wherever_it_stands() -> None:
         with pytest.raises(PasswordHasNul):
             check_hashable(password)
         with pytest.raises(PasswordHasNul):
-            compared_part(password)
+            truncate_password(password)
 
 
 def test_72_bytes_are_compared() -> None:
-    assert compared_part(b"x" * 80) == b"x" * 72
-    assert compared_part(b"x" * 72) == b"x" * 72
+    assert truncate_password(b"x" * 80) == b"x" * 72
+    assert truncate_password(b"x" * 72) == b"x" * 72
 
 
 def test_a_refusal_is_a_value_error_that_holds_no_password() -> None:

@@ -6,10 +6,10 @@ from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
     check_hashable,
     check_rounds,
-    compared_part,
-    hash_bytes,
-    password_bytes,
-    read_hash,
+    encode_hash,
+    encode_password,
+    parse_hash,
+    truncate_password,
 )
 from catfeeder.sealing import Secret
 from config import Settings
@@ -21,7 +21,7 @@ def check_new_password(password: Secret, rounds: int | None, settings: Settings)
     Raises:
         PasswordRefused: The error's code names the rule.
     """
-    check_hashable(password_bytes(password))
+    check_hashable(encode_password(password))
     if rounds is not None:
         check_rounds(rounds, testing=settings.debug.testing)
     check_policy(password.reveal(), settings.passwords)
@@ -33,5 +33,5 @@ def check_comparable(password: Secret, password_hash: Secret) -> None:
     Raises:
         PasswordRefused: The error's code names the rule.
     """
-    compared_part(password_bytes(password))
-    read_hash(hash_bytes(password_hash))
+    truncate_password(encode_password(password))
+    parse_hash(encode_hash(password_hash))

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from actors.passwords.policy import common_passwords
+from actors.passwords.policy import load_common_passwords
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.handlers.password_checks import check_comparable, check_new_password
@@ -27,9 +27,9 @@ router = APIRouter(
 async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSONResponse:
     """Hash a new password; the result is `{"password_hash"}`."""
     settings = submit.shim.settings
-    if settings.passwords.policy and not common_passwords.cache_info().currsize:
+    if settings.passwords.policy and not load_common_passwords.cache_info().currsize:
         # It takes as long as a hash, once.
-        await run_in_threadpool(common_passwords)
+        await run_in_threadpool(load_common_passwords)
     check_new_password(body.password, body.rounds, settings)
     return await submit(HASH_PASSWORD, password=body.password, rounds=body.rounds)
 

@@ -9,7 +9,7 @@ import pytest
 from dramatiq import MessageProxy
 from dramatiq.middleware import SkipMessage
 
-from actors.passwords.rules import PasswordTooLong
+from actors.passwords.errors import PasswordTooLong
 from catfeeder.broker import assign_redis_id, build_message
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed, QueueUnreachable

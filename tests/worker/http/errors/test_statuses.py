@@ -6,8 +6,7 @@ import pytest
 
 import actors.errors
 import actors.oauth.errors
-import actors.passwords.policy
-import actors.passwords.rules
+import actors.passwords.errors
 import catfeeder.errors
 from catfeeder.errors import CatFeederError
 from worker.http.errors import refusals
@@ -16,8 +15,7 @@ from worker.http.errors.statuses import status_of
 _MODULES = (
     actors.errors,
     actors.oauth.errors,
-    actors.passwords.policy,
-    actors.passwords.rules,
+    actors.passwords.errors,
     catfeeder.errors,
     refusals,
 )
