@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from actors.providers.http.quiet_logs import silence_http_logs
 from tests.provider.answers import Answer
 from tests.provider.endpoints import Endpoints
 from tests.provider.gates import Gate
@@ -44,7 +45,9 @@ class ScriptedProvider(Endpoints):
 
     def consent(self, authorization_url: str) -> dict[str, str]:
         """Consent as a user, and return what the provider sends to the callback."""
-        response = self.browser.get(authorization_url, allow_redirects=False, timeout=60)
+        # A user's browser is another process, with a log of its own.
+        with silence_http_logs():
+            response = self.browser.get(authorization_url, allow_redirects=False, timeout=60)
         if response.status_code == requests.codes.ok:
             found = re.findall(r'name="([^"]*)" value="([^"]*)"', response.text)
             return {html.unescape(name): html.unescape(value) for name, value in found}

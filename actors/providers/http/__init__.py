@@ -1,3 +1,3 @@
-"""Guarded HTTP to providers: checked addresses, bounded answers."""
+"""Guarded HTTP to providers: SSRF guard, deadlines, bounded answers, kept-alive connections."""
 
 from __future__ import annotations

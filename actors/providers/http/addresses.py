@@ -1,6 +1,6 @@
-"""Which addresses a provider may live at: public ones, and the few that the operator names.
+"""SSRF guard: providers may be at public addresses, and where the operator explicitly allows.
 
-A configured URL must not become a way into our own network (server-side request forgery).
+A configured URL must not become a way into our own network (OWASP: server-side request forgery).
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from urllib.parse import SplitResult, urlsplit
 from actors.errors import AddressForbidden, ProviderUnreachable
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-#: NAT64 (RFC 6052): the last four bytes are an IPv4 address that may be anybody's.
+#: NAT64 (RFC 6052): the last four bytes are an IPv4 address, which may be a private one.
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-#: All of IPv6 that is public lies in here; what lies elsewhere are forms of something else.
+#: Every public IPv6 address is in this network.
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-#: Clouds answer here about the machine itself, secrets included, and Python takes both for public.
+#: Metadata services of clouds, secrets included. `ipaddress` considers both networks public.
 _METADATA: Final = (
     ipaddress.IPv4Network("192.0.0.0/24"),
     ipaddress.IPv4Network("168.63.129.16/32"),
 )
-#: The first address, and one more in case that it is dead: each may take a connect timeout.
-_MOST_ADDRESSES: Final = 2
+#: The first address and one fallback: each may take a whole connect timeout.
+_MAX_ADDRESSES: Final = 2
 
 
 def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
     """Make sure that a URL is https with a host, or of a host that the operator allows.
 
-    No name is looked up: where one leads is known when it is called, and may change until then.
+    Names are not resolved here: `resolve_permitted` does that when a connection is made.
 
     Raises:
         AddressForbidden: It is neither, or its host is an address that is not public.
@@ -43,12 +43,12 @@ def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
         raise AddressForbidden
     if is_allowed(parts.hostname, port, allowed_private_hosts):
         return
-    if parts.scheme == "http" or not all(map(is_public, _written_as(parts.hostname))):
+    if parts.scheme == "http" or not all(map(is_public, _literal_addresses(parts.hostname))):
         raise AddressForbidden
 
 
-def _written_as(host: str) -> list[_Address]:
-    """Return the address that a host is written as, however it is spelt; none for a name."""
+def _literal_addresses(host: str) -> list[_Address]:
+    """Return the address that a host is, in any spelling of it; none for a name."""
     with contextlib.suppress(OSError, UnicodeError):
         return [ipaddress.IPv4Address(socket.inet_aton(host))]
     with contextlib.suppress(ValueError):
@@ -57,7 +57,7 @@ def _written_as(host: str) -> list[_Address]:
 
 
 def _split(url: str) -> tuple[SplitResult, int]:
-    # A backslash or a control character is read differently by each parser of URLs.
+    # URL parsers disagree on backslashes and control characters.
     if not re.fullmatch(r"[!-\[\]-~]+", url):
         raise AddressForbidden
     try:
@@ -68,7 +68,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
 
 
 def is_allowed(host: str, port: int, allowed_private_hosts: frozenset[str]) -> bool:
-    """Tell whether the operator lets us call this host wherever it leads."""
+    """Return whether the operator allows this host and port, whatever its address is."""
     name = f"[{host}]" if ":" in host else host
     return f"{name}:{port}".lower() in allowed_private_hosts
 
@@ -76,8 +76,7 @@ def is_allowed(host: str, port: int, allowed_private_hosts: frozenset[str]) -> b
 def resolve_permitted(host: str, port: int, allowed_private_hosts: frozenset[str]) -> list[str]:
     """Resolve a host once and return the addresses to connect to, the best one first.
 
-    Whoever connects must use these very addresses: asking the name server again could yield other
-    ones (DNS rebinding).
+    The caller must connect to one of these: a second look-up could yield others (DNS rebinding).
 
     Raises:
         AddressForbidden: One of the host's addresses is not public, and the host is not allowed.
@@ -92,21 +91,21 @@ def resolve_permitted(host: str, port: int, allowed_private_hosts: frozenset[str
         for address in addresses:
             if not is_public(ipaddress.ip_address(address)):
                 raise AddressForbidden(f"The host {host} leads to an address that is not public.")
-    return addresses[:_MOST_ADDRESSES]
+    return addresses[:_MAX_ADDRESSES]
 
 
 def is_public(address: _Address) -> bool:
-    """Tell whether an address is of the open Internet, whichever way IPv4 is written in IPv6."""
+    """Return whether an address is globally reachable; IPv4 embedded in IPv6 is checked as IPv4."""
     if isinstance(address, ipaddress.IPv4Address):
         is_metadata = any(address in network for network in _METADATA)
         return address.is_global and not address.is_multicast and not is_metadata
-    if embedded := _embedded(address):
+    if embedded := _embedded_ipv4(address):
         return all(is_public(inner) for inner in embedded)
     return address in _GLOBAL_UNICAST and address.is_global
 
 
-def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses that traffic to an IPv6 address ends at or passes."""
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that traffic to an IPv6 address ends at or passes through."""
     if address in _NAT64:
         return [ipaddress.IPv4Address(address.packed[-4:])]
     if address.teredo:

@@ -1,6 +1,6 @@
-"""Posting forms to providers over kept-alive connections, with as little around it as can be.
+"""Form posts over kept-alive connections, without the cost of a `requests.Session`.
 
-Renewals ask for a token each: a `requests.Session` would cost three times as much as what is here.
+Each renewal posts one form. A session would take three times as much CPU time as this module.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ def post_form(
     auth: AuthBase | None,
     headers: Mapping[str, str] | None = None,
 ) -> requests.Response:
-    """Post a form and return the answer, whatever it says, if it is one.
+    """Post a form once and return the answer, of any status but those below.
 
     Raises:
-        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
+        ProviderUnreachable: No answer in time, or its status is 5xx or 429.
         AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
     """
     check_url(url, current_settings().allowed_private_hosts)
     with translate_http_errors():
-        whole = _authenticated(auth, {**_HEADERS, **(headers or {})})
+        whole = _authenticate(auth, {**_HEADERS, **(headers or {})})
         response = _read(_post(url, urlencode(form).encode(), whole))
     check_no_redirect(response)
     return check_available(response)
 
 
-def _authenticated(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
+def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
     if auth is None:
         return headers
     request = requests.PreparedRequest()
@@ -75,7 +75,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTP
         target.path_url,
         body,
         headers,
-        # A renewal is never sent twice without anybody knowing.
+        # A retry would show a single-use refresh token twice.
         retries=False,
         redirect=False,
         assert_same_host=False,
@@ -90,7 +90,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTP
 
 @lru_cache(maxsize=64)
 def _target(url: str) -> requests.PreparedRequest:
-    """Take a URL apart, as requests does; forms go to the endpoints of providers, which are few."""
+    """Parse a URL as requests does; cached, as there are few token endpoints."""
     target = requests.PreparedRequest()
     target.prepare_url(url, None)
     return target
@@ -99,12 +99,12 @@ def _target(url: str) -> requests.PreparedRequest:
 def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:
     response = requests.Response()
     response.status_code = answer.status
-    headers: Any = answer.headers  # Blind to case, as those of requests are.
+    headers: Any = answer.headers  # Case-insensitive, as those of requests are.
     response.headers = headers
     try:
         response._content = read_bounded_body(answer.stream(_CHUNK_BYTES, decode_content=True))
     finally:
-        # One that was read to its end is back in the pool already; no other may be used again.
+        # Read to its end, it is back in the pool already. Any other must not be reused.
         answer.close()
         answer.release_conn()
     return response

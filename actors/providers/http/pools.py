@@ -1,4 +1,4 @@
-"""Connections to providers: to checked addresses alone, and with an end to every answer."""
+"""Connection pools: connect to checked addresses only, and end every answer at a deadline."""
 
 from __future__ import annotations
 
@@ -21,22 +21,25 @@ from actors.providers.http.addresses import is_allowed, resolve_permitted
 from config import current_settings
 
 
-class _BoundedStream(socket.SocketIO):
-    """Reads an answer until a deadline, however slowly it drips in.
+class _DeadlineStream(socket.SocketIO):
+    """Reads an answer until a deadline; a socket's own timeout begins anew with each byte.
 
-    A socket's own timeout begins anew with each byte.
+    `seconds` is the time for the whole answer, by `clock`.
     """
 
-    def __init__(self, sock: socket.socket, seconds: float) -> None:
+    def __init__(
+        self, sock: socket.socket, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(sock, "r")
         self._socket = sock
-        self._deadline = time.monotonic() + seconds
+        self._clock = clock
+        self._deadline = clock() + seconds
 
     def readinto(self, buffer: Any) -> int:
         usual = self._socket.gettimeout()
-        # Of a process that was frozen the time is over; what came meanwhile, tokens maybe, is not
-        # let go for that. Without any time left a socket waits for nothing.
-        self._socket.settimeout(max(self._deadline - time.monotonic(), 0))
+        # After a freeze of the process the deadline is over, yet what has arrived, tokens maybe,
+        # must be read. With a timeout of 0 a socket reads it and does not wait.
+        self._socket.settimeout(max(self._deadline - self._clock(), 0))
         try:
             count = super().readinto(buffer)
         except ssl.SSLWantReadError:
@@ -47,37 +50,37 @@ class _BoundedStream(socket.SocketIO):
         return count
 
 
-class _Answering:
-    """What http.client takes for the socket that an answer comes from."""
+class _DeadlineSocket:
+    """The socket that http.client reads an answer from, with a deadline."""
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self._sock: Any = sock
         self._seconds = seconds
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        self._sock._io_refs += 1  # As socket.makefile does; closing the stream takes it back.
-        return io.BufferedReader(_BoundedStream(self._sock, self._seconds))
+        self._sock._io_refs += 1  # As socket.makefile does; the stream releases it when closed.
+        return io.BufferedReader(_DeadlineStream(self._sock, self._seconds))
 
 
 #: Raises what keeps a POST from being sent.
-_last_word: Final[ContextVar[Callable[[], None] | None]] = ContextVar("last_word", default=None)
+_send_check: Final[ContextVar[Callable[[], None] | None]] = ContextVar("send_check", default=None)
 
 
 @contextmanager
 def check_before_send(check: Callable[[], None]) -> Iterator[None]:
-    """Let `check` have the last word on each POST of the block, once its connection stands.
+    """Call `check` before each POST of the block is sent, once its connection is established.
 
-    A name server, or a provider that takes no connection, may have kept us for long by then.
+    A slow name server or a slow connect may have used up the time by then.
     """
-    before = _last_word.set(check)
+    before = _send_check.set(check)
     try:
         yield
     finally:
-        _last_word.reset(before)
+        _send_check.reset(before)
 
 
-class _WholeRequests(HTTPConnection):
-    """Sends a request's head and body at once: each call of the system costs as much as either."""
+class _SingleWriteConnection(HTTPConnection):
+    """Sends head and body of a request in one write, which costs one system call instead of two."""
 
     _parts: list[bytes] | None = None
 
@@ -90,7 +93,7 @@ class _WholeRequests(HTTPConnection):
             self._parts = None
         if self.sock is None:
             self.connect()
-        check = _last_word.get()
+        check = _send_check.get()
         if check is not None and method == "POST":
             check()
         self.send(b"".join(parts))
@@ -102,26 +105,26 @@ class _WholeRequests(HTTPConnection):
             self._parts.append(data)
 
 
-class _GuardedHTTPConnection(_WholeRequests):
+class _GuardedHTTPConnection(_SingleWriteConnection):
     def _new_conn(self) -> socket.socket:
         if not is_allowed(self.host, self.port, current_settings().allowed_private_hosts):
             raise AddressForbidden
-        return _connected(self, super()._new_conn)
+        return _connect_checked(self, super()._new_conn)
 
     def response_class(self, sock: Any, **options: Any) -> http.client.HTTPResponse:  # type: ignore[override]
-        return _bounded(self, sock, options)
+        return _make_response(self, sock, options)
 
 
-class _GuardedHTTPSConnection(_WholeRequests, HTTPSConnection):
+class _GuardedHTTPSConnection(_SingleWriteConnection, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _connected(self, super()._new_conn)
+        return _connect_checked(self, super()._new_conn)
 
     def response_class(self, sock: Any, **options: Any) -> http.client.HTTPResponse:  # type: ignore[override]
-        return _bounded(self, sock, options)
+        return _make_response(self, sock, options)
 
 
-def _connected(connection: Any, connect: Callable[[], socket.socket]) -> socket.socket:
-    """Connect to a checked address while TLS and the Host header keep the name."""
+def _connect_checked(connection: Any, connect: Callable[[], socket.socket]) -> socket.socket:
+    """Connect to a checked address; TLS and the Host header keep the name."""
     name, allowed = connection._dns_host, current_settings().allowed_private_hosts
     failure: Exception = ProviderUnreachable(f"The host {name} has no address.")
     for address in resolve_permitted(name, connection.port, allowed):
@@ -135,8 +138,8 @@ def _connected(connection: Any, connect: Callable[[], socket.socket]) -> socket.
     raise failure
 
 
-def _bounded(connection: Any, sock: Any, options: dict[str, Any]) -> http.client.HTTPResponse:
-    answering: Any = _Answering(sock, connection.timeout)
+def _make_response(connection: Any, sock: Any, options: dict[str, Any]) -> http.client.HTTPResponse:
+    answering: Any = _DeadlineSocket(sock, connection.timeout)
     return http.client.HTTPResponse(answering, **options)
 
 

@@ -1,4 +1,4 @@
-"""Single requests under the guard, and what JSON is read from their answers."""
+"""Single GET, POST and DELETE requests through the guarded transport, and their JSON."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
     """Fetch JSON data.
 
     Raises:
-        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
-        ProviderRefused: The status is another one of 4xx.
-        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
+        ProviderUnreachable: No answer in time, or its status is 5xx or 429.
+        ProviderRefused: The status is another 4xx.
+        ProviderMisbehaved: The answer is not JSON, or its status is another than 200.
         AddressForbidden: The URL leads where it must not.
     """
     return read_json(_request("GET", url, headers=headers))
@@ -30,8 +30,8 @@ def read_json(response: requests.Response) -> Any:
     """Return the JSON data of an answer.
 
     Raises:
-        ProviderRefused: The status is one of 4xx.
-        ProviderMisbehaved: The answer is not JSON, or of another status than 200.
+        ProviderRefused: The status is 4xx.
+        ProviderMisbehaved: The answer is not JSON, or its status is another than 200.
     """
     if response.status_code >= 400:
         raise ProviderRefused(f"status {response.status_code}")
@@ -52,7 +52,7 @@ def send_delete(
     auth: AuthBase | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> requests.Response:
-    """Send a DELETE and return the answer, whatever it says, if it is one.
+    """Send a DELETE and return the answer, of any status but 429 and 5xx.
 
     Raises:
         ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
@@ -61,11 +61,11 @@ def send_delete(
 
 
 def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """Send JSON, of whose answer nothing but success is expected.
+    """Post JSON and expect nothing but success in return.
 
     Raises:
-        ProviderUnreachable: No answer in time, or one of status 5xx or 429.
-        ProviderMisbehaved: The answer is of another status than 2xx.
+        ProviderUnreachable: No answer in time, or its status is 5xx or 429.
+        ProviderMisbehaved: The status is another than 2xx.
         AddressForbidden: The URL leads where it must not.
     """
     response = _request(

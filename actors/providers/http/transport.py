@@ -1,9 +1,7 @@
-"""HTTP to providers: kept-alive connections, guarded addresses, and bounds on time and size."""
+"""Transport adapter: guarded addresses, bounded time and size, and errors translated to ours."""
 
 from __future__ import annotations
 
-import logging
-import os
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,24 +15,18 @@ from requests.adapters import HTTPAdapter
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.addresses import check_url
 from actors.providers.http.pools import GuardedHTTPPool, GuardedHTTPSPool
+from actors.providers.http.quiet_logs import silence_http_logs
 from config import current_settings
 
 USER_AGENT: Final = "cat-feeder-auth-worker"
 _CHUNK_BYTES: Final = 16384
-
-# oauthlib refuses http by itself; `check_url` decides about that.
-os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
-# At level DEBUG these print codes, tokens and client secrets, whatever our own level is; urllib3's
-# warnings quote the URL, and the headers as the provider wrote them.
-for _name in ("requests_oauthlib", "oauthlib", "urllib3"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
 
 
 class GuardedAdapter(HTTPAdapter):
     """Sends a request under the guard and reads the whole answer within its bounds."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make pools whose connections look at the address first."""
+        """Make pools whose connections check the address first."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": GuardedHTTPPool,
@@ -56,7 +48,7 @@ class GuardedAdapter(HTTPAdapter):
             response = super().send(request, stream=True, timeout=limits, verify=True)
             with response:
                 response._content = read_bounded_body(response.iter_content(_CHUNK_BYTES))
-        # Else whoever asks for the text has it guessed, by a header or by statistics.
+        # Else `response.text` guesses it, by a header or by statistics.
         response.encoding = "utf-8"
         check_no_redirect(response)
         return response
@@ -64,15 +56,18 @@ class GuardedAdapter(HTTPAdapter):
 
 @contextmanager
 def translate_http_errors() -> Iterator[None]:
-    """Turn what fails in requests and urllib3 into our errors, without a word of the request.
+    """Turn what requests and urllib3 raise into our errors, without a word of the request.
+
+    What those libraries log of the block is dropped as well.
 
     Raises:
-        AddressForbidden: The URL is none that can be called.
+        AddressForbidden: The URL cannot be called.
         ProviderMisbehaved: The answer cannot be decoded.
         ProviderUnreachable: There was no answer, or it broke off.
     """
     try:
-        yield
+        with silence_http_logs():
+            yield
     except (
         requests.exceptions.InvalidURL,
         requests.exceptions.InvalidSchema,
@@ -94,7 +89,7 @@ def translate_http_errors() -> Iterator[None]:
 
 
 def _is_unsent(error: Exception) -> bool:
-    """Tell whether a request failed before a byte of it was sent, so that nothing came of it."""
+    """Return whether a request failed before its first byte was sent, so that it had no effect."""
     reason = _reason(error)
     if isinstance(reason, urllib3.exceptions.SSLError):
         return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
@@ -104,7 +99,7 @@ def _is_unsent(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> object:
-    """Return what urllib3 said first; requests wraps it, and urllib3 once more what it gives up."""
+    """Return the first error of urllib3: requests wraps it, and urllib3 wraps it once more."""
     if isinstance(error, urllib3.exceptions.HTTPError):
         return error
     cause = error.args[0] if error.args else None
@@ -112,26 +107,22 @@ def _reason(error: Exception) -> object:
 
 
 def read_bounded_body(chunks: Iterable[bytes]) -> bytes:
-    """Put together a body of unknown length, as unpacked.
+    """Join the chunks of a body, measured as unpacked.
 
     Raises:
-        ProviderMisbehaved: It is larger than the settings allow.
+        ProviderMisbehaved: It is larger than `maximum_answer_bytes`.
     """
-    most_bytes = current_settings().oauth.maximum_answer_bytes
+    maximum_bytes = current_settings().oauth.maximum_answer_bytes
     body = bytearray()
     for chunk in chunks:
         body += chunk
-        if len(body) > most_bytes:
-            raise ProviderMisbehaved(f"The provider's answer is larger than {most_bytes} bytes.")
+        if len(body) > maximum_bytes:
+            raise ProviderMisbehaved(f"The provider's answer is larger than {maximum_bytes} bytes.")
     return bytes(body)
 
 
 def check_no_redirect(response: requests.Response) -> None:
-    """Make sure that an answer is none that leads elsewhere.
-
-    Raises:
-        ProviderMisbehaved: It is a redirect.
-    """
+    """Raise ProviderMisbehaved for a redirect: a token must not follow it to another host."""
     if response.is_redirect:
         raise ProviderMisbehaved("The provider answered with a redirect, which is not followed.")
 
@@ -139,14 +130,14 @@ def check_no_redirect(response: requests.Response) -> None:
 @cache
 def shared_adapter() -> GuardedAdapter:
     """Return the adapter of this process: its pools keep the connections to each provider alive."""
-    # More would be closed after each use: the number of providers, and of threads that ask one.
+    # The number of providers, and of threads per provider. Connections beyond are not kept alive.
     return GuardedAdapter(pool_connections=128, pool_maxsize=128)
 
 
 def guard_session(session: requests.Session) -> None:
-    """Make a session send everything through the shared adapter, and nothing around it.
+    """Route every request of a session through the shared adapter.
 
-    Such a session is never closed: that would close everybody's connections.
+    Never close such a session: that would close the connections of the whole process.
     """
     session.trust_env = False
     session.headers["User-Agent"] = USER_AGENT

@@ -30,7 +30,7 @@ from actors.errors import (
 from actors.providers.http import pools
 from actors.providers.http.availability import retry_after_seconds
 from actors.providers.http.forms import post_form
-from actors.providers.http.pools import _BoundedStream
+from actors.providers.http.pools import _DeadlineStream
 from actors.providers.http.requests import get_json, post_json
 from actors.providers.http.transport import guard_session
 from tests.provider.answers import (
@@ -488,7 +488,7 @@ def test_an_answer_that_drips_is_cut_off(
 def test_after_the_deadline_what_has_come_is_read_and_nothing_is_waited_for() -> None:
     # Given an answer that came to a process which was frozen until its time was over
     reading, writing = socket.socketpair()
-    with reading, writing, _BoundedStream(reading, 0) as stream:
+    with reading, writing, _DeadlineStream(reading, 0) as stream:
         writing.send(b"tokens")
         buffer = bytearray(6)
 
@@ -508,7 +508,7 @@ def test_after_the_deadline_what_has_come_over_tls_is_read(tmp_path: Path) -> No
         accepting = pool.submit(theirs.wrap_socket, writing, server_side=True)
         client = ours.wrap_socket(reading, server_hostname="localhost")
         server = accepting.result()
-    with client, server, _BoundedStream(client, 0) as stream:
+    with client, server, _DeadlineStream(client, 0) as stream:
         server.send(b"tok")
         server.send(b"ens")
         buffer = bytearray(6)
@@ -523,7 +523,7 @@ def test_silence_is_waited_for_until_the_deadline_and_no_longer() -> None:
     reading, writing = socket.socketpair()
     reading.settimeout(MOST_SECONDS)
     begun = time.monotonic()
-    with reading, writing, _BoundedStream(reading, 0.05) as stream, pytest.raises(TimeoutError):
+    with reading, writing, _DeadlineStream(reading, 0.05) as stream, pytest.raises(TimeoutError):
         stream.readinto(bytearray(4))
 
     assert 0.05 <= time.monotonic() - begun < MOST_SECONDS
