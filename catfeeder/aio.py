@@ -17,12 +17,13 @@ from catfeeder.broker import (
     build_message,
     build_queued_job,
 )
-from catfeeder.client import API_SECONDS, given, unwrap_result, wrapped
+from catfeeder.client import API_SECONDS, given, wrapped
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import HttpApi, authorizing, reading_token
-from catfeeder.jobs import CHANGE_SCRIPT, JobReader, JobRecord, build_cancellation, job_key
+from catfeeder.job_scripts import CHANGE_SCRIPT, build_cancellation, job_key
+from catfeeder.jobs import JobReader, JobRecord, unwrap_result
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,

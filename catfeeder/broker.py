@@ -13,7 +13,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 from catfeeder.encoder import MAX_MESSAGE_BYTES, SealedEncoder
 from catfeeder.errors import MessageTooLarge
-from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, job_key
+from catfeeder.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.lua_scripts import Call, Script, call_script
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import QUEUE_FULL, translate_redis_errors

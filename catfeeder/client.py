@@ -11,9 +11,10 @@ import redis
 from catfeeder.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
-from catfeeder.errors import ApiNotGiven, JobCancelled, JobExpired, JobFailed, JobTimeout
+from catfeeder.errors import ApiNotGiven, JobExpired
 from catfeeder.http_api import HttpApi, authorizing, reading_token
-from catfeeder.jobs import ENDED_TTL_SECONDS, JobRecord, JobStatus, JobStore
+from catfeeder.job_scripts import ENDED_TTL_SECONDS
+from catfeeder.jobs import JobRecord, JobStore, unwrap_result
 from catfeeder.messages import (
     CHECK_PASSWORD,
     DISCOVER_PROVIDER,
@@ -99,24 +100,6 @@ class Job(Generic[R]):
             return None
         age = utc_now() - self.asked.enqueued_at
         return self.asked if age.total_seconds() < ENDED_TTL_SECONDS / 2 else None
-
-
-def unwrap_result(record: JobRecord) -> Any:
-    """Return the result of a job that was waited for.
-
-    Raises:
-        JobTimeout: It has not ended.
-        JobFailed: It failed; the error carries the worker's code and sentence.
-        JobCancelled: It was cancelled.
-    """
-    if record.error is not None:
-        error = record.error
-        raise JobFailed(error.code, error.detail, permanent=error.permanent)
-    if record.status is JobStatus.CANCELLED:
-        raise JobCancelled
-    if not record.status.is_final:
-        raise JobTimeout
-    return record.result
 
 
 class Client:

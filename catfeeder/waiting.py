@@ -14,7 +14,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.clock import utc_now
-from catfeeder.jobs import CHANNEL_PREFIX, JobRecord
+from catfeeder.job_scripts import CHANNEL_PREFIX
+from catfeeder.jobs import JobRecord
 
 #: Redis publishes at most once, and a connection can be dead without telling. So those who wait
 #: look for themselves as well, rarely enough for a thousand of them to be no load.

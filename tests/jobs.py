@@ -7,7 +7,8 @@ from datetime import datetime
 import redis
 
 from catfeeder.clock import utc_now
-from catfeeder.jobs import JOB_TTL_SECONDS, JobRecord, JobStatus, JobStore, job_key
+from catfeeder.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.jobs import JobRecord, JobStatus, JobStore
 from catfeeder.lua_scripts import call_script
 
 

@@ -14,7 +14,7 @@ from actors.errors import CursorInvalid
 from actors.queue.bodies import DeadLetter, build_replay, describe_letter
 from catfeeder.broker import NAMESPACE, SealedBroker, build_queued_job
 from catfeeder.clock import utc_now
-from catfeeder.jobs import CHANNEL_PREFIX, job_key
+from catfeeder.job_scripts import CHANNEL_PREFIX, job_key
 from catfeeder.lua_scripts import Script
 from catfeeder.messages import CATALOGUE
 from catfeeder.redis_connection import translate_redis_errors

@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catfeeder.errors import QueueUnreachable, SealBroken
-from catfeeder.jobs import JobError, JobStatus, JobStore, job_key
+from catfeeder.job_scripts import job_key
+from catfeeder.jobs import JobError, JobStatus, JobStore
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer
 from tests.jobs import put_job, succeed

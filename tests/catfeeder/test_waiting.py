@@ -10,7 +10,8 @@ import pytest
 from redis.asyncio import Redis
 
 from catfeeder.client import Client
-from catfeeder.jobs import JobRecord, JobStatus, job_key
+from catfeeder.job_scripts import job_key
+from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.redis_connection import connect_redis_async
 from catfeeder.waiting import JobWaiter
 from config import Settings

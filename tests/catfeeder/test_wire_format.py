@@ -17,7 +17,7 @@ from actors.passwords import PasswordHandling
 from actors.registry import PERFORMERS, performer
 from catfeeder.broker import ENQUEUE_SCRIPT, NOTIFICATION_PREFIX
 from catfeeder.client import Client
-from catfeeder.jobs import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
+from catfeeder.job_scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
 from catfeeder.messages import CATALOGUE
 from catfeeder.sealing import QUEUE_LABEL, Sealer, key_from_text, key_id
 from config import ROOT

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catfeeder.jobs import CHANGE_SCRIPT
+from catfeeder.job_scripts import CHANGE_SCRIPT
 from catfeeder.lua_scripts import Script
 
 #: Takes up to ARGV[3] messages, and gives them with those that were fetched before by a command

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
 
-from catfeeder.client import Client, unwrap_result
+from catfeeder.client import Client
 from catfeeder.errors import JobExpired, QueueUnreachable
-from catfeeder.jobs import JobRecord
+from catfeeder.jobs import JobRecord, unwrap_result
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import connect_redis_async
 from catfeeder.sealing import KeyRing, Secret

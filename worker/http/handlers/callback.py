@@ -18,9 +18,9 @@ from actors.oauth.pending import (
     find_sign_in,
     remember_told,
 )
-from catfeeder.client import unwrap_result
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
+from catfeeder.jobs import unwrap_result
 from catfeeder.messages import EXCHANGE_CODE
 from catfeeder.sealing import Secret
 from models.oauth.sign_ins import TAB_VERIFICATION

@@ -20,7 +20,7 @@ import redis
 
 from catfeeder.encoder import to_json
 from catfeeder.errors import QueueUnreachable
-from catfeeder.jobs import JOB_TTL_SECONDS, job_key
+from catfeeder.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.redis_connection import translate_redis_errors
 from catfeeder.sealing import Key, KeyRing
 from worker.http.auth.api_keys import Caller

@@ -14,7 +14,8 @@ import redis
 from redis.asyncio import Redis
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.jobs import JobReader, JobRecord, job_key
+from catfeeder.job_scripts import job_key
+from catfeeder.jobs import JobReader, JobRecord
 from catfeeder.redis_connection import translate_redis_errors
 from worker.http.asgi.batching import Batcher
 

@@ -1,0 +1,90 @@
+"""Job state machine: the Lua script by which a job's record changes, atomically, and its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from catfeeder.lua_scripts import Call, Script
+
+#: Counted anew from each change, so that an ended job can be read for a full hour.
+JOB_TTL_SECONDS: Final = 3600
+_KEY_PREFIX: Final = "catfeeder:job:"
+#: The record of an ended job is published on the channel of this name, and stays in the list of
+#: this name: a client that has just looked at the job, and waits from now on, finds the end there.
+CHANNEL_PREFIX: Final = "catfeeder:ended:"
+ENDED_TTL_SECONDS: Final = 10
+#: The statuses from which a worker's change may follow.
+_UNFINISHED: Final = "queued running"
+
+# Each change names the statuses that it may follow, and applies in one step. An unknown job may
+# start: its record can have expired while the message still waited in the queue.
+CHANGE_SCRIPT: Final = Script(
+    """
+local status = redis.call('HGET', KEYS[1], 'status')
+if status and not string.find(ARGV[1], status, 1, true) then return 0 end
+if not status and ARGV[2] == '0' then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+if KEYS[2] then
+    local record = ''
+    for _, part in ipairs(redis.call('HGETALL', KEYS[1])) do
+        record = record .. #part .. ':' .. part
+    end
+    redis.call('RPUSH', KEYS[2], record)
+    redis.call('EXPIRE', KEYS[2], ARGV[4])
+    redis.call('PUBLISH', KEYS[2], record)
+end
+return 1
+""",
+    runs_when_full=True,
+)
+
+
+def job_key(job_id: str) -> str:
+    """Return the key of the Redis hash that holds a job's record."""
+    return _KEY_PREFIX + job_id
+
+
+def ended_key(job_id: str) -> str:
+    """Return the name of the list, and of the channel, that carry the record of an ended job."""
+    return CHANNEL_PREFIX + job_id
+
+
+def build_start(job_id: str, actor: str, queue: str, now: datetime) -> Call:
+    """Return the call that records that a worker begins; it makes a record that has expired."""
+    fields = {"actor": actor, "queue": queue, "status": "running", "started_at": now.isoformat()}
+    return _build_change(job_id, _UNFINISHED, fields, may_create=True)
+
+
+def build_end(job_id: str, status: str, now: datetime, more: Mapping[str, bytes]) -> Call:
+    """Return the call by which a worker ends a job, with the sealed result or error in `more`."""
+    return _build_end(job_id, _UNFINISHED, status, now, more)
+
+
+def build_cancellation(job_id: str, now: datetime) -> Call:
+    """Return the call that cancels a job that no worker has begun."""
+    return _build_end(job_id, "queued", "cancelled", now, {})
+
+
+def _build_end(
+    job_id: str, after: str, status: str, now: datetime, more: Mapping[str, bytes]
+) -> Call:
+    fields: dict[str, str | bytes] = {"status": status, "finished_at": now.isoformat(), **more}
+    return _build_change(job_id, after, fields, is_end=True)
+
+
+def _build_change(
+    job_id: str,
+    after: str,
+    fields: Mapping[str, str | bytes],
+    *,
+    may_create: bool = False,
+    is_end: bool = False,
+) -> Call:
+    """Return the call that writes `fields` where the status is one of those in `after`."""
+    pairs = [part for pair in fields.items() for part in pair]
+    arguments = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS, *pairs]
+    keys = [job_key(job_id), ended_key(job_id)] if is_end else [job_key(job_id)]
+    return Call(CHANGE_SCRIPT, keys, arguments)
