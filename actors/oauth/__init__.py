@@ -1,4 +1,4 @@
-"""Sign-in with OAuth 2.0 providers; exports `OAuthAuthentication` lazily, as it loads requests."""
+"""OAuth 2.0 sign-in; exports `OAuthAuthentication` lazily, as it loads requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finishing a sign-in: the code becomes tokens, a profile and a stored connection."""
+"""Code exchange (RFC 6749 section 4.1.3): a code becomes tokens, a profile and a connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from actors.connections.grants import granted
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, IdTokenInvalid
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
-from actors.oauth.pending import check_waiting, find_sign_in
+from actors.oauth.pending import check_pending, find_sign_in
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.protocol.id_tokens import verify_id_token
@@ -37,7 +37,7 @@ from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
 @dataclass(frozen=True, slots=True)
 class FinishedSignIn:
-    """What a sign-in yields: the stored connection, and the tokens as they were granted."""
+    """The stored connection, and the tokens as the provider granted them."""
 
     connection: TAB_CONNECTIONS
     tokens: TokenResponse
@@ -46,16 +46,20 @@ class FinishedSignIn:
 def exchange_code(
     provider: str, code: Secret, state: Secret, iss: str | None = None, user: Secret | None = None
 ) -> dict[str, Any]:
-    """Perform the message of the same name; return the connection, without its tokens.
+    """Perform `exchange_code`: return the connection, without its tokens.
 
-    `user` is what Apple tells of the user beside the code, as it came.
+    `user` is the form field of that name, which Apple sends beside the code. `iss` is the answer's
+    issuer (RFC 9207).
+
+    Raises:
+        AuthError, SealBroken: As `finish_sign_in`; the refusal is in the audit trail.
     """
     now = utc_now()
     try:
         finished = finish_sign_in(provider, code, state, iss, now, user=user)
         return describe_connection(finished.connection)
     except (AuthError, SealBroken) as error:
-        # A name that is none could be anything, even what no database takes.
+        # A text that is no provider's name may be one that no database stores.
         named = provider if is_provider_name(provider) else None
         with hold_connection():
             record(EventKind.SIGN_IN_REFUSED, now=now, provider=named, reason=error.code)
@@ -79,22 +83,22 @@ def finish_sign_in(
         state: The state that came with it.
         iss: The issuer that the answer names (RFC 9207), if any.
         now: The time in UTC.
-        user: What Apple tells of the user beside the code, if anything.
+        user: What Apple sends about the user beside the code, if anything.
 
     Raises:
-        StateUnknown, StateExpired, StateUsed, OutcomeUnknown: The state gives no right to it.
+        StateUnknown, StateExpired, StateUsed, OutcomeUnknown: The state has no pending sign-in.
         IssuerMismatch: The answer is from another issuer.
-        IdTokenInvalid: The id_token does not hold.
-        CodeInvalid: The code is none.
+        IdTokenInvalid: The id_token is missing or not valid.
+        CodeInvalid: The text cannot be a code.
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
     """
-    pending = _pending(provider, state, now)
+    pending = _find_pending(provider, state, now)
     refresh_if_stale(provider, now)
     found = resolve_provider(provider, now)
     _check_issuer(found, iss)
     _claim(state, now)
     if user is not None and found.told_once:
-        _remember_told(state, user)
+        _store_user_data(state, user)
     try:
         finished = _redeem(found, pending, code, user, now)
     except (AuthError, SealBroken):
@@ -104,39 +108,39 @@ def finish_sign_in(
     return finished
 
 
-def _pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
+def _find_pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
     sign_in = find_sign_in(state)
     if sign_in.provider != provider:
         raise StateUnknown
-    check_waiting(sign_in, now)
+    check_pending(sign_in, now)
     return sign_in
 
 
 def _check_issuer(provider: Provider, iss: str | None) -> None:
     """Stop a mix-up of providers (RFC 9207 section 2.4).
 
-    A provider whose issuer nobody has told us may name one all the same; it is held against those
-    of the others.
+    A provider without a configured issuer may name one all the same; it must not be another
+    provider's.
     """
     if iss is None:
-        is_well = not provider.authorization_response_iss_parameter_supported
+        is_valid = not provider.authorization_response_iss_parameter_supported
     elif provider.issuer:
-        is_well = is_issuer_of_answer(provider, iss)
+        is_valid = is_issuer_of_answer(provider, iss)
     else:
-        is_well = not is_issuer_of_another(provider.name, iss)
-    if not is_well:
+        is_valid = not is_issuer_of_another(provider.name, iss)
+    if not is_valid:
         raise IssuerMismatch
 
 
 def _claim(state: Secret, now: datetime) -> None:
-    """Take the right to post the code; it is never posted twice, not even after a crash."""
+    """Take the right to post the code: it is never posted twice, not even after a crash."""
     with hold_connection():
         if not TAB_VERIFICATION.claim(state, now):
             raise StateUsed
 
 
-def _remember_told(state: Secret, user: Secret) -> None:
-    """Keep what comes with the first consent alone: whatever fails now, it will not come again."""
+def _store_user_data(state: Secret, user: Secret) -> None:
+    """Store what comes with the first consent alone, as the exchange may fail."""
     with hold_connection():
         TAB_VERIFICATION.store_user_data(state, user)
 
@@ -156,9 +160,9 @@ def _redeem(
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
     tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
     profile = _identify(provider, tokens, pending, now)
-    told = user or TAB_VERIFICATION.told_user.open(pending)
-    if profile["name"] is None and told is not None and "name" in provider.told_once:
-        profile["name"] = apple.name_of(told.reveal())
+    user_data = user or TAB_VERIFICATION.told_user.open(pending)
+    if profile["name"] is None and user_data is not None and "name" in provider.told_once:
+        profile["name"] = apple.name_of(user_data.reveal())
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
     second = tokens.second
@@ -177,11 +181,11 @@ def _store(
     profile: Profile,
     now: datetime,
 ) -> TAB_CONNECTIONS:
-    asked_scope = pending.scope
+    requested_scope = pending.scope
     if tokens.account is not None and tokens.account["token_of"] == "user":
-        asked_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
+        requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = end_of_consent(provider, tokens, now)
-    grant = granted(provider, tokens, profile["subject"], asked_scope, now, end=end)
+    grant = granted(provider, tokens, profile["subject"], requested_scope, now, end=end)
     connection = TAB_CONNECTIONS.store(
         provider=provider.name,
         subject=pending.subject,

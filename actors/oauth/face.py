@@ -1,10 +1,10 @@
-"""The seed's face of OAuth for Python programs: each method returns its value, or `error`."""
+"""Facade of OAuth for Python programs, as the seed had it: methods return a value or `error`."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from actors.oauth import refresh
 from actors.oauth.errors import StateMissing
@@ -13,12 +13,14 @@ from actors.oauth.refresh import describe_tokens
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.protocol.profiles import Profile
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.token_endpoint import redeem_code
 from actors.renewal.renew import renew_leased
 from actors.renewal.sweep import sweep
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
+from catfeeder.results import TokenResponse
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import ensure_open
@@ -31,11 +33,11 @@ _LOG = logging.getLogger(__name__)
 class OAuthAuthentication:
     """Signs users in within the calling process; the workers do the same on request.
 
-    `error` is returned on failure and never raised; the log has the reason.
+    A method that fails returns `error` and raises nothing; the log has the reason. `debug` sets
+    this module's log level to DEBUG.
     """
 
     def __init__(self, success: int = 0, error: int = 84, debug: bool = False) -> None:
-        """Take the two statuses, and whether to log at level DEBUG."""
         self.success = success
         self.error = error
         self.debug = debug
@@ -44,61 +46,58 @@ class OAuthAuthentication:
 
     def _generate_oauth_authorization_url(self, provider: str) -> int | str:
         """Return the URL that begins a sign-in with `provider`."""
-        return self._told(lambda: _begun(provider))
+        return self._run(lambda: _begin(provider))
 
     def _exchange_code_for_token(
         self, provider: str, code: str, state: str | None = None
-    ) -> int | dict[str, Any]:
-        """Finish a sign-in: store the connection and return the token response (RFC 6749 5.1).
+    ) -> int | TokenResponse:
+        """Finish a sign-in: store the connection, return the token response (RFC 6749 section 5.1).
 
-        Without `state` this fails, unless `[OAuth] require_state` is off; then nothing is stored,
-        as nothing tells whose sign-in it was.
+        Without `state` this fails, unless `[OAuth] require_state` is off. Then nothing is stored,
+        as the user is unknown.
         """
-        return self._told(lambda: _exchanged(provider, Secret(code), state))
+        return self._run(lambda: _exchange(provider, Secret(code), state))
 
-    def _refresh_oauth_token(self, provider: str, refresh_token: str) -> int | dict[str, Any]:
+    def _refresh_oauth_token(self, provider: str, refresh_token: str) -> int | TokenResponse:
         """Return the token response to a refresh token."""
-        return self._told(lambda: refresh.refresh_token(provider, Secret(refresh_token)))
+        return self._run(lambda: refresh.refresh_token(provider, Secret(refresh_token)))
 
-    def _get_user_info_from_provider(
-        self, provider: str, access_token: str
-    ) -> int | dict[str, Any]:
-        """Return the normalised profile of the user whom the token belongs to."""
-        return self._told(lambda: fetch_user_info(provider, access_token=Secret(access_token)))
+    def _get_user_info_from_provider(self, provider: str, access_token: str) -> int | Profile:
+        """Return the normalised profile of the token's user."""
+        return self._run(lambda: fetch_user_info(provider, access_token=Secret(access_token)))
 
     def renew_oaths(self) -> None:
         """Renew every stored token that is due, here and now."""
-        self._told(lambda: sweep(utc_now(), self._renew))
+        self._run(lambda: sweep(utc_now(), self._renew))
 
     def _renew(self, leases: list[Lease]) -> None:
         for lease in leases:
-            self._told(lambda held=lease: renew_leased(held, utc_now()))  # type: ignore[misc]
+            self._run(lambda held=lease: renew_leased(held, utc_now()))  # type: ignore[misc]
 
-    def _told(self, act: Callable[[], T]) -> int | T:
-        """Return what `act` returns; where it fails, log why and return `error`."""
+    def _run(self, act: Callable[[], T]) -> int | T:
         try:
             ensure_open()
             return act()
         except CatFeederError as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
-        except Exception as error:  # noqa: BLE001 A status is the contract, whatever was handed in.
-            # What was not foreseen may quote what was handed in, a secret perhaps.
+        except Exception as error:  # noqa: BLE001 A status is the contract, for any argument.
+            # An unforeseen message may quote an argument, a secret perhaps.
             _LOG.error("The call failed unexpectedly: %s.", type(error).__name__)
         return self.error
 
 
-def _begun(provider: str) -> str:
+def _begin(provider: str) -> str:
     now = utc_now()
     resolve_provider(provider, now)
     return begin_sign_in(provider, now=now).authorization_url
 
 
-def _exchanged(provider: str, code: Secret, state: str | None) -> dict[str, Any]:
+def _exchange(provider: str, code: Secret, state: str | None) -> TokenResponse:
     now = utc_now()
     found = resolve_provider(provider, now)
     if state is not None:
-        # The seed's signature has no place for the answer's `iss`. What that guards against takes
-        # a hostile provider among the configured ones.
+        # The seed's signature has no place for the answer's `iss`. It guards against a mix-up,
+        # which takes a hostile provider among the configured ones.
         iss = found.issuer if found.authorization_response_iss_parameter_supported else None
         return describe_tokens(finish_sign_in(provider, code, Secret(state), iss, now).tokens)
     if current_settings().oauth.require_state:

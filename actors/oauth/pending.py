@@ -1,4 +1,4 @@
-"""What a provider's answer must fit before anything is done with it: the sign-in that has begun."""
+"""Authorization responses (RFC 6749 section 4.1.2): checked against the pending sign-in."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
 
 def find_sign_in(state: Secret) -> TAB_VERIFICATION:
-    """Return the sign-in that a state was made for, however far it has come.
+    """Return the sign-in that a state was issued for, whatever its status.
 
     Raises:
         StateUnknown: There is none.
@@ -36,11 +36,13 @@ def find_sign_in(state: Secret) -> TAB_VERIFICATION:
     return row
 
 
-def check_waiting(sign_in: TAB_VERIFICATION, now: datetime) -> None:
-    """Make sure that a sign-in still waits for its answer.
+def check_pending(sign_in: TAB_VERIFICATION, now: datetime) -> None:
+    """Make sure that a sign-in still awaits its answer.
 
     Raises:
-        StateUsed, StateExpired, OutcomeUnknown: It does not.
+        OutcomeUnknown: Its code is being exchanged, or the exchange was cut off.
+        StateUsed: It has ended.
+        StateExpired: It has taken too long.
     """
     if sign_in.status == StateStatus.EXCHANGING:
         raise OutcomeUnknown
@@ -53,16 +55,16 @@ def check_waiting(sign_in: TAB_VERIFICATION, now: datetime) -> None:
 def check_arrival(
     sign_in: TAB_VERIFICATION, *, provider_in_path: str | None, browser: Secret | None
 ) -> None:
-    """Make sure that an answer came the way that it was to come, by the browser that began.
+    """Make sure that an answer came to its redirect URI, by the browser that began the sign-in.
 
     Args:
         sign_in: The sign-in of the answer's state.
         provider_in_path: The provider that the redirect URI names at which the answer came.
-        browser: What the browser was given when it began, if it still has it.
+        browser: The secret of the browser's cookie, if it has one.
 
     Raises:
-        RedirectMismatch: It came to another redirect URI (a mix-up, RFC 9700 section 4.4).
-        BrowserMismatch: Another browser brought it (login CSRF, RFC 9700 section 4.7).
+        RedirectMismatch: The redirect URI is another's (a mix-up, RFC 9700 section 4.4).
+        BrowserMismatch: The browser is another (login CSRF, RFC 9700 section 4.7).
     """
     has_own_path = sign_in.redirect_uri == own_redirect_uri(sign_in.provider)
     if provider_in_path != (sign_in.provider if has_own_path else None):
@@ -71,8 +73,10 @@ def check_arrival(
         raise BrowserMismatch
 
 
-def remember_told(sign_in: TAB_VERIFICATION, state: Secret, user: Secret) -> None:
-    """Keep what the provider tells of the user once, where an app redeems the code.
+def store_user_data(sign_in: TAB_VERIFICATION, state: Secret, user: Secret) -> None:
+    """Store what Apple sends about the user at the first consent alone.
+
+    An app that redeems the code itself does not pass it on.
 
     Raises:
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
@@ -88,7 +92,10 @@ def record_refusal(
     provider: str | None = None,
     **detail: Any,
 ) -> None:
-    """Note that an answer, or the wish to begin with a provider, was refused, and why."""
+    """Write the event of a sign-in that was refused at its beginning or at its end.
+
+    `reason` is the code of the error. `provider` is used where there is no `sign_in` yet.
+    """
     with hold_connection():
         record(
             EventKind.SIGN_IN_REFUSED,
@@ -100,10 +107,12 @@ def record_refusal(
         )
 
 
-def end_refused(state: Secret, sign_in: TAB_VERIFICATION, error: str | None, now: datetime) -> None:
-    """End a sign-in that the provider has answered with an error: its state serves no more."""
+def fail_sign_in(
+    state: Secret, sign_in: TAB_VERIFICATION, error: str | None, now: datetime
+) -> None:
+    """End a sign-in that the provider refused with `error` (RFC 6749 section 4.1.2.1)."""
     with transaction():
         if TAB_VERIFICATION.claim(state, now):
             TAB_VERIFICATION.end(state, StateStatus.FAILED)
-            told = {} if error is None else {"error": error}
-            record_refusal("sign_in_refused", sign_in, now, **told)
+            detail = {} if error is None else {"error": error}
+            record_refusal("sign_in_refused", sign_in, now, **detail)

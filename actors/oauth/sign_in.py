@@ -1,4 +1,4 @@
-"""Beginning a sign-in: the authorization URL, and the state that its answer must bring back."""
+"""Authorization requests (RFC 6749 section 4.1.1) with state, nonce and PKCE (RFC 7636)."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from models.oauth.sign_ins import TAB_VERIFICATION
 #: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
 _RANDOM_BYTES: Final = 32
 _SUBJECT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
-#: A name of RFC 6749 section 3.3, blanks around and between them.
+#: Names as of RFC 6749 section 3.3, with blanks around and between them.
 _SCOPE: Final = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{0,2048}")
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Where to send the user, the state that comes back, until when (UTC), and in which way.
+    """A sign-in that has begun: where to send the user, and the state that comes back in time.
 
-    An answer that comes by POST comes from the provider's site, and so without most cookies.
+    An answer that comes by POST is cross-site, and so without most cookies.
     """
 
     authorization_url: str
@@ -60,9 +60,9 @@ def begin_sign_in(
         subject: The asking app's own name for its user.
         scope: Scopes parted by spaces, in place of the provider's usual ones.
         return_to: Where the callback sends the browser in the end.
-        browser: What the browser that begins was given, and must show in the end.
+        browser: The secret of the browser's cookie, which must come back too.
         relay: Whether the callback passes the answer on to `return_to` as it came.
-        earlier_browsers: What the browser was given for sign-ins that it has not ended.
+        earlier_browsers: The secrets of the browser's other cookies, of sign-ins that did not end.
         now: The time in UTC.
 
     Raises:
@@ -71,91 +71,100 @@ def begin_sign_in(
         SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
     """
     found = find_provider(provider)
+    _check_parameters(subject, scope, return_to)
+    request = _build_request(found, scope)
+    expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
+    with transaction():
+        record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
+        user_data = None
+        if found.told_once:
+            user_data = TAB_VERIFICATION.find_earlier_user_data(
+                found.name, subject, earlier_browsers
+            )
+        TAB_VERIFICATION.begin(
+            request.state,
+            provider=found.name,
+            subject=subject,
+            scope=" ".join(request.scopes),
+            redirect_uri=request.redirect_uri,
+            return_to=return_to,
+            nonce=request.nonce,
+            code_verifier=request.verifier,
+            browser=browser,
+            is_relayed=relay,
+            told_user=user_data,
+            now=now,
+            expires_at=expires_at,
+        )
+    comes_by_post = found.authorization_parameters.get("response_mode") == "form_post"
+    url = _write_authorization_url(found, request)
+    return SignIn(url, request.state.reveal(), expires_at, comes_by_post)
+
+
+@dataclass(frozen=True, slots=True)
+class _AuthorizationRequest:
+    redirect_uri: str
+    scopes: list[str]
+    state: Secret
+    nonce: Secret | None
+    verifier: Secret | None
+
+
+def _build_request(provider: Provider, scope: str | None) -> _AuthorizationRequest:
+    scopes = (scope or "").split() or list(provider.scopes)
+    uses_nonce = provider.uses_nonce and provider.yields_id_token(scopes)
+    return _AuthorizationRequest(
+        redirect_uri=redirect_uri_of(provider),
+        scopes=scopes,
+        state=Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{provider.name}"),
+        nonce=_make_secret() if uses_nonce else None,
+        verifier=_make_secret() if provider.uses_pkce else None,
+    )
+
+
+def _make_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(_RANDOM_BYTES))
+
+
+def _write_authorization_url(provider: Provider, request: _AuthorizationRequest) -> str:
+    query = {
+        **provider.authorization_parameters,
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": request.redirect_uri,
+        "state": request.state.reveal(),
+    }
+    if request.scopes:
+        query["scope"] = provider.scope_separator.join(request.scopes)
+    if request.nonce is not None:
+        query["nonce"] = request.nonce.reveal()
+    if request.verifier is not None:
+        query["code_challenge"] = compute_code_challenge(request.verifier)
+        query["code_challenge_method"] = "S256"
+    joint = "&" if urlsplit(provider.authorization_endpoint).query else "?"
+    return provider.authorization_endpoint + joint + urlencode(query)
+
+
+def find_return_to(state: Secret) -> str | None:
+    """Return the `return_to` of this state's sign-in; None where there is none of either."""
+    with hold_connection():
+        row = TAB_VERIFICATION.find(state)
+    return row.return_to if row else None
+
+
+def compute_code_challenge(verifier: Secret) -> str:
+    """Return the S256 challenge of a verifier (RFC 7636 section 4.2)."""
+    digest = hashlib.sha256(verifier.reveal_bytes()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _check_parameters(subject: str | None, scope: str | None, return_to: str | None) -> None:
     if return_to is not None:
         _check_return_to(return_to)
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
-    redirect_uri = redirect_uri_of(found)
-    scopes = (scope or "").split() or list(found.scopes)
-    state = Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{found.name}")
-    nonce = _random_secret() if found.uses_nonce and found.yields_id_token(scopes) else None
-    verifier = _random_secret() if found.uses_pkce else None
-    expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
-    with transaction():
-        record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
-        told = None
-        if found.told_once:
-            told = TAB_VERIFICATION.find_earlier_user_data(found.name, subject, earlier_browsers)
-        TAB_VERIFICATION.begin(
-            state,
-            provider=found.name,
-            subject=subject,
-            scope=" ".join(scopes),
-            redirect_uri=redirect_uri,
-            return_to=return_to,
-            nonce=nonce,
-            code_verifier=verifier,
-            browser=browser,
-            is_relayed=relay,
-            told_user=told,
-            now=now,
-            expires_at=expires_at,
-        )
-    url = _authorization_url(
-        found,
-        redirect_uri=redirect_uri,
-        scopes=scopes,
-        state=state,
-        nonce=nonce,
-        verifier=verifier,
-    )
-    comes_by_post = found.authorization_parameters.get("response_mode") == "form_post"
-    return SignIn(url, state.reveal(), expires_at, comes_by_post)
-
-
-def return_to_of(state: Secret) -> str | None:
-    """Return where the sign-in of this state is to end, if it is known and asked for it."""
-    with hold_connection():
-        row = TAB_VERIFICATION.find(state)
-    return row.return_to if row else None
-
-
-def _random_secret() -> Secret:
-    return Secret(secrets.token_urlsafe(_RANDOM_BYTES))
-
-
-def _authorization_url(
-    provider: Provider,
-    *,
-    redirect_uri: str,
-    scopes: list[str],
-    state: Secret,
-    nonce: Secret | None,
-    verifier: Secret | None,
-) -> str:
-    query = {
-        **provider.authorization_parameters,
-        "response_type": "code",
-        "client_id": provider.client_id,
-        "redirect_uri": redirect_uri,
-        "state": state.reveal(),
-    }
-    if scopes:
-        query["scope"] = provider.scope_separator.join(scopes)
-    if nonce is not None:
-        query["nonce"] = nonce.reveal()
-    if verifier is not None:
-        query |= {"code_challenge": code_challenge(verifier), "code_challenge_method": "S256"}
-    joint = "&" if urlsplit(provider.authorization_endpoint).query else "?"
-    return provider.authorization_endpoint + joint + urlencode(query)
-
-
-def code_challenge(verifier: Secret) -> str:
-    """Return the S256 challenge of a verifier (RFC 7636 section 4.2)."""
-    digest = hashlib.sha256(verifier.reveal_bytes()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _check_return_to(return_to: str) -> None:

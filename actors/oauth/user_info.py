@@ -1,9 +1,8 @@
-"""Fetching a user's profile anew, by a stored connection or by an access token."""
+"""User info (OpenID Connect Core section 5.3): fetched by a connection or by an access token."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from actors.connections.reading import find_connection, read_token
 from actors.errors import ConnectionUnknown, ProviderMisbehaved
@@ -18,19 +17,19 @@ from catfeeder.sealing import Secret
 
 def fetch_user_info(
     provider: str, connection_id: str | None = None, access_token: Secret | None = None
-) -> dict[str, Any]:
-    """Perform the message of the same name: return the normalised profile.
+) -> Profile:
+    """Perform `fetch_user_info`: return the normalised profile.
 
-    A provider that has no user info, as Apple, has told all that there is when the user signed in:
-    of a connection that is the answer.
+    Some providers, as Apple, have no user info. The profile of a connection is then the one that
+    was stored at the sign-in.
 
     Raises:
         TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
         ConnectionUnknown: This provider has no such connection.
         ReauthorizationRequired: The connection has no token any more.
-        ConnectionBusy: The token has expired, and somebody else is renewing it.
-        TokenInvalid: `access_token` is none.
-        ProviderNotConfigured: The provider has no user info to look up a token of one's own in.
+        ConnectionBusy: The token has expired, and another process is renewing it.
+        TokenInvalid: `access_token` cannot be a token.
+        ProviderNotConfigured: The provider has no user info, and only a token is given.
         ProviderUnreachable, ProviderRefused, ProviderMisbehaved: The provider's part failed.
     """
     now = utc_now()

@@ -19,8 +19,8 @@ from actors.oauth.errors import (
 )
 from actors.oauth.pending import (
     check_arrival,
-    check_waiting,
-    end_refused,
+    check_pending,
+    fail_sign_in,
     find_sign_in,
     record_refusal,
 )
@@ -51,9 +51,9 @@ def test_a_sign_in_waits_until_it_is_answered_or_expires(provider: ScriptedProvi
     state = begun(now=at)
     sign_in = find_sign_in(state)
 
-    check_waiting(sign_in, at + timedelta(seconds=599))
+    check_pending(sign_in, at + timedelta(seconds=599))
     with pytest.raises(StateExpired):
-        check_waiting(sign_in, at + timedelta(seconds=600))
+        check_pending(sign_in, at + timedelta(seconds=600))
     for status, error in (
         (StateStatus.EXCHANGING, OutcomeUnknown),
         (StateStatus.DONE, StateUsed),
@@ -62,7 +62,7 @@ def test_a_sign_in_waits_until_it_is_answered_or_expires(provider: ScriptedProvi
         with hold_connection():
             TAB_VERIFICATION.update(status=status).execute()
         with pytest.raises(error):
-            check_waiting(find_sign_in(state), at)
+            check_pending(find_sign_in(state), at)
 
 
 def test_a_sign_in_that_is_bound_ends_in_its_own_browser(provider: ScriptedProvider) -> None:
@@ -110,9 +110,9 @@ def test_a_sign_in_that_the_provider_refuses_is_over(provider: ScriptedProvider)
     configure(provider)
     state = begun()
 
-    end_refused(state, find_sign_in(state), "access_denied", now())
+    fail_sign_in(state, find_sign_in(state), "access_denied", now())
     # And one that is over is not refused once more
-    end_refused(state, find_sign_in(state), "access_denied", now())
+    fail_sign_in(state, find_sign_in(state), "access_denied", now())
 
     assert status_of(state) == "failed"
     [event] = list_events(kind="sign_in_refused")["items"]
@@ -123,7 +123,7 @@ def test_what_the_provider_calls_its_error_may_be_left_out(provider: ScriptedPro
     configure(provider)
     state = begun()
 
-    end_refused(state, find_sign_in(state), None, now())
+    fail_sign_in(state, find_sign_in(state), None, now())
 
     [event] = list_events(kind="sign_in_refused")["items"]
     assert event["detail"] == {"reason": "sign_in_refused"}

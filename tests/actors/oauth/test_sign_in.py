@@ -12,7 +12,7 @@ import pytest
 
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
 from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
-from actors.oauth.sign_in import SignIn, begin_sign_in, code_challenge, return_to_of
+from actors.oauth.sign_in import SignIn, begin_sign_in, compute_code_challenge, find_return_to
 from actors.providers.config.settings import patch_provider, put_provider
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
@@ -102,7 +102,7 @@ def test_what_must_come_back_is_kept_and_no_secret_of_it_in_the_clear(
     query = query_of(begun)
     verifier = TAB_VERIFICATION.code_verifier.open(row)
     assert verifier is not None
-    assert query["code_challenge"] == code_challenge(verifier)
+    assert query["code_challenge"] == compute_code_challenge(verifier)
     assert query["code_challenge_method"] == "S256"
     nonce = TAB_VERIFICATION.nonce.open(row)
     assert nonce is not None
@@ -117,7 +117,7 @@ def test_what_must_come_back_is_kept_and_no_secret_of_it_in_the_clear(
 def test_the_challenge_is_that_of_the_standard() -> None:
     # RFC 7636 appendix B
     verifier = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-    assert code_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    assert compute_code_challenge(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
 def test_the_verifier_is_as_long_as_the_standard_asks(provider: ScriptedProvider) -> None:
@@ -128,7 +128,7 @@ def test_the_verifier_is_as_long_as_the_standard_asks(provider: ScriptedProvider
     assert verifier is not None
     assert 43 <= len(verifier.reveal()) <= 128
     digest = hashlib.sha256(verifier.reveal_bytes()).digest()
-    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == code_challenge(verifier)
+    assert base64.urlsafe_b64encode(digest).decode().rstrip("=") == compute_code_challenge(verifier)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_the_browser_may_end_at_an_origin_that_is_listed(
 
     begun = begin_sign_in(NAME, return_to=url, now=now())
 
-    assert return_to_of(Secret(begun.state)) == url
+    assert find_return_to(Secret(begun.state)) == url
 
 
 @pytest.mark.parametrize(
@@ -300,8 +300,8 @@ def test_the_browser_ends_nowhere_else(url: str, provider: ScriptedProvider) -> 
 def test_where_a_sign_in_ends_is_known_by_its_state_alone(provider: ScriptedProvider) -> None:
     configure(provider)
 
-    assert return_to_of(Secret(begin_sign_in(NAME, now=now()).state)) is None
-    assert return_to_of(Secret("forged")) is None
+    assert find_return_to(Secret(begin_sign_in(NAME, now=now()).state)) is None
+    assert find_return_to(Secret("forged")) is None
 
 
 # -- Providers that are not ready

@@ -13,10 +13,10 @@ from actors.errors import AuthError
 from actors.oauth.errors import BrowserMismatch, RedirectMismatch
 from actors.oauth.pending import (
     check_arrival,
-    check_waiting,
-    end_refused,
+    check_pending,
+    fail_sign_in,
     find_sign_in,
-    remember_told,
+    store_user_data,
 )
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
@@ -57,7 +57,7 @@ async def finish_sign_in(
     try:
         answer = await read_authorization_response(request)
         sign_in = await run_with_database(find_sign_in, answer.state)
-        check_waiting(sign_in, utc_now())
+        check_pending(sign_in, utc_now())
         browser = shim.sign_in_cookies.secret_of(request, answer.state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
     except (AuthError, ParametersInvalid) as refused:
@@ -88,13 +88,13 @@ async def _redeemed(
 ) -> Response:
     if answer.error is not None or answer.code is None:
         error = answer.error if _ERROR.fullmatch(answer.error or "") else None
-        await run_with_database(end_refused, answer.state, sign_in, error, utc_now())
+        await run_with_database(fail_sign_in, answer.state, sign_in, error, utc_now())
         said = f": {error}" if error else ""
         refusal = SignInRefused(f"The provider did not sign the user in{said}.")
         return _failed(refusal, sign_in.return_to)
     if sign_in.is_relayed and sign_in.return_to is not None:
         if answer.user is not None:
-            await run_with_database(remember_told, sign_in, answer.state, answer.user)
+            await run_with_database(store_user_data, sign_in, answer.state, answer.user)
         return _relayed(answer.code, answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
