@@ -1,15 +1,16 @@
-"""What is set: the environment with `.env`, and `config.toml`, read once, checked, and typed."""
+"""Configuration: reads the environment with `.env`, and `config.toml`, once a process."""
 
 from __future__ import annotations
 
 import functools
 import io
 import os
-import re
+import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import dotenv
 import toml
@@ -25,11 +26,19 @@ from settings import (
     ProcessesSettings,
     ServerSettings,
     Settings,
-    checked_sections,
-    table_of,
+)
+from validation import (
+    check_log_format,
+    check_redirect_uri,
+    check_webhook_url,
+    find_table,
+    parse_hosts,
+    parse_port,
+    parse_secret_keys,
+    parse_sections,
 )
 
-#: Whatever is set is imported from here; `settings` is the other half of this module.
+#: The service imports settings from here alone: `settings` and `validation` belong to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
@@ -81,7 +90,7 @@ def _get_toml_variable(
     toml_conf: Mapping[str, Any], section: str, key: str, default: Any = None
 ) -> Any:
     """Return a value of a section, whose name may be dotted, or `default` where it is missing."""
-    table = table_of(toml_conf, section)
+    table = find_table(toml_conf, section)
     return table.get(key, default) if isinstance(table, Mapping) else default
 
 
@@ -95,7 +104,7 @@ def optional_variable(environment: Mapping[str, str | None], name: str) -> str |
 def provider_credential(provider: str, part: str) -> str | None:
     """Return `<PROVIDER>_<PART>` of this process's environment, such as GOOGLE_CLIENT_ID."""
     prefix = provider.upper().replace("-", "_")
-    return optional_variable(_LAZY["ENV"](), f"{prefix}_{part}")
+    return optional_variable(_of_this_process("ENV"), f"{prefix}_{part}")
 
 
 def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:
@@ -120,11 +129,57 @@ def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:
     """
     if not toml_file.exists():
         return {}
+    text = _read_text(toml_file, "config.toml")
     try:
-        return toml.loads(_read_text(toml_file, "config.toml"))
-    # The parser of `toml` stumbles over some lines, such as ".=", instead of refusing them.
-    except (toml.TomlDecodeError, IndexError) as error:
-        raise ConfigurationError(f"config.toml is not valid TOML: {error}.") from None
+        standard = tomllib.loads(text)
+    # A number of thousands of digits is a ValueError of int().
+    except ValueError as error:
+        end = f"at the end, line {text.rstrip().count(chr(10)) + 1}"
+        reason = str(error).replace("at end of document", end)
+        raise ConfigurationError(f"config.toml is not valid TOML: {reason}.") from None
+    lenient = _read_leniently(text)
+    if not _is_same(lenient, standard):
+        raise ConfigurationError(
+            f"config.toml, line {_first_difference(text)}: `toml`, the package behind TOML_CONF, "
+            "does not read this as the TOML standard has it: write it in a plainer way."
+        )
+    return dict(lenient)
+
+
+def _read_leniently(text: str) -> Any:
+    """Return the table that the package `toml` reads, or None where it raises.
+
+    It accepts strings without an end, and refuses lists of mixed types: its reading counts only
+    where the standard library's is the same.
+    """
+    try:
+        return toml.loads(text)
+    # It stumbles over some lines instead of refusing them.
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Compare two tables by value and type: `1`, `1.0` and `true` are equal to Python."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def _first_difference(text: str) -> int:
+    """Return the line up to which the standard's reader finds TOML and `toml` another content."""
+    lines = text.rstrip().split("\n")
+    for number in range(1, len(lines)):
+        beginning = "\n".join(lines[:number])
+        try:
+            standard = tomllib.loads(beginning)
+        except ValueError:  # It ends within a value of several lines.
+            continue
+        if not _is_same(_read_leniently(beginning), standard):
+            return number
+    return len(lines)
 
 
 def _read_text(path: Path, what: str) -> str:
@@ -146,97 +201,50 @@ def load_settings(
         ConfigurationError: A setting cannot be used; the message names it and where it stands.
     """
     env = read_environment() if environment is None else environment
-    sections = checked_sections(read_toml() if toml_conf is None else toml_conf)
-    private_hosts = _hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
-    _check_webhook(sections["oauth"].webhook_url, private_hosts)
+    sections = parse_sections(read_toml() if toml_conf is None else toml_conf)
+    private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
+    check_webhook_url(sections["oauth"].webhook_url, private_hosts)
     host = optional_variable(env, "HOST") or sections["server"].host
-    port = _port(optional_variable(env, "PORT"), sections["server"].port)
+    port = parse_port(optional_variable(env, "PORT"), sections["server"].port)
     var_dir = ROOT / (optional_variable(env, "VAR_DIR") or "var")
     return Settings(
         host=host,
         port=port,
         var_dir=var_dir,
+        log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),
         redis_url=optional_variable(env, "REDIS_URL"),
         database_url=optional_variable(env, "DATABASE_URL")
         or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
-        redirect_uri=_redirect_uri(optional_variable(env, "REDIRECT_URI"))
+        redirect_uri=check_redirect_uri(optional_variable(env, "REDIRECT_URI"))
         or f"http://{host}:{port}/v1/oauth/callback",
         secret_key=optional_variable(env, "SECRET_KEY"),
-        previous_secret_keys=_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
+        previous_secret_keys=parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
         admin_api_key=optional_variable(env, "ADMIN_API_KEY"),
         allowed_private_hosts=private_hosts,
         **sections,
     )
 
 
-def _port(text: str | None, default: int) -> int:
-    if text is None:
-        return default
-    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise ConfigurationError("PORT must be a whole number from 1 to 65535.")
-    return int(text)
-
-
-def _redirect_uri(text: str | None) -> str | None:
-    if text is not None and not re.fullmatch(r"https?://[^\s/].*", text):
-        raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
-    return text
-
-
-def _secret_keys(text: str) -> tuple[str, ...]:
-    # A key that holds a comma itself can stand on a line of its own, among several.
-    parts = text.splitlines() if "\n" in text else text.split(",")
-    keys = tuple(part.strip() for part in parts if part.strip())
-    if any(len(key) < MINIMUM_SECRET_KEY_LENGTH for key in keys):
-        raise ConfigurationError(
-            "SECRET_KEY_PREVIOUS must list former values of SECRET_KEY, with commas between them "
-            f"or one a line, each of {MINIMUM_SECRET_KEY_LENGTH} characters or more."
-        )
-    return keys
-
-
-def _hosts(text: str) -> frozenset[str]:
-    hosts = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
-    for host in sorted(hosts):
-        if not re.fullmatch(r"[^\s/@]+:[0-9]{1,5}", host):
-            raise ConfigurationError(
-                f"OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {host!r} is not."
-            )
-    return hosts
-
-
-def _check_webhook(url: str, private_hosts: frozenset[str]) -> None:
-    """Refuse an address that nothing would ever be delivered to."""
-    try:
-        parts = urlsplit(url)
-        host = f"{parts.hostname}:{parts.port or 80}"
-    except ValueError:
-        raise ConfigurationError("config.toml: [OAuth] webhook_url is not a URL.") from None
-    if parts.scheme == "http" and host not in private_hosts:
-        raise ConfigurationError(
-            "config.toml: [OAuth] webhook_url must begin with https://, unless its host:port "
-            "stands in OAUTH_ALLOWED_PRIVATE_HOSTS."
-        )
-
-
 if TYPE_CHECKING:
     ENV: Mapping[str, str | None]
     TOML_CONF: Mapping[str, Any]
 
-_LAZY: Final[Mapping[str, Any]] = {
-    "ENV": functools.cache(read_environment),
-    "TOML_CONF": functools.cache(read_toml),
-}
-
 
 def __getattr__(name: str) -> Any:
     """Read ENV and TOML_CONF on first use, so that importing this module can never fail."""
-    if name in _LAZY:
-        return _LAZY[name]()
+    if name == "ENV":
+        return globals().setdefault(name, read_environment())
+    if name == "TOML_CONF":
+        return globals().setdefault(name, read_toml())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _of_this_process(name: str) -> Any:
+    """Return ENV or TOML_CONF; within its module a bare name never gets to `__getattr__`."""
+    return getattr(sys.modules[__name__], name)
 
 
 @functools.cache
 def current_settings() -> Settings:
     """Return the settings of this process, read once."""
-    return load_settings(_LAZY["ENV"](), _LAZY["TOML_CONF"]())
+    return load_settings(_of_this_process("ENV"), _of_this_process("TOML_CONF"))

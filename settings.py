@@ -1,13 +1,11 @@
-"""What may be set: the type, the range and the default of each value, checked on the way in."""
+"""Settings: the sections of config.toml as dataclasses, each value with type, default and range."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, get_origin, get_type_hints
+from typing import Any, Final
 
 from catfeeder.errors import OperatorError
 
@@ -16,29 +14,29 @@ MINIMUM_SECRET_KEY_LENGTH: Final = 32
 
 
 class ConfigurationError(OperatorError, ValueError):
-    """A setting is missing or cannot be used; the message names it and where it stands."""
+    """Raised at the start, before anything is opened; its sentence is for the operator."""
 
     message = "A setting is missing or cannot be used; the message names it and where it stands."
 
 
-def _between(default: int, least: int, most: int) -> Any:
-    return field(default=default, metadata={"range": (least, most)})
+def _number(default: int, minimum: int, maximum: int) -> Any:
+    return field(default=default, metadata={"range": (minimum, maximum)})
 
 
 def _seconds(default: int) -> Any:
-    return _between(default, 1, 10 * 365 * 86400)
+    return _number(default, 1, 10 * 365 * 86400)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """`[Server_configuration]`: what the HTTP shim listens to and whom it answers."""
+    """`[Server_configuration]`: where the HTTP shim listens, and which requests it answers."""
 
     host: str = "127.0.0.1"
-    port: int = _between(5000, 1, 65535)
+    port: int = _number(5000, 1, 65535)
     cors_origins: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
-    gzip_minimum_bytes: int = _between(1024, 0, 2**31)
-    drain_seconds: int = _between(10, 0, 3600)
+    gzip_minimum_bytes: int = _number(1024, 0, 2**31)
+    drain_seconds: int = _number(10, 0, 3600)
     login_requires_key: bool = False
 
 
@@ -52,29 +50,29 @@ class DebugSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProcessesSettings:
-    """`[Processes]`: how many of each Procfile line are started; 0 passwords is one per core."""
+    """`[Processes]`: copies of each line of the Procfile; 0 `passwords` is one per core."""
 
-    web: int = _between(1, 1, 64)
-    passwords: int = _between(0, 0, 256)
-    oauth: int = _between(1, 1, 64)
-    scheduler: int = _between(1, 1, 64)
+    web: int = _number(1, 1, 64)
+    passwords: int = _number(0, 0, 256)
+    oauth: int = _number(1, 1, 64)
+    scheduler: int = _number(1, 1, 64)
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """`[Database]`: waiting for SQLite's lock, and the size of a process's pool elsewhere."""
+    """`[Database]`: the wait for SQLite's lock, and the pool of a process for other databases."""
 
     busy_timeout_seconds: int = _seconds(15)
-    max_connections: int = _between(20, 1, 1000)
+    max_connections: int = _number(20, 1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordsSettings:
     """`[Passwords]`: the bcrypt cost, and the policy for new passwords over HTTP."""
 
-    rounds: int = _between(10, 4, 16)
+    rounds: int = _number(10, 4, 16)
     policy: bool = True
-    minimum_length: int = _between(8, 1, 72)
+    minimum_length: int = _number(8, 1, 72)
     refuse_common: bool = True
 
 
@@ -108,20 +106,20 @@ class OAuthSettings:
     return_to_origins: tuple[str, ...] = ()
     connect_timeout_seconds: int = _seconds(5)
     read_timeout_seconds: int = _seconds(10)
-    maximum_answer_bytes: int = _between(1_048_576, 1024, 2**30)
+    maximum_answer_bytes: int = _number(1_048_576, 1024, 2**30)
     discovery_cache_seconds: int = _seconds(3600)
     lease_seconds: int = _seconds(90)
-    renewal_batch: int = _between(50, 1, 1000)
+    renewal_batch: int = _number(50, 1, 1000)
     retry_seconds: int = _seconds(30)
     retry_cap_seconds: int = _seconds(3600)
-    dead_connection_retention_days: int = _between(30, 1, 3650)
+    dead_connection_retention_days: int = _number(30, 1, 3650)
     webhook_url: str = ""
-    events_retention_days: int = _between(90, 1, 3650)
-    renewed_events_retention_days: int = _between(7, 1, 3650)
+    events_retention_days: int = _number(90, 1, 3650)
+    renewed_events_retention_days: int = _number(7, 1, 3650)
 
 
 #: Each section of config.toml, the attribute of Settings that holds it, and its type.
-_SECTIONS: Final[Mapping[str, tuple[str, type[Any]]]] = {
+SECTIONS: Final[Mapping[str, tuple[str, type[Any]]]] = {
     "Server_configuration": ("server", ServerSettings),
     "Server_configuration.debug_mode": ("debug", DebugSettings),
     "Processes": ("processes", ProcessesSettings),
@@ -134,14 +132,15 @@ _SECTIONS: Final[Mapping[str, tuple[str, type[Any]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that is set, from both files and the environment.
+    """Every setting, from both files and the environment; its `repr` shows no secret.
 
-    `redis_url` is None when the service is to start a Valkey of its own. Secrets are not printed.
+    `redis_url` is None when the service is to start a Valkey of its own.
     """
 
     host: str
     port: int
     var_dir: Path
+    log_format: str
     redis_url: str | None = field(repr=False)
     database_url: str = field(repr=False)
     redirect_uri: str
@@ -182,7 +181,7 @@ class Settings:
         return (self.required_secret_key(), *self.previous_secret_keys)
 
     def required_redis_url(self) -> str:
-        """Return REDIS_URL, which the supervisor sets for its processes when nobody else has.
+        """Return REDIS_URL, which the supervisor sets for its processes where it is unset.
 
         Raises:
             ConfigurationError: It is not set.
@@ -190,78 +189,3 @@ class Settings:
         if self.redis_url is None:
             raise ConfigurationError("REDIS_URL is not set: start by `make run`, or set it.")
         return self.redis_url
-
-
-def table_of(toml_conf: Any, section: str) -> Any:
-    """Return what stands under a section's name, which may be dotted; nothing is an empty table."""
-    for name in section.split("."):
-        toml_conf = toml_conf.get(name, {}) if isinstance(toml_conf, Mapping) else {}
-    return toml_conf
-
-
-def checked_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
-    """Check all of config.toml and return each section under its attribute of Settings.
-
-    Raises:
-        ConfigurationError: A name is unknown or a value cannot be used; the message names it.
-    """
-    for name in conf:
-        if name not in _SECTIONS or "." in name:
-            raise ConfigurationError(f"config.toml: [{name}] is not a section.")
-    sections = {
-        attribute: _section(kind, conf, name) for name, (attribute, kind) in _SECTIONS.items()
-    }
-    if sections["passwords"].rounds < 10 and not sections["debug"].testing:
-        raise ConfigurationError(
-            "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone."
-        )
-    _check_lease(sections["oauth"])
-    webhook_url = sections["oauth"].webhook_url
-    if webhook_url and not re.fullmatch(r"https?://[^\s/].*", webhook_url):
-        raise ConfigurationError(
-            "config.toml: [OAuth] webhook_url must begin with https:// or http:// and a host."
-        )
-    return sections
-
-
-def _check_lease(oauth: OAuthSettings) -> None:
-    """Make sure that nobody renews what another is still renewing.
-
-    A whole call takes twice the time of one request at most, however many client secrets are tried.
-    """
-    whole_call_seconds = 2 * (oauth.connect_timeout_seconds + oauth.read_timeout_seconds)
-    if oauth.lease_seconds < 2 * whole_call_seconds:
-        raise ConfigurationError(
-            f"config.toml: [OAuth] lease_seconds must be at least {2 * whole_call_seconds}, four "
-            "times connect_timeout_seconds and read_timeout_seconds together: two would renew the "
-            "same connection at once."
-        )
-
-
-def _section(kind: type[Any], conf: Mapping[str, Any], name: str) -> Any:
-    table = table_of(conf, name)
-    if not isinstance(table, Mapping):
-        raise ConfigurationError(f"config.toml: {name} must be a section, [{name}].")
-    hints = get_type_hints(kind)
-    fields = {item.name: item for item in dataclasses.fields(kind)}
-    values = {}
-    for key, value in table.items():
-        if f"{name}.{key}" in _SECTIONS:
-            continue
-        if key not in fields:
-            raise ConfigurationError(f"config.toml: [{name}] {key} is not a setting.")
-        values[key] = _checked(f"config.toml: [{name}] {key}", value, hints[key], fields[key])
-    return kind(**values)
-
-
-def _checked(where: str, value: Any, kind: Any, setting: dataclasses.Field[Any]) -> Any:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        value = tuple(value)
-    # True is an int to isinstance, and an empty host would listen to the whole world.
-    if type(value) is not (get_origin(kind) or kind) or (value == "" != setting.default):
-        names = {bool: "true or false", int: "a whole number", str: "a string that is not empty"}
-        raise ConfigurationError(f"{where} must be {names.get(kind, 'a list of strings')}.")
-    least, most = setting.metadata.get("range", (None, None))
-    if least is not None and not least <= value <= most:
-        raise ConfigurationError(f"{where} must be {least} to {most}.")
-    return value

@@ -165,9 +165,9 @@ def settings(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iterator
 
 @contextmanager
 def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iterator[Settings]:
-    read = {"ENV": lambda: environment, "TOML_CONF": lambda: toml_conf}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(config, "_LAZY", read)
+        patched.setitem(vars(config), "ENV", environment)
+        patched.setitem(vars(config), "TOML_CONF", toml_conf)
         config.current_settings.cache_clear()
         yield config.current_settings()
     config.current_settings.cache_clear()

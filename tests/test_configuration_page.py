@@ -32,10 +32,10 @@ def rows(heading: str) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.parametrize("section", settings_module._SECTIONS)
+@pytest.mark.parametrize("section", settings_module.SECTIONS)
 def test_every_setting_of_config_toml_is_told_with_its_default_and_range(section: str) -> None:
     told = rows(f"`[{section}]`")
-    _, kind = settings_module._SECTIONS[section]
+    _, kind = settings_module.SECTIONS[section]
     settings = {item.name: item for item in dataclasses.fields(kind)}
 
     # Given the settings of the code, no more and no fewer are told, in the same order

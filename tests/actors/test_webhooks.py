@@ -326,8 +326,7 @@ def test_a_delivery_has_longer_than_it_can_take(receiver: Receiver) -> None:
 
 def deliver_in_process(environment: dict[str, str], toml_conf: dict[str, Any]) -> None:
     """Deliver as one worker process of several does, each with settings of its own."""
-    read = {"ENV": lambda: environment, "TOML_CONF": lambda: toml_conf}
-    pytest.MonkeyPatch().setattr(config, "_LAZY", read)
+    config.ENV, config.TOML_CONF = environment, toml_conf
     config.current_settings.cache_clear()
     deliver_events()
 

@@ -75,7 +75,7 @@ def _renew(command: dict[str, Any]) -> None:
 def main() -> None:
     """Perform one command a line, and write how each child ended."""
     known = json.loads(sys.argv[1])
-    config._LAZY = {"ENV": lambda: known["env"], "TOML_CONF": lambda: known["toml"]}  # type: ignore[misc]
+    config.ENV, config.TOML_CONF = known["env"], known["toml"]
     importlib.import_module("actors.renewal.renew")
     print("ready", flush=True)
     for line in sys.stdin:

@@ -1,0 +1,148 @@
+"""Validation of settings: each value that cannot be used is refused by one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, Final, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from settings import MINIMUM_SECRET_KEY_LENGTH, SECTIONS, ConfigurationError, OAuthSettings
+
+_LOG_FORMATS: Final = ("text", "json")
+_HTTP_URL: Final = re.compile(r"https?://[^\s/].*")
+
+
+def find_table(toml_conf: Any, section: str) -> Any:
+    """Return the value under a section's name, which may be dotted; a missing one is empty."""
+    for name in section.split("."):
+        toml_conf = toml_conf.get(name, {}) if isinstance(toml_conf, Mapping) else {}
+    return toml_conf
+
+
+def parse_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Check all of config.toml and return each section under its attribute of Settings.
+
+    Raises:
+        ConfigurationError: A name is unknown or a value cannot be used; the message names it.
+    """
+    for name in conf:
+        if name not in SECTIONS or "." in name:
+            raise ConfigurationError(f"config.toml: [{name}] is not a section.")
+    sections = {
+        attribute: _parse_section(kind, conf, name) for name, (attribute, kind) in SECTIONS.items()
+    }
+    if sections["passwords"].rounds < 10 and not sections["debug"].testing:
+        raise ConfigurationError(
+            "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone."
+        )
+    _check_lease(sections["oauth"])
+    return sections
+
+
+def _parse_section(kind: type[Any], conf: Mapping[str, Any], name: str) -> Any:
+    table = find_table(conf, name)
+    if not isinstance(table, Mapping):
+        raise ConfigurationError(f"config.toml: {name} must be a section, [{name}].")
+    hints = get_type_hints(kind)
+    fields = {item.name: item for item in dataclasses.fields(kind)}
+    values = {}
+    for key, value in table.items():
+        if f"{name}.{key}" in SECTIONS:
+            continue
+        if key not in fields:
+            raise ConfigurationError(f"config.toml: [{name}] {key} is not a setting.")
+        values[key] = _parse_value(f"config.toml: [{name}] {key}", value, hints[key], fields[key])
+    return kind(**values)
+
+
+def _parse_value(where: str, value: Any, kind: Any, setting: dataclasses.Field[Any]) -> Any:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = tuple(value)
+    # True is an int to isinstance, and an empty host would listen at every address.
+    if type(value) is not (get_origin(kind) or kind) or (value == "" != setting.default):
+        names = {bool: "true or false", int: "a whole number", str: "a string that is not empty"}
+        raise ConfigurationError(f"{where} must be {names.get(kind, 'a list of strings')}.")
+    minimum, maximum = setting.metadata.get("range", (None, None))
+    if minimum is not None and not minimum <= value <= maximum:
+        raise ConfigurationError(f"{where} must be {minimum} to {maximum}.")
+    return value
+
+
+def _check_lease(oauth: OAuthSettings) -> None:
+    """Refuse a lease that could end while its worker still waits for the provider.
+
+    A whole call takes at most twice the time of one request, however many client secrets are tried.
+    """
+    whole_call_seconds = 2 * (oauth.connect_timeout_seconds + oauth.read_timeout_seconds)
+    if oauth.lease_seconds < 2 * whole_call_seconds:
+        raise ConfigurationError(
+            f"config.toml: [OAuth] lease_seconds must be at least {2 * whole_call_seconds}, four "
+            "times connect_timeout_seconds and read_timeout_seconds together: two would renew the "
+            "same connection at once."
+        )
+
+
+def check_webhook_url(url: str, private_hosts: frozenset[str]) -> None:
+    """Refuse a `webhook_url` to which no event would ever be delivered."""
+    where = "config.toml: [OAuth] webhook_url"
+    if url and not _HTTP_URL.fullmatch(url):
+        raise ConfigurationError(f"{where} must begin with https:// or http:// and a host.")
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.hostname}:{parts.port or 80}"
+    except ValueError:
+        raise ConfigurationError(f"{where} is not a URL.") from None
+    if parts.scheme == "http" and host not in private_hosts:
+        raise ConfigurationError(
+            f"{where} must begin with https://, unless its host:port "
+            "stands in OAUTH_ALLOWED_PRIVATE_HOSTS."
+        )
+
+
+def parse_port(text: str | None, default: int) -> int:
+    """Return PORT as a number, or `default` where it is unset."""
+    if text is None:
+        return default
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise ConfigurationError("PORT must be a whole number from 1 to 65535.")
+    return int(text)
+
+
+def check_redirect_uri(text: str | None) -> str | None:
+    """Return REDIRECT_URI, or None where it is unset."""
+    if text is not None and not _HTTP_URL.fullmatch(text):
+        raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
+    return text
+
+
+def check_log_format(text: str) -> str:
+    """Return LOG_FORMAT."""
+    if text not in _LOG_FORMATS:
+        raise ConfigurationError(f"LOG_FORMAT must be {' or '.join(_LOG_FORMATS)}.")
+    return text
+
+
+def parse_secret_keys(text: str) -> tuple[str, ...]:
+    """Return the keys that SECRET_KEY_PREVIOUS lists, in its order."""
+    # A key that holds a comma itself can stand on a line of its own, among several.
+    parts = text.splitlines() if "\n" in text else text.split(",")
+    keys = tuple(part.strip() for part in parts if part.strip())
+    if any(len(key) < MINIMUM_SECRET_KEY_LENGTH for key in keys):
+        raise ConfigurationError(
+            "SECRET_KEY_PREVIOUS must list former values of SECRET_KEY, with commas between them "
+            f"or one a line, each of {MINIMUM_SECRET_KEY_LENGTH} characters or more."
+        )
+    return keys
+
+
+def parse_hosts(text: str) -> frozenset[str]:
+    """Return the `host:port` entries of OAUTH_ALLOWED_PRIVATE_HOSTS, in lower case."""
+    hosts = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+    for host in sorted(hosts):
+        if not re.fullmatch(r"[^\s/@]+:[0-9]{1,5}", host):
+            raise ConfigurationError(
+                f"OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {host!r} is not."
+            )
+    return hosts
