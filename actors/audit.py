@@ -41,7 +41,7 @@ class EventKind(StrEnum):
 
 
 #: What the webhook is told: a connection's changes of state, once each, and not every attempt.
-_DELIVERED = frozenset(
+DELIVERED_KINDS = frozenset(
     {
         EventKind.EXCHANGED,
         EventKind.RENEWAL_FAILED,
@@ -56,7 +56,7 @@ _DELIVERED = frozenset(
 )
 
 
-def event(
+def build_event(
     kind: EventKind,
     *,
     now: datetime,
@@ -76,14 +76,14 @@ def event(
         connection_id=connection.id if connection else None,
         subject=(connection.subject or None) if connection else subject,
         detail=detail or None,
-        is_delivered=kind in _DELIVERED and bool(current_settings().oauth.webhook_url),
+        is_delivered=kind in DELIVERED_KINDS and bool(current_settings().oauth.webhook_url),
         now=now,
     )
 
 
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
     """Write an `event`; call this within the transaction that makes the change."""
-    TAB_EVENTS.insert_rows([event(kind, now=now, **more)])
+    TAB_EVENTS.insert_rows([build_event(kind, now=now, **more)])
 
 
 def list_events(

@@ -22,14 +22,14 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def write_cursor(position: Position) -> str:
+def encode_cursor(position: Position) -> str:
     """Write the place behind which the next page begins."""
     at, last_id = position
     return base64.urlsafe_b64encode(json.dumps([at.isoformat(), last_id]).encode()).decode()
 
 
-def read_cursor(cursor: str) -> Position:
-    """Read what `write_cursor` wrote.
+def decode_cursor(cursor: str) -> Position:
+    """Read what `encode_cursor` wrote.
 
     Raises:
         CursorInvalid: It is not such a text.

@@ -17,7 +17,7 @@ from playhouse.pool import PooledDatabase
 import catfeeder
 import config
 from actors.providers.config import cache
-from actors.renewal import time_slices
+from actors.renewal import batches
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
@@ -174,7 +174,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     # An exception that is kept keeps what was known of this test's providers.
     cache._AT_WORK.clear()
     # A worker of this test has stopped, and the process goes on.
-    time_slices.begin_shifts()
+    batches.clear_stop_request()
     _close_databases()
     # Whoever opens the database by `ensure_open` finds that of the next test's settings.
     database_module.database.obj = None

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from actors.audit import _DELIVERED, EventKind, describe_event, record
+from actors.audit import DELIVERED_KINDS, EventKind, describe_event, record
 from actors.webhooks import receivers_key, signature_headers
 from catfeeder.clock import utc_now
 from config import ROOT
@@ -81,4 +81,4 @@ def test_the_recipe_refuses_everything_else(
 def test_the_page_tells_of_every_kind_that_is_delivered() -> None:
     told = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
 
-    assert told == {str(kind) for kind in _DELIVERED}
+    assert told == {str(kind) for kind in DELIVERED_KINDS}

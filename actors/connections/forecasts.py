@@ -38,15 +38,15 @@ class GrantEnded(AuthError):
     )
 
 
-def end_of_consent(provider: Provider, tokens: TokenResponse, now: datetime) -> GrantEnd:
+def forecast_consent_end(provider: Provider, tokens: TokenResponse, now: datetime) -> GrantEnd:
     """Return when a grant ends to which the user has consented `now`."""
     lifetime = provider.grant_lifetime_seconds
     counted = None if lifetime is None else now + timedelta(seconds=lifetime)
     expires_at = _told_or_idle_end(provider, tokens, now, counted)
-    return GrantEnd(expires_at, next_warning(expires_at, now))
+    return GrantEnd(expires_at, plan_warning(expires_at, now))
 
 
-def end_of_renewal(
+def forecast_renewal_end(
     provider: Provider, tokens: TokenResponse, known: datetime | None, now: datetime
 ) -> GrantEnd | None:
     """Return when a grant ends that was renewed `now`; None where that is `known` and stays so."""
@@ -54,7 +54,7 @@ def end_of_renewal(
     expires_at = _told_or_idle_end(provider, tokens, now, counted)
     if expires_at is None or (known is not None and abs(expires_at - known) < _TOLERANCE):
         return None
-    return GrantEnd(expires_at, next_warning(expires_at, now))
+    return GrantEnd(expires_at, plan_warning(expires_at, now))
 
 
 def _told_or_idle_end(
@@ -73,7 +73,7 @@ def _told_or_idle_end(
     return None if seconds is None else now + timedelta(seconds=seconds)
 
 
-def next_warning(expires_at: datetime | None, now: datetime) -> datetime | None:
+def plan_warning(expires_at: datetime | None, now: datetime) -> datetime | None:
     """Return when an app is told next that a grant ends; None when it has been told each time."""
     if expires_at is None:
         return None
@@ -81,18 +81,18 @@ def next_warning(expires_at: datetime | None, now: datetime) -> datetime | None:
     return next((at for at in ahead if at > now), None)
 
 
-def has_ended(row: TAB_CONNECTIONS, now: datetime) -> bool:
+def has_grant_ended(row: TAB_CONNECTIONS, now: datetime) -> bool:
     """Tell whether a renewal that fails now need not be tried again, since the grant is over."""
     return row.grant_expires_at is not None and row.grant_expires_at + _GRACE <= now
 
 
 def forecast_grants() -> None:
     """Perform the message of the same name: tell apps of the grants that end soon."""
-    told = warn_of_ends(utc_now())
+    told = warn_of_grant_ends(utc_now())
     _LOG.info("Told of %d grants that end soon.", told)
 
 
-def warn_of_ends(now: datetime) -> int:
+def warn_of_grant_ends(now: datetime) -> int:
     """Record an event for each grant that ends in 14, 7 or 1 days, and return how many that were.
 
     Each is told of once for each of these times, whoever else does this; one that was missed is
@@ -117,7 +117,7 @@ def _warn(row: TAB_CONNECTIONS, now: datetime) -> bool:
         ConnectionStatus.RENEWAL_FAILING,
     )
     with transaction():
-        if not advance_warning(row, next_warning(ends_at, now)) or not is_news:
+        if not advance_warning(row, plan_warning(ends_at, now)) or not is_news:
             return False
         days = min(days for days in _DAYS_AHEAD if ends_at - timedelta(days=days) <= now)
         kind = EventKind.REAUTHORIZATION_SOON

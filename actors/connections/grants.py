@@ -10,7 +10,7 @@ from actors.providers.protocol.token_answers import TokenResponse
 from models.oauth.grants import Grant, GrantEnd
 
 
-def granted(
+def build_grant(
     provider: Provider,
     tokens: TokenResponse,
     account: str,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from actors.cursors import is_id, read_cursor, write_cursor
+from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from catfeeder.clock import rfc3339
 from models.db.database import hold_connection
@@ -18,7 +18,7 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 class TokenView:
     """A connection's token as an app gets it, and whether it should be renewed or still serves.
 
-    `version` is the grant's that it is of. `again_at` is when a renewal that is put off is due.
+    `version` is the grant's that it is of. `retry_at` is when a renewal that is put off is due.
     """
 
     json: dict[str, Any]
@@ -26,16 +26,16 @@ class TokenView:
     version: int
     is_stale: bool
     is_usable: bool
-    again_at: datetime | None
+    retry_at: datetime | None
 
-    def check_not_put_off(self, now: datetime) -> None:
+    def check_not_postponed(self, now: datetime) -> None:
         """Make sure that there is a token, or that it is time to ask for one.
 
         Raises:
             RenewalFailing: The token has expired, and its renewal failed a short while ago.
         """
-        if not self.is_usable and self.again_at is not None:
-            raise RenewalFailing(seconds=math.ceil((self.again_at - now).total_seconds()))
+        if not self.is_usable and self.retry_at is not None:
+            raise RenewalFailing(seconds=math.ceil((self.retry_at - now).total_seconds()))
 
 
 def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
@@ -83,13 +83,13 @@ def list_connections(
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
-    after = read_cursor(cursor) if cursor else None
+    after = decode_cursor(cursor) if cursor else None
     with hold_connection():
         rows = TAB_CONNECTIONS.list_page(
             provider=provider, subject=subject, status=status, after=after, limit=limit + 1
         )
     page = rows[:limit]
-    end = write_cursor((page[-1].created_at, page[-1].id)) if len(rows) > limit else None
+    end = encode_cursor((page[-1].created_at, page[-1].id)) if len(rows) > limit else None
     return {"items": [describe_connection(row) for row in page], "next_cursor": end}
 
 
@@ -116,8 +116,8 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         "scope": row.scope,
         "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
     }
-    again_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
-    is_due = not is_dead and again_at is None and (row.renew_at is not None or not is_usable)
+    retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
+    is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
     return TokenView(
-        view, row.provider, row.version, is_stale=is_due, is_usable=is_usable, again_at=again_at
+        view, row.provider, row.version, is_stale=is_due, is_usable=is_usable, retry_at=retry_at
     )

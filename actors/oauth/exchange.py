@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from actors.audit import EventKind, record
-from actors.connections.forecasts import end_of_consent
-from actors.connections.grants import granted
+from actors.connections.forecasts import forecast_consent_end
+from actors.connections.grants import build_grant
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, IdTokenInvalid
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
@@ -184,8 +184,8 @@ def _store(
     requested_scope = pending.scope
     if tokens.account is not None and tokens.account["token_of"] == "user":
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
-    end = end_of_consent(provider, tokens, now)
-    grant = granted(provider, tokens, profile["subject"], requested_scope, now, end=end)
+    end = forecast_consent_end(provider, tokens, now)
+    grant = build_grant(provider, tokens, profile["subject"], requested_scope, now, end=end)
     connection = TAB_CONNECTIONS.store(
         provider=provider.name,
         subject=pending.subject,

@@ -57,7 +57,7 @@ def _profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
 
 def _stored_token(connection_id: str, now: datetime) -> Secret:
     view = read_token(connection_id, now)
-    view.check_not_put_off(now)
+    view.check_not_postponed(now)
     if not view.is_usable:
         renew_connection(connection_id, view.version)
         view = read_token(connection_id, now)

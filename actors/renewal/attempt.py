@@ -1,4 +1,4 @@
-"""One renewal: begun in the journal, sent once, its answer kept before it is read."""
+"""One attempt under a lease: journaled before it is sent, its answer kept before it is read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from actors.providers.config.breaker import apply_breaker, check_not_paused
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.renewal.kept_answers import AnswerKeeper
+from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.request import RenewalRequest
-from actors.renewal.sweep import lease_end
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
 from catfeeder.sealing import Secret
@@ -25,12 +25,12 @@ from models.renewal.grouped_writes import begin_first_attempt
 from models.renewal.journal import TAB_ATTEMPTS, Attempt, begin_renewal, begin_retry, digest_token
 from models.renewal.leases import Lease
 
-#: Who is cut off this often in a row is cut off by what the provider answers.
-_MOST_TRIES: Final = 5
+#: A renewal that is interrupted this often in a row is interrupted by what the provider answers.
+_MAX_TRIES: Final = 5
 
 
 class RenewalDelayed(AuthError):
-    """The renewal was held up for so long that another may begin; nothing was sent."""
+    """Raised in place of sending a token whose lease may run out during the call."""
 
     message = "The renewal was held up for so long that another may begin; nothing was sent."
 
@@ -38,36 +38,38 @@ class RenewalDelayed(AuthError):
 
 
 class Renewal:
-    """A renewal that has begun; `attempt` is where it stands."""
+    """A renewal that has begun; `attempt` is its state in the journal."""
 
-    def __init__(self, request: RenewalRequest, attempt: Attempt) -> None:
-        """Take what is asked for, and how far the journal says that it has come."""
+    def __init__(self, request: RenewalRequest, attempt: Attempt, limits: RenewalLimits) -> None:
         self._request = request
         self.attempt = attempt
-        self.keeper = AnswerKeeper(attempt.lease)
+        self.keeper = AnswerKeeper(attempt.lease, limits.answer_seconds)
 
-    def grant(self, now: datetime) -> Grant:
-        """Return what the provider grants: by an answer that was kept, or else by asking it.
+    def obtain_grant(self, now: datetime) -> Grant:
+        """Return the grant of the answer that was kept, or else ask the provider for one.
 
         Raises:
-            ProviderPaused: It is not to be asked now.
-            RenewalDelayed: It may not answer before somebody else would ask it.
-            OutcomeUnknown: It was asked too often without anybody living to see the answer.
+            ProviderPaused: The provider is not to be asked now.
+            RenewalDelayed: Another renewal may begin before the provider answers.
+            OutcomeUnknown: Each of several tries was interrupted before its answer was stored.
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """
-        tokens = self._kept_tokens(now)
+        tokens = self._read_kept_answer(now)
         if tokens is None:
-            if self.attempt.tries > _MOST_TRIES:
-                raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
-            request, lease = self._request, self.attempt.lease
-            with (
-                apply_breaker(request.provider, request.health, request.row.id, now),
-                check_before_send(partial(_check_time_left, lease)),
-            ):
-                tokens = request.send(self.keeper.keep)
-        return self._request.granted(tokens, self.attempt.started_at)
+            tokens = self._ask_provider(now)
+        return self._request.build_grant(tokens, self.attempt.started_at)
 
-    def _kept_tokens(self, now: datetime) -> TokenResponse | None:
+    def _ask_provider(self, now: datetime) -> TokenResponse:
+        if self.attempt.tries > _MAX_TRIES:
+            raise OutcomeUnknown("The renewal was cut off again and again; sign in again.")
+        request = self._request
+        with (
+            apply_breaker(request.provider, request.health, request.row.id, now),
+            check_before_send(partial(_check_time_left, self.attempt.lease)),
+        ):
+            return request.send(self.keeper.keep)
+
+    def _read_kept_answer(self, now: datetime) -> TokenResponse | None:
         """Return the tokens of the kept answer; None where the provider has to be asked (again)."""
         answered = self.attempt.answered
         if answered is None:
@@ -78,7 +80,7 @@ class Renewal:
         except (AuthError, SealBroken) as error:
             if self._is_final(error):
                 raise
-        # The answer goes when the token is sent again, so that must be about to happen.
+        # Sending the token again erases the kept answer, so the call must be allowed now.
         check_not_paused(self._request.provider.name, now)
         digests = digest_token(self._request.token)
         with transaction():
@@ -87,46 +89,50 @@ class Renewal:
         return None
 
     def _is_final(self, error: CatFeederError) -> bool:
-        """Tell whether an answer says what became of the token."""
+        """Return whether the answer decides what became of the token."""
         if not isinstance(error, AuthError) or error.is_outcome_unknown:
             return False
-        # Refused by one client secret, it was sent with the next, and that answer never came.
+        # Refused with one client secret, the token was sent with the next, without an answer.
         has_more_secrets = bool(self._request.provider.earlier_client_secrets)
         return not (has_more_secrets and error.kind is FailureKind.CLIENT_MISCONFIGURED)
 
 
 def _check_time_left(lease: Lease) -> None:
-    """Refuse to send a token unless the whole call fits into what is left of its lease.
+    """Refuse to send a token unless the whole call fits into the rest of its lease.
 
-    It takes less than half of one. A process that was frozen, or a database that was, or a name
-    server that took its time, uses it up.
+    The call takes less than half a lease. A frozen process, a frozen database or a slow name
+    server uses the rest up.
     """
     whole = timedelta(seconds=current_settings().oauth.lease_seconds)
     if lease.until - utc_now() < whole / 2:
         raise RenewalDelayed
 
 
-def begin(request: RenewalRequest, lease: Lease, now: datetime) -> Renewal | None:
-    """Write down that a token is about to be sent; None when the lease was lost meanwhile."""
+def begin(
+    request: RenewalRequest, lease: Lease, now: datetime, limits: RenewalLimits = LIMITS
+) -> Renewal | None:
+    """Prolong the lease and journal that a token is about to be sent.
+
+    Returns:
+        The renewal; None when the lease was lost meanwhile.
+    """
     digests = digest_token(request.token)
-    first = begin_first_attempt(lease, lease_end(now), digests[0], now)
-    if first is not None:
-        return Renewal(request, first)
-    return _begin_later_try(request, lease, digests, now)
+    attempt = begin_first_attempt(lease, lease_end(now), digests[0], now)
+    if attempt is None:
+        attempt = _begin_later_try(request, lease, digests, now)
+    return None if attempt is None else Renewal(request, attempt, limits)
 
 
 def _begin_later_try(
     request: RenewalRequest, lease: Lease, digests: Sequence[str], now: datetime
-) -> Renewal | None:
+) -> Attempt | None:
     with transaction():
         attempt = begin_renewal(lease, lease_end(now), digests, now)
-        if attempt is None:
-            return None
-        if attempt.answered is None and attempt.is_retry:
+        if attempt is not None and attempt.answered is None and attempt.is_retry:
             _record_retry(request, attempt, now)
-    return Renewal(request, attempt)
+    return attempt
 
 
 def _record_retry(request: RenewalRequest, attempt: Attempt, now: datetime) -> None:
-    """Tell that the provider may come to see a token twice: it is sent again."""
+    """Record that the token is sent again, so the provider may see it twice."""
     record(EventKind.RENEWAL_RETRIED, now=now, connection=request.row, tries=attempt.tries)

@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from actors.connections.forecasts import GrantEnded, has_ended
-from actors.cursors import read_cursor, write_cursor
+from actors.connections.forecasts import GrantEnded, has_grant_ended
+from actors.cursors import decode_cursor, encode_cursor
 from actors.errors import AuthError, DiscoveryNeeded
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
@@ -48,7 +48,7 @@ def list_renewals(
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
-    after = read_cursor(cursor) if cursor else None
+    after = decode_cursor(cursor) if cursor else None
     with hold_connection():
         rows = list_upcoming_renewals(
             provider=provider,
@@ -60,7 +60,7 @@ def list_renewals(
         )
         page = rows[:limit]
         hindrance_of = _hindrances(page, now)
-    end = write_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None
+    end = encode_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None
     return {
         "is_scheduled": current_settings().crons.renew_oath_tokens,
         "items": [_described(row, hindrance_of, now) for row in page],
@@ -109,7 +109,7 @@ def _hindrances(
 
     def hindrance_of(row: TAB_CONNECTIONS) -> str | None:
         renewal, fault = found[row.provider]
-        ended = GrantEnded().detail if has_ended(row, now) else None
+        ended = GrantEnded().detail if has_grant_ended(row, now) else None
         return fault or ended or (None if _has_means(row, renewal) else _NO_REFRESH_TOKEN)
 
     return hindrance_of

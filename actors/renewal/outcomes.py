@@ -1,17 +1,17 @@
-"""What came of a renewal, in the database: one transaction with the journal and the audit trail."""
+"""Outcomes of renewals: each in one transaction with the end of its journal and its events."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
-from actors.audit import EventKind, event, record
+from actors.audit import EventKind, build_event, record
 from actors.backoff import plan_retry
-from actors.connections.forecasts import GrantEnded, has_ended
+from actors.connections.forecasts import GrantEnded, has_grant_ended
 from actors.errors import (
     AuthError,
     FailureKind,
@@ -21,6 +21,7 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
+from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.request import RefreshTokenMissing
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
@@ -35,80 +36,94 @@ from models.renewal.leases import Lease, postpone_renewal, release, require_reau
 
 T = TypeVar("T")
 
-_LOG = logging.getLogger(__name__)
-#: So long a database that went away is waited for; what we hold is in the journal or in a file.
-_PATIENCE_SECONDS: Final = 10.0
 _PAUSE_SECONDS: Final = 0.25
 
 
 def store_grant(
-    attempt: Attempt, row: TAB_CONNECTIONS, grant: Grant, now: datetime
+    attempt: Attempt,
+    row: TAB_CONNECTIONS,
+    grant: Grant,
+    now: datetime,
+    limits: RenewalLimits = LIMITS,
 ) -> Callable[[], None]:
-    """Store what a renewal brought, unless the connection has another grant by now.
+    """Store a renewal's grant, unless the connection has got another one since.
 
-    That is done with this thread's next write, at the latest when what is returned is called.
-
-    Raises:
-        DatabaseUnreachable: Not yet; the answer is kept, and `recover` will come back to it. What
-            is returned raises it.
+    Returns:
+        What waits until the grant is stored. It is stored with this thread's next write, at the
+        latest when the result is called. That call raises DatabaseUnreachable if the database
+        stays away; then the answer is kept, and `recover` finishes the renewal.
     """
-    known = _known_lately(row, attempt.lease)
-    tries = [_storing(attempt.lease, known, grant, now)]
+    known = _reread_if_late(row, attempt.lease)
+    begun = [_begin_storing(attempt.lease, known, grant, now)]
 
     def store() -> None:
-        waiting = tries.pop() if tries else _storing(attempt.lease, known, grant, now)
-        waiting()
+        wait = begun.pop() if begun else _begin_storing(attempt.lease, known, grant, now)
+        wait()
 
-    return lambda: _patiently(store)
+    return lambda: _retry_while_unreachable(store, limits.outcome_seconds)
 
 
-def _known_lately(row: TAB_CONNECTIONS, lease: Lease) -> TAB_CONNECTIONS:
-    """Return a connection anew where its lease has run out: others may have given it up since."""
+def _reread_if_late(row: TAB_CONNECTIONS, lease: Lease) -> TAB_CONNECTIONS:
+    """Return the connection as it is now if its lease has run out: its status may have changed."""
     if utc_now() > lease.until:
         with suppress(DatabaseUnreachable), hold_connection():
             return TAB_CONNECTIONS.find(row.id) or row
     return row
 
 
-def _storing(lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime) -> Callable[[], bool]:
-    events = [event(EventKind.RENEWED, now=now, connection=row)]
+def _begin_storing(
+    lease: Lease, row: TAB_CONNECTIONS, grant: Grant, now: datetime
+) -> Callable[[], bool]:
+    events = [build_event(EventKind.RENEWED, now=now, connection=row)]
     known = row.missing_scope.split()
-    if news := [scope for scope in grant.missing_scope.split() if scope not in known]:
-        events.append(event(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=news))
+    if missing := [scope for scope in grant.missing_scope.split() if scope not in known]:
+        events.append(build_event(EventKind.SCOPE_MISSING, now=now, connection=row, scopes=missing))
     if row.status != ConnectionStatus.ACTIVE:
         failures = row.failures
-        events.append(event(EventKind.RECOVERED, now=now, connection=row, failures=failures))
+        events.append(build_event(EventKind.RECOVERED, now=now, connection=row, failures=failures))
     return defer_finish(lease, grant, now, events)
 
 
 def record_failure(
-    attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
+    attempt: Attempt,
+    row: TAB_CONNECTIONS,
+    error: CatFeederError,
+    now: datetime,
+    limits: RenewalLimits = LIMITS,
 ) -> CatFeederError | None:
-    """Record why there is no new token, and return what to raise for it.
+    """Record why a renewal brought no grant.
 
-    Nothing where the lease was lost to somebody who may have had more luck, and the grant is gone.
+    Returns:
+        The error to raise. None where the grant seems gone, but the lease was lost to another
+        renewal, which may have brought one.
 
     Raises:
-        DatabaseUnreachable: Not yet; the lease will run out, and `recover` will come back to it.
+        DatabaseUnreachable: The database stays away. Once the lease has run out `recover` finishes
+            the renewal.
     """
-    if isinstance(error, RefreshTokenMissing):
-        return _patiently(lambda: _give_up(attempt, row, error, now))
-    if isinstance(error, OutcomeUnknown):
-        return _patiently(lambda: _give_up(attempt, row, error, now))
+    write = partial(_write_failure, attempt, row, error, now)
+    return _retry_while_unreachable(write, limits.outcome_seconds)
+
+
+def _write_failure(
+    attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
+) -> CatFeederError | None:
+    if isinstance(error, RefreshTokenMissing | OutcomeUnknown):
+        return _give_up(attempt, row, error, now)
     if isinstance(error, AuthError) and error.kind is FailureKind.GRANT_DEAD:
-        # It says that the token is spent, which may be our own doing.
-        reason = _cut_off(attempt) if attempt.is_retry else error
-        return _patiently(lambda: _give_up(attempt, row, reason, now))
+        # The provider calls the token spent; an earlier try of ours may have spent it.
+        reason = _outcome_unknown(attempt) if attempt.is_retry else error
+        return _give_up(attempt, row, reason, now)
     if isinstance(error, ProviderPaused):
-        _patiently(lambda: _put_back(attempt))
+        _release(attempt)
         return error
-    if has_ended(row, now):
-        return _patiently(lambda: _give_up(attempt, row, GrantEnded(), now))
-    _patiently(lambda: _postpone(attempt, row, error, now))
+    if has_grant_ended(row, now):
+        return _give_up(attempt, row, GrantEnded(), now)
+    _postpone(attempt, row, error, now)
     return error
 
 
-def _cut_off(attempt: Attempt) -> OutcomeUnknown:
+def _outcome_unknown(attempt: Attempt) -> OutcomeUnknown:
     return OutcomeUnknown(
         "A renewal was cut off before its answer was stored, and the provider honours the refresh "
         f"token no more; it was sent again at {rfc3339(attempt.started_at)}. Sign in again."
@@ -116,51 +131,55 @@ def _cut_off(attempt: Attempt) -> OutcomeUnknown:
 
 
 def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
-    """Try again later, each time after a longer while, and not before the provider wants it."""
-    oauth = current_settings().oauth
-    first, cap = oauth.retry_seconds, oauth.retry_cap_seconds
-    again_at = plan_retry(row.failures, first, cap, now, least_share=0)
-    if isinstance(error, ProviderUnreachable):
-        wanted = min(error.retry_after_seconds, MAX_RETRY_AFTER_SECONDS)
-        again_at = max(again_at, now + timedelta(seconds=wanted))
-    lease = attempt.lease
+    """Record a failure that may pass, and a next try by back-off and the provider's wish."""
+    retry_at = _plan_retry(row, error, now)
     is_unclear = isinstance(error, AuthError) and error.is_outcome_unknown
     with transaction():
-        if not postpone_renewal(lease, _reason(error), again_at, now):
+        if not postpone_renewal(attempt.lease, _format_reason(error), retry_at, now):
             return
-        _end_try(attempt, is_open=is_unclear or attempt.is_retry, keep_answer=is_unclear)
+        _close_attempt(attempt, is_open=is_unclear or attempt.is_retry, keep_answer=is_unclear)
         if row.status != ConnectionStatus.RENEWAL_FAILING:
-            record(EventKind.RENEWAL_FAILED, now=now, connection=row, **_told(error))
+            detail = _event_detail(error)
+            record(EventKind.RENEWAL_FAILED, now=now, connection=row, **detail)
+
+
+def _plan_retry(row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> datetime:
+    oauth = current_settings().oauth
+    first, cap = oauth.retry_seconds, oauth.retry_cap_seconds
+    retry_at = plan_retry(row.failures, first, cap, now, minimum_share=0)
+    if isinstance(error, ProviderUnreachable):
+        wanted = min(error.retry_after_seconds, MAX_RETRY_AFTER_SECONDS)
+        retry_at = max(retry_at, now + timedelta(seconds=wanted))
+    return retry_at
 
 
 def _give_up(
     attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
 ) -> CatFeederError | None:
-    """Record that the grant is gone, unless another one has come in the meantime."""
+    """Record that the grant is gone, unless the lease was lost to another renewal."""
     lease = attempt.lease
     with transaction():
-        if not require_reauthorization(lease, _reason(error), now):
+        if not require_reauthorization(lease, _format_reason(error), now):
             return None
         TAB_ATTEMPTS.end(lease.connection_id, lease.version)
         kind = EventKind.REAUTHORIZATION_REQUIRED
-        record(kind, now=now, connection=row, **_told(error))
+        record(kind, now=now, connection=row, **_event_detail(error))
     required = ReauthorizationRequired()
     required.__cause__ = error
     return required
 
 
-def _put_back(attempt: Attempt) -> None:
-    """Leave a connection as it was and due, since nobody was asked about it."""
-    lease = attempt.lease
+def _release(attempt: Attempt) -> None:
+    """Leave a connection as it was and due, since its provider was not asked."""
     with transaction():
-        if release(lease):
-            _end_try(attempt, is_open=attempt.is_retry, keep_answer=True)
+        if release(attempt.lease):
+            _close_attempt(attempt, is_open=attempt.is_retry, keep_answer=True)
 
 
-def _end_try(attempt: Attempt, *, is_open: bool, keep_answer: bool) -> None:
-    """End the journal of a renewal, or leave it open for the next one to see what is known.
+def _close_attempt(attempt: Attempt, *, is_open: bool, keep_answer: bool) -> None:
+    """End a renewal's journal, or leave it open for the next renewal to see what is known.
 
-    A renewal that did not begin has written nothing; what it finds there is an earlier one's.
+    A renewal that did not begin has written nothing; a row that is there is of an earlier one.
     """
     lease = attempt.lease
     if attempt.tries == 0:
@@ -173,21 +192,21 @@ def _end_try(attempt: Attempt, *, is_open: bool, keep_answer: bool) -> None:
         TAB_ATTEMPTS.end(lease.connection_id, lease.version)
 
 
-def _reason(error: CatFeederError) -> str:
-    """Return the sentence that is stored, behind the kind of a provider's failure."""
+def _format_reason(error: CatFeederError) -> str:
+    """Return the sentence to store, with the kind of a provider's failure in front."""
     kind = getattr(error, "kind", None)
     return f"{kind}: {error.detail}" if kind else error.detail
 
 
-def _told(error: CatFeederError) -> dict[str, str]:
-    """Return what an event tells of a failure: its code, and the kind of a provider's."""
+def _event_detail(error: CatFeederError) -> dict[str, str]:
+    """Return an event's detail: the error's code, and the kind of a provider's failure."""
     kind = getattr(error, "kind", None)
     return {"reason": error.code, "failure": str(kind)} if kind else {"reason": error.code}
 
 
-def _patiently(write: Callable[[], T]) -> T:
-    """Make a write, again and again while the database is away, but not for ever."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _retry_while_unreachable(write: Callable[[], T], seconds: float) -> T:
+    """Repeat a write while the database is away, for at most so many seconds."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
             return write()

@@ -1,4 +1,4 @@
-"""Renewing what was leased: asking the provider, and recording how it went."""
+"""Renewal under a lease: asks the provider for a new grant and records the outcome."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from actors.providers.config.breaker import record_unusable_provider
 from actors.providers.config.cache import ProviderCache, shared_provider_cache
 from actors.providers.config.rates import minimum_gap
 from actors.renewal.attempt import Renewal, begin
+from actors.renewal.batches import TimeSlice
+from actors.renewal.kept_answers import import_answer_files
+from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.outcomes import record_failure, store_grant
-from actors.renewal.recovery import bring_in_answers
 from actors.renewal.request import prepare_renewal
-from actors.renewal.sweep import lease_end
-from actors.renewal.time_slices import Shift
-from actors.renewal.waiting import await_winner
+from actors.renewal.waiting import wait_for_concurrent_renewal
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
 from models.db.database import hold_connection
@@ -29,7 +29,7 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import Attempt, claim_unstarted
 from models.renewal.leases import Lease, find_all_leased, find_leased
 
-#: Waits until what a renewal has brought is stored.
+#: Waits until the grant of one renewal is stored.
 _Finish = Callable[[], None]
 
 _LOG = logging.getLogger(__name__)
@@ -37,26 +37,29 @@ _FAILED: Final = "Renewing connection %s failed: %s"
 
 
 class RenewalTooSoon(AuthError):
-    """The provider wants more time between two renewals; the token in hand is its latest."""
+    """Raised for a renewal within a provider's `minimum_renewal_gap_seconds` of the last one."""
 
     message = "The provider wants more time between two renewals; the token in hand is its latest."
 
     permanent = False
 
 
-def renew_connections(leases: list[tuple[str, int, str]]) -> None:
-    """Perform the message of the same name: renew each connection that is still leased to us."""
-    # Sweeps go round the machines, but a file stays where it is.
-    bring_in_answers(utc_now())
+def renew_connections(leases: list[tuple[str, int, str]], limits: RenewalLimits = LIMITS) -> None:
+    """Perform the message of the same name: renew each connection whose lease is still valid.
+
+    A lease is the connection's id, the version of its grant, and the lease's end (RFC 3339).
+    """
+    # Any machine may perform a sweep, but an answer file stays on its own.
+    import_answer_files(utc_now())
     held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]
     with hold_connection():
         rows = find_all_leased(held)
     latest: _Finish = _do_nothing
     try:
-        for finish in _renewals(held, rows):
-            # What the one before has brought was stored by the write that this one began with.
-            latest, before = finish, latest
-            before()
+        for finish in _renew_each(held, rows, limits):
+            # The write that began this renewal has stored the grant of the previous one.
+            latest, previous = finish, latest
+            previous()
     finally:
         latest()
 
@@ -65,19 +68,21 @@ def _do_nothing() -> None:
     """Finish no renewal."""
 
 
-def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterator[_Finish]:
+def _renew_each(
+    held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS], limits: RenewalLimits
+) -> Iterator[_Finish]:
     """Renew one connection after the other; yield what finishes each that goes well."""
     memory = shared_provider_cache()
     paused: set[str] = set()
-    shift = Shift()
+    time_slice = TimeSlice(limits.slice_seconds)
     for lease in held:
         row = rows.get(lease.connection_id)
         if row is None or row.provider in paused:
             continue
         try:
-            finish = _renew(lease, row, utc_now(), memory)
+            finish = _renew(lease, row, utc_now(), memory, limits)
         except ProviderPaused as error:
-            # The leases of the others of this provider run out, and a sweep brings them back.
+            # The leases of this provider's other connections run out, and a sweep renews them.
             _LOG.info("%s", error.detail)
             paused.add(row.provider)
         except (AuthError, SealBroken) as error:
@@ -85,13 +90,13 @@ def _renewals(held: list[Lease], rows: Mapping[str, TAB_CONNECTIONS]) -> Iterato
             _LOG.warning(_FAILED, row.id, error.detail)
         else:
             if finish is not None:
-                yield partial(_finish_or_tell, row, finish)
-        if shift.is_over():
-            _LOG.info("The thread is wanted; a sweep brings back what is left of this batch.")
+                yield partial(_finish_or_log, row, finish)
+        if time_slice.is_over():
+            _LOG.info("The time slice of this batch is over; a sweep renews the rest of it.")
             return
 
 
-def _finish_or_tell(row: TAB_CONNECTIONS, finish: _Finish) -> None:
+def _finish_or_log(row: TAB_CONNECTIONS, finish: _Finish) -> None:
     try:
         finish()
     except (AuthError, SealBroken) as error:
@@ -99,21 +104,25 @@ def _finish_or_tell(row: TAB_CONNECTIONS, finish: _Finish) -> None:
 
 
 def renew_connection(
-    connection_id: str, version: int | None = None, *, await_others: bool = True
+    connection_id: str,
+    version: int | None = None,
+    *,
+    await_others: bool = True,
+    limits: RenewalLimits = LIMITS,
 ) -> dict[str, Any]:
     """Perform the message of the same name: renew a connection now, due or not, and return it.
 
-    Of all who ask for one `version` to be renewed, at the same time or one after the other, one
-    renews it, and the others get what came of that. Without a `version` the present one is meant;
-    who asks not to `await_others` is told at once that there are some, and keeps no thread waiting.
+    Of all callers that ask for one `version` to be renewed, at once or one after the other, one
+    renews it, and the others get its outcome. Without a `version` the present one is meant.
+    A caller that does not `await_others` gets ConnectionBusy at once, and keeps no thread waiting.
 
     Raises:
         ConnectionUnknown: There is no such connection.
-        ConnectionBusy: Somebody else is renewing it, and is not awaited or takes long.
-        RenewalFailing: Somebody else was renewing it, and failed.
-        RenewalTooSoon: The provider would take it amiss.
-        ProviderPaused: The provider is not to be asked now, by anybody.
-        ReauthorizationRequired: Only the user can bring it back.
+        ConnectionBusy: A concurrent renewal is not awaited, or takes long.
+        RenewalFailing: A concurrent renewal failed.
+        RenewalTooSoon: The provider wants more time between two renewals.
+        ProviderPaused: The provider is not to be asked now.
+        ReauthorizationRequired: Only the user can bring the connection back.
         ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
     """
     now = utc_now()
@@ -124,67 +133,75 @@ def renew_connection(
         raise RenewalTooSoon
     with hold_connection():
         lease = claim_unstarted(connection_id, row.version, now, lease_end(now))
-    if lease is None or not renew_leased(lease, now):
-        return describe_connection(await_winner(row, is_patient=await_others))
+    if lease is None or not renew_leased(lease, now, limits):
+        seconds = limits.concurrent_seconds if await_others else 0
+        return describe_connection(wait_for_concurrent_renewal(row, seconds))
     return describe_connection(find_connection(connection_id))
 
 
-def renew_leased(lease: Lease, now: datetime) -> bool:
-    """Renew one leased connection and record how it went; false when the lease was lost before.
+def renew_leased(lease: Lease, now: datetime, limits: RenewalLimits = LIMITS) -> bool:
+    """Renew one leased connection and record the outcome; return false if the lease was lost.
 
     Raises:
         ReauthorizationRequired: The provider says that the grant is gone.
-        CatFeederError: Anything else that kept us from renewing; it will be tried again.
-        DatabaseUnreachable: The database is away; what the provider answered is kept.
+        CatFeederError: Anything else that prevented the renewal; it will be tried again.
+        DatabaseUnreachable: The database is away; the provider's answer is kept.
     """
     with hold_connection():
         row = find_leased(lease)
-    finish = None if row is None else _renew(lease, row, now, ProviderCache())
+    finish = None if row is None else _renew(lease, row, now, ProviderCache(), limits)
     if finish is not None:
         finish()
     return finish is not None
 
 
 def _renew(
-    lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache
+    lease: Lease, row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache, limits: RenewalLimits
 ) -> _Finish | None:
-    """Renew a connection up to what it brought being stored; None when it was not to be renewed."""
+    """Renew a connection and begin to store its grant; return None if the lease was lost."""
     try:
-        with _bugs_told(row):
+        with _unexpected_as_renewal_broken(row):
             request = prepare_renewal(row, now, memory)
     except (AuthError, SealBroken) as error:
         if isinstance(error, AuthError):
             record_unusable_provider(row.provider, row.id, error, now)
-        _raise(record_failure(Attempt(lease, now, tries=0), row, error, now))
-        return None
-    # We may have waited for the database, and the lease is to last for the whole call.
-    renewal = begin(request, lease, max(now, utc_now()))
-    return None if renewal is None else _carry_through(renewal, row, now)
+        failure = record_failure(Attempt(lease, now, tries=0), row, error, now, limits)
+    else:
+        # The database may have kept this thread waiting, and the lease is to last for the call.
+        renewal = begin(request, lease, max(now, utc_now()), limits)
+        return None if renewal is None else _perform(renewal, row, now, limits)
+    if failure is not None:
+        raise failure
+    return None
 
 
-def _carry_through(renewal: Renewal, row: TAB_CONNECTIONS, now: datetime) -> _Finish:
+def _perform(
+    renewal: Renewal, row: TAB_CONNECTIONS, now: datetime, limits: RenewalLimits
+) -> _Finish:
     try:
-        with _bugs_told(row):
-            grant = renewal.grant(now)
+        with _unexpected_as_renewal_broken(row):
+            grant = renewal.obtain_grant(now)
     except (AuthError, SealBroken) as error:
-        failure = record_failure(renewal.attempt, row, error, now)
-        renewal.keeper.let_go()
-        _raise(failure)
-        return _do_nothing
-    wait_until_stored = store_grant(renewal.attempt, row, grant, now)
+        failure = record_failure(renewal.attempt, row, error, now, limits)
+        renewal.keeper.discard_file()
+    else:
+        wait_until_stored = store_grant(renewal.attempt, row, grant, now, limits)
+        return partial(_finish, wait_until_stored, renewal)
+    if failure is not None:
+        raise failure
+    return _do_nothing
 
-    def finish() -> None:
-        wait_until_stored()
-        renewal.keeper.let_go()
 
-    return finish
+def _finish(wait_until_stored: _Finish, renewal: Renewal) -> None:
+    wait_until_stored()
+    renewal.keeper.discard_file()
 
 
 @contextmanager
-def _bugs_told(row: TAB_CONNECTIONS) -> Iterator[None]:
-    """Let what nobody foresaw cost one connection a delay, and not the rest of its batch a lease.
+def _unexpected_as_renewal_broken(row: TAB_CONNECTIONS) -> Iterator[None]:
+    """Turn an unforeseen error into RenewalBroken, so that it fails one connection of a batch.
 
-    An exception's text may quote an answer; a traceback's lines are those of the source.
+    An exception's text may quote an answer; a traceback's lines quote the source alone.
     """
     try:
         yield
@@ -194,8 +211,3 @@ def _bugs_told(row: TAB_CONNECTIONS) -> Iterator[None]:
         where = "".join(traceback.format_tb(error.__traceback__))
         _LOG.error("Renewing %s met a %s:\n%s", row.id, type(error).__name__, where)
         raise RenewalBroken from None
-
-
-def _raise(failure: CatFeederError | None) -> None:
-    if failure is not None:
-        raise failure

@@ -1,12 +1,12 @@
-"""What a renewal asks a provider for, and what the answer grants."""
+"""Token requests of renewals (RFC 6749 section 6): what is asked, and what the answer grants."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from actors.connections.forecasts import end_of_renewal
-from actors.connections.grants import granted
+from actors.connections.forecasts import forecast_renewal_end
+from actors.connections.grants import build_grant
 from actors.errors import AuthError
 from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.provider import Provider
@@ -24,14 +24,14 @@ from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 
 
 class RefreshTokenMissing(AuthError):
-    """The token expires and the provider gave no means to renew it; sign in again."""
+    """Raised for a connection without the kind of token that its provider renews by."""
 
     message = "The token expires and the provider gave no means to renew it; sign in again."
 
 
 @dataclass(frozen=True, slots=True)
 class RenewalRequest:
-    """A connection with what it takes to renew it: its provider, and the token to be shown."""
+    """A connection with what its renewal takes: the provider, and the token to present."""
 
     row: TAB_CONNECTIONS
     provider: Provider
@@ -39,7 +39,7 @@ class RenewalRequest:
     token: Secret
 
     def send(self, keep: KeepAnswer) -> TokenResponse:
-        """Ask the provider; `keep` is told of each answer before it is read.
+        """Ask the provider for new tokens; `keep` gets each answer before it is read.
 
         Raises:
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
@@ -55,20 +55,19 @@ class RenewalRequest:
             return tokens
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
 
-    def granted(self, tokens: TokenResponse, asked_at: datetime) -> Grant:
-        """Turn what the provider answered into what is stored."""
+    def build_grant(self, tokens: TokenResponse, asked_at: datetime) -> Grant:
+        """Turn the provider's answer to a request of `asked_at` into the grant to store."""
         row = self.row
-        if tokens.second is not None and _is_of(tokens.second, row):
+        if tokens.second is not None and _is_same_kind(tokens.second, row):
             tokens = tokens.second
-        asked = f"{row.scope} {row.missing_scope}"
-        # The lifetime is counted from before the call: too short by a moment, never too long.
+        # Counted from before the call, the lifetime is too short by a moment, and never too long.
         known = row.grant_expires_at
-        end = end_of_renewal(self.provider, tokens, known, asked_at)
-        grant = granted(
+        end = forecast_renewal_end(self.provider, tokens, known, asked_at)
+        grant = build_grant(
             self.provider,
             tokens,
             row.provider_subject,
-            asked,
+            f"{row.scope} {row.missing_scope}",
             asked_at,
             end=end,
             known_end=known,
@@ -79,14 +78,14 @@ class RenewalRequest:
 
 
 def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) -> RenewalRequest:
-    """Find out what a connection is renewed with.
+    """Return the request that renews a connection, with the provider as `memory` has it.
 
     Raises:
         RefreshTokenMissing: There is nothing to renew it with.
         SealBroken: Its token does not open.
-        ProviderUnknown, ProviderNotConfigured: Its provider has gone, or lacks something.
-        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: Its issuer had
-            to be asked first, and did not tell.
+        ProviderUnknown, ProviderNotConfigured: Its provider has gone, or lacks a setting.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The discovery
+            at its issuer, which had to come first, failed.
     """
     provider, health = memory.look_up(row.provider, now)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
@@ -98,7 +97,7 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     raise RefreshTokenMissing
 
 
-def _is_of(tokens: TokenResponse, row: TAB_CONNECTIONS) -> bool:
-    """Tell whether tokens are of the same kind as a connection's: a bot's, or a user's."""
-    whose = (tokens.account or {}).get("token_of")
-    return bool(whose == row.profile.get("raw", {}).get("token_of"))
+def _is_same_kind(tokens: TokenResponse, row: TAB_CONNECTIONS) -> bool:
+    """Return whether tokens are of the same kind as the connection's: a bot's, or a user's."""
+    kind = (tokens.account or {}).get("token_of")
+    return bool(kind == row.profile.get("raw", {}).get("token_of"))

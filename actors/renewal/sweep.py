@@ -1,86 +1,81 @@
-"""Sweeping for connections that are due, and spreading their renewal over the workers."""
+"""Sweep: leases the connections that are due, a fair share per provider, and enqueues them."""
 
 from __future__ import annotations
 
 import random
 import sys
-from datetime import datetime, timedelta
-from typing import Final, cast
+from datetime import datetime
+from typing import cast
 
 import dramatiq
 
 from actors.providers.config.rates import allowances
-from actors.renewal.batches import Emit, hand_over
-from actors.renewal.recovery import recover
+from actors.renewal.batches import Emit, emit_in_batches
+from actors.renewal.kept_answers import recover
+from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from catfeeder.broker import SealedBroker, build_message
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
 from config import current_settings
 from models.db.database import hold_connection
-from models.renewal.leases import MAX_ROWS_PER_STATEMENT, Lease, claim_due, list_due_providers
-
-#: Messages that wait for a worker. What is leased must be worked off before its lease runs out;
-#: what is not leased waits in the database as well as in the queue.
-_MOST_WAITING: Final = 200
+from models.renewal.leases import Lease, claim_due, list_due_providers
 
 
-def renew_oaths() -> None:
+def renew_oaths(limits: RenewalLimits = LIMITS) -> None:
     """Perform the message of the same name: lease what is due and spread it over the workers."""
-    recover_renewals()
+    recover_renewals(limits)
     now = utc_now()
     waiting = cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue)
-    room = max(_MOST_WAITING - waiting, 0) * current_settings().oauth.renewal_batch
-    sweep(now, _send, room)
+    free_messages = max(limits.maximum_messages - waiting, 0)
+    sweep(now, _enqueue, free_messages * current_settings().oauth.renewal_batch, limits)
 
 
-def recover_renewals() -> None:
-    """Lease what was cut off and spread it over the workers, as a process does when it starts."""
+def recover_renewals(limits: RenewalLimits = LIMITS) -> None:
+    """Enqueue the interrupted renewals, as each process does when it starts."""
     now = utc_now()
-    recover(now, lease_end(now), _send)
+    recover(now, lease_end(now), _enqueue, limits)
 
 
-def _send(leases: list[Lease]) -> None:
+def _enqueue(leases: list[Lease]) -> None:
     batch = [[lease.connection_id, lease.version, lease.until.isoformat()] for lease in leases]
     dramatiq.get_broker().enqueue(build_message(RENEW_CONNECTIONS, {"leases": batch}))
 
 
-def sweep(now: datetime, emit: Emit, room: int = sys.maxsize) -> int:
-    """Lease what is due, `room` connections at most, and hand it over batch by batch.
+def sweep(
+    now: datetime, emit: Emit, room: int = sys.maxsize, limits: RenewalLimits = LIMITS
+) -> int:
+    """Lease up to `room` connections that are due, `emit` them in batches, and return how many.
 
-    Each provider has its share of the room, and what one leaves is for the others: a million of
-    one provider's do not keep another's waiting. A provider whose renewals are paused is passed
-    over, and one with a rate gets what is left of it. What is handed over and lost comes back when
-    its lease runs out.
+    Each provider gets an equal share of the room, and what one leaves is for the others: a million
+    connections of one provider keep no other's waiting. A provider whose renewals are paused is
+    passed over, and one with a rate gets what is left of it. A batch that is lost comes back when
+    its leases run out.
 
-    Returns:
-        How many connections that were.
+    Raises:
+        DatabaseUnreachable: The database is away.
     """
     with hold_connection():
         left = allowances(list_due_providers(now), now)
     names = list(left)
-    random.shuffle(names)  # Whoever is last may find no room left.
+    random.shuffle(names)  # The last ones may find no room left.
     count = 0
     while names and count < room:
         share = -(-(room - count) // len(names))
-        has_more = []
+        unfinished = []
         for name in names:
-            wanted = min(share, room - count, left[name], MAX_ROWS_PER_STATEMENT)
-            claimed = _hand_over(name, now, emit, wanted)
+            wanted = min(share, room - count, left[name], limits.maximum_leases)
+            claimed = _claim_and_emit(name, now, emit, wanted, limits)
             count, left[name] = count + claimed, left[name] - claimed
             if claimed == wanted and left[name]:
-                has_more.append(name)
-        names = has_more
+                unfinished.append(name)
+        names = unfinished
     return count
 
 
-def _hand_over(provider: str, now: datetime, emit: Emit, limit: int) -> int:
-    """Lease up to `limit` of a provider's connections and hand them over; return how many."""
+def _claim_and_emit(
+    provider: str, now: datetime, emit: Emit, maximum: int, limits: RenewalLimits
+) -> int:
     with hold_connection():
-        leases = claim_due(provider, now, lease_end(now), limit)
-    hand_over(leases, emit)
+        leases = claim_due(provider, now, lease_end(now), maximum)
+    emit_in_batches(leases, emit, limits.minimum_messages)
     return len(leases)
-
-
-def lease_end(now: datetime) -> datetime:
-    """Return until when a lease lasts that is taken `now`."""
-    return now + timedelta(seconds=current_settings().oauth.lease_seconds)

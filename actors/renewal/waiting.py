@@ -1,4 +1,4 @@
-"""Waiting for somebody else's renewal of the same connection: not for ever, and not too many."""
+"""Request coalescing: a caller waits for a concurrent renewal of its connection, and shares it."""
 
 from __future__ import annotations
 
@@ -15,34 +15,32 @@ from actors.errors import (
 )
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
-#: A provider that is well answers within it.
-_PATIENCE_SECONDS: Final = 8.0
-_LOOK_SECONDS: Final = 0.1
-#: A process has 64 threads for all that asks providers; most of them must stay free for the winner.
-_SEATS: Final = threading.BoundedSemaphore(16)
+_CHECK_SECONDS: Final = 0.1
+#: A process has 64 threads for all calls to providers; most of them must stay free for renewals.
+_WAITERS: Final = threading.BoundedSemaphore(16)
 
 
-def await_winner(row: TAB_CONNECTIONS, *, is_patient: bool) -> TAB_CONNECTIONS:
-    """Return a connection as it is once somebody else has renewed the version that `row` has.
+def wait_for_concurrent_renewal(row: TAB_CONNECTIONS, seconds: float) -> TAB_CONNECTIONS:
+    """Return a connection as it is once another thread has renewed the version that `row` has.
 
-    Who is not patient looks once.
+    With 0 `seconds` it is looked at once.
 
     Raises:
-        ConnectionBusy: That takes long, or too many wait already.
-        ConnectionUnknown: It was erased meanwhile.
-        RenewalFailing, ReauthorizationRequired: They had no luck.
+        ConnectionBusy: The renewal takes longer, or too many threads of this process wait already.
+        ConnectionUnknown: The connection was erased meanwhile.
+        RenewalFailing, ReauthorizationRequired: The renewal failed.
     """
-    if not is_patient:
-        return _outcome(row, 0)
-    if not _SEATS.acquire(blocking=False):
+    if seconds == 0:
+        return _await_outcome(row, 0)
+    if not _WAITERS.acquire(blocking=False):
         raise ConnectionBusy
     try:
-        return _outcome(row, _PATIENCE_SECONDS)
+        return _await_outcome(row, seconds)
     finally:
-        _SEATS.release()
+        _WAITERS.release()
 
 
-def _outcome(row: TAB_CONNECTIONS, seconds: float) -> TAB_CONNECTIONS:
+def _await_outcome(row: TAB_CONNECTIONS, seconds: float) -> TAB_CONNECTIONS:
     deadline = time.monotonic() + seconds
     while True:
         found = find_connection(row.id)
@@ -52,7 +50,7 @@ def _outcome(row: TAB_CONNECTIONS, seconds: float) -> TAB_CONNECTIONS:
             raise _failure(found)
         if time.monotonic() >= deadline:
             raise ConnectionBusy
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_CHECK_SECONDS)
 
 
 def _failure(row: TAB_CONNECTIONS) -> AuthError:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.audit import list_events
-from actors.connections.forecasts import forecast_grants, warn_of_ends
+from actors.connections.forecasts import forecast_grants, warn_of_grant_ends
 from actors.errors import ReauthorizationRequired
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
@@ -185,12 +185,12 @@ def test_an_app_is_told_14_7_and_1_days_ahead_each_once(provider: ScriptedProvid
     moment = timedelta(milliseconds=1)
     # When it is looked for soon ends, often
     for days, expected in ((14, 1), (7, 2), (1, 3)):
-        assert warn_of_ends(end - days * DAY - moment) == 0
-        assert warn_of_ends(end - days * DAY) == 1
-        assert warn_of_ends(end - days * DAY) == 0
+        assert warn_of_grant_ends(end - days * DAY - moment) == 0
+        assert warn_of_grant_ends(end - days * DAY) == 1
+        assert warn_of_grant_ends(end - days * DAY) == 0
         assert len(told()) == expected
-    assert warn_of_ends(end) == 0
-    assert warn_of_ends(end + DAY) == 0
+    assert warn_of_grant_ends(end) == 0
+    assert warn_of_grant_ends(end + DAY) == 0
     # Then each was told once, to whom it concerns
     assert told() == [(row.id, 14), (row.id, 7), (row.id, 1)]
     event = list_events(kind="reauthorization_soon")["items"][0]
@@ -206,9 +206,9 @@ def test_times_that_were_missed_are_made_up_for_once(provider: ScriptedProvider)
     row = sign_in(provider, now=at).connection
     end = at + HALF_YEAR
 
-    assert warn_of_ends(end - 3 * DAY) == 1
+    assert warn_of_grant_ends(end - 3 * DAY) == 1
     assert told() == [(row.id, 7)]
-    assert warn_of_ends(end - DAY) == 1
+    assert warn_of_grant_ends(end - DAY) == 1
     assert told() == [(row.id, 7), (row.id, 1)]
 
 
@@ -220,11 +220,11 @@ def test_a_renewal_that_changes_nothing_of_the_end_tells_nobody_again(
     provider.script.token_members = {"refresh_token_expires_in": 15 * 86400}
     at = now()
     row = sign_in(provider, now=at).connection
-    assert warn_of_ends(at + DAY) == 1
+    assert warn_of_grant_ends(at + DAY) == 1
     # When it is renewed, and it is looked again
     provider.script.token_members = {"refresh_token_expires_in": 14 * 86400 + 120}
     assert renew_all(at + DAY) == [None]
-    assert warn_of_ends(at + DAY + timedelta(minutes=5)) == 0
+    assert warn_of_grant_ends(at + DAY + timedelta(minutes=5)) == 0
     assert told() == [(row.id, 14)]
 
 
@@ -232,11 +232,11 @@ def test_a_new_grant_is_told_of_anew(provider: ScriptedProvider) -> None:
     configure_preset(provider, "spotify")
     at = now()
     row = sign_in(provider, now=at).connection
-    warn_of_ends(at + HALF_YEAR - DAY)
+    warn_of_grant_ends(at + HALF_YEAR - DAY)
 
     sign_in(provider, now=at + HALF_YEAR - DAY)
-    assert warn_of_ends(at + HALF_YEAR) == 0
-    assert warn_of_ends(at + 2 * HALF_YEAR - 14 * DAY) == 1
+    assert warn_of_grant_ends(at + HALF_YEAR) == 0
+    assert warn_of_grant_ends(at + 2 * HALF_YEAR - 14 * DAY) == 1
     assert told() == [(row.id, 1), (row.id, 14)]
 
 
@@ -258,7 +258,7 @@ def test_who_must_sign_in_again_anyway_or_has_never_been_far_from_it_is_not_told
     )
     change(rows[2], grant_expires_at=at - DAY, warn_at=at - 2 * DAY)
     # Then nobody is told, now or later
-    assert warn_of_ends(at) == 0
+    assert warn_of_grant_ends(at) == 0
     assert [reread(row).warn_at for row in rows[1:]] == [at + 7 * DAY, None]
     assert told() == []
 
@@ -273,7 +273,7 @@ def test_many_who_look_at_once_tell_each_once(provider: ScriptedProvider) -> Non
 
     def look() -> None:
         ready.wait()
-        counts.append(warn_of_ends(at + HALF_YEAR - 7 * DAY))
+        counts.append(warn_of_grant_ends(at + HALF_YEAR - 7 * DAY))
 
     threads = [threading.Thread(target=look) for _ in range(4)]
     for thread in threads:

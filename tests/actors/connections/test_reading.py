@@ -280,12 +280,12 @@ def test_a_token_that_has_expired_is_not_asked_for_before_the_next_try_is_due() 
     # Then who reads it does not ask the provider, and is told when to come back
     assert (view.is_stale, view.is_usable) == (False, False)
     with pytest.raises(RenewalFailing) as raised:
-        view.check_not_put_off(NOW + HOUR)
+        view.check_not_postponed(NOW + HOUR)
     assert raised.value.headers == {"Retry-After": "3600"}
 
     # And does when it is time
     view = read_token(row.id, NOW + 2 * HOUR)
-    view.check_not_put_off(NOW + 2 * HOUR)
+    view.check_not_postponed(NOW + 2 * HOUR)
     assert (view.is_stale, view.is_usable) == (True, False)
 
 

@@ -15,7 +15,7 @@ from actors.oauth.user_info import fetch_user_info
 from actors.renewal.renew import renew_connection, renew_connections
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
-from tests.actors.renewals import leased, tokens_of
+from tests.actors.renewals import lease_connections, tokens_of
 from tests.actors.sign_ins import (
     NAME,
     come_back,
@@ -80,7 +80,7 @@ def test_no_secret_is_ever_logged(
                     fetch_user_info(NAME, **sources)
             with contextlib.suppress(CatFeederError):
                 refresh_token(NAME, Secret("kept-by-an-app"))
-            renew_connections(leased([row]))
+            renew_connections(lease_connections([row]))
         revoke_connection(row.id)
 
     # Then the log knows of it, and holds none of the secrets

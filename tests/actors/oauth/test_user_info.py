@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,16 +16,15 @@ from actors.errors import (
     ProviderUnknown,
     ReauthorizationRequired,
 )
+from actors.oauth import user_info
 from actors.oauth.errors import TokenSourceInvalid
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.settings import put_provider
-from actors.renewal import waiting
+from actors.renewal.limits import RenewalLimits
+from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
-from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.journal import begin_renewal
-from models.renewal.leases import claim
-from tests.actors.renewals import HOUR, refreshes, tokens_of
+from tests.actors.renewals import HOUR, begin_and_abandon, refreshes, tokens_of
 from tests.actors.sign_ins import (
     NAME,
     configure,
@@ -169,11 +169,9 @@ def test_an_expired_token_of_a_dead_grant_needs_the_user(
 def test_an_expired_token_that_somebody_renews_is_busy(
     expired: TAB_CONNECTIONS, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "_PATIENCE_SECONDS", 0.2)
-    with transaction():
-        lease = claim(expired.id, now(), now() + HOUR)
-        assert lease is not None
-        assert begin_renewal(lease, now() + HOUR, ["of its token"], now())
+    impatient = partial(renew_connection, limits=RenewalLimits(concurrent_seconds=0.2))
+    monkeypatch.setattr(user_info, "renew_connection", impatient)
+    begin_and_abandon(expired, HOUR)
 
     with pytest.raises(ConnectionBusy):
         fetch_user_info(NAME, connection_id=expired.id)

@@ -17,16 +17,23 @@ from actors.errors import (
 )
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.settings import patch_provider
-from actors.renewal import batches as renewal_batches
-from actors.renewal import waiting as renewal_winners
+from actors.renewal.limits import RenewalLimits
 from actors.renewal.renew import renew_connection, renew_connections, renew_leased
 from actors.renewal.sweep import renew_oaths, sweep
 from catfeeder.errors import SealBroken
-from models.db.database import hold_connection, transaction
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.journal import begin_renewal
-from models.renewal.leases import Lease, claim
-from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
+from models.renewal.leases import Lease
+from tests.actors.renewals import (
+    HOUR,
+    begin_and_abandon,
+    change,
+    connect,
+    lease_connections,
+    refreshes,
+    renew_all,
+    tokens_of,
+)
 from tests.actors.sign_ins import (
     NAME,
     configure,
@@ -128,7 +135,7 @@ def test_each_preset_is_renewed_in_its_own_way(provider: ScriptedProvider) -> No
         assert request.form["grant_type"] == kind
 
 
-def test_a_narrower_scope_is_stored_and_one_that_is_not_told_stays(
+def test_a_narrower_scope_is_stored_and_one_that_is_left_out_stays(
     plain: ScriptedProvider,
 ) -> None:
     (row,) = connect(plain)
@@ -155,21 +162,20 @@ def test_a_token_that_no_longer_ends_is_never_due_again(plain: ScriptedProvider)
 
 
 @pytest.mark.usefixtures("database")
-def test_a_sweep_hands_over_what_is_due_in_batches_once(
-    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+def test_a_sweep_emits_what_is_due_in_batches_once(
+    plain: ScriptedProvider,
 ) -> None:
-    monkeypatch.setattr(renewal_batches, "_LEAST_MESSAGES", 1)
     rows = connect(plain, 5)
     later = now() + HOUR
     batches: list[list[Lease]] = []
 
-    assert sweep(later, batches.append) == 5
+    assert sweep(later, batches.append, limits=RenewalLimits(minimum_messages=1)) == 5
 
     assert [len(batch) for batch in batches] == [2, 2, 1]
     leases = [lease for batch in batches for lease in batch]
     assert {lease.connection_id for lease in leases} == {row.id for row in rows}
     assert {lease.until for lease in leases} == {later + timedelta(seconds=60)}
-    # And what is leased is handed to nobody else, until the lease runs out
+    # And what is leased goes to no other message, until the lease runs out
     assert sweep(later + timedelta(seconds=59), batches.append) == 0
     assert sweep(later + timedelta(seconds=60), batches.append) == 5
 
@@ -178,7 +184,7 @@ def test_a_message_that_was_lost_is_made_up_for(plain: ScriptedProvider) -> None
     (row,) = connect(plain)
     later = now() + HOUR
 
-    # Given a sweep whose message nobody performed
+    # Given a sweep whose message is lost
     assert sweep(later, lambda _: None) == 1
     assert renew_all(later) == []
 
@@ -218,7 +224,7 @@ def test_a_message_that_comes_too_late_renews_nothing(plain: ScriptedProvider) -
 def test_a_batch_is_renewed_row_by_row_as_the_message_has_it(plain: ScriptedProvider) -> None:
     rows = connect(plain, 3)
 
-    renew_connections(leased(rows))
+    renew_connections(lease_connections(rows))
 
     assert len(refreshes(plain)) == 3
     assert {row.version for row in stored_connections()} == {2}
@@ -230,20 +236,17 @@ def test_a_row_that_fails_hurts_only_itself(
 ) -> None:
     # Given three connections, the first of which cannot be renewed
     bad, *good = connect(plain, 3)
-    with hold_connection():
-        if harm == "dead grant":
-            token = TAB_CONNECTIONS.refresh_token.open(bad)
-            assert token is not None
-            plain.grants.end(token.reveal())
-        elif harm == "broken seal":
-            TAB_CONNECTIONS.update(refresh_token=good[0].refresh_token).where(
-                TAB_CONNECTIONS.id == bad.id
-            ).execute()
-        else:
-            TAB_CONNECTIONS.update(provider="gone").where(TAB_CONNECTIONS.id == bad.id).execute()
+    if harm == "dead grant":
+        token = tokens_of(bad)[1]
+        assert token is not None
+        plain.grants.end(token.reveal())
+    elif harm == "broken seal":
+        change(bad, refresh_token=good[0].refresh_token)
+    else:
+        change(bad, provider="gone")
 
     # When the batch is renewed
-    renew_connections(leased([bad, *good]))
+    renew_connections(lease_connections([bad, *good]))
 
     # Then the others are, and the log says why it is not
     assert [reread(row).version for row in good] == [2, 2]
@@ -253,12 +256,9 @@ def test_a_row_that_fails_hurts_only_itself(
     assert bad.id in record.message
 
 
-def test_a_seal_that_is_broken_is_told_and_tried_again_later(plain: ScriptedProvider) -> None:
+def test_a_broken_seal_is_raised_and_tried_again_later(plain: ScriptedProvider) -> None:
     first, second = connect(plain, 2)
-    with hold_connection():
-        TAB_CONNECTIONS.update(refresh_token=second.refresh_token).where(
-            TAB_CONNECTIONS.id == first.id
-        ).execute()
+    change(first, refresh_token=second.refresh_token)
 
     with pytest.raises(SealBroken):
         renew_connection(first.id)
@@ -293,11 +293,11 @@ def test_a_connection_is_renewed_on_request_before_it_is_due(plain: ScriptedProv
 
 
 def test_a_connection_that_waits_in_a_queue_is_renewed_at_once(plain: ScriptedProvider) -> None:
-    # Given a connection that a sweep has leased, and whose message nobody has come to yet
+    # Given a connection that a sweep has leased, and whose message waits in its queue
     (row,) = connect(plain)
-    waiting = leased([row])
+    waiting = lease_connections([row])
 
-    # When somebody wants it now, then they get it
+    # When a caller asks for its renewal, then it is renewed
     assert renew_connection(row.id)["status"] == "active"
     # And the message finds nothing left to do
     renew_connections(waiting)
@@ -305,17 +305,13 @@ def test_a_connection_that_waits_in_a_queue_is_renewed_at_once(plain: ScriptedPr
 
 
 def test_a_connection_that_is_being_renewed_for_long_is_busy(
-    plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+    plain: ScriptedProvider,
 ) -> None:
-    monkeypatch.setattr(renewal_winners, "_PATIENCE_SECONDS", 0.2)
     (row,) = connect(plain)
-    with transaction():
-        lease = claim(row.id, now(), now() + HOUR)
-        assert lease is not None
-        assert begin_renewal(lease, now() + HOUR, ["of its token"], now())
+    begin_and_abandon(row, HOUR)
 
     with pytest.raises(ConnectionBusy):
-        renew_connection(row.id)
+        renew_connection(row.id, limits=RenewalLimits(concurrent_seconds=0.2))
     assert refreshes(plain) == []
 
 
@@ -331,7 +327,7 @@ def test_a_user_whose_grant_seemed_gone_may_try_once_more(plain: ScriptedProvide
         renew_connection(row.id)
 
     assert renew_connection(row.id)["status"] == "active"
-    # Who was told that it is gone is told that it is back
+    # And the event of its end is followed by one of its recovery
     assert event_kinds()[-3:] == ["reauthorization_required", "renewed", "recovered"]
 
 

@@ -12,8 +12,7 @@ from actors.errors import ProviderPaused
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.rates import allowances, rate_of
 from actors.providers.config.settings import patch_provider, put_provider
-from actors.renewal import batches as renewal_batches
-from actors.renewal import sweep as sweeping
+from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.renew import renew_connection
 from actors.renewal.sweep import renew_oaths, sweep
 from catfeeder.client import Client
@@ -53,7 +52,7 @@ def store(provider: str, count: int, *, ago: int = 0) -> None:
             stored_connection(f"{provider}-{number}", provider=provider, grant=due)
 
 
-def swept(room: int) -> list[list[str]]:
+def swept(room: int, limits: RenewalLimits = LIMITS) -> list[list[str]]:
     """Sweep, and return the providers of what each message would carry."""
     batches: list[list[str]] = []
 
@@ -62,7 +61,7 @@ def swept(room: int) -> list[list[str]]:
             rows = [TAB_CONNECTIONS.get_by_id(lease.connection_id) for lease in leases]
         batches.append([row.provider for row in rows])
 
-    assert sweep(NOW, emit, room) == sum(map(len, batches)) <= room
+    assert sweep(NOW, emit, room, limits) == sum(map(len, batches)) <= room
     return batches
 
 
@@ -81,17 +80,12 @@ def test_a_provider_with_much_that_is_due_keeps_no_other_waiting() -> None:
     assert counted.total() == 24
 
 
-@pytest.fixture
-def _few_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renewal_batches, "_LEAST_MESSAGES", 1)
-
-
-@pytest.mark.usefixtures("tables", "_few_messages")
+@pytest.mark.usefixtures("tables")
 def test_messages_carry_connections_of_one_provider_and_no_more_than_fit() -> None:
     store("a", 7)
     store("b", 2)
 
-    batches = swept(room=1000)
+    batches = swept(1000, RenewalLimits(minimum_messages=1))
 
     assert sorted(len(batch) for batch in batches) == [1, 2, 3, 3]
     assert all(len(set(batch)) == 1 for batch in batches)
@@ -127,28 +121,21 @@ def test_where_there_is_hardly_room_each_provider_has_its_turn_by_chance(room: i
 
 
 @pytest.mark.usefixtures("tables")
-def test_more_than_one_statement_takes_is_taken_by_several(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sweeping, "MAX_ROWS_PER_STATEMENT", 4)
+def test_more_than_one_statement_takes_is_taken_by_several() -> None:
     store("a", 11)
     store("b", 3)
 
-    counted = Counter(name for batch in swept(room=1000) for name in batch)
+    batches = swept(1000, RenewalLimits(maximum_leases=4))
+
+    counted = Counter(name for batch in batches for name in batch)
 
     assert counted == {"a": 11, "b": 3}
 
 
-@pytest.fixture
-def _short_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "_MOST_WAITING", 2)
-
-
-@pytest.mark.usefixtures("_short_queue", "_few_messages")
 def test_no_more_is_leased_than_the_queue_has_room_for(
     broker: dramatiq.Broker, client: Client, tables: Settings
 ) -> None:
-    # Given a backlog, and nobody who works it off
+    # Given a backlog, and no worker
     del broker, tables
     at = utc_now()
     with hold_connection():
@@ -157,7 +144,7 @@ def test_no_more_is_leased_than_the_queue_has_room_for(
 
     # When it is swept for again and again
     for _ in range(3):
-        renew_oaths()
+        renew_oaths(RenewalLimits(maximum_messages=2, minimum_messages=1))
 
     # Then what waits on the queue has its bound, and the rest waits unleased
     assert client.broker.depth("renewals") == 2
@@ -201,7 +188,7 @@ def test_a_sweep_takes_what_a_rate_leaves() -> None:
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_rate_holds_for_all_who_ask_and_nobody_is_left_behind(plain: ScriptedProvider) -> None:
+def test_a_rate_holds_for_all_renewals_and_none_is_left_behind(plain: ScriptedProvider) -> None:
     # Given 20 users of a provider that takes 6 requests a minute
     at = now()
     rows = connect(plain, 20, now=at)
@@ -226,7 +213,7 @@ def test_a_rate_holds_for_all_who_ask_and_nobody_is_left_behind(plain: ScriptedP
 
 
 @pytest.mark.usefixtures("tables")
-def test_who_comes_when_the_rate_is_used_up_is_told_when_to_come_back(
+def test_a_renewal_beyond_the_rate_is_refused_with_a_time(
     plain: ScriptedProvider,
 ) -> None:
     first, second = connect(plain, 2)

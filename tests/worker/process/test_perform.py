@@ -10,7 +10,7 @@ from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import RENEW_CONNECTION, RENEW_CONNECTIONS
-from tests.actors.renewals import connect, leased, refreshes
+from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.performers import Performer
@@ -38,7 +38,9 @@ def test_a_provider_that_takes_its_time_keeps_no_sign_in_waiting(
     rows = connect(provider, 2)
     gate = provider.hold("/token")
     for row in rows:
-        client.broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": leased([row])}))
+        client.broker.enqueue(
+            build_message(RENEW_CONNECTIONS, {"leases": lease_connections([row])})
+        )
     start("oauth", "renewals")
     gate.await_arrival()
     # When something is asked for that somebody waits for

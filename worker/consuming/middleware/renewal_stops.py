@@ -13,16 +13,16 @@ class Shifts(Middleware):
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Tell those at work."""
         if _performs_renewals(worker):
-            from actors.renewal.time_slices import end_shifts
+            from actors.renewal.batches import request_stop
 
-            end_shifts()
+            request_stop()
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Let them take their time; whatever worked in this process before has stopped."""
         if _performs_renewals(worker):
-            from actors.renewal.time_slices import begin_shifts
+            from actors.renewal.batches import clear_stop_request
 
-            begin_shifts()
+            clear_stop_request()
 
 
 def _performs_renewals(worker: Worker) -> bool:

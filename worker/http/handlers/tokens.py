@@ -33,7 +33,7 @@ async def read_fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
     """
     now = utc_now()
     view = await run_with_database(read_token, connection_id, now)
-    view.check_not_put_off(now)
+    view.check_not_postponed(now)
     if not view.is_stale:
         return view.json
     try:
@@ -60,7 +60,7 @@ async def _renewed(shim: Shim, connection_id: str, version: int) -> TokenView:
         if view.is_usable:
             return view
         if error.code == _BUSY:
-            view.check_not_put_off(utc_now())
+            view.check_not_postponed(utc_now())
         raise
     return await run_with_database(read_token, connection_id, utc_now())
 
@@ -71,6 +71,6 @@ async def _read_again(connection_id: str, *, patient: bool) -> TokenView:
     while True:
         view = await run_with_database(read_token, connection_id, utc_now())
         late = asyncio.get_running_loop().time() >= deadline
-        if view.is_usable or view.again_at is not None or late or not patient:
+        if view.is_usable or view.retry_at is not None or late or not patient:
             return view
         await asyncio.sleep(_LOOK_SECONDS)

@@ -38,7 +38,7 @@ from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.renewal.leases import claim
-from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all
+from tests.actors.renewals import HOUR, connect, lease_connections, refreshes, renew_all
 from tests.actors.sign_ins import NAME, event_kinds, now, reread, stored_connections
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -425,7 +425,7 @@ def test_a_forced_renewal_is_refused_with_the_time_to_come_back(plain: ScriptedP
 
 def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedProvider) -> None:
     at = pause(plain, 6)
-    message = leased([row for row in stored_connections() if row.renew_at <= at])
+    message = lease_connections([row for row in stored_connections() if row.renew_at <= at])
 
     renew_connections(message)
 
@@ -448,7 +448,7 @@ def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
         other = TAB_PROVIDER_HEALTH.find("other")
         other.pause(rows[0].id, until=now() + HOUR, kind="transient", reason="away", now=now())
 
-    renew_connections(leased(rows))
+    renew_connections(lease_connections(rows))
 
     # Then those of the other one are renewed all the same
     assert [reread(row).version for row in rows] == [1, 1, 2, 2]

@@ -13,7 +13,7 @@ from catfeeder.broker import build_message
 from catfeeder.messages import RENEW_CONNECTIONS
 from models.db.database import hold_connection
 from models.renewal.journal import TAB_ATTEMPTS
-from tests.actors.renewals import connect, leased, refreshes
+from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain, reread
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 
@@ -40,7 +40,7 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
     gate = provider.hold("/token", times=1)
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.start()
-    broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": leased(rows)}))
+    broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": lease_connections(rows)}))
     gate.await_arrival()
 
     # When its process is told to stop, and the provider answers after that
@@ -68,6 +68,6 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
     # And whoever works next takes their time again
     worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
     worker.start()
-    renew_connections(leased(connect(provider, 3)))
+    renew_connections(lease_connections(connect(provider, 3)))
     assert len(refreshes(provider)) == 4
     worker.stop()

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from actors.renewal.recovery import recover
-from actors.renewal.renew import renew_leased
-from catfeeder.errors import CatFeederError
 from config import ROOT, Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import TAB_ATTEMPTS
-from models.renewal.leases import Lease
 from tests.actors.outages import outage
-from tests.actors.renewals import HOUR, leased, renew_all, tokens_of
+from tests.actors.renewals import (
+    HOUR,
+    held_renewal,
+    lease_connections,
+    recover_at,
+    renew_all,
+    tokens_of,
+)
 from tests.actors.sign_ins import now, reread, sign_in
 from tests.scripted_provider import ScriptedProvider
 
@@ -38,16 +39,16 @@ def toml_conf() -> dict[str, Any]:
     return {"Database": {"busy_timeout_seconds": 1}}
 
 
-#: While these are under way, nobody but the provider can know what it has made of the token.
+#: While these are under way, only the provider knows what it has made of the token.
 _IN_THE_EXCHANGE: Final = ("await the answer", "read the answer")
-#: The first thing that happens to an answer, as PostgreSQL is told and as others are.
+#: The statement that keeps an answer: of PostgreSQL, and of the others.
 _JOURNAL: Final = ("WITH answer AS", 'UPDATE "attempts" SET')
 #: What happens to it where the database does not take it: a file is written, and its folder.
 _FILE: Final = ("fsync", "fsync")
 
 
 class RenewalProcess:
-    """A process that renews, and dies when it is told to."""
+    """A process that renews, and is killed at a step."""
 
     def __init__(self, environment: dict[str, str], toml_conf: dict[str, Any], log: Path) -> None:
         """Start it with the settings of the test."""
@@ -75,7 +76,7 @@ class RenewalProcess:
         """
         self._log.unlink(missing_ok=True)
         command = {
-            "leases": leased([row]),
+            "leases": lease_connections([row]),
             "last": last,
             "behind": behind,
             "log": str(self._log),
@@ -124,13 +125,7 @@ def sign_in_as(provider: ScriptedProvider, user: str) -> TAB_CONNECTIONS:
 def recover_all() -> None:
     """Do what a process does that starts, and each sweep, when all leases have run out."""
     at = now() + HOUR + timedelta(minutes=1)
-
-    def renew(leases: list[Lease]) -> None:
-        for lease in leases:
-            with contextlib.suppress(CatFeederError):
-                renew_leased(lease, at)
-
-    recover(at, at + HOUR, renew)
+    recover_at(at)
     renew_all(at)
 
 
@@ -194,14 +189,9 @@ def test_a_process_that_dies_while_the_database_is_away_loses_no_token(
     plain.script.rotation = "single_use"
     # Given a database that goes away while the provider is asked
     row = sign_in_as(plain, "user-1")
-    gate = plain.hold("/token", times=1)
-    with ThreadPoolExecutor(1) as pool:
-        renewing = pool.submit(process.renew, row, behind=_FILE)
-        gate.await_arrival()
-        with outage(database_url):
-            gate.open()
-            # And a process that is killed once the answer is in its file
-            taken, is_killed = renewing.result()
+    with held_renewal(plain, process.renew, row, behind=_FILE) as held, outage(database_url):
+        # And a process that is killed once the answer is in its file
+        taken, is_killed = held.finish()
     assert is_killed
     assert tuple(taken[-3:-1]) == _FILE
     assert len(list((settings.var_dir / "answers").iterdir())) == 1

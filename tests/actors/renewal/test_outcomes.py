@@ -1,8 +1,7 @@
-"""Tests of renewals that fail: a grant that is gone needs its user, an outage signs nobody out."""
+"""Tests of outcomes: a grant that is gone needs its user, and an outage ends no grant."""
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +19,7 @@ from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
 from models.oauth.connections import ConnectionStatus
-from tests.actors.renewals import HOUR, connect, refreshes, renew_all, tokens_of
+from tests.actors.renewals import HOUR, connect, held_renewal, refreshes, renew_all, tokens_of
 from tests.actors.sign_ins import (
     NAME,
     come_back,
@@ -66,7 +65,7 @@ def test_a_grant_that_is_gone_needs_the_user(answer: Answer, plain: ScriptedProv
     with pytest.raises(ReauthorizationRequired):
         renew_connection(row.id)
 
-    # Then it is said so, and the provider is asked no more
+    # Then the connection says so, and the provider is asked no more
     stored = reread(row)
     assert stored.status == ConnectionStatus.REAUTHORIZATION_REQUIRED
     assert "The provider refused the request:" in str(stored.reason)
@@ -97,24 +96,17 @@ def test_a_new_sign_in_is_not_undone_by_the_end_of_the_old_one(plain: ScriptedPr
     (row,) = connect(plain)
     plain.grants.end_all()
     back = come_back(plain)
-    gate = plain.hold("/token", times=1)
-    outcomes: list[object] = []
-    renewing = threading.Thread(target=lambda: outcomes.append(renew_connection(row.id)))
-    renewing.start()
-    gate.await_arrival()
+    with held_renewal(plain, renew_connection, row.id) as held:
+        # And a new sign-in that is done before its answer comes
+        exchange_code(**back)
+        assert reread(row).version == 2
 
-    # And a new sign-in that is done before its answer comes
-    exchange_code(**back)
-    assert reread(row).version == 2
-
-    # Then the renewal finds that it has been overtaken, which is no failure
-    gate.open()
-    renewing.join()
+        # Then the renewal finds that it has been overtaken, which is no failure
+        assert held.finish()["status"] == "active"
     assert reread(row).status == ConnectionStatus.ACTIVE
-    assert [outcome["status"] for outcome in outcomes if isinstance(outcome, dict)] == ["active"]
 
 
-def test_a_connection_without_a_refresh_token_is_told_in_good_time(
+def test_a_connection_without_a_refresh_token_is_given_up_before_its_token_ends(
     plain: ScriptedProvider,
 ) -> None:
     plain.script.gives_refresh_token = False
@@ -159,7 +151,7 @@ def test_a_provider_that_does_not_renew_is_not_asked(plain: ScriptedProvider) ->
         (Answer(403), ProviderRefused),
     ],
 )
-def test_an_outage_signs_nobody_out(
+def test_an_outage_ends_no_grant(
     answer: Answer, error: type[CatFeederError], plain: ScriptedProvider
 ) -> None:
     at = now()
@@ -170,7 +162,7 @@ def test_an_outage_signs_nobody_out(
     with pytest.raises(error):
         renew_connection(row.id)
 
-    # Then it is said so, and the token that is there is served
+    # Then the connection says so, and the token that is there is served
     stored = reread(row)
     assert (stored.status, stored.failures) == (ConnectionStatus.RENEWAL_FAILING, 1)
     assert stored.reason
@@ -182,7 +174,7 @@ def test_an_outage_signs_nobody_out(
     assert describe_connection(stored)["status"] == "renewal_failing"
 
 
-def test_failures_are_waited_out_longer_each_time_and_told_once(plain: ScriptedProvider) -> None:
+def test_waits_grow_with_each_failure_and_one_event_is_recorded(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     plain.answer("/token", Answer(503))
     at: datetime = now() + HOUR
@@ -191,7 +183,7 @@ def test_failures_are_waited_out_longer_each_time_and_told_once(plain: ScriptedP
         assert renew_all(at) == [ProviderUnreachable]
         again_at = reread(row).renew_at
         assert again_at is not None
-        # Nobody asks before that
+        # The provider is not asked before that
         assert renew_all(again_at - timedelta(milliseconds=1)) == []
         waits.append((again_at - at).total_seconds())
         at = again_at
@@ -199,7 +191,7 @@ def test_failures_are_waited_out_longer_each_time_and_told_once(plain: ScriptedP
     for wait, longest in zip(waits, (30, 60, 120, 240, 480, 600, 600), strict=True):
         assert 0 <= wait <= longest
     assert reread(row).failures == 7
-    # And the trail tells of the change, not of each attempt
+    # And the events name the change, not each attempt
     assert event_kinds().count("renewal_failed") == 1
 
 

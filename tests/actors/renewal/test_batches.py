@@ -1,27 +1,26 @@
-"""Tests that a provider that takes its time keeps no thread for long that others wait for."""
+"""Tests of batches: a slow provider keeps no thread for long that other messages wait for."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import dramatiq
 import pytest
 
-from actors.renewal import time_slices
+from actors.renewal.limits import RenewalLimits
 from actors.renewal.renew import renew_connections
 from catfeeder.broker import build_message
 from catfeeder.messages import RENEW_CONNECTIONS
 from catfeeder.redis_connection import connect_redis
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from tests.actors.renewals import connect, leased
+from tests.actors.renewals import connect, lease_connections
 from tests.actors.sign_ins import now, reread
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
-
-
-@pytest.fixture(autouse=True)
-def _short_shift(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_slices, "_SHIFT_SECONDS", 0.0)
+#: A time slice is over with the first connection.
+SHORT: Final = RenewalLimits(slice_seconds=0)
 
 
 def test_a_message_that_takes_long_makes_room_for_one_that_waits(
@@ -31,7 +30,7 @@ def test_a_message_that_takes_long_makes_room_for_one_that_waits(
     # Given a message whose time is up with its first connection, and another that waits
     broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": []}))
 
-    renew_connections(leased(rows))
+    renew_connections(lease_connections(rows), SHORT)
 
     # Then it ends there, and what is left of it is leased until a sweep brings it back
     assert [reread(row).version for row in rows] == [2, 1, 1]
@@ -40,13 +39,13 @@ def test_a_message_that_takes_long_makes_room_for_one_that_waits(
         assert waiting.count() == 2
 
 
-def test_as_long_as_nobody_waits_a_message_goes_on(
+def test_a_message_goes_on_as_long_as_no_other_waits(
     broker: dramatiq.Broker, plain: ScriptedProvider
 ) -> None:
     del broker
     rows = connect(plain, 3)
 
-    renew_connections(leased(rows))
+    renew_connections(lease_connections(rows), SHORT)
 
     assert [reread(row).version for row in rows] == [2, 2, 2]
 
@@ -58,6 +57,6 @@ def test_a_broker_that_is_away_keeps_no_renewal_waiting(
 
     with monkeypatch.context() as outage:
         outage.setattr(broker, "client", connect_redis("unix:///nowhere/valkey.sock"))
-        renew_connections(leased(rows))
+        renew_connections(lease_connections(rows), SHORT)
 
     assert [reread(row).version for row in rows] == [2, 2]

@@ -1,14 +1,12 @@
-"""Tests of renewals that were cut off: what the provider gave is stored, or it is said why not."""
+"""Tests of interrupted renewals: the answer becomes the token, or the journal has the reason."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import dramatiq
 import pytest
@@ -21,30 +19,40 @@ from actors.errors import (
 from actors.providers.config.settings import patch_provider
 from actors.providers.protocol import token_endpoint
 from actors.providers.protocol.token_answers import read_tokens
-from actors.renewal import kept_answers, outcomes
-from actors.renewal.recovery import bring_in_answers, recover
-from actors.renewal.renew import renew_connection, renew_connections, renew_leased
-from catfeeder.errors import CatFeederError
+from actors.renewal.kept_answers import import_answer_files
+from actors.renewal.limits import RenewalLimits
+from actors.renewal.renew import renew_connection, renew_connections
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import hold_connection, transaction
+from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.grouped_writes import write_answer
-from models.renewal.journal import TAB_ATTEMPTS, begin_renewal, digest_token, seal_answer
-from models.renewal.leases import Lease, claim
+from models.renewal.journal import TAB_ATTEMPTS, seal_answer
 from tests.actors.outages import outage
-from tests.actors.renewals import HOUR, connect, leased, refreshes, renew_all, tokens_of
+from tests.actors.renewals import (
+    HOUR,
+    LEASE,
+    begin_and_abandon,
+    change,
+    connect,
+    held_renewal,
+    lease_connections,
+    recover_at,
+    refreshes,
+    renew_all,
+    tokens_of,
+)
 from tests.actors.sign_ins import NAME, event_kinds, now, reread
 from tests.provider.answers import Answer, broken_off, html_answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("tables")
-#: Nothing listens to the port that is for discarding what is sent there.
-NOBODY = "127.0.0.1:9"
-LEASE = timedelta(seconds=60)
+#: Nothing listens to the port of the discard protocol.
+NOBODY: Final = "127.0.0.1:9"
+SHORT: Final = RenewalLimits(answer_seconds=0.1, outcome_seconds=0.5)
 
 
 @pytest.fixture
@@ -55,7 +63,7 @@ def toml_conf() -> dict[str, Any]:
 
 @pytest.fixture
 def environment(environment: dict[str, str]) -> dict[str, str]:
-    """The environment, with a private host on top at which nobody listens."""
+    """The environment, with a private host on top that does not listen."""
     hosts = environment["OAUTH_ALLOWED_PRIVATE_HOSTS"]
     return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": f"{hosts},{NOBODY}"}
 
@@ -67,41 +75,18 @@ def single_use(plain: ScriptedProvider) -> ScriptedProvider:
     return plain
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outcomes, "_PATIENCE_SECONDS", 0.5)
-
-
-def recover_at(at: datetime) -> int:
-    """Finish what was cut off, as a process does that starts at that time."""
-
-    def renew(leases: list[Lease]) -> None:
-        for lease in leases:
-            with contextlib.suppress(CatFeederError):
-                renew_leased(lease, at)
-
-    return recover(at, at + LEASE, renew)
-
-
 def spend(row: TAB_CONNECTIONS, provider: ScriptedProvider) -> None:
-    """Let the provider grant new tokens, of which nobody hears."""
+    """Let the provider grant new tokens in an answer that is lost."""
     token = tokens_of(row)[1]
     assert token is not None
     grant = provider.grants.use_refresh_token(token.reveal(), "single_use")
     provider.grants.add_tokens(grant, with_refresh_token=True)
 
 
-def begin(row: TAB_CONNECTIONS) -> Lease:
-    """Begin a renewal as a process does that is killed next."""
-    at = now()
-    token = tokens_of(row)[1]
-    assert token is not None
-    with transaction():
-        lease = claim(row.id, at, at + LEASE)
-        assert lease is not None
-        attempt = begin_renewal(lease, at + LEASE, digest_token(token), at)
-    assert attempt is not None
-    return attempt.lease
+def journal(row: TAB_CONNECTIONS, answer: bytes) -> bool:
+    """Write an answer of status 200 and JSON into the journal, as a process does that gets it."""
+    head = b'{"status": 200, "content_type": "application/json"}\n'
+    return write_answer(row.id, 1, seal_answer(row.id, Secret.of(head + answer)))
 
 
 def attempt_of(row: TAB_CONNECTIONS) -> TAB_ATTEMPTS | None:
@@ -122,7 +107,7 @@ def answer_files(settings: Settings) -> list[Path]:
     return sorted((settings.var_dir / "answers").glob("*"))
 
 
-# -- Cut off
+# -- Interrupted
 
 
 @pytest.mark.usefixtures("database")
@@ -131,14 +116,9 @@ def test_an_answer_in_the_journal_becomes_the_token_without_asking_again(
 ) -> None:
     # Given a renewal that was killed when the answer was written down
     (row,) = connect(single_use)
-    begin(row)
-    answer = (
-        b'{"status": 200, "content_type": "application/json"}\n'
-        + json_answer(
-            {"access_token": "kept", "refresh_token": "kept-as-well", "expires_in": 3600}
-        ).body
-    )
-    assert write_answer(row.id, 1, seal_answer(row.id, Secret.of(answer)))
+    begin_and_abandon(row)
+    tokens = {"access_token": "kept", "refresh_token": "kept-as-well", "expires_in": 3600}
+    assert journal(row, json_answer(tokens).body)
 
     # When it is finished
     assert recover_at(now() + LEASE) == 1
@@ -154,13 +134,13 @@ def test_an_answer_in_the_journal_becomes_the_token_without_asking_again(
     assert event_kinds()[-1] == "renewed"
 
 
-def test_one_without_an_answer_is_sent_once_more_and_no_oftener(
+def test_a_token_without_an_answer_is_sent_once_more_and_no_oftener(
     single_use: ScriptedProvider,
 ) -> None:
     (row,) = connect(single_use)
-    lease = begin(row)
+    lease = begin_and_abandon(row)
 
-    # Before the lease has run out somebody may still be at it
+    # Before the lease has run out another process may still renew it
     assert recover_at(lease.until - timedelta(milliseconds=1)) == 0
     assert recover_at(lease.until) == 1
 
@@ -170,12 +150,12 @@ def test_one_without_an_answer_is_sent_once_more_and_no_oftener(
     assert recover_at(now() + 3 * LEASE) == 0
 
 
-def test_a_token_that_was_spent_meanwhile_is_told_with_the_reason(
+def test_a_token_that_was_spent_meanwhile_ends_its_grant_with_the_reason(
     single_use: ScriptedProvider,
 ) -> None:
-    # Given a renewal that was cut off behind the provider's answer
+    # Given a renewal that was interrupted behind the provider's answer
     (row,) = connect(single_use)
-    begin(row)
+    begin_and_abandon(row)
     spend(row, single_use)
 
     recover_at(now() + LEASE)
@@ -193,9 +173,9 @@ def test_a_token_that_was_spent_meanwhile_is_told_with_the_reason(
     assert len(refreshes(single_use)) == 1
 
 
-def test_one_that_has_a_new_grant_by_now_is_left_alone(single_use: ScriptedProvider) -> None:
+def test_a_connection_with_a_new_grant_is_left_alone(single_use: ScriptedProvider) -> None:
     (row,) = connect(single_use)
-    begin(row)
+    begin_and_abandon(row)
     connect(single_use)
     assert reread(row).version == 2
 
@@ -205,9 +185,11 @@ def test_one_that_has_a_new_grant_by_now_is_left_alone(single_use: ScriptedProvi
     assert "renewal_retried" not in event_kinds()
 
 
-def test_who_is_cut_off_again_and_again_ends_it(single_use: ScriptedProvider) -> None:
+def test_a_renewal_that_is_interrupted_again_and_again_ends_the_grant(
+    single_use: ScriptedProvider,
+) -> None:
     (row,) = connect(single_use)
-    begin(row)
+    begin_and_abandon(row)
     with hold_connection():
         TAB_ATTEMPTS.update(tries=5).execute()
 
@@ -222,7 +204,7 @@ def test_a_seal_of_an_answer_that_is_broken_is_as_good_as_no_answer(
     single_use: ScriptedProvider,
 ) -> None:
     (row,) = connect(single_use)
-    begin(row)
+    begin_and_abandon(row)
     write_answer(row.id, 1, seal_answer("another", Secret("answer")))
 
     recover_at(now() + LEASE)
@@ -235,7 +217,7 @@ def test_each_earlier_client_secret_is_tried_again(plain: ScriptedProvider) -> N
     # Given two client secrets, and a renewal that was killed while it sent the second one
     patch_provider(NAME, {"client_secrets": ["newest", plain.client_secret]}, now())
     (row,) = connect(plain)
-    begin(row)
+    begin_and_abandon(row)
     refused = b'{"status": 401, "content_type": "application/json"}\n{"error": "invalid_client"}'
     write_answer(row.id, 1, seal_answer(row.id, Secret.of(refused)))
 
@@ -247,17 +229,14 @@ def test_each_earlier_client_secret_is_tried_again(plain: ScriptedProvider) -> N
 def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProvider) -> None:
     # Given an answer in the journal, and a provider whose settings are gone when it is found
     (row,) = connect(plain)
-    begin(row)
-    answer = b'{"status": 200, "content_type": ""}\n{"access_token": "kept"}'
-    write_answer(row.id, 1, seal_answer(row.id, Secret.of(answer)))
-    with hold_connection():
-        TAB_CONNECTIONS.update(provider="gone").execute()
+    begin_and_abandon(row)
+    journal(row, b'{"access_token": "kept"}')
+    change(row, provider="gone")
     recover_at(now() + LEASE)
     assert reread(row).status == ConnectionStatus.RENEWAL_FAILING
 
     # When they are back, then the answer is still there
-    with hold_connection():
-        TAB_CONNECTIONS.update(provider=NAME).execute()
+    change(row, provider=NAME)
     renew_all(now() + HOUR)
     assert tokens_of(row)[0] == Secret("kept")
     assert refreshes(plain) == []
@@ -270,7 +249,7 @@ def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProv
     "nowhere", [f"http://{NOBODY}/token", "https://no-such-host.invalid/token"]
 )
 def test_a_token_that_was_never_sent_is_as_it_was(nowhere: str, plain: ScriptedProvider) -> None:
-    # Given a provider that nobody can connect to, or that has no address
+    # Given a provider that does not listen, or that has no address
     (row,) = connect(plain)
     patch_provider(NAME, {"token_endpoint": nowhere}, now())
     with pytest.raises(ProviderUnreachable):
@@ -289,7 +268,7 @@ def test_a_token_that_was_never_sent_is_as_it_was(nowhere: str, plain: ScriptedP
 def test_a_token_that_was_sent_without_an_answer_may_be_spent(
     answer: Answer, plain: ScriptedProvider
 ) -> None:
-    # Given a renewal that the provider did not answer so that anybody could tell
+    # Given a renewal that the provider did not answer in a form that is known
     (row,) = connect(plain)
     plain.answer("/token", answer)
     with pytest.raises((ProviderUnreachable, ProviderMisbehaved)):
@@ -301,7 +280,7 @@ def test_a_token_that_was_sent_without_an_answer_may_be_spent(
     with pytest.raises(ReauthorizationRequired):
         renew_connection(row.id)
 
-    # Then it is told that this may be our own doing
+    # Then the reason says that an earlier try may have spent it
     assert last_event().detail["reason"] == "outcome_unknown"
 
 
@@ -322,7 +301,7 @@ def test_an_outage_that_answers_nothing_ends_no_grant(plain: ScriptedProvider) -
     assert reread(row).status == ConnectionStatus.ACTIVE
 
 
-def test_an_answer_that_nobody_understood_is_read_again_before_the_token_is_sent_again(
+def test_an_answer_that_was_not_understood_is_read_again_before_the_token_is_sent_again(
     plain: ScriptedProvider,
 ) -> None:
     # Given an answer of a form that we do not know
@@ -337,8 +316,7 @@ def test_an_answer_that_nobody_understood_is_read_again_before_the_token_is_sent
     assert '"tokens"' in answer.reveal()
 
     # When we have learnt it, here by way of another answer in its place
-    learnt = b'{"status": 200, "content_type": ""}\n{"access_token": "understood"}'
-    write_answer(row.id, 1, seal_answer(row.id, Secret.of(learnt)))
+    journal(row, b'{"access_token": "understood"}')
     asked = len(refreshes(plain))
     renew_connection(row.id)
 
@@ -347,28 +325,28 @@ def test_an_answer_that_nobody_understood_is_read_again_before_the_token_is_sent
     assert len(refreshes(plain)) == asked
 
 
-def test_an_error_of_our_own_loses_no_answer_and_costs_no_neighbour_anything(
+def test_an_unforeseen_error_loses_no_answer_and_affects_no_other_connection(
     single_use: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = connect(single_use, 2)
 
     secret = "what stands in an answer"
 
-    # Given a version of ours that stumbles over the first answer that it reads
-    def stumble(*_: object) -> Any:
+    # Given a bug that the first answer triggers
+    def fail_once(*_: object) -> Any:
         monkeypatch.setattr(token_endpoint, "read_tokens", read_tokens)
         raise KeyError(secret)
 
-    monkeypatch.setattr(token_endpoint, "read_tokens", stumble)
-    renew_connections(leased(rows))
+    monkeypatch.setattr(token_endpoint, "read_tokens", fail_once)
+    renew_connections(lease_connections(rows))
 
-    # Then the neighbour is renewed, and the log tells where it was, and nothing of the answer
+    # Then the other one is renewed, and the log names the place, and nothing of the answer
     assert [reread(row).version for row in rows] == [1, 2]
     assert reread(rows[0]).status == ConnectionStatus.RENEWAL_FAILING
     assert "KeyError" in caplog.text
     assert secret not in caplog.text
 
-    # When another version comes to it, then it reads what was kept
+    # When another version of the service renews it, then it reads what was kept
     renew_connection(rows[0].id)
     assert reread(rows[0]).version == 2
     assert len(refreshes(single_use)) == 2
@@ -382,7 +360,7 @@ def test_an_error_of_our_own_loses_no_answer_and_costs_no_neighbour_anything(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("database")
 class TestOutage:
-    """A database that goes away, and a service that does not wait for it for long."""
+    """A database that goes away during a renewal."""
 
     @pytest.fixture
     def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
@@ -392,7 +370,7 @@ class TestOutage:
     @pytest.fixture(autouse=True)
     def _nothing_left(self) -> Iterator[None]:
         yield
-        # Whatever was left to Python is found now, and not in the midst of another test.
+        # What was left to Python is found now, and not during another test.
         gc.collect()
 
     def test_an_answer_outlives_an_outage_of_the_database_and_the_process(
@@ -400,34 +378,25 @@ class TestOutage:
     ) -> None:
         # Given a database that goes away while the provider is asked, and stays away
         (row,) = connect(single_use)
-        gate = single_use.hold("/token", times=1)
-        failures: list[Exception] = []
+        leases = lease_connections([row])
+        with (
+            held_renewal(single_use, renew_connections, leases, SHORT) as held,
+            outage(database_url),
+        ):
+            with pytest.raises(DatabaseUnreachable):
+                held.finish()
 
-        def renew() -> None:
-            try:
-                renew_connections(leased([row]))
-            except DatabaseUnreachable as error:
-                failures.append(error)
-
-        renewing = threading.Thread(target=renew)
-        renewing.start()
-        gate.await_arrival()
-        with outage(database_url):
-            gate.open()
-            renewing.join()
-
-            # Then the answer is in a file, which nobody else can read or open
-            assert failures
+            # Then the answer is in a file, which no other user can read, and which is sealed
             (path,) = answer_files(settings)
             assert path.stat().st_mode & 0o777 == 0o600
             assert path.parent.stat().st_mode & 0o777 == 0o700
             assert b"access" not in path.read_bytes()
             # And stays there as long as the database does not take it
             with pytest.raises(DatabaseUnreachable):
-                bring_in_answers(now())
+                import_answer_files(now())
             assert answer_files(settings) == [path]
 
-        # When the database is back, and another process comes by
+        # When the database is back, and another process starts
         recover_at(now() + 2 * HOUR)
 
         # Then the token is the provider's latest, which saw none twice
@@ -439,22 +408,16 @@ class TestOutage:
         assert token.reveal() == single_use.grants._grants[-1].refresh_tokens[-1]
 
     def test_a_short_outage_of_the_database_is_waited_for(
-        self,
-        single_use: ScriptedProvider,
-        database_url: str,
-        settings: Settings,
-        monkeypatch: pytest.MonkeyPatch,
+        self, single_use: ScriptedProvider, database_url: str, settings: Settings
     ) -> None:
-        monkeypatch.setattr(outcomes, "_PATIENCE_SECONDS", 60)
         (row,) = connect(single_use)
-        gate = single_use.hold("/token", times=1)
-        renewing = threading.Thread(target=renew_connections, args=(leased([row]),))
-        renewing.start()
-        gate.await_arrival()
-        with outage(database_url):
-            gate.open()
-            wait_until(lambda: answer_files(settings))
-        renewing.join()
+        patient = RenewalLimits(outcome_seconds=60)
+        leases = lease_connections([row])
+        with held_renewal(single_use, renew_connections, leases, patient) as held:
+            with outage(database_url):
+                held.gate.open()
+                wait_until(lambda: answer_files(settings))
+            held.finish()
 
         assert reread(row).version == 2
         assert answer_files(settings) == []
@@ -462,36 +425,28 @@ class TestOutage:
 
 
 def test_an_answer_is_kept_in_a_file_while_the_database_hangs(
-    single_use: ScriptedProvider,
-    settings: Settings,
-    database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
+    single_use: ScriptedProvider, settings: Settings, database_url: str
 ) -> None:
     # Given a database that neither takes the answer nor refuses it
-    monkeypatch.setattr(kept_answers, "_PATIENCE_SECONDS", 0.1)
     (row,) = connect(single_use)
-    gate = single_use.hold("/token", times=1)
-    renewing = threading.Thread(target=renew_connections, args=(leased([row]),))
-    renewing.start()
-    gate.await_arrival()
-    with outage(database_url):
-        gate.open()
-        # Then a process that is killed while it waits leaves the answer in a file
-        wait_until(lambda: len(answer_files(settings)) == 1)
-        assert renewing.is_alive()
-        assert reread(row).version == 1
-
-    # And one that is not stores it, and lets the file go
-    renewing.join()
+    with held_renewal(single_use, renew_connections, lease_connections([row]), SHORT) as held:
+        with outage(database_url):
+            held.gate.open()
+            # Then a process that is killed while it waits leaves the answer in a file
+            wait_until(lambda: len(answer_files(settings)) == 1)
+            assert held.running.running()
+            assert reread(row).version == 1
+        # And one that is not killed stores it, and erases the file
+        held.finish()
     assert reread(row).version == 2
     assert answer_files(settings) == []
 
 
-def test_the_next_renewals_of_a_machine_bring_in_what_was_kept_there(
+def test_the_next_renewals_of_a_machine_import_its_answer_files(
     single_use: ScriptedProvider, settings: Settings
 ) -> None:
     (row,) = connect(single_use)
-    begin(row)
+    begin_and_abandon(row)
     (settings.var_dir / "answers").mkdir(parents=True)
     path = settings.var_dir / "answers" / f"{row.id}.1"
     path.write_bytes(seal_answer(row.id, Secret("an answer")))
@@ -508,14 +463,13 @@ def test_the_next_renewals_of_a_machine_bring_in_what_was_kept_there(
 # -- When
 
 
-def test_a_process_that_starts_finishes_what_was_cut_off(
+def test_a_process_that_starts_finishes_interrupted_renewals(
     single_use: ScriptedProvider, broker: dramatiq.Broker
 ) -> None:
     # Given a renewal that was cut off, and whose lease has run out
     (row,) = connect(single_use)
-    begin(row)
-    with hold_connection():
-        TAB_CONNECTIONS.update(lease_until=now() - LEASE).execute()
+    begin_and_abandon(row)
+    change(row, lease_until=now() - LEASE)
 
     # When a process starts that performs renewals
     worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
