@@ -172,7 +172,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
         yield config.current_settings()
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
-    cache._AT_WORK.clear()
+    cache._shared.clear()
     # A worker of this test has stopped, and the process goes on.
     batches.clear_stop_request()
     _close_databases()

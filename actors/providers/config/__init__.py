@@ -1,3 +1,3 @@
-"""Provider settings: what an operator sets, what discovery adds, and checks of both."""
+"""Configuration of providers: settings, discovery, checks, circuit breaker and rates."""
 
 from __future__ import annotations

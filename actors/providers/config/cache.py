@@ -1,8 +1,9 @@
-"""What renewals at the same time know of their providers, looked up anew each second."""
+"""TTL cache of healthy providers, shared by the renewals that run at the same time."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
@@ -12,15 +13,12 @@ from actors.providers.protocol.provider import Provider
 from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 
-#: So much later a change of a provider, or a pause, is noticed by a message that is at work.
-_SECONDS: Final = 1.0
-
 
 class CachedProvider(NamedTuple):
-    """A provider, and its health as it was before the provider was looked up.
+    """A provider, and its health as read before the provider.
 
-    Whoever fails by settings that were changed since has known an earlier epoch of its health, and
-    so does not pause the provider.
+    A renewal that fails by outdated settings so writes against an outdated epoch of the health,
+    and does not pause the provider.
     """
 
     provider: Provider
@@ -28,42 +26,56 @@ class CachedProvider(NamedTuple):
 
 
 class ProviderCache:
-    """Remembers providers that are well, for a moment; threads may share one."""
+    """Keeps healthy providers for `ttl_seconds`; threads may share one.
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
-        self._known: dict[str, tuple[CachedProvider, float]] = {}
+    A change of a provider, or a pause, reaches running renewals that much later.
+    """
+
+    def __init__(
+        self,
+        ttl_seconds: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+        resolve: Callable[[str, datetime], Provider] = resolve_provider,
+    ) -> None:
+        self._ttl_seconds = ttl_seconds
+        self._clock = clock
+        self._resolve = resolve
+        self._entries: dict[str, tuple[CachedProvider, float]] = {}
 
     def look_up(self, name: str, now: datetime) -> CachedProvider:
-        """Return the provider of that name, as it was a moment ago at most.
+        """Return the provider of that name, at most `ttl_seconds` old.
 
         Raises:
             ProviderUnknown, ProviderNotConfigured, ProviderUnreachable, ProviderRefused,
             ProviderMisbehaved, AddressForbidden: As `resolve_provider`.
         """
-        known, until = self._known.get(name, (None, 0.0))
-        if known is not None:
-            if until >= time.monotonic():
-                return known
-            # One looks for all: whoever comes meanwhile takes what is known.
-            self._known[name] = known, time.monotonic() + _SECONDS
+        cached, expires_at = self._entries.get(name, (None, 0.0))
+        if cached is not None:
+            if expires_at >= self._clock():
+                return cached
+            # One thread looks up; the others meanwhile use the old entry (request coalescing).
+            self._store(name, cached)
         with hold_connection():
             health = TAB_PROVIDER_HEALTH.find(name)
-        found = CachedProvider(resolve_provider(name, now), health)
+        found = CachedProvider(self._resolve(name, now), health)
         if health.is_healthy:
-            self._known[name] = found, time.monotonic() + _SECONDS
+            self._store(name, found)
         else:
             self.forget(name)
         return found
 
+    def _store(self, name: str, found: CachedProvider) -> None:
+        self._entries[name] = found, self._clock() + self._ttl_seconds
+
     def forget(self, name: str) -> None:
-        """Look a provider up anew next time: something has gone wrong with it."""
-        self._known.pop(name, None)
+        """Drop a provider whose renewal has failed, so that the next look-up reads it anew."""
+        self._entries.pop(name, None)
 
 
-_AT_WORK: Final[WeakValueDictionary[str, ProviderCache]] = WeakValueDictionary()
+#: Holds the cache as long as a renewal uses it.
+_shared: Final[WeakValueDictionary[str, ProviderCache]] = WeakValueDictionary()
 
 
 def shared_provider_cache() -> ProviderCache:
-    """Return the memory of those who are at work in this process, or a new one if nobody is."""
-    return _AT_WORK.setdefault("", ProviderCache())
+    """Return the cache of this process's running renewals, or a new one if none runs."""
+    return _shared.setdefault("", ProviderCache())

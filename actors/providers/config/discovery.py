@@ -1,4 +1,4 @@
-"""Keeping what issuers publish in the database, where every process finds it."""
+"""Discovery: fetches the metadata of issuers and stores it for every process."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ _LOG = logging.getLogger(__name__)
 
 
 def discover_provider(provider: str) -> None:
-    """Perform the message of the same name: fetch what the provider's issuer publishes.
+    """Perform the message `discover_provider`: fetch and store the issuer's metadata.
 
     Raises:
         ProviderUnknown: There is no such provider.
-        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The issuer's
-            part failed.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The request
+            to the issuer failed.
     """
     discover(provider, utc_now())
 
 
 def discover(provider: str, now: datetime) -> None:
-    """Fetch and keep what the issuer of `provider` publishes; without an issuer, do nothing."""
+    """Fetch and store the issuer's metadata; do nothing for a provider that is complete.
+
+    Raises:
+        As `discover_provider`.
+    """
     row = provider_row(provider)
     issuer = issuer_to_discover(row)
     if issuer is not None:
@@ -42,12 +46,12 @@ def discover(provider: str, now: datetime) -> None:
 
 
 def resolve_provider(name: str, now: datetime) -> Provider:
-    """Return the provider of that name, its issuer asked first where nothing is known of it yet.
+    """Return the provider of that name, after discovery where its metadata is missing.
 
     Raises:
         ProviderUnknown, ProviderNotConfigured: As `find_provider`.
-        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The issuer's
-            part failed.
+        ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The request
+            to the issuer failed.
     """
     try:
         return find_provider(name)
@@ -57,7 +61,7 @@ def resolve_provider(name: str, now: datetime) -> Provider:
 
 
 def refresh_if_stale(provider: str, now: datetime) -> None:
-    """Fetch anew what is known for too long; if that fails, what is known goes on to serve.
+    """Fetch stale metadata anew; if that fails, log it and go on with the stale metadata.
 
     Raises:
         ProviderUnknown: There is no such provider.
@@ -68,4 +72,6 @@ def refresh_if_stale(provider: str, now: datetime) -> None:
     try:
         discover(provider, now)
     except AuthError as error:
-        _LOG.warning("The issuer of %s could not be asked anew: %s", provider, error.detail)
+        _LOG.warning(
+            "The metadata of the issuer of %s was not refreshed: %s", provider, error.detail
+        )

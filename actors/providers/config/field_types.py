@@ -1,4 +1,4 @@
-"""The kinds of values among a provider's settings, and the sentence about one that is none."""
+"""Field types of a provider's settings, each with the sentence for an invalid value."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from config import current_settings
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 #: A name of RFC 6749 section 3.3.
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
-_LONGEST_SECRET: Final = 4096
-_LONGEST_PEM: Final = 16384
-#: What each sign-in writes itself into the URL that it begins with.
-_OWN_PARAMETERS: Final = (
+_MAX_SECRET_LENGTH: Final = 4096
+_MAX_PEM_LENGTH: Final = 16384
+#: Parameters that every sign-in writes itself.
+_RESERVED_PARAMETERS: Final = (
     *("client_id", "redirect_uri", "response_type", "scope", "state", "nonce"),
     *("code_challenge", "code_challenge_method"),
 )
-#: By these the answer comes to the callback; a fragment stays in the browser.
+#: With these the answer reaches the callback; a fragment stays in the browser.
 _RESPONSE_MODES: Final = ("query", "form_post")
 
 
-def _without_control(text: str) -> str:
+def _refuse_control(text: str) -> str:
     if _CONTROL.search(text):
         raise ValueError("must not hold a line break or another control character")
     return text
 
 
-def _scope_name(text: str) -> str:
+def _check_scope_name(text: str) -> str:
     if not _SCOPE.fullmatch(text):
         raise ValueError(
             "must be 1 to 255 visible ASCII characters without blanks, quotes and backslashes"
@@ -41,15 +41,15 @@ def _scope_name(text: str) -> str:
     return text
 
 
-def _client_secret(secret: SecretStr) -> SecretStr:
-    # RFC 6749 has it in visible ASCII, and not every provider heeds that.
-    if not 1 <= len(secret) <= _LONGEST_SECRET:
-        raise ValueError(f"must have 1 to {_LONGEST_SECRET} characters")
-    _without_control(secret.get_secret_value())
+def _check_client_secret(secret: SecretStr) -> SecretStr:
+    # RFC 6749 allows visible ASCII only, but not every provider obeys.
+    if not 1 <= len(secret) <= _MAX_SECRET_LENGTH:
+        raise ValueError(f"must have 1 to {_MAX_SECRET_LENGTH} characters")
+    _refuse_control(secret.get_secret_value())
     return secret
 
 
-def _permitted(url: str) -> str:
+def _check_address(url: str) -> str:
     try:
         check_url(url, current_settings().allowed_private_hosts)
     except AddressForbidden:
@@ -60,18 +60,18 @@ def _permitted(url: str) -> str:
     return url
 
 
-def _without_query(url: str) -> str:
+def _refuse_query(url: str) -> str:
     if "?" in url:
         raise ValueError("must be a URL without a query")
     return url
 
 
-def _private_key(pem: SecretStr) -> SecretStr:
-    # What reads keys brings half of cryptography along, which the shim does not need otherwise.
+def _check_private_key(pem: SecretStr) -> SecretStr:
+    # Imported late: it loads cryptography, which the shim does not need otherwise.
     from actors.providers.protocol.client_assertions import PrivateKeyUnusable, read_private_key
 
     try:
-        if len(pem.get_secret_value()) > _LONGEST_PEM:
+        if len(pem.get_secret_value()) > _MAX_PEM_LENGTH:
             raise PrivateKeyUnusable
         read_private_key(Secret(pem.get_secret_value()))
     except PrivateKeyUnusable:
@@ -81,7 +81,7 @@ def _private_key(pem: SecretStr) -> SecretStr:
     return pem
 
 
-def _certificate(pem: str) -> str:
+def _check_certificate(pem: str) -> str:
     from actors.providers.protocol.client_assertions import CertificateUnusable, read_certificate
 
     try:
@@ -91,29 +91,29 @@ def _certificate(pem: str) -> str:
     return pem
 
 
-def _without_own_parameters(url: str) -> str:
-    """Refuse what developers' portals offer to copy: a URL with the app's own parameters in it."""
+def _refuse_reserved_parameters(url: str) -> str:
+    """Refuse a URL as developers' portals offer it to copy, with the app's parameters in it."""
     named = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
-    if own := [name for name in _OWN_PARAMETERS if name in named]:
+    if own := [name for name in _RESERVED_PARAMETERS if name in named]:
         raise ValueError(f"must be a URL without {', '.join(own)}: each sign-in writes its own")
     return url
 
 
-def _authorization_parameters(parameters: dict[str, str]) -> dict[str, str]:
-    if own := [name for name in _OWN_PARAMETERS if name in parameters]:
+def _check_parameters(parameters: dict[str, str]) -> dict[str, str]:
+    if own := [name for name in _RESERVED_PARAMETERS if name in parameters]:
         raise ValueError(f"must not hold {', '.join(own)}: each sign-in writes its own")
     if parameters.get("response_mode", "query") not in _RESPONSE_MODES:
         raise ValueError(f"response_mode must be {' or '.join(_RESPONSE_MODES)}")
     return parameters
 
 
-Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_without_control)]
-URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_permitted)]
-AuthorizationEndpoint = Annotated[URL, AfterValidator(_without_own_parameters)]
-#: To which paths are added (RFC 8414 section 2).
-BaseURL = Annotated[URL, AfterValidator(_without_query)]
-ScopeName = Annotated[str, AfterValidator(_scope_name)]
-ClientSecret = Annotated[SecretStr, AfterValidator(_client_secret)]
-PrivateKey = Annotated[SecretStr, AfterValidator(_private_key)]
-Certificate = Annotated[str, Field(max_length=_LONGEST_PEM), AfterValidator(_certificate)]
-AuthorizationParameters = Annotated[dict[Text, Text], AfterValidator(_authorization_parameters)]
+Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_refuse_control)]
+URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check_address)]
+AuthorizationEndpoint = Annotated[URL, AfterValidator(_refuse_reserved_parameters)]
+#: Paths are appended to it (RFC 8414 section 2).
+BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
+ScopeName = Annotated[str, AfterValidator(_check_scope_name)]
+ClientSecret = Annotated[SecretStr, AfterValidator(_check_client_secret)]
+PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]
+Certificate = Annotated[str, Field(max_length=_MAX_PEM_LENGTH), AfterValidator(_check_certificate)]
+AuthorizationParameters = Annotated[dict[Text, Text], AfterValidator(_check_parameters)]

@@ -1,4 +1,4 @@
-"""From a name to the provider: its row, its preset, what it publishes, its credentials."""
+"""Look-up of a provider by name: row, preset, issuer metadata and credentials, merged."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from config import ConfigurationError, current_settings, provider_credential
 from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 
-#: A name stands in URLs, in the state and, in capitals, in variables of the environment.
+#: A name is part of URLs, of the state and, in capitals, of environment variables.
 _NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def is_provider_name(name: str) -> bool:
-    """Tell whether a provider may be called so."""
+    """Return whether a provider may have this name."""
     return _NAME.fullmatch(name) is not None
 
 
 def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNECTION:
-    """Return the row of the provider of that name, locked for the transaction if so asked.
+    """Return the row of the provider of that name, with `is_locked` locked until the commit.
 
     Raises:
         ProviderUnknown: There is none.
@@ -82,15 +82,14 @@ def _credential(name: str, part: str) -> str | None:
     try:
         return provider_credential(name, part)
     except ConfigurationError as error:
-        # A file that is named and cannot be read is this provider's trouble alone.
+        # An unreadable file of one provider must not stop the others.
         raise ProviderNotConfigured(str(error)) from None
 
 
 def merge_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
-    """Return the metadata: the operator's word wins over the issuer's, that over the preset's.
+    """Return the metadata: the operator's settings override the issuer's, those the preset's.
 
-    Of a profile and of the signs of failures the operator may give the parts that differ, and the
-    preset has the others.
+    `profile`, `failure_kinds` and `failure_remedies` are merged member by member.
     """
     preset = presets().get(row.preset or "", {})
     merged = {**preset, **(row.discovered or {}), **row.metadata}
@@ -101,14 +100,14 @@ def merge_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
 
 
 def is_issuer_of_another(name: str, iss: str) -> bool:
-    """Tell whether an issuer is that of a provider of ours other than the one of that name."""
+    """Return whether a configured provider other than `name` has the issuer `iss`."""
     with hold_connection():
         others = [row for row in TAB_USER_OAUTH_CONNECTION.list_all() if row.name != name]
     return any(merge_metadata(row).get("issuer") == iss for row in others)
 
 
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
-    """Return the issuer whose metadata completes this provider; presets are complete without."""
+    """Return the issuer whose metadata completes this provider; None for a complete one."""
     given = row.metadata
     needed = ["authorization_endpoint", "token_endpoint"]
     if "openid" in given.get("scopes", ["openid"]):
@@ -119,12 +118,12 @@ def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
 
 
 def needs_discovery(row: TAB_USER_OAUTH_CONNECTION) -> bool:
-    """Tell whether the issuer's metadata is unknown; old metadata serves until it is renewed."""
+    """Return whether the issuer's metadata is missing; stale metadata is in use until renewed."""
     return issuer_to_discover(row) is not None and row.discovered is None
 
 
 def is_discovery_stale(row: TAB_USER_OAUTH_CONNECTION, now: datetime) -> bool:
-    """Tell whether the issuer's metadata should be fetched anew."""
+    """Return whether the issuer's metadata is older than `discovery_cache_seconds`."""
     if issuer_to_discover(row) is None:
         return False
     age = timedelta(seconds=current_settings().oauth.discovery_cache_seconds)

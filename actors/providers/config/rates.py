@@ -1,4 +1,4 @@
-"""How many renewals a provider takes: its rate a minute, and what of it is left for a sweep."""
+"""GCRA rates: how many renewals a provider accepts a minute, and how many a sweep may begin."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Rate:
 
 
 def rate_of(per_minute: int | None) -> Rate | None:
-    """Return the rate that never makes more than so many requests in any minute.
+    """Return the rate that never makes more than `per_minute` requests in any minute.
 
-    What one sweep may hand over at once comes from the same minute as what flows behind it. So
-    the shorter the interval of the sweep, the nearer to the maximum is what is reached.
+    The burst of one sweep and the requests behind it share a minute. So the shorter the interval
+    of the sweep, the nearer the rate comes to the maximum.
     """
     if per_minute is None:
         return None
@@ -40,23 +40,23 @@ def rate_of(per_minute: int | None) -> Rate | None:
 
 
 def minimum_gap(provider: str) -> timedelta:
-    """Return how long a provider wants to be left alone between two renewals of a connection."""
+    """Return the least time between two renewals of a connection, 0 for an unknown provider."""
     try:
         metadata = merge_metadata(provider_row(provider))
     except ProviderUnknown:
-        return timedelta()  # The renewal itself will tell.
+        return timedelta()  # The renewal itself reports it.
     return timedelta(seconds=metadata.get("minimum_renewal_gap_seconds", 0))
 
 
 def allowances(names: Iterable[str], now: datetime) -> dict[str, int]:
-    """Return how many renewals each provider takes now, none left out but those that take none.
+    """Return how many renewals each provider accepts now; those that accept none are left out.
 
-    A provider whose pause is over takes one: the probe.
+    A provider whose pause has ended accepts one: the probe.
     """
     health = TAB_PROVIDER_HEALTH.load_all()
     rates = {row.name: _rate(row) for row in TAB_USER_OAUTH_CONNECTION.list_all()}
-    taken = {name: _allowance(health.get(name), rates.get(name), now) for name in names}
-    return {name: count for name, count in taken.items() if count}
+    accepted = {name: _allowance(health.get(name), rates.get(name), now) for name in names}
+    return {name: count for name, count in accepted.items() if count}
 
 
 def _rate(row: TAB_USER_OAUTH_CONNECTION) -> Rate | None:

@@ -1,10 +1,10 @@
-"""The operator's settings of a provider: checked on the way in, shown without their secrets."""
+"""Provider settings of the operator: validated, stored with secrets sealed, shown without them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from pydantic import SecretStr
 
@@ -22,8 +22,19 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 
-#: What has a column of its own.
-_NO_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets", "private_key"}
+#: Fields with a column of their own.
+_NOT_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets", "private_key"}
+
+
+class RenewalState(TypedDict):
+    """The circuit breaker of a provider's renewals; times are RFC 3339."""
+
+    state: str
+    failures: int
+    paused_until: str | None
+    since: str | None
+    kind: str | None
+    reason: str | None
 
 
 def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
@@ -38,7 +49,7 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
 def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: datetime) -> None:
     validate_name(name)
     settings = validate_settings(body)
-    metadata = settings.model_dump(exclude_none=True, exclude=_NO_METADATA)
+    metadata = settings.model_dump(exclude_none=True, exclude=_NOT_METADATA)
     secrets = [_to_secret(one) for one in settings.client_secrets or ()]
     newest = _to_secret(settings.client_secret) if settings.client_secret else None
     with transaction():
@@ -61,14 +72,14 @@ def _to_secret(secret: SecretStr) -> Secret:
 
 
 def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
-    """Change the fields that are given, after RFC 7396: null takes a field away.
+    """Change the given fields by a JSON merge patch (RFC 7396): null removes a field.
 
     Raises:
         ProviderUnknown: There is no such provider.
         ProviderInvalid: A field cannot be used.
     """
     with transaction():
-        # What another patch is about to change would be written back as it was.
+        # Locked, as the whole row is written back: a patch at the same time would be lost.
         row = provider_row(name, is_locked=True)
         private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
         current = {
@@ -83,7 +94,7 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
 
 
 def _merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what RFC 7396 section 2 makes of a target and a patch: objects are merged inwards."""
+    """Apply a patch to a target, nested objects included (RFC 7396 section 2)."""
     merged = {**target}
     for name, value in patch.items():
         if isinstance(value, Mapping):
@@ -95,7 +106,7 @@ def _merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[st
 
 
 def erase_provider(name: str) -> None:
-    """Delete a provider that nobody is connected to.
+    """Delete a provider without connections.
 
     Raises:
         ProviderUnknown: There is no such provider.
@@ -117,7 +128,7 @@ def list_providers() -> list[dict[str, Any]]:
 
 
 def describe_provider(name: str) -> dict[str, Any]:
-    """Return a provider with all that is known of it, without its secret.
+    """Return a provider's merged metadata and state, without its secrets.
 
     Raises:
         ProviderUnknown: There is no such provider.
@@ -127,7 +138,7 @@ def describe_provider(name: str) -> dict[str, Any]:
 
 
 def add_configured_presets(now: datetime) -> None:
-    """Add a provider for each preset whose credentials stand in the environment."""
+    """Add a provider for each preset whose client_id is in the environment."""
     with hold_connection():
         for preset in presets():
             if provider_credential(preset, "CLIENT_ID"):
@@ -157,8 +168,8 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     }
 
 
-def _describe_health(health: TAB_PROVIDER_HEALTH) -> dict[str, Any]:
-    """Return whether renewals go on: the circuit breaker's state, by its usual names, and why."""
+def _describe_health(health: TAB_PROVIDER_HEALTH) -> RenewalState:
+    """Return the circuit breaker's state (closed, open, half_open) and its reason."""
     return {
         "state": str(health.state),
         "failures": health.failures,
@@ -173,4 +184,4 @@ def _credential(name: str, part: str) -> str | None:
     try:
         return provider_credential(name, part)
     except ConfigurationError:
-        return None  # A file that cannot be read gives none, and hides no provider.
+        return None  # An unreadable file must not hide the provider.

@@ -479,4 +479,4 @@ def test_a_note_that_cannot_be_written_costs_no_token(
             if error is not None:
                 raise error
 
-    assert caplog.text.count("was not noted") == 2
+    assert caplog.text.count("was not recorded") == 2

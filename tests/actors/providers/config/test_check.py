@@ -28,7 +28,7 @@ def faults() -> dict[str, str]:
     assert report["is_ok"] == (not found)
     assert all(finding["remedy"] for finding in found)
     assert all(finding["detail"] for finding in report["findings"])
-    return {finding["check"]: finding["remedy"] for finding in found}
+    return {finding["check"]: finding["remedy"] or "" for finding in found}
 
 
 def test_a_provider_that_is_well_has_no_faults(provider: ScriptedProvider) -> None:
