@@ -1,4 +1,4 @@
-"""Bringing the database's tables up to this version, once, whoever else tries at the same time."""
+"""Migration: brings the tables to this version, once, in whichever process comes first."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from models.db.errors import DatabaseUnreachable, SchemaTooOld, describe_cause
 from models.db.mysql import MysqlDatabase
 from models.sealing.keys import check_secret_key, record_secret_key
 
-_DIRECTORY: Final = str(Path(__file__).parent / "migrations")
-#: Any number will do; it is what migrating processes of this service agree upon.
+_DIRECTORY: Final = Path(__file__).parent / "migrations"
+#: Any number will do, if all processes of this service use the same one.
 _LOCK_NUMBER: Final = 420_261_123
 
 
-def migrate(now: datetime) -> list[str]:
-    """Apply the migrations that are missing, under a lock, and return their names.
+def migrate(now: datetime, directory: Path = _DIRECTORY) -> list[str]:
+    """Apply the missing migrations of `directory`, under a lock, and return their names.
 
     Raises:
-        DatabaseUnreachable: The database did not let us in, or refused a change.
-        ForeignSecretKey: What is stored was sealed with another SECRET_KEY.
+        DatabaseUnreachable: The database refused the connection, or a change.
+        ForeignSecretKey: Stored secrets were sealed with another SECRET_KEY.
     """
     try:
-        with hold_connection(), _lock():
-            applied = Runner(database.obj, _DIRECTORY).up()
+        with hold_connection(), lock_migrations():
+            applied = Runner(database.obj, str(directory)).up()
             record_secret_key(now)
     except peewee.PeeweeException as error:
         raise DatabaseUnreachable(
@@ -40,10 +40,10 @@ def migrate(now: datetime) -> list[str]:
 
 
 def join_service(now: datetime) -> None:
-    """Check the schema for a process of the service, and note the key that it will seal with.
+    """Check the schema for a process of the service, and record the key that it seals with.
 
     Raises:
-        ConfigurationError: As `check_schema`.
+        OperatorError: As `check_schema`.
     """
     check_schema()
     with hold_connection():
@@ -51,24 +51,23 @@ def join_service(now: datetime) -> None:
 
 
 def check_schema() -> None:
-    """Make sure that every migration was applied, and that our keys open what is stored.
+    """Check that every migration was applied, and that this process can open stored secrets.
 
     Raises:
-        DatabaseUnreachable: The database did not let us in.
+        DatabaseUnreachable: The database refused the connection.
         SchemaTooOld: A migration is missing.
-        ForeignSecretKey: What is stored was sealed with another SECRET_KEY.
+        ForeignSecretKey: Stored secrets were sealed with another SECRET_KEY.
     """
     with hold_connection():
-        if any(
-            step.path and not step.applied for step in Runner(database.obj, _DIRECTORY).status()
-        ):
+        steps = Runner(database.obj, str(_DIRECTORY)).status()
+        if any(step.path and not step.applied for step in steps):
             raise SchemaTooOld
         check_secret_key()
 
 
 @contextmanager
-def _lock() -> Iterator[None]:
-    """Let one process migrate at a time, by the means that each database has."""
+def lock_migrations() -> Iterator[None]:
+    """Admit one migrating process at a time, by the lock that each database has."""
     if isinstance(database.obj, peewee.PostgresqlDatabase):
         database.execute_sql("SELECT pg_advisory_lock(%s)", (_LOCK_NUMBER,))
         try:
@@ -76,9 +75,9 @@ def _lock() -> Iterator[None]:
         finally:
             database.execute_sql("SELECT pg_advisory_unlock(%s)", (_LOCK_NUMBER,))
     elif isinstance(database.obj, MysqlDatabase):
-        with database.obj.alone(str(_LOCK_NUMBER)):
+        with database.obj.migration_lock(str(_LOCK_NUMBER)):
             yield
     else:
-        # SQLite's transaction is exclusive, and holds tables as well as rows.
+        # SQLite's transaction is exclusive, and covers changes of tables as well.
         with database.atomic():
             yield

@@ -1,4 +1,4 @@
-"""What can be wrong with the database, said so that an operator knows which setting to look at."""
+"""Errors of the database: each names the setting or command by which an operator ends it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from catfeeder.errors import OperatorError
 
 
 class DatabaseUnreachable(OperatorError):
-    """The database cannot be opened: check DATABASE_URL and that its server runs."""
+    """Raised on opening, and when a connection is refused or lost; asking again later may help."""
 
     message = "The database cannot be opened: check DATABASE_URL and that its server runs."
+
+    @classmethod
+    def because(cls, error: Exception) -> DatabaseUnreachable:
+        """Return the error that a failure of the database or the system leads to."""
+        return cls(f"The database cannot be used: check DATABASE_URL ({describe_cause(error)}).")
 
     @property
     def code(self) -> str:
@@ -22,7 +27,7 @@ class DatabaseUnreachable(OperatorError):
 
 
 class ForeignSecretKey(OperatorError):
-    """Stored secrets need another SECRET_KEY: set that one, or add it to SECRET_KEY_PREVIOUS."""
+    """Raised at start, before this process seals anything that the others could not open."""
 
     message = (
         "Stored secrets need another SECRET_KEY: set that one, or add it to SECRET_KEY_PREVIOUS."
@@ -30,21 +35,21 @@ class ForeignSecretKey(OperatorError):
 
 
 class SecretKeyTooNew(OperatorError):
-    """No process of the service was started with this SECRET_KEY yet: restart them first."""
+    """Raised when all is to be sealed with a key that the running service does not hold."""
 
     message = "No process of the service was started with this SECRET_KEY yet: restart them first."
 
 
 class SchemaTooOld(OperatorError):
-    """The database lacks tables that this version needs: run `python -m worker migrate`."""
+    """Raised at start when a migration of this version is missing."""
 
     message = "The database lacks tables that this version needs: run `python -m worker migrate`."
 
 
 def describe_cause(error: Exception) -> str:
-    """Return what a database or the system says of an error, in one line and without a full stop.
+    """Return the reason that a database or the system gives, in one line without a full stop.
 
-    The client of MySQL gives a number before the sentence.
+    The client of MySQL puts a number before its sentence.
     """
-    said = getattr(error, "strerror", None) or (error.args[-1] if error.args else "")
-    return str(said).partition("\n")[0].rstrip(". ") or type(error).__name__
+    reason = getattr(error, "strerror", None) or (error.args[-1] if error.args else "")
+    return str(reason).partition("\n")[0].rstrip(". ") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Columns that the databases lack: times in UTC, JSON, and sealed secrets."""
+"""Column types that the databases lack: times in UTC, JSON, and sealed secrets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class UTCDateTimeField(peewee.BigIntegerField):
-    """A time, kept as milliseconds since 1970 in UTC: no database's time zone can bend it."""
+    """A time, stored as milliseconds since 1970 in UTC: a database's time zone cannot change it."""
 
     def db_value(self, value: datetime | None) -> int | None:
         """Turn an aware datetime into milliseconds."""
@@ -28,11 +28,11 @@ class UTCDateTimeField(peewee.BigIntegerField):
 
 
 class JSONField(peewee.TextField):
-    """JSON data, kept as text, the same on every database."""
+    """JSON data, stored as text, the same on every database."""
 
     def db_value(self, value: object) -> str | None:
         """Write JSON data as text."""
-        # In ASCII: half a surrogate pair, which JSON may escape, is not text to any database.
+        # In ASCII: JSON may escape half a surrogate pair, which no database takes as text.
         return None if value is None else json.dumps(value, sort_keys=True)
 
     def python_value(self, value: str | None) -> Any:
@@ -41,10 +41,10 @@ class JSONField(peewee.TextField):
 
 
 class SealedField(peewee.BlobField):
-    """A secret, sealed for its table, row and column: copied into another row it does not open."""
+    """A secret, sealed for its table, row and column: in any other place it does not open."""
 
     def seal(self, row_id: str, secret: Secret | None) -> bytes | None:
-        """Return what is stored in the row `row_id` for `secret`."""
+        """Return the bytes that the row `row_id` stores for `secret`."""
         if secret is None:
             return None
         return sealer().seal(secret.reveal_bytes(), self._context(row_id))
@@ -53,7 +53,7 @@ class SealedField(peewee.BlobField):
         """Return the secret that `row` holds in this column.
 
         Raises:
-            SealBroken: It was sealed for another row, or with a key that is not ours.
+            SealBroken: It was sealed for another place, or with a key that this process lacks.
         """
         sealed = getattr(row, self.name)
         if sealed is None:
@@ -61,16 +61,16 @@ class SealedField(peewee.BlobField):
         return Secret.of(sealer().open(bytes(sealed), self._context(primary_key_of(row))))
 
     def reseal(self, row: Table) -> bytes | None:
-        """Return what `row` holds, sealed with the current key; None if no key of ours opens it."""
+        """Return the secret of `row` sealed with the current key; None if no key opens it."""
         return sealer().reseal(bytes(getattr(row, self.name)), self._context(primary_key_of(row)))
 
     def is_outdated(self, row: Table) -> bool:
-        """Tell whether `row` holds something that is not sealed with the current key."""
+        """Tell whether `row` holds a secret that is not sealed with the current key."""
         sealed = getattr(row, self.name)
         return sealed is not None and not bytes(sealed).startswith(sealer().current_prefix)
 
-    def holds_outdated(self) -> peewee.Expression:
-        """Select the rows of which `is_outdated` is true."""
+    def select_outdated(self) -> peewee.Expression:
+        """Return the condition of the rows for which `is_outdated` is true."""
         mark = sealer().current_prefix
         return peewee.fn.SUBSTR(self, 1, len(mark)) != mark
 

@@ -1,4 +1,4 @@
-"""MySQL and MariaDB, set up so that they keep and compare text as the other databases do."""
+"""MySQL and MariaDB: text is stored and compared byte by byte, as the other databases do."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from models.db.errors import DatabaseUnreachable
 #: The client, which is not among what `make run` installs: it brings bcrypt into every process.
 _CLIENT: Final = "pymysql"
 _PORT: Final = 3306
-#: What the protocol calls CLIENT_FOUND_ROWS.
+#: CLIENT_FOUND_ROWS of the protocol.
 _FOUND_ROWS: Final = 2
-#: Longer than any migration that another process may be at.
+#: Longer than any migration of another process.
 _LOCK_SECONDS: Final = 3600
-_LONGEST_NAME: Final = 64
-#: What a URL may say behind the question mark.
+_MAX_LOCK_NAME_LENGTH: Final = 64
+#: What the query of a URL may set.
 _OPTIONS: Final = frozenset({"unix_socket", "ssl_ca", "ssl_cert", "ssl_key"})
 _SESSION: Final[dict[str, Any]] = {
-    # A row that was found counts as changed though it has the same value as before: every
-    # compare-and-set hangs on that.
+    # A row that was found counts as changed even if its values stay the same: every
+    # compare-and-set depends on that.
     "client_flag": _FOUND_ROWS,
-    # What does not fit is refused, not cut off.
+    # A text that is too long is refused, not cut off.
     "sql_mode": "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION",
     # As PostgreSQL has it; the stricter default locks the gaps between rows, and so deadlocks.
     "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
@@ -45,20 +45,22 @@ class MysqlDatabase(PooledMySQLDatabase):  # type: ignore[misc]
     }
 
     def conflict_update(self, on_conflict: peewee.OnConflict, query: peewee.Insert) -> Any:
-        """Leave out which column may conflict: the others want to be told, this one refuses to."""
+        """Omit the column that may conflict: the other databases need it, this one refuses it."""
         return super().conflict_update(on_conflict.conflict_target(), query)
 
     @contextmanager
-    def alone(self, name: str) -> Iterator[None]:
-        """Hold a lock of that name on this database, and make the tables of the block exact.
+    def migration_lock(self, name: str) -> Iterator[None]:
+        """Hold a named lock on this database, and let new tables compare text byte by byte.
 
-        Its statements that change a table cannot be taken back, and end a transaction: no lock
-        within one would last.
+        A transaction could hold no lock here: a statement that changes a table ends it.
+
+        Raises:
+            DatabaseUnreachable: Another process held the lock for an hour.
         """
-        lock = f"{name}/{self.database}"[:_LONGEST_NAME]
+        lock = f"{name}/{self.database}"[:_MAX_LOCK_NAME_LENGTH]
         [is_ours] = self.execute_sql("SELECT GET_LOCK(%s, %s)", (lock, _LOCK_SECONDS)).fetchone()
         if not is_ours:
-            raise DatabaseUnreachable(f"Somebody else has migrated for {_LOCK_SECONDS} seconds.")
+            raise DatabaseUnreachable(f"Another process has migrated for {_LOCK_SECONDS} seconds.")
         try:
             self._compare_exactly()
             yield
@@ -66,10 +68,10 @@ class MysqlDatabase(PooledMySQLDatabase):  # type: ignore[misc]
             self.execute_sql("SELECT RELEASE_LOCK(%s)", (lock,)).fetchone()
 
     def _compare_exactly(self) -> None:
-        """Let tables that are made from now on tell texts apart that differ in any byte.
+        """Set the collation of tables made from now on, so that texts differ if any byte does.
 
-        By default "Ann" and "ann" are one and the same account. MariaDB and MySQL have no name in
-        common for a collation that heeds blanks at the end.
+        By default "Ann" and "ann" are the same account. MariaDB and MySQL share no name for a
+        collation that heeds blanks at the end.
         """
         asked = self.execute_sql("SELECT VERSION(), @@collation_database")
         version, collation = asked.fetchone()
@@ -79,15 +81,20 @@ class MysqlDatabase(PooledMySQLDatabase):  # type: ignore[misc]
 
 
 def open_mysql(
-    url: str, max_connections: int, patience: int, connect_timeout: int
+    url: str,
+    *,
+    max_connections: int,
+    pool_timeout: float,
+    connect_timeout: int,
+    client: str = _CLIENT,
 ) -> MysqlDatabase:
-    """Return the database of a URL, not yet connected.
+    """Return the database of a URL, not yet connected; both timeouts are in seconds.
 
     Raises:
-        DatabaseUnreachable: The URL is not one of such a database, or its client is missing.
+        DatabaseUnreachable: The URL is malformed, or the client is not installed.
     """
-    parts = _parts(url)
-    if find_spec(_CLIENT) is None:
+    parts = parse_mysql_url(url)
+    if find_spec(client) is None:
         raise DatabaseUnreachable(
             "DATABASE_URL is that of a MySQL or MariaDB, whose client is missing: install it with "
             "`.venv/bin/python -m pip install pymysql`."
@@ -95,25 +102,29 @@ def open_mysql(
     return MysqlDatabase(
         autoconnect=False,
         max_connections=max_connections,
-        timeout=patience,
+        timeout=pool_timeout,
         connect_timeout=connect_timeout,
         **_SESSION,
         **parts,
     )
 
 
-def _parts(url: str) -> dict[str, Any]:
-    """Take a URL apart; what is wrong with it is told without its password."""
+def parse_mysql_url(url: str) -> dict[str, Any]:
+    """Split a URL into arguments of the client.
+
+    Raises:
+        DatabaseUnreachable: The URL is malformed; the error does not show its password.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port or _PORT
     except ValueError:
-        raise _bad_url() from None
+        raise _malformed_url() from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = unquote(parts.path[1:])
     host = parts.hostname or ("localhost" if "unix_socket" in options else None)
     if not host or not name or "/" in name or parts.fragment or set(options) - _OPTIONS:
-        raise _bad_url()
+        raise _malformed_url()
     return {
         "database": name,
         "host": host,
@@ -124,7 +135,7 @@ def _parts(url: str) -> dict[str, Any]:
     }
 
 
-def _bad_url() -> DatabaseUnreachable:
+def _malformed_url() -> DatabaseUnreachable:
     return DatabaseUnreachable(
         "DATABASE_URL is not mysql://user:password@host:port/database; special characters in the "
         f"password are written as %40 for @, %2F for / and so on, and behind ? may stand "

@@ -1,61 +1,70 @@
-"""SQLite, kept open, and set up so that processes which open a new file wait for one another."""
+"""SQLite: a file kept open in WAL mode, whose writers and first openers wait for its lock."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from playhouse.pool import PooledSqliteDatabase
 
-_PAUSE_SECONDS: Final = 0.02
-#: Connections that wait for whoever comes next. Few write or read at the same moment.
-_MOST_KEPT: Final = 3
+from config import ROOT
+from models.db.errors import DatabaseUnreachable
+
+_PRAGMAS: Final = {
+    "journal_mode": "wal",
+    # A token that was reported as stored must survive a loss of power.
+    "synchronous": "full",
+    "foreign_keys": 1,
+}
+_BUSY_POLL_SECONDS: Final = 0.02
+#: Idle connections kept open. Few threads read or write at the same moment.
+_MAX_IDLE_CONNECTIONS: Final = 3
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that knows which file it has opened."""
+    """A connection that knows the device and inode of its file."""
 
     file: tuple[int, int] | None = None
 
 
-class WaitingSqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
-    """A database that is kept open, and whose first connections get their turn.
+class SqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
+    """A pool of connections to one file.
 
-    Opening it takes longer than what most do with it, and whoever closes its last connection has to
-    tidy up the file each time.
-
-    Who turns a new file to write-ahead logging while another process writes to it is told at once
-    that the database is locked: for this one change SQLite heeds no timeout.
+    Opening a file takes longer than most queries, and closing its last connection tidies it up.
+    A file that was moved away or restored is another database, and is opened anew.
     """
 
-    def __init__(self, path: str, timeout: float, **more: Any) -> None:
-        """Take the file, for how many seconds its lock is waited for, and how it is set up."""
+    def __init__(self, path: str, timeout: float, **options: Any) -> None:
+        """Wait up to `timeout` seconds for the file's lock."""
         super().__init__(
             path,
-            # Each thread that comes waits for the lock of SQLite, and not for a connection as well.
+            # A thread waits for SQLite's lock, never for a connection of the pool as well.
             max_connections=None,
-            # A connection goes from one thread to the next, and is never used by two at a time.
+            # Threads pass a connection on; no two use it at the same time.
             check_same_thread=False,
             factory=_Connection,
-            **more,
+            **options,
         )
-        # Told above, it would be the time to wait for a connection.
+        # As an argument it would be the time to wait for a connection.
         self.timeout = timeout
 
     def _connect(self) -> Any:
+        # SQLite heeds no timeout when a new file turns to WAL while another process writes to it.
         deadline = time.monotonic() + self.timeout
         while True:
             try:
                 return super()._connect()
             except sqlite3.OperationalError as error:
-                # The lower byte is the code, what is above it a closer description.
+                # The lower byte is the code, the rest a closer description.
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_busy or time.monotonic() >= deadline:
                     raise
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(_BUSY_POLL_SECONDS)
 
     def _add_conn_hooks(self, conn: _Connection) -> None:
         conn.file = self._file()
@@ -70,9 +79,39 @@ class WaitingSqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
     def _is_closed(self, conn: _Connection) -> bool:
         if conn.file == self._file():
             return bool(super()._is_closed(conn))
-        # A file that was moved away, or restored, is another database than the one that is open.
         conn.close()
         return True
 
     def _can_reuse(self, conn: _Connection) -> bool:
-        return len(self._connections) < _MOST_KEPT and super()._can_reuse(conn)
+        return len(self._connections) < _MAX_IDLE_CONNECTIONS and super()._can_reuse(conn)
+
+
+def open_sqlite(location: str, busy_timeout_seconds: int) -> SqliteDatabase:
+    """Return the database of a URL, whose part behind `sqlite://` is `location`.
+
+    The file is made, readable by this user alone; a relative path begins at the project's root.
+
+    Raises:
+        DatabaseUnreachable: The URL names no file, or none that can be made.
+    """
+    if not re.fullmatch("/[^?#]+", location) or location == "/:memory:":
+        # In memory each connection would see a database of its own.
+        raise DatabaseUnreachable(
+            "DATABASE_URL must name a file: sqlite:///relative/path or sqlite:////absolute/path."
+        )
+    path = ROOT / unquote(location[1:])
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except (OSError, ValueError) as error:
+        raise DatabaseUnreachable.because(error) from None
+    return SqliteDatabase(
+        str(path),
+        # Left on, it opens a connection at a thread's first query and never closes it.
+        autoconnect=False,
+        pragmas=_PRAGMAS,
+        timeout=busy_timeout_seconds,
+        # Takes the write lock at BEGIN. With the deferred default a transaction that reads first
+        # fails at once with "database is locked", whatever the timeout.
+        lock_type="IMMEDIATE",
+    )

@@ -1,4 +1,4 @@
-"""The same write to many rows, one after the other, its text written once."""
+"""Prepared statement: SQL written once and executed for many rows, one after the other."""
 
 from __future__ import annotations
 
@@ -12,68 +12,66 @@ from models.db.database import database
 
 
 class PreparedStatement(ABC):
-    """A statement for one row, to be executed many times.
+    """A statement for one row of a table, executed many times.
 
-    Peewee would write its text anew each time, which takes longer than the database does.
+    Peewee would build its text anew for each row, which takes longer than the database does.
     """
 
     def __init__(self, *fields: peewee.Field) -> None:
-        """Take the fields, all of one table, in the order of a row's values."""
+        """`fields`, all of one table, are in the order of a row's values."""
         self._fields = fields
         self._texts: dict[type, str] = {}
 
     def execute(self, *row: Any) -> bool:
-        """Write a row, and tell whether it was written."""
+        """Write a row; False if the statement changed nothing."""
         values = [field.db_value(value) for field, value in zip(self._fields, row, strict=True)]
         kind = type(database.obj)
         if kind not in self._texts:
-            self._texts[kind] = self._text()
+            self._texts[kind] = self._build_sql()
         return bool(database.execute_sql(self._texts[kind], values).rowcount > 0)
 
     @abstractmethod
-    def _text(self) -> str:
-        """Write the statement, for the process's database."""
+    def _build_sql(self) -> str:
+        """Return the statement in the dialect of the process's database."""
 
     @property
     def _table(self) -> str:
-        return _quoted(self._fields[0].model._meta.table_name)
+        return _quote(self._fields[0].model._meta.table_name)
 
     def _names(self) -> list[str]:
-        return [_quoted(field.column_name) for field in self._fields]
+        return [_quote(field.column_name) for field in self._fields]
 
     def _pairs(self) -> list[str]:
         return [f"{name} = {database.param}" for name in self._names()]
 
 
 class PreparedUpdate(PreparedStatement):
-    """Sets the first fields where the others are as given."""
+    """Sets the fields of `changes` in the row whose fields of `where` have the values given."""
 
     def __init__(self, changes: Sequence[peewee.Field], where: Sequence[peewee.Field]) -> None:
-        """Take what is set, and what must be as given."""
         super().__init__(*changes, *where)
         self._count = len(changes)
 
-    def _text(self) -> str:
+    def _build_sql(self) -> str:
         changes, where = self._pairs()[: self._count], self._pairs()[self._count :]
         return f"UPDATE {self._table} SET {', '.join(changes)} WHERE {' AND '.join(where)}"  # noqa: S608
 
 
 class PreparedDelete(PreparedStatement):
-    """Deletes where all fields are as given."""
+    """Deletes the row whose fields have the values given."""
 
-    def _text(self) -> str:
+    def _build_sql(self) -> str:
         return f"DELETE FROM {self._table} WHERE {' AND '.join(self._pairs())}"  # noqa: S608
 
 
 class PreparedInsert(PreparedStatement):
-    """Adds rows; with `ignore_conflicts` not those whose key is there already."""
+    """Adds a row; with `ignore_conflicts` a row whose key exists stays as it is."""
 
     def __init__(self, *fields: peewee.Field, ignore_conflicts: bool = False) -> None:
-        """Take what is set."""
         super().__init__(*fields)
         self._ignore_conflicts = ignore_conflicts
 
-    def _text(self) -> str:
+    def _build_sql(self) -> str:
         marks = ", ".join(database.param for _ in self._fields)
         is_mysql = isinstance(database.obj, peewee.MySQLDatabase)
         verb = "INSERT IGNORE" if is_mysql and self._ignore_conflicts else "INSERT"
@@ -82,11 +80,10 @@ class PreparedInsert(PreparedStatement):
 
 
 def supports_bulk_writes() -> bool:
-    """Tell whether the process's database writes many rows by one statement."""
+    """Tell whether the process's database writes many rows of several tables in one statement."""
     return isinstance(database.obj, peewee.PostgresqlDatabase)
 
 
-def _quoted(name: str) -> str:
-    """Return a name as the process's database wants to read it."""
+def _quote(name: str) -> str:
     mark = database.quote[0]
     return f"{mark}{name}{mark}"

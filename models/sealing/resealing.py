@@ -1,4 +1,4 @@
-"""Sealing anew with the current key what was sealed with an earlier one, while all else goes on."""
+"""Key rotation: seals stored secrets with the current key, while the service goes on."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import peewee
 from models.db.database import Table, database, hold_connection, transaction
 from models.db.fields import SealedField, primary_key_of
 
-_HOME: Final = "models."
-#: Migrations are no tables, and their names are no identifiers.
-_MIGRATIONS: Final = f"{_HOME}migrations"
+_PACKAGE: Final = "models."
+#: Migrations declare no tables, and their names are no identifiers.
+_MIGRATIONS: Final = f"{_PACKAGE}migrations"
 
 
 @dataclass(frozen=True, slots=True)
 class ResealedBatch:
-    """What became of some rows that are sealed with an earlier key.
+    """The outcome for some rows that are sealed with an earlier key.
 
-    `busy` were in use or changed meanwhile, and are left for another time; `broken` names those of
-    which a secret opens with none of our keys.
+    `busy` rows were locked or changed meanwhile, and remain for another run. `broken` names the
+    rows with a secret that no key of this process opens.
     """
 
     done: int
@@ -35,11 +35,11 @@ class ResealedBatch:
 
 
 def list_sealed_tables() -> list[type[Table]]:
-    """Return every table that has a sealed column, whoever added it and in which module."""
-    for module in pkgutil.walk_packages([str(Path(__file__).parents[1])], _HOME):
+    """Return every table of the service with a sealed column, imported so far or not."""
+    for module in pkgutil.walk_packages([str(Path(__file__).parents[1])], _PACKAGE):
         if not module.name.startswith(_MIGRATIONS):
             importlib.import_module(module.name)
-    ours = [table for table in Table.__subclasses__() if table.__module__.startswith(_HOME)]
+    ours = [table for table in Table.__subclasses__() if table.__module__.startswith(_PACKAGE)]
     return sorted(filter(_sealed_fields, ours), key=lambda table: str(table._meta.table_name))
 
 
@@ -48,47 +48,47 @@ def _sealed_fields(table: type[Table]) -> list[SealedField]:
 
 
 def count_outdated() -> int:
-    """Return how many rows hold something that is not sealed with the current key."""
+    """Return how many rows hold a secret that is not sealed with the current key."""
     return sum(table.select().where(_is_outdated(table)).count() for table in list_sealed_tables())
 
 
 def reseal_all(batch: int) -> Iterator[ResealedBatch]:
-    """Go through all tables once, `batch` rows at a time; nothing is held in between."""
+    """Go through all tables once, `batch` rows at a time; no lock is held in between."""
     for table in list_sealed_tables():
         last: Any = None
-        while rows := _outdated_rows(table, last, batch):
+        while rows := _list_outdated(table, last, batch):
             yield reseal_rows(rows)
             last = rows[-1]
 
 
-def _outdated_rows(table: type[Table], last: Table | None, limit: int) -> list[Table]:
+def _list_outdated(table: type[Table], last: Table | None, limit: int) -> list[Table]:
     key = table._meta.primary_key
     query = table.select(key, *_sealed_fields(table)).where(_is_outdated(table))
     if last is not None:
-        # What did not work out a moment ago must not keep us from the rest.
+        # Rows that were busy or broken a moment ago must not block the rest.
         query = query.where(key > primary_key_of(last))
     with hold_connection():
         return list(query.order_by(key).limit(limit))
 
 
 def _is_outdated(table: type[Table]) -> peewee.Expression:
-    conditions = [field.holds_outdated() for field in _sealed_fields(table)]
+    conditions = [field.select_outdated() for field in _sealed_fields(table)]
     return functools.reduce(operator.or_, conditions)
 
 
 def reseal_rows(rows: Sequence[Table]) -> ResealedBatch:
-    """Seal anew what these rows held when they were read, unless that has changed since."""
-    # All sealing is done before: on SQLite every other writer waits for this transaction.
-    resealed = [(row, _resealed(row)) for row in rows]
+    """Reseal the secrets that these rows held when they were read, unless they changed since."""
+    # Sealing comes before the transaction: on SQLite all other writers wait for its end.
+    resealed = [(row, _reseal(row)) for row in rows]
     changed = [(row, changes) for row, changes in resealed if changes]
     with transaction():
-        free = _free_keys([row for row, _ in changed])
-        done = sum(primary_key_of(row) in free and _write(row, changes) for row, changes in changed)
+        free = _lock_free([row for row, _ in changed])
+        done = sum(primary_key_of(row) in free and _write(row, new) for row, new in changed)
     broken = [_name(row) for row, changes in resealed if len(changes) < len(_outdated(row))]
     return ResealedBatch(done, len(changed) - done, tuple(broken))
 
 
-def _resealed(row: Table) -> dict[str, bytes]:
+def _reseal(row: Table) -> dict[str, bytes]:
     changes = {field.name: field.reseal(row) for field in _outdated(row)}
     return {name: sealed for name, sealed in changes.items() if sealed is not None}
 
@@ -101,12 +101,12 @@ def _name(row: Table) -> str:
     return f"{row._meta.table_name} {primary_key_of(row)}"
 
 
-def _free_keys(rows: Sequence[Table]) -> set[Any]:
-    """Lock the rows, but for those that somebody else has locked; return the keys of ours."""
+def _lock_free(rows: Sequence[Table]) -> set[Any]:
+    """Lock the rows that no other transaction has locked, and return their keys."""
     keys = [primary_key_of(row) for row in rows]
     if not database.for_update or not rows:
         return set(keys)
-    # Who never waits while they hold a lock can be part of no deadlock.
+    # A transaction that never waits while it holds a lock takes part in no deadlock.
     table = type(rows[0])
     key: Any = table._meta.primary_key
     locked = table.select(key).where(key.in_(keys)).for_update(skip_locked=True)

@@ -12,7 +12,6 @@ import pytest
 
 import models
 from config import Settings
-from models import migrate as migrate_module
 from models.db.database import Table, hold_connection
 from models.db.database import database as the_database
 from models.db.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
@@ -97,7 +96,7 @@ def described_indexes(table: type[Table]) -> set[tuple[tuple[str, ...], bool]]:
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(
-    empty: Settings, database_kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty: Settings, database_kind: str, tmp_path: Path
 ) -> None:
     # Given a last migration that fails in its midst
     directory = tmp_path / "migrations"
@@ -107,11 +106,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(
         "    db.execute_sql('CREATE TABLE half_made (n INTEGER)')\n"
         "    db.execute_sql('CREATE TABLE half_made (n INTEGER)')\n"
     )
-    monkeypatch.setattr(migrate_module, "_DIRECTORY", str(directory))
 
     # When it is applied
     with pytest.raises(DatabaseUnreachable, match="half_made") as failure:
-        migrate(NOW)
+        migrate(NOW, directory)
 
     # Then one sentence says why, nothing of it is left, and the next try is free to succeed
     assert "\n" not in str(failure.value)
@@ -119,5 +117,5 @@ def test_a_migration_that_fails_leaves_nothing_behind(
         # MariaDB takes back no statement that changes a table.
         assert the_database.table_exists("half_made") == (database_kind == "mariadb")
     (directory / "9999_broken.py").write_text("def up(migrator, db):\n    pass\n")
-    assert "9999_broken" in migrate(NOW)
+    assert "9999_broken" in migrate(NOW, directory)
     assert race_processes(1, empty, migrate_in_turn, 1) == [[[]]]

@@ -13,12 +13,11 @@ from playhouse.migrations import Runner
 import models
 from catfeeder.sealing import Secret
 from config import Settings
-from models import migrate as migrate_module
 from models.crons import claim_tick
 from models.db.database import database as the_database
 from models.db.database import hold_connection
 from models.db.errors import ForeignSecretKey
-from models.migrate import join_service, migrate
+from models.migrate import join_service, lock_migrations, migrate
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
@@ -37,7 +36,7 @@ NAMES: Final = sorted(path.stem for path in _DIRECTORY.glob("[0-9]*.py"))
 
 def migrate_up_to(name: str) -> None:
     """Bring the tables to where the version of that migration had them."""
-    with hold_connection(), migrate_module._lock():
+    with hold_connection(), lock_migrations():
         Runner(the_database.obj, str(_DIRECTORY)).up(name)
 
 

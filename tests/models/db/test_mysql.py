@@ -6,9 +6,9 @@ import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db import mysql
 from models.db.database import build_database, hold_connection
 from models.db.errors import DatabaseUnreachable
+from models.db.mysql import open_mysql, parse_mysql_url
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.conftest import SERVER_KINDS
 from tests.mariadb import is_mariadb_installed
@@ -89,19 +89,17 @@ def test_a_row_that_was_found_counts_though_nothing_of_it_changed() -> None:
     ],
 )
 def test_a_url_is_taken_apart(url: str, parts: dict[str, object]) -> None:
-    taken = mysql._parts(url)
+    taken = parse_mysql_url(url)
 
     assert taken["database"] == "cats"
     assert {name: taken[name] for name in parts} == parts
 
 
-def test_without_its_client_it_says_what_to_install(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mysql, "_CLIENT", "a_client_that_nobody_has_installed")
+def test_a_missing_client_is_named_with_the_command_that_installs_it() -> None:
+    limits = {"max_connections": 1, "pool_timeout": 1, "connect_timeout": 1}
 
     with pytest.raises(DatabaseUnreachable, match="python -m pip install pymysql"):
-        build_database(with_url(settings, "mysql://host/cats"))
+        open_mysql("mysql://host/cats", **limits, client="no_such_client")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ import models
 from catfeeder.errors import SealBroken
 from catfeeder.sealing import DATABASE_LABEL, KeyRing, Secret
 from config import ROOT, Settings
-from models.db.database import Table, _opened, hold_connection, transaction
+from models.db.database import Table, bind_tables, hold_connection, transaction
+from models.db.database import database as the_database
 from models.db.fields import SealedField
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -173,7 +174,7 @@ def test_every_sealed_column_is_found_in_whatever_module_it_is() -> None:
     folder = Path(models.__file__ or "").parent
     written = {
         line.strip().partition(" ")[0]
-        for path in folder.glob("*.py")
+        for path in folder.rglob("*.py")
         for line in path.read_text().splitlines()
         if "= SealedField(" in line
     }
@@ -202,7 +203,7 @@ def test_a_sealed_column_in_a_module_that_nobody_has_imported_is_found(tmp_path:
     )
 
     # When a process that has just started looks for what is to be sealed anew
-    code = "from models.sealing.resealing import sealed_tables; print(*sealed_tables())"
+    code = "from models.sealing.resealing import list_sealed_tables; print(*list_sealed_tables())"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -321,20 +322,18 @@ def opened_refresh_token(row: TAB_CONNECTIONS) -> str:
     return secret.reveal()
 
 
-def test_tokens_that_are_renewed_all_the_while_are_never_lost(
-    database: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tokens_that_are_renewed_all_the_while_are_never_lost(database: Settings) -> None:
     # Given connections
     with hold_connection():
         first = grant("a", "refresh-0")
         rows = [stored_connection(f"account-{number}", grant=first) for number in range(4)]
     settings, lost = database, []
-    with ThreadPoolExecutor(1) as pool:
+    with reopened(database), ThreadPoolExecutor(1) as pool:
         for number in range(6):
             # When SECRET_KEY is changed, and while their tokens are renewed all is sealed anew
             settings = rotated(settings, str(number) * 32)
             ring = KeyRing(settings.secret_keys())
-            monkeypatch.setitem(_opened, "sealer", ring.sealer(DATABASE_LABEL))
+            bind_tables(the_database.obj, ring.sealer(DATABASE_LABEL))
             renewing = pool.submit(renew_thrice, rows, number)
             while wait([renewing], 0.005).not_done:
                 in_total(reseal_all(100))
