@@ -1,8 +1,8 @@
-"""The client of Cat Feeder's auth worker: `connect`, ask for a job, take its result."""
+"""Client of Cat Feeder's auth worker: connect, ask for a job, wait for its result."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from catfeeder.errors import (
     ApiNotGiven,
@@ -19,12 +19,12 @@ from catfeeder.errors import (
     RequestRefused,
     ServiceUnreachable,
 )
-from catfeeder.sealing import Sealer, Secret, key_from_text
 
 if TYPE_CHECKING:
     from catfeeder.aio import AsyncClient
     from catfeeder.client import Client
     from catfeeder.http_api import HttpApi
+    from catfeeder.sealing import Sealer, Secret
 
 __all__ = [
     "ApiNotGiven",
@@ -45,12 +45,21 @@ __all__ = [
     "connect_async",
 ]
 
-#: A person waits for who asks here, and asks again. A worker, which waits for Redis alone, does so
-#: for longer.
-_PATIENCE_SECONDS = 5.0
+#: Redis answers an app's client within this time, or is taken to be away: a person waits, and asks
+#: again. A worker, which waits for Redis alone, gives it longer.
+_REPLY_TIMEOUT_SECONDS: Final = 5.0
 
-# Those who only seal or raise, as the database layer does, need neither Dramatiq nor redis: the
-# functions below import what they need.
+# A process that only raises our errors, as one that reads the settings does, needs no cryptography,
+# Dramatiq or redis: the functions below import what they need, and so does `Secret` (PEP 562).
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import `Secret` at its first use."""
+        if name != "Secret":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from catfeeder.sealing import Secret
+
+        return Secret
 
 
 def connect(
@@ -75,8 +84,8 @@ def connect(
     from catfeeder.client import Client
     from catfeeder.redis_connection import connect_redis
 
-    sealer, api = _sealer(queue_key), _api(api_url, api_key)
-    return Client(connect_redis(redis_url, reply_timeout=_PATIENCE_SECONDS), sealer, api)
+    sealer, api = _build_sealer(queue_key), _build_api(api_url, api_key)
+    return Client(connect_redis(redis_url, reply_timeout=_REPLY_TIMEOUT_SECONDS), sealer, api)
 
 
 def connect_async(
@@ -86,16 +95,18 @@ def connect_async(
     from catfeeder.aio import AsyncClient
     from catfeeder.redis_connection import connect_redis_async
 
-    sealer, api = _sealer(queue_key), _api(api_url, api_key)
-    redis = connect_redis_async(redis_url, reply_timeout=_PATIENCE_SECONDS)
+    sealer, api = _build_sealer(queue_key), _build_api(api_url, api_key)
+    redis = connect_redis_async(redis_url, reply_timeout=_REPLY_TIMEOUT_SECONDS)
     return AsyncClient(redis, sealer, api)
 
 
-def _sealer(queue_key: str) -> Sealer:
+def _build_sealer(queue_key: str) -> Sealer:
+    from catfeeder.sealing import Sealer, key_from_text
+
     return Sealer([key_from_text(text) for text in queue_key.split(",")])
 
 
-def _api(api_url: str | None, api_key: str | None) -> HttpApi | None:
+def _build_api(api_url: str | None, api_key: str | None) -> HttpApi | None:
     if api_url is None or api_key is None:
         return None
     from catfeeder.http_api import HttpApi

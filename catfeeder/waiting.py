@@ -1,4 +1,4 @@
-"""Waiting for jobs in asyncio: one subscription a process, and a future for each who waits."""
+"""Publish/subscribe: tasks wait for their jobs on one subscription a process, a future for each."""
 
 from __future__ import annotations
 
@@ -17,158 +17,165 @@ from catfeeder.clock import utc_now
 from catfeeder.job_scripts import CHANNEL_PREFIX
 from catfeeder.jobs import JobRecord
 
-#: Redis publishes at most once, and a connection can be dead without telling. So those who wait
-#: look for themselves as well, rarely enough for a thousand of them to be no load.
-_LOOK_ANYWAY_SECONDS: Final = 5.0
-_RECONNECT_SECONDS: Final = 0.5
-_ASK_AGAIN_SECONDS: Final = 0.1
+#: Redis publishes at most once, and a connection can be dead unnoticed. So each task that waits
+#: polls as well, rarely enough for a thousand of them to be no load.
+_POLL_INTERVAL_SECONDS: Final = 5.0
+_RECONNECT_DELAY_SECONDS: Final = 0.5
+_CANCEL_AGAIN_SECONDS: Final = 0.1
 #: More than end between the sending of a job and the waiting for it, which follows at once.
-_MOST_REMEMBERED: Final = 1000
+_MAX_CACHED: Final = 1000
 #: So many must fit into memory, and a provider may make a profile a megabyte long. Of what is
-#: larger we remember that it was told, and look.
-_LARGEST_REMEMBERED_BYTES: Final = 8 * 1024
-_log: Final = logging.getLogger(__name__)
+#: larger the cache has the id alone, and the record is looked up.
+_MAX_CACHED_BYTES: Final = 8 * 1024
+_LOG: Final = logging.getLogger(__name__)
 
-#: Rung when a job may have ended, with its record where that is known.
-Bell = asyncio.Future[JobRecord | None]
+#: Resolved when a job may have ended, with its record where that is known.
+Waiter = asyncio.Future[JobRecord | None]
 
 
-async def cancel_and_wait(listening: asyncio.Task[None]) -> None:
+async def cancel_and_wait(task: asyncio.Task[None]) -> None:
     """Cancel a task until it has ended.
 
-    Asked once it may go on for ever: redis sends by `asyncio.wait_for`, which before Python 3.12
-    forgets that it was cancelled when it was so just as the sending ended.
+    A task that is cancelled once may go on for ever: redis sends by `asyncio.wait_for`, which
+    before Python 3.12 loses a cancellation that comes just as the sending ends.
 
     Raises:
-        Whatever the task did, but for its own cancellation.
+        BaseException: What the task raised, its own cancellation excepted.
     """
-    while not listening.done():
-        listening.cancel()
-        await asyncio.wait([listening], timeout=_ASK_AGAIN_SECONDS)
-    if not listening.cancelled():
-        listening.result()
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
+    if not task.cancelled():
+        task.result()
 
 
 class JobWaiter:
-    """Where tasks wait for their jobs; no thread and no connection is held meanwhile."""
+    """Lets tasks wait for their jobs; no thread and no connection is held meanwhile."""
 
     def __init__(
         self,
         redis: Redis,
-        look: Callable[[str], Awaitable[JobRecord | None]],
-        read: Callable[[str, bytes], JobRecord | None],
+        find: Callable[[str], Awaitable[JobRecord | None]],
+        parse: Callable[[str, bytes], JobRecord | None],
+        *,
+        poll_interval: float = _POLL_INTERVAL_SECONDS,
+        reconnect_delay: float = _RECONNECT_DELAY_SECONDS,
     ) -> None:
-        """Take the connection to listen on, how to look a job up, and how to read what is told
-        at its end.
+        """Listen by `redis`, look a job up by `find`, and read its announcement by `parse`.
+
+        `poll_interval` and `reconnect_delay` are in seconds.
         """
         self._redis = redis
-        self._look = look
-        self._read = read
-        self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
-        #: What was told of jobs that nobody waits for yet: some end before the wait begins.
-        self._latest: OrderedDict[str, bytes] = OrderedDict()
-        self._hears_all_since: datetime | None = None
+        self._find = find
+        self._parse = parse
+        self._poll_interval = poll_interval
+        self._reconnect_delay = reconnect_delay
+        self._waiters: defaultdict[str, set[Waiter]] = defaultdict(set)
+        #: Announcements of jobs that no task waits for yet: some end before the wait begins.
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        #: Since when every announcement has been received; None while the connection is lost.
+        self.subscribed_since: datetime | None = None
         self._is_closed = False
-        # True from the start, so that the first failure is told of, and each one not.
-        self._is_listening = True
+        # True from the start, so that the first failure is logged, and the repeated ones are not.
+        self._was_subscribed = True
 
     def __len__(self) -> int:
-        """Return how many wait now."""
-        return sum(map(len, self._bells.values()))
+        """Return how many tasks wait now."""
+        return sum(map(len, self._waiters.values()))
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
         """Return the job as it is once it has ended, or after `seconds`.
 
         Raises:
-            Whatever `look` does.
+            Exception: What `find` raises.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        record = self._told_of(record) or record
-        would_have_heard = self._hears_all_of(record) and record.id not in self._latest
-        # Who is sent off looks no more: what the room was made with may be gone.
+        record = self._cached(record) or record
+        is_current = self._has_received_all_of(record) and record.id not in self._cache
+        # After `close` there is no look either: the connections may be gone.
         while not record.status.is_final and not self._is_closed:
-            # The bell hangs before we look, so an end between the two is not missed.
-            with self._bell(record.id) as bell:
-                if not would_have_heard:
-                    record = await self._look(record.id) or record
-                would_have_heard = False
+            # The future is there before the look, so an end between the two is not missed.
+            with self._waiter(record.id) as waiter:
+                if not is_current:
+                    record = await self._find(record.id) or record
+                is_current = False
                 left = deadline - loop.time()
                 if record.status.is_final or left <= 0:
                     break
-                await asyncio.wait([bell], timeout=min(left, _LOOK_ANYWAY_SECONDS))
-                record = (bell.result() if bell.done() else None) or record
+                await asyncio.wait([waiter], timeout=min(left, self._poll_interval))
+                record = (waiter.result() if waiter.done() else None) or record
         return record
 
-    def _told_of(self, record: JobRecord) -> JobRecord | None:
-        told = self._latest.get(record.id)
-        heard = None if told is None else self._read(record.id, told)
-        # What was told of a job that is sent anew since then is of the time before.
-        return heard if heard and heard.enqueued_at == record.enqueued_at else None
+    def _cached(self, record: JobRecord) -> JobRecord | None:
+        announcement = self._cache.get(record.id)
+        cached = None if announcement is None else self._parse(record.id, announcement)
+        # A job may have been sent anew under its id since then.
+        return cached if cached and cached.enqueued_at == record.enqueued_at else None
 
-    def _hears_all_of(self, record: JobRecord) -> bool:
-        """Tell whether we have listened for all of a job's life, so that a look can wait."""
-        return self._hears_all_since is not None and record.enqueued_at > self._hears_all_since
+    def _has_received_all_of(self, record: JobRecord) -> bool:
+        """Return whether the subscription is older than the job, so that a look can wait."""
+        return self.subscribed_since is not None and record.enqueued_at > self.subscribed_since
 
     @contextmanager
-    def _bell(self, job_id: str) -> Iterator[Bell]:
-        bell: Bell = asyncio.get_running_loop().create_future()
-        self._bells[job_id].add(bell)
+    def _waiter(self, job_id: str) -> Iterator[Waiter]:
+        waiter: Waiter = asyncio.get_running_loop().create_future()
+        self._waiters[job_id].add(waiter)
         try:
-            yield bell
+            yield waiter
         finally:
-            self._bells[job_id].discard(bell)
-            if not self._bells[job_id]:
-                del self._bells[job_id]
+            self._waiters[job_id].discard(waiter)
+            if not self._waiters[job_id]:
+                del self._waiters[job_id]
 
     def close(self) -> None:
-        """Send everybody off with what is known, now and from now on."""
+        """Return to each task that waits, now or later, the job as it is known."""
         self._is_closed = True
-        self._ring(list(self._bells))
+        self._wake(list(self._waiters))
 
-    def _ring(self, job_ids: Iterable[str], record: JobRecord | None = None) -> None:
+    def _wake(self, job_ids: Iterable[str], record: JobRecord | None = None) -> None:
         for job_id in job_ids:
-            for bell in self._bells.get(job_id, ()):
-                if not bell.done():
-                    bell.set_result(record)
+            for waiter in self._waiters.get(job_id, ()):
+                if not waiter.done():
+                    waiter.set_result(record)
 
     async def listen(self) -> None:
-        """Ring the bells of jobs that end, until cancelled; a lost connection is made anew."""
+        """Wake the tasks whose jobs end, until cancelled; a lost connection is made anew."""
         while True:
             try:
                 await self._listen_once()
             except (RedisError, OSError) as error:
-                self._hears_all_since = None
-                if self._is_listening:
-                    _log.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
-                self._is_listening = False
-                await asyncio.sleep(_RECONNECT_SECONDS)
+                self.subscribed_since = None
+                if self._was_subscribed:
+                    _LOG.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
+                self._was_subscribed = False
+                await asyncio.sleep(self._reconnect_delay)
 
     async def _listen_once(self) -> None:
-        async with self._redis.pubsub() as announcements:
-            await announcements.psubscribe(f"{CHANNEL_PREFIX}*")
+        async with self._redis.pubsub() as subscription:
+            await subscription.psubscribe(f"{CHANNEL_PREFIX}*")
             while True:
-                message = await announcements.get_message(timeout=_LOOK_ANYWAY_SECONDS)
+                message = await subscription.get_message(timeout=self._poll_interval)
                 if message is not None:
-                    self._hear(message)
+                    self._receive(message)
 
-    def _hear(self, message: dict[str, Any]) -> None:
-        if message["type"] == "pmessage":
-            # Whoever reaches Redis may publish, on whatever channel begins like ours.
-            channel = message["channel"].decode(errors="replace")
-            job_id = channel.removeprefix(CHANNEL_PREFIX)
-            # Most jobs are waited for by nobody, or in another process.
-            if job_id in self._bells:
-                self._ring([job_id], self._read(job_id, message["data"]))
-            else:
-                self._remember(job_id, message["data"])
+    def _receive(self, message: dict[str, Any]) -> None:
+        if message["type"] != "pmessage":
+            # The subscription is new: what ended before it was not announced to this process.
+            self._was_subscribed = True
+            self.subscribed_since = utc_now()
+            self._wake(list(self._waiters))
+            return
+        # Any client of Redis may publish, on whatever channel begins like ours.
+        job_id = message["channel"].decode(errors="replace").removeprefix(CHANNEL_PREFIX)
+        # For most jobs no task waits, or one in another process.
+        if job_id in self._waiters:
+            self._wake([job_id], self._parse(job_id, message["data"]))
         else:
-            # The subscription is new: what ended before it was not announced to us.
-            self._is_listening = True
-            self._hears_all_since = utc_now()
-            self._ring(list(self._bells))
+            self._remember(job_id, message["data"])
 
-    def _remember(self, job_id: str, told: bytes) -> None:
-        self._latest[job_id] = told if len(told) <= _LARGEST_REMEMBERED_BYTES else b""
-        if len(self._latest) > _MOST_REMEMBERED:
-            self._latest.popitem(last=False)
+    def _remember(self, job_id: str, announcement: bytes) -> None:
+        is_small = len(announcement) <= _MAX_CACHED_BYTES
+        self._cache[job_id] = announcement if is_small else b""
+        if len(self._cache) > _MAX_CACHED:
+            self._cache.popitem(last=False)

@@ -28,7 +28,10 @@ def loaded_by(statement: str) -> set[str]:
         # Another app installs the client with three packages behind it.
         ("import catfeeder.client", _HEAVY | {"dotenv", "peewee", "requests", "toml"}),
         # Whoever only seals or catches an error does not even pay for the queue.
-        ("import catfeeder", _HEAVY | {"dotenv", "dramatiq", "peewee", "redis", "toml"}),
+        (
+            "import catfeeder",
+            _HEAVY | {"cryptography", "dotenv", "dramatiq", "peewee", "redis", "toml"},
+        ),
         # Settings are at the bottom of the layers; of the client they know the root of errors.
         ("import config", _OURS - {"catfeeder"}),
         # The tables serve every process, with and without a web framework or a queue.

@@ -117,7 +117,7 @@ async def test_many_wait_without_a_thread_and_on_one_connection(
 
     asked: list[str] = []
     tasks = [asyncio.create_task(ask()) for _ in range(MANY)]
-    while len(aio._waiting) < MANY:
+    while len(aio._waiter) < MANY:
         assert not [task.exception() for task in tasks if task.done()]
         await asyncio.sleep(0.01)
     # Then there are no more threads, and but few connections
@@ -128,7 +128,7 @@ async def test_many_wait_without_a_thread_and_on_one_connection(
         succeed(client.jobs, job_id, {"password_hash": job_id})
     results = await asyncio.gather(*tasks)
     assert {result["password_hash"] for result in results} == set(asked)
-    assert len(aio._waiting) == 0
+    assert len(aio._waiter) == 0
 
 
 async def test_who_waits_is_woken_and_needs_no_second_look(

@@ -111,8 +111,8 @@ def waits(client: Client) -> int:
 def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client) -> None:
     # Given a job whose end is no longer told
     job: Job[Any] = client.hash_password("x")
-    assert job.asked is not None
-    job.asked = dataclasses.replace(job.asked, enqueued_at=utc_now() - timedelta(seconds=20))
+    assert job.queued is not None
+    job.queued = dataclasses.replace(job.queued, enqueued_at=utc_now() - timedelta(seconds=20))
     succeed(client.jobs, job.id, "a result")
     client.redis.delete(f"catfeeder:ended:{job.id}")
     # When its result is asked for, then it is looked up, and nobody waits to be told

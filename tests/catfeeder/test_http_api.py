@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
-from catfeeder.http_api import HttpApi, Request, authorizing, reading_token
+from catfeeder.http_api import ApiRequest, HttpApi
 from catfeeder.results import AccessToken, Authorization
+from catfeeder.verbs import Verbs
 from tests.provider import answers
 from tests.provider.answers import Answer, json_answer
 from tests.provider.certificates import self_signed_certificate
@@ -23,6 +25,7 @@ from tests.provider.server import Request as Received
 from tests.provider.server import running_server
 
 KEY = "cfk_an-api-key"
+VERBS = Verbs()
 BEGUN = {
     "authorization_url": "https://id.example/authorize?state=x",
     "state": "canary-state:house",
@@ -61,18 +64,21 @@ def service() -> Iterator[Service]:
         yield made
 
 
-def fetch(api: HttpApi, request: Request, kind: type[Any], seconds: float = 10) -> Any:
+def fetch(api: HttpApi, request: ApiRequest[Any]) -> Any:
     """Ask in either way; both answer alike."""
-    outcomes = [
-        outcome(lambda: api.fetch(request, kind, seconds)),
-        outcome(lambda: asyncio.run(api.fetch_async(request, kind, seconds))),
-    ]
-    one, other = outcomes
+    one = outcome(lambda: api.fetch(request))
+    other = outcome(lambda: asyncio.run(api.fetch_async(request)))
     if isinstance(one, Exception):
         assert (type(other), str(other)) == (type(one), str(one))
         raise one
     assert one == other
     return one
+
+
+def token_of(url: str, *, seconds: float = 10) -> AccessToken:
+    """Ask a service for the token of a connection."""
+    token: AccessToken = fetch(HttpApi(url, KEY), VERBS.access_token("a/../b", timeout=seconds))
+    return token
 
 
 def outcome(ask: Callable[[], Any]) -> Any:
@@ -87,8 +93,12 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     service.answer = json_answer(BEGUN)
     api = HttpApi(f"{service.url}/auth/", KEY)
     # When a sign-in is begun with some wishes
-    request = authorizing("my house", "user-1", None, "https://app.example/", relay=True)
-    begun: Authorization = fetch(api, request, Authorization)
+    begun: Authorization = fetch(
+        api,
+        VERBS.authorize(
+            "my house", subject="user-1", return_to="https://app.example/", relay=True, timeout=10
+        ),
+    )
     # Then it is asked for as docs/http.md says
     asked = service.received[0]
     assert (asked.method, asked.path) == ("POST", "/auth/v1/oauth/my%20house/authorize")
@@ -102,7 +112,7 @@ def test_a_sign_in_is_begun(service: Service) -> None:
 
 
 def test_a_token_is_read(service: Service) -> None:
-    token: AccessToken = fetch(HttpApi(service.url, KEY), reading_token("a/../b"), AccessToken)
+    token = token_of(service.url)
     asked = service.received[0]
     assert (asked.method, asked.path) == ("GET", "/v1/connections/a%2F..%2Fb/token")
     assert asked.body == b""
@@ -130,7 +140,7 @@ def test_a_refusal_carries_what_the_service_said(
     problem = {"code": "reauthorization_required", "detail": "Sign in again.", "status": status}
     service.answer = json_answer(problem, status, **headers)
     with pytest.raises(RequestRefused, match=r"Sign in again\.") as told:
-        fetch(HttpApi(service.url, KEY), reading_token("id"), AccessToken)
+        token_of(service.url)
     refusal = told.value
     assert (refusal.status, refusal.code) == (status, "reauthorization_required")
     assert (refusal.permanent, refusal.retry_after) == (permanent, retry_after)
@@ -153,37 +163,37 @@ def test_a_refusal_carries_what_the_service_said(
 def test_who_answers_otherwise_is_not_the_service(service: Service, answer: Answer) -> None:
     service.answer = answer
     with pytest.raises(ServiceUnreachable, match="is not the service, or was cut off"):
-        fetch(HttpApi(service.url, KEY), reading_token("id"), AccessToken)
+        token_of(service.url)
 
 
 @pytest.mark.parametrize("answer", [answers.broken_off, answers.not_http])
 def test_an_answer_that_is_cut_off_or_none_is_not_taken_for_one(
     answer: Callable[[], Answer],
 ) -> None:
-    with running_server(lambda _: answer()) as server:
-        api = HttpApi(f"http://127.0.0.1:{server.server_address[1]}", KEY)
-        with pytest.raises(ServiceUnreachable):
-            fetch(api, reading_token("id"), AccessToken)
+    with running_server(lambda _: answer()) as server, pytest.raises(ServiceUnreachable):
+        token_of(f"http://127.0.0.1:{server.server_address[1]}")
 
 
-def test_an_answer_that_drips_ends_with_our_patience() -> None:
+@pytest.mark.parametrize("headers_only", [True, False])
+def test_an_answer_that_drips_ends_with_the_timeout(headers_only: bool) -> None:
     end = threading.Event()
-    with running_server(lambda _: answers.dripping(end, headers_only=False)) as server:
-        api = HttpApi(f"http://127.0.0.1:{server.server_address[1]}", KEY)
+    with running_server(lambda _: answers.dripping(end, headers_only=headers_only)) as server:
+        began = time.monotonic()
         with pytest.raises(ServiceUnreachable):
-            fetch(api, reading_token("id"), AccessToken, seconds=0.3)
+            token_of(f"http://127.0.0.1:{server.server_address[1]}", seconds=0.2)
         end.set()
+        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
 def test_no_time_is_too_little(service: Service, seconds: float) -> None:
     with pytest.raises(ServiceUnreachable):
-        fetch(HttpApi(service.url, KEY), reading_token("id"), AccessToken, seconds=seconds)
+        token_of(service.url, seconds=seconds)
 
 
 def test_nobody_there_is_told() -> None:
     with pytest.raises(ServiceUnreachable, match="check api_url"):
-        fetch(HttpApi("http://127.0.0.1:1", KEY), reading_token("id"), AccessToken)
+        token_of("http://127.0.0.1:1")
 
 
 def test_tls_is_spoken_with_whom_it_can_trust(
@@ -196,10 +206,10 @@ def test_tls_is_spoken_with_whom_it_can_trust(
         url = f"https://localhost:{server.server_address[1]}"
         # Given an authority that the machine does not know, then nothing is sent
         with pytest.raises(ServiceUnreachable):
-            fetch(HttpApi(url, KEY), reading_token("id"), AccessToken)
+            token_of(url)
         # And given one that it knows, the token comes
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert fetch(HttpApi(url, KEY), reading_token("id"), AccessToken).scope == "openid"
+        assert token_of(url).scope == "openid"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,188 @@
+"""Table of verbs: the arguments of each, and the message or HTTP request that they make.
+
+The clients for threads and for asyncio take every verb from here. They differ only in how they send
+a request and wait for what comes of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar, cast
+from urllib.parse import quote
+
+from catfeeder.http_api import ApiRequest
+from catfeeder.messages import (
+    CHECK_PASSWORD,
+    DISCOVER_PROVIDER,
+    EXCHANGE_CODE,
+    FETCH_USER_INFO,
+    HASH_PASSWORD,
+    REFRESH_TOKEN,
+    RENEW_CONNECTION,
+    REVOKE_CONNECTION,
+    SHUT_DOWN,
+    MessageType,
+)
+from catfeeder.results import (
+    AccessToken,
+    Authorization,
+    Connection,
+    PasswordCheck,
+    PasswordHash,
+    Profile,
+    Revocation,
+    Shutdown,
+    TokenResponse,
+)
+from catfeeder.sealing import Secret
+
+F = TypeVar("F", bound=Callable[..., Any])
+R_co = TypeVar("R_co", covariant=True)
+
+#: A provider may have to be asked first, for which the service gives it 20 seconds.
+API_TIMEOUT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest(Generic[R_co]):
+    """A message of the catalogue with its arguments; its job results in an `R_co`."""
+
+    message_type: MessageType
+    arguments: dict[str, Any]
+
+
+class Verbs:
+    """What an app may ask for; each verb raises what the client's class says."""
+
+    def hash_password(
+        self, password: str | bytes | Secret, rounds: int | None = None
+    ) -> JobRequest[PasswordHash]:
+        """Ask for a bcrypt hash, of the service's own cost unless `rounds` says 10 to 16."""
+        return JobRequest(HASH_PASSWORD, {"password": _wrap(password), "rounds": rounds})
+
+    def check_password(
+        self, password: str | bytes | Secret, password_hash: str | bytes | Secret
+    ) -> JobRequest[PasswordCheck]:
+        """Ask whether a hash is of a password."""
+        arguments = {"password": _wrap(password), "password_hash": _wrap(password_hash)}
+        return JobRequest(CHECK_PASSWORD, arguments)
+
+    def authorize(
+        self,
+        provider: str,
+        *,
+        subject: str | None = None,
+        scope: str | None = None,
+        return_to: str | None = None,
+        relay: bool = False,
+        timeout: float = API_TIMEOUT_SECONDS,
+    ) -> ApiRequest[Authorization]:
+        """Begin a sign-in (RFC 6749 section 4.1.1), over HTTP: send the browser to the URL.
+
+        `subject` is your own name for the user; `scope` stands in for the provider's usual one;
+        the browser ends at `return_to`, with `relay` carrying what `exchange_code` wants.
+
+        Raises:
+            ApiNotGiven: The client was made without `api_url` and `api_key`.
+            RequestRefused: The service refused it, such as for an unknown provider.
+            ServiceUnreachable: It did not answer within `timeout` seconds.
+        """
+        wishes = {"subject": subject, "scope": scope, "return_to": return_to}
+        body: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
+        if relay:
+            body["relay"] = True
+        path = f"/v1/oauth/{quote(provider, safe='')}/authorize"
+        return ApiRequest(Authorization, timeout, "POST", path, body)
+
+    def exchange_code(
+        self,
+        provider: str,
+        code: str | Secret,
+        state: str | Secret,
+        iss: str | None = None,
+        user: str | Secret | None = None,
+    ) -> JobRequest[Connection]:
+        """Ask to redeem an authorization code (RFC 6749 section 4.1.3).
+
+        `iss` is the issuer of RFC 9207, and `user` what Apple sends beside the code, as it came.
+        The result is the connection, without its tokens.
+        """
+        arguments = {"provider": provider, "code": _wrap(code), "state": _wrap(state), "iss": iss}
+        # A service of an earlier release takes no `user`, and needs none where there is none.
+        if user is not None:
+            arguments["user"] = _wrap(user)
+        return JobRequest(EXCHANGE_CODE, arguments)
+
+    def user_info(
+        self,
+        provider: str,
+        *,
+        connection_id: str | None = None,
+        access_token: str | Secret | None = None,
+    ) -> JobRequest[Profile]:
+        """Ask for the normalised profile behind a stored connection, or behind an access token."""
+        token = None if access_token is None else _wrap(access_token)
+        arguments = {"provider": provider, "connection_id": connection_id, "access_token": token}
+        return JobRequest(FETCH_USER_INFO, arguments)
+
+    def access_token(
+        self, connection_id: str, *, timeout: float = API_TIMEOUT_SECONDS
+    ) -> ApiRequest[AccessToken]:
+        """Return a stored connection's token over HTTP, renewed first when it is stale.
+
+        Raises:
+            ApiNotGiven: The client was made without `api_url` and `api_key`.
+            RequestRefused: The service refused it; the code `reauthorization_required` says that
+                the user has to sign in again.
+            ServiceUnreachable: It did not answer within `timeout` seconds.
+        """
+        path = f"/v1/connections/{quote(connection_id, safe='')}/token"
+        return ApiRequest(AccessToken, timeout, "GET", path)
+
+    def refresh_token(
+        self, provider: str, refresh_token: str | Secret
+    ) -> JobRequest[TokenResponse]:
+        """Ask to use a refresh token (RFC 6749 section 6) that you keep yourself."""
+        arguments = {"provider": provider, "refresh_token": _wrap(refresh_token)}
+        return JobRequest(REFRESH_TOKEN, arguments)
+
+    def renew(self, connection_id: str) -> JobRequest[Connection]:
+        """Ask to renew a stored connection's token now."""
+        return JobRequest(RENEW_CONNECTION, {"connection_id": connection_id})
+
+    def revoke_connection(self, connection_id: str) -> JobRequest[Revocation]:
+        """Ask to revoke a connection at its provider and erase it."""
+        return JobRequest(REVOKE_CONNECTION, {"connection_id": connection_id})
+
+    def discover_provider(self, provider: str) -> JobRequest[None]:
+        """Ask to fetch anew what a provider's issuer publishes."""
+        return JobRequest(DISCOVER_PROVIDER, {"provider": provider})
+
+    def shut_down(self, generation: int) -> JobRequest[Shutdown]:
+        """Ask the whole stack of this boot generation to drain and stop."""
+        return JobRequest(SHUT_DOWN, {"generation": generation})
+
+
+def describe_as(verb: Callable[..., object], returns: str) -> Callable[[F], F]:
+    """Return a decorator that gives a client's method the docstring and signature of its verb.
+
+    `returns` is a template of what the method returns, such as `Job[{}]`; the type of the request's
+    result goes into it.
+    """
+
+    def describe(method: F) -> F:
+        functools.update_wrapper(method, verb)
+        signature = inspect.signature(verb)
+        _, _, result = str(signature.return_annotation).partition("[")
+        described = signature.replace(return_annotation=returns.format(result.removesuffix("]")))
+        cast("Any", method).__signature__ = described
+        return method
+
+    return describe
+
+
+def _wrap(value: str | bytes | Secret) -> Secret:
+    return value if isinstance(value, Secret) else Secret.of(value)
