@@ -1,4 +1,4 @@
-"""The audit trail: what happened to a connection, provider or key, when, and who asked for it."""
+"""Audit trail: what happened to a connection, provider or key, when, and at whose request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class EventKind(StrEnum):
     API_KEY_REVOKED = "api_key_revoked"
 
 
-#: What the webhook is told: a connection's changes of state, once each, and not every attempt.
+#: The events that go to the webhook: each change of a connection's state, and no single attempt.
 DELIVERED_KINDS = frozenset(
     {
         EventKind.EXCHANGED,
@@ -65,9 +65,9 @@ def build_event(
     subject: str | None = None,
     **detail: Any,
 ) -> dict[str, Any]:
-    """Return an event, asked for by whoever this thread works for, as it is written.
+    """Return an event as a row to insert, with this thread's requester as `key_id`.
 
-    `detail` is JSON data for people and apps: codes and sentences of ours, never a secret.
+    `detail` is JSON data for people and apps: our codes and sentences, never a secret.
     """
     return TAB_EVENTS.build_row(
         kind.value,
@@ -82,7 +82,7 @@ def build_event(
 
 
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
-    """Write an `event`; call this within the transaction that makes the change."""
+    """Insert an event, as `build_event` takes it, in the transaction that makes the change."""
     TAB_EVENTS.insert_rows([build_event(kind, now=now, **more)])
 
 

@@ -1,4 +1,4 @@
-"""Back-off: exponentially growing waits with jitter."""
+"""Back-off: waits between tries grow exponentially, with jitter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def plan_retry(
     *,
     minimum_share: float = 0.5,
 ) -> datetime:
-    """Return when to try again after `failures` in a row: doubled each time, with jitter.
+    """Return the time of the next try after `failures` earlier ones in a row.
 
-    Of the longest wait at least `minimum_share` is waited. Half of it where somebody counts on it;
-    0, which is called full jitter, where many fail together and should come back apart.
+    The wait doubles from `first_seconds` to `cap_seconds`, and is random between `minimum_share` of
+    that and the whole. A share of a half suits a caller that counts on the try; 0 (full jitter)
+    suits many that failed together and should return apart.
     """
     seconds = min(first_seconds * 2 ** min(failures, 32), cap_seconds)
     return now + timedelta(seconds=random.uniform(seconds * minimum_share, seconds))  # noqa: S311

@@ -1,4 +1,4 @@
-"""Where a page ended, as text for the caller to bring back: a time and an id."""
+"""Cursors of keyset pagination: the time and the id at which a page ended, as opaque text."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Final
 
 from actors.errors import CursorInvalid
 
-#: What our ids look like; a database may not even take other text to look for.
+#: The form of our ids. A database may not even accept other text in a query.
 _ID: Final = re.compile("[0-9a-f-]{36}")
 
 Position = tuple[datetime, str]
 
 
 def is_id(text: str) -> bool:
-    """Tell whether something of ours can have this id."""
+    """Return whether a row of ours can have this id."""
     return _ID.fullmatch(text) is not None
 
 
 def encode_cursor(position: Position) -> str:
-    """Write the place behind which the next page begins."""
+    """Return the `next_cursor` of a page whose last row is at this position."""
     at, last_id = position
     return base64.urlsafe_b64encode(json.dumps([at.isoformat(), last_id]).encode()).decode()
 
 
 def decode_cursor(cursor: str) -> Position:
-    """Read what `encode_cursor` wrote.
+    """Return the position behind which the next page begins.
 
     Raises:
-        CursorInvalid: It is not such a text.
+        CursorInvalid: `encode_cursor` has not written this text.
     """
     try:
         read = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))

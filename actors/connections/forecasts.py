@@ -1,4 +1,4 @@
-"""When grants end for good, whatever is renewed until then, and telling apps ahead of it."""
+"""Forecasts of the ends of grants that no renewal prolongs, and warnings to apps ahead of them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from actors.providers.protocol.token_answers import TokenResponse
 
 _LOG = logging.getLogger(__name__)
-#: How many days ahead an app is told, the earliest first.
+#: How many days ahead an app is warned, the earliest first.
 _DAYS_AHEAD: Final = (14, 7, 1)
-#: The same end is told a little differently each time; an app is not told of it anew for that.
+#: Answers state the same end a little differently each time; that causes no new warning.
 _TOLERANCE: Final = timedelta(hours=1)
-#: Most ends are counted from what a provider's documentation says, of months that differ in length.
+#: Most ends come from a provider's documentation, which speaks of months; those differ in length.
 _GRACE: Final = timedelta(days=7)
-#: So many are looked at in one query, each then told of in a transaction of its own.
+#: Grants that one query returns; each warning then has a transaction of its own.
 _BATCH: Final = 100
 
 
 class GrantEnded(AuthError):
-    """The provider's grant has reached its end, so renewal is not tried any more; sign in again."""
+    """Stands for a failure of a renewal behind the forecast end of its grant."""
 
     message = (
         "The provider's grant has reached its end, so renewal is not tried any more; sign in again."
@@ -39,30 +39,30 @@ class GrantEnded(AuthError):
 
 
 def forecast_consent_end(provider: Provider, tokens: TokenResponse, now: datetime) -> GrantEnd:
-    """Return when a grant ends to which the user has consented `now`."""
+    """Return the end of a grant to which the user has consented `now`, and its first warning."""
     lifetime = provider.grant_lifetime_seconds
     counted = None if lifetime is None else now + timedelta(seconds=lifetime)
-    expires_at = _told_or_idle_end(provider, tokens, now, counted)
+    expires_at = _forecast_end(provider, tokens, now, counted)
     return GrantEnd(expires_at, plan_warning(expires_at, now))
 
 
 def forecast_renewal_end(
     provider: Provider, tokens: TokenResponse, known: datetime | None, now: datetime
 ) -> GrantEnd | None:
-    """Return when a grant ends that was renewed `now`; None where that is `known` and stays so."""
+    """Return the end of a grant that was renewed `now`; None where it is the `known` one."""
     counted = known if provider.grant_lifetime_seconds is not None else None
-    expires_at = _told_or_idle_end(provider, tokens, now, counted)
+    expires_at = _forecast_end(provider, tokens, now, counted)
     if expires_at is None or (known is not None and abs(expires_at - known) < _TOLERANCE):
         return None
     return GrantEnd(expires_at, plan_warning(expires_at, now))
 
 
-def _told_or_idle_end(
+def _forecast_end(
     provider: Provider, tokens: TokenResponse, now: datetime, counted: datetime | None
 ) -> datetime | None:
-    """Return the end by what the answer tells, else by what is known of the provider."""
+    """Return the end that the answer states, else the one by the provider's settings."""
     if tokens.refresh_token is None or provider.renewal != "refresh_token":
-        # Nothing outlives the access token; Facebook's must be exchanged while it lives.
+        # No renewal leads beyond the access token; Facebook's must be exchanged while it lives.
         seconds = tokens.expires_in
     elif tokens.refresh_token_expires_in is not None:
         seconds = tokens.refresh_token_expires_in
@@ -74,7 +74,7 @@ def _told_or_idle_end(
 
 
 def plan_warning(expires_at: datetime | None, now: datetime) -> datetime | None:
-    """Return when an app is told next that a grant ends; None when it has been told each time."""
+    """Return the time of the next warning about a grant's end; None behind the last one."""
     if expires_at is None:
         return None
     ahead = (expires_at - timedelta(days=days) for days in _DAYS_AHEAD)
@@ -82,42 +82,42 @@ def plan_warning(expires_at: datetime | None, now: datetime) -> datetime | None:
 
 
 def has_grant_ended(row: TAB_CONNECTIONS, now: datetime) -> bool:
-    """Tell whether a renewal that fails now need not be tried again, since the grant is over."""
+    """Return whether a renewal that fails now is not to be tried again, since the grant is over."""
     return row.grant_expires_at is not None and row.grant_expires_at + _GRACE <= now
 
 
 def forecast_grants() -> None:
-    """Perform the message of the same name: tell apps of the grants that end soon."""
-    told = warn_of_grant_ends(utc_now())
-    _LOG.info("Told of %d grants that end soon.", told)
+    """Perform the message of the same name: warn apps of the grants that end soon."""
+    count = warn_of_grant_ends(utc_now())
+    _LOG.info("Recorded warnings of %d grants that end soon.", count)
 
 
 def warn_of_grant_ends(now: datetime) -> int:
     """Record an event for each grant that ends in 14, 7 or 1 days, and return how many that were.
 
-    Each is told of once for each of these times, whoever else does this; one that was missed is
-    made up for by the next, unless the grant has ended.
+    Any number of processes record each warning once. One that was missed is made up for by the
+    next, unless the grant has ended.
     """
-    told = 0
-    while batch := _due(now):
-        told += sum(_warn(row, now) for row in batch)
-    return told
+    count = 0
+    while batch := _list_due(now):
+        count += sum(_warn(row, now) for row in batch)
+    return count
 
 
-def _due(now: datetime) -> list[TAB_CONNECTIONS]:
+def _list_due(now: datetime) -> list[TAB_CONNECTIONS]:
     with hold_connection():
         return list_due_warnings(now, _BATCH)
 
 
 def _warn(row: TAB_CONNECTIONS, now: datetime) -> bool:
     ends_at = row.grant_expires_at
-    # Who has to sign in again anyway has been told of worse.
-    is_news = ends_at > now and row.status in (
+    # Other states already ask the user to sign in again.
+    is_needed = ends_at > now and row.status in (
         ConnectionStatus.ACTIVE,
         ConnectionStatus.RENEWAL_FAILING,
     )
     with transaction():
-        if not advance_warning(row, plan_warning(ends_at, now)) or not is_news:
+        if not advance_warning(row, plan_warning(ends_at, now)) or not is_needed:
             return False
         days = min(days for days in _DAYS_AHEAD if ends_at - timedelta(days=days) <= now)
         kind = EventKind.REAUTHORIZATION_SOON

@@ -1,4 +1,4 @@
-"""What a token response grants: tokens, their scope, and when each is renewed and ends."""
+"""Grants of token responses (RFC 6749 section 5.1): tokens, scope, renewal time and end."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ def build_grant(
     end: GrantEnd | None,
     known_end: datetime | None = None,
 ) -> Grant:
-    """Turn a token response into what is stored; a scope that is not told is the one asked for.
+    """Turn a token response of `now` into the grant to store.
 
-    Without an `end` the grant's is the `known_end`, which is stored already.
+    Where the response has no scope it is the `asked_scope` (RFC 6749 section 5.1). Without an `end`
+    the grant ends at the `known_end`, which is stored already. `account` is the provider's name for
+    the user; it decides the jitter of the renewal.
     """
     expires_at = None if tokens.expires_in is None else now + timedelta(seconds=tokens.expires_in)
     grant_expires_at = known_end if end is None else end.expires_at
@@ -34,19 +36,19 @@ def build_grant(
         scope=asked_scope if tokens.scope is None else tokens.scope,
         missing_scope=" ".join(_missing_scopes(provider, tokens, asked_scope)),
         expires_at=expires_at,
-        renew_at=_planned(provider, account, expires_at, last_chance, now),
+        renew_at=_plan_renewal(provider, account, expires_at, last_chance, now),
         end=end,
     )
 
 
-def _planned(
+def _plan_renewal(
     provider: Provider,
     account: str,
     expires_at: datetime | None,
     last_chance: datetime | None,
     now: datetime,
 ) -> datetime | None:
-    """Return when the token is renewed, by what is known of its provider."""
+    """Return when the token is renewed, by the settings of its provider."""
     margin = provider.renewal_margin_seconds
     return plan_renewal(
         expires_at,
@@ -60,15 +62,15 @@ def _planned(
 
 
 def _missing_scopes(provider: Provider, tokens: TokenResponse, asked_scope: str) -> list[str]:
-    """Return the scopes that were asked for and that the answer tells without."""
+    """Return the scopes that were asked for and that the response leaves out."""
     if tokens.scope is None:
         return []
-    told = set(tokens.scope.split())
+    granted = set(tokens.scope.split())
     if tokens.refresh_token is not None and provider.offline_scope is not None:
-        # Some leave it out, and a refresh token is what it is asked for.
-        told.add(provider.offline_scope)
+        # Some providers leave it out, and the refresh token shows that it was granted.
+        granted.add(provider.offline_scope)
     return [
         scope
         for scope in asked_scope.split()
-        if scope not in told and provider.scope_aliases.get(scope) not in told
+        if scope not in granted and provider.scope_aliases.get(scope) not in granted
     ]

@@ -1,4 +1,4 @@
-"""When a token is renewed, and how long to wait after a failure: pure arithmetic."""
+"""Plan of one token's renewal: a margin before its end, with jitter; pure arithmetic."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
-_LEAST_MARGIN: Final = timedelta(minutes=2)
-_MOST_MARGIN: Final = timedelta(hours=24)
+_MIN_MARGIN: Final = timedelta(minutes=2)
+_MAX_MARGIN: Final = timedelta(hours=24)
 _MARGIN_SHARE: Final = 0.2
-#: Of a token whose refresh token serves once, so that fewer renewals can go wrong.
+#: Of a token whose refresh token is single-use: fewer renewals, fewer risks.
 _LATE_SHARE: Final = 0.05
-#: A last renewal of a grant that prolongs the token by less of its life than this is left alone.
+#: A last renewal that prolongs the token by a smaller share of its life is left out.
 _WORTHWHILE_SHARE: Final = 0.1
 #: Connections made in the same minute are spread over this share of the margin.
 _JITTER_SHARE: Final = 0.1
@@ -29,13 +29,12 @@ def plan_renewal(
 ) -> datetime | None:
     """Return when to renew a token that was granted `now`: early enough to fail a few times.
 
-    The margin is `usual_margin`, or else a fifth of the lifetime, a twentieth where renewal is to
-    be as late as is safe, 2 minutes at least and 24 hours at most; it is never more than half of
-    the lifetime. `account` names whose token it is and decides the jitter. None means never: the
-    token does not expire.
+    The margin is `usual_margin`, or else a fifth of the lifetime (a twentieth if `is_late`), from 2
+    minutes to 24 hours, and never more than half of the lifetime. `account` names the token's owner
+    and decides the jitter. None means never: the token does not expire.
 
-    A provider that wants a `minimum_gap` between renewals gets it, even where the token ends first.
-    What renews the token ends at `last_chance`, so a longer token is renewed once more before that.
+    A `minimum_gap` between renewals is kept, even where the token ends first. The refresh token
+    ends at `last_chance`, so an access token that lives longer is renewed once more before that.
     """
     if expires_at is None:
         return None
@@ -57,7 +56,7 @@ def _renew_at(
 ) -> datetime:
     lifetime = max(expires_at - now, timedelta())
     share = _LATE_SHARE if is_late else _MARGIN_SHARE
-    margin = min(max(lifetime * share, _LEAST_MARGIN), _MOST_MARGIN)
+    margin = min(max(lifetime * share, _MIN_MARGIN), _MAX_MARGIN)
     margin = min(margin if usual_margin is None else usual_margin, lifetime / 2)
     return expires_at - margin - margin * _JITTER_SHARE * _fraction(account)
 

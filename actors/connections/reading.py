@@ -1,4 +1,4 @@
-"""Reading stored connections: what an app may see of them, and the token that it asked for."""
+"""Stored connections as apps see them: all but the tokens, and one token on request."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """A connection's token as an app gets it, and whether it should be renewed or still serves.
+    """A connection's token as an app gets it, and whether it is to be renewed or can be used.
 
-    `version` is the grant's that it is of. `retry_at` is when a renewal that is put off is due.
+    `version` is that of its grant. `retry_at` is when a postponed renewal is due.
     """
 
     json: dict[str, Any]
@@ -29,17 +29,17 @@ class TokenView:
     retry_at: datetime | None
 
     def check_not_postponed(self, now: datetime) -> None:
-        """Make sure that there is a token, or that it is time to ask for one.
+        """Check that the token can be used, or that it is time to renew it.
 
         Raises:
-            RenewalFailing: The token has expired, and its renewal failed a short while ago.
+            RenewalFailing: The token has expired, and its renewal is postponed after a failure.
         """
         if not self.is_usable and self.retry_at is not None:
             raise RenewalFailing(seconds=math.ceil((self.retry_at - now).total_seconds()))
 
 
 def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
-    """Return what may be seen of a connection: everything but its tokens."""
+    """Return a connection as an app sees it: everything but its tokens."""
     return {
         "id": row.id,
         "provider": row.provider,
@@ -59,7 +59,7 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     """Return a connection.
 
     Raises:
-        ConnectionUnknown: There is none of that id.
+        ConnectionUnknown: There is no connection of that id.
     """
     if not is_id(connection_id):
         raise ConnectionUnknown
@@ -96,8 +96,8 @@ def list_connections(
 def read_token(connection_id: str, now: datetime) -> TokenView:
     """Return a connection's token.
 
-    `is_stale` says that it is to be renewed now, `is_usable` that it has not expired. One that has
-    expired and whose renewal is put off is neither: the provider is not asked for each who reads.
+    `is_stale` says that it is to be renewed now, `is_usable` that it has not expired. An expired
+    token whose renewal is postponed is neither: readers do not make the provider be asked earlier.
 
     Raises:
         ConnectionUnknown: There is no such connection.

@@ -1,4 +1,4 @@
-"""Disconnecting: the token is revoked at its provider, then the connection is erased."""
+"""Revocation (RFC 7009): a grant is revoked at its provider, then its connection is erased."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _LOG = logging.getLogger(__name__)
 def revoke_connection(connection_id: str) -> dict[str, Any]:
     """Perform the message of the same name; return `{"id", "revoked_at_provider"}`.
 
-    The connection is erased whatever its provider says: the user asked to be forgotten here, and
-    `revoked_at_provider` tells whether the provider has forgotten too.
+    The connection is erased whatever its provider answers: the user asked to be forgotten here.
+    `revoked_at_provider` says whether the provider has revoked the grant too.
 
     Raises:
         ConnectionUnknown: There is no such connection.

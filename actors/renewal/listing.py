@@ -1,4 +1,4 @@
-"""The plan of renewals: which token would be renewed when and why, and what would hinder it."""
+"""Schedule of renewals: which token would be renewed when and why, and what would prevent it."""
 
 from __future__ import annotations
 
@@ -42,8 +42,7 @@ def list_renewals(
 ) -> dict[str, Any]:
     """Return a page of renewals in the order in which they fall due, without renewing anything.
 
-    `{"is_scheduled": bool, "items": [...], "next_cursor": str or null}`; the first tells whether
-    the schedule asks for renewals at all.
+    `is_scheduled` says whether the schedule has renewals at all (`renew_oath_tokens`).
 
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
@@ -63,12 +62,12 @@ def list_renewals(
     end = encode_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None
     return {
         "is_scheduled": current_settings().crons.renew_oath_tokens,
-        "items": [_described(row, hindrance_of, now) for row in page],
+        "items": [_describe(row, hindrance_of, now) for row in page],
         "next_cursor": end,
     }
 
 
-def _described(
+def _describe(
     row: TAB_CONNECTIONS, hindrance_of: Callable[[TAB_CONNECTIONS], str | None], now: datetime
 ) -> dict[str, Any]:
     cause = _cause(row, now)
@@ -104,24 +103,24 @@ def _sentence(row: TAB_CONNECTIONS, cause: Cause) -> str:
 def _hindrances(
     rows: list[TAB_CONNECTIONS], now: datetime
 ) -> Callable[[TAB_CONNECTIONS], str | None]:
-    """Look each provider of a page up once; return what tells why a renewal cannot succeed."""
+    """Look up each provider of a page once; return a function from row to what prevents it."""
     found = {name: _look_up(name, now) for name in {row.provider for row in rows}}
 
-    def hindrance_of(row: TAB_CONNECTIONS) -> str | None:
+    def find_hindrance(row: TAB_CONNECTIONS) -> str | None:
         renewal, fault = found[row.provider]
         ended = GrantEnded().detail if has_grant_ended(row, now) else None
-        return fault or ended or (None if _has_means(row, renewal) else _NO_REFRESH_TOKEN)
+        return fault or ended or (None if _can_renew(row, renewal) else _NO_REFRESH_TOKEN)
 
-    return hindrance_of
+    return find_hindrance
 
 
-def _has_means(row: TAB_CONNECTIONS, renewal: str) -> bool:
+def _can_renew(row: TAB_CONNECTIONS, renewal: str) -> bool:
     tokens = {"refresh_token": row.refresh_token, "fb_exchange_token": row.access_token}
     return tokens.get(renewal) is not None
 
 
 def _look_up(provider: str, now: datetime) -> tuple[str, str | None]:
-    """Return how a provider's tokens are renewed, and what stands in the way of that."""
+    """Return how a provider's tokens are renewed, and what prevents that."""
     try:
         renewal = find_provider(provider).renewal
         check_not_paused(provider, now)
