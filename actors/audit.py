@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
@@ -38,6 +38,26 @@ class EventKind(StrEnum):
     PROVIDER_RESUMED = "provider_resumed"
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
+
+
+class Event(TypedDict):
+    """One thing that happened, as apps see it."""
+
+    id: int
+    kind: str
+    key_id: str | None
+    provider: str | None
+    connection_id: str | None
+    subject: str | None
+    detail: dict[str, Any] | None
+    created_at: str
+
+
+class EventPage(TypedDict):
+    """Events, newest first; `next_cursor` is None on the last page."""
+
+    items: list[Event]
+    next_cursor: str | None
 
 
 #: The events that go to the webhook: each change of a connection's state, and no single attempt.
@@ -95,8 +115,8 @@ def list_events(
     since: datetime | None = None,
     cursor: str | None = None,
     limit: int = 100,
-) -> dict[str, Any]:
-    """Return a page of events, newest first: `{"items": [...], "next_cursor": str or null}`.
+) -> EventPage:
+    """Return a page of at most `limit` events, newest first.
 
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
@@ -117,7 +137,7 @@ def list_events(
     return {"items": [describe_event(row) for row in rows[:limit]], "next_cursor": next_cursor}
 
 
-def describe_event(event: TAB_EVENTS) -> dict[str, Any]:
+def describe_event(event: TAB_EVENTS) -> Event:
     """Return an event as apps see it."""
     return {
         "id": event.id,

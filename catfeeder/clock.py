@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import overload
 
 
 def utc_now() -> datetime:
@@ -10,6 +11,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+@overload
+def rfc3339(at: datetime) -> str: ...
+@overload
+def rfc3339(at: datetime | None) -> str | None: ...
 def rfc3339(at: datetime | None) -> str | None:
     """Write a time as RFC 3339 in UTC with milliseconds."""
     if at is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
+from catfeeder import results
 from catfeeder.clock import rfc3339
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -21,7 +22,7 @@ class TokenView:
     `version` is that of its grant. `retry_at` is when a postponed renewal is due.
     """
 
-    json: dict[str, Any]
+    json: results.StoredToken
     provider: str
     version: int
     is_stale: bool
@@ -38,7 +39,7 @@ class TokenView:
             raise RenewalFailing(seconds=math.ceil((self.retry_at - now).total_seconds()))
 
 
-def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
+def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
     """Return a connection as an app sees it: everything but its tokens."""
     return {
         "id": row.id,
@@ -47,7 +48,7 @@ def describe_connection(row: TAB_CONNECTIONS) -> dict[str, Any]:
         "profile": row.profile,
         "scope": row.scope,
         "missing_scopes": row.missing_scope.split(),
-        "status": str(row.status),
+        "status": cast("results.ConnectionStatus", str(row.status)),
         "reason": row.reason,
         "expires_at": rfc3339(row.expires_at),
         "created_at": rfc3339(row.created_at),
@@ -77,8 +78,8 @@ def list_connections(
     status: str | None = None,
     cursor: str | None = None,
     limit: int = 100,
-) -> dict[str, Any]:
-    """Return a page of connections, oldest first: `{"items": [...], "next_cursor": str or null}`.
+) -> results.ConnectionPage:
+    """Return a page of at most `limit` connections, oldest first.
 
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
@@ -109,7 +110,7 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     is_dead = row.status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
     if token is None or (is_dead and not is_usable):
         raise ReauthorizationRequired
-    view = {
+    view: results.StoredToken = {
         "access_token": token.reveal(),
         "token_type": row.token_type,
         "expires_at": rfc3339(row.expires_at),

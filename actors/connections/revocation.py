@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from actors.audit import EventKind, record
 from actors.connections.reading import find_connection
@@ -12,14 +11,15 @@ from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.revocation import revoke_grant
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
+from catfeeder.results import Revocation
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS
 
 _LOG = logging.getLogger(__name__)
 
 
-def revoke_connection(connection_id: str) -> dict[str, Any]:
-    """Perform the message of the same name; return `{"id", "revoked_at_provider"}`.
+def revoke_connection(connection_id: str) -> Revocation:
+    """Perform the message of the same name.
 
     The connection is erased whatever its provider answers: the user asked to be forgotten here.
     `revoked_at_provider` says whether the provider has revoked the grant too.

@@ -29,6 +29,7 @@ from actors.providers.protocol.token_endpoint import (
 from actors.providers.protocol.user_info import fetch_profile
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
+from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
@@ -45,7 +46,7 @@ class FinishedSignIn:
 
 def exchange_code(
     provider: str, code: Secret, state: Secret, iss: str | None = None, user: Secret | None = None
-) -> dict[str, Any]:
+) -> Connection:
     """Perform `exchange_code`: return the connection, without its tokens.
 
     `user` is the form field of that name, which Apple sends beside the code. `iss` is the answer's

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, NamedTuple, TypedDict
 
 from actors.connections.forecasts import GrantEnded, has_grant_ended
 from actors.cursors import decode_cursor, encode_cursor
@@ -30,6 +29,37 @@ class Cause(StrEnum):
     IN_PROGRESS = "in_progress"
 
 
+class ScheduledRenewal(TypedDict):
+    """When and why one connection is renewed, and what would prevent it; times are RFC 3339."""
+
+    connection_id: str
+    provider: str
+    subject: str | None
+    status: str
+    renew_at: str
+    expires_at: str | None
+    grant_expires_at: str | None
+    is_due: bool
+    cause: str
+    why: str
+    hindrance: str | None
+
+
+class RenewalPage(TypedDict):
+    """Renewals in the order in which they fall due; `next_cursor` is None on the last page."""
+
+    is_scheduled: bool
+    items: list[ScheduledRenewal]
+    next_cursor: str | None
+
+
+class _Means(NamedTuple):
+    """How a provider's tokens are renewed, and what prevents that for all of them."""
+
+    renewal: str
+    fault: str | None
+
+
 def list_renewals(
     *,
     provider: str | None = None,
@@ -39,7 +69,7 @@ def list_renewals(
     cursor: str | None = None,
     limit: int = 100,
     now: datetime,
-) -> dict[str, Any]:
+) -> RenewalPage:
     """Return a page of renewals in the order in which they fall due, without renewing anything.
 
     `is_scheduled` says whether the schedule has renewals at all (`renew_oath_tokens`).
@@ -58,18 +88,16 @@ def list_renewals(
             limit=limit + 1,
         )
         page = rows[:limit]
-        hindrance_of = _hindrances(page, now)
+        means = {name: _look_up(name, now) for name in {row.provider for row in page}}
     end = encode_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None
     return {
         "is_scheduled": current_settings().crons.renew_oath_tokens,
-        "items": [_describe(row, hindrance_of, now) for row in page],
+        "items": [_describe(row, means[row.provider], now) for row in page],
         "next_cursor": end,
     }
 
 
-def _describe(
-    row: TAB_CONNECTIONS, hindrance_of: Callable[[TAB_CONNECTIONS], str | None], now: datetime
-) -> dict[str, Any]:
+def _describe(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> ScheduledRenewal:
     cause = _cause(row, now)
     return {
         "connection_id": row.id,
@@ -82,7 +110,7 @@ def _describe(
         "is_due": row.renew_at <= now,
         "cause": str(cause),
         "why": _sentence(row, cause),
-        "hindrance": hindrance_of(row),
+        "hindrance": _find_hindrance(row, means, now),
     }
 
 
@@ -100,32 +128,21 @@ def _sentence(row: TAB_CONNECTIONS, cause: Cause) -> str:
     return f"The token expires at {rfc3339(row.expires_at)}."
 
 
-def _hindrances(
-    rows: list[TAB_CONNECTIONS], now: datetime
-) -> Callable[[TAB_CONNECTIONS], str | None]:
-    """Look up each provider of a page once; return a function from row to what prevents it."""
-    found = {name: _look_up(name, now) for name in {row.provider for row in rows}}
-
-    def find_hindrance(row: TAB_CONNECTIONS) -> str | None:
-        renewal, fault = found[row.provider]
-        ended = GrantEnded().detail if has_grant_ended(row, now) else None
-        return fault or ended or (None if _can_renew(row, renewal) else _NO_REFRESH_TOKEN)
-
-    return find_hindrance
-
-
-def _can_renew(row: TAB_CONNECTIONS, renewal: str) -> bool:
+def _find_hindrance(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> str | None:
+    if means.fault is not None:
+        return means.fault
+    if has_grant_ended(row, now):
+        return GrantEnded().detail
     tokens = {"refresh_token": row.refresh_token, "fb_exchange_token": row.access_token}
-    return tokens.get(renewal) is not None
+    return _NO_REFRESH_TOKEN if tokens.get(means.renewal) is None else None
 
 
-def _look_up(provider: str, now: datetime) -> tuple[str, str | None]:
-    """Return how a provider's tokens are renewed, and what prevents that."""
+def _look_up(provider: str, now: datetime) -> _Means:
     try:
         renewal = find_provider(provider).renewal
         check_not_paused(provider, now)
-        return renewal, None
+        return _Means(renewal, None)
     except DiscoveryNeeded:
-        return "refresh_token", None  # The renewal itself asks the issuer first.
+        return _Means("refresh_token", None)  # The renewal itself begins with the discovery.
     except (AuthError, SealBroken) as error:
-        return "", error.detail
+        return _Means("", error.detail)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from actors.connections.reading import describe_connection, find_connection
 from actors.errors import AuthError, ProviderPaused, RenewalBroken
@@ -24,6 +24,7 @@ from actors.renewal.request import prepare_renewal
 from actors.renewal.waiting import wait_for_concurrent_renewal
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
+from catfeeder.results import Connection
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import Attempt, claim_unstarted
@@ -109,7 +110,7 @@ def renew_connection(
     *,
     await_others: bool = True,
     limits: RenewalLimits = LIMITS,
-) -> dict[str, Any]:
+) -> Connection:
     """Perform the message of the same name: renew a connection now, due or not, and return it.
 
     Of all callers that ask for one `version` to be renewed, at once or one after the other, one

@@ -85,7 +85,7 @@ def test_pages_follow_one_another_whatever_happens_meanwhile() -> None:
         write(provider=f"p{number}")
 
     # When they are read two by two, while more are written
-    seen: list[str] = []
+    seen: list[str | None] = []
     cursor = None
     while True:
         page = list_events(cursor=cursor, limit=2)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-from actors.renewal.listing import list_renewals
+from actors.renewal.listing import ScheduledRenewal, list_renewals
 from catfeeder.clock import rfc3339, utc_now
 from config import current_settings
 from models.db.database import open_database
@@ -47,7 +47,7 @@ def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: i
     return 0
 
 
-def _show(item: dict[str, Any], ends_soon: str | None) -> None:
+def _show(item: ScheduledRenewal, ends_soon: str) -> None:
     print(_COLUMNS.format(**item))
     # Times that are written alike are in the order of their texts.
     if item["grant_expires_at"] and item["grant_expires_at"] <= ends_soon:

@@ -9,7 +9,7 @@ import pytest
 
 from actors.errors import CursorInvalid
 from actors.providers.config.settings import put_provider
-from actors.renewal.listing import list_renewals
+from actors.renewal.listing import ScheduledRenewal, list_renewals
 from actors.renewal.sweep import sweep
 from config import Settings
 from models.db.database import hold_connection
@@ -39,9 +39,8 @@ def store(name: str, *, provider: str = "google", minutes: float = 0, **changes:
     return row.id
 
 
-def listed(**wishes: Any) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = list_renewals(now=NOW, **wishes)["items"]
-    return items
+def listed(**wishes: Any) -> list[ScheduledRenewal]:
+    return list_renewals(now=NOW, **wishes)["items"]
 
 
 def test_a_renewal_is_told_with_its_reason_and_without_a_token() -> None:
@@ -140,8 +139,8 @@ def test_a_grant_that_has_ended_is_told() -> None:
     store("2", grant_expires_at=NOW - timedelta(days=6), minutes=1)
 
     over, alive = listed()
-    assert "reached its end" in over["hindrance"]
-    # The end was counted by somebody's documentation, and may be some days off
+    assert "reached its end" in str(over["hindrance"])
+    # The end was counted by a provider's documentation, and may be some days off
     assert alive["hindrance"] is None
     assert alive["grant_expires_at"] == "2026-11-17T12:00:00.000Z"
 
@@ -153,7 +152,7 @@ def test_a_provider_whose_secret_does_not_open_is_told() -> None:
 
     [item] = listed()
 
-    assert "not sealed for this place" in item["hindrance"]
+    assert "not sealed for this place" in str(item["hindrance"])
 
 
 def test_pages_follow_one_another() -> None:

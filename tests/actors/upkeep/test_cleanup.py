@@ -71,7 +71,7 @@ def write_old_events() -> None:
 
 
 def left_events() -> list[str]:
-    return sorted(event["provider"] for event in list_events()["items"])
+    return sorted(str(event["provider"]) for event in list_events()["items"])
 
 
 def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from actors.connections.reading import TokenView, read_token
 from actors.errors import ProviderPaused
@@ -11,6 +11,7 @@ from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import RENEW_CONNECTION
+from catfeeder.results import StoredToken
 from worker.http.asgi.threads import run_with_database
 from worker.http.shim import Shim
 
@@ -21,7 +22,7 @@ _LOOK_SECONDS: Final = 0.25
 _BUSY: Final = "connection_busy"
 
 
-async def read_fresh_token(shim: Shim, connection_id: str) -> dict[str, Any]:
+async def read_fresh_token(shim: Shim, connection_id: str) -> StoredToken:
     """Return the token to use now; one that is stale but has not expired serves if renewal fails.
 
     Raises:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from actors.connections.reading import describe_connection, find_connection, list_connections
 from actors.providers.config.breaker import check_not_paused
+from catfeeder import results
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
 from worker.http.asgi.threads import run_with_database
@@ -40,7 +41,7 @@ async def read_connection(connection_id: ConnectionId) -> JSONResponse:
     return JSONResponse(await run_with_database(_described, connection_id))
 
 
-def _described(connection_id: str) -> dict[str, Any]:
+def _described(connection_id: str) -> results.Connection:
     return describe_connection(find_connection(connection_id))
 
 
