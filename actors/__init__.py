@@ -1,3 +1,3 @@
-"""What is done: one module a capability."""
+"""Actors: what the service does, one package a capability."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""API keys: made once and shown once, known afterwards by their hash alone."""
+"""API keys: made at random, shown once, and known afterwards by their SHA-256 alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final, TypedDict
 
 from actors.audit import EventKind, record
 from actors.errors import AuthError
@@ -17,9 +17,9 @@ from catfeeder.clock import rfc3339
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection, transaction
 
-#: What a key may be allowed. `admin` includes the others.
+#: What a key may allow. `admin` includes the others.
 SCOPES: Final = ("jobs", "connections:read", "tokens:read", "admin")
-#: Lets secret scanners tell one of ours in a log or a repository.
+#: By this, secret scanners recognise a key of ours in a log or a repository.
 _PREFIX: Final = "cfk"
 _ID_BYTES: Final = 6
 _SECRET_BYTES: Final = 32
@@ -27,32 +27,49 @@ _KEY: Final = re.compile(f"{_PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_[A-Za-z0-9_-]
 _ID: Final = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
 #: Without control characters, which a terminal would obey.
 _NAME: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
-_MOST_REQUESTS: Final = 1_000_000
-#: A key that is to serve for longer than this is meant to have no end.
-_LONGEST: Final = timedelta(days=3650)
+_MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
+#: A key for longer than this should have no end.
+_MAX_LIFETIME: Final = timedelta(days=3650)
 
 
 class ApiKeyUnknown(AuthError):
-    """There is no API key of that id, or it was revoked before."""
+    """Raised on revoking a key."""
 
     message = "There is no API key of that id, or it was revoked before."
 
 
 class ApiKeyInvalid(AuthError):
-    """The API key cannot be made as it was asked for."""
+    """Raised on making a key; `fields` has a sentence for each parameter that cannot be used."""
 
     message = "The API key cannot be made as it was asked for."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        """Take what is wrong with each field."""
-        told = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
-        super().__init__(f"The API key cannot be made: {told}.")
+        problems = "; ".join(f"{name}: {problem}" for name, problem in fields.items())
+        super().__init__(f"The API key cannot be made: {problems}.")
         self.fields = dict(fields)
+
+
+class ApiKey(TypedDict):
+    """A key without its text; times are RFC 3339."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    requests_per_minute: int
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
+class MadeApiKey(ApiKey):
+    """A key with its text, as it is shown once."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """Who calls: the id of the key, what it may do, how often, and until when."""
+    """The caller behind a key: the key's id, its scopes, its rate and its end."""
 
     key_id: str
     scopes: frozenset[str]
@@ -67,11 +84,11 @@ def make_api_key(
     requests_per_minute: int,
     expires_at: datetime | None,
     now: datetime,
-) -> dict[str, Any]:
-    """Make a key and return it with its description; `key` is never shown again.
+) -> MadeApiKey:
+    """Make a key of `scopes`, and return it with its text, which is never shown again.
 
     Raises:
-        ApiKeyInvalid: A value cannot be used; `fields` says which and why.
+        ApiKeyInvalid: A value cannot be used.
     """
     _check(name, scopes, requests_per_minute, expires_at, now)
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
@@ -88,7 +105,7 @@ def make_api_key(
             expires_at=expires_at,
             now=now,
         )
-    return {**describe_api_key(row), "key": key}
+    return {**_describe(row), "key": key}
 
 
 def _check(
@@ -103,21 +120,21 @@ def _check(
         problems["name"] = "must have 1 to 255 characters, none of them a control character"
     if not scopes or not set(scopes) <= set(SCOPES):
         problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
-    if not 1 <= requests_per_minute <= _MOST_REQUESTS:
-        problems["requests_per_minute"] = f"must be 1 to {_MOST_REQUESTS}"
-    if expires_at is not None and not now < expires_at <= now + _LONGEST:
+    if not 1 <= requests_per_minute <= _MAX_REQUESTS_PER_MINUTE:
+        problems["requests_per_minute"] = f"must be 1 to {_MAX_REQUESTS_PER_MINUTE}"
+    if expires_at is not None and not now < expires_at <= now + _MAX_LIFETIME:
         problems["expires_at"] = "must be in the future, within ten years"
     if problems:
         raise ApiKeyInvalid(problems)
 
 
 def has_form_of_key(text: str) -> bool:
-    """Tell whether a text looks like a key of ours; what does not is none."""
+    """Return whether a text has the form of our keys; any other text is none."""
     return _KEY.fullmatch(text) is not None
 
 
 def find_holder(key: str, now: datetime) -> KeyHolder | None:
-    """Return who holds a key; None when it is unknown, revoked or expired."""
+    """Return the holder of a key; None where it is unknown, revoked or expired."""
     found = _KEY.fullmatch(key)
     if found is None:
         return None
@@ -129,17 +146,17 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
     return KeyHolder(row.id, frozenset(scopes), row.requests_per_minute, row.expires_at)
 
 
-def list_api_keys() -> list[dict[str, Any]]:
-    """Return all keys, without what would let anybody use them."""
+def list_api_keys() -> list[ApiKey]:
+    """Return all keys without their texts, oldest first, revoked and expired ones included."""
     with hold_connection():
-        return [describe_api_key(row) for row in TAB_API_KEYS.list_all()]
+        return [_describe(row) for row in TAB_API_KEYS.list_all()]
 
 
 def revoke_api_key(key_id: str, now: datetime) -> None:
     """End a key at once.
 
     Raises:
-        ApiKeyUnknown: There is no such key, or it has ended before.
+        ApiKeyUnknown: There is no such key, or it was revoked before.
     """
     if not _ID.fullmatch(key_id):
         raise ApiKeyUnknown
@@ -149,8 +166,7 @@ def revoke_api_key(key_id: str, now: datetime) -> None:
         record(EventKind.API_KEY_REVOKED, now=now, key=key_id)
 
 
-def describe_api_key(row: TAB_API_KEYS) -> dict[str, Any]:
-    """Return what may be seen of a key."""
+def _describe(row: TAB_API_KEYS) -> ApiKey:
     return {
         "id": row.id,
         "name": row.name,

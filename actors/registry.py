@@ -1,4 +1,4 @@
-"""Who performs which message: the one table that joins the catalogue to functions."""
+"""The table of actors: which function performs which message of the catalogue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from catfeeder.messages import MessageType
 
 _LOG = logging.getLogger(__name__)
 
-#: "module:function". A module is loaded when its first message arrives, so the process that hashes
+#: "module:function". A module is loaded when its first message arrives. So the process that hashes
 #: passwords carries no OAuth, and the one that speaks OAuth no bcrypt.
 PERFORMERS: Final[dict[MessageType, str]] = {
     messages.HASH_PASSWORD: "actors.passwords.hashing:hash_password",
@@ -42,7 +42,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
 
 
 def bind(broker: dramatiq.Broker) -> None:
-    """Declare an actor for every message; which queues are consumed is the worker's choice."""
+    """Declare an actor on `broker` for every message, whichever queues a worker consumes."""
     for message_type, address in PERFORMERS.items():
         declare = dramatiq.actor(
             broker=broker,
@@ -50,26 +50,26 @@ def bind(broker: dramatiq.Broker) -> None:
             queue_name=message_type.queue,
             max_age=_milliseconds(message_type.max_age_seconds),
             store_results=message_type.is_job,
-            # A foreseen failure is the job's answer: it is told to the caller, not to the log. What
-            # an operator has to see to is told below, in a sentence; a traceback would bury it.
+            # A foreseen failure is the job's answer, which the caller gets, and not a traceback in
+            # the log. What an operator must mend is logged below, in a sentence.
             throws=(CatFeederError,),
         )
         actor = declare(functools.partial(_perform, address))
-        # At level DEBUG it prints the arguments, which another app's client may not have wrapped.
+        # At level DEBUG it prints arguments, and another app's client may send secrets unmarked.
         actor.logger.setLevel(logging.INFO)
 
 
 def _perform(address: str, **arguments: Any) -> Any:
     try:
-        return performer(address)(**arguments)
+        return load_performer(address)(**arguments)
     except OperatorError as error:
         _LOG.warning("%s is left undone: %s", address.partition(":")[2], error)
         raise
 
 
 @functools.cache
-def performer(address: str) -> Callable[..., Any]:
-    """Return the function at `address`, loading its module if this is the first use."""
+def load_performer(address: str) -> Callable[..., Any]:
+    """Return the function at `address`, which is "module:function"; load its module if need be."""
     module, _, name = address.partition(":")
     function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function

@@ -1,4 +1,4 @@
-"""The service as a whole: whether it is to run, and how it is told to stop."""
+"""Shutdown of the whole service, by boot generation, and whether it is to run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 from catfeeder.errors import OperatorError
+from catfeeder.results import Shutdown
 from models.db.database import ensure_open, hold_connection
 from models.server import current_generation, is_stopping, request_stop
 
@@ -19,14 +20,14 @@ _STOPPING: Final = {"status": "stopping"}
 
 
 class BackgroundTasks(Protocol):
-    """What FastAPI hands to a route for work after its answer; any object like it will do."""
+    """FastAPI's background tasks, or any object like them: work to be done after an answer."""
 
     def add_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Run `func` once the answer has been sent."""
 
 
 class Response(Protocol):
-    """What `shutdown` answers, whoever sends it."""
+    """The answer of `shutdown`, of whatever framework."""
 
     @property
     def status_code(self) -> int:
@@ -39,17 +40,19 @@ class Response(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainResponse:
-    """The answer for those who bring background tasks of their own."""
+    """The answer to background tasks that are not Starlette's."""
 
     status_code: int
     body: bytes
 
 
 class ServerManagement:
-    """Looks after the service that runs on this database, from whatever process."""
+    """Asks after, and stops, the service on this database, from any process.
+
+    `debug` sets this module's log level to DEBUG.
+    """
 
     def __init__(self, error: int = 84, success: int = 0, debug: bool = False) -> None:
-        """Take the two statuses, and whether to log at level DEBUG."""
         self.error = error
         self.success = success
         self.debug = debug
@@ -57,7 +60,10 @@ class ServerManagement:
             _LOG.setLevel(logging.DEBUG)
 
     def is_server_alive(self) -> bool:
-        """Tell whether the service is to run: nobody has told it to stop, and it can be asked."""
+        """Return whether the service is to run: it was booted since its last shutdown.
+
+        A database that cannot be used is logged, and the answer is false.
+        """
         try:
             ensure_open()
             with hold_connection():
@@ -67,36 +73,35 @@ class ServerManagement:
             return False
 
     def is_server_running(self) -> bool:
-        """Be another name of `is_server_alive`."""
+        """Return what `is_server_alive` does; the seed has both names."""
         return self.is_server_alive()
 
     async def shutdown(self, background_tasks: BackgroundTasks) -> Response:
-        """Answer 202, and stop the whole service once that has been sent.
+        """Return an answer of status 202, and stop the whole service once that has been sent.
 
-        In FastAPI or Starlette the answer is their JSONResponse, so a route returns it as it is;
-        with other background tasks it is a `PlainResponse`.
+        To FastAPI's or Starlette's tasks the answer is a JSONResponse, which a route can return;
+        to others it is a `PlainResponse`.
         """
         background_tasks.add_task(self._perform_shutdown)
-        return _response_for(background_tasks)
+        return _build_response(background_tasks)
 
     def _perform_shutdown(self) -> int:
-        """Tell every process to drain and stop; return `success`, or `error` if none is told."""
+        """Let every process drain and stop; return `success`, or `error` where none will."""
         try:
             ensure_open()
             with hold_connection():
                 generation = current_generation()
-            is_told = shut_down(generation)["stopping"]
+            is_stopped = shut_down(generation)["stopping"]
         except OperatorError as error:
             _LOG.error("The service runs on: %s", error)
             return self.error
-        return self.success if is_told else self.error
+        return self.success if is_stopped else self.error
 
 
-def shut_down(generation: int) -> dict[str, bool]:
-    """Perform the message of the same name: let every process of that boot drain and stop.
+def shut_down(generation: int) -> Shutdown:
+    """Perform `shut_down`: let every process of the boot `generation` drain and stop.
 
-    A message that is delivered again after the next boot names an older generation and stops
-    nobody.
+    A message that is delivered after the next boot names an older generation, and stops nothing.
     """
     with hold_connection():
         if request_stop(generation):
@@ -104,8 +109,8 @@ def shut_down(generation: int) -> dict[str, bool]:
         return {"stopping": is_stopping(generation)}
 
 
-def _response_for(background_tasks: BackgroundTasks) -> Response:
-    # Whoever answers by Starlette has loaded it; we do not, for the workers' sake.
+def _build_response(background_tasks: BackgroundTasks) -> Response:
+    # A process that answers by Starlette has loaded it; workers do without.
     responses = sys.modules.get("starlette.responses")
     kinds = [kind.__module__ for kind in type(background_tasks).__mro__]
     if responses is not None and "starlette.background" in kinds:

@@ -1,7 +1,7 @@
-"""Telling the operator's webhook what happened: signed, retried, and with an id to tell repeats by.
+"""Webhook: posts events to the operator's receiver, signed, at least once, with back-off.
 
-The form is that of Standard Webhooks: headers webhook-id, webhook-timestamp and webhook-signature,
-the last "v1," and the base64 of HMAC-SHA256 over "<id>.<timestamp>.<body>".
+The form is that of Standard Webhooks: headers webhook-id, webhook-timestamp and webhook-signature.
+The last is "v1," and the base64 of HMAC-SHA256 over "<id>.<timestamp>.<body>".
 """
 
 from __future__ import annotations
@@ -25,47 +25,47 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 
 _LOG = logging.getLogger(__name__)
-#: What a delivery may take beside the receiver's own time: looking up its name, our database.
+#: For what a delivery needs beside the receiver's time: its name's look-up, our database.
 _SLACK: Final = timedelta(minutes=1)
 _RETRY_SECONDS: Final = 10
 _RETRY_CAP_SECONDS: Final = 3600
-#: With the waits doubling up to an hour this is a day or a day and a half.
-_MOST_ATTEMPTS: Final = 40
-#: A receiver that hangs keeps one thread of this process, and sign-ins have the others.
+#: With waits that double up to an hour this is a day or a day and a half.
+_MAX_ATTEMPTS: Final = 40
+#: A receiver that hangs occupies one thread of this process, and no other.
 _running: Final = threading.Lock()
 
 
 def deliver_events() -> None:
-    """Perform the message of the same name: post every event that is due, one after the other."""
+    """Perform `deliver_events`: post every event that is due, one after the other."""
     url = current_settings().oauth.webhook_url
     if not url or not _running.acquire(blocking=False):
         return
     try:
-        while event := _take(utc_now()):
-            if not _is_reachable_with(url, event, utc_now()):
+        while event := _claim(utc_now()):
+            if not _deliver(url, event, utc_now()):
                 break
     finally:
         _running.release()
 
 
-def _take(now: datetime) -> TAB_EVENTS | None:
+def _claim(now: datetime) -> TAB_EVENTS | None:
     with hold_connection():
-        return TAB_EVENTS.claim_delivery(now, now + _claim())
+        return TAB_EVENTS.claim_delivery(now, now + _lease_duration())
 
 
-def _claim() -> timedelta:
-    """Return how long a delivery may take; one that was cut off is taken up again after that."""
+def _lease_duration() -> timedelta:
+    """Return how long a delivery may take; another process retries one that took longer."""
     oauth = current_settings().oauth
     # Two addresses may be tried.
     seconds = 2 * oauth.connect_timeout_seconds + oauth.read_timeout_seconds
     return timedelta(seconds=seconds) + _SLACK
 
 
-def _is_reachable_with(url: str, event: TAB_EVENTS, now: datetime) -> bool:
-    """Post an event; false when the receiver is not there, so that others need not be tried now."""
+def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
+    """Post an event; return whether the receiver was reachable, and so worth trying again now."""
     body = json.dumps(describe_event(event)).encode()
     try:
-        post_json(url, body, signature_headers(str(event.id), body, now))
+        post_json(url, body, sign_delivery(str(event.id), body, now))
     except AuthError as error:
         _LOG.warning("Event %s was not delivered to webhook_url: %s", event.id, error.detail)
         _postpone(event, getattr(error, "retry_after_seconds", 0), now)
@@ -76,7 +76,7 @@ def _is_reachable_with(url: str, event: TAB_EVENTS, now: datetime) -> bool:
 
 
 def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> None:
-    if event.attempts >= _MOST_ATTEMPTS:
+    if event.attempts >= _MAX_ATTEMPTS:
         _LOG.error("Event %s is given up after %d attempts.", event.id, event.attempts)
         with hold_connection():
             event.confirm_delivery()
@@ -87,10 +87,10 @@ def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> Non
         event.postpone_delivery(max(planned, asked_for))
 
 
-def signature_headers(event_id: str, body: bytes, now: datetime) -> dict[str, str]:
-    """Return the headers by which the receiver can tell that a body is ours, new and whole.
+def sign_delivery(event_id: str, body: bytes, now: datetime) -> dict[str, str]:
+    """Return the headers by which a receiver verifies that a body is ours, new and whole.
 
-    While SECRET_KEY is being changed there is a signature for each: either key verifies one.
+    During a change of SECRET_KEY there is a signature by each key.
     """
     timestamp = str(int(now.timestamp()))
     signed = b".".join((event_id.encode(), timestamp.encode(), body))
@@ -98,15 +98,15 @@ def signature_headers(event_id: str, body: bytes, now: datetime) -> dict[str, st
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(_signature(key, signed) for key in keys),
+        "webhook-signature": " ".join(_sign(key, signed) for key in keys),
     }
 
 
-def _signature(key: Key, signed: bytes) -> str:
+def _sign(key: Key, signed: bytes) -> str:
     return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
 
 
-def receivers_key() -> str:
-    """Return the key as receivers take it: "whsec_" and base64, as Standard Webhooks writes it."""
+def export_webhook_key() -> str:
+    """Return the current key in the form of Standard Webhooks: "whsec_" and base64."""
     key = KeyRing(current_settings().secret_keys()).keys(WEBHOOK_LABEL)[0]
     return f"whsec_{base64.b64encode(key).decode()}"

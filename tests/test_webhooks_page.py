@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from actors.audit import DELIVERED_KINDS, EventKind, describe_event, record
-from actors.webhooks import receivers_key, signature_headers
+from actors.webhooks import export_webhook_key, sign_delivery
 from catfeeder.clock import utc_now
 from config import ROOT
 from models.db.database import hold_connection
@@ -40,13 +40,13 @@ def sent() -> tuple[dict[str, str], bytes]:
     with hold_connection():
         record(EventKind.REAUTHORIZATION_REQUIRED, now=utc_now(), provider="google", reason="x")
         body = json.dumps(describe_event(TAB_EVENTS.get())).encode()
-    return signature_headers("1", body, utc_now()), body
+    return sign_delivery("1", body, utc_now()), body
 
 
 def test_the_recipe_takes_what_is_ours(
     recipe: dict[str, Any], sent: tuple[dict[str, str], bytes]
 ) -> None:
-    event = recipe["read_event"](*sent, receivers_key())
+    event = recipe["read_event"](*sent, export_webhook_key())
 
     assert event["kind"] == "reauthorization_required"
     # And what the page shows of an event has the very names of one
@@ -63,16 +63,16 @@ def test_the_recipe_refuses_everything_else(
     late, early = time.time() + 301, time.time() - 302
 
     for arguments in (
-        (headers, body + b" ", receivers_key()),
+        (headers, body + b" ", export_webhook_key()),
         (headers, body, foreign),
-        ({**headers, "webhook-id": "2"}, body, receivers_key()),
-        ({**headers, "webhook-timestamp": str(int(time.time()) + 9)}, body, receivers_key()),
-        ({**headers, "webhook-timestamp": "soon"}, body, receivers_key()),
-        ({**headers, "webhook-signature": "v1,AAAA"}, body, receivers_key()),
-        ({**headers, "webhook-signature": "v1,é"}, body, receivers_key()),
-        ({}, body, receivers_key()),
-        (headers, body, receivers_key(), late),
-        (headers, body, receivers_key(), early),
+        ({**headers, "webhook-id": "2"}, body, export_webhook_key()),
+        ({**headers, "webhook-timestamp": str(int(time.time()) + 9)}, body, export_webhook_key()),
+        ({**headers, "webhook-timestamp": "soon"}, body, export_webhook_key()),
+        ({**headers, "webhook-signature": "v1,AAAA"}, body, export_webhook_key()),
+        ({**headers, "webhook-signature": "v1,é"}, body, export_webhook_key()),
+        ({}, body, export_webhook_key()),
+        (headers, body, export_webhook_key(), late),
+        (headers, body, export_webhook_key(), early),
     ):
         with pytest.raises(recipe["NotOurs"]):
             read_event(*arguments)

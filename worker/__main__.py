@@ -188,9 +188,9 @@ def _queue_key() -> int:
 
 
 def _webhook_key() -> int:
-    from actors.webhooks import receivers_key
+    from actors.webhooks import export_webhook_key
 
-    print(receivers_key())
+    print(export_webhook_key())
     return 0
 
 

@@ -1,3 +1,3 @@
-"""Periodic clean-up, and resealing after a key change."""
+"""Upkeep: periodic clean-up, and resealing after a change of SECRET_KEY."""
 
 from __future__ import annotations

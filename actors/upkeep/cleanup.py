@@ -1,4 +1,4 @@
-"""Erasing what is of no more use: sign-ins that were never finished, connections that are dead."""
+"""Retention: erases expired sign-ins, dead connections and old events."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _LOG = logging.getLogger(__name__)
 
 
 def clean_verification() -> None:
-    """Perform the message of the same name: erase the pending sign-ins that have expired."""
+    """Perform `clean_verification`: erase the sign-ins that have expired."""
     with hold_connection():
         erased = TAB_VERIFICATION.erase_expired(utc_now())
     _LOG.info("Erased %d expired sign-ins.", erased)
 
 
 def clean_tokens() -> None:
-    """Perform the message of the same name: erase connections that have long been dead."""
+    """Perform `clean_tokens`: erase connections that died `dead_connection_retention_days` ago."""
     kept = timedelta(days=current_settings().oauth.dead_connection_retention_days)
     with hold_connection():
         erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
@@ -32,9 +32,9 @@ def clean_tokens() -> None:
 
 
 def clean_events() -> None:
-    """Perform the message of the same name: prune the audit trail by its age."""
+    """Perform `clean_events`: erase old events, those of renewals earlier than others."""
     now, oauth = utc_now(), current_settings().oauth
-    # Where there is no webhook any more nothing will ever be delivered.
+    # Where there is no webhook any more, no event waits for its delivery.
     undelivered = not oauth.webhook_url
     with hold_connection():
         erased = TAB_EVENTS.erase_before(

@@ -1,4 +1,4 @@
-"""After a change of SECRET_KEY: what is stored is sealed anew, until the old key can be dropped."""
+"""Key rotation: reseals stored secrets until no earlier SECRET_KEY is needed."""
 
 from __future__ import annotations
 
@@ -14,56 +14,63 @@ from models.sealing.keys import erase_other_keys, has_other_keys, is_preferred, 
 from models.sealing.resealing import ResealedBatch, count_outdated, reseal_all
 
 _LOG = logging.getLogger(__name__)
-#: Few enough rows for nobody to notice that they are locked.
-_BATCH: Final = 100
-#: A message is done well before its process may be told to stop; the next one goes on.
+#: Rows that are locked at once: few enough for other writers not to notice.
+_BATCH_SIZE: Final = 100
+#: A message ends well before a shutdown would cut it off; the next one goes on.
 _MESSAGE_SECONDS: Final = 5.0
-#: What is in use now is tried again after this.
+#: Rows that are in use are tried again after this.
 _PAUSE_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How many rows have been sealed anew, of how many; and which hold what no key opens."""
+    """How many rows of `total` are resealed; `broken` names those that no key opens."""
 
     done: int
     total: int
     broken: tuple[str, ...]
 
 
-def reseal() -> None:
-    """Perform the message of the same name: go on with sealing anew, if there is need, for a bit.
+def reseal(*, batch_size: int = _BATCH_SIZE, seconds: float = _MESSAGE_SECONDS) -> None:
+    """Perform `reseal`: go on with resealing for some seconds, if there is need.
 
-    On a machine that is still at the old SECRET_KEY, or back at it, nothing is done: two that
-    sealed against each other would never end.
+    A machine that is still at the old SECRET_KEY, or back at it, does nothing: two that resealed
+    against each other would never end.
     """
     with hold_connection():
         is_needed = is_preferred() and has_other_keys()
     if is_needed:
-        _work_until(time.monotonic() + _MESSAGE_SECONDS)
+        _reseal_until(time.monotonic() + seconds, batch_size)
 
 
-def _work_until(deadline: float) -> None:
-    for progress in seal_anew():
+def _reseal_until(deadline: float, batch_size: int) -> None:
+    for progress in reseal_outdated(batch_size):
         if time.monotonic() > deadline:
-            _LOG.info("Sealed %d of %d rows anew; more soon.", progress.done, progress.total)
+            _LOG.info("Resealed %d of %d rows; more soon.", progress.done, progress.total)
             return
-    _LOG.info("Sealed %d rows anew; SECRET_KEY_PREVIOUS is needed for none.", progress.done)
+    _LOG.info("Resealed %d rows; none needs SECRET_KEY_PREVIOUS any more.", progress.done)
     for row in progress.broken:
         _LOG.error("No key opens a secret of %s.", row)
 
 
-def seal_with_this_key(now: datetime) -> Iterator[Progress]:
-    """Seal everything with the key of this process, whichever came into use last."""
+def reseal_with_this_key(now: datetime, batch_size: int = _BATCH_SIZE) -> Iterator[Progress]:
+    """Reseal everything with the key of this process, whichever came into use last.
+
+    Yields:
+        The progress after each batch.
+    """
     with hold_connection():
         prefer_secret_key(now)
-    yield from seal_anew()
+    yield from reseal_outdated(batch_size)
 
 
-def seal_anew() -> Iterator[Progress]:
-    """Seal all with the current key, batch by batch; at the end the ids of earlier keys are gone.
+def reseal_outdated(batch_size: int = _BATCH_SIZE) -> Iterator[Progress]:
+    """Reseal what earlier keys sealed, batch by batch, then erase the ids of those keys.
 
-    What others have in use is left alone, and tried again until nothing is left.
+    Rows that are in use are tried again until none is left.
+
+    Yields:
+        The progress after each batch, and at the end.
     """
     with hold_connection():
         total = count_outdated()
@@ -71,7 +78,7 @@ def seal_anew() -> Iterator[Progress]:
     while True:
         busy = 0
         broken: list[str] = []
-        for batch in _giving_way(reseal_all(_BATCH)):
+        for batch in yield_to_writers(reseal_all(batch_size)):
             done, busy = done + batch.done, busy + batch.busy
             broken.extend(batch.broken)
             yield Progress(done, total, tuple(broken))
@@ -83,10 +90,10 @@ def seal_anew() -> Iterator[Progress]:
     yield Progress(done, total, tuple(broken))
 
 
-def _giving_way(batches: Iterator[ResealedBatch]) -> Iterator[ResealedBatch]:
-    """Rest after each batch for as long as it took.
+def yield_to_writers(batches: Iterator[ResealedBatch]) -> Iterator[ResealedBatch]:
+    """Yield batches, and rest after each for as long as it took.
 
-    SQLite lets a writer that waits in by luck alone: without the rests one was measured to wait for
+    SQLite admits a waiting writer by luck alone: without the rests one was measured to wait for
     1.9 seconds, with them 0.1.
     """
     begun = time.monotonic()

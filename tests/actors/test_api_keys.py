@@ -13,6 +13,7 @@ from actors.api_keys import (
     ApiKeyInvalid,
     ApiKeyUnknown,
     KeyHolder,
+    MadeApiKey,
     find_holder,
     has_form_of_key,
     list_api_keys,
@@ -28,8 +29,8 @@ from tests.models.times import MINUTE, NOW, SECOND
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def make(**changes: Any) -> dict[str, Any]:
-    """Make a key for jobs that never expires, unless told otherwise."""
+def make(**changes: Any) -> MadeApiKey:
+    """Make a key for jobs that never expires, but for the changes."""
     usual = {"name": "web shop", "scopes": ["jobs"], "requests_per_minute": 60, "expires_at": None}
     return make_api_key(**{"now": NOW, **usual, **changes})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from actors.registry import PERFORMERS, performer
+from actors.registry import PERFORMERS, load_performer
 from catfeeder.broker import build_message
 from catfeeder.client import Client, Job
 from catfeeder.errors import CatFeederError
@@ -74,12 +74,12 @@ def test_a_performer_takes_what_the_client_sends(
     message = next(broker.consume(message_type.queue))
     assert message is not None
     assert (message.message_id, message.actor_name) == (job.id, name)
-    inspect.signature(performer(PERFORMERS[message_type])).bind(**message.kwargs)
+    inspect.signature(load_performer(PERFORMERS[message_type])).bind(**message.kwargs)
 
 
 @pytest.mark.parametrize("message_type", SENT, ids=lambda message_type: message_type.name)
 def test_a_performer_takes_what_the_service_sends(message_type: MessageType) -> None:
-    function = performer(PERFORMERS[message_type])
+    function = load_performer(PERFORMERS[message_type])
     inspect.signature(function).bind(**SENT[message_type])
 
 
@@ -117,8 +117,8 @@ def test_a_message_that_nobody_knows_has_no_actor(broker: ConsumingBroker) -> No
 def test_a_process_loads_only_what_its_messages_need(address: str, absent: set[str]) -> None:
     # Given a fresh interpreter that has bound all actors and performs one of them
     script = (
-        "import sys; import worker.process.build; from actors.registry import performer; "
-        f"performer({address!r}); print(*sys.modules)"
+        "import sys; import worker.process.build; from actors.registry import load_performer; "
+        f"load_performer({address!r}); print(*sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True

@@ -18,7 +18,7 @@ import pytest
 import config
 from actors.audit import EventKind, list_events, record
 from actors.providers.http.transport import shared_adapter
-from actors.webhooks import deliver_events, receivers_key, signature_headers
+from actors.webhooks import deliver_events, export_webhook_key, sign_delivery
 from config import Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
@@ -127,7 +127,7 @@ def test_an_event_is_posted_signed_and_whole(receiver: Receiver) -> None:
     # Then the receiver gets what the trail says, under a signature that only we can make
     [request] = receiver.requests
     assert (request.method, request.path) == ("POST", _PATH)
-    assert verified(request, receivers_key()) == list_events()["items"][0]
+    assert verified(request, export_webhook_key()) == list_events()["items"][0]
     # And it is not told again
     deliver_events()
     assert receiver.ids() == [event_id]
@@ -136,14 +136,14 @@ def test_an_event_is_posted_signed_and_whole(receiver: Receiver) -> None:
 
 def test_a_signature_is_of_the_body_the_id_and_the_time() -> None:
     at = now()
-    signature = signature_headers("1", b"{}", at)["webhook-signature"]
+    signature = sign_delivery("1", b"{}", at)["webhook-signature"]
     others = (
         ("2", b"{}", at),
         ("1", b"{ }", at),
         ("1", b"{}", at + timedelta(seconds=1)),
     )
-    assert signature not in {signature_headers(*other)["webhook-signature"] for other in others}
-    assert signature == signature_headers("1", b"{}", at)["webhook-signature"]
+    assert signature not in {sign_delivery(*other)["webhook-signature"] for other in others}
+    assert signature == sign_delivery("1", b"{}", at)["webhook-signature"]
 
 
 class TestChangedKey:
@@ -162,11 +162,11 @@ class TestChangedKey:
         write()
         deliver_events()
         [request] = receiver.requests
-        verified(request, receivers_key())
+        verified(request, export_webhook_key())
         # And a receiver that has not been told of the new key
         environment["SECRET_KEY"] = environment.pop("SECRET_KEY_PREVIOUS")
         config.current_settings.cache_clear()
-        verified(request, receivers_key())
+        verified(request, export_webhook_key())
 
 
 def test_events_come_in_the_order_in_which_they_happened(receiver: Receiver) -> None:
@@ -424,7 +424,7 @@ def test_no_secret_is_told(receiver: Receiver) -> None:
     write()
     deliver_events()
     [request] = receiver.requests
-    secret = base64.b64decode(receivers_key().removeprefix("whsec_"))
+    secret = base64.b64decode(export_webhook_key().removeprefix("whsec_"))
     told = f"{request.headers}{request.body!r}"
     assert config.current_settings().required_secret_key() not in told
     assert secret not in request.body

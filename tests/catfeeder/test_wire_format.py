@@ -14,7 +14,7 @@ import dramatiq
 import pytest
 
 from actors.passwords import PasswordHandling
-from actors.registry import PERFORMERS, performer
+from actors.registry import PERFORMERS, load_performer
 from catfeeder.broker import ENQUEUE_SCRIPT, NOTIFICATION_PREFIX
 from catfeeder.client import Client
 from catfeeder.job_scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
@@ -107,7 +107,7 @@ def test_the_table_of_messages_is_that_of_the_catalogue() -> None:
     for name, queue, told in rows[1:]:
         kind = CATALOGUE[name]
         assert (kind.queue, kind.is_job) == (queue, True)
-        parameters = inspect.signature(performer(PERFORMERS[kind]), eval_str=True).parameters
+        parameters = inspect.signature(load_performer(PERFORMERS[kind]), eval_str=True).parameters
         arguments = dict(re.findall(r"`(\w+)`([^`,]*)", told))
         needed = {each.name for each in parameters.values() if each.default is each.empty}
         # What else there is, the service alone has a use for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from actors.upkeep.resealing import Progress, seal_with_this_key
+from actors.upkeep.resealing import Progress, reseal_with_this_key
 from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import open_database
@@ -28,7 +28,7 @@ def run_resealing() -> int:
     settings = current_settings()
     open_database(settings)
     check_schema()
-    for progress in seal_with_this_key(utc_now()):
+    for progress in reseal_with_this_key(utc_now()):
         _show(progress)
     for row in progress.broken:
         print(f"No key opens a secret of {row}: it is damaged, or foreign.", file=sys.stderr)

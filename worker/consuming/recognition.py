@@ -11,7 +11,7 @@ from typing import Any
 
 from dramatiq.encoder import MessageData
 
-from actors.registry import PERFORMERS, performer
+from actors.registry import PERFORMERS, load_performer
 from catfeeder.encoder import UnreadableMessage
 from catfeeder.messages import CATALOGUE
 from catfeeder.requester import REQUESTER_OPTION, is_requester
@@ -76,7 +76,7 @@ def _takes(actor_name: str, arguments: Mapping[str, Any]) -> bool:
 @functools.cache
 def _parameters(actor_name: str) -> tuple[inspect.Signature, dict[str, tuple[type, ...]]]:
     """Return what the actor's function takes; looked up at its first message, which needs it."""
-    function = performer(PERFORMERS[CATALOGUE[actor_name]])
+    function = load_performer(PERFORMERS[CATALOGUE[actor_name]])
     hints = typing.get_type_hints(function)
     return inspect.signature(function), {name: _kinds(hint) for name, hint in hints.items()}
 

@@ -12,8 +12,13 @@ from itertools import islice
 
 import pytest
 
-from actors.upkeep import resealing
-from actors.upkeep.resealing import Progress, reseal, seal_anew, seal_with_this_key
+from actors.upkeep.resealing import (
+    Progress,
+    reseal,
+    reseal_outdated,
+    reseal_with_this_key,
+    yield_to_writers,
+)
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection, sealer, transaction
@@ -80,30 +85,27 @@ def test_what_is_stored_is_sealed_anew_and_the_old_key_forgotten(database: Setti
 
 
 def test_a_message_works_for_a_while_and_the_next_one_goes_on(
-    tables: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tables: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given more rows than a message has time for
     caplog.set_level(logging.INFO)
     store(5)
-    monkeypatch.setattr(resealing, "_BATCH", 2)
-    monkeypatch.setattr(resealing, "_MESSAGE_SECONDS", 0)
     with started(rotated(tables), 1):
         # When messages come, then each does something and leaves the rest
         for left in (3, 1, 0):
             assert len(noted_keys()) == 2
-            reseal()
+            reseal(batch_size=2, seconds=0)
             assert outdated() == left
         # And the last forgets the old key
-        reseal()
+        reseal(batch_size=2, seconds=0)
         assert len(noted_keys()) == 1
-    assert "Sealed 2 of 5 rows anew; more soon." in caplog.text
+    assert "Resealed 2 of 5 rows; more soon." in caplog.text
 
 
-def test_progress_counts_up_to_the_total(tables: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_counts_up_to_the_total(tables: Settings) -> None:
     store(5)
-    monkeypatch.setattr(resealing, "_BATCH", 2)
     with started(rotated(tables), 1):
-        shown = [(progress.done, progress.total) for progress in seal_anew()]
+        shown = [(progress.done, progress.total) for progress in reseal_outdated(batch_size=2)]
 
     assert shown == [(2, 5), (4, 5), (5, 5), (5, 5)]
 
@@ -151,7 +153,7 @@ def test_who_asks_for_it_goes_back_to_the_old_key(database: Settings) -> None:
     # When the operator takes that back, and says so
     back = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
     with started(back, 2):
-        assert list(seal_with_this_key(LATER + 3 * MINUTE))[-1].done == 2
+        assert list(reseal_with_this_key(LATER + 3 * MINUTE))[-1].done == 2
 
     # Then the new key is needed for nothing
     with started(database, 4):
@@ -159,18 +161,17 @@ def test_who_asks_for_it_goes_back_to_the_old_key(database: Settings) -> None:
 
 
 def test_going_back_can_be_broken_off_and_goes_on_in_the_background(
-    database: Settings, monkeypatch: pytest.MonkeyPatch
+    database: Settings,
 ) -> None:
     # Given that the operator goes back to the old key in the midst of a change, and then on the way
     # back presses Ctrl-C
     store(5)
     new = rotated(database)
-    monkeypatch.setattr(resealing, "_BATCH", 1)
     with started(new, 1):
-        assert [progress.done for progress in islice(seal_anew(), 3)] == [1, 2, 3]
+        assert [progress.done for progress in islice(reseal_outdated(batch_size=1), 3)] == [1, 2, 3]
     back = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
     with started(back, 2):
-        next(seal_with_this_key(LATER + 3 * MINUTE))
+        next(reseal_with_this_key(LATER + 3 * MINUTE, batch_size=1))
         assert outdated() == 2
 
     # When messages come to a machine that has the new key, and to one that is back
@@ -195,7 +196,7 @@ def test_the_command_finds_what_was_written_with_the_old_key_after_it_was_forgot
 
     # When the operator looks once more before they drop the old key
     with started(new, 2):
-        progress = list(seal_with_this_key(LATER + 2 * MINUTE))
+        progress = list(reseal_with_this_key(LATER + 2 * MINUTE))
 
         # Then it is found
         assert (progress[-1].done, outdated()) == (1, 0)
@@ -209,11 +210,11 @@ def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> Non
             TAB_CONNECTIONS.update(failures=1).where(
                 TAB_CONNECTIONS.provider_subject == "account-1"
             ).execute()
-            sealing = pool.submit(lambda: list(seal_anew()))
+            sealing = pool.submit(lambda: list(reseal_outdated()))
 
             # When everything is sealed anew, then it does not end, and does not forget the key
             with pytest.raises(TimeoutError):
-                sealing.result(0.5)
+                sealing.result(0.3)
             assert len(noted_keys()) == 2
 
         # And when the row is free, it ends
@@ -230,7 +231,7 @@ def test_half_of_the_time_is_left_to_others() -> None:
 
     # When they are done one after the other
     began = time.monotonic()
-    done = list(resealing._giving_way(batches()))
+    done = list(yield_to_writers(batches()))
 
     # Then there is a rest of the same length after each
     assert len(done) == 3

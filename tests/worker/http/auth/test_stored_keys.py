@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.api_keys import KeyHolder, make_api_key, revoke_api_key
+from actors.api_keys import KeyHolder, MadeApiKey, make_api_key, revoke_api_key
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.db.errors import DatabaseUnreachable
@@ -47,7 +47,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def make(expires_at: datetime | None = None) -> dict[str, Any]:
+def make(expires_at: datetime | None = None) -> MadeApiKey:
     return make_api_key(
         name="shop", scopes=["jobs"], requests_per_minute=60, expires_at=expires_at, now=utc_now()
     )
