@@ -142,9 +142,9 @@ def _run() -> int:
 
 
 def _perform(**wishes: Any) -> int:
-    from worker.process.perform import run_performing
+    from worker.process.perform import perform_messages
 
-    return run_performing(**wishes)
+    return perform_messages(**wishes)
 
 
 def _scheduler() -> int:

@@ -1,4 +1,4 @@
-"""The schedule: which message is emitted how often, and the thread that emits it."""
+"""Periodic schedule: which message is emitted at which interval, and the thread that emits it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from worker.consuming.redis_settings import describe_risks
 from worker.queue import connect_queue
 
 _LOG = logging.getLogger(__name__)
-#: No interval is shorter than a second, so this is often enough to look.
+#: No interval is shorter than a second.
 _TICK_SECONDS: Final = 1.0
 
 Schedule = dict[MessageType, timedelta]
@@ -50,7 +50,7 @@ def schedule(crons: CronsSettings) -> Schedule:
 
 
 class Crons:
-    """Emits each message of the schedule when it is due, once, however many of these run."""
+    """Emits each due message of the schedule once, however many schedulers run."""
 
     def __init__(
         self,
@@ -59,7 +59,6 @@ class Crons:
         debug: bool = False,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Take the two statuses, whether to log at level DEBUG, and the clock."""
         self.error = error
         self.success = success
         self.debug = debug
@@ -70,9 +69,9 @@ class Crons:
             _LOG.setLevel(logging.DEBUG)
 
     def inject_crons(self) -> int:
-        """Start emitting in the background; return `success`, or `error` where settings lack.
+        """Start emitting in a thread; return `success`, or `error` where a setting is missing.
 
-        Called again, it begins anew, with the settings of now.
+        A repeated call restarts the thread with the current settings.
         """
         try:
             settings = current_settings()
@@ -90,14 +89,14 @@ class Crons:
         return self.success
 
     def stop(self) -> None:
-        """Stop emitting and wait for the tick in hand."""
+        """Stop emitting, after the current tick."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
     def _run(self, client: Client, lines: Schedule) -> None:
-        """Tick until told to stop; an outage of the broker or the database stops nobody."""
-        has_looked = False
+        """Tick until `stop`; the thread survives outages of the broker and of the database."""
+        is_checked = False
         while not self._stopping.is_set():
             try:
                 if not has_looked:
@@ -109,32 +108,32 @@ class Crons:
             except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             except Exception:  # noqa: BLE001
-                # A thread that ended unnoticed would let every token expire.
-                _LOG.exception("The schedule waits: nobody has foreseen this.")
+                # If the thread ended unnoticed, every token would expire.
+                _LOG.exception("The schedule waits: this error is unexpected.")
             self._stopping.wait(_TICK_SECONDS)
         client.close()
 
-    def _tick_on(self, client: Client, lines: Schedule) -> None:
+    def _tick_repeatedly(self, client: Client, lines: Schedule) -> None:
         while not self._stopping.is_set():
             tick(client, lines, self._clock())
             self._stopping.wait(_TICK_SECONDS)
 
 
-def _tell_of_risks(client: Client) -> None:
-    """Tell once a start, by whichever process manager: every service has a schedule."""
+def _log_risks(client: Client) -> None:
+    """Log once a start: under any process manager, each service has a schedule."""
     for risk in describe_risks(client.redis):
         _LOG.warning("%s", risk)
 
 
 def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
-    """Emit what is due at `now` and that no other scheduler emits; return it.
+    """Emit and return what is due at `now` and what no other scheduler has claimed.
 
     Raises:
         QueueUnreachable: The broker is down; what was due is due again.
         DatabaseUnreachable: The database is down.
     """
     with hold_connection():
-        # Reading costs next to nothing; the writes below take their turn with everybody's.
+        # Reads are cheap; the writes below wait for other writers.
         known = list_next_ticks()
         due = {
             message: interval
@@ -142,14 +141,14 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
             if not now < known.get(message.name, now) <= now + interval
         }
         if due and is_latest_stopping():
-            # A service that stops finishes what it has in hand, and asks itself for no more.
+            # A service that stops finishes its jobs and enqueues no more.
             return []
     emitted = []
     for message, interval in due.items():
         with hold_connection():
             ensure_cron(message.name, interval, now)
-            is_won = claim_tick(message.name, interval, now)
-        if is_won:
+            is_claimed = claim_tick(message.name, interval, now)
+        if is_claimed:
             _emit(client, message, now)
             emitted.append(message)
     return emitted

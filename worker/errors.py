@@ -1,4 +1,4 @@
-"""Why the service cannot start or run, each in one sentence that names the setting to look at."""
+"""Errors of starting and running the service; each sentence names the setting to change."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from catfeeder.errors import CatFeederError
 
 
 class ServiceFailure(CatFeederError):
-    """The service cannot start."""
+    """Base of what ends `python -m worker` with one sentence on stderr."""
 
     message = "The service cannot start."
 
 
 class AddressTaken(ServiceFailure):
-    """Another program listens where the service should: set HOST or PORT to a free address."""
+    """Raised before the start, when HOST and PORT cannot be bound."""
 
     message = (
         "Another program listens where the service should: set HOST or PORT to a free address."
@@ -20,31 +20,31 @@ class AddressTaken(ServiceFailure):
 
 
 class ProcfileInvalid(ServiceFailure):
-    """The Procfile has a line that is not `name: command`."""
+    """Raised for a Procfile that cannot be parsed."""
 
     message = "The Procfile has a line that is not `name: command`."
 
 
 class QueueUnknown(ServiceFailure):
-    """There is no such queue: `python -m worker queues` lists those that there are."""
+    """Raised for a queue that an operator names and that does not exist."""
 
     message = "There is no such queue: `python -m worker queues` lists those that there are."
 
 
 class ServiceUnhealthy(ServiceFailure):
-    """The service did not become healthy; what its processes said stands above."""
+    """Raised when the service does not become healthy in time, or a process never runs."""
 
     message = "The service did not become healthy; what its processes said stands above."
 
 
 class ValkeyFailed(ServiceFailure):
-    """Our own Valkey does not start: see valkey/valkey.log in VAR_DIR, or set REDIS_URL."""
+    """Raised when the embedded Valkey ends or does not answer."""
 
     message = "Our own Valkey does not start: see valkey/valkey.log in VAR_DIR, or set REDIS_URL."
 
 
 class ValkeyMissing(ServiceFailure):
-    """This machine has no Valkey: set REDIS_URL to a Redis or Valkey, or install valkey-server."""
+    """Raised without REDIS_URL, wheel and server binary."""
 
     message = (
         "This machine has no Valkey: set REDIS_URL to a Redis or Valkey, or install valkey-server."
@@ -52,7 +52,7 @@ class ValkeyMissing(ServiceFailure):
 
 
 class VarDirTaken(ServiceFailure):
-    """Another Cat Feeder runs on this VAR_DIR: stop it, or set VAR_DIR to another directory."""
+    """Raised when another service holds the lock of VAR_DIR."""
 
     message = (
         "Another Cat Feeder runs on this VAR_DIR: stop it, or set VAR_DIR to another directory."
@@ -60,6 +60,6 @@ class VarDirTaken(ServiceFailure):
 
 
 class VarDirUnusable(ServiceFailure):
-    """VAR_DIR cannot be written to: set it to another directory."""
+    """Raised when VAR_DIR cannot be made or written."""
 
     message = "VAR_DIR cannot be written to: set it to another directory."

@@ -1,4 +1,4 @@
-"""What `dramatiq worker.performer --queues ...` loads: the broker to perform messages with."""
+"""Entry point of `dramatiq worker.performer --queues ...`: the broker that it consumes from."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
 
 
-def _start() -> ConsumingBroker:
+def _build() -> ConsumingBroker:
     settings = current_settings()
-    set_up_logging(debug=settings.debug.debug)
+    set_up_logging(settings)
     open_database(settings)
     join_service(utc_now())
     return build_broker(settings)
 
 
 try:
-    broker = _start()
+    broker = _build()
 except CatFeederError as error:
-    # The sentence names the setting to look at; a traceback would bury it.
+    # The sentence names the setting to change; a traceback would hide it.
     sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""This process's way onto the queue: the client of `catfeeder`, as any other app has it."""
+"""Queue client of the service: the client of `catfeeder` that any other app uses, too."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import QUEUE_LABEL, KeyRing, Sealer
 from config import Settings
 
-#: Who asks for a job is told soon that the queue hangs, and asks again; a worker waits longer.
-_PATIENCE_SECONDS: Final = 2.0
+#: A caller learns early that the queue hangs, and asks again; a worker waits longer.
+_REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
 def queue_sealer(settings: Settings) -> Sealer:
-    """Return the sealer that holds the queue key, and those of earlier SECRET_KEYs.
+    """Return the sealer with the queue key of SECRET_KEY and of each earlier one.
 
     Raises:
         ConfigurationError: SECRET_KEY is missing or too short.
@@ -29,5 +29,5 @@ def connect_queue(settings: Settings) -> Client:
         ConfigurationError: SECRET_KEY or REDIS_URL is missing.
         QueueUnreachable: REDIS_URL is not a URL of Redis.
     """
-    client = connect_redis(settings.required_redis_url(), reply_timeout=_PATIENCE_SECONDS)
+    client = connect_redis(settings.required_redis_url(), reply_timeout=_REPLY_TIMEOUT_SECONDS)
     return Client(client, queue_sealer(settings))

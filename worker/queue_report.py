@@ -1,4 +1,4 @@
-"""What stands on the queues, for an operator: how much, for how long, and who works it off."""
+"""Queue report for an operator: depth, oldest wait, workers, throughput and dead letters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TypedDict, cast
 
 from actors.queue.bodies import DeadLetter
 from actors.queue.dead_letters import DeadLetters
@@ -17,62 +17,65 @@ from catfeeder.messages import QUEUES
 from catfeeder.redis_connection import translate_redis_errors
 
 
-def describe_queues(broker: SealedBroker, now: datetime) -> list[dict[str, Any]]:
-    """Return each queue as JSON data.
+class QueueReport(TypedDict):
+    """One queue."""
+
+    queue: str
+    messages: int
+    oldest_seconds: float | None
+    workers: int
+    per_second: float
+    #: By the code of the reason.
+    dead_letters: dict[str, int]
+
+
+class DeadLetterReport(TypedDict):
+    """One dead letter, without what it holds; `died_at` is of RFC 3339."""
+
+    id: str
+    died_at: str
+    reason: str
+    detail: str | None
+    actor: str | None
+    job_id: str | None
+
+
+def describe_queues(broker: SealedBroker, now: datetime) -> list[QueueReport]:
+    """Return the report of each queue.
 
     Raises:
         QueueUnreachable: Redis did not answer.
     """
-    paces = worker_paces(broker)
+    throughputs = read_throughputs(broker)
     letters = DeadLetters(broker)
     return [
         {
             "queue": queue,
             "messages": broker.depth(queue),
-            "oldest_seconds": oldest_seconds(broker, queue, now),
-            "workers": sum(queue in pace for pace in paces),
-            "per_second": round(math.fsum(pace.get(queue) or 0 for pace in paces), 3),
+            "oldest_seconds": _oldest_seconds(broker, queue, now),
+            "workers": sum(queue in worker for worker in throughputs),
+            "per_second": round(math.fsum(worker.get(queue) or 0 for worker in throughputs), 3),
             "dead_letters": dict(letters.counts(queue)),
         }
         for queue in QUEUES
     ]
 
 
-def oldest_seconds(broker: SealedBroker, queue: str, now: datetime) -> float | None:
-    """Return how long the message at the head of a queue has waited; None when none waits.
+def read_throughputs(broker: SealedBroker) -> list[Mapping[str, float | None]]:
+    """Return for each worker how many messages of each of its queues it performs per second.
+
+    None stands for a queue of which it has performed no message yet.
 
     Raises:
         QueueUnreachable: Redis did not answer.
     """
     with translate_redis_errors():
-        first = cast("bytes | None", broker.client.lindex(f"{NAMESPACE}:{queue}", 0))
-        if first is None:
-            return None
-        bodies = f"{NAMESPACE}:{queue}.msgs"
-        body = cast("bytes | None", broker.client.hget(bodies, cast("str", first)))
-    try:
-        sent_ms: int = broker.encoder.open(body or b"")["message_timestamp"]
-    except UnreadableMessage:
-        # A worker is about to find out.
-        return None
-    return round(max(0.0, (now - datetime.fromtimestamp(sent_ms / 1000, UTC)).total_seconds()), 3)
+        reports = cast("list[bytes]", broker.client.hvals(WORKERS_KEY))
+    return [json.loads(report).get("per_second", {}) for report in reports]
 
 
-def worker_paces(broker: SealedBroker) -> list[Mapping[str, float | None]]:
-    """Return of each worker how many messages of each of its queues it performs in a second.
-
-    None stands for a queue of which it has not performed any yet.
-
-    Raises:
-        QueueUnreachable: Redis did not answer.
-    """
-    with translate_redis_errors():
-        told = cast("list[bytes]", broker.client.hvals(WORKERS_KEY))
-    return [json.loads(text).get("per_second", {}) for text in told]
-
-
-def letter_json(letter: DeadLetter) -> dict[str, Any]:
-    """Return a dead letter as JSON data."""
+def describe_dead_letter(letter: DeadLetter) -> DeadLetterReport:
+    """Return the report of a dead letter."""
     return {
         "id": letter.id,
         "died_at": rfc3339(letter.died_at),
@@ -81,3 +84,19 @@ def letter_json(letter: DeadLetter) -> dict[str, Any]:
         "actor": letter.actor,
         "job_id": letter.job_id,
     }
+
+
+def _oldest_seconds(broker: SealedBroker, queue: str, now: datetime) -> float | None:
+    """Return how long the message at the head of a queue has waited; None for an empty queue."""
+    with translate_redis_errors():
+        head = cast("bytes | None", broker.client.lindex(f"{NAMESPACE}:{queue}", 0))
+        if head is None:
+            return None
+        bodies = f"{NAMESPACE}:{queue}.msgs"
+        body = cast("bytes | None", broker.client.hget(bodies, cast("str", head)))
+    try:
+        sent_ms: int = broker.encoder.open(body or b"")["message_timestamp"]
+    except UnreadableMessage:
+        # A worker is about to quarantine it.
+        return None
+    return round(max(0.0, (now - datetime.fromtimestamp(sent_ms / 1000, UTC)).total_seconds()), 3)

@@ -1,23 +1,19 @@
-"""The scheduler process: runs the crons until it is told to stop."""
+"""`python -m worker scheduler`: a process that only emits the schedule, until a signal stops it."""
 
 from __future__ import annotations
 
-import logging
-from typing import Final
-
 from config import current_settings
 from worker.crons import Crons
+from worker.process.logs import set_up_logging
 from worker.process.signals import StopSignals
-
-_LOG_FORMAT: Final = "[%(asctime)s] [%(name)s] [%(levelname)s] %(message)s"
 
 
 def run_scheduler() -> int:
-    """Emit the schedule until a signal says to stop; return the exit status."""
-    debug = current_settings().debug.debug
-    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format=_LOG_FORMAT)
+    """Emit the schedule until a signal requests a stop; return the exit status."""
+    settings = current_settings()
+    set_up_logging(settings)
     signals = StopSignals()
-    crons = Crons(debug=debug)
+    crons = Crons(debug=settings.debug.debug)
     status = crons.inject_crons()
     if status == crons.success:
         signals.wait()

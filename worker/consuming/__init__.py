@@ -1,3 +1,3 @@
-"""Consuming messages from Redis: the broker, in-flight messages, notification."""
+"""Consuming messages from Redis: broker, in-flight messages, notification, failure detection."""
 
 from __future__ import annotations

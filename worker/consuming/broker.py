@@ -1,4 +1,4 @@
-"""The broker of a process that performs: no bad message and no lost connection strands another."""
+"""Broker of a performing process: sets bad messages aside and survives lost connections."""
 
 from __future__ import annotations
 
@@ -20,181 +20,195 @@ from catfeeder.broker import SealedBroker
 from catfeeder.encoder import SealedEncoder, UnreadableMessage, build_quarantine_message
 from worker.consuming.consumer import QueueConsumer
 from worker.consuming.in_flight import (
-    MOST_ENDS,
+    MAX_WORKER_DEATHS,
     Fetched,
-    Holdings,
-    fetched_key,
-    passing_faults_are_lost_connections,
+    InFlightMessages,
+    in_flight_key,
+    translate_transient_errors,
 )
-from worker.consuming.middleware.broker_retries import with_patience
-from worker.consuming.middleware.job_results import Ends, told
-from worker.consuming.notifier import Doorbell
+from worker.consuming.middleware.broker_retries import retry_until_broker_returns
+from worker.consuming.middleware.jobs import JobEndings, to_job_error
+from worker.consuming.notifier import QueueNotifier
 from worker.consuming.recognition import UnknownMessage, check_message
 from worker.consuming.releases import own_release
 
 _LOG = logging.getLogger(__name__)
-#: Quarantine is for looking at; who puts megabytes on a queue is found out by the first of them.
-_KEPT_BYTES: Final = 64 * 1024
-#: On the queues of delayed messages we put nothing, and look so much less often for others' bytes.
-_SELDOM: Final = 20
-#: While a new release is rolled out, what only it understands is left to it for this long.
-_PATIENCE_MS: Final = 30_000
+#: Quarantine keeps the beginning of a body: enough to recognise the sender of megabytes.
+_QUARANTINED_BYTES: Final = 64 * 1024
+#: We enqueue no delayed messages, so their queues are polled less often, for others' bytes.
+_DELAY_QUEUE_FACTOR: Final = 20
+#: In a rollout, a message that only a newer release understands may stay queued for so long.
+_NEWER_RELEASE_MS: Final = 30_000
 
 
 class ConsumingBroker(SealedBroker):
-    """A sealed broker that also consumes."""
+    """A sealed broker that also consumes.
+
+    `endings` holds, by redis_message_id, the call that ends a job when its message is acknowledged.
+    """
 
     def __init__(
         self,
         client: redis.Redis,
         encoder: SealedEncoder,
         middleware: Sequence[Middleware],
-        ends: Ends,
+        endings: JobEndings,
     ) -> None:
-        """Take the Redis client, the encoder, the middleware, and where it notes how jobs end."""
-        self._doorbell = Doorbell(client)
-        super().__init__(client, encoder, [*middleware, self._doorbell])
-        self.holdings = Holdings(client)
-        #: Set from the moment that the worker is told to stop.
+        self._notifier = QueueNotifier(client)
+        super().__init__(client, encoder, [*middleware, self._notifier])
+        self.in_flight = InFlightMessages(client)
+        #: Set as soon as the worker begins to stop.
         self.stopping = threading.Event()
-        #: The messages that are on their last trial, to be performed with nothing else in hand.
-        self.suspects: set[str] = set()
-        #: By queue, the ids of the messages that worker threads hold.
-        self.in_hand: defaultdict[str, set[str]] = defaultdict(set)
-        #: Those of them that Redis would not let go of, for no reason that passes.
-        self.stuck: defaultdict[str, set[str]] = defaultdict(set)
-        #: By the id of a message, how its job ends once it is acknowledged.
-        self.ends = ends
-        #: Of a queue that is to leave hands to the others, how many messages are held at most.
-        self.most_at_once: dict[str, int] = {}
+        #: The redis_message_ids that `PoisonMessageIsolation` performs alone.
+        self.poison_candidates: set[str] = set()
+        #: By queue, the ids of the messages that worker threads process.
+        self.processing: defaultdict[str, set[str]] = defaultdict(set)
+        #: Those of them that Redis refused to acknowledge, for a reason that does not pass.
+        self.unacknowledgeable: defaultdict[str, set[str]] = defaultdict(set)
+        self.endings = endings
+        #: By queue, the largest number of its messages in flight in this process.
+        self.concurrency_limits: dict[str, int] = {}
         self._dead_letters = DeadLetters(self)
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
-        """Return a consumer, once what its predecessor had fetched and lost is back in the queue.
+        """Return a consumer of a queue, polling every `timeout` milliseconds without notification.
 
-        The predecessor's cache went with it, and no other worker takes a message from one that
-        lives. `timeout` is how many milliseconds a consumer sleeps at most when no bell rings.
+        Requeues what the previous consumer of this process had fetched and lost: no other worker
+        takes a message from a live one.
         """
         lost = [fetched.id for fetched in self._fetch(queue_name, 0)]
         if lost:
-            _LOG.warning("Putting %d messages back onto queue %s.", len(lost), queue_name)
-            self.give_back(queue_name, lost)
-        bell = self._doorbell.of(queue_name)
+            _LOG.warning("Requeueing %d messages of queue %s.", len(lost), queue_name)
+            self.requeue_ids(queue_name, lost)
+        notification = self._notifier.event_of(queue_name)
         is_ours = queue_name == q_name(queue_name)
-        seconds = timeout / 1000 * (1 if is_ours else _SELDOM)
-        held = min(prefetch, self.most_at_once.get(queue_name, prefetch))
-        return QueueConsumer(self, queue_name, held, bell, seconds)
+        poll_seconds = timeout / 1000 * (1 if is_ours else _DELAY_QUEUE_FACTOR)
+        limit = min(prefetch, self.concurrency_limits.get(queue_name, prefetch))
+        return QueueConsumer(self, queue_name, limit, notification, poll_seconds)
 
-    def take(self, queue_name: str, count: int) -> list[Message[Any]]:
-        """Take messages, each of which is sure to open and to have an actor here.
+    def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
+        """Return up to `count` messages, each of which opens and has an actor here.
 
-        One that has not is replaced by a message to `quarantine` that is acknowledged in its place.
-        One that may be for a newer worker is left to it, for a while.
+        A message to `quarantine` replaces a bad one and is acknowledged in its place. A message
+        for a newer release goes back to the queue for a while.
         """
         seen: set[str | bytes] = set()
         while fetched := self._fetch(queue_name, count):
-            messages, strange = self._told_apart(queue_name, fetched)
-            if messages or seen.issuperset(strange):
+            messages, unknown = self._partition(queue_name, fetched)
+            if messages or seen.issuperset(unknown):
                 return messages
-            seen.update(strange)
+            seen.update(unknown)
         return []
 
-    def _told_apart(
+    def _partition(
         self, queue_name: str, fetched: list[Fetched]
     ) -> tuple[list[Message[Any]], list[bytes]]:
-        """Return the messages to perform here, and the ids of what was given back for others."""
-        readable = [self._readable(queue_name, one) for one in fetched]
-        strange = [one.id for one, fields in zip(fetched, readable, strict=True) if not fields]
-        self.holdings.give_back(self.broker_id, queue_name, strange, at_the_tail=True)
-        return [_message(fields) for fields in readable if fields], strange
+        """Return the messages to perform here, and the ids requeued for a newer release."""
+        opened = [self._open(queue_name, one) for one in fetched]
+        unknown = [one.id for one, fields in zip(fetched, opened, strict=True) if not fields]
+        self.in_flight.requeue(self.broker_id, queue_name, unknown, at_tail=True)
+        return [_to_message(fields) for fields in opened if fields], unknown
 
     def _fetch(self, queue_name: str, count: int) -> list[Fetched]:
-        # Copied: what is acknowledged meanwhile leaves Redis before it leaves that set, and only
-        # the thread that calls us adds to it.
-        in_hand = self.in_hand[queue_name].copy()
-        return self._sound(
-            queue_name, self.holdings.take(self.broker_id, queue_name, count, in_hand)
+        # A copy: another thread removes an id after Redis did; only the calling thread adds one.
+        processing = self.processing[queue_name].copy()
+        return self._drop_empty(
+            queue_name, self.in_flight.fetch(self.broker_id, queue_name, count, processing)
         )
 
-    def _sound(self, queue_name: str, fetched: list[Fetched]) -> list[Fetched]:
+    def _drop_empty(self, queue_name: str, fetched: list[Fetched]) -> list[Fetched]:
         for one in fetched:
             if one.body is None or not _is_text(one.id):
                 _LOG.warning("Dropping an id without a message from queue %s.", queue_name)
                 self.do_ack(queue_name, one.id)
         return [one for one in fetched if one.body is not None and _is_text(one.id)]
 
-    def _readable(self, queue_name: str, fetched: Fetched) -> MessageData | None:
-        """Return the fields of what a thread is to perform, or None to leave it to others."""
+    def _open(self, queue_name: str, fetched: Fetched) -> MessageData | None:
+        """Return the fields of the message to perform, or None to requeue it."""
         body, redis_message_id, fields = fetched.body or b"", fetched.id.decode(), None
         try:
             fields = self.encoder.open(body)
-            check_message(queue_name, redis_message_id, fields, fetched.ends)
+            check_message(queue_name, redis_message_id, fields, fetched.worker_deaths)
         except UnreadableMessage as error:
-            if fields and isinstance(error, UnknownMessage) and self._may_be_for_others(fields):
+            if fields and isinstance(error, UnknownMessage) and self._suits_newer_release(fields):
                 return None
-            return build_quarantine_message(queue_name, redis_message_id, error, body[:_KEPT_BYTES])
-        if fetched.ends == MOST_ENDS - 1:
-            self.suspects.add(redis_message_id)
+            kept = body[:_QUARANTINED_BYTES]
+            return build_quarantine_message(queue_name, redis_message_id, error, kept)
+        if fetched.worker_deaths == MAX_WORKER_DEATHS - 1:
+            self.poison_candidates.add(redis_message_id)
         return fields
 
-    def _may_be_for_others(self, fields: MessageData) -> bool:
-        """Tell whether it is worth waiting for another release, which works beside this one."""
+    def _suits_newer_release(self, fields: MessageData) -> bool:
+        """Return whether the message is recent and a worker of another release runs."""
         age_ms = abs(time.time() * 1000 - fields["message_timestamp"])
-        return age_ms < _PATIENCE_MS and bool(self.holdings.releases() - {own_release()})
+        is_recent = age_ms < _NEWER_RELEASE_MS
+        return is_recent and bool(self.in_flight.read_releases() - {own_release()})
 
     def acknowledge(self, queue_name: str, redis_message_id: str, count: int) -> list[Message[Any]]:
-        """Take a message off the queue for good, its job's end told, and take `count` others."""
-        end = self.ends.get(redis_message_id)
-        settle = functools.partial(
-            self.holdings.settle,
+        """Store the end of a job, remove its message for good, and fetch `count` further ones.
+
+        Raises:
+            ConnectionClosed: Redis did not answer, and there was no result to keep.
+        """
+        job_end = self.endings.get(redis_message_id)
+        acknowledge = functools.partial(
+            self.in_flight.acknowledge,
             *(self.broker_id, queue_name, redis_message_id),
-            end=end,
+            job_end=job_end,
             count=count,
-            in_hand=self.in_hand[queue_name] - {redis_message_id},
+            processing=self.processing[queue_name] - {redis_message_id},
         )
-        fetched = with_patience(settle) if end else settle()
-        self.ends.pop(redis_message_id, None)
-        return self._told_apart(queue_name, self._sound(queue_name, fetched))[0]
+        fetched = retry_until_broker_returns(acknowledge) if job_end else acknowledge()
+        self.endings.pop(redis_message_id, None)
+        return self._partition(queue_name, self._drop_empty(queue_name, fetched))[0]
 
-    def bury(self, queue_name: str, message: MessageProxy) -> None:
-        """Move a message that failed to the dead letters, with the code of its error."""
-        code = told(message._exception or Exception()).code
+    def move_to_dead_letters(self, queue_name: str, message: MessageProxy) -> None:
+        """Move a failed message to the dead letters, with the code of its error.
+
+        Raises:
+            ConnectionClosed: Redis did not answer.
+        """
+        code = to_job_error(message._exception or Exception()).code
         redis_message_id = message.options["redis_message_id"]
-        with passing_faults_are_lost_connections():
-            fetched = fetched_key(self.broker_id, queue_name)
-            self._dead_letters.move_in_flight(queue_name, redis_message_id, code, fetched)
+        with translate_transient_errors():
+            key = in_flight_key(self.broker_id, queue_name)
+            self._dead_letters.move_in_flight(queue_name, redis_message_id, code, key)
 
-    def give_back(self, queue_name: str, redis_message_ids: Collection[str | bytes]) -> None:
-        """Put messages back to where they were taken."""
-        self.holdings.give_back(self.broker_id, queue_name, redis_message_ids)
+    def requeue_ids(self, queue_name: str, redis_message_ids: Collection[str | bytes]) -> None:
+        """Put messages back at the head of their queue.
 
-    def wake_all(self) -> None:
-        """Ring every bell, so that nobody sleeps through the end."""
-        for queue_name in list(self.in_hand):
-            self._doorbell.of(queue_name).set()
+        Raises:
+            ConnectionClosed: Redis did not answer.
+        """
+        self.in_flight.requeue(self.broker_id, queue_name, redis_message_ids)
+
+    def wake_consumers(self) -> None:
+        """End the wait of every consumer, so that a stop does not last a poll interval."""
+        for queue_name in list(self.processing):
+            self._notifier.event_of(queue_name).set()
 
     def close(self) -> None:
         """Close the connections to Redis."""
         self.client.close()
 
     def _dispatch(self, command: str) -> Callable[..., Any]:
-        """Run one of Dramatiq's commands; its consumers know how to wait for a lost connection."""
+        """Run one of Dramatiq's commands, with errors that its consumers know how to wait for."""
         dispatch = super()._dispatch(command)  # type: ignore[no-untyped-call]
 
         def do_dispatch(queue_name: str, *arguments: Any) -> Any:
-            with passing_faults_are_lost_connections():
+            with translate_transient_errors():
                 return dispatch(queue_name, *arguments)
 
         return do_dispatch
 
 
-def _message(fields: MessageData) -> Message[Any]:
+def _to_message(fields: MessageData) -> Message[Any]:
     return Message(**{**fields, "args": tuple(fields["args"])})
 
 
-def _is_text(found: bytes) -> bool:
+def _is_text(value: bytes) -> bool:
     try:
-        found.decode()
+        value.decode()
     except UnicodeDecodeError:
         return False
     return True

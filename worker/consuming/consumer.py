@@ -1,4 +1,4 @@
-"""One thread's way to a queue: takes messages, sleeps by a bell, and knows what is in hand."""
+"""Consumer: one thread's loop over a queue, which waits for a notification or a poll interval."""
 
 from __future__ import annotations
 
@@ -15,121 +15,119 @@ from dramatiq.errors import ConnectionClosed
 
 _LOG = logging.getLogger(__name__)
 
-#: A process that stops looks only whether its threads are done.
+#: While the process stops, its consumers fetch nothing and only wait for the worker threads.
 _STOPPING_SECONDS: Final = 0.05
 
 
-class Queues(Protocol):
-    """What a consumer asks of the broker."""
+class MessageSource(Protocol):
+    """What a consumer needs of the broker."""
 
     stopping: threading.Event
-    #: By queue, the ids of the messages that worker threads hold.
-    in_hand: defaultdict[str, set[str]]
-    #: Those of them that Redis would not let go of, for no reason that passes.
-    stuck: defaultdict[str, set[str]]
+    #: By queue, the ids of the messages that worker threads process.
+    processing: defaultdict[str, set[str]]
+    #: Those of them that Redis refused to acknowledge, for a reason that does not pass.
+    unacknowledgeable: defaultdict[str, set[str]]
 
-    def take(self, queue_name: str, count: int) -> list[Message[Any]]:
+    def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Return up to `count` messages."""
 
     def acknowledge(self, queue_name: str, redis_message_id: str, count: int) -> list[Message[Any]]:
-        """Take a message off the queue for good, and return up to `count` others."""
+        """Remove a message from its queue for good, and return up to `count` others."""
 
-    def bury(self, queue_name: str, message: MessageProxy) -> None:
-        """Move a message to the dead letters."""
+    def move_to_dead_letters(self, queue_name: str, message: MessageProxy) -> None:
+        """Move a failed message to the dead letters."""
 
-    def give_back(self, queue_name: str, redis_message_ids: Collection[str]) -> None:
-        """Put messages back to where they were taken."""
+    def requeue_ids(self, queue_name: str, redis_message_ids: Collection[str]) -> None:
+        """Put messages back at the head of their queue."""
 
 
 class QueueConsumer(Consumer):
-    """Holds no more messages than `prefetch`, those in the hands of worker threads included.
+    """Keeps at most `prefetch` messages in flight, those that worker threads process included.
 
-    Dramatiq's own consumer sleeps where no bell can wake it, and opens each message twice with us.
+    Dramatiq's own consumer cannot be woken from its sleep, and would open each message twice.
     """
 
     def __init__(
         self,
-        queues: Queues,
+        source: MessageSource,
         queue_name: str,
         prefetch: int,
-        bell: threading.Event,
-        seconds: float,
+        notification: threading.Event,
+        poll_seconds: float,
     ) -> None:
-        """Take the broker, the queue, how much to hold, the bell and the longest sleep."""
-        self._queues = queues
+        self._source = source
         self._queue_name = queue_name
         self._prefetch = prefetch
-        self._in_hand = queues.in_hand[queue_name]
-        self._stuck = queues.stuck[queue_name]
-        self._bell = bell
-        self._seconds = seconds
-        self._taken: list[Message[Any]] = []
+        self._processing = source.processing[queue_name]
+        self._unacknowledgeable = source.unacknowledgeable[queue_name]
+        self._notification = notification
+        self._poll_seconds = poll_seconds
+        self._fetched: list[Message[Any]] = []
 
     def __next__(self) -> MessageProxy | None:
-        """Return the next message, or None after a sleep because there was none."""
-        # Cleared before the look, so that a ring between the look and the sleep ends the sleep.
-        self._bell.clear()
-        if self._queues.stopping.is_set():
-            # What waits is for those who go on.
+        """Return the next message, or None after a wait in which none came."""
+        # Cleared before the fetch: a notification between the fetch and the wait ends the wait.
+        self._notification.clear()
+        if self._source.stopping.is_set():
             time.sleep(_STOPPING_SECONDS)
             return None
-        room = self._prefetch - len(self._in_hand - self._stuck)
-        if not self._taken and room > 0:
-            self._taken = self._queues.take(self._queue_name, room)
-        if not self._taken:
-            self._bell.wait(self._seconds)
+        free = self._prefetch - len(self._processing - self._unacknowledgeable)
+        if not self._fetched and free > 0:
+            self._fetched = self._source.fetch(self._queue_name, free)
+        if not self._fetched:
+            self._notification.wait(self._poll_seconds)
             return None
-        message = MessageProxy(self._taken.pop(0))
-        self._in_hand.add(_id_of(message))
+        message = MessageProxy(self._fetched.pop(0))
+        self._processing.add(_id_of(message))
         return message
 
     def ack(self, message: MessageProxy) -> None:
-        """Take a message off the queue for good."""
-        # Who holds one message at a time takes the next with the same round trip. With more, two
-        # threads could fetch at once, and each would take what the other gets for a lost answer.
-        count = int(self._prefetch == 1 and not self._queues.stopping.is_set())
-        with self._settled(message):
-            self._taken += self._queues.acknowledge(self._queue_name, _id_of(message), count)
+        """Remove a message from its queue for good."""
+        # With a prefetch of one, the next message comes in the same round trip. With more, two
+        # threads could fetch at once, and each would take the other's messages for a lost answer.
+        count = int(self._prefetch == 1 and not self._source.stopping.is_set())
+        with self._freeing_slot(message):
+            self._fetched += self._source.acknowledge(self._queue_name, _id_of(message), count)
 
     def nack(self, message: MessageProxy) -> None:
-        """Move a message to the dead letters."""
-        with self._settled(message):
-            self._queues.bury(self._queue_name, message)
+        """Move a failed message to the dead letters."""
+        with self._freeing_slot(message):
+            self._source.move_to_dead_letters(self._queue_name, message)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Give messages back to the queue, as a worker that stops does."""
+        """Put messages back on their queue, as a stopping worker does."""
         ids = [_id_of(message) for message in messages]
         try:
-            self._queues.give_back(self._queue_name, ids)
+            self._source.requeue_ids(self._queue_name, ids)
         except ConnectionClosed:
-            # Others find them when this process has ended.
-            _LOG.warning("Could not put %d messages back: the broker is away.", len(ids))
+            # The other workers requeue them once this process has ended.
+            _LOG.warning("Could not requeue %d messages: the broker is unreachable.", len(ids))
         else:
-            self._let_go(ids)
+            self._free_slots(ids)
 
     def close(self) -> None:
-        """Give back what no thread has seen yet."""
-        taken, self._taken = self._taken, []
-        self._queues.give_back(self._queue_name, [_id_of(message) for message in taken])
+        """Put back what no worker thread has received."""
+        fetched, self._fetched = self._fetched, []
+        self._source.requeue_ids(self._queue_name, [_id_of(message) for message in fetched])
 
     @contextmanager
-    def _settled(self, message: MessageProxy) -> Iterator[None]:
-        """Make room once the block has ended, unless Dramatiq is to try it again."""
+    def _freeing_slot(self, message: MessageProxy) -> Iterator[None]:
+        """Free the message's slot after the block, unless Dramatiq is to try the block again."""
         try:
             yield
         except ConnectionClosed:
             raise
         except Exception:
-            # It stays where it is until this worker ends, is not fetched again, and takes no place.
-            self._stuck.add(_id_of(message))
-            self._bell.set()
+            # It stays in flight until this worker ends, is not fetched again, and takes no slot.
+            self._unacknowledgeable.add(_id_of(message))
+            self._notification.set()
             raise
-        self._let_go([_id_of(message)])
+        self._free_slots([_id_of(message)])
 
-    def _let_go(self, ids: Iterable[str]) -> None:
-        self._in_hand.difference_update(ids)
-        # There is room for another message, which nobody rings for while we are at work.
-        self._bell.set()
+    def _free_slots(self, ids: Iterable[str]) -> None:
+        self._processing.difference_update(ids)
+        # The consumer can fetch again; Redis sends no notification for messages that waited.
+        self._notification.set()
 
 
 def _id_of(message: Message[Any] | MessageProxy) -> str:

@@ -1,9 +1,9 @@
-"""Tells the workers that live from those that have died, and gives the messages of these to others.
+"""Heartbeats and failure detection: requeues the messages of dead workers, and of no others.
 
-On one machine the kernel tells, within a second, whatever is paused or frozen meanwhile. Of another
-machine's workers the heartbeat tells: one is dead whose heartbeat has not changed for some seconds,
-in which we have looked all the time. No two clocks are compared, and a broker that was frozen, or
-we ourselves, begin to count anew. What lives on a machine is vouched for by all who live there.
+On its own machine a worker is dead when the kernel has freed its process lock. On another machine
+it is dead when its heartbeat has not changed for some seconds of uninterrupted observation. No two
+clocks are compared: after a freeze of the broker or of the observer, the count starts anew. Every
+worker beats for all live processes of its machine.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
 
@@ -29,53 +30,66 @@ from worker.consuming.releases import own_release
 from worker.consuming.scripts import BEAT
 
 _LOG = logging.getLogger(__name__)
-_LOOK_SECONDS: Final = 1.0
-#: A heartbeat that has not changed for so long is that of a dead worker.
-_SILENT_SECONDS: Final = 5.0
-#: Who has not looked for so long was frozen, or the broker was; nobody else is to blame for it.
-_FROZEN_SECONDS: Final = 3.0
-_END_SECONDS: Final = 2.0
+_JOIN_SECONDS: Final = 2.0
 
 
-class Silence:
-    """How long each heartbeat has not changed, as seen by one who looks again and again."""
+@dataclass(frozen=True, slots=True)
+class HeartbeatTiming:
+    """The times of failure detection, in seconds."""
 
-    def __init__(self) -> None:
-        """Begin without having seen any."""
+    interval: float = 1.0
+    #: An unchanged heartbeat is that of a dead worker from this age on.
+    timeout: float = 5.0
+    #: After a longer gap, the observer or the broker was frozen, and the count starts anew.
+    gap: float = 3.0
+
+
+class FailureDetector:
+    """Observes heartbeats, and finds those that have stopped."""
+
+    def __init__(self, timing: HeartbeatTiming) -> None:
+        self._timing = timing
+        #: By worker, its last heartbeat and when it was first seen.
         self._seen: dict[str, tuple[float, float]] = {}
-        self._looked_at = 0.0
+        self._observed_at = 0.0
 
-    def of(self, heartbeats: Mapping[str, float], now: float) -> set[str]:
-        """Return whose heartbeat has been the same for too long; `now` is of a monotonic clock."""
-        if now - self._looked_at > _FROZEN_SECONDS:
+    def find_dead(self, heartbeats: Mapping[str, float], now: float) -> set[str]:
+        """Return the workers whose heartbeat stopped; `now` is of a monotonic clock, in seconds."""
+        if now - self._observed_at > self._timing.gap:
             self._seen.clear()
-        self._looked_at = now
+        self._observed_at = now
         self._seen = {
             name: self._seen[name] if self._seen.get(name, (None,))[0] == beat else (beat, now)
             for name, beat in heartbeats.items()
         }
-        return {name for name, (_, since) in self._seen.items() if now - since >= _SILENT_SECONDS}
+        limit = now - self._timing.timeout
+        return {name for name, (_, since) in self._seen.items() if since <= limit}
 
 
 class Heartbeats(Middleware):
-    """Beats for a worker, and buries others, in one thread."""
+    """Beats for this worker and detects dead ones, in one thread."""
 
-    def __init__(self, folder: Path, paces: Callable[[], Mapping[str, float | None]]) -> None:
-        """Take the folder of the machine's processes, and what tells how fast this one works."""
+    def __init__(
+        self,
+        folder: Path,
+        throughput: Callable[[], Mapping[str, float | None]],
+        timing: HeartbeatTiming,
+    ) -> None:
         self._locks = ProcessLocks(folder)
-        self._paces = paces
-        self._silence = Silence()
+        self._throughput = throughput
+        self._timing = timing
+        self._detector = FailureDetector(timing)
         self._stopping = threading.Event()
         self._thread = threading.Thread()
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Begin to beat."""
+        """Acquire the process lock and begin to beat."""
         broker = cast("ConsumingBroker", broker)
         broker.stopping.clear()
         try:
-            self._locks.hold(broker.broker_id)
+            self._locks.acquire(broker.broker_id)
         except OSError as error:
-            # Then the heartbeat alone tells; that is slower, and all.
+            # The heartbeat alone is slower, but sufficient.
             _LOG.warning("VAR_DIR cannot be written to (%s).", error.strerror)
         self._stopping.clear()
         self._thread = threading.Thread(
@@ -84,19 +98,19 @@ class Heartbeats(Middleware):
         self._thread.start()
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Take no more messages; what is in hand is still ours, so the heart goes on."""
+        """Fetch no more messages; beat on for those that are in flight."""
         broker = cast("ConsumingBroker", broker)
         broker.stopping.set()
-        broker.wake_all()
+        broker.wake_consumers()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Leave, unless a job was cut off: the process ends now, and then others find it dead."""
+        """Sign off, unless a job was cut off: then the other workers find this process dead."""
         broker = cast("ConsumingBroker", broker)
         self._stopping.set()
-        self._thread.join(_END_SECONDS)
-        if not any(broker.in_hand.values()):
+        self._thread.join(_JOIN_SECONDS)
+        if not any(broker.processing.values()):
             try:
-                broker.holdings.forget(broker.broker_id)
+                broker.in_flight.forget_worker(broker.broker_id)
             except redis.RedisError:
                 return
             self._locks.release()
@@ -104,35 +118,35 @@ class Heartbeats(Middleware):
     def _run(self, broker: ConsumingBroker) -> None:
         while not self._stopping.is_set():
             try:
-                self._look(broker)
+                self._requeue_from_dead_workers(broker)
             except (redis.RedisError, ConnectionClosed, OSError) as error:
-                _LOG.debug("Could not look after the other workers: %s.", type(error).__name__)
-            self._stopping.wait(_LOOK_SECONDS)
+                _LOG.debug("Could not check the other workers: %s.", type(error).__name__)
+            self._stopping.wait(self._timing.interval)
 
-    def _look(self, broker: ConsumingBroker) -> None:
-        with self._locks.roll_call() as (living_here, dead_here):
+    def _requeue_from_dead_workers(self, broker: ConsumingBroker) -> None:
+        with self._locks.partition_by_liveness() as (live_here, dead_here):
             for broker_id in dead_here:
-                _bury(broker, broker_id)
-        living = {*living_here, broker.broker_id}
-        heartbeats = self._beat(broker, living)
-        for broker_id in self._silence.of(heartbeats, time.monotonic()) - living:
-            _bury(broker, broker_id)
+                _requeue_from(broker, broker_id)
+        live = {*live_here, broker.broker_id}
+        heartbeats = self._beat(broker, live)
+        for broker_id in self._detector.find_dead(heartbeats, time.monotonic()) - live:
+            _requeue_from(broker, broker_id)
 
-    def _beat(self, broker: ConsumingBroker, living: set[str]) -> dict[str, float]:
-        """Beat for all who live here, and return everybody's heartbeats."""
-        told = json.dumps({"release": own_release(), "per_second": self._paces()})
-        arguments = [broker.broker_id, told, time.time() * 1000, *living]
-        beat = Call(BEAT, [HEARTBEATS_KEY, WORKERS_KEY], arguments)
-        found, known = call_script(broker.client, beat)
+    def _beat(self, broker: ConsumingBroker, live: set[str]) -> dict[str, float]:
+        """Beat for all live processes of this machine, and return all workers' heartbeats."""
+        report = json.dumps({"release": own_release(), "per_second": self._throughput()})
+        arguments = [broker.broker_id, report, time.time() * 1000, *live]
+        call = Call(BEAT, [HEARTBEATS_KEY, WORKERS_KEY], arguments)
+        found, reporting = call_script(broker.client, call)
         names = [name.decode(errors="replace") for name in found[::2]]
         heartbeats = dict(zip(names, map(float, found[1::2]), strict=True))
-        # A worker of an earlier release strikes off the heartbeat of one that it takes for dead.
-        for broker_id in {name.decode(errors="replace") for name in known} - heartbeats.keys():
-            broker.holdings.forget(broker_id)
+        # A worker of an earlier release removes a dead worker's heartbeat, but not its report.
+        for broker_id in {name.decode(errors="replace") for name in reporting} - heartbeats.keys():
+            broker.in_flight.forget_worker(broker_id)
         return heartbeats
 
 
-def _bury(broker: ConsumingBroker, broker_id: str) -> None:
-    count = broker.holdings.reclaim(broker_id)
+def _requeue_from(broker: ConsumingBroker, broker_id: str) -> None:
+    count = broker.in_flight.requeue_from_dead_worker(broker_id)
     if count:
-        _LOG.warning("A worker has ended; %d messages that it held go back.", count)
+        _LOG.warning("A worker is dead; %d messages that it had in flight are requeued.", count)

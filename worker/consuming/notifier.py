@@ -1,4 +1,4 @@
-"""Hears that something was put onto a queue, so that an idle worker sleeps until there is work."""
+"""Queue notifications over Redis pub/sub, so that an idle worker sleeps until there is work."""
 
 from __future__ import annotations
 
@@ -13,32 +13,30 @@ from dramatiq import Broker, Middleware, Worker
 from catfeeder.broker import NOTIFICATION_PREFIX
 
 _LOG = logging.getLogger(__name__)
-#: How often the thread looks whether it is to end, if no bell tells it to.
+#: How long the thread waits for a notification before it checks whether the worker stops.
 _LISTEN_SECONDS: Final = 5.0
-#: It ends later while a broker that hangs keeps it from connecting; the process does not wait.
-_END_SECONDS: Final = 2.0
-_RECONNECT_SECONDS: Final = 0.5
+#: A broker that hangs may keep the thread connecting for longer; the process does not wait for it.
+_JOIN_SECONDS: Final = 2.0
 
 
-class Doorbell(Middleware):
-    """Listens for a process's queues, in one thread and on one connection.
+class QueueNotifier(Middleware):
+    """Listens for the queues of a process, in one thread and on one connection.
 
-    It carries no messages and may lose its connection: whoever sleeps by a bell wakes up by himself
-    after a while, and looks.
+    Notifications carry no messages. A lost notification delays a consumer by one poll interval.
     """
 
-    def __init__(self, client: redis.Redis) -> None:
-        """Take the Redis client; listening begins with the worker."""
+    def __init__(self, client: redis.Redis, reconnect_seconds: float = 0.5) -> None:
         self._client = client
-        self._bells: dict[str, threading.Event] = {}
+        self._reconnect_seconds = reconnect_seconds
+        self._events: dict[str, threading.Event] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread()
-        # True from the start, so that the first failure is told of, and each one not.
+        # True from the start, so that the first failure is logged and no further one.
         self._is_listening = True
 
-    def of(self, queue_name: str) -> threading.Event:
-        """Return the bell of a queue, which stays set until somebody clears it and looks."""
-        return self._bells.setdefault(queue_name, threading.Event())
+    def event_of(self, queue_name: str) -> threading.Event:
+        """Return the event that a notification of a queue sets; the consumer clears it."""
+        return self._events.setdefault(queue_name, threading.Event())
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Begin to listen for the queues that the worker consumes."""
@@ -46,21 +44,21 @@ class Doorbell(Middleware):
         channels = [f"{NOTIFICATION_PREFIX}{name}" for name in queues]
         self._stopping.clear()
         self._thread = threading.Thread(
-            target=self._listen, args=channels, name="doorbell", daemon=True
+            target=self._listen, args=channels, name="notifier", daemon=True
         )
         self._thread.start()
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Listen no more."""
+        """Request the thread to stop."""
         self._stopping.set()
-        # Our thread hears its own bell; nobody is worse off for one that rings for nothing.
+        # The notification ends the thread's own wait; for other processes it is a harmless fetch.
         with contextlib.suppress(redis.RedisError):
-            for name in self._bells:
+            for name in self._events:
                 self._client.publish(f"{NOTIFICATION_PREFIX}{name}", b"")
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Wait until the connection is no longer in use: the broker is closed next."""
-        self._thread.join(_END_SECONDS)
+        self._thread.join(_JOIN_SECONDS)
 
     def _listen(self, *channels: str) -> None:
         while not self._stopping.is_set():
@@ -68,19 +66,20 @@ class Doorbell(Middleware):
                 self._listen_once(channels)
             except (redis.RedisError, OSError) as error:
                 if self._is_listening:
-                    _LOG.warning("Lost the bells of the queues: %s.", type(error).__name__)
+                    name = type(error).__name__
+                    _LOG.warning("Lost the connection for queue notifications: %s.", name)
                 self._is_listening = False
-                self._stopping.wait(_RECONNECT_SECONDS)
+                self._stopping.wait(self._reconnect_seconds)
 
     def _listen_once(self, channels: tuple[str, ...]) -> None:
-        with self._client.pubsub() as rings:
-            rings.subscribe(*channels)
+        with self._client.pubsub() as subscription:
+            subscription.subscribe(*channels)
             while not self._stopping.is_set():
-                message = rings.get_message(timeout=_LISTEN_SECONDS)
+                message = subscription.get_message(timeout=_LISTEN_SECONDS)
                 if message is not None:
-                    self._hear(message)
+                    self._notify(message)
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _notify(self, message: dict[str, Any]) -> None:
         self._is_listening = True
-        # A subscription is new, so what came before it was not heard: that is a ring as well.
-        self.of(message["channel"].decode().removeprefix(NOTIFICATION_PREFIX)).set()
+        # The confirmation of a subscription counts too: earlier notifications may have been lost.
+        self.event_of(message["channel"].decode().removeprefix(NOTIFICATION_PREFIX)).set()

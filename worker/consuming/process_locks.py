@@ -1,6 +1,6 @@
-"""Who lives on this machine, told by the kernel: a process that has died holds no lock any more.
+"""Process locks: the kernel frees a dead process's lock, so its messages run again in a second.
 
-A process that is paused, or that no clock agrees with, holds its lock all the same.
+A paused process keeps its lock, and with it its messages: docs/queue.md promises both.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from pathlib import Path
 
 
 class ProcessLocks:
-    """A folder with one locked file for each living process, named after it."""
+    """A folder, shared by the processes of a machine, with one locked file for each live one."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the folder, which all processes of the machine share."""
         self._folder = folder
         self._own: tuple[Path, int] | None = None
 
-    def hold(self, name: str) -> None:
-        """Take a lock of our own, until `release` or the end of the process.
+    def acquire(self, name: str) -> None:
+        """Hold a lock of this process until `release` or the end of the process.
 
         Raises:
             OSError: The folder cannot be written to.
         """
         self.release()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Locked before it has its name: nobody takes it for that of a dead process.
+        # Locked before it gets its name: an unlocked file is that of a dead process.
         unnamed, path = self._folder / f".{name}", self._folder / name
         descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -36,7 +35,7 @@ class ProcessLocks:
         self._own = path, descriptor
 
     def release(self) -> None:
-        """Let go of our own, and leave nothing behind."""
+        """Release this process's lock and remove its file."""
         if self._own is not None:
             path, descriptor = self._own
             path.unlink(missing_ok=True)
@@ -44,15 +43,15 @@ class ProcessLocks:
             self._own = None
 
     @contextlib.contextmanager
-    def roll_call(self) -> Iterator[tuple[list[str], list[str]]]:
-        """Yield the names of the living and of the dead, as far as they are in the folder.
+    def partition_by_liveness(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Yield the names of the live processes and of the dead ones.
 
-        The locks of the dead are ours for the block, so that no two bury one, and removed after it.
-        Where the block fails they stay, for the next to try.
+        The block holds the locks of the dead, so that no two processes clean up after the same one.
+        Their files are removed after the block, unless it fails: then another process tries again.
         """
         with contextlib.ExitStack() as held:
             files = self._files()
-            dead = [path for path in files if _taken(path, held)]
+            dead = [path for path in files if _try_lock(path, held)]
             yield [path.name for path in files if path not in dead], [path.name for path in dead]
             for path in dead:
                 path.unlink(missing_ok=True)
@@ -64,12 +63,12 @@ class ProcessLocks:
             return []
 
 
-def _taken(path: Path, held: contextlib.ExitStack) -> bool:
-    """Try to take a lock; it is let go at the end of the stack."""
+def _try_lock(path: Path, held: contextlib.ExitStack) -> bool:
+    """Lock a file until the end of the stack; return False where another process holds the lock."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except OSError:
-        # Somebody has buried it meanwhile.
+        # Another process has cleaned up meanwhile.
         return False
     held.callback(os.close, descriptor)
     try:

@@ -1,4 +1,4 @@
-"""Whether a message is one that this process can perform, before any thread of it tries."""
+"""Message validation: whether this process can perform a message, before any of its threads tries."""
 
 from __future__ import annotations
 
@@ -15,56 +15,60 @@ from actors.registry import PERFORMERS, load_performer
 from catfeeder.encoder import UnreadableMessage
 from catfeeder.messages import CATALOGUE
 from catfeeder.requester import REQUESTER_OPTION, is_requester
-from worker.consuming.in_flight import MOST_ENDS
+from worker.consuming.in_flight import MAX_WORKER_DEATHS
 
 
 class UnknownMessage(UnreadableMessage):
-    """It is ours, but no actor of this queue takes it; a newer version of the service may."""
+    """Raised for a sealed message without an actor here; a rollout's newer release may have one."""
 
     message = "It is ours, but no actor of this queue takes it; a newer version of the service may."
 
 
 class KillsWorkers(UnreadableMessage):
-    """Three workers ended with it in hand, and the last of them held nothing else."""
+    """Raised for a poison message, after `MAX_WORKER_DEATHS` workers."""
 
     message = "Three workers ended with it in hand, and the last of them held nothing else."
 
 
-def check_message(queue_name: str, redis_message_id: str, fields: MessageData, ends: int) -> None:
-    """Let a message pass that an actor of ours takes from this queue.
+def check_message(
+    queue_name: str, redis_message_id: str, fields: MessageData, worker_deaths: int
+) -> None:
+    """Accept a message that one of our actors takes from this queue.
 
     Raises:
         UnknownMessage: No actor has its name, or its actor takes other arguments.
-        KillsWorkers: Whoever had it in hand has ended, `ends` times.
+        KillsWorkers: Too many workers died while they processed it.
         UnreadableMessage: It is not what the client sends, or stands in another's place.
     """
     # Options steer Dramatiq: retries, delays, callbacks. Ours come from the catalogue alone.
     options = dict(fields["options"])
-    asked_by = options.pop(REQUESTER_OPTION, None)
+    requester = options.pop(REQUESTER_OPTION, None)
     if options != {"redis_message_id": redis_message_id}:
         raise UnreadableMessage("Its options are not its own redis_message_id alone.")
-    if asked_by is not None and not is_requester(asked_by):
+    if requester is not None and not is_requester(requester):
         raise UnreadableMessage("Its requester is not the id of an API key.")
     if fields["queue_name"] != queue_name:
         raise UnreadableMessage("It was meant for another queue.")
-    error = _fault(queue_name, fields, ends)
+    error = _find_fault(queue_name, fields, worker_deaths)
     if error is not None:
         error.job_id = fields["message_id"]
         raise error
 
 
-def _fault(queue_name: str, fields: MessageData, ends: int) -> UnreadableMessage | None:
+def _find_fault(
+    queue_name: str, fields: MessageData, worker_deaths: int
+) -> UnreadableMessage | None:
     message_type = CATALOGUE.get(fields["actor_name"])
     if message_type is None or message_type.queue != queue_name:
         return UnknownMessage("No actor of this queue has the name that it gives.")
-    if fields["args"] or not _takes(message_type.name, fields["kwargs"]):
+    if fields["args"] or not _accepts(message_type.name, fields["kwargs"]):
         return UnknownMessage(f"Its arguments are not those that {message_type.name} takes.")
-    if ends >= MOST_ENDS:
+    if worker_deaths >= MAX_WORKER_DEATHS:
         return KillsWorkers()
     return None
 
 
-def _takes(actor_name: str, arguments: Mapping[str, Any]) -> bool:
+def _accepts(actor_name: str, arguments: Mapping[str, Any]) -> bool:
     signature, kinds = _parameters(actor_name)
     try:
         signature.bind(**arguments)
@@ -75,7 +79,7 @@ def _takes(actor_name: str, arguments: Mapping[str, Any]) -> bool:
 
 @functools.cache
 def _parameters(actor_name: str) -> tuple[inspect.Signature, dict[str, tuple[type, ...]]]:
-    """Return what the actor's function takes; looked up at its first message, which needs it."""
+    """Return the signature of an actor's function; its first message loads its module."""
     function = load_performer(PERFORMERS[CATALOGUE[actor_name]])
     hints = typing.get_type_hints(function)
     return inspect.signature(function), {name: _kinds(hint) for name, hint in hints.items()}

@@ -1,4 +1,4 @@
-"""Whether the Redis of REDIS_URL is set up to keep what it has taken."""
+"""Durability check: whether the Redis of REDIS_URL keeps the jobs that it has accepted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from catfeeder.redis_connection import translate_redis_errors
 
 
 def describe_risks(client: redis.Redis) -> list[str]:
-    """Return a sentence, with its remedy, for each setting by which jobs may be lost.
+    """Return one sentence, with the remedy, for each setting that may lose jobs.
 
-    `INFO` is asked, which providers of Redis allow where they forbid `CONFIG`.
+    It reads `INFO`, which Redis providers allow where they forbid `CONFIG`.
 
     Raises:
         QueueUnreachable: Redis did not answer.

@@ -1,4 +1,4 @@
-"""Which release of the service this process is, so that one notices another beside it."""
+"""Release fingerprint, for the promise that two releases work side by side during a rollout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import catfeeder
 
 @functools.cache
 def own_release() -> str:
-    """Return a name that changes with the code that says which messages there are."""
+    """Return 16 hex digits that change with the code that defines messages and their actors."""
     digest = hashlib.sha256()
     for package in (actors, catfeeder):
         for folder in package.__path__:

@@ -1,6 +1,6 @@
-"""What consuming does in Redis, each step in one script: all of it happens, or nothing does.
+"""Lua scripts of consuming: each step is atomic, so a lost connection leaves no message half moved.
 
-The keys are Dramatiq's own, so a worker of an earlier version beside us sees the same queues.
+The keys are Dramatiq's own, so that a worker of an earlier release sees the same queues.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Final
 from catfeeder.job_scripts import CHANGE_SCRIPT
 from catfeeder.lua_scripts import Script
 
-#: Takes up to ARGV[3] messages, and gives them with those that were fetched before by a command
-#: whose answer was lost; ARGV[4..] are the ids that worker threads hold. For each message three
-#: values: its id, its body, and how many workers have ended with it in hand.
+#: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
+#: was lost; ARGV[4..] are the ids that threads process. Each message is three values: its id, its
+#: body, and how many workers died while they processed it.
 FETCH: Final = Script(
     """
 redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
@@ -46,16 +46,16 @@ return found
     runs_when_full=True,
 )
 
-#: Takes a message off its queue for good, unless it has fallen to another worker meanwhile.
+#: Removes a message from its queue for good, unless it went to another worker meanwhile.
 ACKNOWLEDGE: Final = Script("""
 if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
     redis.call('HDEL', KEYS[2], ARGV[1])
 end
 """)
 
-#: Takes a message off as ACKNOWLEDGE does, once its job has ended by CHANGE_SCRIPT, whose keys and
-#: arguments follow ours. In two steps, who dies between them could have lost the job.
-END: Final = Script(f"""
+#: Ends a job by CHANGE_SCRIPT, whose keys and arguments follow ours, then does what ACKNOWLEDGE
+#: does. With two steps, a worker that died between them could lose the job.
+END_JOB: Final = Script(f"""
 local function change(KEYS, ARGV)
 {CHANGE_SCRIPT.text}
 end
@@ -63,8 +63,8 @@ change({{unpack(KEYS, 3)}}, {{unpack(ARGV, 2)}})
 {ACKNOWLEDGE.text}
 """)
 
-#: Beats at ARGV[3] for the workers ARGV[4..], tells ARGV[2] of the worker ARGV[1], and returns all
-#: workers with their heartbeats, then all of whom something is told.
+#: Beats at ARGV[3] for the workers ARGV[4..] and stores ARGV[2], the report of the worker ARGV[1].
+#: Returns all workers with their heartbeats, then all workers that have a report.
 BEAT: Final = Script(
     """
 for place = 4, #ARGV do redis.call('ZADD', KEYS[1], ARGV[3], ARGV[place]) end
@@ -74,16 +74,16 @@ return {redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), redis.call('HKEYS', 
     runs_when_full=True,
 )
 
-#: Notes for as many seconds as ARGV[2] that a message has ended ARGV[1] workers.
-NOTE_ENDS: Final = Script(
+#: Sets for ARGV[2] seconds that ARGV[1] workers died while they processed a message.
+SET_WORKER_DEATHS: Final = Script(
     "redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])",
     runs_when_full=True,
 )
 
-#: Puts what was fetched and not acknowledged back onto its queue: all of it, or the ids ARGV[4..].
-#: At the head, as it has waited longest; at the tail what we leave to others. With ARGV[3] the
-#: worker has ended: that is noted for each message, up to two times.
-GIVE_BACK: Final = Script(
+#: Requeues what was fetched and not acknowledged: all of it, or the ids ARGV[4..]. LPUSH puts it at
+#: the head, since it has waited longest; RPUSH at the tail, for other releases. With ARGV[3] the
+#: worker is dead, which is counted for each message, up to two times.
+REQUEUE: Final = Script(
     """
 local ids = {}
 if #ARGV > 3 then

@@ -1,4 +1,4 @@
-"""Where the threads of a process find the messages in hand, and sleep until there is one."""
+"""Work queue: the messages between Dramatiq's consumer threads and its worker threads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 
 
 class WorkQueue(PriorityQueue[Any]):
-    """Lets Dramatiq's worker threads sleep for as long as there is nothing to do.
+    """A queue whose `get` waits without a timeout until an item comes or the queue is closed.
 
-    They look once a second whether to end: sixteen of them take a fifteenth of what the idle stack
-    does, and each shutdown lasts that second.
+    With Dramatiq's own, each worker thread wakes up every second: sixteen threads cost a fifteenth
+    of the idle stack's processor time, and each shutdown lasts up to that second.
     """
 
     def __init__(self) -> None:
-        """Begin empty."""
         super().__init__()
         self._is_closed = False
 
@@ -22,14 +21,14 @@ class WorkQueue(PriorityQueue[Any]):
         """Return the next item, however long that takes; once closed, only what is there.
 
         Raises:
-            Empty: It is closed, or was not to block, and nothing is there.
+            Empty: It is closed, or was not to block, and holds no item.
         """
         with self.not_empty:
             self.not_empty.wait_for(lambda: self._qsize() or self._is_closed or not block)
         return super().get(block=False)
 
     def close(self) -> None:
-        """Wake all who wait; nobody waits from now on."""
+        """Wake all waiting threads, and let no further `get` wait."""
         with self.not_empty:
             self._is_closed = True
             self.not_empty.notify_all()

@@ -29,7 +29,7 @@ from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.queue_depths import QueueDepthCache
 from worker.queue import connect_queue
-from worker.queue_report import worker_paces
+from worker.queue_report import read_throughputs
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,12 @@ def build_shim(settings: Settings) -> Shim:
         )
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
-    rate_limiter = RateLimiter(redis)
-    paces = partial(worker_paces, client.broker)
-    depths = QueueDepthCache(client.broker.depth)
-    admission = AdmissionControl(settings, depths.of, paces)
-    job_reader = BatchedJobReader(redis, client.jobs)
-    waiting = JobWaiter(redis, partial(_look, job_reader), client.jobs.read_announcement)
+    rates = Rates(redis)
+    paces = partial(read_throughputs, client.broker)
+    depths = Depths(client.broker.depth)
+    overload = Overload(settings, depths.of, paces)
+    looks = JobLooks(redis, client.jobs)
+    waiting = WaitingRoom(redis, partial(_look, looks), client.jobs.announced)
     return Shim(
         settings=settings,
         client=client,

@@ -1,3 +1,3 @@
-"""One performing process: its broker, signals and logs."""
+"""One performing process: its composition root, its signals and its logs."""
 
 from __future__ import annotations

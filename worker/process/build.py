@@ -1,4 +1,4 @@
-"""Builds the broker of a process that performs: encoder, middleware in their order, actors."""
+"""Composition root of a performing process: encoder, middleware in their order, broker, actors."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from catfeeder.jobs import JobStore
 from catfeeder.redis_connection import connect_redis
 from config import Settings
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.heartbeats import Heartbeats
-from worker.consuming.middleware.job_life import JobLife
-from worker.consuming.middleware.job_results import Ends, JobResults
-from worker.consuming.middleware.poison_messages import LastTrials
-from worker.consuming.middleware.renewal_recovery import Recovering
-from worker.consuming.middleware.renewal_stops import Shifts
-from worker.consuming.middleware.requesters import Requesters
-from worker.consuming.middleware.throughput import Pace
+from worker.consuming.heartbeats import Heartbeats, HeartbeatTiming
+from worker.consuming.middleware.jobs import JobEndings, JobResults, JobStarts
+from worker.consuming.middleware.poison_messages import PoisonMessageIsolation
+from worker.consuming.middleware.renewals import RenewalLifecycle
+from worker.consuming.middleware.requester_context import RequesterContext
+from worker.consuming.middleware.throughput import ThroughputMeter
 from worker.queue import queue_sealer
 
+_HEARTBEAT_TIMING = HeartbeatTiming()
 
-def build_broker(settings: Settings) -> ConsumingBroker:
-    """Return the broker, which is the process's from now on.
+
+def build_broker(
+    settings: Settings, heartbeat_timing: HeartbeatTiming = _HEARTBEAT_TIMING
+) -> ConsumingBroker:
+    """Return the broker, which Dramatiq uses in this process from now on.
 
     Raises:
         ConfigurationError: REDIS_URL or SECRET_KEY is not set.
@@ -33,11 +35,11 @@ def build_broker(settings: Settings) -> ConsumingBroker:
     client = connect_redis(settings.required_redis_url())
     sealer = queue_sealer(settings)
     encoder = SealedEncoder(sealer)
-    pace = Pace()
-    ends: Ends = {}
-    around = middleware(JobStore(client, sealer), pace, ends)
-    heartbeats = Heartbeats(settings.var_dir / "workers", pace.per_second)
-    broker = ConsumingBroker(client, encoder, [heartbeats, *around], ends)
+    meter = ThroughputMeter()
+    endings: JobEndings = {}
+    heartbeats = Heartbeats(settings.var_dir / "workers", meter.per_second, heartbeat_timing)
+    around = [heartbeats, *_middleware(JobStore(client, sealer), meter, endings)]
+    broker = ConsumingBroker(client, encoder, around, endings)
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
     dramatiq.set_encoder(encoder)
     dramatiq.set_broker(broker)
@@ -45,28 +47,27 @@ def build_broker(settings: Settings) -> ConsumingBroker:
     return broker
 
 
-def middleware(jobs: JobStore, pace: Pace, ends: Ends) -> list[Middleware]:
+def _middleware(jobs: JobStore, meter: ThroughputMeter, endings: JobEndings) -> list[Middleware]:
     """Return what surrounds each message: hooks before it run in this order, later ones reversed.
 
     Left out on purpose:
     - TimeLimit and ShutdownNotifications interrupt a thread between any two instructions, so also
       between a provider's answer and its storage. Requests have timeouts, hashes a capped cost.
-    - Callbacks and Pipelines copy messages into others; ours send what follows by themselves.
-    - Nothing holds a database connection for the whole of a message: while a provider is awaited
-      it would be idle, and dead when the new token is to be stored. Actors hold one while they ask.
+    - Callbacks and Pipelines copy messages into others; our actors enqueue what follows themselves.
+    - A database connection for a whole message would idle while a provider is awaited, and might
+      be dead when the new token is to be stored. Actors open one for each transaction.
     """
     return [
-        # Before all that may skip a message, since it is told of the end of each.
-        LastTrials(),
-        pace,
-        # Early before a message and so late after it: whatever is written meanwhile names them.
-        Requesters(),
+        # Before all that may skip a message, since it counts the end of each.
+        PoisonMessageIsolation(),
+        meter,
+        # Early before a message and so late after it: all that is written meanwhile names both.
+        RequesterContext(),
         AgeLimit(),
-        JobLife(jobs),
-        Results(backend=JobResults(jobs, ends)),
-        # What must be tried again is a row that falls due. Without this middleware a message that
-        # failed would be acknowledged as done.
+        JobStarts(jobs),
+        Results(backend=JobResults(jobs, endings)),
+        # A retry is a row that falls due. Without this middleware, Dramatiq would acknowledge a
+        # failed message as done.
         Retries(max_retries=0),
-        Recovering(),
-        Shifts(),
+        RenewalLifecycle(),
     ]

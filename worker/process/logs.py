@@ -1,40 +1,102 @@
-"""Keeps the arguments of messages out of the log, whoever prints a message."""
+"""Structured logging: one `dictConfig` for every process, as text or, by LOG_FORMAT, as JSON lines.
+
+A record names the job that its thread performs and its requester. A message appears as its name and
+id, never with its arguments. Third parties log at INFO at most, whatever config.toml says: at DEBUG
+they print what they are given, such as Peewee the parameters of its statements.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
-from typing import Final
+import logging.config
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from dramatiq import Message, MessageProxy
+from dramatiq.middleware import CurrentMessage
 
-#: The thread tells which job a line belongs to.
-LOG_FORMAT: Final = "[%(asctime)s] [%(threadName)s] [%(name)s] [%(levelname)s] %(message)s"
+from catfeeder.requester import requester
+from config import Settings
+
+_OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
+_TEXT_FORMAT: Final = "[%(asctime)s] [%(threadName)s] [%(name)s] [%(levelname)s] %(message)s"
+#: The attributes of a record that become fields; those of `extra=` follow by themselves.
+_JSON_FORMAT: Final = "%(levelname)s %(name)s %(threadName)s %(message)s"
+_JSON_NAMES: Final = {"levelname": "level", "name": "logger", "threadName": "thread"}
 
 
-class NamesForMessages(logging.Filter):
-    """Prints a message as its name and id: the id leads to the job, arguments may be secrets.
+def set_up_logging(settings: Settings) -> None:
+    """Configure all loggers of this process: one handler on stderr, one format."""
+    logging.config.dictConfig(_configuration(settings.log_format, debug=settings.debug.debug))
 
-    Our clients wrap secrets so that they print nothing; an app that writes to the queue by means of
-    its own may have forgotten to.
-    """
+
+def _configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
+    level = "DEBUG" if debug else "INFO"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"messages": {"()": HideArguments}, "context": {"()": AddContext}},
+        "formatters": {
+            "text": {"format": _TEXT_FORMAT},
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "fmt": _JSON_FORMAT,
+                "rename_fields": _JSON_NAMES,
+                "timestamp": True,
+            },
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": log_format,
+                "filters": ["messages", "context"],
+            }
+        },
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "loggers": {name: {"level": level} for name in _OUR_LOGGERS},
+    }
+
+
+class HideArguments(logging.Filter):
+    """Prints a message as its name and id: its arguments may be secrets that no client wrapped."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Rewrite the record, and let it pass."""
+        """Replace messages among the record's arguments, and accept the record."""
         if isinstance(record.args, tuple):
-            record.args = tuple(map(_named, record.args))
+            record.args = tuple(map(_name_message, record.args))
         return True
 
 
-def _named(value: object) -> object:
+class AddContext(logging.Filter):
+    """Adds `job_id`, `message_name` and `requester`, where the thread has them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Set the fields that the record does not have, and accept it."""
+        message = CurrentMessage.get_current_message()
+        if message is not None:
+            record.__dict__.setdefault("job_id", message.message_id)
+            record.__dict__.setdefault("message_name", message.actor_name)
+        if (key_id := requester.get()) is not None:
+            record.__dict__.setdefault("requester", key_id)
+        return True
+
+
+def _name_message(value: object) -> object:
     if isinstance(value, Message | MessageProxy):
         return f"{value.actor_name} (job {value.message_id})"
     return value
 
 
-def set_up_logging(*, debug: bool) -> None:
-    """Apply the filter to the handlers that were set up, and the level of config.toml."""
-    root = logging.getLogger()
-    if debug:
-        root.setLevel(logging.DEBUG)
-    for handler in root.handlers:
-        handler.addFilter(NamesForMessages())
+def to_json_line(process: str, line: str) -> str:
+    """Return a line that a process printed as a JSON object with the field `process`.
+
+    A line that is no JSON object, such as an interpreter's traceback, becomes its `message`.
+    """
+    try:
+        fields = json.loads(line)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        fields = {"message": line, "timestamp": datetime.now(UTC).isoformat()}
+    return json.dumps({"process": process, **fields})

@@ -1,7 +1,7 @@
 """`python -m worker perform`: one process that performs the messages of its queues.
 
-Dramatiq's own command starts a master and a child for the same: twice the memory, and a master that
-wakes up to look after one child. Here the process manager looks after the process itself.
+Dramatiq's own command starts a master and a child for the same, with twice the memory. Here the
+process manager supervises the one process.
 """
 
 from __future__ import annotations
@@ -22,47 +22,50 @@ from catfeeder.errors import CatFeederError
 from catfeeder.messages import PASSWORDS, QUEUES, RENEWALS
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming.broker import ConsumingBroker
+from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.work_queue import WorkQueue
 from worker.process.build import build_broker
-from worker.process.logs import LOG_FORMAT, set_up_logging
+from worker.process.logs import set_up_logging
 from worker.process.signals import StopSignals
 
 _LOG = logging.getLogger(__name__)
 
-#: The part of a process's hands that renewals leave to what somebody waits for: a provider that
-#: takes its time would keep all of them.
-_SPARED: Final = 1 / 4
-#: How long a consumer sleeps whose bell was lost with a connection.
-_LONGEST_SLEEP_MS: Final = 5000
+#: The share of a process's slots that renewals leave to sign-ins: a slow provider's renewals would
+#: occupy all of them.
+_RESERVED_SHARE: Final = 1 / 4
+#: How long a consumer sleeps at most, should its notification be lost with a connection.
+_POLL_MS: Final = 5000
+_HEARTBEAT_TIMING: Final = HeartbeatTiming()
 
 
-def run_performing(
-    queues: list[str], threads: int, prefetch: int, grace_seconds: float, *, schedule: bool
+def perform_messages(
+    queues: list[str],
+    threads: int,
+    prefetch: int,
+    grace_seconds: float,
+    *,
+    schedule: bool,
+    heartbeat_timing: HeartbeatTiming = _HEARTBEAT_TIMING,
 ) -> int:
-    """Perform messages until a signal says to stop, end the jobs in hand, and return the status.
+    """Perform messages until a signal requests a stop, finish the jobs in hand, return the status.
 
-    What is not ended within the grace is delivered again. A second signal cuts it off at once.
+    A job that exceeds the grace is delivered again. A second signal cuts all jobs off at once.
     With `schedule` the process emits the schedule as well.
 
     Raises:
         CatFeederError: A setting cannot be used; the message names it.
-        ConfigurationError: So too.
     """
     signals = StopSignals()
-    broker = _start_broker(queues)
+    settings = _join_service(queues)
+    broker = build_broker(settings, heartbeat_timing)
     if len(queues) > 1:
-        broker.most_at_once[RENEWALS] = max(1, prefetch - math.ceil(prefetch * _SPARED))
-    worker = Worker(
-        broker, queues=set(queues), worker_threads=threads, worker_timeout=_LONGEST_SLEEP_MS
-    )
-    worker.queue_prefetch = prefetch
-    worker.work_queue = work_queue = WorkQueue()
-    worker.start()
+        broker.concurrency_limits[RENEWALS] = max(1, prefetch - math.ceil(prefetch * _RESERVED_SHARE))
+    worker, work_queue = _start_worker(broker, queues, threads, prefetch)
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
-    # What was loaded stays: no collection need look at it again, nor keep a job waiting meanwhile.
+    # What is loaded stays: no garbage collection needs to scan it again while a job waits.
     gc.collect()
     gc.freeze()
-    with _scheduling() if schedule else nullcontext():
+    with _emitting_schedule() if schedule else nullcontext():
         signals.wait()
     for thread in worker.workers:
         thread.stop()
@@ -72,8 +75,18 @@ def run_performing(
     return 0
 
 
+def _start_worker(
+    broker: ConsumingBroker, queues: Collection[str], threads: int, prefetch: int
+) -> tuple[Worker, WorkQueue]:
+    worker = Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS)
+    worker.queue_prefetch = prefetch
+    worker.work_queue = work_queue = WorkQueue()
+    worker.start()
+    return worker, work_queue
+
+
 @contextmanager
-def _scheduling() -> Iterator[None]:
+def _emitting_schedule() -> Iterator[None]:
     from worker.crons import Crons
 
     crons = Crons(debug=current_settings().debug.debug)
@@ -82,21 +95,21 @@ def _scheduling() -> Iterator[None]:
     crons.stop()
 
 
-def _start_broker(queues: Collection[str]) -> ConsumingBroker:
+def _join_service(queues: Collection[str]) -> Settings:
+    """Check the settings, the database and its SECRET_KEY; return the settings."""
     if unknown := set(queues) - set(QUEUES):
         raise ConfigurationError(f"--queues must be of {QUEUES}, which {unknown} is not.")
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     settings = current_settings()
-    set_up_logging(debug=settings.debug.debug)
+    set_up_logging(settings)
     if set(queues) == {PASSWORDS}:
-        _join_by_a_child(settings)
+        _join_in_child(settings)
     else:
         _join(settings)
-    return build_broker(settings)
+    return settings
 
 
 def _join(settings: Settings) -> None:
-    # Only who works with tables loads them.
+    # Imported here, so that a process that hashes passwords loads no tables.
     from models.db.database import open_database
     from models.migrate import join_service
 
@@ -104,21 +117,20 @@ def _join(settings: Settings) -> None:
     join_service(utc_now())
 
 
-def _join_by_a_child(settings: Settings) -> None:
-    """Join in a process that ends: who hashes needs no tables, and none of the memory they take.
+def _join_in_child(settings: Settings) -> None:
+    """Join in a forked process that ends, since hashing needs no tables and none of their memory.
 
-    It is to join all the same: with another SECRET_KEY it would take every message for a foreign
-    one, and set it aside.
+    Without the check, a process with another SECRET_KEY would quarantine every message.
     """
     child = os.fork()
     if child == 0:
-        os._exit(_join_or_tell(settings))
+        os._exit(_try_to_join(settings))
     _, status = os.waitpid(child, 0)
     if status != 0:
         sys.exit(1)
 
 
-def _join_or_tell(settings: Settings) -> int:
+def _try_to_join(settings: Settings) -> int:
     try:
         _join(settings)
     except CatFeederError as error:

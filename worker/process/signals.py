@@ -1,4 +1,4 @@
-"""Hearing the signals that say to stop, whenever they come."""
+"""Stop signals by a self-pipe (`signal.set_wakeup_fd`), so that none is lost between two checks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopSignals:
-    """Takes note of the first signal, and ends the process at the second one.
+    """Records the first stop signal, and ends the process at the second one.
 
-    Python looks for signals between two steps of its own: a thread that goes to sleep on an event
-    just then sleeps through what has come. So each signal is also written to a pipe.
+    Python runs signal handlers between two instructions: a thread that begins to wait on an event
+    just then would miss the signal. The pipe keeps it until it is read.
     """
 
     def __init__(self) -> None:
-        """Listen from now on; only the main thread can."""
-        self._is_told = False
+        """Install the handlers; only the main thread may do so."""
+        self._is_stopping = False
         self._reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
@@ -29,10 +29,10 @@ class StopSignals:
 
     def wait(self) -> None:
         """Return once a signal has come."""
-        while not self._is_told:
+        while not self._is_stopping:
             os.read(self._reader, 1)
 
     def _react(self, _number: int, _frame: FrameType | None) -> None:
-        if self._is_told:
+        if self._is_stopping:
             sys.exit(1)
-        self._is_told = True
+        self._is_stopping = True

@@ -13,7 +13,7 @@ from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.messages import PASSWORDS
 from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.in_flight import MOST_ENDS
+from worker.consuming.in_flight import MAX_WORKER_DEATHS
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def test_what_a_dead_worker_held_goes_to_another(
     redis_message_id = message.options["redis_message_id"]
     fill(full)
     # When it is found dead, then the message goes back, and that is noted
-    assert broker.holdings.reclaim(broker.broker_id) == 1
-    [found] = broker.holdings.take("another", PASSWORDS, 1, [])
-    assert (found.id.decode(), found.ends) == (redis_message_id, 1)
+    assert broker.in_flight.requeue_from_dead_worker(broker.broker_id) == 1
+    [found] = broker.in_flight.fetch("another", PASSWORDS, 1, [])
+    assert (found.id.decode(), found.worker_deaths) == (redis_message_id, 1)
     # And so is that it is on its last trial
-    broker.holdings.note_last_trial(redis_message_id)
-    broker.holdings.give_back("another", PASSWORDS, [redis_message_id])
-    [found] = broker.holdings.take("another", PASSWORDS, 1, [])
-    assert found.ends == MOST_ENDS
+    broker.in_flight.record_isolated_attempt(redis_message_id)
+    broker.in_flight.requeue("another", PASSWORDS, [redis_message_id])
+    [found] = broker.in_flight.fetch("another", PASSWORDS, 1, [])
+    assert found.worker_deaths == MAX_WORKER_DEATHS
     assert job.cancel()

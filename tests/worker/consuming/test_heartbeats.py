@@ -55,12 +55,12 @@ def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
     ours, theirs = ProcessLocks(tmp_path / "workers"), ProcessLocks(tmp_path / "workers")
     ours.hold("ours")
     (tmp_path / "workers" / "theirs").touch()
-    with theirs.roll_call() as (living, dead):
+    with theirs.partition_by_liveness() as (living, dead):
         assert (living, dead) == (["ours"], ["theirs"])
         # Then no two bury the same
-        with ProcessLocks(tmp_path / "workers").roll_call() as (_, dead_twice):
+        with ProcessLocks(tmp_path / "workers").partition_by_liveness() as (_, dead_twice):
             assert dead_twice == []
-    with theirs.roll_call() as (living, dead):
+    with theirs.partition_by_liveness() as (living, dead):
         assert (living, dead) == (["ours"], [])
     ours.release()
     assert list((tmp_path / "workers").iterdir()) == []
@@ -69,9 +69,9 @@ def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
 def test_a_burial_that_fails_is_tried_again(tmp_path: Path) -> None:
     locks = ProcessLocks(tmp_path)
     (tmp_path / "theirs").touch()
-    with pytest.raises(ConnectionError), locks.roll_call():
+    with pytest.raises(ConnectionError), locks.partition_by_liveness():
         raise ConnectionError
-    with locks.roll_call() as (_, dead):
+    with locks.partition_by_liveness() as (_, dead):
         assert dead == ["theirs"]
 
 

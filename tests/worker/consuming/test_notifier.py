@@ -20,7 +20,7 @@ from catfeeder.redis_connection import connect_redis
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.notifier import Doorbell
+from worker.consuming.notifier import QueueNotifier
 
 #: Longer than any test waits for a worker, so that who is done earlier was woken.
 LONG_SECONDS = 100.0
@@ -112,7 +112,7 @@ def test_a_broker_that_stays_away_is_told_of_once(
 
     client = connect_redis("unix:///nowhere.sock")
     monkeypatch.setattr(client, "pubsub", connect)
-    bells = Doorbell(client)
+    bells = QueueNotifier(client)
     worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
     bells.after_worker_boot(broker, worker)
     for _ in range(5):
@@ -150,7 +150,7 @@ def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
     consumer = broker.consume(PASSWORDS, timeout=30_000)
 
     def look(*_: object) -> list[object]:
-        broker._doorbell.of(PASSWORDS).set()
+        broker._notifier.event_of(PASSWORDS).set()
         return []
 
     monkeypatch.setattr(broker, "take", look)
@@ -162,7 +162,7 @@ def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
 
 def test_a_ring_is_for_one_look(broker: ConsumingBroker) -> None:
     consumer = broker.consume(PASSWORDS, timeout=300)
-    broker._doorbell.of(PASSWORDS).set()
+    broker._notifier.event_of(PASSWORDS).set()
     began = time.monotonic()
     assert next(consumer) is None
     assert time.monotonic() - began > 0.2
@@ -191,13 +191,13 @@ def test_who_has_room_again_looks_at_once(
 
 
 def test_each_queue_has_a_bell_of_its_own(broker: ConsumingBroker) -> None:
-    assert broker._doorbell.of(CONTROL) is broker._doorbell.of(CONTROL)
-    assert broker._doorbell.of(CONTROL) is not broker._doorbell.of(PASSWORDS)
+    assert broker._notifier.event_of(CONTROL) is broker._notifier.event_of(CONTROL)
+    assert broker._notifier.event_of(CONTROL) is not broker._notifier.event_of(PASSWORDS)
 
 
 def test_nothing_but_the_bell_is_slept_by(broker: ConsumingBroker) -> None:
     # Given a bell that rings all the time, though there is never anything
-    bell, stopping = broker._doorbell.of(PASSWORDS), threading.Event()
+    bell, stopping = broker._notifier.event_of(PASSWORDS), threading.Event()
 
     def ring() -> None:
         while not stopping.wait(0.005):

@@ -1,3 +1,3 @@
-"""What happens around every message that a worker performs, one concern a file."""
+"""Dramatiq middleware around every message that a worker performs, one concern a module."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Waiting for a broker that is away, for as long as it takes."""
+"""Broker retries: a thread with a job in hand waits for an unreachable Redis, however long."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _PAUSES_SECONDS: Final = (0.1, 0.2, 0.5)
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 
 
-def with_patience(ask: Callable[[], T]) -> T:
-    """Return what `ask` returns, once the broker answers.
+def retry_until_broker_returns(call: Callable[[], T]) -> T:
+    """Return what `call` returns, once the broker answers.
 
-    A thread that holds a message has nothing better to do: it could not acknowledge it either. What
-    it would lose may be the result of a code that is spent, or of a token that was rotated.
+    The thread could do nothing else: without the broker it cannot acknowledge its message either.
+    Giving up might lose the result of a spent code or of a rotated token.
     """
     for pause in itertools.chain(_PAUSES_SECONDS, itertools.repeat(_LONGEST_PAUSE_SECONDS)):
         try:
-            return ask()
+            return call()
         except (QueueUnreachable, ConnectionClosed):
             if pause == _PAUSES_SECONDS[0]:
                 _LOG.warning("A job waits for the queue, which cannot be reached at the moment.")

@@ -1,4 +1,4 @@
-"""Performs a message that has ended two workers alone, so that no other is blamed for the third."""
+"""Poison message isolation, for the promise that no other message is blamed for a worker's death."""
 
 from __future__ import annotations
 
@@ -10,42 +10,41 @@ from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import Middleware
 
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.middleware.broker_retries import with_patience
+from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 
 _LOG = logging.getLogger(__name__)
 
 
-class LastTrials(Middleware):
-    """Lets the threads of a process perform side by side, but one on its last trial by itself.
+class PoisonMessageIsolation(Middleware):
+    """Performs a message that two workers died of alone in the process, and all others in parallel.
 
-    What it may come to is in Redis before the work, so whatever ends the process leaves it there.
+    Before the work Redis counts the attempt as the third death, whatever then ends the process.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing in hand."""
         self._changed = threading.Condition()
         #: How many threads perform, and whether one of them does so alone.
         self._performing = 0
-        self._is_tried = False
-        self._own = threading.local()
+        self._is_isolated = False
+        self._thread = threading.local()
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Wait until the message may be performed."""
-        suspects = cast("ConsumingBroker", broker).suspects
+        candidates = cast("ConsumingBroker", broker).poison_candidates
         redis_message_id = message.options["redis_message_id"]
-        is_suspect = redis_message_id in suspects
+        is_candidate = redis_message_id in candidates
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_tried)
-            if is_suspect:
-                self._is_tried = True
+            self._changed.wait_for(lambda: not self._is_isolated)
+            if is_candidate:
+                self._is_isolated = True
                 self._changed.wait_for(lambda: self._performing == 0)
             self._performing += 1
-        self._own.is_suspect = is_suspect
-        if is_suspect:
-            suspects.discard(redis_message_id)
-            _LOG.warning("Two workers ended with %s in hand; it is performed alone.", message)
-            holdings = cast("ConsumingBroker", broker).holdings
-            with_patience(lambda: holdings.note_last_trial(redis_message_id))
+        self._thread.is_isolated = is_candidate
+        if is_candidate:
+            candidates.discard(redis_message_id)
+            _LOG.warning("Two workers died while they performed %s; it runs alone.", message)
+            in_flight = cast("ConsumingBroker", broker).in_flight
+            retry_until_broker_returns(lambda: in_flight.record_isolated_attempt(redis_message_id))
 
     def after_process_message(
         self,
@@ -55,13 +54,13 @@ class LastTrials(Middleware):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        """Let the others go on."""
+        """Let the waiting threads continue."""
         with self._changed:
             self._performing -= 1
-            if self._own.is_suspect:
-                self._is_tried = False
+            if self._thread.is_isolated:
+                self._is_isolated = False
             self._changed.notify_all()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Let them go on too when nothing was performed."""
+        """Let them continue after a skipped message, too."""
         self.after_process_message(broker, message)

@@ -20,8 +20,8 @@ from worker.http.schemas.queues import (
     Replay,
     Replayed,
 )
-from worker.http.shim import Shim, ShimDependency
-from worker.queue_report import describe_queues, letter_json
+from worker.http.shim import Shim, ShimOf
+from worker.queue_report import describe_queues, describe_dead_letter
 
 router = APIRouter(
     prefix="/v1/queues",
@@ -45,7 +45,7 @@ async def read_dead_letters(
     """Return a page of the messages that failed or were set aside, the latest first."""
     letters = DeadLetters(shim.client.broker)
     found, cursor = await run_in_threadpool(letters.page, queue.value, **query.model_dump())
-    return JSONResponse({"items": list(map(letter_json, found)), "next_cursor": cursor})
+    return JSONResponse({"items": list(map(describe_dead_letter, found)), "next_cursor": cursor})
 
 
 @router.post("/{queue}/replay", response_model=Replayed)

@@ -20,7 +20,7 @@ from models.db.errors import DatabaseUnreachable
 from tests.jobs import put_job
 from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.middleware.job_results import Ends, JobResults, told
+from worker.consuming.middleware.jobs import JobEndings, JobResults, to_job_error
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_result_reaches_a_broker_that_was_away(
         thawing = threading.Timer(0.3, thaw)
         thawing.start()
         # When a message is acknowledged whose job has a result
-        ends: Ends = {}
+        endings: JobEndings = {}
         JobResults(jobs, ends).store_result(message, "a result", 0)
         hasty = ConsumingBroker(jobs._client, broker.encoder, [], ends)
         hasty.acknowledge(message.queue_name, message.options["redis_message_id"], 0)

@@ -18,18 +18,18 @@ from catfeeder.redis_connection import connect_redis
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.middleware.job_life import JobLife
+from worker.consuming.middleware.jobs import JobStarts
 
 
 @pytest.fixture
-def life(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobLife]:
+def life(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStarts]:
     """What starts jobs, on a connection that does not wait long for an answer."""
-    client = connect_redis(valkey.url, reply_timeout=0.3)
-    yield JobLife(JobStore(client, broker.encoder.sealer))
+    client = connect_redis(valkey.url, answer_seconds=0.3)
+    yield JobStarts(JobStore(client, broker.encoder.sealer))
     client.close()
 
 
-def _begins(life: JobLife, broker: ConsumingBroker, message: MessageProxy) -> bool:
+def _begins(life: JobStarts, broker: ConsumingBroker, message: MessageProxy) -> bool:
     """Tell whether a message may be performed."""
     try:
         life.before_process_message(broker, message)
@@ -42,7 +42,7 @@ def _begins(life: JobLife, broker: ConsumingBroker, message: MessageProxy) -> bo
 def test_a_job_waits_for_the_broker_without_a_traceback(
     client: Client,
     broker: ConsumingBroker,
-    life: JobLife,
+    life: JobStarts,
     valkey: ValkeyServer,
     caplog: pytest.LogCaptureFixture,
     *,

@@ -18,7 +18,7 @@ from catfeeder.requester import requester
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.middleware.requesters import Requesters
+from worker.consuming.middleware.requester_context import RequesterContext
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def proxy(**options: Any) -> MessageProxy:
 
 def test_nothing_is_left_of_it_after_the_message(broker: ConsumingBroker) -> None:
     message = proxy(requester="0123456789ab")
-    middleware = Requesters()
+    middleware = RequesterContext()
     ends: list[Callable[[], None]] = [
         lambda: middleware.after_process_message(broker, message, result=1),
         lambda: middleware.after_process_message(broker, message, exception=ValueError()),

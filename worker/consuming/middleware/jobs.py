@@ -1,0 +1,88 @@
+"""Job records: kept in step with their messages from the start of a job to its result or error."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from dramatiq import Broker, MessageProxy
+from dramatiq.middleware import Middleware, SkipMessage
+from dramatiq.results import ResultBackend
+
+from catfeeder.clock import utc_now
+from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
+from catfeeder.jobs import JobError, JobStore
+from catfeeder.lua_scripts import Call
+from catfeeder.messages import CATALOGUE
+from worker.consuming.middleware.broker_retries import retry_until_broker_returns
+
+_UNEXPECTED: Final = OperatorError()
+_INTERNAL_ERROR: Final = JobError(
+    _UNEXPECTED.code, _UNEXPECTED.public_detail, _UNEXPECTED.permanent
+)
+
+#: By redis_message_id, the call that ends the job of a message.
+JobEndings = dict[str, Call]
+
+
+class JobStarts(Middleware):
+    """Starts each job once; `JobResults` ends it."""
+
+    def __init__(self, jobs: JobStore) -> None:
+        self._jobs = jobs
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002
+        """Record that the message's job has started, if it is a job.
+
+        Without Redis it is unknown whether the job was cancelled or has ended in another worker,
+        and its result could reach no caller. So the thread waits for Redis.
+
+        Raises:
+            SkipMessage: It was cancelled, or has ended in another worker.
+        """
+        if not CATALOGUE[message.actor_name].is_job:
+            return
+        if not retry_until_broker_returns(lambda: self._start(message)):
+            raise SkipMessage("The job was cancelled or has ended.")
+
+    def _start(self, message: MessageProxy) -> bool:
+        job = (message.message_id, message.actor_name, message.queue_name)
+        return self._jobs.start(*job, utc_now())
+
+
+class JobResults(ResultBackend):
+    """Where Dramatiq's `Results` stores results and errors; `JobStore` alone reads them."""
+
+    def __init__(self, jobs: JobStore, endings: JobEndings) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._endings = endings
+
+    def store_result(self, message: MessageProxy, result: Any, ttl: int) -> None:  # noqa: ARG002
+        """Note that the job succeeded, for the acknowledgement that follows in one round trip.
+
+        The acknowledgement waits for an unreachable broker. The record has a TTL of its own.
+        """
+        ending = self._jobs.build_success(message.message_id, result, utc_now())
+        self._endings[message.options["redis_message_id"]] = ending
+
+    def store_exception(
+        self,
+        message: MessageProxy,
+        exception: Exception,
+        ttl: int,  # noqa: ARG002
+    ) -> None:
+        """End the job as failed, with what the caller may read of the error."""
+        error = to_job_error(exception)
+        retry_until_broker_returns(lambda: self._jobs.fail(message.message_id, error, utc_now()))
+
+
+def to_job_error(exception: BaseException) -> JobError:
+    """Return what a caller may read of an exception: code and sentence, without secrets."""
+    match exception:
+        case CatFeederError():
+            return JobError(exception.code, exception.public_detail, exception.permanent)
+        # The only middleware that fails a message instead of performing it is the age limit.
+        case SkipMessage():
+            return to_job_error(JobOutdated())
+        case _:
+            return _INTERNAL_ERROR
