@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else (
 DATABASE_KINDS: Final = ("sqlite", *SERVER_KINDS)
 _TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
+_OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
 #: The databases that were opened in this process, and may not be closed yet.
@@ -165,7 +167,7 @@ def settings(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iterator
 
 @contextmanager
 def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iterator[Settings]:
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, _logging_restored():
         patched.setitem(vars(config), "ENV", environment)
         patched.setitem(vars(config), "TOML_CONF", toml_conf)
         config.current_settings.cache_clear()
@@ -178,6 +180,17 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     _close_databases()
     # Whoever opens the database by `ensure_open` finds that of the next test's settings.
     database_module.database.obj = None
+
+
+@contextmanager
+def _logging_restored() -> Iterator[None]:
+    """Undo what a process's set-up of the logs does to those of the tests."""
+    loggers = [logging.getLogger(name) for name in (None, *_OUR_LOGGERS)]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture

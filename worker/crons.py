@@ -99,12 +99,12 @@ class Crons:
         is_checked = False
         while not self._stopping.is_set():
             try:
-                if not has_looked:
-                    _tell_of_risks(client)
-                    has_looked = True
-                # One connection for all looks: to open another each second costs five times a look.
+                if not is_checked:
+                    _log_risks(client)
+                    is_checked = True
+                # One connection for all ticks: opening one costs five times as much as a tick.
                 with hold_connection():
-                    self._tick_on(client, lines)
+                    self._tick_repeatedly(client, lines)
             except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             except Exception:  # noqa: BLE001

@@ -15,7 +15,7 @@ from catfeeder.redis_connection import connect_redis
 from config import Settings, current_settings
 from worker.errors import QueueUnknown
 from worker.queue import queue_sealer
-from worker.queue_report import describe_queues, describe_dead_letter
+from worker.queue_report import describe_dead_letter, describe_queues
 from worker.supervisor.embedded_valkey import running_url
 
 _QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:>10}  {dead}"
@@ -82,7 +82,9 @@ def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
     _check(queue)
     found, cursor = DeadLetters(broker).page(queue, None, limit)
     for letter in found:
-        shown = {name: _printable(value or "-") for name, value in describe_dead_letter(letter).items()}
+        shown = {
+            name: _printable(value or "-") for name, value in describe_dead_letter(letter).items()
+        }
         print(_LETTER.format(**shown))
         if letter.detail:
             print(f"{'':<38}{letter.detail}")

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import redis
 from dramatiq.errors import ConnectionClosed
 
-from catfeeder.broker import NOTIFICATION_PREFIX, NAMESPACE, WORKERS_KEY
+from catfeeder.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
 from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.redis_connection import is_transient, translate_redis_errors
 from worker.consuming.scripts import ACKNOWLEDGE, END_JOB, FETCH, REQUEUE, SET_WORKER_DEATHS

@@ -1,4 +1,4 @@
-"""Message validation: whether this process can perform a message, before any of its threads tries."""
+"""Message validation: whether this process can perform a message, before a thread tries."""
 
 from __future__ import annotations
 

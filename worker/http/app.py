@@ -64,7 +64,7 @@ def create_app() -> FastAPI:
     """Return the application, or end the process with the sentence that says what is wrong."""
     try:
         settings = current_settings()
-        set_up_logging(debug=settings.debug.debug)
+        set_up_logging(settings)
         open_database(settings)
         join_service(utc_now())
         # A preset whose credentials stand in the environment is there without anybody's request.

@@ -117,12 +117,12 @@ def build_shim(settings: Settings) -> Shim:
         )
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
-    rates = Rates(redis)
+    rate_limiter = RateLimiter(redis)
     paces = partial(read_throughputs, client.broker)
-    depths = Depths(client.broker.depth)
-    overload = Overload(settings, depths.of, paces)
-    looks = JobLooks(redis, client.jobs)
-    waiting = WaitingRoom(redis, partial(_look, looks), client.jobs.announced)
+    depths = QueueDepthCache(client.broker.depth)
+    admission = AdmissionControl(settings, depths.of, paces)
+    job_reader = BatchedJobReader(redis, client.jobs)
+    waiting = JobWaiter(redis, partial(_look, job_reader), client.jobs.read_announcement)
     return Shim(
         settings=settings,
         client=client,

@@ -59,7 +59,8 @@ def perform_messages(
     settings = _join_service(queues)
     broker = build_broker(settings, heartbeat_timing)
     if len(queues) > 1:
-        broker.concurrency_limits[RENEWALS] = max(1, prefetch - math.ceil(prefetch * _RESERVED_SHARE))
+        reserved = math.ceil(prefetch * _RESERVED_SHARE)
+        broker.concurrency_limits[RENEWALS] = max(1, prefetch - reserved)
     worker, work_queue = _start_worker(broker, queues, threads, prefetch)
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
     # What is loaded stays: no garbage collection needs to scan it again while a job waits.

@@ -381,7 +381,7 @@ def test_a_message_is_there_until_its_job_has_ended(
 
     round_trip = lua_scripts._round_trip
     end = client.jobs.build_success(job.id, "a result", utc_now())
-    broker.ends[message.options["redis_message_id"]] = end
+    broker.endings[message.options["redis_message_id"]] = end
     with monkeypatch.context() as patch:
         patch.setattr(lua_scripts, "_round_trip", look_and_send)
         consumer.ack(message)

@@ -14,7 +14,7 @@ from catfeeder.client import Client
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers
-from worker.consuming.heartbeats import Silence
+from worker.consuming.heartbeats import FailureDetector, HeartbeatTiming
 from worker.consuming.process_locks import ProcessLocks
 
 
@@ -24,36 +24,36 @@ def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iter
         yield workers
 
 
-def watch(silence: Silence, beats: list[tuple[float, dict[str, float]]]) -> list[set[str]]:
-    return [silence.of(beat, now) for now, beat in beats]
+def watch(detector: FailureDetector, beats: list[tuple[float, dict[str, float]]]) -> list[set[str]]:
+    return [detector.find_dead(beat, now) for now, beat in beats]
 
 
 def test_a_heartbeat_that_stands_still_for_long_enough_is_that_of_a_dead_worker() -> None:
     # Given two workers, whose clocks agree with nobody's, and one of which dies
     beats = [(100.0 + second, {"dead": 7.0, "living": -float(second)}) for second in range(7)]
-    assert watch(Silence(), beats) == [set()] * 5 + [{"dead"}] * 2
+    assert watch(FailureDetector(HeartbeatTiming()), beats) == [set()] * 5 + [{"dead"}] * 2
 
 
 def test_after_a_freeze_everybody_has_time_to_beat_again() -> None:
     # Given a broker that was frozen for ten seconds, and so for everybody
-    silence = Silence()
+    detector = FailureDetector(HeartbeatTiming())
     before = [(100.0 + second, {"a": 1.0, "b": float(second)}) for second in range(4)]
     after = [(113.0 + second, {"a": 1.0, "b": float(second)}) for second in range(5)]
-    assert watch(silence, before + after) == [set()] * 9
+    assert watch(detector, before + after) == [set()] * 9
     # And who does not is dead after all
-    assert silence.of({"a": 1.0, "b": 9.0}, 118.5) == {"a"}
+    assert detector.find_dead({"a": 1.0, "b": 9.0}, 118.5) == {"a"}
 
 
 def test_who_is_seen_for_the_first_time_lives() -> None:
-    silence = Silence()
-    silence.of({}, 100.0)
-    assert silence.of({"new": 1.0}, 102.0) == set()
+    detector = FailureDetector(HeartbeatTiming())
+    detector.find_dead({}, 100.0)
+    assert detector.find_dead({"new": 1.0}, 102.0) == set()
 
 
 def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
     # Given two processes' locks, one of which is no longer held
     ours, theirs = ProcessLocks(tmp_path / "workers"), ProcessLocks(tmp_path / "workers")
-    ours.hold("ours")
+    ours.acquire("ours")
     (tmp_path / "workers" / "theirs").touch()
     with theirs.partition_by_liveness() as (living, dead):
         assert (living, dead) == (["ours"], ["theirs"])

@@ -103,7 +103,6 @@ def test_a_broker_that_stays_away_is_told_of_once(
     broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a broker that is away for several attempts to listen
-    monkeypatch.setattr("worker.consuming.notifier._RECONNECT_SECONDS", 0.01)
     tried = threading.Semaphore(0)
 
     def connect() -> PubSub:
@@ -112,14 +111,14 @@ def test_a_broker_that_stays_away_is_told_of_once(
 
     client = connect_redis("unix:///nowhere.sock")
     monkeypatch.setattr(client, "pubsub", connect)
-    bells = QueueNotifier(client)
+    bells = QueueNotifier(client, reconnect_seconds=0.01)
     worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
     bells.after_worker_boot(broker, worker)
     for _ in range(5):
         assert tried.acquire(timeout=60)
     bells.before_worker_shutdown(broker, worker)
     bells.after_worker_shutdown(broker, worker)
-    assert caplog.text.count("Lost the bells") == 1
+    assert caplog.text.count("Lost the connection for queue notifications") == 1
 
 
 def test_a_worker_that_has_stopped_listens_no_more(
@@ -130,7 +129,7 @@ def test_a_worker_that_has_stopped_listens_no_more(
     wait_until(lambda: listeners(valkey) == 1)
     worker.stop()
     assert listeners(valkey) == 0
-    assert "doorbell" not in [thread.name for thread in threading.enumerate()]
+    assert "notifier" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_worker_listens_for_its_own_queues_alone(
@@ -153,7 +152,7 @@ def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
         broker._notifier.event_of(PASSWORDS).set()
         return []
 
-    monkeypatch.setattr(broker, "take", look)
+    monkeypatch.setattr(broker, "fetch", look)
     # Then it does not sleep
     began = time.monotonic()
     assert next(consumer) is None

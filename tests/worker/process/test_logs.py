@@ -1,57 +1,146 @@
-"""A message in the log is a name and an id, whatever its arguments are."""
+"""Log records as text and as JSON lines: which job they are of, and what none of them shows."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import logging
-from collections.abc import Iterator
+import sys
+from typing import Any
 
+import dramatiq
 import pytest
 from dramatiq import MessageProxy
 
-from catfeeder.broker import build_message
+from catfeeder.broker import new_message
+from catfeeder.client import Client
 from catfeeder.messages import HASH_PASSWORD
-from worker.process.logs import set_up_logging
+from config import DebugSettings, Settings
+from models.db.database import connected
+from models.events import TAB_EVENTS
+from tests.waiting import wait_until
+from worker.process.logs import set_up_logging, to_json_line
+
+LOUD = DebugSettings(debug=True, testing=True)
 
 
 @pytest.fixture
-def printed(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What the root logger's one handler prints."""
+def printed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the process prints to stderr."""
     text = io.StringIO()
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [logging.StreamHandler(text)])
-    level = root.level
-    yield text
-    root.setLevel(level)
+    monkeypatch.setattr(sys, "stderr", text)
+    return text
 
 
-def test_arguments_are_not_printed(printed: io.StringIO) -> None:
+@pytest.fixture
+def json_lines(settings: Settings, printed: io.StringIO) -> io.StringIO:
+    """The same, with LOG_FORMAT=json."""
+    set_up_logging(dataclasses.replace(settings, log_format="json"))
+    return printed
+
+
+def read(lines: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines.getvalue().splitlines()]
+
+
+def test_arguments_are_not_printed(settings: Settings, printed: io.StringIO) -> None:
     # Given a message whose secret some other client has not wrapped
-    message = build_message(HASH_PASSWORD, {"password": "hunter2"})
+    message = new_message(HASH_PASSWORD, {"password": "hunter2"})
     assert "hunter2" in str(message)
-    set_up_logging(debug=False)
+    set_up_logging(settings)
     # When Dramatiq prints it
     logger = logging.getLogger("dramatiq.worker.WorkerThread")
     logger.error("Failed to process message %s with %s.", MessageProxy(message), "an exception")
     logger.error("Message %s was skipped.", message)
     # Then the job can be found, and the secret cannot
     name = f"hash_password (job {message.message_id})"
-    assert printed.getvalue() == (
-        f"Failed to process message {name} with an exception.\nMessage {name} was skipped.\n"
+    first, second = printed.getvalue().splitlines()
+    assert first.endswith(
+        f"[{logger.name}] [ERROR] Failed to process message {name} with an exception."
     )
+    assert second.endswith(f"[ERROR] Message {name} was skipped.")
 
 
-def test_other_records_pass_as_they_are(printed: io.StringIO) -> None:
-    set_up_logging(debug=False)
+def test_other_records_pass_as_they_are(settings: Settings, printed: io.StringIO) -> None:
+    set_up_logging(settings)
     logging.getLogger("x").error("%(a)s", {"a": 1})
     logging.getLogger("x").error("100 %")
-    assert printed.getvalue() == "1\n100 %\n"
+    assert [line.rpartition("] ")[2] for line in printed.getvalue().splitlines()] == ["1", "100 %"]
 
 
-@pytest.mark.parametrize(("debug", "level"), [(True, logging.DEBUG), (False, logging.WARNING)])
-def test_debug_is_the_level_of_everything(printed: io.StringIO, debug: bool, level: int) -> None:
-    logging.getLogger().setLevel(logging.WARNING)
-    set_up_logging(debug=debug)
-    logging.getLogger("x").debug("a detail")
-    assert logging.getLogger().level == level
-    assert printed.getvalue() == ("a detail\n" if debug else "")
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_debug_shows_our_details_and_no_third_partys(
+    tables: Settings, printed: io.StringIO, log_format: str
+) -> None:
+    # Given a process at level DEBUG, whose database holds a profile and an address
+    set_up_logging(dataclasses.replace(tables, debug=LOUD, log_format=log_format))
+    with connected():
+        list(TAB_EVENTS.select().where(TAB_EVENTS.subject == "alice@cats.example"))
+    # Then our own details are printed, and Peewee's statements with their values are not
+    logging.getLogger("worker.x").debug("a detail")
+    assert printed.getvalue().count("\n") == 1
+    assert "a detail" in printed.getvalue()
+    # And without it neither is
+    set_up_logging(tables)
+    logging.getLogger("worker.x").debug("a detail")
+    assert printed.getvalue().count("\n") == 1
+
+
+def test_a_json_line_has_the_fields_of_its_record(json_lines: io.StringIO) -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        extra = {"connection_id": "c-1", "provider": "house"}
+        logging.getLogger("actors.x").exception("It failed: %s.", "why", extra=extra)
+    [line] = read(json_lines)
+    assert "ValueError: two\nlines" in line.pop("exc_info")
+    assert line.pop("timestamp").endswith("+00:00")
+    assert line == {
+        "level": "ERROR",
+        "logger": "actors.x",
+        "thread": "MainThread",
+        "message": "It failed: why.",
+        "connection_id": "c-1",
+        "provider": "house",
+    }
+
+
+def test_a_record_names_the_job_that_its_thread_performs(
+    client: Client,
+    worker: dramatiq.Worker,
+    settings: Settings,
+    printed: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a worker at work
+    assert worker
+    set_up_logging(dataclasses.replace(settings, log_format="json"))
+
+    def log(*_arguments: object) -> bytes:
+        logging.getLogger("actors.x").info("At work.")
+        return b"$2b$04$" + b"x" * 53
+
+    monkeypatch.setattr("bcrypt.hashpw", log)
+    # When a job logs something, and another thread does later
+    job = client.hash_password("hunter2", rounds=4)
+    wait_until(lambda: job.record().status.is_final)
+    logging.getLogger("actors.x").info("Idle.")
+    # Then the first line names the job, and the other none
+    at_work = next(line for line in read(printed) if line["message"] == "At work.")
+    assert (at_work["job_id"], at_work["message_name"]) == (job.id, "hash_password")
+    assert "job_id" not in read(printed)[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ('{"level": "INFO", "message": "x"}', {"level": "INFO", "message": "x"}),
+        ("Traceback (most recent call last):", {"message": "Traceback (most recent call last):"}),
+        ("[1]", {"message": "[1]"}),
+    ],
+)
+def test_a_line_of_a_process_carries_its_name(line: str, fields: dict[str, str]) -> None:
+    found = json.loads(to_json_line("oauth.1", line))
+    assert found.pop("timestamp", "Z")
+    assert found == {"process": "oauth.1", **fields}

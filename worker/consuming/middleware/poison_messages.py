@@ -1,4 +1,4 @@
-"""Poison message isolation, for the promise that no other message is blamed for a worker's death."""
+"""Poison message isolation: keeps the promise that no other message is blamed for a death."""
 
 from __future__ import annotations
 

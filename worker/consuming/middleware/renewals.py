@@ -1,4 +1,4 @@
-"""Renewals around a worker's life: its start finishes interrupted ones, its stop interrupts none."""
+"""Renewals around a worker's life: a start finishes interrupted ones, a stop interrupts none."""
 
 from __future__ import annotations
 

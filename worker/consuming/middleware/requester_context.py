@@ -1,4 +1,4 @@
-"""Message context: a thread knows the message it performs, and the requester for the audit trail."""
+"""Message context: which message a thread performs, and its requester for the audit trail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RequesterContext(CurrentMessage):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Set both; each thread has its own."""
-        super().before_process_message(broker, message)
+        super().before_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(message.options.get(REQUESTER_OPTION))
 
     def after_process_message(
@@ -23,11 +23,11 @@ class RequesterContext(CurrentMessage):
         broker: Broker,
         message: MessageProxy,
         *,
-        result: Any = None,
-        exception: BaseException | None = None,
+        result: Any = None,  # noqa: ARG002
+        exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
         """Reset both."""
-        super().after_process_message(broker, message, result=result, exception=exception)
+        super().after_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(None)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:

@@ -1,22 +1,23 @@
-"""What the shim's process logs, without query strings: the callback's holds a code and a state."""
+"""Logs of the shim's process: the common set-up, and access lines without their query strings."""
 
 from __future__ import annotations
 
 import logging
 from typing import Final
 
+from config import Settings
+from worker.process import logs
+
 _ACCESS_LOGGER: Final = "uvicorn.access"
-#: uvicorn's own order of a line's arguments: client, method, path with query, version, status.
+#: The order of an access line's arguments: client, method, path with query, version, status.
 _PATH_ARGUMENT: Final = 2
-#: Other packages log what they are given; at level DEBUG that would be more than we promise.
-_OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
 
 
 class RemoveQueryString(logging.Filter):
-    """Cuts the path of an access line at its question mark."""
+    """Cuts the path of an access line at its question mark: the callback's holds code and state."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Change the record, and let it pass."""
+        """Change the record, and accept it."""
         if isinstance(record.args, tuple) and len(record.args) > _PATH_ARGUMENT:
             arguments = list(record.args)
             arguments[_PATH_ARGUMENT] = str(arguments[_PATH_ARGUMENT]).partition("?")[0]
@@ -24,11 +25,15 @@ class RemoveQueryString(logging.Filter):
         return True
 
 
-def set_up_logging(*, debug: bool) -> None:
-    """Set our level, and hook into uvicorn's logger, which exists by the time we are loaded."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-    for name in _OUR_LOGGERS:
-        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
+def set_up_logging(settings: Settings) -> None:
+    """Configure all loggers, those that uvicorn has already configured included."""
+    logs.set_up_logging(settings)
     access = logging.getLogger(_ACCESS_LOGGER)
+    # Without handlers and propagation, `--no-access-log` has turned it off.
+    is_on = access.hasHandlers()
+    for name in ("uvicorn", "uvicorn.error", _ACCESS_LOGGER):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    access.propagate = is_on
     if not any(isinstance(known, RemoveQueryString) for known in access.filters):
         access.addFilter(RemoveQueryString())

@@ -20,8 +20,8 @@ from worker.http.schemas.queues import (
     Replay,
     Replayed,
 )
-from worker.http.shim import Shim, ShimOf
-from worker.queue_report import describe_queues, describe_dead_letter
+from worker.http.shim import Shim, ShimDependency
+from worker.queue_report import describe_dead_letter, describe_queues
 
 router = APIRouter(
     prefix="/v1/queues",

@@ -38,7 +38,7 @@ from worker.consuming.middleware.jobs import JobEndings, JobResults, to_job_erro
 def test_an_exception_becomes_an_error_without_secrets(
     exception: BaseException, code: str, permanent: bool
 ) -> None:
-    error = told(exception)
+    error = to_job_error(exception)
     assert (error.code, error.permanent) == (code, permanent)
     assert "hunter2" not in error.detail
 
@@ -80,8 +80,8 @@ def test_a_result_reaches_a_broker_that_was_away(
         thawing.start()
         # When a message is acknowledged whose job has a result
         endings: JobEndings = {}
-        JobResults(jobs, ends).store_result(message, "a result", 0)
-        hasty = ConsumingBroker(jobs._client, broker.encoder, [], ends)
+        JobResults(jobs, endings).store_result(message, "a result", 0)
+        hasty = ConsumingBroker(jobs._client, broker.encoder, [], endings)
         hasty.acknowledge(message.queue_name, message.options["redis_message_id"], 0)
         thawing.join()
     # Then it is stored, though late

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import subprocess
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from config import ROOT
+from config import ROOT, DebugSettings, Settings
 from tests.ports import free_port
 from worker.http.asgi.logs import set_up_logging
 
@@ -69,7 +70,9 @@ def _await_health(url: str) -> None:
 
 
 @pytest.mark.parametrize(("debug", "level"), [(True, logging.DEBUG), (False, logging.INFO)])
-def test_debug_is_loud_about_our_own_code_alone(debug: bool, level: int) -> None:
-    set_up_logging(debug=debug)
+def test_debug_is_loud_about_our_own_code_alone(
+    settings: Settings, debug: bool, level: int
+) -> None:
+    set_up_logging(dataclasses.replace(settings, debug=DebugSettings(debug=debug)))
     assert logging.getLogger("worker.http").getEffectiveLevel() == level
     assert logging.getLogger("peewee").getEffectiveLevel() > logging.DEBUG
