@@ -33,7 +33,7 @@ class DeadLetterReport(TypedDict):
     """One dead letter, without what it holds; `died_at` is of RFC 3339."""
 
     id: str
-    died_at: str
+    died_at: str | None
     reason: str
     detail: str | None
     actor: str | None

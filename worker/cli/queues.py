@@ -83,7 +83,8 @@ def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
     found, cursor = DeadLetters(broker).page(queue, None, limit)
     for letter in found:
         shown = {
-            name: _printable(value or "-") for name, value in describe_dead_letter(letter).items()
+            name: _printable(str(value or "-"))
+            for name, value in describe_dead_letter(letter).items()
         }
         print(_LETTER.format(**shown))
         if letter.detail:

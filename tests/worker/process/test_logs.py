@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 import logging
-import sys
 from typing import Any
 
 import dramatiq
 import pytest
 from dramatiq import MessageProxy
 
-from catfeeder.broker import new_message
+from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.messages import HASH_PASSWORD
 from config import DebugSettings, Settings
-from models.db.database import connected
+from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.waiting import wait_until
 from worker.process.logs import set_up_logging, to_json_line
@@ -25,28 +23,13 @@ from worker.process.logs import set_up_logging, to_json_line
 LOUD = DebugSettings(debug=True, testing=True)
 
 
-@pytest.fixture
-def printed(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the process prints to stderr."""
-    text = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", text)
-    return text
+def read(printed: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed.splitlines()]
 
 
-@pytest.fixture
-def json_lines(settings: Settings, printed: io.StringIO) -> io.StringIO:
-    """The same, with LOG_FORMAT=json."""
-    set_up_logging(dataclasses.replace(settings, log_format="json"))
-    return printed
-
-
-def read(lines: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines.getvalue().splitlines()]
-
-
-def test_arguments_are_not_printed(settings: Settings, printed: io.StringIO) -> None:
+def test_arguments_are_not_printed(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     # Given a message whose secret some other client has not wrapped
-    message = new_message(HASH_PASSWORD, {"password": "hunter2"})
+    message = build_message(HASH_PASSWORD, {"password": "hunter2"})
     assert "hunter2" in str(message)
     set_up_logging(settings)
     # When Dramatiq prints it
@@ -55,45 +38,51 @@ def test_arguments_are_not_printed(settings: Settings, printed: io.StringIO) -> 
     logger.error("Message %s was skipped.", message)
     # Then the job can be found, and the secret cannot
     name = f"hash_password (job {message.message_id})"
-    first, second = printed.getvalue().splitlines()
+    first, second = capsys.readouterr().err.splitlines()
     assert first.endswith(
         f"[{logger.name}] [ERROR] Failed to process message {name} with an exception."
     )
     assert second.endswith(f"[ERROR] Message {name} was skipped.")
 
 
-def test_other_records_pass_as_they_are(settings: Settings, printed: io.StringIO) -> None:
+def test_other_records_pass_as_they_are(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
     set_up_logging(settings)
     logging.getLogger("x").error("%(a)s", {"a": 1})
     logging.getLogger("x").error("100 %")
-    assert [line.rpartition("] ")[2] for line in printed.getvalue().splitlines()] == ["1", "100 %"]
+    printed = capsys.readouterr().err.splitlines()
+    assert [line.rpartition("] ")[2] for line in printed] == ["1", "100 %"]
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_debug_shows_our_details_and_no_third_partys(
-    tables: Settings, printed: io.StringIO, log_format: str
+    tables: Settings, capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:
     # Given a process at level DEBUG, whose database holds a profile and an address
     set_up_logging(dataclasses.replace(tables, debug=LOUD, log_format=log_format))
-    with connected():
+    with hold_connection():
         list(TAB_EVENTS.select().where(TAB_EVENTS.subject == "alice@cats.example"))
     # Then our own details are printed, and Peewee's statements with their values are not
     logging.getLogger("worker.x").debug("a detail")
-    assert printed.getvalue().count("\n") == 1
-    assert "a detail" in printed.getvalue()
+    [line] = capsys.readouterr().err.splitlines()
+    assert "a detail" in line
     # And without it neither is
     set_up_logging(tables)
     logging.getLogger("worker.x").debug("a detail")
-    assert printed.getvalue().count("\n") == 1
+    assert capsys.readouterr().err == ""
 
 
-def test_a_json_line_has_the_fields_of_its_record(json_lines: io.StringIO) -> None:
+def test_a_json_line_has_the_fields_of_its_record(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logging(dataclasses.replace(settings, log_format="json"))
     try:
         raise ValueError("two\nlines")
     except ValueError:
         extra = {"connection_id": "c-1", "provider": "house"}
         logging.getLogger("actors.x").exception("It failed: %s.", "why", extra=extra)
-    [line] = read(json_lines)
+    [line] = read(capsys.readouterr().err)
     assert "ValueError: two\nlines" in line.pop("exc_info")
     assert line.pop("timestamp").endswith("+00:00")
     assert line == {
@@ -110,7 +99,7 @@ def test_a_record_names_the_job_that_its_thread_performs(
     client: Client,
     worker: dramatiq.Worker,
     settings: Settings,
-    printed: io.StringIO,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given a worker at work
@@ -127,9 +116,9 @@ def test_a_record_names_the_job_that_its_thread_performs(
     wait_until(lambda: job.record().status.is_final)
     logging.getLogger("actors.x").info("Idle.")
     # Then the first line names the job, and the other none
-    at_work = next(line for line in read(printed) if line["message"] == "At work.")
+    at_work, idle = read(capsys.readouterr().err)
     assert (at_work["job_id"], at_work["message_name"]) == (job.id, "hash_password")
-    assert "job_id" not in read(printed)[-1]
+    assert "job_id" not in idle
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from worker.consuming.middleware.jobs import JobStarts
 @pytest.fixture
 def life(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStarts]:
     """What starts jobs, on a connection that does not wait long for an answer."""
-    client = connect_redis(valkey.url, answer_seconds=0.3)
+    client = connect_redis(valkey.url, reply_timeout=0.3)
     yield JobStarts(JobStore(client, broker.encoder.sealer))
     client.close()
 

@@ -60,7 +60,7 @@ def test_the_last_trial_is_alone(client: Client, workers: Workers) -> None:
     last = workers.start(threads=2)
     # Then each is performed by itself, and neither is set aside
     assert all(job.result(timeout=100) for job in jobs)
-    wait_until(lambda: last.log.count("it is performed alone") == 2)
+    wait_until(lambda: last.log.count("it runs alone") == 2)
     assert "Set aside" not in last.log
     began = [job.record().started_at or utc_now() for job in jobs]
     ended = [job.record().finished_at or utc_now() for job in jobs]
