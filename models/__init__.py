@@ -1,8 +1,8 @@
-"""What is known: the tables of the service, each with its queries named as verbs."""
+"""Tables of the service, each with its queries named as verbs."""
 
 from __future__ import annotations
 
-# First of all, before anything loads Peewee in its own way.
+# First of all: once Peewee is loaded it is too late.
 import models.db.drivers  # noqa: F401
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION

@@ -1,4 +1,4 @@
-"""The keys by which apps call the API: their hash, what they may do, how often, and until when."""
+"""API key: its hash, scopes, rate limit and end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.db.fields import JSONField, UTCDateTimeField
 
 
 class TAB_API_KEYS(Table):
-    """One key. The key itself is not kept, only its SHA-256: it has 256 random bits to guess."""
+    """One key. Only its SHA-256 is stored: with 256 random bits it needs no slower hash."""
 
     id = peewee.CharField(max_length=32, primary_key=True)
     name = peewee.CharField(max_length=255)
@@ -54,7 +54,7 @@ class TAB_API_KEYS(Table):
 
     @classmethod
     def find_valid(cls, key_id: str, now: datetime) -> TAB_API_KEYS | None:
-        """Return the key of that id unless it was revoked or has expired."""
+        """Return the key of that id, unless it was revoked or has expired."""
         row: TAB_API_KEYS | None = cls.get_or_none(
             cls.id == key_id,
             cls.revoked_at.is_null(),
@@ -64,12 +64,12 @@ class TAB_API_KEYS(Table):
 
     @classmethod
     def list_all(cls) -> list[TAB_API_KEYS]:
-        """Return all keys, oldest first, those that serve no more included."""
+        """Return all keys, oldest first, including revoked and expired ones."""
         return list(cls.select().order_by(cls.created_at, cls.id))
 
     @classmethod
     def revoke(cls, key_id: str, now: datetime) -> bool:
-        """End a key; false when there is none that could be ended."""
+        """Revoke a key; False if there is none, or it was revoked before."""
         return bool(
             cls.update(revoked_at=now).where(cls.id == key_id, cls.revoked_at.is_null()).execute()
         )

@@ -1,4 +1,4 @@
-"""The schedule: one row a cron, whose tick the first scheduler to change the row wins."""
+"""Cron schedule: one row a cron; a compare-and-set gives each tick to one scheduler."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TAB_CRONS(Table):
 
 
 def ensure_cron(name: str, interval: timedelta, now: datetime) -> None:
-    """Add a cron that is due at once, or bring one forward whose interval was made shorter."""
+    """Add a cron that is due now, or bring it forward if its interval was shortened."""
     TAB_CRONS.insert(name=name, next_at=now).on_conflict_ignore().execute()
     TAB_CRONS.update(next_at=now + interval).where(
         TAB_CRONS.name == name, TAB_CRONS.next_at > now + interval
@@ -36,14 +36,14 @@ def list_next_ticks() -> dict[str, datetime]:
 
 
 def return_tick(name: str, now: datetime) -> None:
-    """Make a cron due again whose tick was won and could not be emitted."""
+    """Make a cron due again whose claimed tick could not be emitted."""
     TAB_CRONS.update(next_at=now).where(TAB_CRONS.name == name).execute()
 
 
 def claim_tick(name: str, interval: timedelta, now: datetime) -> bool:
-    """Take the tick that is due and set the next one; false when none is due or another took it.
+    """Claim the due tick and set the next one; False if none is due or it was claimed before.
 
-    Ticks that were missed while nobody ran are made up for by one.
+    One tick makes up for all that were missed while no scheduler ran.
     """
     return bool(
         TAB_CRONS.update(next_at=now + interval)

@@ -1,4 +1,4 @@
-"""The audit trail, which is also the outbox of the webhook: one row a change of state."""
+"""Audit trail and transactional outbox: one row for each change, delivered to the webhook."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
 from models.db.statements import PreparedInsert
 
-#: How many events are looked at for one that nobody else has taken.
-_CANDIDATES: Final = 10
-_ERASED_AT_ONCE: Final = 1000
+#: How many due events are read to find one that no other process has claimed.
+_CLAIM_CANDIDATES: Final = 10
+_ERASE_BATCH: Final = 1000
 
 
 class TAB_EVENTS(Table):
-    """What happened, to which connection or provider, at whose request; never a secret.
+    """What happened, to which connection or provider, by which API key; never a secret.
 
-    `deliver_at` is when the webhook is told (again); null once it was, or where there is none.
+    `deliver_at` is the time of the next delivery; null once it was delivered, or without a webhook.
     """
 
     id = peewee.BigAutoField()
@@ -52,7 +52,7 @@ class TAB_EVENTS(Table):
         is_delivered: bool,
         now: datetime,
     ) -> dict[str, Any]:
-        """Return an event as `insert_rows` takes it."""
+        """Return the columns of an event, for `insert_rows`."""
         return {
             "kind": kind,
             "key_id": key_id,
@@ -67,7 +67,7 @@ class TAB_EVENTS(Table):
 
     @classmethod
     def insert_rows(cls, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write events; in a transaction with the changes that they tell of."""
+        """Insert events, in one transaction with the changes that they report."""
         for row in rows:
             _INSERT.execute(*(row[field.name] for field in EVENT_FIELDS))
 
@@ -83,7 +83,7 @@ class TAB_EVENTS(Table):
         before: int | None,
         limit: int,
     ) -> list[TAB_EVENTS]:
-        """Return up to `limit` events, newest first, of those that came before that numbered so."""
+        """Return up to `limit` events, newest first, with ids below `before`."""
         query = cls.select().order_by(cls.id.desc()).limit(limit)
         wanted = (
             (cls.kind, kind),
@@ -102,36 +102,36 @@ class TAB_EVENTS(Table):
 
     @classmethod
     def claim_delivery(cls, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
-        """Take the event that has waited longest for the webhook, if one is due.
+        """Claim the event that has been due for longest, if there is one.
 
-        Nobody else takes it until `again_at`; unless its delivery is confirmed it is due then.
+        It is due again at `again_at`, and no other process claims it before.
         """
         due = cls.select().where(cls.deliver_at <= now).order_by(cls.deliver_at, cls.id)
-        # Others take the first ones at the same time, so there is more than one to try.
-        while found := list(due.limit(_CANDIDATES)):
+        # Other processes claim the first ones at the same time.
+        while found := list(due.limit(_CLAIM_CANDIDATES)):
             for row in found:
-                if row._take(again_at):
+                if row._claim(again_at):
                     return row
         return None
 
-    def _take(self, again_at: datetime) -> bool:
+    def _claim(self, again_at: datetime) -> bool:
         table = type(self)
-        is_taken = (
+        is_claimed = (
             table.update(deliver_at=again_at, attempts=table.attempts + 1)
             .where(table.id == self.id, table.deliver_at == self.deliver_at)
             .execute()
         )
-        if is_taken:
+        if is_claimed:
             self.deliver_at, self.attempts = again_at, self.attempts + 1
-        return bool(is_taken)
+        return bool(is_claimed)
 
     def confirm_delivery(self) -> None:
-        """Record that the webhook has taken this event, or that it was tried long enough."""
+        """Record that the event was delivered, or that delivery was given up."""
         table = type(self)
         table.update(deliver_at=None).where(table.id == self.id).execute()
 
     def postpone_delivery(self, deliver_at: datetime) -> None:
-        """Record when the webhook is told again, unless another has taken the event since."""
+        """Set the time of the next delivery, unless another process has claimed the event since."""
         table = type(self)
         table.update(deliver_at=deliver_at).where(
             table.id == self.id, table.deliver_at == self.deliver_at
@@ -139,15 +139,22 @@ class TAB_EVENTS(Table):
 
     @classmethod
     def count_undelivered(cls) -> int:
-        """Return how many events the webhook has yet to be told."""
+        """Return how many events remain to be delivered."""
         return int(cls.select().where(cls.deliver_at.is_null(False)).count())
 
     @classmethod
-    def erase_before(cls, before: datetime, *, undelivered: bool, kind: str | None = None) -> int:
-        """Delete the events that are older, those to be delivered only where so asked.
+    def erase_before(
+        cls,
+        before: datetime,
+        *,
+        undelivered: bool,
+        kind: str | None = None,
+        batch: int = _ERASE_BATCH,
+    ) -> int:
+        """Delete older events, and with `undelivered` also those that remain to be delivered.
 
-        Of a busy service they are hundreds of thousands an hour. So that nobody has to wait for
-        them, some are deleted at a time, each in a transaction of its own.
+        A busy service has hundreds of thousands an hour. They are deleted `batch` ids at a time,
+        each batch in a transaction of its own, so that other writers do not wait.
 
         Returns:
             How many rows that were.
@@ -163,13 +170,13 @@ class TAB_EVENTS(Table):
         if first is None or last is None:
             return 0
         erased = 0
-        # They are numbered in the order of their times, or so nearly that the next time finds them.
-        for start in range(first.id, last.id + 1, _ERASED_AT_ONCE):
-            some = cls.id.between(start, start + _ERASED_AT_ONCE - 1)
+        # Ids follow the order of times, or so nearly that the next run finds the rest.
+        for start in range(first.id, last.id + 1, batch):
+            some = cls.id.between(start, start + batch - 1)
             erased += int(cls.delete().where(some, *conditions).execute())
         return erased
 
 
-#: What an event is made of; the database numbers it.
+#: The columns of an event but for its id, which the database assigns.
 EVENT_FIELDS: Final = tuple(it for it in TAB_EVENTS._meta.sorted_fields if it.name != "id")
 _INSERT: Final = PreparedInsert(*EVENT_FIELDS)

@@ -1,4 +1,4 @@
-"""The boot generation of the service, and the last one that was told to stop."""
+"""Boot generation: counts the starts of the service, so that a late shutdown stops no newer one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import peewee
 from models.db.database import Table, hold_connection, transaction
 from models.db.fields import UTCDateTimeField
 
-_THE_ROW: Final = 1
+_ROW_ID: Final = 1
 
 
 class TAB_SERVER(Table):
@@ -32,10 +32,10 @@ class TAB_SERVER(Table):
 
 def begin_boot(now: datetime) -> int:
     """Start a new generation and return its number."""
-    # Before the transaction: on MariaDB it leaves a lock, by which two boots block each other.
+    # Outside the transaction: on MariaDB it leaves a lock that would deadlock two boots.
     with hold_connection():
         TAB_SERVER.insert(
-            id=_THE_ROW, generation=0, stopped_generation=0, booted_at=now
+            id=_ROW_ID, generation=0, stopped_generation=0, booted_at=now
         ).on_conflict_ignore().execute()
     with transaction():
         TAB_SERVER.update(generation=TAB_SERVER.generation + 1, booted_at=now).execute()
@@ -44,24 +44,24 @@ def begin_boot(now: datetime) -> int:
 
 def current_generation() -> int:
     """Return the number of the latest boot, 0 before the first."""
-    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
+    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _ROW_ID)
     return row.generation if row else 0
 
 
 def is_stopping(generation: int) -> bool:
-    """Tell whether this generation, or a later one, was told to stop."""
-    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
+    """Tell whether this generation, or a later one, was requested to stop."""
+    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _ROW_ID)
     return bool(row and generation <= row.stopped_generation)
 
 
 def is_latest_stopping() -> bool:
-    """Tell whether the generation that was booted last was told to stop."""
-    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _THE_ROW)
+    """Tell whether the latest generation was requested to stop."""
+    row = TAB_SERVER.get_or_none(TAB_SERVER.id == _ROW_ID)
     return bool(row and row.generation <= row.stopped_generation)
 
 
 def request_stop(generation: int) -> bool:
-    """Tell the processes of `generation` to stop; false when that is not the one that runs."""
+    """Request the processes of `generation` to stop; False if it is not the running one."""
     return bool(
         TAB_SERVER.update(stopped_generation=generation)
         .where(TAB_SERVER.generation == generation, TAB_SERVER.stopped_generation < generation)

@@ -1,7 +1,7 @@
 """Memory of an idle stack (promised below 350 MB): without PostgreSQL its client is not loaded.
 
-Peewee imports every client that is installed. This one costs each process some 9 MB, a seventh of
-what an idle one takes.
+Peewee imports every client that is installed. With this one an idle stack on SQLite takes 376 MB
+of memory, without it 335 MB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""API keys of many apps, and the audit trail with its outbox."""
+"""API keys, and the audit trail with its outbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers' private keys and earlier client secrets, and the scopes that were not granted."""
+"""Private keys and earlier client secrets of providers, and scopes that were not granted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import peewee
 
 
 def up(migrator: Any, _db: peewee.Database) -> None:
-    """Add the columns; what is stored has none of either."""
+    """Add the columns, empty."""
     provider = "user_oauth_connection"
     migrator.migrate(
         migrator.add_column(provider, "earlier_client_secrets", peewee.BlobField(null=True)),

@@ -1,4 +1,4 @@
-"""Which browser began a sign-in, so that it ends in no other."""
+"""Browser binding: a sign-in ends in the browser that began it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import peewee
 
 
 def up(migrator: Any, _db: peewee.Database) -> None:
-    """Add the column; a sign-in that has begun before is bound to none."""
+    """Add the column; sign-ins in progress are bound to no browser."""
     column = peewee.CharField(max_length=64, null=True)
     migrator.migrate(migrator.add_column("verification", "browser_hash", column))

@@ -1,4 +1,4 @@
-"""Indexes by which the plan of renewals is read for one provider, or for what fails."""
+"""Indexes of the renewal schedule by provider and by status."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import peewee
 
 
 def up(migrator: Any, _db: peewee.Database) -> None:
-    """Add both; what the status alone was looked up by, the second one serves as well."""
+    """Add both; the second one also replaces the index of the status alone."""
     migrator.migrate(
         migrator.add_index("connections", ("provider", "renew_at")),
         migrator.add_index("connections", ("status", "renew_at")),

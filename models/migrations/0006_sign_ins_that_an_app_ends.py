@@ -1,4 +1,4 @@
-"""Whether an app redeems the code of a sign-in itself."""
+"""Relayed sign-ins: whether the app redeems the code itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import peewee
 
 
 def up(migrator: Any, _db: peewee.Database) -> None:
-    """Add the column; sign-ins that have begun before end as they would have."""
+    """Add the column; sign-ins in progress end as before."""
     column = peewee.BooleanField(default=False)
     migrator.migrate(migrator.add_column("verification", "is_relayed", column))

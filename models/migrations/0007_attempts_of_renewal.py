@@ -1,4 +1,4 @@
-"""The journal of renewals: what was sent to a provider, and what it answered."""
+"""Renewal journal: the tokens sent to providers, and their answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import peewee
 
 
 def up(_migrator: Any, db: peewee.Database) -> None:
-    """Create the table; a connection that is erased takes its line along."""
+    """Create the table; its rows are deleted with their connections."""
 
     class Connections(peewee.Model):
         id = peewee.CharField(max_length=36, primary_key=True)

@@ -1,4 +1,4 @@
-"""How renewals with each provider go, and a provider's signs of failures in one table."""
+"""Circuit breaker of each provider, and one setting for the errors that end a grant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import peewee
 
 
 def up(_migrator: Any, db: peewee.Database) -> None:
-    """Create the table, and rename what operators have set about dead grants."""
+    """Create the table, and turn `dead_grant_errors` into `failure_kinds`."""
 
     class Base(peewee.Model):
         class Meta:
@@ -41,7 +41,7 @@ def up(_migrator: Any, db: peewee.Database) -> None:
     db.create_tables([ProviderHealth])
     for row in list(Providers.select()):
         metadata = json.loads(row.metadata)
-        if (signs := metadata.pop("dead_grant_errors", None)) is not None:
-            metadata["failure_kinds"] = dict.fromkeys(signs, "grant_dead")
+        if (errors := metadata.pop("dead_grant_errors", None)) is not None:
+            metadata["failure_kinds"] = dict.fromkeys(errors, "grant_dead")
             row.metadata = json.dumps(metadata, sort_keys=True)
             row.save()

@@ -1,4 +1,4 @@
-"""When a grant ends for good, when its app is told ahead of that, and what Apple tells once."""
+"""Ends of grants, their warnings, and the user data that Apple sends once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import peewee
 
 
 def up(migrator: Any, _db: peewee.Database) -> None:
-    """Add the columns; when a grant ends that is stored already is known from its next renewal."""
+    """Add the columns; the end of a stored grant is known from its next renewal."""
     migrator.migrate(
         migrator.add_column("connections", "grant_expires_at", peewee.BigIntegerField(null=True)),
         migrator.add_column("connections", "warn_at", peewee.BigIntegerField(null=True)),

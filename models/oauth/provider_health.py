@@ -1,4 +1,4 @@
-"""How renewals with each provider go: whether they are paused, until when, and who may probe."""
+"""Circuit breaker and GCRA: a provider's health and its rate, shared by all processes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import peewee
 from models.db.database import Table
 from models.db.fields import UTCDateTimeField
 
-#: Those who ask for a place in the rate at the same moment; somebody succeeds in each round.
-_MOST_ROUNDS: Final = 64
+#: One of the threads that compete for a request succeeds in each attempt of all.
+_MAX_ATTEMPTS: Final = 64
 
 
 class HealthState(StrEnum):
@@ -24,12 +24,12 @@ class HealthState(StrEnum):
 
 
 class TAB_PROVIDER_HEALTH(Table):
-    """One provider's circuit breaker, from its first failure on, and its place in the rate.
+    """One provider's circuit breaker, from its first failure on, and the state of its rate.
 
-    `epoch` counts the changes of state; every write names the one that it began from, so that what
-    comes late changes nothing. `failures` is the run since the last success, each by another
-    connection than the one before, which is `failing_connection`. `paused_until` is the end of the
-    pause, or, half open, of the time that the probe has.
+    `epoch` counts the changes of state; every write names the one that it began from, so that a
+    late write changes nothing. `failures` counts the failures since the last success, each by
+    another connection than the one before, which is `failing_connection`. `paused_until` is the end
+    of the pause or, half open, of the probe's time.
     """
 
     provider = peewee.CharField(max_length=64, primary_key=True)
@@ -51,9 +51,9 @@ class TAB_PROVIDER_HEALTH(Table):
 
     @classmethod
     def find(cls, provider: str) -> TAB_PROVIDER_HEALTH:
-        """Return a provider's health; one without a row is in good health."""
+        """Return a provider's health; without a row it is in good health."""
         row: TAB_PROVIDER_HEALTH | None = cls.get_or_none(cls.provider == provider)
-        return row or cls(**_healthy(provider))
+        return row or cls(**_build_healthy_row(provider))
 
     @classmethod
     def load_all(cls) -> dict[str, TAB_PROVIDER_HEALTH]:
@@ -62,8 +62,8 @@ class TAB_PROVIDER_HEALTH(Table):
 
     @classmethod
     def ensure(cls, provider: str) -> None:
-        """Give a provider its row, unless it has one."""
-        cls.insert(**_healthy(provider)).on_conflict_ignore().execute()
+        """Insert a provider's row, unless it has one."""
+        cls.insert(**_build_healthy_row(provider)).on_conflict_ignore().execute()
 
     @property
     def is_healthy(self) -> bool:
@@ -72,13 +72,13 @@ class TAB_PROVIDER_HEALTH(Table):
         return is_clean and self.state == HealthState.CLOSED
 
     def is_paused(self, now: datetime) -> bool:
-        """Tell whether nobody may ask the provider now, not even to probe it."""
+        """Tell whether no process may ask the provider now, not even to probe it."""
         return self.paused_until is not None and self.paused_until > now
 
     def count_failure(self, connection_id: str) -> int:
-        """Add a connection's failure to the run, and return how many there are by then.
+        """Count a connection's failure, and return the count since the last success.
 
-        A connection that fails again and again, and alone, counts once.
+        A connection that fails repeatedly, and alone, counts once.
         """
         table = type(self)
         is_other = table.failing_connection.is_null() | (table.failing_connection != connection_id)
@@ -88,17 +88,17 @@ class TAB_PROVIDER_HEALTH(Table):
         return int(table.find(self.provider).failures)
 
     def reset_failures(self, connection_id: str) -> None:
-        """Record that a connection was renewed: whatever failed before was not the provider."""
-        self._update(failures=0, failing_connection=self._failing_but_for(connection_id))
+        """Record that a connection was renewed: the failures before were not the provider's."""
+        self._update(failures=0, failing_connection=self._failing_without(connection_id))
 
-    def _failing_but_for(self, connection_id: str) -> str | None:
+    def _failing_without(self, connection_id: str) -> str | None:
         is_own = self.failing_connection == connection_id
         return None if is_own else self.failing_connection
 
     def pause(
         self, connection_id: str, *, until: datetime, kind: str, reason: str, now: datetime
     ) -> bool:
-        """Open the breaker, or open it again after a probe; false when another one was faster."""
+        """Open the breaker, or reopen it after a probe; False if another process was faster."""
         return self._change(
             state=HealthState.OPEN,
             failing_connection=connection_id,
@@ -110,19 +110,19 @@ class TAB_PROVIDER_HEALTH(Table):
         )
 
     def begin_probe(self, until: datetime) -> bool:
-        """Take the right to ask while everybody else waits; false when another one has it."""
+        """Half-open the breaker for this process alone; False if another process probes."""
         return self._change(state=HealthState.HALF_OPEN, paused_until=until)
 
     def abandon_probe(self, now: datetime) -> bool:
-        """Leave the probe to somebody else: it has told nothing about the provider."""
+        """Leave the probe to another process: this one learnt nothing about the provider."""
         return self._change(state=HealthState.OPEN, paused_until=now)
 
     def resume(self, connection_id: str = "") -> bool:
-        """Close the breaker; false when that was done already."""
+        """Close the breaker; False if that was done already."""
         return self._change(
             state=HealthState.CLOSED,
             failures=0,
-            failing_connection=self._failing_but_for(connection_id),
+            failing_connection=self._failing_without(connection_id),
             pauses=0,
             since=None,
             paused_until=None,
@@ -131,15 +131,16 @@ class TAB_PROVIDER_HEALTH(Table):
         )
 
     def reserve_request(self, now: datetime, interval: timedelta, burst: int) -> datetime | None:
-        """Take a place in the rate: `burst` requests at once, and one more each `interval`.
+        """Reserve a request: `burst` of them at once, and one more each `interval`.
 
-        This is the generic cell rate algorithm: one time a provider, for all processes together.
+        This is the generic cell rate algorithm (GCRA) over all processes together. Its one time a
+        provider, `next_request_at`, is the theoretical arrival time.
 
         Returns:
-            None for a place; otherwise when there will be one.
+            None if the request may go out now; otherwise the time to ask again.
         """
         table, tolerance = type(self), interval * (burst - 1)
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(_MAX_ATTEMPTS):
             known = table.find(self.provider).next_request_at
             planned = max(known or now, now)
             if planned - tolerance > now:
@@ -153,13 +154,13 @@ class TAB_PROVIDER_HEALTH(Table):
         return now + interval
 
     def count_free_requests(self, now: datetime, interval: timedelta, burst: int) -> int:
-        """Return how many places in the rate are free now."""
+        """Return how many requests may go out now."""
         planned = max(self.next_request_at or now, now)
         return max((now + interval * (burst - 1) - planned) // interval + 1, 0)
 
     @classmethod
     def erase(cls, provider: str) -> None:
-        """Forget a provider."""
+        """Delete a provider's row."""
         cls.delete().where(cls.provider == provider).execute()
 
     def _change(self, **columns: Any) -> bool:
@@ -173,7 +174,7 @@ class TAB_PROVIDER_HEALTH(Table):
         return (table.provider == self.provider) & (table.epoch == self.epoch)
 
 
-def _healthy(provider: str) -> dict[str, Any]:
+def _build_healthy_row(provider: str) -> dict[str, Any]:
     return {
         "provider": provider,
         "state": HealthState.CLOSED,

@@ -1,4 +1,4 @@
-"""The configured providers: what an operator has set about each, as given."""
+"""Provider configuration: what an operator has set about each provider, as it was set."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class TAB_USER_OAUTH_CONNECTION(Table):
 
     @classmethod
     def lock(cls, name: str) -> None:
-        """Let nobody else change a provider before this transaction ends.
+        """Lock a provider's row until this transaction ends.
 
-        SQLite lets one writer in anyhow.
+        SQLite admits one writer at a time anyway.
         """
         if database.for_update:
             cls.select(cls.name).where(cls.name == name).for_update().execute()
 
     @classmethod
     def list_all(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
-        """Return all providers by name."""
+        """Return all providers in the order of their names."""
         return list(cls.select().order_by(cls.name))
 
     @classmethod
@@ -70,7 +70,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         metadata: Mapping[str, Any],
         now: datetime,
     ) -> None:
-        """Create or replace a provider; what was discovered of the old one is forgotten."""
+        """Create or replace a provider; the metadata discovered before is erased."""
         earlier = [secret.reveal() for secret in earlier_client_secrets]
         cls.insert(
             name=name,
@@ -98,7 +98,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         """The client secrets, opened, the newest first.
 
         Raises:
-            SealBroken: They were sealed for another row, or with a key that is not ours.
+            SealBroken: They were sealed for another row, or with a key that this process lacks.
         """
         table = type(self)
         newest = table.client_secret.open(self)
@@ -114,10 +114,10 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         ).on_conflict_ignore().execute()
 
     def store_discovery(self, discovered: Mapping[str, Any], now: datetime) -> None:
-        """Keep what the issuer publishes, so that the next process need not ask.
+        """Store the metadata that the issuer publishes, so that no other process need ask.
 
-        Where the settings were changed since they were read, it may be another issuer's, and the
-        new secret must not be sent to that one: it is let go.
+        It is discarded if the settings have changed since they were read: it may be another
+        issuer's, to which the new secret must not be sent.
         """
         table = type(self)
         table.update(discovered=dict(discovered), discovered_at=now).where(
@@ -126,5 +126,5 @@ class TAB_USER_OAUTH_CONNECTION(Table):
 
     @classmethod
     def erase(cls, name: str) -> bool:
-        """Delete a provider; false when there was none."""
+        """Delete a provider; False if there was none."""
         return bool(cls.delete().where(cls.name == name).execute())

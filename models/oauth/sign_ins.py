@@ -1,4 +1,4 @@
-"""Sign-ins that have begun and not ended: each state serves once, for ten minutes."""
+"""Pending sign-in: its `state` (RFC 6749, 10.12) is redeemed once, within ten minutes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from catfeeder.sealing import Secret
 from models.db.database import Table
 from models.db.fields import SealedField, UTCDateTimeField
 
-#: What is told once may be needed by a user who comes back after an outage, and by nobody later.
-_TOLD_KEPT: Final = timedelta(days=1)
+#: A user who returns after an outage may need what the provider sends once alone.
+_USER_DATA_RETENTION: Final = timedelta(days=1)
 
 
 class StateStatus(StrEnum):
-    """How far a sign-in has come."""
+    """The progress of a sign-in."""
 
     PENDING = "pending"
     EXCHANGING = "exchanging"
@@ -31,8 +31,8 @@ class StateStatus(StrEnum):
 class TAB_VERIFICATION(Table):
     """One pending sign-in.
 
-    Of the state, and of the secret of the browser that began, only the SHA-256 is kept, so that a
-    stolen table signs nobody in.
+    Only the SHA-256 of the state, and of the browser's secret, is stored: a stolen table gives no
+    access.
     """
 
     state_hash = peewee.CharField(max_length=64, primary_key=True)
@@ -42,11 +42,11 @@ class TAB_VERIFICATION(Table):
     redirect_uri = peewee.TextField()
     return_to = peewee.TextField(null=True)
     browser_hash = peewee.CharField(max_length=64, null=True)
-    #: The callback passes the answer on to the app, which knows its user's session, and redeems it.
+    #: The callback relays the answer to the app, which knows its user's session and redeems it.
     is_relayed = peewee.BooleanField(default=False)
     nonce = SealedField(null=True)
     code_verifier = SealedField(null=True)
-    #: What the provider tells of the user at the first consent alone, until it is in a profile.
+    #: User data that the provider sends at the first consent alone, until it is in a profile.
     told_user = SealedField(null=True)
     status = peewee.CharField(max_length=16)
     created_at = UTCDateTimeField()
@@ -75,7 +75,7 @@ class TAB_VERIFICATION(Table):
         now: datetime,
         expires_at: datetime,
     ) -> None:
-        """Record a sign-in that waits for the user to come back from the provider."""
+        """Record a sign-in whose user was sent to the provider."""
         key = hash_state(state)
         cls.create(
             state_hash=key,
@@ -96,19 +96,19 @@ class TAB_VERIFICATION(Table):
 
     @classmethod
     def find(cls, state: Secret) -> TAB_VERIFICATION | None:
-        """Return the sign-in that this state belongs to, whatever its status."""
+        """Return the sign-in of a state, whatever its status."""
         row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
         return row
 
     def accepts_browser(self, browser: Secret | None) -> bool:
-        """Tell whether a browser may end this sign-in, by the secret that it was given if any."""
+        """Tell whether the browser with this secret may end the sign-in."""
         if self.browser_hash is None:
             return True
         return browser is not None and hmac.compare_digest(self.browser_hash, hash_state(browser))
 
     @classmethod
     def claim(cls, state: Secret, now: datetime) -> bool:
-        """Take the one right to redeem this state's code; false when taken before or too late."""
+        """Claim the right to redeem this state's code; False if it was claimed or has expired."""
         return bool(
             cls.update(status=StateStatus.EXCHANGING)
             .where(
@@ -121,20 +121,20 @@ class TAB_VERIFICATION(Table):
 
     @classmethod
     def end(cls, state: Secret, status: StateStatus) -> None:
-        """Record how the exchange ended; what is of no more use goes.
+        """Record how the exchange ended, and erase the secrets that it needed.
 
-        What the provider has told once is, as long as no profile has it.
+        User data that the provider sends once is kept until a profile has it.
         """
-        spent = {cls.nonce: None, cls.code_verifier: None}
+        erased = {cls.nonce: None, cls.code_verifier: None}
         if status is StateStatus.DONE:
-            spent[cls.told_user] = None
-        cls.update({cls.status: status, **spent}).where(
+            erased[cls.told_user] = None
+        cls.update({cls.status: status, **erased}).where(
             cls.state_hash == hash_state(state)
         ).execute()
 
     @classmethod
     def store_user_data(cls, state: Secret, told_user: Secret) -> None:
-        """Keep what the provider tells once until a profile has it."""
+        """Store user data that the provider sends once, until a profile has it."""
         key = hash_state(state)
         cls.update(told_user=cls.told_user.seal(key, told_user)).where(
             cls.state_hash == key, cls.status != StateStatus.DONE
@@ -144,27 +144,28 @@ class TAB_VERIFICATION(Table):
     def find_earlier_user_data(
         cls, provider: str, subject: str | None, browsers: Sequence[Secret]
     ) -> Secret | None:
-        """Return what a provider told in a sign-in that came to nothing, of the same app's user or
-        the same browser, the latest; both are whom the app and the browser themselves say.
+        """Return the user data of the latest unfinished sign-in of this subject or browser.
+
+        The app vouches for the subject, and the browser's secrets for the browser.
         """
         is_same = cls.browser_hash.in_([hash_state(browser) for browser in browsers])
         if subject:
             is_same |= cls.subject == subject
-        told = cls.select().where(cls.provider == provider, cls.told_user.is_null(False), is_same)
-        row = told.order_by(cls.created_at.desc()).first()
+        kept = cls.select().where(cls.provider == provider, cls.told_user.is_null(False), is_same)
+        row = kept.order_by(cls.created_at.desc()).first()
         return None if row is None else cls.told_user.open(row)
 
     @classmethod
     def erase_expired(cls, now: datetime) -> int:
-        """Delete what has expired, a day later where it holds what is told once.
+        """Delete expired sign-ins; those with user data that is sent once, a day later.
 
         Returns:
             How many rows that were.
         """
-        is_free = cls.told_user.is_null() | (cls.expires_at <= now - _TOLD_KEPT)
+        is_free = cls.told_user.is_null() | (cls.expires_at <= now - _USER_DATA_RETENTION)
         return int(cls.delete().where(cls.expires_at <= now, is_free).execute())
 
 
 def hash_state(state: Secret) -> str:
-    """Return what is kept of a state, or of a browser's secret: 64 hexadecimal digits."""
+    """Return the SHA-256 of a state, or of a browser's secret: 64 hexadecimal digits."""
     return hashlib.sha256(state.reveal_bytes()).hexdigest()

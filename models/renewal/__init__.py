@@ -1,3 +1,3 @@
-"""Leases, the renewal journal, and grouped writes of renewals."""
+"""Renewal state: leases, the journal, and group-committed writes."""
 
 from __future__ import annotations

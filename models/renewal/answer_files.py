@@ -1,4 +1,4 @@
-"""Answers of providers that the database did not take: sealed files, until it does."""
+"""Write-ahead files: sealed answers of providers, kept on disk while the database is away."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def _path(connection_id: str, version: int) -> Path:
 
 
 def write_answer_file(connection_id: str, version: int, sealed: bytes) -> None:
-    """Write a sealed answer so that it outlives this process, and a loss of power.
+    """Write a sealed answer to a file that survives this process, and a loss of power.
 
     Raises:
-        OSError: There is no room, or VAR_DIR cannot be written to.
+        OSError: The disk is full, or VAR_DIR is not writable.
     """
     path = _path(connection_id, version)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Whoever reads the folder meanwhile must not take half of it for the whole.
+    # Another process that reads the folder meanwhile must not find half an answer.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(sealed)
         file.flush()
         os.fsync(file.fileno())
     unfinished.rename(path)
-    _sync(path.parent)
+    _sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -49,18 +49,18 @@ def _sync(folder: Path) -> None:
 
 
 def read_answer_files() -> Iterator[tuple[str, int, bytes]]:
-    """Yield what is kept on this machine: id and version of the connection, and the answer."""
+    """Yield id and version of the connection, and the sealed answer, of each file here."""
     try:
         names = [entry.name for entry in os.scandir(_folder())]
     except FileNotFoundError:
         return
     for name in names:
         if found := _NAME.fullmatch(name):
-            # Another process of this machine may have brought it in since.
+            # Another process of this machine may have imported and erased it since.
             with suppress(FileNotFoundError):
                 yield found[1], int(found[2]), (_folder() / name).read_bytes()
 
 
 def erase_answer_file(connection_id: str, version: int) -> None:
-    """Delete the file of an answer that the database has by now."""
+    """Delete the file of an answer that is in the database by now."""
     _path(connection_id, version).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The writes of many renewals, of all kinds together, in one statement of PostgreSQL."""
+"""Bulk write: the writes of many renewals, of every kind, in one statement of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TIME: Final = UTCDateTimeField()
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of write: its name, the columns of a row that is given, and what is done with them.
+    """A kind of write: its name, the columns of its rows, and its common table expressions.
 
-    The last of its parts has the numbers of the rows that were written.
+    The expression `written` yields the numbers of the rows that were written.
     """
 
     name: str
@@ -34,11 +34,11 @@ class Kind:
     written: str
 
 
-def _columns(fields: Mapping[str, peewee.Field]) -> str:
-    """Return the columns of rows that are given; more than these are passed over."""
-    kinds = {name: field.field_type for name, field in fields.items()}
-    named = [f"{name} {'BYTEA' if kind == 'BLOB' else kind}" for name, kind in kinds.items()]
-    return ", ".join(["number INTEGER", *named])
+def _define_columns(fields: Mapping[str, peewee.Field]) -> str:
+    """Return the column definitions of rows in JSON; a row's further members are ignored."""
+    types = {name: field.field_type for name, field in fields.items()}
+    defined = [f"{name} {'BYTEA' if type_ == 'BLOB' else type_}" for name, type_ in types.items()]
+    return ", ".join(["number INTEGER", *defined])
 
 
 _Fields = Mapping[str, peewee.Field]
@@ -47,7 +47,7 @@ _BEGINNING: Final[_Fields] = {"lease_until": _C.lease_until, "until_then": _C.le
 
 BEGIN: Final = Kind(
     "beginning",
-    _columns({**_KEY, **_BEGINNING, "digest": _A.token_digest, "started_at": _A.started_at}),
+    _define_columns({**_KEY, **_BEGINNING, "digest": _A.token_digest, "started_at": _A.started_at}),
     """held AS (
     UPDATE connections SET lease_until = beginning.until_then FROM beginning
     WHERE connections.id = beginning.id AND connections.version = beginning.version
@@ -66,7 +66,7 @@ BEGIN: Final = Kind(
 
 ANSWER: Final = Kind(
     "answer",
-    _columns({**_KEY, "sealed": _A.answer}),
+    _define_columns({**_KEY, "sealed": _A.answer}),
     """answered AS (
     UPDATE attempts SET answer = answer.sealed FROM answer
     WHERE attempts.connection_id = answer.id AND attempts.version = answer.version
@@ -75,18 +75,18 @@ ANSWER: Final = Kind(
     "answered",
 )
 
-#: What every renewal that goes well sets.
+#: The columns that every successful renewal sets.
 _ALWAYS: Final = (
     *("lease_until", "status", "reason", "failures", "scope", "missing_scope", "token_type"),
     *("access_token", "expires_at", "renew_at", "updated_at"),
 )
-#: And what it leaves as it is where nothing is given.
+#: The columns that it leaves as they are if it has no value for them.
 _SOMETIMES: Final = ("refresh_token", "grant_expires_at", "warn_at")
 _EVENT_NAMES: Final = ", ".join(field.name for field in EVENT_FIELDS)
 
 END: Final = Kind(
     "ending",
-    _columns({**_KEY, **{name: getattr(_C, name) for name in (*_ALWAYS, *_SOMETIMES)}})
+    _define_columns({**_KEY, **{name: getattr(_C, name) for name in (*_ALWAYS, *_SOMETIMES)}})
     + ", has_end BOOLEAN, events JSON",
     f"""stored AS (
     UPDATE connections SET version = ending.version + 1,
@@ -100,39 +100,39 @@ END: Final = Kind(
 ), ended AS (
     DELETE FROM attempts USING ending
     WHERE attempts.connection_id = ending.id AND attempts.version = ending.version
-), told AS (
+), recorded AS (
     INSERT INTO events ({_EVENT_NAMES})
-    SELECT {", ".join(f"told.{field.name}" for field in EVENT_FIELDS)}
+    SELECT {", ".join(f"event.{field.name}" for field in EVENT_FIELDS)}
     FROM stored, json_to_recordset(stored.events)
-    AS told ({_columns({field.name: field for field in EVENT_FIELDS})})
+    AS event ({_define_columns({field.name: field for field in EVENT_FIELDS})})
 )""",  # noqa: S608
     "stored",
 )
 
 
-def write_at_once(writes: Sequence[tuple[Kind, Mapping[str, Any]]]) -> list[bool]:
-    """Make writes, no two of them to one connection; tell of each whether it found its row."""
+def write_in_bulk(writes: Sequence[tuple[Kind, Mapping[str, Any]]]) -> list[bool]:
+    """Make writes, at most one a connection; return of each whether it found its row."""
     rows: dict[Kind, list[Mapping[str, Any]]] = {}
     for number, (kind, row) in enumerate(writes):
         rows.setdefault(kind, []).append({"number": number, **row})
     kinds = tuple(sorted(rows, key=lambda kind: kind.name))
-    given = [json.dumps(rows[kind], default=_plain) for kind in kinds]
-    told = {number for (number,) in database.execute_sql(_text(kinds), given)}
-    return [number in told for number in range(len(writes))]
+    parameters = [json.dumps(rows[kind], default=_encode) for kind in kinds]
+    written = {number for (number,) in database.execute_sql(_build_sql(kinds), parameters)}
+    return [number in written for number in range(len(writes))]
 
 
 @cache
-def _text(kinds: tuple[Kind, ...]) -> str:
-    # One text a kind is quickly handed over; arrays, one a column, take ten times as long.
-    parts = ", ".join(f"{_given(kind)}, {kind.parts}" for kind in kinds)
+def _build_sql(kinds: tuple[Kind, ...]) -> str:
+    # One JSON text a kind is bound quickly; arrays, one a column, take ten times as long.
+    parts = ", ".join(f"{_read_rows(kind)}, {kind.parts}" for kind in kinds)
     numbers = " UNION ALL ".join(f"SELECT number FROM {kind.written}" for kind in kinds)  # noqa: S608
     return f"WITH {parts} {numbers}"
 
 
-def _given(kind: Kind) -> str:
+def _read_rows(kind: Kind) -> str:
     return f"{kind.name} AS (SELECT * FROM json_to_recordset(%s::json) AS given ({kind.columns}))"  # noqa: S608
 
 
-def _plain(value: Any) -> Any:
-    """Write what JSON has no form for: sealed bytes, and times."""
+def _encode(value: Any) -> Any:
+    """Write sealed bytes and times, for which JSON has no form."""
     return f"\\x{value.hex()}" if isinstance(value, bytes) else _TIME.db_value(value)

@@ -1,4 +1,4 @@
-"""Which grants end soon: each is found by an index, and told of once for each time ahead."""
+"""Forecast: finds the grants that end soon by an index, and lets one process warn of each."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _T = TAB_CONNECTIONS
 
 
 def list_due_warnings(now: datetime, limit: int) -> list[TAB_CONNECTIONS]:
-    """Return up to `limit` connections of whose grant's end it is time to tell, the first ones."""
+    """Return up to `limit` connections whose warning is due, the longest due first."""
     return list(_T.select().where(_T.warn_at <= now).order_by(_T.warn_at).limit(limit))
 
 
 def advance_warning(row: TAB_CONNECTIONS, warn_at: datetime | None) -> bool:
-    """Record that this warning is given, and when the next one is due.
+    """Record that this warning is given, and when the next one is due, if any.
 
-    False when somebody else gave it, or another grant has come meanwhile.
+    False if another process gave it, or the connection has another grant by now.
     """
     unchanged = (_T.id == row.id) & (_T.warn_at == row.warn_at) & (_T.version == row.version)
     return bool(_T.update(warn_at=warn_at).where(unchanged).execute())

@@ -1,4 +1,4 @@
-"""Gathering what threads write at the same time, so that they share a transaction and its cost."""
+"""Group commit: threads that write at the same time share one transaction and its cost."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ R = TypeVar("R")
 
 
 class _Entry(Generic[T, R]):
-    """What one thread writes, and what came of it."""
+    """One thread's item, and its outcome."""
 
-    __slots__ = ("error", "is_awaited", "item", "leads", "result", "woken")
+    __slots__ = ("error", "is_awaited", "is_done", "is_leader", "item", "result")
 
     result: R
 
     def __init__(self, item: T) -> None:
         self.item = item
         self.is_awaited = False
-        self.leads = False
+        self.is_leader = False
         self.error: Exception | None = DatabaseUnreachable("A write was cut off on its way.")
-        self.woken = threading.Lock()
-        self.woken.acquire()
+        # Acquired until the outcome is known, or this entry's thread is to lead.
+        self.is_done = threading.Lock()
+        self.is_done.acquire()
 
     def outcome(self) -> R:
         if self.error is not None:
@@ -37,61 +38,61 @@ class _Entry(Generic[T, R]):
 
 
 class GroupCommit(Generic[T, R]):
-    """Writes an item in a transaction that it shares with those of other threads, if there are any.
+    """Writes an item in a transaction shared with the items that other threads write meanwhile.
 
-    One thread writes for all that came while the one before it was at work. Nobody waits for others
-    to come, and each call returns, or raises, once its own item is committed, or is not.
+    The leading thread writes all items that arrived during the write before. No thread waits for
+    further items. Each call returns, or raises, once its own item is committed or has failed.
     """
 
     def __init__(
-        self, write: Callable[[Sequence[T]], Sequence[R]], *, is_one_statement: bool = False
+        self, write: Callable[[Sequence[T]], Sequence[R]], *, is_single_statement: bool = False
     ) -> None:
-        """Take what writes items within a transaction and tells of each what came of it.
+        """`write` writes items within a transaction, and returns the outcome of each.
 
-        `is_one_statement` says that it takes one where many rows are written at once, which is a
-        transaction by itself.
+        With `is_single_statement` it takes one statement where the database supports bulk writes,
+        and that needs no transaction around it.
         """
         self._write = write
-        self._is_one_statement = is_one_statement
+        self._is_single_statement = is_single_statement
         self._guard = threading.Lock()
         self._waiting: list[_Entry[T, R]] = []
-        self._is_led = False
+        self._has_leader = False
 
     def __call__(self, item: T) -> R:
-        """Write an item.
+        """Write an item, and return its outcome.
 
         Raises:
-            DatabaseUnreachable: It was not written, or nobody knows whether it was.
+            DatabaseUnreachable: It was not written, or it is unknown whether it was.
         """
-        return self.later(item)()
+        return self.defer(item)()
 
-    def later(self, item: T) -> Callable[[], R]:
-        """Let an item be written with the next that any thread waits for; return what waits for it.
+    def defer(self, item: T) -> Callable[[], R]:
+        """Write an item along with the next that a thread waits for; return the call that waits.
 
-        To be called once, that returns or raises as `__call__` does.
+        Make that call once; it returns or raises as `__call__` does.
         """
         if database.in_transaction():
-            # Others' writes must not hang on when this transaction ends.
+            # The writes of other threads must not depend on how this transaction ends.
             result = self._write([item])[0]
             return lambda: result
         entry: _Entry[T, R] = _Entry(item)
         with self._guard:
             self._waiting.append(entry)
-        return lambda: self._outcome(entry)
+        return lambda: self._await(entry)
 
-    def _outcome(self, entry: _Entry[T, R]) -> R:
+    def _await(self, entry: _Entry[T, R]) -> R:
         with self._guard:
             entry.is_awaited = True
-            if not self._is_led and entry in self._waiting:
-                entry.leads = self._is_led = True
-        if not entry.leads:
-            entry.woken.acquire()
-        if entry.leads:
+            if not self._has_leader and entry in self._waiting:
+                entry.is_leader = self._has_leader = True
+        if not entry.is_leader:
+            entry.is_done.acquire()
+        if entry.is_leader:
             self._lead(entry)
         return entry.outcome()
 
     def _lead(self, own: _Entry[T, R]) -> None:
-        """Write for all that came, and let the first of the next that is waited for write those."""
+        """Write all waiting items, then let the first awaited one of the next lead."""
         with self._guard:
             entries, self._waiting = self._waiting, []
         try:
@@ -99,29 +100,32 @@ class GroupCommit(Generic[T, R]):
         finally:
             with self._guard:
                 following = [entry for entry in self._waiting if entry.is_awaited][:1]
-                self._is_led = bool(following)
+                self._has_leader = bool(following)
                 for entry in following:
-                    entry.leads = True
+                    entry.is_leader = True
             for entry in (*entries, *following):
                 if entry is not own:
-                    entry.woken.release()
+                    entry.is_done.release()
 
     def _perform(self, entries: Sequence[_Entry[T, R]]) -> None:
         try:
             with self._transaction():
                 results = self._write([entry.item for entry in entries])
-        except Exception as error:  # noqa: BLE001  Each thread raises what became of its own item.
+        except Exception as error:  # noqa: BLE001  Each thread raises the error of its own item.
             self._fail(entries, error)
         else:
             for entry, result in zip(entries, results, strict=True):
                 entry.error, entry.result = None, result
 
     def _transaction(self) -> AbstractContextManager[None]:
-        is_one = self._is_one_statement and supports_bulk_writes()
-        return hold_connection() if is_one else transaction()
+        is_single = self._is_single_statement and supports_bulk_writes()
+        return hold_connection() if is_single else transaction()
 
     def _fail(self, entries: Sequence[_Entry[T, R]], error: Exception) -> None:
-        """Let each item fail for itself, unless all of them have the same trouble."""
+        """Retry each item alone, so that one bad item costs the others nothing.
+
+        An unreachable database fails them all at once.
+        """
         if len(entries) == 1 or isinstance(error, DatabaseUnreachable):
             for entry in entries:
                 entry.error = error

@@ -1,4 +1,4 @@
-"""The writes of a renewal that goes well, made together with those of other threads."""
+"""Fenced writes of a successful renewal, in a group commit with those of other threads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from models.db.statements import (
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
-from models.renewal.bulk import ANSWER, BEGIN, END, Kind, write_at_once
+from models.renewal.bulk import ANSWER, BEGIN, END, Kind, write_in_bulk
 from models.renewal.group_commit import GroupCommit
 from models.renewal.journal import TAB_ATTEMPTS, Attempt
 from models.renewal.leases import Lease
@@ -36,22 +36,24 @@ _KEEP: Final = PreparedUpdate([_A.answer], [_A.connection_id, _A.version])
 _END: Final = PreparedDelete(_A.connection_id, _A.version)
 
 
-class _Write(Protocol):
+class Write(Protocol):
     """A write for one version of one connection."""
 
     @property
     def key(self) -> tuple[str, int]:
-        """The connection's id, and the version."""
+        """The connection's id, and the version: the fence of the write."""
 
     def execute(self) -> bool:
-        """Make the write; tell whether it found its row as it was to be."""
+        """Make the write; False if its row was not in the state that it expects."""
 
-    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
-        """Return the write as PostgreSQL takes it together with others."""
+    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
+        """Return the write as a row of PostgreSQL's bulk statement."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Beginning:
+class BeginAttempt:
+    """Prolongs a lease and records in the journal that its token is about to be sent."""
+
     key: tuple[str, int]
     lease_until: datetime
     until_then: datetime
@@ -59,6 +61,7 @@ class _Beginning:
     started_at: datetime
 
     def execute(self) -> bool:
+        """Make both writes, or neither."""
         if not _PROLONG.execute(self.until_then, *self.key, self.lease_until):
             return False
         is_entered = _ENTER.execute(*self.key, self.digest, 1, self.started_at)
@@ -66,37 +69,46 @@ class _Beginning:
             _PROLONG.execute(self.lease_until, *self.key, self.until_then)
         return is_entered
 
-    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
+        """Return the write as a row of the bulk statement."""
         times = {"lease_until": self.lease_until, "until_then": self.until_then}
         return BEGIN, {**times, "digest": self.digest, "started_at": self.started_at}
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class StoreAnswer:
+    """Stores a provider's sealed answer in the journal."""
+
     key: tuple[str, int]
     sealed: bytes
 
     def execute(self) -> bool:
+        """Make the write; False if the journal has no row of this version."""
         return _KEEP.execute(self.sealed, *self.key)
 
-    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
+        """Return the write as a row of the bulk statement."""
         return ANSWER, {"sealed": self.sealed}
 
 
 @dataclass(frozen=True, slots=True)
-class _Ending:
+class EndRenewal:
+    """Stores a grant and its events, and erases the attempt from the journal."""
+
     key: tuple[str, int]
     columns: Mapping[str, Any]
     events: Sequence[Mapping[str, Any]]
 
     def execute(self) -> bool:
+        """Make the writes; False, and no events, if the connection has another version."""
         is_stored = _store(tuple(self.columns)).execute(*self.columns.values(), *self.key)
         _END.execute(*self.key)
         if is_stored:
             TAB_EVENTS.insert_rows(self.events)
         return is_stored
 
-    def at_once(self) -> tuple[Kind, Mapping[str, Any]]:
+    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
+        """Return the write as a row of the bulk statement."""
         return END, {**self.columns, "has_end": "warn_at" in self.columns, "events": self.events}
 
 
@@ -105,48 +117,53 @@ def _store(names: tuple[str, ...]) -> PreparedUpdate:
     return PreparedUpdate([getattr(_C, name) for name in names], [_C.id, _C.version])
 
 
-def _make(writes: Sequence[_Write]) -> list[bool]:
+def perform_writes(writes: Sequence[Write]) -> list[bool]:
+    """Make writes in their order; return of each whether it found its row as expected.
+
+    On PostgreSQL it is one statement, which needs no transaction around it; elsewhere the caller
+    provides one.
+    """
     if not supports_bulk_writes():
         return [write.execute() for write in writes]
     if len({write.key[0] for write in writes}) == len(writes):
-        return write_at_once([_keyed(write) for write in writes])
-    # One statement would see a row as it was before, and change it once.
+        return write_in_bulk([_build_row(write) for write in writes])
+    # One statement would see a connection's row as it was before, and change it once.
     with transaction():
-        return [write_at_once([_keyed(write)])[0] for write in writes]
+        return [write_in_bulk([_build_row(write)])[0] for write in writes]
 
 
-def _keyed(write: _Write) -> tuple[Kind, Mapping[str, Any]]:
-    kind, row = write.at_once()
+def _build_row(write: Write) -> tuple[Kind, Mapping[str, Any]]:
+    kind, row = write.as_bulk_row()
     connection_id, version = write.key
-    # Last: an ending has the next version among its columns.
+    # Last: the columns of an ending hold the next version.
     return kind, {**row, "id": connection_id, "version": version}
 
 
-_gathered: Final = GroupCommit(_make, is_one_statement=True)
-#: An answer waits for nobody who may have to wait for a connection that others are writing.
-_answers: Final = GroupCommit(_make, is_one_statement=True)
+_group: Final = GroupCommit(perform_writes, is_single_statement=True)
+#: A group of their own: an answer must not wait for a connection that another write has locked.
+_answer_group: Final = GroupCommit(perform_writes, is_single_statement=True)
 
 
 def begin_first_attempt(
     lease: Lease, lease_until: datetime, digest: str, now: datetime
 ) -> Attempt | None:
-    """Prolong a lease and write down that its token is about to be sent.
+    """Prolong a lease and record that its token is about to be sent.
 
-    None if the lease was lost, or the connection has a row in the journal: nothing was done, and
-    `begin_renewal` knows what is to be done then.
+    None if the lease was lost or the journal has a row of the connection. Nothing was written then;
+    `begin_renewal` handles both cases.
     """
     until = max(lease_until, lease.until + timedelta(milliseconds=1))
-    if not _gathered(_Beginning(_key(lease), lease.until, until, digest, now)):
+    if not _group(BeginAttempt(_key(lease), lease.until, until, digest, now)):
         return None
     return Attempt(Lease(lease.connection_id, lease.version, until), now)
 
 
 def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
-    """Write an answer into the journal; false when the database does not take it, whyever."""
-    # SQLite lets one writer in anyhow.
-    gathered = _answers if database.for_update else _gathered
+    """Write an answer into the journal; False if the database fails, for whatever reason."""
+    # SQLite admits one writer at a time anyway.
+    group = _answer_group if database.for_update else _group
     try:
-        gathered(_Answer((connection_id, version), sealed))
+        group(StoreAnswer((connection_id, version), sealed))
     except (DatabaseUnreachable, peewee.PeeweeException):
         return False
     return True
@@ -155,12 +172,12 @@ def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
 def finish_renewal(
     lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]] = ()
 ) -> bool:
-    """Store what a renewal brought, and what is to be told of it, and end its journal.
+    """Store the grant and the events of a renewal, and erase its attempt from the journal.
 
-    A lease that ran out meanwhile is no hindrance: the provider may honour nothing but this grant.
+    The lease may have run out: the provider may accept no other grant than this one.
 
     Returns:
-        False when the connection has another grant since the lease: nothing is stored or told.
+        False if the connection has another grant since the lease: neither is stored.
     """
     return defer_finish(lease, grant, now, events)()
 
@@ -168,9 +185,9 @@ def finish_renewal(
 def defer_finish(
     lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]]
 ) -> Callable[[], bool]:
-    """Finish a renewal with this thread's next write, which begins another one; return what waits.
+    """Finish a renewal along with this thread's next write; return the call that waits for it.
 
-    Until then its answer is in the journal.
+    Until then the answer stays in the journal.
     """
     columns = {
         "lease_until": None,
@@ -179,7 +196,7 @@ def defer_finish(
         "failures": 0,
         **_C.build_grant_columns(lease.connection_id, lease.version, grant, now),
     }
-    return _gathered.later(_Ending(_key(lease), columns, events))
+    return _group.defer(EndRenewal(_key(lease), columns, events))
 
 
 def _key(lease: Lease) -> tuple[str, int]:

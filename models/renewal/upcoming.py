@@ -1,4 +1,4 @@
-"""Which connections fall due and when, for those who only look: nothing is claimed."""
+"""Renewal schedule: lists the connections that fall due, and when, without claiming any."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def list_upcoming_renewals(
     after: _Position | None,
     limit: int,
 ) -> list[TAB_CONNECTIONS]:
-    """Return up to `limit` connections that fall due before a time, in the order they do so.
+    """Return up to `limit` connections that fall due before a time, the first due first.
 
-    `after` names the last one of the page before. An index ends in `renew_at` for each filter, so
-    that no more is read than the page holds.
+    `after` is `renew_at` and id of the last connection of the page before. An index ends in
+    `renew_at` for each filter, so that the database reads no more rows than the page holds.
     """
     query = _T.select().where(_T.renew_at.is_null(False)).order_by(_T.renew_at, _T.id).limit(limit)
     for column, wanted in ((_T.provider, provider), (_T.subject, subject), (_T.status, status)):
@@ -32,6 +32,6 @@ def list_upcoming_renewals(
         query = query.where(_T.renew_at < before)
     if after is not None:
         at, last_id = after
-        # The first condition is in the second; it is what the index begins at.
+        # The second condition implies the first, which is where the index is entered.
         query = query.where(_T.renew_at >= at, (_T.renew_at > at) | (_T.id > last_id))
     return list(query)

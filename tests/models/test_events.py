@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from config import Settings
-from models import events
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.models.races import race_processes
@@ -155,13 +154,13 @@ def test_where_others_have_taken_the_first_ones_there_are_more(
     for number in range(25):
         add(str(number))
     steps = iter([False] * 12 + [True] * 100)
-    take_one = TAB_EVENTS._take
+    take_one = TAB_EVENTS._claim
 
     def beaten(event: TAB_EVENTS, again_at: datetime) -> bool:
         is_taken = take_one(event, again_at)
         return is_taken and next(steps)
 
-    monkeypatch.setattr(TAB_EVENTS, "_take", beaten)
+    monkeypatch.setattr(TAB_EVENTS, "_claim", beaten)
 
     # Then the search goes on behind them
     assert taken().kind == "12"
@@ -193,16 +192,15 @@ def test_old_events_are_erased_once_they_are_delivered() -> None:
     assert kinds() == ["untold"]
 
 
-def test_many_are_erased_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_events_are_erased_in_batches() -> None:
     # Given more old events than are erased at once, with others between them
-    monkeypatch.setattr(events, "_ERASED_AT_ONCE", 2)
     for number in range(5):
         add("old", now=NOW + number * SECOND)
         add("kept", now=NOW + number * SECOND)
 
     # When those of one kind are erased
     with hold_connection(), statements() as told:
-        erased = TAB_EVENTS.erase_before(NOW + 9 * SECOND, undelivered=True, kind="old")
+        erased = TAB_EVENTS.erase_before(NOW + 9 * SECOND, undelivered=True, kind="old", batch=2)
 
     # Then all of them are, by statements that look at so many each, and no others
     assert erased == 5

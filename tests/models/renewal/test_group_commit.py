@@ -135,7 +135,7 @@ def test_what_can_wait_is_written_with_what_comes_next() -> None:
     recorded.may_go_on.set()
     gathered = GroupCommit(recorded)
 
-    outcome = gathered.later("a")
+    outcome = gathered.defer("a")
     assert recorded.writes == []
     assert gathered("b") == "B"
 
@@ -148,7 +148,7 @@ def test_what_can_wait_is_written_once_it_is_waited_for() -> None:
     recorded = Recorded()
     recorded.may_go_on.set()
 
-    assert GroupCommit(recorded).later("a")() == "A"
+    assert GroupCommit(recorded).defer("a")() == "A"
 
     assert stored() == {"a"}
 
@@ -160,7 +160,7 @@ def test_what_nobody_waits_for_keeps_nobody_waiting() -> None:
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(gathered, "first")
         assert recorded.begun.wait(30)
-        outcome = gathered.later("a")
+        outcome = gathered.defer("a")
         second = pool.submit(gathered, "b")
         while not gathered._waiting[-1].is_awaited or len(gathered._waiting) < 2:
             threading.Event().wait(0.01)
@@ -177,7 +177,7 @@ def test_what_can_wait_is_told_that_it_failed() -> None:
     recorded.may_go_on.set()
     gathered = GroupCommit(recorded)
 
-    outcome = gathered.later("bad")
+    outcome = gathered.defer("bad")
     assert gathered("good") == "GOOD"
 
     with pytest.raises(ValueError, match="bad"):
@@ -189,6 +189,6 @@ def test_one_statement_is_written_whole() -> None:
     recorded = Recorded()
     recorded.may_go_on.set()
 
-    assert GroupCommit(recorded, is_one_statement=True)("a") == "A"
+    assert GroupCommit(recorded, is_single_statement=True)("a") == "A"
 
     assert stored() == {"a"}

@@ -10,8 +10,15 @@ import pytest
 from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal import grouped_writes
-from models.renewal.grouped_writes import begin_first_attempt, finish_renewal
+from models.renewal.grouped_writes import (
+    BeginAttempt,
+    EndRenewal,
+    StoreAnswer,
+    Write,
+    begin_first_attempt,
+    finish_renewal,
+    perform_writes,
+)
 from models.renewal.journal import TAB_ATTEMPTS
 from models.renewal.leases import Lease, claim
 from tests.models.races import race_threads
@@ -107,18 +114,18 @@ def test_beginnings_that_come_together_are_told_apart() -> None:
     assert ends == [LATER, UNTIL, UNTIL, LATER]
 
 
-def made(*writes: grouped_writes._Write) -> list[bool]:
+def made(*writes: Write) -> list[bool]:
     """Make writes as if they had come while another one was under way."""
     with transaction():
-        return grouped_writes._make(writes)
+        return perform_writes(writes)
 
 
-def beginning(lease: Lease) -> grouped_writes._Write:
+def beginning(lease: Lease) -> Write:
     key = (lease.connection_id, lease.version)
-    return grouped_writes._Beginning(key, lease.until, LATER, "digest", NOW)
+    return BeginAttempt(key, lease.until, LATER, "digest", NOW)
 
 
-def ending(lease: Lease, kind: str) -> grouped_writes._Write:
+def ending(lease: Lease, kind: str) -> Write:
     columns = {
         "lease_until": None,
         "status": "active",
@@ -128,7 +135,7 @@ def ending(lease: Lease, kind: str) -> grouped_writes._Write:
             lease.connection_id, lease.version, grant("new", "newer"), NOW
         ),
     }
-    return grouped_writes._Ending((lease.connection_id, lease.version), columns, [event(kind)])
+    return EndRenewal((lease.connection_id, lease.version), columns, [event(kind)])
 
 
 def test_writes_of_all_kinds_come_together() -> None:
@@ -141,8 +148,8 @@ def test_writes_of_all_kinds_come_together() -> None:
     outcomes = made(
         ending(answered, "done"),
         beginning(first),
-        grouped_writes._Answer((asked.connection_id, asked.version), b"\0sealed"),
-        grouped_writes._Answer((first.connection_id, 7), b"of another version"),
+        StoreAnswer((asked.connection_id, asked.version), b"\0sealed"),
+        StoreAnswer((first.connection_id, 7), b"of another version"),
     )
 
     # Then each step is made
