@@ -1,4 +1,4 @@
-"""Proving by a signature who the client is: the private key never leaves us (RFC 7523)."""
+"""Client assertions: JWTs signed by the client's private key in place of a secret (RFC 7523)."""
 
 from __future__ import annotations
 
@@ -17,31 +17,29 @@ from actors.errors import ProviderNotConfigured
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 
-#: Made for each request, and of no use to whoever finds it later.
+#: Each request has its own assertion, which is useless once it has expired.
 _LIFETIME_SECONDS: Final = 300
 _EC_ALGORITHMS: Final = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
-
-
 _CERTIFICATE: Final = re.compile(
     r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*"
 )
 
 
 class CertificateUnusable(ValueError):
-    """This is not one certificate in PEM, of RSA or an elliptic curve."""
+    """Raised for a text that is not one certificate in PEM, of RSA or an elliptic curve."""
 
 
 class PrivateKeyUnusable(ValueError):
-    """This is not a private key in PEM that signatures can be made with."""
+    """Raised for a text that is not a private key in PEM, or whose key cannot sign."""
 
 
 def read_private_key(pem: Secret) -> tuple[Key, str]:
-    """Return a key, and the algorithm that it signs by.
+    """Return a key, and the name of the algorithm to sign with (RFC 7518 section 3.1).
 
     Raises:
         PrivateKeyUnusable: It is no private key of RSA, an elliptic curve or Ed25519.
     """
-    # An environment file has no lines, so they are written as \\n there.
+    # Environment files hold one line a variable: line breaks are written as \\n there.
     text = pem.reveal().replace("\\n", "\n").encode(errors="replace")
     for kind in (ECKey, RSAKey, OKPKey):
         try:
@@ -55,10 +53,10 @@ def read_private_key(pem: Secret) -> tuple[Key, str]:
 
 
 def read_certificate(pem: str) -> tuple[Key, str]:
-    """Return the public key of a certificate, and its thumbprint by SHA-256 (RFC 7515 4.1.8).
+    """Return the public key of a certificate, and its SHA-256 thumbprint (RFC 7515 4.1.8).
 
     Raises:
-        CertificateUnusable: It is none.
+        CertificateUnusable: The text is not one certificate in PEM.
     """
     text = pem.replace("\\n", "\n")
     found = _CERTIFICATE.fullmatch(text)
@@ -85,10 +83,10 @@ def _algorithm(key: Key) -> str | None:
 
 
 def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
-    """Return a JWT by which `issuer` says to `audience` that we are the client, for five minutes.
+    """Return a JWT that proves to `audience` that we are the client; it lives five minutes.
 
     Raises:
-        ProviderNotConfigured: There is no private key to sign it with.
+        ProviderNotConfigured: The private key or the certificate is missing or unusable.
     """
     if provider.private_key is None:
         raise ProviderNotConfigured(f"The provider {provider.name} has no private_key.")
@@ -100,7 +98,7 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
         ) from None
     header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
     if provider.certificate is not None:
-        header |= _certified(provider, provider.certificate, key)
+        header |= _certificate_header(provider, provider.certificate, key)
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -113,8 +111,8 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
     return encode(header, claims, key, algorithms=[header["alg"]])
 
 
-def _certified(provider: Provider, certificate: str, key: Key) -> dict[str, str]:
-    """Return what a header tells of the certificate, as Microsoft Entra wants to know the key."""
+def _certificate_header(provider: Provider, certificate: str, key: Key) -> dict[str, str]:
+    """Return the header members by which Microsoft Entra recognises the key: its certificate."""
     try:
         public_key, thumbprint = read_certificate(certificate)
     except CertificateUnusable:
@@ -125,6 +123,6 @@ def _certified(provider: Provider, certificate: str, key: Key) -> dict[str, str]
         raise ProviderNotConfigured(
             f"The certificate of the provider {provider.name} is not that of its private_key."
         )
-    # Entra's documentation asks for PS256 beside it.
+    # Entra's documentation asks for PS256 with a thumbprint by SHA-256.
     algorithm = {"alg": "PS256"} if isinstance(key, RSAKey) else {}
     return {"typ": "JWT", "x5t#S256": thumbprint, **algorithm}

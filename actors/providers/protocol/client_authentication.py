@@ -1,4 +1,4 @@
-"""Proving to a provider which client asks (RFC 6749 section 2.3, RFC 7523 section 2.2)."""
+"""Client authentication at token endpoints (RFC 6749 section 2.3, RFC 7523 section 2.2)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from config import current_settings
 T = TypeVar("T")
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-#: The provider does not know the client by this secret, and has looked at nothing else: the
-#: standard's word for it, GitHub's and Slack's.
+#: The codes of the standard, GitHub and Slack for a wrong secret. The provider has rejected the
+#: client before it looked at the grant.
 _CLIENT_REFUSED: Final = frozenset(
     {"invalid_client", "incorrect_client_credentials", "bad_client_secret"}
 )
@@ -29,12 +29,12 @@ _CLIENT_REFUSED: Final = frozenset(
 def try_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
     """Ask with the newest client secret, and with each earlier one while the client is refused.
 
-    So a secret is changed here and at the provider in any order, and nobody waits in between. None
-    is tried any more once the time of one request has gone by: so the whole takes that of two, and
-    `lease_seconds` is longer.
+    So a secret can be changed here and at the provider in any order, without downtime. After the
+    time limit of one request no further secret is tried: the whole takes at most twice that limit,
+    which is less than `lease_seconds`.
 
     Raises:
-        ProviderRefused: As `ask`; that the client is refused, only after the last secret.
+        ProviderRefused: As `ask`; for a refused client only after the last secret.
     """
     oauth = current_settings().oauth
     last_start = time.monotonic() + oauth.connect_timeout_seconds + oauth.read_timeout_seconds
@@ -49,7 +49,7 @@ def try_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
 
 
 def basic_authentication(provider: Provider) -> HTTPBasicAuth | None:
-    """Return the Authorization header's content where the client authenticates by Basic."""
+    """Return the Authorization header of a client that authenticates by Basic, else None."""
     if provider.token_endpoint_auth_method != "client_secret_basic":
         return None
     return basic_header(provider)
@@ -58,14 +58,14 @@ def basic_authentication(provider: Provider) -> HTTPBasicAuth | None:
 def basic_header(provider: Provider) -> HTTPBasicAuth:
     """Return client_id and secret as an Authorization header.
 
-    Both parts are encoded as in a form (RFC 6749 section 2.3.1), so that a colon in the one or a
-    letter beyond ASCII in the other arrives as it is.
+    Both parts are form-encoded first (RFC 6749 section 2.3.1), so that colons and letters beyond
+    ASCII arrive unchanged.
     """
     return HTTPBasicAuth(quote(provider.client_id, safe=""), quote(secret_text(provider), safe=""))
 
 
 def client_credentials(provider: Provider) -> Mapping[str, str]:
-    """Return what stands in the body: nothing for Basic, only client_id for public clients."""
+    """Return the form fields of the client: none for Basic, only client_id for public clients."""
     named = {"client_id": provider.client_id}
     match provider.token_endpoint_auth_method:
         case "client_secret_basic":

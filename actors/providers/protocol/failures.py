@@ -1,4 +1,4 @@
-"""What a refusal of a token endpoint means: one of six kinds, from data and not from cases."""
+"""Classification of token endpoint errors (RFC 6749 section 5.2) into six kinds, by tables."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from actors.errors import (
 from actors.providers.http.availability import retry_after_seconds
 from actors.providers.protocol.provider import Provider
 
-#: RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6, and words of providers that mean
-#: the same with each of them. What differs from one to the next stands in presets.toml.
+#: RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6, and codes that mean the same with
+#: every provider that uses them. Others are in presets.toml.
 _KIND_BY_ERROR: Final = {
     "invalid_grant": FailureKind.GRANT_DEAD,
     "bad_refresh_token": FailureKind.GRANT_DEAD,
@@ -37,7 +37,7 @@ _KIND_BY_ERROR: Final = {
     "server_error": FailureKind.TRANSIENT,
     "temporarily_unavailable": FailureKind.TRANSIENT,
 }
-#: Where there is no error code. A token endpoint that is not found stands at another URL.
+#: For answers without an error code. 404 and 405 mean that token_endpoint is a wrong URL.
 _KIND_BY_STATUS: Final = {
     401: FailureKind.CLIENT_MISCONFIGURED,
     404: FailureKind.CLIENT_MISCONFIGURED,
@@ -45,24 +45,28 @@ _KIND_BY_STATUS: Final = {
     408: FailureKind.TRANSIENT,
     425: FailureKind.TRANSIENT,
 }
-_PASSING: Final = (FailureKind.RATE_LIMITED, FailureKind.TRANSIENT)
+_TEMPORARY: Final = (FailureKind.RATE_LIMITED, FailureKind.TRANSIENT)
 _CHECK_CLIENT: Final = "Check the client's id, its credentials and token_endpoint_auth_method."
-#: Microsoft's error numbers, where they stand in the description alone.
+#: Microsoft's error numbers, as some answers have them in the description only.
 _NUMBER: Final = re.compile(r"AADSTS([0-9]{2,8})\b")
-_MOST_NUMBERS: Final = 16
+_MAX_NUMBERS: Final = 16
 
 
-def refusal(
+def classify_error(
     error: str | None,
     answer: Mapping[str, Any],
     response: requests.Response,
     provider: Provider,
 ) -> AuthError:
-    """Return what to raise for an answer that holds no tokens, and that error code, if any."""
+    """Return the error to raise for an answer without tokens.
+
+    `error` is its error code as `error_of` returns it, None where only the status is one of
+    failure.
+    """
     sign = _sign(error or "", answer, provider)
     kind = _kind(sign, response.status_code, provider)
     shown = sanitize_error_code(f"status {response.status_code}" if error is None else error)
-    if kind in _PASSING:
+    if kind in _TEMPORARY:
         return ProviderUnreachable(
             f"The provider cannot answer at the moment: {shown}.",
             kind=kind,
@@ -73,22 +77,22 @@ def refusal(
 
 
 def _sign(error: str, answer: Mapping[str, Any], provider: Provider) -> str:
-    """Return the most telling of the signs that the provider's table knows, else the error code."""
+    """Return the most specific sign that the provider's tables have, else the error code."""
     known = provider.failure_kinds.keys() | provider.failure_remedies.keys()
     description = _description(answer)
     for number in _numbers(answer, description):
         if number in known:
             return number
     for words in sorted(known):
-        # A single word could stand in any description.
+        # A single word could be part of any description.
         if " " in words and words in description:
             return words
     return error
 
 
 def _kind(sign: str, status: int, provider: Provider) -> FailureKind:
-    if told := provider.failure_kinds.get(sign):
-        return FailureKind(told)
+    if configured := provider.failure_kinds.get(sign):
+        return FailureKind(configured)
     if sign:
         return _KIND_BY_ERROR.get(sign, FailureKind.MALFORMED)
     return _KIND_BY_STATUS.get(status, FailureKind.MALFORMED)
@@ -101,8 +105,8 @@ def _description(answer: Mapping[str, Any]) -> str:
 
 
 def _numbers(answer: Mapping[str, Any], description: str) -> Iterator[str]:
-    """Yield Microsoft's error numbers, which say more than the error code does."""
+    """Yield Microsoft's error numbers, which are more specific than the error code."""
     codes = answer.get("error_codes")
-    for code in codes[:_MOST_NUMBERS] if isinstance(codes, list) else ():
+    for code in codes[:_MAX_NUMBERS] if isinstance(codes, list) else ():
         yield str(code)
     yield from _NUMBER.findall(description)

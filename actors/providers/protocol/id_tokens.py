@@ -1,4 +1,4 @@
-"""Checking an id_token: signature, issuer, audience, times, nonce (OpenID Connect Core 3.1.3.7)."""
+"""ID token validation: signature, issuer, audience, times, nonce (OpenID Connect Core 3.1.3.7)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
 from actors.providers.protocol.issuers import is_issuer
-from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.keys import KeyCache, shared_key_cache
 from actors.providers.protocol.profiles import subject_text
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 
-#: Clocks differ; more than two minutes is no longer a clock that differs.
+#: The clock skew that is tolerated.
 _LEEWAY_SECONDS: Final = 120
-#: Signatures by a key that the provider alone holds; never `none`, never a shared key.
+#: Signatures by an asymmetric key; never `none`, never a shared secret.
 _ALGORITHMS: Final = (
     "RS256",
     "RS384",
@@ -34,38 +34,41 @@ _ALGORITHMS: Final = (
     "Ed25519",
     "EdDSA",
 )
-#: A header of the provider's own is none of our business (RFC 7515 section 4), a critical one is.
+#: Unknown header parameters are ignored, unless `crit` names them (RFC 7515 section 4).
 _REGISTRY: Final = JWSRegistry(algorithms=list(_ALGORITHMS), strict_check_header=False)
-_KEYS: Final = KeyCache()
 
 
 def verify_id_token(
-    provider: Provider, id_token: Secret, nonce: Secret | None, now: datetime
+    provider: Provider,
+    id_token: Secret,
+    nonce: Secret | None,
+    now: datetime,
+    key_cache: KeyCache | None = None,
 ) -> dict[str, Any]:
-    """Return the claims of an id_token that holds.
+    """Return the claims of a valid id_token; a `nonce` of None is not compared.
 
     Raises:
-        IdTokenInvalid: It does not; the sentence says in what.
-        ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The provider's keys cannot be had.
+        IdTokenInvalid: The id_token is invalid; the sentence says why.
+        ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The keys cannot be fetched.
     """
-    claims = _verified_claims(provider, id_token.reveal())
+    claims = _verify_signature(provider, id_token.reveal(), key_cache or shared_key_cache())
     _check_issuer(provider, claims)
     _check_audience(provider, claims)
     _check_times(claims, int(now.timestamp()))
-    if nonce is not None and not _is_same(claims.get("nonce"), nonce):
+    if nonce is not None and not _matches(claims.get("nonce"), nonce):
         raise IdTokenInvalid("The id_token's nonce is not the one of this sign-in.")
     if subject_text(claims.get("sub")) is None:
         raise IdTokenInvalid("The id_token has no sub.")
     return claims
 
 
-def _verified_claims(provider: Provider, text: str) -> dict[str, Any]:
+def _verify_signature(provider: Provider, text: str, key_cache: KeyCache) -> dict[str, Any]:
     if provider.jwks_uri is None:
         raise IdTokenInvalid("The provider publishes no keys to check the id_token with.")
     try:
         header = extract_compact(text.encode()).headers()
         key_id = header.get("kid")
-        keys = _KEYS.keys(provider.jwks_uri, key_id if isinstance(key_id, str) else None)
+        keys = key_cache.keys(provider.jwks_uri, key_id if isinstance(key_id, str) else None)
         token = deserialize_compact(text, keys, registry=_REGISTRY)
         claims = parse_json(token.payload or b"")
     except (JoseError, ValueError, TypeError, RecursionError) as error:
@@ -102,5 +105,5 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
         raise IdTokenInvalid("The id_token is not valid yet.")
 
 
-def _is_same(claim: Any, nonce: Secret) -> bool:
+def _matches(claim: Any, nonce: Secret) -> bool:
     return isinstance(claim, str) and hmac.compare_digest(claim.encode(), nonce.reveal_bytes())

@@ -1,4 +1,4 @@
-"""Whether an issuer that is named somewhere is the provider's own."""
+"""Issuer identification (RFC 9207): whether a named issuer is the provider's own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any, Final
 
 from actors.providers.protocol.provider import Provider
 
-#: Stands in Microsoft's issuer for the tenant, whose id is a GUID.
+#: Placeholder of the tenant in Microsoft's issuer; the tenant's id is a GUID.
 _TENANT: Final = "{tenantid}"
 _TENANT_ID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def is_issuer(provider: Provider, named: Any, tenant: Any) -> bool:
-    """Tell whether `named` is the provider's issuer, that of the token's `tenant` where each
-    tenant has one.
+    """Return whether `named` is the provider's issuer.
+
+    Where each tenant has an issuer of its own, it must be that of the token's `tenant`.
     """
     expected = provider.issuer
     if expected is not None and _TENANT in expected:
@@ -25,7 +26,7 @@ def is_issuer(provider: Provider, named: Any, tenant: Any) -> bool:
 
 
 def is_issuer_of_answer(provider: Provider, named: str) -> bool:
-    """Tell whether an authorization response may be the provider's, where no tenant is known."""
+    """Return whether `named`, the `iss` of an authorization response, is of any tenant."""
     before, template, after = (provider.issuer or "").partition(_TENANT)
     if not template:
         return named == provider.issuer

@@ -1,9 +1,9 @@
-"""What an issuer publishes about itself (OpenID Connect Discovery 1.0, RFC 8414)."""
+"""Issuer metadata (OpenID Connect Discovery 1.0, RFC 8414), fetched and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Required, TypedDict, cast
 
 from actors.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.http.addresses import check_url
@@ -17,25 +17,39 @@ _AUTH_METHODS: Final = "token_endpoint_auth_methods_supported"
 _SENDS_ISS: Final = "authorization_response_iss_parameter_supported"
 
 
-def fetch_metadata(issuer: str) -> dict[str, Any]:
-    """Return what `issuer` publishes, reduced to what we use.
+class IssuerMetadata(TypedDict, total=False):
+    """The published members that we use."""
+
+    issuer: Required[str]
+    authorization_endpoint: Required[str]
+    token_endpoint: Required[str]
+    jwks_uri: Required[str]
+    userinfo_endpoint: str
+    revocation_endpoint: str
+    token_endpoint_auth_methods_supported: list[Any]
+    authorization_response_iss_parameter_supported: bool
+
+
+def fetch_metadata(issuer: str) -> IssuerMetadata:
+    """Return what `issuer` publishes, reduced to the members that we use.
 
     Raises:
         ProviderMisbehaved: The document is not JSON, lacks an endpoint, is another issuer's
-            (Discovery section 4.3), or a member is not of its type.
+            (Discovery section 4.3), or a member has a wrong type.
         AddressForbidden: An endpoint is one that we must not call or send a browser to.
-        ProviderUnreachable, ProviderRefused: As `asking.get_json`.
+        ProviderUnreachable, ProviderRefused: As `get_json`.
     """
     published = fetch_document(issuer)
-    return {"issuer": issuer, **_endpoints(published), **_abilities(published)}
+    members = {"issuer": issuer, **_read_endpoints(published), **_read_abilities(published)}
+    return cast("IssuerMetadata", members)
 
 
 def fetch_document(issuer: str) -> dict[str, Any]:
-    """Return all that `issuer` publishes, unchecked but for whose it is.
+    """Return all that `issuer` publishes; only the name of the issuer is checked.
 
     Raises:
         ProviderMisbehaved: The document is not JSON, or is another issuer's.
-        ProviderUnreachable, ProviderRefused: As `asking.get_json`.
+        ProviderUnreachable, ProviderRefused: As `get_json`.
     """
     document = get_json(issuer.rstrip("/") + _WELL_KNOWN)
     if not isinstance(document, dict):
@@ -45,7 +59,7 @@ def fetch_document(issuer: str) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _endpoints(published: Mapping[str, Any]) -> dict[str, str]:
+def _read_endpoints(published: Mapping[str, Any]) -> dict[str, str]:
     found = {name: published[name] for name in _ENDPOINTS if name in published}
     for name in _NEEDED:
         if name not in found:
@@ -63,7 +77,7 @@ def _endpoints(published: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _abilities(published: Mapping[str, Any]) -> dict[str, Any]:
+def _read_abilities(published: Mapping[str, Any]) -> dict[str, Any]:
     methods = published.get(_AUTH_METHODS, [])
     sends_iss = published.get(_SENDS_ISS, False)
     if not isinstance(methods, list):

@@ -1,4 +1,4 @@
-"""The user's profile, the same shape for every provider, with an honest word about the address."""
+"""Profile normalisation: one shape for every provider, `email_verified` only where proven."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any, Final
 from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import one_line
 from actors.providers.protocol.provider import Provider
+from catfeeder.results import Profile
 
-Profile = dict[str, Any]
-
-#: OpenID Connect Core section 2 allows a subject no more, and the column holds no more.
-_LONGEST_SUBJECT: Final = 255
+#: The limit of OpenID Connect Core section 2, and of the column.
+_MAX_SUBJECT_LENGTH: Final = 255
 #: RFC 5321 section 4.5.3.1: 64 before the @ and 255 behind.
 _EMAIL: Final = re.compile(r"[^\s@\ufffd]{1,64}@[^\s@\ufffd]{1,255}")
 _AND: Final = " + "
@@ -21,10 +20,10 @@ _PICTURE: Final = re.compile(r"https?://[!-~]{1,2048}", re.IGNORECASE)
 
 
 def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
-    """Return the profile: provider, subject, email, email_verified, name, picture and raw.
+    """Return the profile of a user info answer or of an id_token's claims.
 
-    `email_verified` is true or false where the provider may be believed, else null. What is not an
-    address, or not a web address of a picture, is left out; a page may show them as they are.
+    `email_verified` is true or false as `email_trust` says, else null. An invalid address or
+    picture URL is left out, so that a page may show both unescaped.
 
     Raises:
         ProviderMisbehaved: The answer does not tell who the user is.
@@ -46,16 +45,16 @@ def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
 
 
 def subject_text(value: Any) -> str | None:
-    """Return the text of a subject, which some providers write as a number; None if it is none."""
+    """Return the text of a subject, which may be a number; None for an invalid one."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or one_line(value) != value or "\ufffd" in value:
         return None
-    return value if len(value) <= _LONGEST_SUBJECT else None
+    return value if len(value) <= _MAX_SUBJECT_LENGTH else None
 
 
 def _joined(raw: Any, paths: str) -> Any:
-    """Return what stands at a path, or, of an account that several parts name, all of them."""
+    """Return the value at a path; the values at several paths are joined by colons."""
     if _AND not in paths:
         return _at(raw, paths)
     parts = [subject_text(_at(raw, path)) for path in paths.split(_AND)]
@@ -63,7 +62,7 @@ def _joined(raw: Any, paths: str) -> Any:
 
 
 def _at(raw: Any, path: str) -> Any:
-    # Names may have dots themselves, as those that are web addresses.
+    # A name may have dots itself, such as a URL.
     if isinstance(raw, Mapping) and path in raw:
         return raw[path]
     for name in path.split("."):
@@ -87,5 +86,5 @@ def _is_verified(provider: Provider, email: str | None, claim: Any) -> bool | No
     if provider.email_trust == "present":
         return True
     # Apple, among others, writes booleans as strings.
-    told = {"true": True, "false": False}.get(str(claim).lower())
-    return bool(told) if provider.email_trust == "explicit" else told
+    claimed = {"true": True, "false": False}.get(str(claim).lower())
+    return bool(claimed) if provider.email_trust == "explicit" else claimed

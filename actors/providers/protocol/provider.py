@@ -1,4 +1,4 @@
-"""A provider as the code sees it: preset, discovery and the operator's settings, merged."""
+"""Provider model: preset, issuer metadata and the operator's settings, merged and typed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from catfeeder.sealing import Secret
 
 _PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
 
-#: Stands in a preset's URLs for `base_url`.
+#: Placeholder of `base_url` in the URLs of presets.
 _BASE_URL: Final = "{base_url}"
 
-#: Where OpenID Connect Core section 5.1 puts the parts of a profile.
+#: The claims of OpenID Connect Core section 5.1.
 STANDARD_PROFILE: Final = {
     "subject": "sub",
     "email": "email",
@@ -31,12 +31,12 @@ STANDARD_SCOPES: Final = ("openid", "profile", "email")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One provider; field names follow RFC 8414 and RFC 7591, the others stand in presets.toml."""
+    """One provider; fields are named after RFC 8414 and RFC 7591, else as presets.toml explains."""
 
     name: str
     client_id: str
     client_secret: Secret | None
-    #: Those that were in force before, the latest first: the provider may not know the newest yet.
+    #: The latest first; in use while the provider does not know the newest secret yet.
     earlier_client_secrets: tuple[Secret, ...] = ()
     private_key: Secret | None = None
     key_id: str | None = None
@@ -79,21 +79,21 @@ class Provider:
     email_trust: str = "claim"
 
     def yields_id_token(self, scopes: Iterable[str]) -> bool:
-        """Tell whether a sign-in for these scopes yields an id_token that we can check.
+        """Return whether a sign-in for these scopes yields an id_token that we can check.
 
-        (OpenID Connect Core section 3.1.2.1.) One by a provider without an issuer is not looked at.
+        See OpenID Connect Core section 3.1.2.1. Without an issuer an id_token is ignored.
         """
         is_given = self.always_gives_id_token or "openid" in scopes
         return is_given and self.issuer is not None
 
     @property
     def uses_pkce(self) -> bool:
-        """Tell whether a sign-in is bound to its beginning by PKCE (RFC 7636)."""
+        """Return whether sign-ins use PKCE (RFC 7636)."""
         return self.code_challenge_method == "S256"
 
 
 def with_base_url(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill the base URL in where a provider's URLs begin with it: GitLab stands on many servers."""
+    """Replace {base_url} in the metadata: software such as GitLab runs on many servers."""
     base = str(metadata.get("base_url") or _BASE_URL).rstrip("/")
     return {
         name: value.replace(_BASE_URL, base) if isinstance(value, str) else value
@@ -109,7 +109,7 @@ def presets() -> Mapping[str, Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client proves with who it is: secrets, the newest first, or a private key."""
+    """What a client authenticates with: secrets, the newest first, or a private key."""
 
     client_id: str
     client_secrets: tuple[Secret, ...] = ()
@@ -117,7 +117,7 @@ class Credentials:
 
 
 def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:
-    """Build a provider from merged metadata, of which names that we have no use for are ignored.
+    """Build a provider from merged metadata; unknown names are ignored.
 
     Raises:
         ProviderNotConfigured: An endpoint is missing.
@@ -127,23 +127,23 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
             raise ProviderNotConfigured(f"The provider {name} has no {needed}.")
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
-    values["scopes"] = tuple(metadata.get("scopes", _usual_scopes(metadata)))
+    values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
     values["told_once"] = tuple(metadata.get("told_once", ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
-    values["token_endpoint_auth_method"] = _client_authentication(metadata)
+    values["token_endpoint_auth_method"] = _choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
     values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
     return Provider(**values)
 
 
-def _usual_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is asked for where nobody says: whoever has an issuer speaks OpenID Connect."""
+def _default_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the scopes to ask for by default: a provider with an issuer has OpenID Connect."""
     return STANDARD_SCOPES if metadata.get("issuer") else ()
 
 
-def _client_authentication(metadata: Mapping[str, Any]) -> str:
-    """Choose how the client authenticates; Basic is the default of RFC 8414 section 2."""
+def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
+    """Return the configured method, else the best published one (RFC 8414 section 2)."""
     chosen = metadata.get("token_endpoint_auth_method")
     if chosen:
         return str(chosen)

@@ -1,4 +1,4 @@
-"""Where a provider sends the browser back to: one address for all, or one for each."""
+"""Redirect URIs: one for all providers, or one each against mix-up (RFC 9700 section 4.4.2.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from config import current_settings
 def redirect_uri_of(provider: Provider) -> str:
     """Return the redirect URI of sign-ins with a provider.
 
-    One that names itself in its answers (RFC 9207) needs no address of its own to be told by.
+    A provider that names itself in its answers (RFC 9207) is recognised without its own URI.
     """
     settings = current_settings()
     names_itself = provider.authorization_response_iss_parameter_supported
@@ -21,6 +21,6 @@ def redirect_uri_of(provider: Provider) -> str:
 
 
 def own_redirect_uri(provider: str) -> str:
-    """Return the redirect URI that no other provider has (RFC 9700 section 4.4.2.2)."""
+    """Return the redirect URI that only this provider has."""
     parts = urlsplit(current_settings().redirect_uri)
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{provider}"))

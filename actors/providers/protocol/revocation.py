@@ -1,4 +1,4 @@
-"""Telling a provider that a token is not needed any more: by RFC 7009, or in its own way."""
+"""Token revocation: by RFC 7009, or by the way of GitHub, Facebook or Slack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from catfeeder.sealing import Secret
 def revoke_grant(
     provider: Provider, access_token: Secret | None, refresh_token: Secret | None
 ) -> bool:
-    """End what these tokens stand for; false when there is nothing to end, or no way to.
+    """End the grant of these tokens; return False without tokens or without an endpoint.
 
     Raises:
         ProviderRefused: The provider answered with an error.
@@ -50,10 +50,10 @@ def revoke_grant(
 
 
 def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:
-    """Revoke a token by RFC 7009; false when the provider has no endpoint for it.
+    """Revoke a token by RFC 7009; return False when the provider has no endpoint for it.
 
-    `hint` is access_token or refresh_token (RFC 7009 section 2.1). A token that the provider does
-    not know is as good as revoked; some call it an error, though.
+    `hint` is access_token or refresh_token (RFC 7009 section 2.1). A token unknown to the provider
+    counts as revoked, even if the provider calls that an error.
 
     Raises:
         ProviderRefused: The provider answered with an error.
@@ -77,7 +77,7 @@ def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:
 
 
 def _error_of(response: requests.Response) -> str | None:
-    """Return what the answer calls its error; none where the status tells of success."""
+    """Return the error code of an answer, else its status; None for success."""
     if response.status_code < requests.codes.multiple_choices:
         return None
     try:

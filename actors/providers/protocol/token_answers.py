@@ -1,4 +1,4 @@
-"""What a token endpoint answered: tokens, or why there are none, in all the ways in use."""
+"""Token responses (RFC 6749 sections 5.1 and 5.2), read in all the forms that are in use."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ import requests
 from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
-from actors.providers.protocol.failures import refusal
+from actors.providers.protocol.failures import classify_error
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import slack
 from catfeeder.sealing import Secret
 
-#: A longer lifetime is a time of day, or nonsense.
-_LONGEST_LIFETIME_SECONDS: Final = 10 * 365 * 86400
+#: A longer lifetime is a point in time, or nonsense.
+_MAX_LIFETIME_SECONDS: Final = 10 * 365 * 86400
 _TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
-_MOST_FIELDS: Final = 64
-#: GitHub's and LinkedIn's name, Keycloak's, and Intuit's; the standard has none.
+_MAX_FIELDS: Final = 64
+#: The names of GitHub and LinkedIn, of Keycloak, and of Intuit; the standard has none.
 _REFRESH_TOKEN_LIFETIMES: Final = (
     "refresh_token_expires_in",
     "refresh_expires_in",
@@ -33,7 +33,7 @@ _REFRESH_TOKEN_LIFETIMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """A successful answer (RFC 6749 section 5.1); `scope` is None when the answer tells none."""
+    """A successful answer (RFC 6749 section 5.1); what it does not state is None."""
 
     access_token: Secret
     token_type: str
@@ -41,11 +41,10 @@ class TokenResponse:
     expires_in: int | None
     scope: str | None
     id_token: Secret | None
-    #: How long the refresh token lives, where the answer tells.
     refresh_token_expires_in: int | None = None
-    #: Whose the tokens are, where the answer itself tells.
+    #: The account that the tokens are for, where the answer itself describes it (Slack).
     account: Mapping[str, Any] | None = None
-    #: Tokens of another account that came with the same answer.
+    #: Tokens of a second account in the same answer (Slack).
     second: TokenResponse | None = None
 
 
@@ -53,64 +52,65 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
     """Return the tokens of an answer.
 
     Raises:
-        ProviderRefused: It says that there are none.
-        ProviderMisbehaved: It says nothing of the kind.
-        ProviderUnreachable: The provider cannot answer at the moment.
+        ProviderRefused: It is an error.
+        ProviderMisbehaved: It holds neither tokens nor an error.
+        ProviderUnreachable: The provider is unavailable.
     """
-    answer = _members(check_available(response))
+    answer = _read_members(check_available(response))
     error = error_of(answer)
     if error is not None or response.status_code >= requests.codes.bad_request:
-        raise refusal(error, answer, response, provider)
+        raise classify_error(error, answer, response, provider)
     if response.status_code >= requests.codes.multiple_choices:
-        raise _without_token()
+        raise _missing_token()
     if provider.token_answer != "slack_app":
-        return _tokens(answer, provider)
+        return _read_pair(answer, provider)
     pairs = [
-        replace(_tokens(pair, provider), account=account) for pair, account in slack.pairs(answer)
+        replace(_read_pair(pair, provider), account=account)
+        for pair, account in slack.split_pairs(answer)
     ]
     if not pairs:
-        raise _without_token()
+        raise _missing_token()
     return replace(pairs[0], second=pairs[1] if len(pairs) > 1 else None)
 
 
-def _without_token() -> ProviderMisbehaved:
+def _missing_token() -> ProviderMisbehaved:
     return ProviderMisbehaved("The provider's answer holds no access token.")
 
 
-def _tokens(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
-    access_token = _token(answer, "access_token")
+def _read_pair(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
+    access_token = _read_token(answer, "access_token")
     if access_token is None:
-        raise _without_token()
+        raise _missing_token()
     return TokenResponse(
         access_token=access_token,
-        token_type=_token_type(answer.get("token_type")),
-        refresh_token=_token(answer, "refresh_token"),
-        expires_in=_lifetime(answer, provider),
-        scope=_scope(answer.get("scope")),
-        id_token=_token(answer, "id_token"),
-        refresh_token_expires_in=_refresh_token_lifetime(answer),
+        token_type=_read_token_type(answer.get("token_type")),
+        refresh_token=_read_token(answer, "refresh_token"),
+        expires_in=_read_lifetime(answer, provider),
+        scope=_read_scope(answer.get("scope")),
+        id_token=_read_token(answer, "id_token"),
+        refresh_token_expires_in=_read_refresh_token_lifetime(answer),
     )
 
 
-def _members(response: requests.Response) -> Mapping[str, Any]:
-    """Read the body as JSON, or else as the form that some providers still answer with."""
+def _read_members(response: requests.Response) -> Mapping[str, Any]:
+    """Return the members of the body, which is JSON or, with some providers, a form."""
     if not is_data(response.headers.get("Content-Type")):
         return {}
     try:
         answer = parse_json(response.content)
     except ValueError:
-        answer = _form(response.content)
+        answer = _parse_form(response.content)
     return answer if isinstance(answer, dict) else {}
 
 
-def _form(body: bytes) -> dict[str, str]:
+def _parse_form(body: bytes) -> dict[str, str]:
     try:
-        return dict(parse_qsl(body.decode("ascii"), max_num_fields=_MOST_FIELDS))
+        return dict(parse_qsl(body.decode("ascii"), max_num_fields=_MAX_FIELDS))
     except ValueError:
         return {}
 
 
-def _token(answer: Mapping[str, Any], name: str) -> Secret | None:
+def _read_token(answer: Mapping[str, Any], name: str) -> Secret | None:
     value = answer.get(name)
     if value is None or value == "":
         return None
@@ -119,39 +119,39 @@ def _token(answer: Mapping[str, Any], name: str) -> Secret | None:
     return Secret(value)
 
 
-def _token_type(value: Any) -> str:
+def _read_token_type(value: Any) -> str:
     return value if isinstance(value, str) and _TOKEN_TYPE.fullmatch(value) else "Bearer"
 
 
-def _lifetime(answer: Mapping[str, Any], provider: Provider) -> int | None:
-    """Return a lifetime in seconds; where none is told, that of the provider's settings."""
-    told = answer.get("expires_in")
-    seconds = _sane(_seconds(answer.get("expires") if told is None else told))
+def _read_lifetime(answer: Mapping[str, Any], provider: Provider) -> int | None:
+    """Return the lifetime in seconds, by default `default_lifetime_seconds`."""
+    stated = answer.get("expires_in")
+    seconds = _plausible(_seconds(answer.get("expires") if stated is None else stated))
     return provider.default_lifetime_seconds if seconds is None else seconds
 
 
-def _refresh_token_lifetime(answer: Mapping[str, Any]) -> int | None:
-    """Return how long the refresh token lives; Keycloak writes 0 where it does not say."""
-    told = (answer.get(name) for name in _REFRESH_TOKEN_LIFETIMES)
-    return _sane(_seconds(next((value for value in told if value is not None), None)))
+def _read_refresh_token_lifetime(answer: Mapping[str, Any]) -> int | None:
+    """Return the refresh token's lifetime in seconds; Keycloak writes 0 for an unknown one."""
+    stated = (answer.get(name) for name in _REFRESH_TOKEN_LIFETIMES)
+    return _plausible(_seconds(next((value for value in stated if value is not None), None)))
 
 
-def _sane(seconds: int) -> int | None:
-    if seconds > _LONGEST_LIFETIME_SECONDS:
-        seconds -= int(time.time())  # Some tell the time of the end instead.
-    return seconds if 0 < seconds <= _LONGEST_LIFETIME_SECONDS else None
+def _plausible(seconds: int) -> int | None:
+    if seconds > _MAX_LIFETIME_SECONDS:
+        seconds -= int(time.time())  # Some providers state the end instead.
+    return seconds if 0 < seconds <= _MAX_LIFETIME_SECONDS else None
 
 
 def _seconds(value: Any) -> int:
-    """Return a whole number, which may stand in a string; 0 for what is none."""
+    """Return a number, which may be a string, as whole seconds; 0 for anything else."""
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
         value = float(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return int(value) if is_number else 0
 
 
-def _scope(value: Any) -> str | None:
-    """Return the granted scope with single spaces; some providers part it by commas."""
+def _read_scope(value: Any) -> str | None:
+    """Return the granted scope, separated by single spaces; some providers use commas."""
     if isinstance(value, list):
         value = " ".join(part for part in value if isinstance(part, str))
     text = one_line(value)

@@ -1,4 +1,4 @@
-"""Asking a provider who the user is."""
+"""User info (OpenID Connect Core section 5.3): fetches the profile behind an access token."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook, github
 from catfeeder.sealing import Secret
 
-_ABOUT_EMAIL: Final = ("email", "email_verified")
-_ABOUT_TOKEN: Final = frozenset(
+_EMAIL_PARTS: Final = ("email", "email_verified")
+_TOKEN_CLAIMS: Final = frozenset(
     {"acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "exp", "iat", "iss", "jti"}
     | {"nbf", "nonce", "s_hash", "sid"}
 )
@@ -32,17 +32,18 @@ def fetch_profile(
     """Return the normalised profile behind an access token; `claims` are those of the id_token.
 
     Raises:
-        IdTokenInvalid: User info speaks of another subject than the id_token (OpenID Connect Core
+        IdTokenInvalid: User info has another subject than the id_token (OpenID Connect Core
             section 5.3.2).
-        TokenInvalid: This is no token; the provider was not asked.
+        TokenInvalid: The token has characters that no token has; nothing was sent.
+        ProviderNotConfigured: There is neither userinfo_endpoint nor `claims`.
         ProviderRefused: The provider does not accept the token.
-        ProviderMisbehaved, ProviderUnreachable: The answer is not usable, or there is none.
+        ProviderMisbehaved, ProviderUnreachable: The answer is not usable, or none came.
     """
     if provider.userinfo_endpoint is None:
         if claims is None:
             raise ProviderNotConfigured(f"The provider {provider.name} has no userinfo_endpoint.")
-        return normalise(provider, _about_user(claims))
-    raw = _get(provider, provider.userinfo_endpoint, access_token)
+        return normalise(provider, _user_claims(claims))
+    raw = _fetch(provider, provider.userinfo_endpoint, access_token)
     if not isinstance(raw, dict):
         raise ProviderMisbehaved("The provider's user info is not a JSON object.")
     if (error := error_of(raw)) is not None:
@@ -51,24 +52,24 @@ def fetch_profile(
         raise IdTokenInvalid("User info speaks of another subject than the id_token.")
     emails = provider.emails_endpoint
     if emails is not None:
-        raw |= github.primary_email(lambda: _get(provider, emails, access_token))
-    return normalise(provider, _merged(provider, _about_user(claims or {}), raw))
+        raw |= github.primary_email(lambda: _fetch(provider, emails, access_token))
+    return normalise(provider, _merge_claims(provider, _user_claims(claims or {}), raw))
 
 
-def _about_user(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the claims that speak of the user, without those about the token itself."""
-    return {name: value for name, value in claims.items() if name not in _ABOUT_TOKEN}
+def _user_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims about the user, without those about the token itself."""
+    return {name: value for name, value in claims.items() if name not in _TOKEN_CLAIMS}
 
 
-def _merged(
+def _merge_claims(
     provider: Provider, claims: Mapping[str, Any], raw: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Complete user info by the claims of the id_token.
 
-    The id_token's word that an address is verified says nothing of another one in user info, and
-    less than user info's own word.
+    `email_verified` of the id_token does not count for another address in user info, nor against
+    user info's own `email_verified`.
     """
-    email, verified = (provider.profile[part].partition(".")[0] for part in _ABOUT_EMAIL)
+    email, verified = (provider.profile[part].partition(".")[0] for part in _EMAIL_PARTS)
     about_email = {email, verified}
     is_same = email in raw and raw[email] == claims.get(email) and verified not in raw
     if not is_same and not about_email.isdisjoint(raw):
@@ -76,7 +77,7 @@ def _merged(
     return {**claims, **raw}
 
 
-def _get(provider: Provider, url: str, access_token: Secret) -> Any:
+def _fetch(provider: Provider, url: str, access_token: Secret) -> Any:
     if not is_visible_ascii(access_token.reveal()):
         raise TokenInvalid
     headers = {"Authorization": f"Bearer {access_token.reveal()}"}

@@ -1,3 +1,3 @@
-"""What a provider does in its own way and presets.toml cannot say as data, a file for each."""
+"""Provider quirks: behaviour that presets.toml cannot express as data, a module each."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Apple: the client secret is a JWT that we sign, and the name comes once, beside the code."""
+"""Apple: the client secret is a signed JWT; the first consent alone sends the user's name."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from actors.providers.protocol.client_assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 
 _AUDIENCE: Final = "https://appleid.apple.com"
-_LONGEST_NAME: Final = 255
+_MAX_NAME_LENGTH: Final = 255
 
 
 def client_secret(provider: Provider) -> str:
-    """Return a client secret for one request; Apple takes none that lives longer than 6 months.
+    """Return a client secret for one request; Apple accepts six months of lifetime at most.
 
     Raises:
         ProviderNotConfigured: The team, the key's id or the key is missing.
@@ -28,9 +28,9 @@ def client_secret(provider: Provider) -> str:
 
 
 def name_of(form_field: str) -> str | None:
-    """Return the name in the form field `user`, which comes with the first consent alone.
+    """Return the name in the form field `user`, which the first consent alone sends.
 
-    Nothing else of it is taken: it came by way of the browser, and nobody has signed it.
+    The rest of the field is ignored: it came through the browser, unsigned.
     """
     try:
         user = parse_json(form_field.encode(errors="replace"))
@@ -40,4 +40,4 @@ def name_of(form_field: str) -> str | None:
     if not isinstance(name, Mapping):
         return None
     parts = (one_line(name.get("firstName")), one_line(name.get("lastName")))
-    return " ".join(filter(None, parts))[:_LONGEST_NAME] or None
+    return " ".join(filter(None, parts))[:_MAX_NAME_LENGTH] or None

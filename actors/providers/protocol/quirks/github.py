@@ -1,4 +1,4 @@
-"""GitHub: the address that counts stands in a list of its own, and a grant is deleted."""
+"""GitHub: a list of e-mail addresses of its own, and a DELETE request that ends a grant."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from catfeeder.sealing import Secret
 
 
 def primary_email(fetch_emails: Callable[[], Any]) -> dict[str, Any]:
-    """Return the primary and verified address; `email` of the user is only the public one.
+    """Return the primary address if it is verified; `email` of the user is only the public one.
 
-    An app without the permission is refused the list, and the public address stays, of which
-    nothing is known.
+    Without permission for the list the result is empty, and the public address stays, unverified.
     """
     try:
         entries = fetch_emails()
@@ -32,7 +31,7 @@ def delete_grant(provider: Provider, url: str, access_token: Secret) -> None:
     """End the grant that a token belongs to, with all tokens of this user and app.
 
     Raises:
-        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: It was not ended.
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The grant still stands.
     """
 
     def delete(client: Provider) -> None:
@@ -40,7 +39,7 @@ def delete_grant(provider: Provider, url: str, access_token: Secret) -> None:
         response = send_delete(url, json=body, auth=basic_header(client))
         if response.status_code == 401:
             raise ProviderRefused("invalid_client")
-        # A token that is not known any more has no grant that could be ended.
+        # 404: the grant of this token has ended already.
         if response.status_code >= 300 and response.status_code != 404:
             raise ProviderRefused(f"status {response.status_code}")
 

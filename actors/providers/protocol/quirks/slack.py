@@ -1,4 +1,4 @@
-"""Slack: an app is given two pairs of tokens, each revoked by itself; every status is 200."""
+"""Slack: two token pairs in one answer, auth.revoke for each, and errors with status 200."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from actors.providers.http.answers import error_of, parse_json
 from actors.providers.http.forms import post_form
 from catfeeder.sealing import Secret
 
-#: Such a token is as good as revoked.
+#: Errors of a token that is revoked already.
 _DEAD: Final = frozenset({"account_inactive", "invalid_auth", "token_expired", "token_revoked"})
 
 
-def pairs(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
-    """Return the pairs of tokens that an installed app is given, each with whose it is.
+def split_pairs(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Return the token pairs of an installed app, each with its account.
 
-    The bot's is first; an app may have asked for that of the user alone.
+    The bot's pair is first. An app may have asked for the user's pair only.
     """
     user = answer.get("authed_user")
     user = user if isinstance(user, Mapping) else {}
-    # An app that is installed for all of an organisation belongs to no one workspace.
+    # An app that is installed for a whole organisation has no single workspace.
     home = {"team": answer.get("team") or answer.get("enterprise")}
     found: list[tuple[Mapping[str, Any], dict[str, Any]]] = []
     if answer.get("access_token"):
-        # A renewal answers the user's pair here as well, and says so.
+        # A renewal of the user's pair is answered at this level too, with its type.
         is_user = answer.get("token_type") == "user"
         whose = user.get("id") if is_user else answer.get("bot_user_id")
         found.append((answer, {**home, "id": whose, "token_of": "user" if is_user else "bot"}))
@@ -35,10 +35,10 @@ def pairs(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, 
 
 
 def revoke(url: str, access_token: Secret) -> None:
-    """Revoke a token, which shows itself for that; the client's secret is not asked for.
+    """Revoke a token; the request carries the token itself and no client secret.
 
     Raises:
-        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: It was not revoked.
+        ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The token is still valid.
     """
     headers = {"Authorization": f"Bearer {access_token.reveal()}"}
     response = post_form(url, {}, None, headers=headers)
