@@ -18,7 +18,6 @@ from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.protocol.id_tokens import verify_id_token
 from actors.providers.protocol.issuers import is_issuer_of_answer
-from actors.providers.protocol.profiles import Profile
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
 from actors.providers.protocol.token_endpoint import (
@@ -29,7 +28,7 @@ from actors.providers.protocol.token_endpoint import (
 from actors.providers.protocol.user_info import fetch_profile
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
-from catfeeder.results import Connection
+from catfeeder.results import Connection, Profile
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
@@ -167,10 +166,10 @@ def _redeem(
     if provider.renewal == "fb_exchange_token":
         tokens = extend_facebook_token(provider, tokens.access_token)
     second = tokens.second
-    second_profile = _identify(provider, second, pending, now) if second else {}
+    second_profile = _identify(provider, second, pending, now) if second else None
     with transaction():
         connection = _store(provider, tokens, pending, profile, now)
-        if second is not None:
+        if second is not None and second_profile is not None:
             _store(provider, second, pending, second_profile, now)
     return FinishedSignIn(connection, tokens)
 

@@ -13,14 +13,13 @@ from actors.oauth.refresh import describe_tokens
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.discovery import resolve_provider
-from actors.providers.protocol.profiles import Profile
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.token_endpoint import redeem_code
 from actors.renewal.renew import renew_leased
 from actors.renewal.sweep import sweep
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.results import TokenResponse
+from catfeeder.results import Profile, TokenResponse
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import ensure_open

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -102,7 +102,7 @@ class TAB_CONNECTIONS(Table):
         *,
         provider: str,
         subject: str,
-        profile: dict[str, Any],
+        profile: Mapping[str, Any],
         grant: Grant,
         now: datetime,
         told_once: Sequence[str] = (),
@@ -126,7 +126,7 @@ class TAB_CONNECTIONS(Table):
         cls,
         provider: str,
         subject: str,
-        profile: dict[str, Any],
+        profile: Mapping[str, Any],
         grant: Grant,
         now: datetime,
         *,
@@ -172,7 +172,7 @@ class TAB_CONNECTIONS(Table):
 
     @classmethod
     def _insert(
-        cls, provider: str, subject: str, profile: dict[str, Any], grant: Grant, now: datetime
+        cls, provider: str, subject: str, profile: Mapping[str, Any], grant: Grant, now: datetime
     ) -> str:
         connection_id = str(uuid.uuid4())
         cls.create(

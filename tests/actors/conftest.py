@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from actors.providers.http.transport import shared_adapter
-from actors.providers.protocol import id_tokens
-from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.keys import shared_key_cache
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 
@@ -29,8 +28,8 @@ def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict
 
 
 @pytest.fixture(autouse=True)
-def _own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+def _own_keys() -> None:
+    shared_key_cache.cache_clear()
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def _check_times(claims: Mapping[str, Any], now: int) -> None:
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise IdTokenInvalid(f"The id_token's {name} is not a time.")
     if times["exp"] is None or times["exp"] <= now - _LEEWAY_SECONDS:
-        raise IdTokenInvalid("The id_token has expired, or tells no expiry.")
+        raise IdTokenInvalid("The id_token has expired, or states no expiry.")
     if max(times["iat"] or 0, times["nbf"] or 0) > now + _LEEWAY_SECONDS:
         raise IdTokenInvalid("The id_token is not valid yet.")
 

@@ -14,9 +14,10 @@ from actors.errors import (
 )
 from actors.providers.http.answers import error_of, is_visible_ascii
 from actors.providers.http.requests import get_json
-from actors.providers.protocol.profiles import Profile, normalise, subject_text
+from actors.providers.protocol.profiles import normalise, subject_text
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook, github
+from catfeeder.results import Profile
 from catfeeder.sealing import Secret
 
 _EMAIL_PARTS: Final = ("email", "email_verified")

@@ -17,6 +17,7 @@ from actors.oauth.exchange import exchange_code
 from actors.oauth.user_info import fetch_user_info
 from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
+from catfeeder.results import Profile
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
@@ -269,7 +270,7 @@ def test_any_answer_to_user_info_is_a_profile_or_an_error(
     @_certainly(answer=None, emails=None)
     def look(answer: Answer | None, emails: Answer | None) -> None:
         give(provider, {"/userinfo": answer, "/user/emails": emails})
-        profiles: list[dict[str, Any]] = []
+        profiles: list[Profile] = []
         failure_of(lambda: profiles.append(fetch_user_info(NAME, connection_id=row.id)))
         for profile in profiles:
             assert profile["subject"]

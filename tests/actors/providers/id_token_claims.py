@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from actors.providers.protocol.id_tokens import verify_id_token
+from actors.providers.protocol.keys import KeyCache
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built
 from tests.scripted_provider import ScriptedProvider
@@ -29,6 +30,8 @@ def right_claims(provider: ScriptedProvider, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in {**claims, **changes}.items() if value is not None}
 
 
-def verified(provider: ScriptedProvider, token: str, **metadata: Any) -> dict[str, Any]:
+def verified(
+    provider: ScriptedProvider, token: str, key_cache: KeyCache | None = None, **metadata: Any
+) -> dict[str, Any]:
     """Check a token as that of a sign-in at that time."""
-    return verify_id_token(built(provider, **metadata), Secret(token), NONCE, NOW)
+    return verify_id_token(built(provider, **metadata), Secret(token), NONCE, NOW, key_cache)

@@ -17,8 +17,7 @@ import httpx
 import pytest
 
 from actors.providers.http.transport import shared_adapter
-from actors.providers.protocol import id_tokens
-from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.keys import shared_key_cache
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
@@ -70,10 +69,9 @@ def _providers(
     honest: ScriptedProvider,
     evil: ScriptedProvider,
     worker: dramatiq.Worker,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Tell the service of both, of the evil one too by its issuer alone."""
-    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+    shared_key_cache.cache_clear()
     for name, provider in (("honest", honest), ("evil", evil)):
         settings = {"issuer": provider.issuer, **provider.credentials()}
         assert http.put(f"/v1/providers/{name}", json=settings).status_code == 201

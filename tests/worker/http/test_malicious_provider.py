@@ -17,8 +17,7 @@ import urllib3.util.connection
 from joserfc.jwk import RSAKey
 
 from actors.providers.http.transport import shared_adapter
-from actors.providers.protocol import id_tokens
-from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.keys import shared_key_cache
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.provider.answers import (
@@ -72,9 +71,8 @@ def _known(
     http: httpx.Client,
     liar: ScriptedProvider,
     worker: dramatiq.Worker,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+    shared_key_cache.cache_clear()
     _put(http, liar)
 
 
@@ -354,7 +352,6 @@ def test_an_answer_that_is_meant_to_hurt(
     http: httpx.Client,
     browser: httpx.Client,
     liar: ScriptedProvider,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for path in ("/token", "/userinfo", "/jwks"):
         liar.answer(path, _HURTING[kind](liar))
@@ -362,7 +359,7 @@ def test_an_answer_that_is_meant_to_hurt(
         answer = _come_back(browser, liar)
         _assert_refused(http, answer, "provider_misbehaved", "provider_unreachable")
         liar.recover(path)
-        monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+        shared_key_cache.cache_clear()
     # And the next who comes is signed in
     assert _come_back(browser, liar).status_code == 200
 
@@ -381,7 +378,6 @@ class TestWithLittlePatience:
         http: httpx.Client,
         browser: httpx.Client,
         liar: ScriptedProvider,
-        monkeypatch: pytest.MonkeyPatch,
         *,
         headers_only: bool,
     ) -> None:
@@ -392,6 +388,6 @@ class TestWithLittlePatience:
             # Then it is cut off, refused and on record
             _assert_refused(http, _come_back(browser, liar), "provider_unreachable")
             liar.recover(path)
-            monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+            shared_key_cache.cache_clear()
         # And the next who comes is signed in
         wait_until(lambda: _come_back(browser, liar).status_code == 200)

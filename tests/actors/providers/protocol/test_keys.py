@@ -1,20 +1,17 @@
-"""Tests of the keys that providers publish: fetched when needed, by nobody too often."""
+"""Tests of the JWK set cache: keys are fetched when needed, and no provider is asked too often."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from actors.errors import (
-    IdTokenInvalid,
-    ProviderMisbehaved,
-    ProviderRefused,
-    ProviderUnreachable,
-)
-from actors.providers.protocol import id_tokens
+from actors.errors import IdTokenInvalid, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.protocol.keys import KeyCache
+from tests.actors.providers.clock import Clock
 from tests.actors.providers.id_token_claims import right_claims, verified
 from tests.provider.answers import Answer, html_answer, json_answer, json_text
 from tests.provider.signing import rsa_key
@@ -22,23 +19,26 @@ from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("settings")
 
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        return self.seconds
+Sign = Callable[..., str]
+Verify = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of a key cache of this test's own."""
-    made = Clock()
-    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache(made))
-    return made
+def clock() -> Clock:
+    """The clock of `verify`'s key cache."""
+    return Clock()
+
+
+@pytest.fixture
+def verify(clock: Clock, provider: ScriptedProvider) -> Verify:
+    """Checks an id_token with the keys of a cache of this test's own."""
+    return partial(verified, provider, key_cache=KeyCache(clock))
+
+
+@pytest.fixture
+def sign(provider: ScriptedProvider) -> Sign:
+    """Signs the right claims with the provider's current key; takes members of the header."""
+    return lambda **header: provider.keys.sign(right_claims(provider), **header)
 
 
 def fetches(provider: ScriptedProvider) -> int:
@@ -46,115 +46,113 @@ def fetches(provider: ScriptedProvider) -> int:
 
 
 def test_keys_are_fetched_once_and_anew_after_an_hour(
-    clock: Clock, provider: ScriptedProvider
+    clock: Clock, provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
-    token = provider.keys.sign(right_claims(provider))
+    token = sign()
     for _ in range(3):
-        verified(provider, token)
+        verify(token)
     assert fetches(provider) == 1
 
     clock.seconds += 3601
-    verified(provider, token)
+    verify(token)
     assert fetches(provider) == 2
 
 
-def test_a_key_that_was_taken_back_is_not_trusted_after_an_hour(
-    clock: Clock, provider: ScriptedProvider
+def test_a_withdrawn_key_is_not_trusted_after_an_hour(
+    clock: Clock, provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
-    token = provider.keys.sign(right_claims(provider))
-    verified(provider, token)
+    token = sign()
+    verify(token)
     provider.keys.rotate()
 
     clock.seconds += 3601
     with pytest.raises(IdTokenInvalid):
-        verified(provider, token)
+        verify(token)
 
 
-def test_an_unknown_key_makes_us_ask_once_a_minute(
-    clock: Clock, provider: ScriptedProvider
+def test_an_unknown_key_causes_one_fetch_a_minute(
+    clock: Clock, provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
-    # Given keys that are known, and a provider that signs with a new one
-    verified(provider, provider.keys.sign(right_claims(provider)))
+    # Given known keys, and a provider that signs with a new one
+    verify(sign())
     provider.keys.rotate()
-    token = provider.keys.sign(right_claims(provider))
+    token = sign()
 
-    # Then the new one is not asked for within the same minute
+    # Then the new one is not fetched within the same minute
     for _ in range(3):
         clock.seconds += 19
         with pytest.raises(IdTokenInvalid):
-            verified(provider, token)
+            verify(token)
     assert fetches(provider) == 1
 
     # But after it, once
     clock.seconds += 4
-    assert verified(provider, token)
-    assert verified(provider, token)
+    assert verify(token)
+    assert verify(token)
     assert fetches(provider) == 2
 
-    # And a flood of keys that nobody knows is no flood at the provider
+    # And a flood of unknown keys does not reach the provider
     for number in range(20):
         clock.seconds += 2
         with pytest.raises(IdTokenInvalid):
-            verified(provider, provider.keys.sign(right_claims(provider), kid=f"x{number}"))
+            verify(sign(kid=f"x{number}"))
     assert fetches(provider) == 2
 
 
-def test_known_keys_serve_on_while_the_provider_is_out_of_reach(
-    clock: Clock, provider: ScriptedProvider
+def test_known_keys_stay_in_use_while_the_provider_is_unreachable(
+    clock: Clock, provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
-    token = provider.keys.sign(right_claims(provider))
-    verified(provider, token)
+    token = sign()
+    verify(token)
     provider.answer("/jwks", Answer(503))
     clock.seconds += 3601
 
-    assert verified(provider, token)
-    assert verified(provider, token)
+    assert verify(token)
+    assert verify(token)
 
     # And it is not asked at every token
     assert fetches(provider) == 2
 
 
-def test_an_outage_is_told_and_soon_tried_again(clock: Clock, provider: ScriptedProvider) -> None:
-    token = provider.keys.sign(right_claims(provider))
+def test_an_outage_is_reported_and_soon_tried_again(
+    clock: Clock, provider: ScriptedProvider, sign: Sign, verify: Verify
+) -> None:
+    token = sign()
     provider.answer("/jwks", Answer(503))
 
     for _ in range(3):
         with pytest.raises(ProviderUnreachable):
-            verified(provider, token)
+            verify(token)
     assert fetches(provider) == 1
 
     provider.recover("/jwks")
     clock.seconds += 6
-    assert verified(provider, token)
+    assert verify(token)
 
 
-def test_a_provider_that_hangs_holds_up_nobody_elses_users(provider: ScriptedProvider) -> None:
-    # Given a provider whose keys do not come, though somebody waits for them
-    cache, failures = KeyCache(), []
+def test_a_provider_that_hangs_delays_no_other(provider: ScriptedProvider) -> None:
+    # Given a provider whose keys do not come while a thread waits for them
+    cache, known = KeyCache(), []
+    hanging, answering = (f"{provider.issuer}/{path}" for path in ("hanging", "jwks"))
+    provider.answer("/hanging", json_answer(provider.keys.key_set()))
     gate = provider.hold("/hanging")
-
-    def wait() -> None:
-        try:
-            cache.keys(f"{provider.issuer}/hanging", None)
-        except ProviderRefused as error:
-            failures.append(error)
-
-    waiting = threading.Thread(target=wait)
+    waiting = threading.Thread(target=lambda: known.append(cache.keys(hanging, None)))
     waiting.start()
     gate.await_arrival()
 
-    # Then those of another one are had meanwhile
-    assert cache.keys(f"{provider.issuer}/jwks", None)
+    # Then those of another one are fetched meanwhile
+    assert cache.keys(answering, None)
 
     gate.open()
     waiting.join()
-    assert len(failures) == 1
+    assert len(known) == 1
 
 
-def test_whoever_waits_for_keys_shares_the_answer(provider: ScriptedProvider) -> None:
-    token = provider.keys.sign(right_claims(provider))
-    gate = provider.hold("/jwks")
-    waiting = [threading.Thread(target=verified, args=(provider, token)) for _ in range(4)]
+def test_threads_that_wait_for_keys_share_one_fetch(
+    provider: ScriptedProvider, sign: Sign, verify: Verify
+) -> None:
+    gate, token = provider.hold("/jwks"), sign()
+    waiting = [threading.Thread(target=verify, args=(token,)) for _ in range(4)]
     for thread in waiting:
         thread.start()
     gate.await_arrival()
@@ -182,12 +180,12 @@ def test_whoever_waits_for_keys_shares_the_answer(provider: ScriptedProvider) ->
         [],
     ],
 )
-def test_an_entry_that_is_no_key_of_ours_spoils_no_other(
-    entry: Any, provider: ScriptedProvider
+def test_an_unusable_entry_spoils_no_other(
+    entry: Any, provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
     provider.keys.more_entries = [entry]
 
-    assert verified(provider, provider.keys.sign(right_claims(provider)))
+    assert verify(sign())
 
 
 @pytest.mark.parametrize(
@@ -203,39 +201,45 @@ def test_an_entry_that_is_no_key_of_ours_spoils_no_other(
     ],
 )
 def test_a_key_set_without_keys_is_the_providers_fault(
-    answer: Answer, provider: ScriptedProvider
+    answer: Answer, provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
     provider.answer("/jwks", answer)
 
     with pytest.raises(ProviderMisbehaved):
-        verified(provider, provider.keys.sign(right_claims(provider)))
+        verify(sign())
 
 
-def test_a_token_without_key_id_is_held_against_a_single_key(provider: ScriptedProvider) -> None:
-    assert verified(provider, provider.keys.sign(right_claims(provider), kid=None))
+# -- Tokens without a key id
 
 
-def test_a_key_for_another_use_is_not_counted(provider: ScriptedProvider) -> None:
-    provider.keys.more_entries = [{**rsa_key(2).as_dict(private=False), "use": "enc"}]
-    assert verified(provider, provider.keys.sign(right_claims(provider), kid=None))
+@pytest.mark.parametrize("has_key_id", [True, False])
+@pytest.mark.parametrize("has_encryption_key", [True, False])
+def test_a_token_without_key_id_is_checked_with_the_only_key_for_signatures(
+    has_key_id: bool,
+    has_encryption_key: bool,
+    provider: ScriptedProvider,
+    sign: Sign,
+    verify: Verify,
+) -> None:
+    entry = rsa_key(1).as_dict(private=False)
+    if not has_key_id:
+        del entry["kid"]
+    other = {**rsa_key(2).as_dict(private=False), "use": "enc"}
+    provider.keys.published = []
+    provider.keys.more_entries = [entry, other] if has_encryption_key else [entry]
+
+    assert verify(sign(kid=None))
 
 
-def test_a_single_key_for_another_use_vouches_for_nothing(provider: ScriptedProvider) -> None:
+def test_an_encryption_key_alone_checks_no_signature(
+    provider: ScriptedProvider, sign: Sign, verify: Verify
+) -> None:
     provider.keys.published = []
     provider.keys.more_entries = [{**rsa_key(1).as_dict(private=False), "use": "enc"}]
 
     with pytest.raises(ProviderMisbehaved, match="no key"):
-        verified(provider, provider.keys.sign(right_claims(provider), kid=None))
+        verify(sign(kid=None))
 
 
-def test_a_key_without_id_is_found_by_a_token_without_one(provider: ScriptedProvider) -> None:
-    entry = {**rsa_key(1).as_dict(private=False)}
-    del entry["kid"]
-    provider.keys.published = []
-    provider.keys.more_entries = [entry]
-
-    assert verified(provider, provider.keys.sign(right_claims(provider), kid=None))
-
-
-def test_a_header_of_the_providers_own_does_not_matter(provider: ScriptedProvider) -> None:
-    assert verified(provider, provider.keys.sign(right_claims(provider), typ="JWT", tenant="a"))
+def test_an_unknown_member_of_the_header_is_ignored(sign: Sign, verify: Verify) -> None:
+    assert verify(sign(typ="JWT", tenant="a"))

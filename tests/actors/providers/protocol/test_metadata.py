@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_any_document_is_metadata_or_a_typed_error(
 ) -> None:
     provider.script.metadata = metadata
     try:
-        found = fetch_metadata(provider.issuer)
+        found: Mapping[str, Any] = fetch_metadata(provider.issuer)
     except AuthError as error:
         error.detail.encode()
     else:

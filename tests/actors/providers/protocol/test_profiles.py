@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from actors.errors import ProviderMisbehaved
 from actors.providers.protocol.profiles import normalise, subject_text
 from actors.providers.protocol.provider import Credentials, build_provider, presets
+from catfeeder.results import Profile
 
 
-def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) -> dict[str, Any]:
+def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) -> Profile:
     endpoints = {
         "authorization_endpoint": "https://idp.example/authorize",
         "token_endpoint": "https://idp.example/token",

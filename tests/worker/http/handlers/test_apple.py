@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from actors.providers.http.transport import shared_adapter
-from actors.providers.protocol import id_tokens
-from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.keys import shared_key_cache
 from tests.provider.answers import Answer
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
@@ -48,9 +47,8 @@ def _known(
     http: httpx.Client,
     apple: ScriptedProvider,
     worker: dramatiq.Worker,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(id_tokens, "_KEYS", KeyCache())
+    shared_key_cache.cache_clear()
     answer = http.put("/v1/providers/apple", json=play(apple, "apple"))
     assert answer.status_code == 201, answer.text
 
