@@ -1,4 +1,4 @@
-"""Putting a message onto its queue, sealed, whatever else the process does with Dramatiq."""
+"""Producer: puts a message onto its queue, sealed, whatever else the process does with Dramatiq."""
 
 from __future__ import annotations
 
@@ -22,25 +22,24 @@ from catfeeder.requester import REQUESTER_OPTION, requester
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
 NAMESPACE: Final = "catfeeder"
-#: The bell of a queue: a channel on which is told that there is something after there was nothing.
-#: Whoever is at work looks for the next message anyway, and a bell that nobody heard costs a worker
-#: no more than its sleep.
+#: The channel on which a queue that was empty announces a message. A busy worker takes the next
+#: message anyway, and a lost notification delays an idle one by a poll interval.
 NOTIFICATION_PREFIX: Final = f"{NAMESPACE}:bell:"
-#: A hash in which each worker tells of itself, as JSON: its `release`, and in `per_second` how many
+#: A hash with an entry for each worker, as JSON: its `release`, and in `per_second` how many
 #: messages of each queue it can perform.
 WORKERS_KEY: Final = f"{NAMESPACE}:workers"
-#: A message never falls to others because of what a clock says; who has died is for the workers to
-#: find out (`worker.consuming.heartbeats`), and dead letters are bounded by whoever adds one.
+#: Dramatiq would requeue the messages of a worker by a clock. Here workers find dead ones by their
+#: heartbeats (`worker.consuming.heartbeats`), and each addition bounds the dead letters.
 _MAINTENANCE_CHANCE: Final = 0
 
-#: Whoever asks for more than anybody works off must not fill the broker's memory.
-_MOST_MESSAGES: Final = 100_000
+#: More messages than workers can perform must not fill the broker's memory.
+_MAX_QUEUE_LENGTH: Final = 100_000
 
-# Dramatiq's own step of this name with the job's record before it and the bell after it, in one
-# round trip. All of it happens or nothing: no message is there without its job, and no job twice.
-# It returns how many messages wait on the queue now.
+# Dramatiq's own step of this name with the job's record before it and the notification after it, in
+# one round trip. All of it happens or nothing: no message is there without its job, and no job
+# twice. It returns how many messages wait on the queue now.
 ENQUEUE_SCRIPT: Final = Script(f"""
-if redis.call('LLEN', KEYS[1]) >= {_MOST_MESSAGES} then
+if redis.call('LLEN', KEYS[1]) >= {_MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
 end
 local id, body, queue, actor, enqueued_at = unpack(ARGV)
@@ -67,7 +66,6 @@ class SealedBroker(RedisBroker):
     def __init__(
         self, client: redis.Redis, encoder: SealedEncoder, middleware: Sequence[Middleware] = ()
     ) -> None:
-        """Take the Redis client, the encoder, and the middleware; a producer needs none."""
         super().__init__(  # type: ignore[no-untyped-call]
             client=client,
             middleware=list(middleware),
@@ -84,7 +82,7 @@ class SealedBroker(RedisBroker):
         Raises:
             ValueError: A delay was asked for. Dramatiq holds delayed messages in a worker's memory
                 and loses them with the connection; what must happen later is a row in the database.
-            MessageTooLarge: Nobody would take it.
+            MessageTooLarge: No worker would read it.
             QueueUnreachable: Redis did not answer; the message may or may not have been queued.
         """
         if delay is not None:
@@ -106,15 +104,15 @@ class SealedBroker(RedisBroker):
 
 
 def assign_redis_id(message: Message[Any]) -> Message[Any]:
-    """Return the message with a place of its own on its queue."""
+    """Return a copy of the message with a new id for its place on the queue."""
     return message.copy(options={"redis_message_id": str(uuid.uuid4())})
 
 
 def build_enqueue(message: Message[Any], job: JobRecord | None, encoder: SealedEncoder) -> Call:
-    """Return the call that sends a message that has a place.
+    """Return the call that sends a message of `assign_redis_id`, with the record of its job.
 
     Raises:
-        MessageTooLarge: Nobody would take it.
+        MessageTooLarge: No worker would read it.
     """
     queue = f"{NAMESPACE}:{message.queue_name}"
     keys = [queue, f"{queue}.msgs"]
@@ -131,22 +129,23 @@ def build_enqueue(message: Message[Any], job: JobRecord | None, encoder: SealedE
 def build_message(
     message_type: MessageType, arguments: dict[str, Any], message_id: str | None = None
 ) -> Message[Any]:
-    """Build a message of the catalogue, in the name of whoever asks for what is done now.
+    """Build a message of the catalogue, which carries the requester of the current context.
 
-    The id is a new one unless it is given; a job that is known by it already is not sent again.
+    `message_id` is a new one where it is left out; a job that Redis knows by it is not sent again.
     """
-    asked_by = requester.get()
+    requested_by = requester.get()
     return Message(
         queue_name=message_type.queue,
         actor_name=message_type.name,
         args=(),
         kwargs=arguments,
-        options={} if asked_by is None else {REQUESTER_OPTION: asked_by},
+        options={} if requested_by is None else {REQUESTER_OPTION: requested_by},
         message_id=message_id or str(uuid.uuid4()),
     )
 
 
 def build_queued_job(message: Message[Any], now: datetime) -> JobRecord:
     """Return the record that the job of a message begins with."""
-    queued = JobStatus.QUEUED
-    return JobRecord(message.message_id, message.actor_name, message.queue_name, queued, now)
+    return JobRecord(
+        message.message_id, message.actor_name, message.queue_name, JobStatus.QUEUED, now
+    )

@@ -7,7 +7,7 @@ from typing import overload
 
 
 def utc_now() -> datetime:
-    """Return the time in UTC, the clock that is passed in wherever a test may want another."""
+    """Return the time in UTC; a function that a test may want at another time takes it as `now`."""
     return datetime.now(UTC)
 
 

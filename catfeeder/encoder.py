@@ -1,4 +1,4 @@
-"""The wire format of a message: JSON in which secrets and bytes are marked, sealed as a whole."""
+"""Wire format of a message: JSON in which secrets and bytes are marked, sealed as a whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CONTEXT: Final = "message"
 #: Three times what the service takes of a request over HTTP, as JSON may write each character with
 #: as many bytes. A queue of the largest must fit into a server's memory.
 MAX_MESSAGE_BYTES: Final = 256 * 1024
-#: What stands in logs, on terminals and in the names of keys.
+#: Fields that stand in logs, on terminals and in the names of keys.
 _NAMES: Final = ("queue_name", "actor_name", "message_id")
 _NAME: Final = re.compile("[!-~]{1,255}")
 #: The year 9999, at which dates end.
@@ -38,11 +38,10 @@ _FIELDS: Final[dict[str, type]] = {
 
 
 class UnreadableMessage(CatFeederError):
-    """These bytes on a queue are not a message of ours."""
+    """Raised by `SealedEncoder.open`, with the reason as its sentence."""
 
     message = "These bytes on a queue are not a message of ours."
-
-    #: The job that will never be performed, where it is sure whose message this is.
+    #: The job that will never be performed, where the message is known to be its own.
     job_id: str | None = None
 
 
@@ -81,7 +80,6 @@ class SealedEncoder(Encoder):
     """Seals whole messages: the broker, its files and its dead letters hold no plaintext."""
 
     def __init__(self, sealer: Sealer) -> None:
-        """Take the sealer that holds the queue key."""
         self.sealer = sealer
 
     def encode(self, data: MessageData) -> bytes:
@@ -91,8 +89,8 @@ class SealedEncoder(Encoder):
     def decode(self, data: bytes) -> MessageData:
         """Open a message; one that does not open comes back as a message to `quarantine`.
 
-        Dramatiq's consumer thread dies of an exception here, and the messages beside the bad one
-        are stranded.
+        Dramatiq's consumer thread dies of an exception here, and would strand the messages beside
+        the bad one.
         """
         try:
             return self.open(data)
@@ -113,10 +111,10 @@ class SealedEncoder(Encoder):
             raise UnreadableMessage("It was not sealed with our queue key.") from None
         except (ValueError, RecursionError):
             raise UnreadableMessage("It is not JSON.") from None
-        return _checked(fields)
+        return _validate(fields)
 
 
-def _checked(fields: Any) -> MessageData:
+def _validate(fields: Any) -> MessageData:
     if not isinstance(fields, dict) or set(fields) != set(_FIELDS):
         raise UnreadableMessage("It does not have the seven fields of a message.")
     for name, kind in _FIELDS.items():

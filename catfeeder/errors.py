@@ -1,4 +1,4 @@
-"""The errors that every part of the service raises, each with a code that travels to the caller."""
+"""Root of errors: each has a code for programs, which travels to the caller, and a sentence."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 
 
 class CatFeederError(Exception):
-    """Something went wrong in the auth worker."""
+    """The root: one `except` catches whatever the service or its client raises on purpose."""
 
-    #: The sentence for people, where none is given; it holds no secret.
+    #: The sentence for people where the raiser has no better one. It holds no secret.
     message: str = "Something went wrong in the auth worker."
-    #: False when asking again later may succeed without changing the request.
+    #: False when the same request may succeed later.
     permanent: bool = True
 
     def __init__(self, detail: str | None = None) -> None:
@@ -34,7 +34,7 @@ class CatFeederError(Exception):
 
 
 class OperatorError(CatFeederError):
-    """The service cannot work as it is set up; `detail` is for the operator's log alone.
+    """Base of what only an operator can put right; `detail` is for the operator's log alone.
 
     It may name a server, a user or a file, so a caller of the service gets `public_detail`.
     """
@@ -53,70 +53,73 @@ class OperatorError(CatFeederError):
         return "The job failed unexpectedly; the worker's log has the reason."
 
 
+# -- Sealing and the queue
+
+
 class SealBroken(CatFeederError):
-    """These bytes were not sealed for this place with a key that this process holds."""
+    """Raised by `Sealer.open`."""
 
     message = "These bytes were not sealed for this place with a key that this process holds."
 
 
+class InvalidQueueKey(CatFeederError):
+    """Raised for a `queue_key` that is not base64url of 32 bytes."""
+
+    message = "The queue key is not one that `python -m worker queue-key` prints."
+
+
 class QueueUnreachable(CatFeederError):
-    """The queue cannot be reached: check REDIS_URL and that its server runs."""
+    """Raised when Redis is away, too slow, full or read-only, or REDIS_URL leads nowhere."""
 
     message = "The queue cannot be reached: check REDIS_URL and that its server runs."
-
     permanent = False
 
 
 class QueueFull(QueueUnreachable):
-    """The queue holds as many messages as it may: let workers work them off."""
+    """Raised when one queue is at its limit, while Redis is well."""
 
     message = "The queue holds as many messages as it may: let workers work them off."
 
 
 class MessageTooLarge(CatFeederError):
-    """What was asked for is too large for the queue: as a message it has more than 256 KiB."""
+    """Raised before a message is sent that no worker would read."""
 
     message = (
         "What was asked for is too large for the queue: as a message it has more than 256 KiB."
     )
 
 
-class InvalidQueueKey(CatFeederError):
-    """The queue key is not one that `python -m worker queue-key` prints."""
-
-    message = "The queue key is not one that `python -m worker queue-key` prints."
+# -- Jobs
 
 
 class JobTimeout(CatFeederError):
-    """The job did not end in the time given; it may still do so."""
+    """Raised when the caller's time to wait is over."""
 
     message = "The job did not end in the time given; it may still do so."
-
     permanent = False
 
 
 class JobExpired(CatFeederError):
-    """The job is unknown: jobs are forgotten about an hour after they end."""
+    """Raised for the id of a job that has no record any more, or never had one."""
 
     message = "The job is unknown: jobs are forgotten about an hour after they end."
 
 
 class JobCancelled(CatFeederError):
-    """The job was cancelled before it started."""
+    """Raised in place of the result of a job that its caller has cancelled."""
 
     message = "The job was cancelled before it started."
 
 
 class JobOutdated(CatFeederError):
-    """The job waited in the queue longer than it was worth doing; ask again."""
+    """The error of a job whose message a worker took after its `max_age_seconds`."""
 
     message = "The job waited in the queue longer than it was worth doing; ask again."
-
     permanent = False
 
 
 class JobFailed(CatFeederError):
-    """The job failed."""
+    """Raised in place of a result, with the worker's code and sentence."""
 
     message = "The job failed."
 
@@ -132,41 +135,43 @@ class JobFailed(CatFeederError):
         return self._code
 
 
+# -- The client's requests over HTTP
+
+
 class ApiNotGiven(CatFeederError):
-    """This goes over HTTP: give connect() the service's api_url and an api_key."""
+    """Raised by the verbs that the queue cannot carry, where `connect` got no `api_url`."""
 
     message = "This goes over HTTP: give connect() the service's api_url and an api_key."
 
 
 class InvalidApiUrl(CatFeederError):
-    """The api_url is not one: it begins with https:// or http:// and a host."""
+    """Raised by `connect` before anything is sent to `api_url`."""
 
     message = "The api_url is not one: it begins with https:// or http:// and a host."
 
 
 class InvalidApiKey(CatFeederError):
-    """The api_key is not one: it has printable characters of ASCII alone, and no space."""
+    """Raised by `connect` for an `api_key` that no header could carry."""
 
     message = "The api_key is not one: it has printable characters of ASCII alone, and no space."
 
 
 class ServiceUnreachable(CatFeederError):
-    """The service did not answer over HTTP: check api_url and that it runs."""
+    """Raised when there was no answer of the service in time."""
 
     message = "The service did not answer over HTTP: check api_url and that it runs."
-
     permanent = False
 
 
 class RequestRefused(CatFeederError):
-    """The service refused the request."""
+    """Raised for a problem (RFC 9457) that the service answered with."""
 
     message = "The service refused the request."
 
     def __init__(
         self, status: int, code: str, detail: str, *, permanent: bool, retry_after: float | None
     ) -> None:
-        """Carry the service's answer (RFC 9457); `retry_after` is in seconds, if it named any."""
+        """Carry the service's answer; `retry_after` is in seconds, where the service names it."""
         super().__init__(detail)
         self._code = code
         self.status = status

@@ -1,7 +1,7 @@
-"""Calling our Lua scripts in Redis, several in one round trip.
+"""Pipelining of Lua scripts: several calls to Redis in one round trip.
 
-Around each command redis-py looks after retries, metrics and more, at twice what the command itself
-costs. A hash over HTTP calls half a dozen scripts, so they go straight to a connection of the pool.
+redis-py wraps each command in retries, metrics and more, at twice what the command itself costs. A
+hash over HTTP calls half a dozen scripts, so they go straight to a connection of the pool.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import redis
 from redis.exceptions import NoScriptError, ResponseError
 
-#: A server without memory refuses a script whose first write may take some. It stops none in the
-#: middle, so what follows a write that can take none is done.
+#: A server without free memory refuses a script whose first write may need some, and stops none
+#: in the middle. So what follows a write that needs none is done.
 _WRITES_NOTHING: Final = "redis.call('DEL', 'catfeeder:nothing')\n"
 
 
@@ -22,17 +22,16 @@ class Script:
     """A Lua script, and the name by which Redis knows it."""
 
     def __init__(self, text: str, *, runs_when_full: bool = False) -> None:
-        """Take the text.
+        """Make a script of Lua; one that `runs_when_full` is not refused for want of memory.
 
-        What works the queues off `runs_when_full`: a server that has taken as many jobs as it has
-        memory for would else never be rid of them.
+        Scripts that empty the queues need that: a server full of jobs would never be rid of them.
         """
         self.text: Final = _WRITES_NOTHING + text if runs_when_full else text
         self.name: Final = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
 class Call(NamedTuple):
-    """A script with what it is given."""
+    """A script with its keys and arguments."""
 
     script: Script
     keys: Sequence[str]
@@ -58,7 +57,7 @@ def call_scripts(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
         redis.RedisError: The connection was lost; any of them may have run.
     """
     answers = _round_trip(client, [("EVALSHA", call.script.name, call) for call in calls])
-    # A server that was started anew has forgotten them, and learns each with its next call.
+    # A server that was restarted has forgotten the scripts, and learns each with its next call.
     unknown = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if unknown:
         again = _round_trip(client, [("EVAL", calls[at].script.text, calls[at]) for at in unknown])
@@ -76,12 +75,12 @@ def _round_trip(client: redis.Redis, commands: Iterable[tuple[str, str, Call]]) 
     connection = pool.get_connection()
     try:
         connection.send_packed_command(connection.pack_commands(packed))
-        return [_answer(connection) for _ in packed]
+        return [_read_answer(connection) for _ in packed]
     finally:
         pool.release(connection)
 
 
-def _answer(connection: Any) -> Any:
+def _read_answer(connection: Any) -> Any:
     try:
         return connection.read_response()
     except ResponseError as error:

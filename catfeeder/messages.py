@@ -1,4 +1,4 @@
-"""The catalogue of messages: what may be asked of the workers, on which queue, and for how long.
+"""Catalogue of messages: what may be asked of the workers, on which queue, and for how long.
 
 A message's name is wire format and the name of the actor that performs it: never rename one.
 """
@@ -14,7 +14,7 @@ class MessageType:
     """One kind of message.
 
     `max_age_seconds` is how long it may wait in the queue and still be worth doing; without one the
-    database row behind it decides. `is_job` says that somebody asked for it and awaits a result.
+    database row behind it decides. `is_job` says that a caller asked for it and awaits a result.
     """
 
     name: str
@@ -23,10 +23,10 @@ class MessageType:
     is_job: bool
 
 
-#: Queues part the work by what it waits for, so that each class gets processes of its own.
+#: A queue for each thing that work waits for, so that each gets processes of its own.
 PASSWORDS: Final = "passwords"  # waits for a core
 OAUTH: Final = "oauth"  # waits for a provider, and a person waits for it
-RENEWALS: Final = "renewals"  # waits for a provider, and nobody waits for it
+RENEWALS: Final = "renewals"  # waits for a provider, and no person waits for it
 CONTROL: Final = "control"  # waits for nothing: sweeps, clean-up, shutdown
 
 #: A person waits for these: after a minute they have given up, and the work would be wasted.
@@ -56,7 +56,7 @@ DELIVER_EVENTS: Final = MessageType("deliver_events", RENEWALS, _SWEEP_SECONDS, 
 CLEAN_EVENTS: Final = MessageType("clean_events", CONTROL, _SWEEP_SECONDS, is_job=False)
 FORECAST_GRANTS: Final = MessageType("forecast_grants", CONTROL, _SWEEP_SECONDS, is_job=False)
 RESEAL: Final = MessageType("reseal", CONTROL, _SWEEP_SECONDS, is_job=False)
-#: A shutdown that is found a minute later was meant for a service that has gone since.
+#: A shutdown that is received a minute later was meant for a boot that has ended since.
 SHUT_DOWN: Final = MessageType("shut_down", CONTROL, _PERSON_WAITS_SECONDS, is_job=True)
 #: Stands in for bytes on a queue that could not be opened or parsed.
 QUARANTINE: Final = MessageType("quarantine", CONTROL, None, is_job=False)

@@ -1,10 +1,10 @@
-"""The connection to Redis or Valkey, with every timeout and retry spelled out."""
+"""Connection to Redis or Valkey, with every timeout and retry spelled out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
@@ -19,23 +19,23 @@ from catfeeder.errors import QueueFull, QueueUnreachable
 from catfeeder.redis_url import read_redis_url, translate_url_errors
 
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
-#: server had already taken would run twice, so a lost answer is told to the caller instead.
+#: server had already taken would run twice, so the caller learns of a lost answer instead.
 _NO_RETRIES: Final = 0
-#: Longer than a pause of the server that workers are to sit through.
-_ANSWER_SECONDS: Final = 15.0
+#: Longer than a pause of the server that workers must survive.
+_REPLY_TIMEOUT_SECONDS: Final = 15.0
 _OPTIONS: Final[dict[str, Any]] = {
-    "socket_timeout": _ANSWER_SECONDS,
+    "socket_timeout": _REPLY_TIMEOUT_SECONDS,
     "socket_connect_timeout": 2,
     "health_check_interval": 30,
     # Each thread that waits for a job holds one. From redis-py's own limit of 100 on, a server that
     # is well would look as if it were away; this is the server's.
     "max_connections": 10_000,
 }
-#: A sentinel that hangs must not keep us from asking the next one.
+#: A sentinel that hangs must not keep the client from the next one.
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
-#: What a server says that takes no writes for now; the client has no errors of these names.
+#: The replies of a server that takes no writes for now; redis-py has no errors of these names.
 _TRANSIENT_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
-#: What the script that sends says of a queue that takes no more.
+#: The error reply of the script that sends, for a queue that takes no more.
 QUEUE_FULL: Final = "QUEUEFULL"
 
 
@@ -57,53 +57,58 @@ class _AsyncMasterClient(AsyncRedis):
         await cast("Any", self.connection_pool).sentinel_manager.aclose()
 
 
-def connect_redis(url: str, *, reply_timeout: float = _ANSWER_SECONDS) -> redis.Redis:
+class _Classes(NamedTuple):
+    """What differs between clients for threads and for asyncio."""
+
+    client: Any
+    master_client: Any
+    sentinel: Any
+    retry: Any
+
+
+_SYNC: Final = _Classes(redis.Redis, _MasterClient, Sentinel, Retry)
+_ASYNC: Final = _Classes(AsyncRedis, _AsyncMasterClient, AsyncSentinel, AsyncRetry)
+
+
+def connect_redis(url: str, *, reply_timeout: float = _REPLY_TIMEOUT_SECONDS) -> redis.Redis:
     """Return a client for `url`, in a form of `read_redis_url`; it connects on first use.
 
-    `reply_timeout` is how long it waits for an answer to a command.
+    `reply_timeout` is how many seconds it waits for the reply to a command.
 
     Raises:
         QueueUnreachable: The URL is not one that the client knows.
     """
-    retry = Retry(NoBackoff(), _NO_RETRIES)
-    options = {**_OPTIONS, "socket_timeout": reply_timeout}
-    address = read_redis_url(url)
-    with translate_url_errors():
-        if address is None:
-            client = redis.Redis.from_url(url, retry=retry, **options)
-        else:
-            sentinel_options = {**_SENTINEL_OPTIONS, **address.sentinel_options, "retry": retry}
-            sentinel = Sentinel(address.hosts, sentinel_kwargs=sentinel_options)
-            options |= {**address.options, "retry": retry}
-            client = sentinel.master_for(address.service, _MasterClient, **options)
-        # Made, and not connected: else an unknown option is an error of the first command.
-        client.connection_pool.make_connection()
-    return client
+    return cast("redis.Redis", _connect(url, reply_timeout, _SYNC))
 
 
-def connect_redis_async(url: str, *, reply_timeout: float = _ANSWER_SECONDS) -> AsyncRedis:
+def connect_redis_async(url: str, *, reply_timeout: float = _REPLY_TIMEOUT_SECONDS) -> AsyncRedis:
     """Return the asyncio twin of `connect_redis`."""
-    retry = AsyncRetry(NoBackoff(), _NO_RETRIES)
+    return cast("AsyncRedis", _connect(url, reply_timeout, _ASYNC))
+
+
+def _connect(url: str, reply_timeout: float, classes: _Classes) -> Any:
+    retry = classes.retry(NoBackoff(), _NO_RETRIES)
     options = {**_OPTIONS, "socket_timeout": reply_timeout, "retry": retry}
     address = read_redis_url(url)
     with translate_url_errors():
         if address is None:
-            client = AsyncRedis.from_url(url, **options)
+            client = classes.client.from_url(url, **options)
         else:
             sentinel_options = {**_SENTINEL_OPTIONS, **address.sentinel_options, "retry": retry}
-            sentinel = AsyncSentinel(address.hosts, sentinel_kwargs=sentinel_options)
+            sentinel = classes.sentinel(address.hosts, sentinel_kwargs=sentinel_options)
             options |= {**address.options, "retry": retry}
-            client = sentinel.master_for(address.service, _AsyncMasterClient, **options)
+            client = sentinel.master_for(address.service, classes.master_client, **options)
+        # Made, and not connected: else an unknown option is an error of the first command.
         client.connection_pool.make_connection()
     return client
 
 
 @contextmanager
 def translate_redis_errors() -> Iterator[None]:
-    """Turn the client's connection errors, timeouts included, into `QueueUnreachable`.
+    """Raise `QueueUnreachable` for errors of the connection, timeouts included.
 
-    A server that is full, or a replica that takes no writes, is as good as gone; `QueueFull` is
-    when a queue is.
+    A server that is full, or a replica that takes no writes, is as good as gone. `QueueFull` stands
+    for a queue at its limit.
     """
     try:
         yield
@@ -120,9 +125,9 @@ def translate_redis_errors() -> Iterator[None]:
 
 
 def is_transient(error: redis.RedisError) -> bool:
-    """Tell whether a server that says so recovers, as one that is away does.
+    """Return whether the same command may succeed later, as after a lost connection.
 
-    It is slow, a replica now, out of memory, cannot write to its disk, or lacks its replicas.
+    The server is slow, a replica now, out of memory, cannot write to its disk, or lacks replicas.
     """
     lost = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
     return isinstance(error, lost) or str(error).startswith(_TRANSIENT_CODES)

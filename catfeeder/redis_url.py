@@ -1,4 +1,4 @@
-"""REDIS_URL taken apart and checked, so that a mistake in it is told in a sentence at the start."""
+"""REDIS_URL: parsed and checked at the start, so that a mistake in it is one clear sentence."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class SentinelAddress:
 
 
 def read_redis_url(url: str) -> SentinelAddress | None:
-    """Check a URL; return what it says of sentinels, or None where it leads to one server.
+    """Check a URL; return the address of its sentinels, or None where it leads to one server.
 
     `redis+sentinel://user:password@host:26379,host:26379/service/0`, or `rediss+sentinel://` for
     TLS to the sentinels and to the master; user, password and database are the master's, and
     `?sentinel_username=…&sentinel_password=…` the sentinels'.
 
     Raises:
-        QueueUnreachable: It is of no such form, or names a file that cannot be read.
+        QueueUnreachable: It is of no such form, or names a file that is not there.
     """
     with translate_url_errors():
         if (match := _SENTINELS.fullmatch(url)) is not None:
@@ -66,11 +66,7 @@ def read_redis_url(url: str) -> SentinelAddress | None:
 
 @contextmanager
 def translate_url_errors() -> Iterator[None]:
-    """Turn what the Redis client says of a URL into `QueueUnreachable`, without parts of the URL.
-
-    Raises:
-        QueueUnreachable: The client could not make use of it.
-    """
+    """Raise `QueueUnreachable` where redis-py cannot use a URL; the sentence quotes none of it."""
     try:
         yield
     except (ValueError, TypeError, redis.RedisError) as error:

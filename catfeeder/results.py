@@ -46,7 +46,7 @@ class Profile(TypedDict):
     provider: Annotated[str, "The name of the provider's configuration."]
     subject: Annotated[str, "The provider's own name for the user."]
     email: Annotated[str | None, "null where the provider gives none."]
-    email_verified: Annotated[bool | None, "null when the provider does not tell."]
+    email_verified: Annotated[bool | None, "null when the provider does not say."]
     name: Annotated[str | None, "The name to show."]
     picture: Annotated[str | None, "The web address of a picture."]
     raw: Annotated[dict[str, Any], "What the provider answered."]
@@ -96,7 +96,7 @@ class StoredToken(TypedDict):
 
     access_token: Annotated[str, "What a request to the provider's API carries."]
     token_type: Annotated[str, "How to use it, such as `Bearer` (RFC 6749 section 7.1)."]
-    expires_at: Annotated[Time | None, "null when the provider does not tell."]
+    expires_at: Annotated[Time | None, "null when the provider does not say."]
     scope: Annotated[str, "The scopes of the token, parted by spaces."]
     renewal_failing: Annotated[
         bool, "The provider refuses to renew the token; it still serves until it expires."
@@ -156,7 +156,7 @@ class AccessToken:
 
     access_token: str = field(repr=False)
     token_type: str
-    #: None when the provider does not tell.
+    #: None when the provider does not say.
     expires_at: datetime | None
     scope: str
     renewal_failing: bool

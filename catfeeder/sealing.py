@@ -1,4 +1,4 @@
-"""Secrets: their form in a process, which prints nothing, and their sealed form outside of it.
+"""Authenticated encryption: a secret prints nothing in a process, and is sealed outside of it.
 
 Sealing is AES-256-GCM (NIST SP 800-38D). A sealed value is
 
@@ -40,12 +40,11 @@ _HEADER_BYTES: Final = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
 
 
 class Secret:
-    """Text that must not be seen; it shows itself only to `reveal`."""
+    """Text that no log line or traceback can print; `reveal` returns it."""
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        """Wrap `text`."""
         self._text = text
 
     @classmethod
@@ -87,7 +86,7 @@ def derive_key(secret_key: Secret, label: str) -> Key:
 
 
 def key_to_text(key: Key) -> str:
-    """Write a key as the base64url text that is handed to other apps."""
+    """Write a key as base64url text, the form in which apps get it."""
     return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
@@ -107,7 +106,7 @@ def key_from_text(text: str) -> Key:
 
 
 def key_id(key: Key) -> bytes:
-    """Return the 4 bytes that name a key without telling anything about it."""
+    """Return the 4 bytes that name a key and reveal nothing of it."""
     return hashlib.sha256(b"catfeeder/key-id/v1" + key).digest()[:_KEY_ID_BYTES]
 
 
@@ -115,7 +114,7 @@ class Sealer:
     """Seals with the first key of a ring and opens with any of them."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
-        """Take the key ring, the current key first."""
+        """Make a sealer of a key ring, the current key first."""
         self._ciphers = {key_id(key): AESGCM(key) for key in keys}
         self.current_key_id = next(iter(self._ciphers))
 
@@ -126,7 +125,7 @@ class Sealer:
 
     @property
     def current_prefix(self) -> bytes:
-        """What all begins with that is sealed with the current key, and nothing else."""
+        """The bytes that begin a value exactly if it is sealed with the current key."""
         return _VERSION + self.current_key_id
 
     def seal(self, plaintext: bytes, context: str) -> SealedBytes:
@@ -160,10 +159,10 @@ class Sealer:
 
 
 class KeyRing:
-    """What SECRET_KEY yields for each purpose, and what each SECRET_KEY before it yielded."""
+    """The keys that SECRET_KEY, and each SECRET_KEY before it, yields for each purpose."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
-        """Take SECRET_KEY, and behind it those by which something may still be sealed."""
+        """Make a ring of SECRET_KEY and, behind it, those by which values may still be sealed."""
         self._secret_keys = [Secret(text) for text in secret_keys]
 
     def keys(self, label: str) -> list[Key]:
@@ -171,5 +170,5 @@ class KeyRing:
         return [derive_key(secret_key, label) for secret_key in self._secret_keys]
 
     def sealer(self, label: str) -> Sealer:
-        """Return what seals with the current key for `label` and opens with each."""
+        """Return a sealer that seals with the current key for `label` and opens with each."""
         return Sealer(self.keys(label))
