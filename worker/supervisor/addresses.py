@@ -1,4 +1,4 @@
-"""Finds out before the start whether the service can listen where it is told to."""
+"""Pre-flight check of an address: whether this service can listen there, asked before it starts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from worker.errors import AddressTaken
 
 
 def check_address(host: str, port: int) -> None:
-    """Make sure that nobody listens at an address yet.
+    """Make sure that the service can listen at an address.
 
     Raises:
-        AddressTaken: Another program does.
+        AddressTaken: Another program listens there.
         ConfigurationError: The host is no address of this machine, or the port needs more rights.
     """
     try:
@@ -21,7 +21,7 @@ def check_address(host: str, port: int) -> None:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as listener:
-            # As uvicorn does: connections that were closed a moment ago keep nobody out.
+            # As uvicorn does: connections that were closed a moment ago are no hindrance.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
     except OSError as error:

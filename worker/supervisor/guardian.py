@@ -1,4 +1,7 @@
-"""A shell that outlives a killed supervisor just long enough to end the processes it left."""
+"""Guardian: keeps the promise that a killed `make run` leaves no process and no lock behind.
+
+No process can catch SIGKILL, so a shell outlives the supervisor for the moment that it takes.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ _SCRIPT: Final = 'while read -r line; do pids=$line; done; [ -z "$pids" ] || kil
 
 
 class Guardian:
-    """Keeps the list of our processes where no SIGKILL of ours can take it along."""
+    """A shell that sends SIGTERM to the latest list of processes once this process has ended."""
 
     def __init__(self) -> None:
         """Start the shell, in a session of its own so that no Ctrl-C reaches it."""
@@ -27,14 +30,14 @@ class Guardian:
         )
         os.close(read_end)
 
-    def watch_over(self, pids: Iterable[int]) -> None:
+    def watch(self, pids: Iterable[int]) -> None:
         """Replace the list."""
-        # Without its shell the service runs as well; it is only less tidy after a SIGKILL.
+        # Without its shell the service runs as well; only a SIGKILL leaves processes behind.
         with contextlib.suppress(BrokenPipeError):
             os.write(self._pipe, " ".join(map(str, pids)).encode() + b"\n")
 
-    def dismiss(self) -> None:
-        """Let the shell go with nothing to end."""
-        self.watch_over(())
+    def stop(self) -> None:
+        """End the shell, which then signals no process."""
+        self.watch(())
         os.close(self._pipe)
         self._shell.wait()

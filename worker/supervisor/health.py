@@ -1,4 +1,4 @@
-"""Asks the HTTP shim over its own port whether the service is healthy."""
+"""Health probe: asks the HTTP shim for `GET /health`, as a load balancer would."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Collection
 from typing import Final
 
 _ANSWER_SECONDS: Final = 5.0
-#: An address that listens everywhere is asked at the loopback of its kind.
+#: A shim that listens at every address is asked at the loopback of that kind.
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
 
 def reachable_host(host: str) -> str:
-    """Return an address at which this machine reaches what listens at `host`."""
+    """Return an address at which this machine reaches a server that listens at `host`."""
     return _ANY_ADDRESS.get(host, host)
 
 
 async def is_healthy(host: str, port: int, trusted_hosts: Collection[str]) -> bool:
-    """Tell whether `GET /health` is answered with 200."""
+    """Return whether `GET /health` is answered with 200, in the name of a host that it trusts."""
     host_header = next((name for name in trusted_hosts if "*" not in name), "localhost")
     request = f"GET /health HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n"
     try:

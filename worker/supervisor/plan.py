@@ -1,4 +1,4 @@
-"""Works out what is started: each Procfile line, as often as [Processes] says, and its setting."""
+"""Process plan: each line of the Procfile, as often as [Processes] says, and its environment."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def web_ports(settings: Settings) -> range:
 
 
 def _count(settings: Settings, kind: str) -> int:
-    """Return how many copies of a line run; a line that config.toml does not know runs once."""
+    """Return how many copies of a line run; a line without a setting in config.toml runs once."""
     count = int(getattr(settings.processes, kind, 1))
     return _core_count() if kind == _PASSWORDS and count == 0 else count
 
 
 def _core_count() -> int:
-    """Return the cores that we may use, which in a container are fewer than the machine has."""
+    """Return the number of usable cores, which in a container are fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -66,7 +66,7 @@ def _environment(settings: Settings, redis_url: str, number: int) -> dict[str, s
         "REDIS_URL": redis_url,
         # A provider knows one address only, so further copies of `web` name the first one's.
         "REDIRECT_URI": settings.redirect_uri,
-        # The commands are those of the environment that runs us, activated or not.
+        # Commands come from the virtual environment of this process, activated or not.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONUNBUFFERED": "1",
     }

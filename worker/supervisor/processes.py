@@ -1,4 +1,4 @@
-"""One run of a Procfile command: started, heard line by line, ended with all that it started."""
+"""Child process: one run of a Procfile command, with its lines, its process group and its end."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-#: Called with the name of a process and a line that it printed.
-Listener = Callable[[str, str], None]
+from worker.supervisor.output import LineHandler
 
 #: A line without an end is passed on in pieces of this size.
-_LONGEST_LINE_BYTES: Final = 64 * 1024
-#: How long the children of a dead leader may go on with the jobs in hand.
-_ORPHAN_SECONDS: Final = 3.0
-#: The kernel ends what was killed in a moment; what stays is a zombie, left to pid 1.
+_MAX_LINE_BYTES: Final = 64 * 1024
+#: The kernel ends a killed process in a moment; a zombie is left to pid 1.
 _KILL_SECONDS: Final = 1.0
 _POLL_SECONDS: Final = 0.05
 
@@ -25,20 +22,20 @@ class ServiceProcess:
     """A command in a session of its own, so that it can be signalled together with its children."""
 
     def __init__(
-        self, name: str, process: asyncio.subprocess.Process, listening: asyncio.Task[None]
+        self, name: str, process: asyncio.subprocess.Process, reading: asyncio.Task[None]
     ) -> None:
-        """Use `start_process`; this takes what it has made."""
+        """Wrap a process that `start_process` has started, and the task that reads its lines."""
         self.name = name
         self.pid = process.pid
         self._process = process
-        self._listening = listening
+        self._reading = reading
 
     async def wait(self) -> int:
         """Return the leader's exit status once it ends, negative for a signal."""
         return await self._process.wait()
 
     def terminate(self) -> None:
-        """Ask the leader to end; it asks its children, whom a second request would cut off."""
+        """Send SIGTERM to the leader alone: a child that gets a second one cuts its jobs off."""
         if self._process.returncode is None:
             self._process.terminate()
 
@@ -46,24 +43,28 @@ class ServiceProcess:
         """End the leader and its children at once."""
         _signal_group(self.pid, signal.SIGKILL)
 
-    async def clear_up(self) -> None:
-        """End what a dead leader has left, politely first: an orphan may have a job in hand."""
+    async def clean_up(self, orphan_seconds: float) -> None:
+        """End the children of a dead leader; one with a job in flight has `orphan_seconds`."""
         _signal_group(self.pid, signal.SIGTERM)
-        if not await _group_ends(self.pid, _ORPHAN_SECONDS):
+        if not await _await_group_end(self.pid, orphan_seconds):
             _signal_group(self.pid, signal.SIGKILL)
-            await _group_ends(self.pid, _KILL_SECONDS)
+            await _await_group_end(self.pid, _KILL_SECONDS)
         # A daemon that left the group may still hold the pipe; its lines are not waited for.
-        await asyncio.wait([self._listening], timeout=_KILL_SECONDS)
-        self._listening.cancel()
+        await asyncio.wait([self._reading], timeout=_KILL_SECONDS)
+        self._reading.cancel()
 
 
 async def start_process(
-    name: str, command: str, environment: Mapping[str, str], listener: Listener
+    name: str, command: str, environment: Mapping[str, str], on_line: LineHandler
 ) -> ServiceProcess:
-    """Start a Procfile command; the shell expands its $VARIABLES and becomes the program."""
+    """Start a Procfile command; the shell expands its $VARIABLES and becomes the program.
+
+    Raises:
+        OSError: There is no shell, or no room for another process.
+    """
     read_end, write_end = os.pipe()
     # Our own pipe: with one of asyncio's, wait() may last until the last grandchild closes it.
-    listening = asyncio.create_task(_listen(read_end, name, listener))
+    reading = asyncio.create_task(_read_lines(read_end, name, on_line))
     try:
         process = await asyncio.create_subprocess_exec(
             *("/bin/sh", "-c", f"exec {command}"),
@@ -75,16 +76,16 @@ async def start_process(
         )
     finally:
         os.close(write_end)
-    return ServiceProcess(name, process, listening)
+    return ServiceProcess(name, process, reading)
 
 
-async def _listen(read_end: int, name: str, listener: Listener) -> None:
-    reader = asyncio.StreamReader(limit=_LONGEST_LINE_BYTES)
+async def _read_lines(read_end: int, name: str, on_line: LineHandler) -> None:
+    reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
     )
     while line := await _read_line(reader):
-        listener(name, line.decode(errors="replace").rstrip())
+        on_line(name, line.decode(errors="replace").rstrip())
     transport.close()
 
 
@@ -97,7 +98,7 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes:
         return await reader.read(overrun.consumed)
 
 
-async def _group_ends(group: int, seconds: float) -> bool:
+async def _await_group_end(group: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while _signal_group(group, 0):
         if time.monotonic() > deadline:
@@ -106,10 +107,10 @@ async def _group_ends(group: int, seconds: float) -> bool:
     return True
 
 
-def _signal_group(group: int, request: int) -> bool:
-    """Signal a process group, 0 only to look; false when nobody is left in it."""
+def _signal_group(group: int, number: int) -> bool:
+    """Send a signal to a process group, 0 only to look; return false when the group is empty."""
     try:
-        os.killpg(group, request)
+        os.killpg(group, number)
     except (ProcessLookupError, PermissionError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""Reads the Procfile: which processes there are, by name, and the command of each."""
+"""Procfile: reads the name and the command of each process."""
 
 from __future__ import annotations
 

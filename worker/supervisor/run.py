@@ -6,69 +6,61 @@ import asyncio
 import os
 import shlex
 import signal
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 from config import ENV_FILE, ROOT, Settings, load_settings, read_environment, read_toml
 from worker.supervisor.env_file import write_missing_secrets
 from worker.supervisor.health import reachable_host
+from worker.supervisor.output import LineHandler, line_printer
 from worker.supervisor.procfile import read_procfile
 from worker.supervisor.service import Service
 
 #: A closed terminal (SIGHUP) is no reason to leave processes behind.
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: `make` and `timeout` pass on a signal that we had from the terminal already: that is no haste.
+#: `make` and `timeout` repeat a signal that the terminal has sent already: that is no haste.
 _ECHO_SECONDS: Final = 1.0
+_NAME: Final = "service"
 _EXAMPLE_JOB: Final = '{"password": "correct horse battery staple"}'
 
 
 def run_service() -> int:
-    """Run the service until it is told to stop; return the exit status.
+    """Run the service until a stop is requested; return the exit status.
 
     Raises:
         CatFeederError: A part cannot start; the message names the setting.
-        ConfigurationError: So too.
     """
-    # Whatever any of the processes writes is for our user alone.
+    # Every file of every process is for our user alone.
     os.umask(0o077)
-    settings = _prepare()
+    settings, print_line = _prepare()
     commands = read_procfile(ROOT / "Procfile")
     try:
-        asyncio.run(_live(settings, commands))
+        asyncio.run(_run(settings, commands, print_line))
     except asyncio.CancelledError:
-        say("service", "Ended at once, as asked: jobs in hand were cut off.")
+        print_line(_NAME, "Ended at once, as asked: jobs in flight were cut off.")
         return 1
-    say("service", "Stopped.")
+    print_line(_NAME, "Stopped.")
     return 0
 
 
-def say(name: str, line: str) -> None:
-    """Print a line under the name of whose it is; who has closed our output misses it."""
-    try:
-        print(f"{name:<11} | {line}", flush=True)
-    except OSError:
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
-
-
-def _prepare() -> Settings:
-    """Check what is set, and give the two secrets a value on the first run."""
+def _prepare() -> tuple[Settings, LineHandler]:
+    """Check all settings, and give the two secrets a value on the first run."""
     toml_conf = read_toml()
-    load_settings(read_environment(), toml_conf)
+    print_line = line_printer(load_settings(read_environment(), toml_conf).log_format)
     for name in write_missing_secrets(ENV_FILE, read_environment()):
-        say("service", f"{name} was unset: a random one now stands in {_short(ENV_FILE)}.")
-    return load_settings(read_environment(), toml_conf)
+        print_line(_NAME, f"{name} was unset: a random one now stands in {_relative(ENV_FILE)}.")
+    return load_settings(read_environment(), toml_conf), print_line
 
 
-async def _live(settings: Settings, commands: dict[str, str]) -> None:
-    service = Service(settings, commands, say)
+async def _run(settings: Settings, commands: Mapping[str, str], print_line: LineHandler) -> None:
+    service = Service(settings, commands, print_line)
     _stop_on_signals(service)
     try:
         await service.start()
         if not service.is_stopping:
-            _announce(settings)
+            _announce(settings, print_line)
         await service.serve()
         await service.drain()
     finally:
@@ -77,17 +69,17 @@ async def _live(settings: Settings, commands: dict[str, str]) -> None:
 
 
 def _stop_on_signals(service: Service) -> None:
-    """Stop with care at the first signal, and at once at a later one."""
-    life = asyncio.current_task()
+    """Drain at the first signal, and end at once at a later one."""
+    running = asyncio.current_task()
     first_at: float | None = None
 
     def react() -> None:
         nonlocal first_at
         if first_at is None:
             first_at = time.monotonic()
-            service.stop()
-        elif life and time.monotonic() > first_at + _ECHO_SECONDS:
-            life.cancel()
+            service.request_stop()
+        elif running and time.monotonic() > first_at + _ECHO_SECONDS:
+            running.cancel()
 
     _on_signals(react)
 
@@ -97,18 +89,24 @@ def _on_signals(react: Callable[[], object]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, react)
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, print_line: LineHandler) -> None:
     host = reachable_host(settings.host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     place, key = _admin_key()
-    say("service", f"Cat Feeder listens at {url} (its pages: {url}/docs). Ctrl-C stops it.")
-    say("service", f"The key of the API is ADMIN_API_KEY, in {place}. Try it in another terminal:")
-    print(
-        f"\ncurl -s -H 'Prefer: wait=5' -H 'Content-Type: application/json'"
+    example = (
+        "curl -s -H 'Prefer: wait=5' -H 'Content-Type: application/json'"
         f' -H "Authorization: Bearer {key}"'
-        f" -d '{_EXAMPLE_JOB}' {url}/v1/passwords/hash\n",
-        flush=True,
+        f" -d '{_EXAMPLE_JOB}' {url}/v1/passwords/hash"
     )
+    print_line(_NAME, f"Cat Feeder listens at {url} (its pages: {url}/docs). Ctrl-C stops it.")
+    print_line(
+        _NAME, f"The key of the API is ADMIN_API_KEY, in {place}. Try it in another terminal:"
+    )
+    if settings.log_format == "json":
+        print_line(_NAME, example)
+    else:
+        # Without a name before it, so that the whole line can be copied.
+        print(f"\n{example}\n", flush=True)
 
 
 def _admin_key() -> tuple[str, str]:
@@ -117,9 +115,9 @@ def _admin_key() -> tuple[str, str]:
         return "the environment", "$ADMIN_API_KEY"
     if os.environ.get("ADMIN_API_KEY_FILE"):
         return "the file of ADMIN_API_KEY_FILE", '$(cat "$ADMIN_API_KEY_FILE")'
-    path = _short(ENV_FILE)
+    path = _relative(ENV_FILE)
     return path, f"$(grep ^ADMIN_API_KEY= {shlex.quote(path)} | cut -d= -f2-)"
 
 
-def _short(path: Path) -> str:
+def _relative(path: Path) -> str:
     return os.path.relpath(path)

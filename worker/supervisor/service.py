@@ -1,4 +1,4 @@
-"""The whole service of one `make run`: started part by part, watched, drained and ended."""
+"""Life cycle of one `make run`: broker, database and processes start, serve, drain and end."""
 
 from __future__ import annotations
 
@@ -16,52 +16,61 @@ from worker.supervisor.drain import drain_queues
 from worker.supervisor.embedded_valkey import EmbeddedValkey
 from worker.supervisor.guardian import Guardian
 from worker.supervisor.health import is_healthy
+from worker.supervisor.output import LineHandler
 from worker.supervisor.plan import WEB, plan_processes, web_ports
-from worker.supervisor.processes import Listener
-from worker.supervisor.stores import begin_generation, check_broker, is_told_to_stop, tell_to_stop
+from worker.supervisor.stores import (
+    begin_generation,
+    check_broker,
+    is_shutdown_requested,
+    request_shutdown,
+)
 from worker.supervisor.supervisor import Supervisor
+
+#: Dramatiq applies the Procfile's --grace twice: to workers, then consumers.
+WORKER_GRACE_SECONDS: Final = 45.0
+_WEB_GRACE_SECONDS: Final = 10.0
 
 _HEAD_START_SECONDS: Final = 1.0
 _HEALTHY_SECONDS: Final = 60.0
 _HEALTH_POLL_SECONDS: Final = 0.05
-#: Each look opens the database anew; twice as often would be a tenth of what the idle stack takes.
+#: Each look opens the database anew; twice as often would be a tenth of the idle stack's CPU time.
 _STOP_POLL_SECONDS: Final = 1.0
-
-#: Dramatiq applies the Procfile's --grace twice: to workers, then consumers.
-_WORKER_GRACE_SECONDS: Final = 45.0
-_WEB_GRACE_SECONDS: Final = 10.0
 
 
 class Service:
     """The processes of the Procfile with the broker and the database under them."""
 
-    def __init__(self, settings: Settings, commands: Mapping[str, str], listener: Listener) -> None:
-        """Take the Procfile's commands, and who hears what happens and what the processes say."""
+    def __init__(
+        self, settings: Settings, commands: Mapping[str, str], on_line: LineHandler
+    ) -> None:
+        """Start the guardian alone.
+
+        `commands` are the Procfile's; `on_line` gets what the processes print, and what happens.
+        """
         self._settings = settings
         self._commands = commands
-        self._listener = listener
+        self._on_line = on_line
         self._stopping = asyncio.Event()
         self._guardian = Guardian()
-        self._supervisor = Supervisor(listener, self._inform_guardian)
+        self._supervisor = Supervisor(on_line, self._inform_guardian)
         self._valkey = EmbeddedValkey(settings.var_dir)
         self._redis_url = ""
         self._generation = 0
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the service was told to stop."""
+        """Whether a stop was requested."""
         return self._stopping.is_set()
 
-    def stop(self) -> None:
+    def request_stop(self) -> None:
         """Make `start` and `serve` return."""
         self._stopping.set()
 
     async def start(self) -> None:
-        """Return once the service is healthy, or when it is told to stop before.
+        """Return once the service is healthy, or when a stop is requested before.
 
         Raises:
             CatFeederError: A part cannot start; the message names the setting.
-            ConfigurationError: So too.
         """
         for port in web_ports(self._settings):
             check_address(self._settings.host, port)
@@ -70,34 +79,34 @@ class Service:
         await self._start_processes()
 
     async def serve(self) -> None:
-        """Return when the service is told to stop, by `stop` or by a shutdown job.
+        """Return when a stop is requested, by `request_stop` or by a shutdown job.
 
         Raises:
             ServiceUnhealthy: A process has never worked since the start.
         """
         while not self.is_stopping:
-            if await asyncio.to_thread(is_told_to_stop, self._generation):
-                self.stop()
+            if await asyncio.to_thread(is_shutdown_requested, self._generation):
+                self.request_stop()
             self._check_processes()
-            self._tend_valkey()
+            self._restart_dead_valkey()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _STOP_POLL_SECONDS)
 
     async def drain(self) -> None:
-        """Refuse new work, let the jobs that were taken end, then end the processes."""
-        self._tell("Stopping: new work is refused, jobs in hand are finished.")
-        await asyncio.to_thread(tell_to_stop, self._generation)
+        """Refuse new work, let accepted jobs end, then end the processes."""
+        self._report("Stopping: new work is refused, jobs in flight are finished.")
+        await asyncio.to_thread(request_shutdown, self._generation)
         await self._await_jobs()
         web = self._supervisor.names(WEB)
         workers = set(self._supervisor.names()) - set(web)
-        await self._supervisor.stop(workers, _WORKER_GRACE_SECONDS)
+        await self._supervisor.stop(workers, WORKER_GRACE_SECONDS)
         await self._supervisor.stop(web, _WEB_GRACE_SECONDS)
 
     async def end(self) -> None:
         """End at once whatever still runs, the broker last, and leave nothing behind."""
         await self._supervisor.stop(self._supervisor.names(), 0)
         self._valkey.stop()
-        self._guardian.dismiss()
+        self._guardian.stop()
 
     def _open_broker(self) -> str:
         if self._settings.redis_url is not None:
@@ -112,16 +121,16 @@ class Service:
         plans = list(plan_processes(self._settings, self._commands, self._redis_url))
         for planned in plans:
             if planned.kind == WEB:
-                self._supervisor.keep(planned)
+                self._supervisor.keep_running(planned)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HEAD_START_SECONDS):
-                await self._until_healthy()
+                await self._await_health()
         for planned in plans:
             if planned.kind != WEB and not self.is_stopping:
-                self._supervisor.keep(planned)
-        await self._until_healthy()
+                self._supervisor.keep_running(planned)
+        await self._await_health()
 
-    async def _until_healthy(self) -> None:
+    async def _await_health(self) -> None:
         deadline = time.monotonic() + _HEALTHY_SECONDS
         address = (self._settings.host, self._settings.port, self._settings.server.trusted_hosts)
         while not self.is_stopping and not await is_healthy(*address):
@@ -131,29 +140,29 @@ class Service:
             await asyncio.sleep(_HEALTH_POLL_SECONDS)
 
     def _check_processes(self) -> None:
-        for name in self._supervisor.hopeless:
+        for name in self._supervisor.crash_loops:
             raise ServiceUnhealthy(f"{name} keeps ending; what it said stands above.")
 
     async def _await_jobs(self) -> None:
         try:
             is_empty = await drain_queues(self._redis_url, self._settings.server.drain_seconds)
         except QueueUnreachable as error:
-            self._tell(f"The jobs in hand are unknown. {error}")
+            self._report(f"The jobs in flight are unknown. {error}")
         else:
             if not is_empty:
-                self._tell("Some jobs are left; config.toml drain_seconds bounds the wait.")
+                self._report("Some jobs are left; config.toml drain_seconds bounds the wait.")
 
-    def _tend_valkey(self) -> None:
-        """Start our own Valkey anew if it died; what it had taken is in its append-only file."""
+    def _restart_dead_valkey(self) -> None:
+        """Start our own Valkey anew if it died; its append-only file has the accepted jobs."""
         if self._redis_url != self._settings.redis_url and self._valkey.pid is None:
-            self._tell("Valkey has ended; starting it anew.")
+            self._report("Valkey has ended; starting it anew.")
             with contextlib.suppress(ValkeyFailed):
                 self._valkey.start()
             self._inform_guardian()
 
     def _inform_guardian(self) -> None:
         valkey = [self._valkey.pid] if self._valkey.pid else []
-        self._guardian.watch_over([*self._supervisor.pids, *valkey])
+        self._guardian.watch([*self._supervisor.pids, *valkey])
 
-    def _tell(self, sentence: str) -> None:
-        self._listener("service", sentence)
+    def _report(self, sentence: str) -> None:
+        self._on_line("service", sentence)

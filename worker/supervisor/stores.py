@@ -1,4 +1,4 @@
-"""Makes the broker and the database ready for the processes, and speaks of stopping with them."""
+"""Stores under the service: the broker is there, the database migrated, the generation begun."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_broker(redis_url: str) -> None:
     Raises:
         QueueUnreachable: It does not.
     """
-    # Only who brings a server of their own pays for loading its client.
+    # Loading the client takes time, so an embedded server is started without it.
     from catfeeder.redis_connection import connect_redis, translate_redis_errors
 
     with translate_redis_errors(), connect_redis(redis_url) as client:
@@ -36,18 +36,18 @@ def begin_generation(settings: Settings) -> int:
         return begin_boot(now)
 
 
-def is_told_to_stop(generation: int) -> bool:
-    """Tell whether somebody asked this generation to shut down, as far as the database can say."""
+def is_shutdown_requested(generation: int) -> bool:
+    """Return whether this generation is to shut down; false while the database is away."""
     try:
         with hold_connection():
             return is_stopping(generation)
-    # A database that is away for a moment is a matter for /health, no reason to end the service.
+    # A database that is away for a moment shows in /health, and is no reason to end the service.
     except Exception:  # noqa: BLE001
         return False
 
 
-def tell_to_stop(generation: int) -> bool:
-    """Let every process know that this generation shuts down; false when the database is away."""
+def request_shutdown(generation: int) -> bool:
+    """Let every process know that this generation shuts down; false while the database is away."""
     try:
         with hold_connection():
             return request_stop(generation)

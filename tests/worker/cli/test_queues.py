@@ -13,7 +13,7 @@ from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.messages import PASSWORDS
 from tests.worker.service_directory import ServiceDirectory
-from worker.supervisor.embedded_valkey import EmbeddedValkey, running_url
+from worker.supervisor.embedded_valkey import EmbeddedValkey, find_running_url
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -103,7 +103,7 @@ def test_our_own_valkey_is_found(tmp_path: Path, name: str) -> None:
     valkey = EmbeddedValkey(tmp_path / name)
     valkey.start()
     try:
-        assert running_url(tmp_path / name) == valkey.url
+        assert find_running_url(tmp_path / name) == valkey.url
     finally:
         valkey.stop()
     assert not (tmp_path / name / "valkey" / "valkey.sock").is_symlink()

@@ -1,4 +1,4 @@
-"""The embedded Valkey: private, durable, and gone when it is stopped."""
+"""Embedded Valkey: it is private and durable, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import redis
 
 from tests.waiting import wait_until
 from worker.errors import ValkeyFailed, ValkeyMissing, VarDirTaken, VarDirUnusable
-from worker.supervisor import embedded_valkey
 from worker.supervisor.embedded_valkey import EmbeddedValkey, find_server_binary
 
 
@@ -107,12 +106,11 @@ def test_it_is_started_again_after_it_was_killed(valkey: EmbeddedValkey) -> None
 
 
 def test_a_second_server_on_the_directory_is_refused(
-    valkey: EmbeddedValkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(embedded_valkey, "_LOCK_SECONDS", 0.1)
     valkey.start()
 
-    second = EmbeddedValkey(tmp_path)
+    second = EmbeddedValkey(tmp_path, lock_seconds=0.1)
     with pytest.raises(VarDirTaken):
         second.start()
     second.stop()
@@ -145,7 +143,7 @@ def test_a_directory_too_deep_for_a_socket_gets_a_private_one_elsewhere(
     assert not directory.exists()
 
 
-def test_damaged_data_is_told_and_no_process_is_left(valkey: EmbeddedValkey) -> None:
+def test_damaged_data_is_refused_and_no_process_is_left(valkey: EmbeddedValkey) -> None:
     # Given an append-only file that Valkey cannot read
     valkey.start()
     valkey.stop()

@@ -1,4 +1,4 @@
-"""`.env`: the missing secrets are written, privately, and whatever else stands there stays."""
+"""First-run secrets: missing ones are written to a private file, and all else in it stays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_both_secrets_are_written_to_a_new_private_file(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_what_is_set_is_not_written(tmp_path: Path) -> None:
+def test_a_secret_that_is_set_is_not_written(tmp_path: Path) -> None:
     # Given an environment with one secret, and a file for the other
     path = tmp_path / ".env"
     secret = tmp_path / "secret"
@@ -34,7 +34,7 @@ def test_what_is_set_is_not_written(tmp_path: Path) -> None:
 
 
 def test_other_lines_stay_as_they_are(tmp_path: Path) -> None:
-    # Given a file that others may read, with a comment, an empty secret, and no last newline
+    # Given a file that others can read, with a comment, an empty secret, and no last newline
     path = tmp_path / ".env"
     text = "# mine\nADMIN_API_KEY=\nPORT=5001\nMY_SECRET_KEY=kept\nHOST=0.0.0.0"
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""The guardian: whom it ends when its supervisor is gone, and that it ends nobody otherwise."""
+"""Guardian: the processes of a killed supervisor end, and no others do."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def watch_and_die(pids: list[list[int]]) -> None:
-    """Let another process watch over pids, list after list, and be killed."""
+    """Start a process that watches pids, list after list, and kills itself."""
     code = (
         "import os, signal, worker.supervisor.guardian\n"
         "guardian = worker.supervisor.guardian.Guardian()\n"
-        f"for pids in {pids}: guardian.watch_over(pids)\n"
+        f"for pids in {pids}: guardian.watch(pids)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     ended = subprocess.run([sys.executable, "-c", code], check=False)
     assert ended.returncode == -signal.SIGKILL
 
 
-def test_what_a_killed_supervisor_leaves_is_asked_to_end(
+def test_the_processes_of_a_killed_supervisor_get_sigterm(
     sleeper: subprocess.Popen[bytes],
 ) -> None:
     watch_and_die([[], [sleeper.pid]])
@@ -40,7 +40,7 @@ def test_what_a_killed_supervisor_leaves_is_asked_to_end(
 
 
 def test_only_the_last_list_counts(sleeper: subprocess.Popen[bytes]) -> None:
-    # Given a process that ended, and whose number may be another's by now
+    # Given a process that ended, and whose number may be another process's by now
     with subprocess.Popen(["sleep", "600"]) as other:
         watch_and_die([[sleeper.pid, other.pid], [other.pid]])
         assert other.wait(60) == -signal.SIGTERM
@@ -48,10 +48,10 @@ def test_only_the_last_list_counts(sleeper: subprocess.Popen[bytes]) -> None:
     assert sleeper.poll() is None
 
 
-def test_a_dismissed_guardian_ends_nobody(sleeper: subprocess.Popen[bytes]) -> None:
+def test_a_stopped_guardian_ends_no_process(sleeper: subprocess.Popen[bytes]) -> None:
     guardian = Guardian()
-    guardian.watch_over([sleeper.pid])
+    guardian.watch([sleeper.pid])
 
-    guardian.dismiss()
+    guardian.stop()
 
     assert sleeper.poll() is None

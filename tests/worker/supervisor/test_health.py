@@ -1,4 +1,4 @@
-"""The question for /health: who counts as healthy, and who is asked in whose name."""
+"""Health probe: the answers that count as healthy, and the host in whose name it asks."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ async def test_a_host_that_the_shim_trusts_is_named() -> None:
         assert not await is_healthy("127.0.0.1", port, ["*"])
 
 
-async def test_nobody_there_is_not_healthy() -> None:
+async def test_a_port_without_a_listener_is_not_healthy() -> None:
     async with answering(lambda _: "") as port:
         pass
 
     assert await is_healthy("127.0.0.1", port, ["localhost"]) is False
 
 
-def test_an_address_for_everybody_is_asked_at_the_loopback() -> None:
+def test_a_wildcard_address_is_asked_at_the_loopback() -> None:
     assert reachable_host("0.0.0.0") == "127.0.0.1"  # noqa: S104
     assert reachable_host("::") == "::1"
     assert reachable_host("192.0.2.1") == "192.0.2.1"

@@ -1,4 +1,4 @@
-"""The Procfile: what is read from it, and what is refused."""
+"""Procfile: the commands that are read, the lines that are refused, and its own figures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from config import ROOT
 from worker.errors import ProcfileInvalid
 from worker.http.jobs import admission
-from worker.supervisor import service
 from worker.supervisor.procfile import read_procfile
+from worker.supervisor.service import WORKER_GRACE_SECONDS
 
 
 def test_commands_are_read_in_order_without_comments(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, text: str, message: str) -> None:
     assert str(caught.value) == message
 
 
-def test_a_missing_procfile_is_told(tmp_path: Path) -> None:
+def test_a_missing_procfile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProcfileInvalid, match="cannot be read: No such file"):
         read_procfile(tmp_path / "Procfile")
 
@@ -79,5 +79,24 @@ def test_the_shim_expects_as_many_threads_as_there_are() -> None:
 def test_the_supervisor_waits_longer_than_any_worker_takes_to_stop() -> None:
     graces = re.findall(r"--grace (\d+)", (ROOT / "Procfile").read_text())
     assert len(graces) >= 3
-    # Dramatiq grants it twice: to those who perform, and to those who consume.
-    assert 2 * max(map(int, graces)) < service._WORKER_GRACE_SECONDS
+    # Dramatiq grants it twice: to the threads that perform, and to those that consume.
+    assert 2 * max(map(int, graces)) < WORKER_GRACE_SECONDS
+
+
+def test_the_operations_page_has_each_command_and_waits_for_its_end() -> None:
+    # Given the commands for systemd and containers, which operators copy
+    page = (ROOT / "docs" / "operations.md").read_text()
+    commands = read_procfile(ROOT / "Procfile")
+
+    # Then they are those of the Procfile, line by line
+    units = dict(re.findall(r"^\| `(\w+)` \| `catfeeder-\1@.*\| `(.*)` \|$", page, re.MULTILINE))
+    containers = dict(re.findall(r"^  (\w+): \{<<: .*? command: (.*)\}$", page, re.MULTILINE))
+    assert units == commands
+    assert list(containers) == list(commands)
+    for name, command in commands.items():
+        assert command.replace("$", "$$") in containers[name]
+
+    # And a stop has at least the time of the supervisor's
+    for setting in (r"TimeoutStopSec=(\d+)", r"stop_grace_period: (\d+)", r"Seconds: (\d+)"):
+        [seconds] = re.findall(setting, page)
+        assert int(seconds) >= WORKER_GRACE_SECONDS

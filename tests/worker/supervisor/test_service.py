@@ -1,4 +1,4 @@
-"""The service as a whole: who is replaced, what a stop waits for, and in which order it ends."""
+"""Service: dead parts are replaced, and a stop drains and ends the processes in order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import redis
 
 from tests.servers import ValkeyServer
 from tests.worker.service_directory import PROCFILE, ServiceDirectory, standing_in, until
-from worker.supervisor import service as service_module
+from worker.supervisor.service import WORKER_GRACE_SECONDS
 
 pytestmark = pytest.mark.timeout(200)
 
@@ -178,7 +178,7 @@ def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -
 
     # Then the service is gone long before the grace of its workers ends, and its status says so
     assert service.end() == 1
-    assert time.monotonic() - asked_at < service_module._WORKER_GRACE_SECONDS - 10
+    assert time.monotonic() - asked_at < WORKER_GRACE_SECONDS - 10
     assert directory.pids() == []
     assert directory.sockets() == []
 
