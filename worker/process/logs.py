@@ -7,10 +7,8 @@ they print what they are given, such as Peewee the parameters of its statements.
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.config
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from dramatiq import Message, MessageProxy
@@ -86,17 +84,3 @@ def _name_message(value: object) -> object:
     if isinstance(value, Message | MessageProxy):
         return f"{value.actor_name} (job {value.message_id})"
     return value
-
-
-def to_json_line(process: str, line: str) -> str:
-    """Return a line that a process printed as a JSON object with the field `process`.
-
-    A line that is no JSON object, such as an interpreter's traceback, becomes its `message`.
-    """
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        fields = {"message": line, "timestamp": datetime.now(UTC).isoformat()}
-    return json.dumps({"process": process, **fields})

@@ -18,7 +18,7 @@ from config import DebugSettings, Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.waiting import wait_until
-from worker.process.logs import set_up_logging, to_json_line
+from worker.process.logs import set_up_logging
 
 LOUD = DebugSettings(debug=True, testing=True)
 
@@ -119,17 +119,3 @@ def test_a_record_names_the_job_that_its_thread_performs(
     at_work, idle = read(capsys.readouterr().err)
     assert (at_work["job_id"], at_work["message_name"]) == (job.id, "hash_password")
     assert "job_id" not in idle
-
-
-@pytest.mark.parametrize(
-    ("line", "fields"),
-    [
-        ('{"level": "INFO", "message": "x"}', {"level": "INFO", "message": "x"}),
-        ("Traceback (most recent call last):", {"message": "Traceback (most recent call last):"}),
-        ("[1]", {"message": "[1]"}),
-    ],
-)
-def test_a_line_of_a_process_carries_its_name(line: str, fields: dict[str, str]) -> None:
-    found = json.loads(to_json_line("oauth.1", line))
-    assert found.pop("timestamp", "Z")
-    assert found == {"process": "oauth.1", **fields}
