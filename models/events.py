@@ -164,17 +164,24 @@ class TAB_EVENTS(Table):
             conditions.append(cls.deliver_at.is_null())
         if kind is not None:
             conditions.append(cls.kind == kind)
+        erased = 0
+        for start in cls._list_batches(before, conditions, batch):
+            some = cls.id.between(start, start + batch - 1)
+            erased += int(cls.delete().where(some, *conditions).execute())
+        return erased
+
+    @classmethod
+    def _list_batches(
+        cls, before: datetime, conditions: Sequence[peewee.Expression], batch: int
+    ) -> range:
+        """Return the first id of each batch that may hold events to be erased."""
         first = cls.select(cls.id).where(*conditions).order_by(cls.id).first()
         older = cls.select(cls.id).where(cls.created_at < before)
         last = older.order_by(cls.created_at.desc()).first()
         if first is None or last is None:
-            return 0
-        erased = 0
+            return range(0)
         # Ids follow the order of times, or so nearly that the next run finds the rest.
-        for start in range(first.id, last.id + 1, batch):
-            some = cls.id.between(start, start + batch - 1)
-            erased += int(cls.delete().where(some, *conditions).execute())
-        return erased
+        return range(first.id, last.id + 1, batch)
 
 
 #: The columns of an event but for its id, which the database assigns.

@@ -71,20 +71,23 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         now: datetime,
     ) -> None:
         """Create or replace a provider; the metadata discovered before is erased."""
-        earlier = [secret.reveal() for secret in earlier_client_secrets]
-        cls.insert(
+        texts = [secret.reveal() for secret in earlier_client_secrets]
+        earlier = Secret(json.dumps(texts)) if texts else None
+        cls._insert_or_replace(
             name=name,
             preset=preset,
             client_id=client_id,
             client_secret=cls.client_secret.seal(name, client_secret),
-            earlier_client_secrets=cls.earlier_client_secrets.seal(
-                name, Secret(json.dumps(earlier)) if earlier else None
-            ),
+            earlier_client_secrets=cls.earlier_client_secrets.seal(name, earlier),
             private_key=cls.private_key.seal(name, private_key),
             metadata=dict(metadata),
             created_at=now,
             updated_at=now,
-        ).on_conflict(
+        )
+
+    @classmethod
+    def _insert_or_replace(cls, **columns: Any) -> None:
+        cls.insert(**columns).on_conflict(
             conflict_target=[cls.name],
             preserve=[
                 *(cls.preset, cls.client_id, cls.client_secret, cls.earlier_client_secrets),

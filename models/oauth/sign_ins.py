@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NotRequired, TypedDict, Unpack
 
 import peewee
 
@@ -26,6 +26,17 @@ class StateStatus(StrEnum):
     EXCHANGING = "exchanging"
     DONE = "done"
     FAILED = "failed"
+
+
+class SignInColumns(TypedDict):
+    """The columns of a sign-in that are stored as they are given."""
+
+    provider: str
+    scope: str
+    redirect_uri: str
+    return_to: str | None
+    is_relayed: NotRequired[bool]
+    expires_at: datetime
 
 
 class TAB_VERIFICATION(Table):
@@ -62,36 +73,26 @@ class TAB_VERIFICATION(Table):
         cls,
         state: Secret,
         *,
-        provider: str,
         subject: str | None,
-        scope: str,
-        redirect_uri: str,
-        return_to: str | None,
         nonce: Secret | None,
         code_verifier: Secret | None,
         browser: Secret | None = None,
-        is_relayed: bool = False,
         told_user: Secret | None = None,
         now: datetime,
-        expires_at: datetime,
+        **columns: Unpack[SignInColumns],
     ) -> None:
         """Record a sign-in whose user was sent to the provider."""
         key = hash_state(state)
         cls.create(
             state_hash=key,
-            provider=provider,
             subject=subject or "",
-            scope=scope,
-            redirect_uri=redirect_uri,
-            return_to=return_to,
             browser_hash=hash_state(browser) if browser else None,
-            is_relayed=is_relayed,
             nonce=cls.nonce.seal(key, nonce),
             code_verifier=cls.code_verifier.seal(key, code_verifier),
             told_user=cls.told_user.seal(key, told_user),
             status=StateStatus.PENDING,
             created_at=now,
-            expires_at=expires_at,
+            **columns,
         )
 
     @classmethod
