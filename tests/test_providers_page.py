@@ -48,7 +48,7 @@ def test_every_preset_has_its_row_and_chapter() -> None:
 
 
 @pytest.mark.parametrize("preset", presets())
-def test_a_row_tells_what_the_preset_says(preset: str) -> None:
+def test_a_row_agrees_with_the_preset(preset: str) -> None:
     client, pkce, renewal, trust, revocation, _ = by_preset()[preset]
     known = presets()[preset]
 
@@ -62,7 +62,7 @@ def test_a_row_tells_what_the_preset_says(preset: str) -> None:
     assert revocation == (way if "revocation_endpoint" in known else "no way to")
 
 
-def test_each_cell_names_a_test_that_there_is(request: pytest.FixtureRequest) -> None:
+def test_each_cell_names_an_existing_test(request: pytest.FixtureRequest) -> None:
     named = set()
     for row in rows():
         for cell in row[1:]:

@@ -122,7 +122,7 @@ def test_what_does_not_exist_is_told(provider: ScriptedProvider) -> None:
         fetch_user_info("unknown", access_token=Secret("a"))
 
 
-def test_a_token_that_the_provider_does_not_accept_is_a_refusal(
+def test_a_rejected_access_token_is_a_refusal(
     provider: ScriptedProvider,
 ) -> None:
     configure(provider)

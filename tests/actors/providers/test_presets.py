@@ -126,9 +126,7 @@ def test_each_presets_token_is_renewed(preset: str, provider: ScriptedProvider) 
 
 
 @pytest.mark.parametrize("preset", ["github", "linkedin", "slack"])
-def test_a_refresh_token_that_only_some_apps_are_given_is_used(
-    preset: str, provider: ScriptedProvider
-) -> None:
+def test_an_optional_refresh_token_is_used(preset: str, provider: ScriptedProvider) -> None:
     # Given an app that the provider gives expiring tokens and a refresh token, each used once
     configure_preset(provider, preset)
     provider.script.gives_refresh_token = True
@@ -143,7 +141,7 @@ def test_a_refresh_token_that_only_some_apps_are_given_is_used(
     assert reread(row).status == "active"
 
 
-def test_where_no_refresh_token_is_given_the_user_is_asked_in_time(
+def test_without_a_refresh_token_reauthorization_is_due_before_the_end(
     provider: ScriptedProvider,
 ) -> None:
     # Given an app that is no partner of LinkedIn's
@@ -197,7 +195,7 @@ def test_each_presets_grant_is_ended(preset: str, provider: ScriptedProvider) ->
         ("slack", "/auth.revoke", Answer(404)),
     ],
 )
-def test_a_grant_that_was_not_ended_is_told(
+def test_a_failed_revocation_is_reported(
     preset: str, path: str, answer: Answer, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, preset)
@@ -208,7 +206,7 @@ def test_a_grant_that_was_not_ended_is_told(
 
 
 @pytest.mark.parametrize("preset", ["microsoft", "linkedin", "spotify"])
-def test_a_provider_that_cannot_be_told_of_a_disconnect_is_not(
+def test_a_provider_without_revocation_endpoint_is_not_asked_to_revoke(
     preset: str, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, preset)
@@ -217,7 +215,7 @@ def test_a_provider_that_cannot_be_told_of_a_disconnect_is_not(
     assert revoke_connection(row.id)["revoked_at_provider"] is False
 
 
-def test_a_grant_that_is_gone_already_is_as_good_as_ended(provider: ScriptedProvider) -> None:
+def test_a_grant_that_has_ended_already_counts_as_revoked(provider: ScriptedProvider) -> None:
     for preset in ("github", "slack"):
         configure_preset(provider, preset)
         row = sign_in(provider).connection
@@ -244,7 +242,7 @@ def test_a_grant_that_is_gone_already_is_as_good_as_ended(provider: ScriptedProv
         ("microsoft", 400, {"error": "invalid_grant", "error_codes": [700082]}),
     ],
 )
-def test_a_grant_that_the_provider_calls_dead_in_its_own_words_is_not_tried_for_ever(
+def test_a_dead_grant_is_recognised_by_each_providers_errors(
     preset: str, status: int, answer: dict[str, Any], provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, preset)
@@ -268,7 +266,7 @@ def test_a_grant_that_the_provider_calls_dead_in_its_own_words_is_not_tried_for_
         ("microsoft", 401, {"error": "invalid_client", "error_codes": [7000222]}),
     ],
 )
-def test_a_refusal_that_may_pass_takes_nobody_off(
+def test_a_temporary_refusal_keeps_the_connection(
     preset: str, status: int, answer: dict[str, Any], provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, preset)
@@ -290,7 +288,7 @@ def test_google_is_asked_for_a_refresh_token_each_time(provider: ScriptedProvide
     assert (asked["access_type"], asked["prompt"]) == ("offline", "consent")
 
 
-def test_googles_long_names_of_scopes_are_the_short_ones(provider: ScriptedProvider) -> None:
+def test_googles_long_scope_names_match_the_short_ones(provider: ScriptedProvider) -> None:
     # Given that Google writes the granted scopes out
     configure_preset(provider, "google")
     scope = "openid https://www.googleapis.com/auth/userinfo.email"
@@ -316,7 +314,7 @@ def test_facebooks_token_is_exchanged_in_good_time(provider: ScriptedProvider) -
 
 
 @pytest.mark.parametrize("expires_in", [None, "5183944", 5183944])
-def test_a_token_of_facebook_lives_two_months_whether_it_is_told_or_not(
+def test_a_facebook_token_lives_two_months_by_default(
     expires_in: object, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, "facebook")
@@ -328,7 +326,7 @@ def test_a_token_of_facebook_lives_two_months_whether_it_is_told_or_not(
     assert timedelta(days=59) < row.expires_at - at <= timedelta(days=60)
 
 
-def test_facebook_is_asked_for_the_end_of_a_token_that_it_does_not_tell(
+def test_facebook_is_asked_for_a_missing_lifetime(
     provider: ScriptedProvider,
 ) -> None:
     configure_preset(provider, "facebook")
@@ -363,7 +361,7 @@ def test_facebook_is_asked_for_the_end_of_a_token_that_it_does_not_tell(
         Answer(200, b"<html>", {"Content-Type": "text/html"}),
     ],
 )
-def test_a_token_of_whose_end_nothing_can_be_learnt_serves_as_usual(
+def test_a_facebook_token_without_a_known_end_has_the_default_lifetime(
     answer: Answer, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, "facebook")
@@ -375,7 +373,7 @@ def test_a_token_of_whose_end_nothing_can_be_learnt_serves_as_usual(
     assert row.expires_at == at + timedelta(days=60)
 
 
-def test_a_token_that_facebook_does_not_prolong_is_exchanged_ever_more_often_to_its_end(
+def test_a_facebook_token_that_is_not_prolonged_is_exchanged_until_its_end(
     provider: ScriptedProvider,
 ) -> None:
     # Given a user who has not been seen for long, so that each exchange leaves the end where it is
@@ -393,7 +391,7 @@ def test_a_token_that_facebook_does_not_prolong_is_exchanged_ever_more_often_to_
     assert abs(reread(row).expires_at - end) < timedelta(minutes=1)
 
 
-def test_a_token_that_facebook_calls_dead_is_not_tried_for_ever(provider: ScriptedProvider) -> None:
+def test_a_dead_facebook_token_requires_reauthorization(provider: ScriptedProvider) -> None:
     configure_preset(provider, "facebook")
     row = sign_in(provider).connection
     answer = {"error": {"message": "expired", "type": "OAuthException", "code": 190}}
@@ -419,7 +417,7 @@ def test_a_token_that_facebook_calls_dead_is_not_tried_for_ever(provider: Script
         ({"xms_edov": True}, False),
     ],
 )
-def test_an_address_of_microsofts_is_verified_when_the_domain_is_the_tenants(
+def test_a_microsoft_address_is_verified_by_xms_edov(
     claims: dict[str, Any], verified: bool, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, "microsoft")
@@ -429,7 +427,7 @@ def test_an_address_of_microsofts_is_verified_when_the_domain_is_the_tenants(
     assert (profile["email"], profile["email_verified"]) == ("jane@example.com", verified)
 
 
-def test_a_scope_that_microsoft_leaves_out_is_not_missing(provider: ScriptedProvider) -> None:
+def test_a_scope_omitted_by_microsoft_is_not_missing(provider: ScriptedProvider) -> None:
     # Given that Microsoft gives a refresh token and does not name what it was given for
     configure_preset(provider, "microsoft")
     provider.script.granted_scope = "openid profile email"
@@ -445,7 +443,7 @@ def test_a_scope_that_microsoft_leaves_out_is_not_missing(provider: ScriptedProv
 
 
 @pytest.mark.parametrize("preset", PROFILES)
-def test_each_preset_is_bound_as_its_provider_allows(
+def test_each_preset_uses_pkce_and_nonce_as_its_provider_allows(
     preset: str, provider: ScriptedProvider
 ) -> None:
     is_bound, has_nonce = preset not in WITHOUT_PKCE, preset in WITH_NONCE
@@ -459,7 +457,7 @@ def test_each_preset_is_bound_as_its_provider_allows(
 # -- Slack
 
 
-def test_a_user_of_slack_is_one_of_a_workspace(provider: ScriptedProvider) -> None:
+def test_a_slack_user_belongs_to_a_workspace(provider: ScriptedProvider) -> None:
     configure_preset(provider, "slack")
     first = sign_in(provider).connection
     provider.script.user_info = {"https://slack.com/team_id": "T2"}
@@ -469,7 +467,7 @@ def test_a_user_of_slack_is_one_of_a_workspace(provider: ScriptedProvider) -> No
 
 
 @pytest.mark.parametrize("missing", ["https://slack.com/team_id", "https://slack.com/user_id"])
-def test_half_a_name_of_an_account_is_none(missing: str, provider: ScriptedProvider) -> None:
+def test_an_incomplete_slack_subject_is_refused(missing: str, provider: ScriptedProvider) -> None:
     configure_preset(provider, "slack")
     provider.script.user_info = {missing: None}
 
@@ -536,7 +534,7 @@ def test_both_of_slacks_pairs_are_renewed_each_by_itself(provider: ScriptedProvi
     assert of_slack(stored_connections())["T0R7GR:B1"].status == "active"
 
 
-def test_neither_of_slacks_connections_is_given_the_others_tokens(
+def test_each_slack_connection_takes_its_own_tokens(
     provider: ScriptedProvider,
 ) -> None:
     # Given a renewal that answers both pairs, whichever was asked for
@@ -581,7 +579,9 @@ def test_slack_may_be_asked_for_the_users_tokens_alone(provider: ScriptedProvide
         },
     ],
 )
-def test_pairs_of_nobody_are_not_stored(answer: dict[str, Any], provider: ScriptedProvider) -> None:
+def test_token_pairs_without_an_account_are_not_stored(
+    answer: dict[str, Any], provider: ScriptedProvider
+) -> None:
     configure_preset(provider, "slack_app")
     provider.answer("/token", json_answer({"ok": True, **answer}))
 
@@ -600,7 +600,7 @@ def test_apple_is_asked_to_post_the_answer(provider: ScriptedProvider) -> None:
     assert (asked["response_mode"], asked["scope"]) == ("form_post", "name email")
 
 
-def test_apples_client_secret_is_signed_anew_for_each_request(provider: ScriptedProvider) -> None:
+def test_apples_client_secret_is_signed_for_each_request(provider: ScriptedProvider) -> None:
     configure_preset(provider, "apple")
     for _ in range(2):
         sign_in(provider)
@@ -609,7 +609,7 @@ def test_apples_client_secret_is_signed_anew_for_each_request(provider: Scripted
     assert len(set(secrets)) == 2
 
 
-def test_the_name_that_apple_tells_once_is_kept(provider: ScriptedProvider) -> None:
+def test_the_name_that_apple_sends_once_is_kept(provider: ScriptedProvider) -> None:
     # Given a user whose first consent brought the name
     configure_preset(provider, "apple")
     first = sign_in(provider, subject="user-42").connection
@@ -624,7 +624,7 @@ def test_the_name_that_apple_tells_once_is_kept(provider: ScriptedProvider) -> N
     assert described["profile"]["email"] == "relay@privaterelay.appleid.com"
 
 
-def test_the_name_that_apple_tells_once_outlives_a_sign_in_that_fails(
+def test_the_name_that_apple_sends_once_survives_a_failed_sign_in(
     provider: ScriptedProvider,
 ) -> None:
     # Given first consents whose exchange fails, of a user whom the app names and of one it does not
@@ -667,7 +667,7 @@ def test_the_name_that_apple_tells_once_outlives_a_sign_in_that_fails(
         (json.dumps({"name": {"firstName": "x" * 999}}), "x" * 255),
     ],
 )
-def test_whatever_comes_as_the_user_is_a_name_or_nothing(
+def test_any_user_field_yields_a_name_or_nothing(
     user: str, name: str | None, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, "apple")
@@ -676,7 +676,7 @@ def test_whatever_comes_as_the_user_is_a_name_or_nothing(
     assert exchange_code(**back)["profile"]["name"] == name
 
 
-def test_nobody_elses_name_comes_by_way_of_the_browser(provider: ScriptedProvider) -> None:
+def test_only_apple_may_send_a_name_through_the_browser(provider: ScriptedProvider) -> None:
     configure_preset(provider, "google")
     provider.script.user_info = {"name": None}
     forged = Secret('{"name": {"firstName": "Mallory"}}')
@@ -684,7 +684,7 @@ def test_nobody_elses_name_comes_by_way_of_the_browser(provider: ScriptedProvide
     assert exchange_code(**{**come_back(provider), "user": forged})["profile"]["name"] is None
 
 
-def test_apple_is_asked_once_a_day_at_most(provider: ScriptedProvider) -> None:
+def test_apple_is_asked_at_most_once_a_day(provider: ScriptedProvider) -> None:
     # Given a token that ends after an hour, of a provider that wants a day between renewals
     configure_preset(provider, "apple")
     at = now()
@@ -711,7 +711,7 @@ def test_an_unknown_openid_provider_needs_its_issuer_alone(provider: ScriptedPro
     assert sign_in(provider).connection.profile["email_verified"] is True
 
 
-def test_an_unknown_provider_of_oauth_needs_its_addresses_alone(
+def test_an_unknown_oauth_provider_needs_its_endpoints_alone(
     provider: ScriptedProvider,
 ) -> None:
     configure_plain(provider, profile={"subject": "user.id", "name": "user.names.0"})
@@ -724,7 +724,7 @@ def test_an_unknown_provider_of_oauth_needs_its_addresses_alone(
     assert profile["email_verified"] is None
 
 
-def test_a_client_may_prove_itself_by_a_private_key(provider: ScriptedProvider) -> None:
+def test_a_client_may_authenticate_by_a_private_key(provider: ScriptedProvider) -> None:
     # Given a provider that takes a signed proof in place of a secret (RFC 7523)
     provider.script.client_authentication = "private_key_jwt"
     key = {"client_secret": None, "private_key": client_key_pem(), "key_id": KEY_ID}
@@ -762,7 +762,7 @@ def test_microsoft_knows_a_private_key_by_its_certificate(provider: ScriptedProv
         sign_in(provider)
 
 
-def test_what_is_no_certificate_is_refused_on_the_way_in(provider: ScriptedProvider) -> None:
+def test_an_invalid_certificate_is_refused(provider: ScriptedProvider) -> None:
     configure_preset(provider, "microsoft")
     key, certificate, _, _ = certified_key()
     for wrong in (
@@ -780,7 +780,7 @@ def test_what_is_no_certificate_is_refused_on_the_way_in(provider: ScriptedProvi
     patch_provider(NAME, {"certificate": certificate.replace("\n", "\\n")}, now())
 
 
-def test_facebooks_proof_is_by_the_secret_that_is_in_force(provider: ScriptedProvider) -> None:
+def test_facebooks_proof_is_tried_with_each_secret(provider: ScriptedProvider) -> None:
     # Given an app whose secret is being changed, and whose calls need a proof by the one in force
     configure_preset(provider, "facebook")
     secrets = {"client_secret": None, "client_secrets": ["not-yet", provider.client_secret]}

@@ -88,7 +88,7 @@ def alarms() -> list[str]:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_client_error_pauses_the_provider_at_once_and_is_told_once(
+def test_a_client_error_pauses_the_provider_at_once_with_one_event(
     plain: ScriptedProvider,
 ) -> None:
     # Given a client secret that has expired, and many connections
@@ -116,7 +116,7 @@ def test_a_client_error_pauses_the_provider_at_once_and_is_told_once(
     assert renew_all(paused_until() - SECOND) == []
 
 
-def test_the_connections_of_a_paused_provider_stay_as_they_are(plain: ScriptedProvider) -> None:
+def test_the_connections_of_a_paused_provider_keep_their_state(plain: ScriptedProvider) -> None:
     at = now()
     rows = connect(plain, 3, now=at)
     plain.answer("/token", BAD_CLIENT)
@@ -137,7 +137,7 @@ def test_the_connections_of_a_paused_provider_stay_as_they_are(plain: ScriptedPr
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("120", 120), ("7200", 7200), ("999999", 86400)])
-def test_a_provider_is_left_alone_for_as_long_as_it_wants(
+def test_a_pause_lasts_as_long_as_retry_after_up_to_a_day(
     header: str, seconds: int, plain: ScriptedProvider
 ) -> None:
     connect(plain, 3)
@@ -150,7 +150,7 @@ def test_a_provider_is_left_alone_for_as_long_as_it_wants(
     assert paused_until() == later + timedelta(seconds=seconds)
 
 
-def test_a_rate_that_is_exceeded_without_a_time_pauses_it_all_the_same(
+def test_a_429_without_retry_after_pauses_the_provider(
     plain: ScriptedProvider,
 ) -> None:
     connect(plain, 2)
@@ -177,7 +177,7 @@ def test_a_run_of_failures_of_several_connections_pauses_the_provider(
     assert len(refreshes(plain)) == FAILURE_THRESHOLD
 
 
-def test_a_connection_that_fails_alone_pauses_nobody(plain: ScriptedProvider) -> None:
+def test_a_connection_that_fails_alone_does_not_pause_the_provider(plain: ScriptedProvider) -> None:
     row, other = connect(plain, 2)
     at = now() + HOUR
     for _ in range(FAILURE_THRESHOLD + 1):
@@ -219,7 +219,7 @@ def test_a_success_ends_a_run(plain: ScriptedProvider) -> None:
     assert alarms() == []
 
 
-def test_grants_that_are_dead_say_nothing_about_the_provider(plain: ScriptedProvider) -> None:
+def test_dead_grants_do_not_pause_the_provider(plain: ScriptedProvider) -> None:
     connect(plain, FAILURE_THRESHOLD + 1)
     plain.grants.end_all()
 
@@ -227,7 +227,7 @@ def test_grants_that_are_dead_say_nothing_about_the_provider(plain: ScriptedProv
     assert alarms() == []
 
 
-def test_a_provider_whose_settings_lack_something_is_paused_without_being_asked(
+def test_a_provider_with_incomplete_settings_is_paused_without_a_request(
     plain: ScriptedProvider,
 ) -> None:
     connect(plain, 3)
@@ -257,7 +257,9 @@ def pause(plain: ScriptedProvider, count: int, answer: Answer = BAD_CLIENT) -> d
     return later
 
 
-def test_when_the_pause_is_over_one_probes_and_the_pause_grows(plain: ScriptedProvider) -> None:
+def test_after_each_pause_one_probe_is_sent_and_the_next_pause_is_longer(
+    plain: ScriptedProvider,
+) -> None:
     at = pause(plain, 4)
     longest = 30
     for _ in range(7):
@@ -272,7 +274,7 @@ def test_when_the_pause_is_over_one_probes_and_the_pause_grows(plain: ScriptedPr
 
 
 @pytest.mark.usefixtures("database")
-def test_a_probe_that_succeeds_lets_all_flow_again(plain: ScriptedProvider) -> None:
+def test_a_successful_probe_closes_the_breaker(plain: ScriptedProvider) -> None:
     pause(plain, 6)
     plain.recover("/token")
     at = paused_until()
@@ -289,7 +291,7 @@ def test_a_probe_that_succeeds_lets_all_flow_again(plain: ScriptedProvider) -> N
     }
 
 
-def test_a_grant_that_is_dead_is_a_probe_that_succeeds(plain: ScriptedProvider) -> None:
+def test_a_probe_that_finds_a_dead_grant_closes_the_breaker(plain: ScriptedProvider) -> None:
     pause(plain, 2)
     plain.recover("/token")
     plain.grants.end_all()
@@ -298,7 +300,7 @@ def test_a_grant_that_is_dead_is_a_probe_that_succeeds(plain: ScriptedProvider) 
     assert health()["state"] == "closed"
 
 
-def test_while_one_probes_everybody_else_waits(plain: ScriptedProvider) -> None:
+def test_during_a_probe_no_other_request_is_sent(plain: ScriptedProvider) -> None:
     pause(plain, 3)
     rows = stored_connections()
     plain.recover("/token")
@@ -319,7 +321,7 @@ def test_while_one_probes_everybody_else_waits(plain: ScriptedProvider) -> None:
     assert renew(rows[1], at) is None
 
 
-def test_a_probe_that_never_came_back_is_followed_by_another(plain: ScriptedProvider) -> None:
+def test_a_lost_probe_is_followed_by_another(plain: ScriptedProvider) -> None:
     pause(plain, 3)
     plain.recover("/token")
     at = paused_until()
@@ -331,7 +333,7 @@ def test_a_probe_that_never_came_back_is_followed_by_another(plain: ScriptedProv
     assert health()["state"] == "closed"
 
 
-def test_a_probe_that_tells_nothing_is_left_to_the_next(plain: ScriptedProvider) -> None:
+def test_an_inconclusive_probe_leaves_the_breaker_open(plain: ScriptedProvider) -> None:
     # Given a connection whose refresh token cannot be sent
     pause(plain, 3)
     plain.recover("/token")
@@ -347,7 +349,7 @@ def test_a_probe_that_tells_nothing_is_left_to_the_next(plain: ScriptedProvider)
     assert None in renew_all(at)
 
 
-def test_what_was_under_way_when_it_was_paused_changes_nothing(plain: ScriptedProvider) -> None:
+def test_a_request_that_began_before_the_pause_changes_nothing(plain: ScriptedProvider) -> None:
     rows = connect(plain, 2)
     at = now() + HOUR
     gate = plain.hold("/token", times=1)
@@ -368,7 +370,7 @@ def test_what_was_under_way_when_it_was_paused_changes_nothing(plain: ScriptedPr
 # -- The operator, and those who ask
 
 
-def test_a_change_of_the_provider_ends_the_pause_at_once(plain: ScriptedProvider) -> None:
+def test_a_change_of_settings_ends_the_pause_at_once(plain: ScriptedProvider) -> None:
     at = pause(plain, 3)
     plain.recover("/token")
 
@@ -379,7 +381,9 @@ def test_a_change_of_the_provider_ends_the_pause_at_once(plain: ScriptedProvider
     assert renew_all(at + SECOND) == [None] * 3
 
 
-def test_what_was_under_way_when_it_was_changed_does_not_pause_it(plain: ScriptedProvider) -> None:
+def test_a_request_that_began_before_a_change_does_not_pause_the_provider(
+    plain: ScriptedProvider,
+) -> None:
     (row,) = connect(plain)
     gate = plain.hold("/token", times=1)
     plain.answer("/token", BAD_CLIENT)
@@ -394,7 +398,7 @@ def test_what_was_under_way_when_it_was_changed_does_not_pause_it(plain: Scripte
     assert health()["state"] == "closed"
 
 
-def test_a_provider_that_is_erased_leaves_nothing_behind(plain: ScriptedProvider) -> None:
+def test_erasing_a_provider_erases_its_health(plain: ScriptedProvider) -> None:
     pause(plain, 1)
     with hold_connection():
         TAB_CONNECTIONS.delete().execute()
@@ -405,7 +409,9 @@ def test_a_provider_that_is_erased_leaves_nothing_behind(plain: ScriptedProvider
         assert TAB_PROVIDER_HEALTH.load_all() == {}
 
 
-def test_a_forced_renewal_is_refused_with_the_time_to_come_back(plain: ScriptedProvider) -> None:
+def test_a_forced_renewal_of_a_paused_provider_is_refused_with_retry_after(
+    plain: ScriptedProvider,
+) -> None:
     (row, *_) = connect(plain, 2)
     plain.answer("/token", json_answer({}, 429, Retry_After="300"))
     with pytest.raises(ProviderUnreachable):
@@ -423,7 +429,7 @@ def test_a_forced_renewal_is_refused_with_the_time_to_come_back(plain: ScriptedP
     assert reread(row).failures == 1
 
 
-def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedProvider) -> None:
+def test_a_message_of_a_paused_provider_ends_without_a_request(plain: ScriptedProvider) -> None:
     at = pause(plain, 6)
     message = lease_connections([row for row in stored_connections() if row.renew_at <= at])
 
@@ -435,7 +441,7 @@ def test_a_message_that_finds_its_provider_paused_is_put_down(plain: ScriptedPro
     assert len(waiting) == len(message) - 1
 
 
-def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
+def test_a_paused_provider_delays_no_other_in_the_same_message(
     plain: ScriptedProvider,
 ) -> None:
     # Given what was cut off with two providers, handed over together, and one of them is paused
@@ -454,7 +460,7 @@ def test_a_paused_provider_keeps_no_other_in_the_same_message_waiting(
     assert [reread(row).version for row in rows] == [1, 1, 2, 2]
 
 
-def test_a_note_that_cannot_be_written_costs_no_token(
+def test_an_unreachable_database_does_not_cost_the_token(
     plain: ScriptedProvider, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a run of failures that a success would end

@@ -31,7 +31,7 @@ def faults() -> dict[str, str]:
     return {finding["check"]: finding["remedy"] or "" for finding in found}
 
 
-def test_a_provider_that_is_well_has_no_faults(provider: ScriptedProvider) -> None:
+def test_a_complete_provider_has_no_faults(provider: ScriptedProvider) -> None:
     configure(provider)
 
     assert faults() == {}
@@ -45,18 +45,18 @@ def test_the_presets_have_no_faults_of_their_own(provider: ScriptedProvider) -> 
         assert faults() == {}
 
 
-def test_a_provider_that_was_never_asked_is_asked(provider: ScriptedProvider) -> None:
+def test_a_check_starts_with_discovery(provider: ScriptedProvider) -> None:
     put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
 
     assert faults() == {}
 
 
-def test_no_provider_is_told() -> None:
+def test_checking_an_unknown_provider_is_refused() -> None:
     with pytest.raises(ProviderUnknown):
         check_provider("unknown")
 
 
-def test_missing_credentials_are_found(provider: ScriptedProvider) -> None:
+def test_missing_credentials_are_reported(provider: ScriptedProvider) -> None:
     configure(provider, client_secret=None)
     assert list(faults()) == ["credentials"]
 
@@ -75,7 +75,7 @@ def test_a_public_client_needs_pkce(provider: ScriptedProvider) -> None:
     assert "S256" in faults()["credentials"]
 
 
-def test_a_provider_that_tells_nobody_who_the_user_is_is_found(provider: ScriptedProvider) -> None:
+def test_a_provider_that_identifies_no_user_is_reported(provider: ScriptedProvider) -> None:
     # Given a provider of plain OAuth 2.0, which gives no id_token
     configure_plain(provider)
     assert faults() == {}
@@ -88,7 +88,7 @@ def test_a_provider_that_tells_nobody_who_the_user_is_is_found(provider: Scripte
     assert faults() == {}
 
 
-def test_keys_that_no_signature_can_be_checked_with_are_found(provider: ScriptedProvider) -> None:
+def test_unusable_keys_are_reported(provider: ScriptedProvider) -> None:
     configure(provider)
     provider.answer("/jwks", Answer(404), json_answer({"keys": []}))
     assert "jwks_uri" in faults()["keys"]
@@ -98,7 +98,7 @@ def test_keys_that_no_signature_can_be_checked_with_are_found(provider: Scripted
     assert faults() == {}
 
 
-def test_a_name_that_leads_nowhere_or_inside_is_found(
+def test_a_host_without_or_with_a_private_address_is_reported(
     provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a name server that knows one name, and that one as ourselves
@@ -131,7 +131,7 @@ def test_a_name_that_leads_nowhere_or_inside_is_found(
     ]
 
 
-def test_an_issuer_out_of_reach_is_found(provider: ScriptedProvider) -> None:
+def test_an_unreachable_issuer_is_reported(provider: ScriptedProvider) -> None:
     configure(provider)
     provider.answer("/.well-known/openid-configuration", Answer(404))
 
@@ -141,7 +141,7 @@ def test_an_issuer_out_of_reach_is_found(provider: ScriptedProvider) -> None:
     assert list(faults()) == ["discovery"]
 
 
-def test_client_authentication_is_held_against_what_is_published(
+def test_client_authentication_is_compared_with_the_metadata(
     provider: ScriptedProvider,
 ) -> None:
     provider.script.client_authentication = "client_secret_post"
@@ -155,7 +155,7 @@ def test_client_authentication_is_held_against_what_is_published(
     assert "client_secret_basic" in faults()["client_authentication"]
 
 
-def test_pkce_is_held_against_what_is_published(provider: ScriptedProvider) -> None:
+def test_pkce_is_compared_with_the_metadata(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"code_challenge_methods_supported": ["plain", "S256"]}
     configure(provider)
     assert faults() == {}
@@ -168,7 +168,7 @@ def test_pkce_is_held_against_what_is_published(provider: ScriptedProvider) -> N
     assert "none" in faults()["pkce"]
 
 
-def test_scopes_without_a_refresh_token_are_found(provider: ScriptedProvider) -> None:
+def test_scopes_without_a_refresh_token_are_reported(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"scopes_supported": ["openid", "offline_access"]}
     configure(provider)
     assert "offline_access" in faults()["renewal"]
@@ -190,7 +190,7 @@ def test_scopes_without_a_refresh_token_are_found(provider: ScriptedProvider) ->
         ("https://auth.example.com/v1/oauth/callback?tenant=a", False),
     ],
 )
-def test_a_redirect_uri_that_providers_refuse_is_found(
+def test_an_unsafe_redirect_uri_is_reported(
     uri: str, is_well: bool, provider: ScriptedProvider, environment: dict[str, str]
 ) -> None:
     configure(provider)
@@ -200,7 +200,7 @@ def test_a_redirect_uri_that_providers_refuse_is_found(
     assert (faults() == {}) is is_well
 
 
-def test_answers_that_could_be_taken_for_anothers_are_found(
+def test_a_possible_mix_up_of_providers_is_reported(
     provider: ScriptedProvider, toml_conf: dict[str, Any]
 ) -> None:
     # Given a provider that does not name itself in its answers, and another one beside it
@@ -246,7 +246,9 @@ def complete(provider: ScriptedProvider) -> ScriptedProvider:
 
 @settings(max_examples=30)
 @given(metadata=st.dictionaries(_MEMBERS, _JSON))
-def test_any_document_is_looked_over(metadata: dict[str, Any], complete: ScriptedProvider) -> None:
+def test_any_published_document_can_be_checked(
+    metadata: dict[str, Any], complete: ScriptedProvider
+) -> None:
     complete.script.metadata = metadata
 
     faults()

@@ -37,7 +37,7 @@ def put(provider: ScriptedProvider) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_what_an_issuer_publishes_is_kept(provider: ScriptedProvider) -> None:
+def test_issuer_metadata_is_stored(provider: ScriptedProvider) -> None:
     put(provider)
 
     discover_provider(NAME)
@@ -49,7 +49,7 @@ def test_what_an_issuer_publishes_is_kept(provider: ScriptedProvider) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_what_an_issuer_publishes_is_let_go_where_another_has_taken_its_place(
+def test_metadata_of_a_replaced_issuer_is_discarded(
     provider: ScriptedProvider,
 ) -> None:
     # Given an issuer that takes its time
@@ -77,7 +77,7 @@ def test_a_provider_that_is_complete_is_not_asked(provider: ScriptedProvider) ->
     assert provider.requests == []
 
 
-def test_an_unknown_provider_is_told() -> None:
+def test_an_unknown_provider_is_refused() -> None:
     for act in (discover_provider, lambda name: refresh_if_stale(name, now())):
         with pytest.raises(ProviderUnknown):
             act("unknown")
@@ -91,7 +91,7 @@ def test_an_unknown_provider_is_told() -> None:
         (json_answer({"issuer": "https://evil.example"}), ProviderMisbehaved),
     ],
 )
-def test_a_failure_is_told_and_what_is_known_stays(
+def test_a_failed_discovery_keeps_the_stored_metadata(
     answer: Answer, error: type[Exception], provider: ScriptedProvider
 ) -> None:
     configure(provider)
@@ -104,7 +104,7 @@ def test_a_failure_is_told_and_what_is_known_stays(
     assert provider_row(NAME).discovered == before
 
 
-def test_an_endpoint_inside_is_not_kept(provider: ScriptedProvider) -> None:
+def test_metadata_with_a_private_endpoint_is_not_stored(provider: ScriptedProvider) -> None:
     put(provider)
     provider.script.metadata = {"userinfo_endpoint": "http://169.254.169.254/latest"}
 
@@ -114,7 +114,7 @@ def test_an_endpoint_inside_is_not_kept(provider: ScriptedProvider) -> None:
     assert provider_row(NAME).discovered is None
 
 
-def test_a_worker_asks_first_where_nothing_is_known(provider: ScriptedProvider) -> None:
+def test_resolving_a_provider_discovers_missing_metadata(provider: ScriptedProvider) -> None:
     put(provider)
 
     assert resolve_provider(NAME, now()).token_endpoint == f"{provider.issuer}/token"
@@ -122,7 +122,7 @@ def test_a_worker_asks_first_where_nothing_is_known(provider: ScriptedProvider) 
     assert len(provider.requests) == 1
 
 
-def test_what_is_known_is_fetched_anew_after_an_hour(provider: ScriptedProvider) -> None:
+def test_metadata_is_fetched_anew_after_an_hour(provider: ScriptedProvider) -> None:
     configure(provider)
     known_at = provider_row(NAME).discovered_at
     assert known_at is not None
@@ -136,7 +136,7 @@ def test_what_is_known_is_fetched_anew_after_an_hour(provider: ScriptedProvider)
     assert provider_row(NAME).discovered_at == later
 
 
-def test_an_outage_is_logged_and_what_is_known_serves_on(
+def test_an_outage_is_logged_and_stale_metadata_stays_in_use(
     provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(provider)
@@ -150,7 +150,7 @@ def test_an_outage_is_logged_and_what_is_known_serves_on(
     assert find_provider(NAME)
 
 
-def test_where_nothing_is_known_there_is_nothing_to_refresh(provider: ScriptedProvider) -> None:
+def test_missing_metadata_is_not_refreshed(provider: ScriptedProvider) -> None:
     put(provider)
 
     refresh_if_stale(NAME, now())
@@ -158,7 +158,7 @@ def test_where_nothing_is_known_there_is_nothing_to_refresh(provider: ScriptedPr
     assert provider.requests == []
 
 
-def test_what_is_discovered_of_a_provider_does_not_outlive_its_settings(
+def test_new_settings_discard_the_issuer_metadata(
     provider: ScriptedProvider,
 ) -> None:
     configure(provider)

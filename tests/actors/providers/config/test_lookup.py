@@ -35,7 +35,7 @@ def test_a_provider_is_found_by_its_name_alone() -> None:
             find_provider(name)
 
 
-def test_the_operators_word_counts_most_then_the_issuers_then_the_presets(
+def test_settings_override_issuer_metadata_and_presets(
     provider: ScriptedProvider,
 ) -> None:
     # Given an issuer that publishes all its endpoints, one of which the operator overrules
@@ -70,7 +70,7 @@ def test_the_operators_word_counts_most_then_the_issuers_then_the_presets(
         ({"preset": "google", "issuer": "https://idp.example"}, False),
     ],
 )
-def test_an_issuer_is_asked_for_what_nobody_else_says(
+def test_an_issuer_is_asked_for_missing_metadata_only(
     body: dict[str, Any], is_needed: bool
 ) -> None:
     put_provider(NAME, {**body, "client_id": "client"}, now())
@@ -83,7 +83,7 @@ def test_an_issuer_is_asked_for_what_nobody_else_says(
         assert find_provider(NAME)
 
 
-def test_credentials_of_the_row_win_over_the_environment(environment: dict[str, str]) -> None:
+def test_stored_credentials_override_the_environment(environment: dict[str, str]) -> None:
     environment |= {"SCRIPTED_CLIENT_ID": "env-id", "SCRIPTED_CLIENT_SECRET": "env-secret"}
 
     put_provider(NAME, PLAIN, now())
@@ -106,7 +106,7 @@ def test_the_environment_may_name_a_file(environment: dict[str, str], tmp_path: 
     assert find_provider("my-idp").client_secret == Secret("from-a-file")
 
 
-def test_a_file_that_cannot_be_read_is_told_as_this_providers_trouble(
+def test_an_unreadable_secret_file_is_an_error_of_its_provider(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     environment |= {
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_read_is_told_as_this_providers_trouble(
         find_provider(NAME)
 
 
-def test_a_provider_shows_nothing_of_its_secret() -> None:
+def test_the_repr_of_a_provider_hides_its_secret() -> None:
     put_provider(NAME, {**PLAIN, "client_id": "client", "client_secret": "canary"}, now())
 
     assert "canary" not in repr(find_provider(NAME))

@@ -90,7 +90,7 @@ def test_a_provider_is_put_and_shown_without_its_secret() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_put_replaces_all_but_the_birthday() -> None:
+def test_put_replaces_all_but_created_at() -> None:
     at = now()
     put_provider(NAME, {**PLAIN, "scopes": ["a"]}, at)
     before = describe_provider(NAME)
@@ -212,7 +212,7 @@ def test_providers_are_listed_by_name() -> None:
         ("", 1, "no setting"),
     ],
 )
-def test_each_mistake_is_told_by_its_field(field: str, value: Any, problem: str) -> None:
+def test_each_mistake_is_reported_by_its_field(field: str, value: Any, problem: str) -> None:
     name = field.split("/", maxsplit=1)[0]
 
     problems = problems_of({**PLAIN, name: value})
@@ -221,30 +221,30 @@ def test_each_mistake_is_told_by_its_field(field: str, value: Any, problem: str)
     assert problem in problems[field]
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     body = {"preset": "myspace", "uses_nonce": 1, "nonsense": None, "client_secret": 5}
 
     assert set(problems_of(body)) == {"preset", "uses_nonce", "nonsense", "client_secret"}
 
 
-def test_a_mistake_does_not_show_what_was_sent() -> None:
+def test_a_mistake_does_not_show_the_value() -> None:
     problems = problems_of({**PLAIN, "client_secret": [SECRET], "client_id": f"{SECRET}\n"})
 
     assert SECRET not in json.dumps(problems)
 
 
 @pytest.mark.parametrize("name", ["", "UPPER", "a b", "a/b", "-a", "_a", "x" * 65, "a\0", "\u00e9"])
-def test_a_name_that_cannot_stand_in_a_url_is_refused(name: str) -> None:
+def test_a_name_that_does_not_fit_a_url_is_refused(name: str) -> None:
     assert set(problems_of(PLAIN, name)) == {"name"}
 
 
-def test_a_name_whose_routes_are_the_callbacks_is_refused() -> None:
+def test_the_name_callback_is_reserved() -> None:
     # As /v1/oauth/callback/authorize is the callback of a provider that is called authorize
     assert "callback" in problems_of(PLAIN, "callback")["name"]
 
 
 @pytest.mark.parametrize("name", ["a", "0", "my-idp_2", "x" * 64])
-def test_any_other_name_may_be_given(name: str) -> None:
+def test_a_valid_name_is_accepted(name: str) -> None:
     put_provider(name, PLAIN, now())
 
     assert describe_provider(name)["name"] == name
@@ -258,7 +258,7 @@ def test_any_other_name_may_be_given(name: str) -> None:
         ({"authorization_endpoint": "https://a/a"}, {"token_endpoint"}),
     ],
 )
-def test_somebody_has_to_give_the_endpoints(body: dict[str, Any], missing: set[str]) -> None:
+def test_missing_endpoints_are_reported(body: dict[str, Any], missing: set[str]) -> None:
     assert set(problems_of(body)) == missing
 
 
@@ -267,7 +267,7 @@ def test_a_preset_or_an_issuer_gives_them(body: dict[str, Any]) -> None:
     put_provider(NAME, body, now())
 
 
-def test_a_host_inside_may_be_given_where_the_environment_names_it(
+def test_an_allowed_private_host_may_be_configured(
     provider: ScriptedProvider,
 ) -> None:
     put_provider(NAME, {"issuer": provider.issuer}, now())
@@ -275,7 +275,7 @@ def test_a_host_inside_may_be_given_where_the_environment_names_it(
     assert set(problems_of({"issuer": "http://127.0.0.1:1"})) == {"issuer"}
 
 
-def test_what_was_refused_changes_nothing() -> None:
+def test_refused_settings_change_nothing() -> None:
     put_provider(NAME, PLAIN, now())
     before = describe_provider(NAME)
 
@@ -291,7 +291,7 @@ def test_what_was_refused_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_patch_changes_what_it_names_and_null_takes_away() -> None:
+def test_a_patch_changes_the_fields_it_names_and_null_removes_one() -> None:
     put_provider(NAME, {**PLAIN, "scopes": ["a"], "uses_nonce": False}, now())
 
     patch_provider(NAME, {"scopes": ["b"], "uses_nonce": None, "nonsense": None}, now())
@@ -306,7 +306,7 @@ def test_a_patch_changes_what_it_names_and_null_takes_away() -> None:
     assert describe_provider(NAME)["has_client_secret"] is False
 
 
-def test_the_audit_trail_tells_what_a_patch_has_changed_and_no_more() -> None:
+def test_the_audit_trail_names_the_fields_of_a_patch() -> None:
     put_provider(NAME, PLAIN, now())
 
     patch_provider(NAME, {"scopes": ["b"], "client_secret": None}, now())
@@ -316,7 +316,7 @@ def test_the_audit_trail_tells_what_a_patch_has_changed_and_no_more() -> None:
     assert patched == {"fields": ["client_secret", "scopes"]}
 
 
-def test_a_patch_merges_objects_inwards() -> None:
+def test_a_patch_merges_nested_objects() -> None:
     # RFC 7396 section 1
     profile = {"subject": "user.id", "name": "user.name"}
     put_provider(NAME, {**PLAIN, "profile": profile}, now())
@@ -329,7 +329,7 @@ def test_a_patch_merges_objects_inwards() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_of_patches_at_once_none_is_lost() -> None:
+def test_concurrent_patches_are_all_applied() -> None:
     put_provider(NAME, PLAIN, now())
 
     def contend(number: int) -> None:
@@ -340,7 +340,7 @@ def test_of_patches_at_once_none_is_lost() -> None:
     assert len(describe_provider(NAME)["authorization_parameters"]) == 8
 
 
-def test_a_patch_cannot_take_away_what_is_needed() -> None:
+def test_a_patch_cannot_remove_a_required_field() -> None:
     put_provider(NAME, PLAIN, now())
 
     with pytest.raises(ProviderInvalid) as refusal:
@@ -361,7 +361,7 @@ def test_a_patch_of_a_preset_leaves_the_rest_to_it() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_provider_is_erased_when_nobody_is_connected_to_it() -> None:
+def test_a_provider_without_connections_is_erased() -> None:
     put_provider(NAME, PLAIN, now())
 
     erase_provider(NAME)
@@ -374,7 +374,7 @@ def test_a_provider_is_erased_when_nobody_is_connected_to_it() -> None:
     assert event_kinds() == ["provider_changed", "provider_changed"]
 
 
-def test_a_provider_with_connections_stays(provider: ScriptedProvider) -> None:
+def test_a_provider_with_connections_is_not_erased(provider: ScriptedProvider) -> None:
     configure(provider)
     sign_in(provider)
 
@@ -384,7 +384,7 @@ def test_a_provider_with_connections_stays(provider: ScriptedProvider) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_name_that_is_none_finds_nothing() -> None:
+def test_an_invalid_name_finds_no_provider() -> None:
     for name in ("", "a\0b", "\ud800", "UPPER", "x" * 100):
         for act in (describe_provider, erase_provider, lambda it: patch_provider(it, {}, now())):
             with pytest.raises(ProviderUnknown):
@@ -409,7 +409,7 @@ def test_presets_with_credentials_in_the_environment_are_ready(
     assert find_provider("github").client_secret == Secret(SECRET)
 
 
-def test_a_preset_that_an_operator_has_changed_stays_so(environment: dict[str, str]) -> None:
+def test_a_changed_preset_is_not_overwritten(environment: dict[str, str]) -> None:
     environment["GITHUB_CLIENT_ID"] = "from-env"
     put_provider("github", {"preset": "github", "scopes": ["repo"], "client_id": "own"}, now())
 
@@ -419,7 +419,7 @@ def test_a_preset_that_an_operator_has_changed_stays_so(environment: dict[str, s
     assert describe_provider("github")["client_id"] == "own"
 
 
-def test_a_file_that_cannot_be_read_hides_no_provider(
+def test_an_unreadable_secret_file_does_not_hide_the_provider(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     environment[f"{NAME.upper()}_CLIENT_SECRET_FILE"] = str(tmp_path / "missing")
@@ -462,7 +462,7 @@ def stored(name: str = NAME) -> tuple[list[Secret], Secret | None]:
 
 
 @pytest.mark.usefixtures("database")
-def test_secrets_of_a_rotation_are_kept_newest_first_and_never_shown() -> None:
+def test_rotated_secrets_are_kept_newest_first_and_never_shown() -> None:
     # Given a provider with a secret, to which a newer one comes
     put_provider(NAME, PLAIN, now())
     patch_provider(NAME, {"client_secrets": ["canary-newer", SECRET]}, now())
@@ -512,7 +512,7 @@ def test_a_private_key_is_sealed_kept_and_never_shown() -> None:
         "\ud800",
     ],
 )
-def test_what_cannot_sign_is_no_private_key(pem: str) -> None:
+def test_an_unusable_private_key_is_refused(pem: str) -> None:
     problems = problems_of({**PLAIN, "private_key": pem})
 
     assert set(problems) == {"private_key"}

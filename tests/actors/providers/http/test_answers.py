@@ -21,7 +21,7 @@ from actors.providers.http.answers import is_data
         "application/x-www-form-urlencoded; charset=utf-8",
     ],
 )
-def test_what_data_is_sent_as_is_read(content_type: str | None) -> None:
+def test_media_types_of_data_are_accepted(content_type: str | None) -> None:
     assert is_data(content_type)
 
 
@@ -42,5 +42,5 @@ def test_what_data_is_sent_as_is_read(content_type: str | None) -> None:
         "application/json\ntext/html",
     ],
 )
-def test_a_page_is_no_data_even_if_it_parses_as_such(content_type: str) -> None:
+def test_a_page_is_not_data(content_type: str) -> None:
     assert not is_data(content_type)

@@ -65,7 +65,7 @@ def trusted(
         shared_adapter().poolmanager.clear()
 
 
-def test_a_form_comes_in_one_piece(environment: dict[str, str]) -> None:
+def test_a_form_is_sent_in_one_write(environment: dict[str, str]) -> None:
     # Given a server that looks at what comes first
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -91,7 +91,7 @@ def test_a_form_comes_in_one_piece(environment: dict[str, str]) -> None:
     assert received[0].endswith(b"\r\n\r\na=b")
 
 
-def test_one_handshake_does_for_all_that_follow_one_another(trusted: TrustedServer) -> None:
+def test_sequential_posts_share_one_handshake(trusted: TrustedServer) -> None:
     for number in range(20):
         assert post_form(trusted.url, {"number": str(number)}, None).json() == {
             "number": str(number)
@@ -101,7 +101,7 @@ def test_one_handshake_does_for_all_that_follow_one_another(trusted: TrustedServ
     assert len({request.peer_port for request in trusted.requests}) == 1
 
 
-def test_as_many_handshakes_as_threads_do_for_all(trusted: TrustedServer) -> None:
+def test_concurrent_posts_need_at_most_one_handshake_per_thread(trusted: TrustedServer) -> None:
     def ask(number: int) -> None:
         for turn in range(5):
             form = {"number": str(number), "turn": str(turn)}
@@ -115,7 +115,7 @@ def test_as_many_handshakes_as_threads_do_for_all(trusted: TrustedServer) -> Non
     assert trusted.handshakes <= 40
 
 
-def test_a_form_goes_out_as_the_standard_wants_it(
+def test_a_form_has_the_headers_of_the_standard(
     provider: ScriptedProvider,
 ) -> None:
     provider.answer("/token", json_answer({}))
@@ -144,7 +144,7 @@ def test_a_form_goes_out_as_the_standard_wants_it(
     ],
     ids=["redirect", "broken gzip", "503"],
 )
-def test_what_is_no_answer_is_none(
+def test_an_unusable_answer_to_a_form_is_an_error(
     answer: Answer, error: type[Exception], provider: ScriptedProvider
 ) -> None:
     provider.answer("/token", answer)
@@ -155,7 +155,7 @@ def test_what_is_no_answer_is_none(
     assert len(provider.requests) == 1
 
 
-def test_a_form_whose_answer_broke_off_is_not_posted_again(provider: ScriptedProvider) -> None:
+def test_a_form_with_a_truncated_answer_is_not_posted_again(provider: ScriptedProvider) -> None:
     provider.answer("/token", broken_off(), json_answer({}))
 
     with pytest.raises(ProviderUnreachable) as failure:
@@ -165,7 +165,7 @@ def test_a_form_whose_answer_broke_off_is_not_posted_again(provider: ScriptedPro
     assert len(provider.requests) == 1
 
 
-def test_a_host_that_is_not_allowed_gets_no_form(provider: ScriptedProvider) -> None:
+def test_a_form_is_not_posted_to_a_forbidden_host(provider: ScriptedProvider) -> None:
     _, _, port = provider.host.partition(":")
     with pytest.raises(AddressForbidden):
         post_form(f"http://localhost:{port}/token", {}, None)
@@ -173,7 +173,7 @@ def test_a_host_that_is_not_allowed_gets_no_form(provider: ScriptedProvider) -> 
     assert provider.requests == []
 
 
-def test_a_form_that_cannot_leave_is_known_to_be_unsent(environment: dict[str, str]) -> None:
+def test_a_failed_connect_is_known_to_be_unsent(environment: dict[str, str]) -> None:
     environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = "127.0.0.1:9"
     config.current_settings.cache_clear()
 

@@ -76,7 +76,7 @@ def url(provider: ScriptedProvider) -> str:
     return f"{provider.issuer}/somewhere"
 
 
-def test_json_is_fetched_and_asked_for(provider: ScriptedProvider, url: str) -> None:
+def test_json_is_requested_and_parsed(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", json_answer({"a": [1, 2.5, "\u00e9", None, True]}))
 
     assert get_json(url, {"Authorization": "Bearer x"}) == {"a": [1, 2.5, "\u00e9", None, True]}
@@ -97,9 +97,7 @@ def test_connections_are_kept_alive_across_calls(provider: ScriptedProvider, url
     assert len({request.peer_port for request in provider.requests}) == 1
 
 
-def test_threads_share_the_connections_and_get_each_its_own_answer(
-    provider: ScriptedProvider, url: str
-) -> None:
+def test_threads_share_connections_but_not_answers(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", lambda request: json_answer(request.query))
     mismatches = []
 
@@ -154,7 +152,7 @@ def test_redirects_are_not_followed(status: int, provider: ScriptedProvider, url
 # -- Where calls may lead
 
 
-def test_a_host_that_is_not_named_is_not_called(url: str) -> None:
+def test_a_private_host_that_is_not_allowed_is_not_called(url: str) -> None:
     del url
     with running_scripted_provider() as inside:
         for address in (inside.host, f"localhost:{inside.host.partition(':')[2]}"):
@@ -167,21 +165,23 @@ def test_a_host_that_is_not_named_is_not_called(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "none", "https://", "https://*.example.com/", "https://[::1/"])
-def test_what_is_no_url_is_refused_as_such(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     with pytest.raises(AddressForbidden):
         get_json(url)
     with pytest.raises(AddressForbidden):
         post_form(url, {}, None)
 
 
-def test_a_user_in_a_url_is_refused_even_for_a_named_host(provider: ScriptedProvider) -> None:
+def test_credentials_in_a_url_are_refused_even_for_an_allowed_host(
+    provider: ScriptedProvider,
+) -> None:
     with pytest.raises(AddressForbidden):
         get_json(f"http://user:password@{provider.host}/jwks")
 
     assert provider.requests == []
 
 
-def test_plain_http_needs_a_named_host_at_the_connection_too(
+def test_plain_http_is_refused_at_connect_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given that a parser of URLs was fooled, and a public address
@@ -195,7 +195,7 @@ def test_plain_http_needs_a_named_host_at_the_connection_too(
     assert called == []
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_called(
+def test_the_checked_address_is_the_one_that_is_called(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given a name server that tells a public address first, and loopback to whoever asks again
@@ -210,7 +210,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_called(
     assert called == [("1.1.1.1", 443)]
 
 
-def test_a_dead_address_is_followed_by_the_next_and_the_name_is_kept(
+def test_a_dead_address_falls_back_to_the_next_and_keeps_the_host_name(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_scripted_provider() as provider, socket.socket() as closed:
@@ -263,9 +263,7 @@ def load_anew() -> None:
     config.current_settings.cache_clear()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_an_untrusted_certificate_is_refused(environment: dict[str, str], tmp_path: Path) -> None:
     received: list[Request] = []
     with tls_server(received, tmp_path) as (port, names):
         environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = f"localhost:{port}"
@@ -283,7 +281,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 599])
-def test_a_provider_that_cannot_answer_now_is_out_of_reach(
+def test_a_server_error_means_unreachable(
     status: int, provider: ScriptedProvider, url: str
 ) -> None:
     provider.answer("/somewhere", Answer(status))
@@ -307,7 +305,7 @@ def test_a_provider_that_cannot_answer_now_is_out_of_reach(
         ("Fri, 31 Dec 1999 23:59:59 GMT", 0),
     ],
 )
-def test_a_provider_may_say_when_to_ask_again(
+def test_retry_after_may_be_seconds(
     header: str, seconds: int, provider: ScriptedProvider, url: str
 ) -> None:
     provider.answer("/somewhere", json_answer({}, 429, Retry_After=header))
@@ -328,14 +326,14 @@ def test_a_provider_may_say_when_to_ask_again(
         ("Fri, 31 Dec 1999 25:61:61 GMT", "Fri, 31 Dec 1999 23:59:00 GMT", 0),
     ],
 )
-def test_a_provider_may_say_it_by_a_date(header: str, date: str, seconds: int) -> None:
+def test_retry_after_may_be_a_date(header: str, date: str, seconds: int) -> None:
     response = requests.Response()
     response.headers.update({"Retry-After": header, "Date": date})
 
     assert retry_after_seconds(response) == seconds
 
 
-def test_a_date_is_held_against_our_clock_where_the_provider_shows_none() -> None:
+def test_a_retry_after_date_is_compared_with_our_clock_without_a_date_header() -> None:
     response = requests.Response()
     response.headers["Retry-After"] = format_datetime(datetime.now(UTC) + timedelta(seconds=90))
 
@@ -343,7 +341,7 @@ def test_a_date_is_held_against_our_clock_where_the_provider_shows_none() -> Non
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418])
-def test_other_errors_are_refusals(status: int, provider: ScriptedProvider, url: str) -> None:
+def test_other_4xx_are_refusals(status: int, provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", json_answer({"error": "x"}, status))
 
     with pytest.raises(ProviderRefused, match=f"status {status}"):
@@ -372,7 +370,7 @@ def test_other_errors_are_refusals(status: int, provider: ScriptedProvider, url:
     ],
     ids=lambda answer: repr(answer.body[:12]),
 )
-def test_what_is_not_json_is_told_apart_from_silence(
+def test_an_answer_that_is_not_json_is_misbehaviour(
     answer: Answer, provider: ScriptedProvider, url: str
 ) -> None:
     provider.answer("/somewhere", answer)
@@ -381,7 +379,7 @@ def test_what_is_not_json_is_told_apart_from_silence(
         get_json(url)
 
 
-def test_json_may_begin_with_a_mark_and_carry_a_wrong_label(
+def test_json_may_have_a_byte_order_mark_and_a_wrong_charset(
     provider: ScriptedProvider, url: str
 ) -> None:
     headers = {"Content-Type": "text/plain; charset=idna"}
@@ -390,7 +388,7 @@ def test_json_may_begin_with_a_mark_and_carry_a_wrong_label(
     assert get_json(url) == {"name": "Zo\u00eb"}
 
 
-def test_text_that_no_database_takes_is_replaced(provider: ScriptedProvider, url: str) -> None:
+def test_text_that_databases_refuse_is_replaced(provider: ScriptedProvider, url: str) -> None:
     text = r'{"na\u0000me": ["a\ud800b", "line\nbreak", "\u001b[2J", "\u009b31m", "\ud83d\ude00"]}'
     provider.answer("/somewhere", json_text(text))
 
@@ -400,7 +398,7 @@ def test_text_that_no_database_takes_is_replaced(provider: ScriptedProvider, url
 
 
 @pytest.mark.parametrize("answer", [broken_off, not_http], ids=lambda made: made.__name__)
-def test_an_answer_that_breaks_off_is_none(
+def test_a_truncated_answer_is_unreachable(
     answer: Callable[[], Answer], provider: ScriptedProvider, url: str
 ) -> None:
     provider.answer("/somewhere", answer())
@@ -409,7 +407,7 @@ def test_an_answer_that_breaks_off_is_none(
         get_json(url)
 
 
-def test_a_port_where_nobody_listens_is_out_of_reach(environment: dict[str, str]) -> None:
+def test_a_closed_port_is_unreachable(environment: dict[str, str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -424,7 +422,7 @@ def test_a_port_where_nobody_listens_is_out_of_reach(environment: dict[str, str]
 
 
 @pytest.mark.parametrize("megabytes", [1, 64])
-def test_an_answer_is_measured_as_it_is_unpacked(
+def test_the_size_limit_applies_to_the_unpacked_answer(
     megabytes: int, provider: ScriptedProvider, url: str
 ) -> None:
     provider.answer("/somewhere", gzip_bomb(megabytes))
@@ -448,7 +446,7 @@ def get_json_of_nothing(provider: ScriptedProvider) -> None:
     get_json(f"{provider.issuer}/nothing")
 
 
-def test_an_answer_may_be_as_large_as_is_permitted(provider: ScriptedProvider, url: str) -> None:
+def test_an_answer_may_have_the_maximum_size(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", json_text('"' + "x" * (MOST_BYTES - 2) + '"'))
     assert len(get_json(url)) == MOST_BYTES - 2
 
@@ -458,7 +456,7 @@ def test_an_answer_may_be_as_large_as_is_permitted(provider: ScriptedProvider, u
 
 
 @pytest.mark.parametrize("answer", [endless_body, endless_chunk_length])
-def test_an_endless_answer_is_cut_off(
+def test_an_endless_answer_ends_at_the_size_limit(
     answer: Callable[[], Answer], provider: ScriptedProvider, url: str
 ) -> None:
     provider.answer("/somewhere", answer())
@@ -472,7 +470,7 @@ def test_an_endless_answer_is_cut_off(
 
 @pytest.mark.usefixtures("_hurried")
 @pytest.mark.parametrize("headers_only", [True, False], ids=["headers", "body"])
-def test_an_answer_that_drips_is_cut_off(
+def test_a_dripping_answer_ends_at_the_read_timeout(
     headers_only: bool, provider: ScriptedProvider, url: str
 ) -> None:
     # Each byte comes in time, so that the timeout of a socket alone would never end it
@@ -485,7 +483,7 @@ def test_an_answer_that_drips_is_cut_off(
     assert time.monotonic() - begun > 0.9
 
 
-def test_after_the_deadline_what_has_come_is_read_and_nothing_is_waited_for() -> None:
+def test_after_the_deadline_arrived_bytes_are_read_without_waiting() -> None:
     # Given an answer that came to a process which was frozen until its time was over
     reading, writing = socket.socketpair()
     with reading, writing, _DeadlineStream(reading, 0) as stream:
@@ -498,7 +496,7 @@ def test_after_the_deadline_what_has_come_is_read_and_nothing_is_waited_for() ->
             stream.readinto(buffer)
 
 
-def test_after_the_deadline_what_has_come_over_tls_is_read(tmp_path: Path) -> None:
+def test_after_the_deadline_arrived_bytes_are_read_over_tls(tmp_path: Path) -> None:
     ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate, key = self_signed_certificate(tmp_path)
     theirs.load_cert_chain(certificate, key)
@@ -519,7 +517,7 @@ def test_after_the_deadline_what_has_come_over_tls_is_read(tmp_path: Path) -> No
             stream.readinto(buffer)
 
 
-def test_silence_is_waited_for_until_the_deadline_and_no_longer() -> None:
+def test_a_silent_socket_times_out_at_the_deadline() -> None:
     reading, writing = socket.socketpair()
     reading.settimeout(MOST_SECONDS)
     begun = time.monotonic()
@@ -530,7 +528,7 @@ def test_silence_is_waited_for_until_the_deadline_and_no_longer() -> None:
 
 
 @pytest.mark.usefixtures("_hurried")
-def test_a_provider_that_says_nothing_is_given_up(provider: ScriptedProvider, url: str) -> None:
+def test_silence_ends_at_the_read_timeout(provider: ScriptedProvider, url: str) -> None:
     provider.hold("/somewhere")
     begun = time.monotonic()
 
@@ -550,7 +548,7 @@ class Clock:
         return time.monotonic() + self.ahead
 
 
-def test_a_slow_answer_leaves_the_next_one_its_whole_time(
+def test_each_answer_on_a_connection_has_its_own_deadline(
     provider: ScriptedProvider, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a connection on which an answer took most of its time
@@ -569,9 +567,7 @@ def test_a_slow_answer_leaves_the_next_one_its_whole_time(
     assert len({request.peer_port for request in provider.requests}) == 1
 
 
-def test_a_connection_that_was_cut_off_is_not_used_again(
-    provider: ScriptedProvider, url: str
-) -> None:
+def test_a_broken_connection_is_not_reused(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", broken_off(), json_answer({}))
 
     with pytest.raises(ProviderUnreachable):
@@ -584,7 +580,7 @@ def test_a_connection_that_was_cut_off_is_not_used_again(
 # -- Posting
 
 
-def test_a_form_is_answered_whatever_the_answer_says(provider: ScriptedProvider, url: str) -> None:
+def test_a_form_post_returns_the_answer_of_any_status(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", json_answer({"error": "invalid_grant"}, 400))
 
     response = post_form(url, {"token": "a b&c=d\u00e9"}, None)
@@ -593,7 +589,7 @@ def test_a_form_is_answered_whatever_the_answer_says(provider: ScriptedProvider,
     assert provider.requests[0].form == {"token": "a b&c=d\u00e9"}
 
 
-def test_json_is_posted_to_whoever_takes_it(provider: ScriptedProvider, url: str) -> None:
+def test_json_is_posted_and_only_success_accepted(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", Answer(204))
     post_json(url, b"{}", {"webhook-id": "1"})
     assert provider.requests[0].headers["content-type"] == "application/json"
@@ -608,7 +604,7 @@ def test_json_is_posted_to_whoever_takes_it(provider: ScriptedProvider, url: str
         post_json(url, b"{}", {})
 
 
-def test_a_failure_says_nothing_of_what_was_sent(provider: ScriptedProvider, url: str) -> None:
+def test_an_error_shows_nothing_of_the_request(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", not_http())
 
     with pytest.raises(AuthError) as failure:
@@ -619,7 +615,7 @@ def test_a_failure_says_nothing_of_what_was_sent(provider: ScriptedProvider, url
     assert failure.value.__suppress_context__
 
 
-def test_a_session_under_guard_does_not_read_netrc(
+def test_a_guarded_session_ignores_netrc(
     provider: ScriptedProvider, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"

@@ -153,14 +153,14 @@ def test_each_failure_is_of_one_kind(
     assert failed.permanent == (isinstance(failed, ProviderRefused))
 
 
-def test_the_words_of_one_provider_mean_nothing_at_another() -> None:
+def test_error_codes_of_one_provider_do_not_count_for_another() -> None:
     answer = {"error": "account_inactive"}
 
     assert failure(provider_of("slack"), answer).kind is DEAD
     assert failure(provider_of("gitlab"), answer).kind is MALFORMED
 
 
-def test_an_operator_adds_signs_of_failures() -> None:
+def test_settings_add_signs_of_failures() -> None:
     house = provider_of(
         None,
         failure_kinds={"gone": "grant_dead", "The vault is shut": "transient"},
@@ -185,11 +185,11 @@ def test_an_operator_adds_signs_of_failures() -> None:
         (None, {"error": "invalid_client"}, "Check the client's id, its credentials"),
     ],
 )
-def test_a_failure_comes_with_what_helps(preset: str | None, answer: Any, remedy: str) -> None:
+def test_a_failure_names_its_remedy(preset: str | None, answer: Any, remedy: str) -> None:
     assert remedy in failure(provider_of(preset), answer).detail
 
 
-def test_nothing_that_the_provider_wrote_is_repeated() -> None:
+def test_an_error_repeats_nothing_that_the_provider_wrote() -> None:
     secret = "hunter2 is the secret"
     members = {"error": secret, "error_description": secret, "error_codes": [secret]}
 
@@ -198,14 +198,14 @@ def test_nothing_that_the_provider_wrote_is_repeated() -> None:
 
 
 @pytest.mark.parametrize("answer", [{"ok": False, "error": "ratelimited"}, {"error": "slow_down"}])
-def test_a_rate_is_kept_to_whatever_the_status(answer: Any) -> None:
+def test_a_rate_limit_is_recognised_whatever_the_status(answer: Any) -> None:
     failed = failure(provider_of("slack"), answer, 200, Retry_After="30")
 
     assert isinstance(failed, ProviderUnreachable)
     assert failed.retry_after_seconds == 30
 
 
-def test_every_kind_in_the_presets_is_one() -> None:
+def test_presets_have_valid_failure_kinds() -> None:
     for name, known in presets().items():
         for sign, kind in known.get("failure_kinds", {}).items():
             assert FailureKind(kind), (name, sign)

@@ -30,7 +30,7 @@ from tests.scripted_provider import ScriptedProvider
 pytestmark = pytest.mark.usefixtures("settings")
 
 
-def test_a_right_token_yields_its_claims(provider: ScriptedProvider) -> None:
+def test_a_valid_token_yields_its_claims(provider: ScriptedProvider) -> None:
     claims = right_claims(provider, email="jane@example.com")
 
     assert verified(provider, provider.keys.sign(claims)) == claims
@@ -50,7 +50,7 @@ def test_a_right_token_yields_its_claims(provider: ScriptedProvider) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
-def test_each_algorithm_of_a_key_pair_is_understood(
+def test_each_asymmetric_algorithm_is_supported(
     key: Callable[[], Key], algorithm: str, provider: ScriptedProvider
 ) -> None:
     provider.keys.use(key(), algorithm)
@@ -130,7 +130,7 @@ def test_a_forged_token_is_refused(forge: Forger, provider: ScriptedProvider) ->
         verified(provider, token)
 
 
-def test_a_token_by_a_key_for_another_use_is_refused(provider: ScriptedProvider) -> None:
+def test_a_token_signed_by_an_encryption_key_is_refused(provider: ScriptedProvider) -> None:
     key = RSAKey.import_key({**rsa_key(1).as_dict(private=True), "use": "enc"})
     provider.keys.published = []
     provider.keys.more_entries = [key.as_dict(private=False), rsa_key(2).as_dict(private=False)]
@@ -139,7 +139,7 @@ def test_a_token_by_a_key_for_another_use_is_refused(provider: ScriptedProvider)
         verified(provider, provider.keys.sign(right_claims(provider)))
 
 
-def test_a_shared_key_that_is_published_is_no_key(provider: ScriptedProvider) -> None:
+def test_a_published_symmetric_key_is_ignored(provider: ScriptedProvider) -> None:
     key = OctKey.generate_key(256, {"kid": "shared"})
     provider.keys.more_entries = [key.as_dict(private=True)]
     token = sign_with(key, right_claims(provider), {"alg": "HS256", "kid": "shared"})
@@ -148,7 +148,7 @@ def test_a_shared_key_that_is_published_is_no_key(provider: ScriptedProvider) ->
         verified(provider, token)
 
 
-def test_a_provider_that_publishes_no_keys_vouches_for_nothing(provider: ScriptedProvider) -> None:
+def test_an_id_token_of_a_provider_without_keys_is_refused(provider: ScriptedProvider) -> None:
     token = provider.keys.sign(right_claims(provider))
 
     with pytest.raises(IdTokenInvalid, match="publishes no keys"):
@@ -228,7 +228,7 @@ def test_a_signed_token_with_a_wrong_claim_is_refused(
         {"sub": "x" * 255},
     ],
 )
-def test_what_the_standard_or_a_clock_that_differs_allows_is_let_through(
+def test_claims_within_the_standard_and_clock_skew_are_accepted(
     changes: dict[str, Any], provider: ScriptedProvider
 ) -> None:
     assert verified(provider, provider.keys.sign(right_claims(provider, **changes)))
@@ -241,7 +241,7 @@ def test_a_token_expires_by_the_time_that_is_passed_in(provider: ScriptedProvide
         verify_id_token(built(provider), token, NONCE, NOW + timedelta(seconds=421))
 
 
-def test_a_nonce_that_was_not_asked_for_is_not_looked_at(provider: ScriptedProvider) -> None:
+def test_a_nonce_that_was_not_requested_is_not_compared(provider: ScriptedProvider) -> None:
     token = Secret(provider.keys.sign(right_claims(provider, nonce=None)))
 
     assert verify_id_token(built(provider), token, None, NOW)
@@ -284,7 +284,7 @@ def test_each_tenant_has_an_issuer_of_its_own(provider: ScriptedProvider) -> Non
         (TENANT, [TENANT]),
     ],
 )
-def test_a_tenant_cannot_speak_for_another(
+def test_the_issuer_of_another_tenant_is_refused(
     issuer: str, tenant: Any, provider: ScriptedProvider
 ) -> None:
     with pytest.raises(IdTokenInvalid, match="iss"):

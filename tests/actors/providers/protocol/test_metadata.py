@@ -20,7 +20,7 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 SENDS_ISS = "authorization_response_iss_parameter_supported"
 
 
-def test_what_we_use_is_kept(provider: ScriptedProvider) -> None:
+def test_metadata_is_reduced_to_the_used_members(provider: ScriptedProvider) -> None:
     provider.script.sends_iss = True
 
     assert fetch_metadata(provider.issuer) == {
@@ -50,14 +50,14 @@ def test_metadata_of_another_issuer_is_refused(issuer: Any, provider: ScriptedPr
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
-def test_an_endpoint_that_is_needed_is_missed(name: str, provider: ScriptedProvider) -> None:
+def test_a_missing_required_endpoint_is_refused(name: str, provider: ScriptedProvider) -> None:
     provider.script.metadata = {name: None}
 
     with pytest.raises(ProviderMisbehaved, match=f"no {name}"):
         fetch_metadata(provider.issuer)
 
 
-def test_an_endpoint_that_is_not_needed_may_be_missing(provider: ScriptedProvider) -> None:
+def test_an_optional_endpoint_may_be_missing(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"userinfo_endpoint": None, "revocation_endpoint": None}
 
     assert "userinfo_endpoint" not in fetch_metadata(provider.issuer)
@@ -87,9 +87,7 @@ ENDPOINTS = [
         "",
     ],
 )
-def test_an_endpoint_where_we_must_not_go_is_refused(
-    url: str, name: str, provider: ScriptedProvider
-) -> None:
+def test_a_forbidden_endpoint_is_refused(url: str, name: str, provider: ScriptedProvider) -> None:
     provider.script.metadata = {name: url}
 
     with pytest.raises(AddressForbidden, match=f"a {name} that"):
@@ -106,7 +104,7 @@ def test_an_endpoint_where_we_must_not_go_is_refused(
         ("authorization_response_iss_parameter_supported", 0),
     ],
 )
-def test_a_member_of_another_type_is_refused(
+def test_a_member_of_a_wrong_type_is_refused(
     name: str, value: Any, provider: ScriptedProvider
 ) -> None:
     provider.script.metadata = {name: value}
@@ -123,7 +121,7 @@ def test_a_member_of_another_type_is_refused(
         (Answer(404), ProviderRefused),
     ],
 )
-def test_what_is_no_document_is_refused(
+def test_an_unusable_document_is_refused(
     answer: Answer, error: type[AuthError], provider: ScriptedProvider
 ) -> None:
     provider.answer(WELL_KNOWN, answer)

@@ -78,21 +78,21 @@ def test_an_address_is_verified_when_the_provider_says_so(
     assert profile_of(raw)["email_verified"] is verified
 
 
-def test_nothing_is_said_of_an_address_that_there_is_not() -> None:
+def test_a_missing_address_is_neither_verified_nor_unverified() -> None:
     for trust in ("claim", "present", "never"):
         profile = profile_of({"sub": "1", "email_verified": True}, email_trust=trust)
         assert (profile["email"], profile["email_verified"]) == (None, None)
 
 
 @pytest.mark.parametrize("preset", ["facebook", "microsoft"])
-def test_some_providers_are_never_believed(preset: str) -> None:
+def test_some_providers_are_never_trusted_about_addresses(preset: str) -> None:
     # nOAuth (CVE-2024-21632): a tenant's administrator writes any address there
     raw = {"sub": "1", "id": "1", "email": "ceo@example.com", "email_verified": True, "verified": 1}
 
     assert profile_of(raw, preset)["email_verified"] is False
 
 
-def test_an_address_of_x_is_there_only_when_it_is_confirmed() -> None:
+def test_x_sends_confirmed_addresses_only() -> None:
     raw = {"data": {"id": "1", "confirmed_email": "jane@example.com"}}
 
     profile = profile_of(raw, "x")
@@ -128,12 +128,12 @@ def test_a_subject_is_text_that_a_column_holds(told: object, subject: str | None
 
 
 @pytest.mark.parametrize("raw", [{}, {"sub": None}, {"sub": ""}, {"sub": True}, {"id": "1"}])
-def test_an_answer_that_does_not_tell_who_the_user_is_is_none(raw: dict[str, Any]) -> None:
+def test_an_answer_without_a_subject_is_refused(raw: dict[str, Any]) -> None:
     with pytest.raises(ProviderMisbehaved, match="who the user is"):
         profile_of(raw)
 
 
-def test_parts_may_lie_deep_and_be_missing_on_the_way() -> None:
+def test_profile_paths_may_be_deep_and_missing() -> None:
     paths = {"subject": "user.id", "picture": "user.images.large"}
 
     assert profile_of({"user": {"id": 7, "images": []}}, profile=paths)["picture"] is None
@@ -157,7 +157,7 @@ def test_parts_may_lie_deep_and_be_missing_on_the_way() -> None:
         {"data": {}},
     ],
 )
-def test_a_picture_is_a_web_address_or_nothing(picture: object) -> None:
+def test_a_picture_is_an_http_url_or_null(picture: object) -> None:
     # Whoever writes it into a page as it is must not come to harm
     assert profile_of({"sub": "1", "picture": picture})["picture"] is None
 
@@ -177,7 +177,7 @@ def test_a_picture_is_a_web_address_or_nothing(picture: object) -> None:
         5,
     ],
 )
-def test_what_is_no_address_is_left_out(email: object) -> None:
+def test_an_invalid_email_is_left_out(email: object) -> None:
     profile = profile_of({"sub": "1", "email": email, "email_verified": True})
 
     assert (profile["email"], profile["email_verified"]) == (None, None)
@@ -205,7 +205,7 @@ _JSON = st.recursive(
     ),
     preset=st.sampled_from([None, *presets()]),
 )
-def test_any_answer_is_a_profile_or_none(raw: dict[str, Any], preset: str | None) -> None:
+def test_any_answer_is_a_profile_or_a_typed_error(raw: dict[str, Any], preset: str | None) -> None:
     try:
         profile = profile_of(raw, preset)
     except ProviderMisbehaved:

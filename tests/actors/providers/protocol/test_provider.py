@@ -31,7 +31,7 @@ def build(**metadata: Any) -> Provider:
 
 
 @pytest.mark.parametrize("preset", presets())
-def test_a_preset_says_only_what_an_operator_may_say_too(preset: str, settings: object) -> None:
+def test_a_preset_has_only_valid_settings(preset: str, settings: object) -> None:
     del settings
     metadata = with_base_url(presets()[preset])
 
@@ -42,7 +42,7 @@ def test_a_preset_says_only_what_an_operator_may_say_too(preset: str, settings: 
             assert urlsplit(value).scheme == "https"
 
 
-def test_the_presets_are_there() -> None:
+def test_the_presets_exist() -> None:
     asked_first = {"google", "facebook", "github", "microsoft", "linkedin", "x"}
     others = {"apple", "discord", "gitlab", "slack", "slack_app", "spotify"}
     assert set(presets()) == asked_first | others
@@ -61,22 +61,22 @@ def test_a_base_url_fills_in_every_endpoint(base_url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
-def test_an_endpoint_that_nobody_has_given_is_missed(name: str) -> None:
+def test_a_missing_endpoint_is_reported(name: str) -> None:
     with pytest.raises(ProviderNotConfigured, match=name):
         build(**{name: ""})
 
 
-def test_names_that_we_have_no_use_for_are_ignored() -> None:
+def test_unknown_metadata_is_ignored() -> None:
     assert build(response_types_supported=["code"], client_secret="x").client_secret is None
 
 
-def test_whoever_has_an_issuer_is_asked_for_openid() -> None:
+def test_a_provider_with_an_issuer_is_asked_for_openid() -> None:
     assert build(issuer="https://idp.example").scopes == ("openid", "profile", "email")
     assert build().scopes == ()
     assert build(issuer="https://idp.example", scopes=[]).scopes == ()
 
 
-def test_an_id_token_is_expected_where_openid_is_asked_of_an_issuer() -> None:
+def test_an_id_token_is_expected_from_an_issuer_with_the_scope_openid() -> None:
     with_issuer = build(issuer="https://idp.example")
 
     assert with_issuer.yields_id_token(["openid"])
@@ -107,11 +107,11 @@ def test_an_id_token_is_expected_where_openid_is_asked_of_an_issuer() -> None:
         ),
     ],
 )
-def test_how_the_client_authenticates_is_chosen(metadata: dict[str, Any], method: str) -> None:
+def test_the_client_authentication_is_chosen(metadata: dict[str, Any], method: str) -> None:
     assert build(**metadata).token_endpoint_auth_method == method
 
 
-def test_a_provider_that_knows_no_way_of_ours_is_told() -> None:
+def test_a_provider_without_a_supported_client_authentication_is_refused() -> None:
     with pytest.raises(ProviderNotConfigured, match="client authentication"):
         build(token_endpoint_auth_methods_supported=["private_key_jwt", {}])
 
@@ -130,7 +130,5 @@ def test_a_provider_that_knows_no_way_of_ours_is_told() -> None:
         ("https://idp.example/{tenantid}/v2.0", TENANT, False),
     ],
 )
-def test_an_answer_may_name_the_issuer_or_that_of_a_tenant(
-    issuer: str, named: str, matches: bool
-) -> None:
+def test_the_iss_of_an_answer_may_be_of_any_tenant(issuer: str, named: str, matches: bool) -> None:
     assert is_issuer_of_answer(build(issuer=issuer), named) is matches

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("settings")
 _CALLBACK = "http://127.0.0.1:5000/v1/oauth/callback"
 
 
-def test_all_providers_share_one_address_by_default(provider: ScriptedProvider) -> None:
+def test_providers_share_one_redirect_uri_by_default(provider: ScriptedProvider) -> None:
     assert redirect_uri_of(built(provider)) == _CALLBACK
 
 
@@ -27,12 +27,12 @@ class TestPathPerProvider:
         """By their redirect URIs."""
         return {**toml_conf, "OAuth": {"redirect_path_per_provider": True}}
 
-    def test_who_does_not_name_itself_has_an_address_of_its_own(
+    def test_a_provider_without_iss_has_its_own_redirect_uri(
         self, provider: ScriptedProvider
     ) -> None:
         assert redirect_uri_of(built(provider)) == f"{_CALLBACK}/scripted"
 
-    def test_who_names_itself_needs_none(self, provider: ScriptedProvider) -> None:
+    def test_a_provider_with_iss_shares_the_redirect_uri(self, provider: ScriptedProvider) -> None:
         named = built(provider, authorization_response_iss_parameter_supported=True)
         assert redirect_uri_of(named) == _CALLBACK
 
@@ -47,6 +47,6 @@ class TestPublicAddress:
         """REDIRECT_URI is set, in one way or another."""
         return {**environment, "REDIRECT_URI": f"https://auth.example.com{request.param}"}
 
-    def test_an_own_address_is_a_path_below_it(self) -> None:
+    def test_an_own_redirect_uri_is_a_path_below_the_shared_one(self) -> None:
         url = own_redirect_uri("github")
         assert url.partition("?")[0] == "https://auth.example.com/cb/github"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("settings")
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post", "none"])
-def test_a_token_is_revoked_by_a_client_that_shows_who_it_is(
+def test_a_token_is_revoked_with_client_authentication(
     method: Any, provider: ScriptedProvider
 ) -> None:
     provider.script.client_authentication = method
@@ -31,7 +31,7 @@ def test_a_token_is_revoked_by_a_client_that_shows_who_it_is(
     assert (form["token"], form["token_type_hint"]) == (token, "access_token")
 
 
-def test_a_token_that_the_provider_does_not_know_is_as_good_as_revoked(
+def test_a_token_unknown_to_the_provider_counts_as_revoked(
     provider: ScriptedProvider,
 ) -> None:
     assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
@@ -62,7 +62,7 @@ def test_a_provider_without_an_endpoint_is_not_asked(provider: ScriptedProvider)
         (Answer(503), ProviderUnreachable, "503"),
     ],
 )
-def test_a_token_that_was_not_revoked_is_told(
+def test_a_failed_token_revocation_raises(
     answer: Answer, error: type[AuthError], sentence: str, provider: ScriptedProvider
 ) -> None:
     provider.answer("/revoke", answer)

@@ -41,7 +41,7 @@ def read(members: object, status: int = 200) -> TokenResponse:
     return read_tokens(answered(json.dumps(members).encode(), status), PROVIDER)
 
 
-def test_an_answer_of_the_standard_is_read_whole() -> None:
+def test_a_standard_token_answer_is_read() -> None:
     # The example of RFC 6749 section 5.1
     tokens = read(
         {
@@ -62,7 +62,7 @@ def test_an_answer_of_the_standard_is_read_whole() -> None:
     assert "2YotnFZFEjr1zCsicMWpAA" not in repr(tokens)
 
 
-def test_a_form_is_read_as_well() -> None:
+def test_a_form_encoded_token_answer_is_read() -> None:
     body = b"access_token=gho_abc%2B1&scope=repo%2Cgist&token_type=bearer&expires=5183944"
 
     tokens = read_tokens(answered(body), PROVIDER)
@@ -95,17 +95,17 @@ def test_a_form_is_read_as_well() -> None:
         ({"seconds": 3600}, 1234),
     ],
 )
-def test_a_lifetime_is_understood_or_else_assumed(told: object, seconds: int) -> None:
+def test_a_lifetime_is_read_or_the_default_applies(told: object, seconds: int) -> None:
     assert read({"access_token": "a", "expires_in": told}).expires_in == seconds
 
 
-def test_a_lifetime_may_bear_another_name() -> None:
+def test_a_lifetime_may_have_another_name() -> None:
     assert read({"access_token": "a", "expires": 60}).expires_in == 60
     assert read({"access_token": "a", "expires": 60, "expires_in": 90}).expires_in == 90
     assert read({"access_token": "a", "expires": 60, "expires_in": None}).expires_in == 60
 
 
-def test_a_lifetime_may_be_told_as_its_end() -> None:
+def test_a_lifetime_may_be_stated_as_its_end() -> None:
     told = read({"access_token": "a", "expires": int(time.time()) + 500}).expires_in
 
     assert told is not None
@@ -134,13 +134,13 @@ def test_a_scope_is_written_with_single_spaces(told: object, scope: str | None) 
 
 
 @pytest.mark.parametrize("told", [None, "", 5, [], "a b", "x" * 65, "caf\u00e9", "a\nb"])
-def test_a_token_type_that_is_none_is_bearer(told: object) -> None:
+def test_an_invalid_token_type_becomes_bearer(told: object) -> None:
     assert read({"access_token": "a", "token_type": told}).token_type == "Bearer"
 
 
 @pytest.mark.parametrize("token", [5, True, [], {}, "a\nb", "a\0", "caf\u00e9", "\ud800", "\x7f"])
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token"])
-def test_a_token_with_characters_that_none_has_is_refused(name: str, token: object) -> None:
+def test_a_token_with_invalid_characters_is_refused(name: str, token: object) -> None:
     with pytest.raises(ProviderMisbehaved, match=name):
         read({"access_token": "a", name: token})
 
@@ -165,7 +165,7 @@ def test_a_token_with_characters_that_none_has_is_refused(name: str, token: obje
         b"[" * 5000,
     ],
 )
-def test_an_answer_without_a_token_is_told_so(body: bytes) -> None:
+def test_an_answer_without_a_token_is_refused(body: bytes) -> None:
     with pytest.raises(ProviderMisbehaved, match="no access token"):
         read_tokens(answered(body), PROVIDER)
 
@@ -193,7 +193,7 @@ def test_an_answer_without_a_token_is_told_so(body: bytes) -> None:
         ({"error": "x" * 49}, "it gave no error code"),
     ],
 )
-def test_a_refusal_is_told_by_its_code_whatever_the_status(
+def test_a_refusal_has_its_error_code_whatever_the_status(
     members: dict[str, Any], error: str, status: int
 ) -> None:
     with pytest.raises(ProviderRefused) as refusal:
@@ -204,7 +204,7 @@ def test_a_refusal_is_told_by_its_code_whatever_the_status(
 
 
 @pytest.mark.parametrize("error", [None, "", False, 0])
-def test_an_error_that_is_none_is_none(error: object) -> None:
+def test_an_empty_error_is_no_error(error: object) -> None:
     assert read({"error": error, "ok": True, "access_token": "a"}).access_token
 
 
@@ -215,13 +215,13 @@ def test_an_error_status_never_yields_a_token(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [300, 304])
-def test_a_status_that_is_no_success_never_yields_a_token(status: int) -> None:
+def test_a_redirect_status_never_yields_a_token(status: int) -> None:
     with pytest.raises(ProviderMisbehaved):
         read({"access_token": "a"}, status)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_status_of_trouble_counts_more_than_what_is_said(status: int) -> None:
+def test_429_and_5xx_override_the_error_code(status: int) -> None:
     # A dead grant would sign the user out; a provider in trouble may say anything
     with pytest.raises(ProviderUnreachable):
         read({"error": "invalid_grant"}, status)

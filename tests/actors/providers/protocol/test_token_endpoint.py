@@ -83,9 +83,7 @@ _ODD_SECRETS = ["simple", "s3cr:et", "a+b c", "100%41", "&=;/?~", "p\u00e4ss\u20
 
 @pytest.mark.parametrize("secret", _ODD_SECRETS)
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_any_secret_arrives_as_it_is_either_way(
-    method: Any, secret: str, provider: ScriptedProvider
-) -> None:
+def test_any_secret_arrives_unchanged(method: Any, secret: str, provider: ScriptedProvider) -> None:
     provider.client_secret = secret
     provider.script.client_authentication = method
 
@@ -100,7 +98,7 @@ def test_any_secret_arrives_as_it_is_either_way(
 
 
 @pytest.mark.parametrize("client_id", ["https://app.example/id", "100%41", "p\u00e4ss"])
-def test_any_name_of_a_client_arrives_as_it_is(client_id: str, provider: ScriptedProvider) -> None:
+def test_any_client_id_arrives_unchanged(client_id: str, provider: ScriptedProvider) -> None:
     credentials = Credentials(client_id, (Secret("s:ecret"),))
     found = build_provider("scripted", provider.addresses(), credentials)
 
@@ -112,7 +110,7 @@ def test_any_name_of_a_client_arrives_as_it_is(client_id: str, provider: Scripte
     assert [unquote_plus(part) for part in shown.split(":")] == [client_id, "s:ecret"]
 
 
-def test_a_public_client_shows_its_name_alone(provider: ScriptedProvider) -> None:
+def test_a_public_client_sends_only_its_id(provider: ScriptedProvider) -> None:
     provider.script.client_authentication = "none"
 
     tokens = redeemed(provider)
@@ -126,7 +124,7 @@ def test_a_public_client_shows_its_name_alone(provider: ScriptedProvider) -> Non
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_a_secret_that_is_missing_is_told_before_anything_is_sent(
+def test_a_missing_secret_is_reported_before_any_request(
     method: str, provider: ScriptedProvider
 ) -> None:
     metadata = {**provider.addresses(), "token_endpoint_auth_method": method}
@@ -149,14 +147,14 @@ def test_a_wrong_secret_is_refused(provider: ScriptedProvider) -> None:
     assert refusal.value.error == "invalid_client"
 
 
-def test_a_verifier_is_held_against_its_challenge(provider: ScriptedProvider) -> None:
+def test_a_verifier_must_match_its_challenge(provider: ScriptedProvider) -> None:
     found = built(provider)
     for verifier in (None, Secret("another-verifier-of-43-characters-0123456789")):
         with pytest.raises(ProviderRefused, match="invalid_grant"):
             redeem_code(found, code_of(provider), REDIRECT, verifier)
 
 
-def test_a_provider_without_pkce_gets_no_verifier(provider: ScriptedProvider) -> None:
+def test_a_provider_without_pkce_receives_no_verifier(provider: ScriptedProvider) -> None:
     provider.script.requires_pkce = False
     provider.script.refuses_pkce = True
 
@@ -164,7 +162,7 @@ def test_a_provider_without_pkce_gets_no_verifier(provider: ScriptedProvider) ->
     assert redeem_code(built(provider), code, REDIRECT, None)
 
 
-def test_a_code_serves_once(provider: ScriptedProvider) -> None:
+def test_a_code_is_redeemed_only_once(provider: ScriptedProvider) -> None:
     code, found = code_of(provider), built(provider)
     redeem_code(found, code, REDIRECT, VERIFIER)
 
@@ -174,9 +172,7 @@ def test_a_code_serves_once(provider: ScriptedProvider) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a\nb", "a\0", "caf\u00e9", "\ud800", "\u20ac"])
-def test_what_cannot_be_a_code_or_token_is_never_sent(
-    text: str, provider: ScriptedProvider
-) -> None:
+def test_an_invalid_code_or_token_is_never_sent(text: str, provider: ScriptedProvider) -> None:
     found = built(provider)
 
     with pytest.raises(CodeInvalid):
@@ -187,7 +183,7 @@ def test_what_cannot_be_a_code_or_token_is_never_sent(
     assert provider.requests == []
 
 
-def test_any_visible_character_of_a_code_and_token_arrives(provider: ScriptedProvider) -> None:
+def test_any_visible_character_of_a_code_or_token_arrives(provider: ScriptedProvider) -> None:
     text = "".join(map(chr, range(0x20, 0x7F)))
     provider.answer("/token", json_answer({"access_token": "a"}))
 
@@ -199,7 +195,7 @@ def test_any_visible_character_of_a_code_and_token_arrives(provider: ScriptedPro
     assert second.form["refresh_token"] == text
 
 
-def test_a_refresh_token_stays_in_force_where_none_is_given(provider: ScriptedProvider) -> None:
+def test_the_refresh_token_stays_in_force_without_a_new_one(provider: ScriptedProvider) -> None:
     given = redeemed(provider).refresh_token
     assert given is not None
 
@@ -214,7 +210,9 @@ def test_a_refresh_token_stays_in_force_where_none_is_given(provider: ScriptedPr
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_an_empty_refresh_token_is_none(value: str | None, provider: ScriptedProvider) -> None:
+def test_an_empty_refresh_token_keeps_the_old_one(
+    value: str | None, provider: ScriptedProvider
+) -> None:
     provider.answer("/token", json_answer({"access_token": "a", "refresh_token": value}))
 
     tokens = use_refresh_token(built(provider), Secret("old"))
@@ -263,9 +261,7 @@ def test_facebook_exchanges_a_living_token_for_a_long_one(provider: ScriptedProv
 
 
 @pytest.mark.parametrize("charset", ["idna", "unknown", "utf-16", "hex"])
-def test_a_wrong_label_of_an_answer_does_not_matter(
-    charset: str, provider: ScriptedProvider
-) -> None:
+def test_the_charset_of_an_answer_is_ignored(charset: str, provider: ScriptedProvider) -> None:
     headers = {"Content-Type": f"text/plain; charset={charset}"}
     provider.answer("/token", Answer(200, b'{"access_token": "a"}', headers))
 
@@ -273,7 +269,7 @@ def test_a_wrong_label_of_an_answer_does_not_matter(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_provider_that_cannot_answer_now_is_asked_no_second_time(
+def test_an_unavailable_token_endpoint_is_asked_once(
     status: int, provider: ScriptedProvider
 ) -> None:
     provider.answer("/token", json_answer({"error": "slow_down"}, status, Retry_After="7"))
@@ -293,7 +289,7 @@ def test_a_provider_that_cannot_answer_now_is_asked_no_second_time(
         assert len(provider.requests) == 1
 
 
-def test_a_redirecting_token_endpoint_gets_the_code_but_nobody_else(
+def test_a_redirect_of_the_token_endpoint_is_not_followed(
     provider: ScriptedProvider,
 ) -> None:
     elsewhere = f"{provider.issuer}/elsewhere"
@@ -318,7 +314,7 @@ def _rotating(provider: ScriptedProvider, *secrets: str, **metadata: Any) -> Pro
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 @pytest.mark.parametrize("errors_are_200", [True, False])
-def test_an_earlier_secret_serves_while_the_provider_does_not_know_the_newest(
+def test_an_earlier_secret_is_tried_while_the_newest_is_refused(
     method: Any, errors_are_200: bool, provider: ScriptedProvider
 ) -> None:
     # Given a provider that still knows the client by the secret before the last one
@@ -358,7 +354,7 @@ def test_the_newest_secret_comes_first(provider: ScriptedProvider) -> None:
         Answer(200, b"invalid_client"),
     ],
 )
-def test_a_code_that_the_provider_may_have_looked_at_is_never_posted_again(
+def test_a_code_that_the_provider_may_have_used_is_never_posted_again(
     answer: Answer, provider: ScriptedProvider
 ) -> None:
     found = _rotating(provider, "newest", provider.client_secret)
@@ -369,7 +365,7 @@ def test_a_code_that_the_provider_may_have_looked_at_is_never_posted_again(
     assert len(provider.requests_for("/token")) == 1
 
 
-def test_a_client_that_no_secret_lets_in_is_told_so_without_them(
+def test_a_client_that_every_secret_fails_for_is_refused(
     provider: ScriptedProvider,
 ) -> None:
     found = _rotating(provider, "newest", "older")
@@ -381,7 +377,7 @@ def test_a_client_that_no_secret_lets_in_is_told_so_without_them(
 
 
 @pytest.mark.parametrize("error", ["incorrect_client_credentials", "bad_client_secret"])
-def test_a_client_is_refused_in_some_providers_own_words(
+def test_a_refused_client_is_recognised_by_other_error_codes(
     error: str, provider: ScriptedProvider
 ) -> None:
     found = _rotating(provider, "newest", provider.client_secret)

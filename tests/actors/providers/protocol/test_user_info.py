@@ -66,7 +66,7 @@ def test_the_profile_of_each_preset_has_the_same_shape(
         ("x", None, None),
     ],
 )
-def test_an_address_that_is_not_verified_is_never_said_to_be(
+def test_an_unverified_address_is_never_marked_verified(
     preset: str, email: str | None, verified: bool | None, provider: ScriptedProvider
 ) -> None:
     found = built_preset(provider, preset)
@@ -77,7 +77,7 @@ def test_an_address_that_is_not_verified_is_never_said_to_be(
     assert (profile["email"], profile["email_verified"]) == (email, verified)
 
 
-def test_the_token_stands_in_the_header_alone(provider: ScriptedProvider) -> None:
+def test_the_token_is_sent_in_the_header_only(provider: ScriptedProvider) -> None:
     token = token_of(provider)
 
     fetch_profile(built(provider), token)
@@ -87,7 +87,7 @@ def test_the_token_stands_in_the_header_alone(provider: ScriptedProvider) -> Non
     assert token.reveal() not in str(request.query)
 
 
-def test_facebook_is_shown_that_we_hold_the_secret_too(provider: ScriptedProvider) -> None:
+def test_facebook_receives_a_proof_of_the_secret(provider: ScriptedProvider) -> None:
     token, found = token_of(provider), built_preset(provider, "facebook")
 
     fetch_profile(found, token)
@@ -99,7 +99,7 @@ def test_facebook_is_shown_that_we_hold_the_secret_too(provider: ScriptedProvide
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_github_app_that_may_not_read_addresses_signs_in_all_the_same(
+def test_a_github_app_without_permission_for_addresses_signs_in(
     status: int, provider: ScriptedProvider
 ) -> None:
     found = built_preset(provider, "github")
@@ -133,7 +133,7 @@ def test_of_githubs_addresses_the_primary_and_verified_one_counts(
     assert (profile["email"], profile["email_verified"]) == (None, None)
 
 
-def test_an_outage_of_githubs_addresses_is_not_taken_for_none(provider: ScriptedProvider) -> None:
+def test_an_outage_of_githubs_addresses_is_reported(provider: ScriptedProvider) -> None:
     found = built_preset(provider, "github")
     provider.answer("/user/emails", Answer(503))
 
@@ -182,7 +182,7 @@ def test_the_id_token_completes_user_info(provider: ScriptedProvider) -> None:
     assert set(profile["raw"]) == {"sub", "name", "email", "email_verified"}
 
 
-def test_where_there_is_no_user_info_the_id_token_tells_all(provider: ScriptedProvider) -> None:
+def test_without_user_info_the_id_token_is_the_profile(provider: ScriptedProvider) -> None:
     found = built(provider, userinfo_endpoint=None)
     claims = {"sub": "1", "email": "jane@example.com", "email_verified": "true", "iss": "x"}
 
@@ -201,7 +201,7 @@ def test_where_there_is_no_user_info_the_id_token_tells_all(provider: ScriptedPr
         {"email": None, "email_verified": True},
     ],
 )
-def test_the_word_about_one_address_is_not_taken_for_another(
+def test_email_verified_counts_for_its_own_address_only(
     user_info: dict[str, Any], provider: ScriptedProvider
 ) -> None:
     # Given an id_token that vouches for its address, and user info with another or half of one
@@ -223,14 +223,14 @@ def test_the_word_about_one_address_is_not_taken_for_another(
 @pytest.mark.parametrize(
     "text", ["", "a\nb", "a\r\nX-Injected: yes", "caf\u00e9", "\u20ac", "\ud800"]
 )
-def test_what_cannot_be_a_token_is_never_sent(text: str, provider: ScriptedProvider) -> None:
+def test_an_invalid_access_token_is_never_sent(text: str, provider: ScriptedProvider) -> None:
     with pytest.raises(TokenInvalid):
         fetch_profile(built(provider), Secret(text))
 
     assert provider.requests == []
 
 
-def test_a_token_that_the_provider_does_not_accept_is_a_refusal(
+def test_a_rejected_access_token_is_a_refusal(
     provider: ScriptedProvider,
 ) -> None:
     with pytest.raises(ProviderRefused, match="status 401") as refusal:
@@ -239,7 +239,9 @@ def test_a_token_that_the_provider_does_not_accept_is_a_refusal(
 
 
 @pytest.mark.parametrize("answer", [json_answer([]), json_answer("x"), json_text("")])
-def test_an_answer_that_is_no_object_is_none(answer: Answer, provider: ScriptedProvider) -> None:
+def test_user_info_that_is_not_an_object_is_refused(
+    answer: Answer, provider: ScriptedProvider
+) -> None:
     provider.answer("/userinfo", answer)
 
     with pytest.raises(ProviderMisbehaved):
