@@ -1,4 +1,4 @@
-"""Signing a user in with a scripted provider, as the first step of many a test."""
+"""Sign-ins with a scripted provider, as the first step of many a test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def now() -> datetime:
 
 
 def configure(provider: ScriptedProvider, **settings: Any) -> None:
-    """Configure the provider as an operator does who knows its issuer, which is then asked."""
+    """Configure the provider by its issuer, and fetch what that publishes."""
     known = {"issuer": provider.issuer, **provider.credentials(), **settings}
     put_provider(NAME, {name: value for name, value in known.items() if value is not None}, now())
     discover(NAME, now())
@@ -48,13 +48,13 @@ def come_back(provider: ScriptedProvider, **options: Any) -> dict[str, Any]:
     """Begin a sign-in and consent; return what the callback gets, as arguments of the exchange."""
     begun = begin_sign_in(NAME, **{"now": now(), **options})
     query = provider.consent(begun.authorization_url)
-    told = {"user": Secret(query["user"])} if "user" in query else {}
+    user = {"user": Secret(query["user"])} if "user" in query else {}
     return {
         "provider": NAME,
         "code": Secret(query["code"]),
         "state": Secret(query["state"]),
         "iss": query.get("iss"),
-        **told,
+        **user,
     }
 
 
@@ -69,6 +69,11 @@ def reread(row: TAB_CONNECTIONS) -> TAB_CONNECTIONS:
     with hold_connection():
         found: TAB_CONNECTIONS = TAB_CONNECTIONS.get_by_id(row.id)
     return found
+
+
+def codes_posted(provider: ScriptedProvider) -> int:
+    """Return how many requests came to the token endpoint."""
+    return len(provider.requests_for("/token"))
 
 
 def stored_connections() -> list[TAB_CONNECTIONS]:
@@ -86,6 +91,6 @@ def status_of(state: Secret) -> str:
 
 
 def event_kinds() -> list[str]:
-    """Return what the audit trail tells, the oldest first."""
+    """Return the kinds of events in the audit trail, the oldest first."""
     with hold_connection():
         return [row.kind for row in TAB_EVENTS.select().order_by(TAB_EVENTS.id)]

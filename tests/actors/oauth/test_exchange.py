@@ -1,4 +1,4 @@
-"""Tests of finishing a sign-in: a code becomes a connection once, or nothing at all."""
+"""Code exchange: a code becomes a connection once, or nothing at all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from actors.errors import OutcomeUnknown
 from actors.oauth.errors import IssuerMismatch, StateExpired, StateUnknown, StateUsed
 from actors.oauth.exchange import exchange_code, finish_sign_in
 from actors.providers.config.settings import put_provider
+from actors.providers.protocol.token_endpoint import redeem_code
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
@@ -19,6 +20,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import (
     NAME,
+    codes_posted,
     come_back,
     configure,
     configure_plain,
@@ -29,17 +31,11 @@ from tests.actors.sign_ins import (
     status_of,
     stored_connections,
 )
-from tests.provider.answers import Answer, json_answer
 from tests.provider.presets import TENANT
-from tests.provider.server import Request
 from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("tables")
-
-
-def codes_posted(provider: ScriptedProvider) -> int:
-    return len(provider.requests_for("/token"))
 
 
 @pytest.mark.usefixtures("database")
@@ -53,7 +49,7 @@ def test_a_code_becomes_a_connection(provider: ScriptedProvider) -> None:
     described = exchange_code(**back)
     after = now()
 
-    # Then the connection says who it is, and nothing of the tokens
+    # Then the connection names the user, and nothing of the tokens
     assert described["provider"] == NAME
     assert described["subject"] == "user-42"
     assert described["status"] == "active"
@@ -62,6 +58,7 @@ def test_a_code_becomes_a_connection(provider: ScriptedProvider) -> None:
     assert described["profile"]["email_verified"] is True
     # And the tokens are stored, sealed
     (row,) = stored_connections()
+    assert (described["id"], described["profile"]) == (row.id, row.profile)
     access_token = TAB_CONNECTIONS.access_token.open(row)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
     assert access_token is not None
@@ -105,12 +102,12 @@ def test_a_sign_in_without_openid_needs_no_id_token(provider: ScriptedProvider) 
     assert sign_in(provider, scope="profile").tokens.id_token is None
 
 
-def test_what_was_granted_is_stored_and_not_what_was_asked(provider: ScriptedProvider) -> None:
+def test_the_granted_scope_is_stored_and_not_the_requested_one(provider: ScriptedProvider) -> None:
     configure(provider)
     provider.script.granted_scope = "openid"
     assert sign_in(provider).connection.scope == "openid"
 
-    # And where nothing is told, all was
+    # And an answer without a scope grants all
     provider.script.tells_scope = False
     assert sign_in(provider).connection.scope == "openid profile email"
 
@@ -124,7 +121,9 @@ def test_a_token_without_a_lifetime_is_never_due(provider: ScriptedProvider) -> 
     assert (row.expires_at, row.renew_at) == (None, None)
 
 
-def test_a_lifetime_that_is_not_told_is_that_of_the_settings(provider: ScriptedProvider) -> None:
+def test_a_lifetime_that_is_not_sent_is_the_configured_one(
+    provider: ScriptedProvider,
+) -> None:
     configure(provider, default_lifetime_seconds=100)
     provider.script.expires_in = None
     at = now()
@@ -177,7 +176,7 @@ def test_another_account_with_the_same_address_is_another_connection(
 
 
 @pytest.mark.usefixtures("database")
-def test_a_state_that_is_none_of_ours_is_refused(provider: ScriptedProvider) -> None:
+def test_a_forged_state_is_refused(provider: ScriptedProvider) -> None:
     configure(provider)
     back = come_back(provider)
 
@@ -258,7 +257,7 @@ def test_of_exchanges_at_once_one_posts_the_code(provider: ScriptedProvider) -> 
     for thread in threads:
         thread.join()
 
-    # Then one has posted it, and nobody another time
+    # Then one has posted it, once
     assert codes_posted(provider) == 1
     assert provider.grants.code_replays == 0
     assert outcomes[3:] == [NAME]
@@ -271,21 +270,14 @@ def test_a_code_is_not_posted_again_after_a_crash(provider: ScriptedProvider) ->
     configure(provider)
     back = come_back(provider)
 
-    def die(request: Request) -> Answer:
-        del request
-        raise_in_client.set()
-        return json_answer({"access_token": "lost"})
+    def die(*arguments: Any) -> None:
+        redeem_code(*arguments)
+        raise KeyboardInterrupt
 
-    raise_in_client = threading.Event()
-    provider.answer("/token", die)
     with pytest.MonkeyPatch.context() as patch:
-        # What kills a process is none of our errors
-        patch.setattr(
-            "actors.oauth.exchange.redeem_code", _killed_after("actors.oauth.exchange.redeem_code")
-        )
+        patch.setattr("actors.oauth.exchange.redeem_code", die)
         with pytest.raises(KeyboardInterrupt):
             exchange_code(**back)
-    assert raise_in_client.is_set()
     assert codes_posted(provider) == 1
 
     # When the message is delivered again
@@ -296,20 +288,6 @@ def test_a_code_is_not_posted_again_after_a_crash(provider: ScriptedProvider) ->
     assert codes_posted(provider) == 1
     assert stored_connections() == []
     assert status_of(back["state"]) == StateStatus.EXCHANGING
-
-
-def _killed_after(path: str) -> Any:
-    """Return the function of that path, at whose end the process is killed."""
-    import importlib
-
-    module, _, name = path.rpartition(".")
-    real = getattr(importlib.import_module(module), name)
-
-    def killed(*arguments: Any) -> None:
-        real(*arguments)
-        raise KeyboardInterrupt
-
-    return killed
 
 
 # -- Mix-up (RFC 9207)
@@ -345,7 +323,7 @@ def test_an_answer_of_another_issuer_is_refused(
         with pytest.raises(IssuerMismatch):
             exchange_code(**{**back, "iss": issuer})
 
-    # Whoever forged it has not spoilt the true answer
+    # And the true answer still serves
     assert codes_posted(provider) == 0
     assert exchange_code(**back)
 

@@ -1,14 +1,13 @@
-"""Tests of exchanges that fail: nothing is stored by halves, and the code goes nowhere again."""
+"""Exchanges that fail: nothing is stored by halves, and the code goes nowhere again."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+import config
 from actors.errors import (
     AddressForbidden,
     AuthError,
@@ -21,15 +20,13 @@ from actors.errors import (
 )
 from actors.oauth.errors import StateUsed
 from actors.oauth.exchange import exchange_code, finish_sign_in
-from actors.oauth.sign_in import begin_sign_in
-from actors.providers.config.settings import patch_provider
-from catfeeder.errors import CatFeederError
+from actors.providers.config.settings import erase_provider, patch_provider
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
-from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import (
     NAME,
+    codes_posted,
     come_back,
     configure,
     configure_preset,
@@ -44,10 +41,6 @@ from tests.provider.signing import unsigned
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
-
-
-def codes_posted(provider: ScriptedProvider) -> int:
-    return len(provider.requests_for("/token"))
 
 
 def assert_nothing_is_stored(provider: ScriptedProvider, back: dict[str, Any]) -> None:
@@ -166,17 +159,22 @@ def test_facebooks_refusal_of_a_long_token_leaves_nothing_behind(
 # -- What the issuer publishes
 
 
-def test_metadata_that_is_old_is_fetched_anew(provider: ScriptedProvider) -> None:
+@pytest.fixture
+def later(provider: ScriptedProvider) -> datetime:
+    """A time at which the metadata of the provider, which is configured now, is old."""
     configure(provider)
-    later = now() + timedelta(hours=2)
+    at = now() + timedelta(hours=2)
+    provider.script.claims = {"exp": int(at.timestamp()) + 300}
+    return at
 
-    begun = begin_sign_in(NAME, now=later)
-    query = provider.consent(begun.authorization_url)
-    # The provider has moved its token endpoint meanwhile
+
+def test_metadata_that_is_old_is_fetched_anew(later: datetime, provider: ScriptedProvider) -> None:
+    # Given a provider that moves its token endpoint during a sign-in
+    back = come_back(provider, now=later)
     provider.script.metadata = {"token_endpoint": f"{provider.issuer}/token2"}
     provider.answer("/token2", provider.paths["/token"])
-    provider.script.claims = {"exp": int(later.timestamp()) + 300}
-    finish_sign_in(NAME, Secret(query["code"]), Secret(begun.state), None, later)
+
+    finish_sign_in(**back, now=later)
 
     assert len(provider.requests_for("/token2")) == 1
 
@@ -186,21 +184,17 @@ def test_metadata_that_is_old_is_fetched_anew(provider: ScriptedProvider) -> Non
     [Answer(503), Answer(404), html_answer(), json_answer({"issuer": "https://evil.example"})],
 )
 def test_metadata_that_is_old_serves_on_while_there_is_no_newer(
-    answer: Answer, provider: ScriptedProvider
+    answer: Answer, later: datetime, provider: ScriptedProvider
 ) -> None:
-    configure(provider)
     provider.answer("/.well-known/openid-configuration", answer)
-    later = now() + timedelta(hours=2)
-    provider.script.claims = {"exp": int(later.timestamp()) + 300}
 
     assert sign_in(provider, now=later)
 
 
-def test_metadata_that_leads_inside_is_not_followed(provider: ScriptedProvider) -> None:
-    configure(provider)
+def test_metadata_that_leads_inside_is_not_followed(
+    later: datetime, provider: ScriptedProvider
+) -> None:
     provider.script.metadata = {"token_endpoint": "http://169.254.169.254/token"}
-    later = now() + timedelta(hours=2)
-    provider.script.claims = {"exp": int(later.timestamp()) + 300}
 
     # The endpoint that is known serves on
     assert sign_in(provider, now=later)
@@ -217,8 +211,6 @@ def test_a_provider_whose_settings_changed_meanwhile_is_asked_again(
 
 
 def test_a_provider_that_was_erased_meanwhile_is_unknown(provider: ScriptedProvider) -> None:
-    from actors.providers.config.settings import erase_provider
-
     configure(provider)
     back = come_back(provider)
     erase_provider(NAME)
@@ -231,8 +223,6 @@ def test_a_provider_that_was_erased_meanwhile_is_unknown(provider: ScriptedProvi
 def test_a_private_endpoint_is_not_called(
     provider: ScriptedProvider, environment: dict[str, str]
 ) -> None:
-    import config
-
     configure(provider)
     back = come_back(provider)
     environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = ""
@@ -242,43 +232,3 @@ def test_a_private_endpoint_is_not_called(
         exchange_code(**back)
     assert codes_posted(provider) == 0
     assert stored_connections() == []
-
-
-# -- Whatever comes
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
-    max_leaves=4,
-)
-_TOKENS = st.dictionaries(
-    st.sampled_from(["token_type", "refresh_token", "expires_in", "scope", "expires", "error"]),
-    _JSON,
-    max_size=3,
-)
-_USER = st.dictionaries(
-    st.sampled_from(["sub", "name", "email", "email_verified", "picture"]) | st.text(max_size=5),
-    _JSON,
-    max_size=3,
-)
-
-
-@settings(max_examples=40)
-@given(tokens=_TOKENS, user=_USER)
-def test_any_answer_is_stored_whole_or_not_at_all(
-    tokens: dict[str, Any], user: dict[str, Any], plain: ScriptedProvider
-) -> None:
-    with hold_connection():
-        TAB_CONNECTIONS.delete().execute()
-    back = come_back(plain)
-    plain.answer("/token", json_answer({"access_token": "a", **tokens}))
-    plain.answer("/userinfo", json_answer({"sub": "1", **user}))
-    try:
-        described = exchange_code(**back)
-    except CatFeederError as error:
-        error.detail.encode()
-        assert stored_connections() == []
-    else:
-        (row,) = stored_connections()
-        assert described["id"] == row.id
-        assert described["profile"] == row.profile

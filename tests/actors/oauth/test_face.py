@@ -1,4 +1,4 @@
-"""Tests of the seed's class: a value, or 84; never an exception."""
+"""The facade of OAuth: each method returns a value or `error`, and raises nothing."""
 
 from __future__ import annotations
 
@@ -35,48 +35,15 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 @pytest.fixture
 def oauth() -> OAuthAuthentication:
-    """The class as the seed's examples make it."""
+    """The facade as the seed's examples make it."""
     return OAuthAuthentication(success=0, error=84)
 
 
-def answered(oauth: OAuthAuthentication, provider: ScriptedProvider) -> dict[str, str]:
+def sign_in_at(oauth: OAuthAuthentication, provider: ScriptedProvider) -> dict[str, str]:
     """Generate an authorization URL, consent, and return what comes back."""
     url = oauth._generate_oauth_authorization_url(NAME)
     assert isinstance(url, str)
     return provider.consent(url)
-
-
-def test_example_3_a_url_to_send_the_user_to(
-    oauth: OAuthAuthentication, provider: ScriptedProvider
-) -> None:
-    configure(provider)
-
-    auth_url = oauth._generate_oauth_authorization_url(NAME)
-
-    assert isinstance(auth_url, str)
-    assert auth_url.startswith(f"{provider.issuer}/authorize?")
-
-
-def test_example_4_a_callback_takes_the_provider_from_the_state(
-    oauth: OAuthAuthentication, provider: ScriptedProvider
-) -> None:
-    # Given what came back to the callback
-    configure(provider)
-    query = answered(oauth, provider)
-    code, state = query["code"], query["state"]
-
-    # When it is handled as in the example
-    name = state.split(":")[-1]
-    token_response = oauth._exchange_code_for_token(name, code, state=state)
-    assert isinstance(token_response, dict)
-    user_info = oauth._get_user_info_from_provider(name, token_response["access_token"])
-
-    # Then the token is there as the standard names it, and so is the user
-    assert token_response["token_type"] == "Bearer"
-    assert token_response["expires_in"] == 3600
-    assert isinstance(user_info, dict)
-    assert user_info["email"] == "jane@example.com"
-    assert len(stored_connections()) == 1
 
 
 def test_a_provider_that_was_never_asked_is_asked_in_place(
@@ -93,9 +60,13 @@ def test_a_provider_that_names_its_issuer_can_be_used_too(
     # The seed's signature has no place for the issuer
     provider.script.sends_iss = True
     configure(provider)
-    query = answered(oauth, provider)
+    query = sign_in_at(oauth, provider)
 
-    assert isinstance(oauth._exchange_code_for_token(NAME, query["code"], query["state"]), dict)
+    answer = oauth._exchange_code_for_token(NAME, query["code"], query["state"])
+
+    assert isinstance(answer, dict)
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
+    assert len(stored_connections()) == 1
 
 
 def test_a_refresh_token_is_used(oauth: OAuthAuthentication, provider: ScriptedProvider) -> None:
@@ -110,7 +81,7 @@ def test_a_refresh_token_is_used(oauth: OAuthAuthentication, provider: ScriptedP
     assert answer["access_token"].startswith("access-2-")
 
 
-def test_what_is_due_is_renewed_here_and_now(
+def test_what_is_due_is_renewed_in_this_process(
     oauth: OAuthAuthentication, provider: ScriptedProvider
 ) -> None:
     configure_plain(provider)
@@ -168,7 +139,7 @@ def test_a_provider_out_of_reach_is_the_error(
     oauth: OAuthAuthentication, provider: ScriptedProvider
 ) -> None:
     configure(provider)
-    query = answered(oauth, provider)
+    query = sign_in_at(oauth, provider)
     for path in ("/token", "/userinfo"):
         provider.answer(path, Answer(503))
 
@@ -194,14 +165,14 @@ def test_a_database_out_of_reach_is_the_error(
 
 
 @pytest.mark.parametrize("value", [None, 5, b"bytes", [], object()])
-def test_what_is_no_text_is_the_error_too(
+def test_other_types_than_text_are_the_error_too(
     value: Any,
     oauth: OAuthAuthentication,
     provider: ScriptedProvider,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     configure(provider)
-    state = answered(oauth, provider)["state"]
+    state = sign_in_at(oauth, provider)["state"]
 
     assert oauth._generate_oauth_authorization_url(value) == 84
     assert oauth._exchange_code_for_token(value, "code", state) == 84
@@ -239,7 +210,7 @@ def test_without_a_state_nothing_is_exchanged(
 ) -> None:
     provider.script.requires_pkce = False
     configure(provider)
-    query = answered(oauth, provider)
+    query = sign_in_at(oauth, provider)
 
     assert oauth._exchange_code_for_token(NAME, query["code"]) == 84
     assert provider.requests_for("/token") == []
@@ -251,7 +222,7 @@ def test_without_a_state_a_token_may_be_had_and_nothing_is_stored(
 ) -> None:
     provider.script.requires_pkce = False
     configure(provider, code_challenge_method="none")
-    query = answered(oauth, provider)
+    query = sign_in_at(oauth, provider)
 
     answer = oauth._exchange_code_for_token(NAME, query["code"])
 
@@ -261,11 +232,11 @@ def test_without_a_state_a_token_may_be_had_and_nothing_is_stored(
 
 
 @pytest.mark.usefixtures("no_state_needed")
-def test_a_state_that_is_given_is_checked_though_none_is_needed(
+def test_a_state_is_checked_though_none_is_needed(
     oauth: OAuthAuthentication, provider: ScriptedProvider
 ) -> None:
     configure(provider)
-    query = answered(oauth, provider)
+    query = sign_in_at(oauth, provider)
 
     assert oauth._exchange_code_for_token(NAME, query["code"], "forged") == 84
     assert provider.requests_for("/token") == []

@@ -1,4 +1,4 @@
-"""Tests of scopes that a user did not grant: stored, told, and forgotten once they are granted."""
+"""Scopes that a user did not grant: stored, sent as an event, and cleared once they are granted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tests.scripted_provider import ScriptedProvider
 pytestmark = pytest.mark.usefixtures("tables")
 
 
-def told_missing() -> list[Any]:
-    """Return what the events of missing scopes tell."""
+def missing_scope_events() -> list[Any]:
+    """Return the details of the events of missing scopes."""
     with hold_connection():
         rows = TAB_EVENTS.select().where(TAB_EVENTS.kind == "scope_missing").order_by(TAB_EVENTS.id)
         return [row.detail for row in rows]
 
 
 @pytest.mark.usefixtures("database")
-def test_a_user_who_grants_less_is_signed_in_and_the_app_told(provider: ScriptedProvider) -> None:
+def test_a_user_who_grants_less_is_signed_in_with_an_event(provider: ScriptedProvider) -> None:
     # Given a user who unticks a box
     configure(provider)
     provider.script.granted_scope = "openid email"
@@ -35,17 +35,17 @@ def test_a_user_who_grants_less_is_signed_in_and_the_app_told(provider: Scripted
     assert described["scope"] == "openid email"
     assert described["missing_scopes"] == ["calendar", "drive"]
     assert list_connections()["items"][0]["missing_scopes"] == ["calendar", "drive"]
-    # And an event tells it
+    # And there is an event
     assert event_kinds()[-2:] == ["exchanged", "scope_missing"]
-    assert told_missing() == [{"scopes": ["calendar", "drive"]}]
+    assert missing_scope_events() == [{"scopes": ["calendar", "drive"]}]
 
 
-def test_more_than_was_asked_for_is_no_lack(provider: ScriptedProvider) -> None:
+def test_more_than_was_requested_is_no_lack(provider: ScriptedProvider) -> None:
     configure(provider)
     provider.script.granted_scope = "openid email profile extra"
 
     assert describe_connection(sign_in(provider).connection)["missing_scopes"] == []
-    assert told_missing() == []
+    assert missing_scope_events() == []
 
 
 @pytest.mark.parametrize("separator", [",", " ", ", "])
@@ -67,9 +67,9 @@ def test_what_is_missing_stays_so_over_a_renewal(provider: ScriptedProvider) -> 
     for tells_scope in (True, False):
         provider.script.tells_scope = tells_scope
         described = renew_connection(row.id)
-        # Then nothing has changed, and nobody is told again
+        # Then nothing has changed, and there is no other event
         assert (described["scope"], described["missing_scopes"]) == ("openid email", ["profile"])
-    assert told_missing() == [{"scopes": ["profile"]}]
+    assert missing_scope_events() == [{"scopes": ["profile"]}]
 
 
 def test_a_scope_that_goes_or_comes_at_a_renewal_is_noticed(provider: ScriptedProvider) -> None:
@@ -78,11 +78,11 @@ def test_a_scope_that_goes_or_comes_at_a_renewal_is_noticed(provider: ScriptedPr
     provider.script.granted_scope = "openid"
 
     assert renew_connection(row.id)["missing_scopes"] == ["profile", "email"]
-    assert told_missing() == [{"scopes": ["profile", "email"]}]
+    assert missing_scope_events() == [{"scopes": ["profile", "email"]}]
     provider.script.granted_scope = "openid profile"
     assert renew_connection(row.id)["missing_scopes"] == ["email"]
-    # And only what is news is told
-    assert told_missing() == [{"scopes": ["profile", "email"]}]
+    # And only what is new is an event
+    assert missing_scope_events() == [{"scopes": ["profile", "email"]}]
 
 
 def test_a_new_consent_begins_anew(provider: ScriptedProvider) -> None:

@@ -1,4 +1,4 @@
-"""What an answer must fit before anything is done with it."""
+"""Authorization responses: which of them fit the pending sign-in."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def begun(**options: Any) -> Secret:
 
 
 @pytest.mark.parametrize("state", ["", "forged", f"forged:{NAME}", "é", "\0", "\ud800", "a" * 9999])
-def test_a_state_that_nobody_made_is_unknown(state: str) -> None:
+def test_a_state_that_was_never_issued_is_unknown(state: str) -> None:
     with pytest.raises(StateUnknown):
         find_sign_in(Secret(state))
 
 
-def test_a_sign_in_waits_until_it_is_answered_or_expires(provider: ScriptedProvider) -> None:
+def test_a_sign_in_is_pending_until_it_is_answered_or_expires(provider: ScriptedProvider) -> None:
     configure(provider)
     at = now()
     state = begun(now=at)
@@ -95,7 +95,7 @@ def test_an_answer_comes_to_the_address_that_it_was_asked_to(
             check_arrival(sign_in, provider_in_path=wrong, browser=None)
 
 
-def test_a_refusal_is_noted_with_whose_it_was(provider: ScriptedProvider) -> None:
+def test_a_refusal_is_an_event_with_provider_and_subject(provider: ScriptedProvider) -> None:
     configure(provider)
     record_refusal("state_used", find_sign_in(begun(subject="user-1")), now())
     record_refusal("state_unknown", None, now())
@@ -106,24 +106,17 @@ def test_a_refusal_is_noted_with_whose_it_was(provider: ScriptedProvider) -> Non
     assert (unknown["provider"], unknown["subject"]) == (None, None)
 
 
-def test_a_sign_in_that_the_provider_refuses_is_over(provider: ScriptedProvider) -> None:
+@pytest.mark.parametrize("error", ["access_denied", None])
+def test_a_sign_in_that_the_provider_refuses_is_over(
+    error: str | None, provider: ScriptedProvider
+) -> None:
     configure(provider)
     state = begun()
 
-    fail_sign_in(state, find_sign_in(state), "access_denied", now())
+    fail_sign_in(state, find_sign_in(state), error, now())
     # And one that is over is not refused once more
-    fail_sign_in(state, find_sign_in(state), "access_denied", now())
+    fail_sign_in(state, find_sign_in(state), error, now())
 
     assert status_of(state) == "failed"
     [event] = list_events(kind="sign_in_refused")["items"]
-    assert event["detail"] == {"reason": "sign_in_refused", "error": "access_denied"}
-
-
-def test_what_the_provider_calls_its_error_may_be_left_out(provider: ScriptedProvider) -> None:
-    configure(provider)
-    state = begun()
-
-    fail_sign_in(state, find_sign_in(state), None, now())
-
-    [event] = list_events(kind="sign_in_refused")["items"]
-    assert event["detail"] == {"reason": "sign_in_refused"}
+    assert event["detail"] == {"reason": "sign_in_refused", **({"error": error} if error else {})}

@@ -1,4 +1,4 @@
-"""Tests of using a refresh token that an app keeps itself."""
+"""Refresh tokens that an app keeps itself: used, and not stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_refresh_token_yields_the_token_response_of_the_standard(
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
 
 
-def test_what_is_not_told_is_left_out_and_the_refresh_token_stays(
+def test_what_is_not_sent_is_left_out_and_the_refresh_token_stays(
     provider: ScriptedProvider,
 ) -> None:
     configure(provider)
@@ -46,7 +46,7 @@ def test_what_is_not_told_is_left_out_and_the_refresh_token_stays(
     }
 
 
-def test_what_cannot_be_is_told(provider: ScriptedProvider) -> None:
+def test_what_cannot_be_refreshed_is_an_error(provider: ScriptedProvider) -> None:
     configure(provider)
     with pytest.raises(ProviderRefused, match="invalid_grant"):
         refresh_token(NAME, Secret("unknown"))

@@ -1,4 +1,4 @@
-"""Tests of fetching a profile anew, by a connection or by a token."""
+"""User info: a profile fetched by a connection or by a token."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_profile_is_fetched_by_a_connection(provider: ScriptedProvider) -> Non
 
 
 @pytest.mark.parametrize("preset", ["apple", "slack_app"])
-def test_a_provider_without_user_info_has_told_all_at_the_sign_in(
+def test_a_provider_without_user_info_has_the_profile_of_the_sign_in(
     preset: str, provider: ScriptedProvider
 ) -> None:
     configure_preset(provider, preset)
@@ -60,7 +60,7 @@ def test_a_provider_without_user_info_has_told_all_at_the_sign_in(
 
     assert fetch_user_info(NAME, connection_id=row.id) == row.profile
     assert provider.requests == []
-    # And of a token of somebody's own nothing can be told
+    # And a token alone has no profile
     with pytest.raises(ProviderNotConfigured, match="has no userinfo_endpoint"):
         fetch_user_info(NAME, access_token=Secret("theirs"))
 
@@ -77,14 +77,14 @@ def test_user_info_about_another_account_than_the_connections_is_refused(
         fetch_user_info(NAME, connection_id=row.id)
 
 
-def test_a_profile_is_fetched_by_a_token_of_whoever_has_one(provider: ScriptedProvider) -> None:
+def test_a_profile_is_fetched_by_a_token(provider: ScriptedProvider) -> None:
     configure(provider)
     token, _ = tokens_of(sign_in(provider).connection)
 
     assert fetch_user_info(NAME, access_token=token)["subject"] == "248289761001"
 
 
-def test_a_provider_that_was_never_asked_is_asked_first(provider: ScriptedProvider) -> None:
+def test_metadata_is_fetched_before_user_info(provider: ScriptedProvider) -> None:
     configure(provider)
     token, _ = tokens_of(sign_in(provider).connection)
     put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
@@ -114,7 +114,7 @@ def test_a_connection_of_another_provider_is_none_of_this_one(provider: Scripted
     assert provider.requests == []
 
 
-def test_what_does_not_exist_is_told(provider: ScriptedProvider) -> None:
+def test_an_unknown_connection_or_provider_is_an_error(provider: ScriptedProvider) -> None:
     configure(provider)
     with pytest.raises(ConnectionUnknown):
         fetch_user_info(NAME, connection_id="x")
@@ -166,7 +166,7 @@ def test_an_expired_token_of_a_dead_grant_needs_the_user(
     assert len(refreshes(provider)) == 1
 
 
-def test_an_expired_token_that_somebody_renews_is_busy(
+def test_an_expired_token_that_another_process_renews_is_busy(
     expired: TAB_CONNECTIONS, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     impatient = partial(renew_connection, limits=RenewalLimits(concurrent_seconds=0.2))
