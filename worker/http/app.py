@@ -1,4 +1,4 @@
-"""The application that `uvicorn worker.http.app:create_app --factory` serves."""
+"""Application factory: `uvicorn worker.http.app:create_app --factory` serves what it returns."""
 
 from __future__ import annotations
 
@@ -54,36 +54,36 @@ _ROUTERS: Final = (
     jobs.router,
     server.router,
 )
-#: What a page of another origin may send and read, beyond what browsers always let through.
+#: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
 _CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")
 _CORS_ANSWER_HEADERS: Final = ("Location", "Preference-Applied", "Retry-After")
 _CORS_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 def create_app() -> FastAPI:
-    """Return the application, or end the process with the sentence that says what is wrong."""
+    """Return the application, or end the process with an error's sentence."""
     try:
         settings = current_settings()
         set_up_logging(settings)
         open_database(settings)
         join_service(utc_now())
-        # A preset whose credentials stand in the environment is there without anybody's request.
+        # A preset whose credentials are in the environment needs no request to exist.
         add_configured_presets(utc_now())
         return build_app(build_shim(settings))
     except CatFeederError as error:
-        # The sentence names the setting to look at; a traceback would bury it.
+        # The sentence names the setting to look at; a traceback would hide it.
         sys.exit(str(error))
 
 
 def build_app(shim: Shim) -> FastAPI:
-    """Put routes, errors and middleware together around the shim's parts."""
-    # The pages are served from here: FastAPI's own load their program from somebody else's server.
+    """Assemble routes, error handlers and middleware around a shim."""
+    # The pages are served from here: FastAPI's own load their scripts from another server.
     app = FastAPIOffline(
         title="Cat Feeder's auth worker",
         version="1",
         summary="Passwords, sign-in with providers and fresh tokens, off your request path.",
         lifespan=_lifespan,
-        middleware=_middleware(shim),
+        middleware=_build_middleware(shim),
         redoc_url=None,
         # A redirect to the path without its slash would repeat the query, codes and all.
         redirect_slashes=False,
@@ -96,8 +96,8 @@ def build_app(shim: Shim) -> FastAPI:
     return app
 
 
-def _middleware(shim: Shim) -> list[Middleware]:
-    """Return what surrounds the routes, the outermost first."""
+def _build_middleware(shim: Shim) -> list[Middleware]:
+    """Return the middleware, the outermost first."""
     server_settings: Final = shim.settings.server
     chosen = [
         Middleware(CountRequests, metrics=shim.metrics),
@@ -108,11 +108,11 @@ def _middleware(shim: Shim) -> list[Middleware]:
     ]
     if server_settings.gzip_minimum_bytes:
         chosen.append(Middleware(GZipMiddleware, minimum_size=server_settings.gzip_minimum_bytes))
-    return [*_cors(shim.settings), *chosen]
+    return [*_build_cors(shim.settings), *chosen]
 
 
-def _cors(settings: Settings) -> list[Middleware]:
-    """Let browsers of the configured origins read answers, errors included."""
+def _build_cors(settings: Settings) -> list[Middleware]:
+    """Return the middleware that lets the configured origins read answers, errors included."""
     if not settings.server.cors_origins:
         return []
     return [
@@ -131,7 +131,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     shim: Shim = app.state.shim
     await shim.draining.load_generation()
     tasks = [
-        asyncio.create_task(shim.waiting.listen()),
+        asyncio.create_task(shim.waiter.listen()),
         asyncio.create_task(shim.draining.watch()),
     ]
     yield

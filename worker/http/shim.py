@@ -1,4 +1,4 @@
-"""What the routes of one process share."""
+"""Shared state of one web process: the clients, caches and limits that all routes use."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ from worker.http.asgi.metrics import Metrics
 from worker.http.auth.api_keys import ApiKeyAuthenticator
 from worker.http.auth.rate_limits import RateLimiter
 from worker.http.auth.sign_in_cookies import SignInCookies
+from worker.http.auth.wrong_keys import WrongKeyThrottle
 from worker.http.jobs.admission import AdmissionControl
 from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.queue_depths import QueueDepthCache
+from worker.http.limits import Limits
 from worker.queue import connect_queue
 from worker.queue_report import read_throughputs
 
 
 @dataclass(frozen=True)
 class Shim:
-    """The parts, made once a process."""
+    """Made once a process; a test replaces a part by `dataclasses.replace`."""
 
     settings: Settings
     client: Client
@@ -43,22 +45,23 @@ class Shim:
     api_keys: ApiKeyAuthenticator
     sign_in_cookies: SignInCookies
     job_reader: BatchedJobReader
-    waiting: JobWaiter
+    waiter: JobWaiter
     draining: Draining
     idempotency: IdempotencyKeys
     admission: AdmissionControl
     enqueuer: BatchingEnqueuer
     metrics: Metrics
+    limits: Limits = field(default_factory=Limits)
     started_at: float = field(default_factory=time.monotonic)
 
     async def send(
         self, message_type: MessageType, arguments: dict[str, Any], job_id: str | None = None
     ) -> JobRecord:
-        """Send a message and return its job, of the id that is given or of a new one.
+        """Send a message and return its job, which gets `job_id` or a new id.
 
         Raises:
-            ServerStopping: No new work is taken.
-            QueueOverloaded: It would wait too long.
+            ServerStopping: The process takes no new work.
+            QueueOverloaded: The job would wait too long.
             QueueUnreachable: Redis did not answer.
         """
         self.draining.refuse_work()
@@ -70,7 +73,7 @@ class Shim:
         """Return a job.
 
         Raises:
-            JobExpired: It is unknown.
+            JobExpired: The id is unknown.
             QueueUnreachable: Redis did not answer.
         """
         record = await self.job_reader.find(job_id)
@@ -80,7 +83,7 @@ class Shim:
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
         """Return a job once it has ended, or after `seconds`."""
-        return await self.waiting.wait(record, seconds)
+        return await self.waiter.wait(record, seconds)
 
     async def perform(self, message_type: MessageType, seconds: float, **arguments: Any) -> Any:
         """Send a message, wait for its job, and return the result.
@@ -105,10 +108,10 @@ class Shim:
 
 
 def build_shim(settings: Settings) -> Shim:
-    """Make the parts; nothing is connected yet.
+    """Build all parts; nothing is connected yet.
 
     Raises:
-        ConfigurationError: A setting that the shim needs is missing.
+        ConfigurationError: A setting that the web process needs is missing.
         QueueUnreachable: REDIS_URL is not a URL of Redis.
     """
     if settings.admin_api_key is None:
@@ -118,32 +121,43 @@ def build_shim(settings: Settings) -> Shim:
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
     rate_limiter = RateLimiter(redis)
-    paces = partial(read_throughputs, client.broker)
     depths = QueueDepthCache(client.broker.depth)
-    admission = AdmissionControl(settings, depths.of, paces)
+    admission = AdmissionControl(settings, depths.get, partial(read_throughputs, client.broker))
     job_reader = BatchedJobReader(redis, client.jobs)
-    waiting = JobWaiter(redis, partial(_look, job_reader), client.jobs.read_announcement)
+    waiter = JobWaiter(
+        redis, partial(_find_if_reachable, job_reader), client.jobs.read_announcement
+    )
     return Shim(
         settings=settings,
         client=client,
         redis=redis,
         rate_limiter=rate_limiter,
-        api_keys=ApiKeyAuthenticator(Secret(settings.admin_api_key), rate_limiter),
+        api_keys=ApiKeyAuthenticator(
+            Secret(settings.admin_api_key), rate_limiter, WrongKeyThrottle(rate_limiter)
+        ),
         sign_in_cookies=SignInCookies(settings),
         job_reader=job_reader,
-        waiting=waiting,
-        draining=Draining(settings.server.drain_seconds, waiting.close),
+        waiter=waiter,
+        draining=Draining(settings.server.drain_seconds, waiter.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
         admission=admission,
         enqueuer=BatchingEnqueuer(
-            client.redis, client.broker.encoder, admission.refuse_excess, depths.note
+            client.redis, client.broker.encoder, admission.refuse_excess, depths.put
         ),
-        metrics=Metrics(client.broker, waiting.__len__),
+        metrics=Metrics(client.broker, waiter.__len__),
     )
 
 
+async def _find_if_reachable(job_reader: BatchedJobReader, job_id: str) -> JobRecord | None:
+    try:
+        return await job_reader.find(job_id)
+    except QueueUnreachable:
+        # The job was taken in; its caller gets what is known rather than an error.
+        return None
+
+
 async def get_shim(request: Request) -> Shim:
-    """Return the parts of the application that a request came to.
+    """Return the shim of the application that a request came to.
 
     Asynchronous like all our dependencies: FastAPI calls any other in a thread of its pool.
     """
@@ -152,11 +166,3 @@ async def get_shim(request: Request) -> Shim:
 
 
 ShimDependency = Annotated[Shim, Depends(get_shim)]
-
-
-async def _look(job_reader: BatchedJobReader, job_id: str) -> JobRecord | None:
-    try:
-        return await job_reader.find(job_id)
-    except QueueUnreachable:
-        # The job was taken in; who asked for it gets what is known rather than an error.
-        return None

@@ -29,7 +29,7 @@ def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     told: list[bytes] = []
     asking = threading.Thread(target=lambda: told.extend(asyncio.run(_ask_many(url))))
     asking.start()
-    _await(lambda: len(shim.waiting) == _MANY)
+    _await(lambda: len(shim.waiter) == _MANY)
     # When threads and connections are counted
     threads = threading.active_count()
     connections = len(valkey.client.client_list())
@@ -43,7 +43,7 @@ def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     assert connections < 60
     assert {each.split(b"\r\n", 1)[0] for each in told} == {b"HTTP/1.1 200 OK"}
     assert len({json.loads(each.partition(b"\r\n\r\n")[2])["id"] for each in told}) == _MANY
-    assert len(shim.waiting) == 0
+    assert len(shim.waiter) == 0
 
 
 async def _ask_many(url: str) -> list[bytes]:

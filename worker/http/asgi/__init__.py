@@ -1,3 +1,3 @@
-"""ASGI middleware and what every request passes through."""
+"""ASGI middleware around the routes, and the process's event loop: threads, batches, draining."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The largest body that is read."""
+"""Body size limit: the largest request body that this process reads."""
 
 from __future__ import annotations
 
@@ -15,33 +15,32 @@ MAXIMUM_BODY_BYTES: Final = 64 * 1024
 
 
 class BodyLimit:
-    """Refuses a body that is too large: by its stated length at once, else on the way."""
+    """ASGI middleware that answers 413, by `Content-Length` or while the body arrives."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a `receive` that counts."""
+        """Pass the request on with a `receive` that counts bytes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif _stated_length(scope) > MAXIMUM_BODY_BYTES:
-            # Nobody will read what was sent, so the connection is of no use any more.
+        elif _parse_content_length(scope) > MAXIMUM_BODY_BYTES:
+            # The body stays unread, so the connection cannot be used again.
             refusal = BodyTooLarge(headers={"Connection": "close"})
             await to_problem(refusal)(scope, receive, send)
         else:
-            await self._app(scope, _counting(receive), send)
+            await self._app(scope, _count_bytes(receive), send)
 
 
-def _stated_length(scope: Scope) -> int:
+def _parse_content_length(scope: Scope) -> int:
     text = Headers(scope=scope).get("content-length", "")
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
-def _counting(receive: Receive) -> Receive:
+def _count_bytes(receive: Receive) -> Receive:
     total = 0
 
-    async def counted() -> Message:
+    async def receive_and_count() -> Message:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
@@ -49,4 +48,4 @@ def _counting(receive: Receive) -> Receive:
             raise BodyTooLarge(headers={"Connection": "close"})
         return message
 
-    return counted
+    return receive_and_count

@@ -1,4 +1,4 @@
-"""Stopping: from the moment that this boot generation is told to stop, no new work is taken."""
+"""Draining: once this boot generation stops, the process takes no new work and ends its waits."""
 
 from __future__ import annotations
 
@@ -13,71 +13,78 @@ from models.server import current_generation, is_stopping
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.errors.refusals import ServerStopping
 
-_POLL_SECONDS: Final = 1.0
+#: How often a process polls the database for the stop of its generation.
+POLL_SECONDS: Final = 1.0
 #: About how long a restart takes.
 _RETRY_AFTER_SECONDS: Final = 5
 _log: Final = logging.getLogger(__name__)
 
 
 class Draining:
-    """Whether this process still takes work; the database tells, or who was asked to stop."""
+    """Whether this process still takes work, by the database or by the process's own shutdown."""
 
-    def __init__(self, grace_seconds: float, on_end: Callable[[], None]) -> None:
-        """Take how long waiting requests may go on waiting, and who sends them off after that."""
+    def __init__(
+        self,
+        grace_seconds: float,
+        end_waits: Callable[[], None],
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        """`end_waits` is called `grace_seconds` after draining has begun."""
         self.generation = 0
         self.has_begun = False
         self._grace_seconds = grace_seconds
-        self._on_end = on_end
+        self._end_waits = end_waits
+        self._poll_seconds = poll_seconds
 
     def begin(self) -> None:
         """Take no new work from now on."""
         if not self.has_begun:
             self.has_begun = True
             # uvicorn gives open requests a few seconds after its SIGTERM and then cuts them off.
-            asyncio.get_running_loop().call_later(self._grace_seconds, self._on_end)
+            asyncio.get_running_loop().call_later(self._grace_seconds, self._end_waits)
 
     def refuse_work(self) -> None:
-        """Let new work pass unless the service is stopping.
+        """Do nothing unless the service is stopping.
 
         Raises:
-            ServerStopping: It is.
+            ServerStopping: The service is stopping; `Retry-After` is about a restart's length.
         """
         if self.has_begun:
             raise ServerStopping(headers={"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
     async def load_generation(self) -> None:
-        """Find out which boot this process belongs to.
+        """Read from the database which boot generation this process belongs to.
 
         Raises:
-            DatabaseUnreachable: The database did not let us in.
+            DatabaseUnreachable: The database did not accept a connection.
         """
-        self.generation = await run_in_reserved_thread(_connected_generation)
-        await self._look()
+        self.generation = await run_in_reserved_thread(_read_generation)
+        await self._poll()
 
     async def watch(self) -> None:
-        """Look for the word to stop, until it comes."""
-        could_look = True
+        """Poll until the generation stops; log once when the database goes away."""
+        is_database_up = True
         while not self.has_begun:
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(self._poll_seconds)
             try:
-                await self._look()
+                await self._poll()
             except DatabaseUnreachable:
-                if could_look:
+                if is_database_up:
                     _log.warning("Cannot see whether to stop: the database is away.")
-                could_look = False
+                is_database_up = False
             else:
-                could_look = True
+                is_database_up = True
 
-    async def _look(self) -> None:
-        if await run_in_reserved_thread(_connected_is_stopping, self.generation):
+    async def _poll(self) -> None:
+        if await run_in_reserved_thread(_read_is_stopping, self.generation):
             self.begin()
 
 
-def _connected_generation() -> int:
+def _read_generation() -> int:
     with hold_connection():
         return current_generation()
 
 
-def _connected_is_stopping(generation: int) -> bool:
+def _read_is_stopping(generation: int) -> bool:
     with hold_connection():
         return is_stopping(generation)

@@ -1,4 +1,4 @@
-"""Logs of the shim's process: the common set-up, and access lines without their query strings."""
+"""Logging of the web process: the common set-up, and access lines without query strings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: what this process answered, and what the service holds right now."""
+"""Prometheus metrics: counters of this process, and gauges of the whole service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from worker.queue_report import describe_queues
 
-#: Anybody may send any method and any path: labels that were made of them would grow without end.
+#: Any caller may send any method and path: labels made of them would grow without end.
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _OTHER: Final = "other"
 #: In seconds; the longest wait that a caller may prefer is 30.
@@ -33,7 +33,7 @@ class Metrics:
     """The registry of one process, and the counters that requests touch."""
 
     def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
-        """Take the broker whose queues are told of, and how to count the requests that wait."""
+        """`waiting` returns how many requests of this process wait for a job."""
         self.registry = CollectorRegistry()
         self.registry.register(_ServiceGauges(broker, waiting))
         self.requests = Counter(
@@ -69,30 +69,30 @@ class Metrics:
 
 
 class _ServiceGauges(Collector):
-    """What is looked up only when somebody asks."""
+    """Gauges that are read from Redis and the database at each scrape."""
 
     def __init__(self, broker: SealedBroker, waiting: Callable[[], int]) -> None:
         self._broker = broker
         self._waiting = waiting
 
     def describe(self) -> list[Metric]:
-        """Return nothing, so that registering looks nothing up."""
+        """Return nothing, so that registering reads nothing."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Count; what cannot be counted now is left out, and the rest is still told."""
+        """Yield each gauge; those of a part that is away are left out."""
         with suppress(QueueUnreachable):
-            yield from _queues(self._broker)
+            yield from _read_queues(self._broker)
         with suppress(DatabaseUnreachable):
-            yield _connections()
-            yield _paused_providers()
-            yield _undelivered_events()
+            yield _read_connections()
+            yield _read_paused_providers()
+            yield _read_undelivered_events()
         yield GaugeMetricFamily(
             "catfeeder_http_waiting", "Requests that wait for a job.", value=self._waiting()
         )
 
 
-def _queues(broker: SealedBroker) -> list[Metric]:
+def _read_queues(broker: SealedBroker) -> list[Metric]:
     messages = GaugeMetricFamily(
         "catfeeder_queue_messages", "Messages that wait in a queue.", labels=["queue"]
     )
@@ -103,7 +103,7 @@ def _queues(broker: SealedBroker) -> list[Metric]:
     )
     dead = GaugeMetricFamily(
         "catfeeder_dead_letters",
-        "Messages that nobody will perform as they are, by the code of the reason.",
+        "Messages that no worker will perform as they are, by the code of the reason.",
         labels=["queue", "reason"],
     )
     for described in describe_queues(broker, utc_now()):
@@ -115,7 +115,7 @@ def _queues(broker: SealedBroker) -> list[Metric]:
     return [messages, oldest, dead]
 
 
-def _connections() -> Metric:
+def _read_connections() -> Metric:
     family = GaugeMetricFamily(
         "catfeeder_connections", "Users' connections to providers.", labels=["status"]
     )
@@ -126,7 +126,7 @@ def _connections() -> Metric:
     return family
 
 
-def _paused_providers() -> Metric:
+def _read_paused_providers() -> Metric:
     family = GaugeMetricFamily(
         "catfeeder_provider_paused",
         "1 for each provider whose renewals are paused or probed, 0 for those that failed before.",
@@ -139,42 +139,41 @@ def _paused_providers() -> Metric:
     return family
 
 
-def _undelivered_events() -> Metric:
+def _read_undelivered_events() -> Metric:
     with hold_connection():
         count = TAB_EVENTS.count_undelivered()
     return GaugeMetricFamily(
-        "catfeeder_events_undelivered", "Events that the webhook has yet to be told.", value=count
+        "catfeeder_events_undelivered", "Events that the webhook has yet to receive.", value=count
     )
 
 
 class CountRequests:
-    """Counts and times every request by the route's pattern, never by its path."""
+    """ASGI middleware that counts and times each request by the route's pattern, not its path."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        """Wrap the application."""
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and note how it was answered."""
+        """Pass the request on, then record its status and duration."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         status = "none"
 
-        async def watched(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
             await send(message)
 
-        begun = time.perf_counter()
+        started = time.perf_counter()
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, record_status)
         finally:
-            self._note(scope, status, time.perf_counter() - begun)
+            self._record(scope, status, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, status: str, seconds: float) -> None:
+    def _record(self, scope: Scope, status: str, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
         route = getattr(scope.get("route"), "path", _OTHER)
         self._metrics.requests.labels(method, route, status).inc()

@@ -1,10 +1,10 @@
-"""Where blocking work goes: the pool, or a thread apart for what must not queue there."""
+"""Thread pools: database calls run in the requests' pool, health checks in a small one apart."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import anyio
 from anyio.lowlevel import RunVar
@@ -15,33 +15,35 @@ from models.db.database import hold_connection
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_own_threads: RunVar[anyio.CapacityLimiter] = RunVar("catfeeder_own_threads")
+_RESERVED_THREADS: Final = 4
+_limiter: RunVar[anyio.CapacityLimiter] = RunVar("catfeeder_reserved_threads")
 
 
 async def run_with_database(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a blocking function in the pool, with a database connection held for just that long."""
-    return await run_in_threadpool(_with_connection, functools.partial(function, *args, **kwargs))
+    """Call a blocking function in the pool, and hold a database connection for just that long."""
+    call = functools.partial(function, *args, **kwargs)
+    return await run_in_threadpool(_call_with_connection, call)
 
 
-def _with_connection(function: Callable[[], T]) -> T:
+def _call_with_connection(function: Callable[[], T]) -> T:
     with hold_connection():
         return function()
 
 
 async def run_in_reserved_thread(function: Callable[..., T], *args: Any) -> T:
-    """Call a blocking function without waiting behind the requests' calls.
+    """Call a blocking function without queueing behind the requests' calls.
 
-    When the broker hangs, requests fill the pool; health and draining must be told all the same.
+    While the broker hangs, requests fill the pool; health and draining must go on all the same.
     """
     return await anyio.to_thread.run_sync(
-        function, *args, limiter=_limiter(), abandon_on_cancel=True
+        function, *args, limiter=_get_limiter(), abandon_on_cancel=True
     )
 
 
-def _limiter() -> anyio.CapacityLimiter:
+def _get_limiter() -> anyio.CapacityLimiter:
     try:
-        return _own_threads.get()
+        return _limiter.get()
     except LookupError:
-        limiter = anyio.CapacityLimiter(4)
-        _own_threads.set(limiter)
+        limiter = anyio.CapacityLimiter(_RESERVED_THREADS)
+        _limiter.set(limiter)
         return limiter

@@ -1,4 +1,4 @@
-"""Which values of the Host header are answered, so that no web page can rebind its name to us."""
+"""DNS rebinding guard: only listed values of the Host header are answered."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from worker.http.errors.refusals import HostNotTrusted
 
 
 class TrustedHosts:
-    """Refuses a Host header that is not listed; `*` lists all, `*.example.com` all below a name."""
+    """ASGI middleware that answers 400 to other hosts.
+
+    `*` in `hosts` lists all, `*.example.com` every name below example.com.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        """Wrap the application."""
         self._app = app
         self._hosts = tuple(host.lower() for host in hosts)
 
@@ -27,15 +29,15 @@ class TrustedHosts:
             await self._app(scope, receive, send)
 
     def _is_trusted(self, header: str) -> bool:
-        name = _without_port(header.lower())
+        name = _strip_port(header.lower())
         return any(
             host in ("*", name) or (host.startswith("*.") and name.endswith(host[1:]))
             for host in self._hosts
         )
 
 
-def _without_port(host: str) -> str:
-    """Cut the port off; an IPv6 address stands in brackets, within which colons are no end."""
+def _strip_port(host: str) -> str:
+    """Cut the port off; an IPv6 address is in brackets, within which a colon is no separator."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]

@@ -1,4 +1,4 @@
-"""API keys: who is asking, and what they may ask for."""
+"""Bearer authentication (RFC 6750): an API key names its caller and the caller's scopes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from worker.http.errors.refusals import (
 
 _REALM: Final = 'Bearer realm="catfeeder"'
 
-#: For the OpenAPI document alone: the header is read before FastAPI would.
+#: For the OpenAPI document alone: GuardedRoute reads the header before FastAPI would.
 _bearer: Final = HTTPBearer(
     auto_error=False,
     scheme_name="API key",
@@ -48,7 +48,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sent a request: the id of their key, its scopes, and how often it may be used."""
+    """The sender of a request: the key's id, its scopes, and its rate limit."""
 
     name: str
     scopes: frozenset[Scope]
@@ -56,23 +56,24 @@ class Caller:
 
 
 class ApiKeyAuthenticator:
-    """The keys that are accepted: ADMIN_API_KEY, without limits, and those of the database."""
+    """Accepts ADMIN_API_KEY, which has all scopes and no rate limit, and keys of the database."""
 
-    def __init__(self, admin_api_key: Secret, rate_limiter: RateLimiter) -> None:
-        """Take the key of .env, which may do everything, and what counts."""
-        self._admin_digest = _digest(admin_api_key.reveal())
+    def __init__(
+        self, admin_api_key: Secret, rate_limiter: RateLimiter, wrong_keys: WrongKeyThrottle
+    ) -> None:
+        self._admin_digest = _compute_digest(admin_api_key.reveal())
         self._admin = Caller("admin", frozenset(Scope))
         self._rate_limiter = rate_limiter
-        self._wrong = WrongKeyThrottle(rate_limiter)
-        self.stored = StoredKeyCache()
+        self._wrong_keys = wrong_keys
+        self.stored_keys = StoredKeyCache()
 
     async def authenticate(self, authorization: str | None, address: str) -> Caller:
-        """Return whose key an Authorization header holds.
+        """Return the caller whose key an Authorization header holds.
 
         Raises:
-            KeyRequired: There is no bearer key in it.
+            KeyRequired: The header holds no bearer key.
             KeyUnknown: The key is not accepted.
-            TooManyWrongKeys: There were too many such from this address.
+            TooManyWrongKeys: This address has sent too many wrong keys.
             RateExceeded: The key is used more often than it may be.
             DatabaseUnreachable: The key may be one of the database, which is away.
         """
@@ -80,22 +81,22 @@ class ApiKeyAuthenticator:
         text = text.strip()
         if scheme.lower() != "bearer" or not text:
             raise KeyRequired(headers={"WWW-Authenticate": _REALM})
-        caller = await self._known(text, address)
+        caller = await self._find_caller(text, address)
         if caller is None:
-            await self._wrong.count(address)
+            await self._wrong_keys.count(address)
             raise KeyUnknown(headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'})
         await self._count(caller)
         return caller
 
-    async def _known(self, text: str, address: str) -> Caller | None:
-        # Digests are of one length, so that the time taken does not even tell the key's.
-        if not self._wrong.is_refused(address) and hmac.compare_digest(
-            _digest(text), self._admin_digest
+    async def _find_caller(self, text: str, address: str) -> Caller | None:
+        # Digests have one length, so the time of the comparison does not even reveal the key's.
+        if not self._wrong_keys.is_refused(address) and hmac.compare_digest(
+            _compute_digest(text), self._admin_digest
         ):
             return self._admin
         if not has_form_of_key(text):
             return None
-        holder = await self.stored.holder(text)
+        holder = await self.stored_keys.find_holder(text)
         if holder is None:
             return None
         scopes = frozenset(map(Scope, holder.scopes))
@@ -109,15 +110,14 @@ class ApiKeyAuthenticator:
             raise RateExceeded(headers={"Retry-After": str(wait)})
 
 
-def _digest(key: str) -> bytes:
+def _compute_digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
 class RequireScope:
-    """A route's demand for a key with a scope; as a dependency it yields the caller."""
+    """A dependency of routes: the caller's key must have a scope."""
 
     def __init__(self, scope: Scope) -> None:
-        """Take the scope."""
         self.scope = scope
 
     async def __call__(
@@ -125,18 +125,18 @@ class RequireScope:
         request: Request,
         _shown: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)] = None,
     ) -> Caller:
-        """Return the caller.
-
-        Raises:
-            KeyLacksScope: The key may not do this.
-            Refusal: As `ApiKeyAuthenticator.authenticate`.
-        """
+        """Return the caller, to FastAPI; raise as `check`."""
         return await self.check(request)
 
     async def check(self, request: Request) -> Caller:
-        """Do the same without FastAPI, so that a route can do it before it reads the body."""
+        """Return the caller, and count a refusal in the metrics.
+
+        Raises:
+            KeyLacksScope: The key lacks the scope.
+            Refusal: As `ApiKeyAuthenticator.authenticate`.
+        """
         try:
-            caller = await _caller_of(request)
+            caller = await _authenticate_once(request)
             if self.scope not in caller.scopes:
                 challenge = f'{_REALM}, error="insufficient_scope", scope="{self.scope}"'
                 raise KeyLacksScope(headers={"WWW-Authenticate": challenge})
@@ -146,20 +146,19 @@ class RequireScope:
         return caller
 
 
-async def _caller_of(request: Request) -> Caller:
-    """Find out once a request who sent it; whatever is written from now on names them."""
+async def _authenticate_once(request: Request) -> Caller:
+    """Authenticate a request the first time, and let all that it writes name the caller's key."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
     api_keys: ApiKeyAuthenticator = request.app.state.shim.api_keys
-    caller = await api_keys.authenticate(
-        request.headers.get("authorization"), get_client_address(request)
-    )
+    authorization = request.headers.get("authorization")
+    caller = await api_keys.authenticate(authorization, get_client_address(request))
     request.state.caller = caller
     requester.set(caller.name)
     return caller
 
 
 def require_scope(scope: Scope) -> list[params.Depends]:
-    """Return the dependencies of a route that demands a scope, and shows so in its description."""
+    """Return the dependencies of a route that requires a scope; OpenAPI shows it."""
     return [params.Security(RequireScope(scope), scopes=[scope.value])]

@@ -1,4 +1,4 @@
-"""Where a request comes from, in a form that can be counted by and logged."""
+"""Client addresses in a form that is safe to count by and to log."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Final
 
 from fastapi import Request
 
-#: Whoever has one address of IPv6 has all of its network.
+#: A client that has one IPv6 address has all of its network.
 _IPV6_PREFIX: Final = 64
 
 
 def get_client_address(request: Request) -> str:
-    """Return where a request comes from, as the server and the proxies that it trusts tell it."""
+    """Return a request's address, as the server and its trusted proxies report it.
+
+    IPv6 is cut to its /64 network; what is no address becomes `unknown`.
+    """
     try:
         address = ipaddress.ip_address(request.client.host if request.client else "")
     except ValueError:

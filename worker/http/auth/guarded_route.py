@@ -1,4 +1,4 @@
-"""Routes that look at the key and the kind of the body before they read the body."""
+"""Route class that checks the API key and the media type before it reads the body."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from worker.http.auth.api_keys import RequireScope
 from worker.http.errors.refusals import MediaTypeUnsupported
 
 _JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class GuardedRoute(APIRoute):
-    """FastAPI reads and parses the body first and asks for the key after; here it is the other way.
+    """A route that authenticates first; FastAPI reads and parses the body before it does so.
 
-    So a stranger makes us read nothing, and learns nothing of what a route would take.
+    A caller without a key makes us read nothing, and learns nothing of what a route would take.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Declare a route, and tell people which scope it needs."""
+        """Add the required scope to the description."""
         super().__init__(path, endpoint, **options)
-        for need in self._required_scopes():
-            self.description += f"\n\nNeeds a key with the scope `{need.scope}`."
+        for requirement in self._required_scopes():
+            self.description += f"\n\nNeeds a key with the scope `{requirement.scope}`."
 
     def _required_scopes(self) -> list[RequireScope]:
-        demands = [demand.dependency for demand in self.dependencies]
-        return [demand for demand in demands if isinstance(demand, RequireScope)]
+        found = [dependency.dependency for dependency in self.dependencies]
+        return [dependency for dependency in found if isinstance(dependency, RequireScope)]
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Put the guards before what handles the request."""
-        handle = self.unguarded_handler()
-        needs = self._required_scopes()
+    def get_route_handler(self) -> _Handler:
+        """Return FastAPI's hook: a handler that runs the guards first."""
+        handle = self.get_unguarded_handler()
+        requirements = self._required_scopes()
         takes_json = self.body_field is not None
 
-        async def guarded(request: Request) -> Response:
-            for need in needs:
-                await need.check(request)
+        async def check_and_handle(request: Request) -> Response:
+            for requirement in requirements:
+                await requirement.check(request)
             if takes_json:
                 _check_media_type(request)
             return await handle(request)
 
-        return guarded
+        return check_and_handle
 
-    def unguarded_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_unguarded_handler(self) -> _Handler:
         """Return FastAPI's own handler."""
         return super().get_route_handler()
 

@@ -1,4 +1,4 @@
-"""How often something may happen, counted in Redis and so for all web processes together."""
+"""Rate limits by the generic cell rate algorithm (GCRA), counted in Redis for all web processes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.lua_scripts import Script
-from worker.http.asgi.batching import Batcher
+from worker.http.asgi.batcher import Batcher
 
 _KEY_PREFIX: Final = "catfeeder:rate:"
 #: Redis answers within a millisecond. A request does not wait for one that hangs.
 _TIMEOUT_SECONDS: Final = 0.5
 
-# A bucket of as many tokens as a minute has, refilled evenly (the generic cell rate algorithm): one
-# number is kept, the time at which the bucket is full again. Redis's own clock is everybody's.
+# A bucket of as many tokens as a minute has, refilled evenly: one number is kept, the time at which
+# the bucket is full again. All processes go by Redis's own clock.
 _TAKE: Final = Script(
     """
 local time = redis.call('TIME')
@@ -36,24 +36,23 @@ return waits
 
 
 class RateLimiter:
-    """Counts by name; those that come while others are counted share the next round trip.
+    """Counts by name, in batches.
 
-    A connection for each would be refused where there are many, and what is not counted passes.
+    With a connection for each count, a server would refuse some, and what is not counted passes.
     """
 
     def __init__(self, redis: Redis) -> None:
-        """Take the connection to count on."""
         self._take = redis.register_script(_TAKE.text)
-        self._batches = Batcher(self._waits)
+        self._batcher = Batcher(self._take_all)
 
     async def take(self, name: str, per_minute: int) -> int:
-        """Count one more, and return 0; or the seconds to wait where a minute has no more of it.
+        """Count one more and return 0, or the seconds to wait where the minute has no more of it.
 
-        While Redis is away nothing is refused: what needs no queue goes on to be answered.
+        While Redis is away the answer is 0: what needs no queue is still served.
         """
-        return await self._batches.ask((_KEY_PREFIX + name, per_minute))
+        return await self._batcher.ask((_KEY_PREFIX + name, per_minute))
 
-    async def _waits(self, asked: list[tuple[str, int]]) -> list[int]:
+    async def _take_all(self, asked: list[tuple[str, int]]) -> list[int]:
         names, per_minute = zip(*asked, strict=True)
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):

@@ -1,7 +1,7 @@
-"""Binds a sign-in to the browser that begins it, by a cookie for each (RFC 9700 section 4.7).
+"""Login CSRF guard: a cookie binds each sign-in to the browser that began it (RFC 9700 4.7).
 
-Without it somebody could have their own account's answer opened in another's browser, and that
-person would go on under a stranger's name (login CSRF).
+Without it an attacker could have the answer to their own sign-in opened in a victim's browser, and
+the victim would go on under the attacker's name.
 """
 
 from __future__ import annotations
@@ -27,51 +27,51 @@ _RANDOM_BYTES: Final = 32
 
 
 class SignInCookies:
-    """Gives browsers their secrets and takes them back."""
+    """Sets, reads and deletes the cookies, one for each pending sign-in."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take the redirect URI, to which the cookies must come back."""
+        """Derive path and `Secure` from the redirect URI, where the cookies must come back."""
         redirect_uri = urlsplit(settings.redirect_uri)
         self._is_secure = redirect_uri.scheme == "https"
         # With this prefix no other host below the same domain can put a cookie in its place. It
-        # demands the root for a path; else it is that of the callback and of what begins.
+        # requires the path "/"; else the path is the parent of callback and login.
         self._prefix = f"__Host-{_NAME}" if self._is_secure else _NAME
         self._path = "/" if self._is_secure else redirect_uri.path.rpartition("/")[0] or "/"
         self._seconds = settings.oauth.state_lifetime_seconds
 
-    def new_secret(self) -> Secret:
-        """Return what a browser is to be known by for one sign-in."""
+    def generate_secret(self) -> Secret:
+        """Return a new secret of 256 random bits for one sign-in."""
         return Secret(secrets.token_urlsafe(_RANDOM_BYTES))
 
-    def bind(self, request: Request, response: Response, begun: SignIn, browser: Secret) -> None:
-        """Give the browser its secret along with the answer to its request."""
+    def bind(self, request: Request, response: Response, begun: SignIn, secret: Secret) -> None:
+        """Set the sign-in's cookie on the response; too many pending ones are deleted first."""
         earlier = [name for name in request.cookies if name.startswith(self._prefix)]
         if len(earlier) >= _MAX_PENDING:
             for name in earlier:
                 self._set(response, name, "", 0)
-        name = self._name(Secret(begun.state))
-        # From the provider's site a POST brings only cookies that every site's requests do.
+        name = self._build_name(Secret(begun.state))
+        # With a POST from the provider's site, a browser sends only cookies of SameSite=None.
         crosses_sites = begun.comes_by_post and self._is_secure
         same_site: Literal["none", "lax"] = "none" if crosses_sites else "lax"
-        self._set(response, name, browser.reveal(), self._seconds, same_site)
+        self._set(response, name, secret.reveal(), self._seconds, same_site)
 
-    def secret_of(self, request: Request, state: Secret) -> Secret | None:
-        """Return what the browser of a request was given for the sign-in of this state."""
-        value = request.cookies.get(self._name(state))
+    def read(self, request: Request, state: Secret) -> Secret | None:
+        """Return the secret of the sign-in that has this state, if the browser sent one."""
+        value = request.cookies.get(self._build_name(state))
         return Secret(value) if value else None
 
-    def earlier_secrets(self, request: Request) -> list[Secret]:
-        """Return what the browser of a request was given for sign-ins that have not ended."""
+    def read_all(self, request: Request) -> list[Secret]:
+        """Return the secrets of all pending sign-ins that the browser sent."""
         values = (value for name, value in request.cookies.items() if name.startswith(self._prefix))
         return [Secret(value) for value in values if value][: 2 * _MAX_PENDING]
 
-    def release(self, request: Request, response: Response, state: Secret) -> None:
-        """Let the browser forget a sign-in that has ended."""
-        name = self._name(state)
+    def delete(self, request: Request, response: Response, state: Secret) -> None:
+        """Delete the cookie of a sign-in that has ended."""
+        name = self._build_name(state)
         if name in request.cookies:
             self._set(response, name, "", 0)
 
-    def _name(self, state: Secret) -> str:
+    def _build_name(self, state: Secret) -> str:
         return self._prefix + hash_state(state)[:_STATE_DIGITS]
 
     def _set(

@@ -1,3 +1,3 @@
-"""Problem details (RFC 9457): each error's status, body and handler."""
+"""Problem details (RFC 9457): the status, body and handler of each error."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Errors as they leave the service: `application/problem+json` after RFC 9457, and nothing else."""
+"""Problem details (RFC 9457): the `application/problem+json` body of every error."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse
 
 from catfeeder.errors import CatFeederError, JobFailed
-from worker.http.errors.statuses import status_of
+from worker.http.errors.statuses import get_status
 
-#: A 503 that says no more about itself passes within a few seconds, if at all.
+#: A 503 without a `Retry-After` of its own passes within a few seconds, if at all.
 _RETRY_AFTER_SECONDS: Final = 2
-#: What stands in the fragment of a URI as it is (RFC 3986 section 3.5), and the mark before it.
+#: What stands unescaped in the fragment of a URI (RFC 3986 section 3.5), and the mark before it.
 _FRAGMENT: Final = "#/?!$&'()*+,;=:@"
-_PLAIN: Final = {
+_DETAILS_BY_STATUS: Final = {
     404: ("not_found", "There is nothing at this path; /docs lists what there is."),
     405: ("method_not_allowed", "This path takes other methods; the Allow header lists them."),
 }
 
 
 class ProblemResponse(JSONResponse):
-    """A JSON answer that says what went wrong."""
+    """A JSON answer with the media type of problems."""
 
     media_type = "application/problem+json"
 
@@ -53,7 +53,7 @@ class Fault:
         return {name: value for name, value in members.items() if value is not None}
 
 
-def problem(
+def build_problem(
     status: int,
     code: str,
     detail: str,
@@ -78,41 +78,41 @@ def build_plain_problem(status: int, headers: Mapping[str, str] | None = None) -
     """Build the answer for a status that says it all, such as 404 or 405."""
     phrase = HTTPStatus(status).phrase
     default = (phrase.lower().replace(" ", "_"), f"{phrase}.")
-    code, detail = _PLAIN.get(status, default)
-    return problem(status, code, detail, headers=headers)
+    code, detail = _DETAILS_BY_STATUS.get(status, default)
+    return build_problem(status, code, detail, headers=headers)
+
+
+def build_internal_problem() -> ProblemResponse:
+    """Build the answer for an unexpected error; the reason is in the log alone."""
+    return build_problem(500, "internal_error", "The request failed unexpectedly; see the log.")
 
 
 def to_problem(error: CatFeederError) -> ProblemResponse:
     """Build the answer for one of our own errors, by its code."""
-    status = status_of(error.code)
+    status = get_status(error.code)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, JobFailed):
         return build_internal_problem()
-    return problem(
+    return build_problem(
         status,
         error.code,
         error.public_detail,
-        faults=_faults(error),
-        headers=_headers(error, status),
+        faults=_list_faults(error),
+        headers=_collect_headers(error, status),
     )
 
 
-def build_internal_problem() -> ProblemResponse:
-    """Build the answer for what nobody foresaw; the reason stands in the log alone."""
-    return problem(500, "internal_error", "The request failed unexpectedly; see the log.")
-
-
-def _faults(error: CatFeederError) -> list[Fault]:
-    """Errors that are about fields of the body name them in `fields`."""
+def _list_faults(error: CatFeederError) -> list[Fault]:
+    """Return a fault for each field of the body that the error names in `fields`."""
     fields: Mapping[str, str] = getattr(error, "fields", {})
     return [Fault(detail, error.code, pointer=f"#/{name}") for name, detail in fields.items()]
+
+
+def _collect_headers(error: CatFeederError, status: int) -> dict[str, str]:
+    headers: Mapping[str, str] = getattr(error, "headers", {})
+    default = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else {}
+    return {**default, **headers}
 
 
 def escape_pointer_token(name: str) -> str:
     """Escape a name for a JSON pointer (RFC 6901 section 3)."""
     return name.replace("~", "~0").replace("/", "~1")
-
-
-def _headers(error: CatFeederError, status: int) -> dict[str, str]:
-    headers: Mapping[str, str] = getattr(error, "headers", {})
-    default = {"Retry-After": str(_RETRY_AFTER_SECONDS)} if status == 503 else {}
-    return {**default, **headers}

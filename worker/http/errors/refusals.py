@@ -1,4 +1,4 @@
-"""Why the shim itself refuses a request, before any worker hears of it."""
+"""Errors of the web process: it refuses a request before any worker sees it."""
 
 from __future__ import annotations
 
@@ -8,74 +8,73 @@ from catfeeder.errors import CatFeederError
 
 
 class Refusal(CatFeederError):
-    """The request is refused."""
+    """The root of this module's errors; `headers` go into the answer."""
 
     message = "The request is refused."
 
     def __init__(
         self, detail: str | None = None, *, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Take the headers that belong to the answer."""
         super().__init__(detail)
         self.headers = dict(headers or {})
 
 
 class BodyTooLarge(Refusal):
-    """The body is larger than the 64 KiB that any request of this service needs."""
+    """Raised by the stated length of a body, or while it is read."""
 
     message = "The body is larger than the 64 KiB that any request of this service needs."
 
 
 class HostNotTrusted(Refusal):
-    """The Host header names none of [Server_configuration] trusted_hosts of config.toml."""
+    """Raised against DNS rebinding."""
 
     message = "The Host header names none of [Server_configuration] trusted_hosts of config.toml."
 
 
 class IdempotencyKeyReused(Refusal):
-    """This Idempotency-Key came with another request before; use a new one."""
+    """Raised where the fingerprints of two requests with one key differ."""
 
     message = "This Idempotency-Key came with another request before; use a new one."
 
 
 class JobNotCancellable(Refusal):
-    """The job has begun or ended, so it cannot be cancelled any more."""
+    """Raised for a job whose status is no longer `queued`."""
 
     message = "The job has begun or ended, so it cannot be cancelled any more."
 
 
 class KeyLacksScope(Refusal):
-    """The API key may not do this."""
+    """Raised as RFC 6750's `insufficient_scope`."""
 
     message = "The API key may not do this."
 
 
 class KeyRequired(Refusal):
-    """Send an API key: `Authorization: Bearer <key>`."""
+    """Raised where the Authorization header holds no bearer key."""
 
     message = "Send an API key: `Authorization: Bearer <key>`."
 
 
 class KeyUnknown(Refusal):
-    """The API key is not one of this service."""
+    """Raised as RFC 6750's `invalid_token`: a key that is wrong, revoked or expired."""
 
     message = "The API key is not one of this service."
 
 
 class MediaTypeUnsupported(Refusal):
-    """The body must be JSON: `Content-Type: application/json`."""
+    """Raised before a body is read."""
 
     message = "The body must be JSON: `Content-Type: application/json`."
 
 
 class ParametersInvalid(Refusal):
-    """The parameters do not make an answer of a provider: each may be there once."""
+    """Raised for an authorization response that breaks RFC 6749 section 3.1 or 4.1.2."""
 
     message = "The parameters do not make an answer of a provider: each may be there once."
 
 
 class QueueOverloaded(Refusal):
-    """More work waits than can be done in time; come back later."""
+    """Raised by admission control."""
 
     message = "More work waits than can be done in time; come back later."
 
@@ -83,7 +82,7 @@ class QueueOverloaded(Refusal):
 
 
 class RateExceeded(Refusal):
-    """This API key is used more often than it may be in a minute; come back later."""
+    """Raised beyond a key's `requests_per_minute`."""
 
     message = "This API key is used more often than it may be in a minute; come back later."
 
@@ -91,7 +90,7 @@ class RateExceeded(Refusal):
 
 
 class ServerStopping(Refusal):
-    """The service is stopping and takes no new work; come back later."""
+    """Raised for new work while the process drains."""
 
     message = "The service is stopping and takes no new work; come back later."
 
@@ -99,13 +98,13 @@ class ServerStopping(Refusal):
 
 
 class SignInRefused(Refusal):
-    """The provider did not sign the user in."""
+    """Raised for an authorization response with an `error` (RFC 6749 section 4.1.2.1)."""
 
     message = "The provider did not sign the user in."
 
 
 class TooManyAttempts(Refusal):
-    """Too many sign-ins came from your address; come back later."""
+    """Raised where one address begins too many sign-ins, or causes too many refusals."""
 
     message = "Too many sign-ins came from your address; come back later."
 
@@ -113,7 +112,7 @@ class TooManyAttempts(Refusal):
 
 
 class TooManyWrongKeys(Refusal):
-    """Too many wrong API keys came from your address; come back later with the right one."""
+    """Raised by the brute-force throttle."""
 
     message = "Too many wrong API keys came from your address; come back later with the right one."
 

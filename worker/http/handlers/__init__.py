@@ -1,3 +1,3 @@
-"""Request handlers that are longer than a route."""
+"""Request handlers: what a route calls that is longer than a route."""
 
 from __future__ import annotations

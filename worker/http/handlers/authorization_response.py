@@ -1,4 +1,7 @@
-"""A provider's answer to a sign-in, as the browser brings it: read strictly, not yet believed."""
+"""Authorization response (RFC 6749 section 4.1.2): what a provider sends back by the browser.
+
+It is parsed strictly here, and not yet believed.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ from catfeeder.sealing import Secret
 from worker.http.errors.refusals import MediaTypeUnsupported, ParametersInvalid
 
 _FORM: Final = "application/x-www-form-urlencoded"
-#: The parameters that mean something to us; providers add others.
+#: The parameters that are read; providers add others.
 _KNOWN: Final = ("code", "error", "iss", "state", "user")
-#: Apple tells the name in less; what is longer is somebody else's.
-_LONGEST_USER: Final = 4096
+#: Apple's user object is shorter; what is longer comes from elsewhere.
+_MAX_USER_LENGTH: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,12 @@ class AuthorizationResponse:
     code: Secret | None
     error: str | None
     iss: str | None
-    #: What Apple tells of the user at the first consent, unsigned.
+    #: Apple's user object at the first consent, unsigned.
     user: Secret | None
 
 
 async def read_authorization_response(request: Request) -> AuthorizationResponse:
-    """Read the query of a GET, or the form of a POST.
+    """Parse the query of a GET, or the form of a POST.
 
     Raises:
         MediaTypeUnsupported: The POST is no form.
@@ -41,17 +44,17 @@ async def read_authorization_response(request: Request) -> AuthorizationResponse
         StateMissing: There is no state.
     """
     if request.method == "GET":
-        return _answer(request.query_params.multi_items())
+        return _parse(request.query_params.multi_items())
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise MediaTypeUnsupported(f"The body must be a form: `Content-Type: {_FORM}`.")
     text = (await request.body()).decode(errors="replace")
     try:
-        return _answer(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+        return _parse(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
     except ValueError:
         raise ParametersInvalid from None
 
 
-def _answer(pairs: Iterable[tuple[str, str]]) -> AuthorizationResponse:
+def _parse(pairs: Iterable[tuple[str, str]]) -> AuthorizationResponse:
     found: dict[str, str] = {}
     for name, value in pairs:
         if name in found:
@@ -68,5 +71,5 @@ def _answer(pairs: Iterable[tuple[str, str]]) -> AuthorizationResponse:
         code=Secret(code) if code else None,
         error=found.get("error"),
         iss=found.get("iss"),
-        user=Secret(user) if user and len(user) <= _LONGEST_USER else None,
+        user=Secret(user) if user and len(user) <= _MAX_USER_LENGTH else None,
     )

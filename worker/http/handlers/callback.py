@@ -1,4 +1,4 @@
-"""Finishing a sign-in: what the browser brings is checked, redeemed by a worker, and passed on."""
+"""OAuth callback: the answer is checked, redeemed by a worker, and passed on to the app."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ from worker.http.handlers.authorization_response import (
 from worker.http.handlers.sign_ins import record_sign_in_refusal
 from worker.http.shim import Shim
 
-#: Browsers and proxies give up after a minute; a provider has 15 seconds for each of our requests.
-_EXCHANGE_SECONDS: Final = 40
-#: What RFC 6749 and OpenID Connect name their errors like. Whatever else is sent is not repeated.
+#: The form of error codes in RFC 6749 and OpenID Connect; anything else is not repeated.
 _ERROR: Final = re.compile(r"[a-z_]{1,64}")
 
 
@@ -46,61 +44,55 @@ async def finish_sign_in(
     """Redeem the code and send the browser to where the app wants it, or show the connection.
 
     Raises:
-        ParametersInvalid, MediaTypeUnsupported, StateMissing: This is no answer.
+        ParametersInvalid, MediaTypeUnsupported, StateMissing: This is no authorization response.
         StateUnknown: The state is not one of ours.
-        RedirectMismatch, BrowserMismatch: The answer did not come as it should. Where the app wants
-            its users back does not matter then: somebody else has said it.
-        TooManyAttempts: Too many such came from this address.
-        CatFeederError: The sign-in could not begin to be finished; loading the page again may help.
+        RedirectMismatch, BrowserMismatch: The answer came to the wrong place. It is not passed on
+            to `return_to`, since an attacker may have chosen that.
+        TooManyAttempts: Too many refusals came from this address.
+        CatFeederError: The job could not be sent; loading the page again may help.
     """
     sign_in: TAB_VERIFICATION | None = None
     try:
         answer = await read_authorization_response(request)
         sign_in = await run_with_database(find_sign_in, answer.state)
         check_pending(sign_in, utc_now())
-        browser = shim.sign_in_cookies.secret_of(request, answer.state)
+        browser = shim.sign_in_cookies.read(request, answer.state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
     except (AuthError, ParametersInvalid) as refused:
         await record_sign_in_refusal(shim, request, refused.code, sign_in)
         if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
             raise
-        return _failed(refused, sign_in.return_to)
+        return _build_failure(refused, sign_in.return_to)
     try:
-        response = await _redeemed(shim, answer, sign_in)
+        response = await _redeem(shim, answer, sign_in)
     except _ExchangeFailed as failed:
-        # The browser keeps its secret: by that it is known again if it begins anew, with what the
-        # provider has told once.
-        return _failed(failed.failure, sign_in.return_to)
-    shim.sign_in_cookies.release(request, response, answer.state)
+        # The browser keeps its cookie. If it begins anew, the cookie leads to what the provider
+        # sends only once, such as the user's name.
+        return _build_failure(failed.failure, sign_in.return_to)
+    shim.sign_in_cookies.delete(request, response, answer.state)
     return response
 
 
 class _ExchangeFailed(Exception):
-    """The code was handed in and came to nothing."""
+    """Carries the failure of a code exchange whose job was sent."""
 
     def __init__(self, failure: CatFeederError) -> None:
         super().__init__()
         self.failure = failure
 
 
-async def _redeemed(
-    shim: Shim, answer: AuthorizationResponse, sign_in: TAB_VERIFICATION
-) -> Response:
+async def _redeem(shim: Shim, answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> Response:
     if answer.error is not None or answer.code is None:
-        error = answer.error if _ERROR.fullmatch(answer.error or "") else None
-        await run_with_database(fail_sign_in, answer.state, sign_in, error, utc_now())
-        said = f": {error}" if error else ""
-        refusal = SignInRefused(f"The provider did not sign the user in{said}.")
-        return _failed(refusal, sign_in.return_to)
+        return await _end_refused(answer, sign_in)
     if sign_in.is_relayed and sign_in.return_to is not None:
         if answer.user is not None:
             await run_with_database(store_user_data, sign_in, answer.state, answer.user)
-        return _relayed(answer.code, answer, sign_in.return_to)
+        return _relay(answer.code, answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
     record = await shim.send(EXCHANGE_CODE, arguments)
     try:
-        connection = unwrap_result(await shim.wait(record, _EXCHANGE_SECONDS))
+        connection = unwrap_result(await shim.wait(record, shim.limits.code_exchange_seconds))
     except CatFeederError as failure:
         raise _ExchangeFailed(failure) from None
     if sign_in.return_to is None:
@@ -108,13 +100,21 @@ async def _redeemed(
     return _redirect(sign_in.return_to, connection_id=connection["id"])
 
 
-def _relayed(code: Secret, answer: AuthorizationResponse, return_to: str) -> Response:
-    """Send the code to the app unspent; it is worth nothing without what we keep to redeem it."""
-    named = {} if answer.iss is None else {"iss": answer.iss}
-    return _redirect(return_to, code=code.reveal(), state=answer.state.reveal(), **named)
+async def _end_refused(answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> Response:
+    error = answer.error if _ERROR.fullmatch(answer.error or "") else None
+    await run_with_database(fail_sign_in, answer.state, sign_in, error, utc_now())
+    suffix = f": {error}" if error else ""
+    refusal = SignInRefused(f"The provider did not sign the user in{suffix}.")
+    return _build_failure(refusal, sign_in.return_to)
 
 
-def _failed(error: CatFeederError, return_to: str | None) -> Response:
+def _relay(code: Secret, answer: AuthorizationResponse, return_to: str) -> Response:
+    """Send the code to the app unspent; it is worth nothing without the verifier that we keep."""
+    issuer = {} if answer.iss is None else {"iss": answer.iss}
+    return _redirect(return_to, code=code.reveal(), state=answer.state.reveal(), **issuer)
+
+
+def _build_failure(error: CatFeederError, return_to: str | None) -> Response:
     if return_to is None:
         return to_problem(error)
     return _redirect(return_to, error=error.code)

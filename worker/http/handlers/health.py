@@ -1,4 +1,4 @@
-"""Whether the service can do its work, asked of its parts and answered in time."""
+"""Health check: database and broker are asked in parallel, each with a timeout."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _TIMEOUT_SECONDS: Final = 2.0
 async def describe_health(shim: Shim) -> dict[str, Any]:
     """Return the members of GET /health."""
     database, broker = await asyncio.gather(
-        _is_up(run_in_reserved_thread(is_answering)), _is_up(_broker_answers(shim))
+        _is_up(run_in_reserved_thread(is_answering)), _is_up(_ping_broker(shim))
     )
     is_healthy = database and broker
     status = "stopping" if shim.draining.has_begun else "healthy" if is_healthy else "unhealthy"
     return {
         "status": status,
         "uptime": round(shim.uptime_seconds, 3),
-        "database": _word(database),
-        "broker": _word(broker),
+        "database": _to_word(database),
+        "broker": _to_word(broker),
     }
 
 
-def _word(is_up: bool) -> str:
+def _to_word(is_up: bool) -> str:
     return "up" if is_up else "down"
 
 
@@ -43,7 +43,7 @@ async def _is_up(answer: Awaitable[bool]) -> bool:
         return False
 
 
-async def _broker_answers(shim: Shim) -> bool:
+async def _ping_broker(shim: Shim) -> bool:
     # Not in a thread: a broker that hangs would keep it for as long as the socket's own timeout.
     try:
         with translate_redis_errors():

@@ -1,4 +1,4 @@
-"""A job as the contract shows it."""
+"""Job resource: a job's JSON, and the answer to a request that made one."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def describe_job(record: JobRecord) -> dict[str, Any]:
     return members
 
 
-def accepted(record: JobRecord, waited: int | None) -> JSONResponse:
-    """Answer a job request: 200 when the caller waited and the job has ended, else 202."""
+def build_job_response(record: JobRecord, waited_seconds: int | None) -> JSONResponse:
+    """Return 200 when the caller waited and the job has ended, else 202."""
     headers = {"Location": f"/v1/jobs/{record.id}"}
-    if waited is not None:
-        headers["Preference-Applied"] = f"wait={waited}"
-    has_ended = waited is not None and record.status.is_final
+    if waited_seconds is not None:
+        headers["Preference-Applied"] = f"wait={waited_seconds}"
+    has_ended = waited_seconds is not None and record.status.is_final
     return JSONResponse(describe_job(record), 200 if has_ended else 202, headers)

@@ -1,23 +1,34 @@
-"""Whether what a job is about exists, asked before the job is made rather than by its failure."""
+"""Preconditions of jobs: what would fail for certain is refused before a job is made."""
 
 from __future__ import annotations
 
 from actors.connections.reading import find_connection
 from actors.errors import ConnectionUnknown, ProviderUnknown
+from actors.passwords.policy import check_policy
+from actors.passwords.rules import (
+    check_hashable,
+    check_rounds,
+    encode_hash,
+    encode_password,
+    parse_hash,
+    truncate_password,
+)
 from actors.providers.config.lookup import provider_row
+from catfeeder.sealing import Secret
+from config import Settings
 
 
 def check_provider(provider: str) -> None:
-    """Make sure that a provider exists.
+    """Raise unless a provider exists.
 
     Raises:
-        ProviderUnknown: It does not.
+        ProviderUnknown: It does not exist.
     """
     provider_row(provider)
 
 
 def has_provider(provider: str) -> bool:
-    """Tell whether a provider exists."""
+    """Return whether a provider exists."""
     try:
         provider_row(provider)
     except ProviderUnknown:
@@ -26,10 +37,32 @@ def has_provider(provider: str) -> bool:
 
 
 def check_connection(connection_id: str, provider: str | None = None) -> None:
-    """Make sure that a connection exists, and that it is one to this provider if one is given.
+    """Raise unless a connection exists, with this provider if one is given.
 
     Raises:
-        ConnectionUnknown: It does not.
+        ConnectionUnknown: It does not exist, or is one to another provider.
     """
     if find_connection(connection_id).provider != provider and provider is not None:
         raise ConnectionUnknown
+
+
+def check_new_password(password: Secret, rounds: int | None, settings: Settings) -> None:
+    """Raise unless a password can be hashed with so many rounds, and meets the policy.
+
+    Raises:
+        PasswordRefused: The error's code names the rule.
+    """
+    check_hashable(encode_password(password))
+    if rounds is not None:
+        check_rounds(rounds, testing=settings.debug.testing)
+    check_policy(password.reveal(), settings.passwords)
+
+
+def check_comparable(password: Secret, password_hash: Secret) -> None:
+    """Raise unless a password can be compared with a hash.
+
+    Raises:
+        PasswordRefused: The error's code names the rule.
+    """
+    truncate_password(encode_password(password))
+    parse_hash(encode_hash(password_hash))

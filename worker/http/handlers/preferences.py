@@ -1,4 +1,4 @@
-"""The Prefer header (RFC 7240): how long a caller would like to wait for the job."""
+"""Prefer header (RFC 7240): `wait=N`, the seconds that a caller waits for its job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WAIT: Final = re.compile(r'\s*wait\s*=\s*"?([0-9]{1,9})"?\s*', re.IGNORECASE | 
 
 
 def parse_preferred_wait(prefer_headers: Iterable[str]) -> int | None:
-    """Return the seconds of the first `wait`, cut to the maximum; None where there is none.
+    """Return the seconds of the first `wait`, at most the maximum; None where there is none.
 
     What cannot be understood is ignored, as section 2 of the RFC demands.
     """
@@ -25,7 +25,7 @@ def parse_preferred_wait(prefer_headers: Iterable[str]) -> int | None:
     return None
 
 
-async def _wait(
+async def _get_preferred_wait(
     request: Request,
     _shown: Annotated[
         str | None,
@@ -36,9 +36,9 @@ async def _wait(
         ),
     ] = None,
 ) -> int | None:
-    # A header may be there in several lines, of which FastAPI would show one.
+    # The header may be sent in several lines, of which FastAPI would pass on one.
     return parse_preferred_wait(request.headers.getlist("prefer"))
 
 
-#: How many seconds the caller would like to wait; None where they do not say.
-PreferredWait = Annotated[int | None, Depends(_wait)]
+#: How many seconds the caller prefers to wait; None without a preference.
+PreferredWait = Annotated[int | None, Depends(_get_preferred_wait)]

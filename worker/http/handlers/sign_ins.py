@@ -1,9 +1,8 @@
-"""Beginning a sign-in from a request, discovery of the provider included."""
+"""Start of a sign-in from a request: rate limits, discovery of the provider, and refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from fastapi import Request
 
@@ -21,21 +20,18 @@ from worker.http.auth.client_address import get_client_address
 from worker.http.errors.refusals import TooManyAttempts
 from worker.http.shim import Shim
 
-#: Longer than a worker may take to ask the issuer.
-_DISCOVERY_SECONDS: Final = 20
-#: Many people may share an address, but not so many that more than this sign in at once.
-_LOGINS_PER_MINUTE: Final = 300
-#: Nobody needs a key to be refused, and each refusal is an event: nobody may fill the trail so.
-_REFUSALS_PER_MINUTE: Final = 30
-
 
 async def limit_sign_ins(shim: Shim, request: Request) -> None:
-    """Let a browser begin, unless too many have begun from its address: each leaves a row.
+    """Count a sign-in that a browser begins without a key: each leaves a row.
 
     Raises:
-        TooManyAttempts: They have.
+        TooManyAttempts: Too many have begun at this address.
     """
-    wait = await shim.rate_limiter.take(f"logins:{get_client_address(request)}", _LOGINS_PER_MINUTE)
+    await _count(shim, request, "logins", shim.limits.sign_ins_per_minute)
+
+
+async def _count(shim: Shim, request: Request, name: str, per_minute: int) -> None:
+    wait = await shim.rate_limiter.take(f"{name}:{get_client_address(request)}", per_minute)
     if wait:
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
 
@@ -47,16 +43,12 @@ async def record_sign_in_refusal(
     sign_in: TAB_VERIFICATION | None,
     provider: str | None = None,
 ) -> None:
-    """Put a refusal on record, unless too many came from this address.
+    """Write the event of a refused sign-in.
 
     Raises:
-        TooManyAttempts: They did.
+        TooManyAttempts: Too many came from this address; nothing is written.
     """
-    wait = await shim.rate_limiter.take(
-        f"refused-sign-ins:{get_client_address(request)}", _REFUSALS_PER_MINUTE
-    )
-    if wait:
-        raise TooManyAttempts(headers={"Retry-After": str(wait)})
+    await _count(shim, request, "refused-sign-ins", shim.limits.sign_in_refusals_per_minute)
     await run_with_database(record_refusal, reason, sign_in, utc_now(), provider)
 
 
@@ -72,10 +64,10 @@ async def start_sign_in(
     relay: bool = False,
     earlier_browsers: Sequence[Secret] = (),
 ) -> SignIn:
-    """Begin a sign-in; a worker is asked for what the issuer publishes if that is not known yet.
+    """Begin a sign-in; a worker fetches the issuer's metadata first if that is not known yet.
 
     Raises:
-        ServerStopping: No new work is taken.
+        ServerStopping: The process takes no new work.
         JobFailed, JobTimeout: The issuer could not be asked.
         TooManyAttempts: Too many were refused at this address.
         AuthError: As `begin_sign_in`.
@@ -99,7 +91,8 @@ async def start_sign_in(
         try:
             return await begin()
         except DiscoveryNeeded:
-            await shim.perform(DISCOVER_PROVIDER, _DISCOVERY_SECONDS, provider=provider)
+            seconds = shim.limits.discovery_seconds
+            await shim.perform(DISCOVER_PROVIDER, seconds, provider=provider)
             return await begin()
     except (ReturnToForbidden, JobFailed) as refused:
         await record_sign_in_refusal(shim, request, refused.code, None, provider)

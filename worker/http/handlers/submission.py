@@ -1,4 +1,4 @@
-"""From a request to a job: taken in once, sent, and waited for as the caller prefers."""
+"""Job submission: a request's message is sent once, and awaited as the caller prefers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
 from worker.http.auth.api_keys import Caller
-from worker.http.handlers.job_response import accepted
+from worker.http.handlers.job_response import build_job_response
 from worker.http.handlers.preferences import PreferredWait
 from worker.http.jobs.idempotency import Claim
 from worker.http.shim import Shim, ShimDependency
@@ -30,12 +30,11 @@ IdempotencyKeyHeader = Annotated[
 
 
 class Submission:
-    """One request's way onto a queue."""
+    """A request's headers, applied to the job that its route sends."""
 
     def __init__(
         self, request: Request, shim: Shim, wait: int | None, idempotency_key: str | None
     ) -> None:
-        """Take what the headers ask for."""
         self.shim = shim
         self._request = request
         self._wait = wait
@@ -46,33 +45,33 @@ class Submission:
     ) -> JSONResponse:
         """Send a message and answer with its job.
 
-        `found` are arguments that nobody asked for and that we have looked up: a repeat of the
-        request may find others, and is a repeat all the same.
+        `found` are arguments that this process has looked up. They are no part of the request's
+        fingerprint: a repeat may find others, and is a repeat all the same.
 
         Raises:
-            ServerStopping: No new work is taken.
-            QueueOverloaded: It would wait too long.
+            ServerStopping: The process takes no new work.
+            QueueOverloaded: The job would wait too long.
             IdempotencyKeyReused: The key came with another request before.
             QueueUnreachable: Redis did not answer.
         """
-        record = await self._take_in(message_type, arguments, found or {})
+        record = await self._get_or_send(message_type, arguments, found or {})
         if self._wait is not None:
             record = await self.shim.wait(record, self._wait)
-        return accepted(record, self._wait)
+        return build_job_response(record, self._wait)
 
-    async def _take_in(
+    async def _get_or_send(
         self, message_type: MessageType, arguments: dict[str, Any], found: Mapping[str, Any]
     ) -> JobRecord:
-        whole = {**arguments, **found}
+        all_arguments = {**arguments, **found}
         if self._idempotency_key is None:
-            return await self.shim.send(message_type, whole)
+            return await self.shim.send(message_type, all_arguments)
         caller: Caller = self._request.state.caller
         claim = await run_in_threadpool(
             self.shim.idempotency.claim, caller, self._idempotency_key, message_type.name, arguments
         )
         if not claim.is_first:
             return await self.shim.job(claim.job_id)
-        return await self._send_first(claim, message_type, whole)
+        return await self._send_first(claim, message_type, all_arguments)
 
     async def _send_first(
         self, claim: Claim, message_type: MessageType, arguments: dict[str, Any]
@@ -80,14 +79,14 @@ class Submission:
         try:
             return await self.shim.send(message_type, arguments, claim.job_id)
         except QueueUnreachable:
-            # It may have been taken. A repeat finds it, or sends it under the same id.
+            # Redis may have taken the job. A repeat finds it, or sends it under the same id.
             raise
         except CatFeederError:
             await run_in_threadpool(claim.release)
             raise
 
 
-async def _submission(
+async def _build_submission(
     request: Request,
     shim: ShimDependency,
     wait: PreferredWait,
@@ -96,4 +95,4 @@ async def _submission(
     return Submission(request, shim, wait, idempotency_key)
 
 
-SubmissionDependency = Annotated[Submission, Depends(_submission)]
+SubmissionDependency = Annotated[Submission, Depends(_build_submission)]

@@ -1,4 +1,4 @@
-"""A connection's token, renewed first when it is stale, unless its renewal was put off."""
+"""Token read: a connection's token, renewed first when it is stale, unless that was put off."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ from catfeeder.results import StoredToken
 from worker.http.asgi.threads import run_with_database
 from worker.http.shim import Shim
 
-#: A provider has 15 seconds for its answer.
-_RENEWAL_SECONDS: Final = 20
-#: While somebody else renews the connection we look for what they bring.
-_LOOK_SECONDS: Final = 0.25
+#: How often the row is polled while another process renews the connection.
+_POLL_SECONDS: Final = 0.25
 _BUSY: Final = "connection_busy"
 
 
 async def read_fresh_token(shim: Shim, connection_id: str) -> StoredToken:
-    """Return the token to use now; one that is stale but has not expired serves if renewal fails.
+    """Return the token to use now; a stale one that has not expired serves if renewal fails.
 
     Raises:
         ConnectionUnknown: There is no such connection.
         ReauthorizationRequired: The user has to sign in again.
-        ProviderPaused: The token has expired, and the provider is not to be asked now.
-        RenewalFailing: The token has expired, and it is not time yet to try again.
+        ProviderPaused: The token has expired, and the provider's circuit breaker is open.
+        RenewalFailing: The token has expired, and the next attempt is not due yet.
         CatFeederError: The token has expired, and why it could not be renewed.
     """
     now = utc_now()
@@ -43,35 +41,37 @@ async def read_fresh_token(shim: Shim, connection_id: str) -> StoredToken:
         if not view.is_usable:
             raise
         return {**view.json, "renewal_failing": True}
-    view = await _renewed(shim, connection_id, view.version)
+    view = await _renew(shim, connection_id, view.version)
     return view.json
 
 
-async def _renewed(shim: Shim, connection_id: str, version: int) -> TokenView:
+async def _renew(shim: Shim, connection_id: str, version: int) -> TokenView:
+    seconds = shim.limits.renewal_seconds
     try:
         await shim.perform(
             RENEW_CONNECTION,
-            _RENEWAL_SECONDS,
+            seconds,
             connection_id=connection_id,
             version=version,
             await_others=False,
         )
     except CatFeederError as error:
-        view = await _read_again(connection_id, patient=error.code == _BUSY)
+        is_busy = error.code == _BUSY
+        view = await _read_again(connection_id, wait_seconds=seconds if is_busy else 0)
         if view.is_usable:
             return view
-        if error.code == _BUSY:
+        if is_busy:
             view.check_not_postponed(utc_now())
         raise
     return await run_with_database(read_token, connection_id, utc_now())
 
 
-async def _read_again(connection_id: str, *, patient: bool) -> TokenView:
-    """Read the token; while another process renews an expired one, wait until it has, or failed."""
-    deadline = asyncio.get_running_loop().time() + _RENEWAL_SECONDS
+async def _read_again(connection_id: str, *, wait_seconds: float) -> TokenView:
+    """Read the token; wait for another process that renews an expired one to succeed or fail."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
     while True:
         view = await run_with_database(read_token, connection_id, utc_now())
-        late = asyncio.get_running_loop().time() >= deadline
-        if view.is_usable or view.retry_at is not None or late or not patient:
+        if view.is_usable or view.retry_at is not None or loop.time() >= deadline:
             return view
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)

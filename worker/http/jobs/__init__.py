@@ -1,3 +1,3 @@
-"""From a request to a job: admission, idempotency, batching, waiting."""
+"""Taking jobs in and reading them: admission control, enqueueing in batches, idempotency keys."""
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Sends the jobs of many requests at once: what comes during a round trip shares the next one."""
+"""Batched enqueueing: the jobs of many requests go to Redis in one round trip (group commit)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,20 +15,22 @@ from dramatiq import Message
 from catfeeder.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
 from catfeeder.clock import utc_now
 from catfeeder.encoder import SealedEncoder
-from catfeeder.errors import CatFeederError, QueueUnreachable
+from catfeeder.errors import CatFeederError, MessageTooLarge, QueueUnreachable
 from catfeeder.jobs import JobRecord
-from catfeeder.lua_scripts import call_scripts
+from catfeeder.lua_scripts import Call, call_scripts
 from catfeeder.messages import MessageType
 from catfeeder.redis_connection import translate_redis_errors
-from worker.http.asgi.batching import Batcher
+from worker.http.asgi.batcher import Batcher
 from worker.http.errors.refusals import QueueOverloaded
 
 _log: Final = logging.getLogger(__name__)
 
+CallScripts = Callable[[redis.Redis, Sequence[Call]], list[Any]]
+
 
 @dataclass(frozen=True, slots=True)
 class _PendingMessage:
-    """A message on its way, and the job that it makes."""
+    """A message that is about to be sent, and the job that it makes."""
 
     message_type: MessageType
     message: Message[Any]
@@ -43,68 +45,65 @@ class BatchingEnqueuer:
         client: redis.Redis,
         encoder: SealedEncoder,
         refuse_excess: Callable[[MessageType], None],
-        note_depth: Callable[[str, int], None],
+        put_depth: Callable[[str, int], None],
+        call_scripts: CallScripts = call_scripts,
     ) -> None:
-        """Take the Redis client, the encoder, who refuses what would wait too long, and who is told
-        how many messages wait on a queue.
-        """
+        """`refuse_excess` raises QueueOverloaded; `put_depth` takes a queue's name and length."""
         self._client = client
         self._encoder = encoder
         self._refuse_excess = refuse_excess
-        self._note_depth = note_depth
-        self._thread = ThreadPoolExecutor(1, "outbox")
-        self._batches = Batcher(self._posted)
+        self._put_depth = put_depth
+        self._call_scripts = call_scripts
+        self._thread = ThreadPoolExecutor(1, "enqueuer")
+        self._batcher = Batcher(self._send_in_thread)
 
     async def send(
         self, message_type: MessageType, arguments: dict[str, Any], job_id: str | None = None
     ) -> JobRecord:
-        """Send a message, in the name of whoever asks for what is done now, and return its job.
+        """Send a message in the name of the current requester, and return its job.
 
         With the id of a job that is known already, nothing is sent.
 
         Raises:
-            QueueOverloaded: It would wait too long.
-            QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
+            QueueOverloaded: The message would wait too long.
+            MessageTooLarge: No worker would accept the message.
+            QueueUnreachable: Redis did not answer; the job may exist or not.
         """
         message = build_message(message_type, arguments, job_id)
-        letter = _PendingMessage(message_type, message, build_queued_job(message, utc_now()))
-        failure = await self._batches.ask(letter)
+        pending = _PendingMessage(message_type, message, build_queued_job(message, utc_now()))
+        failure = await self._batcher.ask(pending)
         if failure is not None:
             raise failure
-        return letter.job
+        return pending.job
 
-    async def _posted(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._post, letters)
+    async def _send_in_thread(self, batch: list[_PendingMessage]) -> list[CatFeederError | None]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
 
-    def _post(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
-        """Return what has hindered each letter, if anything.
+    def _send(self, batch: list[_PendingMessage]) -> list[CatFeederError | None]:
+        """Return why each message was not sent; None for those that were.
 
         Raises:
             QueueUnreachable: Redis did not answer. One that hangs is asked once, not for each.
         """
-        refusals = [self._refusal(letter) for letter in letters]
-        accepted = [one for one, refusal in zip(letters, refusals, strict=True) if not refusal]
-        failures = iter(self._send_all(accepted) if accepted else [])
-        return [refusal or next(failures) for refusal in refusals]
-
-    def _refusal(self, letter: _PendingMessage) -> QueueOverloaded | None:
-        try:
-            self._refuse_excess(letter.message_type)
-        except QueueOverloaded as refusal:
-            return refusal
-        return None
-
-    def _send_all(self, letters: list[_PendingMessage]) -> list[CatFeederError | None]:
-        calls = [
-            build_enqueue(assign_redis_id(one.message), one.job, self._encoder) for one in letters
-        ]
+        prepared = [self._prepare(pending) for pending in batch]
+        calls = [call for call in prepared if isinstance(call, Call)]
         with translate_redis_errors():
-            answers = call_scripts(self._client, calls)
-        return [self._failure(*each) for each in zip(letters, answers, strict=True)]
+            answers = iter(self._call_scripts(self._client, calls) if calls else ())
+        return [
+            self._read_answer(pending, next(answers)) if isinstance(outcome, Call) else outcome
+            for pending, outcome in zip(batch, prepared, strict=True)
+        ]
 
-    def _failure(self, letter: _PendingMessage, answer: Any) -> CatFeederError | None:
+    def _prepare(self, pending: _PendingMessage) -> Call | CatFeederError:
+        try:
+            self._refuse_excess(pending.message_type)
+            return build_enqueue(assign_redis_id(pending.message), pending.job, self._encoder)
+        except (QueueOverloaded, MessageTooLarge) as refusal:
+            return refusal
+
+    def _read_answer(self, pending: _PendingMessage, answer: Any) -> CatFeederError | None:
         if not isinstance(answer, Exception):
-            self._note_depth(letter.message_type.queue, answer)
+            self._put_depth(pending.message_type.queue, answer)
             return None
         try:
             with translate_redis_errors():
@@ -112,10 +111,10 @@ class BatchingEnqueuer:
         except CatFeederError as error:
             return error
         except redis.RedisError as error:
-            # Of this letter alone: those beside it were taken.
+            # It concerns this message alone: Redis took the others of the batch.
             _log.error("Redis took no message of this kind: %s.", error)
             return QueueUnreachable()
 
     def close(self) -> None:
-        """Let what is on its way arrive, and send no more."""
+        """Wait for the batch in flight, and send no more."""
         self._thread.shutdown()

@@ -1,10 +1,9 @@
-"""Idempotency-Key: a repeated request is answered with the first one's job.
+"""Idempotency keys (draft-ietf-httpapi-idempotency-key-header): a repeat gets the first job.
 
-After draft-ietf-httpapi-idempotency-key-header. What is remembered of a request is an HMAC with a
-key that only the service derives: the request may hold a password, and whoever reads Redis could
-try passwords against a plain digest.
+What is stored of a request is an HMAC with a key that only the service derives. The request may
+hold a password, and a reader of Redis could try passwords against a plain digest.
 
-The job's id is chosen, and remembered, before anything is sent. So whatever is lost on the way, a
+The job's id is chosen, and stored, before anything is sent. So whatever is lost on the way, a
 repeat asks for that very job, which is on the queue once at most.
 """
 
@@ -28,54 +27,57 @@ from worker.http.errors.refusals import IdempotencyKeyReused
 
 _KEY_PREFIX: Final = "catfeeder:idempotency:"
 _LABEL: Final = "catfeeder/idempotency/v1"
-#: A repeat that comes while the first request is taken in looks this often, though that takes but a
-#: few round trips. Then it sends the job itself: the process that was to do so has died.
-_LOOKS: Final = 20
-_PAUSE_SECONDS: Final = 0.05
+#: How often a repeat polls for the first request's job, which takes but a few round trips. After
+#: that it sends the job itself: the process that was to do so has died.
+_POLLS: Final = 20
+_POLL_SECONDS: Final = 0.05
 
 
 class IdempotencyKeys:
-    """Remembers for an hour which job a caller's Idempotency-Key stands for."""
+    """Maps a caller's Idempotency-Key to its job, for an hour."""
 
-    def __init__(self, client: redis.Redis, ring: KeyRing) -> None:
-        """Take the Redis client and the ring to derive from."""
+    def __init__(
+        self, client: redis.Redis, ring: KeyRing, poll_seconds: float = _POLL_SECONDS
+    ) -> None:
+        """`ring` holds the SECRET_KEY to derive from, and those before it."""
         self._redis = client
         self._key, *self._previous_keys = ring.keys(_LABEL)
+        self._poll_seconds = poll_seconds
 
     def claim(
         self, caller: Caller, text: str, message_name: str, arguments: dict[str, Any]
     ) -> Claim:
-        """Take an Idempotency-Key for a request, or find the job of the first request with it.
+        """Claim an Idempotency-Key for a request, or find the first request's job.
 
         Raises:
             IdempotencyKeyReused: The first request was another one.
             QueueUnreachable: Redis did not answer.
         """
         request = ([caller.name, text], [message_name, arguments])
-        claim = self._earlier(*request) or self._claim(self._key, *request)
-        for _ in range(_LOOKS):
+        claim = self._find_earlier(*request) or self._build_claim(self._key, *request)
+        for _ in range(_POLLS):
             if claim.try_settle():
                 return claim
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(self._poll_seconds)
         claim.is_first = True
         return claim
 
-    def _earlier(self, key: list[Any], request: list[Any]) -> Claim | None:
-        """Return the claim of a first request that came while SECRET_KEY was another one."""
-        claims = (self._claim(previous, key, request) for previous in self._previous_keys)
+    def _find_earlier(self, key: list[Any], request: list[Any]) -> Claim | None:
+        """Return the claim of a first request that came under an earlier SECRET_KEY."""
+        claims = (self._build_claim(previous, key, request) for previous in self._previous_keys)
         return next((claim for claim in claims if claim.exists()), None)
 
-    def _claim(self, derived: Key, key: list[Any], request: list[Any]) -> Claim:
-        name = _KEY_PREFIX + _mac(derived, key)
-        return Claim(self._redis, name, _mac(derived, request))
+    def _build_claim(self, derived: Key, key: list[Any], request: list[Any]) -> Claim:
+        name = _KEY_PREFIX + _compute_mac(derived, key)
+        return Claim(self._redis, name, _compute_mac(derived, request))
 
 
-def _mac(key: Key, value: object) -> str:
+def _compute_mac(key: Key, value: object) -> str:
     return hmac.digest(key, to_json(value), "sha256").hex()
 
 
 class Claim:
-    """One request's right to send the job of its key: `is_first` tells whether it has that."""
+    """A request's right to send the job of its key, which it has if `is_first`."""
 
     def __init__(self, client: redis.Redis, name: str, fingerprint: str) -> None:
         """Use `IdempotencyKeys.claim`."""
@@ -86,12 +88,12 @@ class Claim:
         self.is_first = False
 
     def exists(self) -> bool:
-        """Tell whether anybody has used this key."""
+        """Return whether a request has used this key."""
         with translate_redis_errors():
             return bool(self._redis.exists(self._name))
 
     def try_settle(self) -> bool:
-        """Try to settle who is first; false while the first one's job is not on the queue yet."""
+        """Settle which request is first; False while the first one's job is not queued yet."""
         own = f"{self._fingerprint}:{self.job_id}"
         with translate_redis_errors():
             if self._redis.set(self._name, own, nx=True, ex=JOB_TTL_SECONDS):
@@ -101,12 +103,12 @@ class Claim:
         fingerprint, _, job_id = stored.decode().partition(":")
         if stored and not hmac.compare_digest(fingerprint, self._fingerprint):
             raise IdempotencyKeyReused
-        # A process of an earlier release names the job once it is sent.
+        # A process of an earlier release stores the job's id once the job is sent.
         self.job_id = job_id or self.job_id
         with translate_redis_errors():
             return bool(self._redis.exists(job_key(self.job_id)))
 
     def release(self) -> None:
-        """Let a repeat try afresh, since this request became no job."""
+        """Delete the claim, since this request became no job: a repeat starts afresh."""
         with suppress(QueueUnreachable), translate_redis_errors():
             self._redis.delete(self._name)

@@ -1,7 +1,6 @@
-"""Looking jobs up, those of many requests in one round trip and none in a thread.
+"""Batched job lookup: the jobs that many requests wait for are read in one round trip.
 
-While Redis hangs, requests that look for jobs would else keep every thread from those that need
-the database alone.
+No thread is held: while Redis hangs, the pool stays free for requests that need the database alone.
 """
 
 from __future__ import annotations
@@ -17,20 +16,22 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.job_scripts import job_key
 from catfeeder.jobs import JobReader, JobRecord
 from catfeeder.redis_connection import translate_redis_errors
-from worker.http.asgi.batching import Batcher
+from worker.http.asgi.batcher import Batcher
 
-#: Redis answers within a millisecond. Who asks is told soon that it hangs.
+#: Redis answers within a millisecond. A caller learns soon that it hangs.
 _TIMEOUT_SECONDS: Final = 2.0
 
 
 class BatchedJobReader:
     """Finds jobs by their ids."""
 
-    def __init__(self, redis: Redis, reader: JobReader) -> None:
-        """Take the connection to look by, and what makes sense of what is found."""
+    def __init__(
+        self, redis: Redis, reader: JobReader, timeout_seconds: float = _TIMEOUT_SECONDS
+    ) -> None:
         self._redis = redis
         self._reader = reader
-        self._batches = Batcher(self._found)
+        self._timeout_seconds = timeout_seconds
+        self._batcher = Batcher(self._read_all)
 
     async def find(self, job_id: str) -> JobRecord | None:
         """Return the record, or None when there is none (any more).
@@ -39,20 +40,20 @@ class BatchedJobReader:
             QueueUnreachable: Redis did not answer.
             SealBroken: The record was written with another queue key.
         """
-        fields = await self._batches.ask(job_id)
+        fields = await self._batcher.ask(job_id)
         with translate_redis_errors():
             if isinstance(fields, redis.RedisError):
                 raise fields
         return self._reader.read_hash(job_id, fields)
 
-    async def _found(self, job_ids: list[str]) -> list[Mapping[bytes, bytes] | redis.RedisError]:
-        looks: Any = self._redis.pipeline(transaction=False)
+    async def _read_all(self, job_ids: list[str]) -> list[Mapping[bytes, bytes] | redis.RedisError]:
+        pipeline: Any = self._redis.pipeline(transaction=False)
         for job_id in job_ids:
-            looks.hgetall(job_key(job_id))
+            pipeline.hgetall(job_key(job_id))
         try:
             with translate_redis_errors():
-                async with asyncio.timeout(_TIMEOUT_SECONDS):
-                    found: list[Any] = await looks.execute(raise_on_error=False)
+                async with asyncio.timeout(self._timeout_seconds):
+                    found: list[Any] = await pipeline.execute(raise_on_error=False)
         except TimeoutError as error:
             raise QueueUnreachable from error
         return found

@@ -1,3 +1,3 @@
-"""The routes of the contract, one module a resource."""
+"""Routes, one module a resource."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Users' connections to providers: seen, used, renewed and ended."""
+"""Routes of connections: list, read, renew and revoke them, and read their tokens."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from starlette.responses import JSONResponse
 
 from actors.connections.reading import describe_connection, find_connection, list_connections
 from actors.providers.config.breaker import check_not_paused
-from catfeeder import results
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
+from catfeeder.results import Connection, ConnectionPage, Revocation, StoredToken
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import check_connection
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
-from worker.http.schemas.connections import Connection, ConnectionPage, ConnectionQuery, Token
-from worker.http.schemas.jobs import JOB_ROUTE
-from worker.http.schemas.path_parameters import ConnectionId
+from worker.http.schemas.connections import ConnectionQuery
+from worker.http.schemas.fields import ConnectionId
+from worker.http.schemas.jobs import declare_job_route
+from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
@@ -29,47 +30,51 @@ _requires_tokens = require_scope(Scope.TOKENS_READ)
 _requires_jobs = require_scope(Scope.JOBS)
 
 
-@router.get("", response_model=ConnectionPage, dependencies=_requires_reading)
+@router.get("", response_model=build_model(ConnectionPage), dependencies=_requires_reading)
 async def read_connections(query: Annotated[ConnectionQuery, Query()]) -> JSONResponse:
     """Return a page of connections, oldest first."""
     return JSONResponse(await run_with_database(list_connections, **query.model_dump()))
 
 
-@router.get("/{connection_id}", response_model=Connection, dependencies=_requires_reading)
+@router.get(
+    "/{connection_id}", response_model=build_model(Connection), dependencies=_requires_reading
+)
 async def read_connection(connection_id: ConnectionId) -> JSONResponse:
     """Return a connection, without its tokens."""
-    return JSONResponse(await run_with_database(_described, connection_id))
+    return JSONResponse(await run_with_database(_describe, connection_id))
 
 
-def _described(connection_id: str) -> results.Connection:
+def _describe(connection_id: str) -> Connection:
     return describe_connection(find_connection(connection_id))
 
 
-def _version_to_renew(connection_id: str) -> int:
+def _find_version_to_renew(connection_id: str) -> int:
     row = find_connection(connection_id)
     check_not_paused(row.provider, utc_now())
     return int(row.version)
 
 
-@router.get("/{connection_id}/token", response_model=Token, dependencies=_requires_tokens)
+@router.get(
+    "/{connection_id}/token", response_model=build_model(StoredToken), dependencies=_requires_tokens
+)
 async def read_connection_token(connection_id: ConnectionId, shim: ShimDependency) -> JSONResponse:
     """Return a token that can be used now; it is renewed first when it is stale."""
     return JSONResponse(await read_fresh_token(shim, connection_id))
 
 
-@router.post("/{connection_id}/renew", dependencies=_requires_jobs, **JOB_ROUTE)
+@router.post("/{connection_id}/renew", dependencies=_requires_jobs, **declare_job_route(Connection))
 async def renew_connection(
     connection_id: ConnectionId, submit: SubmissionDependency
 ) -> JSONResponse:
     """Renew a connection's token now; the result is the connection.
 
-    Of those who ask at the same time one renews it, and the others get the same.
+    Of several requests at the same time one renews it, and the others get the same result.
     """
-    version = await run_with_database(_version_to_renew, connection_id)
+    version = await run_with_database(_find_version_to_renew, connection_id)
     return await submit(RENEW_CONNECTION, connection_id=connection_id, found={"version": version})
 
 
-@router.delete("/{connection_id}", dependencies=_requires_jobs, **JOB_ROUTE)
+@router.delete("/{connection_id}", dependencies=_requires_jobs, **declare_job_route(Revocation))
 async def revoke_connection(
     connection_id: ConnectionId, submit: SubmissionDependency
 ) -> JSONResponse:

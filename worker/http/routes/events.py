@@ -1,4 +1,4 @@
-"""The audit trail, for the operator to read."""
+"""Routes of the audit trail."""
 
 from __future__ import annotations
 

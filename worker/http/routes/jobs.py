@@ -1,4 +1,4 @@
-"""Reading and cancelling jobs."""
+"""Routes of jobs: read and cancel them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.errors.refusals import JobNotCancellable
 from worker.http.handlers.job_response import describe_job
 from worker.http.handlers.preferences import PreferredWait
+from worker.http.schemas.fields import JobId
 from worker.http.schemas.jobs import Job
-from worker.http.schemas.path_parameters import JobId
 from worker.http.shim import ShimDependency
 
 router = APIRouter(
@@ -35,7 +35,7 @@ async def read_job(
     """Return a job, after `Prefer: wait=N` seconds if it has not ended before."""
     record = await shim.job(job_id)
     if record.actor == REFRESH_TOKEN.name:
-        # Its result holds tokens, so whoever may not ask for them may not read them here either.
+        # Its result holds tokens: a key that may not ask for them may not read them here either.
         await RequireScope(Scope.TOKENS_READ).check(request)
     return JSONResponse(describe_job(await shim.wait(record, wait or 0)))
 
@@ -43,10 +43,10 @@ async def read_job(
 @router.delete("/{job_id}", response_model=Job)
 async def cancel_job(job_id: JobId, shim: ShimDependency) -> JSONResponse:
     """Cancel a job that no worker has begun."""
-    return JSONResponse(describe_job(await run_in_threadpool(_cancelled, shim.client.job(job_id))))
+    return JSONResponse(describe_job(await run_in_threadpool(_cancel, shim.client.job(job_id))))
 
 
-def _cancelled(handle: Handle[Any]) -> JobRecord:
+def _cancel(handle: Handle[Any]) -> JobRecord:
     handle.cancel()
     record = handle.record()
     if record.status is not JobStatus.CANCELLED:

@@ -1,4 +1,4 @@
-"""The operator's side of API keys: each app gets one of its own, and loses it alone."""
+"""Routes of API keys: the operator makes, lists and revokes them, one for each app."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def make_key(body: NewKey) -> JSONResponse:
         name=body.name,
         scopes=body.scopes,
         requests_per_minute=body.requests_per_minute,
-        expires_at=body.ends_at(now),
+        expires_at=body.get_end(now),
         now=now,
     )
     return JSONResponse(made, 201)
@@ -38,7 +38,7 @@ async def make_key(body: NewKey) -> JSONResponse:
 
 @router.get("", response_model=KeyList)
 async def read_keys() -> JSONResponse:
-    """Return all API keys, without what would let anybody use them."""
+    """Return all API keys, without the keys themselves."""
     return JSONResponse({"items": await run_with_database(list_api_keys)})
 
 
@@ -46,5 +46,5 @@ async def read_keys() -> JSONResponse:
 async def revoke_key(key_id: str, shim: ShimDependency) -> Response:
     """Revoke an API key: it ends here at once, and in other processes within five seconds."""
     await run_with_database(revoke_api_key, key_id, utc_now())
-    shim.api_keys.stored.forget()
+    shim.api_keys.stored_keys.clear()
     return Response(status_code=204)

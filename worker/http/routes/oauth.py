@@ -1,4 +1,4 @@
-"""Signing users in with providers."""
+"""Routes of OAuth: sign-ins, code exchange, profiles, refresh tokens."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from catfeeder.clock import rfc3339
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
+from catfeeder.results import Connection, Profile, StartedSignIn, TokenResponse
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import RequireScope, Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
@@ -16,42 +17,43 @@ from worker.http.handlers.callback import finish_sign_in
 from worker.http.handlers.preconditions import check_connection, check_provider
 from worker.http.handlers.sign_ins import limit_sign_ins, start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
-from worker.http.schemas.connections import Connection
-from worker.http.schemas.fields import Text
-from worker.http.schemas.jobs import JOB_ROUTE
+from worker.http.schemas.fields import ProviderName, Text
+from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.oauth import (
     CALLBACK_PARAMETERS,
-    AuthorizationStarted,
     Authorize,
     ExchangeCode,
     FetchUserInfo,
     RefreshToken,
 )
-from worker.http.schemas.path_parameters import ProviderName
+from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 _requires_jobs = require_scope(Scope.JOBS)
 _requires_tokens = require_scope(Scope.TOKENS_READ)
+_ConnectionModel = build_model(Connection)
 
 
 # Before the routes that begin with a provider's name, since "callback" could be one.
-@router.get("/callback", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
-@router.post("/callback", response_model=Connection, include_in_schema=False)
+@router.get("/callback", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS)
+@router.post("/callback", response_model=_ConnectionModel, include_in_schema=False)
 async def callback(request: Request, shim: ShimDependency) -> Response:
     """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
     return await finish_sign_in(shim, request)
 
 
-@router.get("/callback/{provider}", response_model=Connection, openapi_extra=CALLBACK_PARAMETERS)
-@router.post("/callback/{provider}", response_model=Connection, include_in_schema=False)
+@router.get(
+    "/callback/{provider}", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS
+)
+@router.post("/callback/{provider}", response_model=_ConnectionModel, include_in_schema=False)
 async def callback_of_provider(provider: str, request: Request, shim: ShimDependency) -> Response:
     """Do the same for a provider that has a redirect URI of its own."""
     return await finish_sign_in(shim, request, provider)
 
 
 @router.post(
-    "/{provider}/authorize", response_model=AuthorizationStarted, dependencies=_requires_jobs
+    "/{provider}/authorize", response_model=build_model(StartedSignIn), dependencies=_requires_jobs
 )
 async def authorize(
     provider: ProviderName, shim: ShimDependency, request: Request, body: Authorize
@@ -79,8 +81,8 @@ async def login(
     else:
         await limit_sign_ins(shim, request)
         browser, earlier = (
-            shim.sign_in_cookies.new_secret(),
-            shim.sign_in_cookies.earlier_secrets(request),
+            shim.sign_in_cookies.generate_secret(),
+            shim.sign_in_cookies.read_all(request),
         )
     begun = await start_sign_in(
         shim, request, provider, return_to=return_to, browser=browser, earlier_browsers=earlier
@@ -91,7 +93,7 @@ async def login(
     return response
 
 
-@router.post("/{provider}/exchange", dependencies=_requires_jobs, **JOB_ROUTE)
+@router.post("/{provider}/exchange", dependencies=_requires_jobs, **declare_job_route(Connection))
 async def exchange_code(
     provider: ProviderName, body: ExchangeCode, submit: SubmissionDependency
 ) -> JSONResponse:
@@ -107,7 +109,7 @@ async def exchange_code(
     )
 
 
-@router.post("/{provider}/user-info", dependencies=_requires_jobs, **JOB_ROUTE)
+@router.post("/{provider}/user-info", dependencies=_requires_jobs, **declare_job_route(Profile))
 async def fetch_user_info(
     provider: ProviderName, body: FetchUserInfo, submit: SubmissionDependency
 ) -> JSONResponse:
@@ -123,7 +125,9 @@ async def fetch_user_info(
     )
 
 
-@router.post("/{provider}/refresh", dependencies=_requires_tokens, **JOB_ROUTE)
+@router.post(
+    "/{provider}/refresh", dependencies=_requires_tokens, **declare_job_route(TokenResponse)
+)
 async def refresh_token(
     provider: ProviderName, body: RefreshToken, submit: SubmissionDependency
 ) -> JSONResponse:

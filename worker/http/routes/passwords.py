@@ -1,4 +1,4 @@
-"""Hashing and checking passwords."""
+"""Routes of passwords: hash and check them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from starlette.responses import JSONResponse
 
 from actors.passwords.policy import load_common_passwords
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
+from catfeeder.results import PasswordCheck, PasswordHash
 from worker.http.auth.api_keys import Scope, require_scope
-from worker.http.handlers.password_checks import check_comparable, check_new_password
+from worker.http.handlers.preconditions import check_comparable, check_new_password
 from worker.http.handlers.quick_route import QuickRoute
 from worker.http.handlers.submission import SubmissionDependency
-from worker.http.schemas.jobs import JOB_ROUTE
+from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.passwords import CheckPassword, HashPassword
 
 router = APIRouter(
@@ -23,7 +24,7 @@ router = APIRouter(
 )
 
 
-@router.post("/hash", **JOB_ROUTE)
+@router.post("/hash", **declare_job_route(PasswordHash))
 async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSONResponse:
     """Hash a new password; the result is `{"password_hash"}`."""
     settings = submit.shim.settings
@@ -34,7 +35,7 @@ async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSO
     return await submit(HASH_PASSWORD, password=body.password, rounds=body.rounds)
 
 
-@router.post("/check", **JOB_ROUTE)
+@router.post("/check", **declare_job_route(PasswordCheck))
 async def check_password(body: CheckPassword, submit: SubmissionDependency) -> JSONResponse:
     """Check a password against a hash; the result is `{"valid", "needs_rehash"}`."""
     check_comparable(body.password, body.password_hash)

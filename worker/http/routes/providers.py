@@ -1,8 +1,8 @@
-"""The operator's side of providers: secrets go in and never come out."""
+"""Routes of providers: the operator sets them up; their secrets are never shown."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -16,17 +16,19 @@ from actors.providers.config.settings import (
 )
 from catfeeder.clock import utc_now
 from catfeeder.messages import CHECK_PROVIDER
+from catfeeder.results import ProviderCheck
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import has_provider
-from worker.http.schemas.path_parameters import ProviderName
+from worker.http.schemas.fields import ProviderName
 from worker.http.schemas.providers import (
+    Provider,
     ProviderChangesBody,
-    ProviderCheck,
     ProviderList,
     ProviderSettingsBody,
 )
+from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
 router = APIRouter(
@@ -36,9 +38,6 @@ router = APIRouter(
     dependencies=require_scope(Scope.ADMIN),
 )
 
-#: A worker asks the issuer twice and for its keys, and has 15 seconds for each answer.
-_CHECK_SECONDS: Final = 55
-
 
 @router.get("", response_model=ProviderList)
 async def read_providers() -> JSONResponse:
@@ -46,20 +45,21 @@ async def read_providers() -> JSONResponse:
     return JSONResponse({"items": await run_with_database(list_providers)})
 
 
-@router.get("/{provider}", response_model=dict[str, Any])
+@router.get("/{provider}", response_model=Provider)
 async def read_provider(provider: ProviderName) -> JSONResponse:
-    """Return what is known of a provider."""
+    """Return a provider, without its secrets."""
     return JSONResponse(await run_with_database(describe_provider, provider))
 
 
-@router.get("/{provider}/check", response_model=ProviderCheck)
+@router.get("/{provider}/check", response_model=build_model(ProviderCheck))
 async def check_provider(provider: ProviderName, shim: ShimDependency) -> JSONResponse:
-    """Look a provider over, over the network: each finding comes with its remedy."""
+    """Check a provider, over the network: each finding comes with its remedy."""
     await run_with_database(describe_provider, provider)
-    return JSONResponse(await shim.perform(CHECK_PROVIDER, _CHECK_SECONDS, provider=provider))
+    seconds = shim.limits.provider_check_seconds
+    return JSONResponse(await shim.perform(CHECK_PROVIDER, seconds, provider=provider))
 
 
-@router.put("/{provider}", response_model=dict[str, Any], responses={201: {}})
+@router.put("/{provider}", response_model=Provider, responses={201: {"model": Provider}})
 async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -> JSONResponse:
     """Create a provider, or replace its settings as a whole."""
     is_new, described = await run_with_database(_put, provider, body)
@@ -72,7 +72,7 @@ def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
     return is_new, describe_provider(provider)
 
 
-@router.patch("/{provider}", response_model=dict[str, Any])
+@router.patch("/{provider}", response_model=Provider)
 async def change_provider(provider: ProviderName, body: ProviderChangesBody) -> JSONResponse:
     """Change some settings of a provider (RFC 7396)."""
     await run_with_database(patch_provider, provider, body, utc_now())

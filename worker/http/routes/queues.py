@@ -1,4 +1,4 @@
-"""The queues, for the operator: what waits, what has failed, and sending that anew."""
+"""Routes of queues: their state, their dead letters, and the replay of those."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ router = APIRouter(
 
 @router.get("", response_model=QueueList)
 async def read_queues(shim: ShimDependency) -> JSONResponse:
-    """Return what stands on each queue."""
+    """Return the state of each queue."""
     items = await run_in_threadpool(describe_queues, shim.client.broker, utc_now())
     return JSONResponse({"items": items})
 

@@ -1,4 +1,4 @@
-"""The plan of renewals, for the operator to read."""
+"""Routes of the renewal plan."""
 
 from __future__ import annotations
 

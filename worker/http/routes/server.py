@@ -1,6 +1,9 @@
-"""The service itself: its health, its numbers, its end."""
+"""Routes of the service itself: health, metrics, shutdown."""
 
 from __future__ import annotations
+
+import logging
+from typing import Final
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,15 +11,17 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from catfeeder.errors import QueueUnreachable
+from catfeeder.redis_connection import translate_redis_errors
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.health import describe_health
-from worker.http.handlers.shutdown import check_broker, request_shutdown
 from worker.http.schemas.server import Health, Stopping
-from worker.http.shim import ShimDependency
+from worker.http.shim import Shim, ShimDependency
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
 _requires_admin = require_scope(Scope.ADMIN)
+_log: Final = logging.getLogger(__name__)
 
 
 @router.post(
@@ -24,19 +29,36 @@ _requires_admin = require_scope(Scope.ADMIN)
 )
 async def shut_down(shim: ShimDependency) -> JSONResponse:
     """Drain and stop the whole service; this answer comes first."""
-    await run_in_threadpool(check_broker, shim)
+    await run_in_threadpool(_check_broker, shim)
     answer = {"status": "stopping", "generation": shim.draining.generation}
-    return JSONResponse(answer, 202, background=BackgroundTask(request_shutdown, shim))
+    return JSONResponse(answer, 202, background=BackgroundTask(_request_shutdown, shim))
+
+
+def _check_broker(shim: Shim) -> None:
+    with translate_redis_errors():
+        shim.client.redis.ping()
+
+
+async def _request_shutdown(shim: Shim) -> None:
+    """Send the shutdown of this boot generation, and take no new work here from now on."""
+    try:
+        await run_in_threadpool(shim.client.shut_down, shim.draining.generation)
+    except QueueUnreachable:
+        _log.error(
+            "The shutdown was not sent, since the queue cannot be reached: the service runs on."
+        )
+    else:
+        shim.draining.begin()
 
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
 async def health(shim: ShimDependency) -> JSONResponse:
-    """Tell whether the service can do its work; needs no key."""
+    """Return whether the service can do its work; needs no key."""
     described = await describe_health(shim)
     return JSONResponse(described, 200 if described["status"] == "healthy" else 503)
 
 
-# A key rather than "loopback only": behind a proxy on the same machine everybody is loopback.
+# A key rather than "loopback only": behind a proxy on the same machine every client is loopback.
 @router.get("/metrics", response_class=PlainTextResponse, dependencies=_requires_admin)
 async def metrics(shim: ShimDependency) -> Response:
     """Return what Prometheus scrapes, with this process's own counters."""

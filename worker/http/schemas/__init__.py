@@ -1,3 +1,3 @@
-"""The bodies of requests and answers, with the examples that /docs shows."""
+"""Schemas: bodies, queries and answers, as pydantic checks and OpenAPI shows them."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Answers of the audit trail."""
+"""Audit trail schema: its query and its answers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from worker.http.schemas.fields import Text, Time
 
 
 class EventQuery(BaseModel):
-    """Which events to list; a parameter that is not known is refused, not ignored."""
+    """The events to list; an unknown parameter is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     kind: EventKind | None = None
     provider: Text | None = None
     connection_id: Text | None = None
-    key_id: Text | None = Field(default=None, description="Who asked; `admin` is ADMIN_API_KEY.")
+    key_id: Text | None = Field(
+        default=None, description="The caller's key; `admin` is ADMIN_API_KEY."
+    )
     since: Time | None = Field(
         default=None,
         description="The earliest time (RFC 3339).",
@@ -41,7 +43,7 @@ class Event(BaseModel):
     provider: str | None
     connection_id: str | None
     subject: str | None
-    detail: dict[str, Any] | None = Field(description="What else there is to tell, by kind.")
+    detail: dict[str, Any] | None = Field(description="Further members, by kind.")
     created_at: datetime
 
 

@@ -1,10 +1,11 @@
-"""The kinds of text that a request may hold, and what all bodies have in common."""
+"""Field types of requests: secrets, storable text, times, and identifiers in paths."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Final
 
+from fastapi import Path
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -23,15 +24,18 @@ _RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:
 
 
 class Body(BaseModel):
-    """A body of a request: what it does not know it refuses, and it never quotes what was sent."""
+    """The base of all bodies: unknown fields are refused, and no error quotes what was sent."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-def whole_text(text: str) -> str:
-    """Return the text if it can be written in UTF-8.
+def check_encodable(text: str) -> str:
+    """Return a text that can be written in UTF-8.
 
     JSON can spell half a character, "\\ud800", which no encoding and no database takes.
+
+    Raises:
+        PydanticCustomError: It cannot, for `lone_surrogate`.
     """
     try:
         text.encode()
@@ -42,30 +46,30 @@ def whole_text(text: str) -> str:
     return text
 
 
-def storable_text(text: str) -> str:
-    """Return the text if every database can hold it."""
+def check_storable(text: str) -> str:
+    """Return a text that every database can hold; raise PydanticCustomError for any other."""
     if _NUL in text:
         raise PydanticCustomError("nul_character", "A NUL character stands in this text")
-    return whole_text(text)
+    return check_encodable(text)
 
 
-def storable_json(value: Any) -> Any:
-    """Return JSON data if every text in it is storable, names included."""
+def check_storable_json(value: Any) -> Any:
+    """Return JSON data, in which every text must be storable, names included."""
     match value:
         case str():
-            storable_text(value)
+            check_storable(value)
         case list():
             for item in value:
-                storable_json(item)
+                check_storable_json(item)
         case dict():
             for name, item in value.items():
-                storable_text(name)
-                storable_json(item)
+                check_storable(name)
+                check_storable_json(item)
     return value
 
 
-def rfc3339_text(value: Any) -> Any:
-    """Return the text if it begins like a time of RFC 3339; the rest is read by others."""
+def check_rfc3339(value: Any) -> Any:
+    """Return a text that begins like a time of RFC 3339; pydantic parses the rest."""
     if not isinstance(value, str) or not _RFC3339.match(value):
         raise PydanticCustomError(
             "rfc3339", "This is no time as RFC 3339 writes it, such as 2026-11-23T00:00:00Z"
@@ -73,18 +77,23 @@ def rfc3339_text(value: Any) -> Any:
     return value
 
 
-def _secret_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
+def _build_secret_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
     return core_schema.no_info_after_validator_function(
-        lambda text: Secret(whole_text(text)), core_schema.str_schema(strict=True)
+        lambda text: Secret(check_encodable(text)), core_schema.str_schema(strict=True)
     )
 
 
 #: Text that becomes a Secret as soon as it has come in; it may be empty and hold any character.
-SecretText = Annotated[Secret, GetPydanticSchema(_secret_schema)]
+SecretText = Annotated[Secret, GetPydanticSchema(_build_secret_schema)]
 #: Text that goes into the database or to a provider.
-Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(storable_text)]
+Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(check_storable)]
 #: The name of a user, as long as its column.
-Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(storable_text)]
-#: A time as RFC 3339 writes it. JSON has none, so what the rest of a body may not do, this must: be
-#: read from text. A bare number would be taken for seconds since 1970, "2026" too.
-Time = Annotated[AwareDatetime, BeforeValidator(rfc3339_text), Field(strict=False)]
+Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(check_storable)]
+#: A time as RFC 3339 writes it. JSON has no times, so this is read from text though bodies are
+#: strict. A bare number would be taken for seconds since 1970, "2026" too.
+Time = Annotated[AwareDatetime, BeforeValidator(check_rfc3339), Field(strict=False)]
+_EXAMPLE_ID: Final = "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"
+#: Identifiers in paths. A name that nothing can have is not validated here but simply not found.
+ConnectionId = Annotated[str, Path(examples=[_EXAMPLE_ID])]
+JobId = Annotated[str, Path(examples=[_EXAMPLE_ID])]
+ProviderName = Annotated[str, Path(examples=["google"])]

@@ -1,4 +1,4 @@
-"""Bodies of the key routes."""
+"""API key schema: the body that makes a key, and the answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ScopeName = Literal["jobs", "connections:read", "tokens:read", "admin"]
 
 
 class NewKey(Body):
-    """What a key is to be. It serves for ever unless it is told when to end."""
+    """The properties of a new key. Without an end it serves for ever."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -43,18 +43,18 @@ class NewKey(Body):
     )
 
     @model_validator(mode="after")
-    def _ends_once(self) -> NewKey:
+    def _check_one_end(self) -> NewKey:
         if self.expires_at is not None and self.lifetime is not None:
             raise PydanticCustomError("at_most_one", "Give expires_at or lifetime, not both")
         return self
 
-    def ends_at(self, now: datetime) -> datetime | None:
+    def get_end(self, now: datetime) -> datetime | None:
         """Return when the key expires, if ever."""
         return now + timedelta(seconds=self.lifetime) if self.lifetime else self.expires_at
 
 
 class ApiKey(BaseModel):
-    """An API key without what would let anybody use it."""
+    """An API key, without the key itself."""
 
     id: str = Field(description="What events and `DELETE` name it by.")
     name: str

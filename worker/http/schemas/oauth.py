@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from worker.http.schemas.fields import Body, SecretText, Subject, Text
 
 
 class Authorize(Body):
-    """What a sign-in is to be; everything has a default."""
+    """The wishes for a sign-in; each has a default."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"subject": "user-42"}]})
 
@@ -29,27 +28,19 @@ class Authorize(Body):
     relay: bool = Field(
         default=False,
         description="Pass `code`, `state` and `iss` on to `return_to` in place of a connection. "
-        "Compare `state` with the one in your user's session, then `POST …/exchange`: so nobody "
-        "signs in a browser that has not begun (docs/security.md).",
+        "Compare `state` with the one in your user's session, then `POST …/exchange`: so no "
+        "browser is signed in that has not begun (docs/security.md).",
     )
 
     @model_validator(mode="after")
-    def _leads_back(self) -> Authorize:
+    def _check_return_to(self) -> Authorize:
         if self.relay and self.return_to is None:
             raise PydanticCustomError("return_to_needed", "Without return_to nothing is relayed")
         return self
 
 
-class AuthorizationStarted(BaseModel):
-    """Where to send the user."""
-
-    authorization_url: str
-    state: str
-    expires_at: datetime
-
-
 class ExchangeCode(Body):
-    """What a provider sent back to a redirect URI of your own."""
+    """An authorization response that came to a redirect URI of your own."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -66,7 +57,7 @@ class ExchangeCode(Body):
 
 
 class FetchUserInfo(Body):
-    """Whose profile to fetch: give one of the two."""
+    """The source of the profile: give one of the two."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"connection_id": "0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52"}]}
@@ -75,11 +66,11 @@ class FetchUserInfo(Body):
     connection_id: Text | None = None
     access_token: SecretText | None = Field(
         default=None,
-        description="Of any app: the profile tells whose it is, and is no proof of who sends it.",
+        description="Of any app: the profile names its owner, and proves nothing about its sender.",
     )
 
     @model_validator(mode="after")
-    def _names_one(self) -> FetchUserInfo:
+    def _check_one_source(self) -> FetchUserInfo:
         if (self.connection_id is None) == (self.access_token is None):
             raise PydanticCustomError("exactly_one", "Give either connection_id or access_token")
         return self
@@ -95,17 +86,17 @@ class RefreshToken(Body):
     refresh_token: SecretText
 
 
-def _parameter(name: str, description: str) -> dict[str, Any]:
+def _describe_parameter(name: str, description: str) -> dict[str, Any]:
     schema = {"type": "string"}
     return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
-#: Read by hand, since a parameter that is there twice must be refused (RFC 6749 section 3.1).
+#: Parsed by hand, since a parameter that is there twice must be refused (RFC 6749 section 3.1).
 CALLBACK_PARAMETERS: Final[dict[str, Any]] = {
     "parameters": [
-        _parameter("code", "The authorization code."),
-        _parameter("state", "The state that the sign-in began with."),
-        _parameter("iss", "The issuer (RFC 9207)."),
-        _parameter("error", "Why there is no code (RFC 6749 section 4.1.2.1)."),
+        _describe_parameter("code", "The authorization code."),
+        _describe_parameter("state", "The state that the sign-in began with."),
+        _describe_parameter("iss", "The issuer (RFC 9207)."),
+        _describe_parameter("error", "Why there is no code (RFC 6749 section 4.1.2.1)."),
     ]
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from worker.http.schemas.fields import Body, SecretText
 
@@ -25,7 +25,7 @@ class HashPassword(Body):
 
 
 class CheckPassword(Body):
-    """A password that somebody typed, and the hash that is on record."""
+    """A password that a user typed, and the hash that is on record."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"password": _PASSWORD, "password_hash": _HASH}]}
@@ -33,16 +33,3 @@ class CheckPassword(Body):
 
     password: SecretText
     password_hash: SecretText = Field(description="A bcrypt hash: $2a$, $2b$ or $2y$.")
-
-
-class PasswordHash(BaseModel):
-    """The result of `hash_password`."""
-
-    password_hash: str
-
-
-class PasswordVerdict(BaseModel):
-    """The result of `check_password`."""
-
-    valid: bool
-    needs_rehash: bool = Field(description="Hash the password anew at the next successful sign-in.")

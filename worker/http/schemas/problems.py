@@ -1,4 +1,4 @@
-"""How /docs describes errors."""
+"""Problem schema: how OpenAPI describes every error."""
 
 from __future__ import annotations
 

@@ -1,14 +1,16 @@
-"""Bodies of the provider routes; which settings there are is known a layer below."""
+"""Provider schema: the settings that an operator sends, and what is shown of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, create_model
 
 from actors.providers.config.schema import ProviderSettings
-from worker.http.schemas.fields import storable_json
+from models.oauth.provider_health import HealthState
+from worker.http.schemas.fields import check_storable_json
 
 _PRESET: Final = {
     "preset": "google",
@@ -21,43 +23,65 @@ _ISSUER: Final = {
     "client_secret": "what the provider gave you",
     "scopes": ["openid", "email", "profile"],
 }
+_SECRETS: Final = ("client_secret", "client_secrets", "private_key")
 
 
-def _described(*examples: Mapping[str, Any]) -> WithJsonSchema:
-    """Show which settings there are; a layer below checks them and names each mistake."""
-    meaning = "What each setting means is told in actors/providers/presets.toml."
+def _describe_settings(*examples: Mapping[str, Any]) -> WithJsonSchema:
+    """Return the schema of a body that `actors` validates, so that each mistake is named."""
+    meaning = "What each setting means is written in actors/providers/presets.toml."
     schema = ProviderSettings.model_json_schema()
     return WithJsonSchema({**schema, "description": meaning, "examples": list(examples)})
 
 
 #: All settings of a provider: a preset or an issuer fills in what is left out.
 ProviderSettingsBody = Annotated[
-    dict[str, Any], AfterValidator(storable_json), _described(_PRESET, _ISSUER)
+    dict[str, Any], AfterValidator(check_storable_json), _describe_settings(_PRESET, _ISSUER)
 ]
 #: The settings to change (RFC 7396): null removes one.
 ProviderChangesBody = Annotated[
-    dict[str, Any], AfterValidator(storable_json), _described({"scopes": ["openid", "email"]})
+    dict[str, Any],
+    AfterValidator(check_storable_json),
+    _describe_settings({"scopes": ["openid", "email"]}),
 ]
 
 
-class ProviderList(BaseModel):
-    """All providers, by name."""
+class CircuitBreaker(BaseModel):
+    """Whether renewals with a provider go on."""
 
-    items: list[dict[str, Any]]
-
-
-class Finding(BaseModel):
-    """One thing that was looked at."""
-
-    check: str = Field(examples=["pkce"])
-    is_ok: bool
-    detail: str
-    remedy: str | None = Field(description="What to do where it is not well.")
+    state: HealthState
+    failures: int = Field(description="How many failed in a row.")
+    paused_until: datetime | None
+    since: datetime | None
+    kind: str | None = Field(description="The kind of the latest failure.")
+    reason: str | None
 
 
-class ProviderCheck(BaseModel):
-    """What there is to say about a provider's settings."""
+class _ProviderState(BaseModel):
+    """A provider: its settings with those of its preset or issuer, without its secrets."""
 
-    provider: str
-    is_ok: bool = Field(description="Nothing is to be done.")
-    findings: list[Finding]
+    name: str
+    preset: str | None
+    client_id: str | None
+    has_client_secret: bool
+    has_earlier_client_secrets: bool
+    has_private_key: bool
+    renewals: CircuitBreaker
+    created_at: datetime
+    updated_at: datetime
+    token_endpoint_auth_methods_supported: list[str] | None = Field(
+        default=None, description="What the issuer publishes (RFC 8414)."
+    )
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    name: (field.annotation, field)
+    for name, field in ProviderSettings.model_fields.items()
+    if name not in (*_SECRETS, *_ProviderState.model_fields)
+}
+Provider: Final = create_model(
+    "Provider", __base__=_ProviderState, __doc__=_ProviderState.__doc__, **_SETTINGS
+)
+_items: Any = list[Provider]  # type: ignore[valid-type]
+ProviderList: Final = create_model(
+    "ProviderList", __doc__="All providers, by name.", items=(_items, ...)
+)

@@ -1,4 +1,4 @@
-"""Answers about the queues and their dead letters."""
+"""Queue and dead-letter schemas."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class QueueName(StrEnum):
 
 
 class Queue(BaseModel):
-    """What stands on a queue."""
+    """The state of a queue."""
 
     queue: QueueName
-    messages: int = Field(description="How many wait; those in hand are not counted.")
+    messages: int = Field(description="How many wait; those in flight are not counted.")
     oldest_seconds: float | None = Field(description="How long the first of them has waited.")
     workers: int
     per_second: float = Field(description="How many the workers could perform, by the latest ones.")
     dead_letters: dict[str, int] = Field(
-        description="How many messages nobody will perform, by the code of the reason.",
+        description="How many messages no worker will perform, by the code of the reason.",
         examples=[{"kills_workers": 1}],
     )
 
@@ -38,7 +38,7 @@ class QueueList(BaseModel):
 
 
 class DeadLetterQuery(BaseModel):
-    """Which page; a parameter that is not known is refused, not ignored."""
+    """The page to read; an unknown parameter is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -65,7 +65,7 @@ class DeadLetterPage(BaseModel):
 
 
 class Replay(BaseModel):
-    """Which dead letters to send anew."""
+    """The dead letters to send anew."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -79,7 +79,7 @@ class Replay(BaseModel):
 
 
 class Replayed(BaseModel):
-    """What became of them."""
+    """The dead letters that were sent anew, and the others."""
 
     replayed: list[str]
-    left: list[str] = Field(description="Those that are unknown or that nobody can perform.")
+    left: list[str] = Field(description="Those that are unknown or that no worker can perform.")

@@ -1,4 +1,4 @@
-"""Answers about what would be renewed."""
+"""Renewal plan schema: its query and its answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.http.schemas.fields import Subject, Text, Time
 
 
 class RenewalQuery(BaseModel):
-    """Which renewals to list; a parameter that is not known is refused, not ignored."""
+    """The renewals to list; an unknown parameter is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -43,7 +43,7 @@ class Renewal(BaseModel):
     is_due: bool
     cause: Cause = Field(
         description="`expiry`: the token is about to end; `retry`: the last try has failed; "
-        "`in_progress`: a worker has it in hand."
+        "`in_progress`: a worker is renewing it."
     )
     why: str = Field(description="The same as a sentence.")
     hindrance: str | None = Field(description="What would keep the renewal from succeeding now.")

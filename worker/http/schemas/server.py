@@ -1,4 +1,4 @@
-"""Answers about the service itself."""
+"""Answers of the health check and the shutdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Health(BaseModel):
 
 
 class Stopping(BaseModel):
-    """The service was told to stop."""
+    """The shutdown has begun."""
 
     status: Literal["stopping"]
     generation: int = Field(description="The boot that is stopped; a later one is not.")

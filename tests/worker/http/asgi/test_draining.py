@@ -130,7 +130,7 @@ class TestWithLittlePatience:
             )
         )
         waiting.start()
-        while not len(shim.waiting):
+        while not len(shim.waiter):
             time.sleep(0.01)
         # When the service stops and the time to drain is over
         begun = time.monotonic()

@@ -57,61 +57,61 @@ async def test_a_key_is_looked_up_every_few_seconds(clock: Clock, looks: list[st
     made, keys = make(), StoredKeyCache(clock)
     holder = KeyHolder(made["id"], frozenset({"jobs"}), 60)
     # Given a key that is used all the time
-    assert [await keys.holder(made["key"]) for _ in range(3)] == [holder] * 3
+    assert [await keys.find_holder(made["key"]) for _ in range(3)] == [holder] * 3
     clock.now = 4.9
-    assert await keys.holder(made["key"]) == holder
+    assert await keys.find_holder(made["key"]) == holder
     # Then the database is asked once
     assert looks == [made["id"]]
     # And again after five seconds
     clock.now = 5
-    assert await keys.holder(made["key"]) == holder
+    assert await keys.find_holder(made["key"]) == holder
     assert len(looks) == 2
 
 
 async def test_a_key_is_not_remembered_beyond_its_end(clock: Clock, looks: list[str]) -> None:
     # Given a key that ends before it would be looked up again
     made, keys = make(utc_now() + timedelta(seconds=3)), StoredKeyCache(clock)
-    assert await keys.holder(made["key"]) is not None
+    assert await keys.find_holder(made["key"]) is not None
     # When its end has come, then it is looked up
     clock.now = 3
-    await keys.holder(made["key"])
+    await keys.find_holder(made["key"])
     assert len(looks) == 2
 
 
 async def test_a_key_that_was_revoked_elsewhere_dies_within_five_seconds(clock: Clock) -> None:
     made, keys = make(), StoredKeyCache(clock)
-    await keys.holder(made["key"])
+    await keys.find_holder(made["key"])
     # Given that another process revokes the key
     revoke_api_key(made["id"], utc_now())
     # When five seconds have passed, then it serves nobody, and goes on so
     clock.now = 5
-    assert await keys.holder(made["key"]) is None
-    assert keys._known == {}
-    assert await keys.holder(made["key"]) is None
+    assert await keys.find_holder(made["key"]) is None
+    assert len(keys) == 0
+    assert await keys.find_holder(made["key"]) is None
 
 
 async def test_what_was_revoked_here_dies_at_once(clock: Clock) -> None:
     made, keys = make(), StoredKeyCache(clock)
-    await keys.holder(made["key"])
+    await keys.find_holder(made["key"])
     revoke_api_key(made["id"], utc_now())
-    keys.forget()
-    assert await keys.holder(made["key"]) is None
+    keys.clear()
+    assert await keys.find_holder(made["key"]) is None
 
 
 async def test_wrong_keys_are_not_remembered(clock: Clock, looks: list[str]) -> None:
     made, keys = make(), StoredKeyCache(clock)
     wrong = made["key"][:-43] + made["key"][-43:].swapcase()
     for _ in range(3):
-        assert await keys.holder(wrong) is None
+        assert await keys.find_holder(wrong) is None
     assert len(looks) == 3
-    assert keys._known == {}
+    assert len(keys) == 0
 
 
 async def test_without_a_database_only_what_is_fresh_is_known(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, keys = make(), StoredKeyCache(clock)
-    await keys.holder(made["key"])
+    await keys.find_holder(made["key"])
 
     def unreachable(*_arguments: object) -> None:
         raise DatabaseUnreachable
@@ -119,7 +119,7 @@ async def test_without_a_database_only_what_is_fresh_is_known(
     # Given a database that goes away
     monkeypatch.setattr("worker.http.auth.stored_keys.find_holder", unreachable)
     # Then a key serves for as long as it is remembered, and no longer
-    assert await keys.holder(made["key"])
+    assert await keys.find_holder(made["key"])
     clock.now = 5
     with pytest.raises(DatabaseUnreachable):
-        await keys.holder(made["key"])
+        await keys.find_holder(made["key"])

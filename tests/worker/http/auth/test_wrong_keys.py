@@ -123,7 +123,7 @@ async def test_what_is_remembered_has_an_end(
         await wrong.count(address)
         with pytest.raises(TooManyWrongKeys):
             await wrong.count(address)
-    assert len(wrong._refused_until) <= 3
+    assert len(wrong) <= 3
 
 
 def test_what_a_proxy_passes_on_forges_no_line_of_the_log(

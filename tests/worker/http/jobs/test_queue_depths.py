@@ -1,34 +1,29 @@
-"""The lengths of queues: looked up, remembered for a moment, and looked up again."""
+"""Queue depth cache: counted, kept for a moment, and counted again."""
 
 from __future__ import annotations
+
+import itertools
 
 from worker.http.jobs.queue_depths import QueueDepthCache
 
 
-def test_a_length_is_asked_for_once_a_moment_and_queue() -> None:
-    # Given a clock and a queue that grows with each look
-    looks: list[str] = []
-    now = 0.0
+def test_a_length_is_counted_once_a_moment_for_each_queue() -> None:
+    now, counts = 0.0, itertools.count(1)
+    counted: list[str] = []
 
-    def look(queue: str) -> int:
-        looks.append(queue)
-        return len(looks)
+    def count(queue: str) -> int:
+        counted.append(queue)
+        return next(counts)
 
-    depths = QueueDepthCache(look, lambda: now)
-
-    # Then a look holds for a moment, for its own queue
-    assert [depths.of("one"), depths.of("one"), depths.of("two"), depths.of("one")] == [1, 1, 2, 1]
+    depths = QueueDepthCache(count, lambda: now)
+    assert [depths.get(name) for name in ("one", "one", "two", "one")] == [1, 1, 2, 1]
     now = 0.099
-    assert depths.of("one") == 1
+    assert depths.get("one") == 1
     now = 0.101
-    assert depths.of("one") == 3
-    assert looks == ["one", "two", "one"]
-
-
-def test_a_length_that_was_told_is_as_good_as_a_look() -> None:
-    now = 0.0
-    depths = QueueDepthCache(lambda _queue: 1, lambda: now)
-    depths.note("one", 7)
-    assert depths.of("one") == 7
-    now = 0.101
-    assert depths.of("one") == 1
+    assert depths.get("one") == 3
+    assert counted == ["one", "two", "one"]
+    # A length that is known without counting is kept as long
+    depths.put("one", 7)
+    assert depths.get("one") == 7
+    now = 0.203
+    assert depths.get("one") == 4

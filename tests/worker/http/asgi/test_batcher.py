@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from catfeeder.errors import QueueUnreachable
-from worker.http.asgi.batching import Batcher
+from worker.http.asgi.batcher import Batcher
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,48 @@
+"""Response models: each TypedDict of `catfeeder.results` becomes a pydantic model for OpenAPI.
+
+pydantic does not read `typing.TypedDict` before Python 3.12. The models document and are never
+instantiated: routes answer with JSON data of the same shape.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
+
+from catfeeder.results import Format
+
+
+@functools.cache
+def build_model(shape: Any) -> type[BaseModel]:
+    """Return the model of a TypedDict: same name, fields, descriptions and required fields."""
+    hints = get_type_hints(shape, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (_to_model_type(hint), ... if name in shape.__required_keys__ else None)
+        for name, hint in hints.items()
+    }
+    return create_model(shape.__name__, __doc__=shape.__doc__, **fields)
+
+
+def _to_model_type(hint: Any) -> Any:
+    """Return a type hint with models in place of TypedDicts, and pydantic's metadata."""
+    if is_typeddict(hint):
+        return build_model(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return Annotated[(_to_model_type(arguments[0]), *map(_to_metadata, arguments[1:]))]
+    if origin in (Union, types.UnionType):
+        return Union[tuple(map(_to_model_type, arguments))]  # noqa: UP007
+    if origin is list:
+        return list[_to_model_type(arguments[0])]  # type: ignore[misc]
+    return hint
+
+
+def _to_metadata(extra: Any) -> Any:
+    if isinstance(extra, str):
+        return Field(description=extra)
+    if isinstance(extra, Format):
+        return WithJsonSchema({"type": "string", "format": extra.name})
+    return extra
