@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import dramatiq
 import httpx
@@ -22,6 +23,9 @@ from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
 from worker.http.app import create_app
 from worker.http.shim import Shim
+
+#: Takes fields of `Limits` by name.
+SetLimits = Callable[..., None]
 
 
 @pytest.fixture
@@ -72,6 +76,17 @@ def shim(app: FastAPI) -> Shim:
     """The parts of the application."""
     shim: Shim = app.state.shim
     return shim
+
+
+@pytest.fixture
+def set_limits(app: FastAPI, shim: Shim) -> SetLimits:
+    """Change some of the process's `Limits`."""
+
+    def change(**changes: float) -> None:
+        limits = dataclasses.replace(shim.limits, **changes)  # type: ignore[arg-type]
+        app.state.shim = dataclasses.replace(shim, limits=limits)
+
+    return change
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from catfeeder.sealing import Secret
 from models.oauth.sign_ins import hash_state
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.conftest import SetLimits
 from tests.worker.http.signing_in import HOUSE
 
 _LOGIN = f"/v1/oauth/{HOUSE}/login"
@@ -187,10 +188,10 @@ class TestBehindTLS:
 
 
 def test_who_begins_too_often_is_told_to_wait(
-    anonymous: httpx.Client, house: OidcProvider, monkeypatch: pytest.MonkeyPatch
+    anonymous: httpx.Client, house: OidcProvider, set_limits: SetLimits
 ) -> None:
     assert house.issuer
-    monkeypatch.setattr("worker.http.handlers.sign_ins._LOGINS_PER_MINUTE", 3)
+    set_limits(sign_ins_per_minute=3)
     answers = [anonymous.get(_LOGIN) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [303, 303, 303, 429]
     assert_problem(answers[-1], 429, "too_many_attempts")

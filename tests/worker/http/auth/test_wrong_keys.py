@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import httpx
 import pytest
+from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from catfeeder.sealing import Secret
 from tests.conftest import ADMIN_API_KEY
 from tests.worker.http.answers import assert_problem
+from worker.http.auth.api_keys import ApiKeyAuthenticator
 from worker.http.auth.rate_limits import RateLimiter
 from worker.http.auth.wrong_keys import WrongKeyThrottle
 from worker.http.errors.refusals import TooManyWrongKeys
+from worker.http.shim import Shim
 
 _PATH = "/v1/providers"
 _MOST = 20
@@ -23,18 +29,11 @@ def _ask(caller: httpx.Client, key: str, address: str = "192.0.2.1") -> httpx.Re
 
 
 @pytest.fixture
-def _stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody's wait end while the test runs, however slow the machine is."""
-    is_refused, count = WrongKeyThrottle.is_refused, WrongKeyThrottle.count
-
-    def stopped(self: WrongKeyThrottle) -> WrongKeyThrottle:
-        self._clock = lambda: 0.0
-        return self
-
-    monkeypatch.setattr(
-        WrongKeyThrottle, "is_refused", lambda self, key: is_refused(stopped(self), key)
-    )
-    monkeypatch.setattr(WrongKeyThrottle, "count", lambda self, key: count(stopped(self), key))
+def _stopped_clock(app: FastAPI, shim: Shim) -> None:
+    """Let no address's wait end while the test runs, however slow the machine is."""
+    throttle = WrongKeyThrottle(shim.rate_limiter, lambda: 0.0)
+    api_keys = ApiKeyAuthenticator(Secret(ADMIN_API_KEY), shim.rate_limiter, throttle)
+    app.state.shim = dataclasses.replace(shim, api_keys=api_keys)
 
 
 def _made_key(http: httpx.Client) -> str:
@@ -113,12 +112,8 @@ async def test_another_process_has_counted_too(async_redis: Redis) -> None:
 
 
 @pytest.mark.anyio
-async def test_what_is_remembered_has_an_end(
-    async_redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.http.auth.wrong_keys._MAX_REMEMBERED", 3)
-    monkeypatch.setattr("worker.http.auth.wrong_keys.MAX_PER_MINUTE", 1)
-    wrong = WrongKeyThrottle(RateLimiter(async_redis))
+async def test_what_is_remembered_has_an_end(async_redis: Redis) -> None:
+    wrong = WrongKeyThrottle(RateLimiter(async_redis), max_per_minute=1, max_addresses=3)
     for address in "abcdefgh":
         await wrong.count(address)
         with pytest.raises(TooManyWrongKeys):

@@ -17,8 +17,8 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.journal import TAB_ATTEMPTS
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.conftest import SetLimits
 from tests.worker.http.signing_in import sign_in
-from worker.http.handlers import tokens
 from worker.http.shim import Shim
 
 _MINUTE = timedelta(minutes=1)
@@ -65,9 +65,9 @@ def user(http: httpx.Client, house: OidcProvider) -> Connected:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_wait(set_limits: SetLimits) -> None:
     """Wait for no renewal for long."""
-    monkeypatch.setattr(tokens, "_RENEWAL_SECONDS", 0.3)
+    set_limits(renewal_seconds=0.3)
 
 
 def test_a_fresh_token_costs_no_job(http: httpx.Client, user: Connected) -> None:
@@ -100,7 +100,7 @@ def test_an_expired_token_that_cannot_be_renewed_needs_the_user(
         assert_problem(user.token(), 409, "reauthorization_required")
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("_short_wait")
 def test_nobody_renews(user: Connected, worker: dramatiq.Worker) -> None:
     # Given a worker that does not come to it
     worker.pause()
@@ -154,7 +154,7 @@ def test_who_waits_for_another_that_fails_is_told_so(user: Connected) -> None:
     ending.join()
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("_short_wait")
 def test_who_waits_for_another_in_vain_is_told_to_come_back(user: Connected) -> None:
     user.expire()
     user.is_being_renewed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from fastapi import FastAPI
 
 from catfeeder.broker import build_message, build_queued_job
 from catfeeder.client import Client
@@ -22,6 +24,7 @@ from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
 from worker.http.auth.api_keys import Caller
 from worker.http.errors.refusals import IdempotencyKeyReused
+from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import Claim, IdempotencyKeys
 from worker.http.shim import Shim
 
@@ -120,7 +123,7 @@ def test_a_key_that_is_none_is_refused(http: httpx.Client, key: str) -> None:
 @pytest.fixture
 def keys(settings: Settings, valkey: ValkeyServer) -> IdempotencyKeys:
     """What the shim remembers keys by."""
-    return IdempotencyKeys(valkey.client, KeyRing(settings.secret_keys()))
+    return IdempotencyKeys(valkey.client, KeyRing(settings.secret_keys()), poll_seconds=0.01)
 
 
 _OTHER_SECRET_KEY = "another-secret-key-of-some-length"
@@ -165,31 +168,28 @@ def test_what_a_dead_process_did_not_send_is_sent_by_a_repeat_once(
     assert client.job(first.job_id).record().status == "cancelled"
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
 def test_a_request_whose_answer_was_lost_becomes_one_job(
-    http: httpx.Client, shim: Shim, monkeypatch: pytest.MonkeyPatch
+    http: httpx.Client, app: FastAPI, shim: Shim, is_taken: bool
 ) -> None:
-    # Given a Redis that takes a job, and whose answer does not come
-    def call_and_lose(*calls: Any) -> None:
-        call_scripts(*calls)
+    # Given a Redis that takes a job or not, and whose answer does not come
+    def call_and_lose(*calls: Any) -> list[Any]:
+        if is_taken:
+            call_scripts(*calls)
         raise redis.TimeoutError
 
-    with monkeypatch.context() as patch:
-        patch.setattr("worker.http.jobs.enqueuer.call_scripts", call_and_lose)
-        assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
-    # When the request is repeated, then it gets that job
-    assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
-    assert shim.client.broker.depth("passwords") == 1
-
-
-def test_a_request_that_was_lost_is_sent_by_its_repeat(
-    http: httpx.Client, shim: Shim, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def lose(*_: Any) -> None:
-        raise redis.TimeoutError
-
-    with monkeypatch.context() as patch:
-        patch.setattr("worker.http.jobs.enqueuer.call_scripts", lose)
-        assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
+    losing = BatchingEnqueuer(
+        shim.client.redis,
+        shim.client.broker.encoder,
+        shim.admission.refuse_excess,
+        lambda *_: None,
+        call_and_lose,
+    )
+    app.state.shim = dataclasses.replace(shim, enqueuer=losing)
+    assert_problem(http.post(_PATH, json=_BODY, headers=_KEY), 503, "queue_unreachable")
+    losing.close()
+    # When the request is repeated, then it gets that job, or sends it
+    app.state.shim = shim
     assert http.post(_PATH, json=_BODY, headers=_KEY).status_code == 202
     assert shim.client.broker.depth("passwords") == 1
 

@@ -48,12 +48,9 @@ async def test_one_that_is_spoilt_harms_no_other(
 
 
 async def test_while_redis_hangs_all_are_told_soon_and_no_thread_is_held(
-    job_reader: BatchedJobReader,
-    client: Client,
-    valkey: ValkeyServer,
-    monkeypatch: pytest.MonkeyPatch,
+    async_redis: Redis, client: Client, valkey: ValkeyServer
 ) -> None:
-    monkeypatch.setattr("worker.http.jobs.job_reader._TIMEOUT_SECONDS", 0.2)
+    job_reader = BatchedJobReader(async_redis, client.jobs, timeout_seconds=0.2)
     await job_reader.find("none")
     threads = threading.active_count()
     with valkey.frozen():

@@ -8,6 +8,7 @@ import pytest
 from actors.providers.config.schema import ProviderSettings
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
+from tests.worker.http.conftest import SetLimits
 
 SECRET = "the-client-secret-nobody-may-see"
 SETTINGS = {"preset": "google", "client_id": "app", "client_secret": SECRET}
@@ -105,12 +106,10 @@ def test_a_provider_is_looked_over_by_a_worker(http: httpx.Client, house: OidcPr
     assert SECRET not in unwell.text
 
 
-def test_a_check_that_nobody_performs_is_told_of(
-    http: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_that_nobody_performs_is_told_of(http: httpx.Client, set_limits: SetLimits) -> None:
     # Given a service whose workers are away
     http.put("/v1/providers/google", json=SETTINGS)
-    monkeypatch.setattr("worker.http.routes.providers._CHECK_SECONDS", 0.1)
+    set_limits(provider_check_seconds=0.1)
     # When a provider is to be looked over, then the answer comes all the same
     assert_problem(http.get("/v1/providers/google/check"), 504, "job_timeout")
 
