@@ -50,7 +50,7 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     # When a key is made
     made = make(scopes=["tokens:read", "jobs", "jobs"])
 
-    # Then it is told with all that it is, by a name that secret scanners know
+    # Then it is shown with its description, in a form that secret scanners know
     key = made["key"]
     assert re.fullmatch(f"cfk_{made['id']}_[A-Za-z0-9_-]{{43}}", key)
     assert has_form_of_key(key)
@@ -64,7 +64,7 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
         "revoked_at": None,
         "key": key,
     }
-    # And what is kept, listed and noted in the trail tells nobody the key
+    # And what is stored, listed and in the trail does not hold the key
     row = stored(made["id"])
     assert row.key_hash == hashlib.sha256(key.encode()).hexdigest()
     secret = key.split("_", 2)[2]
@@ -80,7 +80,7 @@ def test_no_two_keys_are_alike() -> None:
     assert len({key.split("_", 2)[2] for key in keys}) == 20
 
 
-def test_a_key_tells_who_calls_and_what_they_may() -> None:
+def test_a_key_has_a_holder_with_scopes_and_a_rate() -> None:
     made = make(scopes=["jobs", "tokens:read"], requests_per_minute=7)
 
     assert find_holder(made["key"], NOW) == KeyHolder(
@@ -88,7 +88,7 @@ def test_a_key_tells_who_calls_and_what_they_may() -> None:
     )
 
 
-def test_an_admin_may_do_everything() -> None:
+def test_admin_includes_every_scope() -> None:
     holder = find_holder(make(scopes=["admin"])["key"], NOW)
 
     assert holder is not None
@@ -102,14 +102,14 @@ def test_a_key_serves_until_it_expires() -> None:
     assert find_holder(key, NOW + MINUTE) is None
 
 
-def test_a_revoked_key_serves_nobody_and_stays_listed() -> None:
+def test_a_revoked_key_serves_no_more_and_stays_listed() -> None:
     # Given two keys
     gone, other = make(), make(name="bot")
 
     # When one is revoked
     revoke_api_key(gone["id"], NOW + SECOND)
 
-    # Then it ends, the other does not, and both are told of
+    # Then it ends, the other does not, and both are listed
     assert find_holder(gone["key"], NOW + SECOND) is None
     assert find_holder(other["key"], NOW + SECOND)
     revoked = {listed["id"]: listed["revoked_at"] for listed in list_api_keys()}
@@ -154,7 +154,7 @@ def test_a_key_that_differs_anywhere_is_another() -> None:
     assert find_holder(key, NOW)
 
 
-def test_what_does_not_look_like_a_key_asks_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_of_another_form_asks_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a database that must not be asked
     monkeypatch.setattr(TAB_API_KEYS, "find_valid", lambda *_: pytest.fail("it was asked"))
 
@@ -182,7 +182,7 @@ def test_what_does_not_look_like_a_key_asks_no_database(monkeypatch: pytest.Monk
         ("expires_at", NOW + timedelta(days=3651)),
     ],
 )
-def test_a_key_that_cannot_be_is_not_made(field: str, value: object) -> None:
+def test_an_invalid_key_is_not_made(field: str, value: object) -> None:
     with pytest.raises(ApiKeyInvalid) as raised:
         make(**{field: value})
 
@@ -191,7 +191,7 @@ def test_a_key_that_cannot_be_is_not_made(field: str, value: object) -> None:
     assert list_api_keys() == []
 
 
-def test_the_trail_tells_who_made_and_revoked_a_key() -> None:
+def test_making_and_revoking_a_key_are_events() -> None:
     # Given an administrator who acts with a key
     token = requester.set("admin")
     try:
@@ -201,9 +201,9 @@ def test_the_trail_tells_who_made_and_revoked_a_key() -> None:
     finally:
         requester.reset(token)
 
-    # Then both is told, with the key that was asked with and the key that it is about
-    told = [(event.kind, event.key_id, event.detail) for event in events()]
-    assert told == [
+    # Then both are events, of the key that acted and about the key that it is
+    written = [(event.kind, event.key_id, event.detail) for event in events()]
+    assert written == [
         ("api_key_created", "admin", {"key": made["id"], "scopes": ["jobs"]}),
         ("api_key_revoked", "admin", {"key": made["id"]}),
     ]

@@ -1,4 +1,4 @@
-"""The table of performers: complete, true to what the client sends, and light to load."""
+"""The table of actors: complete, true to what the client sends, and light to load."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from actors.registry import PERFORMERS, load_performer
 from catfeeder.broker import build_message
@@ -65,63 +63,67 @@ def test_every_message_has_a_performer() -> None:
     assert set(SENT) == {kind for kind in CATALOGUE.values() if not kind.is_job}
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_a_performer_takes_what_the_client_sends(
-    client: Client, broker: ConsumingBroker, name: str
-) -> None:
-    job = ASKED[name](client)
-    message_type = CATALOGUE[name]
-    message = next(broker.consume(message_type.queue))
-    assert message is not None
-    assert (message.message_id, message.actor_name) == (job.id, name)
-    inspect.signature(load_performer(PERFORMERS[message_type])).bind(**message.kwargs)
+def test_a_performer_takes_what_the_client_sends(client: Client, broker: ConsumingBroker) -> None:
+    for name, ask in ASKED.items():
+        job, message_type = ask(client), CATALOGUE[name]
+        consumer = broker.consume(message_type.queue)
+        message = next(consumer)
+        assert message is not None
+        consumer.ack(message)
+        assert (message.message_id, message.actor_name) == (job.id, name)
+        inspect.signature(load_performer(PERFORMERS[message_type])).bind(**message.kwargs)
 
 
-@pytest.mark.parametrize("message_type", SENT, ids=lambda message_type: message_type.name)
-def test_a_performer_takes_what_the_service_sends(message_type: MessageType) -> None:
-    function = load_performer(PERFORMERS[message_type])
-    inspect.signature(function).bind(**SENT[message_type])
+def test_a_performer_takes_what_the_service_sends() -> None:
+    for message_type, arguments in SENT.items():
+        inspect.signature(load_performer(PERFORMERS[message_type])).bind(**arguments)
 
 
-@pytest.mark.parametrize("message_type", PERFORMERS, ids=lambda message_type: message_type.name)
-def test_an_actor_has_the_options_of_the_catalogue(
-    broker: ConsumingBroker, message_type: MessageType
-) -> None:
-    actor = broker.get_actor(message_type.name)
-    age = message_type.max_age_seconds
-    assert actor.queue_name == message_type.queue
-    assert actor.options == {
-        "max_age": age and age * 1000,
-        "store_results": message_type.is_job,
-        "throws": (CatFeederError,),
-    }
+def test_an_actor_has_the_options_of_the_catalogue(broker: ConsumingBroker) -> None:
+    for message_type in PERFORMERS:
+        actor = broker.get_actor(message_type.name)
+        age = message_type.max_age_seconds
+        assert actor.queue_name == message_type.queue
+        assert actor.options == {
+            "max_age": age and age * 1000,
+            "store_results": message_type.is_job,
+            "throws": (CatFeederError,),
+        }
 
 
-def test_a_message_that_nobody_knows_has_no_actor(broker: ConsumingBroker) -> None:
+def test_a_message_outside_the_catalogue_has_no_actor(broker: ConsumingBroker) -> None:
     sent = build_message(MessageType("nonsense", "control", None, is_job=False), {})
     assert sent.actor_name not in broker.get_declared_actors()
 
 
-@pytest.mark.parametrize(
-    ("address", "absent"),
-    [
-        (
-            "actors.passwords.hashing:hash_password",
-            {"requests", "requests_oauthlib", "fastapi", "joserfc"},
-        ),
+def test_a_process_loads_only_what_its_messages_need() -> None:
+    # Given a fresh interpreter that has bound all actors, and a child of it for each kind of work
+    unwanted = {
+        "actors.passwords.hashing:hash_password": "requests requests_oauthlib fastapi joserfc",
         # bcrypt itself is there for other reasons: cryptography reads SSH keys with it.
-        ("actors.oauth.exchange:exchange_code", {"actors.passwords.hashing", "fastapi", "zxcvbn"}),
-        ("actors.server:shut_down", {"bcrypt", "requests_oauthlib", "fastapi", "starlette"}),
-    ],
-)
-def test_a_process_loads_only_what_its_messages_need(address: str, absent: set[str]) -> None:
-    # Given a fresh interpreter that has bound all actors and performs one of them
-    script = (
-        "import sys; import worker.process.build; from actors.registry import load_performer; "
-        f"load_performer({address!r}); print(*sys.modules)"
-    )
+        "actors.oauth.exchange:exchange_code": "actors.passwords.hashing fastapi zxcvbn",
+        "actors.server:shut_down": "bcrypt requests_oauthlib fastapi starlette",
+    }
+    script = """
+import os, sys
+import worker.process.build
+from actors.registry import load_performer
+for address in sys.argv[1:]:
+    if not os.fork():
+        load_performer(address)
+        print(address, *sys.modules, flush=True)
+        os._exit(0)
+    os.wait()
+"""
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script, *unwanted],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    loaded = {line.split()[0]: set(line.split()) for line in done.stdout.splitlines()}
     # Then what the others need is not there
-    assert not absent & set(done.stdout.split())
+    assert loaded.keys() == unwanted.keys()
+    for address, names in unwanted.items():
+        assert not loaded[address] & set(names.split()), address

@@ -1,4 +1,4 @@
-"""Whether the service is to run, and telling it to stop: from a route, from the queue, too late."""
+"""Shutdown of the service: from a route, from the queue, and too late."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def boot() -> int:
         return begin_boot(NOW)
 
 
-def is_told_to_stop(generation: int) -> bool:
+def is_asked_to_stop(generation: int) -> bool:
     with hold_connection():
         return is_stopping(generation)
 
@@ -43,20 +43,16 @@ def management() -> Iterator[ServerManagement]:
 class TestAlive:
     """`is_server_alive` and its other name."""
 
-    def test_a_service_that_was_booted_is_alive(self, management: ServerManagement) -> None:
-        boot()
-        assert management.is_server_alive() is True
-        assert management.is_server_running() is True
-
-    def test_a_service_that_was_told_to_stop_is_not(self, management: ServerManagement) -> None:
-        shut_down(boot())
-        assert management.is_server_alive() is False
-        assert management.is_server_running() is False
-
-    def test_the_next_boot_is_alive_again(self, management: ServerManagement) -> None:
-        shut_down(boot())
-        boot()
-        assert management.is_server_alive() is True
+    def test_a_service_is_alive_from_its_boot_to_its_shutdown(
+        self, management: ServerManagement
+    ) -> None:
+        for _ in range(2):
+            generation = boot()
+            assert management.is_server_alive() is True
+            assert management.is_server_running() is True
+            shut_down(generation)
+            assert management.is_server_alive() is False
+            assert management.is_server_running() is False
 
 
 @pytest.mark.usefixtures("settings")
@@ -83,32 +79,29 @@ def test_a_service_without_a_database_is_not_alive_and_cannot_be_stopped(
 class TestShutDown:
     """The actor behind SHUT_DOWN."""
 
-    def test_the_running_boot_is_stopped(self) -> None:
+    def test_the_running_boot_is_stopped_however_often_it_is_asked(self) -> None:
         generation = boot()
-        assert shut_down(generation) == {"stopping": True}
-        assert is_told_to_stop(generation)
+        for _ in range(2):
+            assert shut_down(generation) == {"stopping": True}
+            assert is_asked_to_stop(generation)
 
-    def test_asking_twice_is_asking_once(self) -> None:
-        generation = boot()
-        assert shut_down(generation) == shut_down(generation) == {"stopping": True}
-
-    def test_a_message_from_before_the_last_boot_stops_nobody(self) -> None:
+    def test_a_message_from_before_the_last_boot_stops_nothing(self) -> None:
         older = boot()
         newer = boot()
         assert shut_down(older) == {"stopping": False}
-        assert not is_told_to_stop(newer)
+        assert not is_asked_to_stop(newer)
 
     def test_a_boot_that_never_was_is_not_stopped(self) -> None:
         generation = boot()
         assert shut_down(generation + 1) == {"stopping": False}
-        assert not is_told_to_stop(generation)
+        assert not is_asked_to_stop(generation)
 
 
 @pytest.mark.usefixtures("worker")
 def test_a_message_stops_the_service(client: Client) -> None:
     generation = boot()
     assert client.shut_down(generation).result(timeout=60) == {"stopping": True}
-    assert is_told_to_stop(generation)
+    assert is_asked_to_stop(generation)
 
 
 class Tasks:
@@ -130,10 +123,10 @@ def test_any_background_tasks_will_do(management: ServerManagement) -> None:
     # Then the answer is there before anything is stopped
     assert isinstance(answer, PlainResponse)
     assert (answer.status_code, json.loads(answer.body)) == (202, {"status": "stopping"})
-    assert not is_told_to_stop(generation)
+    assert not is_asked_to_stop(generation)
     # And the service stops when the tasks are run
     assert [task() for task in tasks.added] == [0]
-    assert is_told_to_stop(generation)
+    assert is_asked_to_stop(generation)
 
 
 @pytest.mark.usefixtures("tables")
@@ -151,13 +144,13 @@ def test_a_route_of_fastapi_answers_first_and_stops_then(management: ServerManag
     sent: list[tuple[Any, bool]] = []
 
     async def send(message: Message) -> None:
-        sent.append((message.get("status") or message.get("body"), is_told_to_stop(generation)))
+        sent.append((message.get("status") or message.get("body"), is_asked_to_stop(generation)))
 
     # When it is called
     asyncio.run(app(_request("POST", "/shutdown"), _nothing_more, send))
     # Then status and body are sent while the service runs, and it stops after that
     assert sent == [(202, False), (b'{"status":"stopping"}', False)]
-    assert is_told_to_stop(generation)
+    assert is_asked_to_stop(generation)
 
 
 def _request(method: str, path: str) -> dict[str, Any]:
