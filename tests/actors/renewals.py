@@ -97,12 +97,11 @@ def recover_at(at: datetime) -> int:
 def begin_and_abandon(row: TAB_CONNECTIONS, lasting: timedelta = LEASE) -> Lease:
     """Begin a renewal as another process does that is killed, or is slow, before it sends."""
     at = now()
-    token = tokens_of(row)[1]
-    assert token is not None
+    digests = digest_token(Secret(refresh_token_of(row)))
     with transaction():
         lease = claim(row.id, at, at + lasting)
         assert lease is not None
-        attempt = begin_renewal(lease, at + lasting, digest_token(token), at)
+        attempt = begin_renewal(lease, at + lasting, digests, at)
     assert attempt is not None
     return attempt.lease
 
@@ -126,6 +125,18 @@ def tokens_of(row: TAB_CONNECTIONS) -> tuple[Secret | None, Secret | None]:
     stored = reread(row)
     with hold_connection():
         return TAB_CONNECTIONS.access_token.open(stored), TAB_CONNECTIONS.refresh_token.open(stored)
+
+
+def refresh_token_of(row: TAB_CONNECTIONS) -> str:
+    """Return the refresh token that is stored now."""
+    token = tokens_of(row)[1]
+    assert token is not None
+    return token.reveal()
+
+
+def latest_refresh_token(provider: ScriptedProvider) -> str:
+    """Return the refresh token that the provider issued last."""
+    return provider.grants._grants[-1].refresh_tokens[-1]
 
 
 def refreshes(provider: ScriptedProvider) -> list[str]:

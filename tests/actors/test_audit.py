@@ -1,4 +1,4 @@
-"""The audit trail: who did what and when, read page by page, and told to those who want to know."""
+"""Tests of the audit trail: who did what and when, page by page, and what the webhook gets."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def write(kind: EventKind = EventKind.EXCHANGED, **changes: Any) -> None:
         record(kind, **{"now": NOW, **changes})
 
 
-def test_an_event_tells_of_a_connection(request: pytest.FixtureRequest) -> None:
-    # Given a key that somebody asks with
+def test_an_event_names_its_connection_and_requester(request: pytest.FixtureRequest) -> None:
+    # Given a request with a key
     token = requester.set("0123456789ab")
     request.addfinalizer(lambda: requester.reset(token))
     with hold_connection():
@@ -33,7 +33,7 @@ def test_an_event_tells_of_a_connection(request: pytest.FixtureRequest) -> None:
     # When something happens to a connection
     write(EventKind.RENEWAL_FAILED, connection=connection, reason="provider_unreachable")
 
-    # Then it is told with all that belongs to it
+    # Then the event has all that belongs to it
     [event] = list_events()["items"]
     assert event == {
         "id": event["id"],
@@ -57,14 +57,14 @@ def test_an_event_may_be_about_no_connection() -> None:
     assert event["detail"] is None
 
 
-def test_a_connection_that_nobody_has_a_name_for_has_no_subject() -> None:
+def test_a_connection_without_a_name_has_no_subject() -> None:
     with hold_connection():
         write(connection=stored_connection(subject=""))
 
     assert list_events()["items"][0]["subject"] is None
 
 
-def test_an_event_is_written_with_what_it_tells_of_or_not_at_all() -> None:
+def test_an_event_is_written_with_its_change_or_not_at_all() -> None:
     class Failure(Exception):
         pass
 
@@ -110,7 +110,7 @@ def test_pages_follow_one_another_whatever_happens_meanwhile() -> None:
         ({"connection_id": "none"}, []),
     ],
 )
-def test_events_are_found_by_what_they_tell(wanted: dict[str, Any], found: list[str]) -> None:
+def test_events_are_found_by_their_members(wanted: dict[str, Any], found: list[str]) -> None:
     write(provider="a")
     write(EventKind.REVOKED, provider="b", now=NOW + SECOND)
 
@@ -137,7 +137,7 @@ def test_without_a_webhook_nothing_waits_to_be_delivered() -> None:
 
 
 class TestWithWebhook:
-    """A service whose operator wants to be told."""
+    """A service with a webhook."""
 
     @pytest.fixture
     def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
@@ -148,9 +148,9 @@ class TestWithWebhook:
         for kind in EventKind:
             write(kind)
 
-        told = undelivered()
-        assert {"exchanged", "renewal_failed", "revoked"} <= set(told)
-        assert sorted(set(EventKind) - set(told)) == [
+        waiting = set(undelivered())
+        assert {"exchanged", "renewal_failed", "revoked"} <= waiting
+        assert sorted(set(EventKind) - waiting) == [
             *("api_key_created", "api_key_revoked", "authorized"),
             *("provider_changed", "renewal_retried", "renewed", "sign_in_refused"),
         ]

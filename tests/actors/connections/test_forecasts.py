@@ -1,8 +1,9 @@
-"""Tests that the end of a grant is known, and told of ahead: 14, 7 and 1 days, each once."""
+"""Tests of forecasts: the end of a grant is known, and an app is warned 14, 7 and 1 days ahead."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from catfeeder.clock import rfc3339, utc_now
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
-from tests.actors.renewals import connect, renew_all
+from tests.actors.renewals import change, connect, renew_all
 from tests.actors.sign_ins import configure_plain, configure_preset, now, reread, sign_in
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
@@ -27,8 +28,15 @@ DAY = timedelta(days=1)
 HALF_YEAR = 181 * DAY
 
 
-def told() -> list[tuple[str, int]]:
-    """Return which connection was told of at how many days ahead, in order."""
+def connect_preset(provider: ScriptedProvider, preset: str) -> tuple[TAB_CONNECTIONS, datetime]:
+    """Sign in at a provider of a preset; return the connection and the time."""
+    configure_preset(provider, preset)
+    at = now()
+    return sign_in(provider, now=at).connection, at
+
+
+def warned() -> list[tuple[str, int]]:
+    """Return which connection was warned of at how many days ahead, in order."""
     items = list_events(kind="reauthorization_soon")["items"]
     return [(item["connection_id"], (item["detail"] or {})["days"]) for item in reversed(items)]
 
@@ -37,12 +45,6 @@ def end_of(row: TAB_CONNECTIONS) -> datetime | None:
     """Return when a connection's grant ends, as it is stored now."""
     end: datetime | None = reread(row).grant_expires_at
     return end
-
-
-def change(row: TAB_CONNECTIONS, **values: Any) -> None:
-    """Write columns of a connection, as time or somebody else would."""
-    with hold_connection():
-        TAB_CONNECTIONS.update(values).where(TAB_CONNECTIONS.id == row.id).execute()
 
 
 # -- When a grant ends
@@ -67,10 +69,7 @@ def change(row: TAB_CONNECTIONS, **values: Any) -> None:
 def test_the_end_of_each_presets_grant_is_known_if_it_has_one(
     preset: str, lifetime: timedelta | None, provider: ScriptedProvider
 ) -> None:
-    configure_preset(provider, preset)
-    at = now()
-
-    row = sign_in(provider, now=at).connection
+    row, at = connect_preset(provider, preset)
     assert end_of(row) == (None if lifetime is None else at + lifetime)
 
 
@@ -82,7 +81,7 @@ def test_the_end_of_each_presets_grant_is_known_if_it_has_one(
         ({"refresh_expires_in": 30 * 86400}, 30),
         ({"x_refresh_token_expires_in": 100 * 86400}, 100),
         ({"refresh_token_expires_in": 30 * 86400, "refresh_expires_in": 9}, 30),
-        # Keycloak's word for a token of which it does not say
+        # Keycloak's value for a token without an end
         ({"refresh_expires_in": 0}, 10),
         ({"refresh_token_expires_in": -1}, 10),
         ({"refresh_token_expires_in": "soon"}, 10),
@@ -90,7 +89,7 @@ def test_the_end_of_each_presets_grant_is_known_if_it_has_one(
         ({}, 10),
     ],
 )
-def test_what_an_answer_tells_of_its_refresh_token_wins(
+def test_the_end_in_an_answer_takes_precedence(
     members: dict[str, Any], days: int, provider: ScriptedProvider
 ) -> None:
     configure_plain(provider, grant_lifetime_seconds=10 * 86400)
@@ -103,9 +102,7 @@ def test_what_an_answer_tells_of_its_refresh_token_wins(
 def test_a_grant_that_counts_from_the_consent_is_not_prolonged_by_a_renewal(
     provider: ScriptedProvider,
 ) -> None:
-    configure_preset(provider, "spotify")
-    at = now()
-    row = sign_in(provider, now=at).connection
+    row, at = connect_preset(provider, "spotify")
 
     assert renew_all(at + DAY) == [None]
     assert end_of(row) == at + HALF_YEAR
@@ -117,18 +114,14 @@ def test_a_grant_that_counts_from_the_consent_is_not_prolonged_by_a_renewal(
 def test_a_grant_that_ends_when_it_is_not_used_is_prolonged_by_each_renewal(
     provider: ScriptedProvider,
 ) -> None:
-    configure_preset(provider, "microsoft")
-    at = now()
-    row = sign_in(provider, now=at).connection
+    row, at = connect_preset(provider, "microsoft")
 
     assert renew_all(at + DAY) == [None]
     assert end_of(row) == at + 91 * DAY
 
 
-def test_a_connection_of_before_is_given_its_end_by_a_renewal(provider: ScriptedProvider) -> None:
-    configure_preset(provider, "google")
-    at = now()
-    row = sign_in(provider, now=at).connection
+def test_a_connection_without_an_end_gets_it_by_a_renewal(provider: ScriptedProvider) -> None:
+    row, at = connect_preset(provider, "google")
     change(row, grant_expires_at=None, warn_at=None)
 
     assert renew_all(at + DAY) == [None]
@@ -173,11 +166,11 @@ def test_a_long_token_is_renewed_once_more_before_its_grant_ends(
     assert abs(stored.grant_expires_at - end) < timedelta(seconds=2)
 
 
-# -- Telling of it
+# -- Warnings
 
 
 @pytest.mark.usefixtures("database")
-def test_an_app_is_told_14_7_and_1_days_ahead_each_once(provider: ScriptedProvider) -> None:
+def test_an_app_is_warned_14_7_and_1_days_ahead_each_once(provider: ScriptedProvider) -> None:
     configure_preset(provider, "spotify")
     at = now()
     row = sign_in(provider, now=at, subject="user-42").connection
@@ -188,60 +181,56 @@ def test_an_app_is_told_14_7_and_1_days_ahead_each_once(provider: ScriptedProvid
         assert warn_of_grant_ends(end - days * DAY - moment) == 0
         assert warn_of_grant_ends(end - days * DAY) == 1
         assert warn_of_grant_ends(end - days * DAY) == 0
-        assert len(told()) == expected
+        assert len(warned()) == expected
     assert warn_of_grant_ends(end) == 0
     assert warn_of_grant_ends(end + DAY) == 0
-    # Then each was told once, to whom it concerns
-    assert told() == [(row.id, 14), (row.id, 7), (row.id, 1)]
+    # Then each was recorded once, with its provider and subject
+    assert warned() == [(row.id, 14), (row.id, 7), (row.id, 1)]
     event = list_events(kind="reauthorization_soon")["items"][0]
     assert (event["provider"], event["subject"]) == ("scripted", "user-42")
     assert event["detail"] == {"days": 1, "grant_expires_at": rfc3339(end)}
 
 
 def test_times_that_were_missed_are_made_up_for_once(provider: ScriptedProvider) -> None:
-    configure_preset(provider, "spotify")
-    at = now()
-    row = sign_in(provider, now=at).connection
+    row, at = connect_preset(provider, "spotify")
     end = at + HALF_YEAR
 
     assert warn_of_grant_ends(end - 3 * DAY) == 1
-    assert told() == [(row.id, 7)]
+    assert warned() == [(row.id, 7)]
     assert warn_of_grant_ends(end - DAY) == 1
-    assert told() == [(row.id, 7), (row.id, 1)]
+    assert warned() == [(row.id, 7), (row.id, 1)]
 
 
-def test_a_renewal_that_changes_nothing_of_the_end_tells_nobody_again(
+def test_a_renewal_that_leaves_the_end_causes_no_new_warning(
     provider: ScriptedProvider,
 ) -> None:
-    # Given a grant of which the rest of its life is told at each renewal, a little off each time
+    # Given a grant whose remaining life is in each answer, a little off each time
     configure_plain(provider)
     provider.script.token_members = {"refresh_token_expires_in": 15 * 86400}
     at = now()
     row = sign_in(provider, now=at).connection
     assert warn_of_grant_ends(at + DAY) == 1
-    # When it is renewed, and it is looked again
+    # When it is renewed, and warnings are looked for again
     provider.script.token_members = {"refresh_token_expires_in": 14 * 86400 + 120}
     assert renew_all(at + DAY) == [None]
     assert warn_of_grant_ends(at + DAY + timedelta(minutes=5)) == 0
-    assert told() == [(row.id, 14)]
+    assert warned() == [(row.id, 14)]
 
 
-def test_a_new_grant_is_told_of_anew(provider: ScriptedProvider) -> None:
-    configure_preset(provider, "spotify")
-    at = now()
-    row = sign_in(provider, now=at).connection
+def test_a_new_grant_is_warned_of_anew(provider: ScriptedProvider) -> None:
+    row, at = connect_preset(provider, "spotify")
     warn_of_grant_ends(at + HALF_YEAR - DAY)
 
     sign_in(provider, now=at + HALF_YEAR - DAY)
     assert warn_of_grant_ends(at + HALF_YEAR) == 0
     assert warn_of_grant_ends(at + 2 * HALF_YEAR - 14 * DAY) == 1
-    assert told() == [(row.id, 1), (row.id, 14)]
+    assert warned() == [(row.id, 1), (row.id, 14)]
 
 
-def test_who_must_sign_in_again_anyway_or_has_never_been_far_from_it_is_not_told(
+def test_a_grant_that_is_dead_over_or_short_is_not_warned_of(
     provider: ScriptedProvider,
 ) -> None:
-    # Given grants that end in an hour, that are dead, and that have ended while nobody looked
+    # Given grants that end in an hour, that are dead, and that have ended without a look
     configure_plain(provider)
     provider.script.gives_refresh_token = False
     at = now()
@@ -255,49 +244,43 @@ def test_who_must_sign_in_again_anyway_or_has_never_been_far_from_it_is_not_told
         warn_at=at,
     )
     change(rows[2], grant_expires_at=at - DAY, warn_at=at - 2 * DAY)
-    # Then nobody is told, now or later
+    # Then there is no warning, now or later
     assert warn_of_grant_ends(at) == 0
     assert [reread(row).warn_at for row in rows[1:]] == [at + 7 * DAY, None]
-    assert told() == []
+    assert warned() == []
 
 
 @pytest.mark.usefixtures("database")
-def test_many_who_look_at_once_tell_each_once(provider: ScriptedProvider) -> None:
+def test_processes_that_look_at_once_warn_once(provider: ScriptedProvider) -> None:
     configure_preset(provider, "spotify")
     at = now()
     rows = connect(provider, 8, now=at)
     ready = threading.Barrier(4)
-    counts = []
 
-    def look() -> None:
+    def look(_: int) -> int:
         ready.wait()
-        counts.append(warn_of_grant_ends(at + HALF_YEAR - 7 * DAY))
+        return warn_of_grant_ends(at + HALF_YEAR - 7 * DAY)
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sum(counts) == 8
-    assert sorted(told()) == sorted((row.id, 7) for row in rows)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(look, range(4))) == 8
+    assert sorted(warned()) == sorted((row.id, 7) for row in rows)
 
 
 class TestWebhook:
-    """A service whose webhook is told."""
+    """A service with a webhook."""
 
     @pytest.fixture
     def toml_conf(self) -> dict[str, Any]:
         """There is a webhook."""
         return {"OAuth": {"webhook_url": "https://app.example.com/hook"}}
 
-    def test_the_webhook_is_told(self, provider: ScriptedProvider) -> None:
+    def test_the_webhook_gets_the_warning(self, provider: ScriptedProvider) -> None:
         configure_preset(provider, "spotify")
         row = sign_in(provider).connection
         change(row, grant_expires_at=utc_now() + 6 * DAY, warn_at=utc_now())
 
         forecast_grants()
-        assert told() == [(row.id, 7)]
+        assert warned() == [(row.id, 7)]
         with hold_connection():
             event = TAB_EVENTS.get(TAB_EVENTS.kind == "reauthorization_soon")
         assert event.deliver_at is not None

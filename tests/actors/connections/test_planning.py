@@ -1,23 +1,26 @@
-"""Tests of when tokens are renewed and how long failures are waited out."""
+"""Tests of the plan of a renewal: early enough, apart from others, and late where that is safe."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.backoff import plan_retry
 from actors.connections.planning import plan_renewal
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 _LIFETIMES = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=3650))
 _PASTS = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=3650))
 
 
-def margin_of(lifetime: timedelta, account: str = "google:1") -> timedelta:
-    renew_at = plan_renewal(NOW + lifetime, account, NOW)
+def margin_of(lifetime: timedelta, account: str = "google:1", **options: Any) -> timedelta:
+    renew_at = plan_renewal(NOW + lifetime, account, NOW, **options)
     assert renew_at is not None
     return NOW + lifetime - renew_at
 
@@ -26,16 +29,22 @@ def test_a_token_without_an_end_is_never_renewed() -> None:
     assert plan_renewal(None, "google:1", NOW) is None
 
 
-def test_the_margin_is_a_fifth_of_the_lifetime_and_a_little_more() -> None:
-    assert timedelta(minutes=12) <= margin_of(HOUR) <= timedelta(minutes=13.2)
-
-
-def test_a_long_life_is_renewed_a_day_before_its_end() -> None:
-    assert timedelta(hours=24) <= margin_of(timedelta(days=60)) <= timedelta(hours=26.4)
-
-
-def test_a_short_life_is_renewed_two_minutes_before_its_end() -> None:
-    assert timedelta(minutes=2) <= margin_of(5 * timedelta(minutes=1)) <= timedelta(minutes=2.2)
+@pytest.mark.parametrize(
+    ("lifetime", "options", "margin"),
+    [
+        # A fifth of the lifetime, from two minutes to a day
+        (HOUR, {}, 12 * MINUTE),
+        (5 * MINUTE, {}, 2 * MINUTE),
+        (60 * DAY, {}, DAY),
+        # The provider's own margin, and never more than half of the lifetime
+        (90 * DAY, {"usual_margin": 30 * DAY}, 30 * DAY),
+        (30 * DAY, {"usual_margin": 30 * DAY}, 15 * DAY),
+    ],
+)
+def test_the_margin_fits_the_lifetime(
+    lifetime: timedelta, options: dict[str, Any], margin: timedelta
+) -> None:
+    assert margin <= margin_of(lifetime, **options) <= margin * 1.1
 
 
 @given(lifetime=_LIFETIMES, account=st.text())
@@ -81,33 +90,6 @@ def test_accounts_that_signed_in_together_are_renewed_apart() -> None:
     assert quarters >= {0, 1, 2, 3}
 
 
-@given(
-    failures=st.integers(0, 10_000),
-    first=st.integers(1, 3600),
-    cap=st.integers(1, 86_400),
-)
-def test_a_retry_comes_within_its_time(failures: int, first: int, cap: int) -> None:
-    wait = plan_retry(failures, first, cap, NOW) - NOW
-
-    most = min(first * 2 ** min(failures, 32), cap)
-    assert timedelta(seconds=most / 2) <= wait <= timedelta(seconds=most)
-
-
-def test_waits_are_doubled_up_to_the_cap() -> None:
-    def longest(failures: int) -> timedelta:
-        return max(plan_retry(failures, 30, 3600, NOW) - NOW for _ in range(200))
-
-    assert timedelta(seconds=28) < longest(0) <= timedelta(seconds=30)
-    assert timedelta(seconds=56) < longest(1) <= timedelta(seconds=60)
-    assert timedelta(seconds=112) < longest(2) <= timedelta(seconds=120)
-    assert timedelta(seconds=3400) < longest(7) <= HOUR
-    assert timedelta(seconds=3400) < longest(1000) <= HOUR
-
-
-def test_those_who_failed_together_do_not_come_back_together() -> None:
-    assert len({plan_retry(3, 30, 3600, NOW) for _ in range(50)}) > 40
-
-
 @given(lifetime=_LIFETIMES, gap=st.timedeltas(timedelta(0), timedelta(days=30)))
 def test_a_provider_gets_the_gap_between_renewals_that_it_wants(
     lifetime: timedelta, gap: timedelta
@@ -119,30 +101,17 @@ def test_a_provider_gets_the_gap_between_renewals_that_it_wants(
     assert renew_at == max(usual, NOW + gap)
 
 
-def test_a_margin_of_the_providers_own_takes_the_place_of_the_usual_one() -> None:
-    def margin(lifetime: timedelta) -> timedelta:
-        renew_at = plan_renewal(NOW + lifetime, "f:1", NOW, usual_margin=timedelta(days=30))
-        assert renew_at is not None
-        return NOW + lifetime - renew_at
-
-    assert timedelta(days=30) <= margin(timedelta(days=90)) <= timedelta(days=33)
-    # And is never more than half of the life
-    assert timedelta(days=15) <= margin(timedelta(days=30)) <= timedelta(days=16.5)
-
-
-def test_a_token_whose_refresh_token_serves_once_is_renewed_late() -> None:
-    def margin(lifetime: timedelta) -> timedelta:
-        renew_at = plan_renewal(NOW + lifetime, "x:1", NOW, is_late=True)
-        assert renew_at is not None
-        return NOW + lifetime - renew_at
-
+@pytest.mark.parametrize(
+    ("lifetime", "margin"), [(2 * HOUR, 6 * MINUTE), (HOUR / 2, 2 * MINUTE), (7 * DAY, 8.4 * HOUR)]
+)
+def test_a_token_whose_refresh_token_serves_once_is_renewed_late(
+    lifetime: timedelta, margin: timedelta
+) -> None:
     # Of two hours six minutes are left, in which it may fail a few times, and never less than two
-    assert timedelta(minutes=6) <= margin(timedelta(hours=2)) <= timedelta(minutes=6.6)
-    assert timedelta(minutes=2) <= margin(timedelta(minutes=30)) <= timedelta(minutes=2.2)
-    assert timedelta(hours=8.4) <= margin(timedelta(days=7)) <= timedelta(hours=9.24)
+    assert margin <= margin_of(lifetime, is_late=True) <= margin * 1.1
 
 
-def test_a_token_is_renewed_before_that_ends_which_renews_it() -> None:
+def test_a_token_is_renewed_before_its_refresh_token_ends() -> None:
     end = NOW + timedelta(days=40)
 
     def planned(expires_at: datetime, now: datetime) -> datetime | None:

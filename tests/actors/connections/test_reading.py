@@ -87,7 +87,7 @@ def test_a_connection_is_described_without_its_tokens() -> None:
     json.dumps(described)
 
 
-def test_a_connection_of_nobody_in_particular_has_no_subject() -> None:
+def test_a_connection_without_a_name_has_no_subject() -> None:
     assert describe_connection(store())["subject"] is None
     assert describe_connection(store(expires_at=None, renew_at=None))["expires_at"] is None
 
@@ -103,7 +103,7 @@ def test_an_id_that_is_none_finds_nothing() -> None:
             find_connection(text)
 
 
-def test_times_are_told_in_utc_whatever_their_zone() -> None:
+def test_times_are_in_utc_whatever_their_zone() -> None:
     elsewhere = timezone(timedelta(hours=-8))
 
     assert rfc3339(datetime(2026, 11, 23, 4, 0, 0, 123456, elsewhere)) == "2026-11-23T12:00:00.123Z"
@@ -222,7 +222,7 @@ def test_any_cursor_is_a_page_or_refused(cursor: str) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_token_is_given_with_what_it_is_good_for() -> None:
+def test_a_token_is_returned_with_its_type_scope_and_end() -> None:
     view = read_token(store().id, NOW)
 
     assert view.json == {
@@ -267,7 +267,7 @@ def test_a_valid_token_is_served_while_renewal_fails() -> None:
 
     view = read_token(row.id, NOW)
     assert view.json["renewal_failing"] is True
-    # And nobody asks the provider again before the next try is due
+    # And the provider is not asked again before the next try is due
     assert (view.is_stale, view.is_usable) == (False, True)
 
 
@@ -277,7 +277,7 @@ def test_a_token_that_has_expired_is_not_asked_for_before_the_next_try_is_due() 
 
     # Given a token that has expired, of which a renewal failed a short while ago
     view = read_token(row.id, NOW + HOUR)
-    # Then who reads it does not ask the provider, and is told when to come back
+    # Then reading does not ask the provider, and the error says when to come back
     assert (view.is_stale, view.is_usable) == (False, False)
     with pytest.raises(RenewalFailing) as raised:
         view.check_not_postponed(NOW + HOUR)

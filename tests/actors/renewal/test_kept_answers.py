@@ -38,8 +38,10 @@ from tests.actors.renewals import (
     change,
     connect,
     held_renewal,
+    latest_refresh_token,
     lease_connections,
     recover_at,
+    refresh_token_of,
     refreshes,
     renew_all,
     tokens_of,
@@ -56,30 +58,15 @@ SHORT: Final = RenewalLimits(answer_seconds=0.1, outcome_seconds=0.5)
 
 
 @pytest.fixture
-def toml_conf() -> dict[str, Any]:
-    """Short leases."""
-    return {"OAuth": {"lease_seconds": 60, "retry_seconds": 30, "retry_cap_seconds": 600}}
-
-
-@pytest.fixture
 def environment(environment: dict[str, str]) -> dict[str, str]:
     """The environment, with a private host on top that does not listen."""
     hosts = environment["OAUTH_ALLOWED_PRIVATE_HOSTS"]
     return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": f"{hosts},{NOBODY}"}
 
 
-@pytest.fixture
-def single_use(plain: ScriptedProvider) -> ScriptedProvider:
-    """A provider that ends the grant when a refresh token comes twice."""
-    plain.script.rotation = "single_use"
-    return plain
-
-
 def spend(row: TAB_CONNECTIONS, provider: ScriptedProvider) -> None:
     """Let the provider grant new tokens in an answer that is lost."""
-    token = tokens_of(row)[1]
-    assert token is not None
-    grant = provider.grants.use_refresh_token(token.reveal(), "single_use")
+    grant = provider.grants.use_refresh_token(refresh_token_of(row), "single_use")
     provider.grants.add_tokens(grant, with_refresh_token=True)
 
 
@@ -403,9 +390,7 @@ class TestOutage:
         assert answer_files(settings) == []
         assert single_use.grants.refresh_token_reuses == 0
         assert len(refreshes(single_use)) == 1
-        token = tokens_of(row)[1]
-        assert token is not None
-        assert token.reveal() == single_use.grants._grants[-1].refresh_tokens[-1]
+        assert refresh_token_of(row) == latest_refresh_token(single_use)
 
     def test_a_short_outage_of_the_database_is_waited_for(
         self, single_use: ScriptedProvider, database_url: str, settings: Settings

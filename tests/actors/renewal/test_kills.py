@@ -22,10 +22,11 @@ from tests.actors.outages import outage
 from tests.actors.renewals import (
     HOUR,
     held_renewal,
+    latest_refresh_token,
     lease_connections,
     recover_at,
+    refresh_token_of,
     renew_all,
-    tokens_of,
 )
 from tests.actors.sign_ins import now, reread, sign_in
 from tests.scripted_provider import ScriptedProvider
@@ -147,19 +148,18 @@ def reasons_of(row: TAB_CONNECTIONS) -> list[str]:
 
 
 def test_a_renewal_that_is_killed_at_any_step_loses_no_token(
-    process: RenewalProcess, plain: ScriptedProvider
+    process: RenewalProcess, single_use: ScriptedProvider
 ) -> None:
     # Given a provider that honours each refresh token once and ends the grant when one comes twice
-    plain.script.rotation = "single_use"
-    row = sign_in_as(plain, "user-0")
+    row = sign_in_as(single_use, "user-0")
     steps, is_killed = process.renew(row)
     assert not is_killed
     assert {"send", *_IN_THE_EXCHANGE} <= set(steps)
     assert is_written_down(steps)
 
     for last in range(1, len(steps) + 1):
-        row = sign_in_as(plain, f"user-{last}")
-        reuses = plain.grants.refresh_token_reuses
+        row = sign_in_as(single_use, f"user-{last}")
+        reuses = single_use.grants.refresh_token_reuses
 
         # When a renewal is killed before one of its steps, and what was cut off is finished
         taken, is_killed = process.renew(row, last)
@@ -170,10 +170,8 @@ def test_a_renewal_that_is_killed_at_any_step_loses_no_token(
         where = f"killed before step {last}, {taken[-1]}: {taken}"
         stored = reread(row)
         if stored.status == ConnectionStatus.ACTIVE:
-            token = tokens_of(row)[1]
-            assert token is not None
-            assert token.reveal() == plain.grants._grants[-1].refresh_tokens[-1], where
-            assert plain.grants.refresh_token_reuses == reuses, where
+            assert refresh_token_of(row) == latest_refresh_token(single_use), where
+            assert single_use.grants.refresh_token_reuses == reuses, where
         else:
             # Or the kill was between the provider's doing and our knowing, and the journal says so
             assert reasons_of(row) == ["outcome_unknown"], where
@@ -184,12 +182,11 @@ def test_a_renewal_that_is_killed_at_any_step_loses_no_token(
 
 
 def test_a_process_that_dies_while_the_database_is_away_loses_no_token(
-    process: RenewalProcess, plain: ScriptedProvider, database_url: str, settings: Settings
+    process: RenewalProcess, single_use: ScriptedProvider, database_url: str, settings: Settings
 ) -> None:
-    plain.script.rotation = "single_use"
     # Given a database that goes away while the provider is asked
-    row = sign_in_as(plain, "user-1")
-    with held_renewal(plain, process.renew, row, behind=_FILE) as held, outage(database_url):
+    row = sign_in_as(single_use, "user-1")
+    with held_renewal(single_use, process.renew, row, behind=_FILE) as held, outage(database_url):
         # And a process that is killed once the answer is in its file
         taken, is_killed = held.finish()
     assert is_killed
@@ -198,8 +195,6 @@ def test_a_process_that_dies_while_the_database_is_away_loses_no_token(
 
     # When both are back, then the stored token is the provider's latest
     recover_all()
-    token = tokens_of(row)[1]
-    assert token is not None
-    assert token.reveal() == plain.grants._grants[-1].refresh_tokens[-1]
-    assert plain.grants.refresh_token_reuses == 0
+    assert refresh_token_of(row) == latest_refresh_token(single_use)
+    assert single_use.grants.refresh_token_reuses == 0
     assert list((settings.var_dir / "answers").iterdir()) == []

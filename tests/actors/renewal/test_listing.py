@@ -1,4 +1,4 @@
-"""The plan of renewals: true to what the sweep would do, honest about what would go wrong."""
+"""Tests of the schedule of renewals: it names what the sweep takes, and what would fail."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ from tests.models.times import MINUTE, NOW, SECOND
 pytestmark = pytest.mark.usefixtures("tables")
 
 
+@pytest.fixture
+def is_scheduled() -> bool:
+    """The schedule has renewals, unless a test says otherwise."""
+    return True
+
+
+@pytest.fixture
+def toml_conf(is_scheduled: bool) -> dict[str, Any]:
+    """What the operator has switched on."""
+    return {"Crons": {"renew_oath_tokens": is_scheduled}}
+
+
 @pytest.fixture(autouse=True)
 def _google(tables: Settings) -> None:  # noqa: ARG001
     put_provider("google", {"preset": "google", "client_id": "a", "client_secret": "b"}, NOW)
@@ -43,7 +55,7 @@ def listed(**wishes: Any) -> list[ScheduledRenewal]:
     return list_renewals(now=NOW, **wishes)["items"]
 
 
-def test_a_renewal_is_told_with_its_reason_and_without_a_token() -> None:
+def test_a_renewal_is_listed_with_its_reason_and_without_a_token() -> None:
     connection_id = store("alice", minutes=5)
 
     assert listed() == [
@@ -64,7 +76,7 @@ def test_a_renewal_is_told_with_its_reason_and_without_a_token() -> None:
 
 
 def test_what_is_due_is_what_the_sweep_would_take() -> None:
-    # Given connections of which some are due, some are not, and one is in somebody's hands
+    # Given connections of which some are due, some are not, and one is in progress
     due = {store("a", minutes=-1), store("b")}
     store("c", minutes=1)
     busy = store("d", minutes=-2)
@@ -74,12 +86,9 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
             TAB_CONNECTIONS.id == store("e", minutes=-3)
         ).execute()
 
-    # When the plan is read, and then the sweep takes what it finds
-    planned = {
-        item["connection_id"]
-        for item in listed()
-        if item["is_due"] and item["cause"] != "in_progress"
-    }
+    # When they are listed, and then the sweep takes what it finds
+    due_items = [item for item in listed() if item["is_due"]]
+    planned = {item["connection_id"] for item in due_items if item["cause"] != "in_progress"}
     with hold_connection():
         claimed = {lease.connection_id for lease in claim_due("google", NOW, NOW + MINUTE, 10)}
 
@@ -87,7 +96,7 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
     assert planned == claimed == due
 
 
-def test_each_cause_is_told() -> None:
+def test_each_cause_is_named() -> None:
     store("1-retry", status=ConnectionStatus.RENEWAL_FAILING, failures=3, reason="It is down.")
     busy = store("2-busy", minutes=1)
     with hold_connection():
@@ -108,7 +117,7 @@ HALF = (
 )
 
 
-def test_what_would_keep_a_renewal_from_succeeding_is_told() -> None:
+def test_a_hindrance_of_a_renewal_is_named() -> None:
     # Given connections of providers that are well, unknown, without credentials, and undiscovered
     put_provider("half", {"preset": "github"}, NOW)
     put_provider("house", {"issuer": "https://id.example.com", "client_id": "a"}, NOW)
@@ -134,7 +143,7 @@ def test_what_would_keep_a_renewal_from_succeeding_is_told() -> None:
     ]
 
 
-def test_a_grant_that_has_ended_is_told() -> None:
+def test_the_end_of_a_grant_is_a_hindrance() -> None:
     store("1", grant_expires_at=NOW - timedelta(days=8))
     store("2", grant_expires_at=NOW - timedelta(days=6), minutes=1)
 
@@ -145,7 +154,7 @@ def test_a_grant_that_has_ended_is_told() -> None:
     assert alive["grant_expires_at"] == "2026-11-17T12:00:00.000Z"
 
 
-def test_a_provider_whose_secret_does_not_open_is_told() -> None:
+def test_a_secret_that_does_not_open_is_a_hindrance() -> None:
     store("1")
     with hold_connection():
         TAB_USER_OAUTH_CONNECTION.update(client_secret=b"damaged").execute()
@@ -185,7 +194,7 @@ def test_filters_hold() -> None:
     assert ids(subject="nobody") == []
 
 
-def test_reading_the_plan_renews_nothing() -> None:
+def test_listing_renews_nothing() -> None:
     store("1", minutes=-1)
     assert listed()[0]["is_due"]
 
@@ -194,25 +203,11 @@ def test_reading_the_plan_renews_nothing() -> None:
     assert len(taken) == 1
 
 
-def test_the_plan_says_whether_anybody_asks_for_renewals(
-    toml_conf: dict[str, Any], settings: Settings
-) -> None:
-    assert list_renewals(now=NOW)["is_scheduled"] == settings.crons.renew_oath_tokens
-    assert toml_conf.get("Crons", {}).get("renew_oath_tokens", True)
+@pytest.mark.parametrize("is_scheduled", [True, False])
+def test_the_list_says_whether_renewals_are_scheduled(is_scheduled: bool) -> None:
+    store("1", minutes=-1)
 
+    page = list_renewals(now=NOW + timedelta(hours=1))
 
-class TestWithoutTheSchedule:
-    """A service whose operator has switched renewals off."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """renew_oath_tokens is off."""
-        return {**toml_conf, "Crons": {"renew_oath_tokens": False}}
-
-    def test_the_plan_says_so(self) -> None:
-        store("1", minutes=-1)
-
-        plan = list_renewals(now=NOW + timedelta(hours=1))
-
-        assert plan["is_scheduled"] is False
-        assert len(plan["items"]) == 1
+    assert page["is_scheduled"] is is_scheduled
+    assert len(page["items"]) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -32,19 +31,6 @@ from tests.provider.answers import Answer, form_answer, html_answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
-
-
-@pytest.fixture
-def toml_conf() -> dict[str, Any]:
-    """Small batches, and waits that are easy to reckon with."""
-    return {
-        "OAuth": {
-            "renewal_batch": 2,
-            "lease_seconds": 60,
-            "retry_seconds": 30,
-            "retry_cap_seconds": 600,
-        }
-    }
 
 
 # -- Grants that are gone

@@ -52,10 +52,9 @@ def renew_first_version(row: TAB_CONNECTIONS, *, await_others: bool = True) -> o
 
 
 @pytest.mark.usefixtures("database")
-def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> None:
+def test_renewals_at_once_show_a_refresh_token_once(single_use: ScriptedProvider) -> None:
     # Given a provider that ends the grant when a refresh token comes twice
-    plain.script.rotation = "single_use"
-    (row,) = connect(plain)
+    (row,) = connect(single_use)
     # That is due at once: a clock of tomorrow would also see today's leases run out.
     change(row, renew_at=now())
     swept: list[object] = []
@@ -72,7 +71,7 @@ def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> 
         awaited.append(renew_first_version(row))
 
     # When sweeps and users ask for its renewal at the same time
-    gate = plain.hold("/token")
+    gate = single_use.hold("/token")
     acts = (sweep_and_renew, renew_unless_busy, renew_now) * 2
     threads = [threading.Thread(target=act) for act in acts]
     for thread in threads:
@@ -85,8 +84,8 @@ def test_renewals_at_once_show_a_refresh_token_once(plain: ScriptedProvider) -> 
         thread.join()
 
     # Then one of them renewed it, and the others got the same or had nothing to do
-    assert len(refreshes(plain)) == 1
-    assert plain.grants.refresh_token_reuses == 0
+    assert len(refreshes(single_use)) == 1
+    assert single_use.grants.refresh_token_reuses == 0
     assert awaited == ["active", "active"]
     assert set(swept) <= {None}
     assert set(busy_or_renewed) <= {ConnectionBusy, "active"}
@@ -133,20 +132,19 @@ def test_a_renewal_that_ends_after_it_was_given_up_is_recorded_as_a_recovery(
 
 
 def test_a_caller_that_asks_for_a_renewed_version_gets_the_outcome(
-    plain: ScriptedProvider,
+    single_use: ScriptedProvider,
 ) -> None:
-    plain.script.rotation = "single_use"
-    (row,) = connect(plain)
+    (row,) = connect(single_use)
 
     # Given jobs that were all asked for when the connection had its first version
     described = [renew_connection(row.id, version=1) for _ in range(3)]
 
     # Then one of them renewed it
-    assert len(refreshes(plain)) == 1
+    assert len(refreshes(single_use)) == 1
     assert described[0] == described[1] == described[2]
     # And a caller that asks anew gets a new one
     renew_connection(row.id, version=2)
-    assert len(refreshes(plain)) == 2
+    assert len(refreshes(single_use)) == 2
 
 
 @pytest.mark.parametrize(
@@ -193,13 +191,12 @@ def test_a_renewal_that_waits_for_its_provider_holds_no_database_connection(
 
 
 def test_a_grant_that_seems_dead_while_another_has_come_is_not_given_up(
-    plain: ScriptedProvider,
+    single_use: ScriptedProvider,
 ) -> None:
     # Given a renewal that is slow, and another that begins when its lease has run out
-    plain.script.rotation = "single_use"
-    (row,) = connect(plain)
+    (row,) = connect(single_use)
     at = now()
-    with held_renewal(plain, renew_leased, lease_one(row, at), at) as held:
+    with held_renewal(single_use, renew_leased, lease_one(row, at), at) as held:
         later = at + HOUR
         renew_leased(lease_one(row, later, HOUR), later)
         assert reread(row).version == 2
