@@ -19,8 +19,8 @@ from catfeeder.lua_scripts import Call, call_script
 from catfeeder.redis_connection import translate_redis_errors
 from catfeeder.sealing import Sealer
 
-#: A client that waits asks this often as well: well within any timeout of a connection.
-_MAX_BLOCK_SECONDS: Final = 1.0
+#: A client that waits looks this often as well: well within any timeout of a connection.
+_POLL_INTERVAL_SECONDS: Final = 1.0
 _POLL_WHEN_FULL_SECONDS: Final = 0.1
 
 
@@ -129,9 +129,17 @@ class JobStore(JobReader):
     and does nothing, where the job's status does not allow it.
     """
 
-    def __init__(self, client: redis.Redis, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        sealer: Sealer,
+        *,
+        poll_interval: float = _POLL_INTERVAL_SECONDS,
+    ) -> None:
+        """Read and change what `client` holds; `await_end` polls each `poll_interval` seconds."""
         super().__init__(sealer)
         self._client = client
+        self._poll_interval = poll_interval
 
     def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
@@ -163,13 +171,13 @@ class JobStore(JobReader):
         return self.read_hash(job_id, fields)
 
     def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
-        """Return the record when a job ends, or None after `seconds`, or now and then sooner.
+        """Return the record when a job ends, or None after `seconds` or the poll interval.
 
         Raises:
             QueueUnreachable: Redis did not answer.
         """
-        # A timeout of 0 would mean for ever.
-        wait = min(max(seconds, 0.001), _MAX_BLOCK_SECONDS)
+        # Redis takes a timeout of 0 for none.
+        wait = min(max(seconds, 0.001), self._poll_interval)
         with translate_redis_errors():
             try:
                 announcement = self._block(ended_key(job_id), wait)

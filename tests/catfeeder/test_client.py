@@ -1,4 +1,4 @@
-"""The client: asks for jobs, waits for them, and tells what became of them."""
+"""The client for threads: it asks for jobs, waits for them, and returns or raises their outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from catfeeder.errors import (
     MessageTooLarge,
     QueueUnreachable,
 )
-from catfeeder.jobs import JobError
+from catfeeder.jobs import JobError, JobStore
 from catfeeder.messages import RENEW_OATHS
 from catfeeder.redis_connection import connect_redis
 from tests.jobs import succeed
@@ -49,35 +49,27 @@ SECRET_JOBS: list[Callable[[Client], Job[Any]]] = [
 
 
 @pytest.mark.parametrize("ask", SECRET_JOBS)
-def test_no_secret_can_be_printed_where_the_message_arrives(
-    client: Client, broker: ConsumingBroker, ask: Callable[[Client], Job[Any]]
+def test_a_secret_is_neither_on_the_queue_nor_printed_where_it_arrives(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, ask: Callable[[Client], Job[Any]]
 ) -> None:
-    queue = ask(client).record().queue
-    assert CANARY not in str(next(broker.consume(queue)))
-
-
-@pytest.mark.parametrize("ask", SECRET_JOBS)
-def test_no_secret_is_on_the_queue(
-    client: Client, valkey: ValkeyServer, ask: Callable[[Client], Job[Any]]
-) -> None:
-    job = ask(client)
+    record = ask(client).record()
     hashes = [key for key in valkey.key_names() if key.endswith(".msgs") or ":job:" in key]
     values = [os.fsencode(value) for key in hashes for value in valkey.client.hvals(key)]
     assert len(values) > 4
     assert not [value for value in values if CANARY.encode() in value]
-    assert job.record().status == "queued"
+    assert record.status == "queued"
+    assert CANARY not in str(next(broker.consume(record.queue)))
 
 
-def test_a_job_is_known_by_its_id_to_whoever_has_the_key(
+def test_a_job_is_known_by_its_id_to_a_client_with_the_key(
     client: Client, queue_key: str, valkey: ValkeyServer
 ) -> None:
     job = client.hash_password("x")
-    other = catfeeder.connect(valkey.url, queue_key)
-    assert other.job(job.id).record() == job.record()
-    other.close()
+    with catfeeder.connect(valkey.url, queue_key) as other:
+        assert other.job(job.id).record() == job.record()
 
 
-def test_what_is_no_job_has_no_record(client: Client) -> None:
+def test_a_message_that_is_no_job_has_no_record(client: Client) -> None:
     sweep = client.enqueue(RENEW_OATHS)
     with pytest.raises(JobExpired):
         sweep.record()
@@ -90,46 +82,44 @@ def test_the_result_of_a_job_that_has_ended_is_there_at_once(client: Client) -> 
     assert job.result(timeout=0) == {"password_hash": "$2b$…"}
 
 
-def test_who_waits_is_woken(client: Client) -> None:
-    # Given somebody who waits for a job
+def test_a_wait_ends_with_its_job(client: Client) -> None:
     job: Job[Any] = client.hash_password("x")
     ends = threading.Timer(0.3, succeed, [client.jobs, job.id, "a result"])
     began = time.monotonic()
     ends.start()
-    # When it ends, then they know it
     assert job.result(timeout=60) == "a result"
     assert time.monotonic() - began > 0.29
     ends.join()
 
 
-def waits(client: Client) -> int:
+def count_waits(client: Client) -> int:
     """Return how often the server was asked to wait for an end."""
-    told: Any = client.redis.info("commandstats")
-    return int(told.get("cmdstat_blmove", {"calls": 0})["calls"])
+    statistics: Any = client.redis.info("commandstats")
+    return int(statistics.get("cmdstat_blmove", {"calls": 0})["calls"])
 
 
-def test_a_job_that_ended_long_before_it_was_waited_for_is_found(client: Client) -> None:
-    # Given a job whose end is no longer told
+def test_a_job_that_ended_long_before_it_was_waited_for_is_looked_up(client: Client) -> None:
+    # Given a job whose end is no longer announced
     job: Job[Any] = client.hash_password("x")
     assert job.queued is not None
     job.queued = dataclasses.replace(job.queued, enqueued_at=utc_now() - timedelta(seconds=20))
     succeed(client.jobs, job.id, "a result")
     client.redis.delete(f"catfeeder:ended:{job.id}")
-    # When its result is asked for, then it is looked up, and nobody waits to be told
-    before = waits(client)
+    # When its result is asked for, then it is looked up without waiting for an announcement
+    before = count_waits(client)
     assert job.result(timeout=60) == "a result"
-    assert waits(client) == before
+    assert count_waits(client) == before
 
 
-def test_who_misses_what_was_told_looks_for_it(client: Client) -> None:
+def test_a_missed_announcement_costs_one_poll_interval(client: Client) -> None:
+    client.jobs = JobStore(client.redis, client.broker.encoder.sealer, poll_interval=0.1)
     job: Job[Any] = client.hash_password("x")
     succeed(client.jobs, job.id, "a result")
     client.redis.delete(f"catfeeder:ended:{job.id}")
     assert job.result(timeout=60) == "a result"
 
 
-def test_as_many_threads_may_wait_as_want_to(client: Client) -> None:
-    # Given a job, and more threads than redis-py has connections for
+def test_more_threads_wait_than_redis_py_has_connections(client: Client) -> None:
     job = client.hash_password("hunter2")
     all_there = threading.Barrier(120)
 
@@ -138,13 +128,12 @@ def test_as_many_threads_may_wait_as_want_to(client: Client) -> None:
         with pytest.raises(JobTimeout):
             job.result(timeout=0.5)
 
-    # Then each of them waits for it
     with ThreadPoolExecutor(120) as threads:
         for waiting in [threads.submit(wait) for _ in range(120)]:
             waiting.result()
 
 
-def test_what_is_too_large_is_not_sent(client: Client) -> None:
+def test_a_message_that_is_too_large_is_not_sent(client: Client) -> None:
     # Given the most that the service takes over HTTP, then it is sent
     client.check_password("\U0001f63a" * (64 * 1024 // 4), "x")
     with pytest.raises(MessageTooLarge):
@@ -152,7 +141,7 @@ def test_what_is_too_large_is_not_sent(client: Client) -> None:
     assert client.broker.depth("passwords") == 1
 
 
-def test_patience_ends_when_it_should(client: Client) -> None:
+def test_a_wait_ends_with_its_timeout(client: Client) -> None:
     job = client.hash_password("x")
     began = time.monotonic()
     with pytest.raises(JobTimeout):
@@ -177,7 +166,7 @@ def test_a_cancelled_job_has_no_result(client: Client) -> None:
         job.result(timeout=0)
 
 
-def test_a_job_that_nobody_knows_has_expired(client: Client) -> None:
+def test_an_unknown_job_has_expired(client: Client) -> None:
     job = client.job("nobody-knows-me")
     with pytest.raises(JobExpired):
         job.result(timeout=0)
@@ -207,10 +196,11 @@ def test_a_server_that_is_away_shows_at_the_first_call() -> None:
 def test_a_key_of_another_service_reads_nothing(client: Client, valkey: ValkeyServer) -> None:
     job = client.hash_password("x")
     succeed(client.jobs, job.id, "a result")
-    stranger = catfeeder.connect(valkey.url, KEY)
-    with pytest.raises(catfeeder.CatFeederError):
+    with (
+        catfeeder.connect(valkey.url, KEY) as stranger,
+        pytest.raises(catfeeder.CatFeederError),
+    ):
         stranger.job(job.id).result(timeout=0)
-    stranger.close()
 
 
 def test_with_two_keys_the_results_of_either_are_read(
@@ -219,43 +209,41 @@ def test_with_two_keys_the_results_of_either_are_read(
     # Given jobs of a service before and after its SECRET_KEY was changed
     job = client.hash_password("x")
     succeed(client.jobs, job.id, "a result")
-    changed = catfeeder.connect(valkey.url, KEY)
-    later = changed.hash_password("x")
-    succeed(changed.jobs, later.id, "a later result")
-    # When an app that holds both keys asks
-    both = catfeeder.connect(valkey.url, f"{queue_key},{KEY}")
-    results = [both.job(each.id).result(timeout=0) for each in (job, later)]
-    # Then it reads both, and what it sends is sealed with the first
-    assert results == ["a result", "a later result"]
-    valkey.client.delete("catfeeder:passwords.msgs")
-    sent = both.hash_password("y")
+    with (
+        catfeeder.connect(valkey.url, KEY) as changed,
+        catfeeder.connect(valkey.url, f"{queue_key},{KEY}") as both,
+    ):
+        later = changed.hash_password("x")
+        succeed(changed.jobs, later.id, "a later result")
+        # When an app that holds both keys asks, then it reads both
+        results = [both.job(each.id).result(timeout=0) for each in (job, later)]
+        assert results == ["a result", "a later result"]
+        # And what it sends is sealed with the first
+        valkey.client.delete("catfeeder:passwords.msgs")
+        sent = both.hash_password("y")
     [body] = valkey.client.hvals("catfeeder:passwords.msgs")
     assert client.broker.encoder.open(os.fsencode(body))["message_id"] == sent.id
-    for each in (both, changed):
-        each.close()
 
 
 @pytest.mark.parametrize("connect", [catfeeder.connect, catfeeder.connect_async])
-def test_who_asks_waits_less_long_for_redis_than_a_worker(connect: Callable[..., Any]) -> None:
-    def patience(client: redis.Redis) -> float:
-        return float(client.connection_pool.connection_kwargs["socket_timeout"])
+def test_a_client_waits_less_long_for_redis_than_a_worker(connect: Callable[..., Any]) -> None:
+    def reply_timeout(client: Any) -> float:
+        kwargs = (getattr(client, "redis", None) or client._redis).connection_pool.connection_kwargs
+        return float(kwargs["socket_timeout"])
 
     url, key = "redis://redis.example/0", "A" * 43
-    asking = connect(url, key)
-    assert patience(getattr(asking, "redis", None) or asking._redis) == 5
-    chosen = connect(f"{url}?socket_timeout=2", key)
-    assert patience(getattr(chosen, "redis", None) or chosen._redis) == 2
-    assert patience(connect_redis(url)) == 15
+    assert reply_timeout(connect(url, key)) == 5
+    assert reply_timeout(connect(f"{url}?socket_timeout=2", key)) == 2
+    assert connect_redis(url).connection_pool.connection_kwargs["socket_timeout"] == 15
 
 
 def test_no_command_is_tried_twice(valkey: ValkeyServer) -> None:
     # Given a client whose server does not answer in time
-    hasty = connect_redis(f"{valkey.url}?socket_timeout=0.5")
-    hasty.incr("sent")
-    with valkey.frozen(), pytest.raises(redis.TimeoutError):
-        # When it sends a command
+    with connect_redis(f"{valkey.url}?socket_timeout=0.2") as hasty:
         hasty.incr("sent")
-    hasty.close()
+        # When it sends a command
+        with valkey.frozen(), pytest.raises(redis.TimeoutError):
+            hasty.incr("sent")
     # Then the server has it once, though not in time
     wait_until(lambda: valkey.client.get("sent") == b"2")
     time.sleep(0.1)
