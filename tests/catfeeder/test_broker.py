@@ -1,4 +1,4 @@
-"""Putting messages onto queues: sealed, at once, and once."""
+"""The producer: messages are put onto queues sealed, at once, and once."""
 
 from __future__ import annotations
 
@@ -44,20 +44,19 @@ def test_a_message_that_is_sent_twice_has_two_places(producer: SealedBroker) -> 
     assert producer.depth("control") == 2
 
 
-def test_a_bell_rings_when_a_queue_has_something_again(
+def test_a_queue_that_was_empty_announces_a_message(
     producer: SealedBroker, valkey: ValkeyServer
 ) -> None:
-    # Given somebody who listens
-    with valkey.client.pubsub(ignore_subscribe_messages=True) as bells:
-        bells.psubscribe("catfeeder:bell:*")
-        bells.get_message(timeout=1)
+    with valkey.client.pubsub(ignore_subscribe_messages=True) as listener:
+        listener.psubscribe("catfeeder:bell:*")
+        listener.get_message(timeout=1)
         # When two messages come to one queue, and one to another
         for message_type in (HASH_PASSWORD, HASH_PASSWORD, RENEW_OATHS):
             producer.enqueue(build_message(message_type, {}))
-        heard = [bells.get_message(timeout=0.2) for _ in range(4)]
-    # Then each queue has rung once: whoever was woken takes what else there is
-    rung = [message["channel"] for message in heard if message]
-    assert rung == [b"catfeeder:bell:passwords", b"catfeeder:bell:control"]
+        received = [listener.get_message(timeout=0.1) for _ in range(4)]
+    # Then each queue has announced one: a worker that is awake takes the others anyway
+    channels = [message["channel"] for message in received if message]
+    assert channels == [b"catfeeder:bell:passwords", b"catfeeder:bell:control"]
 
 
 def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
@@ -78,9 +77,7 @@ def test_a_message_and_the_record_of_its_job_are_there_together_or_not_at_all(
     assert valkey.key_names() == []
 
 
-def test_a_queue_that_nobody_works_off_takes_no_more(
-    producer: SealedBroker, valkey: ValkeyServer
-) -> None:
+def test_a_full_queue_takes_no_more(producer: SealedBroker, valkey: ValkeyServer) -> None:
     # Given a queue with as many messages as it may hold
     valkey.client.rpush("catfeeder:passwords", *range(100_000))
     # When another comes
@@ -92,7 +89,7 @@ def test_a_queue_that_nobody_works_off_takes_no_more(
     producer.enqueue(build_message(RENEW_OATHS, {}))
 
 
-def test_depth_is_what_waits(producer: SealedBroker) -> None:
+def test_the_depth_is_the_number_of_messages_that_wait(producer: SealedBroker) -> None:
     assert producer.depth("control") == 0
     for _ in range(3):
         producer.enqueue(build_message(RENEW_OATHS, {}))
@@ -100,23 +97,15 @@ def test_depth_is_what_waits(producer: SealedBroker) -> None:
     assert producer.depth("passwords") == 0
 
 
-def test_nothing_is_ever_delayed(producer: SealedBroker) -> None:
+def test_a_message_is_never_delayed(producer: SealedBroker) -> None:
     with pytest.raises(ValueError, match="write a row that falls due"):
         producer.enqueue(build_message(RENEW_OATHS, {}), delay=1)
     assert producer.depth("control") == 0
 
 
-def test_a_broker_that_is_away_is_told_in_our_words() -> None:
-    away = SealedBroker(connect_redis("unix:///nowhere/valkey.sock"), ENCODER)
-    with pytest.raises(QueueUnreachable):
-        away.enqueue(build_message(RENEW_OATHS, {}))
-    with pytest.raises(QueueUnreachable):
-        away.depth("control")
-
-
 def test_a_lost_answer_does_not_make_two_of_one(valkey: ValkeyServer) -> None:
     # Given a server that takes a command and is too slow to say so
-    hasty = SealedBroker(connect_redis(f"{valkey.url}?socket_timeout=0.5"), ENCODER)
+    hasty = SealedBroker(connect_redis(f"{valkey.url}?socket_timeout=0.2"), ENCODER)
     hasty.depth("control")
     # When a message is sent
     with valkey.frozen(), pytest.raises(QueueUnreachable):

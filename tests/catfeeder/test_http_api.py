@@ -1,8 +1,9 @@
-"""The client's two requests by HTTP: what is sent, what comes back, and what can go wrong."""
+"""The client's two requests over HTTP: what is sent, what comes back, and what can go wrong."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import ssl
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
 from catfeeder.http_api import ApiRequest, HttpApi
-from catfeeder.results import AccessToken, Authorization
+from catfeeder.results import AccessToken, Authorization, StartedSignIn, StoredToken
 from catfeeder.verbs import Verbs
 from tests.provider import answers
 from tests.provider.answers import Answer, json_answer
@@ -92,23 +93,30 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     # Given a service behind a path
     service.answer = json_answer(BEGUN)
     api = HttpApi(f"{service.url}/auth/", KEY)
-    # When a sign-in is begun with some wishes
+    # When a sign-in is begun with some options
     begun: Authorization = fetch(
         api,
         VERBS.authorize(
             "my house", subject="user-1", return_to="https://app.example/", relay=True, timeout=10
         ),
     )
-    # Then it is asked for as docs/http.md says
+    # Then the request is that of docs/http.md
     asked = service.received[0]
     assert (asked.method, asked.path) == ("POST", "/auth/v1/oauth/my%20house/authorize")
     assert asked.headers["authorization"] == f"Bearer {KEY}"
-    wishes = {"subject": "user-1", "return_to": "https://app.example/", "relay": True}
-    assert json.loads(asked.body) == wishes
-    # And the answer is there, with a time that is one
+    options = {"subject": "user-1", "return_to": "https://app.example/", "relay": True}
+    assert json.loads(asked.body) == options
+    # And the answer has a time that is one
     assert (begun.authorization_url, begun.state) == (BEGUN["authorization_url"], BEGUN["state"])
     assert begun.expires_at == datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
     assert "canary" not in repr(begun)
+
+
+@pytest.mark.parametrize(
+    ("shape", "made"), [(StartedSignIn, Authorization), (StoredToken, AccessToken)]
+)
+def test_an_answer_has_the_fields_of_its_shape(shape: type, made: type[Any]) -> None:
+    assert [item.name for item in dataclasses.fields(made)] == list(shape.__annotations__)
 
 
 def test_a_token_is_read(service: Service) -> None:
@@ -130,7 +138,7 @@ def test_a_token_is_read(service: Service) -> None:
         (502, {}, False, None),
     ],
 )
-def test_a_refusal_carries_what_the_service_said(
+def test_a_refusal_carries_the_answer_of_the_service(
     service: Service,
     status: int,
     headers: dict[str, str],
@@ -139,9 +147,9 @@ def test_a_refusal_carries_what_the_service_said(
 ) -> None:
     problem = {"code": "reauthorization_required", "detail": "Sign in again.", "status": status}
     service.answer = json_answer(problem, status, **headers)
-    with pytest.raises(RequestRefused, match=r"Sign in again\.") as told:
+    with pytest.raises(RequestRefused, match=r"Sign in again\.") as refused:
         token_of(service.url)
-    refusal = told.value
+    refusal = refused.value
     assert (refusal.status, refusal.code) == (status, "reauthorization_required")
     assert (refusal.permanent, refusal.retry_after) == (permanent, retry_after)
 
@@ -160,14 +168,14 @@ def test_a_refusal_carries_what_the_service_said(
         Answer(204),
     ],
 )
-def test_who_answers_otherwise_is_not_the_service(service: Service, answer: Answer) -> None:
+def test_another_answer_is_not_of_the_service(service: Service, answer: Answer) -> None:
     service.answer = answer
     with pytest.raises(ServiceUnreachable, match="is not the service, or was cut off"):
         token_of(service.url)
 
 
 @pytest.mark.parametrize("answer", [answers.broken_off, answers.not_http])
-def test_an_answer_that_is_cut_off_or_none_is_not_taken_for_one(
+def test_an_answer_that_is_cut_off_or_no_http_is_none(
     answer: Callable[[], Answer],
 ) -> None:
     with running_server(lambda _: answer()) as server, pytest.raises(ServiceUnreachable):
@@ -186,19 +194,17 @@ def test_an_answer_that_drips_ends_with_the_timeout(headers_only: bool) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_no_time_is_too_little(service: Service, seconds: float) -> None:
+def test_without_time_there_is_no_answer(service: Service, seconds: float) -> None:
     with pytest.raises(ServiceUnreachable):
         token_of(service.url, seconds=seconds)
 
 
-def test_nobody_there_is_told() -> None:
+def test_a_service_that_is_away_is_unreachable() -> None:
     with pytest.raises(ServiceUnreachable, match="check api_url"):
         token_of("http://127.0.0.1:1")
 
 
-def test_tls_is_spoken_with_whom_it_can_trust(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_must_be_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, key = self_signed_certificate(tmp_path)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, key)

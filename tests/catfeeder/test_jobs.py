@@ -1,4 +1,4 @@
-"""The life of a job's record: which change may follow which, who is told, what Redis may see."""
+"""The record of a job: which change may follow which, what is announced, what Redis may see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from catfeeder.errors import QueueUnreachable, SealBroken
 from catfeeder.job_scripts import job_key
-from catfeeder.jobs import JobError, JobStatus, JobStore
+from catfeeder.jobs import JobError, JobRecord, JobStatus, JobStore
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer
 from tests.jobs import put_job, succeed
@@ -40,33 +40,30 @@ def jobs(valkey: ValkeyServer) -> JobStore:
     return store
 
 
-def status_of(jobs: JobStore) -> JobStatus:
+def record_of(jobs: JobStore) -> JobRecord:
     record = jobs.get("id")
     assert record is not None
-    return record.status
+    return record
 
 
-def test_a_job_that_was_asked_for_is_queued(jobs: JobStore) -> None:
-    record = jobs.get("id")
-    assert record is not None
+def test_a_new_job_is_queued(jobs: JobStore) -> None:
+    record = record_of(jobs)
     assert (record.id, record.actor, record.queue) == ("id", "hash_password", "passwords")
     assert (record.status, record.enqueued_at) == (JobStatus.QUEUED, NOW)
     assert (record.started_at, record.finished_at, record.result, record.error) == (None,) * 4
 
 
-def test_each_change_leaves_its_time_and_what_it_brought(jobs: JobStore) -> None:
+def test_each_change_leaves_its_time_and_its_result(jobs: JobStore) -> None:
     START(jobs)
     SUCCEED(jobs)
-    record = jobs.get("id")
-    assert record is not None
+    record = record_of(jobs)
     assert (record.started_at, record.finished_at) == (LATER, LATER)
     assert (record.result, record.error) == ({"a": 1}, None)
 
 
 def test_a_failure_leaves_its_reason(jobs: JobStore) -> None:
     FAIL(jobs)
-    record = jobs.get("id")
-    assert record is not None
+    record = record_of(jobs)
     assert (record.result, record.error) == (None, ERROR)
 
 
@@ -88,7 +85,7 @@ def test_a_change_that_may_follow_does(
 ) -> None:
     assert all(earlier(jobs) for earlier in before)
     assert change(jobs) is True
-    assert status_of(jobs) == after
+    assert record_of(jobs).status == after
 
 
 @pytest.mark.parametrize("end", [SUCCEED, FAIL, CANCEL])
@@ -100,13 +97,13 @@ def test_nothing_follows_an_end(jobs: JobStore, end: Change, change: Change) -> 
     assert jobs.get("id") == ended
 
 
-def test_what_has_begun_cannot_be_cancelled(jobs: JobStore) -> None:
+def test_a_running_job_cannot_be_cancelled(jobs: JobStore) -> None:
     START(jobs)
     assert CANCEL(jobs) is False
-    assert status_of(jobs) == "running"
+    assert record_of(jobs).status == "running"
 
 
-def test_what_is_unknown_can_start_but_neither_end_nor_be_cancelled(valkey: ValkeyServer) -> None:
+def test_an_unknown_job_can_start_but_neither_end_nor_be_cancelled(valkey: ValkeyServer) -> None:
     jobs = JobStore(valkey.client, SEALER)
     assert jobs.get("id") is None
     assert [SUCCEED(jobs), FAIL(jobs), CANCEL(jobs)] == [False] * 3
@@ -126,81 +123,85 @@ def test_each_change_keeps_the_record_for_another_hour(
     assert 3590 < int(valkey.client.ttl(key)) <= 3600
 
 
-@pytest.mark.parametrize(("change", "tells"), [(START, 0), (SUCCEED, 1), (FAIL, 1), (CANCEL, 1)])
+@pytest.mark.parametrize(("change", "times"), [(START, 0), (SUCCEED, 1), (FAIL, 1), (CANCEL, 1)])
 def test_an_end_is_announced_once(
-    jobs: JobStore, valkey: ValkeyServer, change: Change, tells: int
+    jobs: JobStore, valkey: ValkeyServer, change: Change, times: int
 ) -> None:
     with valkey.client.pubsub(ignore_subscribe_messages=True) as listener:
         listener.subscribe("catfeeder:ended:id")
         listener.get_message(timeout=1)
         change(jobs)
         change(jobs)
-        told = [listener.get_message(timeout=0.2) for _ in range(2)]
-    assert len([message for message in told if message]) == tells
+        received = [listener.get_message(timeout=0.1) for _ in range(2)]
+    assert len([message for message in received if message]) == times
 
 
 @pytest.mark.parametrize("ends_at_seconds", [0, 0.2])
-def test_who_waits_returns_at_the_end_and_so_does_who_waits_too(
+def test_an_end_is_announced_to_each_thread_that_waits(
     jobs: JobStore, valkey: ValkeyServer, ends_at_seconds: float
 ) -> None:
-    # Given a job that ends just after somebody looked, before or while they wait
+    # Given a job that ends just after a thread has looked, before or while it waits
     ending = threading.Timer(ends_at_seconds, SUCCEED, [jobs])
     began = time.monotonic()
     ending.start()
     wait_until(lambda: ends_at_seconds or not ending.is_alive())
-    # When two wait for it, then both are told
+    # When two wait for it, then both get the record
     with ThreadPoolExecutor(2) as pool:
-        told = list(pool.map(jobs.await_end, ["id", "id"], [0.9, 0.9]))
+        records = list(pool.map(jobs.await_end, ["id", "id"], [0.9, 0.9]))
     assert ends_at_seconds <= time.monotonic() - began
-    # And what tells them goes soon
+    # And the announcement expires soon
     assert 0 < int(valkey.client.ttl("catfeeder:ended:id")) <= 10
-    assert told == [jobs.get("id")] * 2
+    assert records == [jobs.get("id")] * 2
 
 
 @pytest.mark.parametrize("end", [SUCCEED, FAIL, CANCEL])
-def test_the_record_is_told_as_it_is(jobs: JobStore, end: Change) -> None:
+def test_the_record_is_announced_as_it_is(jobs: JobStore, end: Change) -> None:
     if end is not CANCEL:
         START(jobs)
     end(jobs)
     assert jobs.await_end("id", 0.9) == jobs.get("id")
 
 
-@pytest.mark.parametrize("told", [b"", b"1", b"x:", b"1:a", b"99:", b"-1:a", b"6:status4:lost"])
-def test_what_is_told_by_somebody_else_is_no_record(jobs: JobStore, told: bytes) -> None:
-    assert jobs.read_announcement("id", told) is None
+@pytest.mark.parametrize(
+    "announcement", [b"", b"1", b"x:", b"1:a", b"99:", b"-1:a", b"6:status4:lost"]
+)
+def test_a_foreign_announcement_is_no_record(jobs: JobStore, announcement: bytes) -> None:
+    assert jobs.read_announcement("id", announcement) is None
 
 
-def test_a_record_is_told_for_its_own_job_alone(jobs: JobStore, valkey: ValkeyServer) -> None:
+def test_a_record_is_announced_for_its_own_job_alone(jobs: JobStore, valkey: ValkeyServer) -> None:
     SUCCEED(jobs)
-    told = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
-    assert jobs.read_announcement("id", told) == jobs.get("id")
-    assert jobs.read_announcement("other", told) is None
+    announcement = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
+    assert jobs.read_announcement("id", announcement) == jobs.get("id")
+    assert jobs.read_announcement("other", announcement) is None
 
 
-@pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.3])
-def test_who_waits_does_not_wait_for_longer(jobs: JobStore, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.2])
+def test_a_wait_ends_with_its_timeout(jobs: JobStore, seconds: float) -> None:
     began = time.monotonic()
     jobs.await_end("id", seconds)
     assert seconds <= time.monotonic() - began < seconds + 20
 
 
-def test_who_waits_for_long_looks_in_between(jobs: JobStore) -> None:
+def test_a_long_wait_ends_with_the_poll_interval(jobs: JobStore) -> None:
     began = time.monotonic()
-    jobs.await_end("id", 60)
-    assert 0.9 < time.monotonic() - began < 20
+    JobStore(jobs._client, SEALER, poll_interval=0.1).await_end("id", 60)
+    assert 0.09 < time.monotonic() - began < 20
 
 
-def test_who_is_sent_off_by_the_server_looks_again(jobs: JobStore, valkey: ValkeyServer) -> None:
-    # Given somebody who waits
+def test_a_wait_that_the_server_unblocks_ends_without_an_error(
+    jobs: JobStore, valkey: ValkeyServer
+) -> None:
+    # Given a thread that waits
     def waiting() -> list[int]:
         return [int(one["id"]) for one in valkey.client.client_list() if "b" in one["flags"]]
 
     with ThreadPoolExecutor(1) as pool:
         wait = pool.submit(jobs.await_end, "id", 0.9)
         wait_until(waiting)
-        # When the server unblocks them with an error, as it does when it becomes a replica
+        # When the server unblocks it with an error, as it does when it becomes a replica
         valkey.client.client_unblock(waiting()[0], error=True)
-        # Then they are back, and without an error
+        # Then it returns
         wait.result(timeout=20)
 
 
@@ -221,9 +222,7 @@ def test_a_result_may_look_like_anything(jobs: JobStore) -> None:
     # Given what a provider has written into a profile, which would be a mark in a message
     result = {"raw": [{"$bytes": "?"}, {"$bytes": "AA=="}, {"$secret": "x"}, {"name": "\ud800é"}]}
     succeed(jobs, "id", result, NOW)
-    record = jobs.get("id")
-    assert record is not None
-    assert record.result == result
+    assert record_of(jobs).result == result
 
 
 def test_a_result_opens_in_no_other_record(jobs: JobStore, valkey: ValkeyServer) -> None:

@@ -1,4 +1,4 @@
-"""Calling scripts: several at once, those that the server has forgotten, and those that fail."""
+"""Calls of scripts: several at once, some that the server has forgotten, and some that fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_scripts_run_in_their_order_and_share_a_round_trip(
     assert call_script(client.redis, _add(1)) == 1
     before = valkey.client.info("stats")["total_reads_processed"]
     assert call_scripts(client.redis, [_add(10), _add(100)]) == [11, 111]
-    # The second read is that of the question.
+    # The second read is that of INFO itself.
     assert valkey.client.info("stats")["total_reads_processed"] - before == 2
 
 

@@ -1,4 +1,4 @@
-"""The catalogue and the errors: the words that travel, and that they agree with each other."""
+"""The catalogue and the errors: the words that travel agree with each other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_each_message_has_a_queue_that_is_consumed() -> None:
     assert {kind.queue for kind in CATALOGUE.values()} == set(QUEUES)
 
 
-def test_what_somebody_waits_for_does_not_wait_for_ever() -> None:
+def test_a_job_that_a_person_waits_for_does_not_wait_for_ever() -> None:
     unbounded = {kind.name for kind in CATALOGUE.values() if kind.max_age_seconds is None}
     # A disconnect is carried out however late it is; the others are rows or for an operator.
     assert unbounded == {"revoke_connection", "renew_connections", "quarantine"}
@@ -39,12 +39,10 @@ def test_what_somebody_waits_for_does_not_wait_for_ever() -> None:
         (CatFeederError(), "cat_feeder_error", "Something went wrong in the auth worker."),
     ],
 )
-def test_an_error_speaks_to_programs_and_to_people(
-    error: CatFeederError, code: str, detail: str
-) -> None:
+def test_an_error_has_a_code_and_a_sentence(error: CatFeederError, code: str, detail: str) -> None:
     assert (error.code, error.detail, str(error)) == (code, detail, detail)
 
 
-def test_an_error_says_whether_asking_again_may_help() -> None:
+def test_an_error_says_whether_a_repeat_may_help() -> None:
     assert CatFeederError().permanent is True
     assert QueueUnreachable().permanent is False

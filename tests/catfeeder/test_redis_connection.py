@@ -59,12 +59,13 @@ def ping(url: str) -> bool:
         f"redis+sentinel://:{CANARY}@host,,other/service",
         f"redis+sentinel://:{CANARY}@host/service/database",
         "unix://",
+        *("", "127.0.0.1:6379", "http://127.0.0.1", "redis://127.0.0.1:x"),
     ],
 )
-def test_a_bad_url_is_told_without_what_it_says(url: str, connect: Callable[[str], object]) -> None:
-    with pytest.raises(QueueUnreachable, match="not a URL of a Redis server: use redis") as told:
+def test_a_bad_url_is_not_quoted(url: str, connect: Callable[[str], object]) -> None:
+    with pytest.raises(QueueUnreachable, match="not a URL of a Redis server: use redis") as refused:
         connect(url)
-    assert CANARY not in str(told.value)
+    assert CANARY not in str(refused.value)
 
 
 @pytest.mark.parametrize("connect", CONNECTORS)
@@ -97,7 +98,7 @@ def test_a_url_of_sentinels_says_all_that_is_needed() -> None:
         f"rediss+sentinel://me:p%40ss@one:1,[::1]:2,three/service/4?ssl_ca_certs={quote(__file__)}"
         "&socket_timeout=5&sentinel_username=watch&sentinel_password=man"
     )
-    # Then each part reaches whom it is for
+    # Then each part is where it belongs
     assert address is not None
     assert address.hosts == (("one", 1), ("::1", 2), ("three", 26379))
     assert address.service == "service"
@@ -119,12 +120,12 @@ def tls_valkey(valkey: ValkeyServer, tmp_path: Path) -> Iterator[tuple[int, Path
 
 
 @pytest.mark.parametrize("ping", [ping, ping_async])
-def test_tls_lets_in_whom_it_can_trust(
+def test_a_certificate_must_be_trusted(
     tls_valkey: tuple[int, Path], ping: Callable[[str], bool]
 ) -> None:
     port, certificate = tls_valkey
     trust = f"ssl_ca_certs={quote(str(certificate))}"
-    # Given the authority that has signed the server's certificate, it is spoken to
+    # Given the authority that has signed the server's certificate, the server is used
     assert ping(f"rediss://localhost:{port}/0?{trust}")
     # When the authority is unknown, the name is another or TLS is left out, it is not
     for url in (
@@ -174,7 +175,7 @@ def test_client_and_worker_follow_the_master(
     # Then jobs are taken and done again, and those of before are known
     wait_until(lambda: is_served(client))
     assert first.record().status == "succeeded"
-    # And whoever waits asynchronously finds the new master too
+    # And an asyncio client finds the new master too
     assert ping_async(watched.url)
     worker.stop()
     broker.close()
@@ -182,12 +183,12 @@ def test_client_and_worker_follow_the_master(
 
 
 def follows(watched: Watched, client: Client) -> bool:
-    """Tell whether the replica has all that the master has taken."""
+    """Return whether the replica has all that the master has taken."""
     return int(client.redis.wait(1, 1000)) == 1 and watched.knows_replica()
 
 
 def is_served(client: Client) -> bool:
-    """Tell whether a job is done now."""
+    """Return whether a job is done now."""
     try:
         return bool(client.hash_password("hunter2", rounds=4).result(timeout=5))
     except (QueueUnreachable, catfeeder.JobTimeout):

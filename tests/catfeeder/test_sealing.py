@@ -1,4 +1,4 @@
-"""Sealing: what was sealed opens in its place with its key, and nowhere and with nothing else."""
+"""Sealing: a value opens in its place with its key, and nowhere and with nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OLD, NEW, FOREIGN = (Key(letter * 32) for letter in (b"o", b"n", b"f"))
 
 
 @hypothesis.given(plaintext=st.binary(max_size=300), context=st.text(max_size=30))
-def test_what_was_sealed_opens_in_its_place(plaintext: bytes, context: str) -> None:
+def test_a_sealed_value_opens_in_its_place(plaintext: bytes, context: str) -> None:
     sealer = Sealer([NEW])
     assert sealer.open(sealer.seal(plaintext, context), context) == plaintext
 
@@ -52,19 +52,20 @@ def test_no_byte_of_it_can_be_changed(at: int, mask: int) -> None:
 
 
 @hypothesis.given(foreign=st.binary(max_size=60))
-def test_whatever_else_comes_is_one_kind_of_error(foreign: bytes) -> None:
+def test_foreign_bytes_are_one_kind_of_error(foreign: bytes) -> None:
     with pytest.raises(SealBroken):
         Sealer([NEW]).open(foreign, "here")
 
 
-@pytest.mark.parametrize("length", range(33))
-def test_a_beginning_of_it_does_not_open(length: int) -> None:
+def test_a_prefix_of_it_does_not_open() -> None:
     sealer = Sealer([NEW])
-    with pytest.raises(SealBroken):
-        sealer.open(sealer.seal(b"", "here")[:length], "here")
+    sealed = sealer.seal(b"", "here")
+    for length in range(len(sealed)):
+        with pytest.raises(SealBroken):
+            sealer.open(sealed[:length], "here")
 
 
-def test_the_form_is_the_one_that_is_written_down() -> None:
+def test_the_form_is_the_documented_one() -> None:
     # Given something sealed
     sealed = Sealer([NEW]).seal(b"x", "here")
     # Then version, key id, nonce and ciphertext stand where the module says
@@ -73,7 +74,7 @@ def test_the_form_is_the_one_that_is_written_down() -> None:
     assert AESGCM(NEW).decrypt(sealed[5:17], sealed[17:], b"here") == b"x"
 
 
-def test_the_same_is_never_sealed_the_same() -> None:
+def test_equal_values_are_sealed_differently() -> None:
     sealer = Sealer([NEW])
     assert len({sealer.seal(b"x", "here") for _ in range(100)}) == 100
 
@@ -91,7 +92,7 @@ def test_another_key_does_not_open() -> None:
         Sealer([NEW, OLD]).open(Sealer([FOREIGN]).seal(b"x", "here"), "here")
 
 
-def test_a_mark_tells_what_is_sealed_with_the_current_key() -> None:
+def test_the_prefix_marks_values_of_the_current_key() -> None:
     ring = Sealer([NEW, OLD])
     assert ring.seal(b"x", "here").startswith(ring.current_prefix)
     assert not Sealer([OLD]).seal(b"x", "here").startswith(ring.current_prefix)
@@ -120,11 +121,6 @@ def test_keys_are_derived_by_hkdf() -> None:
     assert derived.hex() == "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d"
 
 
-def test_each_label_has_a_key_of_its_own() -> None:
-    secret_key = Secret("x" * 32)
-    assert derive_key(secret_key, QUEUE_LABEL) != derive_key(secret_key, DATABASE_LABEL)
-
-
 @hypothesis.given(key=st.binary(min_size=32, max_size=32))
 def test_a_key_survives_being_written(key: bytes) -> None:
     text = key_to_text(Key(key))
@@ -136,7 +132,7 @@ def test_a_key_survives_being_written(key: bytes) -> None:
     "text",
     ["", "x", "x" * 42, "x" * 44, "x" * 43 + "!!!!", "x" * 42 + "é", " " + "x" * 43, "x" * 86],
 )
-def test_what_is_no_key_is_refused(text: str) -> None:
+def test_text_that_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(InvalidQueueKey):
         key_from_text(text)
 

@@ -96,12 +96,12 @@ def test_a_script(client: Client) -> None:
     assert ended.stderr.startswith("password_too_long: ")
 
 
-def test_every_verb_and_every_error_is_told() -> None:
-    told = set(re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE))
+def test_every_verb_and_every_error_is_documented() -> None:
+    documented = set(re.findall(r"^\| `(\w+)\(", PAGE, re.MULTILINE))
     verbs = {name for name, _ in inspect.getmembers(Client, inspect.isfunction) if name[0] != "_"}
-    # What the service alone has a use for is left out.
-    assert verbs - told == {"close", "enqueue", "discover_provider", "shut_down"}
-    assert told <= verbs
+    # The verbs that the service alone uses are left out.
+    assert verbs - documented == {"close", "enqueue", "discover_provider", "shut_down"}
+    assert documented <= verbs
     errors = {
         name
         for name in catfeeder.__all__
