@@ -1,3 +1,3 @@
-"""Commands of `python -m worker`, one module a command."""
+"""Command line: the bodies of `python -m worker COMMAND`, loaded when their command is given."""
 
 from __future__ import annotations

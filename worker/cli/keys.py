@@ -1,4 +1,4 @@
-"""`python -m worker make-key`: an API key for an app, made where nobody has to hold the admin's."""
+"""`python -m worker make-key`: makes an API key for an app, without the admin's key and HTTP."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from models.db.database import open_database
 from models.migrate import check_schema
 
 
-def run_key_making(
-    name: str, scopes: Sequence[str], days: int | None, requests_per_minute: int
-) -> int:
-    """Make a key and print it alone on stdout, so that it can go where it belongs unseen.
+def make_key(name: str, scopes: Sequence[str], days: int | None, requests_per_minute: int) -> int:
+    """Make a key and print it alone on stdout, so that it can be piped to its place unseen.
+
+    `days` is how long it serves, None without an end.
 
     Raises:
         ApiKeyInvalid: It cannot be made so.

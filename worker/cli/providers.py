@@ -1,4 +1,4 @@
-"""`python -m worker check-provider`: looks a provider over and tells the remedy of each mistake."""
+"""`python -m worker check-provider`: prints what is wrong with a provider, and remedies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from models.db.database import open_database
 from models.migrate import check_schema
 
 
-def run_provider_check(name: str) -> int:
+def print_findings(name: str) -> int:
     """Print each finding, with its remedy where it is not well; return 1 when one is not.
 
     Raises:

@@ -1,4 +1,4 @@
-"""`python -m worker queues` and `replay`: what waits and what has failed, and sending it anew."""
+"""`python -m worker queues` and `replay`: lists queues and dead letters, and sends these anew."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:
 _LETTER: Final = "{id:<36}  {died_at:<24}  {actor:<16}  {job_id:<36}  {reason}"
 
 
-def run_queue_listing(queue: str | None, limit: int) -> int:
-    """Print what stands on each queue; or of one queue its dead letters, the latest first.
+def print_queues(queue: str | None, limit: int) -> int:
+    """Print a report of each queue; or of one queue its dead letters, the latest first.
 
     Raises:
         ConfigurationError: A setting cannot be used.
@@ -32,13 +32,13 @@ def run_queue_listing(queue: str | None, limit: int) -> int:
     """
     broker = _broker(current_settings())
     if queue is None:
-        _print_queues(broker)
+        _print_reports(broker)
     else:
         _print_letters(broker, queue, limit)
     return 0
 
 
-def run_replay(queue: str, ids: Sequence[str] | None) -> int:
+def replay(queue: str, ids: Sequence[str] | None) -> int:
     """Send dead letters of a queue anew, all of them unless some are named.
 
     The status is 1 where some cannot be sent; they stay.
@@ -62,7 +62,7 @@ def _broker(settings: Settings) -> SealedBroker:
     return SealedBroker(connect_redis(url), SealedEncoder(queue_sealer(settings)))
 
 
-def _print_queues(broker: SealedBroker) -> None:
+def _print_reports(broker: SealedBroker) -> None:
     heads = {"queue": "QUEUE", "messages": "MESSAGES", "oldest": "OLDEST", "workers": "WORKERS"}
     print(_QUEUE.format(**heads, per_second="PER SECOND", dead="DEAD LETTERS"))
     for described in describe_queues(broker, utc_now()):
@@ -94,5 +94,5 @@ def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
 
 
 def _printable(text: str) -> str:
-    """Return a text without what a terminal would take for a command; ids are as others chose."""
+    """Return a text without control characters for a terminal; other programs chose the ids."""
     return "".join(character if character.isprintable() else "?" for character in text)

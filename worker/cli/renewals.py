@@ -1,4 +1,4 @@
-"""`python -m worker renewals`: what would be renewed when and why; nothing is renewed."""
+"""`python -m worker renewals`: a dry run, which lists what would be renewed, when and why."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from models.db.database import open_database
 from models.migrate import check_schema
 from models.oauth.connections import ConnectionStatus
 
-_PAGE: Final = 500
-#: As far ahead as apps are told of it.
+#: The longest notice that apps get of it, by the event `reauthorization_soon`.
 _SOON: Final = timedelta(days=14)
 _COLUMNS: Final = "{renew_at:<24}  {provider:<12}  {connection_id:<36}  {why}"
 
 
-def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: int) -> int:
+def print_renewals(
+    provider: str | None, failing: bool, days: int, limit: int, *, page_size: int = 500
+) -> int:
     """Print the renewals of the next `days`, the next first, up to `limit` of them.
+
+    `page_size` is how many the database is asked for at once.
 
     Raises:
         ConfigurationError: The database cannot be used.
@@ -35,19 +38,19 @@ def run_renewal_listing(provider: str | None, failing: bool, days: int, limit: i
             status=ConnectionStatus.RENEWAL_FAILING if failing else None,
             before=now + timedelta(days=days),
             cursor=cursor,
-            limit=min(left, _PAGE),
+            limit=min(left, page_size),
             now=now,
         )
         for item in page["items"]:
-            _show(item, ends_soon=rfc3339(now + _SOON))
+            _print_renewal(item, ends_soon=rfc3339(now + _SOON))
         cursor, left = page["next_cursor"], left - len(page["items"])
         if cursor is None:
             break
-    _conclude(page["is_scheduled"], limit - left, has_more=cursor is not None)
+    _print_conclusion(page["is_scheduled"], limit - left, has_more=cursor is not None)
     return 0
 
 
-def _show(item: ScheduledRenewal, ends_soon: str) -> None:
+def _print_renewal(item: ScheduledRenewal, ends_soon: str) -> None:
     print(_COLUMNS.format(**item))
     # Times that are written alike are in the order of their texts.
     if item["grant_expires_at"] and item["grant_expires_at"] <= ends_soon:
@@ -56,9 +59,9 @@ def _show(item: ScheduledRenewal, ends_soon: str) -> None:
         print(f"{'':<26}would fail: {item['hindrance']}")
 
 
-def _conclude(is_scheduled: bool, count: int, *, has_more: bool) -> None:
-    """Say what the list is, apart from it, so that it can be piped."""
+def _print_conclusion(is_scheduled: bool, count: int, *, has_more: bool) -> None:
+    """Print what the list is to stderr, so that the list can be piped."""
     rest = "; --limit leaves out more" if has_more else ""
     print(f"{count} renewals would be made{rest}. None was.", file=sys.stderr)
     if not is_scheduled:
-        print("renew_oath_tokens is off in config.toml: nobody asks for them.", file=sys.stderr)
+        print("renew_oath_tokens is off in config.toml: none is scheduled.", file=sys.stderr)

@@ -1,11 +1,11 @@
-"""`python -m worker reseal`: seals everything stored with SECRET_KEY, and shows how far it is."""
+"""`python -m worker reseal`: seals every stored secret with SECRET_KEY, and prints its progress."""
 
 from __future__ import annotations
 
 import sys
 from typing import Final
 
-from actors.upkeep.resealing import Progress, reseal_with_this_key
+from actors.upkeep.resealing import reseal_with_this_key
 from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import open_database
@@ -18,8 +18,8 @@ _NEXT: Final = (
 )
 
 
-def run_resealing() -> int:
-    """Seal everything anew that needs it, beside the running service; return the exit status.
+def reseal() -> int:
+    """Seal every secret anew that needs it, beside the running service.
 
     Raises:
         ConfigurationError: The database cannot be used, or knows other keys than ours; or the
@@ -29,14 +29,10 @@ def run_resealing() -> int:
     open_database(settings)
     check_schema()
     for progress in reseal_with_this_key(utc_now()):
-        _show(progress)
+        print(f"{progress.done} of {progress.total} rows", flush=True)
     for row in progress.broken:
         print(f"No key opens a secret of {row}: it is damaged, or foreign.", file=sys.stderr)
     print(_DONE if not progress.broken else "Everything else is sealed with SECRET_KEY.")
     if settings.previous_secret_keys:
         print(_NEXT)
     return 0
-
-
-def _show(progress: Progress) -> None:
-    print(f"{progress.done} of {progress.total} rows", flush=True)

@@ -1,70 +1,69 @@
-"""The command line: what a start says and leaves, how it fails, and how it ends."""
+"""Command line: arguments, and what `run` prints, leaves behind, and refuses to start with."""
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import json
 import os
+import pkgutil
+import re
 import signal
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.ports import free_port
-from tests.worker.service_directory import (
-    STAND_IN,
-    ServiceDirectory,
-    standing_in,
-    until,
-)
-from worker.__main__ import main
+from tests.worker.cli.conftest import Command
+from tests.worker.service_directory import STAND_IN, ServiceDirectory, until
+from worker.__main__ import COMMANDS, _parser
 
 pytestmark = pytest.mark.timeout(200)
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
-    with standing_in(tmp_path) as directory:
-        yield directory
-
-
-def test_help_lists_the_commands_and_loads_nothing(directory: ServiceDirectory) -> None:
-    ended = directory.worker("--help")
+def test_help_lists_the_commands(command: Command) -> None:
+    ended = command("--help")
 
     assert ended.returncode == 0
-    for command in ("run", "scheduler", "migrate", "reseal", "queue-key", "make-key"):
-        assert command in ended.stdout
-    for command in ("webhook-key", "check-provider"):
-        assert command in ended.stdout
+    for name in COMMANDS:
+        assert re.search(rf"^ +{name}\s", ended.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("name", "function"), COMMANDS.items())
+def test_each_command_takes_what_the_parser_has_read(name: str, function: str) -> None:
+    [subparsers] = _parser()._subparsers._group_actions  # type: ignore[union-attr]
+    parsed = {action.dest for action in subparsers.choices[name]._actions} - {"help"}  # type: ignore[index]
+    parameters = inspect.signature(pkgutil.resolve_name(function)).parameters.values()
+
+    assert parsed <= {parameter.name for parameter in parameters}
+    # And what is not parsed has a default
+    assert {p.name for p in parameters if p.default is p.empty} <= parsed
 
 
 @pytest.mark.parametrize("option", ["--threads", "--prefetch", "--grace"])
 @pytest.mark.parametrize("number", ["-1", "nan", "inf", "x", "1e9"])
-def test_a_number_with_which_nothing_would_be_performed_is_refused(
-    option: str, number: str, capsys: pytest.CaptureFixture[str]
+def test_a_number_with_which_no_message_would_be_performed_is_refused(
+    command: Command, option: str, number: str
 ) -> None:
     numbers = {"--threads": "1", "--prefetch": "1", "--grace": "1", option: number}
-    with pytest.raises(SystemExit) as ended:
-        main(["perform", "--queues", "passwords", *itertools.chain(*numbers.items())])
-    assert ended.value.code == 2
-    assert f"argument {option}: " in capsys.readouterr().err
+    ended = command("perform", "--queues", "passwords", *itertools.chain(*numbers.items()))
+
+    assert ended.returncode == 2
+    assert f"argument {option}: " in ended.stderr
 
 
-@pytest.mark.parametrize("command", [["renewals"], ["queues", "passwords"]])
+@pytest.mark.parametrize("typed", [["renewals"], ["queues", "passwords"]])
 @pytest.mark.parametrize("limit", ["0", "-1", "99999999999999999999"])
-def test_a_limit_that_is_none_is_refused(command: list[str], limit: str) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([*command, "--limit", limit])
-    assert ended.value.code == 2
+def test_a_limit_out_of_range_is_refused(command: Command, typed: list[str], limit: str) -> None:
+    assert command(*typed, "--limit", limit).returncode == 2
 
 
-def test_who_reads_no_further_is_told_no_more(directory: ServiceDirectory) -> None:
-    # Given somebody who listens to nothing of what is printed
+def test_output_without_a_reader_ends_a_command_silently(directory: ServiceDirectory) -> None:
+    # Given a pipe whose reader has closed it
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
@@ -116,7 +115,7 @@ def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(
     written = [directory.path / "written", *(directory.path / "var").rglob("*")]
     assert all(path.stat().st_mode & 0o077 == 0 for path in written)
 
-    # When it is told to stop
+    # When it gets SIGTERM
     service.process.send_signal(signal.SIGTERM)
 
     # Then it ends well, and neither process nor socket is left
@@ -197,24 +196,27 @@ def test_a_taken_port_of_a_further_shim_is_named(directory: ServiceDirectory) ->
         assert_refused(directory, f"127.0.0.1:{directory.port + 1}")
 
 
-def test_a_host_that_is_not_ours_is_named(directory: ServiceDirectory) -> None:
-    assert_refused(directory, "HOST", HOST="192.0.2.1")
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        # An address that is none of this machine's
+        ("HOST", "192.0.2.1"),
+        # Servers that cannot be reached
+        ("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0"),
+        ("DATABASE_URL", f"postgresql://cat:feeder@127.0.0.1:{free_port()}/cats"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(
+    directory: ServiceDirectory, setting: str, value: str
+) -> None:
+    assert_refused(directory, setting, **{setting: value})
 
 
 def test_a_malformed_config_is_named(directory: ServiceDirectory) -> None:
     (directory.path / "config.toml").write_text("[Server_configuration\nport = 5000\n")
 
     assert_refused(directory, "config.toml")
-
-
-def test_an_unreachable_broker_is_named(directory: ServiceDirectory) -> None:
-    assert_refused(directory, "REDIS_URL", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
-
-
-def test_an_unreachable_database_is_named(directory: ServiceDirectory) -> None:
-    url = f"postgresql://cat:feeder@127.0.0.1:{free_port()}/cats"
-
-    assert_refused(directory, "DATABASE_URL", DATABASE_URL=url)
 
 
 def test_a_database_of_another_secret_key_is_named(directory: ServiceDirectory) -> None:
@@ -254,7 +256,18 @@ def test_a_process_that_cannot_start_is_named(directory: ServiceDirectory) -> No
     assert directory.sockets() == []
 
 
-def test_migrate_says_what_it_did(directory: ServiceDirectory) -> None:
+def test_lines_are_json_where_log_format_says_so(directory: ServiceDirectory) -> None:
+    # Given a service that logs JSON
+    service = directory.healthy(LOG_FORMAT="json")
+    assert service.stop(signal.SIGTERM) == 0
+
+    # Then each line is one object, which names its process
+    lines = [json.loads(line) for line in service.lines]
+    assert {line["process"] for line in lines} >= {"service", "passwords.1", "web.1"}
+    assert any(line["message"].startswith("at work with unix:") for line in lines)
+
+
+def test_migrate_prints_what_it_did(directory: ServiceDirectory) -> None:
     first = directory.worker("migrate", SECRET_KEY="one " * 16)
     second = directory.worker("migrate", SECRET_KEY="one " * 16)
 
@@ -274,7 +287,7 @@ def test_queue_key_prints_the_key_and_needs_the_secret(directory: ServiceDirecto
     assert "SECRET_KEY is not set" in none.stderr
 
 
-def test_output_that_nobody_reads_stops_nothing(directory: ServiceDirectory) -> None:
+def test_output_without_a_reader_stops_no_service(directory: ServiceDirectory) -> None:
     # Given a service whose output goes to a program that has ended
     environment = directory.environment({})
     read_end, write_end = os.pipe()

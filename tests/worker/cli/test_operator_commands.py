@@ -1,27 +1,20 @@
-"""The commands of an operator: keys are printed alone, and a provider's mistakes by name."""
+"""`make-key`, `webhook-key` and `check-provider`: keys are printed alone, and mistakes by name."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from actors.api_keys import find_holder, list_api_keys
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
+from config import current_settings
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
-from tests.worker.service_directory import ServiceDirectory
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> ServiceDirectory:
-    """A folder to type commands in."""
-    (tmp_path / "here").mkdir()
-    return ServiceDirectory(tmp_path / "here")
+from tests.worker.cli.conftest import Command, Ended
 
 
 @pytest.fixture
@@ -39,11 +32,11 @@ def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict
 
 @pytest.mark.usefixtures("tables")
 def test_make_key_prints_the_key_alone(
-    directory: ServiceDirectory, environment: dict[str, str]
+    command: Command,
 ) -> None:
     # When a key is made
     asked = ("make-key", "web shop", "--scope", "jobs", "--scope", "connections:read")
-    ended = directory.worker(*asked, "--days", "30", "--requests-per-minute", "7", **environment)
+    ended = command(*asked, "--days", "30", "--requests-per-minute", "7")
     # Then stdout holds the key and nothing else, and it serves as it was asked for
     assert ended.returncode == 0, ended.stderr
     key = ended.stdout.strip()
@@ -54,19 +47,19 @@ def test_make_key_prints_the_key_alone(
     [listed] = list_api_keys()
     assert (listed["name"], listed["id"]) == ("web shop", holder.key_id)
     assert listed["expires_at"] is not None
-    # And what is said beside it tells who it is, but not the key
+    # And stderr names the key, but does not hold it
     assert re.fullmatch(
         f"Key {holder.key_id} serves jobs, connections:read, until [0-9TZ:.-]+[.]\n", ended.stderr
     )
 
 
 @pytest.mark.usefixtures("tables")
-def test_make_key_says_what_cannot_be(
-    directory: ServiceDirectory, environment: dict[str, str]
+def test_make_key_names_a_wrong_argument(
+    command: Command,
 ) -> None:
-    wrong = directory.worker("make-key", "shop", "--scope", "everything", **environment)
-    endless = directory.worker("make-key", "shop", "--scope", "jobs", "--days", "9999")
-    without = directory.worker("make-key", "shop", **environment)
+    wrong = command("make-key", "shop", "--scope", "everything")
+    endless = command("make-key", "shop", "--scope", "jobs", "--days", "9999")
+    without = command("make-key", "shop")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert wrong.stderr.startswith("The API key cannot be made: scopes:")
     assert (endless.returncode, without.returncode) == (2, 2)
@@ -75,19 +68,26 @@ def test_make_key_says_what_cannot_be(
     assert list_api_keys() == []
 
 
+@pytest.mark.usefixtures("settings")
 def test_commands_need_a_database_that_is_up_to_date(
-    directory: ServiceDirectory, environment: dict[str, str]
+    command: Command,
 ) -> None:
-    for command in (("make-key", "shop", "--scope", "jobs"), ("check-provider", "google")):
-        ended = directory.worker(*command, **environment)
+    for typed in (("make-key", "shop", "--scope", "jobs"), ("check-provider", "google")):
+        ended = command(*typed)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert "python -m worker migrate" in ended.stderr
 
 
-def test_webhook_key_prints_what_receivers_take(directory: ServiceDirectory) -> None:
-    first = directory.worker("webhook-key", SECRET_KEY="one " * 16)
-    other = directory.worker("webhook-key", SECRET_KEY="two " * 16)
-    none = directory.worker("webhook-key")
+@pytest.mark.usefixtures("settings")
+def test_webhook_key_prints_what_receivers_take(
+    command: Command, environment: dict[str, str]
+) -> None:
+    def print_key(secret_key: str) -> Ended:
+        environment["SECRET_KEY"] = secret_key
+        current_settings.cache_clear()
+        return command("webhook-key")
+
+    first, other, none = map(print_key, ("one " * 16, "two " * 16, ""))
     prefix, _, text = first.stdout.strip().partition("_")
     assert prefix == "whsec"
     assert len(base64.b64decode(text, validate=True)) == 32
@@ -97,17 +97,15 @@ def test_webhook_key_prints_what_receivers_take(directory: ServiceDirectory) -> 
 
 
 @pytest.mark.usefixtures("tables")
-def test_check_provider_tells_each_finding(
-    directory: ServiceDirectory, environment: dict[str, str], provider: ScriptedProvider
-) -> None:
+def test_check_provider_prints_each_finding(command: Command, provider: ScriptedProvider) -> None:
     # Given a provider that is well
     known = {"issuer": provider.issuer, **provider.credentials()}
     put_provider("house", known, utc_now())
-    well = directory.worker("check-provider", "house", **environment)
+    well = command("check-provider", "house")
     # When its issuer stops answering
     provider.answer("/.well-known/openid-configuration", Answer(404))
-    unwell = directory.worker("check-provider", "house", **environment)
-    # Then each finding is told, by its remedy where it is not well, and the status says which
+    unwell = command("check-provider", "house")
+    # Then each finding is printed, with its remedy where it is not well, and the status says which
     assert well.returncode == 0, well.stderr
     assert "ok   discovery: The issuer publishes its metadata.\n" in well.stdout
     assert "FAIL" not in well.stdout
@@ -116,7 +114,7 @@ def test_check_provider_tells_each_finding(
     assert failed.startswith("FAIL ")
     assert remedy.startswith("     ")
     assert provider.client_secret not in well.stdout + unwell.stdout
-    # And of no provider it is said that there is none
-    nobody = directory.worker("check-provider", "nobody", **environment)
+    # And an unknown provider is named
+    nobody = command("check-provider", "nobody")
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert nobody.stderr == "No provider named nobody is configured.\n"

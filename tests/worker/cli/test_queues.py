@@ -1,10 +1,8 @@
-"""The commands that tell what stands on the queues and send anew what failed, as operators type."""
+"""`queues` and `replay`: the report, the dead letters, and what is sent anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import cast
 
 import pytest
@@ -12,22 +10,13 @@ import pytest
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.messages import PASSWORDS
-from tests.worker.service_directory import ServiceDirectory
+from config import current_settings
+from tests.worker.cli.conftest import Command
 from worker.supervisor.embedded_valkey import EmbeddedValkey, find_running_url
 
-Command = Callable[..., CompletedProcess[str]]
 
-
-@pytest.fixture
-def command(tmp_path: Path, environment: dict[str, str]) -> Command:
-    """Type a command, with arguments."""
-    (tmp_path / "here").mkdir()
-    directory = ServiceDirectory(tmp_path / "here")
-    return lambda *arguments: directory.worker(*arguments, **environment)
-
-
-def bury(client: Client, letter_id: str, body: bytes | None = None) -> str:
-    """Let a job be a dead letter; return its id."""
+def add_dead_letter(client: Client, letter_id: str, body: bytes | None = None) -> str:
+    """Make a job a dead letter; return its id."""
     job = client.hash_password("hunter2", rounds=4)
     [found] = client.redis.hvals(f"catfeeder:{PASSWORDS}.msgs")
     body = body or cast("bytes", found)
@@ -40,8 +29,8 @@ def test_an_operator_sees_what_waits_and_what_failed_and_sends_it_anew(
     client: Client, command: Command
 ) -> None:
     # Given a job that failed, rubbish, and a job that waits
-    failed = bury(client, "a letter")
-    bury(client, "rubbish", b"hunter2")
+    failed = add_dead_letter(client, "a letter")
+    add_dead_letter(client, "rubbish", b"hunter2")
     client.hash_password("hunter2")
     # When the operator looks
     overview = command("queues")
@@ -67,16 +56,16 @@ def test_an_operator_sees_what_waits_and_what_failed_and_sends_it_anew(
     assert client.job(failed).record().status == "queued"
 
 
-def test_one_can_be_chosen(client: Client, command: Command) -> None:
+def test_one_dead_letter_can_be_chosen(client: Client, command: Command) -> None:
     for letter_id in ("one", "other"):
-        bury(client, letter_id)
+        add_dead_letter(client, letter_id)
     assert command("replay", "passwords", "--id", "one").returncode == 0
     assert DeadLetters(client.broker).ids(PASSWORDS) == ["other"]
 
 
-def test_what_others_have_written_moves_no_terminal(client: Client, command: Command) -> None:
+def test_control_characters_reach_no_terminal(client: Client, command: Command) -> None:
     # Given an id that a terminal would take for a command
-    bury(client, "\x1b[2Jred")
+    add_dead_letter(client, "\x1b[2Jred")
     listed = command("queues", "passwords")
     assert "?[2Jred" in listed.stdout
     assert "\x1b" not in listed.stdout + listed.stderr
@@ -84,14 +73,16 @@ def test_what_others_have_written_moves_no_terminal(client: Client, command: Com
 
 @pytest.mark.usefixtures("settings")
 @pytest.mark.parametrize("arguments", [("queues", "birds"), ("replay", "birds")])
-def test_a_queue_that_there_is_not_is_told(command: Command, arguments: tuple[str, ...]) -> None:
+def test_an_unknown_queue_is_refused(command: Command, arguments: tuple[str, ...]) -> None:
     ended = command(*arguments)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("There is no such queue")
 
 
-def test_a_broker_that_does_not_run_is_told(environment: dict[str, str], command: Command) -> None:
+@pytest.mark.usefixtures("settings")
+def test_a_broker_that_does_not_run_is_named(environment: dict[str, str], command: Command) -> None:
     environment["REDIS_URL"] = ""
+    current_settings.cache_clear()
     ended = command("queues")
     assert ended.returncode == 1
     assert ended.stderr.startswith("The queue cannot be reached")

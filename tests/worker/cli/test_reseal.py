@@ -1,28 +1,24 @@
-"""The command that seals everything anew, as an operator types it."""
+"""`reseal`: every stored secret is sealed anew, and what stands in the way is named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import peewee
 import pytest
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing
-from tests.worker.service_directory import ServiceDirectory, standing_in
+from tests.worker.service_directory import ServiceDirectory
 
 OLD, NEW, FOREIGN = "old " * 15 + "key", "new " * 15 + "key", "foreign " * 7 + "key"
 _ROWS: Final = 250
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
-    """A folder with a database that began with the old SECRET_KEY."""
-    with standing_in(tmp_path) as directory:
-        assert directory.worker("migrate", SECRET_KEY=OLD).returncode == 0
-        store_providers(directory)
-        yield directory
+@pytest.fixture(autouse=True)
+def begun(directory: ServiceDirectory) -> None:
+    """Begin the directory's database with the old SECRET_KEY."""
+    assert directory.worker("migrate", SECRET_KEY=OLD).returncode == 0
+    store_providers(directory)
 
 
 def store_providers(directory: ServiceDirectory) -> None:
@@ -51,7 +47,7 @@ def database(directory: ServiceDirectory) -> peewee.SqliteDatabase:
     return peewee.SqliteDatabase(str(directory.path / "var" / "catfeeder.sqlite3"))
 
 
-def test_it_shows_how_far_it_is_and_says_what_comes_next(directory: ServiceDirectory) -> None:
+def test_progress_and_the_next_step_are_printed(directory: ServiceDirectory) -> None:
     change_key(directory)
 
     ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
@@ -68,8 +64,8 @@ def test_it_shows_how_far_it_is_and_says_what_comes_next(directory: ServiceDirec
     assert "SECRET_KEY" in directory.worker("migrate", SECRET_KEY=OLD).stderr
 
 
-def test_a_key_that_the_service_does_not_have_yet_is_refused(directory: ServiceDirectory) -> None:
-    # Given an operator who wrote the new SECRET_KEY down, and restarted nothing
+def test_a_key_that_no_process_has_yet_is_refused(directory: ServiceDirectory) -> None:
+    # Given a new SECRET_KEY in .env, and no process that was restarted
     ended = directory.worker("reseal", SECRET_KEY=NEW, SECRET_KEY_PREVIOUS=OLD)
 
     # Then nothing is sealed with what the running service could not open
@@ -80,14 +76,14 @@ def test_a_key_that_the_service_does_not_have_yet_is_refused(directory: ServiceD
     assert directory.worker("reseal", SECRET_KEY=OLD).returncode == 0
 
 
-def test_without_the_old_key_it_refuses(directory: ServiceDirectory) -> None:
+def test_without_the_old_key_nothing_is_sealed(directory: ServiceDirectory) -> None:
     ended = directory.worker("reseal", SECRET_KEY=NEW)
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.endswith("set that one, or add it to SECRET_KEY_PREVIOUS.\n")
 
 
-def test_it_names_what_no_key_opens(directory: ServiceDirectory) -> None:
+def test_a_secret_that_no_key_opens_is_named(directory: ServiceDirectory) -> None:
     # Given a secret that came from the database of another service
     foreign = KeyRing([FOREIGN]).sealer(DATABASE_LABEL)
     sealed = foreign.seal(b"x", "user_oauth_connection:p7:client_secret")
