@@ -151,7 +151,7 @@ async def test_each_outcome_has_an_error_of_its_own(aio: AsyncClient, client: Cl
     with pytest.raises(JobCancelled):
         await other.result(timeout=5)
     with pytest.raises(JobExpired):
-        await aio.job("nobody-knows-me").result(timeout=5)
+        await aio.job("unknown").result(timeout=5)
 
 
 @pytest.mark.parametrize(
