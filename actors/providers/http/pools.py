@@ -22,24 +22,18 @@ from config import current_settings
 
 
 class _DeadlineStream(socket.SocketIO):
-    """Reads an answer until a deadline; a socket's own timeout begins anew with each byte.
+    """Reads an answer until a deadline; a socket's own timeout begins anew with each byte."""
 
-    `seconds` is the time for the whole answer, by `clock`.
-    """
-
-    def __init__(
-        self, sock: socket.socket, seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
         super().__init__(sock, "r")
         self._socket = sock
-        self._clock = clock
-        self._deadline = clock() + seconds
+        self._deadline = time.monotonic() + seconds
 
     def readinto(self, buffer: Any) -> int:
         usual = self._socket.gettimeout()
         # After a freeze of the process the deadline is over, yet what has arrived, tokens maybe,
         # must be read. With a timeout of 0 a socket reads it and does not wait.
-        self._socket.settimeout(max(self._deadline - self._clock(), 0))
+        self._socket.settimeout(max(self._deadline - time.monotonic(), 0))
         try:
             count = super().readinto(buffer)
         except ssl.SSLWantReadError:

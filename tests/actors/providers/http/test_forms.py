@@ -1,4 +1,4 @@
-"""Tests of posting forms: over TLS connections that are kept alive, and each form once."""
+"""Tests of form posts: over TLS connections that are kept alive, each form exactly once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ pytestmark = pytest.mark.usefixtures("settings")
 
 
 class TrustedServer:
-    """A server with TLS whose certificate is trusted; it counts handshakes."""
+    """A TLS server with a trusted certificate that counts handshakes."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        """Take the context, which tells of each handshake."""
         self.handshakes = 0
         self.requests: list[Request] = []
         self.url = ""
@@ -41,7 +40,7 @@ class TrustedServer:
             self.handshakes += 1
 
     def answer(self, request: Request) -> Answer:
-        """Say what was asked."""
+        """Echo the form."""
         self.requests.append(request)
         return json_answer(request.form)
 
@@ -50,7 +49,7 @@ class TrustedServer:
 def trusted(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TrustedServer]:
-    """The server; no other certificate than its own is trusted meanwhile."""
+    """The server, whose certificate is the only trusted one."""
     certificate, key = self_signed_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -66,7 +65,7 @@ def trusted(
 
 
 def test_a_form_is_sent_in_one_write(environment: dict[str, str]) -> None:
-    # Given a server that looks at what comes first
+    # Given a server that reads only once
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         host = f"127.0.0.1:{server.getsockname()[1]}"
@@ -86,7 +85,7 @@ def test_a_form_is_sent_in_one_write(environment: dict[str, str]) -> None:
             assert post_form(f"http://{host}/token", {"a": "b"}, None).json() == {}
             answering.result(30)
 
-    # Then nothing of it has come behind
+    # Then that read has all of it
     assert received[0].startswith(b"POST /token HTTP/1.1\r\n")
     assert received[0].endswith(b"\r\n\r\na=b")
 
@@ -118,11 +117,14 @@ def test_concurrent_posts_need_at_most_one_handshake_per_thread(trusted: Trusted
 def test_a_form_has_the_headers_of_the_standard(
     provider: ScriptedProvider,
 ) -> None:
-    provider.answer("/token", json_answer({}))
-    url = f"{provider.issuer}/token"
+    provider.answer("/token", json_answer({"error": "invalid_grant"}, 400))
+    url, basic = f"{provider.issuer}/token", HTTPBasicAuth("client", "secret")
 
-    post_form(url, {"a": "b c&d=\u00e9"}, HTTPBasicAuth("client", "secret"), {"X-More": "1"})
+    response = post_form(url, {"a": "b c&d=\u00e9"}, basic, {"X-More": "1"})
     post_form(url, {}, None)
+
+    # Whatever the status of its answer is
+    assert response.json() == {"error": "invalid_grant"}
 
     first, second = provider.requests
     assert (first.method, first.form) == ("POST", {"a": "b c&d=\u00e9"})
