@@ -84,7 +84,7 @@ clean: ## Remove what set-up, build and tools wrote; data and keys stay
 INSTALL = echo "Installing $$(grep -c == $(1)) packages from $(1)" && \
 	$(or $(2),$(BIN))/python -m pip install -qq --disable-pip-version-check --require-hashes -r $(1)
 
-# The tools' lock holds all of the runtime's, so whoever has it has no need of the smaller one.
+# The tools' lock holds all of the runtime's: with it, the smaller one need not be installed.
 $(RUNTIME_STAMP): | .venv/bin/python
 	@if [ ! -e $(DEV_STAMP) ]; then $(call INSTALL,requirements.lock); fi
 	@touch $@

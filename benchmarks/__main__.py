@@ -1,4 +1,4 @@
-"""`make bench`: takes all figures, prints them as one table and writes it into docs/benchmarks/."""
+"""`make bench`: measures all figures, prints them as one table, and writes docs/benchmarks/."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ system time) suffers less.
 
 Each ratio is of two things measured in turn in one run, so that whatever else the machine did hit
 both; a figure that was taken several times is their median (least to greatest). Round trips are
-taken one at a time with pauses between, from the call to the result in the caller's hands, less the
+taken one at a time with pauses between, from the call until the caller has the result, less the
 median of bcrypt's own time. Every contender uses the same Valkey and does the same work, a check
 against a hash of 4 rounds, in one worker that is set up as its guide says.
 
@@ -50,7 +50,7 @@ thread, as it is usually written, and with 16; the goal is held against both.
 
 def main() -> None:
     """Run every benchmark, the quiet ones first."""
-    # Whoever ends us ends what we have started, too.
+    # A signal that ends this process ends those that it has started, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     durations: round_trip.Durations = {}
     steps: dict[str, Callable[[], list[Figure]]] = {

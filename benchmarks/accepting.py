@@ -1,4 +1,4 @@
-"""How many requests a second are taken in with 202, beside three lines of FastAPI with Celery."""
+"""Accepting rate: requests a second that get 202, beside three lines of FastAPI with Celery."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _Server = tuple[int, psutil.Process]
 
 
 class _Sample(NamedTuple):
-    """What some seconds of requests have shown."""
+    """The measurement of some seconds of requests."""
 
     per_second: float
     core_milliseconds: float
 
 
 def measure(repeats: int = _REPEATS, seconds: float = _SECONDS) -> list[Figure]:
-    """Let both take requests in turn, one process each, with nobody who works them off."""
+    """Send requests to each in turn, to one process without workers behind it."""
     body = {
         "password": _PASSWORD,
         "password_hash": bcrypt.hashpw(_PASSWORD.encode(), bcrypt.gensalt(4)).decode(),
@@ -68,7 +68,7 @@ def _sample(request: Request, process: psutil.Process, seconds: float) -> _Sampl
 
 
 def _shim(parts: contextlib.ExitStack, redis_url: str) -> _Server:
-    """Start the shim alone, in front of as many hands as keep it from refusing anything."""
+    """Start the shim alone, with so many registered workers that it refuses no request."""
     stack: Stack = parts.enter_context(new_stack())
     conf = stack.directory.path / "config.toml"
     conf.write_text(conf.read_text().replace("passwords = 0", "passwords = 256"))
@@ -105,7 +105,7 @@ def _await_port(port: int) -> None:
 
 def _figures(ours: Sequence[_Sample], peer: Sequence[_Sample] = ()) -> Iterator[Figure]:
     yield _figure("requests accepted with 202", ours, peer)
-    # A rate hangs on who else uses the machine, and on who asks; this much less so.
+    # A rate depends on the load of the machine and on the client; this figure much less so.
     yield _figure("- core time of the web process for each", ours, peer, is_cost=True)
 
 

@@ -1,4 +1,4 @@
-"""A bare loop of requests-oauthlib over pooled connections: `python -m ... URL THREADS COUNT`."""
+"""Peer of renewals: requests-oauthlib in a loop, pooled: `python -m ... URL THREADS COUNT`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
 
 
 def renew(url: str, threads: int, count: int) -> tuple[float, float]:
-    """Renew so many tokens in as many threads; return the seconds, and those of a core."""
+    """Renew `count` tokens in `threads` threads; return the seconds, and those of a core."""
     adapter = HTTPAdapter(pool_maxsize=threads)
     loops = [
         threading.Thread(target=_loop, args=(url, adapter, count // threads))
@@ -31,7 +31,7 @@ def renew(url: str, threads: int, count: int) -> tuple[float, float]:
 
 
 def _loop(url: str, adapter: HTTPAdapter, count: int) -> None:
-    """Keep one session for all calls of a thread, as whoever writes such a loop with care would."""
+    """Renew in one session per thread, as a careful loop would."""
     session = OAuth2Session("client-of-figures")
     session.mount("http://", adapter)
     authentication = HTTPBasicAuth("client-of-figures", "a-secret-of-figures")

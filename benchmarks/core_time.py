@@ -1,4 +1,4 @@
-"""What a database server has taken of a core, whose processes come and go with its connections."""
+"""Core time of a database server, whose processes come and go with its connections."""
 
 from __future__ import annotations
 

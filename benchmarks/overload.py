@@ -1,4 +1,4 @@
-"""Five times the load that the cores can hash: how old jobs get, and what others notice."""
+"""Overload: five times what the cores can hash; the age of jobs, and the latency of others."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _USERS: Final = 32
 
 @dataclass
 class _Answers:
-    """What a crowd was answered, and how long each answer took."""
+    """The answers to a crowd of clients, and how long each took."""
 
     accepted: list[str] = field(default_factory=list)
     refused_seconds: list[float] = field(default_factory=list)
     glance_seconds: list[float] = field(default_factory=list)
 
-    def note(self, head: str, seconds: float) -> None:
-        """Take the answer to a request for a hash; nobody may be told anything else."""
+    def add(self, head: str, seconds: float) -> None:
+        """Count the answer to a request for a hash; 202 and 429 are the only right ones."""
         status = _status(head)
         if status == 202:
             self.accepted.append(_header(head, "location").rpartition("/")[2])
@@ -45,15 +45,15 @@ class _Answers:
         else:
             raise RuntimeError(f"a request was answered with {status}")
 
-    def note_glance(self, head: str, seconds: float) -> None:
-        """Take the answer to another request."""
+    def add_glance(self, head: str, seconds: float) -> None:
+        """Count the answer to another request."""
         if _status(head) != 200:
             raise RuntimeError(f"a glance was answered with {_status(head)}")
         self.glance_seconds.append(seconds)
 
 
 def measure(seconds: float = _SECONDS) -> list[Figure]:
-    """Find out what the stack can do, ask for five times as much, and wait for what was taken."""
+    """Find the capacity, ask for five times as much, and wait for the accepted jobs."""
     with new_stack() as stack:
         service = stack.start()
         body = {"password": _PASSWORD, "rounds": _ROUNDS}
@@ -66,16 +66,16 @@ def measure(seconds: float = _SECONDS) -> list[Figure]:
 
 
 async def _flood(port: int, per_second: float, seconds: float) -> _Answers:
-    """Ask at a steady pace, whatever is answered, and look at something else meanwhile."""
+    """Ask at a steady rate, whatever the answers, and send other requests meanwhile."""
     answers = _Answers()
     ends = time.perf_counter() + seconds
     body = {"password": _PASSWORD, "rounds": _ROUNDS}
     ask = Request(port, _PATH, body).encoded()
-    # What needs the database and no core, as reading a token does.
+    # It needs the database and no core, as reading a token does.
     glance = Request(port, "/v1/connections", {}).encoded().replace(b"POST ", b"GET ", 1)
     count = _USERS if per_second else 0
-    users = [_user(port, ask, _USERS / per_second, ends, answers.note) for _ in range(count)]
-    others = _user(port, glance, _GLANCE_SECONDS, ends, answers.note_glance)
+    users = [_user(port, ask, _USERS / per_second, ends, answers.add) for _ in range(count)]
+    others = _user(port, glance, _GLANCE_SECONDS, ends, answers.add_glance)
     await asyncio.gather(others, *users)
     return answers
 

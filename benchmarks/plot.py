@@ -1,4 +1,4 @@
-"""Draws how long the contenders take, each one's share of answers over time."""
+"""Plot of round trips: for each contender the share of answers over time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 def draw(durations: Mapping[str, Sequence[float]], path: Path) -> None:
     """Write the plot of durations in seconds to a PNG file."""
-    # Only who draws needs the library.
+    # The other benchmarks do without the library.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")

@@ -1,4 +1,4 @@
-"""Databases full of connections for the benchmarks of renewal: each with really sealed tokens."""
+"""Databases for the benchmarks of renewal: full of connections, with really sealed tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 
 PROVIDER: Final = "instant"
 _BATCH: Final = 10_000
-#: Whatever is not to be due is so in half an hour at the earliest, over half an hour.
+#: Connections that are not to be due fall due in half an hour at the earliest, over half an hour.
 _SOONEST: Final = timedelta(minutes=30)
 
 
@@ -60,7 +60,7 @@ def kinds() -> dict[str, Any]:
 
 @contextmanager
 def open_here(url: str, var_dir: Path) -> Iterator[None]:
-    """Make the tables, and let them be those of this process for the block."""
+    """Make the tables, and open the database in this process for the block."""
     settings = load_settings(
         {"SECRET_KEY": SECRET_KEY, "VAR_DIR": str(var_dir), "DATABASE_URL": url}
     )
@@ -89,16 +89,16 @@ def configure_provider(token_endpoint: str) -> None:
 
 
 def fill(first: int, end: int) -> None:
-    """Add the connections numbered so, none of which is due, and let the database count them."""
+    """Add the connections of these numbers, none of them due, and update the statistics."""
     for start in range(first, end, _BATCH):
-        same = _same_for_all()
+        same = _common_columns()
         _insert([_row(number, same) for number in range(start, min(start + _BATCH, end))])
     with hold_connection():
         database.execute_sql("ANALYZE")
 
 
-def let_be_due(numbers: Sequence[int], renew_at: datetime) -> None:
-    """Let these connections be due at a time, and nobody at work on them."""
+def make_due(numbers: Sequence[int], renew_at: datetime) -> None:
+    """Make these connections due at a time, without a lease."""
     ids, rows = [_id_of(number) for number in numbers], TAB_CONNECTIONS
     # All at once, as they would fall due for a sweep; SQLite takes not too many in one statement.
     with transaction():
@@ -129,8 +129,8 @@ def _row(number: int, same: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _same_for_all() -> dict[str, Any]:
-    """Return the columns in which connections do not differ here."""
+def _common_columns() -> dict[str, Any]:
+    """Return the columns that are the same in all connections."""
     now = datetime.now(UTC)
     row = TAB_CONNECTIONS(
         provider=PROVIDER,

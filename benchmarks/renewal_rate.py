@@ -23,7 +23,7 @@ from benchmarks.renewal_database import (
     configure_provider,
     fill,
     kinds,
-    let_be_due,
+    make_due,
     open_here,
 )
 from benchmarks.stack import Stack, new_stack, running
@@ -32,7 +32,7 @@ from tests.ports import free_port
 from tests.worker.service_directory import until
 
 _CONNECTIONS: Final = {"PostgreSQL": 100_000, "SQLite": 20_000}
-#: What one sweep hands over: enough for some seconds.
+#: The connections of one sweep: enough for some seconds.
 _AT_ONCE: Final = 4_000
 _REPEATS: Final = 5
 #: The loop beside it: as it is usually written, and with more threads than help it.
@@ -44,7 +44,7 @@ _NEEDED_PER_SECOND: Final = 278
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """So many renewals in so many seconds, and what each took of a core, by who took it."""
+    """Renewals, the seconds that they took, and the core time of each by its process."""
 
     seconds: float
     count: int
@@ -68,7 +68,7 @@ class Comparison:
 def measure(
     connections: dict[str, int] | None = None, at_once: int = _AT_ONCE, repeats: int = _REPEATS
 ) -> list[Figure]:
-    """Let the service and the bare loop renew in turn, with the same provider."""
+    """Measure the service and the bare loop in turn, with the same provider."""
     counts = _CONNECTIONS if connections is None else connections
     found: list[Figure] = []
     for kind, database_of in kinds().items():
@@ -103,18 +103,20 @@ def _in_turn(
     with new_stack() as stack, open_here(url, stack.directory.path / "var"):
         configure_provider(f"{provider}/token")
         fill(0, connections)
-        # Rates are of who works, not of how seldom a sweep looks.
+        # The interval of the sweeps is no part of the rate.
         _set(stack, "renew_oath_tokens_interval", 1)
         more = {"DATABASE_URL": url, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.partition("//")[2]}
         for processes in sorted({1, os.cpu_count() or 1}):
             _set(stack, "oauth", processes)
             service = stack.directory.healthy(**stack.environment, **more)
-            _renewed(stack, url, provider, connections, at_once // 4)  # What is loaded at first.
+            _measure_service(
+                stack, url, provider, connections, at_once // 4
+            )  # What is loaded at first.
             compared = Comparison(processes, [], {threads: [] for threads in _BARE_THREADS})
             for _ in range(repeats):
-                compared.ours.append(_renewed(stack, url, provider, connections, at_once))
+                compared.ours.append(_measure_service(stack, url, provider, connections, at_once))
                 for threads, runs in compared.bare.items():
-                    runs.append(_bare(provider, threads, at_once))
+                    runs.append(_measure_loop(provider, threads, at_once))
             service.stop()
             yield compared
 
@@ -128,23 +130,23 @@ def _set(stack: Stack, setting: str, value: int) -> None:
     conf.write_text(text)
 
 
-def _renewed(stack: Stack, url: str, provider: str, connections: int, count: int) -> Run:
-    """Let so many connections fall due at once, and wait until all of them are renewed."""
+def _measure_service(stack: Stack, url: str, provider: str, connections: int, count: int) -> Run:
+    """Make `count` connections due at once, and wait until all of them are renewed."""
     requests.get(f"{provider}/figures", timeout=5)
     before = _core_seconds(stack, url)
     now = datetime.now(UTC)
     numbers = range(0, connections, connections // count)[:count]
-    let_be_due(numbers, now - timedelta(seconds=1))
-    granted, seconds = _drained(provider, count)
+    make_due(numbers, now - timedelta(seconds=1))
+    granted, seconds = _await_grants(provider, count)
     after = _core_seconds(stack, url)
-    return Run(seconds, granted, {who: (after[who] - before[who]) / granted for who in after})
+    return Run(seconds, granted, {part: (after[part] - before[part]) / granted for part in after})
 
 
 def _core_seconds(stack: Stack, url: str) -> dict[str, float]:
     return {"service": stack.core_seconds(), "database": server_core_seconds(url)}
 
 
-def _drained(provider: str, count: int) -> tuple[int, float]:
+def _await_grants(provider: str, count: int) -> tuple[int, float]:
     """Return how many were granted and over which time, once it is as many as were due."""
     granted = 0
     deadline = time.monotonic() + _LONGEST_SECONDS
@@ -152,13 +154,13 @@ def _drained(provider: str, count: int) -> tuple[int, float]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{granted} of {count} were renewed")
         time.sleep(0.25)
-        told = requests.get(f"{provider}/figures?keep", timeout=5).json()
-        granted, seconds = int(told[0]), float(told[1])
+        counts = requests.get(f"{provider}/figures?keep", timeout=5).json()
+        granted, seconds = int(counts[0]), float(counts[1])
     time.sleep(0.5)  # What the provider has granted is stored a moment later.
     return granted, seconds
 
 
-def _bare(provider: str, threads: int, count: int) -> Run:
+def _measure_loop(provider: str, threads: int, count: int) -> Run:
     command = [sys.executable, "-m", "benchmarks.bare_renewals", f"{provider}/token"]
     done = subprocess.run(
         [*command, str(threads), str(count)], cwd=ROOT, check=True, capture_output=True, text=True
@@ -168,7 +170,7 @@ def _bare(provider: str, threads: int, count: int) -> Run:
 
 
 def _figures(of: str, compared: Comparison) -> Iterator[Figure]:
-    """Tell the rate beside that of each loop, and what each renewal took of a core."""
+    """Yield the rate beside that of each loop, and the core time of each renewal."""
     ours = compared.ours
     processes = f"{compared.processes} oauth process{'es' if compared.processes > 1 else ''}"
     what = f"renewals through the whole service: {of}, {processes}"
@@ -183,7 +185,7 @@ def _figures(of: str, compared: Comparison) -> Iterator[Figure]:
             f"at least 0.8, and {_NEEDED_PER_SECOND} /s",
         )
         what = "- the same, beside a loop of more threads"
-    service, database = (_milliseconds(ours, who) for who in ("service", "database"))
+    service, database = (_milliseconds(ours, part) for part in ("service", "database"))
     measured = f"service {service:.2f} ms"
     measured += f", database {database:.2f} ms" if database else ""
     its = {threads: _milliseconds(runs, "bare loop") for threads, runs in compared.bare.items()}
@@ -195,8 +197,8 @@ def _loop(threads: int) -> str:
     return f"bare requests-oauthlib, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def _milliseconds(runs: list[Run], who: str) -> float:
-    return statistics.median(run.core_seconds[who] for run in runs) * 1000
+def _milliseconds(runs: list[Run], part: str) -> float:
+    return statistics.median(run.core_seconds[part] for run in runs) * 1000
 
 
 def main() -> None:

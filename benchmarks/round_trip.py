@@ -1,4 +1,4 @@
-"""How long an idle stack takes from asking to the result in hand, less bcrypt's own time."""
+"""Round trip on an idle stack, from the call to the result, less bcrypt's own time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.stack import new_stack
 _ROUNDS: Final = 100
 _WARM_UPS: Final = 3
 _PASSWORD: Final = "correct horse battery staple"
-#: Everybody is idle between two of their turns, and no two turns keep the same step.
+#: Each contender is idle between two of its turns; the pauses differ, so that no rhythm forms.
 _PAUSE_SECONDS: Final = (0.05, 0.15)
 
 Durations = dict[str, list[float]]

@@ -1,4 +1,4 @@
-"""What it costs to send a job, sealed and with its record, beside Dramatiq's plain send."""
+"""Cost of a sealed send with the job's record, beside Dramatiq's plain send."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HASH: Final = "$2b$10$0123456789012345678901uL8hZ4yqg1VQ3m1m4nq7T0p3iVw4rGK"
 
 @contextmanager
 def lone_valkey() -> Iterator[str]:
-    """Start a Valkey that nobody consumes from, and yield its URL."""
+    """Start a Valkey without consumers, and yield its URL."""
     with tempfile.TemporaryDirectory(prefix="cf-") as directory:
         valkey = EmbeddedValkey(Path(directory))
         valkey.start()
@@ -39,7 +39,7 @@ def lone_valkey() -> Iterator[str]:
 
 
 def measure(batches: int = _BATCHES, sends: int = _SENDS) -> list[Figure]:
-    """Send batches in turn, so that whatever else the machine does hits both alike."""
+    """Send batches in turn, so that other load of the machine affects both alike."""
     key = key_to_text(derive_key(Secret(SECRET_KEY), QUEUE_LABEL))
     with (
         lone_valkey() as url,
@@ -69,7 +69,7 @@ def measure(batches: int = _BATCHES, sends: int = _SENDS) -> list[Figure]:
 
 
 def _work(password: str, password_hash: str) -> None:
-    """Stand for an actor; nobody performs it."""
+    """Stand for an actor; no worker performs it."""
 
 
 def _microseconds_each(send: Callable[[], object], sends: int) -> float:

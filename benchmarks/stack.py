@@ -1,4 +1,4 @@
-"""The service as `make run` starts it, in a directory of its own, for as long as it is measured."""
+"""Stack under measurement: the service as `make run` starts it, in a directory of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Stack:
     """A directory with all that the service needs, where it can be started and started again."""
 
     def __init__(self, directory: ServiceDirectory) -> None:
-        """Take the directory and let hashes be as cheap as 4 rounds in it."""
+        """Allow hashes as cheap as 4 rounds in the directory."""
         self.directory = directory
         self.port = directory.port
         conf = directory.path / "config.toml"
@@ -35,7 +35,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What `.env` would say."""
+        """The variables that `.env` would hold."""
         return {
             "SECRET_KEY": SECRET_KEY,
             "ADMIN_API_KEY": ADMIN_API_KEY,
@@ -56,7 +56,7 @@ class Stack:
         return sum(map(core_seconds, self.directory.processes()))
 
     def client(self) -> Client:
-        """Return a client as another app has it."""
+        """Return a client, as an app would make it."""
         key = derive_key(Secret(SECRET_KEY), QUEUE_LABEL)
         return catfeeder.connect(self.redis_url, key_to_text(key))
 

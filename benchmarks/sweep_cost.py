@@ -1,4 +1,4 @@
-"""What a sweep costs as the connections that are not due grow in number."""
+"""Cost of a sweep, as the connections that are not due grow in number."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-# Our tables believe that a process which has not loaded it by now will have SQLite alone.
+# models.db.drivers keeps psycopg out of a process that loads the tables before it.
 import psycopg  # noqa: F401
 
 from actors.renewal.sweep import sweep
 from benchmarks.figures import Figure, spread, table
-from benchmarks.renewal_database import configure_provider, fill, kinds, let_be_due, open_here
+from benchmarks.renewal_database import configure_provider, fill, kinds, make_due, open_here
 
 _SIZES: Final = {
     "PostgreSQL": (10_000, 100_000, 1_000_000),
@@ -28,7 +28,7 @@ _REPEATS: Final = 7
 def measure(
     sizes: dict[str, Sequence[int]] | None = None, due: int = _DUE, repeats: int = _REPEATS
 ) -> list[Figure]:
-    """Let the same number of connections be due among ever more that are not."""
+    """Measure sweeps of the same number of due connections among ever more others."""
     wanted = _SIZES if sizes is None else sizes
     found = []
     for kind, database_of in kinds().items():
@@ -61,13 +61,13 @@ def _grown(kind: str, sizes: Sequence[int], due: int, repeats: int) -> list[Figu
 def _seconds_of_a_sweep(size: int, due: int) -> float:
     now = datetime.now(UTC)
     numbers = range(0, size, size // due)[:due]
-    let_be_due(numbers, now - timedelta(seconds=1))
+    make_due(numbers, now - timedelta(seconds=1))
     began = time.perf_counter()
     claimed = sweep(now, lambda _leases: None)
     taken = time.perf_counter() - began
     if claimed != due:
         raise RuntimeError(f"{claimed} connections were claimed, and not {due}")
-    let_be_due(numbers, now + timedelta(hours=1))
+    make_due(numbers, now + timedelta(hours=1))
     return taken
 
 

@@ -1,4 +1,4 @@
-"""Hashing through HTTP, queue, worker and result, beside bare bcrypt on all cores."""
+"""Throughput of hashing through HTTP, queue and worker, beside bare bcrypt on all cores."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _PASSWORD: Final = "correct horse battery staple"
 
 
 class _Sample(NamedTuple):
-    """What some seconds of hashing have shown."""
+    """The measurement of some seconds of hashing."""
 
     per_second: float
     core_milliseconds: float
-    #: What each request has cost whoever sent it: of the same cores, but no part of the service.
+    #: The core time of the client for each request: of the same cores, but no part of the service.
     asking_milliseconds: float = 0
 
 
 def measure(repeats: int = _REPEATS, seconds: float = _SECONDS) -> list[Figure]:
-    """Let bare bcrypt and the stack take turns."""
+    """Measure bare bcrypt and the stack in turn."""
     with new_stack() as stack:
         service = stack.start()
         found = [_beside_bare(stack, rounds, repeats, seconds) for rounds in _ROUNDS]
@@ -53,7 +53,7 @@ def _beside_bare(stack: Stack, rounds: int, repeats: int, seconds: float) -> lis
     bare.append(_bare(rounds, seconds))
     return [
         _figure(f"hashes with {rounds} rounds over HTTP", bare, ours),
-        # A rate hangs on who else uses the machine; this much less so.
+        # A rate depends on the load of the machine; this figure much less so.
         _figure(f"- core time of each, {rounds} rounds, idling included", bare, ours, is_cost=True),
     ]
 

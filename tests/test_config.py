@@ -165,7 +165,7 @@ def test_a_value_of_config_toml_is_found_by_section_and_key() -> None:
         ("Crons", "host"),
     ],
 )
-def test_the_default_holds_where_config_toml_says_nothing(section: str, key: str) -> None:
+def test_the_default_holds_where_config_toml_has_no_value(section: str, key: str) -> None:
     conf = {"Server_configuration": {"port": 80}, "Crons": 3}
 
     assert _get_toml_variable(conf, section, key, default="0.0.0.0") == "0.0.0.0"  # noqa: S104
@@ -254,7 +254,7 @@ def test_a_byte_order_mark_of_an_editor_does_no_harm(tmp_path: Path) -> None:
     assert read_toml(tmp_path / "config.toml") == {"Crons": {"clean_tokens": False}}
 
 
-def test_our_config_toml_says_what_holds_without_it() -> None:
+def test_our_config_toml_holds_the_defaults() -> None:
     # Else the file would mislead its reader.
     assert load_settings({}, read_toml()) == load_settings({}, {})
 
@@ -350,12 +350,12 @@ def test_our_config_toml_names_every_setting() -> None:
         ),
     ],
 )
-def test_what_config_toml_cannot_say_is_refused_by_name(conf: dict[str, Any], said: str) -> None:
+def test_a_wrong_value_of_config_toml_is_refused_by_name(conf: dict[str, Any], said: str) -> None:
     assert refusal(conf) == said
 
 
 @pytest.mark.parametrize(
-    ("oauth", "least"),
+    ("oauth", "minimum"),
     [
         ({"lease_seconds": 59}, 60),
         ({"read_timeout_seconds": 30}, 140),
@@ -363,18 +363,18 @@ def test_what_config_toml_cannot_say_is_refused_by_name(conf: dict[str, Any], sa
     ],
 )
 def test_a_lease_that_ends_before_the_call_to_the_provider_may_is_refused(
-    oauth: dict[str, int], least: int
+    oauth: dict[str, int], minimum: int
 ) -> None:
     assert refusal({"OAuth": oauth}) == (
-        f"config.toml: [OAuth] lease_seconds must be at least {least}, four times "
+        f"config.toml: [OAuth] lease_seconds must be at least {minimum}, four times "
         "connect_timeout_seconds and read_timeout_seconds together: two would renew the same "
         "connection at once."
     )
     # One that is long enough is taken
-    load_settings({}, {"OAuth": {**oauth, "lease_seconds": least}})
+    load_settings({}, {"OAuth": {**oauth, "lease_seconds": minimum}})
 
 
-def test_what_config_toml_says_is_what_is_set() -> None:
+def test_values_of_config_toml_become_settings() -> None:
     conf = {
         "Server_configuration": {
             "cors_origins": ["https://a.example"],

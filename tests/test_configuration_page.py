@@ -1,4 +1,4 @@
-"""Tests that docs/configuration.md tells what the code does, so that it cannot go stale."""
+"""Configuration page: every setting stands in docs/configuration.md as the code has it."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def rows(heading: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("section", settings_module.SECTIONS)
-def test_every_setting_of_config_toml_is_told_with_its_default_and_range(section: str) -> None:
-    told = rows(f"`[{section}]`")
+def test_every_setting_of_config_toml_stands_there_with_its_default_and_range(section: str) -> None:
+    written = rows(f"`[{section}]`")
     _, kind = settings_module.SECTIONS[section]
     settings = {item.name: item for item in dataclasses.fields(kind)}
 
-    # Given the settings of the code, no more and no fewer are told, in the same order
-    assert list(told) == list(settings)
-    for name, (default, allowed, text) in told.items():
+    # Given the settings of the code, no more and no fewer are there, in the same order
+    assert list(written) == list(settings)
+    for name, (default, allowed, text) in written.items():
         value = settings[name].default
         limits = settings[name].metadata.get("range")
         # Then each has its default, as one would write it in the file, and what it may be
@@ -61,7 +61,7 @@ def variables_of_the_code() -> set[str]:
     return set(asked) | credentials
 
 
-def test_every_variable_is_told_and_no_other() -> None:
+def test_every_variable_stands_there_and_no_other() -> None:
     assert set(rows("The environment, or `.env`")) == variables_of_the_code()
 
 
@@ -73,16 +73,17 @@ def test_env_example_offers_every_variable_and_no_other() -> None:
     assert {value for _, value in offered} == {""}
 
 
-def test_the_defaults_of_the_environment_are_those_told() -> None:
-    told = rows("The environment, or `.env`")
+def test_the_defaults_of_the_environment_are_those_written() -> None:
+    written = rows("The environment, or `.env`")
     unset = load_settings({}, {})
 
-    assert told["VAR_DIR"][0] == f"`{unset.var_dir.relative_to(ROOT)}`"
-    assert unset.database_url.rpartition("/")[2] in told["DATABASE_URL"][0]
-    template = told["REDIRECT_URI"][0].strip("`")
+    assert written["VAR_DIR"][0] == f"`{unset.var_dir.relative_to(ROOT)}`"
+    assert unset.database_url.rpartition("/")[2] in written["DATABASE_URL"][0]
+    template = written["REDIRECT_URI"][0].strip("`")
     assert template.replace("<host>", unset.host).replace("<port>", str(unset.port)) == (
         unset.redirect_uri
     )
     assert (
-        f"At least {settings_module.MINIMUM_SECRET_KEY_LENGTH} characters" in told["SECRET_KEY"][1]
+        f"At least {settings_module.MINIMUM_SECRET_KEY_LENGTH} characters"
+        in written["SECRET_KEY"][1]
     )

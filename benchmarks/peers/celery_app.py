@@ -1,4 +1,4 @@
-"""Celery, as its guide sets it up."""
+"""Peer: Celery, as its guide sets it up."""
 
 from __future__ import annotations
 

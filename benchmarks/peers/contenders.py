@@ -1,4 +1,4 @@
-"""The peers that are installed, each with its worker running and a way to ask it."""
+"""Contenders: the peers that are installed, each with a running worker and a way to ask it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bare Dramatiq, as its guide sets it up."""
+"""Peer: bare Dramatiq, as its guide sets it up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three lines that an application would write with FastAPI and Celery instead."""
+"""Peer of the shim: the three lines of FastAPI with Celery that an application would write."""
 
 from __future__ import annotations
 

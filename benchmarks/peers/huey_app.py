@@ -1,4 +1,4 @@
-"""Huey, as its guide sets it up."""
+"""Peer: Huey, as its guide sets it up."""
 
 from __future__ import annotations
 

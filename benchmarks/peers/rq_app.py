@@ -1,4 +1,4 @@
-"""RQ, as its guide sets it up."""
+"""Peer: RQ, as its guide sets it up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every peer is asked to do: the very work of our `check_password`."""
+"""Work of every peer: the same as that of our `check_password`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import bcrypt
 
 #: The broker of all contenders.
 REDIS_URL: Final = os.environ["BENCHMARK_REDIS_URL"]
-#: Its path, for those who write it in a form of their own.
+#: Its path, for peers with a form of their own.
 REDIS_SOCKET: Final = unquote(urlsplit(REDIS_URL).path)
 
 
 def check(password: str, password_hash: str) -> bool:
-    """Tell whether the hash is of the password."""
+    """Return whether the hash is of the password."""
     return bcrypt.checkpw(password.encode(), password_hash.encode())

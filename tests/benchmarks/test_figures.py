@@ -1,4 +1,4 @@
-"""The benchmarks' arithmetic and table, and that what they measure still runs."""
+"""Figures of the benchmarks: their arithmetic, their table, and one benchmark that runs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_a_percentile_is_one_of_the_values(
     assert percentile(values, percent) == expected
 
 
-def test_durations_are_told_by_their_middle_and_their_tail() -> None:
+def test_durations_are_described_by_median_and_tail() -> None:
     assert milliseconds([0.001] * 98 + [0.02, 0.5]) == "p50 1.0 ms, p99 20.0 ms"
 
 
-def test_repeated_figures_are_told_with_their_spread() -> None:
+def test_repeated_figures_have_their_spread() -> None:
     assert spread([3.0, 1.0, 2.5], ".1f", "/s") == "2.5 /s (1.0 to 3.0)"
 
 
@@ -40,9 +40,9 @@ def test_a_table_has_a_line_for_each_figure() -> None:
 
 
 def test_the_machine_and_the_versions_are_named() -> None:
-    told = circumstances()
-    assert " cores, " in told
-    assert "dramatiq 2." in told
+    described = circumstances()
+    assert " cores, " in described
+    assert "dramatiq 2." in described
 
 
 def test_sending_is_measured_beside_dramatiq() -> None:

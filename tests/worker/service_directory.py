@@ -23,7 +23,7 @@ from tests.ports import free_port
 
 _PACKAGES: Final = ("actors", "catfeeder", "models", "worker")
 _FILES: Final = (*ROOT.glob("*.py"), ROOT / "config.toml", ROOT / "Procfile")
-#: What a developer's own shell may have set, and what would lead a test to their data.
+#: Variables that a developer's shell may have set, which would lead a test to their data.
 _FOREIGN: Final = (
     *("SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_API_KEY"),
     *("REDIS_URL", "DATABASE_URL", "VAR_DIR", "HOST"),
@@ -32,7 +32,7 @@ _FOREIGN: Final = (
 #: How often nothing must have changed among the processes.
 _LOOKS: Final = 3
 
-#: Stands in for the HTTP shim and the workers, so that these tests are about who starts them.
+#: Stands in for the HTTP shim and the workers, so that these tests are about the supervisor.
 STAND_IN = """\
 import http.server, os, signal, sys
 
@@ -121,14 +121,14 @@ class ServiceDirectory:
         return service
 
     def is_answering(self, port: int | None = None) -> bool:
-        """Tell whether somebody listens at our port, or at another."""
+        """Return whether a server listens at our port, or at another."""
         with contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port or self.port), timeout=1).close()
             return True
         return False
 
     def processes(self, part: str = "") -> list[psutil.Process]:
-        """Return who runs in this directory, by whomever started, with `part` in the command."""
+        """Return all processes that run in this directory, with `part` in the command."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

@@ -32,7 +32,7 @@ def connect(directory: ServiceDirectory) -> redis.Redis:
     return redis.Redis.from_url(f"unix://{quote(str(socket_path))}")
 
 
-def is_told_to_stop(directory: ServiceDirectory) -> bool:
+def is_shutdown_requested(directory: ServiceDirectory) -> bool:
     with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
         [row] = database.execute("SELECT generation, stopped_generation FROM server").fetchall()
     return bool(row[0] == row[1])
@@ -85,7 +85,7 @@ def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
     assert directory.pids() == []
 
 
-def test_a_broker_of_ones_own_is_used_and_left_running(
+def test_a_broker_of_redis_url_is_used_and_left_running(
     directory: ServiceDirectory, valkey: ValkeyServer
 ) -> None:
     # Given a server of our own in REDIS_URL
@@ -101,17 +101,17 @@ def test_a_broker_of_ones_own_is_used_and_left_running(
 
 
 def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory) -> None:
-    # Given a service whose processes tell when they are asked to end, and a job in hand
-    told = "sh -c 'trap \"echo ends; exit\" TERM; echo runs; while :; do sleep 0.05; done'"
+    # Given a service whose processes print a line at SIGTERM, and a job in flight
+    shell = "sh -c 'trap \"echo ends; exit\" TERM; echo runs; while :; do sleep 0.05; done'"
     web = "web: python stand_in.py"
-    (directory.path / "Procfile").write_text(f"{web}\noauth: {told}\nscheduler: {told}\n")
+    (directory.path / "Procfile").write_text(f"{web}\noauth: {shell}\nscheduler: {shell}\n")
     service = directory.healthy()
     service.await_line("oauth.1     | runs")
     service.await_line("scheduler.1 | runs")
     with closing(connect(directory)) as client:
         client.hset("catfeeder:oauth.msgs", "job", "sealed")
 
-        # When it is told to stop
+        # When it gets SIGTERM
         service.process.send_signal(signal.SIGTERM)
 
         # Then the job keeps the workers, and web answers
@@ -123,7 +123,7 @@ def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory
         # And when the job has ended, the workers end, and then web
         client.hdel("catfeeder:oauth.msgs", "job")
     assert service.end() == 0
-    assert is_told_to_stop(directory)
+    assert is_shutdown_requested(directory)
     ends = [line for line in service.lines if line.endswith("| ends")]
     assert sorted(ends[:2]) == ["oauth.1     | ends", "scheduler.1 | ends"]
     assert ends[2:] == ["web.1       | ends"]
@@ -145,7 +145,7 @@ def test_a_job_that_never_ends_bounds_the_stop(directory: ServiceDirectory) -> N
 
 
 def test_a_shutdown_that_names_this_boot_stops_the_service(directory: ServiceDirectory) -> None:
-    # Given a service whose generation is told to stop, as the shut_down job does
+    # Given a service whose generation is to stop, as the shut_down job writes
     service = directory.healthy()
     with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
         database.execute("UPDATE server SET stopped_generation = generation")
@@ -155,7 +155,7 @@ def test_a_shutdown_that_names_this_boot_stops_the_service(directory: ServiceDir
     assert service.end() == 0
     assert directory.pids() == []
 
-    # And that shutdown is none of the next boot's business
+    # And the next boot goes on
     again = directory.healthy()
     time.sleep(1.2)
     assert again.process.poll() is None
@@ -163,7 +163,7 @@ def test_a_shutdown_that_names_this_boot_stops_the_service(directory: ServiceDir
 
 
 def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -> None:
-    # Given a worker that does not end when it is asked to
+    # Given a worker that ignores SIGTERM
     stubborn = "oauth: sh -c 'trap \"\" TERM; echo stubborn; sleep 600; sleep 600'\n"
     (directory.path / "Procfile").write_text(PROCFILE + stubborn)
     service = directory.healthy()
@@ -184,7 +184,7 @@ def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -
 
 
 def test_a_signal_that_arrives_twice_at_once_is_one(directory: ServiceDirectory) -> None:
-    # Given a service whose signal is passed on by make, which had it from the same terminal
+    # Given a service whose signal is passed on by make, which got it from the same terminal
     service = directory.healthy()
 
     service.process.send_signal(signal.SIGINT)
@@ -205,7 +205,7 @@ def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: Servic
     assert directory.healthy().stop() == 0
 
 
-def test_a_stop_during_the_start_is_heeded(directory: ServiceDirectory) -> None:
+def test_a_stop_during_the_start_ends_the_service(directory: ServiceDirectory) -> None:
     # Given a service that takes its time to become healthy
     (directory.path / "stand_in.py").write_text("import time\ntime.sleep(600)\n")
     service = directory.run()
