@@ -15,7 +15,7 @@ import psycopg
 
 @contextmanager
 def outage(database_url: str) -> Iterator[None]:
-    """Let nobody write to the database for the block; the servers let nobody in either."""
+    """Refuse all writes to the database for the block; the servers refuse connections too."""
     scheme, _, rest = database_url.partition("://")
     if scheme == "sqlite":
         kind = _locked(rest.removeprefix("/"))
@@ -56,8 +56,10 @@ def _closed(url: str) -> Iterator[None]:
 def _hidden(url: str) -> Iterator[None]:
     """Take a MariaDB's socket away, and end the connections that there are."""
     socket = Path(parse_qs(urlsplit(url).query)["unix_socket"][0])
-    ids = _told(socket, "SELECT id FROM information_schema.processlist WHERE db LIKE 'catfeeder%'")
-    _told(socket, "".join(f"KILL {number};" for number in ids.split()))
+    ids = _run_sql(
+        socket, "SELECT id FROM information_schema.processlist WHERE db LIKE 'catfeeder%'"
+    )
+    _run_sql(socket, "".join(f"KILL {number};" for number in ids.split()))
     away = socket.rename(socket.with_suffix(".away"))
     try:
         yield
@@ -67,6 +69,6 @@ def _hidden(url: str) -> Iterator[None]:
         gc.collect()
 
 
-def _told(socket: Path, statements: str) -> str:
+def _run_sql(socket: Path, statements: str) -> str:
     command = ["mariadb", f"--socket={socket}", "--user=root", "-N", "--force", "-e", statements]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""Tests of the audit trail: who did what and when, page by page, and what the webhook gets."""
+"""Tests of the audit trail: what happened when and by which key, page by page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that an outage of the database cuts short: told in a sentence, to caller and log."""
+"""Tests of jobs during an outage of the database: caller and log get a sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from config import Settings
 from models.db.database import open_database
 
 
-def test_a_database_that_is_away_is_told_in_a_sentence_without_a_traceback(
+def test_a_database_that_is_away_is_reported_in_a_sentence_without_a_traceback(
     settings: Settings,
     client: Client,
     worker: dramatiq.Worker,
@@ -27,14 +27,14 @@ def test_a_database_that_is_away_is_told_in_a_sentence_without_a_traceback(
     # Given a database that is away
     url = f"postgresql://postgres@/postgres?host={tmp_path}"
     open_database(replace(settings, database_url=url))
-    # When somebody asks for a job that needs it
+    # When a job needs it
     job = client.enqueue(RENEW_CONNECTION, connection_id=str(uuid.UUID(int=1)))
     with pytest.raises(JobFailed) as failure:
         job.result(timeout=60)
     worker.join()
-    # Then the caller hears that it may pass
+    # Then the caller gets a code that says that it may pass
     assert failure.value.code == "database_unreachable"
-    # And the log tells in one sentence which setting to look at
-    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert [record.exc_info for record in told] == [None]
-    assert told[0].getMessage().startswith("renew_connection is left undone: The database cannot")
+    # And the log names in one sentence the setting to look at
+    logged = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.exc_info for record in logged] == [None]
+    assert logged[0].getMessage().startswith("renew_connection is left undone: The database cannot")

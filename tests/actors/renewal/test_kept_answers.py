@@ -53,7 +53,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("tables")
 #: Nothing listens to the port of the discard protocol.
-NOBODY: Final = "127.0.0.1:9"
+DISCARD: Final = "127.0.0.1:9"
 SHORT: Final = RenewalLimits(answer_seconds=0.1, outcome_seconds=0.5)
 
 
@@ -61,7 +61,7 @@ SHORT: Final = RenewalLimits(answer_seconds=0.1, outcome_seconds=0.5)
 def environment(environment: dict[str, str]) -> dict[str, str]:
     """The environment, with a private host on top that does not listen."""
     hosts = environment["OAUTH_ALLOWED_PRIVATE_HOSTS"]
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": f"{hosts},{NOBODY}"}
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": f"{hosts},{DISCARD}"}
 
 
 def spend(row: TAB_CONNECTIONS, provider: ScriptedProvider) -> None:
@@ -233,7 +233,7 @@ def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProv
 
 
 @pytest.mark.parametrize(
-    "nowhere", [f"http://{NOBODY}/token", "https://no-such-host.invalid/token"]
+    "nowhere", [f"http://{DISCARD}/token", "https://no-such-host.invalid/token"]
 )
 def test_a_token_that_was_never_sent_is_as_it_was(nowhere: str, plain: ScriptedProvider) -> None:
     # Given a provider that does not listen, or that has no address

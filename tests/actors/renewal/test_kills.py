@@ -131,7 +131,7 @@ def recover_all() -> None:
 
 
 def is_written_down(done: list[str]) -> bool:
-    """Tell whether the answer is in the journal after these steps."""
+    """Return whether the answer is in the journal after these steps."""
     place = next((place for place, step in enumerate(done) if step in _JOURNAL), None)
     if place is None:
         return False

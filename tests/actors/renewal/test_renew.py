@@ -306,7 +306,7 @@ def test_no_connection_is_not_renewed() -> None:
         renew_connection("00000000-0000-4000-8000-000000000000")
 
 
-def test_a_user_whose_grant_seemed_gone_may_try_once_more(plain: ScriptedProvider) -> None:
+def test_a_grant_that_seemed_gone_may_be_renewed_on_request(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     plain.answer("/token", json_answer({"error": "invalid_grant"}, 400), times=1)
     with pytest.raises(ReauthorizationRequired):
