@@ -1,4 +1,4 @@
-"""Tests of asking a provider who the user is, in each provider's own way."""
+"""Tests of user info: quirks of providers, merging with the id_token, unusable answers."""
 
 from __future__ import annotations
 
@@ -31,52 +31,6 @@ def token_of(provider: ScriptedProvider) -> Secret:
     return Secret(provider.grants.add_tokens(grant, with_refresh_token=False)[0])
 
 
-@pytest.mark.parametrize(
-    ("preset", "email", "verified"),
-    [
-        ("google", "jane@example.com", True),
-        ("facebook", "jane@example.com", False),
-        ("github", "jane@example.com", True),
-        ("microsoft", "jane@example.com", False),
-        ("linkedin", "jane@example.com", True),
-        ("x", "jane@example.com", True),
-    ],
-)
-def test_the_profile_of_each_preset_has_the_same_shape(
-    preset: str, email: str, verified: bool, provider: ScriptedProvider
-) -> None:
-    profile = fetch_profile(built_preset(provider, preset), token_of(provider))
-
-    assert profile["subject"] == "248289761001"
-    assert (profile["email"], profile["email_verified"]) == (email, verified)
-    assert profile["name"] == "Jane Doe"
-    assert str(profile["picture"]).startswith("https://")
-    assert profile["raw"]
-
-
-@pytest.mark.parametrize(
-    ("preset", "email", "verified"),
-    [
-        ("google", "jane@example.com", False),
-        ("facebook", "jane@example.com", False),
-        # An address that nobody has verified does not count
-        ("github", None, None),
-        ("microsoft", "jane@example.com", False),
-        ("linkedin", "jane@example.com", False),
-        ("x", None, None),
-    ],
-)
-def test_an_unverified_address_is_never_marked_verified(
-    preset: str, email: str | None, verified: bool | None, provider: ScriptedProvider
-) -> None:
-    found = built_preset(provider, preset)
-    provider.script.user = {**provider.script.user, "email_verified": False}
-
-    profile = fetch_profile(found, token_of(provider))
-
-    assert (profile["email"], profile["email_verified"]) == (email, verified)
-
-
 def test_the_token_is_sent_in_the_header_only(provider: ScriptedProvider) -> None:
     token = token_of(provider)
 
@@ -107,7 +61,7 @@ def test_a_github_app_without_permission_for_addresses_signs_in(
 
     profile = fetch_profile(found, token_of(provider))
 
-    # The public address is one that anybody may have written there
+    # The public address is unverified
     assert (profile["email"], profile["email_verified"]) == ("public@example.com", None)
 
 
@@ -178,7 +132,7 @@ def test_the_id_token_completes_user_info(provider: ScriptedProvider) -> None:
     profile = fetch_profile(built(provider), token_of(provider), claims)
 
     assert profile["name"] == "Jane of the token"
-    # But for what speaks of the token itself
+    # Without the claims about the token itself
     assert set(profile["raw"]) == {"sub", "name", "email", "email_verified"}
 
 
@@ -204,7 +158,7 @@ def test_without_user_info_the_id_token_is_the_profile(provider: ScriptedProvide
 def test_email_verified_counts_for_its_own_address_only(
     user_info: dict[str, Any], provider: ScriptedProvider
 ) -> None:
-    # Given an id_token that vouches for its address, and user info with another or half of one
+    # Given an id_token with a verified address, and user info with another or half of one
     provider.script.user_info = user_info
     claims = {"sub": "248289761001", "email": "jane@example.com", "email_verified": True}
     if user_info["email"] is None:
@@ -212,12 +166,12 @@ def test_email_verified_counts_for_its_own_address_only(
 
     profile = fetch_profile(built(provider), token_of(provider), claims)
 
-    # Then nobody has vouched for what comes of both
+    # Then the merged address is neither verified nor unverified
     assert profile["email"] == user_info["email"]
     assert profile["email_verified"] is None
 
 
-# -- Answers that are none
+# -- Unusable tokens and answers
 
 
 @pytest.mark.parametrize(
