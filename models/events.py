@@ -75,12 +75,12 @@ class TAB_EVENTS(Table):
     def list_page(
         cls,
         *,
-        kind: str | None,
-        provider: str | None,
-        connection_id: str | None,
-        key_id: str | None,
-        since: datetime | None,
-        before: int | None,
+        kind: str | None = None,
+        provider: str | None = None,
+        connection_id: str | None = None,
+        key_id: str | None = None,
+        since: datetime | None = None,
+        before: int | None = None,
         limit: int,
     ) -> list[TAB_EVENTS]:
         """Return up to `limit` events, newest first, with ids below `before`."""

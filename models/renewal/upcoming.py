@@ -7,16 +7,15 @@ from datetime import datetime
 from models.oauth.connections import TAB_CONNECTIONS
 
 _T = TAB_CONNECTIONS
-_Position = tuple[datetime, str]
 
 
 def list_upcoming_renewals(
     *,
-    provider: str | None,
-    subject: str | None,
-    status: str | None,
-    before: datetime | None,
-    after: _Position | None,
+    provider: str | None = None,
+    subject: str | None = None,
+    status: str | None = None,
+    before: datetime | None = None,
+    after: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[TAB_CONNECTIONS]:
     """Return up to `limit` connections that fall due before a time, the first due first.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from config import Settings
+from models.db.database import hold_connection
 from tests.models.reopening import reopened
 
 
@@ -28,3 +29,10 @@ def empty(database: Settings, empty_url: str) -> Iterator[Settings]:
     settings = dataclasses.replace(database, database_url=empty_url)
     with reopened(settings):
         yield settings
+
+
+@pytest.fixture
+def held(database: Settings) -> Iterator[Settings]:
+    """The settings of a database of each kind, to which the test's thread holds a connection."""
+    with hold_connection():
+        yield database

@@ -7,7 +7,7 @@ from typing import Any
 
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.grants import Grant
+from models.oauth.grants import Grant, GrantEnd
 from tests.models.times import NOW
 
 
@@ -17,6 +17,7 @@ def grant(
     *,
     expires_at: datetime | None = None,
     renew_at: datetime | None = None,
+    end: GrantEnd | None = None,
 ) -> Grant:
     """What a token endpoint grants."""
     return Grant(
@@ -26,6 +27,7 @@ def grant(
         scope="openid",
         expires_at=expires_at,
         renew_at=renew_at,
+        end=end,
     )
 
 

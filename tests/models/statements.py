@@ -1,26 +1,47 @@
-"""What the database is asked in a part of a test."""
+"""Statements that a part of a test executes, and how SQLite plans them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from models.db.database import database as the_database
+from models.db.database import database
 
 
 @contextmanager
-def statements() -> Iterator[list[str]]:
+def record_statements() -> Iterator[list[str]]:
     """Collect the statements of the block but for those that bound a transaction."""
-    told: list[str] = []
-    execute = the_database.obj.execute_sql
+    executed: list[str] = []
+    with _listen() as calls:
+        yield executed
+    bounds = ("BEGIN", "COMMIT", "SAVEPOINT")
+    executed += [sql for sql, _ in calls if not sql.startswith(bounds)]
 
-    def listen(sql: str, *args: object, **options: object) -> object:
-        told.append(sql)
-        return execute(sql, *args, **options)
 
-    the_database.obj.execute_sql = listen
+def explain(ask: Callable[[], object]) -> list[str]:
+    """Return the steps of SQLite's plan for each query and update that `ask` executes.
+
+    SQLite plans without knowing how many rows there are.
+    """
+    with _listen() as calls:
+        ask()
+    planned = [call for call in calls if call[0].startswith(("SELECT", "UPDATE"))]
+    plans = [database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", rest) for sql, rest in planned]
+    return [step[-1] for plan in plans for step in plan.fetchall()]
+
+
+@contextmanager
+def _listen() -> Iterator[list[tuple[str, Any]]]:
+    calls: list[tuple[str, Any]] = []
+    execute = database.obj.execute_sql
+
+    def listen(sql: str, parameters: Any = None, **options: Any) -> Any:
+        calls.append((sql, parameters))
+        return execute(sql, parameters, **options)
+
+    database.obj.execute_sql = listen
     try:
-        yield told
+        yield calls
     finally:
-        del the_database.obj.execute_sql
-    told[:] = [sql for sql in told if not sql.startswith(("BEGIN", "COMMIT", "SAVEPOINT"))]
+        del database.obj.execute_sql

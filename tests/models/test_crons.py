@@ -12,89 +12,81 @@ from models.db.database import hold_connection
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 
 
 def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
-    with hold_connection():
-        ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("sweep", MINUTE, NOW)
 
-        assert claim_tick("sweep", MINUTE, NOW)
-        assert not claim_tick("sweep", MINUTE, NOW)
-        assert not claim_tick("sweep", MINUTE, NOW + MINUTE - SECOND)
-        assert claim_tick("sweep", MINUTE, NOW + MINUTE)
+    assert claim_tick("sweep", MINUTE, NOW)
+    assert not claim_tick("sweep", MINUTE, NOW)
+    assert not claim_tick("sweep", MINUTE, NOW + MINUTE - SECOND)
+    assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
 def test_a_cron_that_nobody_has_added_is_never_due() -> None:
-    with hold_connection():
-        assert not claim_tick("sweep", MINUTE, NOW)
+    assert not claim_tick("sweep", MINUTE, NOW)
 
 
 def test_each_cron_is_known_with_its_next_tick() -> None:
-    with hold_connection():
-        assert list_next_ticks() == {}
-        ensure_cron("sweep", MINUTE, NOW)
-        ensure_cron("clean", MINUTE, NOW)
-        claim_tick("sweep", MINUTE, NOW)
+    assert list_next_ticks() == {}
+    ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("clean", MINUTE, NOW)
+    claim_tick("sweep", MINUTE, NOW)
 
-        assert list_next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
+    assert list_next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
 
 
 def test_adding_a_cron_again_changes_nothing() -> None:
     # Given a cron whose tick was taken
-    with hold_connection():
-        ensure_cron("sweep", MINUTE, NOW)
-        claim_tick("sweep", MINUTE, NOW)
+    ensure_cron("sweep", MINUTE, NOW)
+    claim_tick("sweep", MINUTE, NOW)
 
-        # When another scheduler starts
-        ensure_cron("sweep", MINUTE, NOW + SECOND)
+    # When another scheduler starts
+    ensure_cron("sweep", MINUTE, NOW + SECOND)
 
-        # Then it does not tick again before its time
-        assert not claim_tick("sweep", MINUTE, NOW + SECOND)
-        assert claim_tick("sweep", MINUTE, NOW + MINUTE)
+    # Then it does not tick again before its time
+    assert not claim_tick("sweep", MINUTE, NOW + SECOND)
+    assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
 def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
     # Given a cron that is due in a day
     day = timedelta(days=1)
-    with hold_connection():
-        ensure_cron("sweep", day, NOW)
-        claim_tick("sweep", day, NOW)
+    ensure_cron("sweep", day, NOW)
+    claim_tick("sweep", day, NOW)
 
-        # When a scheduler starts with an interval of a minute
-        ensure_cron("sweep", MINUTE, NOW + SECOND)
+    # When a scheduler starts with an interval of a minute
+    ensure_cron("sweep", MINUTE, NOW + SECOND)
 
-        # Then the next tick is a minute away
-        assert not claim_tick("sweep", MINUTE, NOW + MINUTE)
-        assert claim_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
+    # Then the next tick is a minute away
+    assert not claim_tick("sweep", MINUTE, NOW + MINUTE)
+    assert claim_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
 
 
 def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
-    with hold_connection():
-        ensure_cron("sweep", MINUTE, NOW)
-        later = NOW + timedelta(days=3)
+    ensure_cron("sweep", MINUTE, NOW)
+    later = NOW + timedelta(days=3)
 
-        assert claim_tick("sweep", MINUTE, later)
-        assert not claim_tick("sweep", MINUTE, later)
+    assert claim_tick("sweep", MINUTE, later)
+    assert not claim_tick("sweep", MINUTE, later)
 
 
 def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
-    with hold_connection():
-        ensure_cron("sweep", MINUTE, NOW)
-        claim_tick("sweep", MINUTE, NOW)
+    ensure_cron("sweep", MINUTE, NOW)
+    claim_tick("sweep", MINUTE, NOW)
 
-        return_tick("sweep", NOW + SECOND)
+    return_tick("sweep", NOW + SECOND)
 
-        assert claim_tick("sweep", MINUTE, NOW + SECOND)
+    assert claim_tick("sweep", MINUTE, NOW + SECOND)
 
 
 def test_crons_do_not_hang_on_each_other() -> None:
-    with hold_connection():
-        ensure_cron("sweep", MINUTE, NOW)
-        ensure_cron("clean", MINUTE, NOW)
+    ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("clean", MINUTE, NOW)
 
-        assert claim_tick("sweep", MINUTE, NOW)
-        assert claim_tick("clean", MINUTE, NOW)
+    assert claim_tick("sweep", MINUTE, NOW)
+    assert claim_tick("clean", MINUTE, NOW)
 
 
 def schedule(slots: int) -> list[int]:
@@ -109,8 +101,7 @@ def schedule(slots: int) -> list[int]:
 
 def test_three_schedulers_emit_each_tick_once(tables: Settings) -> None:
     # Given a cron that is due once a second
-    with hold_connection():
-        ensure_cron("sweep", SECOND, NOW)
+    ensure_cron("sweep", SECOND, NOW)
 
     # When three processes look for it over 80 seconds
     won = race_processes(3, tables, schedule, 80)

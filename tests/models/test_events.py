@@ -1,4 +1,4 @@
-"""Tests of the audit trail: read page by page, and its outbox delivered until somebody confirms."""
+"""Tests of the audit trail: read page by page, and its outbox delivered until confirmed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from config import Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.models.races import race_processes
-from tests.models.statements import statements
+from tests.models.statements import record_statements
 from tests.models.times import MINUTE, NOW, SECOND
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 
 
 def add(kind: str = "exchanged", **changes: object) -> None:
@@ -27,27 +27,24 @@ def add(kind: str = "exchanged", **changes: object) -> None:
         "is_delivered": True,
         "now": NOW,
     }
-    with hold_connection():
-        TAB_EVENTS.insert_rows([TAB_EVENTS.build_row(kind, **{**values, **changes})])  # type: ignore[arg-type]
+    TAB_EVENTS.insert_rows([TAB_EVENTS.build_row(kind, **{**values, **changes})])  # type: ignore[arg-type]
 
 
 def page(limit: int = 100, **wanted: Any) -> list[TAB_EVENTS]:
-    filters = dict.fromkeys(("kind", "provider", "connection_id", "key_id", "since", "before"))
-    with hold_connection():
-        return TAB_EVENTS.list_page(limit=limit, **{**filters, **wanted})
+    return TAB_EVENTS.list_page(limit=limit, **wanted)
 
 
 def kinds(**wanted: Any) -> list[str]:
     return [event.kind for event in page(**wanted)]
 
 
-def take(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS | None:
+def claim(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS | None:
     with hold_connection():
         return TAB_EVENTS.claim_delivery(now, again_at)
 
 
-def taken(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS:
-    event = take(now, again_at)
+def claimed(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS:
+    event = claim(now, again_at)
     assert event is not None
     return event
 
@@ -64,7 +61,7 @@ def test_events_are_read_newest_first_page_by_page() -> None:
     assert first[0].created_at == NOW
 
 
-def test_events_are_read_by_what_they_tell_of() -> None:
+def test_events_are_filtered_by_their_columns() -> None:
     add("a", provider="google", connection_id="1", key_id="key-1")
     add("b", provider="github", connection_id="2", key_id=None, now=NOW + SECOND)
 
@@ -81,73 +78,68 @@ def test_events_are_read_by_what_they_tell_of() -> None:
 def test_without_a_webhook_nothing_is_to_be_delivered() -> None:
     add(is_delivered=False)
 
-    assert take() is None
+    assert claim() is None
     assert len(page()) == 1
-    with hold_connection():
-        assert TAB_EVENTS.count_undelivered() == 0
+    assert TAB_EVENTS.count_undelivered() == 0
 
 
-def test_a_delivery_is_taken_once_until_it_is_due_again() -> None:
+def test_a_delivery_is_claimed_once_until_it_is_due_again() -> None:
     add()
 
-    assert taken().attempts == 1
-    # What nobody has confirmed in time is taken again
-    assert take(NOW + MINUTE - SECOND) is None
-    assert taken(NOW + MINUTE).attempts == 2
+    assert claimed().attempts == 1
+    # An unconfirmed delivery is claimed again
+    assert claim(NOW + MINUTE - SECOND) is None
+    assert claimed(NOW + MINUTE).attempts == 2
 
 
-def test_the_one_that_has_waited_longest_is_taken_first() -> None:
+def test_the_longest_due_delivery_is_claimed_first() -> None:
     # Given an old event whose delivery was put off, and two of later
     add("old")
-    with hold_connection():
-        taken().postpone_delivery(NOW + MINUTE)
+    claimed().postpone_delivery(NOW + MINUTE)
     add("first", now=NOW + SECOND)
     add("second", now=NOW + 2 * SECOND)
 
     # Then what was put off does not keep the others waiting
-    later = [taken(NOW + MINUTE, NOW + 2 * MINUTE).kind for _ in range(3)]
+    later = [claimed(NOW + MINUTE, NOW + 2 * MINUTE).kind for _ in range(3)]
     assert later == ["first", "second", "old"]
 
 
-def test_a_confirmed_delivery_is_never_taken_again() -> None:
+def test_a_confirmed_delivery_is_never_claimed_again() -> None:
     add()
-    event = taken()
-    with hold_connection():
-        assert TAB_EVENTS.count_undelivered() == 1
+    event = claimed()
+    assert TAB_EVENTS.count_undelivered() == 1
 
-        event.confirm_delivery()
+    event.confirm_delivery()
 
-        assert TAB_EVENTS.count_undelivered() == 0
-    assert take(NOW + 100 * MINUTE) is None
+    assert TAB_EVENTS.count_undelivered() == 0
+    assert claim(NOW + 100 * MINUTE) is None
 
 
-def test_a_postponed_delivery_is_taken_at_its_time() -> None:
+def test_a_postponed_delivery_is_claimed_at_its_time() -> None:
     add()
-    event = taken()
+    event = claimed()
 
-    with hold_connection():
-        event.postpone_delivery(NOW + 5 * MINUTE)
+    event.postpone_delivery(NOW + 5 * MINUTE)
 
-    assert take(NOW + 4 * MINUTE) is None
-    assert taken(NOW + 5 * MINUTE)
+    assert claim(NOW + 4 * MINUTE) is None
+    assert claimed(NOW + 5 * MINUTE)
 
 
-def test_who_was_too_slow_puts_nothing_off() -> None:
+def test_a_delivery_that_another_process_has_claimed_is_not_postponed() -> None:
     # Given a delivery that took so long that another has taken it up and made it
     add()
-    slow = taken()
-    quick = taken(NOW + MINUTE, NOW + 2 * MINUTE)
-    with hold_connection():
-        quick.confirm_delivery()
+    slow = claimed()
+    quick = claimed(NOW + MINUTE, NOW + 2 * MINUTE)
+    quick.confirm_delivery()
 
-        # When the first fails after all
-        slow.postpone_delivery(NOW + 2 * MINUTE)
+    # When the first fails after all
+    slow.postpone_delivery(NOW + 2 * MINUTE)
 
     # Then it is not delivered once more
-    assert take(NOW + 5 * MINUTE) is None
+    assert claim(NOW + 5 * MINUTE) is None
 
 
-def test_where_others_have_taken_the_first_ones_there_are_more(
+def test_a_claim_goes_on_behind_events_that_others_have_claimed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given more events than are looked at in one go, and others who are always quicker at first
@@ -163,20 +155,20 @@ def test_where_others_have_taken_the_first_ones_there_are_more(
     monkeypatch.setattr(TAB_EVENTS, "_claim", beaten)
 
     # Then the search goes on behind them
-    assert taken().kind == "12"
+    assert claimed().kind == "12"
 
 
-def take_all(count: int) -> list[int]:
-    """Take deliveries one by one, as one worker of several does."""
-    events = [take() for _ in range(count)]
+def claim_all(count: int) -> list[int]:
+    """Claim deliveries one by one, as one worker of several does."""
+    events = [claim() for _ in range(count)]
     return [event.id for event in events if event is not None]
 
 
-def test_of_two_workers_one_takes_each_delivery(tables: Settings) -> None:
+def test_of_two_workers_one_claims_each_delivery(tables: Settings) -> None:
     for number in range(100):
         add(str(number))
 
-    first, second = race_processes(2, tables, take_all, 100)
+    first, second = race_processes(2, tables, claim_all, 100)
 
     assert sorted(first + second) == sorted(event.id for event in page())
 
@@ -184,11 +176,10 @@ def test_of_two_workers_one_takes_each_delivery(tables: Settings) -> None:
 def test_old_events_are_erased_once_they_are_delivered() -> None:
     add("told")
     add("untold")
-    with hold_connection():
-        page(kind="told")[0].confirm_delivery()
+    page(kind="told")[0].confirm_delivery()
 
-        assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
-        assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=False) == 1
+    assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
+    assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=False) == 1
     assert kinds() == ["untold"]
 
 
@@ -199,18 +190,17 @@ def test_many_events_are_erased_in_batches() -> None:
         add("kept", now=NOW + number * SECOND)
 
     # When those of one kind are erased
-    with hold_connection(), statements() as told:
+    with record_statements() as executed:
         erased = TAB_EVENTS.erase_before(NOW + 9 * SECOND, undelivered=True, kind="old", batch=2)
 
     # Then all of them are, by statements that look at so many each, and no others
     assert erased == 5
-    assert sum(text.startswith("DELETE") for text in told) == 5
+    assert sum(text.startswith("DELETE") for text in executed) == 5
     assert kinds() == ["kept"] * 5
 
 
-def test_what_nobody_will_deliver_is_erased_as_well() -> None:
+def test_old_events_that_remain_undelivered_are_erased_on_request() -> None:
     add("untold")
-    with hold_connection():
-        assert TAB_EVENTS.erase_before(NOW, undelivered=True) == 0
-        assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=True) == 1
+    assert TAB_EVENTS.erase_before(NOW, undelivered=True) == 0
+    assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=True) == 1
     assert kinds() == []

@@ -10,68 +10,61 @@ from models.server import TAB_SERVER, begin_boot, current_generation, is_stoppin
 from tests.models.races import race_processes, race_threads
 from tests.models.times import MINUTE, NOW
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 
 
 def test_each_boot_is_a_generation_of_its_own() -> None:
-    with hold_connection():
-        assert current_generation() == 0
-        assert [begin_boot(NOW), begin_boot(NOW + MINUTE)] == [1, 2]
-        assert current_generation() == 2
-        assert TAB_SERVER.get().booted_at == NOW + MINUTE
+    assert current_generation() == 0
+    assert [begin_boot(NOW), begin_boot(NOW + MINUTE)] == [1, 2]
+    assert current_generation() == 2
+    assert TAB_SERVER.get().booted_at == NOW + MINUTE
 
 
 def test_a_generation_runs_until_it_is_told_to_stop() -> None:
-    with hold_connection():
-        generation = begin_boot(NOW)
+    generation = begin_boot(NOW)
 
-        assert not is_stopping(generation)
-        assert request_stop(generation)
-        assert is_stopping(generation)
-        # And a second request finds nothing to do
-        assert not request_stop(generation)
+    assert not is_stopping(generation)
+    assert request_stop(generation)
+    assert is_stopping(generation)
+    # And a second request finds nothing to do
+    assert not request_stop(generation)
 
 
 def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
     # Given a shutdown of the first boot that is delivered again after the second
-    with hold_connection():
-        first = begin_boot(NOW)
-        request_stop(first)
-        second = begin_boot(NOW)
+    first = begin_boot(NOW)
+    request_stop(first)
+    second = begin_boot(NOW)
 
-        assert not request_stop(first)
+    assert not request_stop(first)
 
-        # Then the second runs on, and the first is told to stop should a part of it still live
-        assert not is_stopping(second)
-        assert is_stopping(first)
+    # Then the second runs on, and the first is told to stop should a part of it still live
+    assert not is_stopping(second)
+    assert is_stopping(first)
 
 
 def test_what_is_left_of_an_earlier_boot_stops_with_the_one_that_runs() -> None:
-    with hold_connection():
-        first, second = begin_boot(NOW), begin_boot(NOW)
+    first, second = begin_boot(NOW), begin_boot(NOW)
 
-        request_stop(second)
+    request_stop(second)
 
-        assert is_stopping(first)
+    assert is_stopping(first)
 
 
 def test_a_generation_that_never_was_cannot_be_stopped() -> None:
-    with hold_connection():
-        generation = begin_boot(NOW)
+    generation = begin_boot(NOW)
 
-        assert not request_stop(generation + 1)
-        assert not is_stopping(generation)
+    assert not request_stop(generation + 1)
+    assert not is_stopping(generation)
 
 
 def test_before_the_first_boot_nothing_stops() -> None:
-    with hold_connection():
-        assert not is_stopping(1)
-        assert not request_stop(0)
+    assert not is_stopping(1)
+    assert not request_stop(0)
 
 
 def test_of_many_that_stop_a_generation_one_succeeds() -> None:
-    with hold_connection():
-        generation = begin_boot(NOW)
+    generation = begin_boot(NOW)
 
     assert sum(race_threads(4, lambda _: request_stop(generation))) == 1
 

@@ -11,7 +11,7 @@ from models.renewal.journal import TAB_ATTEMPTS
 from tests.models.rows import stored_connection
 from tests.models.times import MINUTE, NOW
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 
 _C, _A = TAB_CONNECTIONS, TAB_ATTEMPTS
 ENTER = PreparedInsert(
@@ -35,8 +35,7 @@ def test_a_row_that_is_as_given_is_updated() -> None:
         assert not statement.execute(NOW + MINUTE, "lost", b"", other, 2)
 
     # Then the one is changed, and the other is not
-    with hold_connection():
-        changed, same = (TAB_CONNECTIONS.get_by_id(one) for one in (found, other))
+    changed, same = (TAB_CONNECTIONS.get_by_id(one) for one in (found, other))
     assert (changed.lease_until, changed.reason) == (NOW + MINUTE, "why")
     assert bytes(changed.access_token) == b"\0\xff"
     assert (same.lease_until, same.reason) == (None, None)
@@ -49,11 +48,10 @@ def test_a_row_that_is_there_is_not_inserted_again() -> None:
         assert not ENTER.execute(found, 2, "second", 1, NOW)
         assert ENTER.execute(other, 2, "second", 1, NOW)
 
-    with hold_connection():
-        assert {row.connection_id: row.token_digest for row in TAB_ATTEMPTS.select()} == {
-            found: "first",
-            other: "second",
-        }
+    assert {row.connection_id: row.token_digest for row in TAB_ATTEMPTS.select()} == {
+        found: "first",
+        other: "second",
+    }
 
 
 def test_a_row_that_is_as_given_is_deleted() -> None:
@@ -66,5 +64,4 @@ def test_a_row_that_is_as_given_is_deleted() -> None:
         assert delete.execute(found, 1)
         assert not delete.execute(other, 2)
 
-    with hold_connection():
-        assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [other]
+    assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [other]

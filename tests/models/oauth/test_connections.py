@@ -15,16 +15,15 @@ from tests.models.races import race_processes, race_threads
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 
 # -- Which connection a sign-in belongs to
 
 
 def test_a_first_sign_in_creates_a_connection() -> None:
-    with hold_connection():
-        row = stored_connection("account-1", subject="user-1", grant=grant(expires_at=NOW + MINUTE))
+    row = stored_connection("account-1", subject="user-1", grant=grant(expires_at=NOW + MINUTE))
 
-        assert TAB_CONNECTIONS.find(row.id) == row
+    assert TAB_CONNECTIONS.find(row.id) == row
     assert (row.provider, row.provider_subject, row.subject) == ("google", "account-1", "user-1")
     assert (row.status, row.version, row.failures) == (ConnectionStatus.ACTIVE, 1, 0)
     assert (row.created_at, row.updated_at, row.expires_at) == (NOW, NOW, NOW + MINUTE)
@@ -32,21 +31,20 @@ def test_a_first_sign_in_creates_a_connection() -> None:
 
 
 def test_the_same_account_signing_in_again_updates_its_connection() -> None:
-    with hold_connection():
-        # Given a connection that needs the user's consent anew
-        first = stored_connection(subject="user-1")
-        lease = claim(first.id, NOW, NOW + MINUTE)
-        assert lease is not None
-        require_reauthorization(lease, "The grant is gone.", NOW)
+    # Given a connection that needs the user's consent anew
+    first = stored_connection(subject="user-1")
+    lease = claim(first.id, NOW, NOW + MINUTE)
+    assert lease is not None
+    require_reauthorization(lease, "The grant is gone.", NOW)
 
-        # When its user signs in again
-        later = NOW + timedelta(days=1)
-        again = stored_connection(
-            subject="user-1",
-            profile={"subject": "account-1", "name": "New Name"},
-            grant=grant("access-2", "refresh-2"),
-            now=later,
-        )
+    # When its user signs in again
+    later = NOW + timedelta(days=1)
+    again = stored_connection(
+        subject="user-1",
+        profile={"subject": "account-1", "name": "New Name"},
+        grant=grant("access-2", "refresh-2"),
+        now=later,
+    )
 
     # Then it is the same connection, and alive
     assert again.id == first.id
@@ -60,37 +58,33 @@ def test_the_same_account_signing_in_again_updates_its_connection() -> None:
 
 def test_a_grant_without_a_refresh_token_leaves_the_old_one_in_force() -> None:
     # Some providers hand it out at the first consent alone.
-    with hold_connection():
-        stored_connection()
-        again = stored_connection(grant=grant("access-2", refresh_token=None))
+    stored_connection()
+    again = stored_connection(grant=grant("access-2", refresh_token=None))
 
     assert TAB_CONNECTIONS.access_token.open(again) == Secret("access-2")
     assert TAB_CONNECTIONS.refresh_token.open(again) == Secret("refresh")
 
 
 def test_each_subject_has_a_connection_of_its_own_to_the_same_account() -> None:
-    with hold_connection():
-        one = stored_connection(subject="user-1")
-        other = stored_connection(subject="user-2")
+    one = stored_connection(subject="user-1")
+    other = stored_connection(subject="user-2")
 
     assert one.id != other.id
 
 
 def test_a_subject_has_several_connections() -> None:
-    with hold_connection():
-        ids = {
-            stored_connection("account-1", subject="user-1").id,
-            stored_connection("account-2", subject="user-1").id,
-            stored_connection("account-1", subject="user-1", provider="github").id,
-        }
+    ids = {
+        stored_connection("account-1", subject="user-1").id,
+        stored_connection("account-2", subject="user-1").id,
+        stored_connection("account-1", subject="user-1", provider="github").id,
+    }
 
     assert len(ids) == 3
 
 
 def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
-    with hold_connection():
-        nobodys = stored_connection(subject="")
-        mine = stored_connection(subject="user-1")
+    nobodys = stored_connection(subject="")
+    mine = stored_connection(subject="user-1")
 
     assert mine.id == nobodys.id
     assert mine.subject == "user-1"
@@ -98,25 +92,23 @@ def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
 
 def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
     # Given an account that user-1 is connected to, and that signed in for nobody before
-    with hold_connection():
-        nobodys = stored_connection(subject="", now=NOW)
-        TAB_CONNECTIONS.update(provider_subject="hidden").execute()
-        mine = stored_connection(subject="user-1", now=NOW)
-        TAB_CONNECTIONS.update(provider_subject="account-1").execute()
+    nobodys = stored_connection(subject="", now=NOW)
+    TAB_CONNECTIONS.update(provider_subject="hidden").execute()
+    mine = stored_connection(subject="user-1", now=NOW)
+    TAB_CONNECTIONS.update(provider_subject="account-1").execute()
 
-        # When user-1 signs in again
-        again = stored_connection(subject="user-1", now=NOW + MINUTE)
+    # When user-1 signs in again
+    again = stored_connection(subject="user-1", now=NOW + MINUTE)
 
     # Then the one without a subject stays without
     assert again.id == mine.id != nobodys.id
 
 
 def test_a_sign_in_for_nobody_updates_the_accounts_latest_connection() -> None:
-    with hold_connection():
-        stored_connection(subject="user-1", now=NOW)
-        latest = stored_connection(subject="user-2", now=NOW + SECOND)
+    stored_connection(subject="user-1", now=NOW)
+    latest = stored_connection(subject="user-2", now=NOW + SECOND)
 
-        again = stored_connection(subject="", grant=grant("access-2"), now=NOW + MINUTE)
+    again = stored_connection(subject="", grant=grant("access-2"), now=NOW + MINUTE)
 
     assert (again.id, again.subject) == (latest.id, "user-2")
     assert TAB_CONNECTIONS.access_token.open(again) == Secret("access-2")
@@ -130,23 +122,20 @@ def test_first_sign_ins_at_once_make_one_connection() -> None:
 
         # Then each account has one connection, which saw every grant
         assert len(set(ids)) == 1
-        with hold_connection():
-            assert TAB_CONNECTIONS.get_by_id(ids[0]).version == 4
+        assert TAB_CONNECTIONS.get_by_id(ids[0]).version == 4
 
 
 def test_subjects_that_sign_in_at_once_do_not_take_each_others_connection() -> None:
     for number in range(10):
         # Given a connection that nobody has claimed
         account = f"account-{number}"
-        with hold_connection():
-            stored_connection(account, subject="")
+        stored_connection(account, subject="")
 
         # When two subjects sign in with its account at once
         ids = race_threads(2, lambda n, a: stored_connection(a, subject=f"user-{n}").id, account)
 
         # Then one adopts it, and the other gets a connection of its own
-        with hold_connection():
-            assert [TAB_CONNECTIONS.get_by_id(i).subject for i in ids] == ["user-0", "user-1"]
+        assert [TAB_CONNECTIONS.get_by_id(i).subject for i in ids] == ["user-0", "user-1"]
 
 
 def sign_in_often(accounts: int) -> list[str]:
@@ -172,9 +161,8 @@ def page(**wanted: object) -> list[str]:
 
 def test_connections_are_listed_oldest_first_page_by_page() -> None:
     # Given connections of which several began at the same moment
-    with hold_connection():
-        for number in range(7):
-            stored_connection(f"account-{number}", now=NOW + (number // 3) * SECOND)
+    for number in range(7):
+        stored_connection(f"account-{number}", now=NOW + (number // 3) * SECOND)
     everything = page()
 
     # When they are read in pages of two
@@ -202,13 +190,12 @@ def _rows_after(after: object) -> list[TAB_CONNECTIONS]:
 
 
 def test_connections_are_listed_by_provider_subject_and_status() -> None:
-    with hold_connection():
-        stored_connection("a", subject="user-1")
-        stored_connection("b", subject="user-2", now=NOW + SECOND)
-        stored_connection("c", subject="user-1", provider="github", now=NOW + MINUTE)
-        TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
-            TAB_CONNECTIONS.provider_subject == "b"
-        ).execute()
+    stored_connection("a", subject="user-1")
+    stored_connection("b", subject="user-2", now=NOW + SECOND)
+    stored_connection("c", subject="user-1", provider="github", now=NOW + MINUTE)
+    TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
+        TAB_CONNECTIONS.provider_subject == "b"
+    ).execute()
 
     assert page(subject="user-1") == ["a", "c"]
     assert page(provider="google") == ["a", "b"]
@@ -221,43 +208,39 @@ def test_connections_are_listed_by_provider_subject_and_status() -> None:
 
 
 def test_connections_are_counted_by_status() -> None:
-    with hold_connection():
-        assert TAB_CONNECTIONS.count_by_status() == {}
-        stored_connection("a")
-        stored_connection("b")
-        TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
-            TAB_CONNECTIONS.provider_subject == "b"
-        ).execute()
+    assert TAB_CONNECTIONS.count_by_status() == {}
+    stored_connection("a")
+    stored_connection("b")
+    TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
+        TAB_CONNECTIONS.provider_subject == "b"
+    ).execute()
 
-        assert TAB_CONNECTIONS.count_by_status() == {"active": 1, "revoked": 1}
+    assert TAB_CONNECTIONS.count_by_status() == {"active": 1, "revoked": 1}
 
 
 def test_a_provider_is_known_to_have_connections() -> None:
-    with hold_connection():
-        stored_connection(provider="google")
+    stored_connection(provider="google")
 
-        assert TAB_CONNECTIONS.exists_for("google")
-        assert not TAB_CONNECTIONS.exists_for("github")
+    assert TAB_CONNECTIONS.exists_for("google")
+    assert not TAB_CONNECTIONS.exists_for("github")
 
 
 def test_a_connection_is_erased_once() -> None:
-    with hold_connection():
-        row = stored_connection()
+    row = stored_connection()
 
-        assert TAB_CONNECTIONS.erase(row.id)
-        assert not TAB_CONNECTIONS.erase(row.id)
-        assert TAB_CONNECTIONS.find(row.id) is None
+    assert TAB_CONNECTIONS.erase(row.id)
+    assert not TAB_CONNECTIONS.erase(row.id)
+    assert TAB_CONNECTIONS.find(row.id) is None
 
 
 @pytest.mark.parametrize("status", list(ConnectionStatus))
 def test_what_is_dead_for_long_enough_is_erased(status: ConnectionStatus) -> None:
     # Given a connection that changed last just now
-    with hold_connection():
-        stored_connection()
-        TAB_CONNECTIONS.update(status=status).execute()
+    stored_connection()
+    TAB_CONNECTIONS.update(status=status).execute()
 
-        # Then nothing is erased that is not older than the time named
-        assert TAB_CONNECTIONS.erase_dead(NOW) == 0
-        # And what may yield a token again is never erased
-        is_dead = status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
-        assert TAB_CONNECTIONS.erase_dead(NOW + SECOND) == int(is_dead)
+    # Then nothing is erased that is not older than the time named
+    assert TAB_CONNECTIONS.erase_dead(NOW) == 0
+    # And what may yield a token again is never erased
+    is_dead = status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    assert TAB_CONNECTIONS.erase_dead(NOW + SECOND) == int(is_dead)

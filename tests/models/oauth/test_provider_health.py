@@ -39,23 +39,21 @@ def pause(row: TAB_PROVIDER_HEALTH, until: datetime = UNTIL, connection: str = "
     return row.pause(connection, until=until, kind="transient", reason="It is down.", now=NOW)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_provider_of_which_nothing_is_known_is_well() -> None:
-    with hold_connection():
-        assert TAB_PROVIDER_HEALTH.load_all() == {}
+    assert TAB_PROVIDER_HEALTH.load_all() == {}
     row = health()
 
     assert (row.state, row.failures, row.pauses) == (HealthState.CLOSED, 0, 0)
     assert not row.is_paused(NOW)
     # And to look leaves no row behind, to ensure one does, once
-    with hold_connection():
-        assert TAB_PROVIDER_HEALTH.load_all() == {}
-        for _ in range(2):
-            TAB_PROVIDER_HEALTH.ensure(NAME)
-        assert list(TAB_PROVIDER_HEALTH.load_all()) == [NAME]
+    assert TAB_PROVIDER_HEALTH.load_all() == {}
+    for _ in range(2):
+        TAB_PROVIDER_HEALTH.ensure(NAME)
+    assert list(TAB_PROVIDER_HEALTH.load_all()) == [NAME]
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_pause_is_kept_and_ends() -> None:
     row = paused()
 
@@ -64,26 +62,24 @@ def test_a_pause_is_kept_and_ends() -> None:
     assert row.is_paused(UNTIL - SECOND)
     assert not row.is_paused(UNTIL)
 
-    with hold_connection():
-        assert row.resume()
+    assert row.resume()
     row = health()
     assert (row.state, row.pauses, row.since) == (HealthState.CLOSED, 0, None)
     assert (row.kind, row.reason, row.paused_until) == (None, None, None)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_pause_after_a_pause_is_counted_and_begins_when_the_first_did() -> None:
     row = paused()
-    with hold_connection():
-        assert row.begin_probe(UNTIL + MINUTE)
-        row = TAB_PROVIDER_HEALTH.find(NAME)
-        assert row.pause("b", until=UNTIL + 2 * MINUTE, kind="x", reason="y", now=UNTIL)
+    assert row.begin_probe(UNTIL + MINUTE)
+    row = TAB_PROVIDER_HEALTH.find(NAME)
+    assert row.pause("b", until=UNTIL + 2 * MINUTE, kind="x", reason="y", now=UNTIL)
 
     row = health()
     assert (row.state, row.pauses, row.since) == (HealthState.OPEN, 2, NOW)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_of_threads_that_want_to_probe_one_does() -> None:
     for _ in range(10):
         row = paused(NOW)
@@ -92,8 +88,7 @@ def test_of_threads_that_want_to_probe_one_does() -> None:
 
         assert sum(won) == 1
         assert health().state == HealthState.HALF_OPEN
-        with hold_connection():
-            assert health().resume()
+        assert health().resume()
 
 
 def probe_in_turn(times: int) -> int:
@@ -112,51 +107,48 @@ def test_of_processes_that_want_to_probe_one_does(database: Settings) -> None:
     assert sum(race_processes(2, database, probe_in_turn, 20)) == 1
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_what_comes_late_changes_nothing() -> None:
     # Given a state that somebody began from, and that is no more
     seen = ensured()
     paused()
 
     # Then nothing that they bring is written
-    with hold_connection():
-        assert not pause(seen, UNTIL + MINUTE)
-        assert not seen.resume()
-        assert not seen.begin_probe(UNTIL)
-        assert not seen.abandon_probe(NOW)
-        seen.count_failure("z")
-        seen.reset_failures("a")
+    assert not pause(seen, UNTIL + MINUTE)
+    assert not seen.resume()
+    assert not seen.begin_probe(UNTIL)
+    assert not seen.abandon_probe(NOW)
+    seen.count_failure("z")
+    seen.reset_failures("a")
     row = health()
     assert (row.paused_until, row.failures, row.failing_connection) == (UNTIL, 0, "a")
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
     row = paused(NOW)
-    with hold_connection():
-        row.begin_probe(UNTIL)
-        assert health().abandon_probe(NOW)
+    row.begin_probe(UNTIL)
+    assert health().abandon_probe(NOW)
 
     assert health().state == HealthState.OPEN
     assert not health().is_paused(NOW)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_run_is_of_different_connections_one_after_the_other() -> None:
     row = ensured()
-    with hold_connection():
-        counts = [row.count_failure(name) for name in ("a", "a", "b", "b", "a")]
+    counts = [row.count_failure(name) for name in ("a", "a", "b", "b", "a")]
 
-        assert counts == [1, 1, 2, 2, 3]
-        # And a success ends it; who failed last is remembered, unless it was theirs
-        health().reset_failures("c")
-        assert (health().failures, health().failing_connection) == (0, "a")
-        assert health().count_failure("a") == 1
-        health().reset_failures("a")
-        assert (health().failures, health().failing_connection) == (0, None)
+    assert counts == [1, 1, 2, 2, 3]
+    # And a success ends it; who failed last is remembered, unless it was theirs
+    health().reset_failures("c")
+    assert (health().failures, health().failing_connection) == (0, "a")
+    assert health().count_failure("a") == 1
+    health().reset_failures("a")
+    assert (health().failures, health().failing_connection) == (0, None)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_failures_of_threads_are_all_counted() -> None:
     row = ensured()
 
@@ -165,11 +157,10 @@ def test_failures_of_threads_are_all_counted() -> None:
     assert health().failures == 8
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_provider_is_forgotten() -> None:
     paused()
-    with hold_connection():
-        TAB_PROVIDER_HEALTH.erase(NAME)
+    TAB_PROVIDER_HEALTH.erase(NAME)
     assert health().state == HealthState.CLOSED
 
 
@@ -181,7 +172,7 @@ def take(at: datetime, interval: timedelta = SECOND, burst: int = 3) -> datetime
         return TAB_PROVIDER_HEALTH.find(NAME).reserve_request(at, interval, burst)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_a_rate_has_a_burst_and_then_one_each_interval() -> None:
     row = ensured()
 
@@ -208,7 +199,7 @@ def test_processes_share_one_rate(database: Settings) -> None:
     assert sum(race_processes(2, database, take_in_turn, 20)) == 25
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("held")
 def test_threads_share_one_rate() -> None:
     ensured()
 

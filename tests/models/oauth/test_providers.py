@@ -6,12 +6,11 @@ import pytest
 
 from catfeeder.sealing import Secret
 from models.db.database import database as the_database
-from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from tests.models.races import race_threads
 from tests.models.times import MINUTE, NOW
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 
 
 def put(name: str = "acme", **changes: object) -> None:
@@ -32,9 +31,8 @@ def named(name: str = "acme") -> TAB_USER_OAUTH_CONNECTION:
 
 
 def test_a_provider_is_kept_as_it_was_put() -> None:
-    with hold_connection():
-        put()
-        row = named()
+    put()
+    row = named()
 
     assert (row.preset, row.client_id) == (None, "client-1")
     assert row.metadata == {"issuer": "https://login.acme.example"}
@@ -44,9 +42,8 @@ def test_a_provider_is_kept_as_it_was_put() -> None:
 
 
 def test_the_client_secret_is_not_readable_in_the_table() -> None:
-    with hold_connection():
-        put()
-        (row,) = the_database.execute_sql("SELECT * FROM user_oauth_connection").fetchall()
+    put()
+    (row,) = the_database.execute_sql("SELECT * FROM user_oauth_connection").fetchall()
 
     assert b"client-1" in b"".join(str(cell).encode() for cell in row)
     assert b"client-secret-1" not in b"".join(
@@ -55,22 +52,20 @@ def test_the_client_secret_is_not_readable_in_the_table() -> None:
 
 
 def test_an_unknown_provider_is_none() -> None:
-    with hold_connection():
-        assert TAB_USER_OAUTH_CONNECTION.find("nobody") is None
+    assert TAB_USER_OAUTH_CONNECTION.find("nobody") is None
 
 
 def test_putting_a_provider_again_replaces_all_of_it() -> None:
     # Given a provider whose issuer was asked what it publishes
-    with hold_connection():
-        put()
-        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").store_discovery({"issuer": "x"}, NOW)
+    put()
+    TAB_USER_OAUTH_CONNECTION.get_by_id("acme").store_discovery({"issuer": "x"}, NOW)
 
-        # When it is put anew
-        later = NOW + MINUTE
-        put(preset="google", client_id=None, client_secret=None, metadata={}, now=later)
+    # When it is put anew
+    later = NOW + MINUTE
+    put(preset="google", client_id=None, client_secret=None, metadata={}, now=later)
 
-        # Then nothing of the old one is left but its birthday
-        row = named()
+    # Then nothing of the old one is left but its birthday
+    row = named()
     assert (row.preset, row.client_id, row.client_secret, row.metadata) == (
         "google",
         None,
@@ -82,43 +77,38 @@ def test_putting_a_provider_again_replaces_all_of_it() -> None:
 
 
 def test_what_an_issuer_publishes_is_remembered() -> None:
-    with hold_connection():
-        put()
-        TAB_USER_OAUTH_CONNECTION.get_by_id("acme").store_discovery({"jwks_uri": "https://x"}, NOW)
-        row = named()
+    put()
+    TAB_USER_OAUTH_CONNECTION.get_by_id("acme").store_discovery({"jwks_uri": "https://x"}, NOW)
+    row = named()
 
     assert (row.discovered, row.discovered_at) == ({"jwks_uri": "https://x"}, NOW)
 
 
 def test_providers_are_listed_by_name() -> None:
-    with hold_connection():
-        for name in ("spotify", "acme", "google"):
-            put(name)
+    for name in ("spotify", "acme", "google"):
+        put(name)
 
-        listed = [row.name for row in TAB_USER_OAUTH_CONNECTION.list_all()]
+    listed = [row.name for row in TAB_USER_OAUTH_CONNECTION.list_all()]
     assert listed == ["acme", "google", "spotify"]
 
 
 def test_a_preset_is_added_unless_a_provider_of_its_name_exists() -> None:
-    with hold_connection():
-        put("google", client_id="mine")
-        TAB_USER_OAUTH_CONNECTION.add_missing("google", "google", NOW)
-        TAB_USER_OAUTH_CONNECTION.add_missing("github", "github", NOW)
+    put("google", client_id="mine")
+    TAB_USER_OAUTH_CONNECTION.add_missing("google", "google", NOW)
+    TAB_USER_OAUTH_CONNECTION.add_missing("github", "github", NOW)
 
-        assert (named("google").client_id, named("google").preset) == ("mine", None)
-        assert (named("github").preset, named("github").metadata) == ("github", {})
+    assert (named("google").client_id, named("google").preset) == ("mine", None)
+    assert (named("github").preset, named("github").metadata) == ("github", {})
 
 
 def test_processes_that_add_the_same_preset_at_once_do_not_fail() -> None:
     race_threads(4, lambda _: TAB_USER_OAUTH_CONNECTION.add_missing("github", "github", NOW))
 
-    with hold_connection():
-        assert len(TAB_USER_OAUTH_CONNECTION.list_all()) == 1
+    assert len(TAB_USER_OAUTH_CONNECTION.list_all()) == 1
 
 
 def test_a_provider_is_erased_once() -> None:
-    with hold_connection():
-        put()
+    put()
 
-        assert TAB_USER_OAUTH_CONNECTION.erase("acme")
-        assert not TAB_USER_OAUTH_CONNECTION.erase("acme")
+    assert TAB_USER_OAUTH_CONNECTION.erase("acme")
+    assert not TAB_USER_OAUTH_CONNECTION.erase("acme")

@@ -33,97 +33,88 @@ def begin(state: Secret = STATE, browser: Secret | None = None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _pending(database: Settings) -> None:  # noqa: ARG001
-    with hold_connection():
-        begin()
+def _pending(held: Settings) -> None:  # noqa: ARG001
+    begin()
 
 
 def test_a_sign_in_is_found_by_its_state() -> None:
-    with hold_connection():
-        row = TAB_VERIFICATION.find(STATE)
+    row = TAB_VERIFICATION.find(STATE)
 
-        assert row is not None
-        assert (row.provider, row.subject, row.scope) == ("google", "user-1", "openid")
-        assert (row.created_at, row.expires_at) == (NOW, EXPIRES)
-        assert row.status == StateStatus.PENDING
-        assert TAB_VERIFICATION.nonce.open(row) == Secret("the-nonce")
-        assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the-verifier")
-        assert TAB_VERIFICATION.find(Secret("another-state:google")) is None
+    assert row is not None
+    assert (row.provider, row.subject, row.scope) == ("google", "user-1", "openid")
+    assert (row.created_at, row.expires_at) == (NOW, EXPIRES)
+    assert row.status == StateStatus.PENDING
+    assert TAB_VERIFICATION.nonce.open(row) == Secret("the-nonce")
+    assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the-verifier")
+    assert TAB_VERIFICATION.find(Secret("another-state:google")) is None
 
 
 def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
     state = Secret("bare")
-    with hold_connection():
-        TAB_VERIFICATION.begin(
-            state,
-            provider="github",
-            subject=None,
-            scope="",
-            redirect_uri="https://app.example.com/callback",
-            return_to="https://app.example.com/",
-            nonce=None,
-            code_verifier=None,
-            now=NOW,
-            expires_at=EXPIRES,
-        )
-        row = TAB_VERIFICATION.find(state)
+    TAB_VERIFICATION.begin(
+        state,
+        provider="github",
+        subject=None,
+        scope="",
+        redirect_uri="https://app.example.com/callback",
+        return_to="https://app.example.com/",
+        nonce=None,
+        code_verifier=None,
+        now=NOW,
+        expires_at=EXPIRES,
+    )
+    row = TAB_VERIFICATION.find(state)
 
-        assert row is not None
-        assert row.subject == ""
-        assert row.return_to == "https://app.example.com/"
-        assert TAB_VERIFICATION.nonce.open(row) is None
+    assert row is not None
+    assert row.subject == ""
+    assert row.return_to == "https://app.example.com/"
+    assert TAB_VERIFICATION.nonce.open(row) is None
 
 
 def test_the_state_itself_is_not_stored() -> None:
-    with hold_connection():
-        rows = the_database.execute_sql("SELECT * FROM verification").fetchall()
+    rows = the_database.execute_sql("SELECT * FROM verification").fetchall()
 
     assert "a-random-state" not in repr(rows)
     assert hash_state(STATE) in repr(rows)
 
 
 def test_a_state_is_claimed_once() -> None:
-    with hold_connection():
-        assert TAB_VERIFICATION.claim(STATE, NOW)
-        assert not TAB_VERIFICATION.claim(STATE, NOW)
+    assert TAB_VERIFICATION.claim(STATE, NOW)
+    assert not TAB_VERIFICATION.claim(STATE, NOW)
 
-        row = TAB_VERIFICATION.find(STATE)
-        assert row is not None
-        assert row.status == StateStatus.EXCHANGING
+    row = TAB_VERIFICATION.find(STATE)
+    assert row is not None
+    assert row.status == StateStatus.EXCHANGING
 
 
 @pytest.mark.parametrize("status", [StateStatus.DONE, StateStatus.FAILED])
 def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> None:
     # Given a sign-in that has ended
-    with hold_connection():
-        TAB_VERIFICATION.claim(STATE, NOW)
-        TAB_VERIFICATION.end(STATE, status)
+    TAB_VERIFICATION.claim(STATE, NOW)
+    TAB_VERIFICATION.end(STATE, status)
 
-        # Then its state serves no second time
-        assert not TAB_VERIFICATION.claim(STATE, NOW)
+    # Then its state serves no second time
+    assert not TAB_VERIFICATION.claim(STATE, NOW)
 
-        # And what only the exchange needed is gone
-        row = TAB_VERIFICATION.find(STATE)
-        assert row is not None
-        assert (row.status, row.nonce, row.code_verifier) == (status, None, None)
+    # And what only the exchange needed is gone
+    row = TAB_VERIFICATION.find(STATE)
+    assert row is not None
+    assert (row.status, row.nonce, row.code_verifier) == (status, None, None)
 
 
 def test_a_state_cannot_be_claimed_from_the_moment_on_that_it_expires() -> None:
-    with hold_connection():
-        assert not TAB_VERIFICATION.claim(STATE, EXPIRES)
-        assert TAB_VERIFICATION.claim(STATE, EXPIRES - SECOND)
+    assert not TAB_VERIFICATION.claim(STATE, EXPIRES)
+    assert TAB_VERIFICATION.claim(STATE, EXPIRES - SECOND)
 
 
 def test_an_unknown_state_cannot_be_claimed() -> None:
-    with hold_connection():
-        assert not TAB_VERIFICATION.claim(Secret("another-state:google"), NOW)
+    assert not TAB_VERIFICATION.claim(Secret("another-state:google"), NOW)
 
 
 def test_of_many_threads_one_claims_a_state() -> None:
     for number in range(10):
         state = Secret(f"state-{number}")
-        with hold_connection():
-            begin(state)
+        begin(state)
 
         wins = race_threads(4, lambda _, state: TAB_VERIFICATION.claim(state, NOW), state)
 
@@ -139,9 +130,8 @@ def claim_all(states: list[str]) -> list[str]:
 def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
     # Given many pending sign-ins
     states = [f"state-{number}" for number in range(50)]
-    with hold_connection():
-        for state in states:
-            begin(Secret(state))
+    for state in states:
+        begin(Secret(state))
 
     # When two processes are after all of them at once
     first, second = race_processes(2, tables, claim_all, states)
@@ -151,20 +141,18 @@ def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
 
 
 def test_what_has_expired_is_erased_and_nothing_else() -> None:
-    with hold_connection():
-        assert TAB_VERIFICATION.erase_expired(EXPIRES - SECOND) == 0
-        assert TAB_VERIFICATION.find(STATE) is not None
+    assert TAB_VERIFICATION.erase_expired(EXPIRES - SECOND) == 0
+    assert TAB_VERIFICATION.find(STATE) is not None
 
-        assert TAB_VERIFICATION.erase_expired(EXPIRES) == 1
-        assert TAB_VERIFICATION.find(STATE) is None
+    assert TAB_VERIFICATION.erase_expired(EXPIRES) == 1
+    assert TAB_VERIFICATION.find(STATE) is None
 
 
 def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
     # Given a sign-in of one browser, and one of whichever
     bound = Secret("bound")
-    with hold_connection():
-        begin(bound, browser=Secret("a-cookie"))
-        row, loose = TAB_VERIFICATION.find(bound), TAB_VERIFICATION.find(STATE)
+    begin(bound, browser=Secret("a-cookie"))
+    row, loose = TAB_VERIFICATION.find(bound), TAB_VERIFICATION.find(STATE)
     assert row is not None
     assert loose is not None
 

@@ -32,7 +32,7 @@ from tests.models.rotation import completed, rotated
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("held")
 UNTIL = NOW + MINUTE
 DIGESTS = ["digest-of-the-token"]
 ANSWER = Secret('{"status": 200}\n{"access_token": "new"}')
@@ -65,152 +65,141 @@ def row_of(connection_id: str) -> TAB_ATTEMPTS:
 
 
 def test_a_renewal_is_written_down_before_it_is_sent() -> None:
-    with hold_connection():
-        connection = stored_connection()
+    connection = stored_connection()
 
-        attempt = begun(connection.id)
+    attempt = begun(connection.id)
 
-        row = row_of(connection.id)
+    row = row_of(connection.id)
     assert (attempt.tries, attempt.is_retry, attempt.answered) == (1, False, None)
     assert (row.version, row.token_digest, row.tries) == (1, DIGESTS[0], 1)
     assert (row.started_at, row.answer) == (NOW, None)
 
 
 def test_a_lease_that_was_lost_leaves_nothing_in_the_journal() -> None:
-    with hold_connection():
-        connection = stored_connection()
-        lost = claim(connection.id, NOW, UNTIL)
-        assert lost is not None
-        assert extend(lost, UNTIL)
+    connection = stored_connection()
+    lost = claim(connection.id, NOW, UNTIL)
+    assert lost is not None
+    assert extend(lost, UNTIL)
 
-        with transaction():
-            assert begin_renewal(lost, UNTIL, DIGESTS, NOW) is None
+    with transaction():
+        assert begin_renewal(lost, UNTIL, DIGESTS, NOW) is None
 
-        assert TAB_ATTEMPTS.find(connection.id) is None
+    assert TAB_ATTEMPTS.find(connection.id) is None
 
 
 def test_one_that_was_cut_off_is_known_as_such_the_next_time() -> None:
-    with hold_connection():
-        connection = stored_connection()
-        begun(connection.id)
+    connection = stored_connection()
+    begun(connection.id)
 
-        again = begun(connection.id, at=2)
+    again = begun(connection.id, at=2)
 
-        assert (again.tries, again.is_retry, again.answered) == (2, True, None)
-        assert row_of(connection.id).started_at == NOW + 2 * MINUTE
-        assert begun(connection.id, at=4).tries == 3
+    assert (again.tries, again.is_retry, again.answered) == (2, True, None)
+    assert row_of(connection.id).started_at == NOW + 2 * MINUTE
+    assert begun(connection.id, at=4).tries == 3
 
 
 def test_another_token_is_sent_for_the_first_time() -> None:
-    with hold_connection():
-        # Given an attempt whose connection was brought back from a backup since
-        connection = stored_connection()
-        begun(connection.id)
-        assert not begun(connection.id, ["digest-of-another"], at=2).is_retry
+    # Given an attempt whose connection was brought back from a backup since
+    connection = stored_connection()
+    begun(connection.id)
+    assert not begun(connection.id, ["digest-of-another"], at=2).is_retry
 
-        # Or has had a new sign-in
-        stored_connection(grant=grant("access-2", "refresh-2"))
-        keep(connection.id)
-        attempt = begun(connection.id, at=4)
-        assert (attempt.is_retry, attempt.answered) == (False, None)
-        row = row_of(connection.id)
+    # Or has had a new sign-in
+    stored_connection(grant=grant("access-2", "refresh-2"))
+    keep(connection.id)
+    attempt = begun(connection.id, at=4)
+    assert (attempt.is_retry, attempt.answered) == (False, None)
+    row = row_of(connection.id)
     assert (row.version, row.answer) == (2, None)
 
 
 def test_an_answer_that_was_kept_is_what_the_next_one_begins_with() -> None:
-    with hold_connection():
-        connection = stored_connection()
-        begun(connection.id)
-        keep(connection.id)
+    connection = stored_connection()
+    begun(connection.id)
+    keep(connection.id)
 
-        attempt = begun(connection.id, at=2)
+    attempt = begun(connection.id, at=2)
 
-        assert attempt.answered is not None
-        assert TAB_ATTEMPTS.answer.open(attempt.answered) == ANSWER
-        # Counted from when it was asked for
-        assert attempt.started_at == NOW
-        # And where nobody understands it, the token is sent once more
-        again = begin_retry(attempt.lease, attempt.answered, DIGESTS, NOW + 2 * MINUTE)
-        assert (again.tries, row_of(connection.id).answer) == (2, None)
+    assert attempt.answered is not None
+    assert TAB_ATTEMPTS.answer.open(attempt.answered) == ANSWER
+    # Counted from when it was asked for
+    assert attempt.started_at == NOW
+    # And where nobody understands it, the token is sent once more
+    again = begin_retry(attempt.lease, attempt.answered, DIGESTS, NOW + 2 * MINUTE)
+    assert (again.tries, row_of(connection.id).answer) == (2, None)
 
 
 # -- What was cut off
 
 
 def test_what_was_cut_off_is_found_when_its_lease_has_run_out() -> None:
-    with hold_connection():
-        cut_off = stored_connection("cut-off")
-        begun(cut_off.id)
-        waiting = stored_connection("waiting-in-a-queue")
-        claim(waiting.id, NOW, UNTIL)
-        stored_connection("at-rest")
+    cut_off = stored_connection("cut-off")
+    begun(cut_off.id)
+    waiting = stored_connection("waiting-in-a-queue")
+    claim(waiting.id, NOW, UNTIL)
+    stored_connection("at-rest")
 
-        assert list_interrupted_renewals(UNTIL - SECOND, 10) == []
-        assert list_interrupted_renewals(UNTIL + SECOND, 10) == [cut_off.id]
-        assert list_interrupted_renewals(UNTIL + SECOND, 0) == []
+    assert list_interrupted_renewals(UNTIL - SECOND, 10) == []
+    assert list_interrupted_renewals(UNTIL + SECOND, 10) == [cut_off.id]
+    assert list_interrupted_renewals(UNTIL + SECOND, 0) == []
 
 
 def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
-    with hold_connection():
-        connection = stored_connection()
-        attempt = begun(connection.id)
-        assert require_reauthorization(attempt.lease, "gone", NOW)
-        TAB_ATTEMPTS.end(connection.id, 1)
-        assert list_interrupted_renewals(UNTIL + SECOND, 10) == []
+    connection = stored_connection()
+    attempt = begun(connection.id)
+    assert require_reauthorization(attempt.lease, "gone", NOW)
+    TAB_ATTEMPTS.end(connection.id, 1)
+    assert list_interrupted_renewals(UNTIL + SECOND, 10) == []
 
-        with transaction():
-            import_answer(connection.id, 1, seal_answer(connection.id, ANSWER), NOW)
+    with transaction():
+        import_answer(connection.id, 1, seal_answer(connection.id, ANSWER), NOW)
 
-        assert list_interrupted_renewals(NOW, 10) == [connection.id]
+    assert list_interrupted_renewals(NOW, 10) == [connection.id]
 
 
 def test_an_answer_for_an_older_version_or_no_connection_is_let_go() -> None:
-    with hold_connection():
-        connection = stored_connection()
-        stored_connection(grant=grant("access-2"))
-        sealed = seal_answer(connection.id, ANSWER)
+    connection = stored_connection()
+    stored_connection(grant=grant("access-2"))
+    sealed = seal_answer(connection.id, ANSWER)
 
-        with transaction():
-            import_answer(connection.id, 1, sealed, NOW)
-            import_answer("00000000-0000-4000-8000-000000000000", 1, sealed, NOW)
+    with transaction():
+        import_answer(connection.id, 1, sealed, NOW)
+        import_answer("00000000-0000-4000-8000-000000000000", 1, sealed, NOW)
 
-        assert list(TAB_ATTEMPTS.select()) == []
+    assert list(TAB_ATTEMPTS.select()) == []
 
 
 # -- Claiming at once
 
 
 def test_a_lease_that_waits_in_a_queue_is_taken_over_and_one_that_began_is_not() -> None:
-    with hold_connection():
-        connection = stored_connection()
-        waiting = claim(connection.id, NOW, UNTIL)
-        assert waiting is not None
+    connection = stored_connection()
+    waiting = claim(connection.id, NOW, UNTIL)
+    assert waiting is not None
 
-        # Given a lease whose message nobody has come to
-        mine = claim_unstarted(connection.id, 1, NOW, UNTIL)
-        # Then it is taken over, and whoever comes to the message finds it lost
-        assert mine is not None
-        assert mine != waiting
-        with transaction():
-            assert begin_renewal(waiting, UNTIL, DIGESTS, NOW) is None
-            assert begin_renewal(mine, UNTIL, DIGESTS, NOW) is not None
-        # And nobody takes over what has begun, until its lease has run out
-        assert claim_unstarted(connection.id, 1, NOW, UNTIL) is None
-        assert claim_unstarted(connection.id, 1, UNTIL + SECOND, UNTIL + MINUTE) is not None
+    # Given a lease whose message nobody has come to
+    mine = claim_unstarted(connection.id, 1, NOW, UNTIL)
+    # Then it is taken over, and whoever comes to the message finds it lost
+    assert mine is not None
+    assert mine != waiting
+    with transaction():
+        assert begin_renewal(waiting, UNTIL, DIGESTS, NOW) is None
+        assert begin_renewal(mine, UNTIL, DIGESTS, NOW) is not None
+    # And nobody takes over what has begun, until its lease has run out
+    assert claim_unstarted(connection.id, 1, NOW, UNTIL) is None
+    assert claim_unstarted(connection.id, 1, UNTIL + SECOND, UNTIL + MINUTE) is not None
 
 
 def test_only_the_version_that_was_asked_for_is_claimed() -> None:
-    with hold_connection():
-        connection = stored_connection()
+    connection = stored_connection()
 
-        assert claim_unstarted(connection.id, 2, NOW, UNTIL) is None
-        assert claim_unstarted("no-such-connection", 1, NOW, UNTIL) is None
-        assert claim_unstarted(connection.id, 1, NOW, UNTIL) == Lease(connection.id, 1, UNTIL)
+    assert claim_unstarted(connection.id, 2, NOW, UNTIL) is None
+    assert claim_unstarted("no-such-connection", 1, NOW, UNTIL) is None
+    assert claim_unstarted(connection.id, 1, NOW, UNTIL) == Lease(connection.id, 1, UNTIL)
 
 
 def test_of_threads_that_claim_and_begin_at_once_one_gets_through() -> None:
-    with hold_connection():
-        ids = [stored_connection(f"account-{number}").id for number in range(10)]
+    ids = [stored_connection(f"account-{number}").id for number in range(10)]
 
     def contend(_number: int, connection_id: str) -> bool:
         lease = claim_unstarted(connection_id, 1, NOW, UNTIL)
@@ -227,31 +216,28 @@ def test_of_threads_that_claim_and_begin_at_once_one_gets_through() -> None:
 
 
 def test_an_answer_is_bound_to_its_connection() -> None:
-    with hold_connection():
-        first, second = stored_connection("first"), stored_connection("second")
-        begun(first.id)
-        begun(second.id)
-        keep(first.id)
-        assert b"access_token" not in bytes(row_of(first.id).answer)
+    first, second = stored_connection("first"), stored_connection("second")
+    begun(first.id)
+    begun(second.id)
+    keep(first.id)
+    assert b"access_token" not in bytes(row_of(first.id).answer)
 
-        TAB_ATTEMPTS.update(answer=row_of(first.id).answer).where(
-            TAB_ATTEMPTS.connection_id == second.id
-        ).execute()
+    TAB_ATTEMPTS.update(answer=row_of(first.id).answer).where(
+        TAB_ATTEMPTS.connection_id == second.id
+    ).execute()
 
-        with pytest.raises(SealBroken):
-            TAB_ATTEMPTS.answer.open(row_of(second.id))
+    with pytest.raises(SealBroken):
+        TAB_ATTEMPTS.answer.open(row_of(second.id))
 
 
 def test_an_answer_is_sealed_anew_with_the_rest(database: Settings) -> None:
-    with hold_connection():
-        connection = stored_connection()
-        begun(connection.id)
-        keep(connection.id)
+    connection = stored_connection()
+    begun(connection.id)
+    keep(connection.id)
 
-    with reopened(rotated(database)):
+    with reopened(rotated(database)), hold_connection():
         assert sum(batch.done for batch in reseal_all(10)) == 2
-        with hold_connection():
-            assert count_outdated() == 0
+        assert count_outdated() == 0
     with reopened(completed(rotated(database))), hold_connection():
         assert TAB_ATTEMPTS.answer.open(row_of(connection.id)) == ANSWER
 
@@ -279,22 +265,20 @@ def erase_all_dead(_connection_id: str) -> None:
 
 @pytest.mark.parametrize("erase", [erase_one, erase_all_dead])
 def test_an_attempt_goes_with_its_connection(erase: Callable[[str], None]) -> None:
-    with hold_connection():
-        connection = stored_connection()
-        attempt = begun(connection.id)
-        keep(connection.id)
-        assert require_reauthorization(attempt.lease, "gone", NOW)
+    connection = stored_connection()
+    attempt = begun(connection.id)
+    keep(connection.id)
+    assert require_reauthorization(attempt.lease, "gone", NOW)
 
-        erase(connection.id)
+    erase(connection.id)
 
-        assert list(TAB_ATTEMPTS.select()) == []
+    assert list(TAB_ATTEMPTS.select()) == []
 
 
 def test_an_answer_that_the_database_refuses_is_told() -> None:
     connection_id = "00000000-0000-4000-8000-000000000000"
-    with hold_connection():
-        sealed = seal_answer(connection_id, ANSWER)
-        assert write_answer(connection_id, 1, sealed)
-        TAB_ATTEMPTS._meta.database.execute_sql("DROP TABLE attempts")
+    sealed = seal_answer(connection_id, ANSWER)
+    assert write_answer(connection_id, 1, sealed)
+    TAB_ATTEMPTS._meta.database.execute_sql("DROP TABLE attempts")
 
     assert not write_answer(connection_id, 1, sealed)
