@@ -1,4 +1,4 @@
-"""What the tests of the actors share: a provider of their own, and no keys of another test's."""
+"""Fixtures of the tests of actors: a provider of their own, and an empty cache of its keys."""
 
 from __future__ import annotations
 

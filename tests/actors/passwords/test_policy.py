@@ -1,4 +1,4 @@
-"""The policy for new passwords: what it refuses, what it lets pass, and that it can be off."""
+"""Password policy: what it refuses, what it lets pass, and that it can be off."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_a_good_password_passes() -> None:
 
 
 @pytest.mark.parametrize("password", ["", "short", "7 chars"])
-def test_a_short_password_is_refused_by_name(password: str) -> None:
+def test_a_short_password_is_refused_with_its_length(password: str) -> None:
     with pytest.raises(PasswordTooShort, match=f"has {len(password)} characters.* 8"):
         check_policy(password, PasswordsSettings())
 
@@ -26,12 +26,12 @@ def test_characters_count_and_not_bytes() -> None:
 
 
 @pytest.mark.parametrize("password", ["password", "Password1", "ILOVEYOU", "12345678"])
-def test_a_common_password_is_refused_in_whatever_case(password: str) -> None:
+def test_a_common_password_is_refused_in_any_case(password: str) -> None:
     with pytest.raises(PasswordTooCommon):
         check_policy(password, PasswordsSettings())
 
 
-def test_composition_is_nobodys_business() -> None:
+def test_composition_is_free() -> None:
     check_policy("nothing but small letters", PasswordsSettings())
 
 

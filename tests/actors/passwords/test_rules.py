@@ -1,4 +1,4 @@
-"""Which hashes are read and which refused; whatever comes in, the answer is a typed error."""
+"""bcrypt's limits: which hashes and passwords it can take; all others are typed errors."""
 
 from __future__ import annotations
 

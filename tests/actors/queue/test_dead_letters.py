@@ -1,4 +1,4 @@
-"""Dead letters: listed without what they hold, bounded in number and time, and sent anew."""
+"""Dead letters: listed without their contents, bounded in number and age, and replayed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of erasing what is of no more use, and nothing else."""
+"""Retention: what is old or dead is erased, and nothing else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_sign_ins_that_have_expired_are_erased(
 
 
 def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvider) -> None:
-    # Given connections of each status that nobody has touched for 31 days, and a dead one of today
+    # Given connections of each status that were last changed 31 days ago, and a dead one of today
     configure_plain(provider)
     rows = connect(provider, 5)
     long_ago = now() - timedelta(days=31)
@@ -62,12 +62,12 @@ def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvi
 
 
 def write_old_events() -> None:
-    """Write one event that the webhook was told, one that it was not, and one of today."""
+    """Write an old event that was delivered, an old one that was not, and one of today."""
     long_ago = now() - timedelta(days=91)
     with hold_connection():
-        for provider, at in (("told", long_ago), ("untold", long_ago), ("recent", now())):
+        for provider, at in (("sent", long_ago), ("unsent", long_ago), ("recent", now())):
             record(EventKind.RENEWED, now=at, provider=provider)
-        TAB_EVENTS.update(deliver_at=long_ago).where(TAB_EVENTS.provider == "untold").execute()
+        TAB_EVENTS.update(deliver_at=long_ago).where(TAB_EVENTS.provider == "unsent").execute()
 
 
 def left_events() -> list[str]:
@@ -85,7 +85,7 @@ def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) 
     assert "2 old events" in caplog.text
 
 
-def test_that_a_token_was_renewed_is_kept_for_a_week() -> None:
+def test_the_event_of_a_renewal_is_kept_for_a_week() -> None:
     # Given a renewal and a failure of eight days ago, and a renewal of six
     with hold_connection():
         record(EventKind.RENEWED, now=now() - timedelta(days=8), provider="long ago")
@@ -98,19 +98,19 @@ def test_that_a_token_was_renewed_is_kept_for_a_week() -> None:
 
 
 class TestWithWebhook:
-    """A service whose operator wants to be told."""
+    """A service with webhook_url."""
 
     @pytest.fixture
     def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """Somewhere."""
+        """A receiver that is never called."""
         return {**toml_conf, "OAuth": {"webhook_url": "https://app.example.com/hook"}}
 
-    def test_what_the_webhook_has_yet_to_be_told_is_kept(self) -> None:
+    def test_an_event_that_is_not_delivered_yet_is_kept(self) -> None:
         write_old_events()
 
         clean_events()
 
-        assert left_events() == ["recent", "untold"]
+        assert left_events() == ["recent", "unsent"]
 
 
 def test_there_may_be_nothing_to_erase() -> None:

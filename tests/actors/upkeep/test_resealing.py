@@ -1,4 +1,4 @@
-"""Sealing anew in the background: until the old key is needed for nothing; no machine undoes it."""
+"""Key rotation: rows are resealed until no old key is needed, and no machine undoes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LATER = NOW + 100 * 365 * 24 * 60 * MINUTE
 
 @contextmanager
 def started(settings: Settings, at_minute: int) -> Iterator[None]:
-    """Be a process that was started with these settings."""
+    """Run the block as a process that was started with these settings."""
     with reopened(settings):
         join_service(LATER + at_minute * MINUTE)
         yield
@@ -55,17 +55,17 @@ def outdated() -> int:
         return count_outdated()
 
 
-def noted_keys() -> set[str]:
+def recorded_keys() -> set[str]:
     with hold_connection():
         return {row.key_id for row in TAB_SEALING_KEYS.select()}
 
 
-def test_what_is_stored_is_sealed_anew_and_the_old_key_forgotten(database: Settings) -> None:
+def test_stored_rows_are_resealed_and_the_old_key_is_forgotten(database: Settings) -> None:
     # Given rows of before a change of SECRET_KEY
     store(3)
     new = rotated(database)
     with started(new, 1):
-        assert len(noted_keys()) == 2
+        assert len(recorded_keys()) == 2
         assert outdated() == 3
 
         # When the message comes
@@ -73,7 +73,7 @@ def test_what_is_stored_is_sealed_anew_and_the_old_key_forgotten(database: Setti
 
         # Then nothing needs the old key any more
         assert outdated() == 0
-        assert noted_keys() == {sealer().current_key_id.hex()}
+        assert recorded_keys() == {sealer().current_key_id.hex()}
 
     # And the service starts without it and reads what is stored
     with started(completed(new), 2), hold_connection():
@@ -93,12 +93,12 @@ def test_a_message_works_for_a_while_and_the_next_one_goes_on(
     with started(rotated(tables), 1):
         # When messages come, then each does something and leaves the rest
         for left in (3, 1, 0):
-            assert len(noted_keys()) == 2
+            assert len(recorded_keys()) == 2
             reseal(batch_size=2, seconds=0)
             assert outdated() == left
         # And the last forgets the old key
         reseal(batch_size=2, seconds=0)
-        assert len(noted_keys()) == 1
+        assert len(recorded_keys()) == 1
     assert "Resealed 2 of 5 rows; more soon." in caplog.text
 
 
@@ -127,7 +127,7 @@ def test_a_machine_that_is_still_at_the_old_key_does_not_undo_it(database: Setti
         assert outdated() == 0
 
 
-def test_a_start_of_a_machine_that_is_behind_notes_its_key_again(database: Settings) -> None:
+def test_a_machine_that_is_behind_records_its_key_again_at_its_start(database: Settings) -> None:
     # Given that everything has the new key already
     new = rotated(database)
     behind = dataclasses.replace(database, previous_secret_keys=(new.required_secret_key(),))
@@ -138,12 +138,12 @@ def test_a_start_of_a_machine_that_is_behind_notes_its_key_again(database: Setti
     with started(behind, 2):
         store(1)
 
-    # Then nobody can drop the old key unawares
+    # Then dropping the old key is refused
     with reopened(completed(new)), pytest.raises(ForeignSecretKey):
         join_service(NOW)
 
 
-def test_who_asks_for_it_goes_back_to_the_old_key(database: Settings) -> None:
+def test_the_command_goes_back_to_the_old_key(database: Settings) -> None:
     # Given that everything has the new key
     store(2)
     new = rotated(database)
@@ -160,7 +160,7 @@ def test_who_asks_for_it_goes_back_to_the_old_key(database: Settings) -> None:
         assert outdated() == 0
 
 
-def test_going_back_can_be_broken_off_and_goes_on_in_the_background(
+def test_an_interrupted_way_back_goes_on_in_the_background(
     database: Settings,
 ) -> None:
     # Given that the operator goes back to the old key in the midst of a change, and then on the way
@@ -188,7 +188,7 @@ def test_going_back_can_be_broken_off_and_goes_on_in_the_background(
 def test_the_command_finds_what_was_written_with_the_old_key_after_it_was_forgotten(
     database: Settings,
 ) -> None:
-    # Given a process that was not started anew, and writes with the old key when all was done
+    # Given a process that was not restarted, and writes with the old key when all was done
     new = rotated(database)
     with started(new, 1):
         reseal()
@@ -203,7 +203,7 @@ def test_the_command_finds_what_was_written_with_the_old_key_after_it_was_forgot
 
 
 def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> None:
-    # Given a row that somebody holds
+    # Given a row that another process has locked
     store(2)
     with started(rotated(database), 1), ThreadPoolExecutor(1) as pool:
         with transaction():
@@ -215,14 +215,14 @@ def test_a_row_in_use_is_tried_again_until_it_is_free(database: Settings) -> Non
             # When everything is sealed anew, then it does not end, and does not forget the key
             with pytest.raises(TimeoutError):
                 sealing.result(0.3)
-            assert len(noted_keys()) == 2
+            assert len(recorded_keys()) == 2
 
         # And when the row is free, it ends
         assert sealing.result(60)[-1] == Progress(2, 2, ())
-        assert len(noted_keys()) == 1
+        assert len(recorded_keys()) == 1
 
 
-def test_half_of_the_time_is_left_to_others() -> None:
+def test_half_of_the_time_is_left_to_other_writers() -> None:
     # Given batches that each take a while
     def batches() -> Iterator[ResealedBatch]:
         for _ in range(3):
@@ -249,7 +249,7 @@ def test_without_a_change_of_key_there_is_nothing_to_do(
     assert caplog.text == ""
 
 
-def test_what_no_key_opens_is_logged_and_holds_up_nothing(
+def test_a_damaged_row_is_logged_and_stops_nothing(
     database: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     store(1)
@@ -260,4 +260,4 @@ def test_what_no_key_opens_is_logged_and_holds_up_nothing(
         reseal()
 
         assert f"No key opens a secret of connections {row.id}." in caplog.text
-        assert len(noted_keys()) == 1
+        assert len(recorded_keys()) == 1
