@@ -196,7 +196,7 @@ PLANTS: Final = {
         "import worker.process.perform",
     ),
     "Within worker.http: routes, handlers, jobs, authentication, ASGI, errors": (
-        "worker/http/auth/rates.py",
+        "worker/http/auth/rate_limits.py",
         "import worker.http.jobs.enqueuer",
     ),
 }

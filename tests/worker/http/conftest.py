@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import dramatiq
 import httpx
@@ -49,10 +50,37 @@ def oidc_provider() -> Iterator[OidcProvider]:
         yield provider
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marks by which a test changes its settings."""
+    config.addinivalue_line("markers", "config(**sections): adds values to sections of config.toml")
+    config.addinivalue_line("markers", "environ(**variables): adds variables to the environment")
+
+
 @pytest.fixture
-def environment(environment: dict[str, str], oidc_provider: OidcProvider) -> dict[str, str]:
-    """What the environment says; the provider, though on this machine, may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": oidc_provider.host}
+def toml_conf(toml_conf: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What config.toml says, with the values of the test's `config` marks."""
+    conf = dict(toml_conf)
+    # A test's own mark wins over its module's.
+    for mark in reversed(list(request.node.iter_markers("config"))):
+        for section, values in mark.kwargs.items():
+            conf[section] = {**conf.get(section, {}), **values}
+    return conf
+
+
+@pytest.fixture
+def private_hosts(oidc_provider: OidcProvider) -> str:
+    """The providers that may be called though they are on this machine."""
+    return oidc_provider.host
+
+
+@pytest.fixture
+def environment(
+    environment: dict[str, str], private_hosts: str, request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """What the environment says, with the variables of the test's `environ` marks."""
+    marks = reversed(list(request.node.iter_markers("environ")))
+    variables = {name: value for mark in marks for name, value in mark.kwargs.items()}
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": private_hosts, **variables}
 
 
 @pytest.fixture
@@ -98,7 +126,14 @@ def url(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def anonymous(url: str) -> Iterator[httpx.Client]:
-    """A caller without a key."""
+    """A caller without a key, such as a user's browser."""
+    with calling(url) as caller:
+        yield caller
+
+
+@pytest.fixture
+def attacker(url: str) -> Iterator[httpx.Client]:
+    """Another browser."""
     with calling(url) as caller:
         yield caller
 

@@ -98,34 +98,30 @@ def _examples(document: dict[str, Any]) -> list[tuple[str, str, Any]]:
     return found
 
 
-class TestBrowsers:
-    """A server that pages of one other origin may call."""
+@pytest.mark.config(Server_configuration={"cors_origins": [_ORIGIN]})
+def test_the_listed_origin_may_ask(anonymous: httpx.Client) -> None:
+    headers = {
+        "Origin": _ORIGIN,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization, idempotency-key, prefer",
+    }
+    answer = anonymous.options("/v1/passwords/hash", headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == _ORIGIN
 
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """One origin is listed."""
-        server = {**toml_conf["Server_configuration"], "cors_origins": [_ORIGIN]}
-        return {**toml_conf, "Server_configuration": server}
 
-    def test_the_listed_origin_may_ask(self, anonymous: httpx.Client) -> None:
-        headers = {
-            "Origin": _ORIGIN,
-            "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "authorization, idempotency-key, prefer",
-        }
-        answer = anonymous.options("/v1/passwords/hash", headers=headers)
-        assert answer.status_code == 200
+@pytest.mark.config(Server_configuration={"cors_origins": [_ORIGIN]})
+def test_it_may_read_answers_and_errors(anonymous: httpx.Client) -> None:
+    for path in ("/health", "/v1/jobs/x"):
+        answer = anonymous.get(path, headers={"Origin": _ORIGIN})
         assert answer.headers["Access-Control-Allow-Origin"] == _ORIGIN
+        assert "Location" in answer.headers["Access-Control-Expose-Headers"]
 
-    def test_it_may_read_answers_and_errors(self, anonymous: httpx.Client) -> None:
-        for path in ("/health", "/v1/jobs/x"):
-            answer = anonymous.get(path, headers={"Origin": _ORIGIN})
-            assert answer.headers["Access-Control-Allow-Origin"] == _ORIGIN
-            assert "Location" in answer.headers["Access-Control-Expose-Headers"]
 
-    def test_another_origin_may_not(self, anonymous: httpx.Client) -> None:
-        answer = anonymous.get("/health", headers={"Origin": "https://evil.example"})
-        assert "Access-Control-Allow-Origin" not in answer.headers
+@pytest.mark.config(Server_configuration={"cors_origins": [_ORIGIN]})
+def test_another_origin_may_not(anonymous: httpx.Client) -> None:
+    answer = anonymous.get("/health", headers={"Origin": "https://evil.example"})
+    assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_by_default_no_page_may_call(anonymous: httpx.Client) -> None:
@@ -142,17 +138,9 @@ def test_long_answers_are_compressed(url: str) -> None:
         assert "paths" in json.loads(gzip.decompress(b"".join(answer.iter_raw())))
 
 
-class TestWithoutCompression:
-    """A server whose proxy compresses."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """gzip_minimum_bytes is 0."""
-        server = {**toml_conf["Server_configuration"], "gzip_minimum_bytes": 0}
-        return {**toml_conf, "Server_configuration": server}
-
-    def test_nothing_is_compressed(self, anonymous: httpx.Client) -> None:
-        assert "Content-Encoding" not in anonymous.get("/openapi.json").headers
+@pytest.mark.config(Server_configuration={"gzip_minimum_bytes": 0})
+def test_nothing_is_compressed(anonymous: httpx.Client) -> None:
+    assert "Content-Encoding" not in anonymous.get("/openapi.json").headers
 
 
 class TestABadSetting:
@@ -192,17 +180,9 @@ def test_a_database_without_tables_ends_the_start(settings: Settings) -> None:
         create_app()
 
 
-class TestConfiguredPreset:
-    """A machine whose environment has the credentials of a preset."""
-
-    @pytest.fixture
-    def environment(self, environment: dict[str, str]) -> dict[str, str]:
-        """GitHub's are set."""
-        credentials = {"GITHUB_CLIENT_ID": "app", "GITHUB_CLIENT_SECRET": "the-secret-of-the-app"}
-        return {**environment, **credentials}
-
-    def test_its_provider_is_there_from_the_start(self, http: httpx.Client) -> None:
-        listed = http.get("/v1/providers")
-        assert [item["name"] for item in listed.json()["items"]] == ["github"]
-        assert "the-secret-of-the-app" not in listed.text
-        assert http.post("/v1/oauth/github/authorize", json={}).status_code == 200
+@pytest.mark.environ(GITHUB_CLIENT_ID="app", GITHUB_CLIENT_SECRET="the-secret-of-the-app")
+def test_its_provider_is_there_from_the_start(http: httpx.Client) -> None:
+    listed = http.get("/v1/providers")
+    assert [item["name"] for item in listed.json()["items"]] == ["github"]
+    assert "the-secret-of-the-app" not in listed.text
+    assert http.post("/v1/oauth/github/authorize", json={}).status_code == 200

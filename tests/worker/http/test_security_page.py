@@ -21,6 +21,7 @@ _PATH: Final = ROOT / "docs" / "security.md"
 PAGE: Final = _PATH.read_text()
 _RETURN_TO: Final = "https://app.example.com/signed-in?lang=en"
 _CALLBACK: Final = "/v1/oauth/callback"
+pytestmark = pytest.mark.config(OAuth={"return_to_origins": ["https://app.example.com"]})
 
 
 def test_every_test_that_is_named_is_there(request: pytest.FixtureRequest) -> None:
@@ -61,12 +62,6 @@ class App:
 
 
 @pytest.fixture
-def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
-    """The app may have its users back."""
-    return {**toml_conf, "OAuth": {"return_to_origins": ["https://app.example.com"]}}
-
-
-@pytest.fixture
 def app_of_others(url: str, house: OidcProvider) -> App:
     """An app, and the provider that it signs its users in with."""
     assert house.issuer
@@ -98,7 +93,7 @@ def test_the_recipe_signs_a_user_in(
     assert app_of_others.finish(session, location) is None
 
 
-def test_the_recipe_signs_nobody_in_who_has_not_begun(
+def test_the_recipe_refuses_answers_of_other_sessions(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, app_of_others: App
 ) -> None:
     attacker: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Batcher: those who ask at once share a question, and none goes without an answer."""
+"""Batcher: questions at once share a round trip, and each gets its answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def asking(oracle: Oracle, batches: Batcher[int, int]) -> list[asyncio.Tas
     return tasks
 
 
-async def test_what_comes_meanwhile_shares_the_next_question() -> None:
+async def test_questions_during_a_round_trip_share_the_next_one() -> None:
     oracle = Oracle()
     tasks = await asking(oracle, Batcher(oracle))
     oracle.may_answer.set()
@@ -48,7 +48,7 @@ async def test_what_comes_meanwhile_shares_the_next_question() -> None:
     assert oracle.asked == [[1, 2], [3, 4]]
 
 
-async def test_one_silence_is_enough_for_all_who_wait() -> None:
+async def test_one_failure_is_enough_for_all_waiting_tasks() -> None:
     # Given questions that are not answered
     oracle = Oracle()
     oracle.is_away = True
@@ -64,7 +64,7 @@ async def test_one_silence_is_enough_for_all_who_wait() -> None:
     assert await asyncio.wait_for(batches.ask(5), 60) == 10
 
 
-async def test_who_goes_away_takes_no_other_along() -> None:
+async def test_a_cancelled_request_takes_no_other_along() -> None:
     oracle = Oracle()
     tasks = await asking(oracle, Batcher(oracle))
     for leaving in tasks[::2]:

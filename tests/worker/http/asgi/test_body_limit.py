@@ -36,7 +36,7 @@ def test_a_larger_one_is_refused(http: httpx.Client, path: str) -> None:
     ("path", "media_type"),
     [(_PATHS[0], "application/json"), (_PATHS[1], "application/x-www-form-urlencoded")],
 )
-def test_one_whose_length_is_not_told_is_refused_on_the_way(
+def test_a_body_without_a_stated_length_is_refused_while_it_arrives(
     http: httpx.Client, path: str, media_type: str
 ) -> None:
     def pieces() -> Iterator[bytes]:

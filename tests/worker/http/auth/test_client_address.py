@@ -21,6 +21,6 @@ from worker.http.auth.client_address import get_client_address
         (None, "unknown"),
     ],
 )
-def test_an_address_is_one_or_is_not_told(host: str | None, address: str) -> None:
+def test_an_address_is_valid_or_unknown(host: str | None, address: str) -> None:
     scope: dict[str, Any] = {"type": "http", "client": None if host is None else (host, 1)}
     assert get_client_address(Request(scope)) == address

@@ -1,4 +1,4 @@
-"""RateLimiter: as many at once as a minute has, and then evenly, for all processes together."""
+"""Rate limiter: as many at once as a minute has, and then evenly, for all processes together."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_redis_without_memory_counts_on(async_redis: Redis, valkey: Valk
 
 
 @pytest.mark.anyio
-async def test_who_goes_away_takes_no_other_along(async_redis: Redis) -> None:
+async def test_a_cancelled_request_takes_no_other_along(async_redis: Redis) -> None:
     rate_limiter = RateLimiter(async_redis)
     leaving = asyncio.create_task(rate_limiter.take("a", 1))
     staying = asyncio.create_task(rate_limiter.take("b", 1))
@@ -119,7 +119,7 @@ async def test_without_redis_everything_passes() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_redis_that_hangs_keeps_nobody_waiting(
+async def test_a_redis_that_hangs_delays_no_request(
     async_redis: Redis, valkey: ValkeyServer
 ) -> None:
     # Given a Redis that answers nobody for a while

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http.cookies import Morsel, SimpleCookie
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -124,70 +123,57 @@ def test_without_tls_no_cookie_is_asked_to_cross_sites(
     assert (cookie["samesite"], cookie["secure"]) == ("lax", "")
 
 
-class TestLoginWithKey:
-    """A server that lets only apps begin sign-ins."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """login_requires_key is on."""
-        server = {**toml_conf["Server_configuration"], "login_requires_key": True}
-        return {**toml_conf, "Server_configuration": server}
-
-    def test_the_app_is_given_no_cookie_in_the_browsers_place(
-        self, http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
-    ) -> None:
-        begun = http.get(_LOGIN)
-        assert "Set-Cookie" not in begun.headers
-        answer = house.consent(begun.headers["Location"], "alice")
-        assert anonymous.get(_CALLBACK, params=answer).status_code == 200
+@pytest.mark.config(Server_configuration={"login_requires_key": True})
+def test_the_app_is_given_no_cookie_in_the_browsers_place(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    begun = http.get(_LOGIN)
+    assert "Set-Cookie" not in begun.headers
+    answer = house.consent(begun.headers["Location"], "alice")
+    assert anonymous.get(_CALLBACK, params=answer).status_code == 200
 
 
-class TestBehindTLS:
-    """A service at a public address, behind a proxy that speaks TLS."""
-
-    @pytest.fixture
-    def environment(self, environment: dict[str, str]) -> dict[str, str]:
-        """Providers send browsers back there."""
-        return {**environment, "REDIRECT_URI": "https://auth.example.com/v1/oauth/callback"}
-
-    def test_no_other_host_can_put_a_cookie_in_its_place(
-        self, anonymous: httpx.Client, house: OidcProvider
-    ) -> None:
-        begun = anonymous.get(_LOGIN)
-        [cookie] = _cookies(begun)
-        # Then the cookie has the form that its prefix demands of browsers
-        assert cookie.key.startswith("__Host-catfeeder-sign-in-")
-        assert (cookie["path"], cookie["secure"], cookie["domain"]) == ("/", True, "")
-        assert (cookie["httponly"], cookie["samesite"]) == (True, "lax")
-        # And the browser, which speaks TLS to the proxy, ends what it began
-        answer = house.consent(begun.headers["Location"], "alice")
-        headers = {"Cookie": f"theirs=1; {cookie.key}={cookie.value}; other=2"}
-        finished = anonymous.get(_CALLBACK, params=answer, headers=headers)
-        assert finished.status_code == 200, finished.text
-        [forgotten] = _cookies(finished)
-        assert (forgotten.key, forgotten["max-age"]) == (cookie.key, "0")
-        # A browser heeds this only in the form of the prefix
-        assert (forgotten["path"], forgotten["secure"]) == ("/", True)
-
-    def test_a_cookie_comes_back_with_a_providers_post(
-        self, http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
-    ) -> None:
-        # Given a provider that answers by a form, which its own page posts to us
-        parameters = {"authorization_parameters": {"response_mode": "form_post"}}
-        assert http.patch(f"/v1/providers/{HOUSE}", json=parameters).status_code == 200
-        # When a browser begins
-        begun = anonymous.get(_LOGIN)
-        [cookie] = _cookies(begun)
-        # Then its cookie is one that comes with requests from other sites
-        assert (cookie["samesite"], cookie["secure"]) == ("none", True)
-        # And without it the form ends nothing
-        state = _state_of(begun)
-        posted = anonymous.post(_CALLBACK, data={"code": "c", "state": state})
-        assert_problem(posted, 400, "browser_mismatch")
-        assert house.issuer
+@pytest.mark.environ(REDIRECT_URI="https://auth.example.com/v1/oauth/callback")
+def test_no_other_host_can_put_a_cookie_in_its_place(
+    anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    begun = anonymous.get(_LOGIN)
+    [cookie] = _cookies(begun)
+    # Then the cookie has the form that its prefix demands of browsers
+    assert cookie.key.startswith("__Host-catfeeder-sign-in-")
+    assert (cookie["path"], cookie["secure"], cookie["domain"]) == ("/", True, "")
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "lax")
+    # And the browser, which speaks TLS to the proxy, ends what it began
+    answer = house.consent(begun.headers["Location"], "alice")
+    headers = {"Cookie": f"theirs=1; {cookie.key}={cookie.value}; other=2"}
+    finished = anonymous.get(_CALLBACK, params=answer, headers=headers)
+    assert finished.status_code == 200, finished.text
+    [forgotten] = _cookies(finished)
+    assert (forgotten.key, forgotten["max-age"]) == (cookie.key, "0")
+    # A browser heeds this only in the form of the prefix
+    assert (forgotten["path"], forgotten["secure"]) == ("/", True)
 
 
-def test_who_begins_too_often_is_told_to_wait(
+@pytest.mark.environ(REDIRECT_URI="https://auth.example.com/v1/oauth/callback")
+def test_a_cookie_comes_back_with_a_providers_post(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a provider that answers by a form, which its own page posts to us
+    parameters = {"authorization_parameters": {"response_mode": "form_post"}}
+    assert http.patch(f"/v1/providers/{HOUSE}", json=parameters).status_code == 200
+    # When a browser begins
+    begun = anonymous.get(_LOGIN)
+    [cookie] = _cookies(begun)
+    # Then its cookie is one that comes with requests from other sites
+    assert (cookie["samesite"], cookie["secure"]) == ("none", True)
+    # And without it the form ends nothing
+    state = _state_of(begun)
+    posted = anonymous.post(_CALLBACK, data={"code": "c", "state": state})
+    assert_problem(posted, 400, "browser_mismatch")
+    assert house.issuer
+
+
+def test_an_address_that_begins_too_often_has_to_wait(
     anonymous: httpx.Client, house: OidcProvider, set_limits: SetLimits
 ) -> None:
     assert house.issuer

@@ -42,7 +42,7 @@ def _made_key(http: httpx.Client) -> str:
 
 
 @pytest.mark.usefixtures("_stopped_clock")
-def test_who_guesses_too_often_is_told_to_wait(
+def test_an_address_that_guesses_too_often_has_to_wait(
     anonymous: httpx.Client, http: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = _made_key(http)
@@ -73,7 +73,7 @@ def test_who_guesses_too_often_is_told_to_wait(
 
 
 @pytest.mark.usefixtures("_stopped_clock")
-def test_what_is_refused_unseen_neither_prolongs_the_wait_nor_fills_the_log(
+def test_guesses_refused_unread_neither_prolong_the_wait_nor_fill_the_log(
     anonymous: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     while _ask(anonymous, "guess").status_code == 401:

@@ -30,7 +30,7 @@ def app(app: FastAPI) -> FastAPI:
     return app
 
 
-def test_what_nobody_foresaw_is_told_without_what_it_says(
+def test_an_unexpected_error_is_answered_and_logged_without_its_text(
     anonymous: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     # When a request fails with an exception that quotes a secret

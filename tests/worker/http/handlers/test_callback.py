@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -14,12 +13,7 @@ from tests.worker.http.signing_in import consented, sign_in
 
 _APP = "https://app.example.com"
 _PATH = "/v1/oauth/callback"
-
-
-@pytest.fixture
-def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
-    """An app may have its users back."""
-    return {**toml_conf, "OAuth": {"return_to_origins": [_APP]}}
+pytestmark = pytest.mark.config(OAuth={"return_to_origins": [_APP]})
 
 
 def test_the_connection_is_shown_where_the_app_names_no_place(
@@ -86,7 +80,7 @@ def test_the_name_that_comes_beside_the_code_reaches_the_profile(
         assert (connection["id"], connection["profile"]["name"]) == (first["id"], "Jane Doe")
 
 
-def test_a_user_who_refused_is_told_of(
+def test_a_refusal_of_the_user_is_shown_or_passed_on(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
 ) -> None:
     # Given sign-ins that users refuse at the provider

@@ -58,7 +58,7 @@ def test_a_token_that_still_serves_is_given_and_no_job_made(
 
 
 @pytest.mark.usefixtures("_pause")
-def test_who_needs_the_provider_is_told_when_to_come_back(
+def test_a_request_that_needs_the_provider_says_when_to_come_back(
     http: httpx.Client, connection: str
 ) -> None:
     change(connection, expires_at=utc_now() - _MINUTE)

@@ -1,4 +1,4 @@
-"""The quick way and FastAPI's own answer alike, whatever is asked."""
+"""The fast path and FastAPI's own way give the same answers to every request."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def test_a_job_is_taken_in(http: httpx.Client, client: Client) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_finished_job_is_the_answer_to_who_waits(http: httpx.Client) -> None:
+def test_a_request_that_waits_gets_the_finished_job(http: httpx.Client) -> None:
     answer = http.post(_PATH, json=_BODY, headers={"Prefer": "wait=10"})
     assert answer.status_code == 200
     assert answer.json()["status"] == "succeeded"
@@ -53,7 +53,7 @@ def test_a_wait_that_is_too_long_is_cut(http: httpx.Client) -> None:
     assert answer.headers["Preference-Applied"] == "wait=30"
 
 
-def test_a_queue_that_is_gone_is_told_of(http: httpx.Client, shim: Shim) -> None:
+def test_a_queue_that_is_gone_is_a_503(http: httpx.Client, shim: Shim) -> None:
     cut_off(shim.client)
     answer = http.post(_PATH, json=_BODY)
     assert_problem(answer, 503, "queue_unreachable")

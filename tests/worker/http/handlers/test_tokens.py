@@ -101,7 +101,9 @@ def test_an_expired_token_that_cannot_be_renewed_needs_the_user(
 
 
 @pytest.mark.usefixtures("_short_wait")
-def test_nobody_renews(user: Connected, worker: dramatiq.Worker) -> None:
+def test_a_renewal_that_no_worker_performs_times_out(
+    user: Connected, worker: dramatiq.Worker
+) -> None:
     # Given a worker that does not come to it
     worker.pause()
     # When a token is read that still serves, then it is given
@@ -121,7 +123,7 @@ def test_a_stopping_service_gives_what_it_has(user: Connected, shim: Shim) -> No
     assert_problem(user.token(), 503, "server_stopping")
 
 
-def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -> None:
+def test_a_read_waits_for_a_concurrent_renewal(user: Connected) -> None:
     # Given an expired token that another process is renewing
     user.expire()
     user.is_being_renewed()
@@ -136,7 +138,7 @@ def test_who_finds_another_renewing_waits_for_what_they_bring(user: Connected) -
     ending.join()
 
 
-def test_who_waits_for_another_that_fails_is_told_so(user: Connected) -> None:
+def test_a_read_fails_with_the_concurrent_renewal(user: Connected) -> None:
     # Given an expired token that another process is renewing, without luck
     user.expire()
     user.is_being_renewed()
@@ -155,7 +157,7 @@ def test_who_waits_for_another_that_fails_is_told_so(user: Connected) -> None:
 
 
 @pytest.mark.usefixtures("_short_wait")
-def test_who_waits_for_another_in_vain_is_told_to_come_back(user: Connected) -> None:
+def test_a_read_that_waits_in_vain_says_when_to_come_back(user: Connected) -> None:
     user.expire()
     user.is_being_renewed()
     answer = user.token()

@@ -44,7 +44,7 @@ def nobody() -> WorkerThroughputs:
     # Two hands that take a fifth of a second each do 200 hashes in a third of the minute's age.
     [(0, None), (199, None), (200, "2"), (300, "12"), (6000, "42")],
 )
-def test_a_queue_takes_what_can_be_worked_off_in_time(
+def test_a_queue_takes_what_workers_can_do_in_time(
     two_hands: Settings, depth: int, retry_after: str | None
 ) -> None:
     assert (
@@ -63,7 +63,7 @@ def test_a_queue_takes_what_can_be_worked_off_in_time(
         ([{PASSWORDS: None}, {OAUTH: 900.0}], 200),
     ],
 )
-def test_workers_tell_how_fast_they_are(
+def test_the_limit_follows_the_throughputs_that_workers_report(
     two_hands: Settings, paces: WorkerThroughputs, longest: int
 ) -> None:
     assert (
@@ -76,7 +76,7 @@ def test_workers_tell_how_fast_they_are(
     )
 
 
-def test_what_they_tell_is_asked_for_once_a_second(two_hands: Settings) -> None:
+def test_throughputs_are_read_once_a_second(two_hands: Settings) -> None:
     now, told = [100.0], [10.0, 1.0]
     admission = AdmissionControl(
         two_hands, lambda _: 199, lambda: [{PASSWORDS: told.pop(0)}], lambda: now[0]
@@ -97,7 +97,7 @@ def test_more_rounds_take_longer() -> None:
 
 
 @pytest.mark.parametrize("message_type", [REVOKE_CONNECTION, RENEW_OATHS])
-def test_what_must_be_done_however_late_always_passes(
+def test_a_message_without_maximum_age_always_passes(
     two_hands: Settings, message_type: MessageType
 ) -> None:
     assert _refused(AdmissionControl(two_hands, lambda _: 10**9, nobody), message_type) is None

@@ -1,4 +1,4 @@
-"""The outbox: many requests' jobs in few round trips, each with an outcome of its own."""
+"""Batching enqueuer: many requests' jobs in few round trips, each with its own outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from catfeeder.client import Client
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import MessageTooLarge, QueueUnreachable
 from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.messages import HASH_PASSWORD, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
 from catfeeder.requester import requester
@@ -30,13 +30,13 @@ def _refuse_renewals(message_type: MessageType) -> None:
 
 @pytest.fixture
 def depths() -> dict[str, int]:
-    """What the outbox has told of the queues."""
+    """The queue lengths that the enqueuer has reported."""
     return {}
 
 
 @pytest.fixture
 def enqueuer(client: Client, depths: dict[str, int]) -> Iterator[BatchingEnqueuer]:
-    """An outbox that takes everything but renewals."""
+    """An enqueuer that takes everything but renewals."""
     made = BatchingEnqueuer(
         client.redis, client.broker.encoder, _refuse_renewals, depths.__setitem__
     )
@@ -61,7 +61,7 @@ async def test_a_job_is_there_when_it_is_answered(
     assert depths == {"passwords": 1}
 
 
-async def test_those_who_ask_at_once_share_a_round_trip(
+async def test_requests_at_once_share_a_round_trip(
     enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
     # Given a connection that is made, and many who ask at the same moment
@@ -73,6 +73,14 @@ async def test_those_who_ask_at_once_share_a_round_trip(
     assert len({job.id for job in jobs}) == 50
     assert client.broker.depth("passwords") == 51
     assert _commands(client) - before < 10
+
+
+async def test_one_that_is_too_large_holds_up_no_other(enqueuer: BatchingEnqueuer) -> None:
+    large = {"password": Secret("x" * 300_000), "rounds": None}
+    sent = [enqueuer.send(HASH_PASSWORD, arguments) for arguments in (_ARGUMENTS, large)]
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [JobRecord, MessageTooLarge]
 
 
 async def test_one_that_is_refused_holds_up_no_other(
@@ -87,7 +95,7 @@ async def test_one_that_is_refused_holds_up_no_other(
     assert client.broker.depth("oauth") == 0
 
 
-async def test_what_the_server_refuses_is_told_to_whom_it_concerns(
+async def test_an_error_of_one_message_fails_that_message_alone(
     enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
     # Given a queue that something else stands in the place of
@@ -110,7 +118,7 @@ async def test_a_server_without_memory_takes_nothing(
         client.redis.config_set("maxmemory", "0")
 
 
-async def test_a_broker_that_hangs_is_asked_once_for_all_who_wait(client: Client) -> None:
+async def test_a_broker_that_hangs_is_asked_once_for_all_waiting_requests(client: Client) -> None:
     # Given a broker that answers nobody
     asked = []
 
@@ -136,7 +144,7 @@ async def test_a_broker_that_hangs_is_asked_once_for_all_who_wait(client: Client
     enqueuer.close()
 
 
-async def test_without_a_broker_everybody_is_told_so(
+async def test_without_a_broker_each_request_fails(
     enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
     cut_off(client)
@@ -147,7 +155,7 @@ async def test_without_a_broker_everybody_is_told_so(
     assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 3
 
 
-async def test_who_goes_away_takes_no_other_along(enqueuer: BatchingEnqueuer) -> None:
+async def test_a_cancelled_request_takes_no_other_along(enqueuer: BatchingEnqueuer) -> None:
     leaving = asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS))
     staying = asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS))
     await asyncio.sleep(0)
@@ -159,7 +167,7 @@ async def test_who_goes_away_takes_no_other_along(enqueuer: BatchingEnqueuer) ->
     assert (await staying).status is JobStatus.QUEUED
 
 
-async def test_each_goes_in_the_name_of_who_asked(
+async def test_each_message_names_its_own_requester(
     enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
     async def ask(name: str) -> None:

@@ -114,7 +114,7 @@ def test_requests_at_once_become_one_job(http: httpx.Client, shim: Shim) -> None
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256])
-def test_a_key_that_is_none_is_refused(http: httpx.Client, key: str) -> None:
+def test_an_invalid_idempotency_key_is_refused(http: httpx.Client, key: str) -> None:
     answer = http.post(_PATH, json=_BODY, headers={"Idempotency-Key": key})
     members = assert_problem(answer, 422, "invalid_request")
     assert members["errors"][0]["parameter"] == "Idempotency-Key"
@@ -141,7 +141,7 @@ def _send(client: Client, claim: Claim) -> str:
     return claim.job_id
 
 
-def test_each_caller_has_keys_of_their_own(keys: IdempotencyKeys, client: Client) -> None:
+def test_each_caller_has_its_own_keys(keys: IdempotencyKeys, client: Client) -> None:
     # Given a key that one caller has used
     mine = keys.claim(_caller("a"), "key", HASH_PASSWORD.name, _ARGUMENTS)
     _send(client, mine)
@@ -152,7 +152,7 @@ def test_each_caller_has_keys_of_their_own(keys: IdempotencyKeys, client: Client
     assert other.job_id != mine.job_id == again.job_id
 
 
-def test_what_a_dead_process_did_not_send_is_sent_by_a_repeat_once(
+def test_a_repeat_sends_what_a_dead_process_did_not_once(
     keys: IdempotencyKeys, client: Client
 ) -> None:
     # Given a process that died between the claim and the job, or so it seems
@@ -200,7 +200,7 @@ def test_a_key_is_remembered_for_an_hour(keys: IdempotencyKeys, valkey: ValkeySe
     assert valkey.client.ttl(name) >= 3590
 
 
-def test_what_is_remembered_tells_nothing(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
+def test_the_stored_key_reveals_nothing(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
     # Given a key that was used with a password
     keys.claim(_caller("admin"), "my-key", HASH_PASSWORD.name, _ARGUMENTS)
     # When somebody reads Redis

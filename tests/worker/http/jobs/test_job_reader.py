@@ -1,4 +1,4 @@
-"""Looking jobs up: many at once, a spoilt one among them, and a Redis that hangs or is away."""
+"""Batched job reader: many lookups at once, a broken record, a Redis that hangs or is away."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def job_reader(async_redis: Redis, client: Client) -> BatchedJobReader:
-    """What looks for the jobs of the client."""
+    """Reads the jobs of the client."""
     return BatchedJobReader(async_redis, client.jobs)
 
 
-async def test_each_gets_the_job_that_they_asked_for(
+async def test_each_lookup_gets_its_own_job(
     job_reader: BatchedJobReader, client: Client, async_redis: Redis
 ) -> None:
     jobs = [client.hash_password("hunter2") for _ in range(200)]
@@ -35,7 +35,7 @@ async def test_each_gets_the_job_that_they_asked_for(
     assert len(async_redis.connection_pool._available_connections) == 1
 
 
-async def test_one_that_is_spoilt_harms_no_other(
+async def test_a_broken_record_harms_no_other(
     job_reader: BatchedJobReader, client: Client, valkey: ValkeyServer
 ) -> None:
     job = client.hash_password("hunter2")
@@ -47,7 +47,7 @@ async def test_one_that_is_spoilt_harms_no_other(
     assert found == job.record()
 
 
-async def test_while_redis_hangs_all_are_told_soon_and_no_thread_is_held(
+async def test_while_redis_hangs_all_lookups_fail_soon_and_hold_no_thread(
     async_redis: Redis, client: Client, valkey: ValkeyServer
 ) -> None:
     job_reader = BatchedJobReader(async_redis, client.jobs, timeout_seconds=0.2)
@@ -64,7 +64,7 @@ async def test_while_redis_hangs_all_are_told_soon_and_no_thread_is_held(
     assert await job_reader.find(job.id) == job.record()
 
 
-async def test_without_redis_everybody_is_told_so(client: Client) -> None:
+async def test_without_redis_each_lookup_fails(client: Client) -> None:
     job_reader = BatchedJobReader(connect_redis_async("unix:///nowhere.sock"), client.jobs)
     outcomes = await asyncio.gather(
         *[job_reader.find("x") for _ in range(3)], return_exceptions=True

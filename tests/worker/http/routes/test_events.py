@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -13,7 +12,6 @@ from actors.audit import EventKind, record
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from tests.oidc_provider import OidcProvider
-from tests.worker.http.answers import assert_problem
 from tests.worker.http.signing_in import HOUSE, sign_in
 
 _PATH = "/v1/events"
@@ -30,7 +28,7 @@ def _kinds(http: httpx.Client, **wanted: Any) -> list[str]:
     return [event["kind"] for event in _listed(http, **wanted)]
 
 
-def test_the_trail_tells_a_sign_in_from_beginning_to_end(
+def test_the_trail_holds_a_sign_in_from_beginning_to_end(
     http: httpx.Client, house: OidcProvider
 ) -> None:
     # Given a user who signs in, and is disconnected with an app's key
@@ -83,46 +81,9 @@ def test_pages_lead_to_the_oldest_event(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "parameter"),
-    [
-        ("kind=everything", "kind"),
-        ("limit=0", "limit"),
-        ("limit=501", "limit"),
-        ("since=yesterday", "since"),
-        ("since=2026-11-23T00:00:00", "since"),
-        # Which would be seconds since 1970
-        ("since=2026", "since"),
-        ("since=1795437335", "since"),
-        ("provider=%00", "provider"),
-        ("key_id=%00", "key_id"),
-        ("connection_id=", "connection_id"),
-        ("order=oldest", None),
-    ],
-)
-def test_what_cannot_be_looked_for_is_told(
-    http: httpx.Client, query: str, parameter: str | None
-) -> None:
-    members = assert_problem(http.get(f"{_PATH}?{query}"), 422, "invalid_request")
-    [fault] = members["errors"]
-    assert fault.get("parameter") == parameter
-
-
-@pytest.mark.parametrize("cursor", ["x", "-1", "1" * 40, "\0"])
-def test_a_cursor_that_no_page_gave_is_refused(http: httpx.Client, cursor: str) -> None:
-    assert_problem(http.get(f"{_PATH}?cursor={quote(cursor)}"), 422, "cursor_invalid")
-
-
-@pytest.mark.parametrize(
     ("since", "count"), [("0001-01-01T00:00:00+12:00", 1), ("9999-12-31T23:59:59-12:00", 0)]
 )
 def test_any_time_may_be_asked_for(http: httpx.Client, since: str, count: int) -> None:
     with hold_connection():
         record(EventKind.RENEWED, now=utc_now())
     assert len(_listed(http, since=since)) == count
-
-
-def test_the_trail_is_for_the_operator(http: httpx.Client, anonymous: httpx.Client) -> None:
-    scopes = ["jobs", "connections:read", "tokens:read"]
-    key = http.post("/v1/keys", json={"name": "shop", "scopes": scopes}).json()["key"]
-    headers = {"Authorization": f"Bearer {key}"}
-    assert_problem(anonymous.get(_PATH, headers=headers), 403, "key_lacks_scope")

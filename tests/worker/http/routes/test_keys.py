@@ -70,6 +70,10 @@ def test_a_key_is_made_used_and_revoked(http: httpx.Client, anonymous: httpx.Cli
                 "/v1/connections/none/token": 404,
                 "/v1/providers": 200,
                 "/v1/keys": 200,
+                "/v1/events": 200,
+                "/v1/renewals": 200,
+                "/v1/queues": 200,
+                "/v1/queues/oauth/dead-letters": 200,
                 "/metrics": 200,
             },
         ),
@@ -80,7 +84,8 @@ def test_a_key_may_do_what_its_scope_says_and_no_more(
 ) -> None:
     headers = _with(_make(http, scopes=[scope])["key"])
     paths = ["/v1/jobs/none", "/v1/connections", "/v1/connections/none/token", "/v1/providers"]
-    paths += ["/v1/keys", "/metrics"]
+    paths += ["/v1/keys", "/v1/events", "/v1/renewals", "/v1/queues", "/metrics"]
+    paths += ["/v1/queues/oauth/dead-letters"]
     answered = {path: anonymous.get(path, headers=headers).status_code for path in paths}
     assert answered == {path: allowed.get(path, 403) for path in paths}
 
@@ -97,7 +102,7 @@ def test_a_key_that_is_not_the_admins_makes_no_keys(
     assert len(http.get("/v1/keys").json()["items"]) == 1
 
 
-def test_a_key_ends_when_it_was_told_to(http: httpx.Client) -> None:
+def test_a_key_ends_after_its_lifetime_or_at_its_end(http: httpx.Client) -> None:
     # Given a key for an hour, and one until a time that is told in another part of the world
     lasting = _make(http, lifetime=3600)
     dated = _make(http, expires_at="2030-01-01T05:45:00+05:45")
@@ -161,7 +166,7 @@ def test_a_key_that_cannot_be_is_refused_by_field(
     assert [fault["pointer"] for fault in members["errors"]] == [pointer]
 
 
-def test_a_name_that_is_none_is_told_of_as_text(http: httpx.Client) -> None:
+def test_an_empty_name_is_explained_as_text(http: httpx.Client) -> None:
     members = assert_problem(
         http.post("/v1/keys", json={**_SHOP, "name": ""}), 422, "invalid_request"
     )

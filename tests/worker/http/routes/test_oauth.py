@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -46,19 +45,11 @@ def test_login_leads_a_browser_to_the_provider_without_a_key(
     assert answer.headers["Location"].startswith(house.issuer)
 
 
-class TestLoginWithKey:
-    """A server that lets only apps begin sign-ins."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """login_requires_key is on."""
-        server = {**toml_conf["Server_configuration"], "login_requires_key": True}
-        return {**toml_conf, "Server_configuration": server}
-
-    @pytest.mark.usefixtures("house")
-    def test_login_requires_a_key(self, anonymous: httpx.Client, http: httpx.Client) -> None:
-        assert_problem(anonymous.get("/v1/oauth/house/login"), 401, "key_required")
-        assert http.get("/v1/oauth/house/login").status_code == 303
+@pytest.mark.config(Server_configuration={"login_requires_key": True})
+@pytest.mark.usefixtures("house")
+def test_login_requires_a_key(anonymous: httpx.Client, http: httpx.Client) -> None:
+    assert_problem(anonymous.get("/v1/oauth/house/login"), 401, "key_required")
+    assert http.get("/v1/oauth/house/login").status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -152,7 +143,7 @@ def test_user_info_of_another_providers_connection_is_not_found(
     assert_problem(http.post("/v1/oauth/google/user-info", json=body), 404, "connection_unknown")
 
 
-def test_refresh_token_tells_what_the_provider_said(
+def test_refresh_token_fails_with_the_providers_refusal(
     http: httpx.Client, house: OidcProvider
 ) -> None:
     sign_in(http, house, "alice")

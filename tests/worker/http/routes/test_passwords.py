@@ -122,13 +122,6 @@ class TestOutsideOfTests:
         assert "from 10 to 16" in assert_problem(answer, 422, "rounds_out_of_range")["detail"]
 
 
-class TestWithoutPolicy:
-    """A server whose operator wants no policy."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """The policy is off."""
-        return {**toml_conf, "Passwords": {"policy": False}}
-
-    def test_hash_password_takes_a_short_password(self, http: httpx.Client) -> None:
-        assert http.post("/v1/passwords/hash", json={"password": "a"}).status_code == 202
+@pytest.mark.config(Passwords={"policy": False})
+def test_hash_password_takes_a_short_password(http: httpx.Client) -> None:
+    assert http.post("/v1/passwords/hash", json={"password": "a"}).status_code == 202

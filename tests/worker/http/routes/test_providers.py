@@ -90,7 +90,7 @@ def test_text_that_no_database_holds_is_refused(http: httpx.Client, body: bytes)
     assert_problem(answer, 422, "invalid_request")
 
 
-def test_a_provider_is_looked_over_by_a_worker(http: httpx.Client, house: OidcProvider) -> None:
+def test_a_provider_is_checked_by_a_worker(http: httpx.Client, house: OidcProvider) -> None:
     # Given a provider that is well when it is looked over
     well = http.get("/v1/providers/house/check")
     # When one is, too, that is not there where its settings say
@@ -106,7 +106,9 @@ def test_a_provider_is_looked_over_by_a_worker(http: httpx.Client, house: OidcPr
     assert SECRET not in unwell.text
 
 
-def test_a_check_that_nobody_performs_is_told_of(http: httpx.Client, set_limits: SetLimits) -> None:
+def test_a_check_that_no_worker_performs_times_out(
+    http: httpx.Client, set_limits: SetLimits
+) -> None:
     # Given a service whose workers are away
     http.put("/v1/providers/google", json=SETTINGS)
     set_limits(provider_check_seconds=0.1)
@@ -115,7 +117,7 @@ def test_a_check_that_nobody_performs_is_told_of(http: httpx.Client, set_limits:
 
 
 @pytest.mark.parametrize("provider", ["nobody", "Has%20Spaces", "%00"])
-def test_no_provider_is_looked_over_that_is_not_there(http: httpx.Client, provider: str) -> None:
+def test_an_unknown_provider_is_not_checked(http: httpx.Client, provider: str) -> None:
     answer = http.get(f"/v1/providers/{provider}/check")
     assert_problem(answer, 404, "provider_unknown")
     assert 'catfeeder_queue_messages{queue="oauth"} 0.0' in http.get("/metrics").text

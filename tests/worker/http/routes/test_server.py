@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import httpx
 import pytest
@@ -28,7 +27,7 @@ def test_health_needs_no_key(anonymous: httpx.Client) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_shut_down_is_answered_and_then_passed_on(http: httpx.Client, generation: int) -> None:
+def test_shut_down_is_answered_and_then_sent(http: httpx.Client, generation: int) -> None:
     # Given a service in its second boot
     # When it is told to stop, and once more
     first, again = http.post("/v1/server/shutdown"), http.post("/v1/server/shutdown")
@@ -52,7 +51,7 @@ def _await_stop(generation: int) -> None:
             time.sleep(0.02)
 
 
-def test_shut_down_that_cannot_be_passed_on_is_not_promised(http: httpx.Client, shim: Shim) -> None:
+def test_shut_down_that_cannot_be_sent_is_refused(http: httpx.Client, shim: Shim) -> None:
     # Given a broker that is gone
     cut_off(shim.client)
     # When the service is told to stop, then it refuses, and goes on
@@ -85,18 +84,11 @@ def test_metrics_count_what_is_there(http: httpx.Client, house: OidcProvider) ->
     assert "/nothing" not in text
 
 
-class TestUndelivered:
-    """A service whose operator wants to be told of events."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """Somewhere."""
-        return {**toml_conf, "OAuth": {"webhook_url": "https://app.example.com/hook"}}
-
-    def test_metrics_count_what_the_webhook_has_yet_to_be_told(self, http: httpx.Client) -> None:
-        with hold_connection():
-            record(EventKind.RECOVERED, now=utc_now())
-        assert "catfeeder_events_undelivered 1.0" in http.get("/metrics").text
+@pytest.mark.config(OAuth={"webhook_url": "https://app.example.com/hook"})
+def test_metrics_count_undelivered_events(http: httpx.Client) -> None:
+    with hold_connection():
+        record(EventKind.RECOVERED, now=utc_now())
+    assert "catfeeder_events_undelivered 1.0" in http.get("/metrics").text
 
 
 def test_metrics_show_the_queues(http: httpx.Client) -> None:

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
-import dramatiq
 import httpx
 import pytest
 import urllib3.util.connection
 from joserfc.jwk import RSAKey
 
-from actors.providers.http.transport import shared_adapter
 from actors.providers.protocol.keys import shared_key_cache
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
@@ -37,64 +35,33 @@ from tests.provider.signing import SigningKeys, encoded, sign_with, signed_by_pu
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.serving import calling
+from tests.worker.http.sign_ins.conftest import begin, put_provider
 
 _CALLBACK: Final = "/v1/oauth/callback"
-_MOST_BYTES: Final = 65_536
+_MAX_BYTES: Final = 65_536
 #: Long enough for any honest provider of these tests, on a machine that is busy with others.
 _TIMEOUT_SECONDS: Final = 10
 
 
+pytestmark = pytest.mark.config(
+    OAuth={"read_timeout_seconds": _TIMEOUT_SECONDS, "maximum_answer_bytes": _MAX_BYTES}
+)
+
+
 @pytest.fixture
-def liar() -> Iterator[ScriptedProvider]:
+def liar(honest: ScriptedProvider, http: httpx.Client) -> ScriptedProvider:
     """A provider that an attacker runs, or stands in front of."""
-    with running_scripted_provider() as provider:
-        yield provider
-    shared_adapter().poolmanager.clear()
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], liar: ScriptedProvider) -> dict[str, str]:
-    """The environment, with the provider as the one private host that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": liar.host}
-
-
-@pytest.fixture
-def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
-    """Short patience and small answers, so that tests of both are quick."""
-    limits = {"read_timeout_seconds": _TIMEOUT_SECONDS, "maximum_answer_bytes": _MOST_BYTES}
-    return {**toml_conf, "OAuth": limits}
-
-
-@pytest.fixture(autouse=True)
-def _known(
-    http: httpx.Client,
-    liar: ScriptedProvider,
-    worker: dramatiq.Worker,  # noqa: ARG001
-) -> None:
-    shared_key_cache.cache_clear()
-    _put(http, liar)
+    _put(http, honest)
+    return honest
 
 
 def _put(http: httpx.Client, liar: ScriptedProvider, **changes: Any) -> None:
-    """Tell the service of the provider by its issuer, its addresses, or both."""
-    settings = {"issuer": liar.issuer, **liar.credentials(), **changes}
-    answer = http.put("/v1/providers/liar", json=settings)
-    assert answer.status_code in (200, 201), answer.text
-
-
-@pytest.fixture
-def browser(url: str) -> Iterator[httpx.Client]:
-    """Somebody's browser."""
-    with calling(url) as browser:
-        yield browser
+    put_provider(http, "liar", liar, **changes)
 
 
 def _come_back(browser: httpx.Client, liar: ScriptedProvider) -> httpx.Response:
     """Begin in a browser, consent, and return how the service answers the provider's answer."""
-    begun = browser.get("/v1/oauth/liar/login")
-    assert begun.status_code == 303, begun.text
-    return browser.get(_CALLBACK, params=liar.consent(begun.headers["Location"]))
+    return browser.get(_CALLBACK, params=liar.consent(begin(browser, "liar")))
 
 
 def _assert_refused(http: httpx.Client, answer: httpx.Response, *codes: str) -> None:
@@ -152,7 +119,7 @@ def _with_its_own_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
     ],
     ids=["none", "NoNe", "hs256", "another_key", "changed", "own_key", "no_token", "long"],
 )
-def test_an_id_token_that_is_forged(
+def test_a_forged_id_token_is_refused(
     forger: Forger, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     liar.script.make_id_token = forger
@@ -181,7 +148,7 @@ def _wrong_claims() -> list[dict[str, Any]]:
     ]
 
 
-def test_an_id_token_that_was_made_for_something_else(
+def test_an_id_token_with_a_wrong_claim_is_refused(
     http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     for claims in _wrong_claims():
@@ -189,14 +156,14 @@ def test_an_id_token_that_was_made_for_something_else(
         _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
 
 
-def test_user_info_about_somebody_else(
+def test_user_info_about_another_user_is_refused(
     http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     liar.script.user_info = {"sub": "another-user"}
     _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
 
 
-def test_unknown_keys_make_nobody_ask_without_end(
+def test_unknown_keys_are_fetched_once_before_a_cool_down(
     http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     # Given a provider each of whose id_tokens names a key that nobody has heard of
@@ -232,7 +199,7 @@ _INSIDE: Final = (
 )
 
 
-def test_an_address_that_is_refused_on_the_way_in(http: httpx.Client) -> None:
+def test_a_private_address_is_refused_as_a_setting(http: httpx.Client) -> None:
     for name in ("token_endpoint", "issuer", "jwks_uri", "userinfo_endpoint", "base_url"):
         for address in _INSIDE:
             answer = http.put("/v1/providers/other", json={"preset": "gitlab", name: address})
@@ -242,7 +209,7 @@ def test_an_address_that_is_refused_on_the_way_in(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.169.254"])
-def test_a_name_that_leads_inside(
+def test_a_name_of_a_private_address_is_not_called(
     address: str,
     http: httpx.Client,
     browser: httpx.Client,
@@ -265,7 +232,7 @@ def test_a_name_that_leads_inside(
     assert liar.requests_for("/secret") == []
 
 
-def test_a_name_that_leads_inside_from_the_second_look_on(
+def test_a_name_that_is_rebound_to_a_private_address_is_not_called(
     http: httpx.Client,
     browser: httpx.Client,
     liar: ScriptedProvider,
@@ -300,7 +267,7 @@ def test_a_name_that_leads_inside_from_the_second_look_on(
 
 
 @pytest.mark.parametrize("path", ["/token", "/userinfo"])
-def test_a_redirect_that_leads_inside(
+def test_a_redirect_to_a_private_address_is_not_followed(
     path: str, http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     with running_scripted_provider() as inside:
@@ -310,7 +277,7 @@ def test_a_redirect_that_leads_inside(
         assert inside.requests == []
 
 
-def test_metadata_that_leads_inside(
+def test_metadata_with_a_private_address_is_refused(
     http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     # Given an issuer whose metadata names an address of ours; nobody begins there
@@ -326,7 +293,7 @@ def test_metadata_that_leads_inside(
 # -- Answers that hurt
 
 _HURTING: Final[dict[str, Callable[[ScriptedProvider], Answer]]] = {
-    "too_large": lambda _: json_text('{"access_token": "' + "a" * _MOST_BYTES + '"}'),
+    "too_large": lambda _: json_text('{"access_token": "' + "a" * _MAX_BYTES + '"}'),
     "endless": lambda _: endless_body(),
     "endless_chunk": lambda _: endless_chunk_length(),
     "gzip_bomb": lambda _: gzip_bomb(64),
@@ -347,7 +314,7 @@ _HURTING: Final[dict[str, Callable[[ScriptedProvider], Answer]]] = {
 
 
 @pytest.mark.parametrize("kind", _HURTING)
-def test_an_answer_that_is_meant_to_hurt(
+def test_a_harmful_answer_is_refused(
     kind: str,
     http: httpx.Client,
     browser: httpx.Client,
@@ -364,30 +331,22 @@ def test_an_answer_that_is_meant_to_hurt(
     assert _come_back(browser, liar).status_code == 200
 
 
-class TestWithLittlePatience:
-    """A service that gives a provider a second."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """read_timeout_seconds is 1."""
-        return {**toml_conf, "OAuth": {**toml_conf["OAuth"], "read_timeout_seconds": 1}}
-
-    @pytest.mark.parametrize("headers_only", [False, True])
-    def test_an_answer_that_never_ends(
-        self,
-        http: httpx.Client,
-        browser: httpx.Client,
-        liar: ScriptedProvider,
-        *,
-        headers_only: bool,
-    ) -> None:
-        # Given a provider that is known, and then sends byte after byte, slowly
-        wait_until(lambda: browser.get("/v1/oauth/liar/login").status_code == 303)
-        for path in ("/token", "/userinfo", "/jwks"):
-            liar.answer(path, dripping(liar.ended, headers_only=headers_only))
-            # Then it is cut off, refused and on record
-            _assert_refused(http, _come_back(browser, liar), "provider_unreachable")
-            liar.recover(path)
-            shared_key_cache.cache_clear()
-        # And the next who comes is signed in
-        wait_until(lambda: _come_back(browser, liar).status_code == 200)
+@pytest.mark.config(OAuth={"read_timeout_seconds": 1})
+@pytest.mark.parametrize("headers_only", [False, True])
+def test_an_answer_that_never_ends_is_cut_off(
+    http: httpx.Client,
+    browser: httpx.Client,
+    liar: ScriptedProvider,
+    *,
+    headers_only: bool,
+) -> None:
+    # Given a provider that is known, and then sends byte after byte, slowly
+    wait_until(lambda: browser.get("/v1/oauth/liar/login").status_code == 303)
+    for path in ("/token", "/userinfo", "/jwks"):
+        liar.answer(path, dripping(liar.ended, headers_only=headers_only))
+        # Then it is cut off, refused and on record
+        _assert_refused(http, _come_back(browser, liar), "provider_unreachable")
+        liar.recover(path)
+        shared_key_cache.cache_clear()
+    # And the next who comes is signed in
+    wait_until(lambda: _come_back(browser, liar).status_code == 200)

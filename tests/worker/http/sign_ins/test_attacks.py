@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
-import dramatiq
 import httpx
 import pytest
 
-from actors.providers.http.transport import shared_adapter
-from actors.providers.protocol.keys import shared_key_cache
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.provider.answers import json_answer
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.serving import calling
+from tests.worker.http.sign_ins.conftest import begin, put_provider
 
 _APP: Final = "https://app.example.com"
 _CALLBACK: Final = "/v1/oauth/callback"
@@ -34,68 +30,23 @@ _OURS: Final = ("actors", "catfeeder", "dramatiq", "models", "worker")
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture
-def honest() -> Iterator[ScriptedProvider]:
-    """A provider that does as it should."""
-    with running_scripted_provider() as provider:
-        yield provider
-    shared_adapter().poolmanager.clear()
-
-
-@pytest.fixture
-def evil() -> Iterator[ScriptedProvider]:
-    """A provider that an attacker runs, and which the operator was talked into."""
-    with running_scripted_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def environment(
-    environment: dict[str, str], honest: ScriptedProvider, evil: ScriptedProvider
-) -> dict[str, str]:
-    """The environment, with both providers as private hosts that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": f"{honest.host},{evil.host}"}
-
-
-@pytest.fixture
-def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
-    """An app may have its users back."""
-    return {**toml_conf, "OAuth": {"return_to_origins": [_APP]}}
+pytestmark = pytest.mark.config(OAuth={"return_to_origins": [_APP]})
 
 
 @pytest.fixture(autouse=True)
-def _providers(
-    http: httpx.Client,
-    honest: ScriptedProvider,
-    evil: ScriptedProvider,
-    worker: dramatiq.Worker,  # noqa: ARG001
-) -> None:
-    """Tell the service of both, of the evil one too by its issuer alone."""
-    shared_key_cache.cache_clear()
+def _providers(http: httpx.Client, honest: ScriptedProvider, evil: ScriptedProvider) -> None:
     for name, provider in (("honest", honest), ("evil", evil)):
-        settings = {"issuer": provider.issuer, **provider.credentials()}
-        assert http.put(f"/v1/providers/{name}", json=settings).status_code == 201
+        put_provider(http, name, provider)
 
 
 @pytest.fixture
-def victim(url: str) -> Iterator[httpx.Client]:
-    """Somebody's browser."""
-    with calling(url) as browser:
-        yield browser
+def victim(anonymous: httpx.Client) -> httpx.Client:
+    """The browser of a user whom the attack is meant for."""
+    return anonymous
 
 
-@pytest.fixture
-def attacker(url: str) -> Iterator[httpx.Client]:
-    """The attacker's browser."""
-    with calling(url) as browser:
-        yield browser
-
-
-def _begun(browser: httpx.Client, provider: str = "honest", **query: str) -> str:
-    """Begin in a browser and return the URL of the provider that it is sent to."""
-    answer = browser.get(f"/v1/oauth/{provider}/login", params=query)
-    assert answer.status_code == 303, answer.text
-    return answer.headers["Location"]
+def _begin(browser: httpx.Client, provider: str = "honest", **query: str) -> str:
+    return begin(browser, provider, **query)
 
 
 def _refusals(http: httpx.Client) -> list[str]:
@@ -122,11 +73,11 @@ def _connections() -> list[TAB_CONNECTIONS]:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_answer_without_a_state(
+def test_an_answer_without_a_state_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider, method: str
 ) -> None:
     # Given a code of the attacker's, without the state that would be the victim's
-    answer = honest.consent(_begun(victim))
+    answer = honest.consent(_begin(victim))
     query = urlencode({"code": answer["code"]})
     # When the victim's browser is made to bring it
     brought = (
@@ -153,31 +104,31 @@ def test_an_answer_without_a_state(
         "a" * 8000,
     ],
 )
-def test_a_forged_state(
+def test_a_forged_state_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider, state: str
 ) -> None:
-    code = honest.consent(_begun(victim))["code"]
+    code = honest.consent(_begin(victim))["code"]
     brought = victim.get(_CALLBACK, params={"code": code, "state": state})
     _assert_refused(http, brought, "state_unknown")
     assert state not in brought.text
     assert honest.requests_for("/token") == []
 
 
-def test_a_state_that_differs_from_a_real_one_by_a_hair(
+def test_a_state_that_differs_by_one_character_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider
 ) -> None:
-    answer = honest.consent(_begun(victim))
+    answer = honest.consent(_begin(victim))
     state = answer["state"]
     for wrong in (state[:-1], state + " ", state.upper(), state.replace(":honest", ":evil")):
         brought = victim.get(_CALLBACK, params={**answer, "state": wrong})
         _assert_refused(http, brought, "state_unknown")
 
 
-def test_an_expired_state(
+def test_an_expired_state_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given an answer that was kept for more than ten minutes
-    answer = honest.consent(_begun(victim))
+    answer = honest.consent(_begin(victim))
     with hold_connection():
         TAB_VERIFICATION.update(expires_at=utc_now() - timedelta(seconds=1)).execute()
     # When it is brought, then it is too late
@@ -185,11 +136,11 @@ def test_an_expired_state(
     assert honest.requests_for("/token") == []
 
 
-def test_an_answer_that_is_replayed(
+def test_a_replayed_answer_is_refused(
     http: httpx.Client, victim: httpx.Client, attacker: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given a sign-in that has ended, whose URL the attacker has found in a history or a log
-    answer = honest.consent(_begun(victim))
+    answer = honest.consent(_begin(victim))
     assert victim.get(_CALLBACK, params=answer).status_code == 200
     # When it is opened again, in whichever browser
     for browser in (victim, attacker):
@@ -199,11 +150,11 @@ def test_an_answer_that_is_replayed(
     assert len(honest.requests_for("/token")) == 1
 
 
-def test_a_state_of_another_provider(
+def test_a_state_of_another_provider_is_refused(
     http: httpx.Client, attacker: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given an answer of one provider
-    answer = honest.consent(_begun(attacker))
+    answer = honest.consent(_begin(attacker))
     # When it is handed in as one of another, by an app or at an address of its own
     body = {"code": answer["code"], "state": answer["state"]}
     job = http.post("/v1/oauth/evil/exchange", json=body, headers={"Prefer": "wait=20"}).json()
@@ -217,15 +168,15 @@ def test_a_state_of_another_provider(
 # -- Login CSRF
 
 
-def test_an_answer_in_another_browser(
+def test_an_answer_in_another_browser_is_refused(
     http: httpx.Client, victim: httpx.Client, attacker: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given an attacker who has signed in with their own account, up to the callback
-    answer = honest.consent(_begun(attacker))
+    answer = honest.consent(_begin(attacker))
     # When they have the victim open that, to go on under the attacker's name
     _assert_refused(http, victim.get(_CALLBACK, params=answer), "browser_mismatch")
     # And when the victim's browser has begun a sign-in of its own
-    _begun(victim)
+    _begin(victim)
     _assert_refused(http, victim.get(_CALLBACK, params=answer), "browser_mismatch")
     # And by a form that posts itself
     _assert_refused(http, victim.post(_CALLBACK, data=answer), "browser_mismatch")
@@ -234,19 +185,19 @@ def test_an_answer_in_another_browser(
     assert attacker.get(_CALLBACK, params=answer).status_code == 200
 
 
-def test_an_answer_in_another_browser_that_an_app_waits_for(
+def test_an_answer_in_another_browser_is_not_passed_on_to_the_app(
     http: httpx.Client, victim: httpx.Client, attacker: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given an attacker who has chosen where the victim is to go in the end
-    answer = honest.consent(_begun(attacker, return_to=f"{_APP}/settings"))
+    answer = honest.consent(_begin(attacker, return_to=f"{_APP}/settings"))
     # When the victim opens the answer, then they go nowhere
     _assert_refused(http, victim.get(_CALLBACK, params=answer), "browser_mismatch")
 
 
-def test_a_cookie_that_is_guessed_or_made_up(
+def test_a_guessed_cookie_is_refused(
     http: httpx.Client, victim: httpx.Client, attacker: httpx.Client, honest: ScriptedProvider
 ) -> None:
-    answer = honest.consent(_begun(attacker))
+    answer = honest.consent(_begin(attacker))
     [name] = attacker.cookies
     with hold_connection():
         row = TAB_VERIFICATION.select().get()
@@ -256,23 +207,23 @@ def test_a_cookie_that_is_guessed_or_made_up(
         _assert_refused(http, brought, "browser_mismatch")
 
 
-def test_a_code_of_somebody_else_in_a_sign_in_of_ones_own(
+def test_an_injected_code_is_refused(
     http: httpx.Client, victim: httpx.Client, attacker: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given a code of the victim's that the attacker has got hold of
-    code = honest.consent(_begun(victim))["code"]
+    code = honest.consent(_begin(victim))["code"]
     # When they put it into a sign-in that they have begun themselves (code injection)
-    state = honest.consent(_begun(attacker))["state"]
+    state = honest.consent(_begin(attacker))["state"]
     brought = attacker.get(_CALLBACK, params={"code": code, "state": state})
     # Then PKCE stops them: the code was made for another verifier
     _assert_refused(http, brought, "provider_refused", 502)
 
 
-def test_a_sign_in_whose_challenge_was_taken_out_on_the_way(
+def test_a_sign_in_whose_challenge_was_removed_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Given somebody who takes PKCE out of the URL that the browser is sent to (PKCE downgrade)
-    parts = urlsplit(_begun(victim))
+    parts = urlsplit(_begin(victim))
     query = [pair for pair in parse_qsl(parts.query) if not pair[0].startswith("code_challenge")]
     answer = honest.consent(urlunsplit(parts._replace(query=urlencode(query))))
     # When the answer comes, then the verifier that we send all the same gives it away
@@ -283,12 +234,12 @@ def test_a_sign_in_whose_challenge_was_taken_out_on_the_way(
 # -- Mix-up of providers
 
 
-def test_an_answer_that_names_another_issuer(
+def test_an_answer_of_another_issuer_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider, evil: ScriptedProvider
 ) -> None:
     # Given a sign-in with the evil provider, which sends the browser on to the honest one
-    state = evil.consent(_begun(victim, "evil"))["state"]
-    code = honest.consent(_begun(victim))["code"]
+    state = evil.consent(_begin(victim, "evil"))["state"]
+    code = honest.consent(_begin(victim))["code"]
     # When the honest one answers, naming itself (RFC 9207)
     answer = {"code": code, "state": state, "iss": honest.issuer}
     brought = victim.get(_CALLBACK, params=answer)
@@ -297,77 +248,68 @@ def test_an_answer_that_names_another_issuer(
     assert evil.requests_for("/token") == []
 
 
-def test_an_answer_that_does_not_name_the_issuer_though_it_should(
+def test_an_answer_that_lacks_its_announced_issuer_is_refused(
     http: httpx.Client, victim: httpx.Client, evil: ScriptedProvider
 ) -> None:
     # Given a provider that says of itself that it always names itself
     evil.script.sends_iss = True
-    answer = evil.consent(_begun(victim, "evil"))
+    answer = evil.consent(_begin(victim, "evil"))
     # When an answer comes that does not
     brought = victim.get(_CALLBACK, params={**answer, "iss": ""})
     _assert_refused(http, brought, "issuer_mismatch")
     assert evil.requests_for("/token") == []
 
 
-def test_an_answer_that_names_the_issuer_of_another_though_ours_has_none(
+def test_an_answer_of_another_known_issuer_is_refused_for_a_provider_without_one(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider, evil: ScriptedProvider
 ) -> None:
     # Given an evil provider of plain OAuth 2.0, whose issuer nobody knows
     plain = {**evil.addresses(), **evil.credentials(), "scopes": ["profile"]}
     settings = {**plain, "profile": {"subject": "sub"}}
     assert http.put("/v1/providers/evil", json=settings).status_code == 200
-    state = evil.consent(_begun(victim, "evil"))["state"]
-    code = honest.consent(_begun(victim))["code"]
+    state = evil.consent(_begin(victim, "evil"))["state"]
+    code = honest.consent(_begin(victim))["code"]
     # When the honest one answers a sign-in with it, naming itself
     answer = {"code": code, "state": state, "iss": honest.issuer}
     _assert_refused(http, victim.get(_CALLBACK, params=answer), "issuer_mismatch")
     # Then its code is not carried to the evil one
     assert evil.requests_for("/token") == []
     # And one that names somebody whom we do not know is as good as any
-    unknown = {**evil.consent(_begun(victim, "evil")), "iss": "https://unknown.example"}
+    unknown = {**evil.consent(_begin(victim, "evil")), "iss": "https://unknown.example"}
     assert victim.get(_CALLBACK, params=unknown).status_code == 200
 
 
-class TestPathPerProvider:
-    """A service whose providers have redirect URIs of their own."""
-
-    @pytest.fixture
-    def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """redirect_path_per_provider is on."""
-        oauth = {**toml_conf["OAuth"], "redirect_path_per_provider": True}
-        return {**toml_conf, "OAuth": oauth}
-
-    def test_an_answer_at_another_providers_address(
-        self,
-        http: httpx.Client,
-        victim: httpx.Client,
-        honest: ScriptedProvider,
-        evil: ScriptedProvider,
-    ) -> None:
-        # Given a sign-in with the evil provider, which sends the browser on to the honest one
-        url = _begun(victim, "evil")
-        state = evil.consent(url)["state"]
-        code = honest.consent(_begun(victim))["code"]
-        # When the honest one answers at its own address, or at that of all
-        for path in (f"{_CALLBACK}/honest", _CALLBACK, f"{_CALLBACK}/nobody", f"{_CALLBACK}/%00"):
-            brought = victim.get(path, params={"code": code, "state": state})
-            _assert_refused(http, brought, "redirect_mismatch")
-        # Then its code is not carried to the evil one
-        assert evil.requests_for("/token") == []
-        # And a real answer of each is taken where it was asked to
-        assert f"{_CALLBACK}/evil".replace("/", "%2F") in url
-        for name, provider in (("honest", honest), ("evil", evil)):
-            answer = provider.consent(_begun(victim, name))
-            ended = victim.get(f"{_CALLBACK}/{name}", params=answer)
-            assert ended.status_code == 200, ended.text
-            [request] = provider.requests_for("/token")
-            assert request.form["redirect_uri"].endswith(f"{_CALLBACK}/{name}")
+@pytest.mark.config(OAuth={"redirect_path_per_provider": True})
+def test_an_answer_at_another_providers_redirect_uri_is_refused(
+    http: httpx.Client,
+    victim: httpx.Client,
+    honest: ScriptedProvider,
+    evil: ScriptedProvider,
+) -> None:
+    # Given a sign-in with the evil provider, which sends the browser on to the honest one
+    url = _begin(victim, "evil")
+    state = evil.consent(url)["state"]
+    code = honest.consent(_begin(victim))["code"]
+    # When the honest one answers at its own address, or at that of all
+    for path in (f"{_CALLBACK}/honest", _CALLBACK, f"{_CALLBACK}/nobody", f"{_CALLBACK}/%00"):
+        brought = victim.get(path, params={"code": code, "state": state})
+        _assert_refused(http, brought, "redirect_mismatch")
+    # Then its code is not carried to the evil one
+    assert evil.requests_for("/token") == []
+    # And a real answer of each is taken where it was asked to
+    assert f"{_CALLBACK}/evil".replace("/", "%2F") in url
+    for name, provider in (("honest", honest), ("evil", evil)):
+        answer = provider.consent(_begin(victim, name))
+        ended = victim.get(f"{_CALLBACK}/{name}", params=answer)
+        assert ended.status_code == 200, ended.text
+        [request] = provider.requests_for("/token")
+        assert request.form["redirect_uri"].endswith(f"{_CALLBACK}/{name}")
 
 
 # -- Accounts
 
 
-def test_an_account_elsewhere_with_somebodys_address(
+def test_accounts_of_two_providers_with_one_address_are_not_merged(
     http: httpx.Client,
     victim: httpx.Client,
     attacker: httpx.Client,
@@ -375,10 +317,10 @@ def test_an_account_elsewhere_with_somebodys_address(
     evil: ScriptedProvider,
 ) -> None:
     # Given somebody who is signed in with the honest provider
-    owned = victim.get(_CALLBACK, params=honest.consent(_begun(victim))).json()
+    owned = victim.get(_CALLBACK, params=honest.consent(_begin(victim))).json()
     # When an attacker's provider tells the same address, verified, for an account of its own
     evil.script.user = {**evil.script.user, "id": "another"}
-    other = attacker.get(_CALLBACK, params=evil.consent(_begun(attacker, "evil"))).json()
+    other = attacker.get(_CALLBACK, params=evil.consent(_begin(attacker, "evil"))).json()
     # Then it is another account: nobody is merged by an address
     assert owned["profile"]["email"] == other["profile"]["email"]
     assert owned["id"] != other["id"]
@@ -432,7 +374,7 @@ _SPELLINGS: Final = [
 
 
 @pytest.mark.parametrize("return_to", _SPELLINGS)
-def test_a_way_back_to_somewhere_else(
+def test_a_return_to_of_another_origin_is_refused(
     http: httpx.Client, victim: httpx.Client, return_to: str
 ) -> None:
     # When somebody begins with a way back that is none of the app's
@@ -454,11 +396,11 @@ def test_a_way_back_to_somewhere_else(
     assert _refusals(http) == [code for code in codes if code == "return_to_forbidden"]
 
 
-def test_a_way_back_that_comes_with_the_answer(
+def test_a_return_to_in_the_answer_is_ignored(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider
 ) -> None:
     # Only what was said at the beginning counts
-    answer = honest.consent(_begun(victim))
+    answer = honest.consent(_begin(victim))
     more = {"return_to": "https://evil.example/", "redirect_uri": "https://evil.example/"}
     ended = victim.get(_CALLBACK, params={**answer, **more})
     assert ended.status_code == 200
@@ -472,7 +414,7 @@ _BREAKS: Final = ["\r\nSet-Cookie: a=b", "\nERROR root: forged", "\r", "\x1b[31m
 
 
 @pytest.mark.parametrize("text", _BREAKS)
-def test_line_breaks_in_what_a_browser_brings(
+def test_line_breaks_of_a_browser_reach_no_header_and_no_log_line(
     http: httpx.Client,
     victim: httpx.Client,
     honest: ScriptedProvider,
@@ -483,7 +425,7 @@ def test_line_breaks_in_what_a_browser_brings(
     answers: list[httpx.Response] = []
     for name in ("code", "state", "iss", "error", "error_description", "error_uri", "user"):
         for more in ({}, {"return_to": f"{_APP}/done"}):
-            answer = honest.consent(_begun(victim, **more))
+            answer = honest.consent(_begin(victim, **more))
             answers.append(victim.get(_CALLBACK, params={**answer, name: f"x{text}"}))
             answers.append(victim.post(_CALLBACK, data={**answer, name: f"x{text}"}))
     # Then no header is of the attacker's making, nor any line of the log
@@ -503,7 +445,7 @@ def _assert_clean_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("text", _BREAKS)
-def test_line_breaks_in_what_a_provider_says(
+def test_line_breaks_of_a_provider_reach_no_header_and_no_log_line(
     victim: httpx.Client,
     evil: ScriptedProvider,
     text: str,
@@ -522,7 +464,7 @@ def test_line_breaks_in_what_a_provider_says(
     for odd in odd_answers:
         evil.answer("/token", odd)
         for more in ({}, {"return_to": f"{_APP}/done"}):
-            answer = evil.consent(_begun(victim, "evil", **more))
+            answer = evil.consent(_begin(victim, "evil", **more))
             ended = victim.get(_CALLBACK, params=answer)
             assert ended.status_code in (303, 502), ended.text
             assert "forged" not in f"{ended.headers}{ended.text}"
@@ -530,7 +472,7 @@ def test_line_breaks_in_what_a_provider_says(
     evil.recover("/token")
     # And a profile that is
     evil.script.user_info = {"name": marked, "email": marked, "picture": marked}
-    shown = victim.get(_CALLBACK, params=evil.consent(_begun(victim, "evil")))
+    shown = victim.get(_CALLBACK, params=evil.consent(_begin(victim, "evil")))
     # Then the profile, if it is one, is data and nothing else
     assert shown.status_code in (200, 502), shown.text
     assert not set(shown.text) & set("\r\n\x1b")
@@ -539,7 +481,7 @@ def test_line_breaks_in_what_a_provider_says(
 
 
 @pytest.mark.parametrize("text", _BREAKS)
-def test_line_breaks_in_what_an_app_says(
+def test_line_breaks_of_an_app_reach_no_header_and_no_log_line(
     http: httpx.Client, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -582,7 +524,7 @@ def test_line_breaks_in_what_an_app_says(
         ("%", "state_missing"),
     ],
 )
-def test_an_answer_that_is_none(
+def test_parameters_that_are_no_answer_are_refused(
     http: httpx.Client, victim: httpx.Client, query: str, code: str
 ) -> None:
     _assert_refused(http, victim.get(f"{_CALLBACK}?{query}"), code)
@@ -590,12 +532,14 @@ def test_an_answer_that_is_none(
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "BREW"])
-def test_an_answer_by_another_method(victim: httpx.Client, method: str) -> None:
+def test_another_method_is_not_allowed(victim: httpx.Client, method: str) -> None:
     assert_problem(victim.request(method, _CALLBACK), 405, "method_not_allowed")
 
 
-def test_an_answer_too_large_to_be_one(victim: httpx.Client, honest: ScriptedProvider) -> None:
-    answer = honest.consent(_begun(victim))
+def test_an_answer_that_is_too_large_is_refused(
+    victim: httpx.Client, honest: ScriptedProvider
+) -> None:
+    answer = honest.consent(_begin(victim))
     large = {**answer, "user": "x" * 70_000}
     assert_problem(victim.post(_CALLBACK, data=large), 413, "body_too_large")
     # And one of which nobody says beforehand how large it is
@@ -618,7 +562,7 @@ def test_an_answer_too_large_to_be_one(victim: httpx.Client, honest: ScriptedPro
         b"\0",
     ],
 )
-def test_a_body_that_is_made_to_break_its_reader(http: httpx.Client, body: bytes) -> None:
+def test_a_body_that_breaks_parsers_is_refused(http: httpx.Client, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     for path in ("/v1/passwords/hash", "/v1/oauth/honest/authorize", "/v1/keys"):
         answer = http.post(path, content=body, headers=headers)
@@ -629,9 +573,7 @@ def test_a_body_that_is_made_to_break_its_reader(http: httpx.Client, body: bytes
 # -- Floods
 
 
-def test_refusals_without_end_do_not_fill_the_trail(
-    http: httpx.Client, attacker: httpx.Client
-) -> None:
+def test_endless_refusals_do_not_fill_the_trail(http: httpx.Client, attacker: httpx.Client) -> None:
     # Given somebody who brings one forged answer after the other
     answers = [attacker.get(_CALLBACK, params={"code": "c", "state": "s"}) for _ in range(40)]
     # Then after a while they are told to wait, and no more is written
@@ -645,10 +587,10 @@ def test_refusals_without_end_do_not_fill_the_trail(
     assert http.get("/v1/events").status_code == 200
 
 
-def test_a_real_answer_passes_whatever_the_neighbours_do(
+def test_a_real_answer_passes_despite_refusals_of_its_address(
     attacker: httpx.Client, victim: httpx.Client, honest: ScriptedProvider
 ) -> None:
     for _ in range(40):
         attacker.get(_CALLBACK, params={"code": "c", "state": "s"})
-    answer = honest.consent(_begun(victim))
+    answer = honest.consent(_begin(victim))
     assert victim.get(_CALLBACK, params=answer).status_code == 200

@@ -2,69 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-import dramatiq
 import httpx
 import pytest
 
-from actors.providers.http.transport import shared_adapter
-from actors.providers.protocol.keys import shared_key_cache
 from tests.provider.answers import Answer
 from tests.provider.presets import play
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.serving import calling
+from tests.worker.http.sign_ins.conftest import begin
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _RETURN_TO: Final = "https://app.example.com/signed-in"
 
 
+pytestmark = pytest.mark.config(OAuth={"return_to_origins": ["https://app.example.com"]})
+
+
 @pytest.fixture
-def apple() -> Iterator[ScriptedProvider]:
+def apple(honest: ScriptedProvider, http: httpx.Client) -> ScriptedProvider:
     """A provider that behaves as Apple does."""
-    with running_scripted_provider() as provider:
-        yield provider
-    shared_adapter().poolmanager.clear()
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], apple: ScriptedProvider) -> dict[str, str]:
-    """The environment, with the provider as the one private host that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": apple.host}
-
-
-@pytest.fixture
-def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
-    """An app may have its users back."""
-    return {**toml_conf, "OAuth": {"return_to_origins": ["https://app.example.com"]}}
-
-
-@pytest.fixture(autouse=True)
-def _known(
-    http: httpx.Client,
-    apple: ScriptedProvider,
-    worker: dramatiq.Worker,  # noqa: ARG001
-) -> None:
-    shared_key_cache.cache_clear()
-    answer = http.put("/v1/providers/apple", json=play(apple, "apple"))
+    answer = http.put("/v1/providers/apple", json=play(honest, "apple"))
     assert answer.status_code == 201, answer.text
-
-
-@pytest.fixture
-def browser(url: str) -> Iterator[httpx.Client]:
-    """Somebody's browser."""
-    with calling(url) as browser:
-        yield browser
+    return honest
 
 
 def _come_back(browser: httpx.Client, apple: ScriptedProvider) -> httpx.Response:
     """Begin in a browser, consent, and return the answer to the form that Apple's page posts."""
-    begun = browser.get("/v1/oauth/apple/login")
-    assert begun.status_code == 303, begun.text
-    return browser.post(_CALLBACK, data=apple.consent(begun.headers["Location"]))
+    return browser.post(_CALLBACK, data=apple.consent(begin(browser, "apple")))
 
 
 def test_the_name_comes_with_the_form(browser: httpx.Client, apple: ScriptedProvider) -> None:
@@ -75,14 +42,13 @@ def test_the_name_comes_with_the_form(browser: httpx.Client, apple: ScriptedProv
 
 
 def test_the_same_browser_has_its_name_when_it_tries_again(
-    browser: httpx.Client, url: str, apple: ScriptedProvider
+    browser: httpx.Client, attacker: httpx.Client, apple: ScriptedProvider
 ) -> None:
     # Given a first consent whose exchange fails
     apple.answer("/token", Answer(503), times=1)
     assert_problem(_come_back(browser, apple), 502, "provider_unreachable")
     # When another browser signs in, then the name is none of its
-    with calling(url) as other:
-        assert _come_back(other, apple).json()["profile"]["name"] is None
+    assert _come_back(attacker, apple).json()["profile"]["name"] is None
     # And when the same one tries again, then the name is there
     assert _come_back(browser, apple).json()["profile"]["name"] == "Jane Doe"
 
@@ -102,7 +68,7 @@ def test_an_app_that_redeems_the_code_itself_has_the_name_too(
     assert job["result"]["profile"]["name"] == "Jane Doe"
 
 
-def test_an_app_with_a_redirect_uri_of_its_own_hands_the_name_in(
+def test_an_app_with_a_redirect_uri_of_its_own_sends_the_name(
     http: httpx.Client, apple: ScriptedProvider
 ) -> None:
     begun = http.post("/v1/oauth/apple/authorize", json={}).json()
