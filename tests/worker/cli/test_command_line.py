@@ -227,20 +227,6 @@ def test_a_database_of_another_secret_key_is_named(directory: ServiceDirectory) 
     assert_refused(directory, "SECRET_KEY", SECRET_KEY="two " * 16)
 
 
-def test_a_var_dir_in_use_is_named(directory: ServiceDirectory) -> None:
-    service = directory.healthy()
-    sockets = directory.sockets()
-
-    ended = directory.worker("run", PORT=str(free_port()))
-
-    assert ended.returncode == 1
-    assert "VAR_DIR" in ended.stderr
-    # And the service that runs there is as it was, its broker's address included
-    assert service.process.poll() is None
-    assert directory.sockets() == sockets != []
-    assert service.stop(signal.SIGTERM) == 0
-
-
 def test_a_process_that_cannot_start_is_named(directory: ServiceDirectory) -> None:
     # Given a shim that fails to start
     (directory.path / "stand_in.py").write_text("raise SystemExit('out of fish')\n")
@@ -273,18 +259,6 @@ def test_migrate_prints_what_it_did(directory: ServiceDirectory) -> None:
 
     assert first.stdout.startswith("0001_")
     assert second.stdout == "The database is up to date.\n"
-
-
-def test_queue_key_prints_the_key_and_needs_the_secret(directory: ServiceDirectory) -> None:
-    first = directory.worker("queue-key", SECRET_KEY="one " * 16)
-    same = directory.worker("queue-key", SECRET_KEY="one " * 16)
-    other = directory.worker("queue-key", SECRET_KEY="two " * 16)
-    none = directory.worker("queue-key")
-
-    assert len(first.stdout.strip()) == 43
-    assert first.stdout == same.stdout != other.stdout
-    assert none.returncode == 1
-    assert "SECRET_KEY is not set" in none.stderr
 
 
 def test_output_without_a_reader_stops_no_service(directory: ServiceDirectory) -> None:

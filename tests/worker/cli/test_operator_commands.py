@@ -79,19 +79,21 @@ def test_commands_need_a_database_that_is_up_to_date(
 
 
 @pytest.mark.usefixtures("settings")
-def test_webhook_key_prints_what_receivers_take(
-    command: Command, environment: dict[str, str]
+@pytest.mark.parametrize(
+    ("name", "prefix", "altchars"), [("queue-key", "", "-_"), ("webhook-key", "whsec_", None)]
+)
+def test_a_derived_key_is_printed_and_needs_the_secret(
+    command: Command, environment: dict[str, str], name: str, prefix: str, altchars: str | None
 ) -> None:
     def print_key(secret_key: str) -> Ended:
         environment["SECRET_KEY"] = secret_key
         current_settings.cache_clear()
-        return command("webhook-key")
+        return command(name)
 
-    first, other, none = map(print_key, ("one " * 16, "two " * 16, ""))
-    prefix, _, text = first.stdout.strip().partition("_")
-    assert prefix == "whsec"
-    assert len(base64.b64decode(text, validate=True)) == 32
-    assert first.stdout != other.stdout
+    first, same, other, none = map(print_key, ("one " * 16, "one " * 16, "two " * 16, ""))
+    key = first.stdout.strip().removeprefix(prefix)
+    assert first.stdout == f"{prefix}{key}\n" == same.stdout != other.stdout
+    assert len(base64.b64decode(f"{key}="[:44], altchars, validate=True)) == 32
     assert none.returncode == 1
     assert "SECRET_KEY is not set" in none.stderr
 

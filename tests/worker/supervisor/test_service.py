@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -27,15 +28,23 @@ def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
         yield directory
 
 
+def query(directory: ServiceDirectory, sql: str) -> list[tuple[int, int]]:
+    """Run a statement on the service's database."""
+    path = directory.path / "var" / "catfeeder.sqlite3"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        return database.execute(sql).fetchall()
+
+
+def set_config(directory: ServiceDirectory, **values: int) -> None:
+    """Change values of the service's config.toml."""
+    path = directory.path / "config.toml"
+    for name, value in values.items():
+        path.write_text(re.sub(rf"^{name} = .*", f"{name} = {value}", path.read_text(), flags=re.M))
+
+
 def connect(directory: ServiceDirectory) -> redis.Redis:
     [socket_path] = directory.sockets()
     return redis.Redis.from_url(f"unix://{quote(str(socket_path))}")
-
-
-def is_shutdown_requested(directory: ServiceDirectory) -> bool:
-    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
-        [row] = database.execute("SELECT generation, stopped_generation FROM server").fetchall()
-    return bool(row[0] == row[1])
 
 
 def is_answering(client: redis.Redis) -> bool:
@@ -123,7 +132,8 @@ def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory
         # And when the job has ended, the workers end, and then web
         client.hdel("catfeeder:oauth.msgs", "job")
     assert service.end() == 0
-    assert is_shutdown_requested(directory)
+    [(generation, stopped)] = query(directory, "SELECT generation, stopped_generation FROM server")
+    assert generation == stopped
     ends = [line for line in service.lines if line.endswith("| ends")]
     assert sorted(ends[:2]) == ["oauth.1     | ends", "scheduler.1 | ends"]
     assert ends[2:] == ["web.1       | ends"]
@@ -131,8 +141,7 @@ def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory
 
 def test_a_job_that_never_ends_bounds_the_stop(directory: ServiceDirectory) -> None:
     # Given a service that waits for one second at most, and a job that takes longer
-    config = directory.path / "config.toml"
-    config.write_text(config.read_text().replace("drain_seconds = 10", "drain_seconds = 1"))
+    set_config(directory, drain_seconds=1)
     service = directory.healthy()
     with closing(connect(directory)) as client:
         client.hset("catfeeder:passwords.msgs", "job", "sealed")
@@ -147,9 +156,7 @@ def test_a_job_that_never_ends_bounds_the_stop(directory: ServiceDirectory) -> N
 def test_a_shutdown_that_names_this_boot_stops_the_service(directory: ServiceDirectory) -> None:
     # Given a service whose generation is to stop, as the shut_down job writes
     service = directory.healthy()
-    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
-        database.execute("UPDATE server SET stopped_generation = generation")
-        database.commit()
+    query(directory, "UPDATE server SET stopped_generation = generation")
 
     # Then it ends well by itself
     assert service.end() == 0
@@ -218,9 +225,7 @@ def test_a_stop_during_the_start_ends_the_service(directory: ServiceDirectory) -
 def test_a_database_that_is_away_stops_nothing(directory: ServiceDirectory) -> None:
     # Given a service whose database has lost its tables
     service = directory.healthy()
-    with closing(sqlite3.connect(directory.path / "var" / "catfeeder.sqlite3")) as database:
-        database.execute("DROP TABLE server")
-        database.commit()
+    query(directory, "DROP TABLE server")
 
     # Then it goes on, and stops as well as ever
     time.sleep(1.2)
@@ -230,9 +235,7 @@ def test_a_database_that_is_away_stops_nothing(directory: ServiceDirectory) -> N
 
 def test_copies_of_a_line_have_names_and_ports_of_their_own(directory: ServiceDirectory) -> None:
     # Given two copies of web and of passwords
-    config = directory.path / "config.toml"
-    text = config.read_text().replace("\nweb = 1", "\nweb = 2")
-    config.write_text(text.replace("\npasswords = 0", "\npasswords = 2"))
+    set_config(directory, web=2, passwords=2)
     service = directory.healthy()
 
     # Then each listens at a port of its own, counted up from PORT
