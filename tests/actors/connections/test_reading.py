@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -20,15 +20,13 @@ from actors.connections.reading import (
 )
 from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired, RenewalFailing
 from catfeeder.clock import rfc3339
-from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.oauth.grants import Grant
+from tests.actors.renewals import HOUR, change
+from tests.models.rows import grant, stored_connection
+from tests.models.times import NOW
 
 pytestmark = pytest.mark.usefixtures("tables")
-
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 
 
 def store(
@@ -41,24 +39,16 @@ def store(
     renew_at: datetime | None = NOW + HOUR / 2,
     **changes: Any,
 ) -> TAB_CONNECTIONS:
-    grant = Grant(
-        access_token=Secret(f"access-{account}"),
-        refresh_token=Secret(f"refresh-{account}"),
-        token_type="Bearer",
-        scope="openid",
-        expires_at=expires_at,
-        renew_at=renew_at,
-    )
     with hold_connection():
-        row = TAB_CONNECTIONS.store(
+        row = stored_connection(
             provider=provider,
             subject=subject,
             profile={"subject": account, "name": "Jos\u00e9"},
-            grant=grant,
+            grant=grant(f"access-{account}", expires_at=expires_at, renew_at=renew_at),
             now=at,
         )
-        if changes:
-            TAB_CONNECTIONS.update(**changes).where(TAB_CONNECTIONS.id == row.id).execute()
+    if changes:
+        change(row, **changes)
     return row
 
 

@@ -13,9 +13,10 @@ from actors.renewal.listing import ScheduledRenewal, list_renewals
 from actors.renewal.sweep import sweep
 from config import Settings
 from models.db.database import hold_connection
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.renewal.leases import Lease, claim, claim_due
+from tests.actors.renewals import change
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
@@ -46,8 +47,8 @@ def store(name: str, *, provider: str = "google", minutes: float = 0, **changes:
         row = stored_connection(
             name, provider=provider, grant=grant(renew_at=due, expires_at=due + 10 * MINUTE)
         )
-        if changes:
-            TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == row.id).execute()
+    if changes:
+        change(row, **changes)
     return row.id
 
 
@@ -82,9 +83,7 @@ def test_what_is_due_is_what_the_sweep_would_take() -> None:
     busy = store("d", minutes=-2)
     with hold_connection():
         claim(busy, NOW, NOW + MINUTE)
-        TAB_CONNECTIONS.update(renew_at=None).where(
-            TAB_CONNECTIONS.id == store("e", minutes=-3)
-        ).execute()
+    store("e", minutes=-3, renew_at=None)
 
     # When they are listed, and then the sweep takes what it finds
     due_items = [item for item in listed() if item["is_due"]]

@@ -9,9 +9,8 @@ from typing import Any, Final
 import pytest
 
 from actors.providers.config.breaker import FAILURE_THRESHOLD, MAX_PAUSE_SECONDS
-from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from tests.actors.renewals import HOUR, connect, refreshes, renew_all
+from tests.actors.renewals import HOUR, change, connect, refreshes, renew_all
 from tests.actors.sign_ins import event_kinds, now, stored_connections
 from tests.provider.answers import Answer, broken_off, html_answer, json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -49,11 +48,9 @@ def bound(outage: timedelta) -> int:
 
 def spread_over(rows: list[TAB_CONNECTIONS], begin: datetime, length: timedelta) -> None:
     """Let connections fall due one after the other, as they do that were not made at once."""
-    with hold_connection():
-        for number, row in enumerate(rows):
-            due = begin + length * number / len(rows)
-            changes = {"renew_at": due, "expires_at": due + MARGIN}
-            TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == row.id).execute()
+    for number, row in enumerate(rows):
+        due = begin + length * number / len(rows)
+        change(row, renew_at=due, expires_at=due + MARGIN)
 
 
 def sweep_until(at: datetime, end: datetime) -> datetime:

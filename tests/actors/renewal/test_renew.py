@@ -43,7 +43,6 @@ from tests.actors.sign_ins import (
     now,
     reread,
     sign_in,
-    stored_connections,
 )
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -105,22 +104,14 @@ def test_a_rotated_refresh_token_takes_the_place_of_the_old_one(
     assert plain.grants.refresh_token_reuses == 0
 
 
-def test_each_preset_is_renewed_in_its_own_way(provider: ScriptedProvider) -> None:
-    for preset, kind in (
-        ("google", "refresh_token"),
-        ("microsoft", "refresh_token"),
-        ("x", "refresh_token"),
-        ("facebook", "fb_exchange_token"),
-    ):
-        configure_preset(provider, preset)
-        finished = sign_in(provider)
-        provider.requests.clear()
+def test_an_access_token_of_facebook_is_exchanged(provider: ScriptedProvider) -> None:
+    configure_preset(provider, "facebook")
+    row = sign_in(provider).connection
+    provider.requests.clear()
 
-        renewed = renew_connection(finished.connection.id)
-
-        assert renewed["status"] == "active"
-        (request,) = provider.requests_for("/token")
-        assert request.form["grant_type"] == kind
+    assert renew_connection(row.id)["status"] == "active"
+    (request,) = provider.requests_for("/token")
+    assert request.form["grant_type"] == "fb_exchange_token"
 
 
 def test_a_narrower_scope_is_stored_and_one_that_is_left_out_stays(
@@ -207,15 +198,6 @@ def test_a_message_that_comes_too_late_renews_nothing(plain: ScriptedProvider) -
 
     renew_leased(held[0], later + timedelta(seconds=61))
     assert len(refreshes(plain)) == 1
-
-
-def test_a_batch_is_renewed_row_by_row_as_the_message_has_it(plain: ScriptedProvider) -> None:
-    rows = connect(plain, 3)
-
-    renew_connections(lease_connections(rows))
-
-    assert len(refreshes(plain)) == 3
-    assert {row.version for row in stored_connections()} == {2}
 
 
 @pytest.mark.parametrize("harm", ["dead grant", "broken seal", "provider gone"])
