@@ -42,7 +42,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_listens_on_its_socket_alone_and_keeps_what_it_takes(valkey: EmbeddedValkey) -> None:
+def test_it_is_private_and_durable(valkey: EmbeddedValkey) -> None:
     # When the server is started
     valkey.start()
 
@@ -54,10 +54,7 @@ def test_it_listens_on_its_socket_alone_and_keeps_what_it_takes(valkey: Embedded
     assert config["maxmemory-policy"] == "noeviction"
     assert psutil.Process(valkey.pid).net_connections("inet") == []
 
-
-def test_its_files_are_for_our_user_alone(valkey: EmbeddedValkey) -> None:
-    valkey.start()
-
+    # And its files are for our user alone
     assert mode_of(valkey.directory) == 0o700
     assert mode_of(valkey.socket_path) == 0o600
     for path in valkey.directory.rglob("*"):

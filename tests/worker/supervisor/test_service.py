@@ -54,7 +54,7 @@ def is_answering(client: redis.Redis) -> bool:
         return False
 
 
-def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDirectory) -> None:
+def test_killed_parts_are_replaced_and_the_rest_stays_up(directory: ServiceDirectory) -> None:
     # Given a healthy service
     service = directory.healthy()
     before = directory.settled_pids()
@@ -66,7 +66,15 @@ def test_a_killed_process_is_replaced_and_the_rest_stays_up(directory: ServiceDi
     # Then another takes its place, and no other process was touched
     until(lambda: set(directory.pids("stand_in.py")) - {web})
     assert set(before) - set(directory.pids()) == {web}
+
+    # And so it is with its broker, which comes back on the same socket
+    with closing(connect(directory)) as client:
+        [valkey] = directory.pids("unixsocket:")
+        os.kill(valkey, signal.SIGKILL)
+        service.await_line("Valkey has ended; starting it anew")
+        until(lambda: is_answering(client))
     assert service.stop() == 0
+    assert directory.pids() == []
 
 
 def test_a_process_that_never_works_ends_the_service(directory: ServiceDirectory) -> None:
@@ -78,19 +86,6 @@ def test_a_process_that_never_works_ends_the_service(directory: ServiceDirectory
     # Then the service does not pretend to work
     assert service.end() == 1
     assert service.lines[-1] == "oauth.1 keeps ending; what it said stands above."
-    assert directory.pids() == []
-
-
-def test_a_killed_valkey_is_started_anew(directory: ServiceDirectory) -> None:
-    service = directory.healthy()
-    with closing(connect(directory)) as client:
-        [valkey] = directory.pids("unixsocket:")
-
-        os.kill(valkey, signal.SIGKILL)
-
-        service.await_line("Valkey has ended; starting it anew")
-        until(lambda: is_answering(client))
-    assert service.stop() == 0
     assert directory.pids() == []
 
 
@@ -139,16 +134,21 @@ def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory
     assert ends[2:] == ["web.1       | ends"]
 
 
-def test_a_job_that_never_ends_bounds_the_stop(directory: ServiceDirectory) -> None:
+def test_a_stop_waits_its_time_for_a_job_although_its_signal_came_twice(
+    directory: ServiceDirectory,
+) -> None:
     # Given a service that waits for one second at most, and a job that takes longer
     set_config(directory, drain_seconds=1)
     service = directory.healthy()
     with closing(connect(directory)) as client:
         client.hset("catfeeder:passwords.msgs", "job", "sealed")
 
+    # When its signal is passed on by make, which got it from the same terminal
     began_at = time.monotonic()
+    service.process.send_signal(signal.SIGINT)
 
-    assert service.stop() == 0
+    # Then the two are one, and the stop waits as long as it may
+    assert service.stop(signal.SIGTERM) == 0
     assert time.monotonic() - began_at > 1
     service.await_line("Some jobs are left")
 
@@ -188,15 +188,6 @@ def test_a_second_signal_ends_the_service_at_once(directory: ServiceDirectory) -
     assert time.monotonic() - asked_at < WORKER_GRACE_SECONDS - 10
     assert directory.pids() == []
     assert directory.sockets() == []
-
-
-def test_a_signal_that_arrives_twice_at_once_is_one(directory: ServiceDirectory) -> None:
-    # Given a service whose signal is passed on by make, which got it from the same terminal
-    service = directory.healthy()
-
-    service.process.send_signal(signal.SIGINT)
-
-    assert service.stop(signal.SIGTERM) == 0
 
 
 def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: ServiceDirectory) -> None:
