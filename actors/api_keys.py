@@ -9,16 +9,18 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypedDict
+from typing import Annotated, Final, Literal, TypeAlias, TypedDict, get_args
 
 from actors.audit import EventKind, record
 from actors.errors import AuthError
 from catfeeder.clock import rfc3339
+from catfeeder.results import Time
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection, transaction
 
 #: What a key may allow. `admin` includes the others.
-SCOPES: Final = ("jobs", "connections:read", "tokens:read", "admin")
+ScopeName: TypeAlias = Literal["jobs", "connections:read", "tokens:read", "admin"]
+SCOPES: Final[tuple[str, ...]] = get_args(ScopeName)
 #: By this, secret scanners recognise a key of ours in a log or a repository.
 _PREFIX: Final = "cfk"
 _ID_BYTES: Final = 6
@@ -52,19 +54,25 @@ class ApiKeyInvalid(AuthError):
 class ApiKey(TypedDict):
     """A key without its text; times are RFC 3339."""
 
-    id: str
+    id: Annotated[str, "What events and `DELETE` name it by."]
     name: str
-    scopes: list[str]
+    scopes: list[Annotated[str, ScopeName]]
     requests_per_minute: int
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
 
 
 class MadeApiKey(ApiKey):
-    """A key with its text, as it is shown once."""
+    """A new key with its text."""
 
-    key: str
+    key: Annotated[str, "The key itself: keep it now, it is never shown again."]
+
+
+class ApiKeyList(TypedDict):
+    """All keys, oldest first, those that serve no more included."""
+
+    items: list[ApiKey]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, TypedDict
+from typing import Annotated, Any, Final, TypedDict
 
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
 from catfeeder.requester import requester
+from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
@@ -41,23 +42,27 @@ class EventKind(StrEnum):
 
 
 class Event(TypedDict):
-    """One thing that happened, as apps see it."""
+    """One thing that happened; there is never a secret in it."""
 
-    id: int
-    kind: str
-    key_id: str | None
+    id: Annotated[int, "Later events have greater ones."]
+    kind: Annotated[str, EventKind]
+    key_id: Annotated[
+        str | None,
+        "The API key that it was asked with; null for browsers, the schedule, the command line and "
+        "apps on the queue.",
+    ]
     provider: str | None
     connection_id: str | None
     subject: str | None
-    detail: dict[str, Any] | None
-    created_at: str
+    detail: Annotated[dict[str, Any] | None, "Further members, by kind."]
+    created_at: Time
 
 
 class EventPage(TypedDict):
-    """Events, newest first; `next_cursor` is None on the last page."""
+    """Events, newest first."""
 
     items: list[Event]
-    next_cursor: str | None
+    next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
 
 
 #: The events that go to the webhook: each change of a connection's state, and no single attempt.

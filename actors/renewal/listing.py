@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple, TypedDict
+from typing import Annotated, Final, NamedTuple, TypedDict
 
 from actors.connections.forecasts import GrantEnded, has_grant_ended
 from actors.cursors import decode_cursor, encode_cursor
@@ -13,6 +13,7 @@ from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
+from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -35,22 +36,29 @@ class ScheduledRenewal(TypedDict):
     connection_id: str
     provider: str
     subject: str | None
-    status: str
-    renew_at: str
-    expires_at: str | None
-    grant_expires_at: str | None
+    status: Annotated[str, ConnectionStatus]
+    renew_at: Annotated[Time, "When it falls due; the next sweep takes it."]
+    expires_at: Time | None
+    grant_expires_at: Annotated[
+        Time | None, "When the grant ends for good, if that is known: no renewal leads beyond it."
+    ]
     is_due: bool
-    cause: str
-    why: str
-    hindrance: str | None
+    cause: Annotated[
+        str,
+        Cause,
+        "`expiry`: the token is about to end; `retry`: the last try has failed; `in_progress`: a "
+        "worker is renewing it.",
+    ]
+    why: Annotated[str, "The same as a sentence."]
+    hindrance: Annotated[str | None, "What would keep the renewal from succeeding now."]
 
 
 class RenewalPage(TypedDict):
-    """Renewals in the order in which they fall due; `next_cursor` is None on the last page."""
+    """Renewals in the order in which they fall due."""
 
-    is_scheduled: bool
+    is_scheduled: Annotated[bool, "Whether `renew_oath_tokens` of config.toml is on."]
     items: list[ScheduledRenewal]
-    next_cursor: str | None
+    next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
 
 
 class _Means(NamedTuple):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 
 import dramatiq
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.conftest import ADMIN_API_KEY
 from tests.jobs import put_job
 from tests.servers import ValkeyServer
+from tests.waiting import wait_until
 from tests.worker.http.broken_broker import cut_off
 from worker.consuming.broker import ConsumingBroker
 from worker.http.shim import Shim
@@ -29,7 +29,7 @@ def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     told: list[bytes] = []
     asking = threading.Thread(target=lambda: told.extend(asyncio.run(_ask_many(url))))
     asking.start()
-    _await(lambda: len(shim.waiter) == _MANY)
+    wait_until(lambda: len(shim.waiter) == _MANY)
     # When threads and connections are counted
     threads = threading.active_count()
     connections = len(valkey.client.client_list())
@@ -64,13 +64,6 @@ async def _ask_many(url: str) -> list[bytes]:
         return answer
 
     return list(await asyncio.gather(*(ask() for _ in range(_MANY))))
-
-
-def _await(is_so: object) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.anyio

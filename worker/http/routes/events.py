@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
-from actors.audit import list_events
+from actors.audit import EventPage, list_events
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.schemas.events import EventPage, EventQuery
+from worker.http.schemas.events import EventQuery
+from worker.http.schemas.shapes import build_model
 
 router = APIRouter(
     prefix="/v1/events",
@@ -21,7 +22,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=EventPage)
+@router.get("", response_model=build_model(EventPage))
 async def read_events(query: Annotated[EventQuery, Query()]) -> JSONResponse:
     """Return a page of events, newest first, so that new ones never shift the pages behind."""
     return JSONResponse(await run_with_database(list_events, **query.model_dump()))

@@ -5,12 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from actors.api_keys import list_api_keys, make_api_key, revoke_api_key
+from actors.api_keys import (
+    ApiKeyList,
+    MadeApiKey,
+    list_api_keys,
+    make_api_key,
+    revoke_api_key,
+)
 from catfeeder.clock import utc_now
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.schemas.keys import KeyList, MadeKey, NewKey
+from worker.http.schemas.keys import NewKey
+from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
 router = APIRouter(
@@ -21,7 +28,7 @@ router = APIRouter(
 )
 
 
-@router.post("", status_code=201, response_model=MadeKey)
+@router.post("", status_code=201, response_model=build_model(MadeApiKey))
 async def make_key(body: NewKey) -> JSONResponse:
     """Make an API key; this answer alone shows it."""
     now = utc_now()
@@ -36,7 +43,7 @@ async def make_key(body: NewKey) -> JSONResponse:
     return JSONResponse(made, 201)
 
 
-@router.get("", response_model=KeyList)
+@router.get("", response_model=build_model(ApiKeyList))
 async def read_keys() -> JSONResponse:
     """Return all API keys, without the keys themselves."""
     return JSONResponse({"items": await run_with_database(list_api_keys)})

@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
-from actors.renewal.listing import list_renewals
+from actors.renewal.listing import RenewalPage, list_renewals
 from catfeeder.clock import utc_now
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.schemas.renewals import RenewalPage, RenewalQuery
+from worker.http.schemas.renewals import RenewalQuery
+from worker.http.schemas.shapes import build_model
 
 router = APIRouter(
     prefix="/v1/renewals",
@@ -22,7 +23,7 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=RenewalPage)
+@router.get("", response_model=build_model(RenewalPage))
 async def read_renewals(query: Annotated[RenewalQuery, Query()]) -> JSONResponse:
     """Return which tokens would be renewed when and why, the next first; nothing is renewed."""
     return JSONResponse(await run_with_database(list_renewals, **query.model_dump(), now=utc_now()))

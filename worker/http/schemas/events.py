@@ -1,9 +1,6 @@
-"""Audit trail schema: its query and its answers."""
+"""Query of the audit trail; the answers are shapes of `actors.audit`."""
 
 from __future__ import annotations
-
-from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,26 +26,3 @@ class EventQuery(BaseModel):
     )
     cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
-
-
-class Event(BaseModel):
-    """One thing that happened; there is never a secret in it."""
-
-    id: int = Field(description="Later events have greater ones.")
-    kind: EventKind
-    key_id: str | None = Field(
-        description="The API key that it was asked with; null for browsers, the schedule, the "
-        "command line and apps on the queue."
-    )
-    provider: str | None
-    connection_id: str | None
-    subject: str | None
-    detail: dict[str, Any] | None = Field(description="Further members, by kind.")
-    created_at: datetime
-
-
-class EventPage(BaseModel):
-    """Events, newest first; `next_cursor` leads to the page before."""
-
-    items: list[Event]
-    next_cursor: str | None

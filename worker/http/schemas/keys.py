@@ -1,20 +1,19 @@
-"""API key schema: the body that makes a key, and the answers."""
+"""Body that makes an API key; the answers are shapes of `actors.api_keys`."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from actors.api_keys import ScopeName
 from worker.http.schemas.fields import Body, Subject, Time
 
 _TEN_YEARS: Final = 3650 * 86_400
 #: Ten a second, for as long as it takes: more than one app of people needs, less than a loop sends.
 _USUAL_REQUESTS_PER_MINUTE: Final = 600
-
-ScopeName = Literal["jobs", "connections:read", "tokens:read", "admin"]
 
 
 class NewKey(Body):
@@ -51,27 +50,3 @@ class NewKey(Body):
     def get_end(self, now: datetime) -> datetime | None:
         """Return when the key expires, if ever."""
         return now + timedelta(seconds=self.lifetime) if self.lifetime else self.expires_at
-
-
-class ApiKey(BaseModel):
-    """An API key, without the key itself."""
-
-    id: str = Field(description="What events and `DELETE` name it by.")
-    name: str
-    scopes: list[ScopeName]
-    requests_per_minute: int
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-
-
-class MadeKey(ApiKey):
-    """A new API key."""
-
-    key: str = Field(description="The key itself: keep it now, it is never shown again.")
-
-
-class KeyList(BaseModel):
-    """All API keys, oldest first, those that serve no more included."""
-
-    items: list[ApiKey]

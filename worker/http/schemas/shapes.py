@@ -1,4 +1,4 @@
-"""Response models: each TypedDict of `catfeeder.results` becomes a pydantic model for OpenAPI.
+"""Response models: the TypedDict of an answer becomes a pydantic model for OpenAPI.
 
 pydantic does not read `typing.TypedDict` before Python 3.12. The models document and are never
 instantiated: routes answer with JSON data of the same shape.
@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import functools
 import types
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from enum import Enum
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
@@ -32,12 +42,20 @@ def _to_model_type(hint: Any) -> Any:
         return build_model(hint)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        return Annotated[(_to_model_type(arguments[0]), *map(_to_metadata, arguments[1:]))]
+        choices = [extra for extra in arguments[1:] if _is_choice(extra)]
+        kind = choices[0] if choices else _to_model_type(arguments[0])
+        extras = [_to_metadata(extra) for extra in arguments[1:] if extra not in choices]
+        return Annotated[(kind, *extras)] if extras else kind
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_to_model_type, arguments))]  # noqa: UP007
     if origin is list:
         return list[_to_model_type(arguments[0])]  # type: ignore[misc]
     return hint
+
+
+def _is_choice(extra: Any) -> bool:
+    """Return whether an annotation lists the values that a text may have."""
+    return get_origin(extra) is Literal or (isinstance(extra, type) and issubclass(extra, Enum))
 
 
 def _to_metadata(extra: Any) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import httpx
 import pytest
 
@@ -12,6 +10,7 @@ from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.server import is_stopping
 from tests.oidc_provider import OidcProvider
+from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.broken_broker import cut_off
 from tests.worker.http.signing_in import sign_in
@@ -40,15 +39,8 @@ def test_shut_down_is_answered_and_then_sent(http: httpx.Client, generation: int
     assert_problem(refused, 503, "server_stopping")
     assert int(refused.headers["Retry-After"]) > 0
     # And a worker has told all other processes
-    _await_stop(generation)
-
-
-def _await_stop(generation: int) -> None:
-    deadline = time.monotonic() + 60
     with hold_connection():
-        while not is_stopping(generation):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: is_stopping(generation))
 
 
 def test_shut_down_that_cannot_be_sent_is_refused(http: httpx.Client, shim: Shim) -> None:

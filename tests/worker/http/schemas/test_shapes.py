@@ -8,6 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from actors.api_keys import SCOPES, ApiKey
+from actors.audit import Event, EventKind
 from catfeeder import results
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.signing_in import HOUSE, sign_in
@@ -92,6 +94,20 @@ def test_answers_hold_what_their_schemas_say(
     }
     for path, answer in answers.items():
         assert set(answer.json()) == set(_get_response(document, "get", path, 200)), path
+    # And lists hold items of their kind
+    http.post("/v1/keys", json={"name": "shop", "scopes": ["jobs"]})
+    for path in ("/v1/connections", "/v1/events", "/v1/renewals", "/v1/keys"):
+        page, properties = http.get(path).json(), _get_response(document, "get", path, 200)
+        assert set(page) == set(properties)
+        item = _get_properties(document, properties["items"]["items"])
+        assert {frozenset(shown) for shown in page["items"]} == {frozenset(item)}, path
+
+
+def test_a_list_of_values_is_part_of_a_schema() -> None:
+    event = build_model(Event).model_json_schema()
+    assert event["$defs"]["EventKind"]["enum"] == list(EventKind)
+    scopes = build_model(ApiKey).model_json_schema()["properties"]["scopes"]
+    assert scopes["items"]["enum"] == list(SCOPES)
 
 
 @pytest.mark.parametrize("preset", ["google", "apple", "gitlab", "slack", None])
