@@ -129,13 +129,11 @@ def test_a_code_of_another_sign_in_is_stopped_by_pkce(provider: ScriptedProvider
     assert_nothing_is_stored(provider, own)
 
 
-@pytest.mark.parametrize("code", ["", "a\r\nb", "\ud800", "caf\u00e9"])
-def test_what_is_no_code_is_not_posted(code: str, provider: ScriptedProvider) -> None:
+def test_what_is_no_code_is_not_posted(provider: ScriptedProvider) -> None:
     configure(provider)
-    back = {**come_back(provider), "code": Secret(code)}
-
-    with pytest.raises(CodeInvalid):
-        exchange_code(**back)
+    for code in ("", "a\r\nb", "\ud800", "caf\u00e9"):
+        with pytest.raises(CodeInvalid):
+            exchange_code(**{**come_back(provider), "code": Secret(code)})
 
     assert codes_posted(provider) == 0
     assert stored_connections() == []

@@ -39,10 +39,10 @@ def begun(**options: Any) -> Secret:
     return Secret(begin_sign_in(NAME, **{"now": now(), **options}).state)
 
 
-@pytest.mark.parametrize("state", ["", "forged", f"forged:{NAME}", "é", "\0", "\ud800", "a" * 9999])
-def test_a_state_that_was_never_issued_is_unknown(state: str) -> None:
-    with pytest.raises(StateUnknown):
-        find_sign_in(Secret(state))
+def test_a_state_that_was_never_issued_is_unknown() -> None:
+    for state in ("", "forged", f"forged:{NAME}", "é", "\0", "\ud800", "a" * 9999):
+        with pytest.raises(StateUnknown):
+            find_sign_in(Secret(state))
 
 
 def test_a_sign_in_is_pending_until_it_is_answered_or_expires(provider: ScriptedProvider) -> None:

@@ -76,10 +76,10 @@ def test_pages_come_latest_first(broker: ConsumingBroker, letters: DeadLetters) 
     assert letters.page(PASSWORDS, "99", 3) == ([], None)
 
 
-@pytest.mark.parametrize("cursor", ["", "-1", "x", "1" * 40, "²"])
-def test_a_made_up_cursor_is_refused(letters: DeadLetters, cursor: str) -> None:
-    with pytest.raises(CursorInvalid):
-        letters.page(PASSWORDS, cursor, 3)
+def test_a_made_up_cursor_is_refused(letters: DeadLetters) -> None:
+    for cursor in ("", "-1", "x", "1" * 40, "²"):
+        with pytest.raises(CursorInvalid):
+            letters.page(PASSWORDS, cursor, 3)
 
 
 def test_a_flood_makes_room_and_nothing_is_kept_for_ever(
