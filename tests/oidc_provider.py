@@ -1,4 +1,4 @@
-"""A real OpenID provider from a package, in a process of its own, and a user who consents."""
+"""Real OpenID provider: the package oidc-provider-mock in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _START_SECONDS: Final = 20
 
 
 class OidcProvider:
-    """An OpenID provider that lets everybody in under the name that they give."""
+    """An OpenID provider that signs any user in by the given name."""
 
     def __init__(self, port: int) -> None:
         """Take the port of loopback that it listens on."""
@@ -35,11 +35,11 @@ class OidcProvider:
         return {name: values[0] for name, values in query.items()}
 
     def describe_user(self, user: str, **claims: object) -> None:
-        """Set what the provider tells about a user."""
+        """Set the claims of a user."""
         requests.put(f"{self.issuer}/users/{user}", json=claims, timeout=10).raise_for_status()
 
     def revoke_tokens_of(self, user: str) -> None:
-        """Take every token of a user back, as a user does in the provider's settings."""
+        """Revoke every token of a user, as in the provider's settings."""
         url = f"{self.issuer}/users/{user}/revoke-tokens"
         requests.post(url, timeout=10).raise_for_status()
 

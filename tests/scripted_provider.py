@@ -1,4 +1,4 @@
-"""A provider over real HTTP that behaves as its script says, well or badly."""
+"""Scripted provider over real HTTP, with answers that tests replace, and a user's browser."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ Answering = Answer | Callable[[Request], Answer]
 
 
 class ScriptedProvider(Endpoints):
-    """What a test holds in its hand.
+    """A provider that a test controls.
 
     `script` says how the provider behaves, `answer` makes one path answer something else, `hold`
     makes its callers wait, and `requests` is what it was asked.
     """
 
     def __init__(self) -> None:
-        """Begin well-behaved; `running_scripted_provider` gives it its address."""
         super().__init__()
         self.requests: list[Request] = []
         #: Set when the provider ends, so that no slow answer outlives it.

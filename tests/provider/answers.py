@@ -1,4 +1,4 @@
-"""What a provider can answer: well-formed, odd, or meant to hurt."""
+"""Answers of a provider: well-formed, malformed or malicious."""
 
 from __future__ import annotations
 

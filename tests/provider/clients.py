@@ -1,4 +1,4 @@
-"""How a client proves to a scripted provider who it is (RFC 6749 section 2.3, RFC 7523)."""
+"""Client authentication, as a scripted provider checks it (RFC 6749 section 2.3, RFC 7523)."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ _SIGNED: Final = ("private_key_jwt", "apple_client_secret")
 
 @dataclass(frozen=True)
 class Expected:
-    """What a client has to show."""
+    """The credentials that a client has to send."""
 
     method: str
     client_id: str
     client_secret: str
-    #: Whom a signed proof must be made for.
+    #: The `aud` of a signed assertion.
     audience: str
-    #: Know the key by its certificate, as Microsoft Entra does.
+    #: Recognise the key by its certificate, as Microsoft Entra does.
     by_certificate: bool = False
 
 
 @cache
 def client_key() -> ECKey:
-    """Return the client's private key, of which the provider knows the public half."""
+    """Return the client's key pair, whose public key the provider has."""
     return ECKey.generate_key("P-256")
 
 
 def client_key_pem() -> str:
-    """Return the private key as a provider hands it out."""
+    """Return the private key in PEM, as a developers' portal offers it."""
     return client_key().as_pem(private=True).decode()
 
 

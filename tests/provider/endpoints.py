@@ -1,4 +1,4 @@
-"""What a provider answers at each of its paths when it does as its script says."""
+"""Endpoints of a scripted provider: the answer at each path by its script."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ class Endpoints:
     client_id: Final = "client-of-tests"
 
     def __init__(self) -> None:
-        """Begin well-behaved and without an address."""
         self.host = ""
         self.client_secret = "client-secret-of-tests"
         self.script = Script()
@@ -33,19 +32,19 @@ class Endpoints:
         self.grants = Grants()
         #: Whose each refresh token of a pair is, as long as it serves.
         self.pair_owners: dict[str, str] = {}
-        #: How often somebody has consented: what Apple tells once comes with the first one.
+        #: The number of consents: the first one has the name that Apple sends once.
         self.consents = 0
         self.paths: Mapping[str, Callable[[Request], Answer]] = {
             "/.well-known/openid-configuration": self._describe,
             "/authorize": self._authorize,
             "/token": self._grant_tokens,
-            "/userinfo": self._tell_user,
-            "/user/emails": self._tell_emails,
+            "/userinfo": self._answer_user_info,
+            "/user/emails": self._answer_emails,
             "/jwks": lambda _: json_answer(self.keys.key_set()),
             "/revoke": self._revoke,
             f"/applications/{self.client_id}/grant": self._delete_grant,
             "/me/permissions": self._delete_permissions,
-            "/debug_token": self._tell_token,
+            "/debug_token": self._debug_token,
             "/auth.revoke": self._revoke_own_token,
         }
 
@@ -182,7 +181,7 @@ class Endpoints:
         }
         return merged(claims, {})
 
-    def _tell_user(self, request: Request) -> Answer:
+    def _answer_user_info(self, request: Request) -> Answer:
         if not self._is_authorized(request):
             if self.script.tells_ok:
                 return json_answer({"ok": False, "error": "invalid_auth"})
@@ -191,10 +190,10 @@ class Endpoints:
             token = request.headers["authorization"].removeprefix("Bearer ")
             if request.query.get("appsecret_proof") != _proof(self.script.proof_secret, token):
                 return json_answer({"error": {"type": "GraphMethodException", "code": 100}}, 400)
-        told = SHAPES[self.script.shape](self.script.user)
-        return json_answer(merged(told, self.script.user_info))
+        raw = SHAPES[self.script.shape](self.script.user)
+        return json_answer(merged(raw, self.script.user_info))
 
-    def _tell_emails(self, request: Request) -> Answer:
+    def _answer_emails(self, request: Request) -> Answer:
         if not self._is_authorized(request):
             return Answer(401)
         return json_answer(github_emails(self.script.user))
@@ -209,7 +208,7 @@ class Endpoints:
 
     def _expected(self) -> Expected:
         method = self.script.client_authentication
-        # What is signed is signed for the token endpoint, but for Apple, who wants its name there.
+        # The audience is the token endpoint, but with Apple the issuer.
         audience = self.issuer if method == "apple_client_secret" else f"{self.issuer}/token"
         return Expected(
             method, self.client_id, self.client_secret, audience, self.script.wants_certificate
@@ -237,8 +236,8 @@ class Endpoints:
         self.grants.end(token)
         return json_answer({"success": True})
 
-    def _tell_token(self, request: Request) -> Answer:
-        """Tell an app, which shows its own token, what is known of one of its users'."""
+    def _debug_token(self, request: Request) -> Answer:
+        """Describe a user's token to an app that authenticates with its own token."""
         app_token = f"{self.client_id}|{self.client_secret}"
         is_app = request.headers.get("authorization") == f"Bearer {app_token}"
         if not is_app or request.query["appsecret_proof"] != _proof(self.client_secret, app_token):

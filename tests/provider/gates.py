@@ -1,4 +1,4 @@
-"""A gate in front of a path, so that a test decides what happens while a request is under way."""
+"""Gate: holds the requests of a path until the test lets their answers pass."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import threading
 
 
 class Gate:
-    """Where requests wait until the test lets them through."""
+    """Holds requests until it is opened; `times` is how many, by default all.
+
+    `ended` is set when the provider stops, which opens every gate.
+    """
 
     def __init__(self, ended: threading.Event, times: int | None) -> None:
-        """Take the event of the provider's end, at which nobody waits any longer, and how many
-        requests have to wait, by default all.
-        """
         self._ended = ended
         self._left = threading.Semaphore(2**31 if times is None else times)
         self._open = threading.Event()
@@ -26,9 +26,9 @@ class Gate:
             pass
 
     def await_arrival(self) -> None:
-        """Wait until one more request stands at the gate."""
-        assert self._arrived.acquire(timeout=60), "nobody has come to the gate"
+        """Wait until one more request is held."""
+        assert self._arrived.acquire(timeout=60), "no request has arrived"
 
     def open(self) -> None:
-        """Let everybody through."""
+        """Let all requests pass."""
         self._open.set()

@@ -1,4 +1,4 @@
-"""The scripts of the providers that we have presets for, after what each of them really does."""
+"""Scripts of the presets' providers, after the behaviour of the real ones."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ _SCRIPTS: Final[dict[str, dict[str, Any]]] = {
         },
     },
 }
-#: What the operator of an app of Slack's decides.
+#: The scopes of an operator's Slack app.
 _ASKED_OF_SLACK: Final[dict[str, Any]] = {
     "scopes": ["commands", "chat:write"],
     "authorization_parameters": {"user_scope": "search:read,users:read"},
 }
-#: Where the providers are told of a disconnect that know no RFC 7009.
+#: Revocation endpoints of the providers without RFC 7009.
 _REVOCATIONS: Final = {
     "facebook": "/me/permissions",
     "github": "/applications/{client_id}/grant",

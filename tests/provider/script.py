@@ -1,4 +1,4 @@
-"""How a scripted provider behaves: one switch for each thing that providers do differently."""
+"""Script of a provider: one switch for each difference between real ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IdTokenMaker = Callable[[SigningKeys, dict[str, Any]], str]
 
 @dataclass
 class Script:
-    """The switches; as they come, this is a well-behaved OpenID provider with Basic and PKCE."""
+    """The switches; the defaults are an OpenID provider that follows the standard."""
 
     client_authentication: Literal[
         "client_secret_basic",
@@ -46,7 +46,7 @@ class Script:
     requires_redirect_uri_at_renewal: bool = False
     gives_refresh_token: bool = True
     #: none: no new refresh token; rotating: a new one, the old one stays; single_use: a new one,
-    #: and whoever shows the old one again loses the grant.
+    #: and a second use of the old one ends the grant.
     rotation: Literal["none", "rotating", "single_use"] = "none"
     #: None grants what was asked.
     granted_scope: str | None = None
@@ -70,9 +70,9 @@ class Script:
             "email": "anything@example.com",
         }
     )
-    #: What Facebook tells of a token's end to an app that asks for that.
+    #: The end of a token that Facebook's /debug_token states.
     token_expires_at: object = 0
-    #: Demand Facebook's proof by this secret from whoever asks for user info.
+    #: Demand Facebook's proof by this secret in requests for user info.
     proof_secret: str | None = None
     #: Which provider's shape the user info has.
     shape: str = "openid"

@@ -1,4 +1,4 @@
-"""The keys of a scripted provider, and the tokens that it signs with them, rightly and wrongly."""
+"""Signing keys of a scripted provider, and valid and forged tokens."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 
 def signed_by_public_key(keys: SigningKeys, claims: dict[str, Any]) -> str:
-    """Return a token of HS256 whose shared key is the published one, which everybody knows."""
+    """Return a token of HS256 whose secret is the published key (algorithm confusion)."""
     assert isinstance(keys.current, RSAKey)
     pem = keys.current.as_pem(private=False)
     signing_input = f"{encoded({'alg': 'HS256', 'kid': keys.current.kid})}.{encoded(claims)}"

@@ -1,4 +1,4 @@
-"""What each provider tells about a user, in its own shape."""
+"""User info in the shape of each provider."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def github_emails(user: _User) -> list[dict[str, Any]]:
 
 
 def microsoft(user: _User) -> dict[str, Any]:
-    """Answer as Microsoft's OpenID user info: whoever runs the tenant writes the address."""
+    """Answer as Microsoft's OpenID user info: a tenant's administrator sets the address."""
     return {
         "sub": user["id"],
         "name": user["name"],
@@ -96,7 +96,7 @@ def discord(user: _User) -> dict[str, Any]:
 
 
 def spotify(user: _User) -> dict[str, Any]:
-    """Answer as Spotify: nobody has looked whose address it is."""
+    """Answer as Spotify: the address is not verified."""
     return {
         "id": user["id"],
         "display_name": user["name"],

@@ -1,9 +1,10 @@
-"""Tests of pausing a provider: when it happens, who is told, who probes, and how it ends."""
+"""Tests of the circuit breaker: when it opens, its alarm, its probes, and how it closes."""
 
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,12 +53,12 @@ BAD_CLIENT = json_answer({"error": "invalid_client"}, 401)
 
 @pytest.fixture
 def toml_conf() -> dict[str, Any]:
-    """Waits that are easy to reckon with."""
+    """Round numbers."""
     return {"OAuth": {"lease_seconds": 60, "retry_seconds": 30, "retry_cap_seconds": 600}}
 
 
 def health() -> dict[str, Any]:
-    """What an operator sees of the provider's renewals."""
+    """Return what an operator sees of the provider's renewals."""
     renewals: dict[str, Any] = describe_provider(NAME)["renewals"]
     return renewals
 
@@ -67,7 +68,7 @@ def paused_until() -> datetime:
 
 
 def renew(row: TAB_CONNECTIONS, at: datetime) -> type[Exception] | None:
-    """Renew one connection, due or not; return how it went."""
+    """Renew one connection, due or not; return the error, or None."""
     with hold_connection():
         lease = claim(row.id, at, at + 60 * SECOND)
     assert lease is not None
@@ -76,6 +77,18 @@ def renew(row: TAB_CONNECTIONS, at: datetime) -> type[Exception] | None:
     except CatFeederError as error:
         return type(error)
     return None
+
+
+@contextmanager
+def held_renewal(plain: ScriptedProvider, row: TAB_CONNECTIONS, at: datetime) -> Iterator[None]:
+    """Begin a renewal whose answer comes at the end of the block."""
+    gate = plain.hold("/token", times=1)
+    renewal = threading.Thread(target=renew, args=(row, at))
+    renewal.start()
+    gate.await_arrival()
+    yield
+    gate.open()
+    renewal.join()
 
 
 def alarms() -> list[str]:
@@ -100,7 +113,7 @@ def test_a_client_error_pauses_the_provider_at_once_with_one_event(
     # When they fall due
     outcomes = renew_all(later)
 
-    # Then the provider was asked once, and the operator is told once
+    # Then the provider was asked once, and there is one alarm
     assert outcomes == [ProviderRefused, *[ProviderPaused] * 7]
     assert len(refreshes(plain)) == 1
     assert alarms() == ["provider_paused"]
@@ -112,7 +125,7 @@ def test_a_client_error_pauses_the_provider_at_once_with_one_event(
         event = TAB_EVENTS.get(TAB_EVENTS.kind == "provider_paused")
     assert (event.provider, event.connection_id) == (NAME, None)
     assert event.detail["failure"] == "client_misconfigured"
-    # And the sweep passes its connections over until the pause ends
+    # And sweeps skip its connections until the pause ends
     assert renew_all(paused_until() - SECOND) == []
 
 
@@ -130,7 +143,7 @@ def test_the_connections_of_a_paused_provider_keep_their_state(plain: ScriptedPr
     for row in stored:
         assert row.lease_until is None
         assert read_token(row.id, at + timedelta(minutes=59)).is_usable
-        # A row that was not asked about keeps its place.
+        # A row without a request keeps its due time.
         assert row.renew_at is not None
         if row.status == ConnectionStatus.ACTIVE:
             assert (row.failures, row.reason) == (0, None)
@@ -185,12 +198,12 @@ def test_a_connection_that_fails_alone_does_not_pause_the_provider(plain: Script
         assert renew(row, at) is ProviderUnreachable
     assert health()["state"] == "closed"
 
-    # Not even with a client error, once others were renewed since
+    # Not even with a client error, once others have been renewed since
     assert renew(other, at) is None
     plain.answer("/token", BAD_CLIENT, times=1)
     assert renew(row, at) is ProviderRefused
     assert health()["state"] == "closed"
-    # And the next one of somebody else's does
+    # And the next failure of another connection does
     plain.answer("/token", BAD_CLIENT, times=1)
     assert renew(other, at) is ProviderRefused
     assert health()["state"] == "open"
@@ -279,7 +292,7 @@ def test_a_successful_probe_closes_the_breaker(plain: ScriptedProvider) -> None:
     plain.recover("/token")
     at = paused_until()
 
-    # One at first, and then everybody, those that wait after a failure too
+    # First one, then all others, those that wait after a failure included
     assert renew_all(at) == [None]
     assert renew_all(at) == [None] * 5
 
@@ -304,20 +317,14 @@ def test_during_a_probe_no_other_request_is_sent(plain: ScriptedProvider) -> Non
     pause(plain, 3)
     rows = stored_connections()
     plain.recover("/token")
-    gate = plain.hold("/token", times=1)
     at = paused_until()
-    probe = threading.Thread(target=renew, args=(rows[0], at))
-    probe.start()
-    gate.await_arrival()
+    with held_renewal(plain, rows[0], at):
+        # Then neither a sweep nor a forced renewal sends one
+        assert health()["state"] == "half_open"
+        assert renew_all(at) == []
+        assert renew(rows[1], at) is ProviderPaused
+        assert len(refreshes(plain)) == 1
 
-    # Then neither a sweep nor a forced renewal asks
-    assert health()["state"] == "half_open"
-    assert renew_all(at) == []
-    assert renew(rows[1], at) is ProviderPaused
-    assert len(refreshes(plain)) == 1
-
-    gate.open()
-    probe.join()
     assert renew(rows[1], at) is None
 
 
@@ -352,22 +359,16 @@ def test_an_inconclusive_probe_leaves_the_breaker_open(plain: ScriptedProvider) 
 def test_a_request_that_began_before_the_pause_changes_nothing(plain: ScriptedProvider) -> None:
     rows = connect(plain, 2)
     at = now() + HOUR
-    gate = plain.hold("/token", times=1)
-    slow = threading.Thread(target=renew, args=(rows[0], at))
-    slow.start()
-    gate.await_arrival()
-    plain.answer("/token", BAD_CLIENT)
-    renew(rows[1], at)
-    before = health()
-
-    gate.open()
-    slow.join()
+    with held_renewal(plain, rows[0], at):
+        plain.answer("/token", BAD_CLIENT)
+        renew(rows[1], at)
+        before = health()
 
     assert health() == before
     assert alarms() == ["provider_paused"]
 
 
-# -- The operator, and those who ask
+# -- Changes by the operator, and refused requests
 
 
 def test_a_change_of_settings_ends_the_pause_at_once(plain: ScriptedProvider) -> None:
@@ -385,15 +386,9 @@ def test_a_request_that_began_before_a_change_does_not_pause_the_provider(
     plain: ScriptedProvider,
 ) -> None:
     (row,) = connect(plain)
-    gate = plain.hold("/token", times=1)
     plain.answer("/token", BAD_CLIENT)
-    slow = threading.Thread(target=renew, args=(row, now() + HOUR))
-    slow.start()
-    gate.await_arrival()
-
-    patch_provider(NAME, {"client_secret": plain.client_secret}, now())
-    gate.open()
-    slow.join()
+    with held_renewal(plain, row, now() + HOUR):
+        patch_provider(NAME, {"client_secret": plain.client_secret}, now())
 
     assert health()["state"] == "closed"
 
@@ -424,7 +419,7 @@ def test_a_forced_renewal_of_a_paused_provider_is_refused_with_retry_after(
         assert 200 <= int(refusal.value.headers["Retry-After"]) <= 300
         assert not refusal.value.permanent
     assert plain.requests == []
-    # And what was refused so is as it was before
+    # And the refused connection is unchanged
     assert reread(row).lease_until is None
     assert reread(row).failures == 1
 
@@ -436,7 +431,7 @@ def test_a_message_of_a_paused_provider_ends_without_a_request(plain: ScriptedPr
     renew_connections(message)
 
     assert refreshes(plain) == []
-    # One was looked at, and the others come back when their leases run out
+    # One was tried, and the leases of the others expire later
     waiting = [row for row in stored_connections() if row.lease_until is not None]
     assert len(waiting) == len(message) - 1
 
@@ -444,7 +439,7 @@ def test_a_message_of_a_paused_provider_ends_without_a_request(plain: ScriptedPr
 def test_a_paused_provider_delays_no_other_in_the_same_message(
     plain: ScriptedProvider,
 ) -> None:
-    # Given what was cut off with two providers, handed over together, and one of them is paused
+    # Given one message with connections of two providers, one of them paused
     rows = connect(plain, 4)
     put_provider("other", {**plain.addresses(), **plain.credentials()}, now())
     with hold_connection():
@@ -456,7 +451,7 @@ def test_a_paused_provider_delays_no_other_in_the_same_message(
 
     renew_connections(lease_connections(rows))
 
-    # Then those of the other one are renewed all the same
+    # Then those of the other provider are renewed
     assert [reread(row).version for row in rows] == [1, 1, 2, 2]
 
 
@@ -474,7 +469,7 @@ def test_an_unreachable_database_does_not_cost_the_token(
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError("gone")
 
-    # When the database goes away while the provider answers, then the answer is not lost over it
+    # When the database fails while the provider answers, then the answer is not lost
     for error in (None, ProviderUnreachable("It does not answer.")):
         with (
             monkeypatch.context() as outage,

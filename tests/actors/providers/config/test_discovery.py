@@ -1,4 +1,4 @@
-"""Tests of keeping what issuers publish where every process finds it."""
+"""Tests of discovery: when issuers are asked, and what is stored of their metadata."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_issuer_metadata_is_stored(provider: ScriptedProvider) -> None:
 def test_metadata_of_a_replaced_issuer_is_discarded(
     provider: ScriptedProvider,
 ) -> None:
-    # Given an issuer that takes its time
+    # Given an issuer that answers slowly
     put(provider)
     gate = provider.hold(WELL_KNOWN)
     asking = threading.Thread(target=discover_provider, args=[NAME])
@@ -64,7 +64,7 @@ def test_metadata_of_a_replaced_issuer_is_discarded(
     gate.open()
     asking.join()
 
-    # Then the other's secret does not go to the first one's addresses
+    # Then the secret of the other is not sent to endpoints of the first
     with pytest.raises(DiscoveryNeeded):
         find_provider(NAME)
 

@@ -1,4 +1,4 @@
-"""Tests of finding a provider: whose word counts, and where its credentials come from."""
+"""Tests of looking a provider up: what overrides what, and where credentials come from."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_settings_override_issuer_metadata_and_presets(
     [
         ({"issuer": "https://idp.example"}, True),
         ({"issuer": "https://idp.example", "token_endpoint": "https://idp.example/t"}, True),
-        # An id_token is asked for, and nobody has said which keys it is signed with
+        # An id_token is expected, and jwks_uri is missing
         ({"issuer": "https://idp.example", **PLAIN}, True),
         ({"issuer": "https://idp.example", **PLAIN, "scopes": ["openid"]}, True),
         ({"issuer": "https://idp.example", **PLAIN, "jwks_uri": "https://idp.example/k"}, False),

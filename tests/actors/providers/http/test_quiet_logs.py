@@ -21,7 +21,7 @@ from tests.scripted_provider import ScriptedProvider
 #: What an app does that signs users in by itself, at the loudest level of its own log.
 _APP = """
 import json, logging, os, sys, warnings
-# These libraries add filters of warnings themselves, whoever imports them.
+# These libraries add warning filters themselves on import.
 import dramatiq, joserfc.jwt, oauthlib, requests_oauthlib, urllib3
 
 def look():

@@ -1,4 +1,4 @@
-"""Tests of what a refusal of a token endpoint means, by the table of each provider."""
+"""Tests of the classification of token endpoint errors, by the tables of each provider."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MALFORMED = FailureKind.MALFORMED
 
 
 def provider_of(preset: str | None, **settings: Any) -> Provider:
-    """A provider of a preset, or one that nobody knows."""
+    """Build a provider of a preset, or one without."""
     metadata = {
         "authorization_endpoint": "https://idp.example/authorize",
         "token_endpoint": "https://idp.example/token",
@@ -32,7 +32,7 @@ def provider_of(preset: str | None, **settings: Any) -> Provider:
 
 
 def failure(provider: Provider, members: Any, status: int = 400, **headers: str) -> AuthError:
-    """What an answer of the token endpoint is taken for."""
+    """Return the error that an answer of the token endpoint becomes."""
     response = requests.Response()
     response.status_code = status
     response._content = json.dumps(members).encode()
@@ -43,13 +43,13 @@ def failure(provider: Provider, members: Any, status: int = 400, **headers: str)
 
 
 def microsoft(*numbers: int) -> dict[str, Any]:
-    """What Microsoft answers: its numbers say more than the error code."""
-    told = f"AADSTS{numbers[0]}: Something. Trace ID: 1"
-    return {"error": "invalid_grant", "error_description": told, "error_codes": list(numbers)}
+    """Answer as Microsoft: its numbers are more specific than the error code."""
+    text = f"AADSTS{numbers[0]}: Something. Trace ID: 1"
+    return {"error": "invalid_grant", "error_description": text, "error_codes": list(numbers)}
 
 
 def facebook(code: int) -> dict[str, Any]:
-    """What Facebook answers."""
+    """Answer as Facebook."""
     return {"error": {"message": "Something.", "type": "OAuthException", "code": code}}
 
 
@@ -149,7 +149,7 @@ def test_each_failure_is_of_one_kind(
     failed = failure(provider_of(preset), answer, status)
 
     assert failed.kind is kind
-    # And what may pass by itself is said to
+    # And only a refusal is permanent
     assert failed.permanent == (isinstance(failed, ProviderRefused))
 
 

@@ -1,4 +1,4 @@
-"""Tests of presets, and of a provider that comes of merged metadata."""
+"""Tests of presets, and of a provider that is built from merged metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a provider sends browsers back to: one address, or one of its own to be told by."""
+"""Tests of redirect URIs: one for all providers, or one each."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def test_providers_share_one_redirect_uri_by_default(provider: ScriptedProvider)
 
 
 class TestPathPerProvider:
-    """A service whose operator tells providers apart."""
+    """A service with redirect_path_per_provider."""
 
     @pytest.fixture
     def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """By their redirect URIs."""
+        """config.toml turns it on."""
         return {**toml_conf, "OAuth": {"redirect_path_per_provider": True}}
 
     def test_a_provider_without_iss_has_its_own_redirect_uri(

@@ -1,4 +1,4 @@
-"""Tests of telling a provider that a token is not needed any more."""
+"""Tests of token revocation by RFC 7009."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of asking a token endpoint, against one that checks all that it is shown."""
+"""Tests of token requests, against an endpoint that checks every parameter."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_code_is_redeemed_with_its_verifier_and_redirect_uri(provider: Scripte
     assert request.headers["accept"] == "application/json"
 
 
-#: A colon parts the two in the header, the others mean something in a form or stand beyond ASCII.
+#: With the separator of Basic, characters with a meaning in forms, and letters beyond ASCII.
 _ODD_SECRETS = ["simple", "s3cr:et", "a+b c", "100%41", "&=;/?~", "p\u00e4ss\u20ac", "'\"\\"]
 
 
@@ -91,7 +91,7 @@ def test_any_secret_arrives_unchanged(method: Any, secret: str, provider: Script
     assert tokens.refresh_token is not None
     use_refresh_token(built(provider), tokens.refresh_token)
 
-    # And it stands in one place alone
+    # And it is sent in one place only
     for request in provider.requests_for("/token"):
         assert ("authorization" in request.headers) == (method == "client_secret_basic")
         assert ("client_secret" in request.form) == (method == "client_secret_post")
@@ -255,7 +255,7 @@ def test_facebook_exchanges_a_living_token_for_a_long_one(provider: ScriptedProv
         "client_id": provider.client_id,
         "client_secret": provider.client_secret,
     }
-    # And one that is dead, for none
+    # And a dead token is refused
     with pytest.raises(ProviderRefused):
         extend_facebook_token(found, Secret("dead"))
 
@@ -301,7 +301,7 @@ def test_a_redirect_of_the_token_endpoint_is_not_followed(
     assert provider.requests_for("/elsewhere") == []
 
 
-# -- A client secret that is being changed
+# -- Rotation of a client secret
 
 
 def _rotating(provider: ScriptedProvider, *secrets: str, **metadata: Any) -> Provider:
@@ -317,7 +317,7 @@ def _rotating(provider: ScriptedProvider, *secrets: str, **metadata: Any) -> Pro
 def test_an_earlier_secret_is_tried_while_the_newest_is_refused(
     method: Any, errors_are_200: bool, provider: ScriptedProvider
 ) -> None:
-    # Given a provider that still knows the client by the secret before the last one
+    # Given a provider that accepts only the oldest of three secrets
     provider.script.client_authentication = method
     provider.script.errors_are_200 = errors_are_200
     secrets = ("newest", "newer", provider.client_secret)
@@ -328,7 +328,7 @@ def test_an_earlier_secret_is_tried_while_the_newest_is_refused(
     use_refresh_token(found, tokens.refresh_token)
     extend_facebook_token(found, tokens.access_token)
     assert revoke_token(found, tokens.access_token, "access_token")
-    # Then each was asked for by one secret after the other, and the code was spent once
+    # Then each request was tried with every secret, and the code was redeemed once
     assert len(provider.requests_for("/token")) == 9
     assert len(provider.requests_for("/revoke")) == 3
     assert provider.grants.code_replays == 0
