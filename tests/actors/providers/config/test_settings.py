@@ -128,7 +128,7 @@ def test_providers_are_listed_by_name() -> None:
         *((field, 5, "string") for field in TEXTS),
         *((field, value, "boolean") for field in FLAGS for value in (0, 1, "true")),
         *((field, value, problem) for field in DURATIONS for value, problem in NO_DURATION),
-        *((field, 0, "greater") for field in DURATIONS[1:] + ["maximum_renewals_per_minute"]),
+        *((field, 0, "greater") for field in [*DURATIONS[1:], "maximum_renewals_per_minute"]),
         *((field, ["a"], "dictionary") for field in MAPPINGS),
         *(
             (field, value, "https URL")
