@@ -91,7 +91,7 @@ def test_a_job_is_forgotten_after_its_time(
     assert_problem(http.get(path), 404, "job_expired")
 
 
-@pytest.mark.parametrize("path", [_UNKNOWN, "/v1/jobs/not-an-id", "/v1/jobs/%00", "/v1/jobs/*"])
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_job_that_never_was_is_not_found(http: httpx.Client, method: str, path: str) -> None:
-    assert_problem(http.request(method, path), 404, "job_expired")
+def test_a_job_that_never_was_is_not_found(http: httpx.Client) -> None:
+    for path in (_UNKNOWN, "/v1/jobs/not-an-id", "/v1/jobs/%00", "/v1/jobs/*"):
+        for method in ("GET", "DELETE"):
+            assert_problem(http.request(method, path), 404, "job_expired")
