@@ -1,4 +1,4 @@
-"""What the tables' tests share: a database in which there is nothing yet."""
+"""Fixtures of the tables' tests: an empty database, and a connection that is held."""
 
 from __future__ import annotations
 

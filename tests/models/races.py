@@ -1,4 +1,4 @@
-"""Contenders for one row: threads and processes that start at the same moment."""
+"""Races: threads and processes that start at the same moment."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-# Before the tables, so that a child has it: its database is passed to it, and in no variable.
+# Before the tables, so that a child has the client: no variable names its database.
 import psycopg  # noqa: F401
 
 from config import Settings
 from models.db.database import hold_connection, open_database
 
 T = TypeVar("T")
-#: A child shares nothing with us: it opens the database for itself, as a worker does. It is a fork
-#: of a process that has loaded what all of them need, and has done nothing with it.
+#: A child opens the database for itself, as a worker does. It is forked from a process that has
+#: loaded the modules and done nothing else.
 _CLEAN: Final = multiprocessing.get_context("forkserver")
 _CLEAN.set_forkserver_preload(["pytest", "tests.models.races", "models.migrate"])
 _START_SECONDS: Final = 60

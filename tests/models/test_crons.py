@@ -24,7 +24,7 @@ def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
     assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
-def test_a_cron_that_nobody_has_added_is_never_due() -> None:
+def test_an_unknown_cron_is_never_due() -> None:
     assert not claim_tick("sweep", MINUTE, NOW)
 
 
@@ -64,7 +64,7 @@ def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
     assert claim_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
 
 
-def test_ticks_missed_while_nobody_ran_are_made_up_for_by_one() -> None:
+def test_one_tick_makes_up_for_all_that_were_missed() -> None:
     ensure_cron("sweep", MINUTE, NOW)
     later = NOW + timedelta(days=3)
 
@@ -81,7 +81,7 @@ def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
     assert claim_tick("sweep", MINUTE, NOW + SECOND)
 
 
-def test_crons_do_not_hang_on_each_other() -> None:
+def test_crons_are_independent() -> None:
     ensure_cron("sweep", MINUTE, NOW)
     ensure_cron("clean", MINUTE, NOW)
 

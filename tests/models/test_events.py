@@ -142,7 +142,7 @@ def test_a_delivery_that_another_process_has_claimed_is_not_postponed() -> None:
 def test_a_claim_goes_on_behind_events_that_others_have_claimed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given more events than are looked at in one go, and others who are always quicker at first
+    # Given more events than one query reads, and other processes that claim the first ones
     for number in range(25):
         add(str(number))
     steps = iter([False] * 12 + [True] * 100)
@@ -174,13 +174,13 @@ def test_of_two_workers_one_claims_each_delivery(tables: Settings) -> None:
 
 
 def test_old_events_are_erased_once_they_are_delivered() -> None:
-    add("told")
-    add("untold")
-    page(kind="told")[0].confirm_delivery()
+    add("delivered")
+    add("undelivered")
+    page(kind="delivered")[0].confirm_delivery()
 
     assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
     assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=False) == 1
-    assert kinds() == ["untold"]
+    assert kinds() == ["undelivered"]
 
 
 def test_many_events_are_erased_in_batches() -> None:
@@ -200,7 +200,7 @@ def test_many_events_are_erased_in_batches() -> None:
 
 
 def test_old_events_that_remain_undelivered_are_erased_on_request() -> None:
-    add("untold")
+    add("undelivered")
     assert TAB_EVENTS.erase_before(NOW, undelivered=True) == 0
     assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=True) == 1
     assert kinds() == []

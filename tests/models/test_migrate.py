@@ -1,4 +1,4 @@
-"""Tests of migrations: applied once by whoever comes first, and what they make is what we use."""
+"""Tests of migrations: applied once, by one process, and they make the tables that are used."""
 
 from __future__ import annotations
 

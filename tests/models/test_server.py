@@ -20,7 +20,7 @@ def test_each_boot_is_a_generation_of_its_own() -> None:
     assert TAB_SERVER.get().booted_at == NOW + MINUTE
 
 
-def test_a_generation_runs_until_it_is_told_to_stop() -> None:
+def test_a_generation_runs_until_a_stop_is_requested() -> None:
     generation = begin_boot(NOW)
 
     assert not is_stopping(generation)
@@ -38,7 +38,7 @@ def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
 
     assert not request_stop(first)
 
-    # Then the second runs on, and the first is told to stop should a part of it still live
+    # Then the second runs on, and the rest of the first stops
     assert not is_stopping(second)
     assert is_stopping(first)
 

@@ -1,4 +1,4 @@
-"""Tests of the connection to the database: who holds one, how long, and what is said."""
+"""Tests of the connection to the database: how long one is held, and which error is reported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def with_limits(settings: Settings, **limits: int) -> Settings:
 def test_a_query_without_a_connection_is_refused() -> None:
     # Given no connection in this thread
     # When it queries all the same
-    # Then no connection is opened behind its back, which nobody would close
+    # Then no connection is opened implicitly, which would never be closed
     with pytest.raises(peewee.InterfaceError):
         current_generation()
     assert the_database.is_closed()
@@ -139,17 +139,17 @@ def test_all_writers_of_sqlite_get_their_turn(tables: Settings) -> None:
         begin_boot(NOW)
 
     # When 2 processes with 8 threads each read and write it at once
-    race_processes(2, tables, count_up_in_threads, 8, 10)
+    race_processes(2, tables, count_up_in_threads, 8, 3)
 
-    # Then nobody finds the database locked, and no change overwrites another
+    # Then no writer finds the database locked, and no change overwrites another
     with hold_connection():
-        assert current_generation() == 1 + 2 * 8 * 10
+        assert current_generation() == 1 + 2 * 8 * 3
 
 
-def test_a_lock_that_is_held_for_too_long_is_told_of(tables: Settings) -> None:
+def test_a_lock_that_is_held_for_too_long_is_reported(tables: Settings) -> None:
     # Given a writer that keeps SQLite to itself
-    # When another writer's patience ends
-    # Then it is told that the database is locked, and by which setting to find it
+    # When another writer times out
+    # Then its error says that the database is locked, and names the setting
     with (
         reopened(with_limits(tables, busy_timeout_seconds=0)),
         held_transaction(),
@@ -158,7 +158,7 @@ def test_a_lock_that_is_held_for_too_long_is_told_of(tables: Settings) -> None:
         count_up_slowly(1)
 
 
-def test_who_opens_a_new_file_of_sqlite_waits_for_who_is_at_it(
+def test_opening_a_new_file_of_sqlite_waits_for_another_process_that_writes(
     settings: Settings, tmp_path: Path
 ) -> None:
     # Given a new file that another process writes to, in SQLite's usual mode
@@ -192,13 +192,13 @@ def test_a_file_of_sqlite_that_is_restored_takes_the_place_of_the_open_one(tmp_p
     for left in tmp_path.glob("catfeeder.sqlite3-*"):
         left.unlink()
 
-    # Then who comes next reads the copy
+    # Then the next block reads the copy
     with hold_connection():
         assert current_generation() == 0
 
 
 @pytest.mark.usefixtures("tables")
-def test_sqlite_is_opened_once_by_those_who_follow_one_another() -> None:
+def test_successive_blocks_share_one_connection_to_sqlite() -> None:
     seen = set()
     for _ in range(3):
         with hold_connection():
@@ -225,7 +225,7 @@ def test_the_sqlite_file_is_private(settings: Settings, tmp_path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_relative_sqlite_path_does_not_hang_on_the_working_directory(
+def test_a_relative_sqlite_path_is_independent_of_the_working_directory(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -247,7 +247,7 @@ def test_a_database_in_memory_is_refused(settings: Settings) -> None:
 
 
 @on_servers
-def test_who_finds_the_pool_empty_waits_for_a_connection(tables: Settings) -> None:
+def test_a_thread_waits_for_a_connection_of_an_exhausted_pool(tables: Settings) -> None:
     # Given a pool of one connection, which a thread holds
     with reopened(with_limits(tables, max_connections=1)):
         answers: list[bool] = []
@@ -265,7 +265,7 @@ def test_who_finds_the_pool_empty_waits_for_a_connection(tables: Settings) -> No
 
 
 @on_servers
-def test_a_pool_that_stays_empty_names_the_setting(tables: Settings) -> None:
+def test_a_pool_that_stays_exhausted_names_the_setting(tables: Settings) -> None:
     with (
         reopened(with_limits(tables, max_connections=1), pool_timeout=0.2),
         held_transaction(),
@@ -299,13 +299,13 @@ def test_a_connection_that_the_server_has_closed_is_replaced(tables: Settings) -
     with hold_connection():
         end_own_backend(tables)
 
-    # Then who comes next does not notice
+    # Then the next block does not notice
     with hold_connection():
         assert current_generation() == 0
 
 
 @on_servers
-def test_a_connection_lost_on_the_way_is_told_of_and_not_used_again(tables: Settings) -> None:
+def test_a_connection_lost_within_a_block_is_reported_and_not_used_again(tables: Settings) -> None:
     # Given a block in the midst of its work
     def lose_connection() -> None:
         with transaction():
@@ -331,7 +331,7 @@ def test_the_url_may_say_how_long_connecting_may_take(tables: Settings) -> None:
 
 
 @on_postgresql
-def test_a_server_that_has_died_without_a_word_is_given_up(tables: Settings) -> None:
+def test_a_server_that_has_died_silently_is_detected_by_keep_alives(tables: Settings) -> None:
     # Given no more than the URL, and one that knows better
     eager = with_url(tables, f"{tables.database_url}&keepalives_idle=3")
 
@@ -396,7 +396,7 @@ def test_an_unusable_url_is_one_sentence_without_its_password(settings: Settings
     assert PASSWORD not in "".join(traceback.format_exception(failure.value, chain=True))
 
 
-def test_a_file_that_is_no_database_is_told_of(settings: Settings, tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Buy milk. " * 1000)
 
@@ -409,7 +409,9 @@ def build_and_connect(settings: Settings) -> None:
         pass
 
 
-def test_a_database_that_answers_is_told_from_one_that_does_not(database: Settings) -> None:
+def test_a_database_that_answers_is_distinguished_from_one_that_does_not(
+    database: Settings,
+) -> None:
     assert is_answering()
     with reopened(with_url(database, "postgresql://127.0.0.1:1/app")):
         assert not is_answering()

@@ -1,4 +1,4 @@
-"""Tests of what loading the tables loads besides: the client of the database that is used."""
+"""Tests that a process loads the client of PostgreSQL only if that is its database."""
 
 from __future__ import annotations
 
@@ -9,10 +9,21 @@ import sys
 import pytest
 
 from config import ROOT
+from models.db.drivers import uses_postgresql
 
 
-def is_client_loaded(url: str, before: str = "") -> bool:
-    """Load the tables in a new interpreter of a service with that database."""
+@pytest.mark.parametrize(
+    ("url", "before", "is_loaded"),
+    [
+        ("sqlite:///var/any.sqlite3", "", False),
+        ("postgresql://user:password@host/any", "", True),
+        # A client that was loaded before stays
+        ("sqlite:///var/any.sqlite3", "import psycopg", True),
+    ],
+)
+def test_the_client_of_postgresql_is_loaded_for_it_alone(
+    url: str, before: str, is_loaded: bool
+) -> None:
     code = f"{before}\nimport models.migrate, sys\nprint(bool(sys.modules.get('psycopg')))"
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -22,26 +33,24 @@ def is_client_loaded(url: str, before: str = "") -> bool:
         text=True,
         check=True,
     )
-    return ended.stdout.strip() == "True"
+    assert ended.stdout.strip() == str(is_loaded)
 
 
 @pytest.mark.parametrize(
-    ("url", "is_loaded"),
+    ("variables", "is_used"),
     [
-        ("sqlite:///var/any.sqlite3", False),
-        ("mysql://user:password@host/any", False),
-        ("postgresql://user:password@host/any", True),
-        ("postgres://user:password@host/any", True),
+        ({"DATABASE_URL": "sqlite:///var/any.sqlite3"}, False),
+        ({"DATABASE_URL": "mysql://user:password@host/any"}, False),
+        ({"DATABASE_URL": "postgres://user:password@host/any"}, True),
+        # An unreadable setting is reported when it is read, not by an import
+        ({"DATABASE_URL_FILE": "/none"}, True),
     ],
 )
-def test_the_client_of_postgresql_is_loaded_for_it_alone(url: str, is_loaded: bool) -> None:
-    assert is_client_loaded(url) is is_loaded
+def test_the_database_is_known_before_the_settings_are(
+    variables: dict[str, str], is_used: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
-
-def test_who_has_loaded_the_client_before_keeps_it() -> None:
-    assert is_client_loaded("sqlite:///var/any.sqlite3", "import psycopg")
-
-
-def test_what_is_wrong_with_the_setting_is_not_told_by_an_import() -> None:
-    before = "import os\nos.environ.pop('DATABASE_URL')\nos.environ['DATABASE_URL_FILE'] = '/none'"
-    assert is_client_loaded("", before)
+    assert uses_postgresql() is is_used

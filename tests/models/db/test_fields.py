@@ -54,9 +54,9 @@ def test_a_sealed_secret_is_not_readable_in_the_table(connection: TAB_CONNECTION
 def test_a_secret_copied_into_another_row_does_not_open(connection: TAB_CONNECTIONS) -> None:
     # Given two connections
     with hold_connection():
-        other = stored_connection(provider_subject="somebody-else")
+        other = stored_connection(provider_subject="another")
 
-        # When who can write to the table copies one's token to the other
+        # When an attacker with write access copies one's token to the other
         TAB_CONNECTIONS.update(access_token=connection.access_token).where(
             TAB_CONNECTIONS.id == other.id
         ).execute()
@@ -101,7 +101,7 @@ def test_another_secret_key_opens_nothing(connection: TAB_CONNECTIONS, settings:
 
 @pytest.mark.usefixtures("tables")
 def test_the_same_secret_is_never_sealed_to_the_same_bytes() -> None:
-    # Else a reader of the table could tell who shares a token.
+    # Otherwise a reader of the table could see which rows share a token.
     sealed = {TAB_CONNECTIONS.access_token.seal("id", Secret("t")) for _ in range(20)}
 
     assert len(sealed) == 20

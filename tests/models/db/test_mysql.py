@@ -25,7 +25,7 @@ def test_where_mariadb_is_installed_it_is_tested_on(request: pytest.FixtureReque
 
 
 @pytest.mark.usefixtures("database")
-def test_accounts_are_told_apart_by_every_byte() -> None:
+def test_accounts_are_distinguished_by_every_byte() -> None:
     # Given accounts whose names differ in case, in an accent, in a blank at the end
     names = ["ann", "Ann", "ánn", "ann ", "\uff41nn", "ann\t", ""]
 

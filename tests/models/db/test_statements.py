@@ -1,4 +1,4 @@
-"""Tests of statements that are written once: each row is written as it is told, or not at all."""
+"""Tests of prepared statements: each writes the row with the given values, or none."""
 
 from __future__ import annotations
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import claim, require_reauthorization
 from tests.models.races import race_processes, race_threads
@@ -52,7 +52,7 @@ def test_the_same_account_signing_in_again_updates_its_connection() -> None:
     assert again.profile["name"] == "New Name"
     assert (again.created_at, again.updated_at) == (NOW, later)
     assert TAB_CONNECTIONS.refresh_token.open(again) == Secret("refresh-2")
-    # And whoever was about to renew the old grant is fenced off
+    # And a renewal of the old grant is fenced off
     assert again.version == 2
 
 
@@ -83,16 +83,16 @@ def test_a_subject_has_several_connections() -> None:
 
 
 def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
-    nobodys = stored_connection(subject="")
+    unnamed = stored_connection(subject="")
     mine = stored_connection(subject="user-1")
 
-    assert mine.id == nobodys.id
+    assert mine.id == unnamed.id
     assert mine.subject == "user-1"
 
 
 def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
-    # Given an account that user-1 is connected to, and that signed in for nobody before
-    nobodys = stored_connection(subject="", now=NOW)
+    # Given an account that user-1 is connected to, and that signed in without a subject before
+    unnamed = stored_connection(subject="", now=NOW)
     TAB_CONNECTIONS.update(provider_subject="hidden").execute()
     mine = stored_connection(subject="user-1", now=NOW)
     TAB_CONNECTIONS.update(provider_subject="account-1").execute()
@@ -101,10 +101,10 @@ def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
     again = stored_connection(subject="user-1", now=NOW + MINUTE)
 
     # Then the one without a subject stays without
-    assert again.id == mine.id != nobodys.id
+    assert again.id == mine.id != unnamed.id
 
 
-def test_a_sign_in_for_nobody_updates_the_accounts_latest_connection() -> None:
+def test_a_sign_in_without_a_subject_updates_the_accounts_latest_connection() -> None:
     stored_connection(subject="user-1", now=NOW)
     latest = stored_connection(subject="user-2", now=NOW + SECOND)
 
@@ -127,7 +127,7 @@ def test_first_sign_ins_at_once_make_one_connection() -> None:
 
 def test_subjects_that_sign_in_at_once_do_not_take_each_others_connection() -> None:
     for number in range(10):
-        # Given a connection that nobody has claimed
+        # Given a connection without a subject
         account = f"account-{number}"
         stored_connection(account, subject="")
 
@@ -152,10 +152,8 @@ def test_processes_that_sign_in_the_same_accounts_share_their_connections(tables
 # -- Listing
 
 
-def page(**wanted: object) -> list[str]:
-    with hold_connection():
-        arguments = {"provider": None, "subject": None, "status": None, "after": None, "limit": 100}
-        rows = TAB_CONNECTIONS.list_page(**{**arguments, **wanted})  # type: ignore[arg-type]
+def page(**filters: Any) -> list[str]:
+    rows = TAB_CONNECTIONS.list_page(**{"limit": 100, **filters})
     return [row.provider_subject for row in rows]
 
 
@@ -163,30 +161,18 @@ def test_connections_are_listed_oldest_first_page_by_page() -> None:
     # Given connections of which several began at the same moment
     for number in range(7):
         stored_connection(f"account-{number}", now=NOW + (number // 3) * SECOND)
-    everything = page()
 
     # When they are read in pages of two
     pages: list[str] = []
     after = None
-    while rows := _rows_after(after):
+    while rows := TAB_CONNECTIONS.list_page(after=after, limit=2):
         pages += [row.provider_subject for row in rows]
         after = (rows[-1].created_at, rows[-1].id)
 
     # Then each comes once, in the order of the whole list
-    assert pages == everything
+    assert pages == page()
     assert sorted(pages) == [f"account-{number}" for number in range(7)]
     assert sorted(pages[:3]) == ["account-0", "account-1", "account-2"]
-
-
-def _rows_after(after: object) -> list[TAB_CONNECTIONS]:
-    with hold_connection():
-        return TAB_CONNECTIONS.list_page(
-            provider=None,
-            subject=None,
-            status=None,
-            after=after,  # type: ignore[arg-type]
-            limit=2,
-        )
 
 
 def test_connections_are_listed_by_provider_subject_and_status() -> None:

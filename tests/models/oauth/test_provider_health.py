@@ -1,4 +1,4 @@
-"""Tests of a provider's circuit breaker as the database holds it: of many one probes, one opens."""
+"""Tests of a provider's circuit breaker and rate in the database: one process probes or opens."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pause(row: TAB_PROVIDER_HEALTH, until: datetime = UNTIL, connection: str = "
 
 
 @pytest.mark.usefixtures("held")
-def test_a_provider_of_which_nothing_is_known_is_well() -> None:
+def test_a_provider_without_a_row_is_healthy() -> None:
     assert TAB_PROVIDER_HEALTH.load_all() == {}
     row = health()
 
@@ -92,7 +92,7 @@ def test_of_threads_that_want_to_probe_one_does() -> None:
 
 
 def probe_in_turn(times: int) -> int:
-    """Try to probe until somebody does; return how often that was us."""
+    """Try to probe again and again; return how often this process succeeded."""
     won = 0
     for _ in range(times):
         with hold_connection():
@@ -108,8 +108,8 @@ def test_of_processes_that_want_to_probe_one_does(database: Settings) -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_what_comes_late_changes_nothing() -> None:
-    # Given a state that somebody began from, and that is no more
+def test_a_write_from_an_old_epoch_changes_nothing() -> None:
+    # Given a row that was read before the state changed
     seen = ensured()
     paused()
 
@@ -125,7 +125,7 @@ def test_what_comes_late_changes_nothing() -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
+def test_an_abandoned_probe_is_left_to_the_next_process() -> None:
     row = paused(NOW)
     row.begin_probe(UNTIL)
     assert health().abandon_probe(NOW)
@@ -135,12 +135,12 @@ def test_a_probe_that_told_nothing_is_left_to_the_next() -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_a_run_is_of_different_connections_one_after_the_other() -> None:
+def test_failures_in_a_row_count_by_changes_of_connection() -> None:
     row = ensured()
     counts = [row.count_failure(name) for name in ("a", "a", "b", "b", "a")]
 
     assert counts == [1, 1, 2, 2, 3]
-    # And a success ends it; who failed last is remembered, unless it was theirs
+    # And a success resets the count; the last failing connection stays, unless it succeeded
     health().reset_failures("c")
     assert (health().failures, health().failing_connection) == (0, "a")
     assert health().count_failure("a") == 1
@@ -158,7 +158,7 @@ def test_failures_of_threads_are_all_counted() -> None:
 
 
 @pytest.mark.usefixtures("held")
-def test_a_provider_is_forgotten() -> None:
+def test_a_providers_health_is_erased() -> None:
     paused()
     TAB_PROVIDER_HEALTH.erase(NAME)
     assert health().state == HealthState.CLOSED
@@ -179,7 +179,7 @@ def test_a_rate_has_a_burst_and_then_one_each_interval() -> None:
     assert row.count_free_requests(NOW, SECOND, 3) == 3
     assert [take(NOW) for _ in range(3)] == [None] * 3
     assert health().count_free_requests(NOW, SECOND, 3) == 0
-    # And who comes too early hears when to come back
+    # And an early request is answered with the time to ask again
     assert take(NOW) == NOW + SECOND
     assert take(NOW + SECOND - timedelta(milliseconds=1)) == NOW + SECOND
     assert take(NOW + SECOND) is None

@@ -52,7 +52,7 @@ def test_the_client_secret_is_not_readable_in_the_table() -> None:
 
 
 def test_an_unknown_provider_is_none() -> None:
-    assert TAB_USER_OAUTH_CONNECTION.find("nobody") is None
+    assert TAB_USER_OAUTH_CONNECTION.find("unknown") is None
 
 
 def test_putting_a_provider_again_replaces_all_of_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from catfeeder.sealing import Secret
@@ -16,20 +18,19 @@ STATE = Secret("a-random-state:google")
 EXPIRES = NOW + 10 * MINUTE
 
 
-def begin(state: Secret = STATE, browser: Secret | None = None) -> None:
-    TAB_VERIFICATION.begin(
-        state,
-        browser=browser,
-        provider="google",
-        subject="user-1",
-        scope="openid",
-        redirect_uri="https://app.example.com/callback",
-        return_to=None,
-        nonce=Secret("the-nonce"),
-        code_verifier=Secret("the-verifier"),
-        now=NOW,
-        expires_at=EXPIRES,
-    )
+def begin(state: Secret = STATE, **changes: Any) -> None:
+    columns = {
+        "provider": "google",
+        "subject": "user-1",
+        "scope": "openid",
+        "redirect_uri": "https://app.example.com/callback",
+        "return_to": None,
+        "nonce": Secret("the-nonce"),
+        "code_verifier": Secret("the-verifier"),
+        "now": NOW,
+        "expires_at": EXPIRES,
+    }
+    TAB_VERIFICATION.begin(state, **{**columns, **changes})
 
 
 @pytest.fixture(autouse=True)
@@ -51,18 +52,7 @@ def test_a_sign_in_is_found_by_its_state() -> None:
 
 def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
     state = Secret("bare")
-    TAB_VERIFICATION.begin(
-        state,
-        provider="github",
-        subject=None,
-        scope="",
-        redirect_uri="https://app.example.com/callback",
-        return_to="https://app.example.com/",
-        nonce=None,
-        code_verifier=None,
-        now=NOW,
-        expires_at=EXPIRES,
-    )
+    begin(state, subject=None, nonce=None, return_to="https://app.example.com/")
     row = TAB_VERIFICATION.find(state)
 
     assert row is not None

@@ -1,4 +1,4 @@
-"""Tests of writing together: each thread learns what came of its own, and of nobody else's."""
+"""Tests of group commit: each thread gets the outcome of its own item alone."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from tests.models.times import NOW
 pytestmark = pytest.mark.usefixtures("database")
 
 
-class Recorded:
-    """Writes a row for each item, holds the first write until others wait, and keeps account."""
+class Recorder:
+    """Writes a row for each item, and records the items of each write."""
 
     def __init__(self, fail: Callable[[Sequence[str]], None] = lambda _items: None) -> None:
-        """Take what raises where a write is to fail."""
+        """`fail` raises if a write is to fail; a test clears `may_go_on` to hold writes."""
         self.writes: list[list[str]] = []
         self.begun = threading.Event()
         self.may_go_on = threading.Event()
+        self.may_go_on.set()
         self._fail = fail
 
     def __call__(self, items: Sequence[str]) -> list[str]:
-        """Write, and tell of each item its name in capitals."""
+        """Write, and return the name of each item in capitals."""
         self.writes.append(list(items))
         self.begun.set()
         assert self.may_go_on.wait(30)
@@ -38,16 +39,17 @@ class Recorded:
         return [item.upper() for item in items]
 
 
-def together(recorded: Recorded, names: Sequence[str]) -> dict[str, Future[str]]:
-    """Write "first", and all these names while that is held up."""
-    gathered = GroupCommit(recorded)
+def together(recorder: Recorder, names: Sequence[str]) -> dict[str, Future[str]]:
+    """Write "first", and all these names while that is held."""
+    group = GroupCommit(recorder)
+    recorder.may_go_on.clear()
     with ThreadPoolExecutor(len(names) + 1) as pool:
-        outcomes = {"first": pool.submit(gathered, "first")}
-        assert recorded.begun.wait(30)
-        outcomes |= {name: pool.submit(gathered, name) for name in names}
-        while len(gathered._waiting) < len(names):
+        outcomes = {"first": pool.submit(group, "first")}
+        assert recorder.begun.wait(30)
+        outcomes |= {name: pool.submit(group, name) for name in names}
+        while len(group._waiting) < len(names):
             threading.Event().wait(0.01)
-        recorded.may_go_on.set()
+        recorder.may_go_on.set()
     return outcomes
 
 
@@ -56,10 +58,10 @@ def stored() -> set[str]:
         return {row.name for row in TAB_CRONS.select()}
 
 
-def test_what_comes_while_a_write_is_under_way_is_written_at_once() -> None:
-    recorded = Recorded()
+def test_items_that_arrive_during_a_write_are_written_together() -> None:
+    recorder = Recorder()
 
-    outcomes = together(recorded, ["a", "b", "c"])
+    outcomes = together(recorder, ["a", "b", "c"])
 
     assert {name: outcome.result() for name, outcome in outcomes.items()} == {
         "first": "FIRST",
@@ -67,16 +69,16 @@ def test_what_comes_while_a_write_is_under_way_is_written_at_once() -> None:
         "b": "B",
         "c": "C",
     }
-    assert [sorted(items) for items in recorded.writes] == [["first"], ["a", "b", "c"]]
+    assert [sorted(items) for items in recorder.writes] == [["first"], ["a", "b", "c"]]
     assert stored() == {"first", "a", "b", "c"}
 
 
-def test_what_fails_costs_the_others_nothing() -> None:
+def test_an_item_that_fails_costs_the_others_nothing() -> None:
     def fail(items: Sequence[str]) -> None:
         if "bad" in items:
             raise ValueError("bad")
 
-    outcomes = together(Recorded(fail), ["a", "bad", "c"])
+    outcomes = together(Recorder(fail), ["a", "bad", "c"])
 
     assert [outcomes[name].result() for name in ("a", "c")] == ["A", "C"]
     with pytest.raises(ValueError, match="bad"):
@@ -84,30 +86,29 @@ def test_what_fails_costs_the_others_nothing() -> None:
     assert stored() == {"first", "a", "c"}
 
 
-def test_an_outage_is_told_to_all_whom_it_hits_after_one_try() -> None:
+def test_an_outage_fails_all_items_of_a_group_after_one_try() -> None:
     def fail(items: Sequence[str]) -> None:
         if "a" in items:
             raise DatabaseUnreachable
 
-    recorded = Recorded(fail)
-    outcomes = together(recorded, ["a", "b"])
+    recorder = Recorder(fail)
+    outcomes = together(recorder, ["a", "b"])
 
     for name in ("a", "b"):
         with pytest.raises(DatabaseUnreachable):
             outcomes[name].result()
-    assert len(recorded.writes) == 2
+    assert len(recorder.writes) == 2
     assert stored() == {"first"}
 
 
-def test_whoever_comes_after_a_failure_writes_again() -> None:
-    recorded = Recorded(lambda items: _refuse(items, "bad"))
-    recorded.may_go_on.set()
-    gathered = GroupCommit(recorded)
+def test_a_write_after_a_failed_one_succeeds() -> None:
+    recorder = Recorder(lambda items: _refuse(items, "bad"))
+    group = GroupCommit(recorder)
 
     with pytest.raises(ValueError, match="bad"):
-        gathered("bad")
+        group("bad")
 
-    assert gathered("good") == "GOOD"
+    assert group("good") == "GOOD"
     assert stored() == {"good"}
 
 
@@ -117,12 +118,11 @@ def _refuse(items: Sequence[str], name: str) -> None:
 
 
 def test_a_write_within_a_transaction_is_part_of_it() -> None:
-    recorded = Recorded()
-    recorded.may_go_on.set()
+    recorder = Recorder()
 
     def write_and_undo() -> None:
         with transaction():
-            assert GroupCommit(recorded)("a") == "A"
+            assert GroupCommit(recorder)("a") == "A"
             raise ValueError("undone")
 
     with pytest.raises(ValueError, match="undone"):
@@ -130,55 +130,53 @@ def test_a_write_within_a_transaction_is_part_of_it() -> None:
     assert stored() == set()
 
 
-def test_what_can_wait_is_written_with_what_comes_next() -> None:
-    recorded = Recorded()
-    recorded.may_go_on.set()
-    gathered = GroupCommit(recorded)
+def test_a_deferred_item_is_written_with_the_next() -> None:
+    recorder = Recorder()
+    group = GroupCommit(recorder)
 
-    outcome = gathered.defer("a")
-    assert recorded.writes == []
-    assert gathered("b") == "B"
+    outcome = group.defer("a")
+    assert recorder.writes == []
+    assert group("b") == "B"
 
-    assert recorded.writes == [["a", "b"]]
+    assert recorder.writes == [["a", "b"]]
     assert outcome() == "A"
     assert stored() == {"a", "b"}
 
 
-def test_what_can_wait_is_written_once_it_is_waited_for() -> None:
-    recorded = Recorded()
-    recorded.may_go_on.set()
+def test_a_deferred_item_is_written_once_it_is_awaited() -> None:
+    recorder = Recorder()
 
-    assert GroupCommit(recorded).defer("a")() == "A"
+    assert GroupCommit(recorder).defer("a")() == "A"
 
     assert stored() == {"a"}
 
 
-def test_what_nobody_waits_for_keeps_nobody_waiting() -> None:
+def test_a_deferred_item_delays_no_other() -> None:
     # Given a write that is under way, and behind it one that can wait and one that cannot
-    recorded = Recorded()
-    gathered = GroupCommit(recorded)
+    recorder = Recorder()
+    recorder.may_go_on.clear()
+    group = GroupCommit(recorder)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(gathered, "first")
-        assert recorded.begun.wait(30)
-        outcome = gathered.defer("a")
-        second = pool.submit(gathered, "b")
-        while not gathered._waiting[-1].is_awaited or len(gathered._waiting) < 2:
+        first = pool.submit(group, "first")
+        assert recorder.begun.wait(30)
+        outcome = group.defer("a")
+        second = pool.submit(group, "b")
+        while not group._waiting[-1].is_awaited or len(group._waiting) < 2:
             threading.Event().wait(0.01)
-        recorded.may_go_on.set()
+        recorder.may_go_on.set()
 
-        # Then they are written as soon as it ends, though nobody has asked for the one
+        # Then both are written as soon as it ends, though no thread awaits the deferred one
         assert (first.result(30), second.result(30)) == ("FIRST", "B")
-    assert recorded.writes == [["first"], ["a", "b"]]
+    assert recorder.writes == [["first"], ["a", "b"]]
     assert outcome() == "A"
 
 
-def test_what_can_wait_is_told_that_it_failed() -> None:
-    recorded = Recorded(lambda items: _refuse(items, "bad"))
-    recorded.may_go_on.set()
-    gathered = GroupCommit(recorded)
+def test_a_deferred_item_that_fails_raises_when_awaited() -> None:
+    recorder = Recorder(lambda items: _refuse(items, "bad"))
+    group = GroupCommit(recorder)
 
-    outcome = gathered.defer("bad")
-    assert gathered("good") == "GOOD"
+    outcome = group.defer("bad")
+    assert group("good") == "GOOD"
 
     with pytest.raises(ValueError, match="bad"):
         outcome()
@@ -186,9 +184,8 @@ def test_what_can_wait_is_told_that_it_failed() -> None:
 
 
 def test_one_statement_is_written_whole() -> None:
-    recorded = Recorded()
-    recorded.may_go_on.set()
+    recorder = Recorder()
 
-    assert GroupCommit(recorded, is_single_statement=True)("a") == "A"
+    assert GroupCommit(recorder, is_single_statement=True)("a") == "A"
 
     assert stored() == {"a"}

@@ -87,7 +87,7 @@ def test_a_lease_that_was_lost_leaves_nothing_in_the_journal() -> None:
     assert TAB_ATTEMPTS.find(connection.id) is None
 
 
-def test_one_that_was_cut_off_is_known_as_such_the_next_time() -> None:
+def test_an_interrupted_renewal_is_a_retry_the_next_time() -> None:
     connection = stored_connection()
     begun(connection.id)
 
@@ -124,7 +124,7 @@ def test_an_answer_that_was_kept_is_what_the_next_one_begins_with() -> None:
     assert TAB_ATTEMPTS.answer.open(attempt.answered) == ANSWER
     # Counted from when it was asked for
     assert attempt.started_at == NOW
-    # And where nobody understands it, the token is sent once more
+    # And an answer that cannot be read leads to one more try
     again = begin_retry(attempt.lease, attempt.answered, DIGESTS, NOW + 2 * MINUTE)
     assert (again.tries, row_of(connection.id).answer) == (2, None)
 
@@ -132,7 +132,7 @@ def test_an_answer_that_was_kept_is_what_the_next_one_begins_with() -> None:
 # -- What was cut off
 
 
-def test_what_was_cut_off_is_found_when_its_lease_has_run_out() -> None:
+def test_interrupted_renewals_are_listed_once_their_lease_has_run_out() -> None:
     cut_off = stored_connection("cut-off")
     begun(cut_off.id)
     waiting = stored_connection("waiting-in-a-queue")
@@ -157,7 +157,7 @@ def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
     assert list_interrupted_renewals(NOW, 10) == [connection.id]
 
 
-def test_an_answer_for_an_older_version_or_no_connection_is_let_go() -> None:
+def test_an_answer_for_an_older_version_or_no_connection_is_discarded() -> None:
     connection = stored_connection()
     stored_connection(grant=grant("access-2"))
     sealed = seal_answer(connection.id, ANSWER)
@@ -177,15 +177,15 @@ def test_a_lease_that_waits_in_a_queue_is_taken_over_and_one_that_began_is_not()
     waiting = claim(connection.id, NOW, UNTIL)
     assert waiting is not None
 
-    # Given a lease whose message nobody has come to
+    # Given a lease whose message waits in a queue
     mine = claim_unstarted(connection.id, 1, NOW, UNTIL)
-    # Then it is taken over, and whoever comes to the message finds it lost
+    # Then it is replaced, and the message finds it lost
     assert mine is not None
     assert mine != waiting
     with transaction():
         assert begin_renewal(waiting, UNTIL, DIGESTS, NOW) is None
         assert begin_renewal(mine, UNTIL, DIGESTS, NOW) is not None
-    # And nobody takes over what has begun, until its lease has run out
+    # And a renewal that has begun is not taken over until its lease has run out
     assert claim_unstarted(connection.id, 1, NOW, UNTIL) is None
     assert claim_unstarted(connection.id, 1, UNTIL + SECOND, UNTIL + MINUTE) is not None
 
@@ -275,7 +275,7 @@ def test_an_attempt_goes_with_its_connection(erase: Callable[[str], None]) -> No
     assert list(TAB_ATTEMPTS.select()) == []
 
 
-def test_an_answer_that_the_database_refuses_is_told() -> None:
+def test_an_answer_that_the_database_refuses_is_reported() -> None:
     connection_id = "00000000-0000-4000-8000-000000000000"
     sealed = seal_answer(connection_id, ANSWER)
     assert write_answer(connection_id, 1, sealed)

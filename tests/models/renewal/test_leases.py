@@ -50,7 +50,7 @@ def test_a_lease_delivered_twice_begins_once() -> None:
     # When the message with the lease is delivered twice, be it in the same moment
     first, second = extend(lease, UNTIL), extend(lease, UNTIL)
 
-    # Then the second delivery finds that somebody was there before
+    # Then the second delivery finds the lease taken
     assert first is not None
     assert second is None
     assert first.until > lease.until

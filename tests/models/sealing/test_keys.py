@@ -1,4 +1,4 @@
-"""Tests of the noted key ids: a wrong SECRET_KEY shows at start, before it seals anything."""
+"""Tests of recorded key ids: a wrong SECRET_KEY shows at start, before it seals anything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.models.times import MINUTE, NOW
 OTHER_KEY = "another-secret-key-that-is-long-enough"
 
 
-def test_the_first_start_notes_the_key(database: Settings) -> None:  # noqa: ARG001
+def test_the_first_start_records_the_key(database: Settings) -> None:  # noqa: ARG001
     with hold_connection():
         noted = [row.key_id for row in TAB_SEALING_KEYS.select()]
 
@@ -58,7 +58,7 @@ def test_a_start_with_another_key_is_refused(
     assert OTHER_KEY not in str(failure.value)
 
 
-def test_a_refused_key_is_not_noted(database: Settings) -> None:
+def test_a_refused_key_is_not_recorded(database: Settings) -> None:
     other = dataclasses.replace(database, secret_key=OTHER_KEY)
     with reopened(other), hold_connection():
         with pytest.raises(ForeignSecretKey):
@@ -86,7 +86,7 @@ def test_a_start_with_the_key_among_the_previous_ones_opens_what_is_stored(
         # Then it opens what is stored, and seals with the new one
         assert TAB_CONNECTIONS.access_token.open(row) == Secret("access-1")
         assert sealer().current_key_id != old
-        # And both are noted: who knows but one of them is refused
+        # And both are recorded: a process that knows one of them alone is refused
         noted = {row.key_id for row in TAB_SEALING_KEYS.select()}
         assert noted == {old.hex(), sealer().current_key_id.hex()}
     with pytest.raises(ForeignSecretKey):
@@ -131,7 +131,7 @@ def test_a_key_is_preferred_that_the_operator_goes_back_to(changed: Settings) ->
 
 
 def test_a_key_that_no_process_was_started_with_cannot_be_preferred(changed: Settings) -> None:
-    # Given a key that stands in the operator's settings, and that nobody seals with yet
+    # Given a key in the operator's settings that no process seals with yet
     # When it is declared to be the one for everything, then that is refused: the running service
     # could not open what that key seals
     with (
@@ -144,14 +144,14 @@ def test_a_key_that_no_process_was_started_with_cannot_be_preferred(changed: Set
         assert is_preferred()
 
 
-def test_a_key_that_was_never_noted_is_not_preferred(changed: Settings) -> None:
+def test_a_key_that_was_never_recorded_is_not_preferred(changed: Settings) -> None:
     with reopened(rotated(changed, "x" * 32)), hold_connection():
         assert not is_preferred()
 
 
-def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> None:
+def test_previous_keys_of_this_process_are_erased_and_no_others(changed: Settings) -> None:
     with reopened(changed), hold_connection():
-        # Given the key of somebody who was quicker than we, and whom we do not know yet
+        # Given the key of another process, which this one does not know
         TAB_SEALING_KEYS.create(key_id="12345678", first_used_at=NOW + 2 * MINUTE)
         ours = sealer().current_key_id.hex()
 
@@ -164,7 +164,7 @@ def test_keys_are_forgotten_that_are_ours_and_not_current(changed: Settings) -> 
         assert not is_preferred()
 
 
-def test_a_forgotten_key_does_not_start_the_service(changed: Settings) -> None:
+def test_an_erased_key_does_not_start_the_service(changed: Settings) -> None:
     with reopened(changed), hold_connection():
         erase_other_keys()
         assert not has_other_keys()

@@ -1,4 +1,4 @@
-"""Tests of sealing anew: every sealed column, nothing that changed meanwhile, nobody waiting."""
+"""Tests of key rotation: every sealed column, no row that changed meanwhile, no waiting."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ def test_batches_leave_no_row_out(database: Settings, batch: int) -> None:
 # -- Whose columns
 
 
-def test_every_sealed_column_is_found_in_whatever_module_it_is() -> None:
+def test_the_sealed_columns_of_every_module_are_found() -> None:
     # Given the sources of the tables, read as text
     folder = Path(models.__file__ or "").parent
     written = {
@@ -190,7 +190,7 @@ def test_every_sealed_column_is_found_in_whatever_module_it_is() -> None:
     assert found >= {"access_token", "refresh_token", "client_secret", "nonce", "code_verifier"}
 
 
-def test_a_sealed_column_in_a_module_that_nobody_has_imported_is_found(tmp_path: Path) -> None:
+def test_a_sealed_column_in_a_module_not_yet_imported_is_found(tmp_path: Path) -> None:
     # Given a module with a table of its own, which nothing imports
     shutil.copytree(Path(models.__file__ or "").parent, tmp_path / "models")
     (tmp_path / "models" / "unheard_of.py").write_text(
@@ -224,7 +224,7 @@ class ForeignTable(Table):
     secret = SealedField()
 
 
-def test_a_table_of_somebody_else_is_left_alone() -> None:
+def test_a_table_of_another_package_is_left_alone() -> None:
     assert ForeignTable not in list_sealed_tables()
 
 
@@ -272,7 +272,7 @@ def test_a_sign_in_that_ended_meanwhile_stays_ended() -> None:
 
 @pytest.mark.usefixtures("new")
 def test_a_lease_survives_being_sealed_anew(connection: TAB_CONNECTIONS) -> None:
-    # Given a connection that somebody renews
+    # Given a connection in renewal
     with hold_connection():
         lease = claim(connection.id, NOW, NOW + MINUTE)
         assert lease is not None
@@ -287,7 +287,7 @@ def test_a_lease_survives_being_sealed_anew(connection: TAB_CONNECTIONS) -> None
 
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
-def test_a_row_that_somebody_holds_is_not_waited_for(tables: Settings) -> None:
+def test_a_locked_row_is_not_waited_for(tables: Settings) -> None:
     with hold_connection():
         held = store_one_of_each()
     with reopened(rotated(tables)), ThreadPoolExecutor(1) as pool:
@@ -382,13 +382,13 @@ def test_without_the_old_key_all_is_named_and_left_as_it_is(
         # When it would seal everything anew
         done, busy, broken = in_total(reseal_all(2))
 
-    # Then it says what it could not, and whoever has the old key reads all as before
+    # Then it names what it could not open, and a process with the old key reads all as before
     assert (done, busy, len(broken)) == (0, 0, 3)
     assert opened_secrets(connection) == [Secret(text) for text in STORED]
 
 
-def test_who_finds_nothing_to_do_waits_for_nobody(database: Settings) -> None:
-    # Given somebody in the midst of a write
+def test_resealing_without_outdated_rows_waits_for_no_lock(database: Settings) -> None:
+    # Given a transaction that has written
     with hold_connection():
         row = stored_connection()
     with transaction():
