@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +33,7 @@ from tests.servers import (
     running_valkey,
 )
 from worker.consuming.broker import ConsumingBroker
+from worker.process import perform
 from worker.process.build import build_broker
 
 #: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
@@ -43,6 +44,8 @@ _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
+#: Starts a worker in the test's process, and stops it at the end.
+StartWorker = Callable[..., dramatiq.Worker]
 #: The databases that were opened in this process, and may not be closed yet.
 _opened: Final[list[peewee.Database | None]] = []
 database_module.database.attach_callback(_opened.append)
@@ -254,9 +257,24 @@ def broker(tables: Settings) -> Iterator[ConsumingBroker]:
 
 
 @pytest.fixture
-def worker(broker: ConsumingBroker) -> Iterator[dramatiq.Worker]:
-    """A worker that performs all messages in threads of the test's process."""
-    running = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
-    running.start()
-    yield running
-    running.stop()
+def start_worker(broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartWorker]:
+    """Starts workers that perform messages in threads of the test's process, and stops them."""
+    for name in ("CONSUMER_RESTART_DELAY_SECS", "POST_PROCESS_MESSAGE_RETRY_DELAY_SECS"):
+        monkeypatch.setattr(f"dramatiq.worker.{name}", 0.05)
+    with ExitStack() as stops:
+
+        def start(
+            threads: int = 2, prefetch: int = 4, poll_seconds: float = 0.02, **options: Any
+        ) -> dramatiq.Worker:
+            options = {"broker": broker, "poll_ms": int(poll_seconds * 1000), **options}
+            started = perform.start_worker(threads=threads, prefetch=prefetch, **options)
+            stops.callback(perform.stop_worker, started, 600)
+            return started
+
+        yield start
+
+
+@pytest.fixture
+def worker(start_worker: StartWorker) -> dramatiq.Worker:
+    """A worker of all queues."""
+    return start_worker()

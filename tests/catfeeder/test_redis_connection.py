@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-import dramatiq
 import pytest
 
 import catfeeder
@@ -15,11 +14,10 @@ from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.redis_connection import connect_redis, connect_redis_async, translate_redis_errors
 from catfeeder.redis_url import read_redis_url
-from config import Settings
+from tests.conftest import StartWorker
 from tests.redis_servers import Watched, running_sentinel, running_tls_valkey
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.process.build import build_broker
 
 CANARY = "canary-hunter2"
 CONNECTORS: list[Callable[[str], object]] = [connect_redis, connect_redis_async]
@@ -160,13 +158,11 @@ def test_a_service_that_the_sentinels_do_not_know_is_unreachable(watched: Watche
 
 
 def test_client_and_worker_follow_the_master(
-    watched: Watched, tables: Settings, queue_key: str
+    watched: Watched, queue_key: str, start_worker: StartWorker
 ) -> None:
     # Given a client and a worker that know the sentinels alone
     client = catfeeder.connect(watched.url, queue_key)
-    broker = build_broker(tables)
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=500)
-    worker.start()
+    start_worker(threads=1, poll_seconds=0.5)
     first = client.hash_password("hunter2", rounds=4)
     assert first.result()
     wait_until(lambda: follows(watched, client))
@@ -177,8 +173,6 @@ def test_client_and_worker_follow_the_master(
     assert first.record().status == "succeeded"
     # And an asyncio client finds the new master too
     assert ping_async(watched.url)
-    worker.stop()
-    broker.close()
     client.close()
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the processes share: performers that are gone afterwards."""
+"""Fixtures of the worker's tests: processes that perform, ended after each test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.worker.performers import OURS, Performer
+from tests.worker.worker_process import Workers
+
+
+@pytest.fixture
+def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:  # noqa: ARG001
+    """Worker processes that tests may kill and freeze."""
+    with Workers(environment, tmp_path).ended_at_last() as workers:
+        yield workers
 
 
 @pytest.fixture

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
-import dramatiq
 import pytest
 
 from catfeeder.client import Client
 from catfeeder.errors import CatFeederError
 from config import ConfigurationError, Settings
+from tests.conftest import StartWorker
 from tests.jobs import succeed
 from worker.process.build import build_broker
+from worker.process.perform import stop_worker
 from worker.queue import connect_queue
 
 OTHER_KEY = "another-secret-key-that-is-long-enough"
@@ -68,20 +70,19 @@ def test_results_of_before_a_change_of_secret_key_are_read_after_it(
 
 @pytest.mark.usefixtures("tables")
 def test_messages_of_before_a_change_of_secret_key_are_performed_after_it(
-    changed: Settings, client: Client, connect: Callable[[Settings], Client]
+    changed: Settings,
+    client: Client,
+    connect: Callable[[Settings], Client],
+    start_worker: StartWorker,
 ) -> None:
     # Given a message that was sealed before SECRET_KEY was changed
     job = client.hash_password("x")
 
     # When a worker that was started afterwards finds it
-    broker = build_broker(changed)
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=60)
-    worker.start()
-    try:
+    with closing(build_broker(changed)) as broker:
+        worker = start_worker(broker=broker)
         result = connect(changed).job(job.id).result(timeout=60)
-    finally:
-        worker.stop()
-        broker.close()
+        stop_worker(worker, 60)
 
     # Then it has performed it
     assert result["password_hash"].startswith("$2b$")

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Final
+from typing import Final, cast
 
 from dramatiq import Worker
 
@@ -61,29 +61,44 @@ def perform_messages(
     if len(queues) > 1:
         reserved = math.ceil(prefetch * _RESERVED_SHARE)
         broker.concurrency_limits[RENEWALS] = max(1, prefetch - reserved)
-    worker, work_queue = _start_worker(broker, queues, threads, prefetch)
+    worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
     # What is loaded stays: no garbage collection needs to scan it again while a job waits.
     gc.collect()
     gc.freeze()
     with _emitting_schedule() if schedule else nullcontext():
         signals.wait()
-    for thread in worker.workers:
-        thread.stop()
-    work_queue.close()
-    worker.stop(timeout=round(grace_seconds * 1000))
+    stop_worker(worker, grace_seconds)
     broker.close()
     return 0
 
 
-def _start_worker(
-    broker: ConsumingBroker, queues: Collection[str], threads: int, prefetch: int
-) -> tuple[Worker, WorkQueue]:
-    worker = Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=_POLL_MS)
+def start_worker(
+    broker: ConsumingBroker,
+    threads: int,
+    prefetch: int,
+    queues: Collection[str] | None = None,
+    poll_ms: int = _POLL_MS,
+) -> Worker:
+    """Start threads that perform the messages of some queues, or of all, and return the worker."""
+    worker = Worker(
+        broker,
+        queues=None if queues is None else set(queues),
+        worker_threads=threads,
+        worker_timeout=poll_ms,
+    )
     worker.queue_prefetch = prefetch
-    worker.work_queue = work_queue = WorkQueue()
+    worker.work_queue = WorkQueue()
     worker.start()
-    return worker, work_queue
+    return worker
+
+
+def stop_worker(worker: Worker, grace_seconds: float) -> None:
+    """Finish the jobs in hand, up to the grace, and requeue the rest."""
+    for thread in worker.workers:
+        thread.stop()
+    cast("WorkQueue", worker.work_queue).close()
+    worker.stop(timeout=round(grace_seconds * 1000))
 
 
 @contextmanager

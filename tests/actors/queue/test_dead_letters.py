@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import dramatiq
@@ -18,6 +17,7 @@ from catfeeder.encoder import UnreadableMessage, build_quarantine_message
 from catfeeder.jobs import JobError
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.sealing import Secret
+from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
@@ -29,13 +29,6 @@ LONG_AGO = 1_600_000_000_000
 @pytest.fixture
 def letters(broker: ConsumingBroker) -> DeadLetters:
     return DeadLetters(broker)
-
-
-@pytest.fixture
-def start_worker(broker: ConsumingBroker) -> Iterator[Any]:
-    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
-    yield worker.start
-    worker.stop()
 
 
 def sealed(broker: ConsumingBroker, **changes: Any) -> bytes:
@@ -101,7 +94,7 @@ def test_a_flood_makes_room_and_nothing_is_kept_for_ever(
 
 
 def test_a_failed_job_can_be_performed_again_however_old(
-    client: Client, broker: ConsumingBroker, letters: DeadLetters, start_worker: Any
+    client: Client, broker: ConsumingBroker, letters: DeadLetters, start_worker: StartWorker
 ) -> None:
     # Given a job that failed long ago for a reason that has gone
     job = client.hash_password("hunter2", rounds=4)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import dramatiq
 import pytest
 
 from actors.errors import (
@@ -47,6 +46,7 @@ from tests.actors.renewals import (
     tokens_of,
 )
 from tests.actors.sign_ins import NAME, event_kinds, now, reread
+from tests.conftest import StartWorker
 from tests.provider.answers import Answer, broken_off, html_answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
@@ -449,7 +449,7 @@ def test_the_next_renewals_of_a_machine_import_its_answer_files(
 
 
 def test_a_process_that_starts_finishes_interrupted_renewals(
-    single_use: ScriptedProvider, broker: dramatiq.Broker
+    single_use: ScriptedProvider, start_worker: StartWorker
 ) -> None:
     # Given a renewal that was cut off, and whose lease has run out
     (row,) = connect(single_use)
@@ -457,10 +457,6 @@ def test_a_process_that_starts_finishes_interrupted_renewals(
     change(row, lease_until=now() - LEASE)
 
     # When a process starts that performs renewals
-    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
-    worker.start()
-    try:
-        # Then it finishes it
-        wait_until(lambda: reread(row).version == 2)
-    finally:
-        worker.stop()
+    start_worker()
+    # Then it finishes it
+    wait_until(lambda: reread(row).version == 2)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import dramatiq
 import pytest
 import redis
 from dramatiq import Consumer, Message, MessageProxy
@@ -22,6 +21,7 @@ from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
+from tests.conftest import StartWorker
 from tests.dead_letters import set_aside
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
@@ -31,7 +31,6 @@ from worker.consuming.scripts import ACKNOWLEDGE
 DELAYED = f"{PASSWORDS}.DQ"
 #: Too old for a message that only newer workers know.
 LONG_AGO = 1_600_000_000_000
-StartWorker = Callable[..., dramatiq.Worker]
 
 
 def put(valkey: ValkeyServer, queue: str, redis_message_id: str | bytes, body: bytes) -> None:
@@ -67,24 +66,6 @@ def take(consumer: Consumer) -> MessageProxy:
     message = next(consumer)
     assert message is not None
     return message
-
-
-@pytest.fixture
-def start_worker(broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartWorker]:
-    """Starts a worker that is back soon after it lost its connection."""
-    monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.05)
-    monkeypatch.setattr("dramatiq.worker.POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.05)
-    started: list[dramatiq.Worker] = []
-
-    def start(prefetch: int = 4) -> dramatiq.Worker:
-        started.append(dramatiq.Worker(broker, worker_threads=2, worker_timeout=20))
-        started[-1].queue_prefetch = prefetch
-        started[-1].start()
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.stop()
 
 
 def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
@@ -212,7 +193,7 @@ def test_jobs_are_done_however_often_the_connection_is_cut(
     client: Client, valkey: ValkeyServer, start_worker: StartWorker, prefetch: int
 ) -> None:
     # Given a worker at work
-    start_worker(prefetch)
+    start_worker(prefetch=prefetch)
     jobs = []
     for _ in range(15):
         # When its connections are cut between any two of its commands

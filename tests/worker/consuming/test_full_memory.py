@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import dramatiq
 import pytest
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.messages import PASSWORDS
+from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.in_flight import MAX_WORKER_DEATHS
-
-
-@pytest.fixture
-def worker(broker: ConsumingBroker) -> Iterator[dramatiq.Worker]:
-    """A worker that the test starts."""
-    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
-    yield worker
-    worker.stop()
 
 
 @pytest.fixture
@@ -37,7 +29,7 @@ def fill(server: ValkeyServer) -> None:
 
 
 def test_what_was_accepted_is_done(
-    client: Client, worker: dramatiq.Worker, full: ValkeyServer
+    client: Client, start_worker: StartWorker, full: ValkeyServer
 ) -> None:
     # Given two jobs, of which one will fail, and no memory for a third
     hashed, failing = client.hash_password("hunter2"), client.check_password("x", "no hash")
@@ -45,7 +37,7 @@ def test_what_was_accepted_is_done(
     with pytest.raises(QueueUnreachable, match="out of memory"):
         client.hash_password("hunter2")
     # When a worker is started, or goes on
-    worker.start()
+    worker = start_worker()
     # Then both are done, who waits is told, and the queue leaves nothing behind
     assert hashed.result(timeout=60)["password_hash"].startswith("$2b$")
     with pytest.raises(JobFailed):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,6 @@ from tests.waiting import wait_until
 from tests.worker.worker_process import Workers
 from worker.consuming.heartbeats import FailureDetector, HeartbeatTiming
 from worker.consuming.process_locks import ProcessLocks
-
-
-@pytest.fixture
-def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:  # noqa: ARG001
-    with Workers(environment, tmp_path).ended_at_last() as workers:
-        yield workers
 
 
 def watch(detector: FailureDetector, beats: list[tuple[float, dict[str, float]]]) -> list[set[str]]:

@@ -4,52 +4,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import dramatiq
 import pytest
 import redis
-from dramatiq.worker import ConsumerThread
 from redis.client import PubSub
 
 from catfeeder.broker import NOTIFICATION_PREFIX
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
 from catfeeder.redis_connection import connect_redis
+from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.notifier import QueueNotifier
+from worker.process.perform import stop_worker
 
 #: Longer than any test waits for a worker, so that who is done earlier was woken.
 LONG_SECONDS = 100.0
 
-StartWorker = Callable[[float], dramatiq.Worker]
-
 
 @pytest.fixture
-def start_worker(
-    broker: ConsumingBroker, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StartWorker]:
-    """Starts a worker that sleeps for so long, and returns once it listens."""
-    started: list[dramatiq.Worker] = []
-    begin = ConsumerThread.__init__
+def start_polling(start_worker: StartWorker, valkey: ValkeyServer) -> Callable[[float], None]:
+    """Starts a worker that polls at an interval in seconds, and returns once it listens."""
 
-    def start(sleep_seconds: float) -> dramatiq.Worker:
-        def begin_to_sleep(thread: ConsumerThread, **options: Any) -> None:
-            begin(thread, **{**options, "worker_timeout": int(sleep_seconds * 1000)})
+    def start(poll_seconds: float) -> None:
+        start_worker(threads=1, poll_seconds=poll_seconds)
+        wait_until(lambda: listeners(valkey) == 1)
 
-        # Only who consumes sleeps for so long: a thread that performs would end as late.
-        monkeypatch.setattr(ConsumerThread, "__init__", begin_to_sleep)
-        started.append(dramatiq.Worker(broker, worker_threads=1, worker_timeout=20))
-        started[-1].start()
-        wait_until(lambda: listeners(valkey) == len(started))
-        return started[-1]
-
-    yield start
-    for worker in started:
-        worker.stop()
+    return start
 
 
 def listeners(valkey: ValkeyServer) -> int:
@@ -64,8 +50,10 @@ def seconds_until_done(job: Job[Any]) -> float:
     return time.monotonic() - began
 
 
-def test_a_worker_that_sleeps_is_woken(client: Client, start_worker: StartWorker) -> None:
-    start_worker(LONG_SECONDS)
+def test_a_worker_that_sleeps_is_woken(
+    client: Client, start_polling: Callable[[float], None]
+) -> None:
+    start_polling(LONG_SECONDS)
     for _ in range(3):
         # Given a worker that went to sleep a moment ago
         time.sleep(0.3)
@@ -74,13 +62,13 @@ def test_a_worker_that_sleeps_is_woken(client: Client, start_worker: StartWorker
 
 
 def test_a_message_without_a_bell_is_found_after_the_sleep(
-    client: Client, start_worker: StartWorker, valkey: ValkeyServer
+    client: Client, start_polling: Callable[[float], None], valkey: ValkeyServer
 ) -> None:
     # Given a worker that sleeps, and a job whose message was kept from it
     job = client.hash_password("hunter2", rounds=4)
     [found] = valkey.client.lrange(f"catfeeder:{PASSWORDS}", 0, -1)
     valkey.client.delete(f"catfeeder:{PASSWORDS}")
-    start_worker(0.5)
+    start_polling(0.5)
     # When the message comes without a ring, as from one who knows of no bells
     valkey.client.rpush(f"catfeeder:{PASSWORDS}", found)
     # Then it is performed
@@ -88,10 +76,10 @@ def test_a_message_without_a_bell_is_found_after_the_sleep(
 
 
 def test_what_came_while_nobody_listened_is_found_when_somebody_does_again(
-    client: Client, start_worker: StartWorker, valkey: ValkeyServer
+    client: Client, start_polling: Callable[[float], None], valkey: ValkeyServer
 ) -> None:
     # Given a worker whose bells were cut off
-    start_worker(LONG_SECONDS)
+    start_polling(LONG_SECONDS)
     time.sleep(0.3)
     valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
     # When a job is asked for, then it is done when the bells are back
@@ -122,24 +110,21 @@ def test_a_broker_that_stays_away_is_told_of_once(
 
 
 def test_a_worker_that_has_stopped_listens_no_more(
-    broker: ConsumingBroker, valkey: ValkeyServer
+    start_worker: StartWorker, valkey: ValkeyServer
 ) -> None:
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
-    worker.start()
+    worker = start_worker(threads=1)
     wait_until(lambda: listeners(valkey) == 1)
-    worker.stop()
+    stop_worker(worker, 60)
     assert listeners(valkey) == 0
     assert "notifier" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_worker_listens_for_its_own_queues_alone(
-    broker: ConsumingBroker, valkey: ValkeyServer
+    start_worker: StartWorker, valkey: ValkeyServer
 ) -> None:
-    worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
-    worker.start()
+    start_worker(threads=1, queues=[PASSWORDS])
     wait_until(lambda: listeners(valkey) == 1)
     assert valkey.client.pubsub_channels() == [f"{NOTIFICATION_PREFIX}{PASSWORDS}".encode()]
-    worker.stop()
 
 
 def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(

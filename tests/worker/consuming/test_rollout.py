@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -40,12 +38,6 @@ FIRST_RELEASE: Final[list[tuple[str, dict[str, Any]]]] = [
     ("reseal", {}),
     ("shut_down", {"generation": 1}),
 ]
-
-
-@pytest.fixture
-def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:  # noqa: ARG001
-    with Workers(environment, tmp_path).ended_at_last() as workers:
-        yield workers
 
 
 @pytest.mark.parametrize(("name", "arguments"), FIRST_RELEASE)

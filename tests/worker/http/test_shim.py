@@ -6,15 +6,13 @@ import asyncio
 import json
 import threading
 
-import dramatiq
 import pytest
 
-from tests.conftest import ADMIN_API_KEY
+from tests.conftest import ADMIN_API_KEY, StartWorker
 from tests.jobs import put_job
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from tests.worker.http.broken_broker import cut_off
-from worker.consuming.broker import ConsumingBroker
 from worker.http.shim import Shim
 
 _MANY = 1000
@@ -23,7 +21,7 @@ _CHEAP_HASH = "$2b$04$Ur3ynhELFDSknjJGtGfLm.jGnInj8JF04p2L9VuHK8E2aBM/pMlC2"
 
 
 def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
-    url: str, shim: Shim, broker: ConsumingBroker, valkey: ValkeyServer
+    url: str, shim: Shim, start_worker: StartWorker, valkey: ValkeyServer
 ) -> None:
     # Given a thousand requests that wait for as many jobs
     told: list[bytes] = []
@@ -34,10 +32,8 @@ def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
     threads = threading.active_count()
     connections = len(valkey.client.client_list())
     # And then a worker performs the jobs
-    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
-    worker.start()
+    start_worker()
     asking.join()
-    worker.stop()
     # Then there are no more than the pool has, and everybody got their own result
     assert threads < 60
     assert connections < 60

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import bcrypt
-import dramatiq
 import pytest
 from dramatiq import Message
 
@@ -19,17 +17,9 @@ from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
 from models.server import begin_boot, is_stopping
+from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.consuming.broker import ConsumingBroker
-
-
-@pytest.fixture
-def start_worker(broker: ConsumingBroker) -> Iterator[Callable[[], None]]:
-    """Starts a worker, once the test has set the scene."""
-    worker = dramatiq.Worker(broker, worker_threads=2, worker_timeout=20)
-    yield worker.start
-    worker.stop()
 
 
 def send(client: Client, message: Message[Any]) -> Job[Any]:
@@ -46,9 +36,7 @@ def owed(valkey: ValkeyServer) -> list[str]:
     return [key for key in valkey.key_names() if "__acks__" in key or key.endswith(".msgs")]
 
 
-def test_a_job_tells_when_it_started_and_ended(
-    client: Client, start_worker: Callable[[], None]
-) -> None:
+def test_a_job_tells_when_it_started_and_ended(client: Client, start_worker: StartWorker) -> None:
     before = utc_now()
     job = client.hash_password("hunter2")
     start_worker()
@@ -62,7 +50,7 @@ def test_a_job_tells_when_it_started_and_ended(
 
 
 def test_a_cancelled_job_is_never_begun(
-    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+    client: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     # Given a job to stop the service, which was cancelled while it waited
     with hold_connection():
@@ -80,7 +68,7 @@ def test_a_cancelled_job_is_never_begun(
 
 
 def test_a_job_that_has_ended_is_not_performed_again(
-    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+    client: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     # Given a job that has ended, and its message delivered once more
     start_worker()
@@ -95,7 +83,7 @@ def test_a_job_that_has_ended_is_not_performed_again(
 
 
 def test_a_job_whose_worker_died_is_performed_anew(
-    client: Client, start_worker: Callable[[], None]
+    client: Client, start_worker: StartWorker
 ) -> None:
     # Given a job that another worker has begun and not ended
     job = client.hash_password("hunter2")
@@ -108,7 +96,7 @@ def test_a_job_whose_worker_died_is_performed_anew(
 
 @pytest.mark.parametrize("late_seconds", [61, 3600])
 def test_a_job_that_waited_too_long_fails_as_outdated(
-    client: Client, start_worker: Callable[[], None], late_seconds: int
+    client: Client, start_worker: StartWorker, late_seconds: int
 ) -> None:
     # Given a job that nobody can still be waiting for
     message = build_message(HASH_PASSWORD, {"password": Secret("hunter2")})
@@ -125,9 +113,7 @@ def test_a_job_that_waited_too_long_fails_as_outdated(
     assert record.started_at is None
 
 
-def test_a_job_that_waited_for_less_is_performed(
-    client: Client, start_worker: Callable[[], None]
-) -> None:
+def test_a_job_that_waited_for_less_is_performed(client: Client, start_worker: StartWorker) -> None:
     message = build_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
     recent = dataclasses.replace(message, message_timestamp=message.message_timestamp - 50_000)
     job = send(client, recent)
@@ -135,7 +121,7 @@ def test_a_job_that_waited_for_less_is_performed(
     assert job.result(timeout=60)
 
 
-def test_a_foreseen_failure_is_told(client: Client, start_worker: Callable[[], None]) -> None:
+def test_a_foreseen_failure_is_told(client: Client, start_worker: StartWorker) -> None:
     job = client.hash_password("x" * 73)
     start_worker()
     wait_until(lambda: has_ended(job))
@@ -146,7 +132,7 @@ def test_a_foreseen_failure_is_told(client: Client, start_worker: Callable[[], N
 
 
 def test_an_unforeseen_failure_is_not(
-    client: Client, start_worker: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    client: Client, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an actor that has a fault
     def fail(*_: object) -> None:
@@ -164,7 +150,7 @@ def test_an_unforeseen_failure_is_not(
 
 
 def test_a_failed_message_is_a_dead_letter_and_not_tried_again(
-    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+    client: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     job = client.enqueue(HASH_PASSWORD, nonsense=True)
     start_worker()
@@ -175,7 +161,7 @@ def test_a_failed_message_is_a_dead_letter_and_not_tried_again(
 
 def test_a_job_without_a_database_fails_and_says_so(
     client: Client,
-    start_worker: Callable[[], None],
+    start_worker: StartWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given a database that has been lost since the worker started
@@ -192,7 +178,7 @@ def test_a_job_without_a_database_fails_and_says_so(
 
 
 def test_what_nobody_asked_for_has_no_record(
-    client: Client, valkey: ValkeyServer, start_worker: Callable[[], None]
+    client: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     client.broker.enqueue(build_message(CLEAN_VERIFICATION, {}))
     start_worker()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from actors.queue.dead_letters import DeadLetters
@@ -13,12 +10,6 @@ from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers
-
-
-@pytest.fixture
-def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:  # noqa: ARG001
-    with Workers(environment, tmp_path).ended_at_last() as workers:
-        yield workers
 
 
 def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on(

@@ -15,7 +15,9 @@ from models.db.database import hold_connection
 from models.renewal.journal import TAB_ATTEMPTS
 from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain, reread
+from tests.conftest import StartWorker
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from worker.process.perform import stop_worker
 
 
 @pytest.fixture
@@ -32,14 +34,13 @@ def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict
 
 
 def test_a_worker_that_stops_cuts_off_no_renewal(
-    broker: dramatiq.Broker, provider: ScriptedProvider
+    broker: dramatiq.Broker, start_worker: StartWorker, provider: ScriptedProvider
 ) -> None:
     # Given a batch whose first renewal is under way
     configure_plain(provider)
     rows = connect(provider, 3)
     gate = provider.hold("/token", times=1)
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
-    worker.start()
+    worker = start_worker(threads=1)
     broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": lease_connections(rows)}))
     gate.await_arrival()
 
@@ -53,7 +54,7 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
             is_told.set()
 
     broker.emit_before = emit  # type: ignore[method-assign]
-    stopping = threading.Thread(target=worker.stop)
+    stopping = threading.Thread(target=stop_worker, args=(worker, 60))
     stopping.start()
     assert is_told.wait(60)
     gate.open()
@@ -66,8 +67,6 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
         assert TAB_ATTEMPTS.select().count() == 0
 
     # And whoever works next takes their time again
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
-    worker.start()
+    start_worker(threads=1)
     renew_connections(lease_connections(connect(provider, 3)))
     assert len(refreshes(provider)) == 4
-    worker.stop()

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import dramatiq
 import pytest
 from dramatiq import MessageProxy
 
@@ -17,6 +16,7 @@ from catfeeder.messages import HASH_PASSWORD
 from catfeeder.requester import requester
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
+from tests.conftest import StartWorker
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.middleware.requester_context import RequesterContext
 
@@ -31,15 +31,6 @@ def asking(key_id: str) -> Iterator[None]:
         requester.reset(token)
 
 
-@pytest.fixture
-def one_thread(broker: ConsumingBroker) -> Iterator[None]:
-    """A worker that performs everything in one thread, one after the other."""
-    worker = dramatiq.Worker(broker, worker_threads=1, worker_timeout=20)
-    worker.start()
-    yield
-    worker.stop()
-
-
 def refused_sign_in(client: Client) -> None:
     """Ask for what a worker writes an event of, and which needs nothing else to be there."""
     with pytest.raises(JobFailed):
@@ -52,8 +43,10 @@ def asked_by() -> list[str | None]:
         return [event.key_id for event in TAB_EVENTS.select().order_by(TAB_EVENTS.id)]
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_an_event_names_the_key_that_it_was_asked_with(client: Client) -> None:
+def test_an_event_names_the_key_that_it_was_asked_with(
+    client: Client, start_worker: StartWorker
+) -> None:
+    start_worker(threads=1)
     # When two keys and nobody in particular ask for something, turn by turn
     with asking("0123456789ab"):
         refused_sign_in(client)
