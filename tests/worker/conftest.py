@@ -7,8 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.performers import OURS, Performer
 from tests.worker.worker_process import Workers
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedProvider]:
+    """A provider over real HTTP that behaves as its script says."""
+    with running_scripted_provider() as started:
+        yield started
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
+    """The environment, with the provider of a test as the one private host that may be called."""
+    if "provider" in request.fixturenames:
+        environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = request.getfixturevalue("provider").host
+    return environment
 
 
 @pytest.fixture

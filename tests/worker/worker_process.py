@@ -13,15 +13,14 @@ from typing import Final
 
 from config import ROOT
 
-#: Performs as `python -m worker perform` does, but a hash lasts as many seconds as the password
-#: says: "2 s" for two, "2 s, try 3" for two at the third try and far longer at those before. The
-#: password "poison" ends the process as a segmentation fault would. In the newer release a hash may
-#: have a flavour.
+#: Performs as `python -m worker perform` does, but the password says how long a hash lasts: "2 s"
+#: two seconds; "2 s, try 3" two at the third try and far longer before; "gate 1" until the test
+#: opens it. "poison" ends the process as a segmentation fault would. In the newer release a hash
+#: may have a flavour. Failure detection is quicker than in production.
 _PROGRAM: Final = """
 import os, signal, sys, time
 from actors.passwords import hashing
 from catfeeder.sealing import Secret
-from worker.__main__ import main
 from worker.consuming import releases
 
 def perform(password: Secret) -> dict[str, str]:
@@ -31,6 +30,10 @@ def perform(password: Secret) -> dict[str, str]:
     if text == "poison":
         time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGKILL)
+    while text.startswith("gate") and not os.path.exists(os.environ["PERFORMED"] + "." + text):
+        time.sleep(0.02)
+    if text.startswith("gate"):
+        return {"password_hash": text}
     tries = open(os.environ["PERFORMED"]).read().count(text + "\\n")
     is_time = tries >= int(text.partition("try ")[2] or 1)
     time.sleep(float(text.partition(" ")[0]) if is_time else 60)
@@ -47,8 +50,15 @@ def hash_flavoured(
 threads, grace, release = sys.argv[1:]
 hashing.hash_password = hash_flavoured if release == "newer" else hash_password
 releases.own_release = lambda: release
-hands = ["--threads", threads, "--prefetch", threads]
-sys.exit(main(["perform", "--queues", "passwords", *hands, "--grace", grace]))
+from worker.consuming.heartbeats import HeartbeatTiming
+from worker.process.perform import perform_messages
+timing = HeartbeatTiming(interval=0.3, timeout=2.0, gap=1.2)
+slots = int(threads)
+sys.exit(
+    perform_messages(
+        ["passwords"], slots, slots, float(grace), schedule=False, heartbeat_timing=timing
+    )
+)
 """
 
 
@@ -116,6 +126,10 @@ class Workers:
         worker = WorkerProcess(environment, self._performed, threads, grace, release)
         self.started.append(worker)
         return self.started[-1]
+
+    def open(self, gate: str) -> None:
+        """Let the hash of the password `gate` end."""
+        self._performed.with_name(f"{self._performed.name}.{gate}").touch()
 
     @contextmanager
     def ended_at_last(self) -> Iterator[Workers]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,21 +12,8 @@ from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
 from config import current_settings
 from tests.provider.answers import Answer
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.cli.conftest import Command, Ended
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedProvider]:
-    """A provider over real HTTP that behaves as its script says."""
-    with running_scripted_provider() as started:
-        yield started
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
-    """What the shell has set; the provider, though on this machine, may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
 
 
 @pytest.mark.usefixtures("tables")

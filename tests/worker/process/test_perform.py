@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,21 +12,8 @@ from catfeeder.errors import JobFailed
 from catfeeder.messages import RENEW_CONNECTION, RENEW_CONNECTIONS
 from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.performers import Performer
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedProvider]:
-    """A provider over real HTTP."""
-    with running_scripted_provider() as started:
-        yield started
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
-    """The environment, with the provider as the one private host that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
 
 
 @pytest.mark.usefixtures("tables")

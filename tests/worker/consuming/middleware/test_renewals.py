@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import dramatiq
-import pytest
 
 from actors.renewal.renew import renew_connections
 from catfeeder.broker import build_message
@@ -16,21 +14,8 @@ from models.renewal.journal import TAB_ATTEMPTS
 from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain, reread
 from tests.conftest import StartWorker
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from worker.process.perform import stop_worker
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedProvider]:
-    """A provider over real HTTP."""
-    with running_scripted_provider() as started:
-        yield started
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
-    """The environment, with the provider as the one private host that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
 
 
 def test_a_worker_that_stops_cuts_off_no_renewal(

@@ -1,25 +1,36 @@
-"""A job starts once, ends once, and never after it was cancelled or has waited too long."""
+"""Job records: a job starts once, ends once, and its result outlives an outage of the broker."""
 
 from __future__ import annotations
 
 import dataclasses
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bcrypt
 import pytest
-from dramatiq import Message
+from dramatiq import Message, MessageProxy
+from dramatiq.middleware import SkipMessage
 
-from catfeeder.broker import build_message, build_queued_job
+from actors.passwords.errors import PasswordTooLong
+from catfeeder.broker import assign_redis_id, build_message, build_queued_job
 from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
-from catfeeder.jobs import JobStatus
+from catfeeder.errors import JobFailed, QueueUnreachable
+from catfeeder.jobs import JobError, JobStatus, JobStore
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
+from catfeeder.redis_connection import connect_redis
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
+from models.db.errors import DatabaseUnreachable
 from models.server import begin_boot, is_stopping
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
+from worker.consuming.broker import ConsumingBroker
+from worker.consuming.middleware.jobs import JobEndings, JobResults, JobStarts, to_job_error
 
 
 def send(client: Client, message: Message[Any]) -> Job[Any]:
@@ -36,7 +47,7 @@ def owed(valkey: ValkeyServer) -> list[str]:
     return [key for key in valkey.key_names() if "__acks__" in key or key.endswith(".msgs")]
 
 
-def test_a_job_tells_when_it_started_and_ended(client: Client, start_worker: StartWorker) -> None:
+def test_a_job_records_when_it_started_and_ended(client: Client, start_worker: StartWorker) -> None:
     before = utc_now()
     job = client.hash_password("hunter2")
     start_worker()
@@ -98,7 +109,7 @@ def test_a_job_whose_worker_died_is_performed_anew(
 def test_a_job_that_waited_too_long_fails_as_outdated(
     client: Client, start_worker: StartWorker, late_seconds: int
 ) -> None:
-    # Given a job that nobody can still be waiting for
+    # Given a job that is older than any caller waits
     message = build_message(HASH_PASSWORD, {"password": Secret("hunter2")})
     sent_at = message.message_timestamp - late_seconds * 1000
     late = dataclasses.replace(message, message_timestamp=sent_at)
@@ -121,7 +132,7 @@ def test_a_job_that_waited_for_less_is_performed(client: Client, start_worker: S
     assert job.result(timeout=60)
 
 
-def test_a_foreseen_failure_is_told(client: Client, start_worker: StartWorker) -> None:
+def test_a_foreseen_failure_reaches_the_caller(client: Client, start_worker: StartWorker) -> None:
     job = client.hash_password("x" * 73)
     start_worker()
     wait_until(lambda: has_ended(job))
@@ -131,7 +142,7 @@ def test_a_foreseen_failure_is_told(client: Client, start_worker: StartWorker) -
     assert "73 bytes" in error.detail
 
 
-def test_an_unforeseen_failure_is_not(
+def test_an_unforeseen_failure_stays_in_the_log(
     client: Client, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given an actor that has a fault
@@ -170,17 +181,128 @@ def test_a_job_without_a_database_fails_and_says_so(
     job = send(client, build_message(SHUT_DOWN, {"generation": 1}))
     start_worker()
     wait_until(lambda: has_ended(job))
-    # Then the caller is told what is wrong, and not where the database should be
+    # Then the caller learns what is wrong, and not where the database should be
     error = job.record().error
     assert error is not None
     assert (error.code, error.permanent) == ("database_unreachable", False)
     assert "nowhere" not in error.detail
 
 
-def test_what_nobody_asked_for_has_no_record(
+def test_a_message_of_the_service_itself_has_no_record(
     client: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     client.broker.enqueue(build_message(CLEAN_VERIFICATION, {}))
     start_worker()
     wait_until(lambda: not owed(valkey))
     assert not [key for key in valkey.key_names() if ":job:" in key]
+
+
+# -- What a caller may read of an error
+
+
+@pytest.mark.parametrize(
+    ("exception", "code", "permanent"),
+    [
+        (PasswordTooLong(73), "password_too_long", True),
+        (QueueUnreachable(), "queue_unreachable", False),
+        (JobFailed("of_another_job", "It failed.", permanent=True), "of_another_job", True),
+        (SkipMessage("Message age limit exceeded"), "job_outdated", False),
+        (DatabaseUnreachable("postgresql://user:hunter2@db"), "database_unreachable", False),
+        (KeyError("hunter2"), "internal_error", False),
+        (SystemExit("hunter2"), "internal_error", False),
+    ],
+)
+def test_an_exception_becomes_an_error_without_secrets(
+    exception: BaseException, code: str, permanent: bool
+) -> None:
+    error = to_job_error(exception)
+    assert (error.code, error.permanent) == (code, permanent)
+    assert "hunter2" not in error.detail
+
+
+# -- While the broker is unreachable
+
+
+@pytest.fixture
+def impatient(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStore]:
+    """A store that does not wait long for the broker."""
+    client = connect_redis(valkey.url, reply_timeout=0.1)
+    yield JobStore(client, broker.encoder.sealer)
+    client.close()
+
+
+@pytest.fixture
+def job(client: Client) -> Job[Any]:
+    """A job that waits in its queue."""
+    return client.hash_password("hunter2")
+
+
+@pytest.fixture
+def message(job: Job[Any]) -> MessageProxy:
+    """Its message."""
+    message = build_message(HASH_PASSWORD, {}).copy(message_id=job.id)
+    return MessageProxy(assign_redis_id(message))
+
+
+@contextmanager
+def frozen_for_a_moment(valkey: ValkeyServer) -> Iterator[None]:
+    """Freeze the broker at the beginning of the block, for longer than `impatient` waits."""
+    with valkey.frozen() as thaw:
+        thawing = threading.Timer(0.3, thaw)
+        thawing.start()
+        yield
+        thawing.join()
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_job_waits_for_the_broker_without_a_traceback(
+    broker: ConsumingBroker,
+    impatient: JobStore,
+    job: Job[Any],
+    message: MessageProxy,
+    *,
+    valkey: ValkeyServer,
+    caplog: pytest.LogCaptureFixture,
+    is_cancelled: bool,
+) -> None:
+    # Given a fetched job, perhaps cancelled, and a Redis that hangs
+    assert not is_cancelled or job.cancel()
+    with frozen_for_a_moment(valkey):
+        # When a worker begins with it
+        has_begun = True
+        try:
+            JobStarts(impatient).before_process_message(broker, message)
+        except SkipMessage:
+            has_begun = False
+    # Then it has waited for the record in Redis, and has logged one sentence
+    assert has_begun is not is_cancelled
+    assert job.record().status == ("cancelled" if is_cancelled else "running")
+    logged = [(record.levelno, record.exc_info) for record in caplog.records]
+    assert logged == [(logging.WARNING, None)]
+
+
+def test_a_result_reaches_a_broker_that_was_away(
+    broker: ConsumingBroker,
+    impatient: JobStore,
+    job: Job[Any],
+    message: MessageProxy,
+    valkey: ValkeyServer,
+) -> None:
+    # Given a broker that does not answer for a while
+    with frozen_for_a_moment(valkey):
+        # When a message is acknowledged whose job has a result
+        endings: JobEndings = {}
+        JobResults(impatient, endings).store_result(message, "a result", 0)
+        hasty = ConsumingBroker(impatient._client, broker.encoder, [], endings)
+        hasty.acknowledge(message.queue_name, message.options["redis_message_id"], 0)
+    # Then it is stored, though late
+    assert job.record().result == "a result"
+
+
+def test_an_error_reaches_it_too(
+    impatient: JobStore, job: Job[Any], message: MessageProxy, valkey: ValkeyServer
+) -> None:
+    with frozen_for_a_moment(valkey):
+        JobResults(impatient, {}).store_exception(message, PasswordTooLong(73), 0)
+    error = JobError("password_too_long", PasswordTooLong(73).detail, True)
+    assert job.record().error == error
