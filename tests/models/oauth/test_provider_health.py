@@ -15,23 +15,21 @@ from tests.models.times import MINUTE, NOW, SECOND
 
 NAME: Final = "google"
 UNTIL: Final = NOW + MINUTE
+pytestmark = pytest.mark.usefixtures("held")
 
 
 def health() -> TAB_PROVIDER_HEALTH:
-    with hold_connection():
-        return TAB_PROVIDER_HEALTH.find(NAME)
+    return TAB_PROVIDER_HEALTH.find(NAME)
 
 
 def ensured() -> TAB_PROVIDER_HEALTH:
-    with hold_connection():
-        TAB_PROVIDER_HEALTH.ensure(NAME)
+    TAB_PROVIDER_HEALTH.ensure(NAME)
     return health()
 
 
 def paused(until: datetime = UNTIL) -> TAB_PROVIDER_HEALTH:
     """A provider whose renewals are paused."""
-    with hold_connection():
-        assert pause(ensured(), until)
+    assert pause(ensured(), until)
     return health()
 
 
@@ -39,7 +37,6 @@ def pause(row: TAB_PROVIDER_HEALTH, until: datetime = UNTIL, connection: str = "
     return row.pause(connection, until=until, kind="transient", reason="It is down.", now=NOW)
 
 
-@pytest.mark.usefixtures("held")
 def test_a_provider_without_a_row_is_healthy() -> None:
     assert TAB_PROVIDER_HEALTH.load_all() == {}
     row = health()
@@ -53,7 +50,6 @@ def test_a_provider_without_a_row_is_healthy() -> None:
     assert list(TAB_PROVIDER_HEALTH.load_all()) == [NAME]
 
 
-@pytest.mark.usefixtures("held")
 def test_a_pause_is_kept_and_ends() -> None:
     row = paused()
 
@@ -68,7 +64,6 @@ def test_a_pause_is_kept_and_ends() -> None:
     assert (row.kind, row.reason, row.paused_until) == (None, None, None)
 
 
-@pytest.mark.usefixtures("held")
 def test_a_pause_after_a_pause_is_counted_and_begins_when_the_first_did() -> None:
     row = paused()
     assert row.begin_probe(UNTIL + MINUTE)
@@ -79,7 +74,6 @@ def test_a_pause_after_a_pause_is_counted_and_begins_when_the_first_did() -> Non
     assert (row.state, row.pauses, row.since) == (HealthState.OPEN, 2, NOW)
 
 
-@pytest.mark.usefixtures("held")
 def test_of_threads_that_want_to_probe_one_does() -> None:
     for _ in range(10):
         row = paused(NOW)
@@ -107,7 +101,6 @@ def test_of_processes_that_want_to_probe_one_does(database: Settings) -> None:
     assert sum(race_processes(2, database, probe_in_turn, 20)) == 1
 
 
-@pytest.mark.usefixtures("held")
 def test_a_write_from_an_old_epoch_changes_nothing() -> None:
     # Given a row that was read before the state changed
     seen = ensured()
@@ -124,7 +117,6 @@ def test_a_write_from_an_old_epoch_changes_nothing() -> None:
     assert (row.paused_until, row.failures, row.failing_connection) == (UNTIL, 0, "a")
 
 
-@pytest.mark.usefixtures("held")
 def test_an_abandoned_probe_is_left_to_the_next_process() -> None:
     row = paused(NOW)
     row.begin_probe(UNTIL)
@@ -134,7 +126,6 @@ def test_an_abandoned_probe_is_left_to_the_next_process() -> None:
     assert not health().is_paused(NOW)
 
 
-@pytest.mark.usefixtures("held")
 def test_failures_in_a_row_count_by_changes_of_connection() -> None:
     row = ensured()
     counts = [row.count_failure(name) for name in ("a", "a", "b", "b", "a")]
@@ -148,7 +139,6 @@ def test_failures_in_a_row_count_by_changes_of_connection() -> None:
     assert (health().failures, health().failing_connection) == (0, None)
 
 
-@pytest.mark.usefixtures("held")
 def test_failures_of_threads_are_all_counted() -> None:
     row = ensured()
 
@@ -157,7 +147,6 @@ def test_failures_of_threads_are_all_counted() -> None:
     assert health().failures == 8
 
 
-@pytest.mark.usefixtures("held")
 def test_a_providers_health_is_erased() -> None:
     paused()
     TAB_PROVIDER_HEALTH.erase(NAME)
@@ -172,7 +161,6 @@ def take(at: datetime, interval: timedelta = SECOND, burst: int = 3) -> datetime
         return TAB_PROVIDER_HEALTH.find(NAME).reserve_request(at, interval, burst)
 
 
-@pytest.mark.usefixtures("held")
 def test_a_rate_has_a_burst_and_then_one_each_interval() -> None:
     row = ensured()
 
@@ -199,7 +187,6 @@ def test_processes_share_one_rate(database: Settings) -> None:
     assert sum(race_processes(2, database, take_in_turn, 20)) == 25
 
 
-@pytest.mark.usefixtures("held")
 def test_threads_share_one_rate() -> None:
     ensured()
 

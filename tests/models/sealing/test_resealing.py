@@ -83,7 +83,7 @@ def connection(database: Settings) -> TAB_CONNECTIONS:  # noqa: ARG001
 @pytest.fixture
 def new(database: Settings, connection: TAB_CONNECTIONS) -> Iterator[Settings]:  # noqa: ARG001
     """The settings after a change of SECRET_KEY, with the database opened anew."""
-    with reopened(rotated(database)):
+    with reopened(rotated(database)), hold_connection():
         yield rotated(database)
 
 
@@ -111,15 +111,13 @@ def test_everything_sealed_opens_with_the_new_key_alone(
 ) -> None:
     # Given a change of SECRET_KEY, after which what is stored still opens
     assert opened_secrets(connection) == [Secret(text) for text in STORED]
-    with hold_connection():
-        assert count_outdated() == 3
+    assert count_outdated() == 3
 
     # When everything is sealed anew
     assert in_total(reseal_all(100)) == (3, 0, ())
 
     # Then the old key is needed for nothing
-    with hold_connection():
-        assert count_outdated() == 0
+    assert count_outdated() == 0
     with reopened(completed(new)):
         assert opened_secrets(connection) == [Secret(text) for text in STORED]
     assert list(reseal_all(100)) == []
@@ -129,8 +127,7 @@ def test_everything_sealed_opens_with_the_new_key_alone(
 def test_nothing_else_of_a_row_changes(connection: TAB_CONNECTIONS) -> None:
     in_total(reseal_all(100))
 
-    with hold_connection():
-        after = TAB_CONNECTIONS.get_by_id(connection.id)
+    after = TAB_CONNECTIONS.get_by_id(connection.id)
     sealed = {"access_token", "refresh_token"}
     changed = {name for name, value in connection.__data__.items() if after.__data__[name] != value}
     assert changed == sealed
@@ -138,17 +135,13 @@ def test_nothing_else_of_a_row_changes(connection: TAB_CONNECTIONS) -> None:
 
 @pytest.mark.usefixtures("new")
 def test_a_column_without_a_secret_stays_without(connection: TAB_CONNECTIONS) -> None:
-    with hold_connection():
-        bare = stored_connection("account-2", grant=grant("access-2", None))
-        TAB_CONNECTIONS.update(access_token=None).where(
-            TAB_CONNECTIONS.id == connection.id
-        ).execute()
+    bare = stored_connection("account-2", grant=grant("access-2", None))
+    TAB_CONNECTIONS.update(access_token=None).where(TAB_CONNECTIONS.id == connection.id).execute()
 
     assert in_total(reseal_all(100)) == (3, 0, ())
 
-    with hold_connection():
-        assert TAB_CONNECTIONS.get_by_id(bare.id).refresh_token is None
-        assert TAB_CONNECTIONS.get_by_id(connection.id).access_token is None
+    assert TAB_CONNECTIONS.get_by_id(bare.id).refresh_token is None
+    assert TAB_CONNECTIONS.get_by_id(connection.id).access_token is None
 
 
 @pytest.mark.parametrize("batch", [1, 3, 100])
@@ -234,14 +227,13 @@ def test_a_table_of_another_package_is_left_alone() -> None:
 @pytest.mark.usefixtures("new")
 def test_a_renewal_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNECTIONS) -> None:
     # Given a row that was read in order to be sealed anew
-    with hold_connection():
-        read = TAB_CONNECTIONS.get_by_id(connection.id)
-        # When its tokens are renewed before that is written
-        stored_connection(grant=grant("access-2", "refresh-2"))
+    read = TAB_CONNECTIONS.get_by_id(connection.id)
+    # When its tokens are renewed before that is written
+    stored_connection(grant=grant("access-2", "refresh-2"))
 
-        # Then what the renewal brought stays, and the row counts as one to look at again
-        assert reseal_rows([read]) == ResealedBatch(0, 1, ())
-        after = TAB_CONNECTIONS.get_by_id(connection.id)
+    # Then what the renewal brought stays, and the row counts as one to look at again
+    assert reseal_rows([read]) == ResealedBatch(0, 1, ())
+    after = TAB_CONNECTIONS.get_by_id(connection.id)
     assert TAB_CONNECTIONS.access_token.open(after) == Secret("access-2")
     assert TAB_CONNECTIONS.refresh_token.open(after) == Secret("refresh-2")
 
@@ -249,40 +241,37 @@ def test_a_renewal_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNEC
 @pytest.mark.usefixtures("new")
 def test_half_a_row_that_came_meanwhile_is_not_overwritten(connection: TAB_CONNECTIONS) -> None:
     # A provider may bring a new access token and leave the refresh token as it is.
-    with hold_connection():
-        read = TAB_CONNECTIONS.get_by_id(connection.id)
-        stored_connection(grant=grant("access-2", None))
+    read = TAB_CONNECTIONS.get_by_id(connection.id)
+    stored_connection(grant=grant("access-2", None))
 
-        assert reseal_rows([read]).done == 0
-        after = TAB_CONNECTIONS.get_by_id(connection.id)
+    assert reseal_rows([read]).done == 0
+    after = TAB_CONNECTIONS.get_by_id(connection.id)
     assert TAB_CONNECTIONS.access_token.open(after) == Secret("access-2")
     assert TAB_CONNECTIONS.refresh_token.open(after) == Secret("refresh-1")
 
 
 @pytest.mark.usefixtures("new")
 def test_a_sign_in_that_ended_meanwhile_stays_ended() -> None:
-    with hold_connection():
-        [read] = list(TAB_VERIFICATION.select())
-        TAB_VERIFICATION.end(STATE, StateStatus.DONE)
+    [read] = list(TAB_VERIFICATION.select())
+    TAB_VERIFICATION.end(STATE, StateStatus.DONE)
 
-        assert reseal_rows([read]) == ResealedBatch(0, 1, ())
-        [after] = list(TAB_VERIFICATION.select())
+    assert reseal_rows([read]) == ResealedBatch(0, 1, ())
+    [after] = list(TAB_VERIFICATION.select())
     assert (after.nonce, after.code_verifier) == (None, None)
 
 
 @pytest.mark.usefixtures("new")
 def test_a_lease_survives_being_sealed_anew(connection: TAB_CONNECTIONS) -> None:
     # Given a connection in renewal
-    with hold_connection():
-        lease = claim(connection.id, NOW, NOW + MINUTE)
-        assert lease is not None
+    lease = claim(connection.id, NOW, NOW + MINUTE)
+    assert lease is not None
 
-        # When it is sealed anew before the provider has answered
-        in_total(reseal_all(100))
+    # When it is sealed anew before the provider has answered
+    in_total(reseal_all(100))
 
-        # Then the renewal is stored as if nothing had been
-        assert finish_renewal(lease, grant("access-2", "refresh-2"), NOW)
-        after = TAB_CONNECTIONS.get_by_id(connection.id)
+    # Then the renewal is stored as if nothing had been
+    assert finish_renewal(lease, grant("access-2", "refresh-2"), NOW)
+    after = TAB_CONNECTIONS.get_by_id(connection.id)
     assert TAB_CONNECTIONS.refresh_token.open(after) == Secret("refresh-2")
 
 
