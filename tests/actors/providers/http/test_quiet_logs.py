@@ -14,7 +14,7 @@ import requests
 from actors.providers.http.quiet_logs import silence_http_logs
 from actors.providers.http.requests import get_json
 from config import ROOT
-from tests.actors.sign_ins import NAME, configure, configure_preset
+from tests.actors.sign_ins import NAME, configure
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 
@@ -46,12 +46,11 @@ print(json.dumps(tokens))
 
 
 @pytest.mark.usefixtures("tables")
-@pytest.mark.parametrize("preset", ["openid", "google"])
 def test_a_sign_in_changes_no_setting_of_the_process(
-    preset: str, provider: ScriptedProvider, environment: dict[str, str]
+    provider: ScriptedProvider, environment: dict[str, str]
 ) -> None:
     # Given an app in a process of its own, and a provider without TLS that the operator allows
-    configure(provider) if preset == "openid" else configure_preset(provider, preset)
+    configure(provider)
 
     # When the app signs a user in
     command = [sys.executable, "-W", "default", "-c", _APP]
