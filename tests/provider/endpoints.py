@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.provider.answers import Answer, form_answer, form_post, json_answer, redirect_answer
+from tests.provider.answers import Answer, form_post, json_answer, redirect_answer
 from tests.provider.clients import Expected, check_client
 from tests.provider.grants import Grant, Grants, Refused
 from tests.provider.script import Script, merged
@@ -95,13 +95,10 @@ class Endpoints:
             if self.script.tells_ok:
                 return json_answer({"ok": False, "error": refused.error})
             status = 200 if self.script.errors_are_200 else 400
-            return self._in_its_format({"error": refused.error}, status)
+            return json_answer({"error": refused.error}, status)
         if self.script.tells_ok:
             members = {"ok": True, **members}
-        return self._in_its_format(merged(members, self.script.token_members), 200)
-
-    def _in_its_format(self, members: Mapping[str, Any], status: int) -> Answer:
-        return (form_answer if self.script.answers_form else json_answer)(members, status)
+        return json_answer(merged(members, self.script.token_members))
 
     def _granted(self, request: Request) -> dict[str, Any]:
         script, form = self.script, request.form
@@ -137,7 +134,7 @@ class Endpoints:
             "access_token": access_token,
             "token_type": "Bearer",
             "refresh_token": refresh_token,
-            self.script.expires_name: self.script.expires_in,
+            "expires_in": self.script.expires_in,
             "scope": self.script.scope_separator.join(granted) if self.script.tells_scope else None,
         }
         is_asked = "openid" in asked or self.script.always_gives_id_token

@@ -28,7 +28,6 @@ class Script:
     requires_pkce: bool = True
     #: Answer a code_verifier with an error, as LinkedIn does.
     refuses_pkce: bool = False
-    answers_form: bool = False
     #: Tell errors with status 200, as GitHub does.
     errors_are_200: bool = False
     #: Tell errors as Slack does, of which every answer has status 200 and `ok`.
@@ -41,7 +40,6 @@ class Script:
     always_gives_id_token: bool = False
     #: None leaves the lifetime out.
     expires_in: object = 3600
-    expires_name: str = "expires_in"
     #: Want the redirect URI of the sign-in again, as versions of GitLab do.
     requires_redirect_uri_at_renewal: bool = False
     gives_refresh_token: bool = True

@@ -42,12 +42,6 @@ def test_a_preset_has_only_valid_settings(preset: str, settings: object) -> None
             assert urlsplit(value).scheme == "https"
 
 
-def test_the_presets_exist() -> None:
-    asked_first = {"google", "facebook", "github", "microsoft", "linkedin", "x"}
-    others = {"apple", "discord", "gitlab", "slack", "slack_app", "spotify"}
-    assert set(presets()) == asked_first | others
-
-
 @pytest.mark.parametrize("base_url", ["https://git.example", "https://git.example/"])
 def test_a_base_url_fills_in_every_endpoint(base_url: str) -> None:
     # Given GitLab on a server of the operator's own
