@@ -48,7 +48,6 @@ class Shim:
     waiter: JobWaiter
     draining: Draining
     idempotency: IdempotencyKeys
-    admission: AdmissionControl
     enqueuer: BatchingEnqueuer
     metrics: Metrics
     limits: Limits = field(default_factory=Limits)
@@ -121,8 +120,6 @@ def build_shim(settings: Settings) -> Shim:
     client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
     rate_limiter = RateLimiter(redis)
-    depths = QueueDepthCache(client.broker.depth)
-    admission = AdmissionControl(settings, depths.get, partial(read_throughputs, client.broker))
     job_reader = BatchedJobReader(redis, client.jobs)
     waiter = JobWaiter(
         redis, partial(_find_if_reachable, job_reader), client.jobs.read_announcement
@@ -140,11 +137,16 @@ def build_shim(settings: Settings) -> Shim:
         waiter=waiter,
         draining=Draining(settings.server.drain_seconds, waiter.close),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
-        admission=admission,
-        enqueuer=BatchingEnqueuer(
-            client.redis, client.broker.encoder, admission.refuse_excess, depths.put
-        ),
+        enqueuer=_build_enqueuer(settings, client),
         metrics=Metrics(client.broker, waiter.__len__),
+    )
+
+
+def _build_enqueuer(settings: Settings, client: Client) -> BatchingEnqueuer:
+    depths = QueueDepthCache(client.broker.depth)
+    admission = AdmissionControl(settings, depths.get, partial(read_throughputs, client.broker))
+    return BatchingEnqueuer(
+        client.redis, client.broker.encoder, admission.refuse_excess, depths.put
     )
 
 

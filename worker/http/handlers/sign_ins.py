@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 from fastapi import Request
 
@@ -52,17 +53,22 @@ async def record_sign_in_refusal(
     await run_with_database(record_refusal, reason, sign_in, utc_now(), provider)
 
 
+class Wishes(TypedDict, total=False):
+    """What may be asked of a sign-in, by the names of `begin_sign_in`."""
+
+    subject: str | None
+    scope: str | None
+    return_to: str | None
+    browser: Secret | None
+    relay: bool
+    earlier_browsers: Sequence[Secret]
+
+
 async def start_sign_in(
     shim: Shim,
     request: Request,
     provider: str,
-    *,
-    subject: str | None = None,
-    scope: str | None = None,
-    return_to: str | None = None,
-    browser: Secret | None = None,
-    relay: bool = False,
-    earlier_browsers: Sequence[Secret] = (),
+    **wishes: Unpack[Wishes],
 ) -> SignIn:
     """Begin a sign-in; a worker fetches the issuer's metadata first if that is not known yet.
 
@@ -75,17 +81,7 @@ async def start_sign_in(
     shim.draining.refuse_work()
 
     async def begin() -> SignIn:
-        return await run_with_database(
-            begin_sign_in,
-            provider,
-            subject=subject,
-            scope=scope,
-            return_to=return_to,
-            browser=browser,
-            relay=relay,
-            earlier_browsers=earlier_browsers,
-            now=utc_now(),
-        )
+        return await run_with_database(begin_sign_in, provider, now=utc_now(), **wishes)
 
     try:
         try:
