@@ -181,7 +181,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     # A worker of this test has stopped, and the process goes on.
     batches.clear_stop_request()
     _close_databases()
-    # Whoever opens the database by `ensure_open` finds that of the next test's settings.
+    # The next `ensure_open` opens the database of the next test's settings.
     database_module.database.obj = None
 
 

@@ -35,7 +35,7 @@ class Network(Protocol):
     prefix: list[str]
 
     def cut(self, relays: list[Relay]) -> None:
-        """Let nothing pass, as with a cable that was pulled: neither end is told."""
+        """Let nothing pass, as with a pulled cable: neither end learns of it."""
 
     def mend(self, relays: list[Relay]) -> None:
         """Let everything pass again."""
@@ -67,7 +67,7 @@ class Namespace:
     def __init__(self, number: int) -> None:
         """Take the number of the machine, which names its part of the network."""
         self.name = f"cf{os.getpid() % 100_000}x{number}"
-        # Who runs the same tests beside us has other addresses, most likely.
+        # Another run of the tests on this machine most likely has other addresses.
         part = f"10.231.{os.getpid() % 250}."
         self.servers, self.own = f"{part}{4 * number + 1}", f"{part}{4 * number + 2}"
         self.prefix = ["ip", "netns", "exec", self.name]
@@ -164,7 +164,7 @@ class Machine:
         return self._processes[line].wait(60)
 
     def is_running(self, line: str) -> bool:
-        """Tell whether a line has not ended."""
+        """Return whether a line has not ended."""
         return self._processes[line].poll() is None
 
     def call(self, method: str, path: str, **options: object) -> requests.Response | None:
@@ -183,7 +183,7 @@ class Machine:
             return None
 
     def is_healthy(self) -> bool:
-        """Tell whether the web process answers that all is well."""
+        """Return whether the web process answers that all is well."""
         answer = self.call("GET", "/health")
         return answer is not None and answer.status_code == requests.codes.ok
 

@@ -78,7 +78,7 @@ class Watched:
         return int(masters[SERVICE]["port"])
 
     def knows_replica(self) -> bool:
-        """Tell whether there is a replica to which the sentinel could fail over."""
+        """Return whether there is a replica to which the sentinel could fail over."""
         [replica] = self._sentinel.sentinel_slaves(SERVICE) or [{}]
         return replica.get("master-link-status") == "ok"
 

@@ -32,7 +32,7 @@ class Relay:
         self._thread = threading.Thread(target=self._run)
 
     def cut(self) -> None:
-        """Pass on nothing more; as with a cable, neither end is told."""
+        """Pass on nothing more; as with a cable, neither end learns of it."""
         self._loop.call_soon_threadsafe(self._whole.clear)
 
     def mend(self) -> None:

@@ -64,7 +64,7 @@ class ValkeyServer:
 
     @contextmanager
     def frozen(self) -> Iterator[Callable[[], None]]:
-        """Answer nobody for the block; what is yielded ends that sooner."""
+        """Suspend the server for the block; the yielded function resumes it sooner."""
 
         def thaw() -> None:
             self.process.send_signal(signal.SIGCONT)
@@ -99,7 +99,7 @@ def running_valkey() -> Iterator[ValkeyServer]:
 
 
 class PostgresServer:
-    """A PostgreSQL that makes an empty database for whoever asks."""
+    """A PostgreSQL that makes an empty database for each test."""
 
     def __init__(self, admin_url: str) -> None:
         """Take the URL of a database that always exists."""
@@ -113,7 +113,7 @@ class PostgresServer:
         return url
 
     def renamed(self, url: str) -> str:
-        """Give a database another name, so that whoever knew the old one is locked out."""
+        """Give a database another name, so that earlier users of it are locked out."""
         new = self._new_url()
         self._execute("ALTER DATABASE {} RENAME TO {}", url, new)
         return new
@@ -125,7 +125,7 @@ class PostgresServer:
             connection.execute(ended, (_name_of(url),))
 
     def drop(self, url: str) -> None:
-        """Drop a database, whoever is connected to it: hundreds would fill the disk by the end."""
+        """Drop a database in spite of its connections: hundreds would fill the disk."""
         self._execute("DROP DATABASE {} WITH (FORCE)", url)
 
     @contextmanager

@@ -1,3 +1,3 @@
-"""Who runs it: the processes, the HTTP shim, the scheduler and the command line."""
+"""Processes: the HTTP shim, the performing processes, the supervisor and the command line."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: kills a service at random for a while, and tells whether it held."""
+"""`python -m tests.chaos`: kills a service at random for a while, and judges the outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.chaos.run import Plan, run
 
 
 def _main() -> int:
-    # Whoever ends us must not leave a dozen processes behind.
+    # A signal must not leave a dozen processes behind.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(1))
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long it is killed")
@@ -28,19 +28,19 @@ def _main() -> int:
     parser.add_argument("--sqlite", action="store_true", help="in place of PostgreSQL")
     parser.add_argument("--logs", type=Path, help="where to copy what the processes have said")
     plan = Plan(**vars(parser.parse_args()))
-    _tell(f"Seed {plan.seed}; {plan.connections} connections, killed for {plan.seconds:.0f} s.")
-    outcome = run(plan, _tell)
+    _print(f"Seed {plan.seed}; {plan.connections} connections, killed for {plan.seconds:.0f} s.")
+    outcome = run(plan, _print)
     for name, figure in outcome.figures.items():
-        _tell(f"{name:>35}  {figure}")
+        _print(f"{name:>35}  {figure}")
     for loss in outcome.losses:
-        _tell(f"Unavoidable: {loss}")
+        _print(f"Unavoidable: {loss}")
     for fault in outcome.faults:
-        _tell(f"FAULT: {fault}")
-    _tell(f"Seed {plan.seed}: {len(outcome.faults)} faults.")
+        _print(f"FAULT: {fault}")
+    _print(f"Seed {plan.seed}: {len(outcome.faults)} faults.")
     return min(len(outcome.faults), 1)
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 

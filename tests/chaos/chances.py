@@ -1,10 +1,10 @@
-"""Chances that come again with the same seed."""
+"""Seeded randomness, so that a run can be repeated."""
 
 from __future__ import annotations
 
 import random
 
 
-def chances(seed: int, of_whom: str) -> random.Random:
-    """Return a source of chances that nobody else draws from."""
-    return random.Random(f"{seed} {of_whom}")  # noqa: S311
+def chances(seed: int, consumer: str) -> random.Random:
+    """Return a source of random numbers for one consumer."""
+    return random.Random(f"{seed} {consumer}")  # noqa: S311

@@ -14,10 +14,10 @@ from tests.journeys.stack import Stack
 
 _ANSWER_SECONDS: Final = 60
 #: How long an app thinks between two requests, and how much longer once it is turned away.
-_LEAST_PAUSE_SECONDS: Final = 0.05
-_MOST_PAUSE_SECONDS: Final = 0.3
-_PATIENCE: Final = 4
-#: What an app may be told: done, taken, busy or dead, too many, and three kinds of outage.
+_MIN_PAUSE_SECONDS: Final = 0.05
+_MAX_PAUSE_SECONDS: Final = 0.3
+_UNAVAILABLE_FACTOR: Final = 4
+#: The statuses that an app may get: done, taken, busy or dead, too many, and three kinds of outage.
 _EXPECTED: Final = frozenset({200, 202, 409, 429, 502, 503, 504})
 
 
@@ -57,7 +57,7 @@ class Clients:
                 else:
                     wait = chance.choice(["respond-async", "wait=2"])
                     self._ask(session, "POST", connection_id, "renew", {"Prefer": wait})
-                self._stopping.wait(chance.uniform(_LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS))
+                self._stopping.wait(chance.uniform(_MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS))
 
     def _read_token(self, session: requests.Session, connection_id: str) -> None:
         answer = self._ask(session, "GET", connection_id, "token", {})
@@ -75,7 +75,7 @@ class Clients:
             return None
         self.answers[what, answer.status_code] += 1
         if answer.status_code == requests.codes.service_unavailable:
-            self._stopping.wait(_PATIENCE * _MOST_PAUSE_SECONDS)
+            self._stopping.wait(_UNAVAILABLE_FACTOR * _MAX_PAUSE_SECONDS)
         if answer.status_code not in _EXPECTED:
             self.surprises.append(f"{what}: {answer.status_code} {answer.text[:500]}")
         return answer

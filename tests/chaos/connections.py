@@ -77,23 +77,23 @@ def compare(ids: Sequence[str], provider: ProviderProcess) -> list[Compared]:
     """Hold each connection against what the provider knows of it."""
     accounts = provider.accounts()
     with hold_connection():
-        return [_compared(*pair) for pair in zip(ids, accounts, strict=True)]
+        return [_compare(*pair) for pair in zip(ids, accounts, strict=True)]
 
 
-def _compared(connection_id: str, account: Account) -> Compared:
+def _compare(connection_id: str, account: Account) -> Compared:
     row = TAB_CONNECTIONS.get_by_id(connection_id)
     events = TAB_EVENTS.select().where(TAB_EVENTS.connection_id == connection_id)
-    told = [event for event in events.order_by(TAB_EVENTS.id) if event.kind != EventKind.RENEWED]
+    others = [event for event in events.order_by(TAB_EVENTS.id) if event.kind != EventKind.RENEWED]
     return Compared(
         id=connection_id,
         status=row.status,
         version=row.version,
-        access_token=_revealed(TAB_CONNECTIONS.access_token.open(row)),
-        refresh_token=_revealed(TAB_CONNECTIONS.refresh_token.open(row)),
-        journal=[(event.kind, (event.detail or {}).get("reason")) for event in told],
+        access_token=_reveal(TAB_CONNECTIONS.access_token.open(row)),
+        refresh_token=_reveal(TAB_CONNECTIONS.refresh_token.open(row)),
+        journal=[(event.kind, (event.detail or {}).get("reason")) for event in others],
         account=account,
     )
 
 
-def _revealed(token: Secret | None) -> str | None:
+def _reveal(token: Secret | None) -> str | None:
     return None if token is None else token.reveal()

@@ -36,26 +36,22 @@ class Killer:
         self,
         stack: ChaosStack,
         seed: int,
-        most_pause_seconds: float,
-        most_away_seconds: float,
-        tell: Callable[[str], None],
+        max_pause_seconds: float,
+        max_away_seconds: float,
+        print_line: Callable[[str], None],
     ) -> None:
-        """Take the stack, a seed, and who is told of each kill.
-
-        Between two kills there is a pause at most, and the dead stay away for so long at most.
-        """
         self.kills: list[Kill] = []
-        #: How often a process ended that nobody had killed.
+        #: How often a process ended without a kill.
         self.own_ends: Counter[str] = Counter()
         self._stack = stack
         self._victims: list[Mortal] = [*stack.mortal, *stack.servers]
         self._order: list[Mortal] = []
-        #: Who is away, and when it comes back.
+        #: What is killed now, and when it is started again.
         self._away: dict[str, tuple[Mortal, float]] = {}
         self._random = chances(seed, "killer")
-        self._most_pause_seconds = most_pause_seconds
-        self._most_away_seconds = most_away_seconds
-        self._tell = tell
+        self._max_pause_seconds = max_pause_seconds
+        self._max_away_seconds = max_away_seconds
+        self._print_line = print_line
 
     def run(self, seconds: float) -> None:
         """Kill for that long, and return once everything was started again."""
@@ -64,7 +60,7 @@ class Killer:
             self.tend(now)
             if now >= next_at:
                 self._kill_next(now)
-                next_at = now + self._random.uniform(0, self._most_pause_seconds)
+                next_at = now + self._random.uniform(0, self._max_pause_seconds)
             time.sleep(_LOOK_SECONDS)
         self.tend(float("inf"))
 
@@ -84,7 +80,7 @@ class Killer:
         victim = self._order.pop()
         if victim.name not in self._away:
             kill = victim.kill()
-            back_at = now + self._random.uniform(0, self._most_away_seconds)
+            back_at = now + self._random.uniform(0, self._max_away_seconds)
             self._away[victim.name] = (victim, back_at)
             self.kills.append(kill)
-            self._tell(f"{shown(kill.at)}  {kill.name} is killed until {shown(back_at)}")
+            self._print_line(f"{shown(kill.at)}  {kill.name} is killed until {shown(back_at)}")

@@ -1,4 +1,4 @@
-"""What is known of one kill, so that what it has cost can be told from what it has not."""
+"""Record of one kill, from which the losses that it explains are known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Who was killed, when by this machine's clock, and the ports from which it spoke to others."""
+    """What was killed, when by this machine's clock, and the ports of its connections."""
 
     name: str
     at: float

@@ -24,7 +24,7 @@ class ServiceProcess:
     def __init__(self, planned: PlannedProcess, variables: dict[str, str], directory: Path) -> None:
         """Take the plan, the variables that an operator sets, and where to run."""
         self.name = planned.name
-        # After the provider, which nobody must take for dead where cores are short.
+        # After the provider, which must not seem dead where cores are short.
         self._command = ["/bin/sh", "-c", f"exec nice -n 5 {planned.command}"]
         self._environment = {**planned.environment, **variables}
         self._directory = directory
@@ -43,7 +43,7 @@ class ServiceProcess:
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
-        """Start it in a session of its own, once nobody is left of its last run."""
+        """Start it in a session of its own, after the end of its last run."""
         self.end()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -70,7 +70,7 @@ class ServiceProcess:
         return Kill(self.name, at, frozenset(ports))
 
     def stop(self) -> None:
-        """Ask it to finish what it has in hand and to end, and wait for that."""
+        """Stop it with a signal, and wait until it has finished its jobs."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait(_DRAIN_SECONDS)

@@ -1,6 +1,6 @@
-"""A provider in a process of its own that counts who shows which refresh token, and how often.
+"""A provider in a process of its own that counts how often each process shows a refresh token.
 
-Its refresh tokens serve once, and whoever shows a spent one loses the grant (RFC 9700 section
+Its refresh tokens serve once, and a client that shows a spent one loses the grant (RFC 9700 section
 4.14.2). `python -m tests.chaos.provider SEED LATENCY` prints where it listens.
 """
 
@@ -23,16 +23,16 @@ from tests.provider.server import Request, running_server
 SCOPE: Final = "read"
 #: Where the tests talk to it, and no client does.
 ACCOUNTS: Final = "/accounts"
-_MOST_LATENCY_SECONDS: Final = 1.0
+_MAX_LATENCY_SECONDS: Final = 1.0
 
 
 @dataclass
 class Showing:
-    """One time that somebody showed a refresh token; times are those of the machine."""
+    """One use of a refresh token; times are those of the machine."""
 
     account: int
     token: str
-    #: The port that it came from, which tells one process from another.
+    #: The port that it came from, which identifies the process.
     port: int
     began_at: float
     ended_at: float = 0.0
@@ -71,7 +71,7 @@ class CountingProvider(Endpoints):
             self.script.expires_in = int(request.form["expires_in"])
             return json_answer([self._consent() for _ in range(int(request.form["count"]))])
         if request.path == ACCOUNTS:
-            return json_answer(self._told())
+            return json_answer(self._describe_accounts())
         return Answer(404)
 
     def _consent(self) -> dict[str, Any]:
@@ -107,9 +107,9 @@ class CountingProvider(Endpoints):
     def _dawdle(self) -> None:
         with self._lock:
             seconds = self._random.expovariate(2 / self._latency_seconds)
-        time.sleep(min(seconds, _MOST_LATENCY_SECONDS / 2))
+        time.sleep(min(seconds, _MAX_LATENCY_SECONDS / 2))
 
-    def _told(self) -> list[dict[str, Any]]:
+    def _describe_accounts(self) -> list[dict[str, Any]]:
         with self._lock:
             return [
                 {

@@ -48,17 +48,17 @@ class ProviderProcess:
     def consent(self, count: int, token_seconds: int) -> list[dict[str, str]]:
         """Let that many new users consent, and return the tokens of each."""
         form = {"count": count, "expires_in": token_seconds}
-        tokens: list[dict[str, str]] = self._asked("POST", form)
+        tokens: list[dict[str, str]] = self._request("POST", form)
         return tokens
 
     def accounts(self) -> list[Account]:
         """Return all users, in the order in which they came."""
         return [
-            Account(**{**told, "showings": [Showing(**each) for each in told["showings"]]})
-            for told in self._asked("GET", {})
+            Account(**{**found, "showings": [Showing(**each) for each in found["showings"]]})
+            for found in self._request("GET", {})
         ]
 
-    def _asked(self, method: str, form: dict[str, int]) -> Any:
+    def _request(self, method: str, form: dict[str, int]) -> Any:
         answer = requests.request(method, f"http://{self.host}{ACCOUNTS}", data=form, timeout=30)
         answer.raise_for_status()
         return answer.json()
@@ -66,7 +66,7 @@ class ProviderProcess:
 
 @contextmanager
 def running_provider(seed: int, latency_seconds: float) -> Iterator[ProviderProcess]:
-    """Run the provider for the block, in a process that nobody kills; it must end well."""
+    """Run the provider for the block, in a process that is never killed; it must end well."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.chaos.provider", str(seed), str(latency_seconds)],
         cwd=ROOT,

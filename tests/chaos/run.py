@@ -27,7 +27,7 @@ _TRACEBACKS: Final = re.compile(
     r"(?m)(?:^.*\n)?^Traceback \(most recent(?:.*\n)(?:(?!\[|INFO).*\n)*"
 )
 
-Tell = Callable[[str], None]
+Print = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Plan:
     connections: int
     token_seconds: int
     apps: int
-    #: In seconds, the longest pause between two kills, and that who was killed stays away.
+    #: In seconds, the longest pause between two kills, and before a restart.
     pause: float
     away: float
-    #: Whether the database is a file, which nobody can kill.
+    #: Whether the database is a file, which cannot be killed.
     sqlite: bool = False
     #: Where to copy what the processes have said, if anywhere.
     logs: Path | None = None
@@ -57,18 +57,18 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
 
 
-def run(plan: Plan, tell: Tell) -> Outcome:
-    """Carry out a plan, tell how it goes, and return what came of it."""
+def run(plan: Plan, print_line: Print) -> Outcome:
+    """Carry out a plan, print its progress, and return the outcome."""
     with running_stack(plan.seed, _LATENCY_SECONDS, on_sqlite=plan.sqlite) as stack:
         ids = connect(stack.provider, plan.connections, plan.token_seconds)
         stack.renew(ids[0])
         clients = Clients(stack.app, ids, plan.seed, plan.apps)
         try:
-            killer = Killer(stack, plan.seed, plan.pause, plan.away, tell)
+            killer = Killer(stack, plan.seed, plan.pause, plan.away, print_line)
             killer.run(plan.seconds)
         finally:
             clients.stop()
-        tell("Nobody is killed any more; waiting until each connection was renewed once more.")
+        print_line("No more kills; waiting until each connection was renewed once more.")
         _settle(killer, ids)
         _stop(stack)
         if plan.logs is not None:
@@ -96,7 +96,7 @@ def _settle(killer: Killer, ids: list[str]) -> None:
 
 
 def _stop(stack: ChaosStack) -> None:
-    """Stop all processes as an operator does, so that nothing is in hand any more."""
+    """Stop all processes as an operator does, so that no renewal is in flight any more."""
     for kind in ("scheduler", "control", "oauth", "web"):
         for process in stack.processes:
             if process.name.startswith(kind):

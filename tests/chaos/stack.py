@@ -94,7 +94,7 @@ class ChaosStack:
 
     @property
     def mortal(self) -> list[ServiceProcess]:
-        """Who is killed: all but the apps' way in, which has to tell of every outage."""
+        """What is killed: all but the web process, which has to report every outage."""
         return [process for process in self.processes if not process.name.startswith(WEB)]
 
     def copy_logs(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The verdict on a connection: whoever lost a token, or showed one twice in silence, is told of."""
+"""Verdict on a connection: a lost token, or one that was used twice in silence, is a fault."""
 
 from __future__ import annotations
 
@@ -82,5 +82,5 @@ def test_nothing_is_said_of_a_connection_that_is_well(connection: Compared) -> N
         "another's kill",
     ],
 )
-def test_a_fault_is_told(connection: Compared, part: str) -> None:
+def test_each_fault_is_reported(connection: Compared, part: str) -> None:
     assert part in "; ".join(faults(connection, [KILL]))

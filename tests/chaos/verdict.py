@@ -1,4 +1,4 @@
-"""Tells whether a connection came through well, and if not, whether the journal says why."""
+"""Verdict of a run: whether a connection kept its grant, or the journal has the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READING_SECONDS: Final = 2.0
 
 
 def retries(connection: Compared) -> int:
-    """Return how often the journal says that a token was sent whose first answer nobody has."""
+    """Return how often the journal says that a token was sent again for a lost answer."""
     return sum(kind == EventKind.RENEWAL_RETRIED for kind, _ in connection.journal)
 
 

@@ -18,7 +18,7 @@ from tests.worker.service_directory import RunningService, ServiceDirectory
 
 _TIMEOUT_SECONDS: Final = 60
 #: For a job, on a machine that has much else to do.
-_PATIENCE_SECONDS: Final = 80
+_JOB_SECONDS: Final = 80
 #: An anonymous request says so by this; no key at all would mean the default one.
 ANONYMOUS: Final = ""
 
@@ -38,7 +38,7 @@ class Stack:
         }
         #: What the processes of earlier starts have said.
         self.past_output: list[str] = []
-        #: The bodies of all answers that told of an error.
+        #: The headers and bodies of all error answers.
         self.refusals: list[str] = []
         self.service: RunningService | None = None
 
@@ -123,7 +123,7 @@ class Stack:
 
     def await_end_of(self, location: str) -> dict[str, Any]:
         """Wait for the end of a job; return the finished job."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _JOB_SECONDS
         while True:
             job: dict[str, Any]
             job = self.call("GET", location, headers={"Prefer": "wait=20"}).json()
@@ -140,7 +140,7 @@ class Stack:
     def execute(self, statement: str) -> None:
         """Carry out a statement on the database, to let pass what would take long to pass."""
         path = self.var_dir / "catfeeder.sqlite3"
-        with closing(sqlite3.connect(path, timeout=_PATIENCE_SECONDS)) as database, database:
+        with closing(sqlite3.connect(path, timeout=_JOB_SECONDS)) as database, database:
             database.execute(statement)
 
     def worker_processes(self, queues: str) -> list[psutil.Process]:

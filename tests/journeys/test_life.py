@@ -1,4 +1,4 @@
-"""The life of the stack: stopped with work in hand, started again, a worker killed."""
+"""Life of the stack: a worker is killed, all of it is restarted, a shutdown finishes its jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.journey
 
-#: A hash of this cost takes some seconds, so that it is in hand when the shutdown comes.
+#: A hash of this cost takes some seconds, so that it runs when the shutdown comes.
 _SLOW_ROUNDS = 15
 
 
@@ -31,7 +31,7 @@ def test_a_killed_worker_is_replaced_and_the_rest_stays_up(stack_with_provider: 
         os.kill(pid, signal.SIGKILL)
     # Then passwords are hashed again
     assert stack.result("/v1/passwords/hash", {"password": "nine lives have I"})
-    # And nobody else was disturbed
+    # And no other process was disturbed
     assert all(psutil.pid_exists(pid) for pid in settled - hashing)
 
 
@@ -62,11 +62,11 @@ def test_a_shutdown_finishes_the_job_in_hand(stack_with_provider: Stack) -> None
         "POST", "/v1/passwords/hash", json={"password": "slow but sure", "rounds": _SLOW_ROUNDS}
     )
     assert asked.status_code == requests.codes.accepted
-    # When the stack is told to stop
+    # When a shutdown is requested
     answer = stack.call("POST", "/v1/server/shutdown")
     # Then the answer comes first
     assert answer.status_code == requests.codes.accepted
-    # And then no new work is taken and health says so, but the job in hand is finished
+    # And then no new work is taken and health says so, but the running job is finished
     wait_until(lambda: stack.call("GET", "/health").status_code == 503)
     refused = stack.call("POST", "/v1/passwords/hash", json={"password": "too late, my friend"})
     assert refused.status_code == requests.codes.service_unavailable

@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.journey
 
-#: A hash that takes some tenths of a second, so that a machine is cut off with one in hand.
+#: A hash that takes some tenths of a second, so that a machine is cut off while it hashes.
 _ROUNDS = 12
 _JOBS = 10
 _START_SECONDS = 60
@@ -62,12 +62,12 @@ def test_a_machine_that_is_cut_off_at_work_costs_no_job(
     seen = other.call("GET", "/v1/providers/google")
     assert seen is not None
     assert seen.json()["client_id"] == "app"
-    # And more hashes than either machine can have in hand
+    # And more hashes than either machine performs at once
     jobs = [client.hash_password(f"password {number}", rounds=_ROUNDS) for number in range(_JOBS)]
     wait_until(lambda: statuses(jobs).count("running") == 2)
     # When one machine is cut off in the middle of its work
     one.cut_off()
-    # Then the other does what there is, what the first had in hand included
+    # Then the other performs all of them, those of the first included
     wait_until(lambda: set(statuses(jobs)) == {"succeeded"})
     assert not one.is_healthy()
     assert other.is_healthy()
@@ -91,6 +91,6 @@ def statuses(jobs: list[Job[PasswordHash]]) -> list[str]:
 
 
 def leftovers(valkey: ValkeyServer) -> list[str]:
-    """Return the keys of messages that wait, are in hand or were set aside."""
+    """Return the keys of messages that wait, are in flight or were set aside."""
     ends = ("passwords", "passwords.msgs", "passwords.XQ")
     return [name for name in valkey.key_names() if name.endswith(ends) or "__acks__" in name]

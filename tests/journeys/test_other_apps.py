@@ -133,7 +133,7 @@ def test_the_client_brings_in_few_packages(app: Path) -> None:
 
 
 def test_another_app_hashes_and_checks_passwords(app: Path, stack: Stack, tmp_path: Path) -> None:
-    # Given a running service, and the key that its operator hands out
+    # Given a running service, and the key that its operator gives out
     queue_key = stack.command("queue-key").stdout.strip()
 
     # When an app elsewhere, of which the service knows nothing, asks for jobs
@@ -160,7 +160,7 @@ def test_another_app_hashes_and_checks_passwords(app: Path, stack: Stack, tmp_pa
     assert said["loaded"] == []
 
 
-def test_an_app_with_a_wrong_key_is_told_nothing(app: Path, stack: Stack, tmp_path: Path) -> None:
+def test_an_app_with_a_wrong_key_learns_nothing(app: Path, stack: Stack, tmp_path: Path) -> None:
     # Given an app whose key is not the service's
     program = (
         "import sys, catfeeder\n"
@@ -181,7 +181,7 @@ def test_an_app_with_a_wrong_key_is_told_nothing(app: Path, stack: Stack, tmp_pa
         check=False,
     )
 
-    # Then nobody performs it, and the service goes on for everybody else
+    # Then no worker performs it, and the service goes on for all other apps
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "did not end in the time given" in ended.stdout
     assert stack.result("/v1/passwords/hash", {"password": "correct horse battery staple"})

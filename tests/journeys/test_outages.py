@@ -1,4 +1,4 @@
-"""The stack without its broker: frozen, killed, cut off; no accepted job is lost, nobody trips."""
+"""Outages of the broker, frozen, killed or cut off: no accepted job is lost, no process ends."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def assert_refused(stack: Stack) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_no_outage_of_the_broker_loses_a_job_or_stops_anybody(stack: Stack) -> None:
+def test_no_outage_of_the_broker_loses_a_job_or_ends_a_process(stack: Stack) -> None:
     pids = set(stack.directory.settled_pids()) - {valkey_of(stack).pid}
-    # Given jobs in hand and jobs that wait, when the broker is frozen
+    # Given running jobs and queued jobs, when the broker is frozen
     jobs = accepted(stack, 4)
     frozen_at = time.monotonic()
     valkey_of(stack).suspend()
-    # Then requests are told while it is, and again and again
+    # Then each request is refused in the meantime
     assert_refused(stack)
     assert_refused(stack)
     assert stack.call("GET", "/health").status_code == requests.codes.service_unavailable
@@ -76,7 +76,7 @@ def test_no_outage_of_the_broker_loses_a_job_or_stops_anybody(stack: Stack) -> N
             cutter.execute_command("CLIENT", "KILL", "TYPE", "pubsub", "SKIPME", "yes")
             time.sleep(0.3)
     wait_until(lambda: have_succeeded(stack, jobs))
-    # And all processes are the same as before, and nobody has lost his composure
+    # And all processes are the same as before, without a traceback
     assert pids <= set(stack.directory.pids())
     assert stack.stop() == 0
     assert "Traceback" not in stack.past_output[-1]

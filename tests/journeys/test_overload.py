@@ -1,4 +1,4 @@
-"""More work than the cores can do: refused in time, and nobody else's work waits for it."""
+"""Overload: more work than the cores can do is refused in time, and no other work waits for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BODY = {"password": "everybody at once", "rounds": 13}
 
 
 class Crowd:
-    """Those who ask for hashes all the time, and what they were answered."""
+    """Clients that request hashes all the time, and the answers that they got."""
 
     def __init__(self, stack: Stack) -> None:
         self.answers: list[requests.Response] = []
@@ -49,13 +49,13 @@ class Crowd:
                 thread.join()
 
     def refused(self) -> list[requests.Response]:
-        """Those whom the service had no time for."""
+        """Return the refusals."""
         return [answer for answer in self.answers if answer.status_code == 429]
 
 
 @pytest.fixture
 def stack(make_stack: Callable[..., Stack], oidc_provider: OidcProvider) -> Stack:
-    """A service that does not wait long for its jobs when it is told to stop."""
+    """A service that does not wait long for its jobs when it stops."""
     made = make_stack(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
     made.configure("Server_configuration", "drain_seconds", "1")
     start_with_provider(made, oidc_provider)
@@ -63,12 +63,12 @@ def stack(make_stack: Callable[..., Stack], oidc_provider: OidcProvider) -> Stac
 
 
 def _passwords(stack: Stack) -> dict[str, float]:
-    """Return what is told of the queue of passwords."""
+    """Return the report of the queue of passwords."""
     [passwords, *_] = stack.call("GET", "/v1/queues").json()["items"]
     return dict(passwords)
 
 
-def test_a_flood_is_refused_in_time_and_starves_nobody(
+def test_a_flood_is_refused_in_time_and_starves_no_other_work(
     stack: Stack, oidc_provider: OidcProvider
 ) -> None:
     connection = sign_in(stack, oidc_provider, "frank", subject="user-1")
@@ -82,21 +82,21 @@ def test_a_flood_is_refused_in_time_and_starves_nobody(
     crowd = Crowd(stack)
     with crowd.asking():
         wait_until(crowd.refused)
-        # Then who needs no core is served as ever: a token, a renewal, the state of things
+        # Then requests that need no core are served as ever: a token, a renewal, the queues
         for _ in range(3):
             assert stack.call("GET", f"{path}/token").status_code == requests.codes.ok
         assert stack.job(f"{path}/renew")["status"] == "succeeded"
         passwords = _passwords(stack)
-    # And nobody was told anything but yes, or when to come back
+    # And each answer was yes, or when to come back
     assert {answer.status_code for answer in crowd.answers} == {202, 429}
     waits = [int(answer.headers["Retry-After"]) for answer in crowd.refused()]
     assert all(1 <= wait <= 60 for wait in waits)
     # And what was taken will be done within its minute: the queue is as long as a third of it, at
-    # the pace of then, which is another as soon as something else of the machine begins or ends
-    pace = max(before["per_second"], passwords["per_second"])
-    assert 0 < passwords["messages"] / pace < 60
-    # And who comes back, when others do not, is served
+    # the throughput of then, which changes with the load of the machine
+    throughput = max(before["per_second"], passwords["per_second"])
+    assert 0 < passwords["messages"] / throughput < 60
+    # And a client that comes back, when others do not, is served
     wait_until(lambda: stack.call("POST", "/v1/passwords/hash", json=_BODY).ok, 120)
-    # And the service stops when it is told to, and does not wait for all of them
+    # And the service stops without waiting for all of them
     assert stack.call("POST", "/v1/server/shutdown").status_code == requests.codes.accepted
     assert stack.await_end() == 0

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.journey
 
 
 def accepts(provider: OidcProvider, access_token: str) -> bool:
-    """Tell whether the provider takes an access token."""
+    """Return whether the provider takes an access token."""
     headers = {"Authorization": f"Bearer {access_token}"}
     return requests.get(f"{provider.issuer}/userinfo", headers=headers, timeout=10).ok
 
@@ -44,7 +44,7 @@ def test_a_user_signs_in_and_the_token_is_kept_fresh(
     fresh = stack.result("/v1/oauth/house/user-info", asked)
     assert (fresh["email"], fresh["email_verified"]) == ("alice@dogs.example", False)
     # When the token falls due, then the scheduler renews it before it expires, which the provider
-    # sees, and nobody has read it meanwhile
+    # sees, without any read of it meanwhile
     path = f"/v1/connections/{connection['id']}"
     first = stack.call("GET", f"{path}/token").json()["access_token"]
     assert accepts(oidc_provider, first)

@@ -1,4 +1,4 @@
-"""Tests of the schedule: each tick is emitted once, by whoever comes first, and none is lost."""
+"""Periodic schedule: each tick is emitted once, however many schedulers run, and none is lost."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_message_is_emitted_at_once_and_then_at_each_interval(client: Client) 
     assert emitted(client) == ["clean_tokens"] * 2 + ["renew_oaths"] * 4
 
 
-def test_ticks_that_nobody_was_there_for_are_made_up_for_by_one(client: Client) -> None:
+def test_missed_ticks_are_made_up_for_by_one(client: Client) -> None:
     tick(client, LINES, NOW)
 
     # When the schedulers come back after a day
@@ -191,7 +191,9 @@ def test_a_broker_that_is_full_is_an_outage_too(client: Client, valkey: ValkeySe
     assert tick(client, LINES, NOW + SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
 
 
-def test_a_database_that_is_gone_is_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_an_error_of_the_tick(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError("gone")
 
@@ -203,7 +205,7 @@ def test_a_database_that_is_gone_is_told(client: Client, monkeypatch: pytest.Mon
 
 
 def test_a_service_that_stops_asks_for_nothing_until_it_is_booted_again(client: Client) -> None:
-    # Given a service that was told to stop
+    # Given a service that is stopping
     with hold_connection():
         request_stop(begin_boot(NOW))
 
@@ -256,7 +258,7 @@ def test_the_schedule_goes_by_the_clock_that_is_passed_in(client: Client) -> Non
         assert TAB_CRONS.get_by_id("renew_oaths").next_at == NOW + SECOND
 
 
-def test_what_nobody_foresaw_does_not_end_the_schedule(
+def test_an_unexpected_error_does_not_end_the_schedule(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a clock that fails in a way of its own, once
@@ -271,7 +273,7 @@ def test_what_nobody_foresaw_does_not_end_the_schedule(
     crons = Crons(clock=clock)
     assert crons.inject_crons() == 0
 
-    # Then that is told, and the schedule goes on
+    # Then that is logged, and the schedule goes on
     wait_until(lambda: emitted(client) == ["renew_oaths"])
     crons.stop()
     assert "this error is unexpected" in caplog.text
@@ -299,7 +301,7 @@ def test_an_outage_of_the_database_does_not_end_the_schedule_either(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # Given a database that lets nobody in
+    # Given a database that accepts no connection
     def refuse(*_arguments: object, **_options: object) -> None:
         raise OSError("gone")
 

@@ -58,7 +58,7 @@ def test_a_job_in_hand_ends_before_the_process_does(
     wait_until(lambda: READY in performer.printed())
     job = client.hash_password("hunter2", rounds=13)
     wait_until(lambda: job.record().status is not JobStatus.QUEUED)
-    # When it is told to stop
+    # When it is stopped
     assert performer.stop() == 0
     # Then the job has ended well
     assert job.record().status is JobStatus.SUCCEEDED
@@ -85,21 +85,21 @@ def test_it_emits_the_schedule_when_asked_to(
 def test_a_second_signal_ends_the_process_at_once(
     client: Client, start: Callable[..., Performer]
 ) -> None:
-    # Given a performer that has begun a hash of some seconds, and is told to stop
+    # Given a performer that has begun a hash of some seconds, and is stopping
     performer = start("passwords")
     wait_until(lambda: READY in performer.printed())
     job = client.hash_password("hunter2", rounds=16)
     wait_until(lambda: job.record().status is JobStatus.RUNNING)
     performer.process.send_signal(signal.SIGTERM)
     wait_until(lambda: "Shutting down" in performer.printed())
-    # When it is told again
+    # When it gets a second signal
     assert performer.stop() == 1
     # Then the job was not waited for
     assert job.record().status is JobStatus.RUNNING
 
 
 @pytest.mark.usefixtures("tables")
-def test_who_hashes_passwords_loads_no_tables(
+def test_a_process_that_hashes_passwords_loads_no_tables(
     client: Client, start: Callable[..., Performer]
 ) -> None:
     # Given a performer of passwords and one of other queues, each at work
@@ -118,7 +118,7 @@ def mapped_files(performer: Performer) -> str:
 
 
 @pytest.mark.usefixtures("tables")
-def test_bytes_of_nobody_are_set_aside_by_whatever_process_finds_them(
+def test_unreadable_bytes_are_set_aside_in_a_process_too(
     client: Client, start: Callable[..., Performer]
 ) -> None:
     client.redis.hset("catfeeder:passwords.msgs", "bad", b"canary-5")

@@ -90,11 +90,11 @@ class WorkerProcess:
         return self.performed_path.read_text().split("\n")[:-1]
 
     def is_ready(self) -> bool:
-        """Tell whether it takes messages."""
+        """Return whether it takes messages."""
         return "Ready for the messages" in self.log
 
     def is_alive(self) -> bool:
-        """Tell whether it runs, or is frozen."""
+        """Return whether it runs, or is frozen."""
         return self.process.poll() is None
 
     def kill(self) -> None:

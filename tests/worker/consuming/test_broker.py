@@ -221,10 +221,10 @@ def test_what_was_fetched_and_lost_goes_back(
     assert not [key for key in valkey.key_names() if "__acks__" in key]
 
 
-def test_what_is_in_a_worker_threads_hands_stays_there(
+def test_a_message_in_process_stays_in_flight(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    # Given one message in hand, and two in the cache of its consumer
+    # Given one message in process, and two that its consumer has fetched
     for _ in range(3):
         client.hash_password("hunter2")
     old = broker.consume(PASSWORDS, prefetch=3)
@@ -237,7 +237,7 @@ def test_what_is_in_a_worker_threads_hands_stays_there(
     assert not [key for key in valkey.key_names() if "__acks__" in key]
 
 
-def test_what_a_worker_gives_back_can_be_fetched_again(
+def test_a_requeued_message_can_be_fetched_again(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
     job = client.hash_password("hunter2")
@@ -249,7 +249,7 @@ def test_what_a_worker_gives_back_can_be_fetched_again(
 
 
 @pytest.mark.parametrize("end", ["ack", "nack"])
-def test_an_id_that_comes_back_is_fetched_again(
+def test_an_id_that_is_enqueued_again_is_fetched_again(
     client: Client,
     broker: ConsumingBroker,
     valkey: ValkeyServer,
@@ -260,14 +260,14 @@ def test_an_id_that_comes_back_is_fetched_again(
     consumer = broker.consume(PASSWORDS)
     message = take(consumer)
     getattr(consumer, end)(message)
-    # When somebody puts it onto the queue once more, as one does with a dead letter
+    # When it is enqueued once more, as a replay of dead letters does
     put(valkey, PASSWORDS, message.options["redis_message_id"], message.encode())
     # Then it is a message like any other
     assert take(consumer).message_id == message.message_id
 
 
 def test_a_stray_is_found_by_the_next_fetch(client: Client, broker: ConsumingBroker) -> None:
-    # Given a message that a frozen server hands out after its consumer was built anew
+    # Given a message that a frozen server delivers after its consumer was built anew
     stray = client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS, prefetch=2)
     broker._dispatch("fetch")(PASSWORDS, 1)
@@ -316,10 +316,10 @@ def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
     assert take(consumer).message_id == job.id
 
 
-def test_who_holds_one_message_takes_the_next_as_it_lets_go(
+def test_with_a_prefetch_of_one_the_next_message_comes_with_the_acknowledgement(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    # Given one message in hand, and two that wait
+    # Given one message in process, and two that wait
     jobs = [client.hash_password("hunter2") for _ in range(3)]
     consumer = broker.consume(PASSWORDS, prefetch=1)
     message = take(consumer)
@@ -332,7 +332,7 @@ def test_who_holds_one_message_takes_the_next_as_it_lets_go(
     assert valkey.client.info("stats")["total_reads_processed"] == reads + 1
 
 
-def test_who_stops_takes_no_other(
+def test_a_stopping_consumer_fetches_no_further_message(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
     for _ in range(2):
@@ -347,7 +347,7 @@ def test_who_stops_takes_no_other(
 def test_a_message_is_there_until_its_job_has_ended(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a job in hand, and a server that was started anew and knows one script of all
+    # Given a running job, and a restarted server that knows one of the scripts
     job = client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS, prefetch=1)
     message = take(consumer)
@@ -366,7 +366,7 @@ def test_a_message_is_there_until_its_job_has_ended(
     with monkeypatch.context() as patch:
         patch.setattr(lua_scripts, "_round_trip", look_and_send)
         consumer.ack(message)
-    # Then whoever dies between two of them leaves the message to others
+    # Then a worker that dies between two of them leaves the message to others
     assert seen == [(1, "queued"), (1, "queued")]
     assert job.record().result == "a result"
     assert not leftovers(valkey)
@@ -397,7 +397,7 @@ def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
 def test_a_server_that_became_a_replica_is_a_lost_connection(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    # Given a message in hand
+    # Given a message in process
     client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS)
     message = take(consumer)
@@ -407,7 +407,7 @@ def test_a_server_that_became_a_replica_is_a_lost_connection(
         for act in (consumer.ack, consumer.nack):
             with pytest.raises(ConnectionClosed, match="ReadOnlyError"):
                 act(message)
-        # Who stops meanwhile goes without: others find what it held.
+        # A worker that stops meanwhile ignores the error: others requeue its messages.
         consumer.requeue([message])
     finally:
         valkey.client.execute_command("REPLICAOF", "NO", "ONE")
@@ -419,7 +419,7 @@ def test_a_server_that_became_a_replica_is_a_lost_connection(
 def test_a_server_that_may_not_write_is_a_lost_connection(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    # Given a message in hand, and a server that takes no writes without replicas
+    # Given a message in process, and a server that takes no writes without replicas
     client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS)
     message = take(consumer)
@@ -435,10 +435,10 @@ def test_a_server_that_may_not_write_is_a_lost_connection(
     assert not leftovers(valkey)
 
 
-def test_a_message_that_redis_does_not_let_go_of_takes_nobodys_place(
+def test_an_unacknowledgeable_message_takes_no_slot(
     client: Client, broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    # Given a message in hand that cannot be acknowledged, now or later
+    # Given a message that can never be acknowledged
     client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS, prefetch=1)
     stuck = take(consumer)
@@ -455,7 +455,7 @@ def test_a_message_that_redis_does_not_let_go_of_takes_nobodys_place(
     assert take(consumer).message_id == job.id
 
 
-def test_whoever_enqueues_is_told_in_the_words_of_the_client(broker: ConsumingBroker) -> None:
+def test_enqueueing_raises_the_errors_of_the_client(broker: ConsumingBroker) -> None:
     nowhere = connect_redis("unix:///nowhere/valkey.sock")
     with pytest.raises(QueueUnreachable):
         ConsumingBroker(nowhere, broker.encoder, [], {}).enqueue(hash_message())

@@ -38,7 +38,7 @@ def test_what_was_accepted_is_done(
         client.hash_password("hunter2")
     # When a worker is started, or goes on
     worker = start_worker()
-    # Then both are done, who waits is told, and the queue leaves nothing behind
+    # Then both are done, the callers learn it, and the queue leaves nothing behind
     assert hashed.result(timeout=60)["password_hash"].startswith("$2b$")
     with pytest.raises(JobFailed):
         failing.result(timeout=60)
@@ -50,7 +50,7 @@ def test_what_was_accepted_is_done(
 def test_what_a_dead_worker_held_goes_to_another(
     client: Client, broker: ConsumingBroker, full: ValkeyServer
 ) -> None:
-    # Given a worker with a message in hand
+    # Given a worker with a message in flight
     job = client.hash_password("hunter2")
     message = next(broker.consume(PASSWORDS))
     assert message is not None

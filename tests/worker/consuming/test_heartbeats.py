@@ -1,4 +1,4 @@
-"""Whose messages fall to others: those of workers that have died, and of nobody else."""
+"""Failure detection: the messages of dead workers are requeued, and no others."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def watch(detector: FailureDetector, beats: list[tuple[float, dict[str, float]]]
 
 
 def test_a_heartbeat_that_stands_still_for_long_enough_is_that_of_a_dead_worker() -> None:
-    # Given two workers, whose clocks agree with nobody's, and one of which dies
+    # Given two workers whose clocks are wrong, and one of which dies
     beats = [(100.0 + second, {"dead": 7.0, "living": -float(second)}) for second in range(7)]
     assert watch(FailureDetector(HeartbeatTiming()), beats) == [set()] * 5 + [{"dead"}] * 2
 
 
-def test_after_a_freeze_everybody_has_time_to_beat_again() -> None:
-    # Given a broker that was frozen for ten seconds, and so for everybody
+def test_after_a_freeze_the_count_starts_anew() -> None:
+    # Given a broker that was frozen for ten seconds, and so for all workers
     detector = FailureDetector(HeartbeatTiming())
     before = [(100.0 + second, {"a": 1.0, "b": float(second)}) for second in range(4)]
     after = [(113.0 + second, {"a": 1.0, "b": float(second)}) for second in range(5)]
     assert watch(detector, before + after) == [set()] * 9
-    # And who does not is dead after all
+    # And a worker that does not beat any more is dead after all
     assert detector.find_dead({"a": 1.0, "b": 9.0}, 118.5) == {"a"}
 
 
-def test_who_is_seen_for_the_first_time_lives() -> None:
+def test_a_new_worker_is_alive() -> None:
     detector = FailureDetector(HeartbeatTiming())
     detector.find_dead({}, 100.0)
     assert detector.find_dead({"new": 1.0}, 102.0) == set()
@@ -50,7 +50,7 @@ def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
     (tmp_path / "workers" / "theirs").touch()
     with theirs.partition_by_liveness() as (living, dead):
         assert (living, dead) == (["ours"], ["theirs"])
-        # Then no two bury the same
+        # Then no two processes clean up after the same one
         with ProcessLocks(tmp_path / "workers").partition_by_liveness() as (_, dead_twice):
             assert dead_twice == []
     with theirs.partition_by_liveness() as (living, dead):
@@ -59,7 +59,7 @@ def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
     assert list((tmp_path / "workers").iterdir()) == []
 
 
-def test_a_burial_that_fails_is_tried_again(tmp_path: Path) -> None:
+def test_a_failed_clean_up_is_tried_again(tmp_path: Path) -> None:
     locks = ProcessLocks(tmp_path)
     (tmp_path / "theirs").touch()
     with pytest.raises(ConnectionError), locks.partition_by_liveness():
@@ -71,7 +71,7 @@ def test_a_burial_that_fails_is_tried_again(tmp_path: Path) -> None:
 def test_a_killed_workers_message_runs_again_at_once(
     client: Client, workers: Workers, valkey: ValkeyServer
 ) -> None:
-    # Given a worker that is killed with a message in hand, and another that is idle
+    # Given a worker that is killed while it performs a message, and an idle one
     first = workers.start()
     job = client.hash_password("0 s, try 2")
     wait_until(lambda: first.performed() == ["0 s, try 2"])
@@ -112,7 +112,7 @@ def test_another_machines_death_is_noticed_in_time_and_a_pause_is_none(
     assert far.performed().count("gate") == 1
 
 
-def test_a_frozen_broker_makes_nobody_dead(
+def test_a_frozen_broker_makes_no_worker_dead(
     client: Client, workers: Workers, valkey: ValkeyServer
 ) -> None:
     # Given a message in flight on each of two machines
@@ -135,13 +135,13 @@ def test_a_frozen_broker_makes_nobody_dead(
 def test_a_worker_that_stops_leaves_nothing_behind(
     workers: Workers, valkey: ValkeyServer, tmp_path: Path
 ) -> None:
-    # Given a worker, which has found another on the list that nobody hears of
+    # Given a worker, and the report of another that has no heartbeat
     valkey.client.hset(WORKERS_KEY, "nobody", "{}")
     worker = workers.start()
     wait_until(worker.is_ready)
     wait_until(lambda: valkey.client.hkeys(WORKERS_KEY) not in ([], [b"nobody"]))
     wait_until(lambda: valkey.client.hlen(WORKERS_KEY) == 1)
-    # When it is told to stop, then nothing tells of it any more
+    # When it is stopped, then it has no report and no heartbeat any more
     worker.send(signal.SIGTERM)
     assert worker.process.wait(60) == 0
     assert valkey.client.hlen(WORKERS_KEY) == 0
@@ -149,11 +149,11 @@ def test_a_worker_that_stops_leaves_nothing_behind(
     assert list((tmp_path / "here" / "workers").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_to_stops_nobody(
+def test_a_worker_without_a_writable_folder_works(
     client: Client, workers: Workers, tmp_path: Path
 ) -> None:
     (tmp_path / "here").touch()
     worker = workers.start()
     assert client.hash_password("0 s").result(timeout=60)
-    # And it is told, by a thread that begins beside the others
+    # And the log says so, by a thread that begins beside the others
     wait_until(lambda: "VAR_DIR cannot be written to" in worker.log)

@@ -1,4 +1,4 @@
-"""The doorbell: a worker that sleeps is woken at once, and no message waits for a bell for ever."""
+"""Queue notifications: they wake an idle worker at once, and a lost one loses no message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.consuming.broker import ConsumingBroker
 from worker.consuming.notifier import QueueNotifier
 from worker.process.perform import stop_worker
 
-#: Longer than any test waits for a worker, so that who is done earlier was woken.
+#: Longer than any test waits for a worker: what is done earlier was notified.
 LONG_SECONDS = 100.0
 
 
@@ -39,7 +39,7 @@ def start_polling(start_worker: StartWorker, valkey: ValkeyServer) -> Callable[[
 
 
 def listeners(valkey: ValkeyServer) -> int:
-    """How many processes hear the bell of the passwords."""
+    """Return how many processes listen for the queue of passwords."""
     [(_, count)] = valkey.client.pubsub_numsub(f"{NOTIFICATION_PREFIX}{PASSWORDS}")
     return int(count)
 
@@ -50,7 +50,7 @@ def seconds_until_done(job: Job[Any]) -> float:
     return time.monotonic() - began
 
 
-def test_a_worker_that_sleeps_is_woken(
+def test_a_notification_wakes_an_idle_worker(
     client: Client, start_polling: Callable[[float], None]
 ) -> None:
     start_polling(LONG_SECONDS)
@@ -61,7 +61,7 @@ def test_a_worker_that_sleeps_is_woken(
         assert seconds_until_done(client.hash_password("hunter2", rounds=4)) < LONG_SECONDS / 2
 
 
-def test_a_message_without_a_bell_is_found_after_the_sleep(
+def test_a_lost_notification_delays_a_message_by_one_poll_interval(
     client: Client, start_polling: Callable[[float], None], valkey: ValkeyServer
 ) -> None:
     # Given a worker that sleeps, and a job whose message was kept from it
@@ -69,25 +69,25 @@ def test_a_message_without_a_bell_is_found_after_the_sleep(
     [found] = valkey.client.lrange(f"catfeeder:{PASSWORDS}", 0, -1)
     valkey.client.delete(f"catfeeder:{PASSWORDS}")
     start_polling(0.5)
-    # When the message comes without a ring, as from one who knows of no bells
+    # When the message comes without a notification
     valkey.client.rpush(f"catfeeder:{PASSWORDS}", found)
     # Then it is performed
     assert seconds_until_done(job) < LONG_SECONDS
 
 
-def test_what_came_while_nobody_listened_is_found_when_somebody_does_again(
+def test_a_new_subscription_finds_what_came_before_it(
     client: Client, start_polling: Callable[[float], None], valkey: ValkeyServer
 ) -> None:
-    # Given a worker whose bells were cut off
+    # Given a worker that lost its subscription
     start_polling(LONG_SECONDS)
     time.sleep(0.3)
     valkey.client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
-    # When a job is asked for, then it is done when the bells are back
+    # When a job is asked for, then it is done after the new subscription
     assert seconds_until_done(client.hash_password("hunter2", rounds=4)) < LONG_SECONDS / 2
     wait_until(lambda: listeners(valkey) == 1)
 
 
-def test_a_broker_that_stays_away_is_told_of_once(
+def test_an_unreachable_broker_is_logged_once(
     broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a broker that is away for several attempts to listen
@@ -99,13 +99,13 @@ def test_a_broker_that_stays_away_is_told_of_once(
 
     client = connect_redis("unix:///nowhere.sock")
     monkeypatch.setattr(client, "pubsub", connect)
-    bells = QueueNotifier(client, reconnect_seconds=0.01)
+    notifier = QueueNotifier(client, reconnect_seconds=0.01)
     worker = dramatiq.Worker(broker, queues={PASSWORDS}, worker_threads=1, worker_timeout=20)
-    bells.after_worker_boot(broker, worker)
+    notifier.after_worker_boot(broker, worker)
     for _ in range(5):
         assert tried.acquire(timeout=60)
-    bells.before_worker_shutdown(broker, worker)
-    bells.after_worker_shutdown(broker, worker)
+    notifier.before_worker_shutdown(broker, worker)
+    notifier.after_worker_shutdown(broker, worker)
     assert caplog.text.count("Lost the connection for queue notifications") == 1
 
 
@@ -127,10 +127,10 @@ def test_a_worker_listens_for_its_own_queues_alone(
     assert valkey.client.pubsub_channels() == [f"{NOTIFICATION_PREFIX}{PASSWORDS}".encode()]
 
 
-def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
+def test_a_notification_between_fetch_and_wait_ends_the_wait(
     broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given a bell that rings just after a consumer has looked and found nothing
+    # Given a notification just after a consumer has fetched nothing
     consumer = broker.consume(PASSWORDS, timeout=30_000)
 
     def look(*_: object) -> list[object]:
@@ -144,7 +144,7 @@ def test_a_ring_between_the_look_and_the_sleep_is_not_slept_through(
     assert time.monotonic() - began < 20
 
 
-def test_a_ring_is_for_one_look(broker: ConsumingBroker) -> None:
+def test_a_notification_is_good_for_one_fetch(broker: ConsumingBroker) -> None:
     consumer = broker.consume(PASSWORDS, timeout=300)
     broker._notifier.event_of(PASSWORDS).set()
     began = time.monotonic()
@@ -153,9 +153,7 @@ def test_a_ring_is_for_one_look(broker: ConsumingBroker) -> None:
 
 
 @pytest.mark.parametrize("end", ["ack", "nack", "requeue"])
-def test_who_has_room_again_looks_at_once(
-    client: Client, broker: ConsumingBroker, end: str
-) -> None:
+def test_a_freed_slot_ends_the_wait(client: Client, broker: ConsumingBroker, end: str) -> None:
     # Given a consumer whose only place is taken, and another message that waits
     consumer = broker.consume(PASSWORDS, prefetch=1, timeout=30_000)
     for _ in range(2):
@@ -174,21 +172,21 @@ def test_who_has_room_again_looks_at_once(
     assert not looking.is_alive()
 
 
-def test_each_queue_has_a_bell_of_its_own(broker: ConsumingBroker) -> None:
+def test_each_queue_has_an_event_of_its_own(broker: ConsumingBroker) -> None:
     assert broker._notifier.event_of(CONTROL) is broker._notifier.event_of(CONTROL)
     assert broker._notifier.event_of(CONTROL) is not broker._notifier.event_of(PASSWORDS)
 
 
-def test_nothing_but_the_bell_is_slept_by(broker: ConsumingBroker) -> None:
-    # Given a bell that rings all the time, though there is never anything
-    bell, stopping = broker._notifier.event_of(PASSWORDS), threading.Event()
+def test_every_notification_ends_a_wait(broker: ConsumingBroker) -> None:
+    # Given notifications all the time, though there is never a message
+    event, stopping = broker._notifier.event_of(PASSWORDS), threading.Event()
 
-    def ring() -> None:
+    def notify() -> None:
         while not stopping.wait(0.005):
-            bell.set()
+            event.set()
 
-    ringing = threading.Thread(target=ring)
-    ringing.start()
+    notifying = threading.Thread(target=notify)
+    notifying.start()
     # When a consumer looks again and again
     waits: list[float] = []
     consumer = broker.consume(PASSWORDS, timeout=5000)
@@ -196,8 +194,7 @@ def test_nothing_but_the_bell_is_slept_by(broker: ConsumingBroker) -> None:
         began = time.monotonic()
         assert next(consumer) is None
         waits.append(time.monotonic() - began)
-    # Then it does so at every ring, however often there was nothing: Dramatiq's would sleep longer
-    # each time
+    # Then each notification ends a wait: Dramatiq's consumer would wait longer each time
     assert min(waits[5:]) < 0.5
     stopping.set()
-    ringing.join()
+    notifying.join()

@@ -1,4 +1,4 @@
-"""Settings of a Redis of one's own by which jobs may be lost: told with the remedy."""
+"""Durability check: each setting of a Redis that may lose jobs, with the remedy."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_each_risk_is_named_with_its_remedy(careless: ValkeyServer) -> None:
     assert forgets.endswith(FORGETS)
 
 
-def test_what_cannot_be_seen_is_told_too(valkey: ValkeyServer) -> None:
+def test_hidden_settings_are_a_risk_too(valkey: ValkeyServer) -> None:
     valkey.client.acl_setuser("blind", enabled=True, nopass=True, commands=["+ping"])
     try:
         with connect_redis(f"{valkey.url}?username=blind&password=x") as client:
-            [told] = describe_risks(client)
+            [risk] = describe_risks(client)
     finally:
         valkey.client.acl_deluser("blind")
-    assert told.endswith("let our user call INFO.")
+    assert risk.endswith("let our user call INFO.")
 
 
 def test_our_own_server_has_none(tmp_path: Path) -> None:
@@ -70,15 +70,15 @@ def test_our_own_server_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_service_tells_of_them_when_it_starts_and_works_all_the_same(
+def test_a_service_logs_them_when_it_starts_and_works_all_the_same(
     careless: ValkeyServer, inject: Callable[[], Crons], caplog: pytest.LogCaptureFixture
 ) -> None:
     inject()
     wait_until(lambda: careless.client.llen("catfeeder:control") > 0)
-    told = [record for record in caplog.records if record.name == "worker.crons"]
-    assert [record.levelno for record in told] == [logging.WARNING] * 2
-    assert told[0].message.endswith(DROPS)
-    assert told[1].message.endswith(FORGETS)
+    logged = [record for record in caplog.records if record.name == "worker.crons"]
+    assert [record.levelno for record in logged] == [logging.WARNING] * 2
+    assert logged[0].message.endswith(DROPS)
+    assert logged[1].message.endswith(FORGETS)
 
 
 @pytest.mark.usefixtures("tables")

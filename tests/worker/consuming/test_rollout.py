@@ -1,4 +1,4 @@
-"""A new release beside an old one: both understand what both send, and who leaves loses nothing."""
+"""Rollout: two releases side by side understand each other's messages, and a stop loses none."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_two_releases_work_side_by_side_until_the_older_one_leaves(
     older, newer = workers.start(threads=2), workers.start(threads=2, release="newer")
     wait_until(lambda: older.is_ready() and newer.is_ready())
     wait_until(lambda: client.redis.hlen("catfeeder:workers") == 2)
-    # When apps of both send what they know, and then the older worker is told to leave
+    # When apps of both send their messages, and then the older worker is stopped
     plain = [client.hash_password(f"0.3 s, plain {number}") for number in range(4)]
     flavoured = [
         client.enqueue(HASH_PASSWORD, password=Secret(f"0.3 s, new {number}"), flavour="fish")
@@ -69,20 +69,20 @@ def test_two_releases_work_side_by_side_until_the_older_one_leaves(
     assert all(job.result(timeout=60) for job in last)
     assert len(newer.performed()) == len(set(newer.performed())) == 14
     assert DeadLetters(client.broker).counts(PASSWORDS) == {}
-    # And what only the newer one would understand is set aside when nobody else is there
+    # And a message of a release that does not run is set aside
     strange = client.enqueue(HASH_PASSWORD, password=Secret("0 s"), shape="round")
     wait_until(lambda: strange.record().status.is_final)
     assert DeadLetters(client.broker).counts(PASSWORDS) == {"unknown_message": 1}
 
 
-def test_what_is_cut_off_at_the_end_of_the_grace_is_given_to_another(
+def test_a_job_that_exceeds_the_grace_is_performed_by_another_worker(
     client: Client, workers: Workers
 ) -> None:
     # Given a worker with a job that takes longer than its grace
     leaving = workers.start(grace=1)
     job = client.hash_password("0 s, try 2")
     wait_until(leaving.performed)
-    # When it is told to leave
+    # When it is stopped
     leaving.send(signal.SIGTERM)
     # Then it ends in time
     assert leaving.process.wait(60) == 0

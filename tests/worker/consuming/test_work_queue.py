@@ -1,4 +1,4 @@
-"""The queue of the messages in hand: threads sleep until there is one, and wake up at the end."""
+"""Work queue: its threads wait for an item without a timeout, and wake up when it is closed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _sleepers(queue: WorkQueue, found: list[int]) -> list[threading.Thread]:
 
 
 def test_threads_sleep_until_there_is_an_item() -> None:
-    # Given threads that look for longer than they were told to
+    # Given threads that wait for longer than their timeout
     queue, found = WorkQueue(), list[int]()
     threads = _sleepers(queue, found)
     threads[0].join(0.1)

@@ -1,4 +1,4 @@
-"""How the hands of one process are shared: renewals leave some to what somebody waits for."""
+"""The slots of one process: renewals leave some to jobs that a caller waits for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.worker.performers import Performer
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_provider_that_takes_its_time_keeps_no_sign_in_waiting(
+def test_a_slow_provider_keeps_no_sign_in_waiting(
     client: Client, provider: ScriptedProvider, start: Callable[..., Performer]
 ) -> None:
     # Given a renewal for each of a process's two threads, of a provider that does not answer
@@ -30,8 +30,8 @@ def test_a_provider_that_takes_its_time_keeps_no_sign_in_waiting(
         )
     start("oauth", "renewals")
     gate.await_arrival()
-    # When something is asked for that somebody waits for
-    job = client.enqueue(RENEW_CONNECTION, connection_id="nobody's")
+    # When a job is enqueued that a caller waits for
+    job = client.enqueue(RENEW_CONNECTION, connection_id="unknown")
     # Then it is done while the first renewal is still under way, and before the second
     with pytest.raises(JobFailed, match="no connection of that id"):
         job.result(timeout=60)

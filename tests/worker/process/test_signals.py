@@ -1,4 +1,4 @@
-"""Tests that a signal to stop is heard, also if it does not wake the thread that waits for it."""
+"""Stop signals: none is lost, even if it does not wake the waiting thread."""
 
 from __future__ import annotations
 

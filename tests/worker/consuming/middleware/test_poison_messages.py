@@ -1,4 +1,4 @@
-"""A message that ends its workers is set aside after the third, and no other is blamed for it."""
+"""Poison messages: set aside after the third dead worker, and no other message is blamed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.worker.worker_process import Workers
 def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on(
     client: Client, workers: Workers
 ) -> None:
-    # Given a message that ends whoever performs it, among others that are in hand beside it
+    # Given a message that kills its worker, among others that are performed beside it
     neighbours = [client.hash_password(f"1 s, number {number}") for number in range(2)]
     poison = client.hash_password("poison")
     # When the worker is replaced each time
@@ -23,12 +23,12 @@ def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on
         worker = workers.start(threads=4)
         assert worker.process.wait(100) < 0
     last = workers.start(threads=4)
-    # Then it is not tried a fourth time, and who waits for it is told why
+    # Then it is not tried a fourth time, and its caller gets the reason
     with pytest.raises(JobFailed, match="Three workers ended") as failed:
         poison.result(timeout=100)
     assert failed.value.code == "kills_workers"
     assert last.performed().count("poison") == 3
-    # And all others are performed, though they were in hand each time
+    # And all others are performed, though they were in flight each time
     assert all(neighbour.result(timeout=100) for neighbour in neighbours)
     assert client.hash_password("0 s").result(timeout=100)
     assert last.is_alive()
@@ -40,8 +40,8 @@ def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on
     assert (kept.job_id, kept.actor) == (poison.id, "hash_password")
 
 
-def test_the_last_trial_is_alone(client: Client, workers: Workers) -> None:
-    # Given two messages that were in hand when two workers ended, neither of them to blame
+def test_the_third_attempt_runs_alone(client: Client, workers: Workers) -> None:
+    # Given two messages that were in flight when two workers died, neither of them to blame
     jobs = [client.hash_password(f"0.5 s, number {number}, try 3") for number in range(2)]
     for ends in (1, 2):
         worker = workers.start(threads=2)

@@ -1,4 +1,4 @@
-"""Tests that a process that stops ends the renewal in hand, and begins no other."""
+"""Renewals and a stop: the process finishes the current renewal, and begins no other."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
     broker.enqueue(build_message(RENEW_CONNECTIONS, {"leases": lease_connections(rows)}))
     gate.await_arrival()
 
-    # When its process is told to stop, and the provider answers after that
-    is_told = threading.Event()
+    # When its process begins to stop, and the provider answers after that
+    is_stopping = threading.Event()
     emit_before = broker.emit_before
 
     def emit(signal: str, *arguments: object, **options: object) -> None:
         emit_before(signal, *arguments, **options)
         if signal == "worker_shutdown":
-            is_told.set()
+            is_stopping.set()
 
     broker.emit_before = emit  # type: ignore[method-assign]
     stopping = threading.Thread(target=stop_worker, args=(worker, 60))
     stopping.start()
-    assert is_told.wait(60)
+    assert is_stopping.wait(60)
     gate.open()
     stopping.join()
 
@@ -51,7 +51,7 @@ def test_a_worker_that_stops_cuts_off_no_renewal(
     with hold_connection():
         assert TAB_ATTEMPTS.select().count() == 0
 
-    # And whoever works next takes their time again
+    # And the next worker performs whole batches again
     start_worker(threads=1)
     renew_connections(lease_connections(connect(provider, 3)))
     assert len(refreshes(provider)) == 4

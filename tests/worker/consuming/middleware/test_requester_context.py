@@ -1,4 +1,4 @@
-"""What a worker does is done in the name of whoever asked for it, and of nobody else."""
+"""Requester context: each event names the API key that a message was requested with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from worker.consuming.middleware.requester_context import RequesterContext
 
 @contextmanager
 def asking(key_id: str) -> Iterator[None]:
-    """Ask in the name of a key for the block."""
+    """Set the requester for the block."""
     token = requester.set(key_id)
     try:
         yield
@@ -32,13 +32,13 @@ def asking(key_id: str) -> Iterator[None]:
 
 
 def refused_sign_in(client: Client) -> None:
-    """Ask for what a worker writes an event of, and which needs nothing else to be there."""
+    """Request what a worker records as an event, without any set-up."""
     with pytest.raises(JobFailed):
         client.exchange_code("nobody", "code", "state:nobody").result(timeout=60)
 
 
 def asked_by() -> list[str | None]:
-    """Return who asked for what the trail tells of, the oldest first."""
+    """Return the requester of each event of the audit trail, the oldest first."""
     with hold_connection():
         return [event.key_id for event in TAB_EVENTS.select().order_by(TAB_EVENTS.id)]
 
@@ -47,14 +47,14 @@ def test_an_event_names_the_key_that_it_was_asked_with(
     client: Client, start_worker: StartWorker
 ) -> None:
     start_worker(threads=1)
-    # When two keys and nobody in particular ask for something, turn by turn
+    # When two keys, and an app without one, request something by turns
     with asking("0123456789ab"):
         refused_sign_in(client)
     refused_sign_in(client)
     with asking("admin"):
         refused_sign_in(client)
     refused_sign_in(client)
-    # Then each event names who asked, though one thread has written them all
+    # Then each event names its requester, though one thread has written them all
     assert asked_by() == ["0123456789ab", None, "admin", None]
 
 
@@ -63,7 +63,7 @@ def proxy(**options: Any) -> MessageProxy:
     return MessageProxy(message.copy(options=options))
 
 
-def test_nothing_is_left_of_it_after_the_message(broker: ConsumingBroker) -> None:
+def test_the_context_ends_with_the_message(broker: ConsumingBroker) -> None:
     message = proxy(requester="0123456789ab")
     middleware = RequesterContext()
     ends: list[Callable[[], None]] = [
@@ -72,16 +72,16 @@ def test_nothing_is_left_of_it_after_the_message(broker: ConsumingBroker) -> Non
         lambda: middleware.after_skip_message(broker, message),
     ]
     for end in ends:
-        # Given a message that is performed in the name of a key
+        # Given a message that is performed for a key
         middleware.before_process_message(broker, message)
         assert requester.get() == "0123456789ab"
-        # When it has ended, however that may be
+        # When it has ended, in any way
         end()
-        # Then nobody is named
+        # Then there is no requester
         assert requester.get() is None
 
 
-def test_a_message_that_nobody_asked_for_says_nothing() -> None:
+def test_a_message_without_a_requester_carries_none() -> None:
     assert build_message(HASH_PASSWORD, {}).options == {}
     with asking("admin"):
         assert build_message(HASH_PASSWORD, {}).options == {"requester": "admin"}
