@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypedDict
 
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
-from catfeeder.requester import requester
+from catfeeder.queue.requester import requester
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection

@@ -19,7 +19,7 @@ from benchmarks.figures import Figure, spread, table
 from benchmarks.load import Request, answers_per_second
 from benchmarks.sealed_send import lone_valkey
 from benchmarks.stack import Stack, core_seconds, new_stack, running
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.redis_connection import connect_redis
 from config import ROOT
 from tests.ports import free_port
 

@@ -14,7 +14,7 @@ from benchmarks.figures import Figure, percentile, table
 from benchmarks.load import Request, answers_per_second
 from benchmarks.stack import new_stack
 from catfeeder.client import Client
-from catfeeder.jobs import JobRecord
+from catfeeder.queue.jobs import JobRecord
 
 _SECONDS: Final = 30.0
 _FACTOR: Final = 5

@@ -67,7 +67,7 @@ def connect(
 ) -> Client:
     """Return a client of the service whose queue is at `redis_url`.
 
-    That is redis://, rediss://, unix:// or redis+sentinel://, as `catfeeder.redis_url` has them.
+    That is redis://, rediss://, unix:// or redis+sentinel:// (`catfeeder.queue.redis_url`).
     `queue_key` is what `python -m worker queue-key` prints beside the service: it lets its holder
     ask for jobs and read their results, and opens nothing that is stored in the database. While
     the service's SECRET_KEY is being changed, give both keys with a comma between: requests are
@@ -82,7 +82,7 @@ def connect(
             call.
     """
     from catfeeder.client import Client
-    from catfeeder.redis_connection import connect_redis
+    from catfeeder.queue.redis_connection import connect_redis
 
     sealer, api = _build_sealer(queue_key), _build_api(api_url, api_key)
     return Client(connect_redis(redis_url, reply_timeout=_REPLY_TIMEOUT_SECONDS), sealer, api)
@@ -93,7 +93,7 @@ def connect_async(
 ) -> AsyncClient:
     """Return the asyncio twin of `connect`, for the tasks of one event loop."""
     from catfeeder.aio import AsyncClient
-    from catfeeder.redis_connection import connect_redis_async
+    from catfeeder.queue.redis_connection import connect_redis_async
 
     sealer, api = _build_sealer(queue_key), _build_api(api_url, api_key)
     redis = connect_redis_async(redis_url, reply_timeout=_REPLY_TIMEOUT_SECONDS)

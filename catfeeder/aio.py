@@ -10,25 +10,25 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, c
 
 from redis.asyncio import Redis as AsyncRedis
 
-from catfeeder.broker import (
+from catfeeder.client import require_api
+from catfeeder.clock import utc_now
+from catfeeder.errors import JobExpired
+from catfeeder.http_api import A, ApiRequest, HttpApi
+from catfeeder.messages import MessageType
+from catfeeder.queue.broker import (
     ENQUEUE_SCRIPT,
     assign_redis_id,
     build_enqueue,
     build_message,
     build_queued_job,
 )
-from catfeeder.client import require_api
-from catfeeder.clock import utc_now
-from catfeeder.encoder import SealedEncoder
-from catfeeder.errors import JobExpired
-from catfeeder.http_api import A, ApiRequest, HttpApi
-from catfeeder.job_scripts import CHANGE_SCRIPT, build_cancellation, job_key
-from catfeeder.jobs import JobReader, JobRecord, unwrap_result
-from catfeeder.messages import MessageType
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.job_scripts import CHANGE_SCRIPT, build_cancellation, job_key
+from catfeeder.queue.jobs import JobReader, JobRecord, unwrap_result
+from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
 from catfeeder.sealing import Sealer
 from catfeeder.verbs import JobRequest, Verbs, describe_as
-from catfeeder.waiting import JobWaiter, cancel_and_wait
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,14 +9,14 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import redis
 
-from catfeeder.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.clock import utc_now
-from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import ApiNotGiven, JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
-from catfeeder.job_scripts import ENDED_TTL_SECONDS
-from catfeeder.jobs import JobRecord, JobStore, unwrap_result
 from catfeeder.messages import MessageType
+from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.job_scripts import ENDED_TTL_SECONDS
+from catfeeder.queue.jobs import JobRecord, JobStore, unwrap_result
 from catfeeder.sealing import Sealer
 from catfeeder.verbs import JobRequest, Verbs, describe_as
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from catfeeder.broker import SealedBroker
 from catfeeder.messages import QUARANTINE, QUEUES
+from catfeeder.queue.broker import SealedBroker
 
 
 def set_aside(broker: SealedBroker) -> list[dict[str, Any]]:

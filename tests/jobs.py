@@ -7,9 +7,9 @@ from datetime import datetime
 import redis
 
 from catfeeder.clock import utc_now
-from catfeeder.job_scripts import JOB_TTL_SECONDS, job_key
-from catfeeder.jobs import JobRecord, JobStatus, JobStore
-from catfeeder.lua_scripts import call_script
+from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs import JobRecord, JobStatus, JobStore
+from catfeeder.queue.lua_scripts import call_script
 
 
 def put_job(client: redis.Redis, job_id: str, now: datetime | None = None) -> JobRecord:

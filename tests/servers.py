@@ -20,7 +20,7 @@ import pytest
 import redis
 from psycopg import sql
 
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.redis_connection import connect_redis
 from worker.supervisor.embedded_valkey import find_server_binary
 
 _START_SECONDS: Final = 60

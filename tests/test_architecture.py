@@ -195,6 +195,10 @@ PLANTS: Final = {
         "worker/consuming/heartbeats.py",
         "import worker.process.perform",
     ),
+    "Within catfeeder: both clients, their verbs, the queue, then what is sealed": (
+        "catfeeder/queue/jobs.py",
+        "import catfeeder.client",
+    ),
     "Within worker.http: routes, handlers, jobs, authentication, ASGI, errors": (
         "worker/http/auth/rate_limits.py",
         "import worker.http.jobs.enqueuer",

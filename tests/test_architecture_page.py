@@ -28,7 +28,7 @@ def test_a_function_on_a_journey_exists(name: str) -> None:
 
 def resolve(name: str) -> object:
     """Return the function or method of a dotted name."""
-    path, attributes = name, []
+    path, attributes = name, list[str]()
     while not (ROOT / f"{path.replace('.', '/')}.py").is_file():
         path, _, attribute = path.rpartition(".")
         attributes.insert(0, attribute)

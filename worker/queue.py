@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from catfeeder.client import Client
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import QUEUE_LABEL, KeyRing, Sealer
 from config import Settings
 

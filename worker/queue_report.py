@@ -10,11 +10,11 @@ from typing import TypedDict, cast
 
 from actors.queue.bodies import DeadLetter
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.clock import rfc3339
-from catfeeder.encoder import UnreadableMessage
 from catfeeder.messages import QUEUES
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.broker import NAMESPACE, WORKERS_KEY, SealedBroker
+from catfeeder.queue.encoder import UnreadableMessage
+from catfeeder.queue.redis_connection import translate_redis_errors
 
 
 class QueueReport(TypedDict):

@@ -9,9 +9,9 @@ from typing import Any
 from dramatiq import Message
 from dramatiq.encoder import MessageData
 
-from catfeeder.encoder import SealedEncoder, UnreadableMessage
 from catfeeder.messages import CATALOGUE, QUARANTINE
-from catfeeder.requester import REQUESTER_OPTION
+from catfeeder.queue.encoder import SealedEncoder, UnreadableMessage
+from catfeeder.queue.requester import REQUESTER_OPTION
 
 
 @dataclass(frozen=True, slots=True)

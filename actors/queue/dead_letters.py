@@ -12,12 +12,12 @@ from typing import Any, Final, cast
 
 from actors.errors import CursorInvalid
 from actors.queue.bodies import DeadLetter, build_replay, describe_letter
-from catfeeder.broker import NAMESPACE, SealedBroker, build_queued_job
 from catfeeder.clock import utc_now
-from catfeeder.job_scripts import CHANNEL_PREFIX, job_key
-from catfeeder.lua_scripts import Script
 from catfeeder.messages import CATALOGUE
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.broker import NAMESPACE, SealedBroker, build_queued_job
+from catfeeder.queue.job_scripts import CHANNEL_PREFIX, job_key
+from catfeeder.queue.lua_scripts import Script
+from catfeeder.queue.redis_connection import translate_redis_errors
 
 #: For each queue. The latest show what is wrong; a flood must not fill the broker's memory.
 MAX_COUNT: Final = 1000

@@ -9,11 +9,11 @@ from typing import cast
 import dramatiq
 
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.broker import SealedBroker
 from catfeeder.clock import utc_now
-from catfeeder.encoder import UnreadableMessage, build_quarantine_message
-from catfeeder.jobs import JobError, JobStore
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.broker import SealedBroker
+from catfeeder.queue.encoder import UnreadableMessage, build_quarantine_message
+from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.redis_connection import translate_redis_errors
 
 _LOG = logging.getLogger(__name__)
 

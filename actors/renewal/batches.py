@@ -9,9 +9,9 @@ from typing import Final, cast
 
 import dramatiq
 
-from catfeeder.broker import SealedBroker
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import RENEW_CONNECTIONS
+from catfeeder.queue.broker import SealedBroker
 from config import current_settings
 from models.renewal.leases import Lease
 

@@ -13,9 +13,9 @@ from actors.providers.config.rates import allowances
 from actors.renewal.batches import Emit, emit_in_batches
 from actors.renewal.kept_answers import recover
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
-from catfeeder.broker import SealedBroker, build_message
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTIONS
+from catfeeder.queue.broker import SealedBroker, build_message
 from config import current_settings
 from models.db.database import hold_connection
 from models.renewal.leases import Lease, claim_due, list_due_providers

@@ -20,7 +20,7 @@ from actors.api_keys import (
     make_api_key,
     revoke_api_key,
 )
-from catfeeder.requester import requester
+from catfeeder.queue.requester import requester
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS

@@ -9,7 +9,7 @@ import pytest
 
 from actors.audit import EventKind, list_events, record
 from actors.errors import CursorInvalid
-from catfeeder.requester import requester
+from catfeeder.queue.requester import requester
 from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
 from tests.models.rows import stored_connection

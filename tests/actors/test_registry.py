@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.registry import PERFORMERS, load_performer
-from catfeeder.broker import build_message
 from catfeeder.client import Client, Job
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import (
@@ -26,6 +25,7 @@ from catfeeder.messages import (
     RESEAL,
     MessageType,
 )
+from catfeeder.queue.broker import build_message
 from config import ROOT
 from worker.consuming.broker import ConsumingBroker
 

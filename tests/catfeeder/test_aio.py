@@ -26,8 +26,8 @@ from catfeeder.errors import (
     JobTimeout,
     QueueUnreachable,
 )
-from catfeeder.jobs import JobError
-from catfeeder.waiting import cancel_and_wait
+from catfeeder.queue.jobs import JobError
+from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings
 from tests.actors.test_registry import ASKED
 from tests.jobs import succeed

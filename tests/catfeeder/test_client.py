@@ -26,9 +26,9 @@ from catfeeder.errors import (
     MessageTooLarge,
     QueueUnreachable,
 )
-from catfeeder.jobs import JobError, JobStore
 from catfeeder.messages import RENEW_OATHS
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.redis_connection import connect_redis
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until

@@ -15,10 +15,10 @@ import pytest
 
 from actors.passwords import PasswordHandling
 from actors.registry import PERFORMERS, load_performer
-from catfeeder.broker import ENQUEUE_SCRIPT, NOTIFICATION_PREFIX
 from catfeeder.client import Client
-from catfeeder.job_scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
 from catfeeder.messages import CATALOGUE
+from catfeeder.queue.broker import ENQUEUE_SCRIPT, NOTIFICATION_PREFIX
+from catfeeder.queue.job_scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
 from catfeeder.sealing import QUEUE_LABEL, Sealer, key_from_text, key_id
 from config import ROOT
 from tests.servers import ValkeyServer

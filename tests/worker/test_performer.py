@@ -8,12 +8,12 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from catfeeder.broker import build_message, build_queued_job
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
-from catfeeder.jobs import JobStatus
 from catfeeder.messages import HASH_PASSWORD
+from catfeeder.queue.broker import build_message, build_queued_job
+from catfeeder.queue.jobs import JobStatus
 from tests.waiting import wait_until
 from tests.worker.performers import OURS, Performer
 

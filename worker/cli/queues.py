@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.broker import SealedBroker
 from catfeeder.clock import utc_now
-from catfeeder.encoder import SealedEncoder
 from catfeeder.messages import QUEUES
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.broker import SealedBroker
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.redis_connection import connect_redis
 from config import Settings, current_settings
 from worker.errors import QueueUnknown
 from worker.queue import queue_sealer

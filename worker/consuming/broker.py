@@ -16,8 +16,8 @@ from dramatiq.common import q_name
 from dramatiq.encoder import MessageData
 
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.broker import SealedBroker
-from catfeeder.encoder import SealedEncoder, UnreadableMessage, build_quarantine_message
+from catfeeder.queue.broker import SealedBroker
+from catfeeder.queue.encoder import SealedEncoder, UnreadableMessage, build_quarantine_message
 from worker.consuming.consumer import QueueConsumer
 from worker.consuming.in_flight import (
     MAX_WORKER_DEATHS,

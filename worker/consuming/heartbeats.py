@@ -21,8 +21,8 @@ import redis
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.errors import ConnectionClosed
 
-from catfeeder.broker import WORKERS_KEY
-from catfeeder.lua_scripts import Call, call_script
+from catfeeder.queue.broker import WORKERS_KEY
+from catfeeder.queue.lua_scripts import Call, call_script
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.in_flight import HEARTBEATS_KEY
 from worker.consuming.process_locks import ProcessLocks

@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 import redis
 from dramatiq.errors import ConnectionClosed
 
-from catfeeder.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
-from catfeeder.lua_scripts import Call, call_script, call_scripts
-from catfeeder.redis_connection import is_transient, translate_redis_errors
+from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
+from catfeeder.queue.lua_scripts import Call, call_script, call_scripts
+from catfeeder.queue.redis_connection import is_transient, translate_redis_errors
 from worker.consuming.scripts import ACKNOWLEDGE, END_JOB, FETCH, REQUEUE, SET_WORKER_DEATHS
 
 #: Dramatiq's sorted set of its consuming brokers, by the time of their last heartbeat.

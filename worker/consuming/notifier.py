@@ -10,7 +10,7 @@ from typing import Any, Final
 import redis
 from dramatiq import Broker, Middleware, Worker
 
-from catfeeder.broker import NOTIFICATION_PREFIX
+from catfeeder.queue.broker import NOTIFICATION_PREFIX
 
 _LOG = logging.getLogger(__name__)
 #: How long the thread waits for a notification before it checks whether the worker stops.

@@ -12,9 +12,9 @@ from typing import Any
 from dramatiq.encoder import MessageData
 
 from actors.registry import PERFORMERS, load_performer
-from catfeeder.encoder import UnreadableMessage
 from catfeeder.messages import CATALOGUE
-from catfeeder.requester import REQUESTER_OPTION, is_requester
+from catfeeder.queue.encoder import UnreadableMessage
+from catfeeder.queue.requester import REQUESTER_OPTION, is_requester
 from worker.consuming.in_flight import MAX_WORKER_DEATHS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.redis_connection import translate_redis_errors
 
 
 def describe_risks(client: redis.Redis) -> list[str]:

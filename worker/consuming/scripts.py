@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from catfeeder.job_scripts import CHANGE_SCRIPT
-from catfeeder.lua_scripts import Script
+from catfeeder.queue.job_scripts import CHANGE_SCRIPT
+from catfeeder.queue.lua_scripts import Script
 
 #: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
 #: was lost; ARGV[4..] are the ids that threads process. Each message is three values: its id, its

@@ -17,7 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from actors.providers.config.settings import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.waiting import cancel_and_wait
+from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings
 from models.db.database import open_database
 from models.migrate import join_service

@@ -12,11 +12,11 @@ from redis.asyncio import Redis as AsyncRedis
 
 from catfeeder.client import Client
 from catfeeder.errors import JobExpired, QueueUnreachable
-from catfeeder.jobs import JobRecord, unwrap_result
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import connect_redis_async
+from catfeeder.queue.jobs import JobRecord, unwrap_result
+from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.waiting import JobWaiter
 from catfeeder.sealing import KeyRing, Secret
-from catfeeder.waiting import JobWaiter
 from config import ConfigurationError, Settings
 from worker.http.asgi.draining import Draining
 from worker.http.asgi.metrics import Metrics

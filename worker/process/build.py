@@ -7,9 +7,9 @@ from dramatiq.middleware import AgeLimit, Middleware, Retries
 from dramatiq.results import Results
 
 from actors.registry import bind
-from catfeeder.encoder import SealedEncoder
-from catfeeder.jobs import JobStore
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.jobs import JobStore
+from catfeeder.queue.redis_connection import connect_redis
 from config import Settings
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.heartbeats import Heartbeats, HeartbeatTiming

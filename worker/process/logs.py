@@ -14,7 +14,7 @@ from typing import Any, Final
 from dramatiq import Message, MessageProxy
 from dramatiq.middleware import CurrentMessage
 
-from catfeeder.requester import requester
+from catfeeder.queue.requester import requester
 from config import Settings
 
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")

@@ -20,8 +20,8 @@ async def drain_queues(redis_url: str, seconds: float) -> bool:
         QueueUnreachable: Redis did not answer.
     """
     # Loading Dramatiq and redis takes a quarter of a second that the start does not have.
-    from catfeeder.broker import NAMESPACE
-    from catfeeder.redis_connection import connect_redis, translate_redis_errors
+    from catfeeder.queue.broker import NAMESPACE
+    from catfeeder.queue.redis_connection import connect_redis, translate_redis_errors
 
     # Dramatiq keeps the body of a message here from its enqueueing until it was acknowledged.
     keys = [f"{NAMESPACE}:{queue}.msgs" for queue in _AWAITED_QUEUES]

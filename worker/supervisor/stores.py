@@ -17,7 +17,7 @@ def check_broker(redis_url: str) -> None:
         QueueUnreachable: It does not.
     """
     # Loading the client takes time, so an embedded server is started without it.
-    from catfeeder.redis_connection import connect_redis, translate_redis_errors
+    from catfeeder.queue.redis_connection import connect_redis, translate_redis_errors
 
     with translate_redis_errors(), connect_redis(redis_url) as client:
         client.ping()

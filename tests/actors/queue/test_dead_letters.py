@@ -10,12 +10,12 @@ import pytest
 
 from actors.errors import CursorInvalid
 from actors.queue.dead_letters import TTL_SECONDS, DeadLetters
-from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.encoder import UnreadableMessage, build_quarantine_message
-from catfeeder.jobs import JobError
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
+from catfeeder.queue.broker import build_message
+from catfeeder.queue.encoder import UnreadableMessage, build_quarantine_message
+from catfeeder.queue.jobs import JobError
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer

@@ -11,15 +11,15 @@ import redis
 from dramatiq import Consumer, Message, MessageProxy
 from dramatiq.errors import ConnectionClosed
 
-from catfeeder import lua_scripts
-from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueUnreachable
-from catfeeder.lua_scripts import Call, call_script, call_scripts
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue import lua_scripts
+from catfeeder.queue.broker import build_message
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.lua_scripts import Call, call_script, call_scripts
+from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
 from tests.conftest import StartWorker
 from tests.dead_letters import set_aside

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from catfeeder.broker import WORKERS_KEY
 from catfeeder.client import Client
+from catfeeder.queue.broker import WORKERS_KEY
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers

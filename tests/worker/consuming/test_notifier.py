@@ -12,10 +12,10 @@ import pytest
 import redis
 from redis.client import PubSub
 
-from catfeeder.broker import NOTIFICATION_PREFIX
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.broker import NOTIFICATION_PREFIX
+from catfeeder.queue.redis_connection import connect_redis
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.redis_connection import connect_redis
 from config import Settings
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until

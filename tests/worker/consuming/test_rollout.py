@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.messages import CATALOGUE, HASH_PASSWORD, PASSWORDS
+from catfeeder.queue.broker import build_message
 from catfeeder.sealing import Secret
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers

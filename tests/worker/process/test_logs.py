@@ -11,9 +11,9 @@ import dramatiq
 import pytest
 from dramatiq import MessageProxy
 
-from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.messages import HASH_PASSWORD
+from catfeeder.queue.broker import build_message
 from config import DebugSettings, Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS

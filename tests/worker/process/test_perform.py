@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import RENEW_CONNECTION, RENEW_CONNECTIONS
+from catfeeder.queue.broker import build_message
 from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider

@@ -10,9 +10,9 @@ from dramatiq.results import ResultBackend
 
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
-from catfeeder.jobs import JobError, JobStore
-from catfeeder.lua_scripts import Call
 from catfeeder.messages import CATALOGUE
+from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.lua_scripts import Call
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 
 _UNEXPECTED: Final = OperatorError()

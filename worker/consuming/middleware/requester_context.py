@@ -7,7 +7,7 @@ from typing import Any
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import CurrentMessage
 
-from catfeeder.requester import REQUESTER_OPTION, requester
+from catfeeder.queue.requester import REQUESTER_OPTION, requester
 
 
 class RequesterContext(CurrentMessage):

@@ -12,9 +12,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from catfeeder.broker import SealedBroker
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
+from catfeeder.queue.broker import SealedBroker
 from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS

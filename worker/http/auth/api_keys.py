@@ -12,7 +12,7 @@ from fastapi import Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from actors.api_keys import has_form_of_key
-from catfeeder.requester import requester
+from catfeeder.queue.requester import requester
 from catfeeder.sealing import Secret
 from worker.http.auth.client_address import get_client_address
 from worker.http.auth.rate_limits import RateLimiter

@@ -8,7 +8,7 @@ from typing import Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from catfeeder.lua_scripts import Script
+from catfeeder.queue.lua_scripts import Script
 from worker.http.asgi.batcher import Batcher
 
 _KEY_PREFIX: Final = "catfeeder:rate:"

@@ -20,8 +20,8 @@ from actors.oauth.pending import (
 )
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.jobs import unwrap_result
 from catfeeder.messages import EXCHANGE_CODE
+from catfeeder.queue.jobs import unwrap_result
 from catfeeder.sealing import Secret
 from models.oauth.sign_ins import TAB_VERIFICATION
 from worker.http.asgi.threads import run_with_database

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from typing import Any, Final
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.redis_connection import translate_redis_errors
 from models.db.database import is_answering
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.shim import Shim

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from catfeeder.clock import rfc3339
-from catfeeder.jobs import JobRecord, JobStatus
+from catfeeder.queue.jobs import JobRecord, JobStatus
 
 
 def describe_job(record: JobRecord) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from catfeeder.errors import CatFeederError, QueueUnreachable
-from catfeeder.jobs import JobRecord
 from catfeeder.messages import MessageType
+from catfeeder.queue.jobs import JobRecord
 from worker.http.auth.api_keys import Caller
 from worker.http.handlers.job_response import build_job_response
 from worker.http.handlers.preferences import PreferredWait

@@ -12,14 +12,14 @@ from typing import Any, Final
 import redis
 from dramatiq import Message
 
-from catfeeder.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
 from catfeeder.clock import utc_now
-from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import CatFeederError, MessageTooLarge, QueueUnreachable
-from catfeeder.jobs import JobRecord
-from catfeeder.lua_scripts import Call, call_scripts
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.jobs import JobRecord
+from catfeeder.queue.lua_scripts import Call, call_scripts
+from catfeeder.queue.redis_connection import translate_redis_errors
 from worker.http.asgi.batcher import Batcher
 from worker.http.errors.refusals import QueueOverloaded
 

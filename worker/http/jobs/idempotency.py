@@ -17,10 +17,10 @@ from typing import Any, Final, cast
 
 import redis
 
-from catfeeder.encoder import to_json
 from catfeeder.errors import QueueUnreachable
-from catfeeder.job_scripts import JOB_TTL_SECONDS, job_key
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.encoder import to_json
+from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.sealing import Key, KeyRing
 from worker.http.auth.api_keys import Caller
 from worker.http.errors.refusals import IdempotencyKeyReused

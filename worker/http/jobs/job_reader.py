@@ -13,9 +13,9 @@ import redis
 from redis.asyncio import Redis
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.job_scripts import job_key
-from catfeeder.jobs import JobReader, JobRecord
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.job_scripts import job_key
+from catfeeder.queue.jobs import JobReader, JobRecord
+from catfeeder.queue.redis_connection import translate_redis_errors
 from worker.http.asgi.batcher import Batcher
 
 #: Redis answers within a millisecond. A caller learns soon that it hangs.

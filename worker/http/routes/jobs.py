@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from catfeeder.client import Job as Handle
-from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.messages import REFRESH_TOKEN
+from catfeeder.queue.jobs import JobRecord, JobStatus
 from worker.http.auth.api_keys import RequireScope, Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.errors.refusals import JobNotCancellable

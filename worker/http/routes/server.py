@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.redis_connection import translate_redis_errors
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.health import describe_health

@@ -8,7 +8,7 @@ from typing import Any, Final, Union
 
 from pydantic import BaseModel, Field, create_model
 
-from catfeeder.jobs import JobStatus
+from catfeeder.queue.jobs import JobStatus
 from catfeeder.results import (
     Connection,
     PasswordCheck,

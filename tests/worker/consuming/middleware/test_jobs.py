@@ -15,13 +15,13 @@ from dramatiq import Message, MessageProxy
 from dramatiq.middleware import SkipMessage
 
 from actors.passwords.errors import PasswordTooLong
-from catfeeder.broker import assign_redis_id, build_message, build_queued_job
 from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed, QueueUnreachable
-from catfeeder.jobs import JobError, JobStatus, JobStore
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.broker import assign_redis_id, build_message, build_queued_job
+from catfeeder.queue.jobs import JobError, JobStatus, JobStore
+from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
 from models.db.errors import DatabaseUnreachable

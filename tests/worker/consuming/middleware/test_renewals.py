@@ -7,8 +7,8 @@ import threading
 import dramatiq
 
 from actors.renewal.renew import renew_connections
-from catfeeder.broker import build_message
 from catfeeder.messages import RENEW_CONNECTIONS
+from catfeeder.queue.broker import build_message
 from models.db.database import hold_connection
 from models.renewal.journal import TAB_ATTEMPTS
 from tests.actors.renewals import connect, lease_connections, refreshes

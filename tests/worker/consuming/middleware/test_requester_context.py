@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from dramatiq import MessageProxy
 
-from catfeeder.broker import build_message
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed
 from catfeeder.messages import HASH_PASSWORD
-from catfeeder.requester import requester
+from catfeeder.queue.broker import build_message
+from catfeeder.queue.requester import requester
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.conftest import StartWorker

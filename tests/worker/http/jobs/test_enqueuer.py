@@ -11,9 +11,9 @@ import pytest
 
 from catfeeder.client import Client
 from catfeeder.errors import MessageTooLarge, QueueUnreachable
-from catfeeder.jobs import JobRecord, JobStatus
 from catfeeder.messages import HASH_PASSWORD, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
-from catfeeder.requester import requester
+from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.requester import requester
 from catfeeder.sealing import Secret
 from tests.worker.http.broken_broker import cut_off
 from worker.http.errors.refusals import QueueOverloaded

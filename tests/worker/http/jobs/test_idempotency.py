@@ -12,11 +12,11 @@ import pytest
 import redis
 from fastapi import FastAPI
 
-from catfeeder.broker import build_message, build_queued_job
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.lua_scripts import call_scripts
 from catfeeder.messages import HASH_PASSWORD
+from catfeeder.queue.broker import build_message, build_queued_job
+from catfeeder.queue.lua_scripts import call_scripts
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings
 from tests.jobs import succeed

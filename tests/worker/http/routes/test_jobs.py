@@ -10,7 +10,7 @@ import pytest
 
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.jobs import JobError
+from catfeeder.queue.jobs import JobError
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem

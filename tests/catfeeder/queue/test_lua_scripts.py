@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from catfeeder.client import Client
-from catfeeder.lua_scripts import Call, Script, call_script, call_scripts
+from catfeeder.queue.lua_scripts import Call, Script, call_script, call_scripts
 from tests.servers import ValkeyServer
 
 _ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from catfeeder.errors import QueueFull, QueueUnreachable
-from catfeeder.redis_url import read_redis_url, translate_url_errors
+from catfeeder.queue.redis_url import read_redis_url, translate_url_errors
 
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
 #: server had already taken would run twice, so the caller learns of a lost answer instead.

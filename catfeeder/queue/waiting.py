@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.clock import utc_now
-from catfeeder.job_scripts import CHANNEL_PREFIX
-from catfeeder.jobs import JobRecord
+from catfeeder.queue.job_scripts import CHANNEL_PREFIX
+from catfeeder.queue.jobs import JobRecord
 
 #: Redis publishes at most once, and a connection can be dead unnoticed. So each task that waits
 #: polls as well, rarely enough for a thousand of them to be no load.

@@ -11,10 +11,10 @@ import pytest
 from redis.asyncio import Redis
 
 from catfeeder.client import Client
-from catfeeder.job_scripts import job_key
-from catfeeder.jobs import JobRecord, JobStatus
-from catfeeder.redis_connection import connect_redis_async
-from catfeeder.waiting import JobWaiter
+from catfeeder.queue.job_scripts import job_key
+from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.waiting import JobWaiter
 from config import Settings
 from tests.jobs import put_job, succeed
 from tests.servers import ValkeyServer

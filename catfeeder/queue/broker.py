@@ -11,14 +11,14 @@ import redis
 from dramatiq import Message, Middleware
 from dramatiq.brokers.redis import RedisBroker
 
-from catfeeder.encoder import MAX_MESSAGE_BYTES, SealedEncoder
 from catfeeder.errors import MessageTooLarge
-from catfeeder.job_scripts import JOB_TTL_SECONDS, job_key
-from catfeeder.jobs import JobRecord, JobStatus
-from catfeeder.lua_scripts import Call, Script, call_script
 from catfeeder.messages import MessageType
-from catfeeder.redis_connection import QUEUE_FULL, translate_redis_errors
-from catfeeder.requester import REQUESTER_OPTION, requester
+from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder
+from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.lua_scripts import Call, Script, call_script
+from catfeeder.queue.redis_connection import QUEUE_FULL, translate_redis_errors
+from catfeeder.queue.requester import REQUESTER_OPTION, requester
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
 NAMESPACE: Final = "catfeeder"

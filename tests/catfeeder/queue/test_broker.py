@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from catfeeder.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.clock import utc_now
-from catfeeder.encoder import SealedEncoder
 from catfeeder.errors import QueueFull, QueueUnreachable
-from catfeeder.jobs import JobStore
 from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
+from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.jobs import JobStore
+from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
 from tests.servers import ValkeyServer
 

@@ -12,8 +12,12 @@ import pytest
 import catfeeder
 from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
-from catfeeder.redis_connection import connect_redis, connect_redis_async, translate_redis_errors
-from catfeeder.redis_url import read_redis_url
+from catfeeder.queue.redis_connection import (
+    connect_redis,
+    connect_redis_async,
+    translate_redis_errors,
+)
+from catfeeder.queue.redis_url import read_redis_url
 from tests.conftest import StartWorker
 from tests.redis_servers import Watched, running_sentinel, running_tls_valkey
 from tests.servers import ValkeyServer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from catfeeder.lua_scripts import Call, Script
+from catfeeder.queue.lua_scripts import Call, Script
 
 #: Counted anew from each change, so that an ended job can be read for a full hour.
 JOB_TTL_SECONDS: Final = 3600

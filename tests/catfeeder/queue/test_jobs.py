@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catfeeder.errors import QueueUnreachable, SealBroken
-from catfeeder.job_scripts import job_key
-from catfeeder.jobs import JobError, JobRecord, JobStatus, JobStore
-from catfeeder.redis_connection import connect_redis
+from catfeeder.queue.job_scripts import job_key
+from catfeeder.queue.jobs import JobError, JobRecord, JobStatus, JobStore
+from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer
 from tests.jobs import put_job, succeed
 from tests.servers import ValkeyServer

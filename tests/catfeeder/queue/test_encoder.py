@@ -10,15 +10,15 @@ import pytest
 from dramatiq import Message
 from hypothesis import strategies as st
 
-from catfeeder.broker import build_message
-from catfeeder.encoder import (
+from catfeeder.messages import HASH_PASSWORD
+from catfeeder.queue.broker import build_message
+from catfeeder.queue.encoder import (
     SealedEncoder,
     UnreadableMessage,
     build_quarantine_message,
     from_json,
     to_json,
 )
-from catfeeder.messages import HASH_PASSWORD
 from catfeeder.sealing import Key, Sealer, Secret
 
 SEALER = Sealer([Key(b"k" * 32)])

@@ -14,9 +14,15 @@ import redis
 from redis.exceptions import OutOfMemoryError
 
 from catfeeder.errors import JobCancelled, JobFailed, JobTimeout, SealBroken
-from catfeeder.job_scripts import build_cancellation, build_end, build_start, ended_key, job_key
-from catfeeder.lua_scripts import Call, call_script
-from catfeeder.redis_connection import translate_redis_errors
+from catfeeder.queue.job_scripts import (
+    build_cancellation,
+    build_end,
+    build_start,
+    ended_key,
+    job_key,
+)
+from catfeeder.queue.lua_scripts import Call, call_script
+from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.sealing import Sealer
 
 #: A client that waits looks this often as well: well within any timeout of a connection.
