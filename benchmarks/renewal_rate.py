@@ -29,7 +29,7 @@ from benchmarks.renewal_database import (
 from benchmarks.stack import Stack, new_stack, running
 from config import ROOT
 from tests.ports import free_port
-from tests.worker.service_directory import until
+from tests.waiting import wait_until
 
 _CONNECTIONS: Final = {"PostgreSQL": 100_000, "SQLite": 20_000}
 #: The connections of one sweep: enough for some seconds.
@@ -86,7 +86,7 @@ def _provider() -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.instant_provider", str(port)]
     with running(command, {"PYTHONPATH": str(ROOT)}):
         url = f"http://127.0.0.1:{port}"
-        until(lambda: _is_there(url))
+        wait_until(lambda: _is_there(url))
         yield url
 
 

@@ -17,7 +17,7 @@ import psutil
 import catfeeder
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
-from tests.worker.service_directory import RunningService, ServiceDirectory
+from tests.stack.directory import RunningService, ServiceDirectory
 
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-figures"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-figures"

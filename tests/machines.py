@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ import requests
 
 from config import ROOT
 from tests.relays import Relay, Target, running_relay
-from tests.worker.service_directory import ServiceDirectory
+from tests.stack.directory import ServiceDirectory
+from tests.stack.processes import ProcfileProcess
 from worker.supervisor.procfile import read_procfile
 
 _PROCFILE: Final = read_procfile(ROOT / "Procfile")
@@ -133,39 +133,29 @@ class Machine:
         self._directory = ServiceDirectory(path)
         self._network = network
         self._relays = relays
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, ProcfileProcess] = {}
         own = {"HOST": network.own, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         self._environment = self._directory.environment({**shared, **own})
         self._key = shared["ADMIN_API_KEY"]
-        self._log = path / "log"
 
     @property
     def output(self) -> str:
-        """What its processes have said."""
-        return self._log.read_text(errors="replace")
+        """The output of all its processes."""
+        return "".join(process.output for process in self._processes.values())
 
     def start(self, line: str) -> None:
         """Start a line of the Procfile."""
-        command = ["/bin/sh", "-c", f"exec {_PROCFILE[line]}"]
-        with self._log.open("ab") as log:
-            self._processes[line] = subprocess.Popen(
-                [*self._network.prefix, *command],
-                cwd=self._directory.path,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._processes[line] = ProcfileProcess(
+            line, _PROCFILE[line], self._environment, self._directory.path, self._network.prefix
+        )
 
     def stop(self, line: str) -> int:
         """Stop a line as a process manager does; return its status."""
-        self._processes[line].send_signal(signal.SIGTERM)
-        return self._processes[line].wait(60)
+        return self._processes[line].stop()
 
     def is_running(self, line: str) -> bool:
         """Return whether a line has not ended."""
-        return self._processes[line].poll() is None
+        return not self._processes[line].has_ended
 
     def call(self, method: str, path: str, **options: object) -> requests.Response | None:
         """Call the machine's web process; None when it does not answer."""
@@ -198,9 +188,7 @@ class Machine:
     def end(self) -> None:
         """End whatever runs."""
         for process in self._processes.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.end()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ def _main() -> int:
     parser.add_argument("--apps", type=int, default=8, help="clients at the same time")
     parser.add_argument("--pause", type=float, default=2, help="seconds between two kills at most")
     parser.add_argument("--away", type=float, default=2, help="and that the dead stay so")
+    parser.add_argument("--oauth", type=int, default=4, help="processes that renew")
     parser.add_argument("--sqlite", action="store_true", help="in place of PostgreSQL")
     parser.add_argument("--logs", type=Path, help="where to copy what the processes have said")
     plan = Plan(**vars(parser.parse_args()))

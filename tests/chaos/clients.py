@@ -10,7 +10,7 @@ from typing import Any, Final
 import requests
 
 from tests.chaos.chances import chances
-from tests.journeys.stack import Stack
+from tests.stack.stack import Stack
 
 _ANSWER_SECONDS: Final = 60
 #: How long an app thinks between two requests, and how much longer once it is turned away.

@@ -42,6 +42,8 @@ class Plan:
     #: In seconds, the longest pause between two kills, and before a restart.
     pause: float
     away: float
+    #: How many processes perform renewals.
+    oauth: int
     #: Whether the database is a file, which cannot be killed.
     sqlite: bool = False
     #: Where to copy what the processes have said, if anywhere.
@@ -59,7 +61,7 @@ class Outcome:
 
 def run(plan: Plan, print_line: Print) -> Outcome:
     """Carry out a plan, print its progress, and return the outcome."""
-    with running_stack(plan.seed, _LATENCY_SECONDS, on_sqlite=plan.sqlite) as stack:
+    with running_stack(plan.seed, plan.oauth, _LATENCY_SECONDS, on_sqlite=plan.sqlite) as stack:
         ids = connect(stack.provider, plan.connections, plan.token_seconds)
         stack.renew(ids[0])
         clients = Clients(stack.app, ids, plan.seed, plan.apps)
@@ -98,9 +100,11 @@ def _settle(killer: Killer, ids: list[str]) -> None:
 def _stop(stack: ChaosStack) -> None:
     """Stop all processes as an operator does, so that no renewal is in flight any more."""
     for kind in ("scheduler", "control", "oauth", "web"):
-        for process in stack.processes:
-            if process.name.startswith(kind):
-                process.stop()
+        processes = [each for each in stack.processes if each.name.startswith(kind)]
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.stop()
 
 
 def _figures(killer: Killer, clients: Clients, compared: list[Compared]) -> dict[str, str]:
@@ -148,5 +152,5 @@ def _foreign_tokens(clients: Clients, compared: list[Compared]) -> Iterator[str]
 
 def _tracebacks(stack: ChaosStack) -> Iterator[str]:
     for process in stack.processes:
-        for text in re.findall(_TRACEBACKS, process.said):
+        for text in re.findall(_TRACEBACKS, process.output):
             yield f"{process.name} has shown a traceback: {text}"

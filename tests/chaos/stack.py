@@ -16,19 +16,20 @@ from config import load_settings, read_toml
 from models.db.database import open_database
 from models.migrate import migrate
 from tests.chaos.postgres import Postgres
-from tests.chaos.processes import ServiceProcess
+from tests.chaos.processes import MortalProcess
 from tests.chaos.provider_process import ProviderProcess, running_provider
 from tests.chaos.valkey import Valkey
-from tests.journeys.stack import Stack
+from tests.stack.stack import Stack
 from tests.waiting import wait_until
 from worker.supervisor.plan import WEB, plan_processes
 from worker.supervisor.procfile import read_procfile
 
 PROVIDER: Final = "house"
 _START_SECONDS: Final = 60
+#: After the provider, which must not seem dead where cores are short.
+_NICE: Final = ("nice", "-n", "5")
 #: Everything comes round sooner than in real life, so that a minute is as good as an hour.
 _HASTE: Final = (
-    ("Processes", "oauth", "4"),
     ("Processes", "scheduler", "2"),
     ("Crons", "renew_oath_tokens_interval", "1"),
     ("OAuth", "connect_timeout_seconds", "1"),
@@ -44,7 +45,12 @@ class ChaosStack:
     """The servers, the processes of the Procfile, and an app's way to them."""
 
     def __init__(
-        self, directory: Path, provider: ProviderProcess, valkey: Valkey, postgres: Postgres | None
+        self,
+        directory: Path,
+        provider: ProviderProcess,
+        oauth: int,
+        valkey: Valkey,
+        postgres: Postgres | None,
     ) -> None:
         """Take an empty folder and the servers; without PostgreSQL a file there is the database.
 
@@ -52,7 +58,7 @@ class ChaosStack:
         """
         self.provider = provider
         self.servers: list[Valkey | Postgres] = [valkey, *([postgres] if postgres else [])]
-        self.processes: list[ServiceProcess] = []
+        self.processes: list[MortalProcess] = []
         self._variables = {
             # What a developer's own shell may have set is not for us.
             "SECRET_KEY_PREVIOUS": "",
@@ -64,7 +70,7 @@ class ChaosStack:
         self.app = Stack(directory, **self._variables)
         self._variables["SECRET_KEY"] = self.app.secret_key
         self._variables["ADMIN_API_KEY"] = self.app.admin_api_key
-        for section, key, value in _HASTE:
+        for section, key, value in (*_HASTE, ("Processes", "oauth", str(oauth))):
             self.app.configure(section, key, value)
 
     def start(self) -> None:
@@ -79,7 +85,9 @@ class ChaosStack:
         commands = read_procfile(path / "Procfile")
         del commands["passwords"]
         for planned in plan_processes(settings, commands, self._variables["REDIS_URL"]):
-            self.processes.append(ServiceProcess(planned, self._variables, path))
+            variables = {**planned.environment, **self._variables}
+            process = MortalProcess(planned.name, planned.command, variables, path, _NICE)
+            self.processes.append(process)
         wait_until(self._is_healthy, _START_SECONDS)
         settings_of_provider = self.provider.settings()
         answer = self.app.call("PUT", f"/v1/providers/{PROVIDER}", json=settings_of_provider)
@@ -93,7 +101,7 @@ class ChaosStack:
         wait_until(is_done, _START_SECONDS)
 
     @property
-    def mortal(self) -> list[ServiceProcess]:
+    def mortal(self) -> list[MortalProcess]:
         """What is killed: all but the web process, which has to report every outage."""
         return [process for process in self.processes if not process.name.startswith(WEB)]
 
@@ -116,13 +124,15 @@ class ChaosStack:
 
 
 @contextmanager
-def running_stack(seed: int, latency_seconds: float, *, on_sqlite: bool) -> Iterator[ChaosStack]:
+def running_stack(
+    seed: int, oauth: int, latency_seconds: float, *, on_sqlite: bool
+) -> Iterator[ChaosStack]:
     """Start everything for the block, and leave nothing of it behind."""
     with ExitStack() as ending:
         provider = ending.enter_context(running_provider(seed, latency_seconds))
         valkey = Valkey(_new_directory(ending))
         postgres = None if on_sqlite else Postgres(_new_directory(ending))
-        stack = ChaosStack(_new_directory(ending), provider, valkey, postgres)
+        stack = ChaosStack(_new_directory(ending), provider, oauth, valkey, postgres)
         ending.callback(stack.end)
         stack.start()
         yield stack

@@ -11,7 +11,14 @@ import pytest
 from config import ROOT
 
 _COMMAND: Final = (sys.executable, "-m", "tests.chaos")
-_SHORT: Final = ("--connections=20", "--token-seconds=3", "--apps=3", "--pause=1", "--away=1")
+_SHORT: Final = (
+    "--connections=20",
+    "--token-seconds=3",
+    "--apps=3",
+    "--oauth=2",
+    "--pause=1",
+    "--away=1",
+)
 
 
 @pytest.mark.journey

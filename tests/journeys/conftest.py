@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.journeys.stack import Stack
 from tests.oidc_provider import OidcProvider, running_oidc_provider
+from tests.stack.stack import Stack, build_stacks
 
 CLIENT_SECRET: Final = "the-client-secret-of-this-app"
 
@@ -20,24 +19,6 @@ def oidc_provider() -> Iterator[OidcProvider]:
     """A provider whose tokens outlive the test: those that are to be renewed are made old."""
     with running_oidc_provider() as provider:
         yield provider
-
-
-@contextmanager
-def making(directory: Path) -> Iterator[Callable[..., Stack]]:
-    """Make services with variables of their own for the block; nothing is left of them after it."""
-    made: list[Stack] = []
-
-    def make(**variables: str) -> Stack:
-        path = directory / f"service-{len(made)}"
-        path.mkdir()
-        made.append(Stack(path, **variables))
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for stack in made:
-            stack.end()
 
 
 def start_with_provider(stack: Stack, provider: OidcProvider) -> None:
@@ -52,15 +33,15 @@ def start_with_provider(stack: Stack, provider: OidcProvider) -> None:
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
     """Make a service for one test."""
-    with making(tmp_path) as make:
-        yield make
+    with build_stacks(tmp_path) as build:
+        yield build
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running service without providers, for all tests of a file."""
-    with making(tmp_path_factory.mktemp("journey")) as make:
-        made = make()
+    with build_stacks(tmp_path_factory.mktemp("journey")) as build:
+        made = build()
         made.start()
         yield made
 
@@ -70,7 +51,7 @@ def stack_with_provider(
     tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider
 ) -> Iterator[Stack]:
     """A running service whose administrator has set up the provider, for all tests of a file."""
-    with making(tmp_path_factory.mktemp("journey")) as make:
-        made = make(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
+    with build_stacks(tmp_path_factory.mktemp("journey")) as build:
+        made = build(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
         start_with_provider(made, oidc_provider)
         yield made

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.journeys.stack import ANONYMOUS, Stack
 from tests.oidc_provider import OidcProvider
+from tests.stack.stack import ANONYMOUS, Stack
 
 
 def sign_in(stack: Stack, provider: OidcProvider, user: str, subject: str) -> dict[str, Any]:

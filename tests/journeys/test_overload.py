@@ -12,8 +12,8 @@ import requests
 
 from tests.journeys.conftest import start_with_provider
 from tests.journeys.sign_in import sign_in
-from tests.journeys.stack import Stack
 from tests.oidc_provider import OidcProvider
+from tests.stack.stack import Stack
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]

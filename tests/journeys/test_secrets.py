@@ -10,8 +10,8 @@ import redis
 
 from tests.journeys.conftest import CLIENT_SECRET, start_with_provider
 from tests.journeys.sign_in import sign_in
-from tests.journeys.stack import ANONYMOUS, Stack
 from tests.oidc_provider import OidcProvider
+from tests.stack.stack import ANONYMOUS, Stack
 
 pytestmark = pytest.mark.journey
 

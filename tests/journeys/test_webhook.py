@@ -13,10 +13,10 @@ import pytest
 from config import ROOT
 from tests.journeys.conftest import start_with_provider
 from tests.journeys.sign_in import sign_in
-from tests.journeys.stack import Stack
 from tests.oidc_provider import OidcProvider
 from tests.provider.answers import Answer
 from tests.provider.server import Request, running_server
+from tests.stack.stack import Stack
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.journey

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.service_directory import ServiceDirectory, standing_in
+from tests.stack.directory import ServiceDirectory, standing_in
 from worker.__main__ import main
 
 

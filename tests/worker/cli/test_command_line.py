@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 from tests.ports import free_port
+from tests.stack.directory import STAND_IN, ServiceDirectory
+from tests.waiting import wait_until
 from tests.worker.cli.conftest import Command
-from tests.worker.service_directory import STAND_IN, ServiceDirectory, until
 from worker.__main__ import COMMANDS, _parser
 
 pytestmark = pytest.mark.timeout(200)
@@ -276,7 +277,7 @@ def test_output_without_a_reader_stops_no_service(directory: ServiceDirectory) -
     os.close(write_end)
 
     # Then it runs all the same
-    until(lambda: len(directory.pids()) > 4)
+    wait_until(lambda: len(directory.pids()) > 4)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0

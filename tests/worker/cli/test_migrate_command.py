@@ -5,7 +5,7 @@ from __future__ import annotations
 import peewee
 import pytest
 
-from tests.worker.service_directory import ServiceDirectory
+from tests.stack.directory import ServiceDirectory
 
 SECRET_KEY = "a-secret-key-of-more-than-32-characters"
 

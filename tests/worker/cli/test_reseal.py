@@ -8,7 +8,7 @@ import peewee
 import pytest
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing
-from tests.worker.service_directory import ServiceDirectory
+from tests.stack.directory import ServiceDirectory
 
 OLD, NEW, FOREIGN = "old " * 15 + "key", "new " * 15 + "key", "foreign " * 7 + "key"
 _ROWS: Final = 250

@@ -16,7 +16,8 @@ import pytest
 import redis
 
 from tests.servers import ValkeyServer
-from tests.worker.service_directory import PROCFILE, ServiceDirectory, standing_in, until
+from tests.stack.directory import PROCFILE, ServiceDirectory, standing_in
+from tests.waiting import wait_until
 from worker.supervisor.service import WORKER_GRACE_SECONDS
 
 pytestmark = pytest.mark.timeout(200)
@@ -64,7 +65,7 @@ def test_killed_parts_are_replaced_and_the_rest_stays_up(directory: ServiceDirec
     os.kill(web, signal.SIGKILL)
 
     # Then another takes its place, and no other process was touched
-    until(lambda: set(directory.pids("stand_in.py")) - {web})
+    wait_until(lambda: set(directory.pids("stand_in.py")) - {web})
     assert set(before) - set(directory.pids()) == {web}
 
     # And so it is with its broker, which comes back on the same socket
@@ -72,7 +73,7 @@ def test_killed_parts_are_replaced_and_the_rest_stays_up(directory: ServiceDirec
         [valkey] = directory.pids("unixsocket:")
         os.kill(valkey, signal.SIGKILL)
         service.await_line("Valkey has ended; starting it anew")
-        until(lambda: is_answering(client))
+        wait_until(lambda: is_answering(client))
     assert service.stop() == 0
     assert directory.pids() == []
 
@@ -199,7 +200,7 @@ def test_a_supervisor_that_is_killed_takes_its_processes_along(directory: Servic
     service.stop(signal.SIGKILL)
 
     # Then its processes end, and the next run finds the way free
-    until(lambda: not directory.pids())
+    wait_until(lambda: not directory.pids())
     assert directory.healthy().stop() == 0
 
 
@@ -230,7 +231,7 @@ def test_copies_of_a_line_have_names_and_ports_of_their_own(directory: ServiceDi
     service = directory.healthy()
 
     # Then each listens at a port of its own, counted up from PORT
-    until(lambda: directory.is_answering(directory.port + 1))
+    wait_until(lambda: directory.is_answering(directory.port + 1))
     service.await_line("passwords.1 | at work")
     service.await_line("passwords.2 | at work")
     assert service.stop() == 0

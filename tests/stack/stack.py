@@ -7,14 +7,15 @@ import secrets
 import sqlite3
 import subprocess
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
 import requests
 
-from tests.worker.service_directory import RunningService, ServiceDirectory
+from tests.stack.directory import RunningService, ServiceDirectory
 
 _TIMEOUT_SECONDS: Final = 60
 #: For a job, on a machine that has much else to do.
@@ -156,3 +157,21 @@ class Stack:
         if self.service is not None and self.running.process.poll() is None:
             self.stop()
         self.directory.end_all()
+
+
+@contextmanager
+def build_stacks(directory: Path) -> Iterator[Callable[..., Stack]]:
+    """Yield a builder of stacks, each with variables of its own, and end them after the block."""
+    built: list[Stack] = []
+
+    def build(**variables: str) -> Stack:
+        path = directory / f"service-{len(built)}"
+        path.mkdir()
+        built.append(Stack(path, **variables))
+        return built[-1]
+
+    try:
+        yield build
+    finally:
+        for stack in built:
+            stack.end()

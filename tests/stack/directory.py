@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -56,14 +56,6 @@ web: python stand_in.py
 passwords: sh -c 'touch written; echo at work with $REDIS_URL; exec sleep 600'
 scheduler: sleep 600
 """
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait for what other processes do."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @contextmanager
