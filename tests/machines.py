@@ -47,7 +47,6 @@ class Loopback:
     servers = own = "127.0.0.1"
 
     def __init__(self) -> None:
-        """Need nothing."""
         self.prefix: list[str] = []
 
     def cut(self, relays: list[Relay]) -> None:
@@ -65,7 +64,6 @@ class Namespace:
     """A machine with a network of its own, joined to ours by a cable that can be unplugged."""
 
     def __init__(self, number: int) -> None:
-        """Take the number of the machine, which names its part of the network."""
         self.name = f"cf{os.getpid() % 100_000}x{number}"
         # Another run of the tests on this machine most likely has other addresses.
         part = f"10.231.{os.getpid() % 250}."
@@ -128,7 +126,6 @@ class Machine:
     """Lines of the Procfile at work, behind a network."""
 
     def __init__(self, path: Path, network: Network, relays: list[Relay], **shared: str) -> None:
-        """Take a folder, the network, what it leads to, and what all machines have in common."""
         path.mkdir()
         self._directory = ServiceDirectory(path)
         self._network = network

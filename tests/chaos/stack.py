@@ -29,7 +29,7 @@ _START_SECONDS: Final = 60
 #: After the provider, which must not seem dead where cores are short.
 _NICE: Final = ("nice", "-n", "5")
 #: Everything comes round sooner than in real life, so that a minute is as good as an hour.
-_HASTE: Final = (
+_SHORT_TIMES: Final = (
     ("Processes", "scheduler", "2"),
     ("Crons", "renew_oath_tokens_interval", "1"),
     ("OAuth", "connect_timeout_seconds", "1"),
@@ -52,7 +52,7 @@ class ChaosStack:
         valkey: Valkey,
         postgres: Postgres | None,
     ) -> None:
-        """Take an empty folder and the servers; without PostgreSQL a file there is the database.
+        """`directory` is empty; without PostgreSQL a file in it is the database.
 
         `start` starts the servers and the processes.
         """
@@ -70,7 +70,7 @@ class ChaosStack:
         self.app = Stack(directory, **self._variables)
         self._variables["SECRET_KEY"] = self.app.secret_key
         self._variables["ADMIN_API_KEY"] = self.app.admin_api_key
-        for section, key, value in (*_HASTE, ("Processes", "oauth", str(oauth))):
+        for section, key, value in (*_SHORT_TIMES, ("Processes", "oauth", str(oauth))):
             self.app.configure(section, key, value)
 
     def start(self) -> None:

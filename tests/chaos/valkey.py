@@ -18,7 +18,7 @@ class Valkey:
     name = "valkey"
 
     def __init__(self, directory: Path) -> None:
-        """Take the folder for its data and its socket, whose path must be short."""
+        """`directory` is for its data and its socket, so its path must be short."""
         self._server = EmbeddedValkey(directory)
         self.url = self._server.url
 

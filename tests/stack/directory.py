@@ -74,7 +74,6 @@ class ServiceDirectory:
     """The files that the service reads are copies, its code is the one under test."""
 
     def __init__(self, path: Path) -> None:
-        """Fill the directory."""
         self.path = path
         self.port = free_port()
         self._services: list[RunningService] = []

@@ -221,7 +221,7 @@ def test_a_service_that_stops_asks_for_nothing_until_it_is_booted_again(client: 
 @pytest.fixture
 def crons() -> Iterator[Crons]:
     """The schedule of a process, which ends with the test."""
-    made = Crons()
+    made = Crons(tick_seconds=0.05)
     yield made
     made.stop()
 
@@ -245,7 +245,7 @@ def test_the_schedule_goes_by_the_clock_that_is_passed_in(client: Client) -> Non
         looked.set()
         return NOW
 
-    crons = Crons(clock=clock)
+    crons = Crons(clock=clock, tick_seconds=0.05)
     assert crons.inject_crons() == 0
     wait_until(lambda: emitted(client) == ["renew_oaths"])
     looked.clear()
@@ -270,7 +270,7 @@ def test_an_unexpected_error_does_not_end_the_schedule(
             raise ZeroDivisionError
         return at
 
-    crons = Crons(clock=clock)
+    crons = Crons(clock=clock, tick_seconds=0.05)
     assert crons.inject_crons() == 0
 
     # Then that is logged, and the schedule goes on

@@ -111,7 +111,6 @@ class Workers:
     """The workers of a test; a second machine is another VAR_DIR."""
 
     def __init__(self, environment: dict[str, str], directory: Path) -> None:
-        """Take the environment that they share, and a folder."""
         self._environment = environment
         self._directory = directory
         self._performed = directory / "performed"

@@ -58,9 +58,7 @@ def perform_messages(
     signals = StopSignals()
     settings = _join_service(queues)
     broker = build_broker(settings, heartbeat_timing)
-    if len(queues) > 1:
-        reserved = math.ceil(prefetch * _RESERVED_SHARE)
-        broker.concurrency_limits[RENEWALS] = max(1, prefetch - reserved)
+    _reserve_slots_for_sign_ins(broker, queues, prefetch)
     worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
     # What is loaded stays: no garbage collection needs to scan it again while a job waits.
@@ -71,6 +69,14 @@ def perform_messages(
     stop_worker(worker, grace_seconds)
     broker.close()
     return 0
+
+
+def _reserve_slots_for_sign_ins(
+    broker: ConsumingBroker, queues: Collection[str], prefetch: int
+) -> None:
+    if len(queues) > 1:
+        reserved = math.ceil(prefetch * _RESERVED_SHARE)
+        broker.concurrency_limits[RENEWALS] = max(1, prefetch - reserved)
 
 
 def start_worker(

@@ -188,6 +188,6 @@ def follows(watched: Watched, client: Client) -> bool:
 def is_served(client: Client) -> bool:
     """Return whether a job is done now."""
     try:
-        return bool(client.hash_password("hunter2", rounds=4).result(timeout=5))
+        return bool(client.hash_password("hunter2", rounds=4).result(timeout=1))
     except (QueueUnreachable, catfeeder.JobTimeout):
         return False

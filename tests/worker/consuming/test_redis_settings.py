@@ -21,6 +21,13 @@ DROPS = "set its maxmemory-policy, which is allkeys-lru, to noeviction."
 
 
 @pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """The environment, with a Redis that is not waited for long."""
+    environment["REDIS_URL"] += "?socket_timeout=0.3"
+    return environment
+
+
+@pytest.fixture
 def careless(valkey: ValkeyServer) -> Iterator[ValkeyServer]:
     """A server that makes room for new keys by dropping others."""
     valkey.client.config_set("maxmemory-policy", "allkeys-lru")
@@ -34,7 +41,7 @@ def inject() -> Iterator[Callable[[], Crons]]:
     started: list[Crons] = []
 
     def start() -> Crons:
-        started.append(Crons())
+        started.append(Crons(tick_seconds=0.05))
         assert started[-1].inject_crons() == started[-1].success
         return started[-1]
 
