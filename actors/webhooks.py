@@ -67,7 +67,8 @@ def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
     try:
         post_json(url, body, sign_delivery(str(event.id), body, now))
     except AuthError as error:
-        _LOG.warning("Event %s was not delivered to webhook_url: %s", event.id, error.detail)
+        text = "Event %s was not delivered to webhook_url: %s"
+        _LOG.warning(text, event.id, error.detail, extra={"connection_id": event.connection_id})
         _postpone(event, getattr(error, "retry_after_seconds", 0), now)
         return not isinstance(error, ProviderUnreachable)
     with hold_connection():
@@ -77,7 +78,11 @@ def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
 
 def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> None:
     if event.attempts >= _MAX_ATTEMPTS:
-        _LOG.error("Event %s is given up after %d attempts.", event.id, event.attempts)
+        text, extra = (
+            "Event %s is given up after %d attempts.",
+            {"connection_id": event.connection_id},
+        )
+        _LOG.error(text, event.id, event.attempts, extra=extra)
         with hold_connection():
             event.confirm_delivery()
         return

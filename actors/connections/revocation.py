@@ -42,5 +42,7 @@ def _revoke(row: TAB_CONNECTIONS) -> bool:
         provider = resolve_provider(row.provider, utc_now())
         return revoke_grant(provider, access_token, refresh_token)
     except (AuthError, SealBroken) as error:
-        _LOG.warning("Connection %s was not revoked at its provider: %s", row.id, error.detail)
+        extra = {"connection_id": row.id, "provider": row.provider}
+        text = "Connection %s was not revoked at its provider: %s"
+        _LOG.warning(text, row.id, error.detail, extra=extra)
         return False

@@ -100,6 +100,7 @@ class AnswerKeeper:
                     "Neither the database nor VAR_DIR takes the answer for connection %s: %s.",
                     lease.connection_id,
                     error.strerror,
+                    extra={"connection_id": lease.connection_id},
                 )
             else:
                 self._in_file = sealed
@@ -143,4 +144,6 @@ def import_answer_files(now: datetime) -> None:
         with transaction():
             import_answer(connection_id, version, sealed, now)
         erase_answer_file(connection_id, version)
-        _LOG.warning("Imported the answer that was kept for connection %s.", connection_id)
+        extra = {"connection_id": connection_id}
+        text = "Imported the answer that was kept for connection %s."
+        _LOG.warning(text, connection_id, extra=extra)

@@ -84,11 +84,11 @@ def _renew_each(
             finish = _renew(lease, row, utc_now(), memory, limits)
         except ProviderPaused as error:
             # The leases of this provider's other connections run out, and a sweep renews them.
-            _LOG.info("%s", error.detail)
+            _LOG.info("%s", error.detail, extra=_log_fields(row))
             paused.add(row.provider)
         except (AuthError, SealBroken) as error:
             memory.forget(row.provider)
-            _LOG.warning(_FAILED, row.id, error.detail)
+            _LOG.warning(_FAILED, row.id, error.detail, extra=_log_fields(row))
         else:
             if finish is not None:
                 yield partial(_finish_or_log, row, finish)
@@ -101,7 +101,7 @@ def _finish_or_log(row: TAB_CONNECTIONS, finish: _Finish) -> None:
     try:
         finish()
     except (AuthError, SealBroken) as error:
-        _LOG.warning(_FAILED, row.id, error.detail)
+        _LOG.warning(_FAILED, row.id, error.detail, extra=_log_fields(row))
 
 
 def renew_connection(
@@ -198,6 +198,10 @@ def _finish(wait_until_stored: _Finish, renewal: Renewal) -> None:
     renewal.keeper.discard_file()
 
 
+def _log_fields(row: TAB_CONNECTIONS) -> dict[str, str]:
+    return {"connection_id": row.id, "provider": row.provider}
+
+
 @contextmanager
 def _unexpected_as_renewal_broken(row: TAB_CONNECTIONS) -> Iterator[None]:
     """Turn an unforeseen error into RenewalBroken, so that it fails one connection of a batch.
@@ -210,5 +214,6 @@ def _unexpected_as_renewal_broken(row: TAB_CONNECTIONS) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001
         where = "".join(traceback.format_tb(error.__traceback__))
-        _LOG.error("Renewing %s met a %s:\n%s", row.id, type(error).__name__, where)
+        text, name = "Renewing %s met a %s:\n%s", type(error).__name__
+        _LOG.error(text, row.id, name, where, extra=_log_fields(row))
         raise RenewalBroken from None

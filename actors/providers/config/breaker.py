@@ -68,7 +68,9 @@ def _log_database_errors(provider: str) -> Iterator[None]:
     try:
         yield
     except DatabaseUnreachable as error:
-        _LOG.warning("The outcome of a renewal with %s was not recorded: %s", provider, error)
+        extra = {"provider": provider}
+        text = "The outcome of a renewal with %s was not recorded: %s"
+        _LOG.warning(text, provider, error, extra=extra)
 
 
 def check_not_paused(provider: str, now: datetime) -> None:
@@ -176,7 +178,8 @@ def _pause(
     is_change = health.pause(connection_id, until=until, kind=kind, reason=reason, now=now)
     if is_change and health.state == HealthState.CLOSED:
         # The operator's alarm: once per pause, however many connections fail.
-        _LOG.error("Renewals with %s are paused: %s", health.provider, reason)
+        extra = {"provider": health.provider}
+        _LOG.error("Renewals with %s are paused: %s", health.provider, reason, extra=extra)
         record(
             EventKind.PROVIDER_PAUSED,
             now=now,
@@ -200,6 +203,6 @@ def close_breaker(provider: str, now: datetime) -> None:
 
 def _report_resumed(health: TAB_PROVIDER_HEALTH, now: datetime) -> None:
     expedite_failing(health.provider, now)
-    _LOG.warning("Renewals with %s go on.", health.provider)
+    _LOG.warning("Renewals with %s go on.", health.provider, extra={"provider": health.provider})
     since = rfc3339(health.since)
     record(EventKind.PROVIDER_RESUMED, now=now, provider=health.provider, paused_since=since)

@@ -73,5 +73,8 @@ def refresh_if_stale(provider: str, now: datetime) -> None:
         discover(provider, now)
     except AuthError as error:
         _LOG.warning(
-            "The metadata of the issuer of %s was not refreshed: %s", provider, error.detail
+            "The metadata of the issuer of %s was not refreshed: %s",
+            provider,
+            error.detail,
+            extra={"provider": provider},
         )
