@@ -119,9 +119,8 @@ def test_the_wheel_holds_the_client_and_nothing_of_the_service(wheel: Path) -> N
     with zipfile.ZipFile(wheel) as files:
         names = files.namelist()
 
-    sources = {
-        f"catfeeder/{path.name}" for path in (ROOT / "catfeeder").iterdir() if path.is_file()
-    }
+    client = [*(ROOT / "catfeeder").rglob("*.py"), ROOT / "catfeeder" / "py.typed"]
+    sources = {path.relative_to(ROOT).as_posix() for path in client}
     assert {name for name in names if ".dist-info/" not in name} == sources
     assert "catfeeder/py.typed" in names
 

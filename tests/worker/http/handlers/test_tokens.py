@@ -20,6 +20,7 @@ from tests.worker.http.answers import assert_problem
 from tests.worker.http.conftest import SetLimits
 from tests.worker.http.signing_in import sign_in
 from worker.http.shim import Shim
+from worker.process.perform import stop_worker
 
 _MINUTE = timedelta(minutes=1)
 
@@ -104,15 +105,14 @@ def test_an_expired_token_that_cannot_be_renewed_needs_the_user(
 def test_a_renewal_that_no_worker_performs_times_out(
     user: Connected, worker: dramatiq.Worker
 ) -> None:
-    # Given a worker that does not come to it
-    worker.pause()
+    # Given no worker any more
+    stop_worker(worker, grace_seconds=0)
     # When a token is read that still serves, then it is given
     user.fall_due()
     assert user.token().json()["access_token"] == user.first
     # And else the caller is told that it takes too long
     user.expire()
     assert_problem(user.token(), 504, "job_timeout")
-    worker.resume()
 
 
 def test_a_stopping_service_gives_what_it_has(user: Connected, shim: Shim) -> None:

@@ -69,9 +69,9 @@ def test_authorize_refuses_what_it_cannot_use(
     assert_problem(http.post("/v1/oauth/house/authorize", json=body), status, code)
 
 
-@pytest.mark.parametrize("provider", ["nobody", "NoBody", "%00", "a" * 65])
+@pytest.mark.parametrize("name", ["nobody", "NoBody", "%00", "a" * 65])
 @pytest.mark.usefixtures("database")  # Each kind takes another view of what a text may hold.
-def test_a_provider_that_is_not_there_is_not_found(http: httpx.Client, provider: str) -> None:
+def test_a_provider_that_is_not_there_is_not_found(http: httpx.Client, name: str) -> None:
     bodies: dict[str, dict[str, str]] = {
         "authorize": {},
         "exchange": {"code": "c", "state": "s:nobody"},
@@ -79,9 +79,9 @@ def test_a_provider_that_is_not_there_is_not_found(http: httpx.Client, provider:
         "refresh": {"refresh_token": "t"},
     }
     for action, body in bodies.items():
-        answer = http.post(f"/v1/oauth/{provider}/{action}", json=body)
+        answer = http.post(f"/v1/oauth/{name}/{action}", json=body)
         assert_problem(answer, 404, "provider_unknown")
-    assert http.get(f"/v1/oauth/{provider}/login").status_code == 404
+    assert http.get(f"/v1/oauth/{name}/login").status_code == 404
 
 
 def test_a_provider_without_credentials_conflicts(http: httpx.Client) -> None:

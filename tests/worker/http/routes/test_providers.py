@@ -116,9 +116,9 @@ def test_a_check_that_no_worker_performs_times_out(
     assert_problem(http.get("/v1/providers/google/check"), 504, "job_timeout")
 
 
-@pytest.mark.parametrize("provider", ["nobody", "Has%20Spaces", "%00"])
-def test_an_unknown_provider_is_not_checked(http: httpx.Client, provider: str) -> None:
-    answer = http.get(f"/v1/providers/{provider}/check")
+@pytest.mark.parametrize("name", ["nobody", "Has%20Spaces", "%00"])
+def test_an_unknown_provider_is_not_checked(http: httpx.Client, name: str) -> None:
+    answer = http.get(f"/v1/providers/{name}/check")
     assert_problem(answer, 404, "provider_unknown")
     assert 'catfeeder_queue_messages{queue="oauth"} 0.0' in http.get("/metrics").text
 
