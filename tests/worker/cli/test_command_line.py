@@ -17,7 +17,6 @@ import sys
 import psutil
 import pytest
 
-from tests.ports import free_port
 from tests.stack.directory import STAND_IN, ServiceDirectory
 from tests.waiting import wait_until
 from tests.worker.cli.conftest import Command
@@ -202,9 +201,9 @@ def test_a_taken_port_of_a_further_shim_is_named(directory: ServiceDirectory) ->
     [
         # An address that is none of this machine's
         ("HOST", "192.0.2.1"),
-        # Servers that cannot be reached
-        ("REDIS_URL", f"redis://127.0.0.1:{free_port()}/0"),
-        ("DATABASE_URL", f"postgresql://cat:feeder@127.0.0.1:{free_port()}/cats"),
+        # Servers that cannot be reached: nothing of ours listens on port 1
+        ("REDIS_URL", "redis://127.0.0.1:1/0"),
+        ("DATABASE_URL", "postgresql://cat:feeder@127.0.0.1:1/cats"),
         ("LOG_FORMAT", "xml"),
     ],
 )
