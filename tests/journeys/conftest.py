@@ -38,18 +38,7 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., Stack]]:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running service without providers, for all tests of a file."""
-    with build_stacks(tmp_path_factory.mktemp("journey")) as build:
-        made = build()
-        made.start()
-        yield made
-
-
-@pytest.fixture(scope="module")
-def stack_with_provider(
-    tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider
-) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider) -> Iterator[Stack]:
     """A running service whose administrator has set up the provider, for all tests of a file."""
     with build_stacks(tmp_path_factory.mktemp("journey")) as build:
         made = build(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)

@@ -34,9 +34,8 @@ def accepts(provider: OidcProvider, access_token: str) -> bool:
 
 
 def test_a_user_signs_in_and_the_token_is_kept_fresh(
-    stack_with_provider: Stack, oidc_provider: OidcProvider
+    stack: Stack, oidc_provider: OidcProvider
 ) -> None:
-    stack = stack_with_provider
     # Given a user who has an account at the provider
     oidc_provider.describe_user(
         "alice", email="alice@cats.example", email_verified=True, name="Alice"
@@ -72,70 +71,65 @@ def test_a_user_signs_in_and_the_token_is_kept_fresh(
 
 
 def test_the_same_account_signing_in_again_updates_its_connection(
-    stack_with_provider: Stack, oidc_provider: OidcProvider
+    stack: Stack, oidc_provider: OidcProvider
 ) -> None:
     # Given a connected account
-    first = sign_in(stack_with_provider, oidc_provider, "bob", subject="user-2")
+    first = sign_in(stack, oidc_provider, "bob", subject="user-2")
     # When it signs in again, and another account does so for the same subject
-    second = sign_in(stack_with_provider, oidc_provider, "bob", subject="user-2")
-    other = sign_in(stack_with_provider, oidc_provider, "bob-at-work", subject="user-2")
+    second = sign_in(stack, oidc_provider, "bob", subject="user-2")
+    other = sign_in(stack, oidc_provider, "bob-at-work", subject="user-2")
     # Then the first has one connection and the subject two
     assert second["id"] == first["id"]
-    listed = stack_with_provider.call("GET", "/v1/connections?subject=user-2").json()["items"]
+    listed = stack.call("GET", "/v1/connections?subject=user-2").json()["items"]
     assert [item["id"] for item in listed] == [first["id"], other["id"]]
 
 
-def test_a_browser_is_led_through_the_login(
-    stack_with_provider: Stack, oidc_provider: OidcProvider
-) -> None:
+def test_a_browser_is_led_through_the_login(stack: Stack, oidc_provider: OidcProvider) -> None:
     # Given a browser that opens the login of the provider, without any key
-    login = stack_with_provider.call("GET", "/v1/oauth/house/login", key=ANONYMOUS)
+    login = stack.call("GET", "/v1/oauth/house/login", key=ANONYMOUS)
     assert login.status_code == requests.codes.see_other
     # When the user consents there and the provider sends it back
     answer = oidc_provider.consent(login.headers["Location"], "carol")
     cookies = login.cookies.get_dict()
-    finished = stack_with_provider.call(
+    finished = stack.call(
         "GET", "/v1/oauth/callback", params=answer, key=ANONYMOUS, cookies=cookies
     )
     # Then the connection is theirs, and the same answer serves no second time
     assert finished.json()["profile"]["subject"] == "carol"
-    again = stack_with_provider.call(
-        "GET", "/v1/oauth/callback", params=answer, key=ANONYMOUS, cookies=cookies
-    )
+    again = stack.call("GET", "/v1/oauth/callback", params=answer, key=ANONYMOUS, cookies=cookies)
     assert again.status_code == requests.codes.bad_request
 
 
 def test_a_user_who_takes_the_consent_back_must_sign_in_again(
-    stack_with_provider: Stack, oidc_provider: OidcProvider
+    stack: Stack, oidc_provider: OidcProvider
 ) -> None:
     # Given a connection whose user has taken the consent back at the provider
-    connection = sign_in(stack_with_provider, oidc_provider, "dave", subject="user-3")
+    connection = sign_in(stack, oidc_provider, "dave", subject="user-3")
     oidc_provider.revoke_tokens_of("dave")
     # When a renewal is asked for
-    finished = stack_with_provider.job(f"/v1/connections/{connection['id']}/renew")
+    finished = stack.job(f"/v1/connections/{connection['id']}/renew")
     # Then it fails for good, and the connection says why
     assert finished["status"] == "failed"
     assert finished["error"]["code"] == "reauthorization_required"
-    now = stack_with_provider.call("GET", f"/v1/connections/{connection['id']}").json()
+    now = stack.call("GET", f"/v1/connections/{connection['id']}").json()
     assert now["status"] == "reauthorization_required"
 
 
-def test_a_connection_is_erased(stack_with_provider: Stack, oidc_provider: OidcProvider) -> None:
+def test_a_connection_is_erased(stack: Stack, oidc_provider: OidcProvider) -> None:
     # Given a connection
-    connection = sign_in(stack_with_provider, oidc_provider, "erin", subject="user-4")
+    connection = sign_in(stack, oidc_provider, "erin", subject="user-4")
     path = f"/v1/connections/{connection['id']}"
     # When the app disconnects it
-    gone = stack_with_provider.job(path, method="DELETE")
+    gone = stack.job(path, method="DELETE")
     # Then nothing is left of it
     assert gone["status"] == "succeeded"
-    assert stack_with_provider.call("GET", path).status_code == requests.codes.not_found
+    assert stack.call("GET", path).status_code == requests.codes.not_found
 
 
 # -- Killed processes and outages
 
 
-def test_a_killed_worker_is_replaced_and_the_rest_stays_up(stack_with_provider: Stack) -> None:
-    stack = stack_with_provider
+def test_a_killed_worker_is_replaced_and_the_rest_stays_up(stack: Stack) -> None:
     # Given the processes that hash passwords, and all others
     settled = set(stack.directory.settled_pids())
     hashing = {process.pid for process in stack.worker_processes("passwords")} & settled
@@ -180,8 +174,7 @@ def assert_refused(stack: Stack) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_no_outage_of_the_broker_loses_a_job_or_ends_a_process(stack_with_provider: Stack) -> None:
-    stack = stack_with_provider
+def test_no_outage_of_the_broker_loses_a_job_or_ends_a_process(stack: Stack) -> None:
     pids = set(stack.directory.settled_pids()) - {valkey_of(stack).pid}
     # Given running jobs and queued jobs, when the broker is frozen
     jobs = accepted(stack, 4)
@@ -217,9 +210,8 @@ def test_no_outage_of_the_broker_loses_a_job_or_ends_a_process(stack_with_provid
 
 
 def test_everything_is_still_there_after_a_restart(
-    stack_with_provider: Stack, oidc_provider: OidcProvider
+    stack: Stack, oidc_provider: OidcProvider
 ) -> None:
-    stack = stack_with_provider
     # Given a job that has ended, and a connected user
     done = stack.call("POST", "/v1/passwords/hash", json={"password": "remember the milk"})
     stack.await_end_of(done.headers["Location"])
@@ -236,8 +228,7 @@ def test_everything_is_still_there_after_a_restart(
 
 
 # The last one: it ends the service.
-def test_a_shutdown_finishes_the_job_in_hand(stack_with_provider: Stack) -> None:
-    stack = stack_with_provider
+def test_a_shutdown_finishes_the_job_in_hand(stack: Stack) -> None:
     # Given a job that takes a while
     asked = stack.call(
         "POST", "/v1/passwords/hash", json={"password": "slow but sure", "rounds": _SLOW_ROUNDS}

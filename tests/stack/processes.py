@@ -1,4 +1,4 @@
-"""One line of a Procfile as a process of its own, started, stopped and started again."""
+"""A process of the service, such as a line of its Procfile, which tests start, stop and end."""
 
 from __future__ import annotations
 
@@ -64,15 +64,19 @@ class ProcfileProcess:
     def terminate(self) -> None:
         """Request it to finish its jobs and end; a second request would cut them off."""
         if not self._is_stopping:
-            assert self._process is not None
-            self._process.terminate()
+            self.process.terminate()
             self._is_stopping = True
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The leader of its last run."""
+        assert self._process is not None
+        return self._process
 
     def stop(self) -> int:
         """Stop it as a process manager does, after its jobs; return the exit status."""
         self.terminate()
-        assert self._process is not None
-        return self._process.wait(_DRAIN_SECONDS)
+        return self.process.wait(_DRAIN_SECONDS)
 
     def end(self) -> None:
         """End at once whatever is left of its last run."""
@@ -86,8 +90,7 @@ class ProcfileProcess:
 
     def members(self) -> list[psutil.Process]:
         """Return the processes of its session, the leader first where it still runs."""
-        assert self._process is not None
-        session = self._process.pid
+        session = self.process.pid
         members = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, ProcessLookupError):

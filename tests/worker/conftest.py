@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from config import ROOT
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
-from tests.worker.performers import OURS, Performer
+from tests.stack.processes import ProcfileProcess
 from tests.worker.worker_process import Workers
+
+StartPerformer = Callable[..., ProcfileProcess]
+PERFORM: Final = "worker perform --prefetch 2 --grace 20"
 
 
 @pytest.fixture
@@ -30,21 +37,25 @@ def environment(environment: dict[str, str], request: pytest.FixtureRequest) -> 
 @pytest.fixture
 def workers(tables: object, environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:  # noqa: ARG001
     """Worker processes that tests may kill and freeze."""
-    with Workers(environment, tmp_path).ended_at_last() as workers:
-        yield workers
+    workers = Workers(environment, tmp_path)
+    yield workers
+    for worker in workers.started:
+        worker.end()
 
 
 @pytest.fixture
-def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., Performer]]:
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[StartPerformer]:
     """Starts a process that performs the messages of the queues named."""
-    started: list[Performer] = []
+    started: list[ProcfileProcess] = []
 
-    def start(*queues: str, command: tuple[str, ...] = OURS) -> Performer:
-        log = tmp_path / f"performer-{len(started)}.log"
-        started.append(Performer(log, environment, command, list(queues)))
+    def start(*queues: str, command: str = PERFORM) -> ProcfileProcess:
+        own = {"dramatiq_worker_timeout": "50", "PYTHONPATH": str(ROOT)}
+        variables = {**os.environ, **environment, **own}
+        name = f"performer-{len(started)}"
+        line = f"{sys.executable} -m {command} --threads 2 --queues {' '.join(queues)}"
+        started.append(ProcfileProcess(name, line, variables, tmp_path))
         return started[-1]
 
     yield start
     for performer in started:
-        if performer.process.poll() is None:
-            performer.stop()
+        performer.end()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 
 import psutil
 import pytest
@@ -14,17 +13,18 @@ from catfeeder.errors import JobFailed
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.queue.broker import build_message, build_queued_job
 from catfeeder.queue.jobs import JobStatus
+from tests.stack.processes import ProcfileProcess
 from tests.waiting import wait_until
-from tests.worker.performers import OURS, Performer
+from tests.worker.conftest import PERFORM, StartPerformer
 
 READY = "Ready for the messages of passwords."
-DRAMATIQS = ("dramatiq", "worker.performer", "--verbose", "--processes", "1")
+DRAMATIQS = "dramatiq worker.performer --verbose --processes 1"
 
 
-@pytest.mark.parametrize("command", [OURS, DRAMATIQS])
+@pytest.mark.parametrize("command", [PERFORM, DRAMATIQS])
 @pytest.mark.usefixtures("tables")
 def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
-    client: Client, start: Callable[..., Performer], command: tuple[str, ...]
+    client: Client, start: StartPerformer, command: str
 ) -> None:
     # Given a performer of passwords that prints all it can
     performer = start("passwords", command=command)
@@ -42,7 +42,7 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
     assert elsewhere.record().status is JobStatus.QUEUED
     # And the log leads to the job that broke, without showing what came with any
     assert performer.stop() == 0
-    printed = performer.printed()
+    printed = performer.output
     assert f"(job {refused.id}) with expected exception PasswordTooLong" in printed
     assert f"(job {broken.id!r}) from queue passwords: Its arguments are not those" in printed
     assert "canary-" not in printed
@@ -50,12 +50,10 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_job_in_hand_ends_before_the_process_does(
-    client: Client, start: Callable[..., Performer]
-) -> None:
+def test_a_job_in_hand_ends_before_the_process_does(client: Client, start: StartPerformer) -> None:
     # Given a performer that has begun a hash of a second or so
     performer = start("passwords")
-    wait_until(lambda: READY in performer.printed())
+    wait_until(lambda: READY in performer.output)
     job = client.hash_password("hunter2", rounds=13)
     wait_until(lambda: job.record().status is not JobStatus.QUEUED)
     # When it is stopped
@@ -65,33 +63,29 @@ def test_a_job_in_hand_ends_before_the_process_does(
 
 
 @pytest.mark.usefixtures("tables")
-def test_it_emits_the_schedule_when_asked_to(
-    client: Client, start: Callable[..., Performer]
-) -> None:
+def test_it_emits_the_schedule_when_asked_to(client: Client, start: StartPerformer) -> None:
     # Given a performer of passwords that keeps the schedule
-    performer = start("passwords", command=(*OURS, "--schedule"))
+    performer = start("passwords", command=f"{PERFORM} --schedule")
     # Then what is due stands on its queue, and the process ends as well as any
     wait_until(lambda: client.broker.depth("control") > 0)
     assert performer.stop() == 0
     # And without being asked it does not
     client.redis.flushall()
     other = start("passwords")
-    wait_until(lambda: READY in other.printed())
+    wait_until(lambda: READY in other.output)
     assert other.stop() == 0
     assert client.broker.depth("control") == 0
 
 
 @pytest.mark.usefixtures("tables")
-def test_a_second_signal_ends_the_process_at_once(
-    client: Client, start: Callable[..., Performer]
-) -> None:
+def test_a_second_signal_ends_the_process_at_once(client: Client, start: StartPerformer) -> None:
     # Given a performer that has begun a hash of some seconds, and is stopping
     performer = start("passwords")
-    wait_until(lambda: READY in performer.printed())
+    wait_until(lambda: READY in performer.output)
     job = client.hash_password("hunter2", rounds=16)
     wait_until(lambda: job.record().status is JobStatus.RUNNING)
     performer.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: "Shutting down" in performer.printed())
+    wait_until(lambda: "Shutting down" in performer.output)
     # When it gets a second signal
     assert performer.stop() == 1
     # Then the job was not waited for
@@ -100,26 +94,26 @@ def test_a_second_signal_ends_the_process_at_once(
 
 @pytest.mark.usefixtures("tables")
 def test_a_process_that_hashes_passwords_loads_no_tables(
-    client: Client, start: Callable[..., Performer]
+    client: Client, start: StartPerformer
 ) -> None:
     # Given a performer of passwords and one of other queues, each at work
     hashing = start("passwords")
     other = start("control")
     client.hash_password("hunter2", rounds=10).result(timeout=60)
-    wait_until(lambda: "Ready" in other.printed())
+    wait_until(lambda: "Ready" in other.output)
     # Then only the latter holds the library of SQLite
     assert "_sqlite3" in mapped_files(other)
     assert "_sqlite3" not in mapped_files(hashing)
 
 
-def mapped_files(performer: Performer) -> str:
+def mapped_files(performer: ProcfileProcess) -> str:
     maps = psutil.Process(performer.process.pid).memory_maps()
     return " ".join(mapped.path for mapped in maps)
 
 
 @pytest.mark.usefixtures("tables")
 def test_unreadable_bytes_are_set_aside_in_a_process_too(
-    client: Client, start: Callable[..., Performer]
+    client: Client, start: StartPerformer
 ) -> None:
     client.redis.hset("catfeeder:passwords.msgs", "bad", b"canary-5")
     client.redis.rpush("catfeeder:passwords", "bad")
@@ -129,8 +123,8 @@ def test_unreadable_bytes_are_set_aside_in_a_process_too(
     wait_until(lambda: client.job(message.message_id).record().status.is_final)
     wait_until(lambda: client.redis.zcard("catfeeder:passwords.XQ") == 2)
     performer.stop()
-    assert "Set aside 'bad' from queue passwords" in performer.printed()
-    assert "canary-" not in performer.printed()
+    assert "Set aside 'bad' from queue passwords" in performer.output
+    assert "canary-" not in performer.output
 
 
 @pytest.mark.parametrize(
@@ -145,7 +139,7 @@ def test_unreadable_bytes_are_set_aside_in_a_process_too(
 @pytest.mark.usefixtures("tables")
 def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
     environment: dict[str, str],
-    start: Callable[..., Performer],
+    start: StartPerformer,
     variable: str,
     value: str,
     sentence: str,
@@ -153,15 +147,13 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
     environment[variable] = value
     performer = start("passwords")
     assert performer.process.wait(60) == 1
-    assert sentence in performer.printed()
-    assert "Traceback" not in performer.printed()
+    assert sentence in performer.output
+    assert "Traceback" not in performer.output
 
 
 @pytest.mark.parametrize("queue", ["passwords", "control"])
 @pytest.mark.usefixtures("settings")
-def test_a_database_without_tables_is_named_too(
-    start: Callable[..., Performer], queue: str
-) -> None:
+def test_a_database_without_tables_is_named_too(start: StartPerformer, queue: str) -> None:
     performer = start(queue)
     assert performer.process.wait(60) == 1
-    assert "python -m worker migrate" in performer.printed()
+    assert "python -m worker migrate" in performer.output

@@ -20,10 +20,3 @@ def test_every_test_that_is_named_is_there(request: pytest.FixtureRequest) -> No
 
     assert len(links) > 20
     assert missing(named, request.session) == set()
-
-
-def test_every_promise_names_a_test() -> None:
-    promises = re.findall(r"^\| [A-Z].* \|$", PAGE, re.MULTILINE)
-
-    assert len(promises) == 12
-    assert [line for line in promises if "../tests/" not in line] == []

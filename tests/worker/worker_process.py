@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
+import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from config import ROOT
+from tests.stack.processes import ProcfileProcess
 
 #: Performs as `python -m worker perform` does, but the password says how long a hash lasts: "2 s"
 #: two seconds; "2 s, try 3" two at the third try and far longer before; "gate 1" until the test
@@ -62,56 +60,33 @@ sys.exit(
 """
 
 
-class WorkerProcess:
+class WorkerProcess(ProcfileProcess):
     """A worker of the passwords, in a process of its own."""
 
-    def __init__(
-        self, environment: dict[str, str], performed: Path, threads: int, grace: int, release: str
-    ) -> None:
-        """Start it."""
-        self.performed_path = performed
-        self.log_path = performed.with_suffix(f".{os.urandom(4).hex()}.log")
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(threads), str(grace), release],
-                cwd=ROOT,
-                env={**os.environ, **environment, "PERFORMED": str(performed)},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def log(self) -> str:
-        """What it has printed."""
-        return self.log_path.read_text()
-
     def performed(self) -> list[str]:
-        """Return what any worker of the test has begun to perform."""
-        return self.performed_path.read_text().split("\n")[:-1]
+        """Return the passwords that any worker of the test has begun to hash."""
+        return Path(self._environment["PERFORMED"]).read_text().split("\n")[:-1]
 
     def is_ready(self) -> bool:
         """Return whether it takes messages."""
-        return "Ready for the messages" in self.log
-
-    def is_alive(self) -> bool:
-        """Return whether it runs, or is frozen."""
-        return self.process.poll() is None
+        return "Ready for the messages" in self.output
 
     def kill(self) -> None:
         """End it as a lack of memory would."""
         self.process.kill()
         self.process.wait()
 
-    def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        self.process.send_signal(number)
-
 
 class Workers:
     """The workers of a test; a second machine is another VAR_DIR."""
 
     def __init__(self, environment: dict[str, str], directory: Path) -> None:
-        self._environment = environment
+        self._environment = {
+            **os.environ,
+            **environment,
+            "PYTHONPATH": str(ROOT),
+            "PERFORMED": str(directory / "performed"),
+        }
         self._directory = directory
         self._performed = directory / "performed"
         self._performed.touch()
@@ -122,20 +97,11 @@ class Workers:
     ) -> WorkerProcess:
         """Start a worker."""
         environment = {**self._environment, "VAR_DIR": str(self._directory / machine)}
-        worker = WorkerProcess(environment, self._performed, threads, grace, release)
-        self.started.append(worker)
+        arguments = [sys.executable, "-c", _PROGRAM, str(threads), str(grace), release]
+        name, command = f"worker-{len(self.started)}", shlex.join(arguments)
+        self.started.append(WorkerProcess(name, command, environment, self._directory))
         return self.started[-1]
 
     def open(self, gate: str) -> None:
         """Let the hash of the password `gate` end."""
         self._performed.with_name(f"{self._performed.name}.{gate}").touch()
-
-    @contextmanager
-    def ended_at_last(self) -> Iterator[Workers]:
-        """End what still runs at the end of the block."""
-        try:
-            yield self
-        finally:
-            for worker in self.started:
-                if worker.is_alive():
-                    worker.kill()

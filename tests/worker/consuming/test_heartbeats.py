@@ -100,13 +100,13 @@ def test_another_machines_death_is_noticed_in_time_and_a_pause_is_none(
     others = [workers.start(), workers.start(machine="farther away")]
     wait_until(lambda: all(other.is_ready() for other in others))
     # When the worker here is paused, and the one far away dies
-    here.send(signal.SIGSTOP)
+    here.process.send_signal(signal.SIGSTOP)
     far.kill()
     # Then the message of the dead worker is performed again
     wait_until(lambda: far.performed() == ["0 s, try 2", "gate", "0 s, try 2"])
     assert lost.result(timeout=60)
     # And that of the paused one is still its own, though it has not beaten for as long
-    here.send(signal.SIGCONT)
+    here.process.send_signal(signal.SIGCONT)
     workers.open("gate")
     assert kept.result(timeout=60)
     assert far.performed().count("gate") == 1
@@ -129,7 +129,7 @@ def test_a_frozen_broker_makes_no_worker_dead(
         workers.open(name)
     assert all(job.result(timeout=60) for job in jobs)
     assert worker.performed() == names
-    assert not any("is dead" in each.log for each in workers.started)
+    assert not any("is dead" in each.output for each in workers.started)
 
 
 def test_a_worker_that_stops_leaves_nothing_behind(
@@ -142,7 +142,7 @@ def test_a_worker_that_stops_leaves_nothing_behind(
     wait_until(lambda: valkey.client.hkeys(WORKERS_KEY) not in ([], [b"nobody"]))
     wait_until(lambda: valkey.client.hlen(WORKERS_KEY) == 1)
     # When it is stopped, then it has no report and no heartbeat any more
-    worker.send(signal.SIGTERM)
+    worker.terminate()
     assert worker.process.wait(60) == 0
     assert valkey.client.hlen(WORKERS_KEY) == 0
     assert valkey.client.zcard("catfeeder:__heartbeats__") == 0
@@ -156,4 +156,4 @@ def test_a_worker_without_a_writable_folder_works(
     worker = workers.start()
     assert client.hash_password("0 s").result(timeout=60)
     # And the log says so, by a thread that begins beside the others
-    wait_until(lambda: "VAR_DIR cannot be written to" in worker.log)
+    wait_until(lambda: "VAR_DIR cannot be written to" in worker.output)

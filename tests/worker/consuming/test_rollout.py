@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Any, Final
 
 import pytest
@@ -63,7 +62,7 @@ def test_two_releases_work_side_by_side_until_the_older_one_leaves(
     assert all(job.result(timeout=60) for job in plain + flavoured)
     last = [client.hash_password(f"1 s, last {number}") for number in range(4)]
     wait_until(lambda: any("last" in performed for performed in older.performed()))
-    older.send(signal.SIGTERM)
+    older.terminate()
     # Then it ends well and within its grace, and everything was performed, once
     assert older.process.wait(60) == 0
     assert all(job.result(timeout=60) for job in last)
@@ -83,7 +82,7 @@ def test_a_job_that_exceeds_the_grace_is_performed_by_another_worker(
     job = client.hash_password("0 s, try 2")
     wait_until(leaving.performed)
     # When it is stopped
-    leaving.send(signal.SIGTERM)
+    leaving.terminate()
     # Then it ends in time
     assert leaving.process.wait(60) == 0
     # And the job is performed by the next

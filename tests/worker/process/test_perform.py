@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from catfeeder.client import Client
@@ -13,12 +11,12 @@ from catfeeder.queue.broker import build_message
 from tests.actors.renewals import connect, lease_connections, refreshes
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider
-from tests.worker.performers import Performer
+from tests.worker.conftest import StartPerformer
 
 
 @pytest.mark.usefixtures("tables")
 def test_a_slow_provider_keeps_no_sign_in_waiting(
-    client: Client, provider: ScriptedProvider, start: Callable[..., Performer]
+    client: Client, provider: ScriptedProvider, start: StartPerformer
 ) -> None:
     # Given a renewal for each of a process's two threads, of a provider that does not answer
     configure_plain(provider)

@@ -31,9 +31,9 @@ def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on
     # And all others are performed, though they were in flight each time
     assert all(neighbour.result(timeout=100) for neighbour in neighbours)
     assert client.hash_password("0 s").result(timeout=100)
-    assert last.is_alive()
+    assert not last.has_ended
     # And the log names it, and it can be counted and looked at
-    assert "Set aside" in last.log
+    assert "Set aside" in last.output
     letters = DeadLetters(client.broker)
     assert letters.counts("passwords") == {"kills_workers": 1}
     [kept], _ = letters.page("passwords", None, 10)
@@ -51,8 +51,8 @@ def test_the_third_attempt_runs_alone(client: Client, workers: Workers) -> None:
     last = workers.start(threads=2)
     # Then each is performed by itself, and neither is set aside
     assert all(job.result(timeout=100) for job in jobs)
-    wait_until(lambda: last.log.count("it runs alone") == 2)
-    assert "Set aside" not in last.log
+    wait_until(lambda: last.output.count("it runs alone") == 2)
+    assert "Set aside" not in last.output
     began = [job.record().started_at or utc_now() for job in jobs]
     ended = [job.record().finished_at or utc_now() for job in jobs]
     first, second = sorted(zip(began, ended, strict=True))

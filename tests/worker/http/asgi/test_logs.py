@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import logging
 import os
 import subprocess
 import sys
@@ -12,12 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-import pytest
 
-from config import ROOT, DebugSettings, Settings
+from config import ROOT
 from tests.ports import free_port
 from tests.waiting import wait_until
-from worker.http.asgi.logs import set_up_logging
 
 _COMMAND = (sys.executable, "-m", "uvicorn", "worker.http.app:create_app", "--factory")
 _CODE = "a-code-that-nobody-may-read"
@@ -62,12 +58,3 @@ def _is_healthy(url: str) -> bool:
     with contextlib.suppress(httpx.ConnectError):
         return httpx.get(f"{url}/health").status_code == 200
     return False
-
-
-@pytest.mark.parametrize(("debug", "level"), [(True, logging.DEBUG), (False, logging.INFO)])
-def test_debug_is_loud_about_our_own_code_alone(
-    settings: Settings, debug: bool, level: int
-) -> None:
-    set_up_logging(dataclasses.replace(settings, debug=DebugSettings(debug=debug)))
-    assert logging.getLogger("worker.http").getEffectiveLevel() == level
-    assert logging.getLogger("peewee").getEffectiveLevel() > logging.DEBUG
