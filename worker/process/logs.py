@@ -77,6 +77,8 @@ class AddContext(logging.Filter):
             record.__dict__.setdefault("message_name", message.actor_name)
         if (key_id := requester.get()) is not None:
             record.__dict__.setdefault("requester", key_id)
+        # uvicorn's duplicate of the message for terminals.
+        record.__dict__.pop("color_message", None)
         return True
 
 

@@ -228,12 +228,12 @@ def test_a_message_in_process_stays_in_flight(
     for _ in range(3):
         client.hash_password("hunter2")
     old = broker.consume(PASSWORDS, prefetch=3)
-    in_hand = take(old)
+    in_process = take(old)
     # When the consumer is built anew
     new = broker.consume(PASSWORDS, prefetch=3)
     # Then the two are on the queue, and the one can still be acknowledged
     assert queued(valkey) == 2
-    new.ack(in_hand)
+    new.ack(in_process)
     assert not [key for key in valkey.key_names() if "__acks__" in key]
 
 
@@ -394,43 +394,44 @@ def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
     assert take(consumer).message_id == job.id
 
 
-def test_a_server_that_became_a_replica_is_a_lost_connection(
-    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+@pytest.mark.parametrize(
+    ("forbid", "allow", "reason"),
+    [
+        (("REPLICAOF", "127.0.0.1", 1), ("REPLICAOF", "NO", "ONE"), "ReadOnlyError"),
+        (
+            ("CONFIG", "SET", "min-replicas-to-write", 1),
+            ("CONFIG", "SET", "min-replicas-to-write", 0),
+            "NOREPLICAS",
+        ),
+    ],
+    ids=["a replica, as in a failover", "without replicas"],
+)
+def test_a_server_that_may_not_write_is_a_lost_connection(
+    client: Client,
+    broker: ConsumingBroker,
+    valkey: ValkeyServer,
+    *,
+    forbid: tuple[str | int, ...],
+    allow: tuple[str | int, ...],
+    reason: str,
 ) -> None:
     # Given a message in process
     client.hash_password("hunter2")
     consumer = broker.consume(PASSWORDS)
     message = take(consumer)
-    # When the server turns into a replica, as in a failover
-    valkey.client.execute_command("REPLICAOF", "127.0.0.1", 1)
+    # When the server takes no writes
+    valkey.client.execute_command(*forbid)
     try:
         for act in (consumer.ack, consumer.nack):
-            with pytest.raises(ConnectionClosed, match="ReadOnlyError"):
+            with pytest.raises(ConnectionClosed, match=reason):
                 act(message)
+        with pytest.raises(QueueUnreachable):
+            client.hash_password("hunter2")
         # A worker that stops meanwhile ignores the error: others requeue its messages.
         consumer.requeue([message])
     finally:
-        valkey.client.execute_command("REPLICAOF", "NO", "ONE")
-    # Then the message can be acknowledged once it is a primary again
-    consumer.ack(message)
-    assert not leftovers(valkey)
-
-
-def test_a_server_that_may_not_write_is_a_lost_connection(
-    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
-) -> None:
-    # Given a message in process, and a server that takes no writes without replicas
-    client.hash_password("hunter2")
-    consumer = broker.consume(PASSWORDS)
-    message = take(consumer)
-    valkey.client.config_set("min-replicas-to-write", 1)
-    try:
-        with pytest.raises(ConnectionClosed, match="NOREPLICAS"):
-            consumer.ack(message)
-        with pytest.raises(QueueUnreachable):
-            client.hash_password("hunter2")
-    finally:
-        valkey.client.config_set("min-replicas-to-write", 0)
+        valkey.client.execute_command(*allow)
+    # Then the message can be acknowledged once it does again
     consumer.ack(message)
     assert not leftovers(valkey)
 
