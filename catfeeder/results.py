@@ -107,7 +107,8 @@ class Revocation(TypedDict):
     """The result of `revoke_connection`: the connection is erased here in either case."""
 
     id: Annotated[str, "The connection that is erased."]
-    revoked_at_provider: Annotated[bool, "The provider has revoked the grant too."]
+    revoked_at_provider: Annotated[bool, "The provider has revoked all that was held of it too."]
+    revoked_tokens: Annotated[list[str], "Which: `refresh_token`, `access_token`."]
 
 
 class Finding(TypedDict):

@@ -3,46 +3,148 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final, cast
 
 from actors.audit import EventKind, record
 from actors.connections.reading import find_connection
-from actors.errors import AuthError
+from actors.errors import AuthError, ConnectionBusy, ConnectionUnknown, FailureKind
 from actors.providers.config.discovery import resolve_provider
-from actors.providers.protocol.revocation import revoke_grant
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.revocation import Revoked, revoke_grant
+from actors.providers.protocol.token_endpoint import read_kept_tokens
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
 from catfeeder.results import Revocation
-from models.db.database import transaction
+from catfeeder.sealing import Secret
+from config import current_settings
+from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
+from models.renewal.journal import TAB_ATTEMPTS, claim_unstarted
+from models.renewal.leases import Lease, erase_leased
 
 _LOG = logging.getLogger(__name__)
+_CHECK_SECONDS: Final = 0.1
+#: A sign-in or a slow renewal may bring a new grant while the old one is revoked, but not for ever.
+_MAX_ROUNDS: Final = 5
+#: A process has 64 threads for all calls to providers; most of them must stay free for renewals.
+_WAITERS: Final = threading.BoundedSemaphore(16)
 
 
-def revoke_connection(connection_id: str) -> Revocation:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The tokens of a connection as they are known under its lease."""
+
+    access_token: Secret | None
+    refresh_token: Secret | None
+    #: A renewal was cut off before its answer came: the provider may have issued others since.
+    is_outdated: bool = False
+
+
+def revoke_connection(connection_id: str, wait_seconds: float | None = None) -> Revocation:
     """Perform the message of the same name.
 
-    The connection is erased whatever its provider answers: the user asked to be forgotten here.
-    `revoked_at_provider` says whether the provider has revoked the grant too.
+    The connection is leased first, so that no renewal rotates its tokens meanwhile; one in flight
+    is waited for, by default as long as a lease may last, and what it brings is revoked. Then the
+    connection is erased, whatever its provider answers: the user asked to be forgotten here.
+    `revoked_at_provider` says whether the provider has revoked all that was held, and
+    `revoked_tokens` which tokens those are.
+
+    Raises:
+        ConnectionUnknown: There is no such connection.
+        ConnectionBusy: A renewal in flight takes longer.
+    """
+    for _ in range(_MAX_ROUNDS):
+        lease = _lease(connection_id, wait_seconds)
+        row = find_connection(connection_id)
+        revoked = _revoke(row)
+        outcome = {
+            "revoked_at_provider": revoked.is_complete,
+            "revoked_tokens": list(revoked.tokens),
+        }
+        with transaction():
+            if erase_leased(lease):
+                record(EventKind.REVOKED, now=utc_now(), connection=row, **outcome)
+                return cast("Revocation", {"id": connection_id, **outcome})
+    raise ConnectionBusy
+
+
+def _lease(connection_id: str, wait_seconds: float | None) -> Lease:
+    """Lease a connection for its revocation, after the renewal in flight if there is one."""
+    if lease := _try_lease(connection_id):
+        return lease
+    if not _WAITERS.acquire(blocking=False):
+        raise ConnectionBusy
+    try:
+        # A lease may have been prolonged just now.
+        return _await_lease(connection_id, wait_seconds or current_settings().oauth.lease_seconds)
+    finally:
+        _WAITERS.release()
+
+
+def _await_lease(connection_id: str, wait_seconds: float) -> Lease:
+    deadline = time.monotonic() + wait_seconds
+    while time.monotonic() < deadline:
+        time.sleep(_CHECK_SECONDS)
+        if lease := _try_lease(connection_id):
+            return lease
+    raise ConnectionBusy
+
+
+def _try_lease(connection_id: str) -> Lease | None:
+    """Return a lease of the connection; None while a renewal of it is in flight.
 
     Raises:
         ConnectionUnknown: There is no such connection.
     """
-    row = find_connection(connection_id)
-    is_revoked = _revoke(row)
-    with transaction():
-        TAB_CONNECTIONS.erase(connection_id)
-        record(EventKind.REVOKED, now=utc_now(), connection=row, revoked_at_provider=is_revoked)
-    return {"id": connection_id, "revoked_at_provider": is_revoked}
+    now = utc_now()
+    until = now + timedelta(seconds=current_settings().oauth.lease_seconds)
+    with hold_connection():
+        row = TAB_CONNECTIONS.find(connection_id)
+        if row is None:
+            raise ConnectionUnknown
+        return claim_unstarted(connection_id, row.version, now, until)
 
 
-def _revoke(row: TAB_CONNECTIONS) -> bool:
+def _revoke(row: TAB_CONNECTIONS) -> Revoked:
+    extra = {"connection_id": row.id, "provider": row.provider}
+    text = "Connection %s was not revoked at its provider: %s"
     try:
-        refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
-        access_token = TAB_CONNECTIONS.access_token.open(row)
         provider = resolve_provider(row.provider, utc_now())
-        return revoke_grant(provider, access_token, refresh_token)
+        held = _find_tokens(row, provider)
+        revoked = revoke_grant(provider, held.access_token, held.refresh_token)
     except (AuthError, SealBroken) as error:
-        extra = {"connection_id": row.id, "provider": row.provider}
-        text = "Connection %s was not revoked at its provider: %s"
         _LOG.warning(text, row.id, error.detail, extra=extra)
-        return False
+        return Revoked((), is_complete=False)
+    for failure in revoked.failures:
+        _LOG.warning(text, row.id, failure.detail, extra=extra)
+    if held.is_outdated:
+        detail = "a renewal was cut off, and the provider may have issued other tokens since."
+        _LOG.warning(text, row.id, detail, extra=extra)
+        return Revoked(revoked.tokens, is_complete=False)
+    return revoked
+
+
+def _find_tokens(row: TAB_CONNECTIONS, provider: Provider) -> _Held:
+    """Return the tokens to revoke: of an interrupted renewal's kept answer, else those stored.
+
+    Raises:
+        SealBroken: They cannot be opened.
+    """
+    stored = _Held(TAB_CONNECTIONS.access_token.open(row), TAB_CONNECTIONS.refresh_token.open(row))
+    with hold_connection():
+        attempt = TAB_ATTEMPTS.find(row.id)
+    if attempt is None or attempt.version != row.version:
+        return stored
+    answer = TAB_ATTEMPTS.answer.open(attempt)
+    if answer is None:
+        return replace(stored, is_outdated=True)
+    try:
+        kept = read_kept_tokens(provider, answer)
+    except AuthError as error:
+        is_spent = error.is_outcome_unknown or error.kind is FailureKind.GRANT_DEAD
+        return replace(stored, is_outdated=is_spent)
+    return _Held(kept.access_token, kept.refresh_token or stored.refresh_token)

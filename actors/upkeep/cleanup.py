@@ -12,6 +12,7 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
+from models.renewal.journal import erase_stale_attempts
 
 _LOG = logging.getLogger(__name__)
 
@@ -24,10 +25,14 @@ def clean_verification() -> None:
 
 
 def clean_tokens() -> None:
-    """Perform `clean_tokens`: erase connections that died `dead_connection_retention_days` ago."""
+    """Perform `clean_tokens`: erase connections that died `dead_connection_retention_days` ago.
+
+    The kept answers of renewals that a sign-in has overtaken go too: they hold tokens.
+    """
     kept = timedelta(days=current_settings().oauth.dead_connection_retention_days)
     with hold_connection():
         erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
+        erase_stale_attempts()
     _LOG.info("Erased %d dead connections.", erased)
 
 

@@ -196,14 +196,29 @@ def claim_unstarted(
 def list_interrupted_renewals(now: datetime, limit: int) -> list[str]:
     """Return the ids of connections whose renewal began and did not end within its lease.
 
-    Connections that are never due again are among them if an answer was imported since.
+    Connections that are never due again are among them if an answer was imported since. An attempt
+    for an earlier version of its connection counts for nothing: a sign-in has replaced that grant.
     """
     table = TAB_CONNECTIONS
     is_late = table.lease_until <= now
     is_dead = table.lease_until.is_null() & table.renew_at.is_null()
     is_interrupted = is_late | (is_dead & TAB_ATTEMPTS.answer.is_null(False))
-    joined = table.select(table.id).join(TAB_ATTEMPTS, on=(TAB_ATTEMPTS.connection_id == table.id))
+    is_current = (TAB_ATTEMPTS.connection_id == table.id) & (TAB_ATTEMPTS.version == table.version)
+    joined = table.select(table.id).join(TAB_ATTEMPTS, on=is_current)
     return [row.id for row in joined.where(is_interrupted).limit(limit)]
+
+
+def erase_stale_attempts() -> int:
+    """Delete the attempts for earlier versions of connections without a lease.
+
+    Returns:
+        How many rows that were.
+    """
+    table = TAB_CONNECTIONS
+    idle = table.select(table.version).where(
+        table.id == TAB_ATTEMPTS.connection_id, table.lease_until.is_null()
+    )
+    return int(TAB_ATTEMPTS.delete().where(TAB_ATTEMPTS.version < idle).execute())
 
 
 def import_answer(connection_id: str, version: int, sealed: bytes, now: datetime) -> None:

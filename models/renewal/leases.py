@@ -160,6 +160,11 @@ def release(lease: Lease) -> bool:
     return _end(lease)
 
 
+def erase_leased(lease: Lease) -> bool:
+    """Delete a connection and its tokens; a sign-in or another lease since then keeps it."""
+    return bool(_T.delete().where(_holds(lease)).execute())
+
+
 def _end(lease: Lease, **changes: Any) -> bool:
     return bool(_T.update(lease_until=None, **changes).where(_holds(lease)).execute())
 

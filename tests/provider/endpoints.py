@@ -259,7 +259,11 @@ class Endpoints:
             check_client(request, self._expected())
         except Refused as refused:
             return json_answer({"error": refused.error}, 401)
-        self.grants.end(request.form["token"])
+        token = request.form["token"]
+        if self.script.revocation_ends == "token":
+            self.grants.forget(token)
+        else:
+            self.grants.end(token)
         return Answer(200)
 
 

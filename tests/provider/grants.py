@@ -98,6 +98,15 @@ class Grants:
                     return True
         return False
 
+    def forget(self, token: str) -> None:
+        """End a token alone; a spent refresh token is ended already."""
+        with self._lock:
+            for grant in self._grants:
+                if token in grant.access_tokens:
+                    grant.access_tokens.remove(token)
+                elif grant.refresh_tokens[-1:] == [token]:
+                    grant.refresh_tokens.remove(token)
+
     def end_all(self) -> None:
         """End every grant, as a user does in the provider's settings."""
         with self._lock:

@@ -46,6 +46,8 @@ class Script:
     #: none: no new refresh token; rotating: a new one, the old one stays; single_use: a new one,
     #: and a second use of the old one ends the grant.
     rotation: Literal["none", "rotating", "single_use"] = "none"
+    #: grant: any token ends its whole grant; token: a token ends alone (RFC 7009 section 2.1).
+    revocation_ends: Literal["grant", "token"] = "grant"
     #: None grants what was asked.
     granted_scope: str | None = None
     tells_scope: bool = True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import requests
 
-from actors.errors import ProviderRefused
+from actors.errors import AuthError, ProviderRefused
 from actors.providers.http.answers import error_of, parse_json
 from actors.providers.http.forms import post_form
 from actors.providers.protocol.client_authentication import (
@@ -19,25 +21,37 @@ from actors.providers.protocol.quirks import facebook, github, slack
 from catfeeder.sealing import Secret
 
 
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The names of the tokens that the provider has revoked, and whether those are all."""
+
+    tokens: tuple[str, ...]
+    is_complete: bool
+    failures: tuple[AuthError, ...] = ()
+
+
 def revoke_grant(
     provider: Provider, access_token: Secret | None, refresh_token: Secret | None
-) -> bool:
-    """End the grant of these tokens; return False without tokens or without an endpoint.
+) -> Revoked:
+    """Revoke the tokens of a grant; none without an endpoint.
+
+    By RFC 7009 each token is revoked by itself, the refresh token first: a provider that ends the
+    whole grant with it accepts the access token's request all the same, and others would let the
+    access token work until its end.
 
     Raises:
-        ProviderRefused: The provider answered with an error.
-        ProviderUnreachable: It did not answer in time.
+        ProviderRefused: The provider answered its own way with an error.
+        ProviderUnreachable: It did not answer that in time.
     """
+    named = {"refresh_token": refresh_token, "access_token": access_token}
+    held = {name: token for name, token in named.items() if token is not None}
     url = provider.revocation_endpoint
-    if url is None or (access_token is None and refresh_token is None):
-        return False
+    if url is None or not held:
+        return Revoked((), is_complete=False)
     if provider.revocation == "rfc7009":
-        # The refresh token ends the whole grant.
-        if refresh_token is not None:
-            return revoke_token(provider, refresh_token, "refresh_token")
-        return access_token is not None and revoke_token(provider, access_token, "access_token")
+        return _revoke_each(provider, held)
     if access_token is None:
-        return False
+        return Revoked((), is_complete=False)
     url = url.replace("{client_id}", quote(provider.client_id, safe=""))
     match provider.revocation:
         case "github_grant":
@@ -46,7 +60,20 @@ def revoke_grant(
             facebook.delete_permissions(provider, url, access_token)
         case _:
             slack.revoke(url, access_token)
-    return True
+    return Revoked(tuple(held), is_complete=True)
+
+
+def _revoke_each(provider: Provider, held: Mapping[str, Secret]) -> Revoked:
+    revoked: list[str] = []
+    failures: list[AuthError] = []
+    for name, token in held.items():
+        try:
+            revoke_token(provider, token, name)
+        except AuthError as error:
+            failures.append(error)
+        else:
+            revoked.append(name)
+    return Revoked(tuple(revoked), is_complete=not failures, failures=tuple(failures))
 
 
 def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:

@@ -722,7 +722,7 @@ def test_a_client_may_authenticate_by_a_private_key(provider: ScriptedProvider) 
     assert revoke_connection(row.id)["revoked_at_provider"] is True
     # And no assertion is sent twice
     forms = [*provider.requests_for("/token"), *provider.requests_for("/revoke")]
-    assert len({request.form["client_assertion"] for request in forms}) == 3
+    assert len({request.form["client_assertion"] for request in forms}) == 4
     assert all("PRIVATE" not in str(request.form) for request in forms)
     # And without the key nothing is sent
     patch_provider(NAME, {"private_key": None}, now())

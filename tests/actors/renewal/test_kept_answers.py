@@ -21,6 +21,7 @@ from actors.providers.protocol.token_answers import read_tokens
 from actors.renewal.kept_answers import import_answer_files
 from actors.renewal.limits import RenewalLimits
 from actors.renewal.renew import renew_connection, renew_connections
+from actors.upkeep.cleanup import clean_tokens
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection
@@ -45,7 +46,7 @@ from tests.actors.renewals import (
     renew_all,
     tokens_of,
 )
-from tests.actors.sign_ins import NAME, event_kinds, now, reread
+from tests.actors.sign_ins import NAME, event_kinds, now, reread, sign_in
 from tests.conftest import StartWorker
 from tests.provider.answers import Answer, broken_off, html_answer, json_answer
 from tests.scripted_provider import ScriptedProvider
@@ -95,6 +96,25 @@ def answer_files(settings: Settings) -> list[Path]:
 
 
 # -- Interrupted
+
+
+def test_a_sign_in_is_not_ended_by_an_answer_for_the_grant_before(plain: ScriptedProvider) -> None:
+    # Given a renewal whose answer was unclear, and is kept
+    (row,) = connect(plain)
+    begin_and_abandon(row)
+    assert journal(row, b"unclear")
+    # And a sign-in since then whose token neither ends nor can be renewed
+    plain.script.expires_in, plain.script.gives_refresh_token = None, False
+    sign_in(plain)
+    change(row, refresh_token=None, renew_at=None)
+
+    # When what was interrupted is finished
+    assert recover_at(now() + HOUR) == 0
+
+    # Then nothing was: the connection lives, and the answer goes with the next clean-up
+    assert reread(row).status == ConnectionStatus.ACTIVE
+    clean_tokens()
+    assert attempt_of(row) is None
 
 
 @pytest.mark.usefixtures("database")

@@ -20,6 +20,7 @@ from models.renewal.journal import (
     begin_retry,
     claim_unstarted,
     digest_token,
+    erase_stale_attempts,
     import_answer,
     list_interrupted_renewals,
     seal_answer,
@@ -155,6 +156,34 @@ def test_an_answer_brings_back_a_connection_that_was_given_up() -> None:
         import_answer(connection.id, 1, seal_answer(connection.id, ANSWER), NOW)
 
     assert list_interrupted_renewals(NOW, 10) == [connection.id]
+
+
+@pytest.mark.parametrize("lease_ran_out", [False, True], ids=["unleased", "lease-ran-out"])
+def test_an_attempt_for_an_older_version_interrupts_nothing(lease_ran_out: bool) -> None:
+    # Given an unclear answer that was kept for version 1
+    connection = stored_connection()
+    begun(connection.id)
+    keep(connection.id)
+    # And a sign-in since then, with a token that never ends
+    stored_connection(grant=grant("access-2", None))
+    if lease_ran_out:
+        assert claim(connection.id, NOW, UNTIL) is not None
+
+    assert list_interrupted_renewals(UNTIL + SECOND, 10) == []
+
+
+def test_stale_attempts_are_erased_with_the_answers_that_they_hold() -> None:
+    # Given attempts for the grants before those of today, one of them under a lease
+    rows = [stored_connection(name) for name in ("stale", "leased", "current")]
+    for row in rows:
+        begun(row.id)
+    stored_connection("stale", grant=grant("access-2"))
+    stored_connection("leased", grant=grant("access-2"))
+    assert claim(rows[1].id, NOW, UNTIL) is not None
+
+    assert erase_stale_attempts() == 1
+
+    assert {row.connection_id for row in TAB_ATTEMPTS.select()} == {rows[1].id, rows[2].id}
 
 
 def test_an_answer_for_an_older_version_or_no_connection_is_discarded() -> None:
