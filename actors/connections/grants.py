@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from actors.connections.planning import plan_renewal
+from actors.connections.scopes import find_missing_scopes
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_answers import TokenResponse
 from models.oauth.grants import Grant, GrantEnd
@@ -19,22 +20,25 @@ def build_grant(
     *,
     end: GrantEnd | None,
     known_end: datetime | None = None,
+    granted_before: str = "",
 ) -> Grant:
     """Turn a token response of `now` into the grant to store.
 
-    Where the response has no scope it is the `asked_scope` (RFC 6749 section 5.1). Without an `end`
+    Where the response has no scope it is the `asked_scope` (RFC 6749 section 5.1); `granted_before`
+    is the scope of the grant that a renewal begins from. Without an `end`
     the grant ends at the `known_end`, which is stored already. `account` is the provider's name for
     the user; it decides the jitter of the renewal.
     """
     expires_at = None if tokens.expires_in is None else now + timedelta(seconds=tokens.expires_in)
     grant_expires_at = known_end if end is None else end.expires_at
     last_chance = grant_expires_at if tokens.refresh_token else None
+    missing = find_missing_scopes(provider, tokens, asked_scope, granted_before)
     return Grant(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         token_type=tokens.token_type,
         scope=asked_scope if tokens.scope is None else tokens.scope,
-        missing_scope=" ".join(_missing_scopes(provider, tokens, asked_scope)),
+        missing_scope=" ".join(missing),
         expires_at=expires_at,
         renew_at=_plan_renewal(provider, account, expires_at, last_chance, now),
         end=end,
@@ -59,18 +63,3 @@ def _plan_renewal(
         is_late=provider.single_use_refresh_tokens,
         last_chance=last_chance,
     )
-
-
-def _missing_scopes(provider: Provider, tokens: TokenResponse, asked_scope: str) -> list[str]:
-    """Return the scopes that were asked for and that the response leaves out."""
-    if tokens.scope is None:
-        return []
-    granted = set(tokens.scope.split())
-    if tokens.refresh_token is not None and provider.offline_scope is not None:
-        # Some providers leave it out, and the refresh token shows that it was granted.
-        granted.add(provider.offline_scope)
-    return [
-        scope
-        for scope in asked_scope.split()
-        if scope not in granted and provider.scope_aliases.get(scope) not in granted
-    ]

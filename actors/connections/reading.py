@@ -9,6 +9,7 @@ from typing import cast
 
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
+from actors.providers.protocol.token_answers import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
 from models.db.database import hold_connection
@@ -112,7 +113,7 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         raise ReauthorizationRequired
     view: results.StoredToken = {
         "access_token": token.reveal(),
-        "token_type": row.token_type,
+        "token_type": read_token_type(row.token_type),
         "expires_at": rfc3339(row.expires_at),
         "scope": row.scope,
         "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,

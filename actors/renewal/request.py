@@ -71,6 +71,7 @@ class RenewalRequest:
             asked_at,
             end=end,
             known_end=known,
+            granted_before=row.scope,
         )
         if tokens.scope is None:
             return replace(grant, scope=row.scope, missing_scope=row.missing_scope)

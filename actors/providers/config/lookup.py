@@ -22,6 +22,11 @@ from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 #: A name is part of URLs, of the state and, in capitals, of environment variables.
 _NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
 
+#: Settings whose members override those of the preset one by one.
+_MERGED_MEMBERS: Final = (
+    *("profile", "emails", "implied_scopes", "failure_kinds", "failure_remedies"),
+)
+
 
 def is_provider_name(name: str) -> bool:
     """Return whether a provider may have this name."""
@@ -89,11 +94,11 @@ def _credential(name: str, part: str) -> str | None:
 def merge_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     """Return the metadata: the operator's settings override the issuer's, those the preset's.
 
-    `profile`, `failure_kinds` and `failure_remedies` are merged member by member.
+    Those of `_MERGED_MEMBERS` are merged member by member.
     """
     preset = presets().get(row.preset or "", {})
     merged = {**preset, **(row.discovered or {}), **row.metadata}
-    for name in ("profile", "failure_kinds", "failure_remedies"):
+    for name in _MERGED_MEMBERS:
         if parts := {**preset.get(name, {}), **row.metadata.get(name, {})}:
             merged[name] = parts
     return with_base_url(merged)

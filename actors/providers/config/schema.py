@@ -66,6 +66,7 @@ class ProviderSettings(BaseModel):
     scopes: list[ScopeName] | None = Field(default=None, max_length=100)
     scope_separator: Literal[" ", ","] | None = None
     scope_aliases: dict[ScopeName, ScopeName] | None = None
+    implied_scopes: dict[ScopeName, list[ScopeName]] | None = None
     token_endpoint_auth_method: (
         Literal[
             "client_secret_basic",
@@ -99,8 +100,19 @@ class ProviderSettings(BaseModel):
     profile: dict[Literal["subject", "email", "email_verified", "name", "picture"], Text] | None = (
         None
     )
+    emails: dict[Literal["list", "email", "primary", "verified"], Text] | None = None
     told_once: list[Literal["name", "picture"]] | None = None
     email_trust: Literal["claim", "explicit", "present", "never"] | None = None
+
+    @field_validator("implied_scopes")
+    @classmethod
+    def _has_one_star_each(cls, value: dict[str, list[str]] | None) -> dict[str, list[str]] | None:
+        for scope, implied in (value or {}).items():
+            if any(name.count("*") > 1 for name in (scope, *implied)):
+                raise ValueError("each scope may have one * at most")
+            if "*" not in scope and any("*" in name for name in implied):
+                raise ValueError("a scope without * implies scopes without *")
+        return value
 
     @field_validator("preset")
     @classmethod

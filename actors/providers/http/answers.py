@@ -17,6 +17,8 @@ _DATA_TYPE: Final = re.compile(
     r"(application|text)/(json|(x-)?javascript|plain|x-www-form-urlencoded|[\w.-]{1,64}\+json)",
     re.ASCII | re.IGNORECASE,
 )
+#: Error codes of answers that are a success.
+_NO_ERROR: Final = frozenset({"0", "none", "no_error", "ok", "success"})
 #: Deeper data is an attack on parsers.
 _MAX_DEPTH: Final = 32
 
@@ -72,16 +74,25 @@ def _sanitize(value: Any, depth: int) -> Any:
 def error_of(answer: Mapping[str, Any]) -> str | None:
     """Return the error code, "" for an error without one, None for success.
 
-    Facebook wraps it in an object; Slack marks an error by `ok: false`.
+    Facebook wraps it in an object; Slack marks an error by `ok: false`; TikTok says that there is
+    none by `{"code": "ok"}`.
     """
     error = answer.get("error")
-    if not error and answer.get("ok") is not False:
-        return None
     if isinstance(error, Mapping):
-        error = error.get("code") or error.get("type")
+        error = _code_of(error)
+    is_success = not error or str(error).casefold() in _NO_ERROR
+    if is_success and answer.get("ok") is not False:
+        return None
     if isinstance(error, int) and not isinstance(error, bool):
         error = str(error)
     return error if isinstance(error, str) else ""
+
+
+def _code_of(error: Mapping[str, Any]) -> Any:
+    """Return the code in an error object: True if it has none, None if nothing in it is set."""
+    if not any(error.values()):
+        return None
+    return error.get("code") or error.get("type") or error.get("code") != 0
 
 
 def one_line(value: Any) -> str | None:

@@ -16,6 +16,8 @@ _MAX_SUBJECT_LENGTH: Final = 255
 #: RFC 5321 section 4.5.3.1: 64 before the @ and 255 behind.
 _EMAIL: Final = re.compile(r"[^\s@\ufffd]{1,64}@[^\s@\ufffd]{1,255}")
 _AND: Final = " + "
+#: The parts of a name (OpenID Connect Core section 5.1), for answers without the whole.
+_NAME_PARTS: Final = "given_name + family_name"
 _PICTURE: Final = re.compile(r"https?://[!-~]{1,2048}", re.IGNORECASE)
 
 
@@ -28,7 +30,7 @@ def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
     Raises:
         ProviderMisbehaved: The answer does not tell who the user is.
     """
-    part = {name: _at(raw, path) for name, path in provider.profile.items()}
+    part = {name: value_at(raw, path) for name, path in provider.profile.items()}
     subject = subject_text(_joined(raw, provider.profile["subject"]))
     if subject is None:
         raise ProviderMisbehaved("The provider's answer does not tell who the user is.")
@@ -38,10 +40,28 @@ def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
         "subject": subject,
         "email": email,
         "email_verified": _is_verified(provider, email, part["email_verified"]),
-        "name": one_line(part["name"]),
+        "name": _name(raw, provider.profile["name"]),
         "picture": _matching(_PICTURE, part["picture"]),
         "raw": dict(raw),
     }
+
+
+def only_entry(provider: Provider, answer: Any) -> dict[str, Any]:
+    """Return the user that an answer is about; some providers answer a list of one.
+
+    Of several users the first is meant only where the provider's settings say so, by a path of the
+    subject that begins with 0.
+
+    Raises:
+        ProviderMisbehaved: It is no object, or a list of other than one.
+    """
+    match answer:
+        case dict():
+            return answer
+        case [dict() as first, *others]:
+            if not others or provider.profile["subject"].startswith("0."):
+                return first
+    raise ProviderMisbehaved("The provider's user info is not a JSON object.")
 
 
 def subject_text(value: Any) -> str | None:
@@ -56,17 +76,29 @@ def subject_text(value: Any) -> str | None:
 def _joined(raw: Any, paths: str) -> Any:
     """Return the value at a path; the values at several paths are joined by colons."""
     if _AND not in paths:
-        return _at(raw, paths)
-    parts = [subject_text(_at(raw, path)) for path in paths.split(_AND)]
+        return value_at(raw, paths)
+    parts = [subject_text(value_at(raw, path)) for path in paths.split(_AND)]
     return None if None in parts else ":".join(filter(None, parts))
 
 
-def _at(raw: Any, path: str) -> Any:
+def _name(raw: Mapping[str, Any], paths: str) -> str | None:
+    """Return the name at a path, or the names at several; by default that of its parts."""
+    for candidate in (paths, _NAME_PARTS):
+        parts = (one_line(value_at(raw, path)) for path in candidate.split(_AND))
+        if name := " ".join(filter(None, parts)):
+            return name
+    return None
+
+
+def value_at(raw: Any, path: str) -> Any:
+    """Return the value at a path of data: dots lead into objects, 0 to the first of a list."""
     # A name may have dots itself, such as a URL.
     if isinstance(raw, Mapping) and path in raw:
         return raw[path]
     for name in path.split("."):
         match raw:
+            case Mapping() if name == "0" and name not in raw:
+                pass  # An object in place of a list of one, as `only_entry` returns it.
             case Mapping():
                 raw = raw.get(name)
             case [first, *_] if name == "0":

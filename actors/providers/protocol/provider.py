@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -53,6 +53,7 @@ class Provider:
     scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
+    implied_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     token_endpoint_auth_method: str = "client_secret_basic"
     code_challenge_method: str = "S256"
     uses_nonce: bool = True
@@ -75,6 +76,7 @@ class Provider:
     offline_scope: str | None = None
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
     profile: Mapping[str, str] = field(default_factory=dict)
+    emails: Mapping[str, str] = field(default_factory=dict)
     told_once: tuple[str, ...] = ()
     email_trust: str = "claim"
 

@@ -23,6 +23,8 @@ from catfeeder.sealing import Secret
 _MAX_LIFETIME_SECONDS: Final = 10 * 365 * 86400
 _TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
 _MAX_FIELDS: Final = 64
+#: The registered names of HTTP authentication schemes, some of which APIs compare letter by letter.
+_SCHEMES: Final = {"bearer": "Bearer", "dpop": "DPoP", "mac": "MAC"}
 #: The names of GitHub and LinkedIn, of Keycloak, and of Intuit; the standard has none.
 _REFRESH_TOKEN_LIFETIMES: Final = (
     "refresh_token_expires_in",
@@ -65,7 +67,8 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
     if provider.token_answer != "slack_app":
         return _read_pair(answer, provider)
     pairs = [
-        replace(_read_pair(pair, provider), account=account)
+        # `token_type` says whose the token is: bot or user. Both are bearer tokens.
+        replace(_read_pair(pair, provider), account=account, token_type="Bearer")
         for pair, account in slack.split_pairs(answer)
     ]
     if not pairs:
@@ -83,7 +86,7 @@ def _read_pair(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
         raise _missing_token()
     return TokenResponse(
         access_token=access_token,
-        token_type=_read_token_type(answer.get("token_type")),
+        token_type=read_token_type(answer.get("token_type")),
         refresh_token=_read_token(answer, "refresh_token"),
         expires_in=_read_lifetime(answer, provider),
         scope=_read_scope(answer.get("scope")),
@@ -119,8 +122,15 @@ def _read_token(answer: Mapping[str, Any], name: str) -> Secret | None:
     return Secret(value)
 
 
-def _read_token_type(value: Any) -> str:
-    return value if isinstance(value, str) and _TOKEN_TYPE.fullmatch(value) else "Bearer"
+def read_token_type(value: Any) -> str:
+    """Return a token's type as a request's Authorization header has it, by default Bearer.
+
+    It is case insensitive (RFC 6749 section 5.1), but not to every API.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if not _TOKEN_TYPE.fullmatch(text):
+        return "Bearer"
+    return _SCHEMES.get(text.lower(), text)
 
 
 def _read_lifetime(answer: Mapping[str, Any], provider: Provider) -> int | None:

@@ -7,16 +7,16 @@ from typing import Any, Final
 
 from actors.errors import (
     IdTokenInvalid,
-    ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
     TokenInvalid,
 )
 from actors.providers.http.answers import error_of, is_visible_ascii
 from actors.providers.http.requests import get_json
-from actors.providers.protocol.profiles import normalise, subject_text
+from actors.providers.protocol.profiles import normalise, only_entry, subject_text
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.quirks import facebook, github
+from actors.providers.protocol.quirks import facebook
+from actors.providers.protocol.quirks.email_lists import choose_email
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
 
@@ -44,17 +44,29 @@ def fetch_profile(
         if claims is None:
             raise ProviderNotConfigured(f"The provider {provider.name} has no userinfo_endpoint.")
         return normalise(provider, _user_claims(claims))
-    raw = _fetch(provider, provider.userinfo_endpoint, access_token)
-    if not isinstance(raw, dict):
-        raise ProviderMisbehaved("The provider's user info is not a JSON object.")
+    raw = only_entry(provider, _fetch(provider, provider.userinfo_endpoint, access_token))
     if (error := error_of(raw)) is not None:
         raise ProviderRefused(error)
     if claims is not None and subject_text(raw.get("sub")) != subject_text(claims["sub"]):
         raise IdTokenInvalid("User info speaks of another subject than the id_token.")
     emails = provider.emails_endpoint
     if emails is not None:
-        raw |= github.primary_email(lambda: _fetch(provider, emails, access_token))
+        raw |= _fetch_email(provider, emails, access_token)
     return normalise(provider, _merge_claims(provider, _user_claims(claims or {}), raw))
+
+
+def _fetch_email(provider: Provider, url: str, access_token: Secret) -> dict[str, Any]:
+    """Return the address of a list, in place of the public one that user info may have.
+
+    Without permission for the list the result is empty, and the public address stays, unverified.
+    """
+    try:
+        answer = _fetch(provider, url, access_token)
+    except ProviderRefused:
+        return {}
+    address, is_verified = choose_email(answer, provider.emails)
+    found = dict(zip(_EMAIL_PARTS, (address, is_verified), strict=True))
+    return {provider.profile[part]: value for part, value in found.items()}
 
 
 def _user_claims(claims: Mapping[str, Any]) -> dict[str, Any]:

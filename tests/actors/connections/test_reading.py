@@ -297,3 +297,9 @@ def test_a_connection_without_a_token_needs_the_user() -> None:
 def test_the_token_of_no_connection_is_none() -> None:
     with pytest.raises(ConnectionUnknown):
         read_token(KNOWN_ID, NOW)
+
+
+def test_a_token_type_that_was_stored_before_is_written_right() -> None:
+    row = store(token_type="bearer")
+
+    assert read_token(row.id, NOW).json["token_type"] == "Bearer"

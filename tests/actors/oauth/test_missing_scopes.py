@@ -11,7 +11,14 @@ from actors.oauth.exchange import exchange_code
 from actors.renewal.renew import renew_connection
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
-from tests.actors.sign_ins import come_back, configure, event_kinds, sign_in
+from tests.actors.sign_ins import (
+    come_back,
+    configure,
+    configure_plain,
+    configure_preset,
+    event_kinds,
+    sign_in,
+)
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -93,3 +100,78 @@ def test_a_new_consent_begins_anew(provider: ScriptedProvider) -> None:
 
     again = describe_connection(sign_in(provider).connection)
     assert (again["id"], again["missing_scopes"]) == (first.id, [])
+
+
+@pytest.mark.parametrize(
+    ("preset", "asked", "granted", "missing"),
+    [
+        ("github", "read:user user:email", "user", []),
+        ("github", "public_repo repo:status read:org", "repo,admin:org", []),
+        ("github", "read:user read:org", "user", ["read:org"]),
+        (
+            "microsoft",
+            "openid offline_access https://graph.microsoft.com/.default",
+            "User.Read",
+            [],
+        ),
+        ("microsoft", "https://graph.microsoft.com/mail.read", "Mail.Read profile", []),
+        ("microsoft", "User.Read", "https://graph.microsoft.com/User.Read", []),
+        ("microsoft", "Mail.Read Calendars.Read", "Mail.ReadWrite", ["Calendars.Read"]),
+        ("gitlab", "openid read_user", "openid api", []),
+    ],
+)
+def test_what_a_preset_grants_by_another_name_is_not_missing(
+    preset: str, asked: str, granted: str, missing: list[str], provider: ScriptedProvider
+) -> None:
+    configure_preset(provider, preset)
+    provider.script.granted_scope = granted
+
+    described = exchange_code(**come_back(provider, scope=asked))
+
+    assert described["missing_scopes"] == missing
+
+
+def test_an_operator_says_which_scope_implies_which(provider: ScriptedProvider) -> None:
+    # Given a shop whose answers leave out what another scope includes
+    configure_plain(
+        provider,
+        implied_scopes={"write_*": ["read_*"], "all_access": ["write_orders"]},
+        profile={"subject": "sub"},
+    )
+    provider.script.granted_scope = "write_products all_access"
+    # When a user is asked for more than that
+    asked = "read_products write_products read_orders read_themes"
+    described = exchange_code(**come_back(provider, scope=asked))
+    # Then only what nothing implies is missing
+    assert described["missing_scopes"] == ["read_themes"]
+
+
+def test_what_was_issued_proves_its_scope(provider: ScriptedProvider) -> None:
+    # Given a provider that names neither of the two
+    configure(provider)
+    provider.script.granted_scope = "email"
+    # When it issues an id_token and a refresh token
+    described = exchange_code(**come_back(provider, scope="openid email offline_access"))
+    # Then both were granted
+    assert described["missing_scopes"] == []
+
+
+def test_without_a_refresh_token_offline_access_is_missing(provider: ScriptedProvider) -> None:
+    configure(provider)
+    provider.script.granted_scope = "email"
+    provider.script.gives_refresh_token = False
+
+    described = exchange_code(**come_back(provider, scope="openid email offline_access"))
+
+    assert described["missing_scopes"] == ["offline_access"]
+
+
+def test_a_renewal_without_an_id_token_takes_no_scope_away(provider: ScriptedProvider) -> None:
+    # Given a user who granted openid
+    configure(provider)
+    row = sign_in(provider, scope="openid email").connection
+    # When a renewal answers a scope without it, and no id_token
+    provider.script.gives_id_token = False
+    provider.script.granted_scope = "email"
+    # Then nothing is missing
+    assert renew_connection(row.id)["missing_scopes"] == []

@@ -177,3 +177,23 @@ def test_any_answer_is_a_profile_or_a_typed_error(raw: dict[str, Any], preset: s
     assert 1 <= len(profile["subject"]) <= 255
     assert profile["email_verified"] in (True, False, None)
     assert all("\n" not in (profile[part] or "") for part in ("email", "name", "picture"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "path", "name"),
+    [
+        ({"given_name": "Jane", "family_name": "Doe"}, None, "Jane Doe"),
+        ({"given_name": " Jane\n"}, None, "Jane"),
+        ({"family_name": "Doe", "name": ""}, None, "Doe"),
+        ({"given_name": "Jane", "family_name": "Doe", "name": "Dr. Jane"}, None, "Dr. Jane"),
+        ({"given_name": 5, "family_name": ["Doe"]}, None, None),
+        ({"first": "Jane", "last": "Doe"}, "first + last", "Jane Doe"),
+        ({"name": {"first": "Jane", "last": None}}, "name.first + name.last", "Jane"),
+        ({"given_name": "Jane"}, "display_name", "Jane"),
+    ],
+)
+def test_a_name_in_parts_is_joined(raw: dict[str, Any], path: str | None, name: str | None) -> None:
+    # OpenID Connect Core section 5.1
+    profile = {"name": path} if path else {}
+
+    assert profile_of({"sub": "1", **raw}, profile=profile)["name"] == name

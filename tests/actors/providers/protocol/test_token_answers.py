@@ -68,7 +68,7 @@ def test_a_form_encoded_token_answer_is_read() -> None:
     tokens = read_tokens(answered(body), PROVIDER)
 
     assert tokens.access_token.reveal() == "gho_abc+1"
-    assert (tokens.token_type, tokens.scope, tokens.expires_in) == ("bearer", "repo gist", 5183944)
+    assert (tokens.token_type, tokens.scope, tokens.expires_in) == ("Bearer", "repo gist", 5183944)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,21 @@ def test_a_scope_is_written_with_single_spaces(stated: object, scope: str | None
 @pytest.mark.parametrize("stated", [None, "", 5, [], "a b", "x" * 65, "caf\u00e9", "a\nb"])
 def test_an_invalid_token_type_becomes_bearer(stated: object) -> None:
     assert read({"access_token": "a", "token_type": stated}).token_type == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("stated", "token_type"),
+    [
+        *((stated, "Bearer") for stated in ("bearer", "BEARER", "Bearer", " bearer ")),
+        ("dpop", "DPoP"),
+        ("example", "example"),
+    ],
+)
+def test_a_token_type_is_written_as_an_authorization_header_has_it(
+    stated: str, token_type: str
+) -> None:
+    # RFC 6749 section 5.1: it is case insensitive; some APIs are not
+    assert read({"access_token": "a", "token_type": stated}).token_type == token_type
 
 
 @pytest.mark.parametrize("token", [5, True, [], {}, "a\nb", "a\0", "caf\u00e9", "\ud800", "\x7f"])
@@ -178,7 +193,13 @@ def test_a_refusal_has_its_error_code_whatever_the_status(
     assert "secret" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("error", [None, "", False, 0])
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(None, "", False, 0, "0", "ok", "OK", "none", "success", {}, {"code": 0, "message": "OK"}),
+        *({"code": "ok", "message": "", "log_id": "1"}, {"code": "", "message": ""}, {"code": "0"}),
+    ],
+)
 def test_an_empty_error_is_no_error(error: object) -> None:
     assert read({"error": error, "ok": True, "access_token": "a"}).access_token
 

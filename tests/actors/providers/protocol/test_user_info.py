@@ -70,7 +70,6 @@ def test_a_github_app_without_permission_for_addresses_signs_in(
     [
         [],
         {},
-        ["jane@example.com"],
         [{"email": "jane@example.com", "primary": True, "verified": False}],
         [{"email": "jane@example.com", "primary": False, "verified": True}],
         [{"primary": True, "verified": True}],
@@ -200,3 +199,109 @@ def test_user_info_that_is_not_an_object_is_refused(
 
     with pytest.raises(ProviderMisbehaved):
         fetch_profile(built(provider), token_of(provider))
+
+
+# -- Other shapes
+
+
+def test_user_info_may_be_a_list_of_one(provider: ScriptedProvider) -> None:
+    user = {"uid": "15410773191172635989", "first_name": "Jane", "last_name": "Doe"}
+    provider.answer("/userinfo", json_answer([user]))
+    names = {"name": "first_name + last_name"}
+
+    for path in ("uid", "0.uid"):
+        found = built(provider, profile={"subject": path, **names})
+        profile = fetch_profile(found, token_of(provider))
+        assert (profile["subject"], profile["name"]) == ("15410773191172635989", "Jane Doe")
+        assert profile["raw"] == user
+
+
+def test_of_several_users_the_first_is_meant_only_if_the_settings_say_so(
+    provider: ScriptedProvider,
+) -> None:
+    provider.answer("/userinfo", json_answer([{"uid": "1"}, {"uid": "2"}]))
+
+    with pytest.raises(ProviderMisbehaved):
+        fetch_profile(built(provider, profile={"subject": "uid"}), token_of(provider))
+    found = built(provider, profile={"subject": "0.uid"})
+    assert fetch_profile(found, token_of(provider))["subject"] == "1"
+
+
+def test_a_success_with_a_code_for_it_is_one(provider: ScriptedProvider) -> None:
+    # TikTok's answer
+    error = {"code": "ok", "message": "", "log_id": "20220829194722CBE87ED59D524E727021"}
+    data = {"user": {"open_id": "723f24d7", "display_name": "Jane"}}
+    provider.answer("/userinfo", json_answer({"data": data, "error": error}))
+    paths = {"subject": "data.user.open_id", "name": "data.user.display_name"}
+
+    profile = fetch_profile(built(provider, profile=paths), token_of(provider))
+
+    assert (profile["subject"], profile["name"]) == ("723f24d7", "Jane")
+
+
+JANE = "jane@example.com"
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        # Bitbucket
+        (
+            {
+                "values": [
+                    {"email": "old@example.com", "is_primary": False, "is_confirmed": True},
+                    {"email": JANE, "is_primary": True, "is_confirmed": True},
+                ]
+            },
+            (JANE, True),
+        ),
+        ({"values": [{"email": JANE, "is_primary": True, "is_confirmed": False}]}, (None, None)),
+        # Gitee
+        (
+            [
+                {"email": "x@example.com", "state": "unconfirmed", "scope": ["notified"]},
+                {"email": JANE, "state": "confirmed", "scope": ["primary", "notified"]},
+            ],
+            (JANE, True),
+        ),
+        # LinkedIn's former API
+        ({"elements": [{"handle~": {"emailAddress": JANE}, "handle": "urn:li:1"}]}, (JANE, None)),
+        # Google's People API
+        (
+            {"emailAddresses": [{"metadata": {"primary": True, "verified": True}, "value": JANE}]},
+            (JANE, True),
+        ),
+        # Lichess, and others of one address
+        ({"email": JANE}, (JANE, None)),
+        ({"data": {"email": JANE, "verified": True}}, (JANE, True)),
+        ([JANE], (JANE, None)),
+        # Of several it is not known which one is meant
+        (["a@example.com", JANE], (None, None)),
+        ([{"email": "a@example.com"}, {"email": JANE, "verified": True}], (JANE, True)),
+    ],
+)
+def test_addresses_at_a_url_of_their_own_come_in_many_shapes(
+    answer: Any, found: tuple[str | None, bool | None], provider: ScriptedProvider
+) -> None:
+    # Wherever user info would have the address
+    provider.answer("/user/emails", json_answer(answer))
+    for path in ("email", "contact.email"):
+        emails_endpoint = f"{provider.issuer}/user/emails"
+        settings = built(provider, emails_endpoint=emails_endpoint, profile={"email": path})
+        provider.script.user_info = {"email_verified": None, "email": "public@example.com"}
+
+        profile = fetch_profile(settings, token_of(provider))
+
+        assert (profile["email"], profile["email_verified"]) == found
+
+
+def test_an_operator_says_where_an_address_stands(provider: ScriptedProvider) -> None:
+    entry = {"smtp": JANE, "flags": {"main": True, "proven": True}}
+    provider.answer("/user/emails", json_answer({"result": {"mails": [entry]}}))
+    paths = {"list": "result.mails", "email": "smtp"}
+    paths |= {"primary": "flags.main", "verified": "flags.proven"}
+    found = built(provider, emails_endpoint=f"{provider.issuer}/user/emails", emails=paths)
+
+    profile = fetch_profile(found, token_of(provider))
+
+    assert (profile["email"], profile["email_verified"]) == (JANE, True)
