@@ -31,12 +31,18 @@ class PasswordHash(TypedDict):
     password_hash: Annotated[str, "A bcrypt hash: store it beside the user."]
 
 
-class PasswordCheck(TypedDict):
-    """The result of `check_password`."""
-
+class _PasswordVerdict(TypedDict):
     valid: Annotated[bool, "The hash is of the password."]
     needs_rehash: Annotated[
-        bool, "New hashes are stronger: hash the password anew at the next successful sign-in."
+        bool, "The hash is weaker than new ones, or of other bytes: check with `rehash`."
+    ]
+
+
+class PasswordCheck(_PasswordVerdict, total=False):
+    """The result of `check_password`."""
+
+    password_hash: Annotated[
+        str, "The new hash that `rehash` asked for: store it in place of the one that was checked."
     ]
 
 

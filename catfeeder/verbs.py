@@ -64,11 +64,20 @@ class Verbs:
         return JobRequest(HASH_PASSWORD, {"password": _wrap(password), "rounds": rounds})
 
     def check_password(
-        self, password: str | bytes | Secret, password_hash: str | bytes | Secret
+        self,
+        password: str | bytes | Secret,
+        password_hash: str | bytes | Secret | None,
+        *,
+        rehash: bool = False,
     ) -> JobRequest[PasswordCheck]:
-        """Ask whether a hash is of a password."""
-        arguments = {"password": _wrap(password), "password_hash": _wrap(password_hash)}
-        return JobRequest(CHECK_PASSWORD, arguments)
+        """Ask whether a hash is of a password, and with `rehash` for a new hash where it is due.
+
+        Pass None where there is no such user: the answer is no, and takes as long as any other.
+        """
+        stored = None if password_hash is None else _wrap(password_hash)
+        arguments = {"password": _wrap(password), "password_hash": stored}
+        # A service of an earlier release takes no `rehash`.
+        return JobRequest(CHECK_PASSWORD, {**arguments, "rehash": True} if rehash else arguments)
 
     def authorize(
         self,

@@ -42,6 +42,14 @@ class PasswordNotText(PasswordRefused):
     message = "The password holds half of a surrogate pair, which is no character and has no UTF-8."
 
 
+class PasswordBlank(PasswordRefused):
+    """Raised on hashing a new password that nobody can see."""
+
+    message = (
+        "The password has no visible character: spaces and zero-width characters alone are refused."
+    )
+
+
 class PasswordHashInvalid(PasswordRefused):
     """Raised on checking against text that is no bcrypt hash of a supported kind."""
 

@@ -7,15 +7,16 @@ from typing import Final
 
 import bcrypt
 
+from actors.passwords.normalization import check_visible, list_candidates, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
     BcryptHash,
+    can_hash,
     check_hashable,
     check_rounds,
     encode_hash,
     encode_password,
     parse_hash,
-    truncate_password,
 )
 from catfeeder.results import PasswordCheck, PasswordHash
 from catfeeder.sealing import Secret
@@ -29,7 +30,8 @@ class PasswordHandling:
     """Hashes and checks passwords in this process, without a queue.
 
     Every refusal is a `PasswordRefused`, which is a ValueError. `error`, `success` and `debug` are
-    stored and not used; the seed's other classes use theirs.
+    stored and not used; the seed's other classes use theirs. A password is hashed as it comes; the
+    message `hash_password` normalises it first.
     """
 
     #: bcrypt's cost: each round more doubles the time.
@@ -55,14 +57,14 @@ class PasswordHandling:
         return _hash(encoded, self.salt_rounds)
 
     def check_password(self, password: str | bytes, password_hash: bytes | str) -> bool:
-        """Tell whether a hash is of the password.
+        """Tell whether a hash is of the password, as it comes or normalised.
 
         Raises:
             TypeError: One of the two is neither str nor bytes.
             PasswordRefused: The hash is not one of bcrypt, or the password has a NUL byte.
         """
         encoded = encode_password(password)
-        return _matches(encoded, parse_hash(encode_hash(password_hash)))
+        return _find_match(encoded, parse_hash(encode_hash(password_hash))) is not None
 
 
 def hash_password(password: Secret, rounds: int | None = None) -> PasswordHash:
@@ -72,18 +74,38 @@ def hash_password(password: Secret, rounds: int | None = None) -> PasswordHash:
         PasswordRefused: The password cannot be hashed, or not with so many rounds.
     """
     chosen = current_settings().passwords.rounds if rounds is None else rounds
-    return {"password_hash": _hash(encode_password(password), chosen)}
+    normalized = normalize_password(encode_password(password))
+    check_hashable(normalized)
+    check_visible(normalized)
+    return {"password_hash": _hash(normalized, chosen)}
 
 
-def check_password(password: Secret, password_hash: Secret) -> PasswordCheck:
-    """Perform `check_password`.
+def check_password(
+    password: Secret, password_hash: Secret | None = None, *, rehash: bool = False
+) -> PasswordCheck:
+    """Perform `check_password`; with `rehash` return a new hash where the old one needs it.
+
+    Without a `password_hash`, since no user of that name exists, a hash that fits no password is
+    checked: the answer comes as late as that for a wrong password.
 
     Raises:
         PasswordRefused: The hash is not one of bcrypt, or the password has a NUL byte.
     """
+    encoded = encode_password(password)
+    rounds = current_settings().passwords.rounds
+    if password_hash is None:
+        _find_match(encoded, _make_dummy(rounds))
+        return {"valid": False, "needs_rehash": False}
     parts = parse_hash(encode_hash(password_hash))
-    is_outdated = parts.prefix != _PREFIX or parts.rounds < current_settings().passwords.rounds
-    return {"valid": _matches(encode_password(password), parts), "needs_rehash": is_outdated}
+    is_outdated = parts.prefix != _PREFIX or parts.rounds < rounds
+    matched = _find_match(encoded, parts)
+    if matched is None:
+        return {"valid": False, "needs_rehash": is_outdated}
+    best = _choose_new_form(encoded, matched)
+    answer: PasswordCheck = {"valid": True, "needs_rehash": is_outdated or best != matched}
+    if rehash and answer["needs_rehash"]:
+        answer["password_hash"] = _hash(best, max(rounds, parts.rounds))
+    return answer
 
 
 def _hash(password: bytes, rounds: int) -> str:
@@ -93,6 +115,25 @@ def _hash(password: bytes, rounds: int) -> str:
     return bcrypt.hashpw(password, salt).decode()
 
 
-def _matches(password: bytes, parts: BcryptHash) -> bool:
-    again = bcrypt.hashpw(truncate_password(password), parts.setting)
-    return hmac.compare_digest(again[-len(parts.digest) :], parts.digest)
+def _find_match(password: bytes, parts: BcryptHash) -> bytes | None:
+    """Return the bytes of which the hash is, of all forms of the password; None if of none."""
+    for form in list_candidates(password):
+        again = bcrypt.hashpw(form, parts.setting)
+        if hmac.compare_digest(again[-len(parts.digest) :], parts.digest):
+            return form
+    return None
+
+
+def _make_dummy(rounds: int) -> BcryptHash:
+    """Return a hash that costs what a real one does; its digest is that of no known password."""
+    return parse_hash(bcrypt.gensalt(rounds, prefix=_PREFIX.encode()) + b"." * 31)
+
+
+def _choose_new_form(password: bytes, matched: bytes) -> bytes:
+    """Return what a new hash is made of: the normalised password, if bcrypt takes all of it.
+
+    Of a longer one bcrypt has seen the beginning, and goes on to see no more: the user has proven
+    no other password than that.
+    """
+    normalized = normalize_password(password)
+    return normalized if can_hash(password) and can_hash(normalized) else matched

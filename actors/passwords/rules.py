@@ -93,9 +93,14 @@ def check_hashable(password: bytes) -> None:
         PasswordTooLong: It would ignore the end.
         PasswordHasNul: It would stop in the middle.
     """
-    if len(password) > MAXIMUM_BYTES:
+    if not can_hash(password):
         raise PasswordTooLong(len(password))
     _check_nul(password)
+
+
+def can_hash(password: bytes) -> bool:
+    """Return whether bcrypt reads all bytes of a password, if none is NUL."""
+    return len(password) <= MAXIMUM_BYTES
 
 
 def truncate_password(password: bytes) -> bytes:

@@ -98,6 +98,17 @@ async def test_a_password_is_hashed_and_checked(aio: AsyncClient, worker: dramat
     assert (await aio.job(job.id).result(timeout=0))["valid"] is True
 
 
+async def test_no_such_user_is_a_wrong_password(
+    aio: AsyncClient,
+    client: Client,
+    worker: dramatiq.Worker,  # noqa: ARG001
+) -> None:
+    no = {"valid": False, "needs_rehash": False}
+    job = await aio.check_password("hunter2", None, rehash=True)
+    assert await job.result() == no
+    assert client.check_password("hunter2", None).result() == no
+
+
 async def test_many_wait_without_a_thread_and_on_one_connection(
     aio: AsyncClient, valkey: ValkeyServer, client: Client
 ) -> None:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Final
 
+import bcrypt
 import dramatiq
 import pytest
 
@@ -26,7 +27,7 @@ from tests.waiting import wait_until
 
 PAGE: Final = (ROOT / "docs" / "wire-format.md").read_text()
 SCRIPT: Final = Path(__file__).with_name("wire_format.mjs")
-PASSWORD: Final = "correct horse battery stäple"
+PASSWORD: Final = "correct horse battery stäple".encode()
 
 
 @pytest.fixture
@@ -38,10 +39,12 @@ def node() -> str:
     return found
 
 
-def run(node: str, valkey: ValkeyServer, key: str, *arguments: str) -> dict[str, Any]:
-    """Let Node ask for a hash; return what it prints of the job."""
+def run(
+    node: str, valkey: ValkeyServer, key: str, actor_name: str, **arguments: object
+) -> dict[str, Any]:
+    """Let Node ask for a job; return what it prints of it."""
     ended = subprocess.run(
-        [*command(node, valkey, key), *arguments],
+        command(node, valkey, key, actor_name, **arguments),
         capture_output=True,
         text=True,
         check=True,
@@ -51,9 +54,16 @@ def run(node: str, valkey: ValkeyServer, key: str, *arguments: str) -> dict[str,
     return printed
 
 
-def command(node: str, valkey: ValkeyServer, key: str) -> list[str]:
-    """Return the command that asks for a hash."""
-    return [node, str(SCRIPT), valkey.url.removeprefix("unix://"), key]
+def command(
+    node: str, valkey: ValkeyServer, key: str, actor_name: str, **arguments: object
+) -> list[str]:
+    """Return the command that asks for a job; arguments of bytes are secrets."""
+    kwargs = {
+        name: {"$secret": value.decode()} if isinstance(value, bytes) else value
+        for name, value in arguments.items()
+    }
+    address = valkey.url.removeprefix("unix://")
+    return [node, str(SCRIPT), address, key, actor_name, json.dumps(kwargs)]
 
 
 @pytest.mark.usefixtures("worker")
@@ -61,7 +71,7 @@ def test_node_hashes_a_password_and_reads_the_result(
     node: str, valkey: ValkeyServer, queue_key: str, client: Client
 ) -> None:
     # When Node asks by the page alone
-    answer = run(node, valkey, queue_key, PASSWORD, "4")
+    answer = run(node, valkey, queue_key, "hash_password", password=PASSWORD, rounds=4)
     # Then it has opened the hash of that password
     assert answer["status"] == "succeeded"
     assert PasswordHandling().check_password(PASSWORD, answer["outcome"]["password_hash"])
@@ -70,8 +80,29 @@ def test_node_hashes_a_password_and_reads_the_result(
 
 
 @pytest.mark.usefixtures("worker")
+def test_node_checks_a_password_with_and_without_the_arguments_of_later_releases(
+    node: str, valkey: ValkeyServer, queue_key: str
+) -> None:
+    # Given a hash that is out of date
+    right = {
+        "password": PASSWORD,
+        "password_hash": bcrypt.hashpw(PASSWORD, bcrypt.gensalt(4, b"2a")),
+    }
+    asked = ({"password": PASSWORD, "password_hash": None}, right, {**right, "rehash": True})
+    # When Node asks without a user, as a client of the first release does, and for a new hash
+    nobody, plain, renewed = (
+        run(node, valkey, queue_key, "check_password", **arguments)["outcome"]
+        for arguments in asked
+    )
+    # Then each is answered
+    assert nobody == {"valid": False, "needs_rehash": False}
+    assert plain == {"valid": True, "needs_rehash": True}
+    assert bcrypt.checkpw(PASSWORD, renewed["password_hash"].encode())
+
+
+@pytest.mark.usefixtures("worker")
 def test_node_reads_why_a_job_failed(node: str, valkey: ValkeyServer, queue_key: str) -> None:
-    answer = run(node, valkey, queue_key, "x" * 73, "4")
+    answer = run(node, valkey, queue_key, "hash_password", password=b"x" * 73)
     code, detail, permanent = answer["outcome"]
     assert (answer["status"], code, permanent) == ("failed", "password_too_long", True)
     assert detail.endswith(".")
@@ -81,7 +112,8 @@ def test_with_another_key_nothing_is_performed(
     node: str, valkey: ValkeyServer, worker: dramatiq.Worker
 ) -> None:
     # When Node asks with another key
-    process = subprocess.Popen([*command(node, valkey, "A" * 43), PASSWORD, "4"])
+    asked = command(node, valkey, "A" * 43, "hash_password", password=PASSWORD)
+    process = subprocess.Popen(asked)
     # Then a worker sets the message aside
     wait_until(lambda: "catfeeder:passwords.XQ" in valkey.key_names())
     worker.join()

@@ -1,10 +1,10 @@
-// Hashes a password through the queue with nothing but Node's standard library, by docs/wire-format.md.
-// Usage: node wire_format.mjs <socket or host:port> <queue key> <password> <rounds>
+// Asks the queue of passwords for a job with nothing but Node's standard library, by docs/wire-format.md.
+// Usage: node wire_format.mjs <socket or host:port> <queue key> <actor_name> <kwargs as JSON>
 
 import crypto from "node:crypto";
 import net from "node:net";
 
-const [, , address, keyText, password, rounds] = process.argv;
+const [, , address, keyText, actorName, kwargs] = process.argv;
 const key = Buffer.from(keyText, "base64url");
 const keyId = crypto.createHash("sha256").update("catfeeder/key-id/v1").update(key).digest().subarray(0, 4);
 
@@ -76,9 +76,9 @@ const messageId = crypto.randomUUID();
 const redisMessageId = crypto.randomUUID();
 const message = {
   queue_name: queue,
-  actor_name: "hash_password",
+  actor_name: actorName,
   args: [],
-  kwargs: { password: { $secret: password }, rounds: Number(rounds) },
+  kwargs: JSON.parse(kwargs),
   options: { redis_message_id: redisMessageId },
   message_id: messageId,
   message_timestamp: Date.now(),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import Any, Final
 
+import bcrypt
 import httpx
 import pytest
 
@@ -76,6 +77,21 @@ def test_flask() -> None:
     assert caller.post("/login", json=STRANGER).status_code == 401
     refused = caller.post("/register", json=LONG)
     assert (refused.status_code, refused.json["code"]) == (422, "password_too_long")
+    names["auth"].close()
+
+
+def test_a_login_replaces_an_old_hash_whatever_the_policy_says() -> None:
+    # Given a user of the Flask app, whose long password an older library hashed
+    names = run("Flask")
+    password = b"x" * 80
+    names["users"]["cat"] = old = bcrypt.hashpw(password[:72], bcrypt.gensalt(4, b"2a")).decode()
+    # When the user signs in, and once more
+    caller = names["app"].test_client()
+    body = {"name": "cat", "password": password.decode()}
+    statuses = [caller.post("/login", json=body).status_code for _ in range(2)]
+    # Then both go well, and the hash is a new one
+    assert statuses == [204, 204]
+    assert names["users"]["cat"] != old
     names["auth"].close()
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
+import bcrypt
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
 from actors.passwords.errors import (
+    PasswordBlank,
     PasswordHashInvalid,
     PasswordHasNul,
     PasswordNotText,
@@ -206,6 +210,22 @@ def test_cheap_hashes_are_for_tests(
         handling.hash_password("x")
 
 
+def test_the_class_hashes_a_password_as_it_comes(handling: PasswordHandling) -> None:
+    # Given text that has another form, and text that nobody sees
+    for password in ("cafe\u0301", "\u00a0", ""):
+        # When the class hashes it, then the hash is of its UTF-8 and of nothing else
+        password_hash = handling.hash_password(password)
+        assert bcrypt.checkpw(password.encode(), password_hash.encode())
+        assert handling.check_password(password, password_hash)
+
+
+@pytest.mark.usefixtures("settings")
+def test_the_class_confirms_a_hash_that_a_worker_made(handling: PasswordHandling) -> None:
+    password_hash = hash_password(Secret("cafe\u0301"))["password_hash"]
+    assert handling.check_password("cafe\u0301", password_hash)
+    assert handling.check_password("caf\u00e9", password_hash)
+
+
 @pytest.mark.usefixtures("settings")
 class TestMessages:
     """The actors behind HASH_PASSWORD and CHECK_PASSWORD."""
@@ -248,3 +268,107 @@ class TestMessages:
         # Then only one that was made with fewer is out of date
         answer = check_password(Secret("x"), Secret(password_hash))
         assert answer == {"valid": True, "needs_rehash": needs_rehash}
+
+    @pytest.mark.parametrize(
+        ("registered", "typed"),
+        [
+            ("cafe\u0301 au lait", "caf\u00e9 au lait"),
+            ("caf\u00e9 au lait", "cafe\u0301 au lait"),
+            ("two\u00a0words", "two words"),
+            # Each of these jamo takes three bytes, and the syllable that they make three as well
+            ("\u1112\u1161\u11ab" * 20, "\ud55c" * 20),
+        ],
+    )
+    def test_the_same_visible_password_is_right(self, registered: str, typed: str) -> None:
+        # Given a password that was typed on one system
+        stored = Secret(hash_password(Secret(registered))["password_hash"])
+        # When another system sends it in other bytes, then it is right, and needs nothing more
+        assert check_password(Secret(typed), stored) == {"valid": True, "needs_rehash": False}
+
+    def test_full_width_is_another_password(self) -> None:
+        stored = Secret(hash_password(Secret("\uff50\uff41\uff53\uff53"))["password_hash"])
+        assert not check_password(Secret("pass"), stored)["valid"]
+
+    def test_a_hash_of_other_bytes_goes_on_and_is_replaced(self) -> None:
+        # Given a hash of an earlier release, which did not normalise
+        typed = Secret("cafe\u0301")
+        old = Secret(bcrypt.hashpw(typed.reveal_bytes(), bcrypt.gensalt(4)).decode())
+        # When its user signs in
+        answer = check_password(typed, old, rehash=True)
+        # Then the password is right, and the new hash is of its usual form
+        assert (answer["valid"], answer["needs_rehash"]) == (True, True)
+        assert bcrypt.checkpw("caf\u00e9".encode(), answer["password_hash"].encode())
+
+    @pytest.mark.parametrize("blank", ["", " " * 9, "\u200b" * 9])
+    def test_what_nobody_sees_is_no_new_password(self, blank: str) -> None:
+        with pytest.raises(PasswordBlank):
+            hash_password(Secret(blank))
+
+    @pytest.mark.parametrize(
+        "password",
+        [
+            *(b"too long" * 10, ("cafe\u0301" * 13).encode(), "\u00e9".encode() * 37),
+            *(b"password", b"x", b"", b"   ", b"\xff\xfe"),
+        ],
+    )
+    def test_any_password_that_is_right_is_rehashed(self, password: bytes) -> None:
+        # Given a hash that another library made of a password which no new user may have
+        typed = Secret.of(password)
+        old = bcrypt.hashpw(password[:72], bcrypt.gensalt(4, prefix=b"2a"))
+        # When it is checked
+        answer = check_password(typed, Secret(old.decode()), rehash=True)
+        # Then it comes back with a new hash
+        assert (answer["valid"], answer["needs_rehash"]) == (True, True)
+        stored = Secret(answer["password_hash"])
+        assert stored.reveal().startswith("$2b$04$")
+        # Which the next sign-in finds in order
+        again = check_password(typed, stored, rehash=True)
+        assert again == {"valid": True, "needs_rehash": False}
+
+    def test_of_a_long_password_bcrypt_goes_on_to_see_what_it_saw(self) -> None:
+        old = bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4, prefix=b"2a")).decode()
+        answer = check_password(Secret("x" * 72 + "tail"), Secret(old), rehash=True)
+        assert bcrypt.checkpw(b"x" * 72, answer["password_hash"].encode())
+
+    def test_a_new_hash_is_no_weaker_than_the_old_one(self) -> None:
+        old = bcrypt.hashpw(b"x", bcrypt.gensalt(6, prefix=b"2a")).decode()
+        answer = check_password(Secret("x"), Secret(old), rehash=True)
+        assert answer["password_hash"].startswith("$2b$06$")
+
+    def test_a_wrong_password_and_a_good_hash_bring_no_new_one(self) -> None:
+        old = bcrypt.hashpw(b"x", bcrypt.gensalt(4, prefix=b"2a")).decode()
+        good = hash_password(Secret("x"))["password_hash"]
+        wrong = check_password(Secret("y"), Secret(old), rehash=True)
+        assert wrong == {"valid": False, "needs_rehash": True}
+        right = check_password(Secret("x"), Secret(good), rehash=True)
+        assert right == {"valid": True, "needs_rehash": False}
+
+    @pytest.mark.parametrize("password", ["x", "", "x" * 80, "cafe\u0301"])
+    def test_no_such_user_is_a_wrong_password(self, password: str) -> None:
+        answer = check_password(Secret(password), None, rehash=True)
+        assert answer == {"valid": False, "needs_rehash": False}
+
+    @pytest.mark.parametrize("password", ["wrong", "cafe\u0301"])
+    def test_no_such_user_takes_as_long_as_a_wrong_password(
+        self, password: str, toml_conf: dict[str, object]
+    ) -> None:
+        # Given a user's hash of the configured rounds
+        toml_conf["Passwords"] = {"rounds": 10}
+        current_settings.cache_clear()
+        stored = Secret(hash_password(Secret("x"))["password_hash"])
+        # When a wrong password is checked against it, and against no hash
+        known, unknown = (
+            min(seconds_of_check(password, each) for _ in range(3)) for each in (stored, None)
+        )
+        # Then both take the time of a hash, or of two for a password of two forms
+        assert 0.6 < known / unknown < 1.6
+
+    def test_a_nul_is_refused_without_a_user_too(self) -> None:
+        with pytest.raises(PasswordHasNul):
+            check_password(Secret("a\0b"), None)
+
+
+def seconds_of_check(password: str, password_hash: Secret | None) -> float:
+    began = time.process_time()
+    assert not check_password(Secret(password), password_hash)["valid"]
+    return time.process_time() - began

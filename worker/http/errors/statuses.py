@@ -36,6 +36,7 @@ STATUS_BY_CODE: Final = {
     "message_too_large": 413,
     "outcome_unknown": 409,
     "parameters_invalid": 400,
+    "password_blank": 422,
     "password_has_nul": 422,
     "password_hash_invalid": 422,
     "password_hash_too_slow": 422,

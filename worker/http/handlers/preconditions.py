@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from actors.connections.reading import find_connection
 from actors.errors import ConnectionUnknown, ProviderUnknown
+from actors.passwords.normalization import check_visible, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
     check_hashable,
@@ -52,17 +53,20 @@ def check_new_password(password: Secret, rounds: int | None, settings: Settings)
     Raises:
         PasswordRefused: The error's code names the rule.
     """
-    check_hashable(encode_password(password))
+    normalized = normalize_password(encode_password(password))
+    check_hashable(normalized)
     if rounds is not None:
         check_rounds(rounds, testing=settings.debug.testing)
-    check_policy(password.reveal(), settings.passwords)
+    check_policy(normalized.decode(errors="surrogateescape"), settings.passwords)
+    check_visible(normalized)
 
 
-def check_comparable(password: Secret, password_hash: Secret) -> None:
-    """Raise unless a password can be compared with a hash.
+def check_comparable(password: Secret, password_hash: Secret | None) -> None:
+    """Raise unless a password can be compared with a hash, or with a dummy in place of None.
 
     Raises:
         PasswordRefused: The error's code names the rule.
     """
     truncate_password(encode_password(password))
-    parse_hash(encode_hash(password_hash))
+    if password_hash is not None:
+        parse_hash(encode_hash(password_hash))

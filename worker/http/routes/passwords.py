@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
@@ -37,6 +39,14 @@ async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSO
 
 @router.post("/check", **declare_job_route(PasswordCheck))
 async def check_password(body: CheckPassword, submit: SubmissionDependency) -> JSONResponse:
-    """Check a password against a hash; the result is `{"valid", "needs_rehash"}`."""
+    """Check a password against a hash; the result is `{"valid", "needs_rehash"}`.
+
+    With `rehash` the result has a new `password_hash` too, where the password is right and the hash
+    outdated. Where you know no user of that name, send `null` as `password_hash`.
+    """
     check_comparable(body.password, body.password_hash)
-    return await submit(CHECK_PASSWORD, password=body.password, password_hash=body.password_hash)
+    arguments: dict[str, Any] = {"password": body.password, "password_hash": body.password_hash}
+    # A worker of an earlier release takes no `rehash`.
+    if body.rehash:
+        arguments["rehash"] = True
+    return await submit(CHECK_PASSWORD, **arguments)

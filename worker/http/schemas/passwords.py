@@ -18,7 +18,10 @@ class HashPassword(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"password": _PASSWORD}]})
 
-    password: SecretText = Field(description="At most 72 bytes in UTF-8; bcrypt takes no more.")
+    password: SecretText = Field(
+        description="At most 72 bytes in UTF-8, as bcrypt takes no more. It is normalised first "
+        "(RFC 8265, OpaqueString), and needs a visible character."
+    )
     rounds: int | None = Field(
         default=None, description="bcrypt's cost, 10 to 16; config.toml has the default."
     )
@@ -28,8 +31,18 @@ class CheckPassword(Body):
     """A password that a user typed, and the hash that is on record."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"password": _PASSWORD, "password_hash": _HASH}]}
+        json_schema_extra={
+            "examples": [{"password": _PASSWORD, "password_hash": _HASH, "rehash": True}]
+        }
     )
 
     password: SecretText
-    password_hash: SecretText = Field(description="A bcrypt hash: $2a$, $2b$ or $2y$.")
+    password_hash: SecretText | None = Field(
+        description="A bcrypt hash: $2a$, $2b$ or $2y$. null where there is no such user: a dummy "
+        "is checked, so that the time of the answer tells nobody which users exist."
+    )
+    rehash: bool = Field(
+        default=False,
+        description="Return a new `password_hash` too, if the password is right and its hash needs "
+        "it. The policy for new passwords is not applied.",
+    )

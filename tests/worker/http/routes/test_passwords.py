@@ -11,7 +11,7 @@ from tests.worker.http.answers import assert_problem
 
 PASSWORD = "correct horse battery staple"
 #: Of the password above, by another library and with $2y$.
-OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOlaxq/xs1H0UDLCVqQ.PQwG2KQ4/9Jo6"
+OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOhY1KyR4Ycwy.BmoLODKnGkh1lpE4U2a"
 
 
 @pytest.mark.usefixtures("worker")
@@ -46,6 +46,8 @@ def test_hash_password_with_rounds_of_the_callers(http: httpx.Client) -> None:
         ({"password": "Password1"}, "password_too_common"),
         ({"password": "ä" * 37}, "password_too_long"),
         ({"password": "long enough\0"}, "password_has_nul"),
+        ({"password": " " * 12}, "password_blank"),
+        ({"password": "\u200b\u00a0" * 8}, "password_blank"),
         ({"password": PASSWORD, "rounds": 3}, "rounds_out_of_range"),
         ({"password": PASSWORD, "rounds": 17}, "rounds_out_of_range"),
     ],
@@ -77,6 +79,38 @@ def test_check_password_refuses_what_cannot_be_compared(
     http: httpx.Client, body: dict[str, str], code: str
 ) -> None:
     assert_problem(http.post("/v1/passwords/check", json=body), 422, code)
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("password", "answer"),
+    [
+        (PASSWORD, {"valid": True, "needs_rehash": True}),
+        ("incorrect horse", {"valid": False, "needs_rehash": True}),
+    ],
+)
+def test_check_password_returns_a_new_hash_for_the_right_password_alone(
+    http: httpx.Client, password: str, answer: dict[str, bool]
+) -> None:
+    wait = {"Prefer": "wait=10"}
+    body = {"password": password, "password_hash": OLD_HASH, "rehash": True}
+    result = http.post("/v1/passwords/check", json=body, headers=wait).json()["result"]
+    new = result.pop("password_hash", "")
+    assert (result, new.startswith("$2b$04$")) == (answer, answer["valid"])
+
+
+@pytest.mark.usefixtures("worker")
+def test_check_password_without_a_hash_is_no(http: httpx.Client) -> None:
+    body = {"password": PASSWORD, "password_hash": None, "rehash": True}
+    answer = http.post("/v1/passwords/check", json=body, headers={"Prefer": "wait=10"})
+    assert answer.json()["result"] == {"valid": False, "needs_rehash": False}
+
+
+def test_check_password_wants_a_hash_or_null(http: httpx.Client) -> None:
+    # Given an app that forgot the hash, when it asks, then it hears so, and not that it is wrong
+    answer = http.post("/v1/passwords/check", json={"password": PASSWORD})
+    members = assert_problem(answer, 422, "invalid_request")
+    assert [fault["pointer"] for fault in members["errors"]] == ["#/password_hash"]
 
 
 def test_check_password_has_no_policy(http: httpx.Client) -> None:
