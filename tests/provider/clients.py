@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jwt import decode
 
 from tests.provider.certificates import certificate_of
@@ -35,19 +35,25 @@ class Expected:
     client_secret: str
     #: The `aud` of a signed assertion.
     audience: str
+    #: What a signed assertion is signed by, and the key that it is checked with.
+    algorithm: str = "ES256"
     #: Recognise the key by its certificate, as Microsoft Entra does.
     by_certificate: bool = False
 
 
 @cache
-def client_key() -> ECKey:
-    """Return the client's key pair, whose public key the provider has."""
+def client_key(algorithm: str = "ES256") -> Key:
+    """Return the client's key pair for an algorithm, whose public key the provider has."""
+    if algorithm[:2] in ("RS", "PS"):
+        return certified_key()[3]
+    if algorithm.startswith("Ed"):
+        return OKPKey.generate_key("Ed25519")
     return ECKey.generate_key("P-256")
 
 
-def client_key_pem() -> str:
+def client_key_pem(algorithm: str = "ES256") -> str:
     """Return the private key in PEM, as a developers' portal offers it."""
-    return client_key().as_pem(private=True).decode()
+    return client_key(algorithm).as_pem(private=True).decode()
 
 
 @cache
@@ -81,9 +87,9 @@ def _check_signed(request: Request, expected: Expected) -> None:
     else:
         issuer, token = TEAM_ID, form.get("client_secret", "")
         is_well = form.get("client_id") == expected.client_id
-    claims, header = _opened(token, by_certificate=expected.by_certificate)
+    claims, header = _opened(token, expected)
     wanted = {"iss": issuer, "sub": expected.client_id, "aud": expected.audience}
-    known_by = {"kid": KEY_ID, "alg": "ES256"}
+    known_by = {"kid": KEY_ID, "alg": expected.algorithm}
     if expected.by_certificate:
         known_by = {"typ": "JWT", "alg": "PS256", "x5t#S256": certified_key()[2]}
     is_well = is_well and known_by.items() <= header.items()
@@ -94,10 +100,10 @@ def _check_signed(request: Request, expected: Expected) -> None:
         raise Refused("invalid_client")
 
 
-def _opened(token: str, *, by_certificate: bool) -> tuple[dict[str, Any], dict[str, Any]]:
-    key = certified_key()[3] if by_certificate else client_key()
+def _opened(token: str, expected: Expected) -> tuple[dict[str, Any], dict[str, Any]]:
+    key = certified_key()[3] if expected.by_certificate else client_key(expected.algorithm)
     try:
-        opened = decode(token, key, algorithms=["ES256", "PS256"])
+        opened = decode(token, key, algorithms=["PS256", expected.algorithm])
     except (JoseError, ValueError):
         raise Refused("invalid_client") from None
     return opened.claims, opened.header

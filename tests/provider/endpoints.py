@@ -208,7 +208,12 @@ class Endpoints:
         # The audience is the token endpoint, but with Apple the issuer.
         audience = self.issuer if method == "apple_client_secret" else f"{self.issuer}/token"
         return Expected(
-            method, self.client_id, self.client_secret, audience, self.script.wants_certificate
+            method,
+            self.client_id,
+            self.client_secret,
+            self.script.assertion_audience or audience,
+            self.script.assertion_algorithm,
+            self.script.wants_certificate,
         )
 
     def _delete_grant(self, request: Request) -> Answer:

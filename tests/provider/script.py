@@ -22,6 +22,9 @@ class Script:
         "apple_client_secret",
         "none",
     ] = "client_secret_basic"
+    #: The `aud` and algorithm of an assertion; None is the token endpoint, and ES256.
+    assertion_audience: str | None = None
+    assertion_algorithm: str = "ES256"
     #: Know the key of a signed proof by its certificate, as Microsoft Entra does.
     wants_certificate: bool = False
     #: Refuse a code that was asked for without a challenge; with one the verifier is needed anyhow.

@@ -53,7 +53,7 @@ def _check(provider: Provider) -> Iterator[Finding]:
 
 def _check_keys(jwks_uri: str) -> Finding:
     try:
-        KeyCache().keys(jwks_uri, None)
+        KeyCache().keys(jwks_uri)
     except AuthError as error:
         remedy = "Check jwks_uri: without its keys no id_token can be believed."
         return report_fault("keys", error.detail, remedy)

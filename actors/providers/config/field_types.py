@@ -76,9 +76,33 @@ def _check_private_key(pem: SecretStr) -> SecretStr:
         read_private_key(Secret(pem.get_secret_value()))
     except PrivateKeyUnusable:
         raise ValueError(
-            "must be a private key in PEM, of RSA, an elliptic curve or Ed25519"
+            "must be a private key in PEM: of RSA with 2048 bits or more, an elliptic curve or "
+            "Ed25519"
         ) from None
     return pem
+
+
+def check_algorithm(pem: SecretStr, algorithm: str) -> None:
+    """Make sure that a private key can sign by an algorithm (RFC 7518 section 3.1).
+
+    Raises:
+        ValueError: It cannot; the sentence says by which one it would.
+    """
+    from actors.providers.protocol.client_assertions import read_private_key
+    from actors.providers.protocol.keys import fits_algorithm
+
+    key, usual = read_private_key(Secret(pem.get_secret_value()))
+    if not fits_algorithm(key, algorithm):
+        raise ValueError(f"does not fit private_key, which signs by {usual}")
+
+
+def _check_audience(audience: str) -> str:
+    if audience in ("token_endpoint", "issuer"):
+        return audience
+    try:
+        return _check_address(audience)
+    except ValueError:
+        raise ValueError("must be token_endpoint, issuer or an https URL") from None
 
 
 def _check_certificate(pem: str) -> str:
@@ -112,6 +136,9 @@ URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check
 AuthorizationEndpoint = Annotated[URL, AfterValidator(_refuse_reserved_parameters)]
 #: Paths are appended to it (RFC 8414 section 2).
 BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
+AssertionAudience = Annotated[
+    str, Field(min_length=1, max_length=2048), AfterValidator(_check_audience)
+]
 ScopeName = Annotated[str, AfterValidator(_check_scope_name)]
 ClientSecret = Annotated[SecretStr, AfterValidator(_check_client_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]

@@ -18,6 +18,7 @@ from pydantic import (
 from actors.errors import ProviderInvalid
 from actors.providers.config.field_types import (
     URL,
+    AssertionAudience,
     AuthorizationEndpoint,
     AuthorizationParameters,
     BaseURL,
@@ -26,6 +27,7 @@ from actors.providers.config.field_types import (
     PrivateKey,
     ScopeName,
     Text,
+    check_algorithm,
 )
 from actors.providers.config.lookup import is_provider_name
 from actors.providers.protocol.provider import presets
@@ -77,6 +79,23 @@ class ProviderSettings(BaseModel):
         ]
         | None
     ) = None
+    token_endpoint_auth_signing_alg: (
+        Literal[
+            "RS256",
+            "RS384",
+            "RS512",
+            "PS256",
+            "PS384",
+            "PS512",
+            "ES256",
+            "ES384",
+            "ES512",
+            "Ed25519",
+            "EdDSA",
+        ]
+        | None
+    ) = None
+    client_assertion_audience: AssertionAudience | None = None
     code_challenge_method: Literal["S256", "none"] | None = None
     uses_nonce: bool | None = None
     always_gives_id_token: bool | None = None
@@ -128,6 +147,14 @@ class ProviderSettings(BaseModel):
         is_preset_invalid = "preset" not in info.data
         if value is not None and not is_preset_invalid and info.data["preset"] not in users:
             raise ValueError(f"is a setting of the presets {' and '.join(sorted(users))} alone")
+        return value
+
+    @field_validator("token_endpoint_auth_signing_alg")
+    @classmethod
+    def _fits_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        key = info.data.get("private_key")
+        if value is not None and key is not None:
+            check_algorithm(key, value)
         return value
 
     @field_validator("client_secrets")

@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jwt import encode
 
 from actors.errors import ProviderNotConfigured
+from actors.providers.protocol.keys import fits_algorithm, is_rsa_too_short
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 
@@ -37,7 +38,8 @@ def read_private_key(pem: Secret) -> tuple[Key, str]:
     """Return a key, and the name of the algorithm to sign with (RFC 7518 section 3.1).
 
     Raises:
-        PrivateKeyUnusable: It is no private key of RSA, an elliptic curve or Ed25519.
+        PrivateKeyUnusable: It is no private key of RSA with 2048 bits or more, an elliptic curve or
+            Ed25519.
     """
     # Environment files hold one line a variable: line breaks are written as \\n there.
     text = pem.reveal().replace("\\n", "\n").encode(errors="replace")
@@ -47,7 +49,7 @@ def read_private_key(pem: Secret) -> tuple[Key, str]:
             algorithm = _algorithm(key)
         except (JoseError, ValueError, TypeError):
             continue
-        if key.is_private and algorithm is not None:
+        if key.is_private and algorithm is not None and not is_rsa_too_short(key):
             return key, algorithm
     raise PrivateKeyUnusable
 
@@ -99,6 +101,13 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
     header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
     if provider.certificate is not None:
         header |= _certificate_header(provider, provider.certificate, key)
+    if (chosen := provider.token_endpoint_auth_signing_alg) is not None:
+        if not fits_algorithm(key, chosen):
+            raise ProviderNotConfigured(
+                f"The token_endpoint_auth_signing_alg {chosen} of the provider {provider.name} "
+                f"does not fit its private_key, which signs by {algorithm}."
+            )
+        header["alg"] = chosen
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": issuer,

@@ -77,13 +77,32 @@ def client_credentials(provider: Provider) -> Mapping[str, str]:
                 **named,
                 "client_assertion_type": _ASSERTION_TYPE,
                 "client_assertion": sign_assertion(
-                    provider, issuer=provider.client_id, audience=provider.token_endpoint
+                    provider, issuer=provider.client_id, audience=_choose_audience(provider)
                 ),
             }
         case "apple_client_secret":
             return {**named, "client_secret": apple.client_secret(provider)}
         case _:
             return {**named, "client_secret": secret_text(provider)}
+
+
+def _choose_audience(provider: Provider) -> str:
+    """Return the `aud` of assertions: the token endpoint (RFC 7523 section 3), else as set.
+
+    RFC 7523bis and FAPI 2 want the issuer, so that no other server can use an assertion.
+    """
+    match provider.client_assertion_audience:
+        case "token_endpoint":
+            return provider.token_endpoint
+        case "issuer" if provider.issuer is None:
+            raise ProviderNotConfigured(
+                f"The client_assertion_audience of the provider {provider.name} is its issuer, "
+                "and it has none: set issuer."
+            )
+        case "issuer":
+            return str(provider.issuer)
+        case url:
+            return url
 
 
 def secret_text(provider: Provider) -> str:

@@ -4,23 +4,49 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, Key, KeySet
+from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from actors.errors import AuthError, ProviderMisbehaved
 from actors.providers.http.requests import get_json
 
-#: An unknown key id causes a fetch, but not more often than this.
+#: Old keys are fetched anew, but after a failed attempt not more often than this.
 _MIN_FETCH_INTERVAL_SECONDS: Final = 60
+#: An unknown key id, or a signature that does not hold, causes a fetch: three at once, and then one
+#: each so many seconds.
+_FETCH_BURST: Final = 3
+_FETCH_REFILL_SECONDS: Final = 20
 #: A withdrawn key is trusted no longer than this, unless the provider is unreachable.
 _TTL_SECONDS: Final = 3600
 #: Without any keys, threads that waited for a failed fetch do not repeat it within this time.
 _RETRY_SECONDS: Final = 5
-_ASYMMETRIC: Final = ("RSA", "EC", "OKP")
+#: The elliptic curve that each algorithm of RFC 7518 section 3.4 and RFC 9864 prescribes.
+_CURVES: Final = {
+    "ES256": ("P-256",),
+    "ES384": ("P-384",),
+    "ES512": ("P-521",),
+    "Ed25519": ("Ed25519",),
+    "EdDSA": ("Ed25519", "Ed448"),
+}
+#: RFC 7518 sections 3.3 and 3.5; a shorter key can be factored.
+_MIN_RSA_BITS: Final = 2048
+_BASE64URL: Final = str.maketrans({"+": "-", "/": "_", "=": None})
+
+
+class PublishedKey(NamedTuple):
+    """A public key for signatures; `key_id` is None where the provider publishes none."""
+
+    key: Key
+    key_id: str | None
+    algorithm: str | None
+
+    def fits(self, algorithm: str) -> bool:
+        """Return whether the key may check a signature of this algorithm (RFC 7517 section 4)."""
+        return self.algorithm in (None, algorithm) and fits_algorithm(self.key, algorithm)
 
 
 class _PublishedKeys:
@@ -30,26 +56,43 @@ class _PublishedKeys:
         self._jwks_uri = jwks_uri
         self._clock = clock
         self._lock = threading.Lock()
-        self._keys: KeySet | None = None
+        self._keys: Sequence[PublishedKey] = ()
         self._fetched_at = -float("inf")
         self._tried_at = -float("inf")
+        self._paced_until = -float("inf")
         self._failure: AuthError = ProviderMisbehaved()
 
-    def keys(self, key_id: str | None) -> KeySet:
+    def all(self) -> Sequence[PublishedKey]:
         with self._lock:
-            if self._should_fetch(key_id):
-                self._fetch()
-            if self._keys is None:
-                raise self._failure.with_traceback(None)
+            self._fetch_if_old()
             return self._keys
 
-    def _should_fetch(self, key_id: str | None) -> bool:
+    def find(self, algorithm: str, key_id: str | None, refused: Key | None) -> Key | None:
+        with self._lock:
+            self._fetch_if_old()
+            found = _select(self._keys, algorithm, key_id, refused)
+            if found is None and self._take_fetch():
+                self._fetch()
+                found = _select(self._keys, algorithm, key_id, refused)
+            return found
+
+    def _fetch_if_old(self) -> None:
         now = self._clock()
-        if self._keys is None:
-            return now - self._tried_at > _RETRY_SECONDS
-        is_unknown = key_id is not None and key_id not in {key.kid for key in self._keys}
-        is_old = now - self._fetched_at > _TTL_SECONDS
-        return (is_unknown or is_old) and now - self._tried_at > _MIN_FETCH_INTERVAL_SECONDS
+        wait = _MIN_FETCH_INTERVAL_SECONDS if self._keys else _RETRY_SECONDS
+        if now - self._fetched_at > _TTL_SECONDS and now - self._tried_at > wait:
+            self._take_fetch()
+            self._fetch()
+        if not self._keys:
+            raise self._failure.with_traceback(None)
+
+    def _take_fetch(self) -> bool:
+        """Take one of the fetches that the rate allows (GCRA); return false if there is none."""
+        now = self._clock()
+        paced_until = max(self._paced_until, now)
+        if paced_until - now > (_FETCH_BURST - 1) * _FETCH_REFILL_SECONDS:
+            return False
+        self._paced_until = paced_until + _FETCH_REFILL_SECONDS
+        return True
 
     def _fetch(self) -> None:
         """Fetch the keys; if that fails, the known keys stay in use."""
@@ -62,6 +105,25 @@ class _PublishedKeys:
         self._tried_at = self._clock()
 
 
+def _select(
+    keys: Sequence[PublishedKey], algorithm: str, key_id: str | None, refused: Key | None
+) -> Key | None:
+    """Return the key of that id, else the only one that fits and contradicts no id.
+
+    OpenID Connect Core section 10.1 lets a provider with one key leave the id out, in the key set
+    and in the token. `refused` is a key that the signature does not hold with.
+    """
+    fitting = [one for one in keys if one.fits(algorithm)]
+    if key_id is not None:
+        named = [one for one in fitting if one.key_id == key_id][:1]
+        fitting = named or [one for one in fitting if one.key_id is None]
+    if len(fitting) != 1:
+        return None
+    found = fitting[0].key
+    is_refused = refused is not None and refused.thumbprint() == found.thumbprint()
+    return None if is_refused else found
+
+
 class KeyCache:
     """The published keys of all providers."""
 
@@ -70,16 +132,31 @@ class KeyCache:
         self._lock = threading.Lock()
         self._published: dict[str, _PublishedKeys] = {}
 
-    def keys(self, jwks_uri: str, key_id: str | None) -> KeySet:
-        """Return the keys, fetched anew when they are old or lack `key_id`.
+    def keys(self, jwks_uri: str) -> Sequence[PublishedKey]:
+        """Return all keys, fetched anew when they are old.
 
         Raises:
             ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: No key is
                 known, and the fetch fails or failed a moment ago.
         """
+        return self._published_at(jwks_uri).all()
+
+    def find(
+        self, jwks_uri: str, algorithm: str, key_id: str | None, refused: Key | None = None
+    ) -> Key | None:
+        """Return the key to check a signature with; None where none fits, or several do.
+
+        Where none fits, the keys are fetched anew, as often as the rate allows. `refused` is a key
+        that the signature does not hold with, so that the provider may have replaced it.
+
+        Raises:
+            ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: As `keys`.
+        """
+        return self._published_at(jwks_uri).find(algorithm, key_id, refused)
+
+    def _published_at(self, jwks_uri: str) -> _PublishedKeys:
         with self._lock:
-            published = self._published.setdefault(jwks_uri, _PublishedKeys(jwks_uri, self._clock))
-        return published.keys(key_id)
+            return self._published.setdefault(jwks_uri, _PublishedKeys(jwks_uri, self._clock))
 
 
 @cache
@@ -88,25 +165,52 @@ def shared_key_cache() -> KeyCache:
     return KeyCache()
 
 
-def _import_keys(document: Any) -> KeySet:
+def fits_algorithm(key: Key, algorithm: str) -> bool:
+    """Return whether signatures of this algorithm are made by keys of this kind and curve."""
+    match key:
+        case RSAKey():
+            return algorithm[:2] in ("RS", "PS")
+        case ECKey() | OKPKey():
+            return key.curve_name in _CURVES.get(algorithm, ())
+    return False
+
+
+def is_rsa_too_short(key: Key) -> bool:
+    """Return whether a key is of RSA and shorter than RFC 7518 section 3.3 allows."""
+    return isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS
+
+
+def _import_keys(document: Any) -> Sequence[PublishedKey]:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ProviderMisbehaved("The provider's published keys cannot be parsed.")
     keys = [key for key in map(_import_key, entries) if key is not None]
     if not keys:
-        raise ProviderMisbehaved("The provider publishes no key to check signatures with.")
-    return KeySet(keys)
+        raise ProviderMisbehaved(
+            "The provider publishes no key to check signatures with: none of RSA with 2048 bits or "
+            "more, and none of an elliptic curve."
+        )
+    return keys
 
 
-def _import_key(entry: Any) -> Key | None:
+def _import_key(entry: Any) -> PublishedKey | None:
     """Return a public key for signatures; None for an unknown kind (RFC 7517 section 5)."""
-    if not isinstance(entry, dict) or entry.get("kty") not in _ASYMMETRIC:
+    if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP"):
         return None
     if entry.get("use", "sig") != "sig":
         return None
+    # Some providers pad their numbers, or write them in plain base64.
+    numbers = {name: entry[name] for name in ("n", "e", "x", "y") if name in entry}
     try:
-        key = JWKRegistry.import_key(entry)
-        key.ensure_kid()
+        plain = {name: number.translate(_BASE64URL) for name, number in numbers.items()}
+        key = JWKRegistry.import_key({**entry, **plain})
+        if is_rsa_too_short(key):
+            return None
     except (JoseError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    return key
+    key_id, algorithm = entry.get("kid"), entry.get("alg")
+    return PublishedKey(
+        key,
+        key_id if isinstance(key_id, str) else None,
+        algorithm if isinstance(algorithm, str) else None,
+    )

@@ -55,6 +55,8 @@ class Provider:
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
     implied_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     token_endpoint_auth_method: str = "client_secret_basic"
+    token_endpoint_auth_signing_alg: str | None = None
+    client_assertion_audience: str = "token_endpoint"
     code_challenge_method: str = "S256"
     uses_nonce: bool = True
     always_gives_id_token: bool = False

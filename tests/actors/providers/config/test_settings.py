@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
@@ -189,6 +191,12 @@ def test_providers_are_listed_by_name() -> None:
         ("revocation", "magic", "rfc7009"),
         ("told_once/0", ["email"], "name"),
         ("token_endpoint_auth_method", "client_secret_jwt", "client_secret_basic"),
+        ("token_endpoint_auth_signing_alg", "HS256", "PS256"),
+        *(
+            ("client_assertion_audience", value, "token_endpoint, issuer or an https URL")
+            for value in ("nobody", "http://idp.example/")
+        ),
+        ("client_assertion_audience", "", "1 character"),
         ("code_challenge_method", "plain", "S256"),
         ("authorization_parameters/prompt", {"prompt": 5}, "string"),
         ("authorization_parameters/a", {"a": "\r\n"}, "line break"),
@@ -422,6 +430,8 @@ def test_any_body_is_a_provider_or_refused(body: dict[str, Any]) -> None:
 # -- Several secrets, and private keys
 
 _KEY = ECKey.generate_key("P-256").as_pem(private=True).decode()
+#: RFC 7518 section 3.3 wants 2048 bits.
+_SHORT_KEY = generate_private_key(65537, 1024)  # noqa: S505
 
 
 def stored(name: str = NAME) -> tuple[list[Secret], Secret | None]:
@@ -471,11 +481,13 @@ def test_a_private_key_is_sealed_kept_and_never_shown() -> None:
     assert stored()[1] is None
 
 
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 @pytest.mark.parametrize(
     "pem",
     [
         ECKey.generate_key("P-256").as_pem(private=False).decode(),
         OKPKey.generate_key("X25519").as_pem(private=True).decode(),
+        _SHORT_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         f"{_KEY.splitlines()[0]}\n{_KEY.splitlines()[-1]}",
         "",
         "\ud800",

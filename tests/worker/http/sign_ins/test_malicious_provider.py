@@ -132,14 +132,15 @@ def _wrong_claims() -> list[dict[str, Any]]:
         {"iss": "https://accounts.google.com"},
         {"iss": None},
         {"aud": "another-client"},
-        {"aud": ["client-of-tests", "another-client"]},
         {"azp": "another-client"},
+        {"aud": ["client-of-tests", "another-client"], "azp": "another-client"},
         {"aud": None},
         {"exp": now - 3600},
         {"exp": None},
         {"exp": "tomorrow"},
         {"nbf": now + 7200},
         {"iat": now + 7200},
+        {"iat": None},
         {"nonce": "of-another-sign-in"},
         {"nonce": None},
         {"sub": None},
@@ -163,7 +164,7 @@ def test_user_info_about_another_user_is_refused(
     _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
 
 
-def test_unknown_keys_are_fetched_once_before_a_cool_down(
+def test_unknown_keys_are_fetched_a_few_times_before_a_cool_down(
     http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
 ) -> None:
     # Given a provider each of whose id_tokens names a key that nobody has heard of
@@ -172,8 +173,8 @@ def test_unknown_keys_are_fetched_once_before_a_cool_down(
     # When users come back from it, one after the other
     for _ in range(6):
         _assert_refused(http, _come_back(browser, liar), "id_token_invalid")
-    # Then its keys were fetched once, and not again before the cool-down
-    assert len(liar.requests_for("/jwks")) == 1
+    # Then its keys were fetched a few times, and not again before the cool-down
+    assert len(liar.requests_for("/jwks")) == 3
 
 
 # -- Addresses that lead inside

@@ -1,0 +1,101 @@
+"""JWS validation (RFC 7515): what a provider has signed, checked with its published keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import Key
+from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
+
+from actors.errors import IdTokenInvalid
+from actors.providers.http.answers import parse_json
+from actors.providers.protocol.keys import KeyCache
+from actors.providers.protocol.provider import Provider
+
+#: Signatures by an asymmetric key; never `none`, never a shared secret.
+ALGORITHMS: Final = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+)
+#: Unknown header parameters are ignored, unless `crit` names them (RFC 7515 section 4).
+_REGISTRY: Final = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+
+
+def verify_signature(
+    provider: Provider, text: str, key_cache: KeyCache, *, name: str = "id_token"
+) -> dict[str, Any]:
+    """Return the claims of a JWT that the provider has signed; `name` stands in the sentences.
+
+    A signature that does not hold may be by a key that has replaced one of the same id, or of none,
+    so the keys are fetched anew before it is refused.
+
+    Raises:
+        IdTokenInvalid: The signature does not hold, or there are no claims.
+        ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The keys cannot be fetched.
+    """
+    if provider.jwks_uri is None:
+        raise IdTokenInvalid(f"The provider publishes no keys to check the {name} with.")
+    try:
+        header = extract_compact(text.encode()).headers()
+        algorithm, key_id = _read_header(header, name)
+        key = _find_key(provider.jwks_uri, algorithm, key_id, key_cache, name)
+        try:
+            payload = _open(text, key)
+        except BadSignatureError:
+            key = _find_key(provider.jwks_uri, algorithm, key_id, key_cache, name, refused=key)
+            payload = _open(text, key)
+        claims = parse_json(payload)
+    except (JoseError, ValueError, TypeError, RecursionError) as error:
+        raise IdTokenInvalid(
+            f"The {name}'s signature does not hold: {type(error).__name__}."
+        ) from None
+    if not isinstance(claims, dict):
+        raise IdTokenInvalid(f"The {name} holds no claims.")
+    return claims
+
+
+def _open(text: str, key: Key) -> bytes:
+    return deserialize_compact(text, key, registry=_REGISTRY).payload or b""
+
+
+def _read_header(header: Mapping[str, Any], name: str) -> tuple[str, str | None]:
+    """Return `alg` and `kid` of a header without critical extensions (RFC 7515 section 4.1.11)."""
+    if "crit" in header:
+        raise IdTokenInvalid(f"The {name} has a crit header, and no extension of it is known.")
+    algorithm, key_id = header.get("alg"), header.get("kid")
+    if not isinstance(key_id, str | None):
+        raise IdTokenInvalid(f"The {name}'s kid is not a text.")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise IdTokenInvalid(f"The {name} is not signed by an algorithm that is accepted.")
+    return algorithm, key_id
+
+
+def _find_key(
+    jwks_uri: str,
+    algorithm: str,
+    key_id: str | None,
+    key_cache: KeyCache,
+    name: str,
+    *,
+    refused: Key | None = None,
+) -> Key:
+    key = key_cache.find(jwks_uri, algorithm, key_id, refused)
+    if key is not None:
+        return key
+    if refused is not None:
+        raise IdTokenInvalid(f"The {name}'s signature does not hold with the provider's key.")
+    why = "of its kid" if key_id is not None else "alone, and the token has no kid"
+    raise IdTokenInvalid(
+        f"The {name}'s signature does not hold: no published key fits {algorithm} {why}."
+    )
