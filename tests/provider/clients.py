@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jwt import decode
 
 from tests.provider.certificates import certificate_of
@@ -42,7 +42,7 @@ class Expected:
 
 
 @cache
-def client_key(algorithm: str = "ES256") -> Key:
+def client_key(algorithm: str = "ES256") -> ECKey | RSAKey | OKPKey:
     """Return the client's key pair for an algorithm, whose public key the provider has."""
     if algorithm[:2] in ("RS", "PS"):
         return certified_key()[3]
