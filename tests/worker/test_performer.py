@@ -50,10 +50,10 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
     assert hashed not in printed
 
 
-@pytest.mark.parametrize("command", [OURS, DRAMATIQS])
+@pytest.mark.parametrize("command", [PERFORM, DRAMATIQS])
 @pytest.mark.usefixtures("tables")
 def test_presets_of_the_environment_are_known_without_a_web_process(
-    environment: dict[str, str], start: Callable[..., Performer], command: tuple[str, ...]
+    environment: dict[str, str], start: StartPerformer, command: str
 ) -> None:
     environment["GITHUB_CLIENT_ID"] = "app"
     start("oauth", command=command)

@@ -132,7 +132,7 @@ def _join_service(queues: Collection[str]) -> Settings:
 
 
 def _add_presets(queues: Collection[str]) -> None:
-    """Make the environment's presets known, as the web process does: apps may use the queue alone."""
+    """Make the environment's presets known, as the web process does: there may be none."""
     if {OAUTH, RENEWALS} & set(queues):
         from actors.providers.config.configured_presets import add_configured_presets
 
