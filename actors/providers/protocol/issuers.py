@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from actors.providers.http.answers import clean_sentence
 from actors.providers.protocol.provider import Provider
 
 #: Placeholder of the tenant in Microsoft's issuer; the tenant's id is a GUID.
@@ -31,3 +32,11 @@ def is_issuer_of_answer(provider: Provider, named: str) -> bool:
     if not template:
         return named == provider.issuer
     return is_issuer(provider, named, named.removeprefix(before).removesuffix(after))
+
+
+def describe_issuers(expected: str | None, named: Any) -> str:
+    """Return a sentence that names both issuers, for an operator to compare; `named` is cleaned."""
+    shown = clean_sentence(named)
+    found = f"names the issuer {shown}" if shown else "names no issuer"
+    wanted = f"the provider's is {expected}" if expected else "that is another provider's"
+    return f"The answer {found}, and {wanted} (RFC 9207)."
