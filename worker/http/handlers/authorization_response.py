@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from actors.oauth.errors import StateMissing
+from actors.oauth.errors import StateMissing, StateUnknown
 from actors.oauth.pending import undo_second_encoding
 from actors.oauth.refusals import ProviderError, read_provider_error
 from catfeeder.sealing import Secret
@@ -26,7 +26,8 @@ from worker.http.schemas.oauth import (
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _KNOWN: Final = ("code", "iss", "state", "user")
-_MAX_LENGTHS: Final = {"code": MAX_CODE_LENGTH, "state": MAX_STATE_LENGTH, "iss": MAX_ISS_LENGTH}
+_SINGLE: Final = (*_KNOWN, "error")
+_MAX_LENGTHS: Final = {"code": MAX_CODE_LENGTH, "iss": MAX_ISS_LENGTH}
 _MAX_OTHER_LENGTH: Final = 8192
 _MAX_PARAMETERS: Final = 100
 
@@ -51,8 +52,9 @@ async def read_authorization_response(request: Request) -> AuthorizationResponse
 
     Raises:
         MediaTypeUnsupported: The POST is no form.
-        ParametersInvalid: There are too many parameters, or the state is no state.
+        ParametersInvalid: There are too many parameters, or more than one state.
         StateMissing: There is neither a state nor an error.
+        StateUnknown: The state is too long for one of ours.
     """
     if request.method == "GET":
         return _parse(request.query_params.multi_items())
@@ -72,8 +74,10 @@ def _parse(pairs: list[tuple[str, str]]) -> AuthorizationResponse:
     found = {name: value for name, value in pairs if value}
     fault = _find_fault(pairs)
     state = found.get("state")
-    if fault is not None and (state is None or len(state) > MAX_STATE_LENGTH or _is_twice(pairs)):
+    if fault is not None and (state is None or _is_twice(pairs)):
         raise fault
+    if state is not None and len(state) > MAX_STATE_LENGTH:
+        raise StateUnknown
     if state is not None:
         found = _undo_second_encoding(found)
     return _build_response(found, fault)
@@ -87,7 +91,7 @@ def _find_fault(pairs: Iterable[tuple[str, str]]) -> ParametersInvalid | None:
     """Return why the parameters make no answer, if they do not; no value is repeated."""
     seen = set()
     for name, value in pairs:
-        if name in seen:
+        if name in seen and name in _SINGLE:
             return ParametersInvalid()
         seen.add(name)
         limit = _MAX_LENGTHS.get(name, _MAX_OTHER_LENGTH)
