@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, TypeAlias, TypedDict, get_args
 
+from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
 from actors.errors import AuthError
 from catfeeder.clock import rfc3339
+from catfeeder.queue.requester import DEFAULT_APP, act_for, acting_app, sees_all_apps
 from catfeeder.results import Time
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection, transaction
@@ -55,6 +57,7 @@ class ApiKey(TypedDict):
     """A key without its text; times are RFC 3339."""
 
     id: Annotated[str, "What events and `DELETE` name it by."]
+    app: Annotated[str, "The app that it acts for."]
     name: str
     scopes: list[Annotated[str, ScopeName]]
     requests_per_minute: int
@@ -83,29 +86,38 @@ class KeyHolder:
     scopes: frozenset[str]
     requests_per_minute: int
     expires_at: datetime | None = None
+    app: str = DEFAULT_APP
+    app_requests_per_minute: int | None = None
 
 
 def make_api_key(
     *,
+    app: str = DEFAULT_APP,
     name: str,
     scopes: Sequence[str],
     requests_per_minute: int,
     expires_at: datetime | None,
     now: datetime,
 ) -> MadeApiKey:
-    """Make a key of `scopes`, and return it with its text, which is never shown again.
+    """Make a key of `scopes` for an app, and return it with its text, which is never shown again.
 
     Raises:
+        AppUnknown: There is no such app.
         ApiKeyInvalid: A value cannot be used.
     """
+    read_app_settings(app)
     _check(name, scopes, requests_per_minute, expires_at, now)
+    if "admin" in scopes and app != DEFAULT_APP:
+        raise ApiKeyInvalid({"scopes": "admin is the operator's, and no app's"})
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     key = f"{_PREFIX}_{key_id}_{secret}"
     scopes = [scope for scope in SCOPES if scope in scopes]
     with transaction():
-        record(EventKind.API_KEY_CREATED, now=now, key=key_id, scopes=scopes)
+        with act_for(app):
+            record(EventKind.API_KEY_CREATED, now=now, key=key_id, scopes=scopes)
         row = TAB_API_KEYS.add(
             key_id=key_id,
+            app=app,
             name=name,
             key_hash=_hash(key),
             scopes=scopes,
@@ -150,14 +162,32 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
         row = TAB_API_KEYS.find_valid(found[1], now)
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
-    scopes = SCOPES if "admin" in row.scopes else row.scopes
-    return KeyHolder(row.id, frozenset(scopes), row.requests_per_minute, row.expires_at)
+    return KeyHolder(
+        row.id,
+        _grant_scopes(row),
+        row.requests_per_minute,
+        row.expires_at,
+        row.app,
+        read_app_settings(row.app).get("requests_per_minute"),
+    )
+
+
+def _grant_scopes(row: TAB_API_KEYS) -> frozenset[str]:
+    """Return the scopes of a key that its app may have."""
+    if "admin" in row.scopes:
+        return frozenset(SCOPES)
+    allowed = read_app_settings(row.app).get("scopes", SCOPES)
+    return frozenset(row.scopes) & frozenset(allowed)
 
 
 def list_api_keys() -> list[ApiKey]:
-    """Return all keys without their texts, oldest first, revoked and expired ones included."""
+    """Return the acting app's keys, or all that are visible, oldest first, without their texts."""
     with hold_connection():
-        return [_describe(row) for row in TAB_API_KEYS.list_all()]
+        return [_describe(row) for row in TAB_API_KEYS.list_all(_visible_app())]
+
+
+def _visible_app() -> str | None:
+    return None if sees_all_apps.get() else acting_app.get()
 
 
 def revoke_api_key(key_id: str, now: datetime) -> None:
@@ -169,7 +199,7 @@ def revoke_api_key(key_id: str, now: datetime) -> None:
     if not _ID.fullmatch(key_id):
         raise ApiKeyUnknown
     with transaction():
-        if not TAB_API_KEYS.revoke(key_id, now):
+        if not TAB_API_KEYS.revoke(key_id, now, _visible_app()):
             raise ApiKeyUnknown
         record(EventKind.API_KEY_REVOKED, now=now, key=key_id)
 
@@ -177,6 +207,7 @@ def revoke_api_key(key_id: str, now: datetime) -> None:
 def _describe(row: TAB_API_KEYS) -> ApiKey:
     return {
         "id": row.id,
+        "app": row.app,
         "name": row.name,
         "scopes": row.scopes,
         "requests_per_minute": row.requests_per_minute,

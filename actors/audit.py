@@ -9,12 +9,13 @@ from typing import Annotated, Any, Final, TypedDict
 
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import requester
+from catfeeder.queue.requester import acting_app, requester, sees_all_apps
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.providers import public_name
 
 #: The number of an event, as `next_cursor` gives it.
 _CURSOR: Final = re.compile("[0-9]{1,18}")
@@ -39,12 +40,14 @@ class EventKind(StrEnum):
     PROVIDER_RESUMED = "provider_resumed"
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
+    APP_CHANGED = "app_changed"
 
 
 class Event(TypedDict):
     """One thing that happened; there is never a secret in it."""
 
     id: Annotated[int, "Later events have greater ones."]
+    app: Annotated[str, "The app that it concerns."]
     kind: Annotated[str, EventKind]
     key_id: Annotated[
         str | None,
@@ -92,12 +95,15 @@ def build_event(
 ) -> dict[str, Any]:
     """Return an event as a row to insert, with this thread's requester as `key_id`.
 
+    It belongs to the connection's app, or to the app that the thread acts for.
     `detail` is JSON data for people and apps: our codes and sentences, never a secret.
     """
+    app = connection.app if connection else acting_app.get()
     return TAB_EVENTS.build_row(
         kind.value,
+        app=app,
         key_id=requester.get(),
-        provider=connection.provider if connection else provider,
+        provider=public_name(connection.provider if connection else provider),
         connection_id=connection.id if connection else None,
         subject=(connection.subject or None) if connection else subject,
         detail=detail or None,
@@ -113,6 +119,7 @@ def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
 
 def list_events(
     *,
+    app: str | None = None,
     kind: str | None = None,
     provider: str | None = None,
     connection_id: str | None = None,
@@ -121,7 +128,7 @@ def list_events(
     cursor: str | None = None,
     limit: int = 100,
 ) -> EventPage:
-    """Return a page of at most `limit` events, newest first.
+    """Return a page of at most `limit` events, newest first: an app's, or all that are visible.
 
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
@@ -130,6 +137,7 @@ def list_events(
         raise CursorInvalid
     with hold_connection():
         rows = TAB_EVENTS.list_page(
+            app=app if sees_all_apps.get() else acting_app.get(),
             kind=kind,
             provider=provider,
             connection_id=connection_id,
@@ -146,6 +154,7 @@ def describe_event(event: TAB_EVENTS) -> Event:
     """Return an event as apps see it."""
     return {
         "id": event.id,
+        "app": event.app,
         "kind": event.kind,
         "key_id": event.key_id,
         "provider": event.provider,

@@ -62,6 +62,7 @@ class Connection(TypedDict):
     """One account at one provider, without its tokens; the result of an exchange or a renewal."""
 
     id: Annotated[str, "What requests name the connection by."]
+    app: Annotated[str, "The app that it belongs to."]
     provider: Annotated[str, "The name of the provider's configuration."]
     subject: Annotated[
         str | None, "The asking app's own name for the user; the provider's is in `profile`."

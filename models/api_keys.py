@@ -15,6 +15,7 @@ class TAB_API_KEYS(Table):
     """One key. Only its SHA-256 is stored: with 256 random bits it needs no slower hash."""
 
     id = peewee.CharField(max_length=32, primary_key=True)
+    app = peewee.CharField(max_length=32)
     name = peewee.CharField(max_length=255)
     key_hash = peewee.CharField(max_length=64)
     scopes = JSONField()
@@ -33,6 +34,7 @@ class TAB_API_KEYS(Table):
         cls,
         *,
         key_id: str,
+        app: str,
         name: str,
         key_hash: str,
         scopes: Sequence[str],
@@ -43,6 +45,7 @@ class TAB_API_KEYS(Table):
         """Store a new key."""
         row: TAB_API_KEYS = cls.create(
             id=key_id,
+            app=app,
             name=name,
             key_hash=key_hash,
             scopes=list(scopes),
@@ -63,13 +66,18 @@ class TAB_API_KEYS(Table):
         return row
 
     @classmethod
-    def list_all(cls) -> list[TAB_API_KEYS]:
-        """Return all keys, oldest first, including revoked and expired ones."""
-        return list(cls.select().order_by(cls.created_at, cls.id))
+    def list_all(cls, app: str | None = None) -> list[TAB_API_KEYS]:
+        """Return the keys of an app, or of all, oldest first, with revoked and expired ones."""
+        query = cls.select().order_by(cls.created_at, cls.id)
+        return list(query if app is None else query.where(cls.app == app))
 
     @classmethod
-    def revoke(cls, key_id: str, now: datetime) -> bool:
-        """Revoke a key; False if there is none, or it was revoked before."""
-        return bool(
-            cls.update(revoked_at=now).where(cls.id == key_id, cls.revoked_at.is_null()).execute()
-        )
+    def revoke(cls, key_id: str, now: datetime, app: str | None = None) -> bool:
+        """Revoke a key, of `app` if one is given; False if it is no valid key."""
+        query = cls.update(revoked_at=now).where(cls.id == key_id, cls.revoked_at.is_null())
+        return bool((query if app is None else query.where(cls.app == app)).execute())
+
+    @classmethod
+    def revoke_all(cls, app: str, now: datetime) -> None:
+        """Revoke every key of an app."""
+        cls.update(revoked_at=now).where(cls.app == app, cls.revoked_at.is_null()).execute()

@@ -24,6 +24,7 @@ class TAB_EVENTS(Table):
     """
 
     id = peewee.BigAutoField()
+    app = peewee.CharField(max_length=32)
     kind = peewee.CharField(max_length=64, index=True)
     key_id = peewee.CharField(max_length=32, null=True)
     provider = peewee.CharField(max_length=64, null=True)
@@ -44,6 +45,7 @@ class TAB_EVENTS(Table):
         cls,
         kind: str,
         *,
+        app: str,
         key_id: str | None,
         provider: str | None,
         connection_id: str | None,
@@ -54,6 +56,7 @@ class TAB_EVENTS(Table):
     ) -> dict[str, Any]:
         """Return the columns of an event, for `insert_rows`."""
         return {
+            "app": app,
             "kind": kind,
             "key_id": key_id,
             "provider": provider,
@@ -75,6 +78,7 @@ class TAB_EVENTS(Table):
     def list_page(
         cls,
         *,
+        app: str | None = None,
         kind: str | None = None,
         provider: str | None = None,
         connection_id: str | None = None,
@@ -86,6 +90,7 @@ class TAB_EVENTS(Table):
         """Return up to `limit` events, newest first, with ids below `before`."""
         query = cls.select().order_by(cls.id.desc()).limit(limit)
         wanted = (
+            (cls.app, app),
             (cls.kind, kind),
             (cls.provider, provider),
             (cls.connection_id, connection_id),

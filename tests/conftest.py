@@ -17,6 +17,7 @@ from playhouse.pool import PooledDatabase
 
 import catfeeder
 import config
+from actors.app_settings import forget_app_settings
 from actors.providers.config import cache
 from actors.renewal import batches
 from catfeeder.client import Client
@@ -178,6 +179,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
     cache._shared.clear()
+    forget_app_settings()
     # A worker of this test has stopped, and the process goes on.
     batches.clear_stop_request()
     _close_databases()

@@ -12,8 +12,10 @@ from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFai
 from actors.providers.protocol.token_answers import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
+from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.providers import own_key, public_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class TokenView:
     """
 
     json: results.StoredToken
+    app: str
     provider: str
     version: int
     is_stale: bool
@@ -44,7 +47,8 @@ def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
     """Return a connection as an app sees it: everything but its tokens."""
     return {
         "id": row.id,
-        "provider": row.provider,
+        "app": row.app,
+        "provider": public_name(row.provider),
         "subject": row.subject or None,
         "profile": row.profile,
         "scope": row.scope,
@@ -61,13 +65,13 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     """Return a connection.
 
     Raises:
-        ConnectionUnknown: There is no connection of that id.
+        ConnectionUnknown: The acting app has no connection of that id.
     """
     if not is_id(connection_id):
         raise ConnectionUnknown
     with hold_connection():
         row = TAB_CONNECTIONS.find(connection_id)
-    if row is None:
+    if row is None or not is_visible(row.app):
         raise ConnectionUnknown
     return row
 
@@ -80,7 +84,7 @@ def list_connections(
     cursor: str | None = None,
     limit: int = 100,
 ) -> results.ConnectionPage:
-    """Return a page of at most `limit` connections, oldest first.
+    """Return a page of at most `limit` connections that are visible, oldest first.
 
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
@@ -88,7 +92,12 @@ def list_connections(
     after = decode_cursor(cursor) if cursor else None
     with hold_connection():
         rows = TAB_CONNECTIONS.list_page(
-            provider=provider, subject=subject, status=status, after=after, limit=limit + 1
+            app=None if sees_all_apps.get() else acting_app.get(),
+            providers=None if provider is None else [provider, own_key(acting_app.get(), provider)],
+            subject=subject,
+            status=status,
+            after=after,
+            limit=limit + 1,
         )
     page = rows[:limit]
     end = encode_cursor((page[-1].created_at, page[-1].id)) if len(rows) > limit else None
@@ -121,5 +130,11 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
     is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
     return TokenView(
-        view, row.provider, row.version, is_stale=is_due, is_usable=is_usable, retry_at=retry_at
+        view,
+        row.app,
+        row.provider,
+        row.version,
+        is_stale=is_due,
+        is_usable=is_usable,
+        retry_at=retry_at,
     )

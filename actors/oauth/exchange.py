@@ -13,12 +13,11 @@ from actors.connections.grants import build_grant
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, IdTokenInvalid
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
-from actors.oauth.pending import check_pending, find_sign_in, undo_second_encoding
+from actors.oauth.pending import check_pending, find_sign_in
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
-from actors.providers.http.answers import clean_sentence
 from actors.providers.protocol.id_tokens import verify_id_token
-from actors.providers.protocol.issuers import describe_issuers, is_issuer_of_answer
+from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
 from actors.providers.protocol.token_endpoint import (
@@ -29,10 +28,12 @@ from actors.providers.protocol.token_endpoint import (
 from actors.providers.protocol.user_info import fetch_profile
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
+from catfeeder.queue.requester import is_visible
 from catfeeder.results import Connection, Profile
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.providers import public_name
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
 
@@ -63,8 +64,7 @@ def exchange_code(
         # A text that is no provider's name may be one that no database stores.
         named = provider if is_provider_name(provider) else None
         with hold_connection():
-            kind, sentence = EventKind.SIGN_IN_REFUSED, clean_sentence(error.public_detail)
-            record(kind, now=now, provider=named, reason=error.code, message=sentence)
+            record(EventKind.SIGN_IN_REFUSED, now=now, provider=named, reason=error.code)
         raise
 
 
@@ -94,9 +94,9 @@ def finish_sign_in(
         CodeInvalid: The text cannot be a code.
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
     """
-    state, (code_text, iss) = undo_second_encoding(state, code.reveal(), iss)
-    code = Secret(code_text or "")
     pending = _find_pending(provider, state, now)
+    # The sign-in's own: it may be an app's, where the name may also be that of a shared one.
+    provider = pending.provider
     refresh_if_stale(provider, now)
     found = resolve_provider(provider, now)
     _check_issuer(found, iss)
@@ -114,7 +114,7 @@ def finish_sign_in(
 
 def _find_pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:
     sign_in = find_sign_in(state)
-    if sign_in.provider != provider:
+    if not is_visible(sign_in.app) or public_name(sign_in.provider) != public_name(provider):
         raise StateUnknown
     check_pending(sign_in, now)
     return sign_in
@@ -133,7 +133,7 @@ def _check_issuer(provider: Provider, iss: str | None) -> None:
     else:
         is_valid = not is_issuer_of_another(provider.name, iss)
     if not is_valid:
-        raise IssuerMismatch(describe_issuers(provider.issuer, iss))
+        raise IssuerMismatch
 
 
 def _claim(state: Secret, now: datetime) -> None:
@@ -191,6 +191,7 @@ def _store(
     end = forecast_consent_end(provider, tokens, now)
     grant = build_grant(provider, tokens, profile["subject"], requested_scope, now, end=end)
     connection = TAB_CONNECTIONS.store(
+        app=pending.app,
         provider=provider.name,
         subject=pending.subject,
         profile=profile,

@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
+from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
 from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
+from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import hold_connection, transaction
@@ -79,10 +81,11 @@ def begin_sign_in(
         user_data = None
         if found.told_once:
             user_data = TAB_VERIFICATION.find_earlier_user_data(
-                found.name, subject, earlier_browsers
+                acting_app.get(), found.name, subject, earlier_browsers
             )
         TAB_VERIFICATION.begin(
             request.state,
+            app=acting_app.get(),
             provider=found.name,
             subject=subject,
             scope=" ".join(request.scopes),
@@ -116,7 +119,7 @@ def _build_request(provider: Provider, scope: str | None) -> _AuthorizationReque
     return _AuthorizationRequest(
         redirect_uri=redirect_uri_of(provider),
         scopes=scopes,
-        state=Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{provider.name}"),
+        state=Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{provider.public_name}"),
         nonce=_make_secret() if uses_nonce else None,
         verifier=_make_secret() if provider.uses_pkce else None,
     )
@@ -160,25 +163,21 @@ def compute_code_challenge(verifier: Secret) -> str:
 
 def _check_parameters(subject: str | None, scope: str | None, return_to: str | None) -> None:
     if return_to is not None:
-        check_return_to(return_to)
+        _check_return_to(return_to)
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
 
 
-def check_return_to(return_to: str) -> None:
-    """Raise unless a browser may be sent to a URL.
-
-    Raises:
-        ReturnToForbidden: Its origin is not listed.
-    """
+def _check_return_to(return_to: str) -> None:
     try:
         parts = urlsplit(return_to)
         origin = f"{parts.scheme}://{parts.netloc}"
     except ValueError:
         raise ReturnToForbidden from None
+    allowed = read_app_settings(acting_app.get()).get("return_to_origins", ())
     # A backslash or a control character is read differently by browsers than by urlsplit.
     is_plain = all("!" <= character <= "~" and character != "\\" for character in return_to)
-    if not is_plain or origin not in current_settings().oauth.return_to_origins:
+    if not is_plain or origin not in allowed:
         raise ReturnToForbidden

@@ -13,6 +13,7 @@ from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
+from models.oauth.providers import public_name
 
 
 def fetch_user_info(
@@ -43,9 +44,9 @@ def fetch_user_info(
 
 def _profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
     row = find_connection(connection_id)
-    if row.provider != provider:
+    if public_name(row.provider) != public_name(provider):
         raise ConnectionUnknown
-    found = resolve_provider(provider, now)
+    found = resolve_provider(row.provider, now)
     if found.userinfo_endpoint is None:
         stored: Profile = row.profile
         return stored

@@ -11,7 +11,7 @@ from dramatiq.encoder import MessageData
 
 from catfeeder.messages import CATALOGUE, QUARANTINE
 from catfeeder.queue.encoder import SealedEncoder, UnreadableMessage
-from catfeeder.queue.requester import REQUESTER_OPTION
+from catfeeder.queue.requester import APP_OPTION, REQUESTER_OPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | N
         fields = _open(encoder, fields["kwargs"]["body"])
     if fields is None or fields["actor_name"] not in CATALOGUE:
         return None
-    requester = fields["options"].get(REQUESTER_OPTION)
+    options = fields["options"]
     return Message(
         queue_name=CATALOGUE[fields["actor_name"]].queue,
         actor_name=fields["actor_name"],
         args=tuple(fields["args"]),
         kwargs=fields["kwargs"],
-        options={} if requester is None else {REQUESTER_OPTION: requester},
+        options={name: options[name] for name in (APP_OPTION, REQUESTER_OPTION) if name in options},
         message_id=fields["message_id"],
     )
 

@@ -13,10 +13,12 @@ from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
+from catfeeder.queue.requester import acting_app, sees_all_apps
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.providers import public_name
 from models.renewal.upcoming import list_upcoming_renewals
 
 _NO_REFRESH_TOKEN: Final = "There is no refresh token: the user has to sign in again."
@@ -33,6 +35,7 @@ class Cause(StrEnum):
 class ScheduledRenewal(TypedDict):
     """When and why one connection is renewed, and what would prevent it; times are RFC 3339."""
 
+    app: Annotated[str, "The app that the connection belongs to."]
     connection_id: str
     provider: str
     subject: str | None
@@ -88,6 +91,7 @@ def list_renewals(
     after = decode_cursor(cursor) if cursor else None
     with hold_connection():
         rows = list_upcoming_renewals(
+            app=None if sees_all_apps.get() else acting_app.get(),
             provider=provider,
             subject=subject,
             status=status,
@@ -109,7 +113,8 @@ def _describe(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> ScheduledRe
     cause = _cause(row, now)
     return {
         "connection_id": row.id,
-        "provider": row.provider,
+        "app": row.app,
+        "provider": public_name(row.provider),
         "subject": row.subject or None,
         "status": str(row.status),
         "renew_at": rfc3339(row.renew_at),

@@ -18,7 +18,13 @@ from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.jobs import JobRecord, JobStatus
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import QUEUE_FULL, translate_redis_errors
-from catfeeder.queue.requester import REQUESTER_OPTION, requester
+from catfeeder.queue.requester import (
+    APP_OPTION,
+    DEFAULT_APP,
+    REQUESTER_OPTION,
+    acting_app,
+    requester,
+)
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
 NAMESPACE: Final = "catfeeder"
@@ -42,13 +48,13 @@ ENQUEUE_SCRIPT: Final = Script(f"""
 if redis.call('LLEN', KEYS[1]) >= {_MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
 end
-local id, body, queue, actor, enqueued_at = unpack(ARGV)
+local id, body, queue, actor, enqueued_at, app = unpack(ARGV)
 if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then
     return redis.call('LLEN', KEYS[1])
 end
 if KEYS[3] then
     redis.call('HSET', KEYS[3], 'actor', actor, 'queue', queue, 'status', 'queued',
-        'enqueued_at', enqueued_at)
+        'enqueued_at', enqueued_at, 'app', app)
     redis.call('EXPIRE', KEYS[3], {JOB_TTL_SECONDS})
 end
 redis.call('HSET', KEYS[2], id, body)
@@ -122,24 +128,26 @@ def build_enqueue(message: Message[Any], job: JobRecord | None, encoder: SealedE
     arguments = [message.options["redis_message_id"], body, message.queue_name]
     if job is not None:
         keys.append(job_key(job.id))
-        arguments += [job.actor, job.enqueued_at.isoformat()]
+        arguments += [job.actor, job.enqueued_at.isoformat(), job.app]
     return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 
 def build_message(
     message_type: MessageType, arguments: dict[str, Any], message_id: str | None = None
 ) -> Message[Any]:
-    """Build a message of the catalogue, which carries the requester of the current context.
+    """Build a message of the catalogue, which carries the app and the requester of this context.
 
     `message_id` is a new one where it is left out; a job that Redis knows by it is not sent again.
     """
-    requested_by = requester.get()
+    options = {APP_OPTION: acting_app.get(), REQUESTER_OPTION: requester.get()}
+    if options[APP_OPTION] == DEFAULT_APP:
+        del options[APP_OPTION]
     return Message(
         queue_name=message_type.queue,
         actor_name=message_type.name,
         args=(),
         kwargs=arguments,
-        options={} if requested_by is None else {REQUESTER_OPTION: requested_by},
+        options={name: value for name, value in options.items() if value is not None},
         message_id=message_id or str(uuid.uuid4()),
     )
 
@@ -147,5 +155,10 @@ def build_message(
 def build_queued_job(message: Message[Any], now: datetime) -> JobRecord:
     """Return the record that the job of a message begins with."""
     return JobRecord(
-        message.message_id, message.actor_name, message.queue_name, JobStatus.QUEUED, now
+        message.message_id,
+        message.actor_name,
+        message.queue_name,
+        JobStatus.QUEUED,
+        now,
+        app=acting_app.get(),
     )

@@ -23,6 +23,7 @@ from catfeeder.queue.job_scripts import (
 )
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import Sealer
 
 #: A client that waits looks this often as well: well within any timeout of a connection.
@@ -67,6 +68,7 @@ class JobRecord:
     finished_at: datetime | None = None
     result: Any = None
     error: JobError | None = None
+    app: str = DEFAULT_APP
 
 
 def unwrap_result(record: JobRecord) -> Any:
@@ -121,6 +123,7 @@ class JobReader:
             finished_at=_parse_time(fields.get(b"finished_at")),
             result=self._open(job_id, fields.get(b"result")),
             error=JobError(*error) if error else None,
+            app=fields.get(b"app", DEFAULT_APP.encode()).decode(),
         )
 
     def _open(self, job_id: str, sealed: bytes | None) -> Any:

@@ -1,18 +1,49 @@
-"""Requester context: the id of the API key behind a request, carried along to the worker."""
+"""Requester context: the app, and the API key behind a request, carried along to the worker."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-#: None for the schedule, and for an app that holds the queue key.
+#: The app of a service that has only one; it always exists.
+DEFAULT_APP: Final = "default"
+#: The app that the current request or message acts for; what it stores belongs to that app.
+acting_app: Final[ContextVar[str]] = ContextVar("acting_app", default=DEFAULT_APP)
+#: True while the operator acts for no app in particular, and finds what belongs to any.
+sees_all_apps: Final[ContextVar[bool]] = ContextVar("sees_all_apps", default=False)
+#: None for the schedule, and for an app that holds a queue key.
 requester: Final[ContextVar[str | None]] = ContextVar("requester", default=None)
-#: The option of a message that carries it; wire format, never rename it.
+#: The options of a message that carry both; wire format, never rename one.
 REQUESTER_OPTION: Final = "requester"
+APP_OPTION: Final = "app"
 _ID: Final = re.compile("[a-z0-9-]{1,32}")
+_APP_ID: Final = re.compile("[a-z0-9][a-z0-9-]{0,31}")
 
 
 def is_requester(value: object) -> bool:
     """Return whether a value can be the id of an API key."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def is_app_id(value: object) -> bool:
+    """Return whether a value can be the id of an app: 1 to 32 of `a-z`, `0-9` and `-`."""
+    return isinstance(value, str) and _APP_ID.fullmatch(value) is not None
+
+
+def is_visible(app: str) -> bool:
+    """Return whether what belongs to `app` exists for the current request or message."""
+    return sees_all_apps.get() or app == acting_app.get()
+
+
+@contextmanager
+def act_for(app: str) -> Iterator[None]:
+    """Act for an app within the block, and see what is its own alone."""
+    tokens = acting_app.set(app), sees_all_apps.set(False)
+    try:
+        yield
+    finally:
+        acting_app.reset(tokens[0])
+        sees_all_apps.reset(tokens[1])

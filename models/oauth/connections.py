@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 
@@ -25,6 +25,14 @@ class ConnectionStatus(StrEnum):
     REVOKED = "revoked"
 
 
+class Owner(NamedTuple):
+    """The app of a connection, the provider, and the app's own name for the user."""
+
+    app: str
+    provider: str
+    subject: str
+
+
 class TAB_CONNECTIONS(Table):
     """One account at one provider, connected for one subject of the app ("" if it named none).
 
@@ -32,6 +40,7 @@ class TAB_CONNECTIONS(Table):
     """
 
     id = peewee.CharField(max_length=36, primary_key=True)
+    app = peewee.CharField(max_length=32)
     provider = peewee.CharField(max_length=64)
     subject = peewee.CharField(max_length=255)
     provider_subject = peewee.CharField(max_length=255)
@@ -58,7 +67,7 @@ class TAB_CONNECTIONS(Table):
 
         table_name = "connections"
         indexes = (
-            (("provider", "provider_subject", "subject"), True),
+            (("app", "provider", "provider_subject", "subject"), True),
             (("subject",), False),
             (("provider", "renew_at"), False),
             (("status", "renew_at"), False),
@@ -74,7 +83,8 @@ class TAB_CONNECTIONS(Table):
     def list_page(
         cls,
         *,
-        provider: str | None = None,
+        app: str | None = None,
+        providers: Sequence[str] | None = None,
         subject: str | None = None,
         status: str | None = None,
         after: tuple[datetime, str] | None = None,
@@ -85,10 +95,16 @@ class TAB_CONNECTIONS(Table):
         `after` is `created_at` and id of the last connection of the page before.
         """
         query = cls.select().order_by(cls.created_at, cls.id).limit(limit)
-        filters = ((cls.provider, provider), (cls.subject, subject), (cls.status, status))
+        filters = (
+            (cls.app, app),
+            (cls.subject, subject),
+            (cls.status, status),
+        )
         for column, wanted in filters:
             if wanted is not None:
                 query = query.where(column == wanted)
+        if providers is not None:
+            query = query.where(cls.provider.in_(providers))
         if after is not None:
             at, last_id = after
             query = query.where(
@@ -100,6 +116,7 @@ class TAB_CONNECTIONS(Table):
     def store(
         cls,
         *,
+        app: str,
         provider: str,
         subject: str,
         profile: Mapping[str, Any],
@@ -107,7 +124,7 @@ class TAB_CONNECTIONS(Table):
         now: datetime,
         told_once: Sequence[str] = (),
     ) -> TAB_CONNECTIONS:
-        """Create the connection of this account, or update the one that it has.
+        """Create the connection of this account for an app, or update the one that it has.
 
         A sign-in without a subject updates the account's latest connection. A sign-in with one
         adopts a connection without any, and never touches another subject's.
@@ -115,17 +132,17 @@ class TAB_CONNECTIONS(Table):
         `told_once` names parts of the profile that the provider sends at the first consent alone;
         they stay if this profile lacks them.
         """
+        owner = Owner(app, provider, subject)
         try:
-            return cls._store(provider, subject, profile, grant, now, told_once=told_once)
+            return cls._store(owner, profile, grant, now, told_once=told_once)
         except peewee.IntegrityError:
             # Two sign-ins of a new account came in at once; the other one's row is found now.
-            return cls._store(provider, subject, profile, grant, now, told_once=told_once)
+            return cls._store(owner, profile, grant, now, told_once=told_once)
 
     @classmethod
     def _store(
         cls,
-        provider: str,
-        subject: str,
+        owner: Owner,
         profile: Mapping[str, Any],
         grant: Grant,
         now: datetime,
@@ -133,15 +150,15 @@ class TAB_CONNECTIONS(Table):
         told_once: Sequence[str],
     ) -> TAB_CONNECTIONS:
         with transaction():
-            row = cls._find_existing(provider, subject, profile["subject"])
+            row = cls._find_existing(owner, profile["subject"])
             if row is None:
-                return cls.get_by_id(cls._insert(provider, subject, profile, grant, now))
+                return cls.get_by_id(cls._insert(owner, profile, grant, now))
             kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
             if grant.refresh_token is None and row.refresh_token is not None:
                 # The stored refresh token stays in force, and so does its end.
                 grant = replace(grant, end=None)
             cls.update(
-                subject=subject or row.subject,
+                subject=owner.subject or row.subject,
                 profile={**profile, **kept},
                 status=ConnectionStatus.ACTIVE,
                 reason=None,
@@ -152,15 +169,16 @@ class TAB_CONNECTIONS(Table):
             return cls.get_by_id(row.id)
 
     @classmethod
-    def _find_existing(
-        cls, provider: str, subject: str, provider_subject: str
-    ) -> TAB_CONNECTIONS | None:
+    def _find_existing(cls, owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | None:
         account = cls.select().where(
-            cls.provider == provider, cls.provider_subject == provider_subject
+            cls.app == owner.app,
+            cls.provider == owner.provider,
+            cls.provider_subject == provider_subject,
         )
-        if subject:
+        if owner.subject:
             # A subject's own connection sorts before one with the empty subject.
-            account = account.where(cls.subject.in_([subject, ""])).order_by(cls.subject.desc())
+            own = cls.subject.in_([owner.subject, ""])
+            account = account.where(own).order_by(cls.subject.desc())
         else:
             account = account.order_by(cls.updated_at.desc())
         # No other transaction may adopt or renew it before this one ends. SQLite admits one writer
@@ -171,14 +189,11 @@ class TAB_CONNECTIONS(Table):
         return row
 
     @classmethod
-    def _insert(
-        cls, provider: str, subject: str, profile: Mapping[str, Any], grant: Grant, now: datetime
-    ) -> str:
+    def _insert(cls, owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime) -> str:
         connection_id = str(uuid.uuid4())
         cls.create(
             id=connection_id,
-            provider=provider,
-            subject=subject,
+            **owner._asdict(),
             provider_subject=profile["subject"],
             profile=profile,
             status=ConnectionStatus.ACTIVE,
@@ -232,6 +247,11 @@ class TAB_CONNECTIONS(Table):
     def exists_for(cls, provider: str) -> bool:
         """Tell whether a provider has any connection."""
         return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())
+
+    @classmethod
+    def exists_in(cls, app: str) -> bool:
+        """Tell whether an app has any connection."""
+        return bool(cls.select(cls.id).where(cls.app == app).limit(1).exists())
 
     @classmethod
     def count_by_status(cls) -> dict[str, int]:

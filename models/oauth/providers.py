@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 import peewee
 
@@ -14,9 +14,24 @@ from models.db.database import Table, database
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
 
 
+def own_key(app: str, name: str) -> str:
+    """Return the `name` column of an app's own provider; a shared one's is the name alone."""
+    return f"{app}/{name}"
+
+
+@overload
+def public_name(key: str) -> str: ...
+@overload
+def public_name(key: str | None) -> str | None: ...
+def public_name(key: str | None) -> str | None:
+    """Return the name by which apps know the provider of a `name` column."""
+    return None if key is None else key.rpartition("/")[2]
+
+
 class TAB_USER_OAUTH_CONNECTION(Table):
     """One provider: a preset or issuer, credentials, and the metadata that differs from both.
 
+    An app's own provider has the app's id and a slash before its name; no app's name has a slash.
     `metadata` has the names of RFC 8414 and RFC 7591; `discovered` is what the issuer published.
     """
 
@@ -56,6 +71,16 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     def list_all(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
         """Return all providers in the order of their names."""
         return list(cls.select().order_by(cls.name))
+
+    @property
+    def app(self) -> str | None:
+        """The app whose own provider it is; None for a shared one."""
+        return self.name.rpartition("/")[0] or None
+
+    @classmethod
+    def erase_all(cls, app: str) -> None:
+        """Delete every provider of an app's own."""
+        cls.delete().where(cls.name.startswith(own_key(app, ""))).execute()
 
     @classmethod
     def put(

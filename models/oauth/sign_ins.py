@@ -7,8 +7,6 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 from typing import Final, NotRequired, TypedDict, Unpack
 
 import peewee
@@ -33,6 +31,7 @@ class StateStatus(StrEnum):
 class SignInColumns(TypedDict):
     """The columns of a sign-in that are stored as they are given."""
 
+    app: str
     provider: str
     scope: str
     redirect_uri: str
@@ -49,6 +48,7 @@ class TAB_VERIFICATION(Table):
     """
 
     state_hash = peewee.CharField(max_length=64, primary_key=True)
+    app = peewee.CharField(max_length=32)
     provider = peewee.CharField(max_length=64)
     subject = peewee.CharField(max_length=255)
     scope = peewee.TextField()
@@ -103,16 +103,6 @@ class TAB_VERIFICATION(Table):
         row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
         return row
 
-    @classmethod
-    def find_by_hash_prefixes(cls, prefixes: Sequence[str]) -> list[TAB_VERIFICATION]:
-        """Return the sign-ins whose state's hash begins with one of these, the latest first."""
-        ranges = [
-            (cls.state_hash >= prefix) & (cls.state_hash < f"{prefix}g") for prefix in prefixes
-        ]
-        if not ranges:
-            return []
-        return list(cls.select().where(reduce(or_, ranges)).order_by(cls.created_at.desc()))
-
     def accepts_browser(self, browser: Secret | None) -> bool:
         """Tell whether the browser with this secret may end the sign-in."""
         if self.browser_hash is None:
@@ -155,7 +145,7 @@ class TAB_VERIFICATION(Table):
 
     @classmethod
     def find_earlier_user_data(
-        cls, provider: str, subject: str | None, browsers: Sequence[Secret]
+        cls, app: str, provider: str, subject: str | None, browsers: Sequence[Secret]
     ) -> Secret | None:
         """Return the user data of the latest unfinished sign-in of this subject or browser.
 
@@ -164,9 +154,16 @@ class TAB_VERIFICATION(Table):
         is_same = cls.browser_hash.in_([hash_state(browser) for browser in browsers])
         if subject:
             is_same |= cls.subject == subject
-        kept = cls.select().where(cls.provider == provider, cls.told_user.is_null(False), is_same)
+        kept = cls.select().where(
+            cls.app == app, cls.provider == provider, cls.told_user.is_null(False), is_same
+        )
         row = kept.order_by(cls.created_at.desc()).first()
         return None if row is None else cls.told_user.open(row)
+
+    @classmethod
+    def erase_all(cls, app: str) -> None:
+        """Delete every sign-in of an app."""
+        cls.delete().where(cls.app == app).execute()
 
     @classmethod
     def erase_expired(cls, now: datetime) -> int:

@@ -11,6 +11,7 @@ _T = TAB_CONNECTIONS
 
 def list_upcoming_renewals(
     *,
+    app: str | None = None,
     provider: str | None = None,
     subject: str | None = None,
     status: str | None = None,
@@ -24,7 +25,13 @@ def list_upcoming_renewals(
     `renew_at` for each filter, so that the database reads no more rows than the page holds.
     """
     query = _T.select().where(_T.renew_at.is_null(False)).order_by(_T.renew_at, _T.id).limit(limit)
-    for column, wanted in ((_T.provider, provider), (_T.subject, subject), (_T.status, status)):
+    filters = (
+        (_T.app, app),
+        (_T.provider, provider),
+        (_T.subject, subject),
+        (_T.status, status),
+    )
+    for column, wanted in filters:
         if wanted is not None:
             query = query.where(column == wanted)
     if before is not None:

@@ -56,6 +56,7 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
     assert has_form_of_key(key)
     assert made == {
         "id": made["id"],
+        "app": "default",
         "name": "web shop",
         "scopes": ["jobs", "tokens:read"],
         "requests_per_minute": 60,

@@ -37,6 +37,7 @@ def test_an_event_names_its_connection_and_requester(request: pytest.FixtureRequ
     [event] = list_events()["items"]
     assert event == {
         "id": event["id"],
+        "app": "default",
         "kind": "renewal_failed",
         "key_id": "0123456789ab",
         "provider": "google",

@@ -46,6 +46,7 @@ def connect(provider: ProviderProcess, count: int, token_seconds: int) -> list[s
                 renew_at=now + timedelta(seconds=token_seconds * number / count),
             )
             row = TAB_CONNECTIONS.store(
+                app="default",
                 provider=PROVIDER,
                 subject=f"user-{number}",
                 profile={"subject": str(number)},

@@ -42,6 +42,7 @@ def stored_connection(
 ) -> TAB_CONNECTIONS:
     """A connection as a sign-in stores it."""
     return TAB_CONNECTIONS.store(
+        app="default",
         provider=provider,
         subject=subject,
         profile=profile or {"subject": provider_subject},

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("held")
 def add(key_id: str = "key-1", *, expires_at: datetime | None = None, now: datetime = NOW) -> None:
     TAB_API_KEYS.add(
         key_id=key_id,
+        app="default",
         name="the web shop",
         key_hash="0" * 64,
         scopes=["passwords", "tokens:read"],

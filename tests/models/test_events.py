@@ -19,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("held")
 
 def add(kind: str = "exchanged", **changes: object) -> None:
     values = {
+        "app": "default",
         "key_id": "key-1",
         "provider": "google",
         "connection_id": "connection-1",

@@ -8,13 +8,16 @@ from datetime import timedelta
 
 from actors.api_keys import make_api_key
 from catfeeder.clock import utc_now
+from catfeeder.queue.requester import DEFAULT_APP
 from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
 
 
-def make_key(name: str, scopes: Sequence[str], days: int | None, requests_per_minute: int) -> int:
-    """Make a key and print it alone on stdout, so that it can be piped to its place unseen.
+def make_key(
+    app: str, name: str, scopes: Sequence[str], days: int | None, requests_per_minute: int
+) -> int:
+    """Make a key for an app and print it alone on stdout, to be piped to its place unseen.
 
     `days` is how long it serves, None without an end.
 
@@ -26,6 +29,7 @@ def make_key(name: str, scopes: Sequence[str], days: int | None, requests_per_mi
     open_database(current_settings())
     check_schema()
     made = make_api_key(
+        app=app,
         name=name,
         scopes=scopes,
         requests_per_minute=requests_per_minute,
@@ -34,5 +38,9 @@ def make_key(name: str, scopes: Sequence[str], days: int | None, requests_per_mi
     )
     print(made["key"])
     end = f"until {made['expires_at']}" if made["expires_at"] else "without an end"
-    print(f"Key {made['id']} serves {', '.join(made['scopes'])}, {end}.", file=sys.stderr)
+    owner = "" if made["app"] == DEFAULT_APP else f" of {made['app']}"
+    print(
+        f"Key {made['id']}{owner} serves {', '.join(made['scopes'])}, {end}.",
+        file=sys.stderr,
+    )
     return 0

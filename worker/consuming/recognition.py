@@ -14,7 +14,13 @@ from dramatiq.encoder import MessageData
 from actors.registry import PERFORMERS, load_performer
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.encoder import UnreadableMessage
-from catfeeder.queue.requester import REQUESTER_OPTION, is_requester
+from catfeeder.queue.requester import (
+    APP_OPTION,
+    DEFAULT_APP,
+    REQUESTER_OPTION,
+    is_app_id,
+    is_requester,
+)
 from worker.consuming.in_flight import MAX_WORKER_DEATHS
 
 
@@ -43,10 +49,13 @@ def check_message(
     # Options steer Dramatiq: retries, delays, callbacks. Ours come from the catalogue alone.
     options = dict(fields["options"])
     requester = options.pop(REQUESTER_OPTION, None)
+    app = options.pop(APP_OPTION, DEFAULT_APP)
     if options != {"redis_message_id": redis_message_id}:
         raise UnreadableMessage("Its options are not its own redis_message_id alone.")
     if requester is not None and not is_requester(requester):
         raise UnreadableMessage("Its requester is not the id of an API key.")
+    if not is_app_id(app):
+        raise UnreadableMessage("Its app is not the id of an app.")
     if fields["queue_name"] != queue_name:
         raise UnreadableMessage("It was meant for another queue.")
     error = _find_fault(queue_name, fields, worker_deaths)

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from actors.providers.config.configured_presets import add_configured_presets
+from actors.providers.config.settings import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
@@ -28,6 +28,7 @@ from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.routes import (
+    apps,
     connections,
     events,
     jobs,
@@ -47,6 +48,7 @@ _ROUTERS: Final = (
     oauth.router,
     connections.router,
     providers.router,
+    apps.router,
     keys.router,
     events.router,
     renewals.router,

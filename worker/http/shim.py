@@ -15,6 +15,7 @@ from catfeeder.errors import JobExpired, QueueUnreachable
 from catfeeder.messages import MessageType
 from catfeeder.queue.jobs import JobRecord, unwrap_result
 from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.requester import is_visible
 from catfeeder.queue.waiting import JobWaiter
 from catfeeder.sealing import KeyRing, Secret
 from config import ConfigurationError, Settings
@@ -72,11 +73,11 @@ class Shim:
         """Return a job.
 
         Raises:
-            JobExpired: The id is unknown.
+            JobExpired: The id is unknown, or another app's.
             QueueUnreachable: Redis did not answer.
         """
         record = await self.job_reader.find(job_id)
-        if record is None:
+        if record is None or not is_visible(record.app):
             raise JobExpired
         return record
 

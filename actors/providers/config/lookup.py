@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from actors.app_settings import read_app_settings
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
 from actors.providers.protocol.provider import (
     Credentials,
@@ -14,10 +15,11 @@ from actors.providers.protocol.provider import (
     presets,
     with_base_url,
 )
+from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
 from config import ConfigurationError, current_settings, provider_credential
 from models.db.database import hold_connection
-from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, own_key, public_name
 
 #: A name is part of URLs, of the state and, in capitals, of environment variables.
 _NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
@@ -36,18 +38,38 @@ def is_provider_name(name: str) -> bool:
 def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNECTION:
     """Return the row of the provider of that name, with `is_locked` locked until the commit.
 
+    An app's own provider is found before a shared one. `name` may also be the key of a row, as
+    connections and sign-ins hold it.
+
     Raises:
-        ProviderUnknown: There is none.
+        ProviderUnknown: There is none that the acting app may use.
     """
-    if not is_provider_name(name):
-        raise ProviderUnknown
     with hold_connection():
-        if is_locked:
-            TAB_USER_OAUTH_CONNECTION.lock(name)
-        row = TAB_USER_OAUTH_CONNECTION.find(name)
-    if row is None:
-        raise ProviderUnknown(f"No provider named {name} is configured.")
-    return row
+        for key in _candidate_keys(name):
+            if is_locked:
+                TAB_USER_OAUTH_CONNECTION.lock(key)
+            if row := TAB_USER_OAUTH_CONNECTION.find(key):
+                return row
+    raise ProviderUnknown(f"No provider named {public_name(name)} is configured.")
+
+
+def _candidate_keys(name: str) -> list[str]:
+    """Return the keys that a name may stand for, the acting app's own first.
+
+    Raises:
+        ProviderUnknown: It is no name, or that of another app's own provider.
+    """
+    app, _, own = name.rpartition("/")
+    if not is_provider_name(own):
+        raise ProviderUnknown
+    if app:
+        if not is_visible(app):
+            raise ProviderUnknown
+        return [name]
+    acting = acting_app.get()
+    usable = read_app_settings(acting).get("providers")
+    is_shared = sees_all_apps.get() or usable is None or name in usable
+    return [own_key(acting, name), *([name] if is_shared else [])]
 
 
 def find_provider(name: str) -> Provider:
@@ -61,6 +83,7 @@ def find_provider(name: str) -> Provider:
     row = provider_row(name)
     if needs_discovery(row):
         raise DiscoveryNeeded
+    name = row.name
     client_id = row.client_id or _credential(name, "CLIENT_ID")
     if client_id is None:
         prefix = name.upper().replace("-", "_")
@@ -84,6 +107,8 @@ def _secrets(row: TAB_USER_OAUTH_CONNECTION, *parts: str) -> list[Secret]:
 
 
 def _credential(name: str, part: str) -> str | None:
+    if not is_provider_name(name):
+        return None  # An app's own provider has its credentials in its row alone.
     try:
         return provider_credential(name, part)
     except ConfigurationError as error:

@@ -13,13 +13,15 @@ from actors.errors import ProviderInUse
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import merge_metadata, provider_row
 from actors.providers.config.schema import validate_name, validate_settings
+from actors.providers.protocol.provider import presets
 from catfeeder.clock import rfc3339, utc_now
+from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
 from config import ConfigurationError, provider_credential
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
-from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, own_key, public_name
 
 #: Fields with a column of their own.
 _NOT_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets", "private_key"}
@@ -47,6 +49,7 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
 
 def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: datetime) -> None:
     validate_name(name)
+    key = own_or_shared_key(name)
     settings = validate_settings(body)
     metadata = settings.model_dump(exclude_none=True, exclude=_NOT_METADATA)
     secrets = [_to_secret(one) for one in settings.client_secrets or ()]
@@ -54,7 +57,7 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
     with transaction():
         record(EventKind.PROVIDER_CHANGED, now=now, provider=name, fields=sorted(changed))
         TAB_USER_OAUTH_CONNECTION.put(
-            name,
+            key,
             preset=settings.preset,
             client_id=settings.client_id,
             client_secret=secrets[0] if secrets else newest,
@@ -63,7 +66,17 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
             metadata=metadata,
             now=now,
         )
-        close_breaker(name, now)
+        close_breaker(key, now)
+
+
+def own_or_shared_key(name: str) -> str:
+    """Return the key of the provider that a change is about: the acting app's own, or a shared one.
+
+    The operator who acts for no app in particular changes what is shared.
+    """
+    if sees_all_apps.get() or acting_app.get() == DEFAULT_APP:
+        return name
+    return own_key(acting_app.get(), name)
 
 
 def _to_secret(secret: SecretStr) -> Secret:
@@ -79,7 +92,7 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     """
     with transaction():
         # Locked, as the whole row is written back: a patch at the same time would be lost.
-        row = provider_row(name, is_locked=True)
+        row = provider_row(own_or_shared_key(name), is_locked=True)
         private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
         current = {
             **row.metadata,
@@ -112,18 +125,19 @@ def erase_provider(name: str) -> None:
         ProviderInUse: Users are connected to it.
     """
     with transaction():
-        provider_row(name)
-        if TAB_CONNECTIONS.exists_for(name):
+        key = provider_row(own_or_shared_key(name)).name
+        if TAB_CONNECTIONS.exists_for(key):
             raise ProviderInUse
-        TAB_USER_OAUTH_CONNECTION.erase(name)
-        TAB_PROVIDER_HEALTH.erase(name)
+        TAB_USER_OAUTH_CONNECTION.erase(key)
+        TAB_PROVIDER_HEALTH.erase(key)
         record(EventKind.PROVIDER_CHANGED, now=utc_now(), provider=name, erased=True)
 
 
 def list_providers() -> list[dict[str, Any]]:
-    """Return all providers, by name, without their secrets."""
+    """Return the providers that are visible, by name, without their secrets."""
     with hold_connection():
-        return [_describe(row) for row in TAB_USER_OAUTH_CONNECTION.list_all()]
+        rows = TAB_USER_OAUTH_CONNECTION.list_all()
+        return [_describe(row) for row in rows if row.app is None or is_visible(row.app)]
 
 
 def describe_provider(name: str) -> dict[str, Any]:
@@ -134,6 +148,14 @@ def describe_provider(name: str) -> dict[str, Any]:
     """
     with hold_connection():
         return _describe(provider_row(name))
+
+
+def add_configured_presets(now: datetime) -> None:
+    """Add a provider for each preset whose client_id is in the environment."""
+    with hold_connection():
+        for preset in presets():
+            if provider_credential(preset, "CLIENT_ID"):
+                TAB_USER_OAUTH_CONNECTION.add_missing(preset, preset, now)
 
 
 def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
@@ -147,7 +169,8 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     has_key = row.private_key is not None or _credential(row.name, "PRIVATE_KEY")
     return {
         **merge_metadata(row),
-        "name": row.name,
+        "name": public_name(row.name),
+        "app": row.app,
         "preset": row.preset,
         "client_id": row.client_id or environment_id,
         "has_client_secret": bool(has_secret),
@@ -172,6 +195,8 @@ def _describe_health(health: TAB_PROVIDER_HEALTH) -> RenewalState:
 
 
 def _credential(name: str, part: str) -> str | None:
+    if public_name(name) != name:
+        return None  # An app's own provider has its credentials in its row alone.
     try:
         return provider_credential(name, part)
     except ConfigurationError:

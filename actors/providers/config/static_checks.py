@@ -143,7 +143,7 @@ def _check_mix_up(provider: Provider) -> Finding:
     """Check that answers cannot be mixed up with another provider's (RFC 9700 section 4.4)."""
     if provider.authorization_response_iss_parameter_supported:
         return report_ok("mix_up", "The provider names itself in its answers (RFC 9207).")
-    own = own_redirect_uri(provider.name)
+    own = own_redirect_uri(provider.public_name)
     if redirect_uri_of(provider) == own:
         return report_ok("mix_up", "The provider has a redirect URI of its own.")
     with hold_connection():

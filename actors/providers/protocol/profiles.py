@@ -36,7 +36,7 @@ def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
         raise ProviderMisbehaved("The provider's answer does not tell who the user is.")
     email = _matching(_EMAIL, part["email"])
     return {
-        "provider": provider.name,
+        "provider": provider.public_name,
         "subject": subject,
         "email": email,
         "email_verified": _is_verified(provider, email, part["email_verified"]),

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from actors.errors import ProviderNotConfigured
 from catfeeder.sealing import Secret
+from models.oauth.providers import public_name
 
 _PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
 
@@ -89,6 +90,11 @@ class Provider:
         """
         is_given = self.always_gives_id_token or "openid" in scopes
         return is_given and self.issuer is not None
+
+    @property
+    def public_name(self) -> str:
+        """The name that apps know it by: `name` is the key of its row."""
+        return public_name(self.name)
 
     @property
     def uses_pkce(self) -> bool:

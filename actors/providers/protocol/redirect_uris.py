@@ -17,7 +17,7 @@ def redirect_uri_of(provider: Provider) -> str:
     names_itself = provider.authorization_response_iss_parameter_supported
     if names_itself or not settings.oauth.redirect_path_per_provider:
         return settings.redirect_uri
-    return own_redirect_uri(provider.name)
+    return own_redirect_uri(provider.public_name)
 
 
 def own_redirect_uri(provider: str) -> str:

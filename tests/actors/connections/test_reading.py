@@ -62,6 +62,7 @@ def test_a_connection_is_described_without_its_tokens() -> None:
 
     assert dict(described) == {
         "id": row.id,
+        "app": "default",
         "provider": "google",
         "subject": "user-42",
         "profile": {"subject": "1", "name": "Jos\u00e9"},

@@ -61,6 +61,7 @@ def test_a_renewal_is_listed_with_its_reason_and_without_a_token() -> None:
 
     assert listed() == [
         {
+            "app": "default",
             "connection_id": connection_id,
             "provider": "google",
             "subject": None,

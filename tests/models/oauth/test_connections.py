@@ -184,9 +184,9 @@ def test_connections_are_listed_by_provider_subject_and_status() -> None:
     ).execute()
 
     assert page(subject="user-1") == ["a", "c"]
-    assert page(provider="google") == ["a", "b"]
+    assert page(providers=["google"]) == ["a", "b"]
     assert page(status="revoked") == ["b"]
-    assert page(subject="user-1", provider="github", status="active") == ["c"]
+    assert page(subject="user-1", providers=["github"], status="active") == ["c"]
     assert page(subject="' OR 1=1 --") == []
 
 

@@ -20,6 +20,7 @@ EXPIRES = NOW + 10 * MINUTE
 
 def begin(state: Secret = STATE, **changes: Any) -> None:
     columns = {
+        "app": "default",
         "provider": "google",
         "subject": "user-1",
         "scope": "openid",

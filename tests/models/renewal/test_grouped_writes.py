@@ -49,6 +49,7 @@ def list_journal() -> set[str]:
 def event(kind: str) -> dict[str, Any]:
     return TAB_EVENTS.build_row(
         kind,
+        app="default",
         key_id=None,
         provider=None,
         connection_id=None,

@@ -53,6 +53,7 @@ def store_one_of_each() -> TAB_CONNECTIONS:
     )
     TAB_VERIFICATION.begin(
         STATE,
+        app="default",
         provider="google",
         subject=None,
         scope="openid",

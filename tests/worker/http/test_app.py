@@ -37,7 +37,7 @@ class TestDocumentation:
             for method in route.methods or set()
         }
         assert described == served
-        assert len(described) == 33
+        assert len(described) == 38
 
     def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
         assert "swagger-ui" in anonymous.get("/docs").text
@@ -60,9 +60,11 @@ class TestDocumentation:
             for method, path, example in _examples(document)
         }
         # Then all are understood, and who asks for what is not there is told so
-        assert len(sent) == 10
+        assert len(sent) == 12
         assert {name: answer.status_code for name, answer in sent.items()} == {
+            "patch /v1/apps/{app}": 200,
             "patch /v1/providers/{provider}": 200,
+            "post /v1/apps": 201,
             "post /v1/keys": 201,
             "post /v1/oauth/{provider}/authorize": 200,
             "post /v1/oauth/{provider}/exchange": 202,
@@ -83,7 +85,11 @@ class TestDocumentation:
 
 
 def _filled(path: str) -> str:
-    return path.replace("{provider}", "google").replace("{queue}", "passwords")
+    return (
+        path.replace("{provider}", "google")
+        .replace("{queue}", "passwords")
+        .replace("{app}", "default")
+    )
 
 
 def _examples(document: dict[str, Any]) -> list[tuple[str, str, Any]]:

@@ -1,4 +1,4 @@
-"""Message context: which message a thread performs, and its requester for the audit trail."""
+"""Message context: which message a thread performs, its requester, and the app that it acts for."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ from typing import Any
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import CurrentMessage
 
-from catfeeder.queue.requester import REQUESTER_OPTION, requester
+from catfeeder.messages import CATALOGUE
+from catfeeder.queue.requester import (
+    APP_OPTION,
+    DEFAULT_APP,
+    REQUESTER_OPTION,
+    acting_app,
+    requester,
+    sees_all_apps,
+)
 
 
 class RequesterContext(CurrentMessage):
-    """Sets the message (for log records) and its requester while a thread performs it."""
+    """Sets the message (for log records), its requester and its app while a thread performs it."""
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Set both; each thread has its own."""
+        """Set all three; each thread has its own."""
         super().before_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(message.options.get(REQUESTER_OPTION))
+        acting_app.set(message.options.get(APP_OPTION, DEFAULT_APP))
+        # What the service asks of itself concerns the connections of every app.
+        known = CATALOGUE.get(message.actor_name)
+        sees_all_apps.set(known is not None and not known.is_job)
 
     def after_process_message(
         self,
@@ -26,10 +38,12 @@ class RequesterContext(CurrentMessage):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
     ) -> None:
-        """Reset both."""
+        """Reset them."""
         super().after_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(None)
+        acting_app.set(DEFAULT_APP)
+        sees_all_apps.set(False)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Reset both after a skipped message, too."""
+        """Reset them after a skipped message, too."""
         self.after_process_message(broker, message)

@@ -12,8 +12,16 @@ from fastapi import Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from actors.api_keys import has_form_of_key
-from catfeeder.queue.requester import requester
+from actors.app_settings import AppUnknown, read_app_settings
+from catfeeder.queue.requester import (
+    DEFAULT_APP,
+    acting_app,
+    is_app_id,
+    requester,
+    sees_all_apps,
+)
 from catfeeder.sealing import Secret
+from worker.http.asgi.threads import run_with_database
 from worker.http.auth.client_address import get_client_address
 from worker.http.auth.rate_limits import RateLimiter
 from worker.http.auth.stored_keys import StoredKeyCache
@@ -26,6 +34,8 @@ from worker.http.errors.refusals import (
     Refusal,
 )
 
+#: By this an operator acts for one app.
+APP_HEADER: Final = "Catfeeder-App"
 _REALM: Final = 'Bearer realm="catfeeder"'
 
 #: For the OpenAPI document alone: GuardedRoute reads the header before FastAPI would.
@@ -53,6 +63,13 @@ class Caller:
     name: str
     scopes: frozenset[Scope]
     requests_per_minute: int | None = None
+    app: str = DEFAULT_APP
+    app_requests_per_minute: int | None = None
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the caller sees every app, and may act for any."""
+        return Scope.ADMIN in self.scopes
 
 
 class ApiKeyAuthenticator:
@@ -100,14 +117,23 @@ class ApiKeyAuthenticator:
         if holder is None:
             return None
         scopes = frozenset(map(Scope, holder.scopes))
-        return Caller(holder.key_id, scopes, holder.requests_per_minute)
+        return Caller(
+            holder.key_id,
+            scopes,
+            holder.requests_per_minute,
+            holder.app,
+            holder.app_requests_per_minute,
+        )
 
     async def _count(self, caller: Caller) -> None:
-        if caller.requests_per_minute is None:
-            return
-        wait = await self._rate_limiter.take(f"key:{caller.name}", caller.requests_per_minute)
-        if wait:
-            raise RateExceeded(headers={"Retry-After": str(wait)})
+        rates = {
+            f"key:{caller.name}": caller.requests_per_minute,
+            f"app:{caller.app}": caller.app_requests_per_minute,
+        }
+        for name, per_minute in rates.items():
+            wait = await self._rate_limiter.take(name, per_minute) if per_minute else None
+            if wait:
+                raise RateExceeded(headers={"Retry-After": str(wait)})
 
 
 def _compute_digest(key: str) -> bytes:
@@ -154,9 +180,24 @@ async def _authenticate_once(request: Request) -> Caller:
     api_keys: ApiKeyAuthenticator = request.app.state.shim.api_keys
     authorization = request.headers.get("authorization")
     caller = await api_keys.authenticate(authorization, get_client_address(request))
+    await _act_for_app(caller, request.headers.get(APP_HEADER))
     request.state.caller = caller
     requester.set(caller.name)
     return caller
+
+
+async def _act_for_app(caller: Caller, wanted: str | None) -> None:
+    """Act for the key's app, or for the one that an operator names.
+
+    Raises:
+        AppUnknown: There is no such app, or it is another than the key's.
+    """
+    if wanted is not None and wanted != caller.app:
+        if not (caller.is_operator and is_app_id(wanted)):
+            raise AppUnknown
+        await run_with_database(read_app_settings, wanted)
+    acting_app.set(wanted or caller.app)
+    sees_all_apps.set(caller.is_operator and wanted is None)
 
 
 def require_scope(scope: Scope) -> list[params.Depends]:

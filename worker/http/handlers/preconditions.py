@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.app_settings import AppUnknown, read_app_settings
 from actors.connections.reading import find_connection
 from actors.errors import ConnectionUnknown, ProviderUnknown
 from actors.passwords.normalization import check_visible, normalize_password
@@ -15,8 +16,10 @@ from actors.passwords.rules import (
     truncate_password,
 )
 from actors.providers.config.lookup import provider_row
+from catfeeder.queue.requester import is_app_id
 from catfeeder.sealing import Secret
 from config import Settings
+from models.oauth.providers import public_name
 
 
 def check_provider(provider: str) -> None:
@@ -37,14 +40,27 @@ def has_provider(provider: str) -> bool:
     return True
 
 
-def check_connection(connection_id: str, provider: str | None = None) -> None:
-    """Raise unless a connection exists, with this provider if one is given.
+def check_connection(connection_id: str, provider: str | None = None) -> str:
+    """Return the app of a connection that exists, with this provider if one is given.
 
     Raises:
         ConnectionUnknown: It does not exist, or is one to another provider.
     """
-    if find_connection(connection_id).provider != provider and provider is not None:
+    row = find_connection(connection_id)
+    if provider is not None and public_name(row.provider) != provider:
         raise ConnectionUnknown
+    return str(row.app)
+
+
+def check_login_allowed(app: str) -> str:
+    """Return an app whose sign-ins a browser may begin without a key.
+
+    Raises:
+        AppUnknown: There is none of that id, or its `allow_login` is off.
+    """
+    if not is_app_id(app) or not read_app_settings(app).get("allow_login"):
+        raise AppUnknown("No app of that id lets a browser begin a sign-in without a key.")
+    return app
 
 
 def check_new_password(password: Secret, rounds: int | None, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import RENEW_CONNECTION
+from catfeeder.queue.requester import act_for
 from catfeeder.results import StoredToken
 from worker.http.asgi.threads import run_with_database
 from worker.http.shim import Shim
@@ -41,7 +42,8 @@ async def read_fresh_token(shim: Shim, connection_id: str) -> StoredToken:
         if not view.is_usable:
             raise
         return {**view.json, "renewal_failing": True}
-    view = await _renew(shim, connection_id, view.version)
+    with act_for(view.app):
+        view = await _renew(shim, connection_id, view.version)
     return view.json
 
 

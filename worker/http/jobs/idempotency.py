@@ -21,6 +21,7 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.encoder import to_json
 from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Key, KeyRing
 from worker.http.auth.api_keys import Caller
 from worker.http.errors.refusals import IdempotencyKeyReused
@@ -53,7 +54,7 @@ class IdempotencyKeys:
             IdempotencyKeyReused: The first request was another one.
             QueueUnreachable: Redis did not answer.
         """
-        request = ([caller.name, text], [message_name, arguments])
+        request = ([acting_app.get(), caller.name, text], [message_name, arguments])
         claim = self._find_earlier(*request) or self._build_claim(self._key, *request)
         for _ in range(_POLLS):
             if claim.try_settle():

@@ -11,6 +11,7 @@ from actors.connections.reading import describe_connection, find_connection, lis
 from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
+from catfeeder.queue.requester import act_for
 from catfeeder.results import Connection, ConnectionPage, Revocation, StoredToken
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
@@ -48,10 +49,10 @@ def _describe(connection_id: str) -> Connection:
     return describe_connection(find_connection(connection_id))
 
 
-def _find_version_to_renew(connection_id: str) -> int:
+def _find_version_to_renew(connection_id: str) -> tuple[str, int]:
     row = find_connection(connection_id)
     check_not_paused(row.provider, utc_now())
-    return int(row.version)
+    return row.app, row.version
 
 
 @router.get(
@@ -70,8 +71,10 @@ async def renew_connection(
 
     Of several requests at the same time one renews it, and the others get the same result.
     """
-    version = await run_with_database(_find_version_to_renew, connection_id)
-    return await submit(RENEW_CONNECTION, connection_id=connection_id, found={"version": version})
+    app, version = await run_with_database(_find_version_to_renew, connection_id)
+    found = {"version": version}
+    with act_for(app):
+        return await submit(RENEW_CONNECTION, connection_id=connection_id, found=found)
 
 
 @router.delete("/{connection_id}", dependencies=_requires_jobs, **declare_job_route(Revocation))
@@ -79,5 +82,5 @@ async def revoke_connection(
     connection_id: ConnectionId, submit: SubmissionDependency
 ) -> JSONResponse:
     """Revoke a connection at its provider and erase it."""
-    await run_with_database(check_connection, connection_id)
-    return await submit(REVOKE_CONNECTION, connection_id=connection_id)
+    with act_for(await run_with_database(check_connection, connection_id)):
+        return await submit(REVOKE_CONNECTION, connection_id=connection_id)

@@ -18,7 +18,7 @@ router = APIRouter(
     prefix="/v1/events",
     tags=["events"],
     route_class=GuardedRoute,
-    dependencies=require_scope(Scope.ADMIN),
+    dependencies=require_scope(Scope.CONNECTIONS_READ),
 )
 
 

@@ -43,6 +43,7 @@ async def read_job(
 @router.delete("/{job_id}", response_model=Job)
 async def cancel_job(job_id: JobId, shim: ShimDependency) -> JSONResponse:
     """Cancel a job that no worker has begun."""
+    await shim.job(job_id)
     return JSONResponse(describe_job(await run_in_threadpool(_cancel, shim.client.job(job_id))))
 
 

@@ -13,6 +13,7 @@ from actors.api_keys import (
     revoke_api_key,
 )
 from catfeeder.clock import utc_now
+from catfeeder.queue.requester import acting_app
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
@@ -34,6 +35,7 @@ async def make_key(body: NewKey) -> JSONResponse:
     now = utc_now()
     made = await run_with_database(
         make_api_key,
+        app=body.app or acting_app.get(),
         name=body.name,
         scopes=body.scopes,
         requests_per_minute=body.requests_per_minute,

@@ -11,6 +11,7 @@ from actors.providers.config.settings import (
     describe_provider,
     erase_provider,
     list_providers,
+    own_or_shared_key,
     patch_provider,
     put_provider,
 )
@@ -67,7 +68,7 @@ async def replace_provider(provider: ProviderName, body: ProviderSettingsBody) -
 
 
 def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
-    is_new = not has_provider(provider)
+    is_new = not has_provider(own_or_shared_key(provider))
     put_provider(provider, body, utc_now())
     return is_new, describe_provider(provider)
 

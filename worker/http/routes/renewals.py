@@ -19,7 +19,7 @@ router = APIRouter(
     prefix="/v1/renewals",
     tags=["connections"],
     route_class=GuardedRoute,
-    dependencies=require_scope(Scope.ADMIN),
+    dependencies=require_scope(Scope.CONNECTIONS_READ),
 )
 
 

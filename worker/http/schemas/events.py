@@ -13,6 +13,7 @@ class EventQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
+    app: Text | None = Field(default=None, description="For an operator who sees all apps.")
     kind: EventKind | None = None
     provider: Text | None = None
     connection_id: Text | None = None

@@ -25,7 +25,10 @@ class NewKey(Body):
         }
     )
 
-    name: Subject = Field(description="Which app it is for, in your words.")
+    app: Subject | None = Field(
+        default=None, description="The app that it acts for; `default` if left out."
+    )
+    name: Subject = Field(description="What it is for, in your words.")
     scopes: list[ScopeName] = Field(min_length=1, description="`admin` includes the others.")
     expires_at: Time | None = Field(default=None, description="Until when it serves (RFC 3339).")
     lifetime: int | None = Field(

@@ -60,6 +60,7 @@ class _ProviderState(BaseModel):
     """A provider: its settings with those of its preset or issuer, without its secrets."""
 
     name: str
+    app: str | None = Field(description="The app whose own provider it is; null for a shared one.")
     preset: str | None
     client_id: str | None
     has_client_secret: bool

@@ -17,10 +17,10 @@ from joserfc.jwk import ECKey, OKPKey
 
 from actors.audit import list_events
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
-from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.schema import ProviderSettings
 from actors.providers.config.settings import (
+    add_configured_presets,
     describe_provider,
     erase_provider,
     list_providers,
@@ -80,6 +80,7 @@ def test_a_provider_is_put_and_shown_without_its_secret() -> None:
     shown = describe_provider(NAME)
     assert shown == {
         "name": NAME,
+        "app": None,
         "preset": None,
         "authorization_endpoint": "https://idp.example/authorize",
         "token_endpoint": "https://idp.example/token",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,10 +46,7 @@ def test_metadata_of_another_issuer_is_refused(issuer: Any, provider: ScriptedPr
         issuer = issuer.replace("{issuer}", provider.issuer)
     provider.script.metadata = {"issuer": issuer}
 
-    # Both are named, for the operator to compare
-    named = issuer if str(issuer).startswith("http") else "(not a URL)"
-    sentence = f"at the issuer {provider.issuer} names another issuer: {named}."
-    with pytest.raises(ProviderMisbehaved, match=re.escape(sentence)):
+    with pytest.raises(ProviderMisbehaved, match="another issuer"):
         fetch_metadata(provider.issuer)
 
 

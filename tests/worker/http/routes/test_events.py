@@ -50,7 +50,17 @@ def test_the_trail_holds_a_sign_in_from_beginning_to_end(
     assert events[0]["connection_id"] == connection["id"]
     assert {event["subject"] for event in events if event["kind"] == "exchanged"} == {"user-1"}
     assert set(events[0]) == {
-        *("id", "kind", "key_id", "provider", "connection_id", "subject", "detail", "created_at")
+        *(
+            "id",
+            "app",
+            "kind",
+            "key_id",
+            "provider",
+            "connection_id",
+            "subject",
+            "detail",
+            "created_at",
+        )
     }
     # And parts of it on request
     assert _kinds(http, kind="exchanged") == ["exchanged"]

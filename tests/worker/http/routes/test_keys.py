@@ -31,7 +31,7 @@ def test_a_key_is_made_used_and_revoked(http: httpx.Client, anonymous: httpx.Cli
     # Given a key that the operator makes for an app
     made = _make(http)
     assert set(made) == {
-        *("id", "name", "scopes", "requests_per_minute"),
+        *("id", "app", "name", "scopes", "requests_per_minute"),
         *("created_at", "expires_at", "revoked_at", "key"),
     }
     headers = _with(made["key"])
@@ -60,7 +60,7 @@ def test_a_key_is_made_used_and_revoked(http: httpx.Client, anonymous: httpx.Cli
     ("scope", "allowed"),
     [
         ("jobs", {"/v1/jobs/none": 404}),
-        ("connections:read", {"/v1/connections": 200}),
+        ("connections:read", {"/v1/connections": 200, "/v1/events": 200, "/v1/renewals": 200}),
         ("tokens:read", {"/v1/connections/none/token": 404}),
         (
             "admin",

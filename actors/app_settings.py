@@ -1,0 +1,79 @@
+"""App settings: what the operator lets one app use and ask for, as every process reads it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Annotated, Final, TypedDict
+
+from actors.errors import AuthError
+from catfeeder.queue.requester import DEFAULT_APP
+from config import current_settings
+from models.apps import TAB_APPS
+from models.db.database import hold_connection
+
+#: How long another process may go on with settings that were changed.
+_TTL_SECONDS: Final = 2.0
+_cache: Final[dict[str, tuple[AppSettings, float]]] = {}
+_lock: Final = threading.Lock()
+
+
+class AppUnknown(AuthError):
+    """Raised for an app's id without a row."""
+
+    message = "There is no app of that id; `python -m worker apps` lists those that there are."
+
+
+class ProviderForbidden(AuthError):
+    """Raised where an app's `providers` leave a provider out."""
+
+    message = "No provider of that name is configured."
+
+    @property
+    def code(self) -> str:
+        """The code of `ProviderUnknown`: an app learns nothing of what it may not use."""
+        return "provider_unknown"
+
+
+class AppSettings(TypedDict, total=False):
+    """What an operator may set for an app; what is left out has no bound of the app's own."""
+
+    providers: Annotated[list[str], "The shared providers that it may use; all if left out."]
+    scopes: Annotated[list[str], "What its API keys may be allowed; all but `admin` if left out."]
+    return_to_origins: Annotated[list[str], "Where its users' browsers may be sent in the end."]
+    requests_per_minute: Annotated[int, "How many requests all of its API keys may make."]
+    allow_login: Annotated[bool, "Whether a browser without a key may begin a sign-in for it."]
+
+
+def read_app_settings(app: str) -> AppSettings:
+    """Return an app's settings; `default` falls back on config.toml.
+
+    Raises:
+        AppUnknown: There is no such app.
+        DatabaseUnreachable: They are not cached, and the database is away.
+    """
+    now = time.monotonic()
+    cached = _cache.get(app)
+    if cached is not None and cached[1] > now:
+        return cached[0]
+    with hold_connection():
+        row = TAB_APPS.find(app)
+    if row is None and app != DEFAULT_APP:
+        raise AppUnknown
+    settings: AppSettings = {**_defaults(app), **(row.settings if row else {})}
+    with _lock:
+        _cache[app] = (settings, now + _TTL_SECONDS)
+    return settings
+
+
+def forget_app_settings() -> None:
+    """Read all settings anew from now on, since some were changed here."""
+    with _lock:
+        _cache.clear()
+
+
+def _defaults(app: str) -> AppSettings:
+    if app != DEFAULT_APP:
+        return {"allow_login": False}
+    origins = current_settings().oauth.return_to_origins
+    return {"allow_login": True, "return_to_origins": list(origins)}
