@@ -152,6 +152,6 @@ class TestWithWebhook:
         waiting = set(undelivered())
         assert {"exchanged", "renewal_failed", "revoked"} <= waiting
         assert sorted(set(EventKind) - waiting) == [
-            *("api_key_created", "api_key_revoked", "authorized"),
+            *("api_key_created", "api_key_revoked", "app_changed", "authorized"),
             *("provider_changed", "renewal_retried", "renewed", "sign_in_refused"),
         ]
