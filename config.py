@@ -28,14 +28,18 @@ from settings import (
     Settings,
 )
 from validation import (
+    check_authorities,
     check_log_format,
+    check_proxy_url,
     check_redirect_uri,
     check_webhook_url,
     find_table,
+    is_same_table,
     parse_hosts,
     parse_port,
     parse_secret_keys,
     parse_sections,
+    parse_unproxied_hosts,
 )
 
 #: The service imports settings from here alone: `settings` and `validation` belong to this module.
@@ -138,7 +142,7 @@ def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:
         reason = str(error).replace("at end of document", end)
         raise ConfigurationError(f"config.toml is not valid TOML: {reason}.") from None
     lenient = _read_leniently(text)
-    if not _is_same(lenient, standard):
+    if not is_same_table(lenient, standard):
         raise ConfigurationError(
             f"config.toml, line {_first_difference(text)}: `toml`, the package behind TOML_CONF, "
             "does not read this as the TOML standard has it: write it in a plainer way."
@@ -159,15 +163,6 @@ def _read_leniently(text: str) -> Any:
         return None
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    """Compare two tables by value and type: `1`, `1.0` and `true` are equal to Python."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    return type(one) is type(other) and bool(one == other)
-
-
 def _first_difference(text: str) -> int:
     """Return the line up to which the standard's reader finds TOML and `toml` another content."""
     lines = text.rstrip().split("\n")
@@ -177,7 +172,7 @@ def _first_difference(text: str) -> int:
             standard = tomllib.loads(beginning)
         except ValueError:  # It ends within a value of several lines.
             continue
-        if not _is_same(_read_leniently(beginning), standard):
+        if not is_same_table(_read_leniently(beginning), standard):
             return number
     return len(lines)
 
@@ -203,6 +198,7 @@ def load_settings(
     env = read_environment() if environment is None else environment
     sections = parse_sections(read_toml() if toml_conf is None else toml_conf)
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
+    bundle = optional_variable(env, "REQUESTS_CA_BUNDLE") or optional_variable(env, "SSL_CERT_FILE")
     check_webhook_url(sections["oauth"].webhook_url, private_hosts)
     host = optional_variable(env, "HOST") or sections["server"].host
     port = parse_port(optional_variable(env, "PORT"), sections["server"].port)
@@ -221,6 +217,10 @@ def load_settings(
         previous_secret_keys=parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
         admin_api_key=optional_variable(env, "ADMIN_API_KEY"),
         allowed_private_hosts=private_hosts,
+        ca_bundle=check_authorities("REQUESTS_CA_BUNDLE or SSL_CERT_FILE", bundle, ROOT),
+        ca_file=check_authorities("OAUTH_CA_FILE", optional_variable(env, "OAUTH_CA_FILE"), ROOT),
+        proxy_url=check_proxy_url(optional_variable(env, "OAUTH_PROXY_URL")),
+        unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,
     )
 

@@ -148,6 +148,10 @@ class Settings:
     previous_secret_keys: tuple[str, ...] = field(repr=False)
     admin_api_key: str | None = field(repr=False)
     allowed_private_hosts: frozenset[str]
+    ca_bundle: str | None
+    ca_file: str | None
+    proxy_url: str | None = field(repr=False)
+    unproxied_hosts: frozenset[str]
     server: ServerSettings
     debug: DebugSettings
     processes: ProcessesSettings

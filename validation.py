@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
@@ -139,10 +141,62 @@ def parse_secret_keys(text: str) -> tuple[str, ...]:
 
 def parse_hosts(text: str) -> frozenset[str]:
     """Return the `host:port` entries of OAUTH_ALLOWED_PRIVATE_HOSTS, in lower case."""
+    return _parse_hosts("OAUTH_ALLOWED_PRIVATE_HOSTS", text)
+
+
+def parse_unproxied_hosts(text: str) -> frozenset[str]:
+    """Return the `host:port` entries of OAUTH_NO_PROXY, in lower case."""
+    return _parse_hosts("OAUTH_NO_PROXY", text)
+
+
+def _parse_hosts(variable: str, text: str) -> frozenset[str]:
     hosts = frozenset(part.strip().lower() for part in text.split(",") if part.strip())
     for host in sorted(hosts):
         if not re.fullmatch(r"[^\s/@]+:[0-9]{1,5}", host):
-            raise ConfigurationError(
-                f"OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {host!r} is not."
-            )
+            raise ConfigurationError(f"{variable} must list host:port, which {host!r} is not.")
     return hosts
+
+
+def check_authorities(variable: str, path: str | None, root: Path) -> str | None:
+    """Return the path of a file or folder of certificates that are trusted, or None if unset."""
+    if path is None:
+        return None
+    whole = root / path
+    if whole.is_dir():
+        return str(whole)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=whole)
+    except ssl.SSLError:
+        raise ConfigurationError(f"{variable} names a file without a certificate in PEM.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"{variable} names a file that cannot be read: {reason}."
+        ) from None
+    return str(whole)
+
+
+def check_proxy_url(text: str | None) -> str | None:
+    """Return OAUTH_PROXY_URL, or None where it is unset; its password is in no message."""
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        is_usable = bool(parts.hostname) and parts.port != 0 and re.fullmatch("[!-~]+", text)
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
+        raise ConfigurationError(
+            "OAUTH_PROXY_URL must be http:// or https:// with a host and a port, such as "
+            "http://proxy.example.com:3128; a user name and password may stand before the host."
+        )
+    return text
+
+
+def is_same_table(one: Any, other: Any) -> bool:
+    """Compare two tables by value and type: `1`, `1.0` and `true` are equal to Python."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(is_same_table(one[k], other[k]) for k in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(is_same_table, one, other))
+    return type(one) is type(other) and bool(one == other)

@@ -56,7 +56,7 @@ def _claim(now: datetime) -> TAB_EVENTS | None:
 def _lease_duration() -> timedelta:
     """Return how long a delivery may take; another process retries one that took longer."""
     oauth = current_settings().oauth
-    # Two addresses may be tried.
+    # The handshake of TLS may take as long as the connection.
     seconds = 2 * oauth.connect_timeout_seconds + oauth.read_timeout_seconds
     return timedelta(seconds=seconds) + _SLACK
 

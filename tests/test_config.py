@@ -428,6 +428,10 @@ def test_host_and_port_of_the_environment_win_over_config_toml() -> None:
 _NO_PORT: Final = "PORT must be a whole number from 1 to 65535."
 _NO_URI: Final = "REDIRECT_URI must begin with https:// or http:// and a host."
 _NO_HOST: Final = "OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {!r} is not."
+_NO_PROXY: Final = (
+    "OAUTH_PROXY_URL must be http:// or https:// with a host and a port, such as "
+    "http://proxy.example.com:3128; a user name and password may stand before the host."
+)
 
 
 @pytest.mark.parametrize(
@@ -444,6 +448,15 @@ _NO_HOST: Final = "OAUTH_ALLOWED_PRIVATE_HOSTS must list host:port, which {!r} i
             _NO_HOST,
             ["localhost", "localhost:", ":80", "http://x:80", "x:80/path", "x:http"],
         ),
+        ("OAUTH_NO_PROXY", "OAUTH_NO_PROXY must list host:port, which {!r} is not.", ["x", "*"]),
+        (
+            "OAUTH_PROXY_URL",
+            _NO_PROXY,
+            [
+                *("proxy:3128", "socks5://proxy:1080", "http://", "http://proxy:port"),
+                *("http://proxy:99999", "http://proxy/path", "http://[::1", "http://pro xy"),
+            ],
+        ),
         ("LOG_FORMAT", "LOG_FORMAT must be text or json.", ["JSON", "xml", " json"]),
     ],
 )
@@ -459,6 +472,27 @@ def test_a_variable_that_cannot_be_used_is_refused(
 def test_a_path_hangs_on_the_repository_and_not_on_the_working_directory(tmp_path: Path) -> None:
     assert load_settings({"VAR_DIR": "else/where"}, {}).var_dir == ROOT / "else/where"
     assert load_settings({"VAR_DIR": str(tmp_path)}, {}).var_dir == tmp_path
+
+
+@pytest.mark.parametrize("variable", ["OAUTH_CA_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_authorities_that_cannot_be_read_are_refused(variable: str, tmp_path: Path) -> None:
+    empty, absent = tmp_path / "empty.pem", tmp_path / "absent.pem"
+    empty.write_text("no certificate")
+
+    assert "without a certificate in PEM" in refusal(None, **{variable: str(empty)})
+    assert "cannot be read: No such file" in refusal(None, **{variable: str(absent)})
+    # The bundle may be a folder
+    chosen = load_settings({"REQUESTS_CA_BUNDLE": str(tmp_path)}, {})
+    assert chosen.ca_bundle == str(tmp_path)
+
+
+def test_the_password_of_the_proxy_is_not_shown() -> None:
+    url = "http://me:canary@proxy.internal:3128"
+    chosen = load_settings({"OAUTH_PROXY_URL": url}, {})
+
+    assert chosen.proxy_url == url
+    assert "canary" not in repr(chosen)
+    assert "canary" not in refusal(None, OAUTH_PROXY_URL="ftp://me:canary@proxy")
 
 
 def test_a_folder_with_special_characters_survives_the_url() -> None:

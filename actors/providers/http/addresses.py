@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from actors.errors import AddressForbidden, ProviderUnreachable
+from actors.providers.http.happy_eyeballs import interleave_families
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: NAT64 (RFC 6052): the last four bytes are an IPv4 address, which may be a private one.
@@ -24,8 +25,12 @@ _METADATA: Final = (
     ipaddress.IPv4Network("192.0.0.0/24"),
     ipaddress.IPv4Network("168.63.129.16/32"),
 )
-#: The first address and one fallback: each may take a whole connect timeout.
-_MAX_ADDRESSES: Final = 2
+#: Domains that the public name system never has: RFC 6761 sections 6.2 to 6.4, RFC 6762, RFC 7686,
+#: RFC 8375, RFC 9476 and ICANN's for private use. `example` stands for public names in texts.
+_NEVER_PUBLIC: Final = re.compile(
+    r"(.*\.)?(localhost|localdomain|test|invalid|local|onion|home\.arpa|alt|internal)\.?",
+    re.IGNORECASE,
+)
 
 
 def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
@@ -34,7 +39,8 @@ def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
     Names are not resolved here: `resolve_permitted` does that when a connection is made.
 
     Raises:
-        AddressForbidden: It is neither, or its host is an address that is not public.
+        AddressForbidden: It is neither, or its host is an address that is not public, or a name
+            that no public name system has.
     """
     parts, port = _split(url)
     if parts.username is not None or parts.password is not None or parts.fragment:
@@ -45,6 +51,8 @@ def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
         return
     if parts.scheme == "http" or not all(map(is_public, _literal_addresses(parts.hostname))):
         raise AddressForbidden
+    if _NEVER_PUBLIC.fullmatch(parts.hostname):
+        raise AddressForbidden(f"The host {parts.hostname} has a name that is never public.")
 
 
 def _literal_addresses(host: str) -> list[_Address]:
@@ -74,7 +82,7 @@ def is_allowed(host: str, port: int, allowed_private_hosts: frozenset[str]) -> b
 
 
 def resolve_permitted(host: str, port: int, allowed_private_hosts: frozenset[str]) -> list[str]:
-    """Resolve a host once and return the addresses to connect to, the best one first.
+    """Resolve a host once and return the addresses to connect to, in the order to try them in.
 
     The caller must connect to one of these: a second look-up could yield others (DNS rebinding).
 
@@ -82,16 +90,25 @@ def resolve_permitted(host: str, port: int, allowed_private_hosts: frozenset[str
         AddressForbidden: One of the host's addresses is not public, and the host is not allowed.
         ProviderUnreachable: The host has no address.
     """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise ProviderUnreachable(f"The host {host} has no address.") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = resolve(host, port)
     if not is_allowed(host, port, allowed_private_hosts):
         for address in addresses:
             if not is_public(ipaddress.ip_address(address)):
                 raise AddressForbidden(f"The host {host} leads to an address that is not public.")
-    return addresses[:_MAX_ADDRESSES]
+    return addresses
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return a host's addresses, whatever they are, in the order to try them in (RFC 8305).
+
+    Raises:
+        ProviderUnreachable: The host has no address.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ProviderUnreachable(f"The host {host} has no address.") from None
+    return interleave_families(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def is_public(address: _Address) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 import requests
 
 from actors.errors import FailureKind, ProviderUnreachable
+
+_MAX_SECONDS: Final = 10 * 365 * 86400
 
 
 def check_available(response: requests.Response) -> requests.Response:
@@ -34,21 +37,22 @@ def check_available(response: requests.Response) -> requests.Response:
 def retry_after_seconds(response: requests.Response) -> int:
     """Return the seconds of Retry-After (RFC 9110 section 10.2.3); 0 without a usable one.
 
-    A date is compared with the answer's Date header, else with our clock.
+    A date is compared with the answer's Date header, else with our clock. What is beyond ten years
+    is cut to them: no calendar has it.
     """
     header = response.headers.get("Retry-After", "")
-    if header.isascii() and header.isdigit() and len(header) < 9:
-        return int(header)
+    if header.isascii() and header.isdigit():
+        return min(int(header), _MAX_SECONDS) if len(header) < 12 else _MAX_SECONDS
     wanted = _parse_date(header)
     if wanted is None:
         return 0
     now = _parse_date(response.headers.get("Date", "")) or datetime.now(UTC)
-    return max(math.ceil((wanted - now).total_seconds()), 0)
+    return min(max(math.ceil((wanted - now).total_seconds()), 0), _MAX_SECONDS)
 
 
 def _parse_date(header: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

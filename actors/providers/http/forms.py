@@ -21,6 +21,7 @@ from actors.providers.http.availability import check_available
 from actors.providers.http.transport import (
     USER_AGENT,
     check_no_redirect,
+    proxies_for,
     read_bounded_body,
     shared_adapter,
     translate_http_errors,
@@ -68,11 +69,12 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTP
     oauth = current_settings().oauth
     target = _target(url)
     adapter: Any = shared_adapter()
-    pool = adapter.get_connection_with_tls_context(target, verify=True)
-    adapter.cert_verify(pool, url, verify=True, cert=None)
+    proxies = proxies_for(url)
+    pool = adapter.get_connection_with_tls_context(target, verify=True, proxies=proxies)
+    adapter.cert_verify(pool)
     answer: urllib3.BaseHTTPResponse = pool.urlopen(
         "POST",
-        target.path_url,
+        adapter.request_url(target, proxies),
         body,
         headers,
         # A retry would show a single-use refresh token twice.

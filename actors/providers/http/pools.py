@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from actors.errors import AddressForbidden, ProviderUnreachable
-from actors.providers.http.addresses import is_allowed, resolve_permitted
+from actors.providers.http.addresses import is_allowed, resolve, resolve_permitted
+from actors.providers.http.happy_eyeballs import connect_any
 from config import current_settings
 
 
@@ -101,9 +102,10 @@ class _SingleWriteConnection(HTTPConnection):
 
 class _GuardedHTTPConnection(_SingleWriteConnection):
     def _new_conn(self) -> socket.socket:
-        if not is_allowed(self.host, self.port, current_settings().allowed_private_hosts):
+        allowed = current_settings().allowed_private_hosts
+        if self.proxy is None and not is_allowed(self.host, self.port, allowed):
             raise AddressForbidden
-        return _connect_checked(self, super()._new_conn)
+        return _connect_checked(self)
 
     def response_class(self, sock: Any, **options: Any) -> http.client.HTTPResponse:  # type: ignore[override]
         return _make_response(self, sock, options)
@@ -111,25 +113,59 @@ class _GuardedHTTPConnection(_SingleWriteConnection):
 
 class _GuardedHTTPSConnection(_SingleWriteConnection, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
-        return _connect_checked(self, super()._new_conn)
+        return _connect_checked(self)
+
+    def _tunnel(self) -> None:
+        tunnel: Any = super()
+        try:
+            tunnel._tunnel()
+        except (OSError, http.client.HTTPException) as error:
+            raise ProxyError("The proxy did not connect.", error) from error
 
     def response_class(self, sock: Any, **options: Any) -> http.client.HTTPResponse:  # type: ignore[override]
         return _make_response(self, sock, options)
 
 
-def _connect_checked(connection: Any, connect: Callable[[], socket.socket]) -> socket.socket:
+def _connect_checked(connection: Any) -> socket.socket:
     """Connect to a checked address; TLS and the Host header keep the name."""
-    name, allowed = connection._dns_host, current_settings().allowed_private_hosts
-    failure: Exception = ProviderUnreachable(f"The host {name} has no address.")
-    for address in resolve_permitted(name, connection.port, allowed):
-        connection._dns_host = address
-        try:
-            return connect()
-        except (NewConnectionError, ConnectTimeoutError) as error:
-            failure = error
-        finally:
-            connection._dns_host = name
-    raise failure
+    try:
+        return connect_any(
+            _addresses(connection),
+            connection.port,
+            connection.timeout,
+            connection.socket_options or (),
+        )
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, "No address has answered in time.") from error
+    except OSError as error:
+        raise NewConnectionError(connection, f"No address has answered: {error}") from error
+
+
+def _addresses(connection: Any) -> list[str]:
+    """Return the addresses to connect to: the provider's, or the proxy's if one is configured.
+
+    The operator has named the proxy, wherever it is. The provider behind it is checked as if it
+    were called directly; the proxy gets its name.
+    """
+    name, port = connection._dns_host, connection.port
+    allowed = current_settings().allowed_private_hosts
+    if connection.proxy is None:
+        return resolve_permitted(name, port, allowed)
+    if connection._tunnel_host is not None:
+        _check_behind_proxy(connection._tunnel_host.strip("[]"), connection._tunnel_port, allowed)
+    return resolve(name, port)
+
+
+def _check_behind_proxy(host: str, port: int, allowed: frozenset[str]) -> None:
+    if is_allowed(host, port, allowed):
+        return
+    try:
+        resolve_permitted(host, port, allowed)
+    except ProviderUnreachable:
+        raise ProviderUnreachable(
+            f"The host {host} has no address to check before the proxy is asked for it: name it "
+            "in OAUTH_ALLOWED_PRIVATE_HOSTS if the proxy alone can resolve it."
+        ) from None
 
 
 def _make_response(connection: Any, sock: Any, options: dict[str, Any]) -> http.client.HTTPResponse:

@@ -2,36 +2,55 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
-from actors.providers.http.addresses import check_url
+from actors.providers.http.addresses import check_url, is_allowed
 from actors.providers.http.pools import GuardedHTTPPool, GuardedHTTPSPool
 from actors.providers.http.quiet_logs import silence_http_logs
+from actors.providers.http.tls import build_context, trusted_bundles
 from config import current_settings
 
 USER_AGENT: Final = "cat-feeder-auth-worker"
 _CHUNK_BYTES: Final = 16384
+_TUNNEL_STATUS: Final = re.compile("Tunnel connection failed: ([0-9]{3})")
+
+
+_POOL_CLASSES: Final = {"http": GuardedHTTPPool, "https": GuardedHTTPSPool}
 
 
 class GuardedAdapter(HTTPAdapter):
     """Sends a request under the guard and reads the whole answer within its bounds."""
 
+    def __init__(self, context: ssl.SSLContext, **options: Any) -> None:
+        self._context = context
+        super().__init__(**options)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make pools whose connections check the address first."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": GuardedHTTPPool,
-            "https": GuardedHTTPSPool,
-        }
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
+
+    def proxy_manager_for(self, proxy: str, **_kwargs: Any) -> Any:
+        """Return the manager of pools that go through a proxy; they check the address as well."""
+        options = {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOL_CLASSES
+        return manager
+
+    def cert_verify(self, conn: Any, *_args: Any, **_kwargs: Any) -> None:
+        """Leave trust to the shared context, which has read the authorities once."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
     def send(self, request: requests.PreparedRequest, **_kwargs: Any) -> requests.Response:  # type: ignore[override]
         """Send and return the answer with its body read.
@@ -45,7 +64,10 @@ class GuardedAdapter(HTTPAdapter):
         check_url(str(request.url), current_settings().allowed_private_hosts)
         limits = (oauth.connect_timeout_seconds, oauth.read_timeout_seconds)
         with translate_http_errors():
-            response = super().send(request, stream=True, timeout=limits, verify=True)
+            proxies = proxies_for(str(request.url))
+            response = super().send(
+                request, stream=True, timeout=limits, verify=True, proxies=proxies
+            )
             with response:
                 response._content = read_bounded_body(response.iter_content(_CHUNK_BYTES))
         # Else `response.text` guesses it, by a header or by statistics.
@@ -83,14 +105,25 @@ def translate_http_errors() -> Iterator[None]:
         raise ProviderMisbehaved("The provider's answer cannot be decoded.") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise ProviderUnreachable(
-            f"The provider did not answer: {type(error).__name__}.",
-            is_outcome_unknown=not _is_unsent(error),
+            _describe(error), is_outcome_unknown=not _is_unsent(error)
         ) from None
+
+
+def _describe(error: Exception) -> str:
+    """Return a sentence without a word of the request or of the proxy's credentials."""
+    reason = _reason(error)
+    if not isinstance(reason, urllib3.exceptions.ProxyError):
+        return f"The provider did not answer: {type(error).__name__}."
+    status = _TUNNEL_STATUS.match(str(reason.original_error))
+    cause = f"status {status[1]}" if status else type(reason.original_error).__name__
+    return f"The proxy of OAUTH_PROXY_URL did not connect to the provider: {cause}."
 
 
 def _is_unsent(error: Exception) -> bool:
     """Return whether a request failed before its first byte was sent, so that it had no effect."""
     reason = _reason(error)
+    if isinstance(reason, urllib3.exceptions.ProxyError):
+        return True
     if isinstance(reason, urllib3.exceptions.SSLError):
         return bool(reason.args) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
     return isinstance(
@@ -127,11 +160,31 @@ def check_no_redirect(response: requests.Response) -> None:
         raise ProviderMisbehaved("The provider answered with a redirect, which is not followed.")
 
 
-@cache
+def proxies_for(url: str) -> dict[str, str]:
+    """Return the proxy of a request to this URL, as requests wants it; none by default.
+
+    The host processes' own variables for proxies count for nothing: a proxy reads tokens of
+    providers without TLS, and sees which providers there are.
+    """
+    settings = current_settings()
+    if settings.proxy_url is None:
+        return {}
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if is_allowed(parts.hostname or "", port, settings.unproxied_hosts):
+        return {}
+    return {"http": settings.proxy_url, "https": settings.proxy_url}
+
+
 def shared_adapter() -> GuardedAdapter:
     """Return the adapter of this process: its pools keep the connections to each provider alive."""
+    return _adapter(trusted_bundles())
+
+
+@lru_cache(maxsize=8)
+def _adapter(bundles: tuple[str, ...]) -> GuardedAdapter:
     # The number of providers, and of threads per provider. Connections beyond are not kept alive.
-    return GuardedAdapter(pool_connections=128, pool_maxsize=128)
+    return GuardedAdapter(build_context(bundles), pool_connections=128, pool_maxsize=128)
 
 
 def guard_session(session: requests.Session) -> None:

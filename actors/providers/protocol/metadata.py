@@ -12,7 +12,7 @@ from config import current_settings
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_ENDPOINTS: Final = (*_NEEDED, "userinfo_endpoint", "revocation_endpoint")
+_OPTIONAL: Final = ("userinfo_endpoint", "revocation_endpoint")
 _AUTH_METHODS: Final = "token_endpoint_auth_methods_supported"
 _SENDS_ISS: Final = "authorization_response_iss_parameter_supported"
 
@@ -33,10 +33,12 @@ class IssuerMetadata(TypedDict, total=False):
 def fetch_metadata(issuer: str) -> IssuerMetadata:
     """Return what `issuer` publishes, reduced to the members that we use.
 
+    An optional member that cannot be used counts as unpublished: sign-ins work without it.
+
     Raises:
-        ProviderMisbehaved: The document is not JSON, lacks an endpoint, is another issuer's
-            (Discovery section 4.3), or a member has a wrong type.
-        AddressForbidden: An endpoint is one that we must not call or send a browser to.
+        ProviderMisbehaved: The document is not JSON, lacks a required endpoint, has one of a wrong
+            type, or is another issuer's (Discovery section 4.3).
+        AddressForbidden: A required endpoint is one that we must not call or send a browser to.
         ProviderUnreachable, ProviderRefused: As `get_json`.
     """
     published = fetch_document(issuer)
@@ -59,33 +61,44 @@ def fetch_document(issuer: str) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
-def _read_endpoints(published: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: published[name] for name in _ENDPOINTS if name in published}
-    for name in _NEEDED:
-        if name not in found:
-            raise ProviderMisbehaved(f"The issuer's metadata has no {name}.")
-    for name, url in found.items():
-        if not isinstance(url, str):
-            raise _mistyped(name)
+def find_unusable_endpoints(published: Mapping[str, Any]) -> dict[str, str]:
+    """Return why each optional endpoint that is published cannot be used; an empty one is none."""
+    reasons: dict[str, str] = {}
+    for name in _OPTIONAL:
         try:
-            check_url(url, current_settings().allowed_private_hosts)
-        except AddressForbidden:
-            raise AddressForbidden(
-                f"The issuer's metadata has a {name} that is not https, or leads to an address "
-                "that is not public."
-            ) from None
-    return found
+            if published.get(name, "") != "":
+                _read_endpoint(name, published[name])
+        except (ProviderMisbehaved, AddressForbidden) as error:
+            reasons[name] = error.detail
+    return reasons
+
+
+def _read_endpoints(published: Mapping[str, Any]) -> dict[str, str]:
+    for name in _NEEDED:
+        if name not in published:
+            raise ProviderMisbehaved(f"The issuer's metadata has no {name}.")
+    unusable = find_unusable_endpoints(published)
+    optional = [name for name in _OPTIONAL if name not in unusable and published.get(name)]
+    return {name: _read_endpoint(name, published[name]) for name in (*_NEEDED, *optional)}
+
+
+def _read_endpoint(name: str, url: Any) -> str:
+    if not isinstance(url, str):
+        raise ProviderMisbehaved(f"The issuer's metadata has a {name} of another type.")
+    try:
+        check_url(url, current_settings().allowed_private_hosts)
+    except AddressForbidden:
+        raise AddressForbidden(
+            f"The issuer's metadata has a {name} that is not https, or leads to an address "
+            "that is not public."
+        ) from None
+    return url
 
 
 def _read_abilities(published: Mapping[str, Any]) -> dict[str, Any]:
-    methods = published.get(_AUTH_METHODS, [])
-    sends_iss = published.get(_SENDS_ISS, False)
-    if not isinstance(methods, list):
-        raise _mistyped(_AUTH_METHODS)
-    if not isinstance(sends_iss, bool):
-        raise _mistyped(_SENDS_ISS)
-    return {name: published[name] for name in (_AUTH_METHODS, _SENDS_ISS) if name in published}
-
-
-def _mistyped(name: str) -> ProviderMisbehaved:
-    return ProviderMisbehaved(f"The issuer's metadata has a {name} of another type.")
+    types = {_AUTH_METHODS: list, _SENDS_ISS: bool}
+    return {
+        name: published[name]
+        for name, kind in types.items()
+        if isinstance(published.get(name), kind)
+    }

@@ -23,6 +23,7 @@ from catfeeder.sealing import Secret
 _MAX_LIFETIME_SECONDS: Final = 10 * 365 * 86400
 _TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
 _MAX_FIELDS: Final = 64
+_OPTIONAL_TOKENS: Final = ("refresh_token", "id_token")
 #: The registered names of HTTP authentication schemes, some of which APIs compare letter by letter.
 _SCHEMES: Final = {"bearer": "Bearer", "dpop": "DPoP", "mac": "MAC"}
 #: The names of GitHub and LinkedIn, of Keycloak, and of Intuit; the standard has none.
@@ -114,8 +115,16 @@ def _parse_form(body: bytes) -> dict[str, str]:
 
 
 def _read_token(answer: Mapping[str, Any], name: str) -> Secret | None:
+    """Return a token; None for a missing one.
+
+    Providers without refresh tokens or id_tokens write false, 0, [] or {} in their place, and the
+    sign-in needs neither: whatever is no text is none. A text with other characters is a mistake.
+
+    Raises:
+        ProviderMisbehaved: It holds characters that no token has, or is the access token and none.
+    """
     value = answer.get(name)
-    if value is None or value == "":
+    if not value or (name in _OPTIONAL_TOKENS and not isinstance(value, str)):
         return None
     if not isinstance(value, str) or not is_visible_ascii(value):
         raise ProviderMisbehaved(f"The provider's {name} has characters that no token has.")

@@ -108,11 +108,11 @@ def test_a_host_without_or_with_a_private_address_is_reported(
 
     def answer(name: str, *more: Any, **options: Any) -> Any:
         asked.append(name)
-        if name == "nowhere.test":
+        if name == "nowhere.example":
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return resolve("127.0.0.1" if name == "inside.test" else name, *more, **options)
+        return resolve("127.0.0.1" if name == "inside.example" else name, *more, **options)
 
-    inside, nowhere = "https://inside.test/token", "https://nowhere.test/"
+    inside, nowhere = "https://inside.example/token", "https://nowhere.example/"
     configure_plain(
         provider,
         token_endpoint=inside,
@@ -126,9 +126,9 @@ def test_a_host_without_or_with_a_private_address_is_reported(
     assert set(found) == {"token_endpoint", "userinfo_endpoint", "revocation_endpoint"}
     assert "OAUTH_ALLOWED_PRIVATE_HOSTS" in found["token_endpoint"]
     assert "name server" in found["userinfo_endpoint"]
-    assert sorted(name for name in asked if name.endswith(".test")) == [
-        "inside.test",
-        "nowhere.test",
+    assert sorted(name for name in asked if name.endswith(".example")) == [
+        "inside.example",
+        "nowhere.example",
     ]
 
 

@@ -24,7 +24,9 @@ INSIDE = frozenset({"127.0.0.1:9000", "[::1]:9000", "idp.internal:443", "idp.int
         "https://accounts.example.com:8443/token",
         "https://[2606:4700::1111]/token",
         # A name is resolved when a connection is made, and not before.
-        "https://localhost/token",
+        "https://no-such-name.example.com/token",
+        "https://localhost.example.com/token",
+        "https://contest/token",
     ],
 )
 def test_https_with_a_host_may_be_called(url: str) -> None:
@@ -77,6 +79,20 @@ def test_a_literal_private_address_is_refused_in_a_url(host: str) -> None:
         check_url(f"https://{host}/token", NO_HOSTS)
     # An exception holds for https as well
     check_url(f"https://{host}/token", frozenset({f"{host}:443"}))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LocalHost", "localhost.", "idp.localhost", "localhost.localdomain"),
+        *("idp.test", "idp.invalid", "idp.local", "idp.internal", "idp.home.arpa"),
+        *("duskgytldkxiuqc6.onion", "idp.alt"),
+    ],
+)
+def test_a_name_that_is_never_public_is_refused_in_a_url(host: str) -> None:
+    with pytest.raises(AddressForbidden, match="never public"):
+        check_url(f"https://{host}/token", NO_HOSTS)
+    check_url(f"https://{host}/token", frozenset({f"{host.lower()}:443"}))
 
 
 @pytest.mark.parametrize(
@@ -161,12 +177,15 @@ def test_a_name_with_one_private_address_is_refused(
         resolve_permitted("idp.example", 443, NO_HOSTS)
 
 
-def test_a_name_is_resolved_once_to_at_most_two_addresses(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked = name_server(monkeypatch, ["1.1.1.1", "1.1.1.1", "1.0.0.1", "8.8.8.8"])
+def test_a_name_is_resolved_once_to_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = name_server(
+        monkeypatch, ["2606:4700::1", "2606:4700::2", "2606:4700::1", "1.0.0.1", "8.8.8.8"]
+    )
 
-    assert resolve_permitted("idp.example", 443, NO_HOSTS) == ["1.1.1.1", "1.0.0.1"]
+    # The families by turns, so that one that is broken costs little (RFC 8305)
+    assert resolve_permitted("idp.example", 443, NO_HOSTS) == [
+        *("2606:4700::1", "1.0.0.1", "2606:4700::2", "8.8.8.8")
+    ]
     assert asked == ["idp.example"]
 
 

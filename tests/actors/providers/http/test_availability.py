@@ -14,6 +14,7 @@ from actors.providers.http.requests import get_json
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 
+TEN_YEARS = 10 * 365 * 86400
 pytestmark = pytest.mark.usefixtures("settings")
 
 
@@ -38,7 +39,12 @@ def test_a_server_error_means_unreachable(
         ("1.5", 0),
         ("soon", 0),
         ("\u00b2", 0),
-        ("9" * 5000, 0),
+        # Beyond any calendar
+        ("9" * 11, TEN_YEARS),
+        ("9" * 5000, TEN_YEARS),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 -99999999999999", 0),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", TEN_YEARS),
         ("Fri, 31 Dec 1999 23:59:59 GMT", 0),
     ],
 )
@@ -61,6 +67,7 @@ def test_retry_after_may_be_seconds(
         ("Friday, 31-Dec-99 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:00 GMT", 59),
         ("Fri, 31 Dec 1999 23:59:59 -0000", "Fri, 31 Dec 1999 23:59:00 GMT", 59),
         ("Fri, 31 Dec 1999 25:61:61 GMT", "Fri, 31 Dec 1999 23:59:00 GMT", 0),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 99999999999999999999 23:58:00 GMT", 0),
     ],
 )
 def test_retry_after_may_be_a_date(header: str, date: str, seconds: int) -> None:

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import urllib3.util.connection
 
 import config
 from actors.errors import AddressForbidden, ProviderUnreachable
@@ -95,13 +94,13 @@ def name_server(monkeypatch: pytest.MonkeyPatch, answers: list[list[str]]) -> No
 
 def refused_connections(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Refuse every connection, and return where they were to lead."""
-    called = []
+    called: list[tuple[str, int]] = []
 
-    def connect(address: tuple[str, int], *_more: object, **_options: object) -> socket.socket:
-        called.append(address)
+    def connect(addresses: list[str], port: int, *_more: object) -> socket.socket:
+        called.extend((address, port) for address in addresses)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(urllib3.util.connection, "create_connection", connect)
+    monkeypatch.setattr(pools, "connect_any", connect)
     return called
 
 

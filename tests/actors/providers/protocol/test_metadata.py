@@ -64,25 +64,32 @@ def test_an_optional_endpoint_may_be_missing(provider: ScriptedProvider) -> None
     assert "userinfo_endpoint" not in fetch_metadata(provider.issuer)
 
 
-ENDPOINTS = [
-    "authorization_endpoint",
-    "token_endpoint",
-    "userinfo_endpoint",
-    "revocation_endpoint",
-    "jwks_uri",
+REQUIRED = ["authorization_endpoint", "token_endpoint", "jwks_uri"]
+OPTIONAL = ["userinfo_endpoint", "revocation_endpoint"]
+ENDPOINTS = [*REQUIRED, *OPTIONAL]
+FORBIDDEN = [
+    *("http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/token"),
+    *("http://idp.example/token", "javascript:alert(document.cookie)", "file:///etc/passwd"),
+    *("https://user:password@idp.example/", "https://127.0.0.1/", "https://localhost/"),
+    *("https://idp.example/\r\nX: y", ""),
 ]
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
-@pytest.mark.parametrize(
-    "url",
-    [
-        *("http://169.254.169.254/latest/meta-data", "http://127.0.0.1:1/token"),
-        *("http://idp.example/token", "javascript:alert(document.cookie)", "file:///etc/passwd"),
-        *("https://user:password@idp.example/", "https://127.0.0.1/"),
-        *("https://idp.example/\r\nX: y", ""),
-    ],
-)
+@pytest.mark.parametrize("name", OPTIONAL)
+@pytest.mark.parametrize("url", [*FORBIDDEN, "urn:none", ["https://idp.example/"], 5, False, {}])
+def test_an_optional_endpoint_that_cannot_be_used_is_left_out(
+    url: Any, name: str, provider: ScriptedProvider
+) -> None:
+    provider.script.metadata = {name: url}
+
+    found = fetch_metadata(provider.issuer)
+
+    # Then the provider is usable, and all else is as published
+    assert set(found) & set(ENDPOINTS) == set(ENDPOINTS) - {name}
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("url", FORBIDDEN)
 def test_a_forbidden_endpoint_is_refused(url: str, name: str, provider: ScriptedProvider) -> None:
     provider.script.metadata = {name: url}
 
@@ -93,17 +100,25 @@ def test_a_forbidden_endpoint_is_refused(url: str, name: str, provider: Scripted
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *((name, ["https://idp.example/"]) for name in ENDPOINTS),
         ("token_endpoint_auth_methods_supported", "client_secret_basic"),
         ("token_endpoint_auth_methods_supported", 5),
         ("authorization_response_iss_parameter_supported", "false"),
         ("authorization_response_iss_parameter_supported", 0),
     ],
 )
-def test_a_member_of_a_wrong_type_is_refused(
+def test_an_ability_of_a_wrong_type_is_left_out(
     name: str, value: Any, provider: ScriptedProvider
 ) -> None:
     provider.script.metadata = {name: value}
+
+    assert name not in fetch_metadata(provider.issuer)
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_required_endpoint_of_a_wrong_type_is_refused(
+    name: str, provider: ScriptedProvider
+) -> None:
+    provider.script.metadata = {name: ["https://idp.example/"]}
 
     with pytest.raises(ProviderMisbehaved, match=name):
         fetch_metadata(provider.issuer)

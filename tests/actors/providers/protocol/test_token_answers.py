@@ -138,7 +138,21 @@ def test_a_token_type_is_written_as_an_authorization_header_has_it(
     assert read({"access_token": "a", "token_type": stated}).token_type == token_type
 
 
-@pytest.mark.parametrize("token", [5, True, [], {}, "a\nb", "a\0", "caf\u00e9", "\ud800", "\x7f"])
+@pytest.mark.parametrize("nothing", [False, True, 0, 5, [], {}, ["a"], {"value": "a"}])
+@pytest.mark.parametrize("name", ["refresh_token", "id_token"])
+def test_an_optional_token_that_is_no_text_is_none(name: str, nothing: object) -> None:
+    tokens = read({"access_token": "a", name: nothing})
+
+    assert (tokens.access_token.reveal(), getattr(tokens, name)) == ("a", None)
+
+
+@pytest.mark.parametrize("token", [5, True, ["a"], {"a": 1}])
+def test_an_access_token_that_is_no_text_is_refused(token: object) -> None:
+    with pytest.raises(ProviderMisbehaved, match="access_token"):
+        read({"access_token": token})
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\0", "caf\u00e9", "\ud800", "\x7f"])
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token"])
 def test_a_token_with_invalid_characters_is_refused(name: str, token: object) -> None:
     with pytest.raises(ProviderMisbehaved, match=name):

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import httpx
 import pytest
-import urllib3.util.connection
 from joserfc.jwk import RSAKey
 
+from actors.providers.http import pools
+from actors.providers.http.happy_eyeballs import connect_any
 from actors.providers.protocol.keys import shared_key_cache
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
@@ -222,12 +223,12 @@ def test_a_name_of_a_private_address_is_not_called(
     resolve = socket.getaddrinfo
 
     def tell(name: Any, *more: Any, **options: Any) -> Any:
-        known = address if name == "inside.test" else name
+        known = address if name == "inside.example" else name
         return resolve(known, *more, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", tell)
     for name in ("token_endpoint", "userinfo_endpoint", "jwks_uri"):
-        _put(http, liar, **{**liar.addresses(), name: f"https://inside.test:{port}/secret"})
+        _put(http, liar, **{**liar.addresses(), name: f"https://inside.example:{port}/secret"})
         # Then it is never called
         _assert_refused(http, _come_back(browser, liar), "address_forbidden")
     assert liar.requests_for("/secret") == []
@@ -241,25 +242,27 @@ def test_a_name_that_is_rebound_to_a_private_address_is_not_called(
 ) -> None:
     # Given a name server that tells a public address first, and ours to whoever asks again
     port = int(liar.host.partition(":")[2])
-    _put(http, liar, **{**liar.addresses(), "token_endpoint": f"https://rebinding.test:{port}/s"})
-    resolve, connect = socket.getaddrinfo, urllib3.util.connection.create_connection
+    _put(
+        http, liar, **{**liar.addresses(), "token_endpoint": f"https://rebinding.example:{port}/s"}
+    )
+    resolve, connect = socket.getaddrinfo, connect_any
     told: list[str] = []
-    called: list[Any] = []
+    called: list[str] = []
 
     def tell(name: Any, *more: Any, **options: Any) -> Any:
-        if name == "rebinding.test":
+        if name == "rebinding.example":
             told.append("127.0.0.1" if told else "1.1.1.1")
             return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (told[-1], port))]
         return resolve(name, *more, **options)
 
-    def call(address: Any, *more: Any, **options: Any) -> Any:
-        called.append(address[0])
-        if address[0] == "1.1.1.1":
+    def call(addresses: list[str], *more: Any) -> socket.socket:
+        called.extend(addresses)
+        if "1.1.1.1" in addresses:
             raise ConnectionRefusedError
-        return connect(address, *more, **options)
+        return connect(addresses, *more)
 
     monkeypatch.setattr(socket, "getaddrinfo", tell)
-    monkeypatch.setattr(urllib3.util.connection, "create_connection", call)
+    monkeypatch.setattr(pools, "connect_any", call)
     answer = _come_back(browser, liar)
     # Then what it told first is what is called, and nothing else
     _assert_refused(http, answer, "provider_unreachable")
