@@ -23,7 +23,7 @@ from actors.providers.config.discovery import (
 )
 from actors.providers.config.lookup import find_provider, provider_row
 from actors.providers.config.settings import put_provider
-from tests.actors.sign_ins import NAME, configure, configure_preset, now
+from tests.actors.sign_ins import NAME, configure, configure_preset, now, sign_in
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 
@@ -106,12 +106,30 @@ def test_a_failed_discovery_keeps_the_stored_metadata(
 
 def test_metadata_with_a_private_endpoint_is_not_stored(provider: ScriptedProvider) -> None:
     put(provider)
-    provider.script.metadata = {"userinfo_endpoint": "http://169.254.169.254/latest"}
+    provider.script.metadata = {"token_endpoint": "http://169.254.169.254/latest"}
 
     with pytest.raises(AddressForbidden):
         discover_provider(NAME)
 
     assert provider_row(NAME).discovered is None
+
+
+def test_an_optional_endpoint_that_cannot_be_used_leaves_the_provider_usable(
+    provider: ScriptedProvider,
+) -> None:
+    put(provider)
+    provider.script.metadata = {
+        "userinfo_endpoint": "http://169.254.169.254/latest",
+        "revocation_endpoint": "",
+    }
+
+    discover_provider(NAME)
+
+    found = find_provider(NAME)
+    assert found.token_endpoint == f"{provider.issuer}/token"
+    assert (found.userinfo_endpoint, found.revocation_endpoint) == (None, None)
+    # And who a user is is in the id_token
+    assert sign_in(provider).connection.profile["subject"] == provider.script.user["id"]
 
 
 def test_resolving_a_provider_discovers_missing_metadata(provider: ScriptedProvider) -> None:

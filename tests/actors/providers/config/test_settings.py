@@ -147,7 +147,10 @@ def test_providers_are_listed_by_name() -> None:
         *(
             (field, f"https://{host}/", "public address")
             for field in ("issuer", "token_endpoint", "base_url")
-            for host in ("127.0.0.1", "127.1", "2130706433", "[::1]", "169.254.169.254", "10.0.0.1")
+            for host in (
+                *("127.0.0.1", "127.1", "2130706433", "[::1]", "169.254.169.254", "10.0.0.1"),
+                *("localhost", "idp.localhost", "idp.test", "idp.invalid", "idp.local"),
+            )
         ),
         ("issuer", "https://idp.example/?a=b", "without a query"),
         ("authorization_endpoint", "https://a.b/?client_id=1&scope=a", "without client_id, scope:"),
