@@ -18,7 +18,7 @@ import catfeeder
 from benchmarks.figures import Figure, spread, table
 from benchmarks.stack import SECRET_KEY
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
-from worker.supervisor.embedded_valkey import EmbeddedValkey
+from worker.supervisor.valkey.embedded import EmbeddedValkey
 
 _BATCHES: Final = 100
 _SENDS: Final = 100

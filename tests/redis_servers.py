@@ -17,7 +17,7 @@ from tests.provider.certificates import self_signed_certificate
 from tests.relays import running_relay
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.supervisor.embedded_valkey import find_server_binary
+from worker.supervisor.valkey.binaries import list_server_binaries
 
 SERVICE: Final = "catfeeder-test"
 _SENTINEL_CONF: Final = f"""\
@@ -33,7 +33,7 @@ sentinel failover-timeout {SERVICE} 3000
 @contextmanager
 def running_server(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server's binary for the block, with nothing but `arguments`."""
-    process = subprocess.Popen([find_server_binary(), *arguments], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([list_server_binaries()[0], *arguments], stdout=subprocess.DEVNULL)
     try:
         yield process
     finally:

@@ -21,7 +21,7 @@ import redis
 from psycopg import sql
 
 from catfeeder.queue.redis_connection import connect_redis
-from worker.supervisor.embedded_valkey import find_server_binary
+from worker.supervisor.valkey.binaries import list_server_binaries
 
 _START_SECONDS: Final = 60
 
@@ -35,7 +35,7 @@ class ValkeyServer:
         #: A client with the service's own settings.
         self.client = connect_redis(self.url)
         self._command = [
-            str(find_server_binary()),
+            str(list_server_binaries()[0]),
             *("--port", "0"),
             *("--unixsocket", str(directory / "valkey.sock")),
             *("--dir", str(directory)),

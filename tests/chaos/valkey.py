@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.chaos.kills import Kill
 from tests.waiting import wait_until
-from worker.supervisor.embedded_valkey import EmbeddedValkey
+from worker.supervisor.valkey.embedded import EmbeddedValkey
 
 
 class Valkey:

@@ -16,7 +16,7 @@ from config import Settings, current_settings
 from worker.errors import QueueUnknown
 from worker.queue import queue_sealer
 from worker.queue_report import describe_dead_letter, describe_queues
-from worker.supervisor.embedded_valkey import find_running_url
+from worker.supervisor.valkey.embedded import find_running_url
 
 _QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:>10}  {dead}"
 _LETTER: Final = "{id:<36}  {died_at:<24}  {actor:<16}  {job_id:<36}  {reason}"

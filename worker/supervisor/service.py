@@ -13,7 +13,6 @@ from config import Settings
 from worker.errors import ServiceUnhealthy, ValkeyFailed
 from worker.supervisor.addresses import check_address
 from worker.supervisor.drain import drain_queues
-from worker.supervisor.embedded_valkey import EmbeddedValkey
 from worker.supervisor.guardian import Guardian
 from worker.supervisor.health import is_healthy
 from worker.supervisor.output import LineHandler
@@ -25,6 +24,7 @@ from worker.supervisor.stores import (
     request_shutdown,
 )
 from worker.supervisor.supervisor import Supervisor
+from worker.supervisor.valkey.embedded import EmbeddedValkey
 
 #: Dramatiq applies the Procfile's --grace twice: to workers, then consumers.
 WORKER_GRACE_SECONDS: Final = 45.0
@@ -53,7 +53,9 @@ class Service:
         self._stopping = asyncio.Event()
         self._guardian = Guardian()
         self._supervisor = Supervisor(on_line, self._inform_guardian)
-        self._valkey = EmbeddedValkey(settings.var_dir)
+        self._valkey = EmbeddedValkey(
+            settings.var_dir, report=self._report, is_wanted=lambda: not self.is_stopping
+        )
         self._redis_url = ""
         self._generation = 0
 

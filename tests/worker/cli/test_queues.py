@@ -12,7 +12,7 @@ from catfeeder.client import Client
 from catfeeder.messages import PASSWORDS
 from config import current_settings
 from tests.worker.cli.conftest import Command
-from worker.supervisor.embedded_valkey import EmbeddedValkey, find_running_url
+from worker.supervisor.valkey.embedded import EmbeddedValkey, find_running_url
 
 
 def add_dead_letter(client: Client, letter_id: str, body: bytes | None = None) -> str:

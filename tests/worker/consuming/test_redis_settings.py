@@ -14,7 +14,7 @@ from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.redis_settings import describe_risks
 from worker.crons import Crons
-from worker.supervisor.embedded_valkey import EmbeddedValkey
+from worker.supervisor.valkey.embedded import EmbeddedValkey
 
 FORGETS = "forgets accepted jobs when it ends: set its appendonly to yes."
 DROPS = "set its maxmemory-policy, which is allkeys-lru, to noeviction."

