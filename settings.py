@@ -112,6 +112,7 @@ class OAuthSettings:
     renewal_batch: int = _number(50, 1, 1000)
     retry_seconds: int = _seconds(30)
     retry_cap_seconds: int = _seconds(3600)
+    assumed_lifetime_seconds: int = _seconds(3600)
     dead_connection_retention_days: int = _number(30, 1, 3650)
     webhook_url: str = ""
     events_retention_days: int = _number(90, 1, 3650)

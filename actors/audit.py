@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     RENEWAL_FAILED = "renewal_failed"
     REAUTHORIZATION_SOON = "reauthorization_soon"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
+    ENDED = "ended"
     RECOVERED = "recovered"
     REVOKED = "revoked"
     SCOPE_MISSING = "scope_missing"
@@ -75,6 +76,7 @@ DELIVERED_KINDS = frozenset(
         EventKind.RENEWAL_FAILED,
         EventKind.REAUTHORIZATION_SOON,
         EventKind.REAUTHORIZATION_REQUIRED,
+        EventKind.ENDED,
         EventKind.RECOVERED,
         EventKind.REVOKED,
         EventKind.SCOPE_MISSING,

@@ -21,7 +21,7 @@ class Format:
 
 Time: TypeAlias = Annotated[str, Format("date-time")]
 ConnectionStatus: TypeAlias = Literal[
-    "active", "renewal_failing", "reauthorization_required", "revoked"
+    "active", "renewal_failing", "ended", "reauthorization_required", "revoked"
 ]
 
 
@@ -70,7 +70,12 @@ class Connection(TypedDict):
     profile: Profile
     scope: Annotated[str, "The scopes that the provider granted, parted by spaces."]
     missing_scopes: Annotated[list[str], "The scopes that were asked for and not granted."]
-    status: Annotated[ConnectionStatus, "What may be expected of the token."]
+    status: Annotated[
+        ConnectionStatus,
+        "What may be expected of the token: `ended` says that it has run out and that there is "
+        "nothing to renew it with, so nothing is wrong; `reauthorization_required` that only its "
+        "user can bring another.",
+    ]
     reason: Annotated[str | None, "Why renewal fails, where it does."]
     expires_at: Annotated[Time | None, "When the access token expires, if that is known."]
     created_at: Time

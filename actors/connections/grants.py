@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from actors.connections.planning import plan_renewal
 from actors.connections.scopes import find_missing_scopes
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_answers import TokenResponse
+from config import current_settings
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant, GrantEnd
 
 
@@ -42,7 +45,22 @@ def build_grant(
         expires_at=expires_at,
         renew_at=_plan_renewal(provider, account, expires_at, last_chance, now),
         end=end,
+        lifetime_seconds=tokens.expires_in if tokens.states_lifetime else None,
+        needs_refresh_token=provider.renewal == "refresh_token",
     )
+
+
+def with_known_lifetime(tokens: TokenResponse, row: TAB_CONNECTIONS) -> TokenResponse:
+    """Return tokens with the last lifetime that the provider stated, if it states none now.
+
+    A connection that was stored before stated lifetimes were has that of its present token.
+    """
+    if tokens.states_lifetime:
+        return tokens
+    known = row.lifetime_seconds or tokens.expires_in
+    if known is None and row.status == ConnectionStatus.ACTIVE and row.expires_at is not None:
+        known = max(int((row.expires_at - row.updated_at).total_seconds()), 0) or None
+    return replace(tokens, expires_in=known)
 
 
 def _plan_renewal(
@@ -52,10 +70,16 @@ def _plan_renewal(
     last_chance: datetime | None,
     now: datetime,
 ) -> datetime | None:
-    """Return when the token is renewed, by the settings of its provider."""
+    """Return when the token is renewed, by the settings of its provider.
+
+    A token without a known end is renewed as if it lived `assumed_lifetime_seconds`.
+    """
+    if provider.renewal == "none":
+        return expires_at
+    assumed = timedelta(seconds=current_settings().oauth.assumed_lifetime_seconds)
     margin = provider.renewal_margin_seconds
     return plan_renewal(
-        expires_at,
+        expires_at or now + assumed,
         f"{provider.name}:{account}",
         now,
         usual_margin=None if margin is None else timedelta(seconds=margin),

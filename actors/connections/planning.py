@@ -18,7 +18,7 @@ _JITTER_SHARE: Final = 0.1
 
 
 def plan_renewal(
-    expires_at: datetime | None,
+    expires_at: datetime,
     account: str,
     now: datetime,
     *,
@@ -26,18 +26,16 @@ def plan_renewal(
     minimum_gap: timedelta = timedelta(),
     is_late: bool = False,
     last_chance: datetime | None = None,
-) -> datetime | None:
+) -> datetime:
     """Return when to renew a token that was granted `now`: early enough to fail a few times.
 
     The margin is `usual_margin`, or else a fifth of the lifetime (a twentieth if `is_late`), from 2
     minutes to 24 hours, and never more than half of the lifetime. `account` names the token's owner
-    and decides the jitter. None means never: the token does not expire.
+    and decides the jitter.
 
     A `minimum_gap` between renewals is kept, even where the token ends first. The refresh token
     ends at `last_chance`, so an access token that lives longer is renewed once more before that.
     """
-    if expires_at is None:
-        return None
     renew_at = _renew_at(expires_at, account, now, usual_margin, is_late=is_late)
     if last_chance is not None and renew_at > last_chance:
         sooner = _renew_at(last_chance, account, now, usual_margin, is_late=is_late)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
@@ -16,6 +16,17 @@ from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import own_key, public_name
+
+_HAS_ENDED: Final = (
+    "The token has run out, and the provider gave nothing to renew it with: the user signs in "
+    "again for another one."
+)
+#: What is in one of these states is renewed only where that is asked for.
+_NEVER_DUE: Final = (
+    ConnectionStatus.ENDED,
+    ConnectionStatus.REAUTHORIZATION_REQUIRED,
+    ConnectionStatus.REVOKED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +128,10 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     row = find_connection(connection_id)
     token = TAB_CONNECTIONS.access_token.open(row)
     is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
-    is_dead = row.status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    is_dead = row.status in _NEVER_DUE
     if token is None or (is_dead and not is_usable):
-        raise ReauthorizationRequired
+        has_ended = row.status == ConnectionStatus.ENDED
+        raise ReauthorizationRequired(_HAS_ENDED if has_ended else None)
     view: results.StoredToken = {
         "access_token": token.reveal(),
         "token_type": read_token_type(row.token_type),

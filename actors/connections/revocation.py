@@ -143,7 +143,7 @@ def _find_tokens(row: TAB_CONNECTIONS, provider: Provider) -> _Held:
     if answer is None:
         return replace(stored, is_outdated=True)
     try:
-        kept = read_kept_tokens(provider, answer)
+        kept = read_kept_tokens(provider, answer, attempt.started_at)
     except AuthError as error:
         is_spent = error.is_outcome_unknown or error.kind is FailureKind.GRANT_DEAD
         return replace(stored, is_outdated=is_spent)

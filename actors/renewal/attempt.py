@@ -76,7 +76,7 @@ class Renewal:
             return None
         try:
             answer = TAB_ATTEMPTS.answer.open(answered)
-            return self._request.read(answer or Secret(""))
+            return self._request.read(answer or Secret(""), self.attempt.started_at)
         except (AuthError, SealBroken) as error:
             if self._is_final(error):
                 raise

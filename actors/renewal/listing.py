@@ -21,13 +21,17 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import public_name
 from models.renewal.upcoming import list_upcoming_renewals
 
-_NO_REFRESH_TOKEN: Final = "There is no refresh token: the user has to sign in again."
+_NO_REFRESH_TOKEN: Final = (
+    "There is nothing to renew it with: when it has run out, the user signs in again for another."
+)
 
 
 class Cause(StrEnum):
     """Why a connection is renewed when it is."""
 
     EXPIRY = "expiry"
+    UNKNOWN_END = "unknown_end"
+    END = "end"
     RETRY = "retry"
     IN_PROGRESS = "in_progress"
 
@@ -49,8 +53,10 @@ class ScheduledRenewal(TypedDict):
     cause: Annotated[
         str,
         Cause,
-        "`expiry`: the token is about to end; `retry`: the last try has failed; `in_progress`: a "
-        "worker is renewing it.",
+        "`expiry`: the token is about to end; `unknown_end`: no answer has stated when it does, so "
+        "it is renewed as if it lived `assumed_lifetime_seconds`; `end`: there is nothing to renew "
+        "it with, and its connection will be `ended`; `retry`: the last try has failed; "
+        "`in_progress`: a worker is renewing it.",
     ]
     why: Annotated[str, "The same as a sentence."]
     hindrance: Annotated[str | None, "What would keep the renewal from succeeding now."]
@@ -110,7 +116,7 @@ def list_renewals(
 
 
 def _describe(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> ScheduledRenewal:
-    cause = _cause(row, now)
+    cause = _cause(row, means, now)
     return {
         "connection_id": row.id,
         "app": row.app,
@@ -127,10 +133,19 @@ def _describe(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> ScheduledRe
     }
 
 
-def _cause(row: TAB_CONNECTIONS, now: datetime) -> Cause:
+def _cause(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> Cause:
     if row.lease_until is not None and row.lease_until > now:
         return Cause.IN_PROGRESS
-    return Cause.RETRY if row.status == ConnectionStatus.RENEWAL_FAILING else Cause.EXPIRY
+    if row.status == ConnectionStatus.RENEWAL_FAILING:
+        return Cause.RETRY
+    if means.fault is None and not _has_means(row, means):
+        return Cause.END
+    return Cause.UNKNOWN_END if row.expires_at is None else Cause.EXPIRY
+
+
+def _has_means(row: TAB_CONNECTIONS, means: _Means) -> bool:
+    tokens = {"refresh_token": row.refresh_token, "fb_exchange_token": row.access_token}
+    return tokens.get(means.renewal) is not None
 
 
 def _sentence(row: TAB_CONNECTIONS, cause: Cause) -> str:
@@ -138,6 +153,12 @@ def _sentence(row: TAB_CONNECTIONS, cause: Cause) -> str:
         return f"A worker has it in hand, until {rfc3339(row.lease_until)} at the latest."
     if cause is Cause.RETRY:
         return f"Failed {row.failures} times in a row: {row.reason}"
+    if cause is Cause.UNKNOWN_END:
+        seconds = current_settings().oauth.assumed_lifetime_seconds
+        return (
+            "No answer of the provider has stated when the token expires: it is renewed as if it "
+            f"lived {seconds} seconds."
+        )
     return f"The token expires at {rfc3339(row.expires_at)}."
 
 
@@ -146,8 +167,7 @@ def _find_hindrance(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> str |
         return means.fault
     if has_grant_ended(row, now):
         return GrantEnded().detail
-    tokens = {"refresh_token": row.refresh_token, "fb_exchange_token": row.access_token}
-    return _NO_REFRESH_TOKEN if tokens.get(means.renewal) is None else None
+    return None if _has_means(row, means) else _NO_REFRESH_TOKEN
 
 
 def _look_up(provider: str, now: datetime) -> _Means:

@@ -21,6 +21,7 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
+from actors.renewal.endings import DEAD_STATUSES, record_missing_means
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.request import RefreshTokenMissing
 from catfeeder.clock import rfc3339, utc_now
@@ -108,7 +109,9 @@ def record_failure(
 def _write_failure(
     attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
 ) -> CatFeederError | None:
-    if isinstance(error, RefreshTokenMissing | OutcomeUnknown):
+    if isinstance(error, RefreshTokenMissing):
+        return record_missing_means(attempt.lease, row, error, now)
+    if isinstance(error, OutcomeUnknown):
         return _give_up(attempt, row, error, now)
     if isinstance(error, AuthError) and error.kind is FailureKind.GRANT_DEAD:
         # The provider calls the token spent; an earlier try of ours may have spent it.
@@ -131,7 +134,13 @@ def _outcome_unknown(attempt: Attempt) -> OutcomeUnknown:
 
 
 def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
-    """Record a failure that may pass, and a next try by back-off and the provider's wish."""
+    """Record a failure that may pass, and a next try by back-off and the provider's wish.
+
+    A connection that is not due, and whose renewal was asked for all the same, stays as it was.
+    """
+    if row.status in (*DEAD_STATUSES, ConnectionStatus.ENDED):
+        _leave(attempt)
+        return
     retry_at = _plan_retry(row, error, now)
     is_unclear = isinstance(error, AuthError) and error.is_outcome_unknown
     with transaction():
@@ -156,17 +165,34 @@ def _plan_retry(row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> d
 def _give_up(
     attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime
 ) -> CatFeederError | None:
-    """Record that the grant is gone, unless the lease was lost to another renewal."""
+    """Record that the grant is gone, unless the lease was lost to another renewal.
+
+    One that was gone before stays as it is, and there is no other event of it.
+    """
     lease = attempt.lease
-    with transaction():
-        if not require_reauthorization(lease, _format_reason(error), now):
-            return None
-        TAB_ATTEMPTS.end(lease.connection_id, lease.version)
-        kind = EventKind.REAUTHORIZATION_REQUIRED
-        record(kind, now=now, connection=row, **_event_detail(error))
+    if row.status in DEAD_STATUSES:
+        is_held = _leave(attempt)
+    else:
+        with transaction():
+            is_held = require_reauthorization(lease, _format_reason(error), now)
+            if is_held:
+                TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+                kind = EventKind.REAUTHORIZATION_REQUIRED
+                record(kind, now=now, connection=row, **_event_detail(error))
+    if not is_held:
+        return None
     required = ReauthorizationRequired()
     required.__cause__ = error
     return required
+
+
+def _leave(attempt: Attempt) -> bool:
+    """Leave a connection that is not to be renewed as it was; False if the lease was lost."""
+    with transaction():
+        is_held = release(attempt.lease)
+        if is_held:
+            _close_attempt(attempt, is_open=False, keep_answer=False)
+    return is_held
 
 
 def _release(attempt: Attempt) -> None:

@@ -20,7 +20,7 @@ from actors.renewal.batches import TimeSlice
 from actors.renewal.kept_answers import import_answer_files
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.outcomes import record_failure, store_grant
-from actors.renewal.request import prepare_renewal
+from actors.renewal.request import RefreshTokenMissing, prepare_renewal
 from actors.renewal.waiting import wait_for_concurrent_renewal
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
@@ -88,7 +88,9 @@ def _renew_each(
             paused.add(row.provider)
         except (AuthError, SealBroken) as error:
             memory.forget(row.provider)
-            _LOG.warning(_FAILED, row.id, error.detail, extra=_log_fields(row))
+            # That a token runs out which nothing can renew is no failure.
+            level = logging.DEBUG if isinstance(error, RefreshTokenMissing) else logging.WARNING
+            _LOG.log(level, _FAILED, row.id, error.detail, extra=_log_fields(row))
         else:
             if finish is not None:
                 yield partial(_finish_or_log, row, finish)
@@ -123,6 +125,7 @@ def renew_connection(
         RenewalFailing: A concurrent renewal failed.
         RenewalTooSoon: The provider wants more time between two renewals.
         ProviderPaused: The provider is not to be asked now.
+        RefreshTokenMissing: There is nothing to renew it with.
         ReauthorizationRequired: Only the user can bring the connection back.
         ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
     """

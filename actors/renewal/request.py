@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from actors.connections.forecasts import forecast_renewal_end
-from actors.connections.grants import build_grant
+from actors.connections.grants import build_grant, with_known_lifetime
 from actors.errors import AuthError
 from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.provider import Provider
@@ -26,7 +26,10 @@ from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 class RefreshTokenMissing(AuthError):
     """Raised for a connection without the kind of token that its provider renews by."""
 
-    message = "The token expires and the provider gave no means to renew it; sign in again."
+    message = (
+        "The provider gave nothing to renew this token with: it serves until it runs out, and then "
+        "the user signs in again for another one."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,9 @@ class RenewalRequest:
             return extend_facebook_token(self.provider, self.token, keep)
         return use_refresh_token(self.provider, self.token, keep)
 
-    def read(self, answer: Secret) -> TokenResponse:
-        """Read an answer that was kept; raises as `send` does."""
-        tokens = read_kept_tokens(self.provider, answer)
+    def read(self, answer: Secret, asked_at: datetime) -> TokenResponse:
+        """Read an answer that was kept to a request of `asked_at`; raises as `send` does."""
+        tokens = read_kept_tokens(self.provider, answer, asked_at)
         if self.provider.renewal == "fb_exchange_token":
             return tokens
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
@@ -60,6 +63,7 @@ class RenewalRequest:
         row = self.row
         if tokens.second is not None and _is_same_kind(tokens.second, row):
             tokens = tokens.second
+        tokens = with_known_lifetime(tokens, row)
         # Counted from before the call, the lifetime is too short by a moment, and never too long.
         known = row.grant_expires_at
         end = forecast_renewal_end(self.provider, tokens, known, asked_at)

@@ -54,6 +54,6 @@ def _await_outcome(row: TAB_CONNECTIONS, seconds: float) -> TAB_CONNECTIONS:
 
 
 def _failure(row: TAB_CONNECTIONS) -> AuthError:
-    if row.status == ConnectionStatus.REAUTHORIZATION_REQUIRED:
+    if row.status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.ENDED):
         return ReauthorizationRequired()
     return RenewalFailing(row.reason)

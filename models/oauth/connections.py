@@ -21,6 +21,8 @@ class ConnectionStatus(StrEnum):
 
     ACTIVE = "active"
     RENEWAL_FAILING = "renewal_failing"
+    #: The token has run out, and there is nothing to renew it with: nothing is wrong.
+    ENDED = "ended"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
     REVOKED = "revoked"
 
@@ -53,6 +55,7 @@ class TAB_CONNECTIONS(Table):
     access_token = SealedField(null=True)
     refresh_token = SealedField(null=True)
     expires_at = UTCDateTimeField(null=True)
+    lifetime_seconds = peewee.IntegerField(null=True)
     renew_at = UTCDateTimeField(null=True, index=True)
     grant_expires_at = UTCDateTimeField(null=True)
     warn_at = UTCDateTimeField(null=True, index=True)
@@ -151,6 +154,10 @@ class TAB_CONNECTIONS(Table):
     ) -> TAB_CONNECTIONS:
         with transaction():
             row = cls._find_existing(owner, profile["subject"])
+            known = None if row is None else row.refresh_token
+            if grant.needs_refresh_token and grant.refresh_token is None and known is None:
+                # It falls due when it has run out.
+                grant = replace(grant, renew_at=grant.expires_at)
             if row is None:
                 return cls.get_by_id(cls._insert(owner, profile, grant, now))
             kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
@@ -223,6 +230,8 @@ class TAB_CONNECTIONS(Table):
         }
         if grant.refresh_token is not None:
             columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
+        if grant.lifetime_seconds is not None:
+            columns["lifetime_seconds"] = grant.lifetime_seconds
         if grant.end is not None:
             columns["grant_expires_at"] = grant.end.expires_at
             columns["warn_at"] = grant.end.warn_at
@@ -235,13 +244,17 @@ class TAB_CONNECTIONS(Table):
 
     @classmethod
     def erase_dead(cls, before: datetime) -> int:
-        """Delete connections that can yield no token and have not changed since `before`.
+        """Delete connections that need their user, and have yielded no token since `before`.
+
+        One whose token has run out and cannot be renewed needs nothing, and stays.
 
         Returns:
             How many rows that were.
         """
         dead = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
-        return int(cls.delete().where(cls.status.in_(dead), cls.updated_at < before).execute())
+        has_run_out = cls.expires_at.is_null() | (cls.expires_at < before)
+        erased = cls.delete().where(cls.status.in_(dead), cls.updated_at < before, has_run_out)
+        return int(erased.execute())
 
     @classmethod
     def exists_for(cls, provider: str) -> bool:

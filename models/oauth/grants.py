@@ -21,7 +21,10 @@ class Grant:
     """The tokens that a provider issued, their scope, and when each ends, in UTC.
 
     `missing_scope` are the scopes that were requested and not granted; without an `end` the one
-    that is stored stays in force.
+    that is stored stays in force. `lifetime_seconds` is that of the access token, where the
+    provider stated it; without it the last one that is stored stays in force.
+
+    Where the renewal `needs_refresh_token` and the connection has none, `renew_at` does not count.
     """
 
     access_token: Secret
@@ -32,3 +35,5 @@ class Grant:
     renew_at: datetime | None
     missing_scope: str = ""
     end: GrantEnd | None = None
+    lifetime_seconds: int | None = None
+    needs_refresh_token: bool = True

@@ -155,9 +155,21 @@ def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:
     )
 
 
-def release(lease: Lease) -> bool:
-    """End a lease as if no process had taken it."""
-    return _end(lease)
+def end_connection(lease: Lease, now: datetime) -> bool:
+    """Record that a token without means to renew it has run out; it is never due again."""
+    return _end(
+        lease,
+        status=ConnectionStatus.ENDED,
+        reason=None,
+        failures=0,
+        renew_at=None,
+        updated_at=now,
+    )
+
+
+def release(lease: Lease, **changes: Any) -> bool:
+    """End a lease as if no process had taken it, but for changes of when it falls due."""
+    return _end(lease, **changes)
 
 
 def erase_leased(lease: Lease) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from playhouse.migrations import Runner
@@ -114,6 +114,45 @@ def test_what_an_operator_has_set_about_dead_grants_is_kept(empty: Settings) -> 
     assert row is not None
     kinds = {"gone": "grant_dead", "It is over.": "grant_dead"}
     assert row.metadata == {"failure_kinds": kinds, "scopes": ["a"]}
+
+
+_NO_MEANS: Final = "The token expires and the provider gave no means to renew it; sign in again."
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "is_due"),
+    [
+        # One with a refresh token was never to be renewed, since its end was not stated
+        ({"status": "active", "expires_at": None, "renew_at": None}, "active", True),
+        # One without the means was taken to be dead, though its token works, or has merely run out
+        ({"refresh_token": None, "expires_at": None, "reason": _NO_MEANS}, "active", False),
+        ({"refresh_token": None, "expires_at": 2**42, "reason": _NO_MEANS}, "active", False),
+        ({"refresh_token": None, "expires_at": 1, "reason": _NO_MEANS}, "ended", False),
+        # And one whose user is needed indeed
+        ({"expires_at": None, "reason": "grant_dead: x"}, "reauthorization_required", False),
+    ],
+)
+def test_connections_that_were_forgotten_or_taken_for_dead_come_back(
+    before: dict[str, Any], status: str, *, is_due: bool, empty: Settings
+) -> None:
+    migrate_up_to(NAMES[0])
+    fill_first_tables(empty)
+    migrate_up_to(next(name for name in NAMES if name.startswith("0009")))
+    columns = {"status": "reauthorization_required", "renew_at": None, **before}
+    changes = ", ".join(f"{name} = {the_database.param}" for name in columns)
+    with hold_connection():
+        sql = f"UPDATE connections SET {changes}"  # noqa: S608
+        the_database.execute_sql(sql, tuple(columns.values()))
+
+    migrate(NOW)
+
+    with hold_connection():
+        row = TAB_CONNECTIONS.get_by_id(CONNECTION_ID)
+    assert row.status == status
+    assert (row.renew_at is not None and row.expires_at is None) == is_due
+    if before.get("reason") == _NO_MEANS:
+        assert row.reason is None
+        assert is_due or row.renew_at == (row.expires_at if status == "active" else None)
 
 
 @pytest.mark.usefixtures("upgraded")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -15,28 +15,25 @@ from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
 from actors.providers.protocol.failures import classify_error
+from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import slack
+from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
 
-#: A longer lifetime is a point in time, or nonsense.
-_MAX_LIFETIME_SECONDS: Final = 10 * 365 * 86400
 _TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
 _MAX_FIELDS: Final = 64
 _OPTIONAL_TOKENS: Final = ("refresh_token", "id_token")
 #: The registered names of HTTP authentication schemes, some of which APIs compare letter by letter.
 _SCHEMES: Final = {"bearer": "Bearer", "dpop": "DPoP", "mac": "MAC"}
-#: The names of GitHub and LinkedIn, of Keycloak, and of Intuit; the standard has none.
-_REFRESH_TOKEN_LIFETIMES: Final = (
-    "refresh_token_expires_in",
-    "refresh_expires_in",
-    "x_refresh_token_expires_in",
-)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """A successful answer (RFC 6749 section 5.1); what it does not state is None."""
+    """A successful answer (RFC 6749 section 5.1); what it does not state is None.
+
+    Without `states_lifetime` the answer has no `expires_in`, which is then the provider's default.
+    """
 
     access_token: Secret
     token_type: str
@@ -44,6 +41,7 @@ class TokenResponse:
     expires_in: int | None
     scope: str | None
     id_token: Secret | None
+    states_lifetime: bool = True
     refresh_token_expires_in: int | None = None
     #: The account that the tokens are for, where the answer itself describes it (Slack).
     account: Mapping[str, Any] | None = None
@@ -51,8 +49,10 @@ class TokenResponse:
     second: TokenResponse | None = None
 
 
-def read_tokens(response: requests.Response, provider: Provider) -> TokenResponse:
-    """Return the tokens of an answer.
+def read_tokens(
+    response: requests.Response, provider: Provider, asked_at: datetime | None = None
+) -> TokenResponse:
+    """Return the tokens of an answer to a request of `asked_at`, by default of now.
 
     Raises:
         ProviderRefused: It is an error.
@@ -65,11 +65,12 @@ def read_tokens(response: requests.Response, provider: Provider) -> TokenRespons
         raise classify_error(error, answer, response, provider)
     if response.status_code >= requests.codes.multiple_choices:
         raise _missing_token()
+    asked_at = asked_at or utc_now()
     if provider.token_answer != "slack_app":
-        return _read_pair(answer, provider)
+        return _read_pair(answer, provider, asked_at)
     pairs = [
         # `token_type` says whose the token is: bot or user. Both are bearer tokens.
-        replace(_read_pair(pair, provider), account=account, token_type="Bearer")
+        replace(_read_pair(pair, provider, asked_at), account=account, token_type="Bearer")
         for pair, account in slack.split_pairs(answer)
     ]
     if not pairs:
@@ -81,18 +82,20 @@ def _missing_token() -> ProviderMisbehaved:
     return ProviderMisbehaved("The provider's answer holds no access token.")
 
 
-def _read_pair(answer: Mapping[str, Any], provider: Provider) -> TokenResponse:
+def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime) -> TokenResponse:
     access_token = _read_token(answer, "access_token")
     if access_token is None:
         raise _missing_token()
+    lifetime = read_lifetime(answer, asked_at)
     return TokenResponse(
         access_token=access_token,
         token_type=read_token_type(answer.get("token_type")),
         refresh_token=_read_token(answer, "refresh_token"),
-        expires_in=_read_lifetime(answer, provider),
+        expires_in=provider.default_lifetime_seconds if lifetime is None else lifetime,
         scope=_read_scope(answer.get("scope")),
         id_token=_read_token(answer, "id_token"),
-        refresh_token_expires_in=_read_refresh_token_lifetime(answer),
+        states_lifetime=lifetime is not None,
+        refresh_token_expires_in=read_refresh_token_lifetime(answer, asked_at),
     )
 
 
@@ -140,33 +143,6 @@ def read_token_type(value: Any) -> str:
     if not _TOKEN_TYPE.fullmatch(text):
         return "Bearer"
     return _SCHEMES.get(text.lower(), text)
-
-
-def _read_lifetime(answer: Mapping[str, Any], provider: Provider) -> int | None:
-    """Return the lifetime in seconds, by default `default_lifetime_seconds`."""
-    stated = answer.get("expires_in")
-    seconds = _plausible(_seconds(answer.get("expires") if stated is None else stated))
-    return provider.default_lifetime_seconds if seconds is None else seconds
-
-
-def _read_refresh_token_lifetime(answer: Mapping[str, Any]) -> int | None:
-    """Return the refresh token's lifetime in seconds; Keycloak writes 0 for an unknown one."""
-    stated = (answer.get(name) for name in _REFRESH_TOKEN_LIFETIMES)
-    return _plausible(_seconds(next((value for value in stated if value is not None), None)))
-
-
-def _plausible(seconds: int) -> int | None:
-    if seconds > _MAX_LIFETIME_SECONDS:
-        seconds -= int(time.time())  # Some providers state the end instead.
-    return seconds if 0 < seconds <= _MAX_LIFETIME_SECONDS else None
-
-
-def _seconds(value: Any) -> int:
-    """Return a number, which may be a string, as whole seconds; 0 for anything else."""
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", value):
-        value = float(value)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if is_number else 0
 
 
 def _read_scope(value: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import requests
@@ -144,12 +145,13 @@ def extend_facebook_token(
     form = {"grant_type": "fb_exchange_token", "fb_exchange_token": access_token.reveal()}
 
     def extend(client: Provider) -> TokenResponse:
-        without_default = replace(client, default_lifetime_seconds=None)
-        tokens = _post_grant(without_default, {**form, **client_credentials(client)}, keep)
-        if tokens.expires_in is not None:
+        tokens = _post_grant(client, {**form, **client_credentials(client)}, keep)
+        if tokens.states_lifetime:
             return tokens
         lifetime = facebook.fetch_lifetime(client, tokens.access_token)
-        return replace(tokens, expires_in=lifetime or client.default_lifetime_seconds)
+        if lifetime is None:
+            return tokens
+        return replace(tokens, expires_in=lifetime, states_lifetime=True)
 
     return try_each_secret(provider, extend)
 
@@ -160,13 +162,13 @@ def _post_grant(provider: Provider, form: Mapping[str, str], keep: KeepAnswer) -
     return read_tokens(response, provider)
 
 
-def read_kept_tokens(provider: Provider, answer: Secret) -> TokenResponse:
-    """Return the tokens of an answer that `keep` received.
+def read_kept_tokens(provider: Provider, answer: Secret, asked_at: datetime) -> TokenResponse:
+    """Return the tokens of an answer that `keep` received to a request of `asked_at`.
 
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
-    return read_tokens(_deserialize(answer), provider)
+    return read_tokens(_deserialize(answer), provider, asked_at)
 
 
 def _serialize(response: requests.Response) -> Secret:

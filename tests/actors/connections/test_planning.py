@@ -25,10 +25,6 @@ def margin_of(lifetime: timedelta, account: str = "google:1", **options: Any) ->
     return NOW + lifetime - renew_at
 
 
-def test_a_token_without_an_end_is_never_renewed() -> None:
-    assert plan_renewal(None, "google:1", NOW) is None
-
-
 @pytest.mark.parametrize(
     ("lifetime", "options", "margin"),
     [

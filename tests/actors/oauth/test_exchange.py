@@ -112,15 +112,6 @@ def test_the_granted_scope_is_stored_and_not_the_requested_one(provider: Scripte
     assert sign_in(provider).connection.scope == "openid profile email"
 
 
-def test_a_token_without_a_lifetime_is_never_due(provider: ScriptedProvider) -> None:
-    configure(provider)
-    provider.script.expires_in = None
-
-    row = sign_in(provider).connection
-
-    assert (row.expires_at, row.renew_at) == (None, None)
-
-
 def test_a_lifetime_that_is_not_sent_is_the_configured_one(
     provider: ScriptedProvider,
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from actors.errors import CursorInvalid
 from actors.providers.config.settings import put_provider
+from actors.renewal import listing
 from actors.renewal.listing import ScheduledRenewal, list_renewals
 from actors.renewal.sweep import sweep
 from config import Settings
@@ -111,6 +112,18 @@ def test_each_cause_is_named() -> None:
     assert later[1]["cause"] == "expiry"
 
 
+def test_a_token_without_a_known_end_is_listed_with_the_reason_of_its_schedule() -> None:
+    store("1", expires_at=None)
+    store("2", minutes=1, refresh_token=None)
+
+    [unknown, ending] = listed()
+
+    assert (unknown["cause"], unknown["expires_at"]) == ("unknown_end", None)
+    assert "as if it lived 3600 seconds" in unknown["why"]
+    assert unknown["hindrance"] is None
+    assert (ending["cause"], ending["status"]) == ("end", "active")
+
+
 HALF = (
     "The provider half has no client_id: set HALF_CLIENT_ID and HALF_CLIENT_SECRET, or PUT "
     "/v1/providers/half."
@@ -134,7 +147,7 @@ def test_a_hindrance_of_a_renewal_is_named() -> None:
 
     # Then it says what is wrong, where something is
     assert hindrances == [
-        "There is no refresh token: the user has to sign in again.",
+        listing._NO_REFRESH_TOKEN,
         "No provider named gone is configured.",
         HALF,
         None,

@@ -14,13 +14,18 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.oauth.exchange import exchange_code
-from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
 from models.oauth.connections import ConnectionStatus
-from tests.actors.renewals import HOUR, connect, held_renewal, refreshes, renew_all, tokens_of
+from tests.actors.renewals import (
+    HOUR,
+    connect,
+    held_renewal,
+    recover_at,
+    renew_all,
+    tokens_of,
+)
 from tests.actors.sign_ins import (
-    NAME,
     come_back,
     event_kinds,
     now,
@@ -92,30 +97,28 @@ def test_a_new_sign_in_is_not_undone_by_the_end_of_the_old_one(plain: ScriptedPr
     assert reread(row).status == ConnectionStatus.ACTIVE
 
 
-def test_a_connection_without_a_refresh_token_is_given_up_before_its_token_ends(
-    plain: ScriptedProvider,
-) -> None:
-    plain.script.gives_refresh_token = False
+def test_a_dead_grant_is_reported_once(plain: ScriptedProvider) -> None:
+    # Given a connection whose grant is dead
     (row,) = connect(plain)
-    plain.requests.clear()
-
-    assert row.renew_at is not None
-    assert renew_all(row.renew_at) == [ReauthorizationRequired]
-
-    assert plain.requests == []
-    stored = reread(row)
-    assert stored.status == ConnectionStatus.REAUTHORIZATION_REQUIRED
-    assert "no means to renew it" in str(stored.reason)
-    assert read_token(row.id, now()).is_usable
-
-
-def test_a_provider_that_does_not_renew_is_not_asked(plain: ScriptedProvider) -> None:
-    (row,) = connect(plain)
-    patch_provider(NAME, {"renewal": "none"}, now())
-
+    plain.grants.end_all()
     with pytest.raises(ReauthorizationRequired):
         renew_connection(row.id)
-    assert refreshes(plain) == []
+    dead = reread(row)
+
+    # When its renewal is asked for again and again, and the provider is down in between
+    dead_grant = json_answer({"error": "invalid_grant"}, 400)
+    for answer in (dead_grant, Answer(503), html_answer(), dead_grant):
+        plain.answer("/token", answer)
+        with pytest.raises(CatFeederError):
+            renew_connection(row.id)
+
+    # Then it is what it was, and one event says so
+    stored = reread(row)
+    assert (stored.status, stored.reason) == (dead.status, dead.reason)
+    assert (stored.updated_at, stored.renew_at, stored.lease_until) == (dead.updated_at, None, None)
+    assert event_kinds().count("reauthorization_required") == 1
+    assert "renewal_failed" not in event_kinds()
+    assert recover_at(now() + HOUR) == 0
 
 
 # -- Failures that may pass

@@ -128,15 +128,6 @@ def test_a_narrower_scope_is_stored_and_one_that_is_left_out_stays(
     assert reread(row).scope == "profile"
 
 
-def test_a_token_that_no_longer_ends_is_never_due_again(plain: ScriptedProvider) -> None:
-    (row,) = connect(plain)
-    plain.script.expires_in = None
-
-    renew_connection(row.id)
-
-    assert (reread(row).expires_at, reread(row).renew_at) == (None, None)
-
-
 # -- Sweeps, batches, leases
 
 

@@ -15,10 +15,10 @@ from actors.upkeep.cleanup import clean_events, clean_tokens, clean_verification
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from models.oauth.sign_ins import TAB_VERIFICATION
-from tests.actors.renewals import connect
-from tests.actors.sign_ins import NAME, configure_plain, now, stored_connections
+from tests.actors.renewals import change, connect
+from tests.actors.sign_ins import NAME, configure_plain, now, reread, stored_connections
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -42,23 +42,24 @@ def test_sign_ins_that_have_expired_are_erased(
 
 
 def test_connections_that_have_long_been_dead_are_erased(provider: ScriptedProvider) -> None:
-    # Given connections of each status that were last changed 31 days ago, and a dead one of today
+    # Given connections of each status that changed last, and whose tokens ran out, 31 days ago
     configure_plain(provider)
-    rows = connect(provider, 5)
     long_ago = now() - timedelta(days=31)
-    with hold_connection():
-        for row, status in zip(rows, ConnectionStatus, strict=False):
-            TAB_CONNECTIONS.update(status=status, updated_at=long_ago).where(
-                TAB_CONNECTIONS.id == row.id
-            ).execute()
-        TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED, updated_at=now()).where(
-            TAB_CONNECTIONS.id == rows[4].id
-        ).execute()
+    old = {"updated_at": long_ago, "expires_at": long_ago}
+    rows = connect(provider, len(ConnectionStatus) + 2)
+    for row, status in zip(rows, ConnectionStatus, strict=False):
+        change(row, status=status, **old)
+    # And a dead one of today, and one whose token still works
+    recent, working = rows[-2:]
+    change(recent, status=ConnectionStatus.REVOKED, expires_at=long_ago)
+    change(working, status=ConnectionStatus.REAUTHORIZATION_REQUIRED, updated_at=long_ago)
 
     clean_tokens()
 
-    left = [row.id for row in stored_connections()]
-    assert sorted(left) == sorted([rows[0].id, rows[1].id, rows[4].id])
+    left = {row.id for row in stored_connections()} - {recent.id, working.id}
+    statuses = {reread(row).status for row in rows if row.id in left}
+    assert len(stored_connections()) == len(left) + 2
+    assert statuses == {"active", "renewal_failing", "ended"}
 
 
 def write_old_events() -> None:

@@ -229,4 +229,8 @@ def test_what_is_dead_for_long_enough_is_erased(status: ConnectionStatus) -> Non
     assert TAB_CONNECTIONS.erase_dead(NOW) == 0
     # And what may yield a token again is never erased
     is_dead = status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    # Nor is what works
+    TAB_CONNECTIONS.update(expires_at=NOW + SECOND).execute()
+    assert TAB_CONNECTIONS.erase_dead(NOW + SECOND) == 0
+    TAB_CONNECTIONS.update(expires_at=NOW).execute()
     assert TAB_CONNECTIONS.erase_dead(NOW + SECOND) == int(is_dead)

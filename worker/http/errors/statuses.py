@@ -62,6 +62,7 @@ STATUS_BY_CODE: Final = {
     "rate_exceeded": 429,
     "reauthorization_required": 409,
     "redirect_mismatch": 400,
+    "refresh_token_missing": 409,
     "renewal_broken": 503,
     "renewal_delayed": 503,
     "renewal_failing": 503,

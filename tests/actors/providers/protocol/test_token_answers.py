@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import Any
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any, Final
 
 import pytest
 import requests
@@ -39,6 +40,22 @@ def answered(body: bytes, status: int = 200) -> requests.Response:
 
 def read(members: object, status: int = 200) -> TokenResponse:
     return read_tokens(answered(json.dumps(members).encode(), status), PROVIDER)
+
+
+def spell_time(seconds: int) -> list[str]:
+    """Return a time as ISO 8601 writes it in different ways, and as an HTTP date."""
+    at = datetime.fromtimestamp(seconds, UTC)
+    there = at.astimezone(timezone(timedelta(hours=2)))
+    return [
+        at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        at.strftime("%Y-%m-%dT%H:%M:%S.0000000Z"),
+        at.strftime("%Y-%m-%d %H:%M:%S"),
+        at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        there.isoformat(),
+        there.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        at.strftime("%Y%m%dT%H%M%SZ"),
+        format_datetime(at, usegmt=True),
+    ]
 
 
 def test_a_standard_token_answer_is_read() -> None:
@@ -86,18 +103,73 @@ def test_a_lifetime_is_read_or_the_default_applies(stated: object, seconds: int)
     assert read({"access_token": "a", "expires_in": stated}).expires_in == seconds
 
 
-def test_a_lifetime_may_have_another_name() -> None:
-    assert read({"access_token": "a", "expires": 60}).expires_in == 60
-    assert read({"access_token": "a", "expires": 60, "expires_in": 90}).expires_in == 90
-    assert read({"access_token": "a", "expires": 60, "expires_in": None}).expires_in == 60
+_ASKED_AT: Final = datetime.fromtimestamp(1_700_000_000, UTC)
+_END: Final = 1_700_000_500
 
 
-def test_a_lifetime_may_be_stated_as_its_end() -> None:
-    lifetime = read({"access_token": "a", "expires": int(time.time()) + 500}).expires_in
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"expires": 500},
+        {"expires": 500, "expires_in": None},
+        {"expires": 60, "expires_in": 500},
+        {"expires_in": 0, "expires_at": _END},
+        {"expiresIn": "500"},
+        {"access_token_expires_in": 500},
+        # A point in time: Unix seconds, milliseconds and microseconds
+        {"expires": _END},
+        {"expires_on": str(_END)},
+        {"expires_at": _END * 1000},
+        {"expires_in": f"{_END}000"},
+        {"expiry_date": _END * 1_000_000},
+        # ISO 8601 and RFC 9110
+        *({"expires_at": text} for text in spell_time(_END)),
+        {"accessTokenExpiresAt": spell_time(_END)[0]},
+        {"accessTokenExpirationDate": spell_time(_END)[0]},
+        {".expires": spell_time(_END)[-1]},
+    ],
+    ids=str,
+)
+def test_an_end_is_read_in_each_spelling(members: dict[str, object]) -> None:
+    body = json.dumps({"access_token": "a", **members}).encode()
 
-    assert lifetime is not None
-    assert 490 < lifetime <= 500
-    assert read({"access_token": "a", "expires": int(time.time()) - 500}).expires_in == 1234
+    tokens = read_tokens(answered(body), PROVIDER, _ASKED_AT)
+
+    assert (tokens.expires_in, tokens.states_lifetime) == (500, True)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [_END - 1000, "2001-02-03T04:05:06Z", "9999-12-31T23:59:59Z", "2026-13-01", "never", 0, "0"],
+)
+def test_an_end_that_cannot_be_meant_is_as_none(stated: object) -> None:
+    body = json.dumps({"access_token": "a", "expires_at": stated}).encode()
+
+    tokens = read_tokens(answered(body), PROVIDER, _ASKED_AT)
+
+    assert (tokens.expires_in, tokens.states_lifetime) == (1234, False)
+
+
+@pytest.mark.parametrize(
+    ("members", "seconds"),
+    [
+        ({"refresh_token_expires_in": 600}, 600),
+        ({"refresh_expires_in": "600"}, 600),
+        ({"refreshTokenExpiresIn": 600}, 600),
+        ({"refresh_token_expires_at": 1_700_000_600}, 600),
+        ({"refreshTokenExpiresAt": "2023-11-14T22:23:20Z"}, 600),
+        ({"refresh_expires_in": 0}, None),
+    ],
+)
+def test_the_end_of_a_refresh_token_is_read_in_each_spelling(
+    members: dict[str, object], seconds: int | None
+) -> None:
+    body = json.dumps({"access_token": "a", "expires_at": 1_700_000_300, **members}).encode()
+
+    # An answer that was kept is read later, and its points in time count from when it was asked for
+    tokens = read_tokens(answered(body), PROVIDER, _ASKED_AT)
+
+    assert (tokens.expires_in, tokens.refresh_token_expires_in) == (300, seconds)
 
 
 @pytest.mark.parametrize(
