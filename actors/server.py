@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
+from catfeeder.clock import utc_now
 from catfeeder.errors import OperatorError
 from catfeeder.results import Shutdown
-from models.db.database import ensure_open, hold_connection
+from models.db.database import hold_connection
+from models.migrate import ensure_tables
 from models.server import current_generation, is_stopping, request_stop
 
 _LOG = logging.getLogger(__name__)
@@ -65,7 +67,7 @@ class ServerManagement:
         A database that cannot be used is logged, and the answer is false.
         """
         try:
-            ensure_open()
+            ensure_tables(utc_now())
             with hold_connection():
                 return not is_stopping(current_generation())
         except OperatorError as error:
@@ -88,14 +90,17 @@ class ServerManagement:
     def _perform_shutdown(self) -> int:
         """Let every process drain and stop; return `success`, or `error` where none will."""
         try:
-            ensure_open()
+            ensure_tables(utc_now())
             with hold_connection():
                 generation = current_generation()
             is_stopped = shut_down(generation)["stopping"]
         except OperatorError as error:
             _LOG.error("The service runs on: %s", error)
             return self.error
-        return self.success if is_stopped else self.error
+        if is_stopped:
+            return self.success
+        _LOG.error("Nothing is stopped: no service was started on the database of DATABASE_URL.")
+        return self.error
 
 
 def shut_down(generation: int) -> Shutdown:

@@ -1,4 +1,9 @@
-"""Renewals a second through the whole service, beside a bare loop of requests-oauthlib."""
+"""Renewals a second through the whole service, beside a bare loop of requests-oauthlib.
+
+The comparison sweeps each second, so that no run waits for its first sweep; `SWEEP_SECONDS` stands
+in the name of its figures. `measure_default` measures at the interval that is the default, with
+more connections than one sweep leases and without that first wait.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +40,10 @@ _CONNECTIONS: Final = {"PostgreSQL": 100_000, "SQLite": 20_000}
 #: The connections of one sweep: enough for some seconds.
 _AT_ONCE: Final = 4_000
 _REPEATS: Final = 5
+#: The interval of the sweeps in the comparison, in seconds; the default is 30.
+SWEEP_SECONDS: Final = 1
+#: Three sweeps' worth, which the default interval would have spread over a minute and a half.
+_AT_DEFAULT: Final = 30_000
 #: The loop beside it: as it is usually written, and with more threads than help it.
 _BARE_THREADS: Final = (1, 16)
 _LONGEST_SECONDS: Final = 300
@@ -76,8 +85,17 @@ def measure(
             with database_of() as url, _provider() as provider:
                 compared = list(_in_turn(url, provider, counts[kind], at_once, repeats))
             of = f"{kind}, {counts[kind]:,} connections"
+            of += f", swept each {SWEEP_SECONDS} s"
             found += [figure for each in compared for figure in _figures(of, each)]
     return found
+
+
+def measure_default(connections: int = _AT_DEFAULT, at_once: int = _AT_DEFAULT) -> list[Figure]:
+    """Measure the service on PostgreSQL with config.toml as it is, its interval included."""
+    with kinds()["PostgreSQL"]() as url, _provider() as provider:
+        compared = list(_in_turn(url, provider, connections, at_once, 1, interval=None))
+    of = f"PostgreSQL, {at_once:,} due at once, swept at the default interval"
+    return [figure for each in compared for figure in _figures(of, each)]
 
 
 @contextlib.contextmanager
@@ -97,14 +115,23 @@ def _is_there(url: str) -> bool:
 
 
 def _in_turn(
-    url: str, provider: str, connections: int, at_once: int, repeats: int
+    url: str,
+    provider: str,
+    connections: int,
+    at_once: int,
+    repeats: int,
+    *,
+    interval: int | None = SWEEP_SECONDS,
 ) -> Iterator[Comparison]:
-    """Compare them with one oauth process, as it is unless set otherwise, and with one a core."""
+    """Compare them with one oauth process, as it is unless set otherwise, and with one a core.
+
+    Sweeps are `interval` seconds apart; None leaves config.toml as it is.
+    """
     with new_stack() as stack, open_here(url, stack.directory.path / "var"):
         configure_provider(f"{provider}/token")
         fill(0, connections)
-        # The interval of the sweeps is no part of the rate.
-        _set(stack, "renew_oath_tokens_interval", 1)
+        if interval is not None:
+            _set(stack, "renew_oath_tokens_interval", interval)
         more = {"DATABASE_URL": url, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.partition("//")[2]}
         for processes in sorted({1, os.cpu_count() or 1}):
             _set(stack, "oauth", processes)
@@ -206,7 +233,7 @@ def main() -> None:
     more: dict[str, Any] = {}
     if len(sys.argv) > 1:
         more["connections"] = {"PostgreSQL": int(sys.argv[1])}
-    print(table(measure(**more)))
+    print(table([*measure(**more), *measure_default()]))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Final
 import peewee
 from playhouse.migrations import Runner
 
-from models.db.database import database, hold_connection
+from models.db.database import database, ensure_open, hold_connection
 from models.db.errors import DatabaseUnreachable, SchemaTooOld, describe_cause
 from models.db.mysql import MysqlDatabase
 from models.sealing.keys import check_secret_key, record_secret_key
@@ -37,6 +38,41 @@ def migrate(now: datetime, directory: Path = _DIRECTORY) -> list[str]:
             f"The database of DATABASE_URL refused a migration: {describe_cause(error)}."
         ) from error
     return list(applied)
+
+
+def once_per_database(prepare: Callable[[datetime], None]) -> Callable[[datetime], None]:
+    """Return `prepare` as a function that acts once for the database that this process has open.
+
+    It opens the database of this process's settings first, unless one is open.
+    """
+    prepared: list[peewee.Database] = []
+
+    @functools.wraps(prepare)
+    def prepare_once(now: datetime) -> None:
+        ensure_open()
+        if database.obj not in prepared:
+            prepare(now)
+            prepared[:] = [database.obj]
+
+    return prepare_once
+
+
+@once_per_database
+def ensure_tables(now: datetime) -> None:
+    """Make the tables of a new database, for a program that runs without the service.
+
+    The tables of an older version are left to `migrate`: a service may be using them.
+
+    Raises:
+        DatabaseUnreachable: The database refused the connection.
+        SchemaTooOld: It has tables, and a migration is missing.
+    """
+    with hold_connection():
+        steps = [step for step in Runner(database.obj, str(_DIRECTORY)).status() if step.path]
+    if not any(step.applied for step in steps):
+        migrate(now)
+    elif not all(step.applied for step in steps):
+        raise SchemaTooOld
 
 
 def join_service(now: datetime) -> None:

@@ -24,8 +24,10 @@ from catfeeder.messages import (
 from config import CronsSettings, current_settings
 from models.crons import claim_tick, ensure_cron, list_next_ticks, return_tick
 from models.db.database import ensure_open, hold_connection
+from models.migrate import ensure_tables
 from models.server import is_latest_stopping
 from worker.consuming.redis_settings import describe_risks
+from worker.local_queue import LocalQueue
 from worker.queue import connect_queue
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ _LOG = logging.getLogger(__name__)
 _TICK_SECONDS: Final = 1.0
 
 Schedule = dict[MessageType, timedelta]
+#: Where messages go: the queue, or this very process where REDIS_URL is not set.
+Emitter = Client | LocalQueue
 
 
 def schedule(crons: CronsSettings) -> Schedule:
@@ -50,7 +54,10 @@ def schedule(crons: CronsSettings) -> Schedule:
 
 
 class Crons:
-    """Emits each due message of the schedule once, however many schedulers run."""
+    """Emits each due message of the schedule once, however many schedulers run.
+
+    A program without a queue, in which REDIS_URL is not set, performs what is due by itself.
+    """
 
     def __init__(
         self,
@@ -71,21 +78,21 @@ class Crons:
             _LOG.setLevel(logging.DEBUG)
 
     def inject_crons(self) -> int:
-        """Start emitting in a thread; return `success`, or `error` where a setting is missing.
+        """Start emitting in a thread; return `success`, or `error` where a setting is unusable.
 
         A repeated call restarts the thread with the current settings.
         """
         try:
             settings = current_settings()
             ensure_open()
-            client = connect_queue(settings)
+            emitter = connect_queue(settings) if settings.redis_url else LocalQueue()
         except (OperatorError, QueueUnreachable) as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
             return self.error
         self.stop()
         self._stopping.clear()
         self._thread = threading.Thread(
-            target=self._run, args=(client, schedule(settings.crons)), name="crons", daemon=True
+            target=self._run, args=(emitter, schedule(settings.crons)), name="crons", daemon=True
         )
         self._thread.start()
         return self.success
@@ -96,12 +103,13 @@ class Crons:
         if self._thread is not None:
             self._thread.join()
 
-    def _run(self, client: Client, lines: Schedule) -> None:
+    def _run(self, client: Emitter, lines: Schedule) -> None:
         """Tick until `stop`; the thread survives outages of the broker and of the database."""
         is_checked = False
         while not self._stopping.is_set():
             try:
                 if not is_checked:
+                    ensure_tables(self._clock())
                     _log_risks(client)
                     is_checked = True
                 # One connection for all ticks: opening one costs five times as much as a tick.
@@ -115,19 +123,22 @@ class Crons:
             self._stopping.wait(self._tick_seconds)
         client.close()
 
-    def _tick_repeatedly(self, client: Client, lines: Schedule) -> None:
+    def _tick_repeatedly(self, client: Emitter, lines: Schedule) -> None:
         while not self._stopping.is_set():
             tick(client, lines, self._clock())
             self._stopping.wait(self._tick_seconds)
 
 
-def _log_risks(client: Client) -> None:
+def _log_risks(client: Emitter) -> None:
     """Log once a start: under any process manager, each service has a schedule."""
+    if isinstance(client, LocalQueue):
+        _LOG.info("REDIS_URL is not set: this process performs the schedule by itself.")
+        return
     for risk in describe_risks(client.redis):
         _LOG.warning("%s", risk)
 
 
-def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
+def tick(client: Emitter, lines: Schedule, now: datetime) -> list[MessageType]:
     """Emit and return what is due at `now` and what no other scheduler has claimed.
 
     Raises:
@@ -156,7 +167,7 @@ def tick(client: Client, lines: Schedule, now: datetime) -> list[MessageType]:
     return emitted
 
 
-def _emit(client: Client, message: MessageType, now: datetime) -> None:
+def _emit(client: Emitter, message: MessageType, now: datetime) -> None:
     try:
         client.enqueue(message)
     except QueueUnreachable:

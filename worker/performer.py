@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from actors.providers.config.configured_presets import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from config import current_settings
@@ -19,6 +20,7 @@ def _build() -> ConsumingBroker:
     set_up_logging(settings)
     open_database(settings)
     join_service(utc_now())
+    add_configured_presets(utc_now())
     return build_broker(settings)
 
 

@@ -9,9 +9,14 @@ from worker.process.signals import StopSignals
 
 
 def run_scheduler() -> int:
-    """Emit the schedule until a signal requests a stop; return the exit status."""
+    """Emit the schedule until a signal requests a stop; return the exit status.
+
+    Raises:
+        ConfigurationError: REDIS_URL is not set, so that no worker would get what is emitted.
+    """
     settings = current_settings()
     set_up_logging(settings)
+    settings.required_redis_url()
     signals = StopSignals()
     crons = Crons(debug=settings.debug.debug)
     status = crons.inject_crons()

@@ -13,11 +13,12 @@ from actors.connections.grants import build_grant
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, IdTokenInvalid
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
-from actors.oauth.pending import check_pending, find_sign_in
+from actors.oauth.pending import check_pending, find_sign_in, undo_second_encoding
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
+from actors.providers.http.answers import clean_sentence
 from actors.providers.protocol.id_tokens import verify_id_token
-from actors.providers.protocol.issuers import is_issuer_of_answer
+from actors.providers.protocol.issuers import describe_issuers, is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
 from actors.providers.protocol.token_endpoint import (
@@ -64,7 +65,8 @@ def exchange_code(
         # A text that is no provider's name may be one that no database stores.
         named = provider if is_provider_name(provider) else None
         with hold_connection():
-            record(EventKind.SIGN_IN_REFUSED, now=now, provider=named, reason=error.code)
+            kind, sentence = EventKind.SIGN_IN_REFUSED, clean_sentence(error.public_detail)
+            record(kind, now=now, provider=named, reason=error.code, message=sentence)
         raise
 
 
@@ -94,6 +96,8 @@ def finish_sign_in(
         CodeInvalid: The text cannot be a code.
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
     """
+    state, (code_text, iss) = undo_second_encoding(state, code.reveal(), iss)
+    code = Secret(code_text or "")
     pending = _find_pending(provider, state, now)
     # The sign-in's own: it may be an app's, where the name may also be that of a shared one.
     provider = pending.provider
@@ -133,7 +137,7 @@ def _check_issuer(provider: Provider, iss: str | None) -> None:
     else:
         is_valid = not is_issuer_of_another(provider.name, iss)
     if not is_valid:
-        raise IssuerMismatch
+        raise IssuerMismatch(describe_issuers(provider.issuer, iss))
 
 
 def _claim(state: Secret, now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from actors.oauth import refresh
@@ -12,19 +13,18 @@ from actors.oauth.exchange import finish_sign_in
 from actors.oauth.refresh import describe_tokens
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
+from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.token_endpoint import redeem_code
-from actors.renewal.renew import renew_leased
-from actors.renewal.sweep import sweep
+from actors.renewal.in_process import renew_due_connections
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.requester import sees_all_apps
 from catfeeder.results import Profile, TokenResponse
 from catfeeder.sealing import Secret
 from config import current_settings
-from models.db.database import ensure_open
-from models.renewal.leases import Lease
+from models.migrate import ensure_tables, join_service, once_per_database
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ class OAuthAuthentication:
     """Signs users in within the calling process; the workers do the same on request.
 
     A method that fails returns `error` and raises nothing; the log has the reason. `debug` sets
-    this module's log level to DEBUG.
+    this module's log level to DEBUG. No service need run: the first call makes the tables of a new
+    database, and adds the presets whose credentials are in the environment.
     """
 
     def __init__(self, success: int = 0, error: int = 84, debug: bool = False) -> None:
@@ -70,17 +71,13 @@ class OAuthAuthentication:
         """Renew every stored token that is due, here and now, whichever app's it is."""
         token = sees_all_apps.set(True)
         try:
-            self._run(lambda: sweep(utc_now(), self._renew))
+            self._run(renew_due_connections)
         finally:
             sees_all_apps.reset(token)
 
-    def _renew(self, leases: list[Lease]) -> None:
-        for lease in leases:
-            self._run(lambda held=lease: renew_leased(held, utc_now()))  # type: ignore[misc]
-
     def _run(self, act: Callable[[], T]) -> int | T:
         try:
-            ensure_open()
+            _prepare(utc_now())
             return act()
         except CatFeederError as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
@@ -88,6 +85,13 @@ class OAuthAuthentication:
             # An unforeseen message may quote an argument, a secret perhaps.
             _LOG.error("The call failed unexpectedly: %s.", type(error).__name__)
         return self.error
+
+
+@once_per_database
+def _prepare(now: datetime) -> None:
+    ensure_tables(now)
+    join_service(now)
+    add_configured_presets(now)
 
 
 def _begin(provider: str) -> str:

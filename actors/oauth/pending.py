@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from actors.audit import EventKind, record
 from actors.errors import OutcomeUnknown
@@ -14,6 +17,7 @@ from actors.oauth.errors import (
     StateUnknown,
     StateUsed,
 )
+from actors.oauth.refusals import ProviderError
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri
 from catfeeder.queue.requester import act_for, acting_app
@@ -21,6 +25,9 @@ from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
 from models.oauth.providers import public_name
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+
+_LOG = logging.getLogger(__name__)
+_MAX_ENCODINGS: Final = 3
 
 
 def find_sign_in(state: Secret) -> TAB_VERIFICATION:
@@ -36,6 +43,19 @@ def find_sign_in(state: Secret) -> TAB_VERIFICATION:
     if row is None:
         raise StateUnknown
     return row
+
+
+def undo_second_encoding(state: Secret, *others: str | None) -> tuple[Secret, list[str | None]]:
+    """Return a state as it was sent, and what came beside it, if both are encoded once more.
+
+    Some providers and proxies do that. No state of ours holds a percent sign.
+    """
+    text, values = state.reveal(), list(others)
+    for _ in range(_MAX_ENCODINGS):
+        if "%" not in text:
+            break
+        text, values = unquote(text), [value and unquote(value) for value in values]
+    return Secret(text), values
 
 
 def check_pending(sign_in: TAB_VERIFICATION, now: datetime) -> None:
@@ -111,11 +131,55 @@ def record_refusal(
 
 
 def fail_sign_in(
-    state: Secret, sign_in: TAB_VERIFICATION, error: str | None, now: datetime
+    state: Secret, sign_in: TAB_VERIFICATION, error: ProviderError, now: datetime
 ) -> None:
-    """End a sign-in that the provider refused with `error` (RFC 6749 section 4.1.2.1)."""
+    """End a sign-in that the provider refused (RFC 6749 section 4.1.2.1)."""
     with transaction():
         if TAB_VERIFICATION.claim(state, now):
             TAB_VERIFICATION.end(state, StateStatus.FAILED)
-            detail = {} if error is None else {"error": error}
-            record_refusal("sign_in_refused", sign_in, now, **detail)
+            record_provider_error(error, sign_in, now)
+
+
+def record_provider_error(
+    error: ProviderError,
+    sign_in: TAB_VERIFICATION | None,
+    now: datetime,
+    provider: str | None = None,
+) -> None:
+    """Write the event of a sign-in that the provider refused, and a line for the operator."""
+    detail = {"error": error.error, "error_description": error.description}
+    known = {name: value for name, value in detail.items() if value is not None}
+    record_refusal("sign_in_refused", sign_in, now, provider, **known)
+    name = sign_in.provider if sign_in else provider
+    level = logging.INFO if error.is_users_choice else logging.WARNING
+    _LOG.log(
+        level, "A sign-in with %s: %s", name or "a provider", error.sentence, extra=_extra(name)
+    )
+
+
+def _extra(provider: str | None) -> dict[str, str]:
+    return {} if provider is None else {"provider": provider}
+
+
+def find_latest_of_browser(
+    cookies: Sequence[tuple[str, Secret]], provider: str | None, now: datetime
+) -> TAB_VERIFICATION | None:
+    """Return the latest sign-in that a browser has begun and not ended.
+
+    `cookies` are the first digits of the hash of a state, each with the browser's secret.
+    """
+    with hold_connection():
+        rows = TAB_VERIFICATION.find_by_hash_prefixes([digits for digits, _ in cookies])
+    secrets = [secret for _, secret in cookies]
+    return next(
+        (
+            row
+            for row in rows
+            if row.status == StateStatus.PENDING
+            and row.expires_at > now
+            and provider in (None, row.provider)
+            and row.browser_hash is not None
+            and any(map(row.accepts_browser, secrets))
+        ),
+        None,
+    )

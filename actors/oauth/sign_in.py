@@ -163,14 +163,19 @@ def compute_code_challenge(verifier: Secret) -> str:
 
 def _check_parameters(subject: str | None, scope: str | None, return_to: str | None) -> None:
     if return_to is not None:
-        _check_return_to(return_to)
+        check_return_to(return_to)
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
 
 
-def _check_return_to(return_to: str) -> None:
+def check_return_to(return_to: str) -> None:
+    """Raise unless a browser may be sent to a URL.
+
+    Raises:
+        ReturnToForbidden: Its origin is not listed.
+    """
     try:
         parts = urlsplit(return_to)
         origin = f"{parts.scheme}://{parts.netloc}"

@@ -29,6 +29,9 @@ class RenewalLimits:
     #: Messages that may wait for a worker. What is leased must be worked off before its lease runs
     #: out; what is not leased waits in the database as well as in the queue.
     maximum_messages: int = 200
+    #: Messages that still wait when the next sweep is asked for, if more is due than one sweep may
+    #: lease: enough to keep the workers busy until its batches arrive.
+    messages_at_next_sweep: int = 75
     #: Connections that one statement leases.
     maximum_leases: int = MAX_ROWS_PER_STATEMENT
 

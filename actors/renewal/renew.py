@@ -21,6 +21,7 @@ from actors.renewal.kept_answers import import_answer_files
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.outcomes import record_failure, store_grant
 from actors.renewal.request import RefreshTokenMissing, prepare_renewal
+from actors.renewal.sweep import request_sweep
 from actors.renewal.waiting import wait_for_concurrent_renewal
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
@@ -48,8 +49,11 @@ class RenewalTooSoon(AuthError):
 def renew_connections(leases: list[tuple[str, int, str]], limits: RenewalLimits = LIMITS) -> None:
     """Perform the message of the same name: renew each connection whose lease is still valid.
 
-    A lease is the connection's id, the version of its grant, and the lease's end (RFC 3339).
+    A lease is the connection's id, the version of its grant, and the lease's end (RFC 3339). None
+    at all are the mark of a sweep that had no room for everything that was due: another follows.
     """
+    if not leases:
+        request_sweep()
     # Any machine may perform a sweep, but an answer file stays on its own.
     import_answer_files(utc_now())
     held = [Lease(name, version, datetime.fromisoformat(until)) for name, version, until in leases]

@@ -14,7 +14,7 @@ from actors.renewal.batches import Emit, emit_in_batches
 from actors.renewal.kept_answers import recover
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from catfeeder.clock import utc_now
-from catfeeder.messages import RENEW_CONNECTIONS
+from catfeeder.messages import RENEW_CONNECTIONS, RENEW_OATHS
 from catfeeder.queue.broker import SealedBroker, build_message
 from config import current_settings
 from models.db.database import hold_connection
@@ -22,12 +22,35 @@ from models.renewal.leases import Lease, claim_due, list_due_providers
 
 
 def renew_oaths(limits: RenewalLimits = LIMITS) -> None:
-    """Perform the message of the same name: lease what is due and spread it over the workers."""
+    """Perform the message of the same name: lease what is due and spread it over the workers.
+
+    Where more is due than the queue has room for, the workers ask for the next sweep before they
+    have worked this one off, so that the interval of the schedule bounds no rate.
+    """
     recover_renewals(limits)
-    now = utc_now()
     waiting = cast("SealedBroker", dramatiq.get_broker()).depth(RENEW_CONNECTIONS.queue)
     free_messages = max(limits.maximum_messages - waiting, 0)
-    sweep(now, _enqueue, free_messages * current_settings().oauth.renewal_batch, limits)
+    batch = current_settings().oauth.renewal_batch
+    emit: Emit = _enqueue
+    # A fuller queue holds the mark of an earlier sweep.
+    if waiting <= limits.maximum_messages // 2:
+        marked = max(free_messages - limits.messages_at_next_sweep, 1)
+        emit = _with_next_sweep(marked * batch)
+    sweep(utc_now(), emit, free_messages * batch, limits)
+
+
+def _with_next_sweep(count: int) -> Emit:
+    """Return a function that enqueues batches, and asks for a sweep behind so many leases."""
+    left = count
+
+    def emit(leases: list[Lease]) -> None:
+        nonlocal left
+        _enqueue(leases)
+        left -= len(leases)
+        if left <= 0 < left + len(leases):
+            _enqueue([])
+
+    return emit
 
 
 def recover_renewals(limits: RenewalLimits = LIMITS) -> None:
@@ -36,7 +59,13 @@ def recover_renewals(limits: RenewalLimits = LIMITS) -> None:
     recover(now, lease_end(now), _enqueue, limits)
 
 
+def request_sweep() -> None:
+    """Enqueue a sweep beside those of the schedule."""
+    dramatiq.get_broker().enqueue(build_message(RENEW_OATHS, {}))
+
+
 def _enqueue(leases: list[Lease]) -> None:
+    """Enqueue a batch; an empty one is the mark at which a worker asks for the next sweep."""
     batch = [[lease.connection_id, lease.version, lease.until.isoformat()] for lease in leases]
     dramatiq.get_broker().enqueue(build_message(RENEW_CONNECTIONS, {"leases": batch}))
 

@@ -7,6 +7,8 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Final, NotRequired, TypedDict, Unpack
 
 import peewee
@@ -102,6 +104,16 @@ class TAB_VERIFICATION(Table):
         """Return the sign-in of a state, whatever its status."""
         row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
         return row
+
+    @classmethod
+    def find_by_hash_prefixes(cls, prefixes: Sequence[str]) -> list[TAB_VERIFICATION]:
+        """Return the sign-ins whose state's hash begins with one of these, the latest first."""
+        ranges = [
+            (cls.state_hash >= prefix) & (cls.state_hash < f"{prefix}g") for prefix in prefixes
+        ]
+        if not ranges:
+            return []
+        return list(cls.select().where(reduce(or_, ranges)).order_by(cls.created_at.desc()))
 
     def accepts_browser(self, browser: Secret | None) -> bool:
         """Tell whether the browser with this secret may end the sign-in."""

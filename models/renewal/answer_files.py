@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from config import current_settings
 
+_LOG = logging.getLogger(__name__)
 _NAME: Final = re.compile(r"([0-9a-f-]{36})\.([0-9]{1,9})")
+
+#: What was logged by this process already.
+_REPORTED: Final[set[tuple[str, Path]]] = set()
 
 
 def _folder() -> Path:
@@ -50,17 +56,48 @@ def _sync_folder(folder: Path) -> None:
 
 def read_answer_files() -> Iterator[tuple[str, int, bytes]]:
     """Yield id and version of the connection, and the sealed answer, of each file here."""
+    for name in _list_names():
+        if found := _NAME.fullmatch(name):
+            sealed = None
+            with _report_failure("read", _folder() / name):
+                sealed = _read(_folder() / name)
+            if sealed is not None:
+                yield found[1], int(found[2]), sealed
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file() and path.exists():
+        # Reading a pipe would wait for ever.
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return path.read_bytes()
+
+
+def _list_names() -> list[str]:
+    names: list[str] = []
+    with _report_failure("list", _folder()):
+        names += [entry.name for entry in os.scandir(_folder())]
+    return names
+
+
+@contextmanager
+def _report_failure(verb: str, path: Path) -> Iterator[None]:
+    """Log an operating system's error once a path: it must not keep other files from their use.
+
+    A path that is missing is no error: another process of this machine may have erased it.
+    """
     try:
-        names = [entry.name for entry in os.scandir(_folder())]
+        yield
     except FileNotFoundError:
         return
-    for name in names:
-        if found := _NAME.fullmatch(name):
-            # Another process of this machine may have imported and erased it since.
-            with suppress(FileNotFoundError):
-                yield found[1], int(found[2]), (_folder() / name).read_bytes()
+    except OSError as error:
+        if (verb, path) not in _REPORTED:
+            _REPORTED.add((verb, path))
+            text = "This process cannot %s %s, which is of its VAR_DIR: %s. Renewals go on without."
+            _LOG.error(text, verb, path, error.strerror)
 
 
 def erase_answer_file(connection_id: str, version: int) -> None:
-    """Delete the file of an answer that is in the database by now."""
-    _path(connection_id, version).unlink(missing_ok=True)
+    """Delete the file of an answer that is in the database by now; log it where that fails."""
+    path = _path(connection_id, version)
+    with _report_failure("erase", path):
+        path.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from config import Settings
 from models.db.database import Table, hold_connection
 from models.db.database import database as the_database
 from models.db.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
-from models.migrate import join_service, migrate
+from models.migrate import ensure_tables, join_service, migrate
 from tests.models.races import race_processes
 from tests.models.reopening import reopened
 from tests.models.times import NOW
@@ -46,6 +46,27 @@ def test_the_schema_is_checked_at_start() -> None:
     migrate(NOW)
 
     join_service(NOW)
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_program_makes_the_tables_of_a_new_database_alone() -> None:
+    # Given a new database, when a program asks for its tables, then they are there
+    ensure_tables(NOW)
+    join_service(NOW)
+    assert migrate(NOW) == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_program_leaves_the_tables_of_an_earlier_release_alone(tmp_path: Path) -> None:
+    # Given the first migration of a service that may be running
+    directory = tmp_path / "migrations"
+    directory.mkdir()
+    shutil.copy(MIGRATIONS / f"{ALL_NAMES[0]}.py", directory)
+    migrate(NOW, directory)
+    # When a program asks for its tables, then it hears the remedy
+    with pytest.raises(SchemaTooOld, match="python -m worker migrate"):
+        ensure_tables(NOW)
+    assert migrate(NOW) == ALL_NAMES[1:]
 
 
 def migrate_in_turn(times: int) -> list[list[str]]:

@@ -21,7 +21,7 @@ from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
-from models.crons import TAB_CRONS, claim_tick, ensure_cron
+from models.crons import TAB_CRONS, claim_tick, ensure_cron, list_next_ticks
 from models.db import database as database_module
 from models.db.database import hold_connection, open_database
 from models.db.errors import DatabaseUnreachable
@@ -351,16 +351,37 @@ def test_the_schedule_may_be_stopped_and_begun_again(crons: Crons, client: Clien
     wait_until(lambda: len(emitted(client)) > count)
 
 
-@pytest.mark.parametrize("missing", ["SECRET_KEY", "REDIS_URL"])
 def test_without_its_settings_the_schedule_does_not_begin(
-    missing: str, environment: dict[str, str], caplog: pytest.LogCaptureFixture
+    environment: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    del environment[missing]
+    del environment["SECRET_KEY"]
     config.current_settings.cache_clear()
     crons = Crons(error=7, success=3, debug=True)
 
     assert crons.inject_crons() == 7
 
-    assert missing in caplog.text
+    assert "SECRET_KEY" in caplog.text
     crons.stop()
     logging.getLogger("worker.crons").setLevel(logging.NOTSET)
+
+
+def test_without_a_queue_what_is_due_is_performed_here(
+    environment: dict[str, str], crons: Crons, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a program without REDIS_URL, on a database that a worker would share
+    del environment["REDIS_URL"]
+    config.current_settings.cache_clear()
+    caplog.set_level(logging.INFO)
+    # When the schedule begins, then it goes on from tick to tick
+    assert crons.inject_crons() == crons.success
+    wait_until(next_renewal)
+    first = next_renewal()
+    wait_until(lambda: next_renewal() != first)
+    crons.stop()
+    assert "performs the schedule by itself" in caplog.text
+
+
+def next_renewal() -> datetime | None:
+    """Return the time of the next sweep, if there was one."""
+    with hold_connection():
+        return list_next_ticks().get(RENEW_OATHS.name)

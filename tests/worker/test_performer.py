@@ -7,6 +7,7 @@ import signal
 import psutil
 import pytest
 
+from actors.providers.config.settings import list_providers
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
@@ -47,6 +48,16 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
     assert f"(job {broken.id!r}) from queue passwords: Its arguments are not those" in printed
     assert "canary-" not in printed
     assert hashed not in printed
+
+
+@pytest.mark.parametrize("command", [PERFORM, DRAMATIQS])
+@pytest.mark.usefixtures("tables")
+def test_presets_of_the_environment_are_known_without_a_web_process(
+    environment: dict[str, str], start: StartPerformer, command: str
+) -> None:
+    environment["GITHUB_CLIENT_ID"] = "app"
+    start("oauth", command=command)
+    wait_until(lambda: [each["name"] for each in list_providers()] == ["github"])
 
 
 @pytest.mark.usefixtures("tables")

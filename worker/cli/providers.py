@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from actors.providers.config.check import check_provider
+from actors.providers.config.configured_presets import add_configured_presets
+from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
@@ -17,6 +19,7 @@ def print_findings(name: str) -> int:
     """
     open_database(current_settings())
     check_schema()
+    add_configured_presets(utc_now())
     report = check_provider(name)
     for finding in report["findings"]:
         mark = "ok  " if finding["is_ok"] else "FAIL"

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from actors.providers.config.settings import add_configured_presets
+from actors.providers.config.configured_presets import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait

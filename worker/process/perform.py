@@ -19,7 +19,7 @@ from dramatiq import Worker
 
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.messages import PASSWORDS, QUEUES, RENEWALS
+from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEWALS
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.heartbeats import HeartbeatTiming
@@ -127,7 +127,16 @@ def _join_service(queues: Collection[str]) -> Settings:
         _join_in_child(settings)
     else:
         _join(settings)
+        _add_presets(queues)
     return settings
+
+
+def _add_presets(queues: Collection[str]) -> None:
+    """Make the environment's presets known, as the web process does: there may be none."""
+    if {OAUTH, RENEWALS} & set(queues):
+        from actors.providers.config.configured_presets import add_configured_presets
+
+        add_configured_presets(utc_now())
 
 
 def _join(settings: Settings) -> None:

@@ -13,7 +13,6 @@ from actors.errors import ProviderInUse
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import merge_metadata, provider_row
 from actors.providers.config.schema import validate_name, validate_settings
-from actors.providers.protocol.provider import presets
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
@@ -148,14 +147,6 @@ def describe_provider(name: str) -> dict[str, Any]:
     """
     with hold_connection():
         return _describe(provider_row(name))
-
-
-def add_configured_presets(now: datetime) -> None:
-    """Add a provider for each preset whose client_id is in the environment."""
-    with hold_connection():
-        for preset in presets():
-            if provider_credential(preset, "CLIENT_ID"):
-                TAB_USER_OAUTH_CONNECTION.add_missing(preset, preset, now)
 
 
 def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:

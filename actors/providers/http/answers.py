@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
+
+from catfeeder.sealing import Secret
 
 #: Databases refuse NUL and half a surrogate pair. The others can forge lines of a log or hide text
 #: on a screen. Tab and line breaks stay, since a profile may have several lines.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_BREAK: Final = re.compile("[\t\n\r\u2028\u2029]+")
+#: What could be taken for markup, end a quotation, or turn the direction of a line.
+_MARKUP: Final = re.compile(r"""[<>"\\`\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]""")
+#: What is as long as this, without a space, a dot or a slash, may be a token.
+_LIKE_A_TOKEN: Final = re.compile("[A-Za-z0-9_+=~-]{40,}")
+_MAX_SENTENCE: Final = 300
 #: Media types of data, and those that servers send by default for text; never HTML.
 _DATA_TYPE: Final = re.compile(
     r"(application|text)/(json|(x-)?javascript|plain|x-www-form-urlencoded|[\w.-]{1,64}\+json)",
@@ -100,6 +107,21 @@ def one_line(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     return _CONTROL.sub("\ufffd", _LINE_BREAK.sub(" ", value)).strip() or None
+
+
+def clean_sentence(value: Any, secrets: Iterable[Secret] = ()) -> str | None:
+    """Return a sentence of a third party as it may be shown, logged and passed on.
+
+    It is on one line, of 300 characters at most, and without markup, the given secrets, and
+    whatever is as long as a token. None for what is no text, or empty.
+    """
+    text = one_line(value)
+    if text is None:
+        return None
+    for secret in secrets:
+        text = text.replace(secret.reveal(), "…")
+    text = _MARKUP.sub("", _LIKE_A_TOKEN.sub("…", text)).strip()
+    return (text if len(text) <= _MAX_SENTENCE else f"{text[: _MAX_SENTENCE - 1]}…") or None
 
 
 def is_visible_ascii(text: str) -> bool:

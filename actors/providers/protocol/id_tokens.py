@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from actors.errors import IdTokenInvalid
-from actors.providers.protocol.issuers import is_issuer
+from actors.providers.protocol.issuers import is_issuer, show_issuer
 from actors.providers.protocol.keys import KeyCache, shared_key_cache
 from actors.providers.protocol.profiles import subject_text
 from actors.providers.protocol.provider import Provider
@@ -45,7 +45,10 @@ def verify_id_token(
 
 def _check_issuer(provider: Provider, claims: Mapping[str, Any]) -> None:
     if not is_issuer(provider, claims.get("iss"), claims.get("tid")):
-        raise IdTokenInvalid("The id_token's iss is not the provider's issuer.")
+        named = show_issuer(claims.get("iss"))
+        raise IdTokenInvalid(
+            f"The id_token's iss is not the provider's issuer: {named} and not {provider.issuer}."
+        )
 
 
 def _check_audience(provider: Provider, claims: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Required, TypedDict, cast
 from actors.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.http.addresses import check_url
 from actors.providers.http.requests import get_json
+from actors.providers.protocol.issuers import show_issuer
 from config import current_settings
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
@@ -57,7 +58,11 @@ def fetch_document(issuer: str) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ProviderMisbehaved("The issuer's metadata is not a JSON object.")
     if document.get("issuer") != issuer:
-        raise ProviderMisbehaved("The metadata found at the issuer's URL names another issuer.")
+        named = show_issuer(document.get("issuer"))
+        raise ProviderMisbehaved(
+            f"The metadata found at the issuer {issuer} names another issuer: {named}. "
+            "Set issuer to what the provider names, to the letter, if that is where you ask."
+        )
     return {name: value for name, value in document.items() if value is not None}
 
 

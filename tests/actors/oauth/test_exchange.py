@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from actors.providers.protocol.token_endpoint import redeem_code
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
+from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import (
@@ -297,7 +299,7 @@ def test_an_issuer_that_is_announced_must_be_named(provider: ScriptedProvider) -
     provider.script.sends_iss = True
     configure(provider)
 
-    with pytest.raises(IssuerMismatch):
+    with pytest.raises(IssuerMismatch, match="names no issuer, and the provider's is http"):
         exchange_code(**{**come_back(provider), "iss": None})
     assert codes_posted(provider) == 0
 
@@ -311,8 +313,14 @@ def test_an_answer_of_another_issuer_is_refused(
     back = come_back(provider)
 
     for issuer in ("https://evil.example", f"{provider.issuer}/", "", "\0"):
-        with pytest.raises(IssuerMismatch):
+        # An operator can compare the two, as far as the other one is an issuer at all
+        named = issuer if issuer.startswith("http") else "(not a URL)"
+        sentence = f"names the issuer {named}, and the provider's is {provider.issuer} "
+        with pytest.raises(IssuerMismatch, match=re.escape(sentence)):
             exchange_code(**{**back, "iss": issuer})
+        with hold_connection():
+            event = TAB_EVENTS.select().order_by(TAB_EVENTS.id.desc()).get()
+        assert sentence in event.detail["message"]
 
     # And the true answer still serves
     assert codes_posted(provider) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -23,7 +25,9 @@ from actors.oauth.pending import (
     fail_sign_in,
     find_sign_in,
     record_refusal,
+    undo_second_encoding,
 )
+from actors.oauth.refusals import ProviderError
 from actors.oauth.sign_in import begin_sign_in
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
@@ -106,11 +110,27 @@ def test_a_refusal_is_an_event_with_provider_and_subject(provider: ScriptedProvi
     assert (unknown["provider"], unknown["subject"]) == (None, None)
 
 
-@pytest.mark.parametrize("error", ["access_denied", None])
+@pytest.mark.parametrize(
+    ("error", "detail", "level"),
+    [
+        (ProviderError("access_denied", None), {"error": "access_denied"}, "INFO"),
+        (
+            ProviderError("unauthorized_client", "Not yet approved"),
+            {"error": "unauthorized_client", "error_description": "Not yet approved"},
+            "WARNING",
+        ),
+        (ProviderError(None, None), {}, "WARNING"),
+    ],
+)
 def test_a_sign_in_that_the_provider_refuses_is_over(
-    error: str | None, provider: ScriptedProvider
+    error: ProviderError,
+    detail: dict[str, str],
+    level: str,
+    provider: ScriptedProvider,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     configure(provider)
+    caplog.set_level(logging.INFO)
     state = begun()
 
     fail_sign_in(state, find_sign_in(state), error, now())
@@ -119,4 +139,20 @@ def test_a_sign_in_that_the_provider_refuses_is_over(
 
     assert status_of(state) == "failed"
     [event] = list_events(kind="sign_in_refused")["items"]
-    assert event["detail"] == {"reason": "sign_in_refused", **({"error": error} if error else {})}
+    assert event["detail"] == {"reason": "sign_in_refused", **detail}
+    # And the operator reads it, as a warning unless it was the user's choice
+    [line] = [record for record in caplog.records if record.name == "actors.oauth.pending"]
+    assert (line.levelname, line.provider) == (level, NAME)  # type: ignore[attr-defined]
+    assert all(text in line.getMessage() for text in detail.values())
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+def test_what_comes_back_encoded_once_more_is_read_as_it_was_sent(rounds: int) -> None:
+    texts = ["random:house", "4/0AX%", "https://issuer.example"]
+    for _ in range(rounds):
+        texts = [quote(text, safe="") for text in texts]
+
+    state, others = undo_second_encoding(Secret(texts[0]), *texts[1:], None)
+
+    assert state == Secret("random:house")
+    assert others == ["4/0AX%", "https://issuer.example", None]

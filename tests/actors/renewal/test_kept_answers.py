@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.renewal.answer_files import erase_answer_file
 from models.renewal.grouped_writes import write_answer
 from models.renewal.journal import TAB_ATTEMPTS, seal_answer
 from tests.actors.outages import outage
@@ -457,7 +459,7 @@ def test_the_next_renewals_of_a_machine_import_its_answer_files(
     path.write_bytes(seal_answer(row.id, Secret("an answer")))
     (path.parent / ".half-of-a-file").touch()
 
-    renew_connections([])
+    import_answer_files(now())
 
     kept = attempt_of(row)
     assert kept is not None
@@ -480,3 +482,49 @@ def test_a_process_that_starts_finishes_interrupted_renewals(
     start_worker()
     # Then it finishes it
     wait_until(lambda: reread(row).version == 2)
+
+
+@pytest.mark.parametrize("what", ["a directory", "a pipe", "the folder"])
+def test_an_unreadable_file_stops_no_renewal(
+    what: str,
+    plain: ScriptedProvider,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given connections, one of which has an answer in a file, and something beside it
+    row, other = connect(plain, 2)
+    begin_and_abandon(row)
+    folder = settings.var_dir / "answers"
+    unreadable = folder / f"{other.id}.1"
+    if what == "the folder":
+        folder.parent.mkdir(parents=True)
+        folder.touch()
+    else:
+        folder.mkdir(parents=True)
+        (folder / f"{row.id}.1").write_bytes(seal_answer(row.id, Secret("an answer")))
+        unreadable.mkdir() if what == "a directory" else os.mkfifo(unreadable)
+
+    # When the machine renews, and sweeps
+    renew_connections(lease_connections([other]))
+    recover_at(now())
+
+    # Then it is renewed, and what can be read was imported
+    assert reread(other).version == 2
+    assert what == "the folder" or attempt_of(row) is not None
+    # And the log says once what is wrong
+    errors = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert len(errors) == 1
+    assert str(folder if what == "the folder" else unreadable) in errors[0]
+
+
+def test_a_file_that_cannot_be_erased_stops_no_renewal(
+    plain: ScriptedProvider, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a directory in the place of a connection's file
+    (row,) = connect(plain)
+    path = settings.var_dir / "answers" / f"{row.id}.1"
+    path.mkdir(parents=True)
+
+    erase_answer_file(row.id, 1)
+
+    assert str(path) in caplog.text

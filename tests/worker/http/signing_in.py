@@ -20,7 +20,7 @@ def set_up_house(http: httpx.Client, provider: OidcProvider) -> None:
 
 
 def consented(
-    http: httpx.Client, provider: OidcProvider, user: str, **wishes: str
+    http: httpx.Client, provider: OidcProvider, user: str, **wishes: Any
 ) -> dict[str, str]:
     """Begin a sign-in and consent to it; return what the browser brings to the callback."""
     begun = http.post(f"/v1/oauth/{HOUSE}/authorize", json=wishes)
@@ -28,7 +28,7 @@ def consented(
     return provider.consent(begun.json()["authorization_url"], user)
 
 
-def sign_in(http: httpx.Client, provider: OidcProvider, user: str, **wishes: str) -> dict[str, Any]:
+def sign_in(http: httpx.Client, provider: OidcProvider, user: str, **wishes: Any) -> dict[str, Any]:
     """Sign a user in; return the connection."""
     answer = consented(http, provider, user, **wishes)
     finished = http.get("/v1/oauth/callback", params=answer)

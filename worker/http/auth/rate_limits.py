@@ -16,14 +16,17 @@ _KEY_PREFIX: Final = "catfeeder:rate:"
 _TIMEOUT_SECONDS: Final = 0.5
 
 # A bucket of as many tokens as a minute has, refilled evenly: one number is kept, the time at which
-# the bucket is full again. All processes go by Redis's own clock.
+# the bucket is full again. All processes go by Redis's own clock. A key that holds no number is
+# overwritten: an error would leave the whole batch uncounted.
 _TAKE: Final = Script(
     """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local waits = {}
 for place, name in ipairs(KEYS) do
-    local full_at = math.max(tonumber(redis.call('GET', name) or now), now) + 60 / ARGV[place]
+    local stored = redis.pcall('GET', name)
+    local known = type(stored) == 'string' and tonumber(stored)
+    local full_at = math.max(known or now, now) + 60 / ARGV[place]
     waits[place] = math.max(0, math.ceil(full_at - now - 60.000001))
     if waits[place] == 0 then
         redis.call('SET', name, string.format('%.6f', full_at), 'EX', 60)
@@ -50,9 +53,10 @@ class RateLimiter:
 
         While Redis is away the answer is 0: what needs no queue is still served.
         """
-        return await self._batcher.ask((_KEY_PREFIX + name, per_minute))
+        key = (_KEY_PREFIX + name).encode(errors="surrogatepass")
+        return await self._batcher.ask((key, per_minute))
 
-    async def _take_all(self, asked: list[tuple[str, int]]) -> list[int]:
+    async def _take_all(self, asked: list[tuple[bytes, int]]) -> list[int]:
         names, per_minute = zip(*asked, strict=True)
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):

@@ -6,6 +6,7 @@ the victim would go on under the attacker's name.
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from models.oauth.sign_ins import hash_state
 
 _NAME: Final = "catfeeder-sign-in-"
 _STATE_DIGITS: Final = 16
+_DIGITS: Final = re.compile(f"[0-9a-f]{{{_STATE_DIGITS}}}")
 #: A browser may begin in several windows; a page that makes it begin on and on must not swell all
 #: its requests.
 _MAX_PENDING: Final = 8
@@ -64,6 +66,14 @@ class SignInCookies:
         """Return the secrets of all pending sign-ins that the browser sent."""
         values = (value for name, value in request.cookies.items() if name.startswith(self._prefix))
         return [Secret(value) for value in values if value][: 2 * _MAX_PENDING]
+
+    def read_pending(self, request: Request) -> list[tuple[str, Secret]]:
+        """Return each pending sign-in's first digits of the state's hash, and its secret."""
+        names = (
+            (name.removeprefix(self._prefix), value) for name, value in request.cookies.items()
+        )
+        found = [(digits, Secret(value)) for digits, value in names if _DIGITS.fullmatch(digits)]
+        return found[: 2 * _MAX_PENDING]
 
     def delete(self, request: Request, response: Response, state: Secret) -> None:
         """Delete the cookie of a sign-in that has ended."""

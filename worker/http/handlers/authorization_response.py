@@ -1,38 +1,50 @@
 """Authorization response (RFC 6749 section 4.1.2): what a provider sends back by the browser.
 
-It is parsed strictly here, and not yet believed.
+It is parsed and bounded here, and not yet believed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from actors.oauth.errors import StateMissing
+from actors.oauth.errors import StateMissing, StateUnknown
+from actors.oauth.pending import undo_second_encoding
+from actors.oauth.refusals import ProviderError, read_provider_error
 from catfeeder.sealing import Secret
 from worker.http.errors.refusals import MediaTypeUnsupported, ParametersInvalid
+from worker.http.schemas.oauth import (
+    MAX_CODE_LENGTH,
+    MAX_ISS_LENGTH,
+    MAX_STATE_LENGTH,
+    MAX_USER_LENGTH,
+)
 
 _FORM: Final = "application/x-www-form-urlencoded"
-#: The parameters that are read; providers add others.
-_KNOWN: Final = ("code", "error", "iss", "state", "user")
-#: Apple's user object is shorter; what is longer comes from elsewhere.
-_MAX_USER_LENGTH: Final = 4096
+_KNOWN: Final = ("code", "iss", "state", "user")
+_SINGLE: Final = (*_KNOWN, "error")
+_MAX_LENGTHS: Final = {"code": MAX_CODE_LENGTH, "iss": MAX_ISS_LENGTH}
+_MAX_OTHER_LENGTH: Final = 8192
+_MAX_PARAMETERS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
     """The parameters of RFC 6749 sections 4.1.2 and 4.1.2.1, and RFC 9207's."""
 
-    state: Secret
+    #: None only beside an error.
+    state: Secret | None
     code: Secret | None
-    error: str | None
+    error: ProviderError | None
     iss: str | None
     #: Apple's user object at the first consent, unsigned.
     user: Secret | None
+    #: Why the parameters make no answer. It is kept until the state has told where the user goes.
+    fault: ParametersInvalid | None
 
 
 async def read_authorization_response(request: Request) -> AuthorizationResponse:
@@ -40,8 +52,9 @@ async def read_authorization_response(request: Request) -> AuthorizationResponse
 
     Raises:
         MediaTypeUnsupported: The POST is no form.
-        ParametersInvalid: A parameter is there twice, or there is neither code nor error.
-        StateMissing: There is no state.
+        ParametersInvalid: There are too many parameters, or more than one state.
+        StateMissing: There is neither a state nor an error.
+        StateUnknown: The state is too long for one of ours.
     """
     if request.method == "GET":
         return _parse(request.query_params.multi_items())
@@ -49,27 +62,79 @@ async def read_authorization_response(request: Request) -> AuthorizationResponse
         raise MediaTypeUnsupported(f"The body must be a form: `Content-Type: {_FORM}`.")
     text = (await request.body()).decode(errors="replace")
     try:
-        return _parse(parse_qsl(text, keep_blank_values=True, max_num_fields=100))
+        return _parse(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS))
     except ValueError:
         raise ParametersInvalid from None
 
 
-def _parse(pairs: Iterable[tuple[str, str]]) -> AuthorizationResponse:
-    found: dict[str, str] = {}
+def _parse(pairs: list[tuple[str, str]]) -> AuthorizationResponse:
+    if len(pairs) > _MAX_PARAMETERS:
+        raise ParametersInvalid
+    # A parameter without a value counts as left out (RFC 6749 section 3.1).
+    found = {name: value for name, value in pairs if value}
+    fault = _find_fault(pairs)
+    state = found.get("state")
+    if fault is not None and (state is None or _is_twice(pairs)):
+        raise fault
+    if state is not None and len(state) > MAX_STATE_LENGTH:
+        raise StateUnknown
+    if state is not None:
+        found = _undo_second_encoding(found)
+    return _build_response(found, fault)
+
+
+def _is_twice(pairs: Iterable[tuple[str, str]]) -> bool:
+    return [name for name, _ in pairs].count("state") > 1
+
+
+def _find_fault(pairs: Iterable[tuple[str, str]]) -> ParametersInvalid | None:
+    """Return why the parameters make no answer, if they do not; no value is repeated."""
+    seen = set()
     for name, value in pairs:
-        if name in found:
-            raise ParametersInvalid
-        if name in _KNOWN:
-            found[name] = value
-    if not found.get("state"):
+        if name in seen and name in _SINGLE:
+            return ParametersInvalid()
+        seen.add(name)
+        limit = _MAX_LENGTHS.get(name, _MAX_OTHER_LENGTH)
+        if len(value) > limit:
+            shown = name if name in _KNOWN else "One of them"
+            return ParametersInvalid(
+                f"The parameters do not make an answer of a provider: {shown} has more than "
+                f"{limit} characters."
+            )
+    return None
+
+
+def _undo_second_encoding(found: Mapping[str, str]) -> dict[str, str]:
+    others = {name: value for name, value in found.items() if name != "state"}
+    state, values = undo_second_encoding(Secret(found["state"]), *others.values())
+    decoded = dict(zip(others, values, strict=True))
+    return {"state": state.reveal(), **{name: value for name, value in decoded.items() if value}}
+
+
+def _build_response(
+    found: Mapping[str, str], fault: ParametersInvalid | None
+) -> AuthorizationResponse:
+    state, code, user = (
+        Secret(found[name]) if name in found else None for name in ("state", "code", "user")
+    )
+    # What else is called an error beside a code is none.
+    named = {"error": found["error"]} if "error" in found else {}
+    error = None
+    if code is None or named:
+        secrets = [secret for secret in (state, code) if secret is not None]
+        others = {name: value for name, value in found.items() if name not in _KNOWN}
+        error = read_provider_error(others, secrets)
+    if state is None and error is None:
         raise StateMissing
-    if not found.get("code") and not found.get("error"):
-        raise ParametersInvalid("The provider's answer holds neither a code nor an error.")
-    code, user = found.get("code"), found.get("user")
+    if code is None and error is None:
+        nothing = "The provider's answer holds neither a code nor an error."
+        fault = fault or ParametersInvalid(nothing)
     return AuthorizationResponse(
-        state=Secret(found["state"]),
-        code=Secret(code) if code else None,
-        error=found.get("error"),
+        state=state,
+        code=code,
+        error=error,
         iss=found.get("iss"),
-        user=Secret(user) if user and len(user) <= _MAX_USER_LENGTH else None,
+        # Apple's user object is shorter; what is longer comes from elsewhere.
+        user=user if user and len(user.reveal()) <= MAX_USER_LENGTH else None,
+        fault=fault,
     )

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import logging
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from fastapi import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from actors.errors import AuthError
-from actors.oauth.errors import BrowserMismatch, RedirectMismatch
+from actors.oauth.errors import BrowserMismatch, RedirectMismatch, StateUnknown
 from actors.oauth.pending import (
     check_arrival,
     check_pending,
     fail_sign_in,
+    find_latest_of_browser,
     find_sign_in,
+    record_provider_error,
     store_user_data,
 )
+from actors.oauth.refusals import ProviderError
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError
+from catfeeder.errors import CatFeederError, OperatorError
 from catfeeder.messages import EXCHANGE_CODE
 from catfeeder.queue.jobs import unwrap_result
 from catfeeder.queue.requester import act_for
@@ -27,16 +29,17 @@ from catfeeder.sealing import Secret
 from models.oauth.sign_ins import TAB_VERIFICATION
 from worker.http.asgi.threads import run_with_database
 from worker.http.errors.problems import to_problem
-from worker.http.errors.refusals import ParametersInvalid, SignInRefused
+from worker.http.errors.refusals import ParametersInvalid, SignInRefused, TooManyAttempts
 from worker.http.handlers.authorization_response import (
     AuthorizationResponse,
     read_authorization_response,
 )
-from worker.http.handlers.sign_ins import record_sign_in_refusal
+from worker.http.handlers.preconditions import has_provider
+from worker.http.handlers.return_to import build_failure, redirect, relay, return_error
+from worker.http.handlers.sign_ins import limit_refusals, record_sign_in_refusal
 from worker.http.shim import Shim
 
-#: The form of error codes in RFC 6749 and OpenID Connect; anything else is not repeated.
-_ERROR: Final = re.compile(r"[a-z_]{1,64}")
+_log: Final = logging.getLogger(__name__)
 
 
 async def finish_sign_in(
@@ -50,80 +53,108 @@ async def finish_sign_in(
         RedirectMismatch, BrowserMismatch: The answer came to the wrong place. It is not passed on
             to `return_to`, since an attacker may have chosen that.
         TooManyAttempts: Too many refusals came from this address.
-        CatFeederError: The job could not be sent; loading the page again may help.
+        CatFeederError: There is no `return_to`, and the job could not be sent; loading the page
+            again may help.
     """
+    answer: AuthorizationResponse | None = None
     sign_in: TAB_VERIFICATION | None = None
     try:
         answer = await read_authorization_response(request)
-        sign_in = await run_with_database(find_sign_in, answer.state)
+        if answer.state is None:
+            return await _refuse_without_state(shim, request, answer, provider_in_path)
+        sign_in = await _find_sign_in(answer, answer.state)
         check_pending(sign_in, utc_now())
         browser = shim.sign_in_cookies.read(request, answer.state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
+        if answer.fault is not None:
+            raise answer.fault
     except (AuthError, ParametersInvalid) as refused:
-        await record_sign_in_refusal(shim, request, refused.code, sign_in)
-        if sign_in is None or isinstance(refused, BrowserMismatch | RedirectMismatch):
+        is_stray = isinstance(refused, BrowserMismatch | RedirectMismatch)
+        return_to = None if sign_in is None or is_stray else sign_in.return_to
+        await _record_refusal(shim, request, refused.code, sign_in, is_limited=return_to is None)
+        if answer is None or sign_in is None or is_stray:
             raise
-        return _build_failure(refused, sign_in.return_to)
+        return build_failure(refused, sign_in.return_to, answer)
     try:
-        response = await _redeem(shim, answer, sign_in)
-    except _ExchangeFailed as failed:
+        response = await _redeem(shim, answer, answer.state, sign_in)
+    except CatFeederError as failure:
         # The browser keeps its cookie. If it begins anew, the cookie leads to what the provider
         # sends only once, such as the user's name.
-        return _build_failure(failed.failure, sign_in.return_to)
+        if isinstance(failure, OperatorError):
+            _log.error("%s", failure)
+        return build_failure(failure, sign_in.return_to, answer)
     shim.sign_in_cookies.delete(request, response, answer.state)
     return response
 
 
-class _ExchangeFailed(Exception):
-    """Carries the failure of a code exchange whose job was sent."""
+async def _find_sign_in(answer: AuthorizationResponse, state: Secret) -> TAB_VERIFICATION:
+    try:
+        return await run_with_database(find_sign_in, state)
+    except StateUnknown:
+        raise answer.fault or StateUnknown from None
 
-    def __init__(self, failure: CatFeederError) -> None:
-        super().__init__()
-        self.failure = failure
+
+async def _record_refusal(
+    shim: Shim,
+    request: Request,
+    reason: str,
+    sign_in: TAB_VERIFICATION | None,
+    *,
+    is_limited: bool,
+) -> None:
+    """Write the event of a refusal; beyond the limit only a browser with nowhere to go is told."""
+    try:
+        await record_sign_in_refusal(shim, request, reason, sign_in)
+    except TooManyAttempts:
+        if is_limited:
+            raise
 
 
-async def _redeem(shim: Shim, answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> Response:
+async def _refuse_without_state(
+    shim: Shim, request: Request, answer: AuthorizationResponse, provider: str | None
+) -> Response:
+    """Pass on an error that came without its state: the browser's cookie leads to the sign-in.
+
+    The sign-in goes on, since anyone can make a browser open such an answer.
+    """
+    error = answer.error or ProviderError(None, None)
+    cookies = shim.sign_in_cookies.read_pending(request)
+    sign_in = await run_with_database(find_latest_of_browser, cookies, provider, utc_now())
+    await limit_refusals(shim, request)
+    if provider is not None and not await run_with_database(has_provider, provider):
+        provider = None
+    await run_with_database(record_provider_error, error, sign_in, utc_now(), provider)
+    refusal = SignInRefused(error.sentence)
+    if sign_in is None or sign_in.return_to is None:
+        return to_problem(refusal)
+    return return_error(sign_in.return_to, error, answer)
+
+
+async def _redeem(
+    shim: Shim, answer: AuthorizationResponse, state: Secret, sign_in: TAB_VERIFICATION
+) -> Response:
     if answer.error is not None or answer.code is None:
-        return await _end_refused(answer, sign_in)
+        return await _end_refused(answer, state, sign_in)
     if sign_in.is_relayed and sign_in.return_to is not None:
         if answer.user is not None:
             with act_for(sign_in.app):
-                await run_with_database(store_user_data, sign_in, answer.state, answer.user)
-        return _relay(answer.code, answer, sign_in.return_to)
+                await run_with_database(store_user_data, sign_in, state, answer.user)
+        return relay(answer, sign_in.return_to)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
-    arguments |= {"state": answer.state, "iss": answer.iss, "user": answer.user}
+    arguments |= {"state": state, "iss": answer.iss, "user": answer.user}
     with act_for(sign_in.app):
         record = await shim.send(EXCHANGE_CODE, arguments)
-    try:
-        connection = unwrap_result(await shim.wait(record, shim.limits.code_exchange_seconds))
-    except CatFeederError as failure:
-        raise _ExchangeFailed(failure) from None
+    connection = unwrap_result(await shim.wait(record, shim.limits.code_exchange_seconds))
     if sign_in.return_to is None:
         return JSONResponse(connection)
-    return _redirect(sign_in.return_to, connection_id=connection["id"])
+    return redirect(sign_in.return_to, connection_id=connection["id"])
 
 
-async def _end_refused(answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> Response:
-    error = answer.error if _ERROR.fullmatch(answer.error or "") else None
-    await run_with_database(fail_sign_in, answer.state, sign_in, error, utc_now())
-    suffix = f": {error}" if error else ""
-    refusal = SignInRefused(f"The provider did not sign the user in{suffix}.")
-    return _build_failure(refusal, sign_in.return_to)
-
-
-def _relay(code: Secret, answer: AuthorizationResponse, return_to: str) -> Response:
-    """Send the code to the app unspent; it is worth nothing without the verifier that we keep."""
-    issuer = {} if answer.iss is None else {"iss": answer.iss}
-    return _redirect(return_to, code=code.reveal(), state=answer.state.reveal(), **issuer)
-
-
-def _build_failure(error: CatFeederError, return_to: str | None) -> Response:
-    if return_to is None:
-        return to_problem(error)
-    return _redirect(return_to, error=error.code)
-
-
-def _redirect(return_to: str, **parameters: str) -> RedirectResponse:
-    parts = urlsplit(return_to)
-    query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
-    return RedirectResponse(urlunsplit(parts._replace(query=query)), status_code=303)
+async def _end_refused(
+    answer: AuthorizationResponse, state: Secret, sign_in: TAB_VERIFICATION
+) -> Response:
+    error = answer.error or ProviderError(None, None)
+    await run_with_database(fail_sign_in, state, sign_in, error, utc_now())
+    if sign_in.return_to is None:
+        return to_problem(SignInRefused(error.sentence))
+    return return_error(sign_in.return_to, error, answer)

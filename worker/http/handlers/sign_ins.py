@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from fastapi import Request
+from starlette.responses import RedirectResponse
 
 from actors.errors import DiscoveryNeeded
 from actors.oauth.errors import ReturnToForbidden
 from actors.oauth.pending import record_refusal
-from actors.oauth.sign_in import SignIn, begin_sign_in
+from actors.oauth.sign_in import SignIn, begin_sign_in, check_return_to
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
 from catfeeder.messages import DISCOVER_PROVIDER
@@ -37,6 +38,15 @@ async def _count(shim: Shim, request: Request, name: str, per_minute: int) -> No
         raise TooManyAttempts(headers={"Retry-After": str(wait)})
 
 
+async def limit_refusals(shim: Shim, request: Request) -> None:
+    """Count a refused sign-in: each leaves an event.
+
+    Raises:
+        TooManyAttempts: Too many came from this address.
+    """
+    await _count(shim, request, "refused-sign-ins", shim.limits.sign_in_refusals_per_minute)
+
+
 async def record_sign_in_refusal(
     shim: Shim,
     request: Request,
@@ -49,7 +59,7 @@ async def record_sign_in_refusal(
     Raises:
         TooManyAttempts: Too many came from this address; nothing is written.
     """
-    await _count(shim, request, "refused-sign-ins", shim.limits.sign_in_refusals_per_minute)
+    await limit_refusals(shim, request)
     await run_with_database(record_refusal, reason, sign_in, utc_now(), provider)
 
 
@@ -93,3 +103,34 @@ async def start_sign_in(
     except (ReturnToForbidden, JobFailed) as refused:
         await record_sign_in_refusal(shim, request, refused.code, None, provider)
         raise
+
+
+def is_permitted_return_to(return_to: str) -> bool:
+    """Return whether a browser may be sent to a URL."""
+    try:
+        check_return_to(return_to)
+    except ReturnToForbidden:
+        return False
+    return True
+
+
+async def begin_login(
+    shim: Shim, request: Request, provider: str, return_to: str | None
+) -> RedirectResponse:
+    """Begin a sign-in of the browser that asks, and bind it to that unless an app asks for it.
+
+    Raises:
+        CatFeederError: As `start_sign_in`.
+    """
+    browser, earlier = None, []
+    if not shim.settings.server.login_requires_key:
+        await limit_sign_ins(shim, request)
+        browser = shim.sign_in_cookies.generate_secret()
+        earlier = shim.sign_in_cookies.read_all(request)
+    begun = await start_sign_in(
+        shim, request, provider, return_to=return_to, browser=browser, earlier_browsers=earlier
+    )
+    response = RedirectResponse(begun.authorization_url, status_code=303)
+    if browser is not None:
+        shim.sign_in_cookies.bind(request, response, begun, browser)
+    return response

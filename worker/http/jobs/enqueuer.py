@@ -13,7 +13,7 @@ import redis
 from dramatiq import Message
 
 from catfeeder.clock import utc_now
-from catfeeder.errors import CatFeederError, MessageTooLarge, QueueUnreachable
+from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
@@ -21,7 +21,6 @@ from catfeeder.queue.jobs import JobRecord
 from catfeeder.queue.lua_scripts import Call, call_scripts
 from catfeeder.queue.redis_connection import translate_redis_errors
 from worker.http.asgi.batcher import Batcher
-from worker.http.errors.refusals import QueueOverloaded
 
 _log: Final = logging.getLogger(__name__)
 
@@ -76,10 +75,10 @@ class BatchingEnqueuer:
             raise failure
         return pending.job
 
-    async def _send_in_thread(self, batch: list[_PendingMessage]) -> list[CatFeederError | None]:
+    async def _send_in_thread(self, batch: list[_PendingMessage]) -> list[Exception | None]:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
 
-    def _send(self, batch: list[_PendingMessage]) -> list[CatFeederError | None]:
+    def _send(self, batch: list[_PendingMessage]) -> list[Exception | None]:
         """Return why each message was not sent; None for those that were.
 
         Raises:
@@ -94,12 +93,15 @@ class BatchingEnqueuer:
             for pending, outcome in zip(batch, prepared, strict=True)
         ]
 
-    def _prepare(self, pending: _PendingMessage) -> Call | CatFeederError:
+    def _prepare(self, pending: _PendingMessage) -> Call | Exception:
+        """Return the call that sends a message, or why this message alone is not sent."""
         try:
             self._refuse_excess(pending.message_type)
             return build_enqueue(assign_redis_id(pending.message), pending.job, self._encoder)
-        except (QueueOverloaded, MessageTooLarge) as refusal:
-            return refusal
+        except QueueUnreachable:
+            raise
+        except Exception as error:  # noqa: BLE001  Whatever it is, it is no other message's.
+            return error
 
     def _read_answer(self, pending: _PendingMessage, answer: Any) -> CatFeederError | None:
         if not isinstance(answer, Exception):

@@ -49,7 +49,8 @@ class BatchedJobReader:
     async def _read_all(self, job_ids: list[str]) -> list[Mapping[bytes, bytes] | redis.RedisError]:
         pipeline: Any = self._redis.pipeline(transaction=False)
         for job_id in job_ids:
-            pipeline.hgetall(job_key(job_id))
+            # What a URL held may be half a surrogate pair: such an id fails for itself alone.
+            pipeline.hgetall(job_key(job_id).encode(errors="surrogatepass"))
         try:
             with translate_redis_errors():
                 async with asyncio.timeout(self._timeout_seconds):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from catfeeder.clock import rfc3339
+from catfeeder.errors import CatFeederError
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
 from catfeeder.queue.requester import DEFAULT_APP, acting_app
 from catfeeder.results import Connection, Profile, StartedSignIn, TokenResponse
@@ -16,7 +17,8 @@ from worker.http.auth.api_keys import RequireScope, Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.callback import finish_sign_in
 from worker.http.handlers.preconditions import check_connection, check_login_allowed, check_provider
-from worker.http.handlers.sign_ins import limit_sign_ins, start_sign_in
+from worker.http.handlers.return_to import build_failure
+from worker.http.handlers.sign_ins import begin_login, is_permitted_return_to, start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName, Text
 from worker.http.schemas.jobs import declare_job_route
@@ -72,30 +74,23 @@ async def login(
     request: Request,
     return_to: Annotated[Text | None, Query()] = None,
     app: Annotated[Text | None, Query()] = None,
-) -> RedirectResponse:
+) -> Response:
     """Begin a sign-in from a browser, which must be the one that ends it.
 
-    Needs no key unless `login_requires_key` is on; then an app asks, which knows its browser.
-    The connection belongs to `app`, or to `default`, where its `allow_login` is on.
+    Needs no key unless `login_requires_key` is on; then an app asks, which knows its browser. What
+    goes wrong comes to `return_to` too, as `error` and `error_description`. The connection belongs
+    to `app`, or to `default`, where its `allow_login` is on.
     """
-    browser, earlier = None, []
     if app is not None or not shim.settings.server.login_requires_key:
         acting_app.set(await run_with_database(check_login_allowed, app or DEFAULT_APP))
     if shim.settings.server.login_requires_key:
         await RequireScope(Scope.JOBS).check(request)
-    else:
-        await limit_sign_ins(shim, request)
-        browser, earlier = (
-            shim.sign_in_cookies.generate_secret(),
-            shim.sign_in_cookies.read_all(request),
-        )
-    begun = await start_sign_in(
-        shim, request, provider, return_to=return_to, browser=browser, earlier_browsers=earlier
-    )
-    response = RedirectResponse(begun.authorization_url, status_code=303)
-    if browser is not None:
-        shim.sign_in_cookies.bind(request, response, begun, browser)
-    return response
+    try:
+        return await begin_login(shim, request, provider, return_to)
+    except CatFeederError as failure:
+        if return_to is None or not await run_with_database(is_permitted_return_to, return_to):
+            raise
+        return build_failure(failure, return_to)
 
 
 @router.post("/{provider}/exchange", dependencies=_requires_jobs, **declare_job_route(Connection))

@@ -77,14 +77,20 @@ def check_rfc3339(value: Any) -> Any:
     return value
 
 
-def _build_secret_schema(_source: object, _handler: object) -> core_schema.CoreSchema:
-    return core_schema.no_info_after_validator_function(
-        lambda text: Secret(check_encodable(text)), core_schema.str_schema(strict=True)
-    )
+def accept_secret(max_length: int | None = None) -> GetPydanticSchema:
+    """Return the schema of text that becomes a Secret as soon as it has come in."""
+    text_schema = core_schema.str_schema(strict=True, max_length=max_length)
+
+    def build(_source: object, _handler: object) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(
+            lambda text: Secret(check_encodable(text)), text_schema
+        )
+
+    return GetPydanticSchema(build)
 
 
-#: Text that becomes a Secret as soon as it has come in; it may be empty and hold any character.
-SecretText = Annotated[Secret, GetPydanticSchema(_build_secret_schema)]
+#: It may be empty and hold any character.
+SecretText = Annotated[Secret, accept_secret()]
 #: Text that goes into the database or to a provider.
 Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(check_storable)]
 #: The name of a user, as long as its column.

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from worker.http.schemas.fields import Body, SecretText, Subject, Text
+from catfeeder.sealing import Secret
+from worker.http.schemas.fields import Body, Subject, Text, accept_secret
+
+#: Characters of what comes back from a provider. Codes that are signed tokens take some 4,000, and
+#: tokens with many claims some 16,000; a message to a worker takes all of them together.
+MAX_CODE_LENGTH: Final = 8192
+MAX_STATE_LENGTH: Final = 1024
+MAX_ISS_LENGTH: Final = 2048
+MAX_USER_LENGTH: Final = 4096
+MAX_TOKEN_LENGTH: Final = 32_768
 
 
 class Authorize(Body):
@@ -48,10 +57,10 @@ class ExchangeCode(Body):
         }
     )
 
-    code: SecretText
-    state: SecretText
+    code: Annotated[Secret, accept_secret(MAX_CODE_LENGTH)]
+    state: Annotated[Secret, accept_secret(MAX_STATE_LENGTH)]
     iss: Text | None = Field(default=None, description="RFC 9207's issuer, if it was sent.")
-    user: SecretText | None = Field(
+    user: Annotated[Secret, accept_secret(MAX_USER_LENGTH)] | None = Field(
         default=None, description="What Apple sends beside the code at the first consent, as it is."
     )
 
@@ -64,7 +73,7 @@ class FetchUserInfo(Body):
     )
 
     connection_id: Text | None = None
-    access_token: SecretText | None = Field(
+    access_token: Annotated[Secret, accept_secret(MAX_TOKEN_LENGTH)] | None = Field(
         default=None,
         description="Of any app: the profile names its owner, and proves nothing about its sender.",
     )
@@ -83,7 +92,7 @@ class RefreshToken(Body):
         json_schema_extra={"examples": [{"refresh_token": "tGzv3JOkF0XG5Qx2TlKWIA"}]}
     )
 
-    refresh_token: SecretText
+    refresh_token: Annotated[Secret, accept_secret(MAX_TOKEN_LENGTH)]
 
 
 def _describe_parameter(name: str, description: str) -> dict[str, Any]:

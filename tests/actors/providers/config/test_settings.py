@@ -17,10 +17,10 @@ from joserfc.jwk import ECKey, OKPKey
 
 from actors.audit import list_events
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
+from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.schema import ProviderSettings
 from actors.providers.config.settings import (
-    add_configured_presets,
     describe_provider,
     erase_provider,
     list_providers,

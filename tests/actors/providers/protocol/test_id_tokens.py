@@ -183,8 +183,12 @@ AT = int(NOW.timestamp())
     ("changes", "sentence"),
     [
         *(
-            ({"iss": value}, "iss")
-            for value in ("https://evil.example", None, ["{issuer}"], "{issuer}/")
+            ({"iss": value}, f"iss is not the provider's issuer: {named} and not http")
+            for value, named in (
+                ("https://evil.example", "https://evil.example"),
+                ("{issuer}/", "http.*/"),
+                *((value, r"\(not a URL\)") for value in (None, ["{issuer}"])),
+            )
         ),
         *(({"aud": value}, "aud") for value in ("another-client", None, [], ["another-client"])),
         ({"aud": {"client-of-tests": 1}}, "aud"),

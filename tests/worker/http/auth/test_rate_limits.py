@@ -53,6 +53,25 @@ async def test_each_name_has_a_count_of_its_own(async_redis: Redis) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("spoilt", ["no number", ["a list"]])
+async def test_a_name_that_cannot_be_counted_leaves_no_other_uncounted(
+    async_redis: Redis, valkey: ValkeyServer, spoilt: str | list[str]
+) -> None:
+    # Given a name in whose place something else stands, and one that no encoding takes
+    key = "catfeeder:rate:spoilt"
+    if isinstance(spoilt, list):
+        valkey.client.rpush(key, *spoilt)
+    else:
+        valkey.client.set(key, spoilt)
+    rate_limiter = RateLimiter(async_redis)
+    names = ("spoilt", "\ud800", "a")
+    # When they are counted with another, then each has its own count
+    for expected in ([0, 0, 0], [True, True, True]):
+        waits = await asyncio.gather(*[rate_limiter.take(name, 1) for name in names])
+        assert [wait and 40 < wait <= 60 for wait in waits] == expected
+
+
+@pytest.mark.anyio
 async def test_processes_count_together(async_redis: Redis, settings: Settings) -> None:
     # Given two processes
     other = connect_redis_async(settings.required_redis_url())

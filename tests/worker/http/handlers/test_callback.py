@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+import dataclasses
+from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from actors.oauth.errors import StateUsed
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.signing_in import consented, sign_in
+from worker.http.errors.refusals import QueueOverloaded
+from worker.http.shim import Shim
 
 _APP = "https://app.example.com"
 _PATH = "/v1/oauth/callback"
@@ -49,7 +54,13 @@ def test_the_browser_goes_where_the_app_wants_it(
     assert http.get(f"/v1/connections/{connection_id}").status_code == 200
     # And told why it failed when it does
     again = anonymous.get(_PATH, params=answer)
-    assert again.headers["Location"] == f"{_APP}/done?a=b&error=state_used#there"
+    told = _told(again)
+    assert (told.pop("a"), told.pop("error"), told.pop("state")) == (
+        "b",
+        "state_used",
+        answer["state"],
+    )
+    assert told == {"error_description": StateUsed.message}
 
 
 def test_an_answer_may_come_as_a_form(
@@ -80,19 +91,135 @@ def test_the_name_that_comes_beside_the_code_reaches_the_profile(
         assert (connection["id"], connection["profile"]["name"]) == (first["id"], "Jane Doe")
 
 
+def _told(answer: httpx.Response) -> dict[str, str]:
+    """Return what the app is told by the URL that the browser is sent to."""
+    assert answer.status_code == 303, answer.text
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
+
+
+@pytest.mark.parametrize("relay", [False, True])
+@pytest.mark.parametrize("error", ["access_denied", "login_required"])
 def test_a_refusal_of_the_user_is_shown_or_passed_on(
-    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, error: str, *, relay: bool
 ) -> None:
     # Given sign-ins that users refuse at the provider
     plain = consented(http, house, "alice")["state"]
-    returning = consented(http, house, "alice", return_to=_APP)["state"]
-    refusal = {"error": "access_denied", "error_description": "<b>no</b>"}
-    # When the browser comes back, then the page or the app is told
+    returning = consented(http, house, "alice", return_to=_APP, relay=relay)["state"]
+    refusal = {"error": error, "error_description": "<b>no</b>, not today"}
+    # When the browser comes back, then the page or the app is told, and which sign-in it was
     shown = anonymous.get(_PATH, params={**refusal, "state": plain})
-    assert "access_denied" in assert_problem(shown, 400, "sign_in_refused")["detail"]
-    assert "<b>" not in shown.text
+    assert f"{error}: bno/b, not today." in assert_problem(shown, 400, "sign_in_refused")["detail"]
     sent = anonymous.get(_PATH, params={**refusal, "state": returning})
-    assert sent.headers["Location"] == f"{_APP}?error=sign_in_refused"
+    description = "bno/b, not today"
+    assert _told(sent) == {"error": error, "error_description": description, "state": returning}
+    # And the event says the same
+    event = http.get("/v1/events", params={"kind": "sign_in_refused"}).json()["items"][0]
+    detail = {"reason": "sign_in_refused", "error": error, "error_description": description}
+    assert event["detail"] == detail
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        ({"error": "AADSTS50105"}, {"error": "AADSTS50105"}),
+        (
+            {"error_code": "1349048", "error_message": "Can't load URL"},
+            {"error": "1349048", "error_description": "Can't load URL"},
+        ),
+        ({"error_message": "No."}, {"error": "sign_in_refused", "error_description": "No."}),
+        ({"error": "<script>"}, {"error": "sign_in_refused"}),
+    ],
+)
+def test_an_error_in_other_words_ends_the_sign_in(
+    http: httpx.Client,
+    anonymous: httpx.Client,
+    house: OidcProvider,
+    refusal: dict[str, str],
+    told: dict[str, str],
+) -> None:
+    state = consented(http, house, "alice", return_to=_APP)["state"]
+    assert _told(anonymous.get(_PATH, params={**refusal, "state": state})) == {
+        **told,
+        "state": state,
+    }
+
+
+def test_an_error_without_a_state_reaches_the_app_that_the_browser_came_from(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a browser that has begun two sign-ins, the latter from a page of the app's
+    assert anonymous.get("/v1/oauth/house/login").status_code == 303
+    begun = anonymous.get("/v1/oauth/house/login", params={"return_to": f"{_APP}/done"})
+    refusal = {"error": "unauthorized_client", "error_description": "The app is not approved."}
+    # When the provider answers without a state, then the app is told
+    sent = anonymous.get(_PATH, params=refusal)
+    assert sent.headers["Location"].startswith(f"{_APP}/done?")
+    assert _told(sent) == refusal
+    event = http.get("/v1/events", params={"kind": "sign_in_refused"}).json()["items"][0]
+    assert (event["provider"], event["detail"]) == (
+        "house",
+        {"reason": "sign_in_refused", **refusal},
+    )
+    # And a forged one has not ended the sign-in
+    answer = house.consent(begun.headers["Location"], "alice")
+    assert "connection_id" in _told(anonymous.get(_PATH, params=answer))
+    # And a browser that has begun none is shown the reason
+    anonymous.cookies.clear()
+    shown = assert_problem(anonymous.get(_PATH, params=refusal), 400, "sign_in_refused")
+    assert "unauthorized_client: The app is not approved." in shown["detail"]
+
+
+@pytest.mark.parametrize("relay", [False, True])
+def test_an_answer_that_comes_back_encoded_once_more_is_understood(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, *, relay: bool
+) -> None:
+    # Given a provider, or a proxy before it, that encodes what is encoded
+    answer = consented(http, house, "alice", return_to=_APP, relay=relay)
+    encoded = {name: quote(value, safe="") for name, value in answer.items()}
+    # When the browser brings it, then it is what was sent
+    told = _told(anonymous.get(_PATH, params=encoded))
+    expected = {"code": answer["code"], "state": answer["state"]}
+    assert told == expected if relay else "connection_id" in told
+
+
+@pytest.mark.parametrize("damage", [{"code": "x" * 60_000}, {"iss": "x" * 3000}, {"z": "x" * 9000}])
+def test_an_oversized_answer_is_refused_where_the_user_goes_on(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, damage: dict[str, str]
+) -> None:
+    # Given sign-ins of which one knows where it goes on
+    plain = consented(http, house, "alice")
+    returning = consented(http, house, "alice", return_to=_APP)
+    # When a parameter of the answer is longer than any provider's
+    shown = anonymous.get(_PATH, params={**plain, **damage})
+    told = _told(anonymous.get(_PATH, params={**returning, **damage}))
+    # Then the page and the app are told what is wrong with it, and no job was made
+    detail = assert_problem(shown, 400, "parameters_invalid")["detail"]
+    assert "has more than" in detail
+    assert told == {
+        "error": "parameters_invalid",
+        "error_description": detail,
+        "state": returning["state"],
+    }
+    assert_problem(anonymous.post(_PATH, data={**plain, **damage}), 400, "parameters_invalid")
+    # And the true answer still serves
+    assert anonymous.get(_PATH, params=plain).status_code == 200
+
+
+def test_a_sign_in_that_cannot_be_finished_now_goes_on_at_the_app(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, app: FastAPI, shim: Shim
+) -> None:
+    # Given a queue that takes no more
+    answer = consented(http, house, "alice", return_to=_APP)
+
+    class Full:
+        async def send(self, *_: object) -> None:
+            raise QueueOverloaded
+
+    app.state.shim = dataclasses.replace(shim, enqueuer=Full())  # type: ignore[arg-type]
+    # When the browser comes back, then the app is told so, and nobody is left on a page of JSON
+    told = _told(anonymous.get(_PATH, params=answer))
+    assert told["error"] == "queue_overloaded"
+    assert told["state"] == answer["state"]
 
 
 def test_what_an_answer_calls_its_error_is_not_repeated_blindly(
@@ -111,6 +238,9 @@ def test_what_an_answer_calls_its_error_is_not_repeated_blindly(
         ("state=s:house", "parameters_invalid"),
         ("code=&state=s:house", "parameters_invalid"),
         ("code=c&state=s:house&state=t:house", "parameters_invalid"),
+        (f"code=c&state={'s' * 1025}", "state_unknown"),
+        (f"code={'c' * 8193}&state=s:house", "parameters_invalid"),
+        ("code=c&state=s:house" + "".join(f"&p{at}=x" for at in range(100)), "parameters_invalid"),
         ("code=c&code=c&state=s:house", "parameters_invalid"),
         ("code=c&state=s:house&user=a&user=b", "parameters_invalid"),
         ("code=c&state=s:house", "state_unknown"),

@@ -83,6 +83,14 @@ async def test_one_that_is_too_large_holds_up_no_other(enqueuer: BatchingEnqueue
     assert [type(outcome) for outcome in outcomes] == [JobRecord, MessageTooLarge]
 
 
+async def test_one_that_cannot_be_written_holds_up_no_other(enqueuer: BatchingEnqueuer) -> None:
+    unwritable = {"password": object(), "rounds": None}
+    sent = [enqueuer.send(HASH_PASSWORD, arguments) for arguments in (unwritable, _ARGUMENTS)]
+    outcomes = await asyncio.gather(*sent, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [TypeError, JobRecord]
+
+
 async def test_one_that_is_refused_holds_up_no_other(
     enqueuer: BatchingEnqueuer, client: Client
 ) -> None:

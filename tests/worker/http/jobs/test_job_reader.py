@@ -47,6 +47,14 @@ async def test_a_broken_record_harms_no_other(
     assert found == job.record()
 
 
+async def test_an_id_that_cannot_be_written_harms_no_other(
+    job_reader: BatchedJobReader, client: Client
+) -> None:
+    job = client.hash_password("hunter2")
+    found = await asyncio.gather(job_reader.find("\ud800"), job_reader.find(job.id))
+    assert list(found) == [None, job.record()]
+
+
 async def test_while_redis_hangs_all_lookups_fail_soon_and_hold_no_thread(
     async_redis: Redis, client: Client, valkey: ValkeyServer
 ) -> None:

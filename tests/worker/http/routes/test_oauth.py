@@ -45,6 +45,22 @@ def test_login_leads_a_browser_to_the_provider_without_a_key(
     assert answer.headers["Location"].startswith(house.issuer)
 
 
+@pytest.mark.config(OAuth={"return_to_origins": ["https://app.example.com"]})
+def test_a_login_that_cannot_begin_ends_at_the_app(anonymous: httpx.Client) -> None:
+    # Given no provider of that name, and a browser that came from the app's page
+    answer = anonymous.get(
+        "/v1/oauth/nobody/login", params={"return_to": "https://app.example.com/in?a=b"}
+    )
+    # Then the user goes back there
+    assert answer.status_code == 303
+    place = answer.headers["Location"]
+    assert place.startswith("https://app.example.com/in?a=b&error=provider_unknown&error_desc")
+    # And one that names no page of the app's gets what there is to say
+    for query in ({}, {"return_to": "https://evil.example/"}):
+        shown = anonymous.get("/v1/oauth/nobody/login", params=query)
+        assert_problem(shown, 404, "provider_unknown")
+
+
 @pytest.mark.config(Server_configuration={"login_requires_key": True})
 @pytest.mark.usefixtures("house")
 def test_login_requires_a_key(anonymous: httpx.Client, http: httpx.Client) -> None:
@@ -104,6 +120,24 @@ def test_exchange_code_by_the_app_itself(http: httpx.Client, house: OidcProvider
     # And the same answer serves no second time
     again = http.post("/v1/oauth/house/exchange", json=body, headers=_WAIT).json()
     assert again["error"]["code"] == "state_used"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"code": "x" * 60_000, "state": "s:house"}, "#/code"),
+        ({"code": "c", "state": "s" * 1025}, "#/state"),
+        ({"code": "c", "state": "s:house", "iss": "i" * 2049}, "#/iss"),
+        ({"code": "c", "state": "s:house", "user": "u" * 4097}, "#/user"),
+    ],
+)
+@pytest.mark.usefixtures("house")
+def test_an_oversized_answer_makes_no_job(
+    http: httpx.Client, body: dict[str, str], pointer: str
+) -> None:
+    answer = http.post("/v1/oauth/house/exchange", json=body)
+    [fault] = assert_problem(answer, 422, "invalid_request")["errors"]
+    assert fault["pointer"] == pointer
 
 
 def test_user_info_by_connection_and_by_token(http: httpx.Client, house: OidcProvider) -> None:

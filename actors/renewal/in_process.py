@@ -1,0 +1,41 @@
+"""Renewal in this process: for a program without a queue, and so without a worker."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from actors.renewal.kept_answers import recover
+from actors.renewal.limits import lease_end
+from actors.renewal.renew import renew_leased
+from actors.renewal.sweep import sweep
+from catfeeder.clock import utc_now
+from catfeeder.errors import CatFeederError
+from models.renewal.leases import Lease
+
+_LOG = logging.getLogger(__name__)
+
+
+def renew_due_connections() -> None:
+    """Finish the renewals that were interrupted, then renew what is due, one after the other.
+
+    A renewal that fails is logged, and the others go on. Processes that do this at the same time
+    share the work by leases, with each other and with the workers of a service.
+
+    Raises:
+        DatabaseUnreachable: The database is away.
+    """
+    now = utc_now()
+    recover(now, lease_end(now), _renew_each)
+    sweep(now, _renew_each)
+
+
+def _renew_each(leases: list[Lease]) -> None:
+    for lease in leases:
+        now: datetime = utc_now()
+        try:
+            renew_leased(lease, now)
+        except CatFeederError as error:
+            extra = {"connection_id": lease.connection_id}
+            text = "Renewing connection %s failed: %s"
+            _LOG.error(text, lease.connection_id, error, extra=extra)

@@ -1,0 +1,58 @@
+"""Ends of a sign-in in the browser: a redirect to the app's `return_to`, else a page of JSON."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from starlette.responses import RedirectResponse, Response
+
+from actors.oauth.refusals import ProviderError
+from actors.providers.http.answers import clean_sentence
+from catfeeder.errors import CatFeederError
+from worker.http.errors.problems import to_problem
+from worker.http.errors.refusals import SignInRefused
+from worker.http.handlers.authorization_response import AuthorizationResponse
+
+
+def relay(answer: AuthorizationResponse, return_to: str) -> Response:
+    """Send the code to the app unspent; it is worth nothing without the verifier that we keep."""
+    code = answer.code.reveal() if answer.code else None
+    return redirect(return_to, code=code, state=_reveal_state(answer), iss=answer.iss)
+
+
+def return_error(return_to: str, error: ProviderError, answer: AuthorizationResponse) -> Response:
+    """Send the provider's own code and description to the app (RFC 6749 section 4.1.2.1)."""
+    return redirect(
+        return_to,
+        error=error.error or SignInRefused().code,
+        error_description=error.description,
+        state=_reveal_state(answer),
+        iss=answer.iss,
+    )
+
+
+def build_failure(
+    error: CatFeederError, return_to: str | None, answer: AuthorizationResponse | None = None
+) -> Response:
+    """Say what went wrong here: to the app where it has named a page, else to the browser."""
+    if return_to is None:
+        return to_problem(error)
+    return redirect(
+        return_to,
+        error=error.code,
+        error_description=clean_sentence(error.public_detail),
+        state=_reveal_state(answer),
+    )
+
+
+def redirect(return_to: str, **parameters: str | None) -> RedirectResponse:
+    """Send the browser to the app, with these parameters behind those that it has put there."""
+    parts = urlsplit(return_to)
+    known = {name: value for name, value in parameters.items() if value is not None}
+    query = "&".join(filter(None, [parts.query, urlencode(known)]))
+    return RedirectResponse(urlunsplit(parts._replace(query=query)), status_code=303)
+
+
+def _reveal_state(answer: AuthorizationResponse | None) -> str | None:
+    """Return what the app tells one sign-in of its browser from another by."""
+    return None if answer is None or answer.state is None else answer.state.reveal()
