@@ -87,19 +87,22 @@ class Verbs:
         scope: str | None = None,
         return_to: str | None = None,
         relay: bool = False,
+        offline_access: bool | None = None,
         timeout: float = API_TIMEOUT_SECONDS,
     ) -> ApiRequest[Authorization]:
         """Begin a sign-in (RFC 6749 section 4.1.1), over HTTP: send the browser to the URL.
 
         `subject` is your own name for the user; `scope` stands in for the provider's usual one;
-        the browser ends at `return_to`, with `relay` carrying what `exchange_code` wants.
+        the browser ends at `return_to`, with `relay` carrying what `exchange_code` wants;
+        `offline_access` False asks for no refresh token, only who the user is.
 
         Raises:
             ApiNotGiven: The client was made without `api_url` and `api_key`.
             RequestRefused: The service refused it, such as for an unknown provider.
             ServiceUnreachable: It did not answer within `timeout` seconds.
         """
-        wishes = {"subject": subject, "scope": scope, "return_to": return_to}
+        wishes: dict[str, Any] = {"subject": subject, "scope": scope, "return_to": return_to}
+        wishes["offline_access"] = offline_access
         body: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
         if relay:
             body["relay"] = True

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
 from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
+from actors.oauth.offline_access import ask_for_offline_access
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
@@ -52,6 +53,7 @@ def begin_sign_in(
     return_to: str | None = None,
     browser: Secret | None = None,
     relay: bool = False,
+    offline_access: bool | None = None,
     earlier_browsers: Sequence[Secret] = (),
     now: datetime,
 ) -> SignIn:
@@ -64,6 +66,7 @@ def begin_sign_in(
         return_to: Where the callback sends the browser in the end.
         browser: The secret of the browser's cookie, which must come back too.
         relay: Whether the callback passes the answer on to `return_to` as it came.
+        offline_access: Whether the connection is to last; None leaves it to the provider's setting.
         earlier_browsers: The secrets of the browser's other cookies, of sign-ins that did not end.
         now: The time in UTC.
 
@@ -74,7 +77,7 @@ def begin_sign_in(
     """
     found = find_provider(provider)
     _check_parameters(subject, scope, return_to)
-    request = _build_request(found, scope)
+    request = _build_request(found, scope, offline_access)
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
         record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
@@ -108,17 +111,26 @@ def begin_sign_in(
 class _AuthorizationRequest:
     redirect_uri: str
     scopes: list[str]
+    parameters: dict[str, str]
     state: Secret
     nonce: Secret | None
     verifier: Secret | None
 
 
-def _build_request(provider: Provider, scope: str | None) -> _AuthorizationRequest:
-    scopes = (scope or "").split() or list(provider.scopes)
+def _build_request(
+    provider: Provider, scope: str | None, offline_access: bool | None
+) -> _AuthorizationRequest:
+    scopes, parameters = ask_for_offline_access(
+        provider,
+        (scope or "").split() or provider.scopes,
+        provider.authorization_parameters,
+        is_wanted=offline_access,
+    )
     uses_nonce = provider.uses_nonce and provider.yields_id_token(scopes)
     return _AuthorizationRequest(
         redirect_uri=redirect_uri_of(provider),
         scopes=scopes,
+        parameters=parameters,
         state=Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{provider.public_name}"),
         nonce=_make_secret() if uses_nonce else None,
         verifier=_make_secret() if provider.uses_pkce else None,
@@ -131,7 +143,7 @@ def _make_secret() -> Secret:
 
 def _write_authorization_url(provider: Provider, request: _AuthorizationRequest) -> str:
     query = {
-        **provider.authorization_parameters,
+        **request.parameters,
         "response_type": "code",
         "client_id": provider.client_id,
         "redirect_uri": request.redirect_uri,

@@ -257,6 +257,13 @@ class TAB_CONNECTIONS(Table):
         return int(erased.execute())
 
     @classmethod
+    def find_latest(cls, provider: str) -> TAB_CONNECTIONS | None:
+        """Return the connection of a provider whose grant is the latest."""
+        rows = cls.select().where(cls.provider == provider).order_by(cls.updated_at.desc())
+        row: TAB_CONNECTIONS | None = rows.first()
+        return row
+
+    @classmethod
     def exists_for(cls, provider: str) -> bool:
         """Tell whether a provider has any connection."""
         return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())

@@ -108,7 +108,7 @@ class Endpoints:
                 if script.refuses_pkce and "code_verifier" in form:
                     raise Refused("invalid_request")
                 grant = self.grants.redeem_code(form, requires_pkce=script.requires_pkce)
-                has_new = script.gives_refresh_token
+                has_new = script.gives_refresh_token and self._is_lasting(grant)
             case "refresh_token":
                 grant = self.grants.use_refresh_token(form["refresh_token"], script.rotation)
                 wanted = grant.request.get("redirect_uri")
@@ -130,6 +130,8 @@ class Endpoints:
     ) -> dict[str, Any]:
         asked = grant.request.get("scope", "").replace(",", " ").split()
         granted = asked if self.script.granted_scope is None else self.script.granted_scope.split()
+        if not self._is_lasting(grant):
+            granted = [scope for scope in granted if scope != "offline_access"]
         members = {
             "access_token": access_token,
             "token_type": "Bearer",
@@ -142,6 +144,12 @@ class Endpoints:
             claims = merged(self._claims(grant), self.script.claims)
             members["id_token"] = self.script.make_id_token(self.keys, claims)
         return merged(members, {})
+
+    def _is_lasting(self, grant: Grant) -> bool:
+        """Return whether a grant has a refresh token, by OpenID Connect Core section 11."""
+        asked = grant.request.get("scope", "").split()
+        is_consented = "consent" in grant.request.get("prompt", "").split()
+        return not self.script.wants_consent or ("offline_access" in asked and is_consented)
 
     def _pairs(self, grant: Grant, form: Mapping[str, str]) -> dict[str, Any]:
         """Answer two independent pairs; the renewal of one answers that one alone, on top."""

@@ -46,6 +46,8 @@ class Script:
     #: Want the redirect URI of the sign-in again, as versions of GitLab do.
     requires_redirect_uri_at_renewal: bool = False
     gives_refresh_token: bool = True
+    #: Drop `offline_access`, and the refresh token, without `prompt=consent` (Core section 11).
+    wants_consent: bool = False
     #: none: no new refresh token; rotating: a new one, the old one stays; single_use: a new one,
     #: and a second use of the old one ends the grant.
     rotation: Literal["none", "rotating", "single_use"] = "none"

@@ -8,10 +8,11 @@ from typing import Any
 from actors.errors import AuthError
 from actors.providers.config.discovery import discover_provider
 from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
+from actors.providers.config.renewal_checks import check_last_grant, check_renewal
 from actors.providers.config.static_checks import check_settings, report_fault, report_ok
 from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.metadata import fetch_document
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import OFFLINE_ACCESS, Provider
 from catfeeder.results import Finding, ProviderCheck
 
 
@@ -48,7 +49,9 @@ def _check(provider: Provider) -> Iterator[Finding]:
             yield _check_pkce(provider, published)
     if provider.yields_id_token(provider.scopes) and provider.jwks_uri is not None:
         yield _check_keys(provider.jwks_uri)
-    yield _check_renewal(provider, published)
+    is_published = OFFLINE_ACCESS in _read_texts(published, "scopes_supported")
+    yield check_renewal(provider, is_published=is_published)
+    yield from check_last_grant(provider)
 
 
 def _check_keys(jwks_uri: str) -> Finding:
@@ -80,23 +83,6 @@ def _check_pkce(provider: Provider, published: Mapping[str, Any]) -> Finding:
         remedy = 'Set code_challenge_method to "none" if sign-ins fail.'
         return report_fault("pkce", "The provider does not publish S256.", remedy)
     return report_ok("pkce", "PKCE is used as the provider publishes it.")
-
-
-def _check_renewal(provider: Provider, published: Mapping[str, Any]) -> Finding:
-    if provider.renewal != "refresh_token":
-        return report_ok("renewal", f"Tokens are renewed by: {provider.renewal}.")
-    scope = provider.offline_scope
-    if scope is None and "offline_access" in _read_texts(published, "scopes_supported"):
-        scope = "offline_access"
-    if scope is not None and scope not in provider.scopes:
-        remedy = f"Add {scope} to scopes."
-        return report_fault("renewal", f"Without {scope} there is no refresh token.", remedy)
-    asked = provider.authorization_parameters
-    for name, value in provider.offline_parameters.items():
-        if asked.get(name) != value:
-            remedy = f"Set {name} to {value} in authorization_parameters."
-            return report_fault("renewal", f"Without {name} there is no refresh token.", remedy)
-    return report_ok("renewal", "What is asked for yields a refresh token.")
 
 
 def _read_texts(published: Mapping[str, Any], name: str) -> list[str]:

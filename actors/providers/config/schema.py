@@ -114,6 +114,7 @@ class ProviderSettings(BaseModel):
     failure_kinds: dict[Text, _FailureKind] | None = None
     failure_remedies: dict[Text, Text] | None = None
     revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
+    offline_access: bool | None = None
     offline_scope: ScopeName | None = None
     offline_parameters: dict[Text, Text] | None = None
     profile: dict[Literal["subject", "email", "email_verified", "name", "picture"], Text] | None = (

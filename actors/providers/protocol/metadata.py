@@ -9,12 +9,14 @@ from actors.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.http.addresses import check_url
 from actors.providers.http.requests import get_json
 from actors.providers.protocol.issuers import show_issuer
+from actors.providers.protocol.provider import OFFLINE_ACCESS
 from config import current_settings
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OPTIONAL: Final = ("userinfo_endpoint", "revocation_endpoint")
 _AUTH_METHODS: Final = "token_endpoint_auth_methods_supported"
+_SCOPES: Final = "scopes_supported"
 _SENDS_ISS: Final = "authorization_response_iss_parameter_supported"
 
 
@@ -29,6 +31,7 @@ class IssuerMetadata(TypedDict, total=False):
     revocation_endpoint: str
     token_endpoint_auth_methods_supported: list[Any]
     authorization_response_iss_parameter_supported: bool
+    scopes_supported: list[str]
 
 
 def fetch_metadata(issuer: str) -> IssuerMetadata:
@@ -102,8 +105,13 @@ def _read_endpoint(name: str, url: Any) -> str:
 
 def _read_abilities(published: Mapping[str, Any]) -> dict[str, Any]:
     types = {_AUTH_METHODS: list, _SENDS_ISS: bool}
-    return {
+    found: dict[str, Any] = {
         name: published[name]
         for name, kind in types.items()
         if isinstance(published.get(name), kind)
     }
+    scopes = published.get(_SCOPES)
+    if isinstance(scopes, list) and OFFLINE_ACCESS in scopes:
+        # No other one is asked for because it is published.
+        found[_SCOPES] = [OFFLINE_ACCESS]
+    return found

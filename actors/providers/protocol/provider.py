@@ -27,6 +27,7 @@ STANDARD_PROFILE: Final = {
     "picture": "picture",
 }
 
+OFFLINE_ACCESS: Final = "offline_access"
 STANDARD_SCOPES: Final = ("openid", "profile", "email")
 
 
@@ -76,6 +77,10 @@ class Provider:
     failure_kinds: Mapping[str, str] = field(default_factory=dict)
     failure_remedies: Mapping[str, str] = field(default_factory=dict)
     revocation: str = "rfc7009"
+    #: Whether a sign-in is to yield a lasting connection, unless its request says otherwise.
+    offline_access: bool = True
+    #: The issuer publishes that scope, so that what it takes is known (OpenID Connect Core 11).
+    publishes_offline_access: bool = False
     offline_scope: str | None = None
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
     profile: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +145,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
     values["told_once"] = tuple(metadata.get("told_once", ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
+    values |= _read_offline_access(metadata)
     values["token_endpoint_auth_method"] = _choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
@@ -150,6 +156,18 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
 def _default_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the scopes to ask for by default: a provider with an issuer has OpenID Connect."""
     return STANDARD_SCOPES if metadata.get("issuer") else ()
+
+
+def _read_offline_access(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a refresh token takes where the issuer publishes its scope.
+
+    The scope alone is ignored by providers that obey OpenID Connect Core section 11.
+    """
+    if OFFLINE_ACCESS not in metadata.get("scopes_supported", ()):
+        return {"publishes_offline_access": False}
+    standard = {"offline_scope": OFFLINE_ACCESS, "offline_parameters": {"prompt": "consent"}}
+    given = {name: metadata[name] for name in standard if name in metadata}
+    return {"publishes_offline_access": True, **standard, **given}
 
 
 def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:

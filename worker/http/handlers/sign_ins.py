@@ -71,6 +71,7 @@ class Wishes(TypedDict, total=False):
     return_to: str | None
     browser: Secret | None
     relay: bool
+    offline_access: bool | None
     earlier_browsers: Sequence[Secret]
 
 
@@ -115,7 +116,12 @@ def is_permitted_return_to(return_to: str) -> bool:
 
 
 async def begin_login(
-    shim: Shim, request: Request, provider: str, return_to: str | None
+    shim: Shim,
+    request: Request,
+    provider: str,
+    *,
+    return_to: str | None,
+    offline_access: bool | None,
 ) -> RedirectResponse:
     """Begin a sign-in of the browser that asks, and bind it to that unless an app asks for it.
 
@@ -128,7 +134,13 @@ async def begin_login(
         browser = shim.sign_in_cookies.generate_secret()
         earlier = shim.sign_in_cookies.read_all(request)
     begun = await start_sign_in(
-        shim, request, provider, return_to=return_to, browser=browser, earlier_browsers=earlier
+        shim,
+        request,
+        provider,
+        return_to=return_to,
+        offline_access=offline_access,
+        browser=browser,
+        earlier_browsers=earlier,
     )
     response = RedirectResponse(begun.authorization_url, status_code=303)
     if browser is not None:

@@ -72,8 +72,10 @@ async def login(
     provider: ProviderName,
     shim: ShimDependency,
     request: Request,
+    *,
     return_to: Annotated[Text | None, Query()] = None,
     app: Annotated[Text | None, Query()] = None,
+    offline_access: Annotated[bool | None, Query()] = None,
 ) -> Response:
     """Begin a sign-in from a browser, which must be the one that ends it.
 
@@ -86,7 +88,9 @@ async def login(
     if shim.settings.server.login_requires_key:
         await RequireScope(Scope.JOBS).check(request)
     try:
-        return await begin_login(shim, request, provider, return_to)
+        return await begin_login(
+            shim, request, provider, return_to=return_to, offline_access=offline_access
+        )
     except CatFeederError as failure:
         if return_to is None or not await run_with_database(is_permitted_return_to, return_to):
             raise

@@ -41,6 +41,13 @@ class Authorize(Body):
         "browser is signed in that has not begun (docs/security.md).",
     )
 
+    offline_access: bool | None = Field(
+        default=None,
+        description="Whether the connection is to last: true asks for a refresh token, with the "
+        "consent that it takes; false asks only who the user is, and prompts for nothing more. "
+        "By default as the provider's `offline_access` says, which is true.",
+    )
+
     @model_validator(mode="after")
     def _check_return_to(self) -> Authorize:
         if self.relay and self.return_to is None:

@@ -14,7 +14,7 @@ from actors.errors import ProviderUnknown
 from actors.providers.config.check import check_provider
 from actors.providers.config.settings import patch_provider, put_provider
 from tests.actors.providers.any_json import any_json
-from tests.actors.sign_ins import NAME, configure, configure_plain, configure_preset, now
+from tests.actors.sign_ins import NAME, configure, configure_plain, configure_preset, now, sign_in
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 
@@ -171,15 +171,48 @@ def test_pkce_is_compared_with_the_metadata(provider: ScriptedProvider) -> None:
 
 def test_scopes_without_a_refresh_token_are_reported(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"scopes_supported": ["openid", "offline_access"]}
+    # Where the issuer is asked, offline_access and prompt=consent are set by themselves
     configure(provider)
-    assert "offline_access" in faults()["renewal"]
-    patch_provider(NAME, {"scopes": ["openid", "offline_access"]}, now())
     assert faults() == {}
+    patch_provider(NAME, {"authorization_parameters": {"prompt": "none"}}, now())
+    assert "prompt" in faults()["renewal"]
+    patch_provider(NAME, {"offline_access": False}, now())
+    assert faults() == {}
+    # Where all endpoints are given, they are not
+    configure(provider, **provider.addresses())
+    assert "prompt consent" in faults()["renewal"]
 
     configure_preset(provider, "google", authorization_parameters={"access_type": "offline"})
     assert "prompt" in faults()["renewal"]
     configure_preset(provider, "x", scopes=["users.read"])
     assert "offline.access" in faults()["renewal"]
+
+
+@pytest.mark.parametrize("tells_scope", [True, False])
+def test_what_was_granted_last_is_compared_with_what_was_asked(
+    tells_scope: bool,
+    provider: ScriptedProvider,
+) -> None:
+    provider.script.metadata = {"scopes_supported": ["openid", "offline_access"]}
+    provider.script.tells_scope = tells_scope
+    configure(provider)
+    # Given nothing yet, then nothing is said of it
+    assert "granted" not in [finding["check"] for finding in check_provider(NAME)["findings"]]
+    # Given a provider that drops the refresh token all the same
+    provider.script.gives_refresh_token = False
+    sign_in(provider)
+    assert "refresh_token" in faults()["granted"]
+    # Given one that grants less
+    provider.script.gives_refresh_token = True
+    if tells_scope:
+        provider.script.granted_scope = "openid email offline_access"
+        sign_in(provider, subject="user-2")
+        assert "profile" in faults()["granted"]
+    # Given a sign-in that asks only who somebody is, or one that is granted all
+    provider.script.granted_scope = None
+    for wanted in (False, True):
+        sign_in(provider, subject=f"user-{wanted}", offline_access=wanted)
+        assert faults() == {}
 
 
 @pytest.mark.parametrize(

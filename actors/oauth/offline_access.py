@@ -1,0 +1,69 @@
+"""Offline access (OpenID Connect Core section 11): what a refresh token must be asked for by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from actors.providers.protocol.provider import Provider
+
+_PROMPT: Final = "prompt"
+
+
+def ask_for_offline_access(
+    provider: Provider,
+    scopes: Sequence[str],
+    parameters: Mapping[str, str],
+    *,
+    is_wanted: bool | None,
+) -> tuple[list[str], dict[str, str]]:
+    """Return the scopes and parameters of a sign-in that is to last, or that is not.
+
+    Args:
+        provider: The provider.
+        scopes: What the sign-in asks for otherwise.
+        parameters: The parameters that it has otherwise.
+        is_wanted: The wish of the request; None leaves it to the provider's `offline_access`.
+            Then nothing is added unless the issuer publishes the scope.
+    """
+    if provider.renewal != "refresh_token":
+        return list(scopes), dict(parameters)
+    if is_wanted is None:
+        is_wanted = provider.offline_access
+        if is_wanted and not provider.publishes_offline_access:
+            return list(scopes), dict(parameters)
+    if is_wanted:
+        return _add(provider, scopes, parameters)
+    return _remove(provider, scopes, parameters)
+
+
+def _add(
+    provider: Provider, scopes: Sequence[str], parameters: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    scope = provider.offline_scope
+    if provider.publishes_offline_access and "openid" not in scopes:
+        # Core defines the scope for requests of OpenID Connect alone.
+        return list(scopes), dict(parameters)
+    asked = {**provider.offline_parameters, **parameters}
+    prompts = parameters.get(_PROMPT, "").split()
+    if _PROMPT in provider.offline_parameters and "none" not in prompts:
+        wanted = [*prompts, *provider.offline_parameters[_PROMPT].split()]
+        asked[_PROMPT] = " ".join(dict.fromkeys(wanted))
+    added = [scope] if scope is not None and scope not in scopes else []
+    return [*scopes, *added], asked
+
+
+def _remove(
+    provider: Provider, scopes: Sequence[str], parameters: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Leave out what serves a lasting connection alone, so that nobody is prompted for it."""
+    asked = {
+        name: value
+        for name, value in parameters.items()
+        if name == _PROMPT or provider.offline_parameters.get(name) != value
+    }
+    needless = provider.offline_parameters.get(_PROMPT, "").split()
+    prompts = [prompt for prompt in asked.pop(_PROMPT, "").split() if prompt not in needless]
+    if prompts:
+        asked[_PROMPT] = " ".join(prompts)
+    return [scope for scope in scopes if scope != provider.offline_scope], asked
