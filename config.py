@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import sys
 import tomllib
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import dotenv
 import toml
 
+from environment import find_mention, parse_env_file, read_text
 from settings import (
     MINIMUM_SECRET_KEY_LENGTH,
     ConfigurationError,
@@ -42,7 +41,8 @@ from validation import (
     parse_unproxied_hosts,
 )
 
-#: The service imports settings from here alone: `settings` and `validation` belong to this module.
+#: The service imports settings from here alone: `environment`, `settings` and
+#: `validation` belong to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
@@ -60,10 +60,12 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "current_settings",
+    "find_mention",
     "load_settings",
     "optional_variable",
     "provider_credential",
     "read_environment",
+    "read_text",
     "read_toml",
 ]
 
@@ -85,7 +87,7 @@ def _get_environement_variable(environement: Mapping[str, str | None], variable_
         raise ConfigurationError(
             f"The variable {variable_name} is missing from the environment and from .env."
         )
-    if value := _read_text(Path(path), f"{variable_name}_FILE names a file that").strip():
+    if value := read_text(Path(path), f"{variable_name}_FILE names a file that").strip():
         return value
     raise ConfigurationError(f"{variable_name}_FILE names a file that is empty.")
 
@@ -115,11 +117,11 @@ def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:
     """Return `.env` overlaid by the environment, which wins; an empty variable counts as unset.
 
     Raises:
-        ConfigurationError: The file is there and cannot be read.
+        ConfigurationError: The file is there and cannot be read; the message gives the line.
     """
-    text = _read_text(env_file, ".env") if env_file.exists() else ""
+    text = read_text(env_file, ".env") if os.path.lexists(env_file) else ""
     environment = {name: value for name, value in os.environ.items() if value}
-    written = dotenv.dotenv_values(stream=io.StringIO(text), interpolate=False)
+    written = parse_env_file(text)
     # A NAME_FILE of the environment wins over a NAME of .env as well.
     kept = {name: value for name, value in written.items() if f"{name}_FILE" not in environment}
     return {**kept, **environment}
@@ -133,7 +135,7 @@ def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:
     """
     if not toml_file.exists():
         return {}
-    text = _read_text(toml_file, "config.toml")
+    text = read_text(toml_file, "config.toml")
     try:
         standard = tomllib.loads(text)
     # A number of thousands of digits is a ValueError of int().
@@ -175,16 +177,6 @@ def _first_difference(text: str) -> int:
         if not is_same_table(_read_leniently(beginning), standard):
             return number
     return len(lines)
-
-
-def _read_text(path: Path, what: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{what} is not text in UTF-8.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigurationError(f"{what} cannot be read: {reason}.") from None
 
 
 def load_settings(

@@ -168,7 +168,10 @@ PLANTS: Final = {
     ),
     "peewee comes in by models": ("worker/errors.py", "from playhouse import pool"),
     "fastapi comes in by worker": ("actors/errors.py", "import starlette.requests"),
-    "settings and validation come in by config": ("actors/errors.py", "import settings"),
+    "environment, settings and validation come in by config": (
+        "actors/errors.py",
+        "import settings",
+    ),
     "toml and dotenv come in by config": ("worker/errors.py", "import toml"),
     "cryptography comes in by catfeeder.sealing": ("models/db/fields.py", "import cryptography"),
     "The client carries nothing heavy, not even by a chain of imports": (
@@ -211,7 +214,7 @@ def copy(tmp_path: Path) -> Path:
     """The code without anything else, to be spoilt."""
     for layer in LAYERS:
         shutil.copytree(ROOT / layer, tmp_path / layer)
-    for name in ("config.py", "settings.py", "validation.py", "pyproject.toml"):
+    for name in ("config.py", "environment.py", "settings.py", "validation.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 

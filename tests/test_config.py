@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import logging
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -101,35 +102,42 @@ def test_a_file_that_cannot_be_used_is_named_by_its_variable(
 def test_the_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given variables in .env, and some of them in the environment
     env_file = tmp_path / ".env"
-    env_file.write_text("CF_A=file\nCF_B=file\nCF_C=file\nCF_D=file\nCF_E=${HOME}\n# CF_F=file\n")
-    monkeypatch.setenv("CF_A", "environment")
-    monkeypatch.setenv("CF_B", "")
-    monkeypatch.setenv("CF_C_FILE", "a/path")
+    env_file.write_text(
+        "CF_A_CLIENT_ID=file\nCF_B_CLIENT_ID=file\nCF_C_CLIENT_ID=file\nCF_D_CLIENT_ID=file\n"
+        "CF_E_CLIENT_ID=${HOME}\n# CF_F_CLIENT_ID=file\n"
+    )
+    monkeypatch.setenv("CF_A_CLIENT_ID", "environment")
+    monkeypatch.setenv("CF_B_CLIENT_ID", "")
+    monkeypatch.setenv("CF_C_CLIENT_ID_FILE", "a/path")
 
     # When both are read
     environment = read_environment(env_file)
 
     # Then the environment's value counts
-    assert environment["CF_A"] == "environment"
+    assert environment["CF_A_CLIENT_ID"] == "environment"
     # And an empty one counts as unset
-    assert environment["CF_B"] == "file"
+    assert environment["CF_B_CLIENT_ID"] == "file"
     # And a file that the environment names is not hidden by a value of .env
-    assert "CF_C" not in environment
-    assert environment["CF_C_FILE"] == "a/path"
+    assert "CF_C_CLIENT_ID" not in environment
+    assert environment["CF_C_CLIENT_ID_FILE"] == "a/path"
     # And what only .env has is there, word for word: a secret may have a dollar sign
-    assert (environment["CF_D"], environment["CF_E"]) == ("file", "${HOME}")
-    assert "CF_F" not in environment
+    assert environment["CF_D_CLIENT_ID"] == "file"
+    assert environment["CF_E_CLIENT_ID"] == "${HOME}"
+    assert "CF_F_CLIENT_ID" not in environment
     # And without a .env the environment alone counts
-    assert read_environment(tmp_path / "missing")["CF_A"] == "environment"
+    assert read_environment(tmp_path / "missing")["CF_A_CLIENT_ID"] == "environment"
 
 
 def test_a_dotenv_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes(b"A=\xff")
+    (tmp_path / ".env").write_bytes(b"HOST=\xff")
 
     with pytest.raises(ConfigurationError, match=r"^\.env is not text in UTF-8\.$"):
         read_environment(tmp_path / ".env")
     with pytest.raises(ConfigurationError, match=r"^\.env cannot be read: Is a directory\.$"):
         read_environment(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "missing")
+    with pytest.raises(ConfigurationError, match=r"^\.env cannot be read: No such file or dir"):
+        read_environment(tmp_path / "link")
 
 
 def test_a_providers_credentials_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -595,20 +603,74 @@ def test_a_name_that_config_does_not_have_is_missing() -> None:
         config.ENVIRONMENT  # noqa: B018
 
 
-def test_nothing_is_logged_of_a_dotenv(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    # A line that is not understood may hold half a secret.
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        (f"PORT=5000\nSECRET_KEY='{SECRET}\nHOST=::1\n", 2, "single quotes that are closed"),
+        (f'\n\nSECRET_KEY="{SECRET}\nHOST="::1"\n', 3, "single quotes that are closed"),
+        (f"SECRET_KEY='{SECRET}\nADMIN_API_KEY='{SECRET}'\nHOST='::1\n", 1, "closed"),
+        (f"SECRET_KEY='{SECRET}\nADMIN_API_KEY={SECRET}\nLOG_FORMAT='\n", 1, "ADMIN_API_KEY"),
+        (f"SECRET_KEY '{SECRET}'\n", 1, "NAME=value"),
+        (f"SECRET_KEY: {SECRET}\n", 1, "NAME=value"),
+        (f"# mine\nSECRET_KEY\nHOST=::1\n{SECRET}\n", 2, "NAME=value"),
+        (f"HOST=::1\n\nSECRETKEY={SECRET}\n", 3, "Did you mean SECRET_KEY?"),
+        (f"secret_key={SECRET}\n", 1, "Did you mean SECRET_KEY?"),
+        (f"ADMIN_API_KEYS={SECRET}\n", 1, "Did you mean ADMIN_API_KEY?"),
+        (f"MY_OTHER_PROGRAM={SECRET}\n", 1, "belongs elsewhere"),
+        (f"{SECRET}=\n", 1, "belongs elsewhere"),
+        (f"SECRET_KEY={SECRET}\nPORT=1\nSECRET_KEY=\n", 3, "as line 1 does: keep one"),
+        (f"SECRET_KEY='{SECRET}\0'\n", 1, "NUL byte"),
+    ],
+)
+def test_a_line_of_dotenv_that_would_be_misread_is_refused_with_the_remedy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str, line: int, remedy: str
+) -> None:
     caplog.set_level(logging.DEBUG)
-    (tmp_path / ".env").write_text(f"SECRET_KEY='{SECRET}\nthis is no variable {SECRET}\n")
+    (tmp_path / ".env").write_text(text)
 
-    read_environment(tmp_path / ".env")
+    sentence = sentence_of(lambda: read_environment(tmp_path / ".env"))
 
-    assert SECRET not in caplog.text
+    assert sentence.startswith(f".env, line {line}, ")
+    assert remedy in sentence
+    # A line that is not understood may hold half a secret.
+    assert SECRET not in sentence + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "export SECRET_KEY = 'a b#c' # mine\r\n\r\nHOST=::1",
+            {"SECRET_KEY": "a b#c", "HOST": "::1"},
+        ),
+        ("SECRET_KEY=\nSECRET_KEY=a\n", {"SECRET_KEY": "a"}),
+        (
+            "SECRET_KEY_FILE=/run/key\nMY_IDP_CLIENT_SECRET_FILE=k\n",
+            {"SECRET_KEY_FILE": "/run/key"},
+        ),
+        ('APPLE_PRIVATE_KEY="-----BEGIN\nAB=\nCD==\n-----END"\nPORT=1\n', {"PORT": "1"}),
+    ],
+)
+def test_what_dotenv_allows_is_read(tmp_path: Path, text: str, expected: dict[str, str]) -> None:
+    (tmp_path / ".env").write_text(text, newline="")
+
+    assert read_environment(tmp_path / ".env").items() >= expected.items()
+
+
+def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> None:
+    example = (ROOT / ".env.example").read_text()
+    filled = re.sub(r"^(\w+)=$", r"\1=value", example, flags=re.MULTILINE)
+    (tmp_path / ".env").write_text(filled)
+
+    offered = re.findall(r"^(\w+)=", example, re.MULTILINE)
+    assert set(offered) <= set(read_environment(tmp_path / ".env"))
 
 
 @pytest.mark.parametrize(
     ("module", "may_import"),
     [
-        ("config", {"settings", "validation"}),
+        ("config", {"environment", "settings", "validation"}),
+        ("environment", {"settings"}),
         ("validation", {"settings"}),
         ("settings", {"catfeeder.errors"}),
     ],

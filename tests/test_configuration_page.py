@@ -12,6 +12,7 @@ import pytest
 import settings as settings_module
 from actors.providers.protocol.provider import presets
 from config import ROOT, load_settings
+from environment import VARIABLES
 
 PAGE: Final = (ROOT / "docs" / "configuration.md").read_text()
 _USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
@@ -58,6 +59,8 @@ def variables_of_the_code() -> set[str]:
         for part in _PARTS.get(preset["token_endpoint_auth_method"], _USUAL_PARTS)
     }
     assert len(asked) == len(set(asked)) >= 9
+    # And no other name may stand in .env, credentials aside.
+    assert set(asked) == VARIABLES
     return set(asked) | credentials
 
 

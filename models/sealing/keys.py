@@ -6,7 +6,7 @@ from datetime import datetime
 
 import peewee
 
-from models.db.database import Table, sealer
+from models.db.database import Table, database, sealer
 from models.db.errors import ForeignSecretKey, SecretKeyTooNew
 from models.db.fields import UTCDateTimeField
 
@@ -35,6 +35,12 @@ def check_secret_key() -> None:
     known = {key.hex() for key in sealer().key_ids}
     if any(row.key_id not in known for row in TAB_SEALING_KEYS.select()):
         raise ForeignSecretKey
+
+
+def is_key_recorded() -> bool:
+    """Tell whether a key was recorded here, so that a new SECRET_KEY would open nothing."""
+    is_there = database.table_exists(TAB_SEALING_KEYS._meta.table_name)
+    return bool(is_there and TAB_SEALING_KEYS.select().exists())
 
 
 def record_secret_key(now: datetime) -> None:

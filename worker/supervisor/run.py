@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from config import ENV_FILE, ROOT, Settings, load_settings, read_environment, read_toml
-from worker.supervisor.env_file import write_missing_secrets
+from worker.supervisor.env_file import list_missing_secrets, write_missing_secrets
 from worker.supervisor.health import reachable_host
 from worker.supervisor.output import LineHandler, line_printer
 from worker.supervisor.procfile import read_procfile
 from worker.supervisor.service import Service
+from worker.supervisor.stores import refuse_new_secret_key
 
 #: A closed terminal (SIGHUP) is no reason to leave processes behind.
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,8 +49,12 @@ def run_service() -> int:
 def _prepare() -> tuple[Settings, LineHandler]:
     """Check all settings, and give the two secrets a value on the first run."""
     toml_conf = read_toml()
-    print_line = line_printer(load_settings(read_environment(), toml_conf).log_format)
-    for name in write_missing_secrets(ENV_FILE, read_environment()):
+    environment = read_environment()
+    settings = load_settings(environment, toml_conf)
+    print_line = line_printer(settings.log_format)
+    if "SECRET_KEY" in list_missing_secrets(environment):
+        refuse_new_secret_key(settings)
+    for name in write_missing_secrets(ENV_FILE, environment):
         print_line(_NAME, f"{name} was unset: a random one now stands in {_relative(ENV_FILE)}.")
     return load_settings(read_environment(), toml_conf), print_line
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from config import Settings
-from models.db.database import hold_connection, open_database
+from config import ConfigurationError, Settings
+from models.db.database import bind_tables, build_database, hold_connection, open_database
 from models.migrate import migrate
+from models.sealing.keys import is_key_recorded
 from models.server import begin_boot, is_stopping, request_stop
 
 
@@ -21,6 +22,22 @@ def check_broker(redis_url: str) -> None:
 
     with translate_redis_errors(), connect_redis(redis_url) as client:
         client.ping()
+
+
+def refuse_new_secret_key(settings: Settings) -> None:
+    """Make sure that no stored secret needs a SECRET_KEY, before a new one is made.
+
+    Raises:
+        ConfigurationError: The database holds what was sealed with one, or cannot be used.
+    """
+    bind_tables(build_database(settings), None)
+    with hold_connection():
+        if is_key_recorded():
+            raise ConfigurationError(
+                "SECRET_KEY is not set, and what the database holds was sealed with one: set that "
+                "one again, in .env or in the environment. To begin anew, without the stored "
+                "sign-ins and tokens, set DATABASE_URL to an empty database, or move the old away."
+            )
 
 
 def begin_generation(settings: Settings) -> int:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
 from dotenv import dotenv_values
 
+from config import ROOT, ConfigurationError
 from worker.supervisor.env_file import write_missing_secrets
 
 
@@ -52,6 +54,36 @@ def test_other_lines_stay_as_they_are(tmp_path: Path) -> None:
     assert lines[5].startswith("SECRET_KEY=")
     assert len(lines) == 6
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["#SECRET_KEY=abc", "  # export SECRET_KEY = abc", "secret_key: abc", "set SECRET_KEY='abc"],
+)
+def test_no_secret_is_added_beside_one_in_another_form(tmp_path: Path, line: str) -> None:
+    # Given a file that holds a secret which does not count
+    path = tmp_path / ".env"
+    path.write_text(f"# mine\n{line}\n")
+
+    # Then none is added, and the line is named
+    with pytest.raises(ConfigurationError, match=r"^\.env, line 2, holds a SECRET_KEY that does"):
+        write_missing_secrets(path, {"ADMIN_API_KEY": "k"})
+    assert path.read_text() == f"# mine\n{line}\n"
+
+
+def test_the_comments_of_the_example_are_no_secrets(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text((ROOT / ".env.example").read_text())
+
+    assert write_missing_secrets(path, {}) == ["SECRET_KEY", "ADMIN_API_KEY"]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    # As in a checkout that is read-only
+    path = tmp_path / "missing" / ".env"
+
+    with pytest.raises(ConfigurationError, match=r"^\.env cannot be written \(No such file"):
+        write_missing_secrets(path, {})
 
 
 def test_a_draft_that_a_crash_has_left_opens_nothing(tmp_path: Path) -> None:

@@ -225,6 +225,30 @@ def test_a_database_that_is_away_stops_nothing(directory: ServiceDirectory) -> N
     assert service.stop() == 0
 
 
+def test_a_typo_in_dotenv_replaces_no_key(directory: ServiceDirectory) -> None:
+    # Given a service that has stored secrets, and a .env in which a quote was left open since
+    assert directory.healthy().stop() == 0
+    env_file = directory.path / ".env"
+    written = env_file.read_text()
+    env_file.write_text(written.replace("SECRET_KEY=", "SECRET_KEY='"))
+
+    # Then the start ends with the line and the remedy
+    ended = directory.worker("run")
+    assert ended.returncode == 1
+    assert ".env, line 1, cannot be read." in ended.stderr
+
+    # And without the line, no other key is made while something is sealed with this one
+    env_file.write_text("".join(written.splitlines(keepends=True)[1:]))
+    ended = directory.worker("run")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("SECRET_KEY is not set, and what the database holds was sealed")
+    assert "SECRET_KEY" not in env_file.read_text()
+
+    # And with the right key all is well again
+    env_file.write_text(written)
+    assert directory.healthy().stop() == 0
+
+
 def test_copies_of_a_line_have_names_and_ports_of_their_own(directory: ServiceDirectory) -> None:
     # Given two copies of web and of passwords
     set_config(directory, web=2, passwords=2)

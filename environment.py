@@ -1,0 +1,128 @@
+"""`.env`: reads its lines, and refuses one that would be dropped or misread in silence."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from dotenv.parser import Binding, parse_stream
+
+from settings import ConfigurationError
+
+#: Each may also be given as <NAME>_FILE. Providers' credentials follow the pattern below.
+VARIABLES: Final = frozenset(
+    {
+        "ADMIN_API_KEY",
+        "DATABASE_URL",
+        "HOST",
+        "LOG_FORMAT",
+        "OAUTH_ALLOWED_PRIVATE_HOSTS",
+        "OAUTH_CA_FILE",
+        "OAUTH_NO_PROXY",
+        "OAUTH_PROXY_URL",
+        "PORT",
+        "REDIRECT_URI",
+        "REDIS_URL",
+        "REQUESTS_CA_BUNDLE",
+        "SECRET_KEY",
+        "SECRET_KEY_PREVIOUS",
+        "SSL_CERT_FILE",
+        "VAR_DIR",
+    }
+)
+_CREDENTIAL: Final = re.compile(
+    "[A-Z0-9][A-Z0-9_]*_"
+    "(CLIENT_ID|CLIENT_SECRET|CLIENT_SECRET_PREVIOUS|TEAM_ID|KEY_ID|PRIVATE_KEY|CERTIFICATE)"
+)
+_ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
+_REMEDY: Final = "Write NAME=value, a value with spaces or # in single quotes that are closed."
+
+
+def parse_env_file(text: str) -> dict[str, str | None]:
+    """Return the variables of `.env`, word for word.
+
+    Raises:
+        ConfigurationError: A line cannot be read, or its name is unknown or there before. The
+            message gives the line and the remedy, and nothing that might be part of a secret.
+    """
+    values: dict[str, str | None] = {}
+    lines: dict[str, int] = {}
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error or binding.key is not None:
+            _check(binding, values, lines)
+        if binding.key is not None:
+            values[binding.key] = binding.value
+            lines[binding.key] = _line(binding)
+    return values
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return the text of a file.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is not text; the message begins with `what`.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{what} is not text in UTF-8.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"{what} cannot be read: {reason}.") from None
+
+
+def find_mention(text: str, name: str) -> int | None:
+    """Return the line in which a file holds a value of `name` in any form, such as a comment."""
+    mention = re.compile(rf"^[\s#;]*(?:(?:export|set)\s+)?{name}[ \t]*[=:][ \t]*\S", re.I | re.M)
+    found = mention.search(text)
+    return None if found is None else text.count("\n", 0, found.end()) + 1
+
+
+def _check(binding: Binding, values: dict[str, str | None], lines: dict[str, int]) -> None:
+    where = f".env, line {_line(binding)}"
+    if binding.error or binding.value is None:
+        raise ConfigurationError(f"{where}, cannot be read. {_REMEDY}")
+    if swallowed := _swallowed_name(binding.original.string):
+        raise ConfigurationError(
+            f"{where}, has an open quote, and {swallowed} further down became part of its value. "
+            f"{_REMEDY}"
+        )
+    name = binding.key or ""
+    if not _is_known(name):
+        raise ConfigurationError(f"{where}, sets no variable of the service. {_advise(name)}")
+    if values.get(name):
+        raise ConfigurationError(f"{where}, sets {name}, as line {lines[name]} does: keep one.")
+    if "\0" in binding.value:
+        raise ConfigurationError(f"{where}, holds a NUL byte: write {name} anew.")
+
+
+def _line(binding: Binding) -> int:
+    """Return the line of a binding, before which the parser counts the empty ones."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _is_known(name: str) -> bool:
+    names = (name, name.removesuffix("_FILE"))
+    return any(each in VARIABLES or _CREDENTIAL.fullmatch(each) for each in names)
+
+
+def _advise(name: str) -> str:
+    close = difflib.get_close_matches(name.upper(), sorted(VARIABLES), n=1)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return f"{meant}.env.example lists all names; what other programs read belongs elsewhere."
+
+
+def _swallowed_name(text: str) -> str | None:
+    """Return a name of ours that begins a later line of a value, which a lost quote has joined."""
+    return next(filter(_is_known, _names(text.strip().splitlines()[1:])), None)
+
+
+def _names(lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        if found := _ASSIGNMENT.match(line):
+            yield found[1]
