@@ -34,13 +34,20 @@ class PostgresqlDatabase(PooledPsycopg3Database):  # type: ignore[misc]
 
     def _is_closed(self, conn: Any) -> bool:
         is_fresh = time.monotonic() - getattr(conn, "used_at", -math.inf) < _FRESH_SECONDS
-        if is_fresh and not conn.closed and not select.select([conn], [], [], 0)[0]:
+        if is_fresh and not conn.closed and not _is_readable(conn):
             return False
         return bool(super()._is_closed(conn))
 
     def _can_reuse(self, conn: Any) -> bool:
         conn.used_at = time.monotonic()
         return bool(super()._can_reuse(conn))
+
+
+def _is_readable(conn: Any) -> bool:
+    # `select.select` refuses descriptors from 1024 on, of which a busy process has some.
+    poll = select.poll()
+    poll.register(conn, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def open_postgresql(

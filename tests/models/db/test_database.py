@@ -322,6 +322,28 @@ def test_a_connection_lost_within_a_block_is_reported_and_not_used_again(tables:
         assert current_generation() == 0
 
 
+@contextmanager
+def many_open_files() -> Iterator[None]:
+    """Hold so many descriptors that each further one has a number above 1024."""
+    with contextlib.ExitStack() as held, open(os.devnull) as null:
+        for _ in range(1100):
+            held.callback(os.close, os.dup(null.fileno()))
+        yield
+
+
+@on_servers
+def test_a_process_with_a_thousand_open_files_uses_its_pool(tables: Settings) -> None:
+    # Given a process that holds more than a thousand descriptors
+    with many_open_files(), reopened(tables):
+        # When one block follows another
+        for _ in range(3):
+            with hold_connection():
+                assert the_database.execute_sql("SELECT 1").fetchone() == (1,)
+        # Then they have shared one connection, and none is lost
+        assert len(the_database.obj._connections) == 1
+        assert not the_database.obj._in_use
+
+
 @on_postgresql
 def test_the_url_may_say_how_long_connecting_may_take(tables: Settings) -> None:
     patient = with_url(tables, f"{tables.database_url}&connect_timeout=60")
