@@ -51,7 +51,9 @@ def call_script(client: redis.Redis, call: Call) -> Any:
 
 
 def call_scripts(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
-    """Call scripts in this order and return their answers; an error of one is its answer.
+    """Call scripts and return their answers, of which each may be an error.
+
+    None may depend on another: a script that the server has forgotten runs after the others.
 
     Raises:
         redis.RedisError: The connection was lost; any of them may have run.

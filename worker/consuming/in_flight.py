@@ -13,9 +13,16 @@ import redis
 from dramatiq.errors import ConnectionClosed
 
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
-from catfeeder.queue.lua_scripts import Call, call_script, call_scripts
+from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import is_transient, translate_redis_errors
-from worker.consuming.scripts import ACKNOWLEDGE, END_JOB, FETCH, REQUEUE, SET_WORKER_DEATHS
+from worker.consuming.scripts import (
+    ACKNOWLEDGE,
+    ACKNOWLEDGE_AND_FETCH,
+    END_JOB,
+    FETCH,
+    REQUEUE,
+    SET_WORKER_DEATHS,
+)
 
 #: Dramatiq's sorted set of its consuming brokers, by the time of their last heartbeat.
 HEARTBEATS_KEY: Final = f"{NAMESPACE}:__heartbeats__"
@@ -85,20 +92,19 @@ class InFlightMessages:
         Raises:
             ConnectionClosed: Redis did not answer; a repeated call is safe.
         """
-        acks, _, bodies = _keys(broker_id, queue_name)
-        if job_end is None:
-            calls = [Call(ACKNOWLEDGE, [acks, bodies], [redis_message_id])]
-        else:
-            arguments = [redis_message_id, *job_end.arguments]
-            calls = [Call(END_JOB, [acks, bodies, *job_end.keys], arguments)]
+        acks, queue, bodies = _keys(broker_id, queue_name)
+        job_keys = job_end.keys if job_end else []
+        job_arguments = job_end.arguments if job_end else []
         if count:
-            calls.append(_fetch_call(broker_id, queue_name, count, processing))
+            keys = [acks, bodies, queue, HEARTBEATS_KEY, _DEATHS_PREFIX, *job_keys]
+            fetching = [count, len(processing), _now_ms(), broker_id, *processing]
+            call = Call(ACKNOWLEDGE_AND_FETCH, keys, [redis_message_id, *fetching, *job_arguments])
+        else:
+            script = END_JOB if job_end else ACKNOWLEDGE
+            call = Call(script, [acks, bodies, *job_keys], [redis_message_id, *job_arguments])
         with translate_transient_errors():
-            answers = call_scripts(self._redis, calls)
-            for answer in answers:
-                if isinstance(answer, Exception):
-                    raise answer
-        return _parse(answers[-1]) if count else []
+            answer = call_script(self._redis, call)
+        return _parse(answer) if count else []
 
     def requeue(
         self,
@@ -177,7 +183,11 @@ class InFlightMessages:
 def _fetch_call(broker_id: str, queue_name: str, count: int, processing: Collection[str]) -> Call:
     acks, queue, bodies = _keys(broker_id, queue_name)
     keys = [queue, bodies, acks, HEARTBEATS_KEY, _DEATHS_PREFIX]
-    return Call(FETCH, keys, [int(time.time() * 1000), broker_id, count, *processing])
+    return Call(FETCH, keys, [_now_ms(), broker_id, count, *processing])
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _parse(values: list[Any]) -> list[Fetched]:

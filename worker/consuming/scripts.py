@@ -10,11 +10,7 @@ from typing import Final
 from catfeeder.queue.job_scripts import CHANGE_SCRIPT
 from catfeeder.queue.lua_scripts import Script
 
-#: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
-#: was lost; ARGV[4..] are the ids that threads process. Each message is three values: its id, its
-#: body, and how many workers died while they processed it.
-FETCH: Final = Script(
-    """
+_FETCH_TEXT: Final = """
 redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
 local taken = {}
 local order = {}
@@ -42,9 +38,12 @@ for _, id in ipairs(order) do
     if not is_held[id] then add(id) end
 end
 return found
-""",
-    runs_when_full=True,
-)
+"""
+
+#: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
+#: was lost; ARGV[4..] are the ids that threads process. Each message is three values: its id, its
+#: body, and how many workers died while they processed it.
+FETCH: Final = Script(_FETCH_TEXT, runs_when_full=True)
 
 #: Removes a message from its queue for good, unless it went to another worker meanwhile.
 ACKNOWLEDGE: Final = Script("""
@@ -62,6 +61,27 @@ end
 change({{unpack(KEYS, 3)}}, {{unpack(ARGV, 2)}})
 {ACKNOWLEDGE.text}
 """)
+
+#: Does what ACKNOWLEDGE does, or END_JOB where the job's keys are there, and then fetches up to
+#: ARGV[2] messages; ARGV[3] is the number of ids behind ARGV[5] that threads process. In one step:
+#: of two scripts a server may have forgotten the first alone, and the second would then fetch the
+#: very message that the first was to remove.
+ACKNOWLEDGE_AND_FETCH: Final = Script(
+    f"""
+local function change(KEYS, ARGV)
+{CHANGE_SCRIPT.text}
+end
+local function fetch(KEYS, ARGV)
+{_FETCH_TEXT}
+end
+local behind = 6 + tonumber(ARGV[3])
+if KEYS[6] then change({{KEYS[6], KEYS[7]}}, {{unpack(ARGV, behind)}}) end
+{ACKNOWLEDGE.text}
+local arguments = {{ARGV[4], ARGV[5], ARGV[2], unpack(ARGV, 6, behind - 1)}}
+return fetch({{KEYS[3], KEYS[2], KEYS[1], KEYS[4], KEYS[5]}}, arguments)
+""",
+    runs_when_full=True,
+)
 
 #: Beats at ARGV[3] for the workers ARGV[4..] and stores ARGV[2], the report of the worker ARGV[1].
 #: Returns all workers with their heartbeats, then all workers that have a report.

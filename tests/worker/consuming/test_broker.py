@@ -18,7 +18,7 @@ from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.queue import lua_scripts
 from catfeeder.queue.broker import build_message
 from catfeeder.queue.encoder import SealedEncoder
-from catfeeder.queue.lua_scripts import Call, call_script, call_scripts
+from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key, Sealer, Secret
 from tests.conftest import StartWorker
@@ -26,7 +26,7 @@ from tests.dead_letters import set_aside
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.scripts import ACKNOWLEDGE
+from worker.consuming.scripts import ACKNOWLEDGE, END_JOB, FETCH
 
 DELAYED = f"{PASSWORDS}.DQ"
 #: Too old for a message that only newer workers know.
@@ -372,6 +372,46 @@ def test_a_message_is_there_until_its_job_has_ended(
     assert not leftovers(valkey)
 
 
+@pytest.mark.parametrize("known", [[], [ACKNOWLEDGE], [FETCH], [END_JOB], [FETCH, END_JOB]])
+def test_no_message_comes_twice_however_much_of_the_scripts_a_server_has_forgotten(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, known: list[Script]
+) -> None:
+    # Given a running job, one that waits, and a server that knows some of the scripts
+    jobs = [client.hash_password("hunter2") for _ in range(2)]
+    consumer = broker.consume(PASSWORDS, prefetch=1)
+    message = take(consumer)
+    valkey.client.script_flush()
+    for script in known:
+        valkey.client.script_load(script.text)
+    # When the first ends
+    end = client.jobs.build_success(jobs[0].id, "a result", utc_now())
+    broker.endings[message.options["redis_message_id"]] = end
+    consumer.ack(message)
+    # Then the other is next, and nothing after it
+    other = take(consumer)
+    assert other.message_id == jobs[1].id
+    consumer.ack(other)
+    assert consumer._fetched == []  # type: ignore[attr-defined]
+    assert not leftovers(valkey)
+
+
+def test_the_first_job_after_a_start_is_delivered_once(
+    client: Client,
+    valkey: ValkeyServer,
+    start_worker: StartWorker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a server that has just started
+    valkey.client.script_flush()
+    start_worker(threads=1, prefetch=1)
+    # When the first jobs come
+    for _ in range(2):
+        assert client.hash_password("hunter2", rounds=4).result(timeout=60)
+    # Then no log line tells of a message that was skipped
+    assert [line for line in caplog.messages if "skipped" in line] == []
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
 def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
     client: Client, broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,12 +420,12 @@ def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
     consumer = broker.consume(PASSWORDS, prefetch=1)
     message = take(consumer)
 
-    def call_and_lose(*calls: Any) -> None:
-        call_scripts(*calls)
+    def call_and_lose(*call: Any) -> None:
+        call_script(*call)
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.consuming.in_flight.call_scripts", call_and_lose)
+        patch.setattr("worker.consuming.in_flight.call_script", call_and_lose)
         with pytest.raises(ConnectionClosed, match="TimeoutError"):
             consumer.ack(message)
     # When Dramatiq tries again
