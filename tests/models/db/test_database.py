@@ -325,7 +325,7 @@ def test_a_connection_lost_within_a_block_is_reported_and_not_used_again(tables:
 @contextmanager
 def many_open_files() -> Iterator[None]:
     """Hold so many descriptors that each further one has a number above 1024."""
-    with contextlib.ExitStack() as held, open(os.devnull) as null:
+    with contextlib.ExitStack() as held, Path(os.devnull).open() as null:
         for _ in range(1100):
             held.callback(os.close, os.dup(null.fileno()))
         yield
