@@ -201,6 +201,7 @@ class RenewalBroken(AuthError):
 
     message = "The renewal met an internal error, which the log describes; it is tried again."
     permanent = False
+    is_foreseen = False
     is_outcome_unknown = True
 
 

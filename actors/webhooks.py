@@ -18,6 +18,7 @@ from actors.audit import describe_event
 from actors.backoff import plan_retry
 from actors.errors import AuthError, ProviderUnreachable
 from actors.providers.http.requests import post_json
+from actors.stopping import is_stop_requested
 from catfeeder.clock import utc_now
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
@@ -36,12 +37,12 @@ _running: Final = threading.Lock()
 
 
 def deliver_events() -> None:
-    """Perform `deliver_events`: post every event that is due, one after the other."""
+    """Perform `deliver_events`: post every event that is due, until the process stops."""
     url = current_settings().oauth.webhook_url
     if not url or not _running.acquire(blocking=False):
         return
     try:
-        while event := _claim(utc_now()):
+        while not is_stop_requested() and (event := _claim(utc_now())):
             if not _deliver(url, event, utc_now()):
                 break
     finally:

@@ -12,6 +12,8 @@ class CatFeederError(Exception):
     message: str = "Something went wrong in the auth worker."
     #: False when the same request may succeed later.
     permanent: bool = True
+    #: False where something is out of order that an operator has to see.
+    is_foreseen: bool = True
 
     def __init__(self, detail: str | None = None) -> None:
         """Replace `message` by a more specific `detail`, which may hold no secret either."""
@@ -41,6 +43,7 @@ class OperatorError(CatFeederError):
 
     message = "The service cannot work as it is set up."
     permanent = False
+    is_foreseen = False
 
     @property
     def code(self) -> str:
@@ -60,6 +63,7 @@ class SealBroken(CatFeederError):
     """Raised by `Sealer.open`."""
 
     message = "These bytes were not sealed for this place with a key that this process holds."
+    is_foreseen = False
 
 
 class InvalidQueueKey(CatFeederError):
@@ -73,6 +77,7 @@ class QueueUnreachable(CatFeederError):
 
     message = "The queue cannot be reached: check REDIS_URL and that its server runs."
     permanent = False
+    is_foreseen = False
 
 
 class QueueFull(QueueUnreachable):

@@ -17,9 +17,9 @@ from playhouse.pool import PooledDatabase
 
 import catfeeder
 import config
+from actors import stopping
 from actors.app_settings import forget_app_settings
 from actors.providers.config import cache
-from actors.renewal import batches
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
@@ -181,7 +181,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     cache._shared.clear()
     forget_app_settings()
     # A worker of this test has stopped, and the process goes on.
-    batches.clear_stop_request()
+    stopping.clear_stop_request()
     _close_databases()
     # The next `ensure_open` opens the database of the next test's settings.
     database_module.database.obj = None

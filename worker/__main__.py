@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "renewals": "worker.cli.renewals:print_renewals",
     "queues": "worker.cli.queues:print_queues",
     "replay": "worker.cli.queues:replay",
+    "discard": "worker.cli.queues:discard",
     "check-provider": "worker.cli.providers:print_findings",
 }
 
@@ -99,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_apps(commands.add_parser("apps", help="list, make and delete the apps of the service"))
     _add_renewals(commands.add_parser("renewals", help="list what would be renewed when and why"))
     _add_queues(commands.add_parser("queues", help="list what waits, and which messages failed"))
-    _add_replay(commands.add_parser("replay", help="send anew what failed or was set aside"))
+    _add_letters(commands.add_parser("replay", help="send anew what failed or was set aside"))
+    _add_letters(commands.add_parser("discard", help="delete what failed or was set aside"))
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")
     return parser
@@ -153,7 +155,7 @@ def _add_limit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=_COUNT, default=100, metavar="N", help=text)
 
 
-def _add_replay(parser: argparse.ArgumentParser) -> None:
+def _add_letters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("queue", help="whose messages")
     text = "which; all of them if left out"
     parser.add_argument("--id", dest="ids", action="append", metavar="ID", help=text)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypedDict, cast
 
+from actors.cursors import is_id
 from actors.queue.bodies import DeadLetter
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import rfc3339
@@ -15,6 +16,8 @@ from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage
 from catfeeder.queue.redis_connection import translate_redis_errors
+from models.db.database import hold_connection
+from models.oauth.connections import TAB_CONNECTIONS
 
 
 class QueueReport(TypedDict):
@@ -38,6 +41,8 @@ class DeadLetterReport(TypedDict):
     detail: str | None
     actor: str | None
     job_id: str | None
+    provider: str | None
+    connection_ids: list[str]
 
 
 def describe_queues(broker: SealedBroker, now: datetime) -> list[QueueReport]:
@@ -74,16 +79,42 @@ def read_throughputs(broker: SealedBroker) -> list[Mapping[str, float | None]]:
     return [json.loads(report).get("per_second", {}) for report in reports]
 
 
-def describe_dead_letter(letter: DeadLetter) -> DeadLetterReport:
-    """Return the report of a dead letter."""
-    return {
-        "id": letter.id,
-        "died_at": rfc3339(letter.died_at),
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "actor": letter.actor,
-        "job_id": letter.job_id,
-    }
+def describe_dead_letters(letters: Sequence[DeadLetter]) -> list[DeadLetterReport]:
+    """Return the report of each dead letter.
+
+    Raises:
+        DatabaseUnreachable: A connection's provider cannot be looked up.
+    """
+    providers = _find_providers(letters)
+    return [
+        {
+            "id": letter.id,
+            "died_at": rfc3339(letter.died_at),
+            "reason": letter.reason,
+            "detail": letter.detail,
+            "actor": letter.actor,
+            "job_id": letter.job_id,
+            "provider": letter.provider or _common(letter.connection_ids, providers),
+            "connection_ids": list(letter.connection_ids),
+        }
+        for letter in letters
+    ]
+
+
+def _find_providers(letters: Sequence[DeadLetter]) -> Mapping[str, str]:
+    """Return the provider of each connection that a letter names without its provider."""
+    unnamed = [letter for letter in letters if letter.provider is None]
+    ids = {one for letter in unnamed for one in letter.connection_ids if is_id(one)}
+    if not ids:
+        return {}
+    with hold_connection():
+        return TAB_CONNECTIONS.find_providers(ids)
+
+
+def _common(connection_ids: Sequence[str], providers: Mapping[str, str]) -> str | None:
+    """Return the one provider of several connections, as a message has; None if none is known."""
+    found = {providers[one] for one in connection_ids if one in providers}
+    return found.pop() if len(found) == 1 else None
 
 
 def _oldest_seconds(broker: SealedBroker, queue: str, now: datetime) -> float | None:

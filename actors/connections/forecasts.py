@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from actors.audit import EventKind, record
 from actors.errors import AuthError
 from actors.providers.protocol.provider import Provider
+from actors.stopping import is_stop_requested
 from catfeeder.clock import rfc3339, utc_now
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -99,7 +100,7 @@ def warn_of_grant_ends(now: datetime) -> int:
     next, unless the grant has ended.
     """
     count = 0
-    while batch := _list_due(now):
+    while not is_stop_requested() and (batch := _list_due(now)):
         count += sum(_warn(row, now) for row in batch)
     return count
 

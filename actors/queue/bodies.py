@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from dramatiq import Message
 from dramatiq.encoder import MessageData
 
 from catfeeder.messages import CATALOGUE, QUARANTINE
-from catfeeder.queue.encoder import SealedEncoder, UnreadableMessage
+from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, UnreadableMessage
 from catfeeder.queue.requester import APP_OPTION, REQUESTER_OPTION
+
+#: The largest message in its envelope: in base64, with the reason, sealed once more.
+_MAX_BODY_BYTES: Final = 2 * MAX_MESSAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What is shown of a dead letter: its reason and, where its body opens, its actor and job."""
+    """What is shown of a dead letter: its reason and, where its body opens, what it was about."""
 
     id: str
     died_at: datetime
@@ -25,6 +29,9 @@ class DeadLetter:
     detail: str | None = None
     actor: str | None = None
     job_id: str | None = None
+    #: What it was about, where its arguments name that.
+    provider: str | None = None
+    connection_ids: tuple[str, ...] = ()
 
 
 def describe_letter(
@@ -45,6 +52,8 @@ def describe_letter(
         detail=stand_in.get("reason"),
         actor=inner["actor_name"] if inner else None,
         job_id=inner["message_id"] if inner and _is_job(inner) else None,
+        provider=_find_provider(inner["kwargs"]) if inner else None,
+        connection_ids=_find_connections(inner["kwargs"]) if inner else (),
     )
 
 
@@ -71,7 +80,7 @@ def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | N
 
 def _open(encoder: SealedEncoder, body: bytes | None) -> MessageData | None:
     try:
-        return encoder.open(body or b"")
+        return encoder.open(body or b"", _MAX_BODY_BYTES)
     except UnreadableMessage:
         return None
 
@@ -79,3 +88,16 @@ def _open(encoder: SealedEncoder, body: bytes | None) -> MessageData | None:
 def _is_job(fields: MessageData) -> bool:
     known = CATALOGUE.get(fields["actor_name"])
     return known is not None and known.is_job
+
+
+def _find_provider(arguments: Mapping[str, Any]) -> str | None:
+    provider = arguments.get("provider")
+    return provider if isinstance(provider, str) else None
+
+
+def _find_connections(arguments: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the ids of the one connection of a message, or of those whose leases it carries."""
+    leases = arguments.get("leases")
+    found = [lease[:1] for lease in leases] if isinstance(leases, list) else []
+    named = [arguments.get("connection_id"), *(name for names in found for name in names)]
+    return tuple(name for name in named if isinstance(name, str))

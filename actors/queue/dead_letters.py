@@ -12,46 +12,24 @@ from typing import Any, Final, cast
 
 from actors.errors import CursorInvalid
 from actors.queue.bodies import DeadLetter, build_replay, describe_letter
+from actors.queue.scripts import ADD, DISCARD, REPLAY
 from catfeeder.clock import utc_now
 from catfeeder.messages import CATALOGUE
-from catfeeder.queue.broker import NAMESPACE, SealedBroker, build_queued_job
-from catfeeder.queue.job_scripts import CHANNEL_PREFIX, job_key
-from catfeeder.queue.lua_scripts import Script
+from catfeeder.queue.broker import (
+    NAMESPACE,
+    SealedBroker,
+    assign_redis_id,
+    build_enqueue,
+    build_queued_job,
+)
+from catfeeder.queue.job_scripts import ended_key
+from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
 
 #: For each queue. The latest show what is wrong; a flood must not fill the broker's memory.
 MAX_COUNT: Final = 1000
 #: Long enough for a weekend.
 TTL_SECONDS: Final = 72 * 3600
-
-# With KEYS[4] and KEYS[5] the message is moved from those that a worker has in flight; else ARGV[6]
-# is its body. Dead letters that are too old or too many make room.
-_ADD: Final = Script(
-    """
-local body = ARGV[6]
-if KEYS[4] then
-    if redis.call('SREM', KEYS[4], ARGV[4]) == 0 then return 0 end
-    body = redis.call('HGET', KEYS[5], ARGV[4])
-    if not body then return 0 end
-    redis.call('HDEL', KEYS[5], ARGV[4])
-end
-redis.call('ZADD', KEYS[1], ARGV[1], ARGV[4])
-redis.call('HSET', KEYS[2], ARGV[4], body)
-redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])
-local function discard(ids)
-    for _, id in ipairs(ids) do
-        redis.call('ZREM', KEYS[1], id)
-        redis.call('HDEL', KEYS[2], id)
-        redis.call('HDEL', KEYS[3], id)
-    end
-end
-discard(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1] - ARGV[2] * 1000))
-discard(redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3]))
-for place = 1, 3 do redis.call('EXPIRE', KEYS[place], ARGV[2]) end
-return 1
-""",
-    runs_when_full=True,
-)
 
 
 class DeadLetters:
@@ -66,7 +44,6 @@ class DeadLetters:
     ) -> None:
         self._broker = broker
         self._redis = broker.client
-        self._add = broker.client.register_script(_ADD.text)
         self._maximum_count = maximum_count
         self._ttl_seconds = ttl_seconds
 
@@ -76,7 +53,7 @@ class DeadLetters:
         Raises:
             redis.RedisError: Redis did not answer, or refused.
         """
-        self._add(keys=_keys(queue), args=[*self._limits(), letter_id, reason, body])
+        self._call(ADD, _keys(queue), [*self._limits(), letter_id, reason, body])
 
     def move_in_flight(self, queue: str, letter_id: str, reason: str, in_flight_key: str) -> None:
         """Move the message of that id from a worker's in-flight set, if it is there.
@@ -85,7 +62,7 @@ class DeadLetters:
             redis.RedisError: Redis did not answer, or refused.
         """
         keys = [*_keys(queue), in_flight_key, f"{NAMESPACE}:{queue}.msgs"]
-        self._add(keys=keys, args=[*self._limits(), letter_id, reason])
+        self._call(ADD, keys, [*self._limits(), letter_id, reason])
 
     def _limits(self) -> tuple[int, int, int]:
         return int(utc_now().timestamp() * 1000), self._ttl_seconds, self._maximum_count
@@ -142,14 +119,14 @@ class DeadLetters:
         """Send dead letters anew; return the ids of those sent, and of those that stay.
 
         A replayed message is as new as one just enqueued, under the id of its old job. One that
-        does not open, or is not in the catalogue, stays.
+        does not open, or is not in the catalogue, stays; so does one whose job waits or runs.
 
         Raises:
             QueueUnreachable: Redis did not answer; what was not sent is still there.
         """
         sent: list[str] = []
         left: list[str] = []
-        for letter_id in letter_ids:
+        for letter_id in dict.fromkeys(letter_ids):
             (sent if self._replay(queue, letter_id) else left).append(letter_id)
         return sent, left
 
@@ -159,22 +136,30 @@ class DeadLetters:
         message = build_replay(self._broker.encoder, body)
         if message is None:
             return False
-        with translate_redis_errors():
-            # A caller that waits from now on must not get the record of the first end.
-            self._redis.delete(job_key(message.message_id), CHANNEL_PREFIX + message.message_id)
+        message = assign_redis_id(message)
         is_job = CATALOGUE[message.actor_name].is_job
-        # Sent first: a process that dies between the two has sent it twice rather than lost it.
-        self._broker.enqueue(message, job=build_queued_job(message, utc_now()) if is_job else None)
-        self._remove(queue, letter_id)
-        return True
+        job = build_queued_job(message, utc_now()) if is_job else None
+        sending = build_enqueue(message, job, self._broker.encoder)
+        keys = [*_keys(queue), *sending.keys, *([ended_key(job.id)] if job else [])]
+        with translate_redis_errors():
+            return bool(self._call(REPLAY, keys, [letter_id, *sending.arguments]))
 
-    def _remove(self, queue: str, letter_id: str) -> None:
-        letters, bodies, reasons = _keys(queue)
-        with translate_redis_errors(), self._redis.pipeline() as pipe:
-            pipe.zrem(letters, letter_id)
-            pipe.hdel(bodies, letter_id)
-            pipe.hdel(reasons, letter_id)
-            pipe.execute()
+    def discard(self, queue: str, letter_ids: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Delete dead letters for good; return the ids of those deleted, and the unknown ones.
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+        """
+        deleted: list[str] = []
+        unknown: list[str] = []
+        for letter_id in dict.fromkeys(letter_ids):
+            with translate_redis_errors():
+                was_there = self._call(DISCARD, _keys(queue), [letter_id])
+            (deleted if was_there else unknown).append(letter_id)
+        return deleted, unknown
+
+    def _call(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
+        return call_script(self._redis, Call(script, keys, arguments))
 
 
 def _keys(queue: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import uuid
 from typing import cast
@@ -48,8 +49,11 @@ def quarantine(
     broker = cast("SealedBroker", dramatiq.get_broker())
     fields = build_quarantine_message(queue, redis_message_id, UnreadableMessage(reason), body)
     sealed = broker.encoder.encode(fields)
+    # Delivered once more, it is the same letter.
+    digest = hashlib.sha256(f"{queue}:{redis_message_id}:".encode() + body).hexdigest()
+    letter_id = str(uuid.UUID(digest[:32], version=4))
     with translate_redis_errors():
-        DeadLetters(broker).add(queue.removesuffix(".DQ"), str(uuid.uuid4()), code, sealed)
+        DeadLetters(broker).add(queue.removesuffix(".DQ"), letter_id, code, sealed)
     if job_id is not None:
         error = JobError(code, reason, permanent=True)
         JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, cast
+from typing import cast
 
 import dramatiq
 
+from actors.stopping import is_stop_requested
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import RENEW_CONNECTIONS
 from catfeeder.queue.broker import SealedBroker
@@ -17,9 +17,6 @@ from models.renewal.leases import Lease
 
 #: Sends one batch of leases to the workers.
 Emit = Callable[[list[Lease]], None]
-
-#: Set while this process stops.
-_STOP_REQUESTED: Final = threading.Event()
 
 
 def emit_in_batches(leases: Sequence[Lease], emit: Emit, minimum_messages: int) -> None:
@@ -32,20 +29,6 @@ def emit_in_batches(leases: Sequence[Lease], emit: Emit, minimum_messages: int) 
     size = min(max(size, 1), current_settings().oauth.renewal_batch)
     for start in range(0, len(leases), size):
         emit(list(leases[start : start + size]))
-
-
-def request_stop() -> None:
-    """End each batch of this process after the renewal in progress, because the process stops.
-
-    A stopping process has less time than a batch may take, and a renewal that is interrupted may
-    cost a token.
-    """
-    _STOP_REQUESTED.set()
-
-
-def clear_stop_request() -> None:
-    """Let batches run to their end again, because a worker starts in this process."""
-    _STOP_REQUESTED.clear()
 
 
 class TimeSlice:
@@ -61,7 +44,7 @@ class TimeSlice:
 
     def is_over(self) -> bool:
         """Return whether the thread is needed for another message, or the process stops."""
-        if _STOP_REQUESTED.is_set():
+        if is_stop_requested():
             return True
         now = time.monotonic()
         if now < self._ends_at:

@@ -39,13 +39,13 @@ WORKERS_KEY: Final = f"{NAMESPACE}:workers"
 _MAINTENANCE_CHANCE: Final = 0
 
 #: More messages than workers can perform must not fill the broker's memory.
-_MAX_QUEUE_LENGTH: Final = 100_000
+MAX_QUEUE_LENGTH: Final = 100_000
 
 # Dramatiq's own step of this name with the job's record before it and the notification after it, in
 # one round trip. All of it happens or nothing: no message is there without its job, and no job
 # twice. It returns how many messages wait on the queue now.
 ENQUEUE_SCRIPT: Final = Script(f"""
-if redis.call('LLEN', KEYS[1]) >= {_MAX_QUEUE_LENGTH} then
+if redis.call('LLEN', KEYS[1]) >= {MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
 end
 local id, body, queue, actor, enqueued_at, app = unpack(ARGV)

@@ -97,13 +97,13 @@ class SealedEncoder(Encoder):
         except UnreadableMessage as error:
             return build_quarantine_message(QUARANTINE.queue, "", error, data)
 
-    def open(self, data: bytes) -> MessageData:
-        """Open a message.
+    def open(self, data: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> MessageData:
+        """Open a message of at most `max_bytes`.
 
         Raises:
             UnreadableMessage: The bytes were not sealed with our key, or do not hold a message.
         """
-        if len(data) > MAX_MESSAGE_BYTES:
+        if len(data) > max_bytes:
             raise UnreadableMessage("It is larger than a message may be.")
         try:
             fields = from_json(self.sealer.open(data, _CONTEXT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -262,6 +262,12 @@ class TAB_CONNECTIONS(Table):
         rows = cls.select().where(cls.provider == provider).order_by(cls.updated_at.desc())
         row: TAB_CONNECTIONS | None = rows.first()
         return row
+
+    @classmethod
+    def find_providers(cls, ids: Collection[str]) -> dict[str, str]:
+        """Return the provider of each connection of `ids` that exists, by its id."""
+        query = cls.select(cls.id, cls.provider).where(cls.id.in_(list(ids)))
+        return {row.id: row.provider for row in query}
 
     @classmethod
     def exists_for(cls, provider: str) -> bool:

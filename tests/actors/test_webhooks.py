@@ -18,6 +18,7 @@ import pytest
 import config
 from actors.audit import EventKind, list_events, record
 from actors.providers.http.transport import shared_adapter
+from actors.stopping import clear_stop_request, request_stop
 from actors.webhooks import deliver_events, export_webhook_key, sign_delivery
 from config import ROOT, Settings
 from models.db.database import hold_connection
@@ -103,6 +104,25 @@ def let_fall_due(event_id: int) -> None:
     """Make the next delivery of an event due now."""
     with hold_connection():
         TAB_EVENTS.update(deliver_at=now()).where(TAB_EVENTS.id == event_id).execute()
+
+
+def test_a_process_that_stops_delivers_no_further_event(receiver: Receiver) -> None:
+    # Given several events that are due, and a process that is to stop with the first in hand
+    first, *others = write(3)
+
+    def answer(_: Request) -> Answer:
+        request_stop()
+        return Answer(204)
+
+    receiver.paths = {_PATH: answer}
+    # When they are delivered
+    deliver_events()
+    # Then the first was, and the others wait for another process
+    assert receiver.ids() == [first]
+    receiver.paths = {_PATH: lambda _: Answer(204)}
+    clear_stop_request()
+    deliver_events()
+    assert receiver.ids() == [first, *others]
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
-"""`python -m worker queues` and `replay`: lists queues and dead letters, and sends these anew."""
+"""`python -m worker queues`, `replay` and `discard`: queues, and what becomes of dead letters."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from actors.queue.bodies import DeadLetter
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
@@ -13,9 +15,11 @@ from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.redis_connection import connect_redis
 from config import Settings, current_settings
+from models.db.database import ensure_open
+from models.db.errors import DatabaseUnreachable
 from worker.errors import QueueUnknown
 from worker.queue import queue_sealer
-from worker.queue_report import describe_dead_letter, describe_queues
+from worker.queue_report import DeadLetterReport, describe_dead_letters, describe_queues
 from worker.supervisor.valkey.embedded import find_running_url
 
 _QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:>10}  {dead}"
@@ -52,9 +56,31 @@ def replay(queue: str, ids: Sequence[str] | None) -> int:
     letters = DeadLetters(_broker(current_settings()))
     sent, left = letters.replay(queue, ids or letters.ids(queue))
     for letter_id in left:
-        print(f"{letter_id} stays: it is unknown, or no message of ours.", file=sys.stderr)
+        print(
+            f"{letter_id} stays: it is unknown or no message of ours, or its job waits or runs.",
+            file=sys.stderr,
+        )
     print(f"{len(sent)} of {len(sent) + len(left)} messages were sent anew.")
     return 1 if left else 0
+
+
+def discard(queue: str, ids: Sequence[str] | None) -> int:
+    """Delete dead letters of a queue for good, all of them unless some are named.
+
+    The status is 1 where some are unknown.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+        QueueUnknown: There is no such queue.
+        QueueUnreachable: The broker did not answer.
+    """
+    _check(queue)
+    letters = DeadLetters(_broker(current_settings()))
+    deleted, unknown = letters.discard(queue, ids or letters.ids(queue))
+    for letter_id in unknown:
+        print(f"{letter_id} is unknown.", file=sys.stderr)
+    print(f"{len(deleted)} of {len(deleted) + len(unknown)} messages were discarded.")
+    return 1 if unknown else 0
 
 
 def _broker(settings: Settings) -> SealedBroker:
@@ -81,16 +107,26 @@ def _check(queue: str) -> None:
 def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
     _check(queue)
     found, cursor = DeadLetters(broker).page(queue, None, limit)
-    for letter in found:
-        shown = {
-            name: _printable(str(value or "-"))
-            for name, value in describe_dead_letter(letter).items()
-        }
+    for report in _describe(found):
+        shown = {name: _printable(str(value or "-")) for name, value in report.items()}
         print(_LETTER.format(**shown))
-        if letter.detail:
-            print(f"{'':<38}{letter.detail}")
+        if report["detail"]:
+            print(f"{'':<38}{report['detail']}")
+        if report["provider"] or report["connection_ids"]:
+            connections = _printable(", ".join(report["connection_ids"]) or "-")
+            print(f"{'':<38}provider: {shown['provider']}, connections: {connections}")
     rest = "; --limit leaves out more" if cursor else ""
     print(f"{len(found)} dead letters{rest}.", file=sys.stderr)
+
+
+def _describe(letters: Sequence[DeadLetter]) -> list[DeadLetterReport]:
+    """Return the reports, with the providers of connections where the database knows them."""
+    try:
+        ensure_open()
+        return describe_dead_letters(letters)
+    except DatabaseUnreachable as error:
+        print(f"Providers are missing below: {error}", file=sys.stderr)
+        return describe_dead_letters([replace(one, connection_ids=()) for one in letters])
 
 
 def _printable(text: str) -> str:

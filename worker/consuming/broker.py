@@ -17,7 +17,12 @@ from dramatiq.encoder import MessageData
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.queue.broker import SealedBroker
-from catfeeder.queue.encoder import SealedEncoder, UnreadableMessage, build_quarantine_message
+from catfeeder.queue.encoder import (
+    MAX_MESSAGE_BYTES,
+    SealedEncoder,
+    UnreadableMessage,
+    build_quarantine_message,
+)
 from worker.consuming.consumer import QueueConsumer
 from worker.consuming.in_flight import (
     MAX_WORKER_DEATHS,
@@ -27,13 +32,13 @@ from worker.consuming.in_flight import (
     translate_transient_errors,
 )
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
-from worker.consuming.middleware.jobs import JobEndings, to_job_error
+from worker.consuming.middleware.jobs import JobEndings, is_refusal, to_job_error
 from worker.consuming.notifier import QueueNotifier
 from worker.consuming.recognition import UnknownMessage, check_message
 from worker.consuming.releases import own_release
 
 _LOG = logging.getLogger(__name__)
-#: Quarantine keeps the beginning of a body: enough to recognise the sender of megabytes.
+#: Quarantine keeps the beginning of what no message is: enough to recognise the sender.
 _QUARANTINED_BYTES: Final = 64 * 1024
 #: We enqueue no delayed messages, so their queues are polled less often, for others' bytes.
 _DELAY_QUEUE_FACTOR: Final = 20
@@ -132,7 +137,9 @@ class ConsumingBroker(SealedBroker):
         except UnreadableMessage as error:
             if fields and isinstance(error, UnknownMessage) and self._suits_newer_release(fields):
                 return None
-            kept = body[:_QUARANTINED_BYTES]
+            is_small = len(body) <= MAX_MESSAGE_BYTES
+            # What may be a message yet, by another key or release, is kept whole for its replay.
+            kept = body if is_small else body[:_QUARANTINED_BYTES]
             return build_quarantine_message(queue_name, redis_message_id, error, kept)
         if fetched.worker_deaths == MAX_WORKER_DEATHS - 1:
             self.poison_candidates.add(redis_message_id)
@@ -165,11 +172,17 @@ class ConsumingBroker(SealedBroker):
     def move_to_dead_letters(self, queue_name: str, message: MessageProxy) -> None:
         """Move a failed message to the dead letters, with the code of its error.
 
+        A job that was refused, as foreseen, is done: its caller has the answer.
+
         Raises:
             ConnectionClosed: Redis did not answer.
         """
-        code = to_job_error(message._exception or Exception()).code
+        exception = message._exception or Exception()
         redis_message_id = message.options["redis_message_id"]
+        if is_refusal(message, exception):
+            self.acknowledge(queue_name, redis_message_id, 0)
+            return
+        code = to_job_error(exception).code
         with translate_transient_errors():
             key = in_flight_key(self.broker_id, queue_name)
             self._dead_letters.move_in_flight(queue_name, redis_message_id, code, key)

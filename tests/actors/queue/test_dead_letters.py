@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import dramatiq
+import bcrypt
 import pytest
 
 from actors.errors import CursorInvalid
 from actors.queue.dead_letters import TTL_SECONDS, DeadLetters
+from actors.queue.quarantine import quarantine
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
-from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
-from catfeeder.queue.broker import build_message
-from catfeeder.queue.encoder import UnreadableMessage, build_quarantine_message
+from catfeeder.errors import QueueFull
+from catfeeder.messages import (
+    CLEAN_TOKENS,
+    EXCHANGE_CODE,
+    HASH_PASSWORD,
+    PASSWORDS,
+    RENEW_CONNECTION,
+    RENEW_CONNECTIONS,
+    MessageType,
+)
+from catfeeder.queue.broker import MAX_QUEUE_LENGTH, build_message
+from catfeeder.queue.encoder import (
+    MAX_MESSAGE_BYTES,
+    UnreadableMessage,
+    build_quarantine_message,
+)
 from catfeeder.queue.jobs import JobError
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker
@@ -43,20 +58,120 @@ def wrapped(broker: ConsumingBroker, body: bytes, error: UnreadableMessage) -> b
     return broker.encoder.encode(build_quarantine_message(PASSWORDS, "an id", error, body))
 
 
-def test_a_failed_job_is_listed_with_the_code_of_its_error_and_without_what_it_holds(
-    client: Client, letters: DeadLetters, worker: dramatiq.Worker, valkey: ValkeyServer
+def test_a_broken_job_is_listed_with_its_reason_and_without_what_it_holds(
+    client: Client,
+    letters: DeadLetters,
+    start_worker: StartWorker,
+    valkey: ValkeyServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert worker
-    job = client.hash_password("hunter2" * 20)
+    # Given an actor with a fault
+    def fail(*_: object) -> None:
+        raise RuntimeError("hunter3")
+
+    monkeypatch.setattr(bcrypt, "hashpw", fail)
+    start_worker()
+    # When a job meets it
+    job = client.hash_password("hunter2")
     wait_until(lambda: letters.counts(PASSWORDS))
+    # Then its letter names the job
     [letter], cursor = letters.page(PASSWORDS, None, 10)
     assert (letter.reason, letter.actor, letter.job_id) == (
-        *("password_too_long", "hash_password"),
+        *("internal_error", "hash_password"),
         job.id,
     )
     assert cursor is None
-    assert "hunter2" not in str(letter)
+    assert "hunter" not in str(letter)
     assert not [name for name in valkey.key_names() if name.endswith("passwords.msgs")]
+
+
+def test_a_letter_names_its_provider_and_its_connections(
+    broker: ConsumingBroker, letters: DeadLetters
+) -> None:
+    def add(message_type: MessageType, arguments: dict[str, Any]) -> None:
+        message = build_message(message_type, arguments).copy(options={"redis_message_id": "x"})
+        body = broker.encoder.encode(message.asdict())
+        letters.add(message_type.queue, message_type.name, "internal_error", body)
+
+    code = {"provider": "house", "code": Secret("hunter2"), "state": Secret("s")}
+    add(EXCHANGE_CODE, code)
+    add(RENEW_CONNECTION, {"connection_id": "an id"})
+    add(RENEW_CONNECTIONS, {"leases": [["one", 1, "then"], ["two", 1, "then"]]})
+    named = {
+        letter.actor: (letter.provider, letter.connection_ids)
+        for queue in ("oauth", "renewals")
+        for letter in letters.page(queue, None, 10)[0]
+    }
+    assert named == {
+        "exchange_code": ("house", ()),
+        "renew_connection": (None, ("an id",)),
+        "renew_connections": (None, ("one", "two")),
+    }
+
+
+def test_of_replays_at_once_one_sends(broker: ConsumingBroker, letters: DeadLetters) -> None:
+    # Given letters that several operators replay at the same time
+    ids = [str(number) for number in range(40)]
+    for letter_id in ids:
+        body = sealed(broker, message_id=letter_id)
+        letters.add(PASSWORDS, letter_id, "internal_error", body)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: letters.replay(PASSWORDS, ids), range(4)))
+    # Then each is sent once, and each operator knows which he sent
+    assert sorted(letter for sent, _ in answers for letter in sent) == sorted(ids)
+    assert broker.depth(PASSWORDS) == len(ids)
+
+
+def test_a_second_letter_of_a_job_that_waits_stays(
+    broker: ConsumingBroker, letters: DeadLetters
+) -> None:
+    # Given two letters of one job, as at-least-once delivery may leave them
+    for letter_id in ("one", "other"):
+        letters.add(PASSWORDS, letter_id, "internal_error", sealed(broker, message_id="a-job"))
+    # When both are replayed, and one of them named twice
+    assert letters.replay(PASSWORDS, ["one", "one", "other"]) == (["one"], ["other"])
+    # Then the job is on the queue once
+    assert broker.depth(PASSWORDS) == 1
+
+
+def test_a_replay_onto_a_full_queue_keeps_the_letter(
+    broker: ConsumingBroker, letters: DeadLetters
+) -> None:
+    letters.add(PASSWORDS, "a", "internal_error", sealed(broker))
+    filled = f"for _ = 1, {MAX_QUEUE_LENGTH} do redis.call('RPUSH', KEYS[1], 'x') end"
+    broker.client.eval(filled, 1, f"catfeeder:{PASSWORDS}")
+    with pytest.raises(QueueFull):
+        letters.replay(PASSWORDS, ["a"])
+    assert letters.ids(PASSWORDS) == ["a"]
+
+
+def test_a_letter_is_discarded_once(
+    broker: ConsumingBroker, letters: DeadLetters, valkey: ValkeyServer
+) -> None:
+    letters.add(PASSWORDS, "a", "internal_error", sealed(broker))
+    assert letters.discard(PASSWORDS, ["a", "a", "b"]) == (["a"], ["b"])
+    assert letters.ids(PASSWORDS) == []
+    assert not [name for name in valkey.key_names() if ".XQ" in name]
+
+
+def test_the_largest_message_is_replayed_from_quarantine(
+    broker: ConsumingBroker, letters: DeadLetters, valkey: ValkeyServer
+) -> None:
+    # Given a message of nearly the largest size that killed three workers
+    arguments = {"password": Secret("x" * (MAX_MESSAGE_BYTES - 1024)), "rounds": 4}
+    body = sealed(broker, kwargs=arguments)
+    valkey.client.hset(f"catfeeder:{PASSWORDS}.msgs", "an id", body)
+    valkey.client.rpush(f"catfeeder:{PASSWORDS}", "an id")
+    valkey.client.set("catfeeder:ends:an id", 3)
+    message = next(broker.consume(PASSWORDS))
+    assert message is not None
+    # When it is set aside, and its stand-in was delivered twice
+    for _ in range(2):
+        quarantine(**message.kwargs)
+    # Then there is one letter of it, and it can be sent anew
+    [letter], _ = letters.page(PASSWORDS, None, 10)
+    assert (letter.reason, letter.actor) == ("kills_workers", "hash_password")
+    assert letters.replay(PASSWORDS, [letter.id]) == ([letter.id], [])
 
 
 def test_pages_come_latest_first(broker: ConsumingBroker, letters: DeadLetters) -> None:

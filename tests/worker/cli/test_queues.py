@@ -9,7 +9,9 @@ import pytest
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.messages import PASSWORDS
+from catfeeder.queue.jobs import JobError
 from config import current_settings
 from tests.worker.cli.conftest import Command
 from worker.supervisor.valkey.embedded import EmbeddedValkey, find_running_url
@@ -21,6 +23,7 @@ def add_dead_letter(client: Client, letter_id: str, body: bytes | None = None) -
     [found] = client.redis.hvals(f"catfeeder:{PASSWORDS}.msgs")
     body = body or cast("bytes", found)
     DeadLetters(client.broker).add(PASSWORDS, letter_id, "internal_error", body)
+    client.jobs.fail(job.id, JobError("internal_error", "It broke.", permanent=False), utc_now())
     client.redis.delete(f"catfeeder:{PASSWORDS}", f"catfeeder:{PASSWORDS}.msgs")
     return job.id
 
@@ -54,6 +57,12 @@ def test_an_operator_sees_what_waits_and_what_failed_and_sends_it_anew(
     assert replayed.returncode == 1
     assert client.broker.depth(PASSWORDS) == 2
     assert client.job(failed).record().status == "queued"
+    # And the rest can be discarded, once
+    assert command("discard", "passwords", "--id", "rubbish").stdout == (
+        "1 of 1 messages were discarded.\n"
+    )
+    again = command("discard", "passwords", "--id", "rubbish")
+    assert (again.returncode, again.stderr) == (1, "rubbish is unknown.\n")
 
 
 def test_one_dead_letter_can_be_chosen(client: Client, command: Command) -> None:
@@ -72,7 +81,9 @@ def test_control_characters_reach_no_terminal(client: Client, command: Command) 
 
 
 @pytest.mark.usefixtures("settings")
-@pytest.mark.parametrize("arguments", [("queues", "birds"), ("replay", "birds")])
+@pytest.mark.parametrize(
+    "arguments", [("queues", "birds"), ("replay", "birds"), ("discard", "birds")]
+)
 def test_an_unknown_queue_is_refused(command: Command, arguments: tuple[str, ...]) -> None:
     ended = command(*arguments)
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -9,7 +9,7 @@ import pytest
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.errors import JobFailed, QueueUnreachable
-from catfeeder.messages import PASSWORDS
+from catfeeder.messages import HASH_PASSWORD, PASSWORDS
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
@@ -32,7 +32,7 @@ def test_what_was_accepted_is_done(
     client: Client, start_worker: StartWorker, full: ValkeyServer
 ) -> None:
     # Given two jobs, of which one will fail, and no memory for a third
-    hashed, failing = client.hash_password("hunter2"), client.check_password("x", "no hash")
+    hashed, failing = client.hash_password("hunter2"), client.enqueue(HASH_PASSWORD, x=1)
     fill(full)
     with pytest.raises(QueueUnreachable, match="out of memory"):
         client.hash_password("hunter2")
@@ -43,7 +43,7 @@ def test_what_was_accepted_is_done(
     with pytest.raises(JobFailed):
         failing.result(timeout=60)
     worker.join()
-    assert DeadLetters(client.broker).counts(PASSWORDS) == {"password_hash_invalid": 1}
+    assert DeadLetters(client.broker).counts(PASSWORDS) == {"unknown_message": 1}
     assert full.client.hlen(f"catfeeder:{PASSWORDS}.msgs") == 0
 
 

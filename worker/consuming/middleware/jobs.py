@@ -76,6 +76,17 @@ class JobResults(ResultBackend):
         retry_until_broker_returns(lambda: self._jobs.fail(message.message_id, error, utc_now()))
 
 
+def is_refusal(message: MessageProxy, exception: BaseException) -> bool:
+    """Return whether a job failed as foreseen, so that its caller alone has something to do."""
+    known = CATALOGUE.get(message.actor_name)
+    if known is None or not known.is_job:
+        return False
+    # The age limit refuses what no caller waits for any more.
+    return isinstance(exception, SkipMessage) or (
+        isinstance(exception, CatFeederError) and exception.is_foreseen
+    )
+
+
 def to_job_error(exception: BaseException) -> JobError:
     """Return what a caller may read of an exception: code and sentence, without secrets."""
     match exception:

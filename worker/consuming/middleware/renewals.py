@@ -6,6 +6,7 @@ import logging
 
 from dramatiq import Broker, Middleware, Worker
 
+from actors.stopping import clear_stop_request, request_stop
 from catfeeder.errors import OperatorError, QueueUnreachable
 from catfeeder.messages import RENEWALS
 
@@ -13,17 +14,14 @@ _LOG = logging.getLogger(__name__)
 
 
 class RenewalLifecycle(Middleware):
-    """Recovers interrupted renewals at the start, and ends batches of renewals early at a stop.
+    """Recovers interrupted renewals at the start, and ends long messages early at a stop.
 
     A process that does not consume renewals imports nothing of them.
     """
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Reset the stop request of an earlier worker of this process."""
-        if _consumes_renewals(worker):
-            from actors.renewal.batches import clear_stop_request
-
-            clear_stop_request()
+        clear_stop_request()
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
         """Store kept answers and enqueue interrupted renewals, once; each sweep does it again."""
@@ -37,11 +35,8 @@ class RenewalLifecycle(Middleware):
             _LOG.warning("The next sweep finishes interrupted renewals: %s", error)
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Request each batch to stop after the connection in hand."""
-        if _consumes_renewals(worker):
-            from actors.renewal.batches import request_stop
-
-            request_stop()
+        """Request each batch to stop after the connection, event or grant in hand."""
+        request_stop()
 
 
 def _consumes_renewals(worker: Worker) -> bool:

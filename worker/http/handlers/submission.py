@@ -65,13 +65,25 @@ class Submission:
         all_arguments = {**arguments, **found}
         if self._idempotency_key is None:
             return await self.shim.send(message_type, all_arguments)
-        caller: Caller = self._request.state.caller
-        claim = await run_in_threadpool(
-            self.shim.idempotency.claim, caller, self._idempotency_key, message_type.name, arguments
-        )
+        claim = await self._claim(self._idempotency_key, message_type, arguments)
+        if not claim.is_first:
+            record = await self.shim.job(claim.job_id)
+            if record.error is None or record.error.permanent:
+                return record
+            if not await run_in_threadpool(claim.renew):
+                # Another repeat begins anew at this moment: this one gets its job.
+                claim = await self._claim(self._idempotency_key, message_type, arguments)
         if not claim.is_first:
             return await self.shim.job(claim.job_id)
         return await self._send_first(claim, message_type, all_arguments)
+
+    async def _claim(
+        self, key: str, message_type: MessageType, arguments: Mapping[str, Any]
+    ) -> Claim:
+        caller: Caller = self._request.state.caller
+        return await run_in_threadpool(
+            self.shim.idempotency.claim, caller, key, message_type.name, dict(arguments)
+        )
 
     async def _send_first(
         self, claim: Claim, message_type: MessageType, arguments: dict[str, Any]

@@ -4,7 +4,8 @@ What is stored of a request is an HMAC with a key that only the service derives.
 hold a password, and a reader of Redis could try passwords against a plain digest.
 
 The job's id is chosen, and stored, before anything is sent. So whatever is lost on the way, a
-repeat asks for that very job, which is on the queue once at most.
+repeat asks for that very job, which is on the queue once at most. A job that has failed for a
+reason that passes is no answer to keep: the next repeat begins anew.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import redis
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.encoder import to_json
 from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Key, KeyRing
@@ -32,6 +34,12 @@ _LABEL: Final = "catfeeder/idempotency/v1"
 #: that it sends the job itself: the process that was to do so has died.
 _POLLS: Final = 20
 _POLL_SECONDS: Final = 0.05
+
+_REPLACE: Final = Script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+""")
 
 
 class IdempotencyKeys:
@@ -108,6 +116,15 @@ class Claim:
         self.job_id = job_id or self.job_id
         with translate_redis_errors():
             return bool(self._redis.exists(job_key(self.job_id)))
+
+    def renew(self) -> bool:
+        """Claim the key anew for another job; False where a repeat beside this one has done so."""
+        old, self.job_id = self.job_id, str(uuid.uuid4())
+        with translate_redis_errors():
+            arguments = [f"{self._fingerprint}:{old}", f"{self._fingerprint}:{self.job_id}"]
+            call = Call(_REPLACE, [self._name], [*arguments, JOB_TTL_SECONDS])
+            self.is_first = bool(call_script(self._redis, call))
+        return self.is_first
 
     def release(self) -> None:
         """Delete the claim, since this request became no job: a repeat starts afresh."""

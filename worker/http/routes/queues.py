@@ -1,4 +1,4 @@
-"""Routes of queues: their state, their dead letters, and the replay of those."""
+"""Routes of queues: their state, their dead letters, and what becomes of those."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.schemas.queues import (
     DeadLetterPage,
     DeadLetterQuery,
+    Discarded,
+    Letters,
     QueueList,
     QueueName,
-    Replay,
     Replayed,
 )
 from worker.http.shim import Shim, ShimDependency
-from worker.queue_report import describe_dead_letter, describe_queues
+from worker.queue_report import describe_dead_letters, describe_queues
 
 router = APIRouter(
     prefix="/v1/queues",
@@ -45,11 +46,12 @@ async def read_dead_letters(
     """Return a page of the messages that failed or were set aside, the latest first."""
     letters = DeadLetters(shim.client.broker)
     found, cursor = await run_in_threadpool(letters.page, queue.value, **query.model_dump())
-    return JSONResponse({"items": list(map(describe_dead_letter, found)), "next_cursor": cursor})
+    items = await run_in_threadpool(describe_dead_letters, found)
+    return JSONResponse({"items": items, "next_cursor": cursor})
 
 
 @router.post("/{queue}/replay", response_model=Replayed)
-async def replay(queue: QueueName, wanted: Replay, shim: ShimDependency) -> JSONResponse:
+async def replay(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
     """Send dead letters anew, each as if it had just been asked for, under its job's id."""
     return JSONResponse(await run_in_threadpool(_replay, shim, queue.value, wanted.ids))
 
@@ -59,3 +61,15 @@ def _replay(shim: Shim, queue: str, ids: list[str] | None) -> dict[str, Any]:
     letters = DeadLetters(shim.client.broker)
     sent, left = letters.replay(queue, letters.ids(queue) if ids is None else ids)
     return {"replayed": sent, "left": left}
+
+
+@router.post("/{queue}/discard", response_model=Discarded)
+async def discard(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
+    """Delete dead letters for good; their jobs have failed and stay so."""
+    return JSONResponse(await run_in_threadpool(_discard, shim, queue.value, wanted.ids))
+
+
+def _discard(shim: Shim, queue: str, ids: list[str] | None) -> dict[str, Any]:
+    letters = DeadLetters(shim.client.broker)
+    deleted, unknown = letters.discard(queue, letters.ids(queue) if ids is None else ids)
+    return {"discarded": deleted, "unknown": unknown}

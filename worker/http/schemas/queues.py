@@ -55,6 +55,8 @@ class DeadLetter(BaseModel):
     detail: str | None
     actor: str | None = Field(description="null where the message cannot be read.")
     job_id: str | None
+    provider: str | None = Field(description="The provider that it was about, if it was.")
+    connection_ids: list[str] = Field(description="The connections that it was about.")
 
 
 class DeadLetterPage(BaseModel):
@@ -64,8 +66,8 @@ class DeadLetterPage(BaseModel):
     next_cursor: str | None
 
 
-class Replay(BaseModel):
-    """The dead letters to send anew."""
+class Letters(BaseModel):
+    """The dead letters to send anew, or to discard."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -82,4 +84,13 @@ class Replayed(BaseModel):
     """The dead letters that were sent anew, and the others."""
 
     replayed: list[str]
-    left: list[str] = Field(description="Those that are unknown or that no worker can perform.")
+    left: list[str] = Field(
+        description="Those that are unknown or no message of ours, or whose job waits or runs."
+    )
+
+
+class Discarded(BaseModel):
+    """The dead letters that were deleted, and the others."""
+
+    discarded: list[str]
+    unknown: list[str]

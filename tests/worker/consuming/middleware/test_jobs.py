@@ -170,6 +170,28 @@ def test_a_failed_message_is_a_dead_letter_and_not_tried_again(
     assert "catfeeder:passwords.DQ" not in valkey.key_names()
 
 
+def test_a_refused_job_is_no_dead_letter(
+    client: Client, valkey: ValkeyServer, start_worker: StartWorker
+) -> None:
+    # Given jobs that fail as foreseen: a state that nobody knows, a provider that nobody knows, a
+    # password that is too long, and a job that nobody waits for any more
+    late = build_message(HASH_PASSWORD, {"password": Secret("hunter2")})
+    jobs: list[Job[Any]] = [
+        client.exchange_code("house", "a code", "a state:house"),
+        client.user_info("house", access_token="a token"),
+        client.hash_password("x" * 73),
+        send(client, dataclasses.replace(late, message_timestamp=1_600_000_000_000)),
+    ]
+    # When workers have come to them
+    start_worker()
+    wait_until(lambda: all(map(has_ended, jobs)))
+    # Then each has failed, and no alarm rings
+    codes = [error.code for job in jobs if (error := job.record().error)]
+    assert codes == ["state_unknown", "provider_unknown", "password_too_long", "job_outdated"]
+    wait_until(lambda: not owed(valkey))
+    assert not [key for key in valkey.key_names() if ".XQ" in key]
+
+
 def test_a_job_without_a_database_fails_and_says_so(
     client: Client,
     start_worker: StartWorker,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.queue.broker import build_message, build_queued_job
+from catfeeder.queue.jobs import JobError
 from catfeeder.queue.lua_scripts import call_scripts
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings
@@ -57,6 +59,37 @@ def test_a_repeat_of_a_job_that_has_ended_shows_its_end(http: httpx.Client, shim
     waited = http.post(_PATH, json=_BODY, headers={**_KEY, "Prefer": "wait=5"})
     assert (repeat.status_code, waited.status_code) == (202, 200)
     assert repeat.json()["result"] == waited.json()["result"] == "done"
+
+
+@pytest.mark.parametrize(("permanent", "is_anew"), [(False, True), (True, False)])
+def test_a_repeat_of_a_job_that_failed_for_a_while_begins_anew(
+    http: httpx.Client, shim: Shim, *, permanent: bool, is_anew: bool
+) -> None:
+    # Given a job that failed
+    job = http.post(_PATH, json=_BODY, headers=_KEY).json()
+    error = JobError("provider_unreachable", "It did not answer.", permanent)
+    shim.client.jobs.fail(job["id"], error, utc_now())
+    # When the request is repeated, twice
+    repeats = [http.post(_PATH, json=_BODY, headers=_KEY).json() for _ in range(2)]
+    # Then a failure that passes begins one new job, and any other is the answer
+    assert {repeat["id"] == job["id"] for repeat in repeats} == {not is_anew}
+    assert len({repeat["id"] for repeat in repeats}) == 1
+    assert shim.client.broker.depth("passwords") == (2 if is_anew else 1)
+    # And another request with the key is refused as ever
+    other = http.post(_PATH, json={"password": "another horse battery"}, headers=_KEY)
+    assert_problem(other, 422, "idempotency_key_reused")
+
+
+def test_repeats_at_once_of_a_job_that_failed_become_one_job(
+    http: httpx.Client, shim: Shim
+) -> None:
+    job = http.post(_PATH, json=_BODY, headers=_KEY).json()
+    error = JobError("provider_unreachable", "It did not answer.", permanent=False)
+    shim.client.jobs.fail(job["id"], error, utc_now())
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(lambda _: http.post(_PATH, json=_BODY, headers=_KEY), range(10)))
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert shim.client.broker.depth("passwords") == 2
 
 
 def test_without_a_key_each_request_is_a_job(http: httpx.Client, shim: Shim) -> None:

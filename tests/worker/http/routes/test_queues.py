@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 
+import bcrypt
 import dramatiq
 import httpx
 import pytest
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
-from catfeeder.messages import PASSWORDS, QUEUES
+from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEW_CONNECTION
+from catfeeder.queue.broker import build_message
+from models.db.database import hold_connection
+from tests.conftest import StartWorker
+from tests.models.rows import stored_connection
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from worker.http.schemas.queues import QueueName
@@ -46,11 +51,18 @@ def test_workers_are_counted(http: httpx.Client, client: Client, worker: dramati
 
 
 def test_failed_messages_are_listed_and_replayed(
-    http: httpx.Client, client: Client, worker: dramatiq.Worker
+    http: httpx.Client,
+    client: Client,
+    start_worker: StartWorker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given a job that failed, and bytes that nobody knows
-    assert worker
-    failed = client.hash_password("hunter2" * 20)
+    # Given a job that failed unexpectedly, and bytes that nobody knows
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(bcrypt, "hashpw", fail)
+    start_worker()
+    failed = client.hash_password("hunter2", rounds=4)
     wait_until(lambda: failed.record().status.is_final)
     client.redis.hset(f"catfeeder:{PASSWORDS}.msgs", "bad", b"hunter2")
     client.redis.rpush(f"catfeeder:{PASSWORDS}", "bad")
@@ -62,27 +74,49 @@ def test_failed_messages_are_listed_and_replayed(
     ).json()
     letters = {letter["reason"]: letter for letter in first["items"] + rest["items"]}
     # Then each is there with its reason
-    assert letters["password_too_long"]["job_id"] == failed.id
+    assert letters["internal_error"]["job_id"] == failed.id
     assert letters["unreadable_message"]["detail"] == "It was not sealed with our queue key."
     assert rest["next_cursor"] is None
     assert "hunter2" not in json.dumps([first, rest])
     # And the one that can be performed is, once more
     answer = http.post(f"{PATH}/passwords/replay", json={})
     assert answer.json() == {
-        "replayed": [letters["password_too_long"]["id"]],
+        "replayed": [letters["internal_error"]["id"]],
         "left": [letters["unreadable_message"]["id"]],
     }
-    wait_until(lambda: failed.record().status.is_final)
+    wait_until(lambda: len(DeadLetters(client.broker).ids(PASSWORDS)) == 2)
     # And the numbers tell of them
     metrics = http.get("/metrics").text
     line = 'catfeeder_dead_letters{queue="passwords",reason="unreadable_message"} 1.0'
     assert line in metrics
     assert 'catfeeder_queue_oldest_seconds{queue="passwords"}' in metrics
+    # Until they are discarded
+    ids = DeadLetters(client.broker).ids(PASSWORDS)
+    answer = http.post(f"{PATH}/passwords/discard", json={})
+    assert answer.json() == {"discarded": ids, "unknown": []}
+    assert DeadLetters(client.broker).ids(PASSWORDS) == []
+
+
+def test_a_dead_letter_names_the_provider_of_its_connection(
+    http: httpx.Client, client: Client
+) -> None:
+    # Given a dead renewal of a connection
+    with hold_connection():
+        connection = stored_connection("alice", provider="house")
+    message = build_message(RENEW_CONNECTION, {"connection_id": connection.id})
+    message = message.copy(options={"redis_message_id": "x"})
+    body = client.broker.encoder.encode(message.asdict())
+    DeadLetters(client.broker).add(OAUTH, "a", "renewal_broken", body)
+    # Then the operator sees which it was
+    [letter] = http.get(f"{PATH}/oauth/dead-letters").json()["items"]
+    assert (letter["provider"], letter["connection_ids"]) == ("house", [connection.id])
 
 
 def test_a_replay_of_what_is_not_there_says_so(http: httpx.Client) -> None:
     answer = http.post(f"{PATH}/control/replay", json={"ids": ["nothing"]})
     assert answer.json() == {"replayed": [], "left": ["nothing"]}
+    answer = http.post(f"{PATH}/control/discard", json={"ids": ["nothing"]})
+    assert answer.json() == {"discarded": [], "unknown": ["nothing"]}
 
 
 @pytest.mark.parametrize(
