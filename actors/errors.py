@@ -154,7 +154,8 @@ class ProviderMisbehaved(AuthError):
 class ProviderRefused(AuthError):
     """Raised for an error response (RFC 6749 section 5.2); `error` is its code, if fit to show.
 
-    `remedy` is a sentence that says what to do about it.
+    `remedy` is a sentence that says what to do about it, and `answer` what the provider answered,
+    cleaned.
     """
 
     message = "The provider refused the request."
@@ -165,9 +166,11 @@ class ProviderRefused(AuthError):
         *,
         kind: FailureKind = FailureKind.MALFORMED,
         remedy: str | None = None,
+        answer: str | None = None,
     ) -> None:
         self.error = sanitize_error_code(error)
         self.kind = kind
+        self.answer = answer
         sentence = f"The provider refused the request: {self.error}."
         super().__init__(f"{sentence} {remedy}" if remedy else sentence)
 

@@ -17,12 +17,14 @@ from actors.errors import (
     FailureKind,
     OutcomeUnknown,
     ProviderPaused,
+    ProviderRefused,
     ProviderUnreachable,
     ReauthorizationRequired,
 )
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
 from actors.renewal.endings import DEAD_STATUSES, record_missing_means
 from actors.renewal.limits import LIMITS, RenewalLimits
+from actors.renewal.refusals import find_lasting_refusal
 from actors.renewal.request import RefreshTokenMissing
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
@@ -33,7 +35,12 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
 from models.renewal.grouped_writes import defer_finish
 from models.renewal.journal import TAB_ATTEMPTS, Attempt
-from models.renewal.leases import Lease, postpone_renewal, release, require_reauthorization
+from models.renewal.leases import (
+    Lease,
+    postpone_renewal,
+    release,
+    require_reauthorization,
+)
 
 T = TypeVar("T")
 
@@ -120,8 +127,9 @@ def _write_failure(
     if isinstance(error, ProviderPaused):
         _release(attempt)
         return error
-    if has_grant_ended(row, now):
-        return _give_up(attempt, row, GrantEnded(), now)
+    end = GrantEnded() if has_grant_ended(row, now) else find_lasting_refusal(row, error, now)
+    if end is not None:
+        return _give_up(attempt, row, end, now)
     _postpone(attempt, row, error, now)
     return error
 
@@ -144,7 +152,9 @@ def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now
     retry_at = _plan_retry(row, error, now)
     is_unclear = isinstance(error, AuthError) and error.is_outcome_unknown
     with transaction():
-        if not postpone_renewal(attempt.lease, _format_reason(error), retry_at, now):
+        is_refusal = isinstance(error, ProviderRefused)
+        reason = _format_reason(error)
+        if not postpone_renewal(attempt.lease, reason, retry_at, now, is_refusal=is_refusal):
             return
         _close_attempt(attempt, is_open=is_unclear or attempt.is_retry, keep_answer=is_unclear)
         if row.status != ConnectionStatus.RENEWAL_FAILING:
@@ -225,9 +235,11 @@ def _format_reason(error: CatFeederError) -> str:
 
 
 def _event_detail(error: CatFeederError) -> dict[str, str]:
-    """Return an event's detail: the error's code, and the kind of a provider's failure."""
-    kind = getattr(error, "kind", None)
-    return {"reason": error.code, "failure": str(kind)} if kind else {"reason": error.code}
+    """Return an event's detail: the error's code, its kind, and what the provider answered."""
+    kind, answer = getattr(error, "kind", None), getattr(error, "answer", None)
+    detail = {"reason": error.code}
+    detail |= {"failure": str(kind)} if kind else {}
+    return detail | ({"answer": answer} if answer else {})
 
 
 def _retry_while_unreachable(write: Callable[[], T], seconds: float) -> T:

@@ -62,6 +62,8 @@ class TAB_CONNECTIONS(Table):
     lease_until = UTCDateTimeField(null=True)
     version = peewee.IntegerField()
     failures = peewee.IntegerField()
+    #: Of a connection whose renewals fail: since when the provider refuses them.
+    refused_since = UTCDateTimeField(null=True)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import peewee
 
 from models.db.database import database, transaction
+from models.db.fields import UTCDateTimeField
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
 #: Older versions of SQLite refuse a statement with more than a thousand values.
@@ -98,6 +99,16 @@ def expedite_failing(provider: str, now: datetime) -> None:
         _T.update(renew_at=now).where(_T.id.in_(some)).execute()
 
 
+def has_renewed_since(provider: str, since: datetime) -> bool:
+    """Return whether a connection of a provider was renewed since a time, and did not fail after.
+
+    It reads an index as far as the first such connection; of a provider that fails, all of it.
+    """
+    is_renewed = (_T.status == ConnectionStatus.ACTIVE) & (_T.version > 1)
+    found = _T.select(_T.id).where(_T.provider == provider, _T.updated_at >= since, is_renewed)
+    return bool(found.limit(1).exists())
+
+
 def _is_unleased(now: datetime) -> peewee.Expression:
     return _T.lease_until.is_null() | (_T.lease_until <= now)
 
@@ -129,13 +140,19 @@ def find_all_leased(leases: Sequence[Lease]) -> dict[str, TAB_CONNECTIONS]:
 # -- Ending without a grant; each write returns False if the lease was lost
 
 
-def postpone_renewal(lease: Lease, reason: str, renew_at: datetime, now: datetime) -> bool:
-    """Record a transient failure, and when to try again."""
+def postpone_renewal(
+    lease: Lease, reason: str, renew_at: datetime, now: datetime, *, is_refusal: bool = False
+) -> bool:
+    """Record a failure that may pass, when to try again, and since when the provider refuses."""
+    is_failing = _T.status == ConnectionStatus.RENEWAL_FAILING
+    known = peewee.Case(None, ((is_failing, _T.refused_since),), None)
+    since = peewee.fn.COALESCE(known, UTCDateTimeField().db_value(now)) if is_refusal else known
     return _end(
         lease,
         status=ConnectionStatus.RENEWAL_FAILING,
         reason=reason,
         failures=_T.failures + 1,
+        refused_since=since,
         renew_at=renew_at,
         updated_at=now,
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from actors.audit import EventKind, record
 from actors.backoff import plan_retry
-from actors.errors import AuthError, FailureKind, ProviderPaused
+from actors.errors import AuthError, FailureKind, ProviderPaused, ProviderRefused
 from actors.providers.config.rates import Rate, rate_of
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339
@@ -20,7 +20,7 @@ from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
-from models.renewal.leases import expedite_failing
+from models.renewal.leases import expedite_failing, has_renewed_since
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,8 +32,10 @@ FAILURE_THRESHOLD: Final = 5
 MAX_PAUSE_SECONDS: Final = 300
 #: A longer Retry-After is cut to this: then the provider is probed all the same.
 MAX_RETRY_AFTER_SECONDS: Final = 86400
-#: Failures of the client or of our rate, which every other connection would meet too.
-_PAUSES_AT_ONCE: Final = (FailureKind.CLIENT_MISCONFIGURED, FailureKind.RATE_LIMITED)
+#: The same for an error of the client: some providers answer so for one connection's dead grant.
+CLIENT_THRESHOLD: Final = 2
+#: Another connection's renewal that is no older than this proves that the client is well.
+_PROOF: Final = timedelta(seconds=MAX_PAUSE_SECONDS)
 #: The provider has accepted the client and answered about the grant, so it works.
 _PROVES_HEALTH: Final = (FailureKind.GRANT_DEAD, FailureKind.SCOPE)
 
@@ -156,11 +158,32 @@ def _record_failure(
         if not is_over:
             # Others were renewed since this connection failed: the fault is the connection's own.
             is_alone = health.failing_connection == connection_id and not health.failures
-            at_once = (error.kind in _PAUSES_AT_ONCE or retry_after > 0) and not is_alone
+            is_asked = error.kind is FailureKind.RATE_LIMITED or retry_after > 0
             TAB_PROVIDER_HEALTH.ensure(health.provider)
-            is_over = health.count_failure(connection_id) >= FAILURE_THRESHOLD or at_once
+            failures = health.count_failure(connection_id)
+            is_over = (is_asked and not is_alone) or (
+                failures >= _threshold(error) and not _is_disproved(error, health.provider, now)
+            )
         if is_over:
             _pause(health, connection_id, error, now + timedelta(seconds=retry_after), now)
+
+
+def _threshold(error: AuthError) -> int:
+    """Return how many connections have to fail in a row before the provider is paused.
+
+    Settings that lack something fail for each alike, so one is enough.
+    """
+    if error.kind is not FailureKind.CLIENT_MISCONFIGURED:
+        return FAILURE_THRESHOLD
+    return CLIENT_THRESHOLD if isinstance(error, ProviderRefused) else 1
+
+
+def _is_disproved(error: AuthError, provider: str, now: datetime) -> bool:
+    """Return whether other renewals show that a refusal is not about the client.
+
+    Users whose grants are dead may be met in a row, while all others were renewed a moment ago.
+    """
+    return isinstance(error, ProviderRefused) and has_renewed_since(provider, now - _PROOF)
 
 
 def _pause(

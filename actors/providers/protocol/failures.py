@@ -1,9 +1,12 @@
-"""Classification of token endpoint errors (RFC 6749 section 5.2) into six kinds, by tables."""
+"""Classification of token endpoint errors (RFC 6749 section 5.2) into six kinds, by tables.
+
+The signs of an answer are, the most specific first: the words of the provider's settings, those of
+its host, the error code, the words of any provider, an error code in another member, the status.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import requests
@@ -15,7 +18,9 @@ from actors.errors import (
     ProviderUnreachable,
     sanitize_error_code,
 )
+from actors.providers.http.answers import error_of
 from actors.providers.http.availability import retry_after_seconds
+from actors.providers.protocol.failure_words import ErrorAnswer, usual_words, words_of_host
 from actors.providers.protocol.provider import Provider
 
 #: RFC 6749 section 5.2, OpenID Connect Core section 3.1.2.6, and codes that mean the same with
@@ -46,10 +51,9 @@ _KIND_BY_STATUS: Final = {
     425: FailureKind.TRANSIENT,
 }
 _TEMPORARY: Final = (FailureKind.RATE_LIMITED, FailureKind.TRANSIENT)
+#: Codes that some providers also use for a refresh token that is no more; their sentences tell.
+_VAGUE_ERRORS: Final = ("unauthorized_client",)
 _CHECK_CLIENT: Final = "Check the client's id, its credentials and token_endpoint_auth_method."
-#: Microsoft's error numbers, as some answers have them in the description only.
-_NUMBER: Final = re.compile(r"AADSTS([0-9]{2,8})\b")
-_MAX_NUMBERS: Final = 16
 
 
 def classify_error(
@@ -63,9 +67,10 @@ def classify_error(
     `error` is its error code as `error_of` returns it, None where only the status is one of
     failure.
     """
-    sign = _sign(error or "", answer, provider)
-    kind = _kind(sign, response.status_code, provider)
-    shown = sanitize_error_code(f"status {response.status_code}" if error is None else error)
+    status = response.status_code
+    words = ErrorAnswer(answer, error or "", status)
+    kind = _kind(words, error or "", status, provider)
+    shown = sanitize_error_code(f"status {status}" if error is None else error)
     if kind in _TEMPORARY:
         return ProviderUnreachable(
             f"The provider cannot answer at the moment: {shown}.",
@@ -73,40 +78,60 @@ def classify_error(
             retry_after_seconds=retry_after_seconds(response),
         )
     usual = _CHECK_CLIENT if kind is FailureKind.CLIENT_MISCONFIGURED else None
-    return ProviderRefused(shown, kind=kind, remedy=provider.failure_remedies.get(sign, usual))
+    sign = words.find(provider.failure_remedies) or words.status_word
+    remedy = provider.failure_remedies.get(sign, usual)
+    told = words.describe(provider)
+    said = f"status {status}; {told}" if told else f"status {status}"
+    return ProviderRefused(shown, kind=kind, remedy=remedy, answer=said)
 
 
-def _sign(error: str, answer: Mapping[str, Any], provider: Provider) -> str:
-    """Return the most specific sign that the provider's tables have, else the error code."""
-    known = provider.failure_kinds.keys() | provider.failure_remedies.keys()
-    description = _description(answer)
-    for number in _numbers(answer, description):
-        if number in known:
-            return number
-    for words in sorted(known):
-        # A single word could be part of any description.
-        if " " in words and words in description:
-            return words
-    return error
+def classify_by_words(
+    answer: Mapping[str, Any], response: requests.Response, provider: Provider
+) -> AuthError | None:
+    """Return the error for an answer that only words tell to be one, whatever its status.
+
+    An unavailable provider (429, 5xx) may say so of a grant, and one with status 200 as well.
+    """
+    words = ErrorAnswer(answer, error_of(answer) or "", response.status_code)
+    kind = _set_kind(words, provider) or _status_kind(words, provider)
+    if kind is None and response.status_code < 300:
+        kind = _usual_kind(words)
+    if kind is None or (response.status_code >= 429 and kind in _TEMPORARY):
+        return None
+    return classify_error(error_of(answer), answer, response, provider)
 
 
-def _kind(sign: str, status: int, provider: Provider) -> FailureKind:
-    if configured := provider.failure_kinds.get(sign):
-        return FailureKind(configured)
-    if sign:
-        return _KIND_BY_ERROR.get(sign, FailureKind.MALFORMED)
-    return _KIND_BY_STATUS.get(status, FailureKind.MALFORMED)
+def _kind(words: ErrorAnswer, error: str, status: int, provider: Provider) -> FailureKind:
+    """Return what an answer means, by its most specific sign."""
+    if (kind := _set_kind(words, provider)) is not None:
+        return kind
+    if error in _KIND_BY_ERROR and error not in _VAGUE_ERRORS:
+        return _KIND_BY_ERROR[error]
+    if (kind := _usual_kind(words)) is not None:
+        return kind
+    if error in _KIND_BY_ERROR:
+        return _KIND_BY_ERROR[error]
+    if (kind := _status_kind(words, provider)) is not None:
+        return kind
+    return FailureKind.MALFORMED if error else _KIND_BY_STATUS.get(status, FailureKind.MALFORMED)
 
 
-def _description(answer: Mapping[str, Any]) -> str:
-    error = answer.get("error")
-    text = error.get("message") if isinstance(error, Mapping) else answer.get("error_description")
-    return text if isinstance(text, str) else ""
+def _set_kind(words: ErrorAnswer, provider: Provider) -> FailureKind | None:
+    """Return the kind by the words of the provider's settings, else by those of its host."""
+    for kinds in (provider.failure_kinds, words_of_host(provider)):
+        if (word := words.find(kinds)) is not None:
+            return FailureKind(kinds[word])
+    return None
 
 
-def _numbers(answer: Mapping[str, Any], description: str) -> Iterator[str]:
-    """Yield Microsoft's error numbers, which are more specific than the error code."""
-    codes = answer.get("error_codes")
-    for code in codes[:_MAX_NUMBERS] if isinstance(codes, list) else ():
-        yield str(code)
-    yield from _NUMBER.findall(description)
+def _status_kind(words: ErrorAnswer, provider: Provider) -> FailureKind | None:
+    """Return the kind of the answer's status, where the settings or the host have one."""
+    kinds = {**words_of_host(provider), **provider.failure_kinds}
+    return FailureKind(kinds[words.status_word]) if words.status_word in kinds else None
+
+
+def _usual_kind(words: ErrorAnswer) -> FailureKind | None:
+    if (word := words.find(usual_words())) is not None:
+        return FailureKind(usual_words()[word])
+    code = words.find_code(_KIND_BY_ERROR)
+    return None if code is None else _KIND_BY_ERROR[code]

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from actors.errors import ProviderMisbehaved
+from actors.errors import AuthError, ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
-from actors.providers.protocol.failures import classify_error
+from actors.providers.protocol.failures import classify_by_words, classify_error
 from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import slack
@@ -59,7 +59,11 @@ def read_tokens(
         ProviderMisbehaved: It holds neither tokens nor an error.
         ProviderUnreachable: The provider is unavailable.
     """
-    answer = _read_members(check_available(response))
+    answer = _read_members(response)
+    if response.status_code >= requests.codes.too_many_requests:
+        if (told := classify_by_words(answer, response, provider)) is not None:
+            raise told
+        check_available(response)
     error = error_of(answer)
     if error is not None or response.status_code >= requests.codes.bad_request:
         raise classify_error(error, answer, response, provider)
@@ -67,6 +71,8 @@ def read_tokens(
         raise _missing_token()
     asked_at = asked_at or utc_now()
     if provider.token_answer != "slack_app":
+        if answer.get("access_token") in (None, ""):
+            raise _without_token(answer, response, provider)
         return _read_pair(answer, provider, asked_at)
     pairs = [
         # `token_type` says whose the token is: bot or user. Both are bearer tokens.
@@ -74,8 +80,14 @@ def read_tokens(
         for pair, account in slack.split_pairs(answer)
     ]
     if not pairs:
-        raise _missing_token()
+        raise _without_token(answer, response, provider)
     return replace(pairs[0], second=pairs[1] if len(pairs) > 1 else None)
+
+
+def _without_token(
+    answer: Mapping[str, Any], response: requests.Response, provider: Provider
+) -> AuthError:
+    return classify_by_words(answer, response, provider) or _missing_token()
 
 
 def _missing_token() -> ProviderMisbehaved:

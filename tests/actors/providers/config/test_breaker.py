@@ -101,7 +101,7 @@ def alarms() -> list[str]:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_client_error_pauses_the_provider_at_once_with_one_event(
+def test_a_client_error_of_two_connections_pauses_the_provider_with_one_event(
     plain: ScriptedProvider,
 ) -> None:
     # Given a client secret that has expired, and many connections
@@ -113,9 +113,9 @@ def test_a_client_error_pauses_the_provider_at_once_with_one_event(
     # When they fall due
     outcomes = renew_all(later)
 
-    # Then the provider was asked once, and there is one alarm
-    assert outcomes == [ProviderRefused, *[ProviderPaused] * 7]
-    assert len(refreshes(plain)) == 1
+    # Then the provider was asked twice, and there is one alarm
+    assert outcomes == [*[ProviderRefused] * 2, *[ProviderPaused] * 6]
+    assert len(refreshes(plain)) == 2
     assert alarms() == ["provider_paused"]
     shown = health()
     assert (shown["state"], shown["kind"]) == ("open", "client_misconfigured")
@@ -131,15 +131,15 @@ def test_a_client_error_pauses_the_provider_at_once_with_one_event(
 
 def test_the_connections_of_a_paused_provider_keep_their_state(plain: ScriptedProvider) -> None:
     at = now()
-    rows = connect(plain, 3, now=at)
+    rows = connect(plain, 4, now=at)
     plain.answer("/token", BAD_CLIENT)
 
     renew_all(at + timedelta(minutes=59))
 
     stored = [reread(row) for row in rows]
     statuses = sorted(str(row.status) for row in stored)
-    assert statuses == ["active", "active", "renewal_failing"]
-    assert event_kinds().count("renewal_failed") == 1
+    assert statuses == ["active", "active", "renewal_failing", "renewal_failing"]
+    assert event_kinds().count("renewal_failed") == 2
     for row in stored:
         assert row.lease_until is None
         assert read_token(row.id, at + timedelta(minutes=59)).is_usable
@@ -203,20 +203,48 @@ def test_a_connection_that_fails_alone_does_not_pause_the_provider(plain: Script
     plain.answer("/token", BAD_CLIENT, times=1)
     assert renew(row, at) is ProviderRefused
     assert health()["state"] == "closed"
-    # And the next failure of another connection does
+    # Once that is long ago, the next failure of another connection does
+    at += 10 * 60 * SECOND
     plain.answer("/token", BAD_CLIENT, times=1)
     assert renew(other, at) is ProviderRefused
     assert health()["state"] == "open"
 
 
-def test_the_only_connection_of_a_provider_may_pause_it(plain: ScriptedProvider) -> None:
+def test_one_connection_pauses_no_provider_by_a_client_error(plain: ScriptedProvider) -> None:
     (row,) = connect(plain)
     plain.answer("/token", DOWN, BAD_CLIENT)
     at = now() + HOUR
 
     assert renew(row, at) is ProviderUnreachable
-    assert renew(row, at) is ProviderRefused
+    for _ in range(FAILURE_THRESHOLD + 1):
+        assert renew(row, at) is ProviderRefused
 
+    assert health()["state"] == "closed"
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("answer", [BAD_CLIENT, Answer(400), Answer(401), Answer(403)])
+def test_users_who_are_refused_in_a_row_pause_no_provider_that_renews_others(
+    answer: Answer, plain: ScriptedProvider
+) -> None:
+    # Given a provider that has renewed one connection a minute ago
+    rows = connect(plain, FAILURE_THRESHOLD + 3)
+    at = now() + HOUR
+    assert renew(rows[0], at - 60 * SECOND) is None
+    # When it refuses many others, one after the other, as it would if their users had gone
+    plain.answer("/token", answer)
+    assert {renew(row, at) for row in rows[1:]} == {ProviderRefused}
+    # Then it is not paused, and one event each says what it answered
+    assert health()["state"] == "closed"
+    assert alarms() == []
+    with hold_connection():
+        events = list(TAB_EVENTS.select().where(TAB_EVENTS.kind == "renewal_failed"))
+    assert len(events) == FAILURE_THRESHOLD + 2
+    assert all(event.detail["answer"].startswith("status 4") for event in events)
+    # And it is, once no renewal has succeeded for a while
+    later = at + 10 * 60 * SECOND
+    for row in rows[1:]:
+        renew(row, later)
     assert health()["state"] == "open"
 
 
@@ -357,11 +385,12 @@ def test_an_inconclusive_probe_leaves_the_breaker_open(plain: ScriptedProvider) 
 
 
 def test_a_request_that_began_before_the_pause_changes_nothing(plain: ScriptedProvider) -> None:
-    rows = connect(plain, 2)
+    rows = connect(plain, 3)
     at = now() + HOUR
     with held_renewal(plain, rows[0], at):
         plain.answer("/token", BAD_CLIENT)
         renew(rows[1], at)
+        renew(rows[2], at)
         before = health()
 
     assert health() == before

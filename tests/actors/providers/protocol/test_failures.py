@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable
+from actors.providers.protocol.failure_words import usual_words, words_of_host
 from actors.providers.protocol.provider import Credentials, Provider, build_provider, presets
 from actors.providers.protocol.token_answers import read_tokens
 
@@ -171,8 +172,122 @@ def test_settings_add_signs_of_failures() -> None:
     assert failure(house, {"error": "gone"}).detail.endswith(": gone. Ask the house.")
     shut = {"error": "gone", "error_description": "Sorry. The vault is shut today."}
     assert failure(house, shut).kind is PASSING
-    # A single word is looked for in the code alone
-    assert failure(house, {"error": "x", "error_description": "gone"}).kind is MALFORMED
+    # A single word is looked for everywhere, as a whole word
+    assert failure(house, {"error": "x", "error_description": "It is GONE."}).kind is DEAD
+    assert failure(house, {"error": "x", "error_description": "bygones"}).kind is MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("word", "answer", "status"),
+    [
+        ("token_was_rotated", {"message": "token_was_rotated"}, 400),
+        ("token_was_rotated", {"errors": [{"code": "token_was_rotated"}]}, 401),
+        ("token_was_rotated", {"errors": [{"errorType": "TOKEN_WAS_ROTATED"}]}, 403),
+        ("token_was_rotated", {"status": "token was rotated", "error": "invalid_request"}, 400),
+        ("token_was_rotated", {"error": "unauthorized_client", "x": ["token-was-rotated!"]}, 400),
+        ("token_was_rotated", {"message": "token_was_rotated"}, 200),
+        ("token_was_rotated", {"message": "token_was_rotated"}, 500),
+        ("4711", {"fault": {"code": 4711}}, 400),
+        ("4711", {"errcode": "4711"}, 200),
+        *(("status 400", answer, 400) for answer in ({}, {"error": "invalid_request"}, {"a": 1})),
+        ("status 401", {}, 401),
+        ("status 403", {"message": "Forbidden"}, 403),
+        ("status 500", {}, 500),
+    ],
+)
+def test_all_of_an_answer_is_searched_for_the_operators_words(
+    word: str, answer: Any, status: int
+) -> None:
+    house = provider_of(None, failure_kinds={word: "grant_dead"})
+
+    assert failure(house, answer, status).kind is DEAD
+
+
+@pytest.mark.parametrize(
+    ("word", "answer", "status", "kind"),
+    [
+        # A plainer sign wins over a status
+        ("status 401", {"error": "invalid_client"}, 401, CLIENT),
+        ("status 429", {"error": "slow_down"}, 400, RATE),
+        # A number is no word of a sentence
+        ("2", {"error": "x", "error_description": "2 of 3 failed"}, 400, MALFORMED),
+        ("1", {"error": "x", "id": 1}, 400, MALFORMED),
+    ],
+)
+def test_a_word_does_not_match_by_chance(
+    word: str, answer: Any, status: int, kind: FailureKind
+) -> None:
+    house = provider_of(None, failure_kinds={word: "grant_dead"})
+
+    assert failure(house, answer, status).kind is kind
+
+
+STRAVA = {"message": "Bad Request", "errors": [{"resource": "RefreshToken", "code": "invalid"}]}
+FITBIT = {"errors": [{"errorType": "invalid_grant", "message": "Refresh token invalid: abc"}]}
+
+
+@pytest.mark.parametrize(
+    ("host", "answer", "status", "kind"),
+    [
+        # Of any provider
+        ("idp.example", {"status": 400, "message": "Invalid refresh token"}, 400, DEAD),
+        (
+            "auth.atlassian.com",
+            {"error": "unauthorized_client", "error_description": "refresh_token is invalid"},
+            403,
+            DEAD,
+        ),
+        ("idp.example", {"error": "invalid_request", "hint": "Refresh token expired."}, 400, DEAD),
+        ("idp.example", {"errors": [{"code": "invalid_grant"}]}, 401, DEAD),
+        ("idp.example", {"message": "Error: invalid_grant"}, 200, DEAD),
+        ("idp.example", {"message": "invalid_grant_type"}, 400, MALFORMED),
+        ("idp.example", {"error": "invalid_client", "hint": "Invalid refresh token"}, 401, CLIENT),
+        ("idp.example", {"error": "unauthorized_client"}, 400, CLIENT),
+        # By host
+        ("api.fitbit.com", FITBIT, 400, DEAD),
+        ("www.strava.com", STRAVA, 400, DEAD),
+        ("idp.example", STRAVA, 400, MALFORMED),
+        ("api.hubapi.com", {"status": "BAD_REFRESH_TOKEN", "message": "missing"}, 400, DEAD),
+        ("id.twitch.tv", {"status": 403, "message": "invalid client secret"}, 403, CLIENT),
+        ("accounts.zoho.com", {"error": "invalid_code"}, 200, DEAD),
+        ("zoom.us", {"reason": "Invalid Token!", "error": "invalid_request"}, 400, DEAD),
+        ("api.weixin.qq.com", {"errcode": 42002, "errmsg": "timed out"}, 200, DEAD),
+        ("www.reddit.com", {"message": "Bad Request", "error": 400}, 400, DEAD),
+        ("notreddit.com", {"message": "Bad Request", "error": 400}, 400, MALFORMED),
+    ],
+)
+def test_well_known_words_are_data(host: str, answer: Any, status: int, kind: FailureKind) -> None:
+    house = provider_of(None, token_endpoint=f"https://{host}/oauth/token")
+
+    assert failure(house, answer, status).kind is kind
+
+
+def test_every_well_known_word_has_a_kind() -> None:
+    for kinds in (usual_words(), *map(words_of_host, map(at_host, ("zoom.us", "strava.com")))):
+        assert kinds
+        assert {FailureKind(kind) for kind in kinds.values()}
+
+
+def at_host(host: str) -> Provider:
+    return provider_of(None, token_endpoint=f"https://{host}/oauth/token")
+
+
+def test_a_refusal_keeps_what_the_provider_answered_cleaned() -> None:
+    # Given an answer that repeats tokens, has lines, and says more than one thing
+    token = "r3fr3sh-t0ken-0f-0urs"
+    long = "x" * 50
+    answer = {
+        "errors": [{"code": "E7", "message": f"No such token:\n{token} <b>{long}"}],
+        "trace": "hidden",
+        "access": token,
+    }
+
+    refused = failure(provider_of(None), answer, 400)
+
+    assert isinstance(refused, ProviderRefused)
+    assert refused.answer == "status 400; code: E7; message: No such token: … b…"
+    # And the sentence that is stored does not repeat it
+    assert "E7" not in refused.detail
 
 
 @pytest.mark.parametrize(
