@@ -25,6 +25,12 @@ class ScopeInvalid(AuthError):
     message = "scope must be names of visible ASCII characters, parted by spaces."
 
 
+class RequestParameterInvalid(AuthError):
+    """Raised for a parameter of OpenID Connect Core section 3.1.2.1 that cannot be sent or kept."""
+
+    message = "A parameter of the sign-in cannot be used."
+
+
 class RedirectMismatch(AuthError):
     """Raised against a mix-up of providers (RFC 9700 section 4.4)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from actors.audit import EventKind, record
@@ -218,5 +218,17 @@ def _identify(
         if tokens.id_token is None:
             raise IdTokenInvalid("The provider's answer holds no id_token.")
         nonce = TAB_VERIFICATION.nonce.open(pending)
-        claims = verify_id_token(provider, tokens.id_token, nonce, now)
+        since = _earliest_login(pending)
+        claims = verify_id_token(provider, tokens.id_token, nonce, now, logged_in_since=since)
     return fetch_profile(provider, tokens.access_token, claims)
+
+
+def _earliest_login(pending: TAB_VERIFICATION) -> datetime | None:
+    """Return when the user may have logged in with the provider at the earliest, if that was asked.
+
+    Counted from the beginning of the sign-in: what the user does at the provider takes time.
+    """
+    if pending.max_age is None:
+        return None
+    started_at: datetime = pending.created_at
+    return started_at - timedelta(seconds=pending.max_age)

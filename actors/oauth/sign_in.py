@@ -6,17 +6,24 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Unpack
 from urllib.parse import urlencode, urlsplit
 
 from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
-from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
+from actors.oauth.errors import (
+    IssuerMismatch,
+    ReturnToForbidden,
+    ScopeInvalid,
+    SubjectInvalid,
+)
 from actors.oauth.offline_access import ask_for_offline_access
+from actors.oauth.request_parameters import RequestParameters, find_max_age, write_parameters
 from actors.providers.config.lookup import find_provider
+from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from catfeeder.queue.requester import acting_app
@@ -55,7 +62,9 @@ def begin_sign_in(
     relay: bool = False,
     offline_access: bool | None = None,
     earlier_browsers: Sequence[Secret] = (),
+    iss: str | None = None,
     now: datetime,
+    **asked: Unpack[RequestParameters],
 ) -> SignIn:
     """Record a pending sign-in and return the URL that begins it (RFC 6749 section 4.1.1).
 
@@ -68,16 +77,21 @@ def begin_sign_in(
         relay: Whether the callback passes the answer on to `return_to` as it came.
         offline_access: Whether the connection is to last; None leaves it to the provider's setting.
         earlier_browsers: The secrets of the browser's other cookies, of sign-ins that did not end.
+        iss: The issuer that a third party names which initiates the sign-in.
         now: The time in UTC.
+        **asked: What this sign-in asks of the provider (OpenID Connect Core section 3.1.2.1).
 
     Raises:
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
         ReturnToForbidden: `return_to` leads to an origin that config.toml does not list.
         SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
+        RequestParameterInvalid: A parameter is outside its grammar, or cannot be checked.
+        IssuerMismatch: `iss` is not the provider's issuer (OpenID Connect Core section 4).
     """
     found = find_provider(provider)
     _check_parameters(subject, scope, return_to)
-    request = _build_request(found, scope, offline_access)
+    _check_initiator(found, iss)
+    request = _build_request(found, scope, offline_access, asked)
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
         record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
@@ -94,6 +108,7 @@ def begin_sign_in(
             scope=" ".join(request.scopes),
             redirect_uri=request.redirect_uri,
             return_to=return_to,
+            max_age=request.max_age,
             nonce=request.nonce,
             code_verifier=request.verifier,
             browser=browser,
@@ -111,14 +126,16 @@ def begin_sign_in(
 class _AuthorizationRequest:
     redirect_uri: str
     scopes: list[str]
-    parameters: dict[str, str]
     state: Secret
     nonce: Secret | None
     verifier: Secret | None
+    #: The settings' parameters, and in their place those of this sign-in.
+    parameters: Mapping[str, str]
+    max_age: int | None
 
 
 def _build_request(
-    provider: Provider, scope: str | None, offline_access: bool | None
+    provider: Provider, scope: str | None, offline_access: bool | None, asked: RequestParameters
 ) -> _AuthorizationRequest:
     scopes, parameters = ask_for_offline_access(
         provider,
@@ -126,14 +143,17 @@ def _build_request(
         provider.authorization_parameters,
         is_wanted=offline_access,
     )
-    uses_nonce = provider.uses_nonce and provider.yields_id_token(scopes)
+    parameters |= write_parameters(asked)
+    has_id_token = provider.yields_id_token(scopes)
+    uses_nonce = provider.uses_nonce and has_id_token
     return _AuthorizationRequest(
         redirect_uri=redirect_uri_of(provider),
         scopes=scopes,
-        parameters=parameters,
         state=Secret(f"{secrets.token_urlsafe(_RANDOM_BYTES)}:{provider.public_name}"),
         nonce=_make_secret() if uses_nonce else None,
         verifier=_make_secret() if provider.uses_pkce else None,
+        parameters=parameters,
+        max_age=find_max_age(provider, parameters, has_id_token=has_id_token),
     )
 
 
@@ -180,6 +200,12 @@ def _check_parameters(subject: str | None, scope: str | None, return_to: str | N
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
+
+
+def _check_initiator(provider: Provider, iss: str | None) -> None:
+    """Make sure that a third party initiates a sign-in with the provider that it means."""
+    if iss is not None and not is_issuer_of_answer(provider, iss):
+        raise IssuerMismatch("iss is not the issuer of this provider (OpenID Connect Core 4).")
 
 
 def check_return_to(return_to: str) -> None:

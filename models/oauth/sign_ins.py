@@ -38,6 +38,7 @@ class SignInColumns(TypedDict):
     scope: str
     redirect_uri: str
     return_to: str | None
+    max_age: NotRequired[int | None]
     is_relayed: NotRequired[bool]
     expires_at: datetime
 
@@ -59,6 +60,8 @@ class TAB_VERIFICATION(Table):
     browser_hash = peewee.CharField(max_length=64, null=True)
     #: The callback relays the answer to the app, which knows its user's session and redeems it.
     is_relayed = peewee.BooleanField(default=False)
+    #: How many seconds before this sign-in the user may have logged in with the provider.
+    max_age = peewee.IntegerField(null=True)
     nonce = SealedField(null=True)
     code_verifier = SealedField(null=True)
     #: User data that the provider sends at the first consent alone, until it is in a profile.

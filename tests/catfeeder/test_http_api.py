@@ -97,7 +97,13 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     begun: Authorization = fetch(
         api,
         VERBS.authorize(
-            "my house", subject="user-1", return_to="https://app.example/", relay=True, timeout=10
+            "my house",
+            subject="user-1",
+            return_to="https://app.example/",
+            relay=True,
+            prompt="none",
+            max_age=0,
+            timeout=10,
         ),
     )
     # Then the request is that of docs/http.md
@@ -105,6 +111,7 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     assert (asked.method, asked.path) == ("POST", "/auth/v1/oauth/my%20house/authorize")
     assert asked.headers["authorization"] == f"Bearer {KEY}"
     options = {"subject": "user-1", "return_to": "https://app.example/", "relay": True}
+    options |= {"prompt": "none", "max_age": 0}
     assert json.loads(asked.body) == options
     # And the answer has a time that is one
     assert (begun.authorization_url, begun.state) == (BEGUN["authorization_url"], BEGUN["state"])

@@ -25,8 +25,12 @@ def verify_id_token(
     nonce: Secret | None,
     now: datetime,
     key_cache: KeyCache | None = None,
+    *,
+    logged_in_since: datetime | None = None,
 ) -> dict[str, Any]:
     """Return the claims of a valid id_token; a `nonce` of None is not compared.
+
+    Where max_age was asked for, auth_time must be there and not before `logged_in_since`.
 
     Raises:
         IdTokenInvalid: The id_token is invalid; the sentence says why.
@@ -36,6 +40,8 @@ def verify_id_token(
     _check_issuer(provider, claims)
     _check_audience(provider, claims)
     _check_times(claims, int(now.timestamp()))
+    if logged_in_since is not None:
+        _check_login(claims, int(logged_in_since.timestamp()), int(now.timestamp()))
     if nonce is not None and not _matches(claims.get("nonce"), nonce):
         raise IdTokenInvalid("The id_token's nonce is not the one of this sign-in.")
     if subject_text(claims.get("sub")) is None:
@@ -61,11 +67,24 @@ def _check_audience(provider: Provider, claims: Mapping[str, Any]) -> None:
         raise IdTokenInvalid("The id_token's azp is not our client_id.")
 
 
+def _read_time(claims: Mapping[str, Any], name: str) -> int | float | None:
+    value = claims.get(name)
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise IdTokenInvalid(f"The id_token's {name} is not a time.")
+
+
+def _check_login(claims: Mapping[str, Any], since: int, now: int) -> None:
+    """Check the auth_time that max_age demands (OpenID Connect Core sections 2 and 3.1.3.7)."""
+    auth_time = _read_time(claims, "auth_time")
+    if auth_time is None:
+        raise IdTokenInvalid("The id_token has no auth_time, which the sign-in's max_age demands.")
+    if not since - _LEEWAY_SECONDS <= auth_time <= now + _LEEWAY_SECONDS:
+        raise IdTokenInvalid("By the id_token's auth_time the user logged in before max_age.")
+
+
 def _check_times(claims: Mapping[str, Any], now: int) -> None:
-    times = {name: claims.get(name) for name in ("exp", "iat", "nbf")}
-    for name, value in times.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise IdTokenInvalid(f"The id_token's {name} is not a time.")
+    times = {name: _read_time(claims, name) for name in ("exp", "iat", "nbf")}
     if times["exp"] is None or times["exp"] <= now - _LEEWAY_SECONDS:
         raise IdTokenInvalid("The id_token has expired, or states no expiry.")
     if times["iat"] is None:

@@ -22,8 +22,7 @@ from catfeeder.sealing import Secret
 
 _EMAIL_PARTS: Final = ("email", "email_verified")
 _TOKEN_CLAIMS: Final = frozenset(
-    {"acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "exp", "iat", "iss", "jti"}
-    | {"nbf", "nonce", "s_hash", "sid"}
+    {"at_hash", "aud", "azp", "c_hash", "exp", "iat", "iss", "jti", "nbf", "nonce", "s_hash", "sid"}
 )
 
 

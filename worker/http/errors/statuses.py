@@ -67,6 +67,7 @@ STATUS_BY_CODE: Final = {
     "renewal_delayed": 503,
     "renewal_failing": 503,
     "renewal_too_soon": 409,
+    "request_parameter_invalid": 422,
     "return_to_forbidden": 400,
     "rounds_out_of_range": 422,
     "scope_invalid": 422,

@@ -58,11 +58,21 @@ async def read_authorization_response(request: Request) -> AuthorizationResponse
     """
     if request.method == "GET":
         return _parse(request.query_params.multi_items())
+    return _parse(await read_form(request))
+
+
+async def read_form(request: Request) -> list[tuple[str, str]]:
+    """Return the fields of a form in their order; one may be there twice.
+
+    Raises:
+        MediaTypeUnsupported: The body is not said to be a form.
+        ParametersInvalid: It is none, or has more than 100 fields.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise MediaTypeUnsupported(f"The body must be a form: `Content-Type: {_FORM}`.")
     text = (await request.body()).decode(errors="replace")
     try:
-        return _parse(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS))
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError:
         raise ParametersInvalid from None
 

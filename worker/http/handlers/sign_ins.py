@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from fastapi import Request
-from starlette.responses import RedirectResponse
 
 from actors.errors import DiscoveryNeeded
-from actors.oauth.errors import ReturnToForbidden
+from actors.oauth.errors import IssuerMismatch, ReturnToForbidden
 from actors.oauth.pending import record_refusal
+from actors.oauth.request_parameters import RequestParameters
 from actors.oauth.sign_in import SignIn, begin_sign_in, check_return_to
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
@@ -63,7 +63,7 @@ async def record_sign_in_refusal(
     await run_with_database(record_refusal, reason, sign_in, utc_now(), provider)
 
 
-class Wishes(TypedDict, total=False):
+class Wishes(RequestParameters, total=False):
     """What may be asked of a sign-in, by the names of `begin_sign_in`."""
 
     subject: str | None
@@ -73,6 +73,7 @@ class Wishes(TypedDict, total=False):
     relay: bool
     offline_access: bool | None
     earlier_browsers: Sequence[Secret]
+    iss: str | None
 
 
 async def start_sign_in(
@@ -101,7 +102,7 @@ async def start_sign_in(
             seconds = shim.limits.discovery_seconds
             await shim.perform(DISCOVER_PROVIDER, seconds, provider=provider)
             return await begin()
-    except (ReturnToForbidden, JobFailed) as refused:
+    except (IssuerMismatch, ReturnToForbidden, JobFailed) as refused:
         await record_sign_in_refusal(shim, request, refused.code, None, provider)
         raise
 
@@ -113,36 +114,3 @@ def is_permitted_return_to(return_to: str) -> bool:
     except ReturnToForbidden:
         return False
     return True
-
-
-async def begin_login(
-    shim: Shim,
-    request: Request,
-    provider: str,
-    *,
-    return_to: str | None,
-    offline_access: bool | None,
-) -> RedirectResponse:
-    """Begin a sign-in of the browser that asks, and bind it to that unless an app asks for it.
-
-    Raises:
-        CatFeederError: As `start_sign_in`.
-    """
-    browser, earlier = None, []
-    if not shim.settings.server.login_requires_key:
-        await limit_sign_ins(shim, request)
-        browser = shim.sign_in_cookies.generate_secret()
-        earlier = shim.sign_in_cookies.read_all(request)
-    begun = await start_sign_in(
-        shim,
-        request,
-        provider,
-        return_to=return_to,
-        offline_access=offline_access,
-        browser=browser,
-        earlier_browsers=earlier,
-    )
-    response = RedirectResponse(begun.authorization_url, status_code=303)
-    if browser is not None:
-        shim.sign_in_cookies.bind(request, response, begun, browser)
-    return response

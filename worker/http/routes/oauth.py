@@ -8,25 +8,25 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from catfeeder.clock import rfc3339
-from catfeeder.errors import CatFeederError
 from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
-from catfeeder.queue.requester import DEFAULT_APP, acting_app
 from catfeeder.results import Connection, Profile, StartedSignIn, TokenResponse
 from worker.http.asgi.threads import run_with_database
-from worker.http.auth.api_keys import RequireScope, Scope, require_scope
+from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.callback import finish_sign_in
-from worker.http.handlers.preconditions import check_connection, check_login_allowed, check_provider
-from worker.http.handlers.return_to import build_failure
-from worker.http.handlers.sign_ins import begin_login, is_permitted_return_to, start_sign_in
+from worker.http.handlers.login import read_login_form, start_login
+from worker.http.handlers.preconditions import check_connection, check_provider
+from worker.http.handlers.sign_ins import start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
-from worker.http.schemas.fields import ProviderName, Text
+from worker.http.schemas.fields import ProviderName
 from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.oauth import (
     CALLBACK_PARAMETERS,
+    LOGIN_FORM,
     Authorize,
     ExchangeCode,
     FetchUserInfo,
+    Login,
     RefreshToken,
 )
 from worker.http.schemas.shapes import build_model
@@ -72,29 +72,28 @@ async def login(
     provider: ProviderName,
     shim: ShimDependency,
     request: Request,
-    *,
-    return_to: Annotated[Text | None, Query()] = None,
-    app: Annotated[Text | None, Query()] = None,
-    offline_access: Annotated[bool | None, Query()] = None,
+    query: Annotated[Login, Query()],
 ) -> Response:
     """Begin a sign-in from a browser, which must be the one that ends it.
 
     Needs no key unless `login_requires_key` is on; then an app asks, which knows its browser. What
     goes wrong comes to `return_to` too, as `error` and `error_description`. The connection belongs
     to `app`, or to `default`, where its `allow_login` is on.
+
+    This is also the `initiate_login_uri` of third parties (OpenID Connect Core section 4).
     """
-    if app is not None or not shim.settings.server.login_requires_key:
-        acting_app.set(await run_with_database(check_login_allowed, app or DEFAULT_APP))
-    if shim.settings.server.login_requires_key:
-        await RequireScope(Scope.JOBS).check(request)
-    try:
-        return await begin_login(
-            shim, request, provider, return_to=return_to, offline_access=offline_access
-        )
-    except CatFeederError as failure:
-        if return_to is None or not await run_with_database(is_permitted_return_to, return_to):
-            raise
-        return build_failure(failure, return_to)
+    return await start_login(shim, request, provider, query)
+
+
+@router.post(
+    "/{provider}/login",
+    status_code=303,
+    response_class=RedirectResponse,
+    openapi_extra=LOGIN_FORM,
+)
+async def login_by_form(provider: ProviderName, shim: ShimDependency, request: Request) -> Response:
+    """Do the same with a form, as a third party may (OpenID Connect Core section 4)."""
+    return await start_login(shim, request, provider, await read_login_form(request))
 
 
 @router.post("/{provider}/exchange", dependencies=_requires_jobs, **declare_job_route(Connection))

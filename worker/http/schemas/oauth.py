@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from actors.oauth.request_parameters import MAX_AGE_LIMIT
 from catfeeder.sealing import Secret
 from worker.http.schemas.fields import Body, Subject, Text, accept_secret
 
@@ -19,7 +20,35 @@ MAX_USER_LENGTH: Final = 4096
 MAX_TOKEN_LENGTH: Final = 32_768
 
 
-class Authorize(Body):
+class AuthenticationParameters(BaseModel):
+    """What one sign-in asks of its provider (OpenID Connect Core section 3.1.2.1).
+
+    `actors.oauth.request_parameters` checks their grammar.
+    """
+
+    prompt: Text | None = Field(
+        default=None,
+        description="What the provider's pages do: `none`, `login`, `consent`, `select_account`.",
+    )
+    login_hint: Text | None = Field(
+        default=None, description="The user to expect, such as an address."
+    )
+    max_age: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_AGE_LIMIT,
+        description="How many seconds ago the user may have logged in with the provider; the "
+        "id_token's `auth_time` has to prove it.",
+    )
+    acr_values: Text | None = Field(
+        default=None, description="How the user shall be authenticated, the best first."
+    )
+    ui_locales: Text | None = Field(
+        default=None, description="Languages of the provider's pages, the best first."
+    )
+
+
+class Authorize(AuthenticationParameters, Body):
     """The wishes for a sign-in; each has a default."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"subject": "user-42"}]})
@@ -52,6 +81,37 @@ class Authorize(Body):
     def _check_return_to(self) -> Authorize:
         if self.relay and self.return_to is None:
             raise PydanticCustomError("return_to_needed", "Without return_to nothing is relayed")
+        return self
+
+
+class Login(AuthenticationParameters):
+    """The parameters of `login`, also as a third party initiates it (OpenID Connect Core 4).
+
+    Others are ignored, as that section demands.
+    """
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    return_to: Text | None = Field(
+        default=None,
+        description="Where the browser goes in the end; its origin must be in config.toml.",
+    )
+    target_link_uri: Text | None = Field(
+        default=None, description="The same, by the name of OpenID Connect Core section 4."
+    )
+    app: Text | None = Field(default=None, description="The app that the connection belongs to.")
+    offline_access: bool | None = Field(
+        default=None, description="Whether the connection is to last; else as the provider is set."
+    )
+    iss: Text | None = Field(
+        default=None,
+        description="The issuer that initiates the sign-in; it must be the provider's own.",
+    )
+
+    @model_validator(mode="after")
+    def _check_one_target(self) -> Login:
+        if self.return_to is not None and self.target_link_uri is not None:
+            raise PydanticCustomError("exactly_one", "Give return_to or target_link_uri, not both")
         return self
 
 
@@ -115,4 +175,11 @@ CALLBACK_PARAMETERS: Final[dict[str, Any]] = {
         _describe_parameter("iss", "The issuer (RFC 9207)."),
         _describe_parameter("error", "Why there is no code (RFC 6749 section 4.1.2.1)."),
     ]
+}
+
+#: Parsed by hand, as FastAPI reads forms by a package that nothing else here needs.
+LOGIN_FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "content": {"application/x-www-form-urlencoded": {"schema": Login.model_json_schema()}}
+    }
 }

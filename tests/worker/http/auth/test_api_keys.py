@@ -21,6 +21,7 @@ _OPEN = {
     ("GET", "/v1/oauth/callback"),
     ("GET", "/v1/oauth/callback/{provider}"),
     ("GET", "/v1/oauth/{provider}/login"),
+    ("POST", "/v1/oauth/{provider}/login"),
     ("POST", "/v1/oauth/callback"),
     ("POST", "/v1/oauth/callback/{provider}"),
 }

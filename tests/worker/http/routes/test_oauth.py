@@ -76,6 +76,8 @@ def test_login_requires_a_key(anonymous: httpx.Client, http: httpx.Client) -> No
         ({"subject": "a" * 256}, 422, "invalid_request"),
         ({"subject": "nul \0"}, 422, "invalid_request"),
         ({"scopes": ["openid"]}, 422, "invalid_request"),
+        *(({"max_age": age}, 422, "invalid_request") for age in (-1, "0", 0.5, 10**9, True)),
+        ({"prompt": "none login"}, 422, "request_parameter_invalid"),
     ],
 )
 @pytest.mark.usefixtures("house")

@@ -1,0 +1,81 @@
+"""Authentication request parameters (OpenID Connect Core 3.1.2.1) that one sign-in may ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from actors.oauth.errors import RequestParameterInvalid
+from actors.providers.protocol.provider import Provider
+
+#: Ten years, as longer lifetimes of other settings.
+MAX_AGE_LIMIT: Final = 315_360_000
+#: Names parted by single spaces; "none" asks for no page, and so for nothing else besides.
+_PROMPT: Final = re.compile(r"(?!none |.* none\b)[a-z_]{1,64}( [a-z_]{1,64}){0,7}")
+_LOGIN_HINT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,2048}")
+_ACR_VALUES: Final = re.compile(r"[\x21-\x7e]{1,255}( [\x21-\x7e]{1,255}){0,15}")
+#: Language tags (RFC 5646 section 2.1).
+_UI_LOCALES: Final = re.compile("[A-Za-z0-9-]{1,35}( [A-Za-z0-9-]{1,35}){0,15}")
+_SENTENCES: Final = {
+    "prompt": (
+        "must be names of lower case letters, parted by spaces, such as login, consent or "
+        "select_account; none stands alone"
+    ),
+    "login_hint": "must be 1 to 2048 characters, none of them a control character",
+    "max_age": f"must be whole seconds, from 0 to {MAX_AGE_LIMIT}",
+    "acr_values": "must be names of visible ASCII characters, parted by spaces",
+    "ui_locales": "must be language tags, parted by spaces, such as de en",
+}
+
+
+class RequestParameters(TypedDict, total=False):
+    """What one sign-in asks of its provider, in place of the settings' authorization_parameters."""
+
+    prompt: str | None
+    login_hint: str | None
+    max_age: int | None
+    acr_values: str | None
+    ui_locales: str | None
+
+
+def write_parameters(asked: RequestParameters) -> dict[str, str]:
+    """Return the parameters of the authorization URL.
+
+    Raises:
+        RequestParameterInvalid: One is outside its grammar; the sentence names it.
+    """
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    for name, value in given.items():
+        if not _is_valid(name, value):
+            raise RequestParameterInvalid(f"{name} {_SENTENCES[name]}.")
+    return {name: str(value) for name, value in given.items()}
+
+
+def _is_valid(name: str, value: Any) -> bool:
+    if name == "max_age":
+        return type(value) is int and 0 <= value <= MAX_AGE_LIMIT
+    patterns = {
+        "prompt": _PROMPT,
+        "login_hint": _LOGIN_HINT,
+        "acr_values": _ACR_VALUES,
+        "ui_locales": _UI_LOCALES,
+    }
+    return isinstance(value, str) and patterns[name].fullmatch(value) is not None
+
+
+def find_max_age(provider: Provider, query: Mapping[str, str], *, has_id_token: bool) -> int | None:
+    """Return the `max_age` that auth_time in the id_token has to prove; None where none is asked.
+
+    Raises:
+        RequestParameterInvalid: One sign-in asks for it, and no id_token will prove it.
+    """
+    text = query.get("max_age", "")
+    if has_id_token:
+        return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+    if text != provider.authorization_parameters.get("max_age", ""):
+        raise RequestParameterInvalid(
+            f"max_age needs an id_token, whose auth_time proves it, and a sign-in with "
+            f"{provider.name} yields none: it needs an issuer and the scope openid."
+        )
+    return None
