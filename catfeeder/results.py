@@ -25,6 +25,9 @@ ConnectionStatus: TypeAlias = Literal[
 ]
 
 
+ProfileSource: TypeAlias = Literal["userinfo", "id_token", "token_response"]
+
+
 class PasswordHash(TypedDict):
     """The result of `hash_password`."""
 
@@ -55,6 +58,12 @@ class Profile(TypedDict):
     email_verified: Annotated[bool | None, "null when the provider does not say."]
     name: Annotated[str | None, "The name to show."]
     picture: Annotated[str | None, "The web address of a picture."]
+    source: Annotated[
+        ProfileSource | None,
+        "Where the profile comes from: `userinfo`, completed by the id_token; `id_token` alone, "
+        "where there is no user info or it failed; `token_response`. null if an earlier release "
+        "stored it.",
+    ]
     raw: Annotated[dict[str, Any], "What the provider answered."]
 
 

@@ -61,7 +61,7 @@ def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
         "app": row.app,
         "provider": public_name(row.provider),
         "subject": row.subject or None,
-        "profile": row.profile,
+        "profile": read_profile(row),
         "scope": row.scope,
         "missing_scopes": row.missing_scope.split(),
         "status": cast("results.ConnectionStatus", str(row.status)),
@@ -70,6 +70,11 @@ def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
     }
+
+
+def read_profile(row: TAB_CONNECTIONS) -> results.Profile:
+    """Return the stored profile, also one that a release stored before profiles had a source."""
+    return cast("results.Profile", {"source": None, **row.profile})
 
 
 def find_connection(connection_id: str) -> TAB_CONNECTIONS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from actors.connections.reading import find_connection, read_token
+from actors.connections.reading import find_connection, read_profile, read_token
 from actors.errors import ConnectionUnknown, ProviderMisbehaved
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
@@ -48,8 +48,7 @@ def _profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
         raise ConnectionUnknown
     found = resolve_provider(row.provider, now)
     if found.userinfo_endpoint is None:
-        stored: Profile = row.profile
-        return stored
+        return read_profile(row)
     profile = fetch_profile(found, _stored_token(connection_id, now))
     if profile["subject"] != row.provider_subject:
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")

@@ -195,8 +195,14 @@ class Endpoints:
             token = request.headers["authorization"].removeprefix("Bearer ")
             if request.query.get("appsecret_proof") != _proof(self.script.proof_secret, token):
                 return json_answer({"error": {"type": "GraphMethodException", "code": 100}}, 400)
-        raw = SHAPES[self.script.shape](self.script.user)
-        return json_answer(merged(raw, self.script.user_info))
+        if request.method not in self.script.user_info_methods:
+            return Answer(405, headers={"Allow": ", ".join(self.script.user_info_methods)})
+        raw = merged(SHAPES[self.script.shape](self.script.user), self.script.user_info)
+        if self.script.signed_user_info is None:
+            return json_answer(raw)
+        claims = {"iss": self.issuer, "aud": self.client_id, **raw}
+        token = self.script.make_user_info(self.keys, merged(claims, self.script.signed_user_info))
+        return Answer(200, token.encode(), {"Content-Type": "application/jwt"})
 
     def _answer_emails(self, request: Request) -> Answer:
         if not self._is_authorized(request):

@@ -79,6 +79,12 @@ class Script:
     token_expires_at: object = 0
     #: Demand Facebook's proof by this secret in requests for user info.
     proof_secret: str | None = None
+    #: How user info may be asked for (OpenID Connect Core section 5.3.1).
+    user_info_methods: tuple[str, ...] = ("GET", "POST")
+    #: Sign user info as a JWT of these claims, which join its own (section 5.3.2); None does not.
+    signed_user_info: Mapping[str, Any] | None = None
+    #: Writes signed user info, rightly unless the test puts another one here.
+    make_user_info: IdTokenMaker = SigningKeys.sign
     #: Which provider's shape the user info has.
     shape: str = "openid"
     user: Mapping[str, Any] = field(

@@ -54,6 +54,7 @@ class ProviderSettings(BaseModel):
     authorization_endpoint: AuthorizationEndpoint | None = None
     token_endpoint: URL | None = None
     userinfo_endpoint: URL | None = None
+    userinfo_method: Literal["GET", "POST"] | None = None
     emails_endpoint: URL | None = None
     revocation_endpoint: URL | None = None
     debug_token_endpoint: URL | None = None

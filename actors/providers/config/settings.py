@@ -26,6 +26,10 @@ from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, own_key, public_na
 _NOT_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets", "private_key"}
 
 
+#: Null is a value of these: there is none, whatever the preset or the issuer says.
+_NULLABLE: Final = ("userinfo_endpoint", "emails_endpoint")
+
+
 class RenewalState(TypedDict):
     """The circuit breaker of a provider's renewals; times are RFC 3339."""
 
@@ -40,6 +44,9 @@ class RenewalState(TypedDict):
 def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     """Create or replace a provider.
 
+    Null leaves a field to the preset or the issuer, but as userinfo_endpoint or emails_endpoint it
+    says that there is none.
+
     Raises:
         ProviderInvalid: A field cannot be used; `fields` says which and why.
     """
@@ -51,6 +58,7 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
     key = own_or_shared_key(name)
     settings = validate_settings(body)
     metadata = settings.model_dump(exclude_none=True, exclude=_NOT_METADATA)
+    metadata |= {name: None for name in _NULLABLE if body.get(name, ...) is None}
     secrets = [_to_secret(one) for one in settings.client_secrets or ()]
     newest = _to_secret(settings.client_secret) if settings.client_secret else None
     with transaction():
@@ -85,6 +93,8 @@ def _to_secret(secret: SecretStr) -> Secret:
 def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     """Change the given fields by a JSON merge patch (RFC 7396): null removes a field.
 
+    As userinfo_endpoint or emails_endpoint it says that there is none, as in `put_provider`.
+
     Raises:
         ProviderUnknown: There is no such provider.
         ProviderInvalid: A field cannot be used.
@@ -101,7 +111,8 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         }
         if not {"client_secret", "client_secrets"} & body.keys():
             current["client_secrets"] = [one.reveal() for one in row.client_secrets] or None
-        _store(name, _merge_patch(current, body), body, now)
+        nulls = {one: None for one in _NULLABLE if {**current, **body}.get(one, ...) is None}
+        _store(name, {**_merge_patch(current, body), **nulls}, body, now)
 
 
 def _merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         ProviderMisbehaved: The answer is not JSON, or its status is another than 200.
         AddressForbidden: The URL leads where it must not.
     """
-    return read_json(_request("GET", url, headers=headers))
+    return read_json(send("GET", url, headers=headers))
 
 
 def read_json(response: requests.Response) -> Any:
@@ -57,7 +57,7 @@ def send_delete(
     Raises:
         ProviderUnreachable, AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
     """
-    return _request("DELETE", url, json=json, auth=auth, headers=headers)
+    return send("DELETE", url, json=json, auth=auth, headers=headers)
 
 
 def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -68,14 +68,18 @@ def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         ProviderMisbehaved: The status is another than 2xx.
         AddressForbidden: The URL leads where it must not.
     """
-    response = _request(
-        "POST", url, data=body, headers={**headers, "Content-Type": "application/json"}
-    )
+    response = send("POST", url, data=body, headers={**headers, "Content-Type": "application/json"})
     if response.status_code >= requests.codes.multiple_choices:
         raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
 
 
-def _request(method: str, url: str, **options: Any) -> requests.Response:
+def send(method: str, url: str, **options: Any) -> requests.Response:
+    """Send a request, with the options of `requests.request`, and return the answer.
+
+    Raises:
+        ProviderUnreachable: No answer in time, or its status is 5xx or 429.
+        AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
+    """
     session = requests.Session()
     guard_session(session)
     with translate_http_errors():

@@ -37,8 +37,8 @@ def verify_id_token(
         ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The keys cannot be fetched.
     """
     claims = verify_signature(provider, id_token.reveal(), key_cache or shared_key_cache())
-    _check_issuer(provider, claims)
-    _check_audience(provider, claims)
+    check_issuer(provider, claims)
+    check_audience(provider, claims)
     _check_times(claims, int(now.timestamp()))
     if logged_in_since is not None:
         _check_login(claims, int(logged_in_since.timestamp()), int(now.timestamp()))
@@ -49,22 +49,32 @@ def verify_id_token(
     return claims
 
 
-def _check_issuer(provider: Provider, claims: Mapping[str, Any]) -> None:
+def check_issuer(provider: Provider, claims: Mapping[str, Any], name: str = "id_token") -> None:
+    """Make sure that `iss` is the provider's issuer; `name` stands in the sentence.
+
+    Raises:
+        IdTokenInvalid: It is not.
+    """
     if not is_issuer(provider, claims.get("iss"), claims.get("tid")):
         named = show_issuer(claims.get("iss"))
         raise IdTokenInvalid(
-            f"The id_token's iss is not the provider's issuer: {named} and not {provider.issuer}."
+            f"The {name}'s iss is not the provider's issuer: {named} and not {provider.issuer}."
         )
 
 
-def _check_audience(provider: Provider, claims: Mapping[str, Any]) -> None:
+def check_audience(provider: Provider, claims: Mapping[str, Any], name: str = "id_token") -> None:
+    """Make sure that a token is meant for us; `name` stands in the sentence.
+
+    Raises:
+        IdTokenInvalid: `aud` does not list our client_id, or `azp` is another's.
+    """
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if provider.client_id not in audiences:
-        raise IdTokenInvalid("The id_token's aud is not our client_id.")
+        raise IdTokenInvalid(f"The {name}'s aud is not our client_id.")
     # Of several audiences errata set 2 demands no azp any more; one that is there has to be right.
     if claims.get("azp", provider.client_id) != provider.client_id:
-        raise IdTokenInvalid("The id_token's azp is not our client_id.")
+        raise IdTokenInvalid(f"The {name}'s azp is not our client_id.")
 
 
 def _read_time(claims: Mapping[str, Any], name: str) -> int | float | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import one_line
 from actors.providers.protocol.provider import Provider
-from catfeeder.results import Profile
+from catfeeder.results import Profile, ProfileSource
 
 #: The limit of OpenID Connect Core section 2, and of the column.
 _MAX_SUBJECT_LENGTH: Final = 255
@@ -21,8 +21,10 @@ _NAME_PARTS: Final = "given_name + family_name"
 _PICTURE: Final = re.compile(r"https?://[!-~]{1,2048}", re.IGNORECASE)
 
 
-def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
-    """Return the profile of a user info answer or of an id_token's claims.
+def normalise(
+    provider: Provider, raw: Mapping[str, Any], source: ProfileSource = "userinfo"
+) -> Profile:
+    """Return the profile of a user info answer or of an id_token's claims, as `source` says.
 
     `email_verified` is true or false as `email_trust` says, else null. An invalid address or
     picture URL is left out, so that a page may show both unescaped.
@@ -42,6 +44,7 @@ def normalise(provider: Provider, raw: Mapping[str, Any]) -> Profile:
         "email_verified": _is_verified(provider, email, part["email_verified"]),
         "name": _name(raw, provider.profile["name"]),
         "picture": _matching(_PICTURE, part["picture"]),
+        "source": source,
         "raw": dict(raw),
     }
 

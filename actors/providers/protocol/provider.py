@@ -48,6 +48,7 @@ class Provider:
     token_endpoint: str
     issuer: str | None = None
     userinfo_endpoint: str | None = None
+    userinfo_method: str = "GET"
     emails_endpoint: str | None = None
     revocation_endpoint: str | None = None
     debug_token_endpoint: str | None = None

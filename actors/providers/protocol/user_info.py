@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
+import requests
+
 from actors.errors import (
+    AuthError,
     IdTokenInvalid,
+    ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
     TokenInvalid,
 )
 from actors.providers.http.answers import error_of, is_visible_ascii
-from actors.providers.http.requests import get_json
+from actors.providers.http.requests import get_json, read_json, send
+from actors.providers.protocol.id_tokens import check_audience, check_issuer
+from actors.providers.protocol.keys import shared_key_cache
 from actors.providers.protocol.profiles import normalise, only_entry, subject_text
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook
 from actors.providers.protocol.quirks.email_lists import choose_email
-from catfeeder.results import Profile
+from actors.providers.protocol.signatures import verify_signature
+from catfeeder.results import Profile, ProfileSource
 from catfeeder.sealing import Secret
 
+_LOG = logging.getLogger(__name__)
 _EMAIL_PARTS: Final = ("email", "email_verified")
 _TOKEN_CLAIMS: Final = frozenset(
     {"at_hash", "aud", "azp", "c_hash", "exp", "iat", "iss", "jti", "nbf", "nonce", "s_hash", "sid"}
@@ -30,6 +39,9 @@ def fetch_profile(
     provider: Provider, access_token: Secret, claims: Mapping[str, Any] | None = None
 ) -> Profile:
     """Return the normalised profile behind an access token; `claims` are those of the id_token.
+
+    Where user info fails, the id_token is the profile if it tells who the user is: the tokens of a
+    sign-in are not lost for a want of more. `source` of the profile says which it is.
 
     Raises:
         IdTokenInvalid: User info has another subject than the id_token (OpenID Connect Core
@@ -42,16 +54,52 @@ def fetch_profile(
     if provider.userinfo_endpoint is None:
         if claims is None:
             raise ProviderNotConfigured(f"The provider {provider.name} has no userinfo_endpoint.")
-        return normalise(provider, _user_claims(claims))
-    raw = only_entry(provider, _fetch(provider, provider.userinfo_endpoint, access_token))
+        return _profile_of_claims(provider, claims)
+    try:
+        return _ask(provider, provider.userinfo_endpoint, access_token, claims)
+    except AuthError as error:
+        if claims is None or isinstance(error, IdTokenInvalid):
+            raise
+        return _fall_back(provider, claims, error)
+
+
+def _ask(
+    provider: Provider, url: str, access_token: Secret, claims: Mapping[str, Any] | None
+) -> Profile:
+    raw = only_entry(provider, _fetch_user_info(provider, url, access_token))
     if (error := error_of(raw)) is not None:
         raise ProviderRefused(error)
-    if claims is not None and subject_text(raw.get("sub")) != subject_text(claims["sub"]):
-        raise IdTokenInvalid("User info speaks of another subject than the id_token.")
+    if claims is not None:
+        _check_subject(raw, claims)
     emails = provider.emails_endpoint
     if emails is not None:
         raw |= _fetch_email(provider, emails, access_token)
     return normalise(provider, _merge_claims(provider, _user_claims(claims or {}), raw))
+
+
+def _check_subject(raw: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
+    """Make sure that user info is about the id_token's user (OpenID Connect Core section 5.3.2)."""
+    if raw.get("sub") is None:
+        raise ProviderMisbehaved("User info has no sub, so it may be about another user.")
+    if subject_text(raw["sub"]) != subject_text(claims["sub"]):
+        raise IdTokenInvalid("User info speaks of another subject than the id_token.")
+
+
+def _profile_of_claims(provider: Provider, claims: Mapping[str, Any]) -> Profile:
+    is_token_response = provider.token_answer != "standard"
+    source: ProfileSource = "token_response" if is_token_response else "id_token"
+    return normalise(provider, _user_claims(claims), source)
+
+
+def _fall_back(provider: Provider, claims: Mapping[str, Any], error: AuthError) -> Profile:
+    """Return the profile of the id_token; raise `error` where that does not tell who it is."""
+    try:
+        profile = _profile_of_claims(provider, claims)
+    except ProviderMisbehaved:
+        raise error from None
+    text = "User info of %s failed, so the profile is that of the id_token: %s"
+    _LOG.warning(text, provider.name, error.detail, extra={"provider": provider.name})
+    return profile
 
 
 def _fetch_email(provider: Provider, url: str, access_token: Secret) -> dict[str, Any]:
@@ -89,10 +137,43 @@ def _merge_claims(
     return {**claims, **raw}
 
 
+def _fetch_user_info(provider: Provider, url: str, access_token: Secret) -> Any:
+    """Fetch user info, which may be signed (OpenID Connect Core sections 5.3.1 and 5.3.2)."""
+    if provider.renewal == "fb_exchange_token":
+        return _fetch(provider, url, access_token)
+    headers = _authorize(access_token) | {"Accept": "application/json, application/jwt;q=0.9"}
+    response = send(provider.userinfo_method, url, headers=headers)
+    if response.status_code == requests.codes.method_not_allowed:
+        # Both methods are the standard's, and some providers have one of them alone.
+        other = "GET" if provider.userinfo_method == "POST" else "POST"
+        response = send(other, url, headers=headers)
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if response.ok and media_type == "application/jwt":
+        return _open_signed(provider, response.text.strip())
+    return read_json(response)
+
+
+def _open_signed(provider: Provider, text: str) -> dict[str, Any]:
+    """Return the claims of signed user info; `iss` and `aud` have to be right if they are there."""
+    try:
+        claims = verify_signature(provider, text, shared_key_cache(), name="user info")
+        if "iss" in claims and provider.issuer is not None:
+            check_issuer(provider, claims, name="user info")
+        if "aud" in claims:
+            check_audience(provider, claims, name="user info")
+    except IdTokenInvalid as error:
+        raise ProviderMisbehaved(error.detail) from None
+    return _user_claims(claims)
+
+
 def _fetch(provider: Provider, url: str, access_token: Secret) -> Any:
-    if not is_visible_ascii(access_token.reveal()):
-        raise TokenInvalid
-    headers = {"Authorization": f"Bearer {access_token.reveal()}"}
+    headers = _authorize(access_token)
     if provider.renewal == "fb_exchange_token":
         return facebook.get_json_with_proof(provider, url, access_token, headers)
     return get_json(url, headers)
+
+
+def _authorize(access_token: Secret) -> dict[str, str]:
+    if not is_visible_ascii(access_token.reveal()):
+        raise TokenInvalid
+    return {"Authorization": f"Bearer {access_token.reveal()}"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import config
+from actors.connections.reading import describe_connection, read_token
 from actors.errors import (
     AddressForbidden,
     AuthError,
@@ -29,6 +30,7 @@ from tests.actors.sign_ins import (
     codes_posted,
     come_back,
     configure,
+    configure_plain,
     configure_preset,
     event_kinds,
     now,
@@ -36,7 +38,14 @@ from tests.actors.sign_ins import (
     status_of,
     stored_connections,
 )
-from tests.provider.answers import Answer, form_answer, html_answer, json_answer, json_text
+from tests.provider.answers import (
+    Answer,
+    form_answer,
+    html_answer,
+    json_answer,
+    json_text,
+    redirect_answer,
+)
 from tests.provider.signing import unsigned
 from tests.scripted_provider import ScriptedProvider
 
@@ -74,12 +83,7 @@ def assert_nothing_is_stored(provider: ScriptedProvider, back: dict[str, Any]) -
         ("/token", json_answer({"access_token": "a\nb"}), ProviderMisbehaved),
         ("/jwks", Answer(503), ProviderUnreachable),
         ("/jwks", json_answer({"keys": []}), ProviderMisbehaved),
-        ("/userinfo", Answer(503), ProviderUnreachable),
-        ("/userinfo", Answer(403), ProviderRefused),
         ("/userinfo", json_answer({"sub": "another"}), IdTokenInvalid),
-        ("/userinfo", json_answer({}), IdTokenInvalid),
-        ("/userinfo", json_text('{"sub": "248289761001", "x": NaN}'), ProviderMisbehaved),
-        ("/userinfo", html_answer(), ProviderMisbehaved),
     ],
 )
 def test_a_provider_that_fails_leaves_nothing_behind(
@@ -90,6 +94,71 @@ def test_a_provider_that_fails_leaves_nothing_behind(
     provider.answer(path, answer)
 
     with pytest.raises(error):
+        exchange_code(**back)
+
+    assert_nothing_is_stored(provider, back)
+
+
+#: User info that fails in every way that there is.
+_NO_USER_INFO = [
+    Answer(503),
+    Answer(429),
+    Answer(204),
+    Answer(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}),
+    Answer(403),
+    Answer(404),
+    json_answer({}),
+    json_answer([]),
+    json_answer({"id": "of-another-api"}),
+    json_answer({"error": "insufficient_scope"}),
+    json_text('{"sub": "248289761001", "x": NaN}'),
+    html_answer(),
+    Answer(200, b"not.a.token", {"Content-Type": "application/jwt"}),
+    redirect_answer("https://elsewhere.example/"),
+]
+
+
+@pytest.mark.parametrize("answer", _NO_USER_INFO)
+def test_tokens_are_not_lost_where_user_info_fails_beside_an_id_token(
+    answer: Answer, provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    provider.script.claims = {"email": "jane@example.com", "email_verified": True}
+    provider.answer("/userinfo", answer)
+
+    row = sign_in(provider).connection
+
+    # Then the id_token says who the user is, and the profile says that it did
+    profile = describe_connection(row)["profile"]
+    assert (profile["subject"], profile["email"]) == ("248289761001", "jane@example.com")
+    assert profile["source"] == "id_token"
+    # And the token works
+    assert read_token(row.id, now()).is_usable
+
+
+@pytest.mark.parametrize("answer", _NO_USER_INFO)
+def test_without_an_id_token_nobody_is_signed_in_where_user_info_fails(
+    answer: Answer, provider: ScriptedProvider
+) -> None:
+    configure_plain(provider)
+    back = come_back(provider)
+    provider.answer("/userinfo", answer)
+
+    with pytest.raises((ProviderRefused, ProviderMisbehaved, ProviderUnreachable)):
+        exchange_code(**back)
+
+    assert_nothing_is_stored(provider, back)
+
+
+def test_an_id_token_that_does_not_name_the_account_is_no_profile(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a provider whose accounts have another name than the id_token's sub
+    configure(provider, profile={"subject": "employee"})
+    back = come_back(provider)
+    provider.answer("/userinfo", Answer(503))
+
+    with pytest.raises(ProviderUnreachable):
         exchange_code(**back)
 
     assert_nothing_is_stored(provider, back)

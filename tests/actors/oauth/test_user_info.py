@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from actors.connections.reading import describe_connection
 from actors.errors import (
     ConnectionBusy,
     ConnectionUnknown,
@@ -19,10 +20,12 @@ from actors.errors import (
 from actors.oauth import user_info
 from actors.oauth.errors import TokenSourceInvalid
 from actors.oauth.user_info import fetch_user_info
-from actors.providers.config.settings import put_provider
+from actors.providers.config.discovery import discover
+from actors.providers.config.settings import patch_provider, put_provider
 from actors.renewal.limits import RenewalLimits
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import HOUR, begin_and_abandon, refreshes, tokens_of
 from tests.actors.sign_ins import (
@@ -176,3 +179,29 @@ def test_an_expired_token_that_another_process_renews_is_busy(
     with pytest.raises(ConnectionBusy):
         fetch_user_info(NAME, connection_id=expired.id)
     assert refreshes(provider) == []
+
+
+def test_null_says_that_there_is_no_user_info_over_what_the_issuer_publishes(
+    provider: ScriptedProvider,
+) -> None:
+    # Given an issuer that publishes user info, and an operator who says that there is none
+    configure(provider)
+    patch_provider(NAME, {"userinfo_endpoint": None}, now())
+    discover(NAME, now())
+
+    row = sign_in(provider).connection
+
+    # Then it is not asked, and the profile is that of the id_token
+    assert provider.requests_for("/userinfo") == []
+    assert row.profile["source"] == "id_token"
+    assert fetch_user_info(NAME, connection_id=row.id) == row.profile
+
+
+def test_a_profile_of_an_earlier_release_has_no_source(provider: ScriptedProvider) -> None:
+    configure(provider, jwks_uri=f"{provider.issuer}/jwks")
+    row = sign_in(provider).connection
+    stored = {name: part for name, part in row.profile.items() if name != "source"}
+    with hold_connection():
+        TAB_CONNECTIONS.update(profile=stored).execute()
+
+    assert describe_connection(reread(row))["profile"]["source"] is None

@@ -534,3 +534,24 @@ def test_presets_take_their_credentials_from_the_environment(environment: dict[s
     patch_provider("github", {"client_secret": "canary-own"}, now())
     assert stored("github")[0] == [Secret("canary-own")]
     assert describe_provider("github")["has_earlier_client_secrets"] is False
+
+
+# -- No user info
+
+
+@pytest.mark.parametrize("name", ["userinfo_endpoint", "emails_endpoint"])
+def test_null_says_that_there_is_none_over_a_preset(name: str) -> None:
+    put_provider(NAME, {"preset": "github", "client_id": "client", name: None}, now())
+
+    assert getattr(find_provider(NAME), name) is None
+    assert describe_provider(NAME)[name] is None
+    # And it stays so when another field changes
+    patch_provider(NAME, {"scopes": ["a"]}, now())
+    assert getattr(find_provider(NAME), name) is None
+    # And a URL, or a replacement without it, brings one back
+    patch_provider(NAME, {name: "https://api.example/user"}, now())
+    assert getattr(find_provider(NAME), name) == "https://api.example/user"
+    patch_provider(NAME, {name: None}, now())
+    assert getattr(find_provider(NAME), name) is None
+    put_provider(NAME, {"preset": "github", "client_id": "client"}, now())
+    assert getattr(find_provider(NAME), name) == presets()["github"][name]

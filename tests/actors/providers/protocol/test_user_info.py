@@ -20,6 +20,8 @@ from actors.providers.protocol.user_info import fetch_profile
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built, built_preset
 from tests.provider.answers import Answer, json_answer, json_text
+from tests.provider.script import IdTokenMaker
+from tests.provider.signing import SigningKeys, signed_by_public_key, unsigned
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("settings")
@@ -103,10 +105,78 @@ def test_user_info_of_another_subject_is_refused(provider: ScriptedProvider) -> 
             fetch_profile(built(provider), token_of(provider), {"sub": subject or "x"})
 
 
-def test_user_info_without_a_subject_is_refused(provider: ScriptedProvider) -> None:
-    provider.script.user_info = {"sub": None}
+def test_user_info_without_a_subject_is_not_used(provider: ScriptedProvider) -> None:
+    # Given user info that may be about another user (OpenID Connect Core section 5.3.2)
+    provider.script.user_info = {"sub": None, "email": "ceo@example.com"}
 
-    with pytest.raises(IdTokenInvalid):
+    profile = fetch_profile(built(provider), token_of(provider), {"sub": "248289761001"})
+
+    # Then nothing of it is in the profile
+    assert (profile["email"], profile["source"]) == (None, "id_token")
+    assert profile["raw"] == {"sub": "248289761001"}
+
+
+# -- How it is asked for, and signed user info
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("set_method", ["GET", "POST"])
+def test_user_info_is_asked_for_by_the_method_that_the_provider_takes(
+    method: str, set_method: str, provider: ScriptedProvider
+) -> None:
+    provider.script.user_info_methods = (method,)
+    found = built(provider, userinfo_method=set_method)
+
+    profile = fetch_profile(found, token_of(provider))
+
+    assert profile["source"] == "userinfo"
+    # And the setting spares the request that is refused
+    asked = [request.method for request in provider.requests_for("/userinfo")]
+    assert asked == ([method] if set_method == method else [set_method, method])
+
+
+@pytest.mark.parametrize("claims", [{}, {"iss": None}, {"aud": None}, {"aud": ["b", "{client}"]}])
+def test_signed_user_info_is_verified(claims: dict[str, Any], provider: ScriptedProvider) -> None:
+    if claims.get("aud"):
+        claims = {"aud": ["b", provider.client_id]}
+    provider.script.signed_user_info = claims
+
+    profile = fetch_profile(built(provider), token_of(provider), {"sub": "248289761001"})
+
+    assert (profile["email"], profile["source"]) == ("jane@example.com", "userinfo")
+    # Without the claims about the token itself
+    assert {"iss", "aud"}.isdisjoint(profile["raw"])
+
+
+@pytest.mark.parametrize(
+    ("claims", "make"),
+    [
+        ({"iss": "https://evil.example"}, SigningKeys.sign),
+        ({"aud": "another-client"}, SigningKeys.sign),
+        ({"aud": []}, SigningKeys.sign),
+        ({}, lambda _keys, claims: unsigned(claims)),
+        ({}, signed_by_public_key),
+        ({}, lambda keys, claims: keys.sign(claims)[:-40] + "A" * 40),
+        ({}, lambda keys, claims: keys.sign(claims, crit=["exp"])),
+    ],
+)
+def test_signed_user_info_that_does_not_hold_is_not_used(
+    claims: dict[str, Any], make: IdTokenMaker, provider: ScriptedProvider
+) -> None:
+    provider.script.signed_user_info, provider.script.make_user_info = claims, make
+
+    # Then it is refused where it is all that there is
+    with pytest.raises(ProviderMisbehaved, match="user info"):
+        fetch_profile(built(provider), token_of(provider))
+    # And beside an id_token nothing of it is in the profile
+    profile = fetch_profile(built(provider), token_of(provider), {"sub": "248289761001"})
+    assert (profile["email"], profile["source"]) == (None, "id_token")
+
+
+def test_signed_user_info_of_another_subject_is_refused(provider: ScriptedProvider) -> None:
+    provider.script.signed_user_info = {"sub": "another"}
+
+    with pytest.raises(IdTokenInvalid, match="another subject"):
         fetch_profile(built(provider), token_of(provider), {"sub": "248289761001"})
 
 
