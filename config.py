@@ -32,6 +32,7 @@ from validation import (
     check_proxy_url,
     check_redirect_uri,
     check_webhook_url,
+    credential_variable,
     find_table,
     is_same_table,
     parse_hosts,
@@ -59,6 +60,7 @@ __all__ = [
     "ProcessesSettings",
     "ServerSettings",
     "Settings",
+    "credential_variable",
     "current_settings",
     "find_mention",
     "load_settings",
@@ -109,8 +111,7 @@ def optional_variable(environment: Mapping[str, str | None], name: str) -> str |
 
 def provider_credential(provider: str, part: str) -> str | None:
     """Return `<PROVIDER>_<PART>` of this process's environment, such as GOOGLE_CLIENT_ID."""
-    prefix = provider.upper().replace("-", "_")
-    return optional_variable(_of_this_process("ENV"), f"{prefix}_{part}")
+    return optional_variable(_of_this_process("ENV"), credential_variable(provider, part))
 
 
 def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:

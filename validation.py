@@ -200,3 +200,8 @@ def is_same_table(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(is_same_table, one, other))
     return type(one) is type(other) and bool(one == other)
+
+
+def credential_variable(provider: str, part: str) -> str:
+    """Return the name of the variable of a provider's credential, such as GOOGLE_CLIENT_ID."""
+    return f"{provider.upper().replace('-', '_')}_{part}"

@@ -8,9 +8,14 @@ from enum import StrEnum
 from typing import Final
 
 from catfeeder.errors import CatFeederError
+from config import credential_variable
 
 #: What error codes look like, and random secrets, which have digits among their letters, do not.
 _ERROR_CODE: Final = re.compile("[A-Za-z][A-Za-z_.-]{0,47}|(status )?[0-9]{1,6}")
+
+
+#: The settings that a variable of the environment may give.
+_CREDENTIALS: Final = ("client_secret", "private_key", "key_id", "team_id")
 
 
 def sanitize_error_code(error: str) -> str:
@@ -57,11 +62,21 @@ class ProviderNotConfigured(AuthError):
     message = "The provider lacks something that it needs before users can sign in with it."
     kind = FailureKind.CLIENT_MISCONFIGURED
 
+    @classmethod
+    def lacks(cls, provider: str, name: str) -> ProviderNotConfigured:
+        """Return the error of a provider without a setting, with the ways to give it."""
+        remedy = f"give it by PATCH /v1/providers/{provider}"
+        if name in _CREDENTIALS:
+            remedy = f"set {credential_variable(provider, name.upper())} and restart, or {remedy}"
+        return cls(f"The provider {provider} has no {name}: {remedy}.")
+
 
 class ProviderInUse(AuthError):
     """Raised on erasing a provider that has connections."""
 
-    message = "Users are connected to this provider; disconnect them first."
+    message = (
+        "Users are connected to this provider: DELETE /v1/connections/{id} for each of them first."
+    )
 
 
 class ProviderInvalid(AuthError):
@@ -189,7 +204,7 @@ class ProviderPaused(AuthError):
 class ConnectionUnknown(AuthError):
     """Raised for an id that was never given, or whose connection was erased."""
 
-    message = "There is no connection of that id."
+    message = "There is no connection of that id: it was erased, or never made."
 
 
 class ConnectionBusy(AuthError):
@@ -222,7 +237,7 @@ class RenewalFailing(AuthError):
 class CursorInvalid(AuthError):
     """Raised for a page cursor that was edited or made up."""
 
-    message = "The cursor is not one that a previous page gave."
+    message = "cursor is not the next_cursor of a previous page: begin without one."
 
 
 class ReauthorizationRequired(AuthError):

@@ -16,7 +16,7 @@ from typing import Final
 
 from actors.audit import describe_event
 from actors.backoff import plan_retry
-from actors.errors import AuthError, ProviderUnreachable
+from actors.errors import AddressForbidden, AuthError, ProviderUnreachable
 from actors.providers.http.requests import post_json
 from actors.stopping import is_stop_requested
 from catfeeder.clock import utc_now
@@ -68,13 +68,24 @@ def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
     try:
         post_json(url, body, sign_delivery(str(event.id), body, now))
     except AuthError as error:
-        text = "Event %s was not delivered to webhook_url: %s"
-        _LOG.warning(text, event.id, error.detail, extra={"connection_id": event.connection_id})
+        text = "Event %s was not delivered to webhook_url, and is tried again later: %s"
+        extra = {"connection_id": event.connection_id}
+        _LOG.warning(text, event.id, _describe(error), extra=extra)
         _postpone(event, getattr(error, "retry_after_seconds", 0), now)
         return not isinstance(error, ProviderUnreachable)
     with hold_connection():
         event.confirm_delivery()
     return True
+
+
+def _describe(error: AuthError) -> str:
+    """Return what an operator reads: what is forbidden there is a setting of theirs, too."""
+    if isinstance(error, AddressForbidden):
+        return (
+            "it must be an https URL of a public host, or name a host and port of "
+            "OAUTH_ALLOWED_PRIVATE_HOSTS."
+        )
+    return error.detail
 
 
 def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> None:

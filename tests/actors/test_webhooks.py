@@ -237,13 +237,17 @@ def test_events_come_in_the_order_in_which_they_happened(receiver: Receiver) -> 
         Answer(pieces=iter([b"220 mail.example ESMTP\r\n"])),
     ],
 )
-def test_a_delivery_that_fails_is_tried_again_later(receiver: Receiver, answer: Answer) -> None:
+def test_a_delivery_that_fails_is_tried_again_later(
+    receiver: Receiver, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
     # Given a receiver that fails once
     receiver.answer(_PATH, answer, Answer(200))
     [event_id] = write()
     # When an event is delivered
     least, most = deliver_timed(event_id)
-    # Then it waits for ten to twenty seconds
+    # Then the log blames the receiver, and it waits for ten to twenty seconds
+    assert "The receiver" in caplog.text
+    assert "The provider" not in caplog.text
     assert least <= timedelta(seconds=20)
     assert most >= timedelta(seconds=10)
     assert receiver.ids() == [event_id]
@@ -296,7 +300,7 @@ def test_after_forty_attempts_it_is_given_up(
 
 
 def test_a_receiver_that_is_not_there_is_tried_once_a_run(
-    receiver: Receiver, toml_conf: dict[str, Any]
+    receiver: Receiver, toml_conf: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     # Given a receiver that does not answer
     set_read_timeout(toml_conf, 1)
@@ -304,7 +308,11 @@ def test_a_receiver_that_is_not_there_is_tried_once_a_run(
     first, second, _ = write(3)
     # When events are delivered
     deliver_events()
-    # Then the others are not tried in vain, and stay due
+    # Then the log names the receiver, and no provider
+    assert "webhook_url" in caplog.text
+    assert "The receiver did not answer" in caplog.text
+    assert "provider" not in caplog.text
+    # And the others are not tried in vain, and stay due
     assert receiver.ids() == [first]
     assert stored(first).deliver_at > now()
     # And once it answers, those go first

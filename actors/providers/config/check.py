@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from actors.errors import AuthError
 from actors.providers.config.discovery import discover_provider
 from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
 from actors.providers.config.renewal_checks import check_last_grant, check_renewal
-from actors.providers.config.static_checks import check_settings, report_fault, report_ok
+from actors.providers.config.static_checks import (
+    check_settings,
+    report_fault,
+    report_ok,
+    suggest_remedy,
+)
 from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.metadata import fetch_document
 from actors.providers.protocol.provider import OFFLINE_ACCESS, Provider
 from catfeeder.results import Finding, ProviderCheck
+
+_CHECK_ISSUER: Final = "Check issuer: it is the URL before /.well-known/openid-configuration."
 
 
 def check_provider(provider: str) -> ProviderCheck:
@@ -22,16 +29,28 @@ def check_provider(provider: str) -> ProviderCheck:
     Raises:
         ProviderUnknown: There is no such provider.
     """
-    row = provider_row(provider)
-    try:
-        if issuer_to_discover(row) is not None:
-            discover_provider(provider)
-        findings = list(_check(find_provider(provider)))
-    except AuthError as error:
-        remedy = f"Correct the settings by PATCH /v1/providers/{provider}, or its variables."
-        findings = [report_fault("configuration", error.detail, remedy)]
+    findings = list(_discover(provider)) or _check_configured(provider)
     is_ok = all(finding["is_ok"] for finding in findings)
     return {"provider": provider, "is_ok": is_ok, "findings": findings}
+
+
+def _discover(provider: str) -> Iterator[Finding]:
+    """Fetch what the issuer publishes; yield a finding where that fails."""
+    issuer = issuer_to_discover(provider_row(provider))
+    try:
+        if issuer is not None:
+            discover_provider(provider)
+    except AuthError as error:
+        detail = f"What {issuer} publishes cannot be had. {error.detail}"
+        yield report_fault("configuration", detail, suggest_remedy(error, _CHECK_ISSUER))
+
+
+def _check_configured(provider: str) -> list[Finding]:
+    try:
+        return list(_check(find_provider(provider)))
+    except AuthError as error:
+        remedy = f"Correct the settings by PATCH /v1/providers/{provider}, or its variables."
+        return [report_fault("configuration", error.detail, remedy)]
 
 
 def _check(provider: Provider) -> Iterator[Finding]:
@@ -41,8 +60,7 @@ def _check(provider: Provider) -> Iterator[Finding]:
         try:
             published = fetch_document(provider.issuer)
         except AuthError as error:
-            remedy = "Check issuer: it is the URL before /.well-known/openid-configuration."
-            yield report_fault("discovery", error.detail, remedy)
+            yield report_fault("discovery", error.detail, suggest_remedy(error, _CHECK_ISSUER))
         else:
             yield report_ok("discovery", "The issuer publishes its metadata.")
             yield _check_client_authentication(provider, published)
@@ -59,7 +77,7 @@ def _check_keys(jwks_uri: str) -> Finding:
         KeyCache().keys(jwks_uri)
     except AuthError as error:
         remedy = "Check jwks_uri: without its keys no id_token can be believed."
-        return report_fault("keys", error.detail, remedy)
+        return report_fault("keys", error.detail, suggest_remedy(error, remedy))
     return report_ok("keys", "The keys of its id_tokens are published.")
 
 

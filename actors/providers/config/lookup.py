@@ -17,12 +17,13 @@ from actors.providers.protocol.provider import (
 )
 from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
-from config import ConfigurationError, current_settings, provider_credential
+from config import ConfigurationError, credential_variable, current_settings, provider_credential
 from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, own_key, public_name
 
 #: A name is part of URLs, of the state and, in capitals, of environment variables.
 _NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
+_USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
 
 #: Settings whose members override those of the preset one by one.
 _MERGED_MEMBERS: Final = (
@@ -50,7 +51,8 @@ def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNEC
                 TAB_USER_OAUTH_CONNECTION.lock(key)
             if row := TAB_USER_OAUTH_CONNECTION.find(key):
                 return row
-    raise ProviderUnknown(f"No provider named {public_name(name)} is configured.")
+    shown = public_name(name)
+    raise ProviderUnknown(f"No provider named {shown} is configured: {_describe_remedy(shown)}.")
 
 
 def _candidate_keys(name: str) -> list[str]:
@@ -61,7 +63,9 @@ def _candidate_keys(name: str) -> list[str]:
     """
     app, _, own = name.rpartition("/")
     if not is_provider_name(own):
-        raise ProviderUnknown
+        raise ProviderUnknown(
+            "No provider can have this name: lower case letters, digits, - and _, 64 at most."
+        )
     if app:
         if not is_visible(app):
             raise ProviderUnknown
@@ -70,6 +74,21 @@ def _candidate_keys(name: str) -> list[str]:
     usable = read_app_settings(acting).get("providers")
     is_shared = sees_all_apps.get() or usable is None or name in usable
     return [own_key(acting, name), *([name] if is_shared else [])]
+
+
+def _describe_remedy(name: str) -> str:
+    put = f"PUT /v1/providers/{name}"
+    if name not in presets():
+        return f"{put} with its issuer or a preset, its client_id and its client_secret"
+    credentials = " and ".join(credential_variables(name))
+    return f"set {credentials} and restart, or {put}"
+
+
+def credential_variables(name: str) -> list[str]:
+    """Return the variables that configure a preset, or stand in for a provider's credentials."""
+    is_signing = presets().get(name, {}).get("token_endpoint_auth_method") == "apple_client_secret"
+    parts = ("CLIENT_ID", "TEAM_ID", "KEY_ID", "PRIVATE_KEY") if is_signing else _USUAL_PARTS
+    return [credential_variable(name, part) for part in parts]
 
 
 def find_provider(name: str) -> Provider:
@@ -86,10 +105,10 @@ def find_provider(name: str) -> Provider:
     name = row.name
     client_id = row.client_id or _credential(name, "CLIENT_ID")
     if client_id is None:
-        prefix = name.upper().replace("-", "_")
+        credentials = " and ".join(credential_variables(name))
         raise ProviderNotConfigured(
-            f"The provider {name} has no client_id: set {prefix}_CLIENT_ID and "
-            f"{prefix}_CLIENT_SECRET, or PUT /v1/providers/{name}."
+            f"The provider {name} has no client_id: set {credentials} and restart, or "
+            f"PUT /v1/providers/{name}."
         )
     metadata = merge_metadata(row)
     for part in ("key_id", "team_id", "certificate"):

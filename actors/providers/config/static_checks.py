@@ -27,6 +27,9 @@ _ENDPOINTS: Final = (
     "debug_token_endpoint",
     "jwks_uri",
 )
+_ALLOW_ADDRESS: Final = (
+    "Give an https URL of a public host, or name it in OAUTH_ALLOWED_PRIVATE_HOSTS."
+)
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -38,6 +41,19 @@ def report_ok(check: str, detail: str) -> Finding:
 def report_fault(check: str, detail: str, remedy: str) -> Finding:
     """Return the finding that a check has failed, and what to do about it."""
     return Finding(check=check, is_ok=False, detail=detail, remedy=remedy)
+
+
+def suggest_remedy(error: AuthError, otherwise: str) -> str:
+    """Return what helps against a failed request; `otherwise` where the settings are to blame."""
+    match error:
+        case ProviderUnreachable():
+            return (
+                "Try again in a moment. If it goes on, check that the provider is up, that its "
+                "URL is spelt right, and that this machine may reach it."
+            )
+        case AddressForbidden():
+            return _ALLOW_ADDRESS
+    return otherwise
 
 
 def check_settings(provider: Provider) -> Iterator[Finding]:
@@ -113,8 +129,7 @@ def _find_address_fault(url: str) -> tuple[str, str] | None:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         resolve_permitted(parts.hostname or "", port, allowed)
     except AddressForbidden as error:
-        remedy = "Give an https URL of a public host, or name it in OAUTH_ALLOWED_PRIVATE_HOSTS."
-        return error.detail, remedy
+        return error.detail, _ALLOW_ADDRESS
     except ProviderUnreachable as error:
         return error.detail, "Check how the host is spelt, and that a name server can be asked."
     return None

@@ -10,6 +10,7 @@ from typing import Final
 import requests
 
 from actors.errors import FailureKind, ProviderUnreachable
+from actors.providers.http.peer import peer
 
 _MAX_SECONDS: Final = 10 * 365 * 86400
 
@@ -27,7 +28,7 @@ def check_available(response: requests.Response) -> requests.Response:
     # Only these two say that the request was not even begun.
     is_rejected = is_rate_limited or status == requests.codes.service_unavailable
     raise ProviderUnreachable(
-        f"The provider answered with status {status}.",
+        f"The {peer()} answered with status {status}.",
         kind=FailureKind.RATE_LIMITED if is_rate_limited else FailureKind.TRANSIENT,
         retry_after_seconds=retry_after_seconds(response),
         is_outcome_unknown=not is_rejected,

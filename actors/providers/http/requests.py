@@ -11,6 +11,7 @@ from requests.auth import AuthBase
 from actors.errors import ProviderMisbehaved, ProviderRefused
 from actors.providers.http.answers import is_data, parse_json
 from actors.providers.http.availability import check_available
+from actors.providers.http.peer import call_peer
 from actors.providers.http.transport import guard_session, translate_http_errors
 
 
@@ -68,7 +69,9 @@ def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         ProviderMisbehaved: The status is another than 2xx.
         AddressForbidden: The URL leads where it must not.
     """
-    response = send("POST", url, data=body, headers={**headers, "Content-Type": "application/json"})
+    headers = {**headers, "Content-Type": "application/json"}
+    with call_peer("receiver"):
+        response = send("POST", url, data=body, headers=headers)
     if response.status_code >= requests.codes.multiple_choices:
         raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
 

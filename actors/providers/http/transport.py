@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.addresses import check_url, is_allowed
+from actors.providers.http.peer import peer
 from actors.providers.http.pools import GuardedHTTPPool, GuardedHTTPSPool
 from actors.providers.http.quiet_logs import silence_http_logs
 from actors.providers.http.tls import build_context, trusted_bundles
@@ -102,7 +103,7 @@ def translate_http_errors() -> Iterator[None]:
         urllib3.exceptions.DecodeError,
         urllib3.exceptions.InvalidHeader,
     ):
-        raise ProviderMisbehaved("The provider's answer cannot be decoded.") from None
+        raise ProviderMisbehaved(f"The {peer()}'s answer cannot be decoded.") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise ProviderUnreachable(
             _describe(error), is_outcome_unknown=not _is_unsent(error)
@@ -113,10 +114,10 @@ def _describe(error: Exception) -> str:
     """Return a sentence without a word of the request or of the proxy's credentials."""
     reason = _reason(error)
     if not isinstance(reason, urllib3.exceptions.ProxyError):
-        return f"The provider did not answer: {type(error).__name__}."
+        return f"The {peer()} did not answer: {type(error).__name__}."
     status = _TUNNEL_STATUS.match(str(reason.original_error))
     cause = f"status {status[1]}" if status else type(reason.original_error).__name__
-    return f"The proxy of OAUTH_PROXY_URL did not connect to the provider: {cause}."
+    return f"The proxy of OAUTH_PROXY_URL did not connect to the {peer()}: {cause}."
 
 
 def _is_unsent(error: Exception) -> bool:
@@ -150,14 +151,14 @@ def read_bounded_body(chunks: Iterable[bytes]) -> bytes:
     for chunk in chunks:
         body += chunk
         if len(body) > maximum_bytes:
-            raise ProviderMisbehaved(f"The provider's answer is larger than {maximum_bytes} bytes.")
+            raise ProviderMisbehaved(f"The {peer()}'s answer is larger than {maximum_bytes} bytes.")
     return bytes(body)
 
 
 def check_no_redirect(response: requests.Response) -> None:
     """Raise ProviderMisbehaved for a redirect: a token must not follow it to another host."""
     if response.is_redirect:
-        raise ProviderMisbehaved("The provider answered with a redirect, which is not followed.")
+        raise ProviderMisbehaved(f"The {peer()} answered with a redirect, which is not followed.")
 
 
 def proxies_for(url: str) -> dict[str, str]:

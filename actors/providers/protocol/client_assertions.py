@@ -91,7 +91,7 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
         ProviderNotConfigured: The private key or the certificate is missing or unusable.
     """
     if provider.private_key is None:
-        raise ProviderNotConfigured(f"The provider {provider.name} has no private_key.")
+        raise ProviderNotConfigured.lacks(provider.name, "private_key")
     try:
         key, algorithm = read_private_key(provider.private_key)
     except PrivateKeyUnusable:

@@ -112,5 +112,5 @@ def secret_text(provider: Provider) -> str:
         ProviderNotConfigured: There is none.
     """
     if provider.client_secret is None:
-        raise ProviderNotConfigured(f"The provider {provider.name} has no client_secret.")
+        raise ProviderNotConfigured.lacks(provider.name, "client_secret")
     return provider.client_secret.reveal()

@@ -140,7 +140,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     """
     for needed in ("authorization_endpoint", "token_endpoint"):
         if not metadata.get(needed):
-            raise ProviderNotConfigured(f"The provider {name} has no {needed}.")
+            raise ProviderNotConfigured.lacks(name, needed)
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
@@ -180,4 +180,7 @@ def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
     for method in ("client_secret_basic", "client_secret_post", "none"):
         if method in supported:
             return method
-    raise ProviderNotConfigured("The provider supports no way of client authentication of ours.")
+    raise ProviderNotConfigured(
+        "No client authentication of ours is among token_endpoint_auth_methods_supported: set "
+        "token_endpoint_auth_method and what it needs."
+    )

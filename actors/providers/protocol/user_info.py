@@ -53,7 +53,7 @@ def fetch_profile(
     """
     if provider.userinfo_endpoint is None:
         if claims is None:
-            raise ProviderNotConfigured(f"The provider {provider.name} has no userinfo_endpoint.")
+            raise ProviderNotConfigured.lacks(provider.name, "userinfo_endpoint")
         return _profile_of_claims(provider, claims)
     try:
         return _ask(provider, provider.userinfo_endpoint, access_token, claims)

@@ -125,8 +125,8 @@ def test_a_token_without_a_known_end_is_listed_with_the_reason_of_its_schedule()
 
 
 HALF = (
-    "The provider half has no client_id: set HALF_CLIENT_ID and HALF_CLIENT_SECRET, or PUT "
-    "/v1/providers/half."
+    "The provider half has no client_id: set HALF_CLIENT_ID and HALF_CLIENT_SECRET and restart, "
+    "or PUT /v1/providers/half."
 )
 
 

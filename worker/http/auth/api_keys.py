@@ -165,7 +165,11 @@ class RequireScope:
             caller = await _authenticate_once(request)
             if self.scope not in caller.scopes:
                 challenge = f'{_REALM}, error="insufficient_scope", scope="{self.scope}"'
-                raise KeyLacksScope(headers={"WWW-Authenticate": challenge})
+                detail = (
+                    f"The API key lacks the scope {self.scope}, which this request needs: "
+                    f"use a key that was made with `--scope {self.scope}`."
+                )
+                raise KeyLacksScope(detail, headers={"WWW-Authenticate": challenge})
         except Refusal as refusal:
             request.app.state.shim.metrics.keys_refused.labels(refusal.code).inc()
             raise

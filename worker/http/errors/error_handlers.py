@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,13 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catfeeder.errors import CatFeederError, OperatorError
+from worker.http.errors.faults import to_faults
+from worker.http.errors.matching_routes import list_fields, list_methods
 from worker.http.errors.problems import (
-    Fault,
     ProblemResponse,
     build_internal_problem,
     build_plain_problem,
     build_problem,
-    escape_pointer_token,
     to_problem,
 )
 
@@ -80,12 +79,14 @@ async def _handle_operator_error(_request: Request, error: OperatorError) -> Pro
     return to_problem(error)
 
 
-async def _handle_http_error(_request: Request, error: HTTPException) -> ProblemResponse:
+async def _handle_http_error(request: Request, error: HTTPException) -> ProblemResponse:
     if isinstance(error.__cause__, CatFeederError):
         # FastAPI wraps what is raised while it reads a body, such as BodyTooLarge.
         return to_problem(error.__cause__)
     if error.status_code == 400:
         return _build_malformed_json()
+    if error.status_code == 405:
+        return build_plain_problem(405, {"Allow": ", ".join(list_methods(request))})
     return build_plain_problem(error.status_code, error.headers)
 
 
@@ -94,30 +95,12 @@ def _build_malformed_json() -> ProblemResponse:
 
 
 async def _handle_invalid_request(
-    _request: Request, error: RequestValidationError
+    request: Request, error: RequestValidationError
 ) -> ProblemResponse:
     entries = error.errors()
     if any(entry["type"] == "json_invalid" for entry in entries):
         return _build_malformed_json()
     detail = "The request does not have the form that this route takes; see `errors`."
-    return build_problem(422, "invalid_request", detail, faults=list(_to_faults(entries)))
-
-
-def _to_faults(entries: Iterable[Any]) -> Iterable[Fault]:
-    """Yield pydantic's entries without their `input` and without names that the caller chose."""
-    for entry in entries:
-        place, *path = entry["loc"]
-        if entry["type"] == "extra_forbidden":
-            path.pop()
-        if place == "body":
-            pointer = "".join(f"/{escape_pointer_token(str(part))}" for part in path)
-            yield Fault(_to_sentence(entry), entry["type"], pointer=f"#{pointer}")
-        else:
-            parameter = str(path[0]) if path else None
-            yield Fault(_to_sentence(entry), entry["type"], parameter=parameter)
-
-
-def _to_sentence(entry: Any) -> str:
-    if entry["type"] == "extra_forbidden":
-        return "There is a name here that is not known; /docs lists those that are."
-    return f"{entry['msg']}."
+    return build_problem(
+        422, "invalid_request", detail, faults=list(to_faults(entries, list_fields(request)))
+    )

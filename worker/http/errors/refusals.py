@@ -58,7 +58,7 @@ class KeyRequired(Refusal):
 class KeyUnknown(Refusal):
     """Raised as RFC 6750's `invalid_token`: a key that is wrong, revoked or expired."""
 
-    message = "The API key is not one of this service."
+    message = "The API key is unknown, revoked or expired: `python -m worker make-key` makes one."
 
 
 class MediaTypeUnsupported(Refusal):
@@ -84,7 +84,7 @@ class QueueOverloaded(Refusal):
 class RateExceeded(Refusal):
     """Raised beyond a key's `requests_per_minute`."""
 
-    message = "This API key is used more often than it may be in a minute; come back later."
+    message = "This API key was used more often than its requests_per_minute; come back later."
 
     permanent = False
 

@@ -22,7 +22,7 @@ def client_secret(provider: Provider) -> str:
     """
     for needed in ("team_id", "key_id"):
         if getattr(provider, needed) is None:
-            raise ProviderNotConfigured(f"The provider {provider.name} has no {needed}.")
+            raise ProviderNotConfigured.lacks(provider.name, needed)
     audience = provider.issuer or _AUDIENCE
     return sign_assertion(provider, issuer=str(provider.team_id), audience=audience)
 

@@ -142,6 +142,27 @@ def test_an_unreachable_issuer_is_reported(provider: ScriptedProvider) -> None:
     assert list(faults()) == ["discovery"]
 
 
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks"])
+def test_a_provider_that_hangs_is_no_mistake_of_the_settings(
+    provider: ScriptedProvider, toml_conf: dict[str, Any], path: str
+) -> None:
+    # Given a provider that takes a request and says nothing
+    configure(provider)
+    toml_conf["OAuth"] = {"read_timeout_seconds": 1}
+    config.current_settings.cache_clear()
+    gate = provider.hold(path)
+    # When it is checked
+    report = check_provider(NAME)
+    gate.open()
+    # Then the remedy is to try again, and not to change what is right
+    [fault] = [finding for finding in report["findings"] if not finding["is_ok"]]
+    assert "did not answer" in fault["detail"]
+    assert "Try again" in (fault["remedy"] or "")
+    assert "Correct" not in (fault["remedy"] or "")
+    if fault["check"] == "configuration":
+        assert provider.issuer in fault["detail"]
+
+
 def test_client_authentication_is_compared_with_the_metadata(
     provider: ScriptedProvider,
 ) -> None:

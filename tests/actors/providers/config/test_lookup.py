@@ -35,6 +35,52 @@ def test_a_provider_is_found_by_its_name_alone() -> None:
             find_provider(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "google",
+            (
+                "No provider named google is configured: set GOOGLE_CLIENT_ID and "
+                "GOOGLE_CLIENT_SECRET and restart, or PUT /v1/providers/google."
+            ),
+        ),
+        (
+            "apple",
+            (
+                "No provider named apple is configured: set APPLE_CLIENT_ID and APPLE_TEAM_ID and "
+                "APPLE_KEY_ID and APPLE_PRIVATE_KEY and restart, or PUT /v1/providers/apple."
+            ),
+        ),
+        (
+            "my-house",
+            (
+                "No provider named my-house is configured: PUT /v1/providers/my-house with its issuer "
+                "or a preset, its client_id and its client_secret."
+            ),
+        ),
+        ("My House", "No provider can have this name: lower case letters, digits, - and _, 64 "),
+    ],
+)
+def test_a_provider_that_is_not_there_is_told_with_the_remedy(name: str, sentence: str) -> None:
+    with pytest.raises(ProviderUnknown) as refusal:
+        provider_row(name)
+    assert refusal.value.detail.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "variable"),
+    [("client_secret", "HOUSE_CLIENT_SECRET"), ("key_id", "HOUSE_KEY_ID"), ("jwks_uri", None)],
+)
+def test_a_setting_that_is_missing_is_named_with_its_variable(
+    lacking: str, variable: str | None
+) -> None:
+    detail = ProviderNotConfigured.lacks("house", lacking).detail
+    assert f"has no {lacking}" in detail
+    assert "PATCH /v1/providers/house" in detail
+    assert (variable or "set ") in detail or variable is None
+
+
 def test_settings_override_issuer_metadata_and_presets(
     provider: ScriptedProvider,
 ) -> None:

@@ -7,6 +7,7 @@ import logging
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from models.db.errors import DatabaseUnreachable
 from tests.worker.http.answers import assert_problem
@@ -60,10 +61,41 @@ def test_what_is_not_there(anonymous: httpx.Client, path: str) -> None:
     assert_problem(anonymous.get(path), 404, "not_found")
 
 
-def test_a_method_that_is_not_taken(anonymous: httpx.Client) -> None:
-    answer = anonymous.patch("/health")
-    assert_problem(answer, 405, "method_not_allowed")
-    assert answer.headers["Allow"] == "GET"
+def test_a_method_that_is_not_taken_is_answered_with_all_that_are(
+    anonymous: httpx.Client, app: FastAPI
+) -> None:
+    # Given every path with the methods of all its routes
+    taken: dict[str, set[str]] = {}
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute):
+            taken.setdefault(route.path.replace("{", "").replace("}", ""), set()).update(
+                route.methods or ()
+            )
+    # When another method is tried on each
+    for path, methods in taken.items():
+        answer = anonymous.request("BREW", path)
+        # Then the header has them all (RFC 9110 section 15.5.6)
+        assert_problem(answer, 405, "method_not_allowed")
+        assert set(answer.headers["Allow"].split(", ")) >= methods, path
+    assert anonymous.put("/v1/keys").headers["Allow"] == "GET, POST"
+    assert anonymous.patch("/health").headers["Allow"] == "GET"
+
+
+def test_a_field_that_is_not_known_is_pointed_at(http: httpx.Client) -> None:
+    answer = http.post("/v1/passwords/hash", json={"password": "long enough", "round": 4})
+    [fault] = assert_problem(answer, 422, "invalid_request")["errors"]
+    assert fault == {
+        "pointer": "#/round",
+        "code": "extra_forbidden",
+        "detail": "There is no field of this name; there are password, rounds.",
+    }
+
+
+def test_a_parameter_that_is_not_known_is_named(http: httpx.Client) -> None:
+    answer = http.get("/v1/events", params={"king": "renewed"})
+    [fault] = assert_problem(answer, 422, "invalid_request")["errors"]
+    assert (fault["parameter"], fault["code"]) == ("king", "extra_forbidden")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,8 +87,18 @@ def test_a_key_may_do_what_its_scope_says_and_no_more(
     paths = ["/v1/jobs/none", "/v1/connections", "/v1/connections/none/token", "/v1/providers"]
     paths += ["/v1/keys", "/v1/events", "/v1/renewals", "/v1/queues", "/metrics"]
     paths += ["/v1/queues/oauth/dead-letters"]
-    answered = {path: anonymous.get(path, headers=headers).status_code for path in paths}
+    answers = {path: anonymous.get(path, headers=headers) for path in paths}
+    answered = {path: answer.status_code for path, answer in answers.items()}
+    refusals = [answer for answer in answers.values() if answer.status_code == 403]
+    assert all(needed_scope(each) in each.json()["detail"] for each in refusals)
     assert answered == {path: allowed.get(path, 403) for path in paths}
+
+
+def needed_scope(answer: httpx.Response) -> str:
+    """Return the scope that a refusal names to programs (RFC 6750 section 3)."""
+    found = re.search('scope="([a-z:]+)"', answer.headers["WWW-Authenticate"])
+    assert found
+    return found[1]
 
 
 def test_a_key_that_is_not_the_admins_makes_no_keys(
@@ -153,7 +164,7 @@ _WRONG: list[tuple[dict[str, Any], str]] = [
     ({"expires_at": 1895000000}, "#/expires_at"),
     ({"expires_at": "1895000000"}, "#/expires_at"),
     ({"lifetime": 60, "expires_at": "2999-01-01T00:00:00Z"}, "#"),
-    ({"key": "cfk_mine"}, "#"),
+    ({"key": "cfk_mine"}, "#/key"),
 ]
 
 
