@@ -124,6 +124,10 @@ def test_a_token_without_a_known_end_is_listed_with_the_reason_of_its_schedule()
     assert (ending["cause"], ending["status"]) == ("end", "active")
 
 
+GONE = (
+    "No provider named gone is configured: PUT /v1/providers/gone with its issuer or a preset, its "
+    "client_id and its client_secret."
+)
 HALF = (
     "The provider half has no client_id: set HALF_CLIENT_ID and HALF_CLIENT_SECRET and restart, "
     "or PUT /v1/providers/half."
@@ -148,7 +152,7 @@ def test_a_hindrance_of_a_renewal_is_named() -> None:
     # Then it says what is wrong, where something is
     assert hindrances == [
         listing._NO_REFRESH_TOKEN,
-        "No provider named gone is configured.",
+        GONE,
         HALF,
         None,
         None,

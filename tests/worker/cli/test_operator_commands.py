@@ -105,4 +105,4 @@ def test_check_provider_prints_each_finding(command: Command, provider: Scripted
     # And an unknown provider is named
     nobody = command("check-provider", "nobody")
     assert (nobody.returncode, nobody.stdout) == (1, "")
-    assert nobody.stderr == "No provider named nobody is configured.\n"
+    assert nobody.stderr.startswith("No provider named nobody is configured: PUT /v1/providers/")

@@ -47,7 +47,7 @@ def test_the_next_day_is_listed_and_nothing_is_renewed(command: Command) -> None
     assert "google" in first
     assert "The token expires at" in first
     assert hopeless in second
-    assert fault.strip() == "would fail: No provider named gone is configured."
+    assert "would fail: No provider named gone is configured: PUT /v1/providers/gone" in fault
     assert ended.stderr == "2 renewals would be made. None was.\n"
     # And nothing has happened
     with hold_connection():

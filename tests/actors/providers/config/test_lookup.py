@@ -55,8 +55,8 @@ def test_a_provider_is_found_by_its_name_alone() -> None:
         (
             "my-house",
             (
-                "No provider named my-house is configured: PUT /v1/providers/my-house with its issuer "
-                "or a preset, its client_id and its client_secret."
+                "No provider named my-house is configured: PUT /v1/providers/my-house with its "
+                "issuer or a preset, its client_id and its client_secret."
             ),
         ),
         ("My House", "No provider can have this name: lower case letters, digits, - and _, 64 "),
