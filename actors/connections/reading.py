@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
-from actors.providers.protocol.token_answers import read_token_type
+from actors.providers.protocol.token_types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps

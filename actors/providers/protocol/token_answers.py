@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,14 +17,12 @@ from actors.providers.protocol.failures import classify_by_words, classify_error
 from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import slack
+from actors.providers.protocol.token_types import read_token_type
 from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
 
-_TOKEN_TYPE: Final = re.compile("[A-Za-z0-9._~+/-]{1,64}")
 _MAX_FIELDS: Final = 64
 _OPTIONAL_TOKENS: Final = ("refresh_token", "id_token")
-#: The registered names of HTTP authentication schemes, some of which APIs compare letter by letter.
-_SCHEMES: Final = {"bearer": "Bearer", "dpop": "DPoP", "mac": "MAC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +141,6 @@ def _read_token(answer: Mapping[str, Any], name: str) -> Secret | None:
     if not isinstance(value, str) or not is_visible_ascii(value):
         raise ProviderMisbehaved(f"The provider's {name} has characters that no token has.")
     return Secret(value)
-
-
-def read_token_type(value: Any) -> str:
-    """Return a token's type as a request's Authorization header has it, by default Bearer.
-
-    It is case insensitive (RFC 6749 section 5.1), but not to every API.
-    """
-    text = value.strip() if isinstance(value, str) else ""
-    if not _TOKEN_TYPE.fullmatch(text):
-        return "Bearer"
-    return _SCHEMES.get(text.lower(), text)
 
 
 def _read_scope(value: Any) -> str | None:
