@@ -106,6 +106,7 @@ class OAuthSettings:
     return_to_origins: tuple[str, ...] = ()
     connect_timeout_seconds: int = _seconds(5)
     read_timeout_seconds: int = _seconds(10)
+    late_answer_seconds: int = _number(300, 0, 86400)
     maximum_answer_bytes: int = _number(1_048_576, 1024, 2**30)
     discovery_cache_seconds: int = _seconds(3600)
     lease_seconds: int = _seconds(90)

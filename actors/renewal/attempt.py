@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from actors.audit import EventKind, record
-from actors.errors import AuthError, FailureKind, OutcomeUnknown
+from actors.errors import AuthError, FailureKind, OutcomeUnknown, ProviderUnreachable
 from actors.providers.config.breaker import apply_breaker, check_not_paused
+from actors.providers.http.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.renewal.kept_answers import AnswerKeeper
@@ -23,7 +27,7 @@ from models.db.database import transaction
 from models.oauth.grants import Grant
 from models.renewal.grouped_writes import begin_first_attempt
 from models.renewal.journal import TAB_ATTEMPTS, Attempt, begin_renewal, begin_retry, digest_token
-from models.renewal.leases import Lease
+from models.renewal.leases import Lease, extend
 
 #: A renewal that is interrupted this often in a row is interrupted by what the provider answers.
 _MAX_TRIES: Final = 5
@@ -44,6 +48,10 @@ class Renewal:
         self._request = request
         self.attempt = attempt
         self.keeper = AnswerKeeper(attempt.lease, limits.answer_seconds)
+        self.late = LateAnswer()
+        #: Set once it is known whether a late answer comes: the lease is prolonged no more.
+        self.is_answered = threading.Event()
+        self._lease_guard = threading.Lock()
 
     def obtain_grant(self, now: datetime) -> Grant:
         """Return the grant of the answer that was kept, or else ask the provider for one.
@@ -66,8 +74,68 @@ class Renewal:
         with (
             apply_breaker(request.provider, request.health, request.row.id, now),
             check_before_send(partial(_check_time_left, self.attempt.lease)),
+            self._expect_late_answer(),
         ):
-            return request.send(self.keeper.keep)
+            return self._send_within_grace()
+
+    def _send_within_grace(self) -> TokenResponse:
+        """Send the token, and once more where the provider still accepts it after use."""
+        try:
+            return self._request.send(self.keeper.keep)
+        except ProviderUnreachable as error:
+            if not error.is_outcome_unknown or not self._is_in_grace():
+                raise
+        self._begin_retry()
+        return self._request.send(self.keeper.keep)
+
+    def _is_in_grace(self) -> bool:
+        if self.late.is_expected or self.attempt.is_retry:
+            return False
+        # The grace begins when the provider renews, which is no earlier than the renewal began.
+        grace = timedelta(seconds=self._request.provider.refresh_token_grace_seconds)
+        return utc_now() - self.attempt.started_at < grace
+
+    def _begin_retry(self) -> None:
+        with transaction():
+            attempt = TAB_ATTEMPTS.find(self._request.row.id)
+            if attempt is not None:
+                digests = digest_token(self._request.token)
+                self.attempt = begin_retry(self.attempt.lease, attempt, digests, utc_now())
+                _record_retry(self._request, self.attempt, utc_now())
+
+    def _expect_late_answer(self) -> AbstractContextManager[None]:
+        # A refresh token may be spent by the request. Facebook's access token is not.
+        is_wanted = self._request.provider.renewal == "refresh_token"
+        has_time = current_settings().oauth.late_answer_seconds > 0
+        return self.late.expect() if is_wanted and has_time else nullcontext()
+
+    def receive_late_grant(self) -> Grant:
+        """Wait for an answer that did not come in time, and return its grant.
+
+        Raises:
+            ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
+        """
+        try:
+            response = self.late.read(current_settings().oauth.late_answer_seconds)
+        finally:
+            with self._lease_guard:
+                self.is_answered.set()
+        tokens = self._request.receive(response, self.keeper.keep)
+        return self._request.build_grant(tokens, self.attempt.started_at)
+
+    def prolong_lease(self) -> None:
+        """Hold the connection for another `lease_seconds`, unless the answer has come.
+
+        Raises:
+            DatabaseUnreachable: The database is away.
+        """
+        with self._lease_guard:
+            if self.is_answered.is_set():
+                return
+            with transaction():
+                lease = extend(self.attempt.lease, lease_end(utc_now()))
+            if lease is not None:
+                self.attempt = replace(self.attempt, lease=lease)
 
     def _read_kept_answer(self, now: datetime) -> TokenResponse | None:
         """Return the tokens of the kept answer; None where the provider has to be asked (again)."""

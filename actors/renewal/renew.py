@@ -18,6 +18,7 @@ from actors.providers.config.rates import minimum_gap
 from actors.renewal.attempt import Renewal, begin
 from actors.renewal.batches import TimeSlice
 from actors.renewal.kept_answers import import_answer_files
+from actors.renewal.late import wait_for_late_answer
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.outcomes import record_failure, store_grant
 from actors.renewal.request import RefreshTokenMissing, prepare_renewal
@@ -190,6 +191,8 @@ def _perform(
         with _unexpected_as_renewal_broken(row):
             grant = renewal.obtain_grant(now)
     except (AuthError, SealBroken) as error:
+        if wait_for_late_answer(renewal, partial(_conclude_late, renewal, row, now, limits)):
+            raise
         failure = record_failure(renewal.attempt, row, error, now, limits)
         renewal.keeper.discard_file()
     else:
@@ -198,6 +201,23 @@ def _perform(
     if failure is not None:
         raise failure
     return _do_nothing
+
+
+def _conclude_late(
+    renewal: Renewal, row: TAB_CONNECTIONS, now: datetime, limits: RenewalLimits
+) -> None:
+    """Receive a late answer, and record what came of the renewal."""
+    try:
+        with _unexpected_as_renewal_broken(row):
+            grant = renewal.receive_late_grant()
+    except (AuthError, SealBroken) as error:
+        record_failure(renewal.attempt, row, error, now, limits)
+        renewal.keeper.discard_file()
+        _LOG.warning(_FAILED, row.id, error.detail, extra=_log_fields(row))
+    else:
+        _finish(store_grant(renewal.attempt, row, grant, now, limits), renewal)
+        text = "The provider's answer for connection %s came late, and its token is stored."
+        _LOG.info(text, row.id, extra=_log_fields(row))
 
 
 def _finish(wait_until_stored: _Finish, renewal: Renewal) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import requests
+
 from actors.connections.forecasts import forecast_renewal_end
 from actors.connections.grants import build_grant, with_known_lifetime
 from actors.errors import AuthError
@@ -14,6 +16,7 @@ from actors.providers.protocol.token_endpoint import (
     KeepAnswer,
     TokenResponse,
     extend_facebook_token,
+    read_answered_tokens,
     read_kept_tokens,
     use_refresh_token,
 )
@@ -50,6 +53,11 @@ class RenewalRequest:
         if self.provider.renewal == "fb_exchange_token":
             return extend_facebook_token(self.provider, self.token, keep)
         return use_refresh_token(self.provider, self.token, keep)
+
+    def receive(self, response: requests.Response, keep: KeepAnswer) -> TokenResponse:
+        """Read an answer that came late; raises as `send` does."""
+        tokens = read_answered_tokens(self.provider, response, keep)
+        return replace(tokens, refresh_token=tokens.refresh_token or self.token)
 
     def read(self, answer: Secret, asked_at: datetime) -> TokenResponse:
         """Read an answer that was kept to a request of `asked_at`; raises as `send` does."""

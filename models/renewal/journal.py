@@ -159,7 +159,7 @@ def begin_renewal(
 def begin_retry(
     lease: Lease, answered: TAB_ATTEMPTS, digests: Sequence[str], now: datetime
 ) -> Attempt:
-    """Record that a token is sent again, because the journal's answer cannot be read."""
+    """Record that a token is sent again, as its answer cannot be read or has not arrived."""
     tries = answered.tries + 1
     answered.record_retry(lease.version, digests[0], tries, now)
     return Attempt(lease, now, tries)

@@ -107,6 +107,7 @@ class ProviderSettings(BaseModel):
     maximum_renewals_per_minute: int | None = Field(default=None, ge=1, le=10_000)
     renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     single_use_refresh_tokens: bool | None = None
+    refresh_token_grace_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     grant_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     grant_idle_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None

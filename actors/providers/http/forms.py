@@ -52,9 +52,7 @@ def post_form(
     check_url(url, current_settings().allowed_private_hosts)
     with translate_http_errors():
         whole = _authenticate(auth, {**_HEADERS, **(headers or {})})
-        response = _read(_post(url, urlencode(form).encode(), whole))
-    check_no_redirect(response)
-    return check_available(response)
+        return read_answer(_post(url, urlencode(form).encode(), whole))
 
 
 def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
@@ -96,6 +94,18 @@ def _target(url: str) -> requests.PreparedRequest:
     target = requests.PreparedRequest()
     target.prepare_url(url, None)
     return target
+
+
+def read_answer(answer: urllib3.BaseHTTPResponse) -> requests.Response:
+    """Return an answer with its body read, of any status but those below.
+
+    Raises:
+        ProviderUnreachable: Its status is 5xx or 429.
+        ProviderMisbehaved: It is a redirect, too large or broken.
+    """
+    response = _read(answer)
+    check_no_redirect(response)
+    return check_available(response)
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:

@@ -45,7 +45,7 @@ class _DeadlineStream(socket.SocketIO):
         return count
 
 
-class _DeadlineSocket:
+class DeadlineSocket:
     """The socket that http.client reads an answer from, with a deadline."""
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
@@ -53,8 +53,28 @@ class _DeadlineSocket:
         self._seconds = seconds
 
     def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return the stream that ends at the deadline."""
         self._sock._io_refs += 1  # As socket.makefile does; the stream releases it when closed.
         return io.BufferedReader(_DeadlineStream(self._sock, self._seconds))
+
+
+#: Takes over the connection of a POST whose answer has not come in time.
+_late_keeper: Final[ContextVar[Callable[[socket.socket], None] | None]] = ContextVar(
+    "late_keeper", default=None
+)
+
+
+@contextmanager
+def keep_late_connections(keep: Callable[[socket.socket], None]) -> Iterator[None]:
+    """Call `keep` with the connection of each request of the block that meets its deadline.
+
+    The request fails all the same, but its answer can still be read. `keep` has to close it.
+    """
+    before = _late_keeper.set(keep)
+    try:
+        yield
+    finally:
+        _late_keeper.reset(before)
 
 
 #: Raises what keeps a POST from being sent.
@@ -92,6 +112,16 @@ class _SingleWriteConnection(HTTPConnection):
         if check is not None and method == "POST":
             check()
         self.send(b"".join(parts))
+
+    def getresponse(self) -> Any:
+        try:
+            return super().getresponse()
+        except TimeoutError:
+            keep, sock = _late_keeper.get(), self.sock
+            if keep is not None and sock is not None:
+                self.sock = None
+                keep(sock)
+            raise
 
     def send(self, data: Any) -> None:
         if self._parts is None:
@@ -169,7 +199,7 @@ def _check_behind_proxy(host: str, port: int, allowed: frozenset[str]) -> None:
 
 
 def _make_response(connection: Any, sock: Any, options: dict[str, Any]) -> http.client.HTTPResponse:
-    answering: Any = _DeadlineSocket(sock, connection.timeout)
+    answering: Any = DeadlineSocket(sock, connection.timeout)
     return http.client.HTTPResponse(answering, **options)
 
 

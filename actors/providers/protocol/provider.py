@@ -70,6 +70,7 @@ class Provider:
     maximum_renewals_per_minute: int | None = None
     renewal_margin_seconds: int | None = None
     single_use_refresh_tokens: bool = False
+    refresh_token_grace_seconds: int = 0
     grant_lifetime_seconds: int | None = None
     grant_idle_lifetime_seconds: int | None = None
     renewal: str = "refresh_token"

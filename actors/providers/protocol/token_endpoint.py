@@ -30,6 +30,7 @@ __all__ = [
     "KeepAnswer",
     "TokenResponse",
     "extend_facebook_token",
+    "read_answered_tokens",
     "read_kept_tokens",
     "redeem_code",
     "use_refresh_token",
@@ -158,6 +159,17 @@ def extend_facebook_token(
 
 def _post_grant(provider: Provider, form: Mapping[str, str], keep: KeepAnswer) -> TokenResponse:
     response = post_form(provider.token_endpoint, form, basic_authentication(provider))
+    return read_answered_tokens(provider, response, keep)
+
+
+def read_answered_tokens(
+    provider: Provider, response: requests.Response, keep: KeepAnswer
+) -> TokenResponse:
+    """Return the tokens of an answer, which `keep` receives before it is parsed.
+
+    Raises:
+        ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
+    """
     keep(_serialize(response))
     return read_tokens(response, provider)
 

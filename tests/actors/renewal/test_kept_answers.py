@@ -255,7 +255,7 @@ def test_an_answer_waits_for_a_provider_that_lacks_something(plain: ScriptedProv
 
 
 @pytest.mark.parametrize(
-    "nowhere", [f"http://{DISCARD}/token", "https://no-such-host.invalid/token"]
+    "nowhere", [f"http://{DISCARD}/token", "https://no-such-host.catfeeder-tests/token"]
 )
 def test_a_token_that_was_never_sent_is_as_it_was(nowhere: str, plain: ScriptedProvider) -> None:
     # Given a provider that does not listen, or that has no address

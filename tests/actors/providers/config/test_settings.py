@@ -52,7 +52,11 @@ TEXTS = ["preset", "client_id", "client_secret", "private_key", "team_id", "cert
 FLAGS = ["uses_nonce", "always_gives_id_token", "single_use_refresh_tokens"]
 FLAGS += ["redirect_uri_at_renewal", "authorization_response_iss_parameter_supported"]
 DURATIONS = ["minimum_renewal_gap_seconds", "default_lifetime_seconds", "renewal_margin_seconds"]
-DURATIONS += ["grant_lifetime_seconds", "grant_idle_lifetime_seconds"]
+DURATIONS += [
+    "refresh_token_grace_seconds",
+    "grant_lifetime_seconds",
+    "grant_idle_lifetime_seconds",
+]
 NO_DURATION = [(-1, "greater"), (10**9, "less"), ("3600", "integer"), (True, "integer")]
 MAPPINGS = ["scope_aliases", "failure_kinds", "authorization_parameters"]
 
