@@ -14,7 +14,7 @@ from catfeeder.errors import OperatorError
 from catfeeder.results import Shutdown
 from models.db.database import hold_connection
 from models.migrate import ensure_tables
-from models.server import current_generation, is_stopping, request_stop
+from models.server import current_generation, is_boot_stopping, is_stopping, request_stop
 
 _LOG = logging.getLogger(__name__)
 _ACCEPTED: Final = 202
@@ -69,7 +69,7 @@ class ServerManagement:
         try:
             ensure_tables(utc_now())
             with hold_connection():
-                return not is_stopping(current_generation())
+                return not is_boot_stopping(current_generation())
         except OperatorError as error:
             _LOG.error("%s", error)  # The sentence says it all; no traceback.
             return False

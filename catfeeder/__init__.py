@@ -45,6 +45,9 @@ __all__ = [
     "connect_async",
 ]
 
+#: As in pyproject.toml.
+__version__: Final = "0.1.0"
+
 #: Redis answers an app's client within this time, or is taken to be away: a person waits, and asks
 #: again. A worker, which waits for Redis alone, gives it longer.
 _REPLY_TIMEOUT_SECONDS: Final = 5.0

@@ -25,7 +25,7 @@ from config import CronsSettings, current_settings
 from models.crons import claim_tick, ensure_cron, list_next_ticks, return_tick
 from models.db.database import ensure_open, hold_connection
 from models.migrate import ensure_tables
-from models.server import is_latest_stopping
+from worker.boot import is_emission_over
 from worker.consuming.redis_settings import describe_risks
 from worker.local_queue import LocalQueue
 from worker.queue import connect_queue
@@ -153,7 +153,7 @@ def tick(client: Emitter, lines: Schedule, now: datetime) -> list[MessageType]:
             for message, interval in lines.items()
             if not now < known.get(message.name, now) <= now + interval
         }
-        if due and is_latest_stopping():
+        if due and is_emission_over():
             # A service that stops finishes its jobs and enqueues no more.
             return []
     emitted = []

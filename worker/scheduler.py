@@ -5,6 +5,7 @@ from __future__ import annotations
 from config import current_settings
 from worker.crons import Crons
 from worker.process.logs import set_up_logging
+from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
 
 
@@ -21,6 +22,7 @@ def run_scheduler() -> int:
     crons = Crons(debug=settings.debug.debug)
     status = crons.inject_crons()
     if status == crons.success:
+        report_ready()
         signals.wait()
         crons.stop()
     return status

@@ -133,6 +133,10 @@ class JobWaiter:
         self._is_closed = True
         self._wake(list(self._waiters))
 
+    def reopen(self) -> None:
+        """Let tasks wait again after a `close`."""
+        self._is_closed = False
+
     def _wake(self, job_ids: Iterable[str], record: JobRecord | None = None) -> None:
         for job_id in job_ids:
             for waiter in self._waiters.get(job_id, ()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import unquote
 
 import peewee
 from playhouse.pool import MaxConnectionsExceeded
@@ -95,6 +96,14 @@ def build_database(
     raise DatabaseUnreachable(
         "DATABASE_URL must begin with sqlite:///, postgresql://, mysql:// or mariadb://."
     )
+
+
+def describe_database(settings: Settings) -> str:
+    """Return the database of `DATABASE_URL` for an operator, without user, password and options."""
+    scheme, _, rest = settings.database_url.partition("://")
+    if scheme == "sqlite":
+        return f"sqlite:///{unquote(rest.removeprefix('/'))}"
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 @contextmanager

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from catfeeder.clock import utc_now
 from config import current_settings
-from models.db.database import hold_connection, open_database
+from models.db.database import describe_database, hold_connection, open_database
 from models.migrate import migrate
-from models.server import begin_boot, is_latest_stopping
+from models.server import begin_boot, current_generation, is_latest_stopping
 
 
 def migrate_database() -> int:
-    """Apply the migrations that are missing, and print their names.
+    """Apply the migrations that are missing, begin a boot, and print what was done to what.
 
     Raises:
         ConfigurationError: The database cannot be used.
     """
-    open_database(current_settings())
+    settings = current_settings()
+    open_database(settings)
     now = utc_now()
     applied = migrate(now)
-    # Without a supervisor, nothing else begins a generation after a shutdown.
-    with hold_connection():
-        if is_latest_stopping():
-            begin_boot(now)
+    print(f"The database is {describe_database(settings)}.")
     print("\n".join(applied) or "The database is up to date.")
+    with hold_connection():
+        print(_begin_boot_if_needed(now))
     return 0
+
+
+def _begin_boot_if_needed(now: datetime) -> str:
+    """Begin a generation where no supervisor does, and return what was done."""
+    stopped = current_generation()
+    if stopped == 0:
+        return f"Boot {begin_boot(now)} begins: processes of the service may start."
+    if not is_latest_stopping():
+        return f"Boot {stopped} goes on: no shutdown was to be taken back."
+    return (
+        f"The shutdown of boot {stopped} is taken back: boot {begin_boot(now)} begins, and web "
+        "processes that run take work again within a second."
+    )

@@ -29,6 +29,7 @@ from worker.http.jobs.admission import AdmissionControl
 from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
+from worker.http.jobs.live_workers import LiveWorkers
 from worker.http.jobs.queue_depths import QueueDepthCache
 from worker.http.limits import Limits
 from worker.queue import connect_queue
@@ -52,6 +53,7 @@ class Shim:
     enqueuer: BatchingEnqueuer
     metrics: Metrics
     limits: Limits = field(default_factory=Limits)
+    live_workers: LiveWorkers = field(default_factory=LiveWorkers)
     started_at: float = field(default_factory=time.monotonic)
 
     async def send(
@@ -136,7 +138,7 @@ def build_shim(settings: Settings) -> Shim:
         sign_in_cookies=SignInCookies(settings),
         job_reader=job_reader,
         waiter=waiter,
-        draining=Draining(settings.server.drain_seconds, waiter.close),
+        draining=Draining(settings.server.drain_seconds, waiter.close, resume_waits=waiter.reopen),
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
         enqueuer=_build_enqueuer(settings, client),
         metrics=Metrics(client.broker, waiter.__len__),

@@ -26,6 +26,7 @@ from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.work_queue import WorkQueue
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
+from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
 
 _LOG = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def perform_messages(
     gc.collect()
     gc.freeze()
     with _emitting_schedule() if schedule else nullcontext():
+        report_ready()
         signals.wait()
     stop_worker(worker, grace_seconds)
     broker.close()

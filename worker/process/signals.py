@@ -8,7 +8,17 @@ import sys
 from types import FrameType
 from typing import Final
 
-_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def list_stop_signals() -> list[signal.Signals]:
+    """Return the signals that request a stop.
+
+    A closed terminal (SIGHUP) is one, so that no process is left behind; under `nohup`, which
+    ignores it, it is none (POSIX: what was ignored at the start stays so).
+    """
+    is_hangup_ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [*_STOP_SIGNALS, *([] if is_hangup_ignored else [signal.SIGHUP])]
 
 
 class StopSignals:
@@ -24,7 +34,7 @@ class StopSignals:
         self._reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer)
-        for number in _STOP_SIGNALS:
+        for number in list_stop_signals():
             signal.signal(number, self._react)
 
     def wait(self) -> None:

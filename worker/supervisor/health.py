@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Collection
 from typing import Final
 
 _ANSWER_SECONDS: Final = 5.0
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 #: A shim that listens at every address is asked at the loopback of that kind.
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 
@@ -17,16 +19,17 @@ def reachable_host(host: str) -> str:
     return _ANY_ADDRESS.get(host, host)
 
 
-async def is_healthy(host: str, port: int, trusted_hosts: Collection[str]) -> bool:
-    """Return whether `GET /health` is answered with 200, in the name of a host that it trusts."""
+async def read_health_status(host: str, port: int, trusted_hosts: Collection[str]) -> int | None:
+    """Return the status of `GET /health`, asked in the name of a trusted host; None unanswered."""
     host_header = next((name for name in trusted_hosts if "*" not in name), "localhost")
     request = f"GET /health HTTP/1.1\r\nHost: {host_header}\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             status_line = await _first_line(reachable_host(host), port, request.encode())
     except (OSError, TimeoutError):
-        return False
-    return status_line.split(b" ")[1:2] == [b"200"]
+        return None
+    found = _STATUS_LINE.match(status_line)
+    return int(found[1]) if found else None
 
 
 async def _first_line(host: str, port: int, request: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,18 +26,26 @@ class PlannedProcess:
     environment: Mapping[str, str]
 
     @property
+    def announces(self) -> bool:
+        """Whether the command reports that it is ready, as ours do: others count once started."""
+        return re.search(r"\bworker (perform|scheduler)\b", self.command) is not None
+
+    @property
     def name(self) -> str:
         """Its name among all copies of all lines."""
         return f"{self.kind}.{self.number}"
 
 
 def plan_processes(
-    settings: Settings, commands: Mapping[str, str], redis_url: str
+    settings: Settings,
+    commands: Mapping[str, str],
+    redis_url: str,
+    added: Mapping[str, str] | None = None,
 ) -> Iterator[PlannedProcess]:
-    """Yield the processes to start, in the Procfile's order."""
+    """Yield the processes to start, in the Procfile's order, with `added` in their environment."""
     for kind, command in commands.items():
         for number in range(1, _count(settings, kind) + 1):
-            environment = _environment(settings, redis_url, number)
+            environment = {**_environment(settings, redis_url, number), **(added or {})}
             yield PlannedProcess(kind, number, command, environment)
 
 

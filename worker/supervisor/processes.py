@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from worker.process.readiness import READY_VARIABLE
 from worker.supervisor.output import LineHandler
 
 #: A line without an end is passed on in pieces of this size.
@@ -55,28 +56,53 @@ class ServiceProcess:
 
 
 async def start_process(
-    name: str, command: str, environment: Mapping[str, str], on_line: LineHandler
+    name: str,
+    command: str,
+    environment: Mapping[str, str],
+    on_line: LineHandler,
+    on_ready: Callable[[], None] | None = None,
 ) -> ServiceProcess:
     """Start a Procfile command; the shell expands its $VARIABLES and becomes the program.
+
+    With `on_ready` the process gets a pipe, and `on_ready` is called once it writes to that.
 
     Raises:
         OSError: There is no shell, or no room for another process.
     """
     read_end, write_end = os.pipe()
+    ready_end = None if on_ready is None else _await_ready(on_ready)
+    passed = [] if ready_end is None else [ready_end]
     # Our own pipe: with one of asyncio's, wait() may last until the last grandchild closes it.
     reading = asyncio.create_task(_read_lines(read_end, name, on_line))
     try:
         process = await asyncio.create_subprocess_exec(
             *("/bin/sh", "-c", f"exec {command}"),
-            env=environment,
+            env={**environment, READY_VARIABLE: " ".join(map(str, passed))},
+            pass_fds=passed,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
             start_new_session=True,
         )
     finally:
-        os.close(write_end)
+        for end in (write_end, *passed):
+            os.close(end)
     return ServiceProcess(name, process, reading)
+
+
+def _await_ready(on_ready: Callable[[], None]) -> int:
+    """Return the end of a pipe, and call `on_ready` when something is written to it."""
+    loop = asyncio.get_running_loop()
+    read_end, write_end = os.pipe()
+
+    def react() -> None:
+        loop.remove_reader(read_end)
+        if os.read(read_end, 1):
+            on_ready()
+        os.close(read_end)
+
+    loop.add_reader(read_end, react)
+    return write_end
 
 
 async def _read_lines(read_end: int, name: str, on_line: LineHandler) -> None:

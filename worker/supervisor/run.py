@@ -6,12 +6,15 @@ import asyncio
 import os
 import shlex
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from config import ENV_FILE, ROOT, Settings, load_settings, read_environment, read_toml
+from worker.process.signals import list_stop_signals
 from worker.supervisor.env_file import list_missing_secrets, write_missing_secrets
 from worker.supervisor.health import reachable_host
 from worker.supervisor.output import LineHandler, line_printer
@@ -19,8 +22,6 @@ from worker.supervisor.procfile import read_procfile
 from worker.supervisor.service import Service
 from worker.supervisor.stores import refuse_new_secret_key
 
-#: A closed terminal (SIGHUP) is no reason to leave processes behind.
-_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: `make` and `timeout` repeat a signal that the terminal has sent already: that is no haste.
 _ECHO_SECONDS: Final = 1.0
 _NAME: Final = "service"
@@ -35,6 +36,8 @@ def run_service() -> int:
     """
     # Every file of every process is for our user alone.
     os.umask(0o077)
+    for number in list_stop_signals():
+        signal.signal(number, _stop_at_once)
     settings, print_line = _prepare()
     commands = read_procfile(ROOT / "Procfile")
     try:
@@ -44,6 +47,11 @@ def run_service() -> int:
         return 1
     print_line(_NAME, "Stopped.")
     return 0
+
+
+def _stop_at_once(_number: int, _frame: FrameType | None) -> None:
+    """End well on a signal that comes before there is anything to drain."""
+    sys.exit(0)
 
 
 def _prepare() -> tuple[Settings, LineHandler]:
@@ -90,7 +98,7 @@ def _stop_on_signals(service: Service) -> None:
 
 
 def _on_signals(react: Callable[[], object]) -> None:
-    for number in _STOP_SIGNALS:
+    for number in list_stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, react)
 
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from catfeeder.errors import QueueUnreachable
 from config import Settings
+from worker.boot import VARIABLE
 from worker.errors import ServiceUnhealthy, ValkeyFailed
 from worker.supervisor.addresses import check_address
 from worker.supervisor.drain import drain_queues
 from worker.supervisor.guardian import Guardian
-from worker.supervisor.health import is_healthy
+from worker.supervisor.health import read_health_status
 from worker.supervisor.output import LineHandler
 from worker.supervisor.plan import WEB, plan_processes, web_ports
 from worker.supervisor.stores import (
+    announce_ready,
+    announce_stop,
     begin_generation,
     check_broker,
     is_shutdown_requested,
-    request_shutdown,
 )
 from worker.supervisor.supervisor import Supervisor
 from worker.supervisor.valkey.embedded import EmbeddedValkey
@@ -76,9 +78,13 @@ class Service:
         """
         for port in web_ports(self._settings):
             check_address(self._settings.host, port)
-        self._redis_url = self._open_broker()
-        self._generation = begin_generation(self._settings)
-        await self._start_processes()
+        # In threads: a stop is heard while a large file is read back, or tables are changed.
+        self._redis_url = await asyncio.to_thread(self._open_broker)
+        self._inform_guardian()
+        if not self.is_stopping:
+            self._generation = await asyncio.to_thread(begin_generation, self._settings)
+        if not self.is_stopping:
+            await self._start_processes()
 
     async def serve(self) -> None:
         """Return when a stop is requested, by `request_stop` or by a shutdown job.
@@ -87,20 +93,20 @@ class Service:
             ServiceUnhealthy: A process has never worked since the start.
         """
         while not self.is_stopping:
-            if await asyncio.to_thread(is_shutdown_requested, self._generation):
-                self.request_stop()
+            await self._hear_shutdown()
             self._check_processes()
-            self._restart_dead_valkey()
+            await self._restart_dead_valkey()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _STOP_POLL_SECONDS)
 
     async def drain(self) -> None:
         """Refuse new work, let accepted jobs end, then end the processes."""
         self._report("Stopping: new work is refused, jobs in flight are finished.")
-        await asyncio.to_thread(request_shutdown, self._generation)
-        await self._await_jobs()
+        await asyncio.to_thread(announce_stop, self._generation)
         web = self._supervisor.names(WEB)
         workers = set(self._supervisor.names()) - set(web)
+        if workers:
+            await self._await_jobs()
         await self._supervisor.stop(workers, WORKER_GRACE_SECONDS)
         await self._supervisor.stop(web, _WEB_GRACE_SECONDS)
 
@@ -115,31 +121,56 @@ class Service:
             check_broker(self._settings.redis_url)
             return self._settings.redis_url
         self._valkey.start()
-        self._inform_guardian()
         return self._valkey.url
 
     async def _start_processes(self) -> None:
         """Start the shim before the others, as it loads longest and they would share its cores."""
-        plans = list(plan_processes(self._settings, self._commands, self._redis_url))
+        boot = {VARIABLE: str(self._generation)}
+        plans = list(plan_processes(self._settings, self._commands, self._redis_url, boot))
         for planned in plans:
             if planned.kind == WEB:
                 self._supervisor.keep_running(planned)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HEAD_START_SECONDS):
-                await self._await_health()
+                await self._await(self._is_web_answering)
         for planned in plans:
             if planned.kind != WEB and not self.is_stopping:
                 self._supervisor.keep_running(planned)
-        await self._await_health()
+        await self._await(self._is_all_ready)
+        if not self.is_stopping:
+            await asyncio.to_thread(announce_ready, self._generation)
+        await self._await(self._is_web_healthy)
 
-    async def _await_health(self) -> None:
+    async def _await(self, is_so: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until something is so, or until a stop is requested by a signal or over HTTP."""
         deadline = time.monotonic() + _HEALTHY_SECONDS
-        address = (self._settings.host, self._settings.port, self._settings.server.trusted_hosts)
-        while not self.is_stopping and not await is_healthy(*address):
+        next_look = time.monotonic()
+        while not self.is_stopping and not await is_so():
             self._check_processes()
             if time.monotonic() > deadline:
                 raise ServiceUnhealthy
+            if time.monotonic() >= next_look:
+                await self._hear_shutdown()
+                next_look = time.monotonic() + _STOP_POLL_SECONDS
             await asyncio.sleep(_HEALTH_POLL_SECONDS)
+
+    async def _hear_shutdown(self) -> None:
+        if await asyncio.to_thread(is_shutdown_requested, self._generation):
+            self.request_stop()
+
+    async def _is_all_ready(self) -> bool:
+        return not self._supervisor.unready and await self._is_web_answering()
+
+    async def _is_web_answering(self) -> bool:
+        return all([await self._ask_health(port) for port in web_ports(self._settings)])
+
+    async def _is_web_healthy(self) -> bool:
+        return all([await self._ask_health(port) == 200 for port in web_ports(self._settings)])
+
+    async def _ask_health(self, port: int) -> int | None:
+        return await read_health_status(
+            self._settings.host, port, self._settings.server.trusted_hosts
+        )
 
     def _check_processes(self) -> None:
         for name in self._supervisor.crash_loops:
@@ -154,12 +185,13 @@ class Service:
             if not is_empty:
                 self._report("Some jobs are left; config.toml drain_seconds bounds the wait.")
 
-    def _restart_dead_valkey(self) -> None:
+    async def _restart_dead_valkey(self) -> None:
         """Start our own Valkey anew if it died; its append-only file has the accepted jobs."""
-        if self._redis_url != self._settings.redis_url and self._valkey.pid is None:
+        is_ours = self._redis_url != self._settings.redis_url
+        if is_ours and not self.is_stopping and self._valkey.pid is None:
             self._report("Valkey has ended; starting it anew.")
             with contextlib.suppress(ValkeyFailed):
-                self._valkey.start()
+                await asyncio.to_thread(self._valkey.start)
             self._inform_guardian()
 
     def _inform_guardian(self) -> None:

@@ -8,7 +8,7 @@ from config import ConfigurationError, Settings
 from models.db.database import bind_tables, build_database, hold_connection, open_database
 from models.migrate import migrate
 from models.sealing.keys import is_key_recorded
-from models.server import begin_boot, is_stopping, request_stop
+from models.server import begin_supervised_boot, is_stopping, record_ready, record_stop
 
 
 def check_broker(redis_url: str) -> None:
@@ -50,7 +50,17 @@ def begin_generation(settings: Settings) -> int:
     open_database(settings)
     migrate(now)
     with hold_connection():
-        return begin_boot(now)
+        return begin_supervised_boot(now)
+
+
+def announce_ready(generation: int) -> None:
+    """Record that every process of this start is ready, which /health waits for.
+
+    Raises:
+        DatabaseUnreachable: The database is away.
+    """
+    with hold_connection():
+        record_ready(generation, datetime.now(UTC))
 
 
 def is_shutdown_requested(generation: int) -> bool:
@@ -63,11 +73,14 @@ def is_shutdown_requested(generation: int) -> bool:
         return False
 
 
-def request_shutdown(generation: int) -> bool:
-    """Let every process know that this generation shuts down; false while the database is away."""
+def announce_stop(generation: int) -> None:
+    """Let the processes of this start know that they stop; do nothing while the database is away.
+
+    Others on this database go on: they stop by a shutdown, which is for the whole service.
+    """
     try:
         with hold_connection():
-            return request_stop(generation)
+            record_stop(generation, datetime.now(UTC))
     # Ctrl-C stops the service, database or no database.
-    except Exception:  # noqa: BLE001
-        return False
+    except Exception:  # noqa: BLE001, S110
+        pass

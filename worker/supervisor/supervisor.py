@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from typing import Final
 
 from worker.supervisor.output import LineHandler
@@ -36,6 +37,7 @@ class Supervisor:
         self._histories: dict[str, RestartHistory] = {}
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, ServiceProcess] = {}
+        self._ready: set[str] = set()
         self._stopping: set[str] = set()
         self._cleaning: set[asyncio.Task[None]] = set()
 
@@ -48,6 +50,11 @@ class Supervisor:
     def crash_loops(self) -> list[str]:
         """The processes that have ended with an error at each of their first starts."""
         return [name for name, history in self._histories.items() if history.is_crash_loop]
+
+    @property
+    def unready(self) -> set[str]:
+        """The processes that have not been ready yet since `keep_running`."""
+        return self._plans.keys() - self._ready
 
     def names(self, kind: str | None = None) -> list[str]:
         """Return the processes that have not been stopped, of one kind or of all."""
@@ -97,13 +104,20 @@ class Supervisor:
     async def _run_to_end(self, planned: PlannedProcess) -> int:
         """Run a process once and return its status, negative for a signal."""
         try:
+            add_ready = partial(self._ready.add, planned.name)
             process = await start_process(
-                planned.name, planned.command, planned.environment, self._on_line
+                planned.name,
+                planned.command,
+                planned.environment,
+                self._on_line,
+                add_ready if planned.announces else None,
             )
         except OSError as error:
             self._on_line(planned.name, f"cannot be started: {error.strerror}")
             return _NOT_STARTED
         self._running[planned.name] = process
+        if not planned.announces:
+            self._ready.add(planned.name)
         self._on_change()
         status = await process.wait()
         del self._running[planned.name]

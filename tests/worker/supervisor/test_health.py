@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from worker.supervisor.health import is_healthy, reachable_host
+from worker.supervisor.health import reachable_host, read_health_status
 
 pytestmark = pytest.mark.anyio
 
@@ -35,16 +35,16 @@ async def answering(answer: Callable[[str], str]) -> AsyncIterator[int]:
 @pytest.mark.parametrize(
     ("status_line", "expected"),
     [
-        ("HTTP/1.1 200 OK", True),
-        ("HTTP/1.1 503 Service Unavailable", False),
-        ("HTTP/1.1 2000", False),
-        ("cats", False),
-        ("", False),
+        ("HTTP/1.1 200 OK", 200),
+        ("HTTP/1.1 503 Service Unavailable", 503),
+        ("HTTP/1.1 2000", None),
+        ("cats", None),
+        ("", None),
     ],
 )
-async def test_only_200_is_healthy(status_line: str, expected: bool) -> None:
+async def test_the_status_is_that_of_http(status_line: str, expected: int | None) -> None:
     async with answering(lambda _: f"{status_line}\r\n\r\n") as port:
-        assert await is_healthy("127.0.0.1", port, ["localhost"]) is expected
+        assert await read_health_status("127.0.0.1", port, ["localhost"]) == expected
 
 
 async def test_a_host_that_the_shim_trusts_is_named() -> None:
@@ -54,15 +54,16 @@ async def test_a_host_that_the_shim_trusts_is_named() -> None:
         return f"HTTP/1.1 {200 if is_trusted else 400} \r\n\r\n"
 
     async with answering(answer) as port:
-        assert await is_healthy("127.0.0.1", port, ["*.example.com", "api.example.com"])
-        assert not await is_healthy("127.0.0.1", port, ["*"])
+        trusted = ["*.example.com", "api.example.com"]
+        assert await read_health_status("127.0.0.1", port, trusted) == 200
+        assert await read_health_status("127.0.0.1", port, ["*"]) == 400
 
 
-async def test_a_port_without_a_listener_is_not_healthy() -> None:
+async def test_a_port_without_a_listener_has_no_status() -> None:
     async with answering(lambda _: "") as port:
         pass
 
-    assert await is_healthy("127.0.0.1", port, ["localhost"]) is False
+    assert await read_health_status("127.0.0.1", port, ["localhost"]) is None
 
 
 def test_a_wildcard_address_is_asked_at_the_loopback() -> None:

@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
         yield directory
 
 
-def query(directory: ServiceDirectory, sql: str) -> list[tuple[int, int]]:
+def query(directory: ServiceDirectory, sql: str) -> list[tuple[int, ...]]:
     """Run a statement on the service's database."""
     path = directory.path / "var" / "catfeeder.sqlite3"
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
@@ -128,8 +128,9 @@ def test_a_stop_waits_for_the_jobs_and_ends_web_last(directory: ServiceDirectory
         # And when the job has ended, the workers end, and then web
         client.hdel("catfeeder:oauth.msgs", "job")
     assert service.end() == 0
-    [(generation, stopped)] = query(directory, "SELECT generation, stopped_generation FROM server")
-    assert generation == stopped
+    # And others on this database go on: only this boot has stopped
+    assert query(directory, "SELECT generation, stopped_generation FROM server") == [(1, 0)]
+    assert query(directory, "SELECT generation FROM boots WHERE stopped_at IS NOT NULL") == [(1,)]
     ends = [line for line in service.lines if line.endswith("| ends")]
     assert sorted(ends[:2]) == ["oauth.1     | ends", "scheduler.1 | ends"]
     assert ends[2:] == ["web.1       | ends"]
@@ -212,6 +213,103 @@ def test_a_stop_during_the_start_ends_the_service(directory: ServiceDirectory) -
 
     assert service.stop(signal.SIGINT) == 0
     assert directory.pids() == []
+
+
+#: A web process that becomes healthy late.
+LATE = """
+import http.server, os, sys, time
+began = time.monotonic()
+class Late(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if time.monotonic() - began > float(os.environ["LATE"]) else 503)
+        self.end_headers()
+    def log_message(self, *arguments):
+        pass
+http.server.HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Late).serve_forever()
+"""
+
+
+READY = """
+import os, pathlib, time
+while not pathlib.Path("ready").exists():
+    time.sleep(0.05)
+os.write(int(os.environ["CATFEEDER_READY_FD"]), b"\\n")
+time.sleep(600)
+"""
+
+
+def test_a_shutdown_during_the_start_ends_the_service_well(directory: ServiceDirectory) -> None:
+    # Given a service that takes its time to become healthy
+    (directory.path / "stand_in.py").write_text(LATE)
+    service = directory.run(LATE="600")
+    service.await_line("at work")
+
+    # When a shutdown is performed meanwhile, as over HTTP
+    began_at = time.monotonic()
+    query(directory, "UPDATE server SET stopped_generation = generation")
+
+    # Then it is heard, and the service ends as on any other day
+    assert service.end() == 0
+    assert time.monotonic() - began_at < 15
+    assert service.lines[-1].endswith("Stopped.")
+    assert directory.pids() == []
+
+
+def test_a_line_that_reports_when_it_is_ready_is_waited_for(directory: ServiceDirectory) -> None:
+    # Given a performing process that is ready when a file is there
+    (directory.path / "perform.py").write_text(READY)
+    with (directory.path / "Procfile").open("a") as procfile:
+        procfile.write("oauth: python perform.py worker perform\n")
+    service = directory.run()
+    service.await_line("at work")
+    wait_until(directory.is_answering)
+
+    # Then the service is not ready before
+    time.sleep(0.5)
+    assert not any("curl -s" in line for line in service.lines)
+    assert query(directory, "SELECT ready_at IS NULL FROM boots") == [(1,)]
+
+    # And once it is, so is the service
+    (directory.path / "ready").touch()
+    service.await_line("curl -s")
+    assert query(directory, "SELECT ready_at IS NULL FROM boots") == [(0,)]
+    assert service.stop() == 0
+
+
+def test_a_hangup_that_is_ignored_stops_nothing(directory: ServiceDirectory) -> None:
+    # Given a service that was started by nohup
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        service = directory.healthy()
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+    # When its user logs out
+    service.process.send_signal(signal.SIGHUP)
+
+    # Then it goes on, and so do its processes
+    time.sleep(0.5)
+    assert service.process.poll() is None
+    assert "Stopping" not in service.output
+    assert service.stop() == 0
+
+
+def test_two_services_on_one_database_stop_each_for_itself(directory: ServiceDirectory) -> None:
+    # Given two that were started on one database, each with a VAR_DIR of its own
+    url = f"sqlite:///{directory.path}/var/catfeeder.sqlite3"
+    first = directory.healthy()
+    port = str(directory.port + 10)
+    second = directory.healthy(VAR_DIR="other", DATABASE_URL=url, PORT=port)
+
+    # When the later one gets a signal, then the other goes on
+    assert second.stop() == 0
+    time.sleep(1.5)
+    assert first.process.poll() is None
+
+    # And a shutdown of the service stops all that there is
+    third = directory.healthy(VAR_DIR="other", DATABASE_URL=url, PORT=port)
+    query(directory, "UPDATE server SET stopped_generation = generation")
+    assert (first.end(), third.end()) == (0, 0)
 
 
 def test_a_database_that_is_away_stops_nothing(directory: ServiceDirectory) -> None:

@@ -92,7 +92,10 @@ class RateExceeded(Refusal):
 class ServerStopping(Refusal):
     """Raised for new work while the process drains."""
 
-    message = "The service is stopping and takes no new work; come back later."
+    message = (
+        "The service is stopping, or was shut down, and takes no new work; come back later. For "
+        "its operator: `make run`, or `python -m worker migrate`, begins it anew."
+    )
 
     permanent = False
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
+import catfeeder
 from catfeeder.errors import QueueUnreachable
+from catfeeder.messages import QUEUES
 from catfeeder.queue.redis_connection import translate_redis_errors
 from models.db.database import is_answering
 from worker.http.asgi.threads import run_in_reserved_thread
@@ -18,17 +20,39 @@ _TIMEOUT_SECONDS: Final = 2.0
 
 async def describe_health(shim: Shim) -> dict[str, Any]:
     """Return the members of GET /health."""
-    database, broker = await asyncio.gather(
-        _is_up(run_in_reserved_thread(is_answering)), _is_up(_ping_broker(shim))
+    database, broker, is_ready, workers = await asyncio.gather(
+        _is_up(run_in_reserved_thread(is_answering)),
+        _is_up(_ping_broker(shim)),
+        _is_up(shim.draining.is_ready()),
+        _count_workers(shim),
     )
-    is_healthy = database and broker
-    status = "stopping" if shim.draining.has_begun else "healthy" if is_healthy else "unhealthy"
     return {
-        "status": status,
+        "status": _status(shim, database and broker, is_ready, workers),
         "uptime": round(shim.uptime_seconds, 3),
+        "version": catfeeder.__version__,
         "database": _to_word(database),
         "broker": _to_word(broker),
+        "workers": workers,
     }
+
+
+def _status(shim: Shim, is_up: bool, is_ready: bool, workers: Mapping[str, int]) -> str:
+    if shim.draining.has_begun:
+        return "stopping"
+    if not is_up:
+        return "unhealthy"
+    if not is_ready:
+        return "starting"
+    return "healthy" if all(workers.values()) else "degraded"
+
+
+async def _count_workers(shim: Shim) -> dict[str, int]:
+    """Return how many live workers each queue has; none while the broker is away."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            return await shim.live_workers.count(shim.redis)
+    except (TimeoutError, QueueUnreachable):
+        return dict.fromkeys(QUEUES, 0)
 
 
 def _to_word(is_up: bool) -> str:

@@ -13,6 +13,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.redis_connection import translate_redis_errors
+from models.db.database import hold_connection
+from models.server import current_generation
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.health import describe_health
@@ -30,8 +32,16 @@ _log: Final = logging.getLogger(__name__)
 async def shut_down(shim: ShimDependency) -> JSONResponse:
     """Drain and stop the whole service; this answer comes first."""
     await run_in_threadpool(_check_broker, shim)
-    answer = {"status": "stopping", "generation": shim.draining.generation}
-    return JSONResponse(answer, 202, background=BackgroundTask(_request_shutdown, shim))
+    # The latest boot, which may be a newer one's than this process's: all older ones stop with it.
+    generation = await run_in_threadpool(_read_generation)
+    answer = {"status": "stopping", "generation": generation}
+    task = BackgroundTask(_request_shutdown, shim, generation)
+    return JSONResponse(answer, 202, background=task)
+
+
+def _read_generation() -> int:
+    with hold_connection():
+        return current_generation()
 
 
 def _check_broker(shim: Shim) -> None:
@@ -39,23 +49,27 @@ def _check_broker(shim: Shim) -> None:
         shim.client.redis.ping()
 
 
-async def _request_shutdown(shim: Shim) -> None:
-    """Send the shutdown of this boot generation, and take no new work here from now on."""
+async def _request_shutdown(shim: Shim, generation: int) -> None:
+    """Send the shutdown of the latest boot generation, and take no new work here from now on."""
     try:
-        await run_in_threadpool(shim.client.shut_down, shim.draining.generation)
+        await run_in_threadpool(shim.client.shut_down, generation)
     except QueueUnreachable:
         _log.error(
             "The shutdown was not sent, since the queue cannot be reached: the service runs on."
         )
     else:
-        shim.draining.begin()
+        shim.draining.begin(generation)
 
 
 @router.get("/health", response_model=Health, responses={503: {"model": Health}})
 async def health(shim: ShimDependency) -> JSONResponse:
-    """Return whether the service can do its work; needs no key."""
+    """Return whether the service can do its work; needs no key.
+
+    `degraded` is 200: this process does its part, and some queue has no worker at the moment.
+    """
     described = await describe_health(shim)
-    return JSONResponse(described, 200 if described["status"] == "healthy" else 503)
+    is_serving = described["status"] in ("healthy", "degraded")
+    return JSONResponse(described, 200 if is_serving else 503)
 
 
 # A key rather than "loopback only": behind a proxy on the same machine every client is loopback.

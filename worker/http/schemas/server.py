@@ -10,10 +10,15 @@ from pydantic import BaseModel, Field
 class Health(BaseModel):
     """Whether the service can do its work."""
 
-    status: Literal["healthy", "stopping", "unhealthy"]
+    status: Literal["degraded", "healthy", "starting", "stopping", "unhealthy"] = Field(
+        description="Degraded, which is 200: a queue has no worker. Starting: not all lines of the "
+        "Procfile were ready yet."
+    )
     uptime: float = Field(description="Seconds since this process began to serve.")
+    version: str = Field(description="The release that this process runs.")
     database: Literal["up", "down"]
     broker: Literal["up", "down"]
+    workers: dict[str, int] = Field(description="The live workers of each queue.")
 
 
 class Stopping(BaseModel):

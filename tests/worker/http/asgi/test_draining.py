@@ -14,14 +14,20 @@ from fastapi import FastAPI
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
-from models.server import begin_boot, request_stop
+from models.server import (
+    begin_boot,
+    begin_supervised_boot,
+    record_ready,
+    record_stop,
+    request_stop,
+)
 from tests.conftest import ADMIN_API_KEY
 from tests.jobs import succeed
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import served
 from worker.http.app import create_app
-from worker.http.asgi.draining import Draining
+from worker.http.asgi.draining import POLL_SECONDS, Draining
 from worker.http.shim import Shim
 
 _BODY = {"password": "correct horse battery"}
@@ -32,7 +38,7 @@ _POLL_SECONDS = 0.05
 def _poll_often(app: FastAPI, shim: Shim) -> None:
     """Let the process look often for a stop, so that no test waits for it."""
     grace_seconds = shim.settings.server.drain_seconds
-    draining = Draining(grace_seconds, shim.waiter.close, _POLL_SECONDS)
+    draining = Draining(grace_seconds, shim.waiter.close, _POLL_SECONDS, shim.waiter.reopen)
     app.state.shim = dataclasses.replace(shim, draining=draining)
 
 
@@ -79,7 +85,59 @@ def test_an_older_boot_may_have_been_stopped(http: httpx.Client, generation: int
     # When a process of the new boot starts
     with served(create_app()) as url:
         # Then it serves
-        assert httpx.get(f"{url}/health").json()["status"] == "healthy"
+        assert httpx.get(f"{url}/health").json()["status"] == "degraded"
+
+
+def test_a_shutdown_that_is_taken_back_ends_by_itself(
+    http: httpx.Client, generation: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a process under another process manager, and a shutdown
+    _stop(generation)
+    _await_stopping(http)
+
+    # Then the refusal and the log name the remedy
+    refused = http.post("/v1/passwords/hash", json=_BODY)
+    assert "python -m worker migrate" in refused.json()["detail"]
+    assert f"shut down in boot {generation}" in caplog.text
+    assert "python -m worker migrate" in caplog.text
+
+    # And when a boot follows, the process works without a restart, and its next shutdown is heard
+    with hold_connection():
+        begin_boot(utc_now())
+    wait_until(lambda: http.post("/v1/passwords/hash", json=_BODY).status_code == 202)
+    _stop(generation + 1)
+    _await_stopping(http)
+
+
+def test_a_supervised_process_stops_and_is_ready_with_its_boot(
+    generation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a process of `make run`, and one of another process manager on the same database
+    now = utc_now()
+    with hold_connection():
+        boot = begin_supervised_boot(now)
+    with served(create_app()) as other:
+        monkeypatch.setenv("CATFEEDER_BOOT", str(boot))
+        with served(create_app()) as url:
+            # Then the first is healthy once its supervisor has found all processes ready
+            starting = httpx.get(f"{url}/health")
+            assert (starting.status_code, starting.json()["status"]) == (503, "starting")
+            with hold_connection():
+                record_ready(boot, now)
+            assert httpx.get(f"{url}/health").status_code == 200
+
+            # And when its supervisor stops, it takes no more work, and the other goes on
+            with hold_connection():
+                record_stop(boot, now)
+            wait_until(lambda: httpx.get(f"{url}/health").json()["status"] == "stopping")
+        time.sleep(POLL_SECONDS + 0.2)
+        assert httpx.get(f"{other}/health").status_code == 200
+
+        # And one that is started now serves as well, whatever boot was the last
+        monkeypatch.delenv("CATFEEDER_BOOT")
+        with served(create_app()) as url:
+            assert httpx.get(f"{url}/health").status_code == 200
+    assert generation < boot
 
 
 def test_a_process_that_starts_late_knows_at_once(generation: int) -> None:
@@ -105,12 +163,8 @@ def test_a_database_that_is_away_is_logged_once(
     folder.rename(aside)
     wait_until(lambda: "Cannot see whether to stop" in caplog.text)
     time.sleep(5 * _POLL_SECONDS)
-    assert http.get("/health").json() | {"uptime": 0} == {
-        "status": "unhealthy",
-        "uptime": 0,
-        "database": "down",
-        "broker": "up",
-    }
+    health = http.get("/health").json()
+    assert (health["status"], health["database"], health["broker"]) == ("unhealthy", "down", "up")
     assert caplog.text.count("Cannot see whether to stop") == 1
     # When it is back and says to stop, then that is heard
     aside.rename(folder)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import signal
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+import catfeeder
+from catfeeder.messages import QUEUES
+from catfeeder.queue.broker import WORKERS_KEY
+from catfeeder.queue.redis_connection import connect_redis_async
+from config import ROOT
 from tests.servers import ValkeyServer, running_valkey
+from worker.consuming.in_flight import HEARTBEATS_KEY
+from worker.http.jobs.live_workers import LiveWorkers
 
 
 @pytest.fixture
@@ -34,7 +44,53 @@ def test_a_broker_that_is_gone(anonymous: httpx.Client, own_valkey: ValkeyServer
     health = answer.json()
     assert answer.status_code == 503
     assert (health["status"], health["database"], health["broker"]) == ("unhealthy", "up", "down")
-    assert set(health) == {"status", "uptime", "database", "broker"}
+    assert set(health) == {"status", "uptime", "version", "database", "broker", "workers"}
+
+
+def test_a_queue_without_a_worker_is_degraded_and_one_with_a_worker_healthy(
+    anonymous: httpx.Client, own_valkey: ValkeyServer
+) -> None:
+    # Given no worker
+    answer = anonymous.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["workers"] == dict.fromkeys(QUEUES, 0)
+
+    # When workers beat, two of them for one queue
+    for name, queues in (("a", QUEUES), ("b", ["oauth"])):
+        report = json.dumps({"release": "r", "per_second": dict.fromkeys(queues)})
+        own_valkey.client.hset(WORKERS_KEY, name, report)
+        own_valkey.client.zadd(HEARTBEATS_KEY, {name: 1.0})
+
+    # Then the service is healthy
+    answer = anonymous.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
+    assert answer.json()["workers"] == {**dict.fromkeys(QUEUES, 1), "oauth": 2}
+
+
+def test_a_worker_whose_heartbeat_has_stopped_does_not_count(own_valkey: ValkeyServer) -> None:
+    # Given a worker that was killed, whose heartbeat is still there, and one that beats
+    now = 0.0
+    workers = LiveWorkers(lambda: now)
+
+    async def count() -> int:
+        async with connect_redis_async(own_valkey.url) as client:
+            return (await workers.count(client))["oauth"]
+
+    for name in ("dead", "live"):
+        own_valkey.client.hset(WORKERS_KEY, name, json.dumps({"per_second": {"oauth": None}}))
+        own_valkey.client.zadd(HEARTBEATS_KEY, {name: 1.0})
+    assert asyncio.run(count()) == 2
+
+    # When some seconds have passed, then only the other is left
+    now = 6.0
+    own_valkey.client.zadd(HEARTBEATS_KEY, {"live": 2.0})
+    assert asyncio.run(count()) == 1
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert catfeeder.__version__ == project["version"]
 
 
 def test_a_broker_that_hangs(anonymous: httpx.Client, own_valkey: ValkeyServer) -> None:
