@@ -19,7 +19,7 @@ from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.renewal.kept_answers import AnswerKeeper
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.request import RenewalRequest
-from catfeeder.clock import utc_now
+from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError, SealBroken
 from catfeeder.sealing import Secret
 from config import current_settings
@@ -204,3 +204,11 @@ def _begin_later_try(
 def _record_retry(request: RenewalRequest, attempt: Attempt, now: datetime) -> None:
     """Record that the token is sent again, so the provider may see it twice."""
     record(EventKind.RENEWAL_RETRIED, now=now, connection=request.row, tries=attempt.tries)
+
+
+def describe_spent_token(attempt: Attempt) -> OutcomeUnknown:
+    """Return the error for a token that the provider calls dead after an interrupted renewal."""
+    return OutcomeUnknown(
+        "A renewal was cut off before its answer was stored, and the provider honours the refresh "
+        f"token no more; it was sent again at {rfc3339(attempt.started_at)}. Sign in again."
+    )

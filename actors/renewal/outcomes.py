@@ -22,11 +22,12 @@ from actors.errors import (
     ReauthorizationRequired,
 )
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
+from actors.renewal.attempt import describe_spent_token
 from actors.renewal.endings import DEAD_STATUSES, record_missing_means
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.refusals import find_lasting_refusal
 from actors.renewal.request import RefreshTokenMissing
-from catfeeder.clock import rfc3339, utc_now
+from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from config import current_settings
 from models.db.database import hold_connection, transaction
@@ -122,7 +123,7 @@ def _write_failure(
         return _give_up(attempt, row, error, now)
     if isinstance(error, AuthError) and error.kind is FailureKind.GRANT_DEAD:
         # The provider calls the token spent; an earlier try of ours may have spent it.
-        reason = _outcome_unknown(attempt) if attempt.is_retry else error
+        reason = describe_spent_token(attempt) if attempt.is_retry else error
         return _give_up(attempt, row, reason, now)
     if isinstance(error, ProviderPaused):
         _release(attempt)
@@ -132,13 +133,6 @@ def _write_failure(
         return _give_up(attempt, row, end, now)
     _postpone(attempt, row, error, now)
     return error
-
-
-def _outcome_unknown(attempt: Attempt) -> OutcomeUnknown:
-    return OutcomeUnknown(
-        "A renewal was cut off before its answer was stored, and the provider honours the refresh "
-        f"token no more; it was sent again at {rfc3339(attempt.started_at)}. Sign in again."
-    )
 
 
 def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:
