@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     RECOVERED = "recovered"
     REVOKED = "revoked"
     SCOPE_MISSING = "scope_missing"
+    IDENTITY_REFUSED = "identity_refused"
     PROVIDER_CHANGED = "provider_changed"
     PROVIDER_PAUSED = "provider_paused"
     PROVIDER_RESUMED = "provider_resumed"
@@ -80,6 +81,7 @@ DELIVERED_KINDS = frozenset(
         EventKind.RECOVERED,
         EventKind.REVOKED,
         EventKind.SCOPE_MISSING,
+        EventKind.IDENTITY_REFUSED,
         EventKind.PROVIDER_PAUSED,
         EventKind.PROVIDER_RESUMED,
     }

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
+from actors.audit import EventKind, record
+from actors.errors import AuthError
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.protocol.id_tokens import verify_id_token
+from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import TokenResponse, use_refresh_token
 from catfeeder import results
 from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
+from models.db.database import hold_connection
 
 
 def refresh_token(provider: str, refresh_token: Secret) -> results.TokenResponse:
@@ -17,8 +25,28 @@ def refresh_token(provider: str, refresh_token: Secret) -> results.TokenResponse
         TokenInvalid: The text cannot be a token.
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
     """
-    found = resolve_provider(provider, utc_now())
-    return describe_tokens(use_refresh_token(found, refresh_token))
+    now = utc_now()
+    found = resolve_provider(provider, now)
+    return describe_tokens(_check_identity(found, use_refresh_token(found, refresh_token), now))
+
+
+def _check_identity(provider: Provider, tokens: TokenResponse, now: datetime) -> TokenResponse:
+    """Leave out an id_token that does not hold, with an event: the app may sign a user in by it.
+
+    The tokens are the app's in any case, as the refresh token may be spent. Whose they were before,
+    the app alone knows.
+    """
+    if tokens.id_token is None or provider.issuer is None:
+        return tokens
+    try:
+        verify_id_token(provider, tokens.id_token, None, now)
+    except AuthError as error:
+        with hold_connection():
+            name, reason = provider.name, error.code
+            kind = EventKind.IDENTITY_REFUSED
+            record(kind, now=now, provider=name, reason=reason, detail=error.detail)
+        return replace(tokens, id_token=None)
+    return tokens
 
 
 def describe_tokens(tokens: TokenResponse) -> results.TokenResponse:

@@ -59,6 +59,7 @@ class Renewal:
         Raises:
             ProviderPaused: The provider is not to be asked now.
             RenewalDelayed: Another renewal may begin before the provider answers.
+            IdentityRefused: The new tokens are another user's.
             OutcomeUnknown: Each of several tries was interrupted before its answer was stored.
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """

@@ -24,6 +24,7 @@ from actors.errors import (
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
 from actors.renewal.attempt import describe_spent_token
 from actors.renewal.endings import DEAD_STATUSES, record_missing_means
+from actors.renewal.identities import IdentityRefused, record_refused_identity
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.refusals import find_lasting_refusal
 from actors.renewal.request import RefreshTokenMissing
@@ -125,14 +126,24 @@ def _write_failure(
         # The provider calls the token spent; an earlier try of ours may have spent it.
         reason = describe_spent_token(attempt) if attempt.is_retry else error
         return _give_up(attempt, row, reason, now)
-    if isinstance(error, ProviderPaused):
-        _release(attempt)
+    if isinstance(error, ProviderPaused | IdentityRefused):
+        _keep_grant(attempt, row, error, now)
         return error
     end = GrantEnded() if has_grant_ended(row, now) else find_lasting_refusal(row, error, now)
     if end is not None:
         return _give_up(attempt, row, end, now)
     _postpone(attempt, row, error, now)
     return error
+
+
+def _keep_grant(
+    attempt: Attempt, row: TAB_CONNECTIONS, error: ProviderPaused | IdentityRefused, now: datetime
+) -> None:
+    """Leave the grant as it is: its provider was not asked, or has answered another's tokens."""
+    if isinstance(error, IdentityRefused):
+        record_refused_identity(attempt.lease, row, error, _plan_retry(row, error, now), now)
+    else:
+        _release(attempt)
 
 
 def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> None:

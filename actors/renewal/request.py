@@ -20,6 +20,7 @@ from actors.providers.protocol.token_endpoint import (
     read_kept_tokens,
     use_refresh_token,
 )
+from actors.renewal.identities import check_identity
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant
@@ -67,10 +68,15 @@ class RenewalRequest:
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
 
     def build_grant(self, tokens: TokenResponse, asked_at: datetime) -> Grant:
-        """Turn the provider's answer to a request of `asked_at` into the grant to store."""
+        """Turn the provider's answer to a request of `asked_at` into the grant to store.
+
+        Raises:
+            IdentityRefused: The answer is about another user than the connection's.
+        """
         row = self.row
         if tokens.second is not None and _is_same_kind(tokens.second, row):
             tokens = tokens.second
+        check_identity(self.provider, tokens, row)
         tokens = with_known_lifetime(tokens, row)
         # Counted from before the call, the lifetime is too short by a moment, and never too long.
         known = row.grant_expires_at

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import peewee
 
+from catfeeder.sealing import Secret
 from models.db.database import database, transaction
 from models.db.fields import UTCDateTimeField
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -156,6 +157,12 @@ def postpone_renewal(
         renew_at=renew_at,
         updated_at=now,
     )
+
+
+def keep_refresh_token(lease: Lease, refresh_token: Secret) -> bool:
+    """Store the refresh token that replaces the one in hand, and leave the access token."""
+    sealed = _T.refresh_token.seal(lease.connection_id, refresh_token)
+    return bool(_T.update(refresh_token=sealed).where(_holds(lease)).execute())
 
 
 def require_reauthorization(lease: Lease, reason: str, now: datetime) -> bool:

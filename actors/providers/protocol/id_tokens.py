@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from joserfc.errors import JoseError
+from joserfc.jws import extract_compact
+
 from actors.errors import IdTokenInvalid
+from actors.providers.http.answers import parse_json
 from actors.providers.protocol.issuers import is_issuer, show_issuer
 from actors.providers.protocol.keys import KeyCache, shared_key_cache
 from actors.providers.protocol.profiles import subject_text
@@ -47,6 +51,29 @@ def verify_id_token(
     if subject_text(claims.get("sub")) is None:
         raise IdTokenInvalid("The id_token has no sub.")
     return claims
+
+
+def check_renewed_id_token(provider: Provider, id_token: Secret, subject: str) -> None:
+    """Make sure that an id_token beside renewed tokens is about the user who signed in.
+
+    `iss`, `sub` and `aud` have to be the same (OpenID Connect Core section 12.2). Nothing else is
+    used, so neither age nor signature matters: the token came from the token endpoint itself
+    (section 3.1.3.7, rule 6), and some providers repeat that of the sign-in. One that cannot be
+    read says nothing.
+
+    Raises:
+        IdTokenInvalid: One of them is another.
+    """
+    try:
+        claims = parse_json(extract_compact(id_token.reveal_bytes()).payload or b"")
+    except (JoseError, ValueError, TypeError, RecursionError):
+        return
+    if not isinstance(claims, dict):
+        return
+    check_issuer(provider, claims)
+    check_audience(provider, claims)
+    if subject_text(claims.get("sub")) != subject:
+        raise IdTokenInvalid("The id_token's sub is not that of the sign-in.")
 
 
 def check_issuer(provider: Provider, claims: Mapping[str, Any], name: str = "id_token") -> None:

@@ -27,6 +27,7 @@ STATUS_BY_CODE: Final = {
     "host_not_trusted": 400,
     "id_token_invalid": 502,
     "idempotency_key_reused": 422,
+    "identity_refused": 502,
     "issuer_mismatch": 400,
     "job_cancelled": 409,
     "job_expired": 404,
