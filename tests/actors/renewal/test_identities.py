@@ -40,6 +40,7 @@ def test_a_renewal_with_another_identity_is_refused_and_the_grant_kept(
     configure(provider)
     row = sign_in(provider).connection
     access_token, _ = tokens_of(row)
+    assert access_token is not None
     provider.script.claims = claims
 
     with pytest.raises(IdentityRefused, match="not used"):
@@ -51,7 +52,8 @@ def test_a_renewal_with_another_identity_is_refused_and_the_grant_kept(
     assert describe_connection(found)["status"] == "renewal_failing"
     assert found.profile == row.profile
     [event] = list_events(kind="identity_refused")["items"]
-    assert (event["connection_id"], event["detail"]["reason"]) == (row.id, "identity_refused")
+    assert event["connection_id"] == row.id
+    assert (event["detail"] or {})["reason"] == "identity_refused"
     # And it is told once, however often it is tried
     assert renew_all(now() + HOUR) == [IdentityRefused]
     assert len(list_events(kind="identity_refused")["items"]) == 1
@@ -104,4 +106,5 @@ def test_an_app_that_renews_itself_is_given_no_id_token_that_does_not_hold(
     assert answer["access_token"]
     assert "id_token" not in answer
     [event] = list_events(kind="identity_refused")["items"]
-    assert (event["provider"], event["detail"]["reason"]) == (NAME, "id_token_invalid")
+    assert event["provider"] == NAME
+    assert (event["detail"] or {})["reason"] == "id_token_invalid"
