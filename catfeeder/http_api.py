@@ -168,7 +168,12 @@ def _read_answer(response: HTTPResponse, kind: type[A]) -> A:
     if response.status != http.HTTPStatus.OK:
         raise _build_refusal(response, content)
     # A newer service may add members that this release does not know.
-    members = {item.name: content[item.name] for item in dataclasses.fields(kind)}
+    # An older one leaves out what has a default here.
+    members = {
+        item.name: content[item.name]
+        for item in dataclasses.fields(kind)
+        if item.name in content or item.default_factory is dataclasses.MISSING
+    }
     if members["expires_at"] is not None:
         members["expires_at"] = datetime.fromisoformat(members["expires_at"])
     return kind(**members)

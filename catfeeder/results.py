@@ -79,6 +79,11 @@ class Connection(TypedDict):
     profile: Profile
     scope: Annotated[str, "The scopes that the provider granted, parted by spaces."]
     missing_scopes: Annotated[list[str], "The scopes that were asked for and not granted."]
+    metadata: Annotated[
+        dict[str, Any],
+        "Further members of the provider's answers that its API cannot be called without, such as "
+        "`instance_url` or `realmId`; never a token.",
+    ]
     status: Annotated[
         ConnectionStatus,
         "What may be expected of the token: `ended` says that it has run out and that there is "
@@ -109,6 +114,7 @@ class TokenResponse(_GrantedToken, total=False):
     expires_in: Annotated[int, "The lifetime of the access token in seconds."]
     refresh_token: Annotated[str, "The refresh token to use from now on."]
     scope: Annotated[str, "The scopes of the token, parted by spaces."]
+    metadata: Annotated[dict[str, Any], "Further members that the API cannot be called without."]
     id_token: Annotated[str, "Signed claims about the user (OpenID Connect Core section 2)."]
 
 
@@ -122,6 +128,7 @@ class StoredToken(TypedDict):
     renewal_failing: Annotated[
         bool, "The provider refuses to renew the token; it still serves until it expires."
     ]
+    metadata: Annotated[dict[str, Any], "As in the connection."]
 
 
 class Revocation(TypedDict):
@@ -182,3 +189,5 @@ class AccessToken:
     expires_at: datetime | None
     scope: str
     renewal_failing: bool
+    #: Further members that the API cannot be called without, such as `instance_url`.
+    metadata: dict[str, Any] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import quote
@@ -131,16 +131,21 @@ class Verbs:
         state: str | Secret,
         iss: str | None = None,
         user: str | Secret | None = None,
+        *,
+        parameters: Mapping[str, str] | None = None,
     ) -> JobRequest[Connection]:
         """Ask to redeem an authorization code (RFC 6749 section 4.1.3).
 
-        `iss` is the issuer of RFC 9207, and `user` what Apple sends beside the code, as it came.
-        The result is the connection, without its tokens.
+        `iss` is the issuer of RFC 9207, and `user` what Apple sends beside the code, as it came;
+        `parameters` are the further ones of the callback, such as `realmId`. The result is the
+        connection, without its tokens.
         """
         arguments = {"provider": provider, "code": _wrap(code), "state": _wrap(state), "iss": iss}
         # A service of an earlier release takes no `user`, and needs none where there is none.
         if user is not None:
             arguments["user"] = _wrap(user)
+        if parameters:
+            arguments["parameters"] = dict(parameters)
         return JobRequest(EXCHANGE_CODE, arguments)
 
     def user_info(

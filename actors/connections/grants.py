@@ -45,6 +45,7 @@ def build_grant(
         expires_at=expires_at,
         renew_at=_plan_renewal(provider, account, expires_at, last_chance, now),
         end=end,
+        metadata=tokens.metadata or None,
         lifetime_seconds=tokens.expires_in if tokens.states_lifetime else None,
         needs_refresh_token=provider.renewal == "refresh_token",
     )

@@ -63,6 +63,7 @@ def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
         "subject": row.subject or None,
         "profile": read_profile(row),
         "scope": row.scope,
+        "metadata": row.metadata or {},
         "missing_scopes": row.missing_scope.split(),
         "status": cast("results.ConnectionStatus", str(row.status)),
         "reason": row.reason,
@@ -142,6 +143,7 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         "token_type": read_token_type(row.token_type),
         "expires_at": rfc3339(row.expires_at),
         "scope": row.scope,
+        "metadata": row.metadata or {},
         "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
     }
     retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,12 @@ from actors.connections.grants import build_grant
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, IdTokenInvalid
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
-from actors.oauth.pending import check_pending, find_sign_in, undo_second_encoding
+from actors.oauth.pending import (
+    check_pending,
+    find_sign_in,
+    pick_callback_metadata,
+    undo_second_encoding,
+)
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.http.answers import clean_sentence
@@ -34,6 +39,7 @@ from catfeeder.results import Connection, Profile
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.grants import merge_metadata
 from models.oauth.providers import public_name
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
@@ -47,7 +53,13 @@ class FinishedSignIn:
 
 
 def exchange_code(
-    provider: str, code: Secret, state: Secret, iss: str | None = None, user: Secret | None = None
+    provider: str,
+    code: Secret,
+    state: Secret,
+    iss: str | None = None,
+    user: Secret | None = None,
+    *,
+    parameters: Mapping[str, str] | None = None,
 ) -> Connection:
     """Perform `exchange_code`: return the connection, without its tokens.
 
@@ -59,7 +71,7 @@ def exchange_code(
     """
     now = utc_now()
     try:
-        finished = finish_sign_in(provider, code, state, iss, now, user=user)
+        finished = finish_sign_in(provider, code, state, iss, now, user=user, parameters=parameters)
         return describe_connection(finished.connection)
     except (AuthError, SealBroken) as error:
         # A text that is no provider's name may be one that no database stores.
@@ -78,6 +90,7 @@ def finish_sign_in(
     now: datetime,
     *,
     user: Secret | None = None,
+    parameters: Mapping[str, str] | None = None,
 ) -> FinishedSignIn:
     """Exchange a code once, check what comes back, and store the connection.
 
@@ -88,6 +101,7 @@ def finish_sign_in(
         iss: The issuer that the answer names (RFC 9207), if any.
         now: The time in UTC.
         user: What Apple sends about the user beside the code, if anything.
+        parameters: The further parameters of the answer, of which the provider's list is kept.
 
     Raises:
         StateUnknown, StateExpired, StateUsed, OutcomeUnknown: The state has no pending sign-in.
@@ -108,7 +122,8 @@ def finish_sign_in(
     if user is not None and found.told_once:
         _store_user_data(state, user)
     try:
-        finished = _redeem(found, pending, code, user, now)
+        brought = pick_callback_metadata(found, pending, parameters or {})
+        finished = _redeem(found, pending, code, user, now, brought=brought)
     except (AuthError, SealBroken):
         _end(state, StateStatus.FAILED)
         raise
@@ -164,6 +179,8 @@ def _redeem(
     code: Secret,
     user: Secret | None,
     now: datetime,
+    *,
+    brought: Mapping[str, str],
 ) -> FinishedSignIn:
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
     tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
@@ -172,7 +189,9 @@ def _redeem(
     if profile["name"] is None and user_data is not None and "name" in provider.told_once:
         profile["name"] = apple.name_of(user_data.reveal())
     if provider.renewal == "fb_exchange_token":
-        tokens = extend_facebook_token(provider, tokens.access_token)
+        extended = extend_facebook_token(provider, tokens.access_token)
+        tokens = replace(extended, metadata={**tokens.metadata, **extended.metadata})
+    tokens = _add_metadata(tokens, brought)
     second = tokens.second
     second_profile = _identify(provider, second, pending, now) if second else None
     with transaction():
@@ -180,6 +199,13 @@ def _redeem(
         if second is not None and second_profile is not None:
             _store(provider, second, pending, second_profile, now)
     return FinishedSignIn(connection, tokens)
+
+
+def _add_metadata(tokens: TokenResponse, brought: Mapping[str, str]) -> TokenResponse:
+    """Add what the browser brought to what the provider's answer says, which comes first."""
+    metadata = merge_metadata(brought, tokens.metadata) or brought
+    second = tokens.second and _add_metadata(tokens.second, brought)
+    return replace(tokens, metadata=metadata, second=second)
 
 
 def _store(

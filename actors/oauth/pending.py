@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
@@ -19,6 +19,8 @@ from actors.oauth.errors import (
 )
 from actors.oauth.refusals import ProviderError
 from actors.providers.config.lookup import find_provider
+from actors.providers.http.members import OF_CALLBACKS, pick_members
+from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri
 from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.sealing import Secret
@@ -106,6 +108,30 @@ def store_user_data(sign_in: TAB_VERIFICATION, state: Secret, user: Secret) -> N
     """
     if find_provider(sign_in.provider).told_once:
         TAB_VERIFICATION.store_user_data(state, user)
+
+
+def store_callback_metadata(
+    sign_in: TAB_VERIFICATION, state: Secret, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Store the further parameters of a callback that are kept, and return them.
+
+    An app that redeems the code itself need not send them back.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
+    """
+    picked = pick_callback_metadata(find_provider(sign_in.provider), sign_in, parameters)
+    if picked and sign_in.is_relayed:
+        TAB_VERIFICATION.store_callback_parameters(state, picked)
+    return picked
+
+
+def pick_callback_metadata(
+    provider: Provider, sign_in: TAB_VERIFICATION, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the further parameters of a callback that are kept, with those stored before."""
+    names = OF_CALLBACKS if provider.metadata is None else provider.metadata
+    return {**(sign_in.callback_parameters or {}), **pick_members(parameters, names)}
 
 
 def record_refusal(

@@ -63,4 +63,6 @@ def describe_tokens(tokens: TokenResponse) -> results.TokenResponse:
         answer["scope"] = tokens.scope
     if tokens.id_token is not None:
         answer["id_token"] = tokens.id_token.reveal()
+    if tokens.metadata:
+        answer["metadata"] = dict(tokens.metadata)
     return answer

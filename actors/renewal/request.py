@@ -23,7 +23,7 @@ from actors.providers.protocol.token_endpoint import (
 from actors.renewal.identities import check_identity
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.grants import Grant
+from models.oauth.grants import Grant, merge_metadata
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 
 
@@ -91,6 +91,7 @@ class RenewalRequest:
             known_end=known,
             granted_before=row.scope,
         )
+        grant = replace(grant, metadata=merge_metadata(row.metadata, tokens.metadata))
         if tokens.scope is None:
             return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
         return grant

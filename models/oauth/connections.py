@@ -13,7 +13,7 @@ import peewee
 
 from models.db.database import Table, database, transaction
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
-from models.oauth.grants import Grant
+from models.oauth.grants import Grant, merge_metadata
 
 
 class ConnectionStatus(StrEnum):
@@ -49,6 +49,8 @@ class TAB_CONNECTIONS(Table):
     profile = JSONField()
     scope = peewee.TextField()
     missing_scope = peewee.TextField(default="")
+    #: Further members of token answers and callbacks that the API cannot be called without.
+    metadata = JSONField(null=True)
     status = peewee.CharField(max_length=32)
     reason = peewee.TextField(null=True)
     token_type = peewee.CharField(max_length=64)
@@ -162,6 +164,8 @@ class TAB_CONNECTIONS(Table):
                 grant = replace(grant, renew_at=grant.expires_at)
             if row is None:
                 return cls.get_by_id(cls._insert(owner, profile, grant, now))
+            if grant.metadata is not None:
+                grant = replace(grant, metadata=merge_metadata(row.metadata, grant.metadata))
             kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
             if grant.refresh_token is None and row.refresh_token is not None:
                 # The stored refresh token stays in force, and so does its end.
@@ -220,7 +224,7 @@ class TAB_CONNECTIONS(Table):
 
         Without a new refresh token that column is left out, and the stored one stays in force.
         """
-        columns = {
+        columns: dict[str, Any] = {
             "scope": grant.scope,
             "missing_scope": grant.missing_scope,
             "token_type": grant.token_type,
@@ -232,6 +236,8 @@ class TAB_CONNECTIONS(Table):
         }
         if grant.refresh_token is not None:
             columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
+        if grant.metadata is not None:
+            columns["metadata"] = grant.metadata
         if grant.lifetime_seconds is not None:
             columns["lifetime_seconds"] = grant.lifetime_seconds
         if grant.end is not None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from catfeeder.sealing import Secret
+
+MAX_METADATA_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,8 @@ class Grant:
 
     `missing_scope` are the scopes that were requested and not granted; without an `end` the one
     that is stored stays in force. `lifetime_seconds` is that of the access token, where the
-    provider stated it; without it the last one that is stored stays in force.
+    provider stated it; without it the last one that is stored stays in force, and so does the
+    `metadata` without new ones.
 
     Where the renewal `needs_refresh_token` and the connection has none, `renew_at` does not count.
     """
@@ -37,3 +43,25 @@ class Grant:
     end: GrantEnd | None = None
     lifetime_seconds: int | None = None
     needs_refresh_token: bool = True
+    metadata: Mapping[str, Any] | None = None
+
+
+def merge_metadata(
+    known: Mapping[str, Any] | None, latest: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """Return a connection's metadata with the latest members, which come first if space is short.
+
+    None where they change nothing.
+    """
+    kept = {name: value for name, value in (known or {}).items() if name not in latest}
+    merged = limit_metadata({**latest, **kept})
+    return None if merged == (known or {}) else merged
+
+
+def limit_metadata(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return members without those that do not fit into 4 KiB beside the ones before."""
+    kept: dict[str, Any] = {}
+    for name, value in members.items():
+        if len(json.dumps({**kept, name: value})) <= MAX_METADATA_BYTES:
+            kept[name] = value
+    return kept

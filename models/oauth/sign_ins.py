@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
@@ -15,7 +15,7 @@ import peewee
 
 from catfeeder.sealing import Secret
 from models.db.database import Table
-from models.db.fields import SealedField, UTCDateTimeField
+from models.db.fields import JSONField, SealedField, UTCDateTimeField
 
 #: A user who returns after an outage may need what the provider sends once alone.
 _USER_DATA_RETENTION: Final = timedelta(days=1)
@@ -66,6 +66,8 @@ class TAB_VERIFICATION(Table):
     code_verifier = SealedField(null=True)
     #: User data that the provider sends at the first consent alone, until it is in a profile.
     told_user = SealedField(null=True)
+    #: Further parameters of the callback, which an app that redeems the code need not send back.
+    callback_parameters = JSONField(null=True)
     status = peewee.CharField(max_length=16)
     created_at = UTCDateTimeField()
     expires_at = UTCDateTimeField(index=True)
@@ -156,6 +158,13 @@ class TAB_VERIFICATION(Table):
         key = hash_state(state)
         cls.update(told_user=cls.told_user.seal(key, told_user)).where(
             cls.state_hash == key, cls.status != StateStatus.DONE
+        ).execute()
+
+    @classmethod
+    def store_callback_parameters(cls, state: Secret, parameters: Mapping[str, str]) -> None:
+        """Store further parameters of the callback of a sign-in that has not ended."""
+        cls.update(callback_parameters=dict(parameters)).where(
+            cls.state_hash == hash_state(state), cls.status == StateStatus.PENDING
         ).execute()
 
     @classmethod

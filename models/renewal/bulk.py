@@ -81,7 +81,9 @@ _ALWAYS: Final = (
     *("access_token", "expires_at", "renew_at", "updated_at"),
 )
 #: The columns that it leaves as they are if it has no value for them.
-_SOMETIMES: Final = ("refresh_token", "lifetime_seconds", "grant_expires_at", "warn_at")
+_SOMETIMES: Final = (
+    *("refresh_token", "metadata", "lifetime_seconds", "grant_expires_at", "warn_at"),
+)
 _EVENT_NAMES: Final = ", ".join(field.name for field in EVENT_FIELDS)
 
 END: Final = Kind(
@@ -92,6 +94,7 @@ END: Final = Kind(
     UPDATE connections SET version = ending.version + 1,
     {", ".join(f"{name} = ending.{name}" for name in _ALWAYS)},
     refresh_token = COALESCE(ending.refresh_token, connections.refresh_token),
+    metadata = COALESCE(ending.metadata, connections.metadata),
     lifetime_seconds = COALESCE(ending.lifetime_seconds, connections.lifetime_seconds),
     grant_expires_at = CASE WHEN has_end THEN ending.grant_expires_at
     ELSE connections.grant_expires_at END,

@@ -10,12 +10,14 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from actors.errors import AddressForbidden
 from actors.providers.http.addresses import check_url
+from actors.providers.http.members import is_secret_name
 from catfeeder.sealing import Secret
 from config import current_settings
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 #: A name of RFC 6749 section 3.3.
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
+_MEMBER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,63}")
 _MAX_SECRET_LENGTH: Final = 4096
 _MAX_PEM_LENGTH: Final = 16384
 #: Parameters that every sign-in writes itself.
@@ -131,6 +133,14 @@ def _check_parameters(parameters: dict[str, str]) -> dict[str, str]:
     return parameters
 
 
+def _check_member_name(name: str) -> str:
+    if not _MEMBER.fullmatch(name):
+        raise ValueError("must be the name of a member: letters, digits, dots, colons, - and _")
+    if is_secret_name(name):
+        raise ValueError("may name a token or another secret, which is never kept in the clear")
+    return name
+
+
 Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_refuse_control)]
 URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check_address)]
 AuthorizationEndpoint = Annotated[URL, AfterValidator(_refuse_reserved_parameters)]
@@ -139,6 +149,7 @@ BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
 AssertionAudience = Annotated[
     str, Field(min_length=1, max_length=2048), AfterValidator(_check_audience)
 ]
+MemberName = Annotated[str, AfterValidator(_check_member_name)]
 ScopeName = Annotated[str, AfterValidator(_check_scope_name)]
 ClientSecret = Annotated[SecretStr, AfterValidator(_check_client_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]

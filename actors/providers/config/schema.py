@@ -24,6 +24,7 @@ from actors.providers.config.field_types import (
     BaseURL,
     Certificate,
     ClientSecret,
+    MemberName,
     PrivateKey,
     ScopeName,
     Text,
@@ -116,6 +117,7 @@ class ProviderSettings(BaseModel):
     failure_kinds: dict[Text, _FailureKind] | None = None
     failure_remedies: dict[Text, Text] | None = None
     revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
+    metadata: list[MemberName] | None = Field(default=None, max_length=50)
     offline_access: bool | None = None
     offline_scope: ScopeName | None = None
     offline_parameters: dict[Text, Text] | None = None

@@ -85,6 +85,8 @@ class Provider:
     publishes_offline_access: bool = False
     offline_scope: str | None = None
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
+    #: Further members of token answers and callbacks to keep; None for the usual ones.
+    metadata: tuple[str, ...] | None = None
     profile: Mapping[str, str] = field(default_factory=dict)
     emails: Mapping[str, str] = field(default_factory=dict)
     told_once: tuple[str, ...] = ()
@@ -147,6 +149,8 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
     values["told_once"] = tuple(metadata.get("told_once", ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
+    if metadata.get("metadata") is not None:
+        values["metadata"] = tuple(metadata["metadata"])
     values |= _read_offline_access(metadata)
     values["token_endpoint_auth_method"] = _choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ import requests
 from actors.errors import AuthError, ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
+from actors.providers.http.members import OF_TOKEN_ANSWERS, pick_members
 from actors.providers.protocol.failures import classify_by_words, classify_error
 from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
@@ -40,6 +41,8 @@ class TokenResponse:
     id_token: Secret | None
     states_lifetime: bool = True
     refresh_token_expires_in: int | None = None
+    #: Further members that the API cannot be called without.
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     #: The account that the tokens are for, where the answer itself describes it (Slack).
     account: Mapping[str, Any] | None = None
     #: Tokens of a second account in the same answer (Slack).
@@ -67,13 +70,19 @@ def read_tokens(
     if response.status_code >= requests.codes.multiple_choices:
         raise _missing_token()
     asked_at = asked_at or utc_now()
+    metadata = _pick_metadata(answer, provider)
     if provider.token_answer != "slack_app":
         if answer.get("access_token") in (None, ""):
             raise _without_token(answer, response, provider)
-        return _read_pair(answer, provider, asked_at)
+        return replace(_read_pair(answer, provider, asked_at), metadata=metadata)
     pairs = [
         # `token_type` says whose the token is: bot or user. Both are bearer tokens.
-        replace(_read_pair(pair, provider, asked_at), account=account, token_type="Bearer")
+        replace(
+            _read_pair(pair, provider, asked_at),
+            account=account,
+            token_type="Bearer",
+            metadata=metadata,
+        )
         for pair, account in slack.split_pairs(answer)
     ]
     if not pairs:
@@ -85,6 +94,14 @@ def _without_token(
     answer: Mapping[str, Any], response: requests.Response, provider: Provider
 ) -> AuthError:
     return classify_by_words(answer, response, provider) or _missing_token()
+
+
+def _pick_metadata(answer: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
+    """Return the further members of an answer that are kept, by the provider's list."""
+    names = OF_TOKEN_ANSWERS if provider.metadata is None else provider.metadata
+    tokens = (answer.get(name) for name in ("access_token", "refresh_token", "id_token"))
+    known = [Secret(token) for token in tokens if isinstance(token, str) and token]
+    return pick_members(answer, names, known)
 
 
 def _missing_token() -> ProviderMisbehaved:

@@ -67,6 +67,7 @@ def test_a_connection_is_described_without_its_tokens() -> None:
         "subject": "user-42",
         "profile": {"subject": "1", "name": "Jos\u00e9"},
         "scope": "openid",
+        "metadata": {},
         "missing_scopes": [],
         "status": "active",
         "reason": None,
@@ -222,6 +223,7 @@ def test_a_token_is_returned_with_its_type_scope_and_end() -> None:
         "expires_at": "2026-11-23T13:00:00.000Z",
         "scope": "openid",
         "renewal_failing": False,
+        "metadata": {},
     }
     assert (view.is_stale, view.is_usable) == (False, True)
 

@@ -26,6 +26,7 @@ from worker.http.schemas.oauth import (
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _KNOWN: Final = ("code", "iss", "state", "user")
+_READ: Final = (*_KNOWN, "error", "error_description", "error_uri")
 _SINGLE: Final = (*_KNOWN, "error")
 _MAX_LENGTHS: Final = {"code": MAX_CODE_LENGTH, "iss": MAX_ISS_LENGTH}
 _MAX_OTHER_LENGTH: Final = 8192
@@ -43,6 +44,8 @@ class AuthorizationResponse:
     iss: str | None
     #: Apple's user object at the first consent, unsigned.
     user: Secret | None
+    #: All other parameters.
+    further: Mapping[str, str]
     #: Why the parameters make no answer. It is kept until the state has told where the user goes.
     fault: ParametersInvalid | None
 
@@ -146,5 +149,6 @@ def _build_response(
         iss=found.get("iss"),
         # Apple's user object is shorter; what is longer comes from elsewhere.
         user=user if user and len(user.reveal()) <= MAX_USER_LENGTH else None,
+        further={name: value for name, value in found.items() if name not in _READ},
         fault=fault,
     )

@@ -17,6 +17,7 @@ from actors.oauth.pending import (
     find_latest_of_browser,
     find_sign_in,
     record_provider_error,
+    store_callback_metadata,
     store_user_data,
 )
 from actors.oauth.refusals import ProviderError
@@ -135,19 +136,25 @@ async def _redeem(
 ) -> Response:
     if answer.error is not None or answer.code is None:
         return await _end_refused(answer, state, sign_in)
+    kept: dict[str, str] = {}
+    if answer.further:
+        with act_for(sign_in.app):
+            kept = await run_with_database(store_callback_metadata, sign_in, state, answer.further)
     if sign_in.is_relayed and sign_in.return_to is not None:
         if answer.user is not None:
             with act_for(sign_in.app):
                 await run_with_database(store_user_data, sign_in, state, answer.user)
-        return relay(answer, sign_in.return_to)
+        return relay(answer, sign_in.return_to, kept)
     arguments: dict[str, Any] = {"provider": sign_in.provider, "code": answer.code}
     arguments |= {"state": state, "iss": answer.iss, "user": answer.user}
+    # A worker of an earlier release takes no `parameters`.
+    arguments |= {"parameters": kept} if kept else {}
     with act_for(sign_in.app):
         record = await shim.send(EXCHANGE_CODE, arguments)
     connection = unwrap_result(await shim.wait(record, shim.limits.code_exchange_seconds))
     if sign_in.return_to is None:
         return JSONResponse(connection)
-    return redirect(sign_in.return_to, connection_id=connection["id"])
+    return redirect(sign_in.return_to, {"connection_id": connection["id"]})
 
 
 async def _end_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from starlette.responses import RedirectResponse, Response
@@ -14,21 +15,25 @@ from worker.http.errors.refusals import SignInRefused
 from worker.http.handlers.authorization_response import AuthorizationResponse
 
 
-def relay(answer: AuthorizationResponse, return_to: str) -> Response:
-    """Send the code to the app unspent; it is worth nothing without the verifier that we keep."""
+def relay(answer: AuthorizationResponse, return_to: str, further: Mapping[str, str]) -> Response:
+    """Send the code to the app unspent; it is worth nothing without the verifier that we keep.
+
+    `further` are parameters that the app cannot call the API without, such as `realmId`.
+    """
     code = answer.code.reveal() if answer.code else None
-    return redirect(return_to, code=code, state=_reveal_state(answer), iss=answer.iss)
+    own = {"code": code, "state": _reveal_state(answer), "iss": answer.iss}
+    return redirect(return_to, {**further, **own})
 
 
 def return_error(return_to: str, error: ProviderError, answer: AuthorizationResponse) -> Response:
     """Send the provider's own code and description to the app (RFC 6749 section 4.1.2.1)."""
-    return redirect(
-        return_to,
-        error=error.error or SignInRefused().code,
-        error_description=error.description,
-        state=_reveal_state(answer),
-        iss=answer.iss,
-    )
+    parameters = {
+        "error": error.error or SignInRefused().code,
+        "error_description": error.description,
+        "state": _reveal_state(answer),
+        "iss": answer.iss,
+    }
+    return redirect(return_to, parameters)
 
 
 def build_failure(
@@ -37,15 +42,12 @@ def build_failure(
     """Say what went wrong here: to the app where it has named a page, else to the browser."""
     if return_to is None:
         return to_problem(error)
-    return redirect(
-        return_to,
-        error=error.code,
-        error_description=clean_sentence(error.public_detail),
-        state=_reveal_state(answer),
-    )
+    sentence = clean_sentence(error.public_detail)
+    parameters = {"error": error.code, "error_description": sentence}
+    return redirect(return_to, {**parameters, "state": _reveal_state(answer)})
 
 
-def redirect(return_to: str, **parameters: str | None) -> RedirectResponse:
+def redirect(return_to: str, parameters: Mapping[str, str | None]) -> RedirectResponse:
     """Send the browser to the app, with these parameters behind those that it has put there."""
     parts = urlsplit(return_to)
     known = {name: value for name, value in parameters.items() if value is not None}

@@ -102,6 +102,8 @@ async def exchange_code(
 ) -> JSONResponse:
     """Finish a sign-in whose answer came to your own redirect URI; the result is the connection."""
     await run_with_database(check_provider, provider)
+    # A worker of an earlier release takes no `parameters`.
+    more = {"parameters": body.parameters} if body.parameters else {}
     return await submit(
         EXCHANGE_CODE,
         provider=provider,
@@ -109,6 +111,7 @@ async def exchange_code(
         state=body.state,
         iss=body.iss,
         user=body.user,
+        **more,
     )
 
 

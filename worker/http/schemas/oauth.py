@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from actors.oauth.request_parameters import MAX_AGE_LIMIT
 from catfeeder.sealing import Secret
-from worker.http.schemas.fields import Body, Subject, Text, accept_secret
+from worker.http.schemas.fields import Body, Subject, Text, accept_secret, check_storable
 
 #: Characters of what comes back from a provider. Codes that are signed tokens take some 4,000, and
 #: tokens with many claims some 16,000; a message to a worker takes all of them together.
@@ -17,7 +17,13 @@ MAX_CODE_LENGTH: Final = 8192
 MAX_STATE_LENGTH: Final = 1024
 MAX_ISS_LENGTH: Final = 2048
 MAX_USER_LENGTH: Final = 4096
+MAX_PARAMETER_LENGTH: Final = 2048
 MAX_TOKEN_LENGTH: Final = 32_768
+
+MemberName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(check_storable)]
+ParameterText = Annotated[
+    str, Field(max_length=MAX_PARAMETER_LENGTH), AfterValidator(check_storable)
+]
 
 
 class AuthenticationParameters(BaseModel):
@@ -129,6 +135,12 @@ class ExchangeCode(Body):
     iss: Text | None = Field(default=None, description="RFC 9207's issuer, if it was sent.")
     user: Annotated[Secret, accept_secret(MAX_USER_LENGTH)] | None = Field(
         default=None, description="What Apple sends beside the code at the first consent, as it is."
+    )
+    parameters: dict[MemberName, ParameterText] | None = Field(
+        default=None,
+        max_length=50,
+        description="Further parameters of the callback, such as `realmId`; those of the "
+        "provider's list are kept as the connection's `metadata`.",
     )
 
 

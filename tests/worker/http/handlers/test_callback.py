@@ -182,6 +182,30 @@ def test_an_answer_that_comes_back_encoded_once_more_is_understood(
     assert told == expected if relay else "connection_id" in told
 
 
+def test_a_further_parameter_that_the_api_needs_reaches_connection_and_app(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    more = {"realmId": "4620816365", "session_state": "s"}
+    # Given sign-ins of which an app redeems one itself
+    plain = consented(http, house, "alice", subject="u-1")
+    relayed = consented(http, house, "alice", subject="u-2", return_to=_APP, relay=True)
+    # When the callback brings further parameters, then the connection has those that are kept
+    finished = anonymous.get(_PATH, params={**plain, **more}).json()
+    assert finished["metadata"] == {"realmId": "4620816365"}
+    token = http.get(f"/v1/connections/{finished['id']}/token").json()
+    assert token["metadata"] == finished["metadata"]
+    # And they are passed on, and kept without the app's sending them back
+    told = _told(anonymous.get(_PATH, params={**relayed, **more}))
+    assert told == {**relayed, "realmId": "4620816365"}
+    body = {name: told[name] for name in ("code", "state")}
+    job = http.post("/v1/oauth/house/exchange", json=body, headers={"Prefer": "wait=20"}).json()
+    assert job["result"]["metadata"] == finished["metadata"]
+    # And an app with a redirect URI of its own sends them along
+    own = {**consented(http, house, "alice", subject="u-3"), "parameters": more}
+    job = http.post("/v1/oauth/house/exchange", json=own, headers={"Prefer": "wait=20"}).json()
+    assert job["result"]["metadata"] == finished["metadata"]
+
+
 @pytest.mark.parametrize("damage", [{"code": "x" * 60_000}, {"iss": "x" * 3000}, {"z": "x" * 9000}])
 def test_an_oversized_answer_is_refused_where_the_user_goes_on(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, damage: dict[str, str]

@@ -1,0 +1,85 @@
+"""Further members of answers that an API cannot be called without, by name; never a token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from actors.providers.http.answers import one_line
+from catfeeder.sealing import Secret
+from models.oauth.grants import limit_metadata
+
+#: Where an API is, and whose data it serves, by the names that providers give these.
+OF_TOKEN_ANSWERS: Final = (
+    *("instance_url", "instanceUrl", "api_domain", "apiDomain", "api_endpoint", "api_server"),
+    *("api_base_url", "base_url", "endpoint", "host", "restUrl", "server_url", "resource_url"),
+    *("domain", "subdomain", "sub_domain", "region", "dc", "location", "site", "installation"),
+    *("id", "team", "enterprise", "is_enterprise_install", "bot_user_id", "app_id", "bot_id"),
+    *("workspace_id", "workspace_name", "workspace_icon", "organization_id", "org_id", "guild"),
+    *("tenant", "tenant_id", "tenantId", "company_id", "companyId", "account", "account_id"),
+    *("account_uuid", "context", "user_id", "userid", "open_id", "openId", "openid", "union_id"),
+    *("unionid", "membership_id", "merchant_id", "seller_id", "stripe_user_id", "livemode"),
+    *("hub_id", "hub_domain", "cloud_id", "realm_id", "realmId", "shop", "checkr_account_id"),
+    *("patient", "encounter", "need_patient_banner", "smart_style_url", "fhirUser", "environment"),
+)
+#: A browser brings these, and no signature vouches for them: no user's name is among them.
+OF_CALLBACKS: Final = (
+    *("realmId", "location", "accounts-server", "shop", "host", "merchant_id", "seller_id"),
+    *("selling_partner_id", "installation_id", "setup_action", "businessId", "account_id"),
+    *("tenant", "tenantId", "region", "dc", "domain", "subdomain", "context", "api_domain"),
+)
+_MAX_DEPTH: Final = 4
+_SECRET_NAME: Final = re.compile(
+    "token|secret|passw|credential|assertion|jwt|cookie|private|signature|hmac|verifier|authorization"
+    "|session|(^|[_.-])(code|key|pwd|pin|otp)s?$|(auth|user|device)_?code|api_?key|(^|[.])(state|nonce)$",
+    re.IGNORECASE,
+)
+_JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a member of this name may hold a token or another secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def pick_members(
+    answer: Mapping[str, Any], names: Iterable[str], tokens: Iterable[Secret | None] = ()
+) -> dict[str, Any]:
+    """Return the named members, in this order, without secrets and within 4 KiB as JSON.
+
+    Dots lead into objects. A member that has the name of a secret is left out at every depth, and
+    so is each that holds one of the `tokens` or a JWT.
+    """
+    texts = [token.reveal() for token in tokens if token is not None]
+    found = {name: _clean(_at(answer, name), texts, _MAX_DEPTH) for name in names}
+    named = {name: value for name, value in found.items() if not is_secret_name(name)}
+    return limit_metadata({name: value for name, value in named.items() if value not in _EMPTY})
+
+
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+def _at(answer: Any, path: str) -> Any:
+    if isinstance(answer, Mapping) and path in answer:
+        return answer[path]
+    first, _, rest = path.partition(".")
+    return _at(answer.get(first), rest) if rest and isinstance(answer, Mapping) else None
+
+
+def _clean(value: Any, tokens: list[str], depth: int) -> Any:
+    """Return a value of JSON without secrets; None for one that holds nothing else."""
+    match value:
+        case str():
+            is_token = any(token in value for token in tokens) or _JWT.search(value)
+            return None if is_token else one_line(value)
+        case bool() | int() | float():
+            return value
+        case Mapping() if depth:
+            named = {name: it for name, it in value.items() if not is_secret_name(name)}
+            cleaned = {name: _clean(it, tokens, depth - 1) for name, it in named.items()}
+            return {name: it for name, it in cleaned.items() if it is not None}
+        case list() if depth:
+            items = [_clean(item, tokens, depth - 1) for item in value]
+            return [item for item in items if item is not None]
+    return None
