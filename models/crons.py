@@ -22,12 +22,9 @@ class TAB_CRONS(Table):
         table_name = "crons"
 
 
-def ensure_cron(name: str, interval: timedelta, now: datetime) -> None:
-    """Add a cron that is due now, or bring it forward if its interval was shortened."""
+def ensure_cron(name: str, now: datetime) -> None:
+    """Add a cron that is due now, unless it is there."""
     TAB_CRONS.insert(name=name, next_at=now).on_conflict_ignore().execute()
-    TAB_CRONS.update(next_at=now + interval).where(
-        TAB_CRONS.name == name, TAB_CRONS.next_at > now + interval
-    ).execute()
 
 
 def list_next_ticks() -> dict[str, datetime]:
@@ -48,5 +45,14 @@ def claim_tick(name: str, interval: timedelta, now: datetime) -> bool:
     return bool(
         TAB_CRONS.update(next_at=now + interval)
         .where(TAB_CRONS.name == name, TAB_CRONS.next_at <= now)
+        .execute()
+    )
+
+
+def claim_stalled_tick(name: str, interval: timedelta, now: datetime, seen: datetime) -> bool:
+    """Claim a tick that is not due and stands still at `seen`; False if it has moved meanwhile."""
+    return bool(
+        TAB_CRONS.update(next_at=now + interval)
+        .where(TAB_CRONS.name == name, TAB_CRONS.next_at == seen)
         .execute()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +22,13 @@ from catfeeder.messages import (
     MessageType,
 )
 from config import CronsSettings, current_settings
-from models.crons import claim_tick, ensure_cron, list_next_ticks, return_tick
+from models.crons import (
+    claim_stalled_tick,
+    claim_tick,
+    ensure_cron,
+    list_next_ticks,
+    return_tick,
+)
 from models.db.database import ensure_open, hold_connection
 from models.migrate import ensure_tables
 from worker.boot import is_emission_over
@@ -33,6 +39,8 @@ from worker.queue import connect_queue
 _LOG = logging.getLogger(__name__)
 #: No interval is shorter than a second.
 _TICK_SECONDS: Final = 1.0
+#: By how much a scheduler may be late that ticks once a second.
+_STALLED_SLACK: Final = timedelta(seconds=5)
 
 Schedule = dict[MessageType, timedelta]
 #: Where messages go: the queue, or this very process where REDIS_URL is not set.
@@ -124,8 +132,9 @@ class Crons:
         client.close()
 
     def _tick_repeatedly(self, client: Emitter, lines: Schedule) -> None:
+        observer = TickObserver()
         while not self._stopping.is_set():
-            tick(client, lines, self._clock())
+            tick(client, lines, self._clock(), observer)
             self._stopping.wait(self._tick_seconds)
 
 
@@ -138,8 +147,40 @@ def _log_risks(client: Emitter) -> None:
         _LOG.warning("%s", risk)
 
 
-def tick(client: Emitter, lines: Schedule, now: datetime) -> list[MessageType]:
+class TickObserver:
+    """Finds ticks that stand still, as no live scheduler lets them, without comparing two clocks.
+
+    A tick far ahead may be that of a scheduler whose clock is ahead, and which claims it in time.
+    It may also be left by a clock that was set back since, or by a longer interval of before.
+    """
+
+    def __init__(self) -> None:
+        #: By cron, its next tick and since when that has been seen, by the own clock.
+        self._seen: dict[str, tuple[datetime, datetime]] = {}
+
+    def find_stalled(
+        self, known: Mapping[str, datetime], lines: Schedule, now: datetime
+    ) -> dict[MessageType, datetime]:
+        """Return the ticks that have not changed for their interval, by their messages."""
+        for name, next_at in known.items():
+            seen_at, since = self._seen.get(name, (next_at, now))
+            if seen_at != next_at or since > now:
+                since = now
+            self._seen[name] = next_at, since
+        return {
+            message: known[message.name]
+            for message, interval in lines.items()
+            if message.name in known
+            and now - self._seen[message.name][1] >= interval + _STALLED_SLACK
+        }
+
+
+def tick(
+    client: Client, lines: Schedule, now: datetime, observer: TickObserver | None = None
+) -> list[MessageType]:
     """Emit and return what is due at `now` and what no other scheduler has claimed.
+
+    Without an `observer`, which remembers earlier calls, a tick that stands still stays so.
 
     Raises:
         QueueUnreachable: The broker is down; what was due is due again.
@@ -148,23 +189,32 @@ def tick(client: Emitter, lines: Schedule, now: datetime) -> list[MessageType]:
     with hold_connection():
         # Reads are cheap; the writes below wait for other writers.
         known = list_next_ticks()
-        due = {
-            message: interval
-            for message, interval in lines.items()
-            if not now < known.get(message.name, now) <= now + interval
-        }
+        stalled = observer.find_stalled(known, lines, now) if observer else {}
+        due = [
+            message
+            for message in lines
+            if known.get(message.name, now) <= now or message in stalled
+        ]
         if due and is_emission_over():
             # A service that stops finishes its jobs and enqueues no more.
             return []
     emitted = []
-    for message, interval in due.items():
+    for message in due:
         with hold_connection():
-            ensure_cron(message.name, interval, now)
-            is_claimed = claim_tick(message.name, interval, now)
+            is_claimed = _claim(message, lines[message], now, stalled.get(message))
         if is_claimed:
             _emit(client, message, now)
             emitted.append(message)
     return emitted
+
+
+def _claim(
+    message: MessageType, interval: timedelta, now: datetime, stalled_at: datetime | None
+) -> bool:
+    ensure_cron(message.name, now)
+    if claim_tick(message.name, interval, now):
+        return True
+    return stalled_at is not None and claim_stalled_tick(message.name, interval, now, stalled_at)
 
 
 def _emit(client: Emitter, message: MessageType, now: datetime) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from config import Settings
-from models.crons import claim_tick, ensure_cron, list_next_ticks, return_tick
+from models.crons import claim_stalled_tick, claim_tick, ensure_cron, list_next_ticks, return_tick
 from models.db.database import hold_connection
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("held")
 
 
 def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
-    ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("sweep", NOW)
 
     assert claim_tick("sweep", MINUTE, NOW)
     assert not claim_tick("sweep", MINUTE, NOW)
@@ -30,8 +30,8 @@ def test_an_unknown_cron_is_never_due() -> None:
 
 def test_each_cron_is_known_with_its_next_tick() -> None:
     assert list_next_ticks() == {}
-    ensure_cron("sweep", MINUTE, NOW)
-    ensure_cron("clean", MINUTE, NOW)
+    ensure_cron("sweep", NOW)
+    ensure_cron("clean", NOW)
     claim_tick("sweep", MINUTE, NOW)
 
     assert list_next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
@@ -39,33 +39,35 @@ def test_each_cron_is_known_with_its_next_tick() -> None:
 
 def test_adding_a_cron_again_changes_nothing() -> None:
     # Given a cron whose tick was taken
-    ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("sweep", NOW)
     claim_tick("sweep", MINUTE, NOW)
 
     # When another scheduler starts
-    ensure_cron("sweep", MINUTE, NOW + SECOND)
+    ensure_cron("sweep", NOW + SECOND)
 
     # Then it does not tick again before its time
     assert not claim_tick("sweep", MINUTE, NOW + SECOND)
     assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
-def test_an_interval_that_was_made_shorter_counts_from_now() -> None:
+def test_a_tick_that_stands_still_is_claimed_once_and_only_where_it_was_seen() -> None:
     # Given a cron that is due in a day
     day = timedelta(days=1)
-    ensure_cron("sweep", day, NOW)
+    ensure_cron("sweep", NOW)
     claim_tick("sweep", day, NOW)
 
-    # When a scheduler starts with an interval of a minute
-    ensure_cron("sweep", MINUTE, NOW + SECOND)
+    # When schedulers that have seen it stand still claim it
+    assert not claim_stalled_tick("sweep", MINUTE, NOW + MINUTE, NOW + SECOND)
+    assert claim_stalled_tick("sweep", MINUTE, NOW + MINUTE, NOW + day)
+    assert not claim_stalled_tick("sweep", MINUTE, NOW + MINUTE, NOW + day)
 
     # Then the next tick is a minute away
-    assert not claim_tick("sweep", MINUTE, NOW + MINUTE)
-    assert claim_tick("sweep", MINUTE, NOW + SECOND + MINUTE)
+    assert not claim_tick("sweep", MINUTE, NOW + 2 * MINUTE - SECOND)
+    assert claim_tick("sweep", MINUTE, NOW + 2 * MINUTE)
 
 
 def test_one_tick_makes_up_for_all_that_were_missed() -> None:
-    ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("sweep", NOW)
     later = NOW + timedelta(days=3)
 
     assert claim_tick("sweep", MINUTE, later)
@@ -73,7 +75,7 @@ def test_one_tick_makes_up_for_all_that_were_missed() -> None:
 
 
 def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
-    ensure_cron("sweep", MINUTE, NOW)
+    ensure_cron("sweep", NOW)
     claim_tick("sweep", MINUTE, NOW)
 
     return_tick("sweep", NOW + SECOND)
@@ -82,8 +84,8 @@ def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
 
 
 def test_crons_are_independent() -> None:
-    ensure_cron("sweep", MINUTE, NOW)
-    ensure_cron("clean", MINUTE, NOW)
+    ensure_cron("sweep", NOW)
+    ensure_cron("clean", NOW)
 
     assert claim_tick("sweep", MINUTE, NOW)
     assert claim_tick("clean", MINUTE, NOW)
@@ -101,7 +103,7 @@ def schedule(slots: int) -> list[int]:
 
 def test_three_schedulers_emit_each_tick_once(tables: Settings) -> None:
     # Given a cron that is due once a second
-    ensure_cron("sweep", SECOND, NOW)
+    ensure_cron("sweep", NOW)
 
     # When three processes look for it over 80 seconds
     won = race_processes(3, tables, schedule, 80)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import peewee
 import pytest
 from playhouse.migrations import Runner
 
@@ -176,5 +177,86 @@ def test_the_keys_of_the_first_version_hold(upgraded: Settings) -> None:
         assert sum(batch.done for batch in reseal_all(10)) == 3
 
 
-def test_migrations_are_numbered_without_gap_or_double() -> None:
-    assert [int(name.partition("_")[0]) for name in NAMES] == list(range(1, len(NAMES) + 1))
+def test_no_two_migrations_share_a_number() -> None:
+    numbers = [int(name.partition("_")[0]) for name in NAMES]
+    assert numbers == sorted(set(numbers))
+
+
+# -- The release before, on the newest tables
+
+
+def test_what_the_first_release_wrote_can_still_be_written(empty: Settings) -> None:
+    migrate(NOW)
+    # The key that the migration has recorded is the first that the release would record.
+    with hold_connection(), the_database.atomic():
+        the_database.execute_sql("DELETE FROM sealing_keys")
+    fill_first_tables(empty)
+
+
+def read_columns() -> dict[str, dict[str, str]]:
+    """Return the type of each column, by table and name."""
+    return {
+        table: {column.name: column.data_type.lower() for column in the_database.get_columns(table)}
+        for table in the_database.get_tables()
+        if table not in ("schema_migration", "sqlite_sequence")
+    }
+
+
+def value_of(column_type: str, number: int) -> object:
+    """Return what any column of a type takes; texts are the same in all, so that keys match."""
+    if "bool" in column_type or column_type == "tinyint":
+        return False
+    if "int" in column_type:
+        return number
+    return b"" if column_type in ("blob", "bytea", "longblob") else str(number)
+
+
+def test_what_each_earlier_release_writes_fits_the_newest_tables(empty: Settings) -> None:
+    # Given the tables as each release had them, and then the newest
+    assert empty
+    known = []
+    for name in NAMES:
+        migrate_up_to(name)
+        with hold_connection():
+            known.append(read_columns())
+    # Then a process of any of them can write what it knows, to each of its tables
+    for number, tables in enumerate(known, start=100):
+        # Rows of `attempts` belong to one of `connections`.
+        for table in sorted(tables, key=lambda name: (name == "attempts", name)):
+            names = [
+                f"{the_database.quote[0]}{column}{the_database.quote[0]}"
+                for column in tables[table]
+            ]
+            values = [value_of(kind, number) for kind in tables[table].values()]
+            marks = ", ".join([the_database.param] * len(values))
+            with hold_connection(), the_database.atomic():
+                the_database.execute_sql(
+                    f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608
+                    values,
+                )
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_default_is_added_without_losing_a_row() -> None:
+    # Given a connection with a renewal in its journal, of before the defaults
+    migrate_up_to(next(name for name in reversed(NAMES) if name < "0014"))
+    values = (connection_of_before(), 1, "digest", 1, 1)
+    marks = ", ".join([the_database.param] * len(values))
+    with hold_connection(), the_database.atomic():
+        the_database.execute_sql(
+            "INSERT INTO attempts (connection_id, version, token_digest, tries, started_at)"
+            f" VALUES ({marks})",
+            values,
+        )
+    # When they are added
+    migrate(NOW)
+    # Then both rows are there, and the file of SQLite is whole
+    with hold_connection():
+        assert the_database.execute_sql("SELECT COUNT(*) FROM attempts").fetchone() == (1,)
+        if isinstance(the_database.obj, peewee.SqliteDatabase):
+            assert the_database.execute_sql("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def connection_of_before() -> str:
+    with hold_connection():
+        return str(stored_connection("alice").id)

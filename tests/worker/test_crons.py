@@ -30,7 +30,7 @@ from models.server import begin_boot, request_stop
 from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.crons import Crons, Schedule, schedule, tick
+from worker.crons import Crons, Schedule, TickObserver, schedule, tick
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -105,22 +105,52 @@ def test_missed_ticks_are_made_up_for_by_one(client: Client) -> None:
     assert tick(client, LINES, later + 30 * SECOND) == [RENEW_OATHS]
 
 
-def test_an_interval_that_was_made_shorter_counts_at_once(client: Client) -> None:
+def test_an_interval_that_was_made_shorter_counts_from_the_start(client: Client) -> None:
     tick(client, {CLEAN_TOKENS: timedelta(days=30)}, NOW)
 
-    hourly = {CLEAN_TOKENS: timedelta(hours=1)}
-    assert tick(client, hourly, NOW + SECOND) == []
-    assert tick(client, hourly, NOW + SECOND + timedelta(hours=1)) == [CLEAN_TOKENS]
+    hourly, observer = {CLEAN_TOKENS: timedelta(hours=1)}, TickObserver()
+    started = NOW + SECOND
+    assert tick(client, hourly, started, observer) == []
+    assert tick(client, hourly, started + timedelta(hours=1), observer) == []
+    late = started + timedelta(hours=1) + 5 * SECOND
+    assert tick(client, hourly, late, observer) == [CLEAN_TOKENS]
+    assert tick(client, hourly, late + SECOND, observer) == []
 
 
 def test_a_clock_that_was_set_back_stops_the_schedule_for_an_interval_at_most(
     client: Client,
 ) -> None:
-    tick(client, LINES, NOW)
+    observer = TickObserver()
+    tick(client, LINES, NOW, observer)
 
     earlier = NOW - timedelta(days=1)
-    assert tick(client, LINES, earlier) == []
-    assert tick(client, LINES, earlier + 30 * SECOND) == [RENEW_OATHS]
+    assert tick(client, LINES, earlier, observer) == []
+    assert tick(client, LINES, earlier + 30 * SECOND, observer) == []
+    assert tick(client, LINES, earlier + 35 * SECOND, observer) == [RENEW_OATHS]
+
+
+@pytest.mark.parametrize("apart", [8 * SECOND, timedelta(hours=2)])
+def test_schedulers_whose_clocks_differ_emit_no_tick_more_often(
+    client: Client, apart: timedelta
+) -> None:
+    # Given two schedulers, of which the clock of one is ahead
+    lines = {RENEW_OATHS: 5 * SECOND}
+    clocks = {TickObserver(): timedelta(0), TickObserver(): apart}
+    emitted_at = []
+    # When both look once a second for five minutes
+    for second in range(300):
+        for observer, ahead in clocks.items():
+            if tick(client, lines, NOW + second * SECOND + ahead, observer):
+                emitted_at.append(second)
+    # Then there is a tick at each interval, but for the one at which the one ahead took over
+    assert len(emitted_at) == 61
+    # And when the one ahead is gone, the other goes on after an interval
+    [behind, _] = clocks
+    again = [
+        second for second in range(300, 400) if tick(client, lines, NOW + second * SECOND, behind)
+    ]
+    assert again[0] <= 310
+    assert len(again) >= 18
 
 
 @pytest.mark.usefixtures("database")
@@ -154,7 +184,7 @@ def test_any_number_of_schedulers_emit_each_tick_once(
 def test_a_scheduler_that_dies_with_a_tick_in_hand_is_not_missed(client: Client) -> None:
     # Given one that has won a tick, and is killed before it has emitted anything
     with hold_connection():
-        ensure_cron(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
+        ensure_cron(RENEW_OATHS.name, NOW)
         assert claim_tick(RENEW_OATHS.name, LINES[RENEW_OATHS], NOW)
 
     # Then another one emits the next, at its time
