@@ -139,7 +139,7 @@ def _add_apps(parser: argparse.ArgumentParser) -> None:
 def _add_renewals(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--provider", help="of this provider alone, such as google")
-    add("--failing", action="store_true", help="only where the last try has failed")
+    add("--failing", action="store_true", help="only what has failed or needs its user")
     add("--days", type=_DAYS, default=1, help="how far to look ahead; a day if left out")
     _add_limit(parser)
 

@@ -211,9 +211,22 @@ def value_of(column_type: str, number: int) -> object:
     return b"" if column_type in ("blob", "bytea", "longblob") else str(number)
 
 
-def test_what_each_earlier_release_writes_fits_the_newest_tables(empty: Settings) -> None:
+def write_rows(tables: dict[str, dict[str, str]], number: int) -> None:
+    """Write a row to each table, with all its columns."""
+    mark = the_database.quote[0]
+    # Rows of `attempts` belong to one of `connections`.
+    for table in sorted(tables, key=lambda name: (name == "attempts", name)):
+        names = ", ".join(f"{mark}{column}{mark}" for column in tables[table])
+        marks = ", ".join([the_database.param] * len(tables[table]))
+        values = [value_of(kind, number) for kind in tables[table].values()]
+        with hold_connection(), the_database.atomic():
+            insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608
+            the_database.execute_sql(insert, values)
+
+
+@pytest.mark.usefixtures("empty")
+def test_what_each_earlier_release_writes_fits_the_newest_tables() -> None:
     # Given the tables as each release had them, and then the newest
-    assert empty
     known = []
     for name in NAMES:
         migrate_up_to(name)
@@ -221,33 +234,16 @@ def test_what_each_earlier_release_writes_fits_the_newest_tables(empty: Settings
             known.append(read_columns())
     # Then a process of any of them can write what it knows, to each of its tables
     for number, tables in enumerate(known, start=100):
-        # Rows of `attempts` belong to one of `connections`.
-        for table in sorted(tables, key=lambda name: (name == "attempts", name)):
-            names = [
-                f"{the_database.quote[0]}{column}{the_database.quote[0]}"
-                for column in tables[table]
-            ]
-            values = [value_of(kind, number) for kind in tables[table].values()]
-            marks = ", ".join([the_database.param] * len(values))
-            with hold_connection(), the_database.atomic():
-                the_database.execute_sql(
-                    f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608
-                    values,
-                )
+        write_rows(tables, number)
 
 
 @pytest.mark.usefixtures("empty")
 def test_a_default_is_added_without_losing_a_row() -> None:
     # Given a connection with a renewal in its journal, of before the defaults
     migrate_up_to(next(name for name in reversed(NAMES) if name < "0014"))
-    values = (connection_of_before(), 1, "digest", 1, 1)
-    marks = ", ".join([the_database.param] * len(values))
-    with hold_connection(), the_database.atomic():
-        the_database.execute_sql(
-            "INSERT INTO attempts (connection_id, version, token_digest, tries, started_at)"
-            f" VALUES ({marks})",
-            values,
-        )
+    with hold_connection():
+        tables = read_columns()
+    write_rows({name: tables[name] for name in ("connections", "attempts")}, 1)
     # When they are added
     migrate(NOW)
     # Then both rows are there, and the file of SQLite is whole
@@ -255,8 +251,3 @@ def test_a_default_is_added_without_losing_a_row() -> None:
         assert the_database.execute_sql("SELECT COUNT(*) FROM attempts").fetchone() == (1,)
         if isinstance(the_database.obj, peewee.SqliteDatabase):
             assert the_database.execute_sql("PRAGMA integrity_check").fetchone() == ("ok",)
-
-
-def connection_of_before() -> str:
-    with hold_connection():
-        return str(stored_connection("alice").id)

@@ -1,4 +1,7 @@
-"""`python -m worker renewals`: a dry run, which lists what would be renewed, when and why."""
+"""`python -m worker renewals`: a dry run, which lists what would be renewed, when and why.
+
+With `--failing` it lists what needs somebody: failed renewals, and grants that have ended.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from typing import Final
 from actors.renewal.listing import ScheduledRenewal, list_renewals
 from catfeeder.clock import rfc3339, utc_now
 from config import current_settings
-from models.db.database import open_database
+from models.db.database import hold_connection, open_database
 from models.migrate import check_schema
-from models.oauth.connections import ConnectionStatus
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
 #: The longest notice that apps get of it, by the event `reauthorization_soon`.
 _SOON: Final = timedelta(days=14)
@@ -47,7 +50,34 @@ def print_renewals(
         if cursor is None:
             break
     _print_conclusion(page["is_scheduled"], limit - left, has_more=cursor is not None)
+    if failing:
+        _print_ended_grants(provider, left, page_size)
     return 0
+
+
+def _print_ended_grants(provider: str | None, limit: int, page_size: int) -> None:
+    """Print the connections whose users have to sign in again, which no renewal can help."""
+    count, after, has_more = 0, None, True
+    while has_more and count < limit:
+        size = min(limit - count, page_size)
+        with hold_connection():
+            rows = TAB_CONNECTIONS.list_page(
+                providers=None if provider is None else [provider],
+                status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
+                after=after,
+                limit=size + 1,
+            )
+        has_more, rows = len(rows) > size, rows[:size]
+        for row in rows:
+            why = f"The user has to sign in again: {row.reason}"
+            line = _COLUMNS.format(
+                renew_at="-", provider=row.provider, connection_id=row.id, why=why
+            )
+            print(line)
+        count += len(rows)
+        after = (rows[-1].created_at, rows[-1].id) if rows else None
+    rest = "; --limit leaves out more" if has_more and count else ""
+    print(f"{count} connections wait for their users{rest}.", file=sys.stderr)
 
 
 def _print_renewal(item: ScheduledRenewal, ends_soon: str) -> None:

@@ -118,3 +118,30 @@ def test_each_page_is_listed(
     said = capsys.readouterr()
     assert [said.out.count(connection_id) for connection_id in ids] == [1] * 5
     assert said.err == "5 renewals would be made. None was.\n"
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_failing_ones_include_those_that_wait_for_their_users(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Given a connection that is well, and three whose users have to sign in again
+    store("well", hours=1)
+    ids = [store(str(number), hours=1) for number in range(3)]
+    with hold_connection():
+        TAB_CONNECTIONS.update(
+            status=ConnectionStatus.REAUTHORIZATION_REQUIRED, renew_at=None, reason="It is over."
+        ).where(TAB_CONNECTIONS.id.in_(ids)).execute()
+    # When the operator lists what fails, also by pages of two
+    ended = command("renewals", "--failing")
+    print_renewals("google", failing=True, days=1, limit=100, page_size=2)
+    assert capsys.readouterr().out == ended.stdout
+    # Then they are there with the reason, and the other is not
+    lines = ended.stdout.splitlines()
+    assert {line.split()[2] for line in lines} == set(ids)
+    assert all("The user has to sign in again: It is over." in line for line in lines)
+    assert "3 connections wait for their users." in ended.stderr
+    # And the limit and the provider leave some out
+    limited = command("renewals", "--failing", "--limit", "2")
+    assert len(limited.stdout.splitlines()) == 2
+    assert "2 connections wait for their users; --limit leaves out more." in limited.stderr
+    assert command("renewals", "--failing", "--provider", "github").stdout == ""
