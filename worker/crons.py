@@ -176,7 +176,10 @@ class TickObserver:
 
 
 def tick(
-    client: Client, lines: Schedule, now: datetime, observer: TickObserver | None = None
+    client: Emitter,
+    lines: Schedule,
+    now: datetime,
+    observer: TickObserver | None = None,
 ) -> list[MessageType]:
     """Emit and return what is due at `now` and what no other scheduler has claimed.
 
