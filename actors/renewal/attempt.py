@@ -15,6 +15,7 @@ from actors.errors import AuthError, FailureKind, OutcomeUnknown, ProviderUnreac
 from actors.providers.config.breaker import apply_breaker, check_not_paused
 from actors.providers.http.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
+from actors.providers.protocol.client_authentication import list_clients
 from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.renewal.kept_answers import AnswerKeeper
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
@@ -162,8 +163,8 @@ class Renewal:
         if not isinstance(error, AuthError) or error.is_outcome_unknown:
             return False
         # Refused with one client secret, the token was sent with the next, without an answer.
-        has_more_secrets = bool(self._request.provider.earlier_client_secrets)
-        return not (has_more_secrets and error.kind is FailureKind.CLIENT_MISCONFIGURED)
+        has_more_clients = len(list_clients(self._request.provider)) > 1
+        return not (has_more_clients and error.kind is FailureKind.CLIENT_MISCONFIGURED)
 
 
 def _check_time_left(lease: Lease) -> None:

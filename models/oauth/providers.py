@@ -32,7 +32,8 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     """One provider: a preset or issuer, credentials, and the metadata that differs from both.
 
     An app's own provider has the app's id and a slash before its name; no app's name has a slash.
-    `metadata` has the names of RFC 8414 and RFC 7591; `discovered` is what the issuer published.
+    `metadata` has the names of RFC 8414 and RFC 7591; `discovered` is what the issuer published,
+    and `learned` the settings that answers of the provider have shown to be needed.
     """
 
     name = peewee.CharField(max_length=64, primary_key=True)
@@ -44,6 +45,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     metadata = JSONField()
     discovered = JSONField(null=True)
     discovered_at = UTCDateTimeField(null=True)
+    learned = JSONField(null=True)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
 
@@ -95,7 +97,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         metadata: Mapping[str, Any],
         now: datetime,
     ) -> None:
-        """Create or replace a provider; the metadata discovered before is erased."""
+        """Create or replace a provider; what was discovered and learned before is erased."""
         texts = [secret.reveal() for secret in earlier_client_secrets]
         earlier = Secret(json.dumps(texts)) if texts else None
         cls._insert_or_replace(
@@ -118,7 +120,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
                 *(cls.preset, cls.client_id, cls.client_secret, cls.earlier_client_secrets),
                 *(cls.private_key, cls.metadata, cls.updated_at),
             ],
-            update={cls.discovered: None, cls.discovered_at: None},
+            update={cls.discovered: None, cls.discovered_at: None, cls.learned: None},
         ).execute()
 
     @property
@@ -149,6 +151,13 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         """
         table = type(self)
         table.update(discovered=dict(discovered), discovered_at=now).where(
+            table.name == self.name, table.updated_at == self.updated_at
+        ).execute()
+
+    def store_learned(self, learned: Mapping[str, Any]) -> None:
+        """Store what an answer has shown, unless the settings have changed since."""
+        table = type(self)
+        table.update(learned=dict(learned)).where(
             table.name == self.name, table.updated_at == self.updated_at
         ).execute()
 

@@ -37,6 +37,8 @@ class Expected:
     audience: str
     #: What a signed assertion is signed by, and the key that it is checked with.
     algorithm: str = "ES256"
+    #: Decode what RFC 6749 section 2.3.1 encodes, as many servers do not.
+    decodes_basic: bool = True
     #: Recognise the key by its certificate, as Microsoft Entra does.
     by_certificate: bool = False
 
@@ -74,7 +76,11 @@ def check_client(request: Request, expected: Expected) -> None:
         _check_signed(request, expected)
         return
     secret = "" if expected.method == "none" else expected.client_secret
-    if _shown_by(request) != (expected.method, expected.client_id, secret):
+    if _shown_by(request, decodes_basic=expected.decodes_basic) != (
+        expected.method,
+        expected.client_id,
+        secret,
+    ):
         raise Refused("invalid_client")
 
 
@@ -109,7 +115,7 @@ def _opened(token: str, expected: Expected) -> tuple[dict[str, Any], dict[str, A
     return opened.claims, opened.header
 
 
-def _shown_by(request: Request) -> tuple[str, str, str]:
+def _shown_by(request: Request, *, decodes_basic: bool) -> tuple[str, str, str]:
     authorization = request.headers.get("authorization")
     if authorization is not None:
         if "client_id" in request.form or "client_secret" in request.form:
@@ -117,6 +123,8 @@ def _shown_by(request: Request) -> tuple[str, str, str]:
             raise Refused("invalid_request")
         scheme, _, text = authorization.partition(" ")
         client_id, _, secret = base64.b64decode(text).decode().partition(":")
-        return f"client_secret_{scheme.lower()}", unquote_plus(client_id), unquote_plus(secret)
+        if decodes_basic:
+            client_id, secret = unquote_plus(client_id), unquote_plus(secret)
+        return f"client_secret_{scheme.lower()}", client_id, secret
     method = "client_secret_post" if "client_secret" in request.form else "none"
     return method, request.form.get("client_id", ""), request.form.get("client_secret", "")

@@ -227,7 +227,8 @@ class Endpoints:
             self.client_secret,
             self.script.assertion_audience or audience,
             self.script.assertion_algorithm,
-            self.script.wants_certificate,
+            decodes_basic=self.script.decodes_basic,
+            by_certificate=self.script.wants_certificate,
         )
 
     def _delete_grant(self, request: Request) -> Answer:

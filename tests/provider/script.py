@@ -25,6 +25,8 @@ class Script:
     #: The `aud` and algorithm of an assertion; None is the token endpoint, and ES256.
     assertion_audience: str | None = None
     assertion_algorithm: str = "ES256"
+    #: Decode what RFC 6749 section 2.3.1 encodes in Basic credentials.
+    decodes_basic: bool = True
     #: Know the key of a signed proof by its certificate, as Microsoft Entra does.
     wants_certificate: bool = False
     #: Refuse a code that was asked for without a challenge; with one the verifier is needed anyhow.

@@ -8,6 +8,7 @@ from typing import Any, Final
 from actors.errors import AuthError
 from actors.providers.config.discovery import discover_provider
 from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
+from actors.providers.config.published_checks import check_published, read_texts
 from actors.providers.config.renewal_checks import check_last_grant, check_renewal
 from actors.providers.config.static_checks import (
     check_settings,
@@ -63,11 +64,10 @@ def _check(provider: Provider) -> Iterator[Finding]:
             yield report_fault("discovery", error.detail, suggest_remedy(error, _CHECK_ISSUER))
         else:
             yield report_ok("discovery", "The issuer publishes its metadata.")
-            yield _check_client_authentication(provider, published)
-            yield _check_pkce(provider, published)
+            yield from check_published(provider, published)
     if provider.yields_id_token(provider.scopes) and provider.jwks_uri is not None:
         yield _check_keys(provider.jwks_uri)
-    is_published = OFFLINE_ACCESS in _read_texts(published, "scopes_supported")
+    is_published = OFFLINE_ACCESS in read_texts(published, "scopes_supported")
     yield check_renewal(provider, is_published=is_published)
     yield from check_last_grant(provider)
 
@@ -79,31 +79,3 @@ def _check_keys(jwks_uri: str) -> Finding:
         remedy = "Check jwks_uri: without its keys no id_token can be believed."
         return report_fault("keys", error.detail, suggest_remedy(error, remedy))
     return report_ok("keys", "The keys of its id_tokens are published.")
-
-
-def _check_client_authentication(provider: Provider, published: Mapping[str, Any]) -> Finding:
-    method = provider.token_endpoint_auth_method
-    supported = _read_texts(published, "token_endpoint_auth_methods_supported")
-    # Where nothing is published, the standard says Basic (RFC 8414 section 2).
-    supported = supported or ["client_secret_basic"]
-    if method not in supported:
-        remedy = f"Set token_endpoint_auth_method to one of {', '.join(supported)}."
-        return report_fault("client_authentication", f"{method} is not published.", remedy)
-    return report_ok("client_authentication", f"{method} is published.")
-
-
-def _check_pkce(provider: Provider, published: Mapping[str, Any]) -> Finding:
-    supported = _read_texts(published, "code_challenge_methods_supported")
-    if not provider.uses_pkce and "S256" in supported:
-        remedy = 'Set code_challenge_method to "S256".'
-        return report_fault("pkce", "The provider supports PKCE and it is off.", remedy)
-    if provider.uses_pkce and supported and "S256" not in supported:
-        remedy = 'Set code_challenge_method to "none" if sign-ins fail.'
-        return report_fault("pkce", "The provider does not publish S256.", remedy)
-    return report_ok("pkce", "PKCE is used as the provider publishes it.")
-
-
-def _read_texts(published: Mapping[str, Any], name: str) -> list[str]:
-    """Return the texts of a published list; members of another type are ignored."""
-    value = published.get(name)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from actors.app_settings import read_app_settings
@@ -19,8 +23,10 @@ from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
 from config import ConfigurationError, credential_variable, current_settings, provider_credential
 from models.db.database import hold_connection
+from models.db.errors import DatabaseUnreachable
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, own_key, public_name
 
+_LOG = logging.getLogger(__name__)
 #: A name is part of URLs, of the state and, in capitals, of environment variables.
 _NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
 _USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
@@ -117,7 +123,19 @@ def find_provider(name: str) -> Provider:
     private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
     if private_key is None:
         private_key = next(iter(_secrets(row, "PRIVATE_KEY")), None)
-    return build_provider(name, metadata, Credentials(client_id, tuple(secrets), private_key))
+    credentials = Credentials(client_id, tuple(secrets), private_key)
+    return replace(build_provider(name, metadata, credentials), learn=partial(_learn, row))
+
+
+def _learn(row: TAB_USER_OAUTH_CONNECTION, settings: Mapping[str, str]) -> None:
+    """Store settings that have helped; without a database the next request learns them anew."""
+    learned = {**(row.learned or {}), **settings}
+    try:
+        with hold_connection():
+            row.store_learned(learned)
+    except DatabaseUnreachable as error:
+        extra = {"provider": row.name}
+        _LOG.warning("What was learned of %s is not stored: %s", row.name, error, extra=extra)
 
 
 def _secrets(row: TAB_USER_OAUTH_CONNECTION, *parts: str) -> list[Secret]:
@@ -145,7 +163,7 @@ def merge_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
     for name in _MERGED_MEMBERS:
         if parts := {**preset.get(name, {}), **row.metadata.get(name, {})}:
             merged[name] = parts
-    return with_base_url(merged)
+    return with_base_url({**merged, "learned": row.learned})
 
 
 def is_issuer_of_another(name: str, iss: str) -> bool:

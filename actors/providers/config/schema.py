@@ -98,6 +98,7 @@ class ProviderSettings(BaseModel):
         | None
     ) = None
     client_assertion_audience: AssertionAudience | None = None
+    client_secret_basic_encoding: Literal["form", "raw"] | None = None
     code_challenge_method: Literal["S256", "none"] | None = None
     uses_nonce: bool | None = None
     always_gives_id_token: bool | None = None
@@ -116,7 +117,9 @@ class ProviderSettings(BaseModel):
     redirect_uri_at_renewal: bool | None = None
     failure_kinds: dict[Text, _FailureKind] | None = None
     failure_remedies: dict[Text, Text] | None = None
-    revocation: Literal["rfc7009", "github_grant", "facebook_permissions", "slack"] | None = None
+    revocation: (
+        Literal["rfc7009", "github_grant", "facebook_permissions", "slack", "none"] | None
+    ) = None
     metadata: list[MemberName] | None = Field(default=None, max_length=50)
     offline_access: bool | None = None
     offline_scope: ScopeName | None = None

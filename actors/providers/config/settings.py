@@ -169,8 +169,11 @@ def _describe(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
         else _credential(row.name, "CLIENT_SECRET_PREVIOUS")
     )
     has_key = row.private_key is not None or _credential(row.name, "PRIVATE_KEY")
+    metadata = merge_metadata(row)
+    learned = metadata.pop("learned") or {}
     return {
-        **merge_metadata(row),
+        **learned,
+        **metadata,
         "name": public_name(row.name),
         "app": row.app,
         "preset": row.preset,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final, TypeVar
 from urllib.parse import quote
 
 from requests.auth import HTTPBasicAuth
 
-from actors.errors import ProviderNotConfigured, ProviderRefused
+from actors.errors import FailureKind, ProviderNotConfigured, ProviderRefused
 from actors.providers.protocol.client_assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
@@ -18,34 +20,102 @@ from config import current_settings
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
+
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 #: The codes of the standard, GitHub and Slack for a wrong secret. The provider has rejected the
 #: client before it looked at the grant.
 _CLIENT_REFUSED: Final = frozenset(
     {"invalid_client", "incorrect_client_credentials", "bad_client_secret"}
 )
+#: Without a code, by servers that have Basic checked before the request is looked at.
+_UNAUTHORIZED: Final = "status 401"
 
 
 def try_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
-    """Ask with the newest client secret, and with each earlier one while the client is refused.
+    """Ask with the newest client secret, and as `list_clients` says while the client is refused.
 
     So a secret can be changed here and at the provider in any order, without downtime. After the
-    time limit of one request no further secret is tried: the whole takes at most twice that limit,
-    which is less than `lease_seconds`.
+    time limit of one request nothing further is tried: the whole takes at most twice that limit,
+    which is less than `lease_seconds`. Another form that helps is learned.
 
     Raises:
-        ProviderRefused: As `ask`; for a refused client only after the last secret.
+        ProviderRefused: As `ask`; for a refused client only after the last try.
     """
     oauth = current_settings().oauth
     last_start = time.monotonic() + oauth.connect_timeout_seconds + oauth.read_timeout_seconds
-    for secret in provider.earlier_client_secrets:
+    clients = list_clients(provider)
+    for client, following in pairwise(clients):
         try:
-            return ask(provider)
+            return _ask_and_learn(provider, client, ask)
         except ProviderRefused as error:
-            if error.error not in _CLIENT_REFUSED or time.monotonic() >= last_start:
+            is_other_form = following.client_secret is client.client_secret
+            if not _is_client_refused(error, is_other_form) or time.monotonic() >= last_start:
                 raise
-            provider = replace(provider, client_secret=secret)
-    return ask(provider)
+    try:
+        return _ask_and_learn(provider, clients[-1], ask)
+    except ProviderRefused as error:
+        if _is_client_refused(error, True) and _other_form(provider) is not None:
+            raise _refused_in_both_forms(error) from None
+        raise
+
+
+def _is_client_refused(error: ProviderRefused, by_status: bool) -> bool:
+    return error.error in _CLIENT_REFUSED or (by_status and error.error == _UNAUTHORIZED)
+
+
+def list_clients(provider: Provider) -> list[Provider]:
+    """Return the client in each form that the provider may accept, in the order to try them in.
+
+    That is with each secret, and where Basic may be read otherwise, in its other form too.
+    """
+    clients = []
+    for secret in (provider.client_secret, *provider.earlier_client_secrets):
+        client = replace(provider, client_secret=secret)
+        other = _other_form(client)
+        clients += [client] if other is None else [client, other]
+    return clients
+
+
+def _other_form(client: Provider) -> Provider | None:
+    """Return the client with its fallback for Basic; None where that sends the same credentials.
+
+    RFC 6749 section 2.3.1 has both parts form-encoded, and many servers do not decode them.
+    """
+    if client.basic_fallback is None or client.client_secret is None:
+        return None
+    is_plain = all(quote(part, safe="") == part for part in _basic_parts(client))
+    other = replace(client, **client.basic_fallback)  # type: ignore[arg-type]
+    is_raw = other.client_secret_basic_encoding == "raw"
+    is_ambiguous = is_raw and ":" in client.client_id
+    return None if is_plain or is_ambiguous else other
+
+
+def _ask_and_learn(provider: Provider, client: Provider, ask: Callable[[Provider], T]) -> T:
+    answer = ask(client)
+    form = (client.token_endpoint_auth_method, client.client_secret_basic_encoding)
+    known = (provider.token_endpoint_auth_method, provider.client_secret_basic_encoding)
+    if form != known and provider.basic_fallback is not None:
+        text = "%s does not read Basic credentials as RFC 6749 section 2.3.1 has them; it gets %s."
+        form_text = " ".join(provider.basic_fallback.values())
+        _LOG.warning(text, provider.name, form_text, extra={"provider": provider.name})
+        if provider.learn is not None:
+            provider.learn(provider.basic_fallback)
+    return answer
+
+
+def _refused_in_both_forms(error: ProviderRefused) -> ProviderRefused:
+    return ProviderRefused(
+        error.error,
+        kind=error.kind or FailureKind.CLIENT_MISCONFIGURED,
+        remedy="The client's id or secret has characters that RFC 6749 section 2.3.1 encodes and "
+        "not every server decodes; both forms were refused. Check the secret, or set "
+        "token_endpoint_auth_method.",
+    )
+
+
+def _basic_parts(provider: Provider) -> tuple[str, str]:
+    return provider.client_id, secret_text(provider)
 
 
 def basic_authentication(provider: Provider) -> HTTPBasicAuth | None:
@@ -59,9 +129,14 @@ def basic_header(provider: Provider) -> HTTPBasicAuth:
     """Return client_id and secret as an Authorization header.
 
     Both parts are form-encoded first (RFC 6749 section 2.3.1), so that colons and letters beyond
-    ASCII arrive unchanged.
+    ASCII arrive unchanged, unless the provider is known not to decode them.
     """
-    return HTTPBasicAuth(quote(provider.client_id, safe=""), quote(secret_text(provider), safe=""))
+    parts = _basic_parts(provider)
+    if provider.client_secret_basic_encoding == "form":
+        parts = (quote(parts[0], safe=""), quote(parts[1], safe=""))
+    # Text would be sent in Latin-1.
+    client_id, secret = (part.encode() for part in parts)
+    return HTTPBasicAuth(client_id, secret)
 
 
 def client_credentials(provider: Provider) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -58,6 +58,12 @@ class Provider:
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
     implied_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     token_endpoint_auth_method: str = "client_secret_basic"
+    #: form: both parts are encoded as RFC 6749 section 2.3.1 says; raw: they are sent as they are.
+    client_secret_basic_encoding: str = "form"
+    #: The settings to try once when the client is refused by Basic; None where none are left.
+    basic_fallback: Mapping[str, str] | None = None
+    #: Stores the settings that have helped, for all processes.
+    learn: Callable[[Mapping[str, str]], None] | None = field(default=None, compare=False)
     token_endpoint_auth_signing_alg: str | None = None
     client_assertion_audience: str = "token_endpoint"
     code_challenge_method: str = "S256"
@@ -152,7 +158,14 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     if metadata.get("metadata") is not None:
         values["metadata"] = tuple(metadata["metadata"])
     values |= _read_offline_access(metadata)
-    values["token_endpoint_auth_method"] = _choose_client_authentication(metadata)
+    method = _choose_client_authentication(metadata)
+    values["token_endpoint_auth_method"] = method
+    encoding = metadata.get("client_secret_basic_encoding") or _learned_of(metadata).get(
+        "client_secret_basic_encoding", "form"
+    )
+    values["client_secret_basic_encoding"] = encoding
+    if method == "client_secret_basic":
+        values["basic_fallback"] = _choose_basic_fallback(metadata, encoding)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
     values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
@@ -176,12 +189,19 @@ def _read_offline_access(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return {"publishes_offline_access": True, **standard, **given}
 
 
+def _learned_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings that were learned; those of the operator override them."""
+    learned: Mapping[str, Any] = metadata.get("learned") or {}
+    return learned
+
+
 def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
-    """Return the configured method, else the best published one (RFC 8414 section 2)."""
-    chosen = metadata.get("token_endpoint_auth_method")
+    """Return the configured method, else the learned or the best published one (RFC 8414)."""
+    name = "token_endpoint_auth_method"
+    chosen = metadata.get(name) or _learned_of(metadata).get(name)
     if chosen:
         return str(chosen)
-    supported = metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+    supported = _supported_methods(metadata)
     for method in ("client_secret_basic", "client_secret_post", "none"):
         if method in supported:
             return method
@@ -189,3 +209,21 @@ def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
         "No client authentication of ours is among token_endpoint_auth_methods_supported: set "
         "token_endpoint_auth_method and what it needs."
     )
+
+
+def _supported_methods(metadata: Mapping[str, Any]) -> list[str]:
+    return metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+
+
+def _choose_basic_fallback(metadata: Mapping[str, Any], encoding: str) -> Mapping[str, str] | None:
+    """Return what to try once for a server that reads Basic otherwise than RFC 6749 has it.
+
+    A secret in the body is read alike by all; where that is not published, the other form of
+    Basic is left. What the operator has set is not departed from.
+    """
+    if metadata.get("client_secret_basic_encoding"):
+        return None
+    is_chosen = bool(metadata.get("token_endpoint_auth_method"))
+    if not is_chosen and "client_secret_post" in _supported_methods(metadata):
+        return {"token_endpoint_auth_method": "client_secret_post"}
+    return {"client_secret_basic_encoding": "raw" if encoding == "form" else "form"}

@@ -46,7 +46,7 @@ def revoke_grant(
     named = {"refresh_token": refresh_token, "access_token": access_token}
     held = {name: token for name, token in named.items() if token is not None}
     url = provider.revocation_endpoint
-    if url is None or not held:
+    if url is None or not held or provider.revocation == "none":
         return Revoked((), is_complete=False)
     if provider.revocation == "rfc7009":
         return _revoke_each(provider, held)

@@ -28,6 +28,7 @@ ALGORITHMS: Final = (
     "Ed25519",
     "EdDSA",
 )
+_SHARED_SECRET: Final = ("HS256", "HS384", "HS512")
 #: Unknown header parameters are ignored, unless `crit` names them (RFC 7515 section 4).
 _REGISTRY: Final = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
@@ -77,8 +78,21 @@ def _read_header(header: Mapping[str, Any], name: str) -> tuple[str, str | None]
     if not isinstance(key_id, str | None):
         raise IdTokenInvalid(f"The {name}'s kid is not a text.")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
-        raise IdTokenInvalid(f"The {name} is not signed by an algorithm that is accepted.")
+        raise _refuse_algorithm(algorithm, name)
     return algorithm, key_id
+
+
+def _refuse_algorithm(algorithm: Any, name: str) -> IdTokenInvalid:
+    """Name a registered algorithm (RFC 7518 section 3.1), and what helps against it."""
+    if algorithm in _SHARED_SECRET:
+        return IdTokenInvalid(
+            f"The {name} is signed by {algorithm}, with a secret that others may know. Have the "
+            "provider sign with a key that it publishes, such as by RS256 or ES256; or take openid "
+            "out of scopes, so that user info tells who a user is."
+        )
+    if algorithm == "none":
+        return IdTokenInvalid(f"The {name} is not signed: its algorithm is none.")
+    return IdTokenInvalid(f"The {name} is not signed by an algorithm that is accepted.")
 
 
 def _find_key(

@@ -21,6 +21,11 @@ from tests.scripted_provider import ScriptedProvider
 pytestmark = pytest.mark.usefixtures("tables")
 
 
+def details() -> dict[str, str]:
+    """Return what each check has found."""
+    return {finding["check"]: finding["detail"] for finding in check_provider(NAME)["findings"]}
+
+
 def faults() -> dict[str, str]:
     """Return the failed checks, each with its remedy."""
     report = check_provider(NAME)
@@ -190,6 +195,88 @@ def test_pkce_is_compared_with_the_metadata(provider: ScriptedProvider) -> None:
     assert "none" in faults()["pkce"]
 
 
+@pytest.mark.parametrize(
+    ("method", "published", "credentials"),
+    [
+        ("none", ["client_secret_basic", "client_secret_post"], {"client_secret": None}),
+        ("none", None, {"client_secret": None}),
+        ("client_secret_basic", [], {}),
+    ],
+)
+def test_a_method_that_need_not_be_published_is_no_fault(
+    method: str, published: Any, credentials: dict[str, Any], provider: ScriptedProvider
+) -> None:
+    provider.script.metadata = {"token_endpoint_auth_methods_supported": published}
+    configure(provider, token_endpoint_auth_method=method, **credentials)
+
+    assert faults() == {}
+
+
+@pytest.mark.parametrize(
+    ("member", "sign"),
+    [
+        ("require_pushed_authorization_requests", "RFC 9126"),
+        ("require_signed_request_object", "RFC 9101"),
+        ("require_dpop", "RFC 9449"),
+        ("dpop_bound_access_tokens", "RFC 9449"),
+    ],
+)
+def test_what_a_provider_demands_and_is_not_done_is_reported(
+    member: str, sign: str, provider: ScriptedProvider
+) -> None:
+    configure(provider)
+    provider.script.metadata = {member: False, "dpop_signing_alg_values_supported": ["ES256"]}
+    assert faults() == {}
+    assert "dpop_bound_access_tokens" in details()["demands"]
+
+    provider.script.metadata = {member: True}
+    assert member in faults()["demands"]
+    assert sign in details()["demands"]
+
+
+def test_a_provider_without_the_code_flow_is_reported(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"response_types_supported": ["token", "id_token"]}
+    configure(provider)
+
+    assert "RFC 6749" in faults()["demands"]
+
+
+def test_id_tokens_by_a_shared_secret_alone_are_reported(provider: ScriptedProvider) -> None:
+    name = "id_token_signing_alg_values_supported"
+    provider.script.metadata = {name: ["HS256", "none"]}
+    configure(provider)
+    assert "RS256" in faults()["id_token_algorithms"]
+    assert "HS256" in details()["id_token_algorithms"]
+
+    provider.script.metadata = {name: ["HS256", "RS256"]}
+    assert faults() == {}
+    # And without openid there is none
+    provider.script.metadata = {name: ["HS256"]}
+    patch_provider(NAME, {"scopes": ["profile"]}, now())
+    assert faults() == {}
+
+
+def test_a_missing_revocation_endpoint_is_reported_as_no_fault(provider: ScriptedProvider) -> None:
+    configure(provider)
+    assert "revokes" in details()["revocation"]
+
+    provider.script.metadata = {"revocation_endpoint": None}
+    configure(provider)
+    assert "no revocation_endpoint" in details()["revocation"]
+    patch_provider(NAME, {"revocation": "none"}, now())
+    assert "no way" in details()["revocation"]
+    assert faults() == {}
+
+
+def test_an_optional_endpoint_that_cannot_be_used_is_reported(provider: ScriptedProvider) -> None:
+    provider.script.metadata = {"userinfo_endpoint": "http://idp.example/userinfo"}
+    configure(provider)
+    assert "OAUTH_ALLOWED_PRIVATE_HOSTS" in faults()["userinfo_endpoint"]
+    # What the operator sets is used in its place
+    patch_provider(NAME, {"userinfo_endpoint": f"{provider.issuer}/userinfo"}, now())
+    assert faults() == {}
+
+
 def test_scopes_without_a_refresh_token_are_reported(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"scopes_supported": ["openid", "offline_access"]}
     # Where the issuer is asked, offline_access and prompt=consent are set by themselves
@@ -284,6 +371,11 @@ _MEMBERS = st.sampled_from(
         "token_endpoint_auth_methods_supported",
         "code_challenge_methods_supported",
         "scopes_supported",
+        "response_types_supported",
+        "id_token_signing_alg_values_supported",
+        "dpop_signing_alg_values_supported",
+        "require_pushed_authorization_requests",
+        "userinfo_endpoint",
     ]
 )
 

@@ -158,6 +158,19 @@ def test_a_short_rsa_key_checks_no_signature(provider: ScriptedProvider) -> None
         verified(provider, token, KeyCache())
 
 
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_token_by_a_shared_secret_is_refused_with_its_algorithm_and_the_remedy(
+    algorithm: str, provider: ScriptedProvider
+) -> None:
+    secret = OctKey.import_key(provider.client_secret * 4)
+    token = sign_with(secret, right_claims(provider), {"alg": algorithm})
+
+    with pytest.raises(IdTokenInvalid, match=f"signed by {algorithm}") as refusal:
+        verified(provider, token)
+    assert "RS256" in refusal.value.detail
+    assert "openid" in refusal.value.detail
+
+
 def test_a_published_symmetric_key_is_ignored(provider: ScriptedProvider) -> None:
     key = OctKey.generate_key(256, {"kid": "shared"})
     provider.keys.more_entries = [key.as_dict(private=True)]

@@ -105,7 +105,7 @@ def test_any_client_id_arrives_unchanged(client_id: str, provider: ScriptedProvi
     with pytest.raises(ProviderRefused):
         use_refresh_token(found, Secret("token"))
 
-    [request] = provider.requests
+    request = provider.requests[0]
     shown = base64.b64decode(request.headers["authorization"].removeprefix("Basic ")).decode()
     assert [unquote_plus(part) for part in shown.split(":")] == [client_id, "s:ecret"]
 
