@@ -111,9 +111,9 @@ def find_provider(name: str) -> Provider:
     name = row.name
     client_id = row.client_id or _credential(name, "CLIENT_ID")
     if client_id is None:
-        credentials = " and ".join(credential_variables(name))
+        variables = " and ".join(credential_variables(name))
         raise ProviderNotConfigured(
-            f"The provider {name} has no client_id: set {credentials} and restart, or "
+            f"The provider {name} has no client_id: set {variables} and restart, or "
             f"PUT /v1/providers/{name}."
         )
     metadata = merge_metadata(row)
