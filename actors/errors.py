@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from catfeeder.errors import CatFeederError
+from catfeeder.sealing import Secret
 from config import credential_variable
 
 #: What error codes look like, and random secrets, which have digits among their letters, do not.
@@ -188,6 +189,11 @@ class ProviderRefused(AuthError):
         self.answer = answer
         sentence = f"The provider refused the request: {self.error}."
         super().__init__(f"{sentence} {remedy}" if remedy else sentence)
+
+    def hide(self, token: Secret) -> None:
+        """Remove a token that was sent from what the provider answered."""
+        if self.answer is not None:
+            self.answer = self.answer.replace(token.reveal(), "…")
 
 
 class ProviderPaused(AuthError):

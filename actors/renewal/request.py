@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,7 +11,7 @@ import requests
 
 from actors.connections.forecasts import forecast_renewal_end
 from actors.connections.grants import build_grant, with_known_lifetime
-from actors.errors import AuthError
+from actors.errors import AuthError, ProviderRefused
 from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import (
@@ -51,21 +53,33 @@ class RenewalRequest:
         Raises:
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """
-        if self.provider.renewal == "fb_exchange_token":
-            return extend_facebook_token(self.provider, self.token, keep)
-        return use_refresh_token(self.provider, self.token, keep)
+        with self._hide_token():
+            if self.provider.renewal == "fb_exchange_token":
+                return extend_facebook_token(self.provider, self.token, keep)
+            return use_refresh_token(self.provider, self.token, keep)
 
     def receive(self, response: requests.Response, keep: KeepAnswer) -> TokenResponse:
         """Read an answer that came late; raises as `send` does."""
-        tokens = read_answered_tokens(self.provider, response, keep)
+        with self._hide_token():
+            tokens = read_answered_tokens(self.provider, response, keep)
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
 
     def read(self, answer: Secret, asked_at: datetime) -> TokenResponse:
         """Read an answer that was kept to a request of `asked_at`; raises as `send` does."""
-        tokens = read_kept_tokens(self.provider, answer, asked_at)
+        with self._hide_token():
+            tokens = read_kept_tokens(self.provider, answer, asked_at)
         if self.provider.renewal == "fb_exchange_token":
             return tokens
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
+
+    @contextmanager
+    def _hide_token(self) -> Iterator[None]:
+        """Remove the token from what a refusal says, should the provider repeat it."""
+        try:
+            yield
+        except ProviderRefused as error:
+            error.hide(self.token)
+            raise
 
     def build_grant(self, tokens: TokenResponse, asked_at: datetime) -> Grant:
         """Turn the provider's answer to a request of `asked_at` into the grant to store.

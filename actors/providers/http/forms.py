@@ -42,8 +42,12 @@ def post_form(
     form: Mapping[str, str],
     auth: AuthBase | None,
     headers: Mapping[str, str] | None = None,
+    *,
+    is_any_status: bool = False,
 ) -> requests.Response:
     """Post a form once and return the answer, of any status but those below.
+
+    With `is_any_status` the caller looks at 5xx and 429 as well.
 
     Raises:
         ProviderUnreachable: No answer in time, or its status is 5xx or 429.
@@ -52,7 +56,8 @@ def post_form(
     check_url(url, current_settings().allowed_private_hosts)
     with translate_http_errors():
         whole = _authenticate(auth, {**_HEADERS, **(headers or {})})
-        return read_answer(_post(url, urlencode(form).encode(), whole))
+        answer = _post(url, urlencode(form).encode(), whole)
+        return read_answer(answer, is_any_status=is_any_status)
 
 
 def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
@@ -96,8 +101,12 @@ def _target(url: str) -> requests.PreparedRequest:
     return target
 
 
-def read_answer(answer: urllib3.BaseHTTPResponse) -> requests.Response:
+def read_answer(
+    answer: urllib3.BaseHTTPResponse, *, is_any_status: bool = False
+) -> requests.Response:
     """Return an answer with its body read, of any status but those below.
+
+    With `is_any_status` the caller looks at 5xx and 429 as well.
 
     Raises:
         ProviderUnreachable: Its status is 5xx or 429.
@@ -105,7 +114,7 @@ def read_answer(answer: urllib3.BaseHTTPResponse) -> requests.Response:
     """
     response = _read(answer)
     check_no_redirect(response)
-    return check_available(response)
+    return response if is_any_status else check_available(response)
 
 
 def _read(answer: urllib3.BaseHTTPResponse) -> requests.Response:

@@ -158,7 +158,8 @@ def extend_facebook_token(
 
 
 def _post_grant(provider: Provider, form: Mapping[str, str], keep: KeepAnswer) -> TokenResponse:
-    response = post_form(provider.token_endpoint, form, basic_authentication(provider))
+    auth = basic_authentication(provider)
+    response = post_form(provider.token_endpoint, form, auth, is_any_status=True)
     return read_answered_tokens(provider, response, keep)
 
 
@@ -170,7 +171,9 @@ def read_answered_tokens(
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
-    keep(_serialize(response))
+    # An answer of a provider that is unavailable says nothing that would be read again.
+    if response.status_code < requests.codes.too_many_requests:
+        keep(_serialize(response))
     return read_tokens(response, provider)
 
 

@@ -8,12 +8,16 @@ from typing import Final
 
 import pytest
 
+from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_leased
 from catfeeder.errors import CatFeederError
+from models.db.database import hold_connection
+from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.actors.renewals import HOUR, connect, lease_one
-from tests.actors.sign_ins import event_kinds, now, reread
+from tests.actors.sign_ins import NAME, event_kinds, now, reread
 from tests.provider.answers import Answer, json_answer
+from tests.provider.server import Request
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -82,3 +86,45 @@ def test_an_outage_is_no_refusal(plain: ScriptedProvider) -> None:
     renew(row, at)
     # Then it is tried again
     assert reread(row).status == ConnectionStatus.RENEWAL_FAILING
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("status 500", Answer(500)),
+        ("session_gone", json_answer({"fault": {"reason": "SESSION_GONE"}}, 500)),
+        ("status 429", Answer(429)),
+    ],
+)
+def test_an_operator_may_say_that_a_status_means_a_dead_grant(
+    word: str, answer: Answer, plain: ScriptedProvider
+) -> None:
+    (row,) = connect(plain)
+    patch_provider(NAME, {"failure_kinds": {word: "grant_dead"}}, now())
+    plain.answer("/token", answer)
+
+    renew(row, now() + HOUR)
+
+    assert reread(row).status == ConnectionStatus.REAUTHORIZATION_REQUIRED
+
+
+def test_one_event_says_what_the_provider_answered_without_the_token(
+    plain: ScriptedProvider,
+) -> None:
+    # Given a provider that repeats what it was sent
+    (row,) = connect(plain)
+
+    def repeat(request: Request) -> Answer:
+        said = f"Not mine: {request.form['refresh_token']}."
+        return json_answer({"error": "E_42", "error_description": said}, 400)
+
+    plain.answer("/token", repeat)
+    # When it refuses a renewal again and again
+    for hour in range(1, 4):
+        renew(row, now() + hour * HOUR)
+    # Then one event has its words
+    with hold_connection():
+        events = list(TAB_EVENTS.select().where(TAB_EVENTS.kind == "renewal_failed"))
+    assert [event.detail["answer"] for event in events] == [
+        "status 400; error: E_42; error_description: Not mine: …"
+    ]
