@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import toml
-
-from environment import find_mention, parse_env_file, read_text
+from addresses import (
+    check_admin_key,
+    check_host,
+    check_url_path,
+    expand_path,
+    host_in_url,
+    reachable_host,
+)
+from environment import check_text, find_mention, parse_env_file, read_text
 from settings import (
     MINIMUM_SECRET_KEY_LENGTH,
     ConfigurationError,
@@ -34,16 +40,18 @@ from validation import (
     check_webhook_url,
     credential_variable,
     find_table,
+    first_difference,
     is_same_table,
     parse_hosts,
     parse_port,
     parse_secret_keys,
     parse_sections,
     parse_unproxied_hosts,
+    read_leniently,
 )
 
-#: The service imports settings from here alone: `environment`, `settings` and
-#: `validation` belong to this module.
+#: The service imports settings from here alone: `addresses`, `environment`,
+#: `settings` and `validation` belong to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
@@ -63,9 +71,11 @@ __all__ = [
     "credential_variable",
     "current_settings",
     "find_mention",
+    "host_in_url",
     "load_settings",
     "optional_variable",
     "provider_credential",
+    "reachable_host",
     "read_environment",
     "read_text",
     "read_toml",
@@ -83,13 +93,15 @@ def _get_environement_variable(environement: Mapping[str, str | None], variable_
         ValueError: The variable is missing or empty; the message names it.
     """
     if value := environement.get(variable_name):
-        return value
+        return check_text(variable_name, value)
     path = environement.get(f"{variable_name}_FILE")
     if not path:
         raise ConfigurationError(
             f"The variable {variable_name} is missing from the environment and from .env."
         )
-    if value := read_text(Path(path), f"{variable_name}_FILE names a file that").strip():
+    if value := read_text(
+        expand_path(f"{variable_name}_FILE", path), f"{variable_name}_FILE names a file that"
+    ).strip():
         return value
     raise ConfigurationError(f"{variable_name}_FILE names a file that is empty.")
 
@@ -144,40 +156,13 @@ def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:
         end = f"at the end, line {text.rstrip().count(chr(10)) + 1}"
         reason = str(error).replace("at end of document", end)
         raise ConfigurationError(f"config.toml is not valid TOML: {reason}.") from None
-    lenient = _read_leniently(text)
+    lenient = read_leniently(text)
     if not is_same_table(lenient, standard):
         raise ConfigurationError(
-            f"config.toml, line {_first_difference(text)}: `toml`, the package behind TOML_CONF, "
+            f"config.toml, line {first_difference(text)}: `toml`, the package behind TOML_CONF, "
             "does not read this as the TOML standard has it: write it in a plainer way."
         )
     return dict(lenient)
-
-
-def _read_leniently(text: str) -> Any:
-    """Return the table that the package `toml` reads, or None where it raises.
-
-    It accepts strings without an end, and refuses lists of mixed types: its reading counts only
-    where the standard library's is the same.
-    """
-    try:
-        return toml.loads(text)
-    # It stumbles over some lines instead of refusing them.
-    except (ValueError, LookupError, TypeError):
-        return None
-
-
-def _first_difference(text: str) -> int:
-    """Return the line up to which the standard's reader finds TOML and `toml` another content."""
-    lines = text.rstrip().split("\n")
-    for number in range(1, len(lines)):
-        beginning = "\n".join(lines[:number])
-        try:
-            standard = tomllib.loads(beginning)
-        except ValueError:  # It ends within a value of several lines.
-            continue
-        if not is_same_table(_read_leniently(beginning), standard):
-            return number
-    return len(lines)
 
 
 def load_settings(
@@ -193,22 +178,23 @@ def load_settings(
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
     bundle = optional_variable(env, "REQUESTS_CA_BUNDLE") or optional_variable(env, "SSL_CERT_FILE")
     check_webhook_url(sections["oauth"].webhook_url, private_hosts)
-    host = optional_variable(env, "HOST") or sections["server"].host
+    host = check_host(optional_variable(env, "HOST") or sections["server"].host)
     port = parse_port(optional_variable(env, "PORT"), sections["server"].port)
-    var_dir = ROOT / (optional_variable(env, "VAR_DIR") or "var")
+    variable = optional_variable(env, "VAR_DIR") or "var"
+    var_dir = expand_path("VAR_DIR", str(ROOT / expand_path("VAR_DIR", variable)))
     return Settings(
         host=host,
         port=port,
         var_dir=var_dir,
         log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),
-        redis_url=optional_variable(env, "REDIS_URL"),
-        database_url=optional_variable(env, "DATABASE_URL")
+        redis_url=check_url_path("REDIS_URL", optional_variable(env, "REDIS_URL")),
+        database_url=check_url_path("DATABASE_URL", optional_variable(env, "DATABASE_URL"))
         or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
         redirect_uri=check_redirect_uri(optional_variable(env, "REDIRECT_URI"))
-        or f"http://{host}:{port}/v1/oauth/callback",
+        or f"http://{host_in_url(host)}:{port}/v1/oauth/callback",
         secret_key=optional_variable(env, "SECRET_KEY"),
         previous_secret_keys=parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
-        admin_api_key=optional_variable(env, "ADMIN_API_KEY"),
+        admin_api_key=check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
         allowed_private_hosts=private_hosts,
         ca_bundle=check_authorities("REQUESTS_CA_BUNDLE or SSL_CERT_FILE", bundle, ROOT),
         ca_file=check_authorities("OAUTH_CA_FILE", optional_variable(env, "OAUTH_CA_FILE"), ROOT),

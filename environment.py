@@ -75,6 +75,19 @@ def read_text(path: Path, what: str) -> str:
         raise ConfigurationError(f"{what} cannot be read: {reason}.") from None
 
 
+def check_text(name: str, value: str) -> str:
+    """Return a variable's value; the environment may hold any bytes.
+
+    Raises:
+        ConfigurationError: The value is no text.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{name} is not text in UTF-8.") from None
+    return value
+
+
 def find_mention(text: str, name: str) -> int | None:
     """Return the line in which a file holds a value of `name` in any form, such as a comment."""
     mention = re.compile(rf"^[\s#;]*(?:(?:export|set)\s+)?{name}[ \t]*[=:][ \t]*\S", re.I | re.M)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 import ssl
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+import toml
+
+from addresses import check_names, check_origins, check_return_origins
 from settings import MINIMUM_SECRET_KEY_LENGTH, SECTIONS, ConfigurationError, OAuthSettings
 
 _LOG_FORMATS: Final = ("text", "json")
@@ -40,6 +44,9 @@ def parse_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
             "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone."
         )
     _check_lease(sections["oauth"])
+    check_origins("[Server_configuration] cors_origins", sections["server"].cors_origins)
+    check_return_origins("[OAuth] return_to_origins", sections["oauth"].return_to_origins)
+    check_names("[Server_configuration] trusted_hosts", sections["server"].trusted_hosts)
     return sections
 
 
@@ -205,3 +212,30 @@ def is_same_table(one: Any, other: Any) -> bool:
 def credential_variable(provider: str, part: str) -> str:
     """Return the name of the variable of a provider's credential, such as GOOGLE_CLIENT_ID."""
     return f"{provider.upper().replace('-', '_')}_{part}"
+
+
+def read_leniently(text: str) -> Any:
+    """Return the table that the package `toml` reads, or None where it raises.
+
+    It accepts strings without an end, and refuses lists of mixed types: its reading counts only
+    where the standard library's is the same.
+    """
+    try:
+        return toml.loads(text)
+    # It stumbles over some lines instead of refusing them.
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def first_difference(text: str) -> int:
+    """Return the line up to which the standard's reader finds TOML and `toml` another content."""
+    lines = text.rstrip().split("\n")
+    for number in range(1, len(lines)):
+        beginning = "\n".join(lines[:number])
+        try:
+            standard = tomllib.loads(beginning)
+        except ValueError:  # It ends within a value of several lines.
+            continue
+        if not is_same_table(read_leniently(beginning), standard):
+            return number
+    return len(lines)

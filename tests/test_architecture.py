@@ -168,7 +168,7 @@ PLANTS: Final = {
     ),
     "peewee comes in by models": ("worker/errors.py", "from playhouse import pool"),
     "fastapi comes in by worker": ("actors/errors.py", "import starlette.requests"),
-    "environment, settings and validation come in by config": (
+    "addresses, environment, settings and validation come in by config": (
         "actors/errors.py",
         "import settings",
     ),
@@ -214,7 +214,14 @@ def copy(tmp_path: Path) -> Path:
     """The code without anything else, to be spoilt."""
     for layer in LAYERS:
         shutil.copytree(ROOT / layer, tmp_path / layer)
-    for name in ("config.py", "environment.py", "settings.py", "validation.py", "pyproject.toml"):
+    for name in (
+        "config.py",
+        "addresses.py",
+        "environment.py",
+        "settings.py",
+        "validation.py",
+        "pyproject.toml",
+    ):
         shutil.copy(ROOT / name, tmp_path)
     return tmp_path
 

@@ -581,6 +581,93 @@ def test_settings_cannot_be_changed_once_they_are_read() -> None:
         load_settings({}, {}).port = 1  # type: ignore[misc]
 
 
+# -- Values that could never work
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("Server_configuration", "cors_origins", "https://app.example.com/"),
+        ("Server_configuration", "cors_origins", "app.example.com"),
+        ("Server_configuration", "cors_origins", "https://App.example.com"),
+        ("Server_configuration", "cors_origins", "https://app.example.com:443"),
+        ("Server_configuration", "cors_origins", "https://app.example.com/path"),
+        ("Server_configuration", "cors_origins", "https://*.example.com"),
+        ("OAuth", "return_to_origins", "https://app.example.com/"),
+        ("OAuth", "return_to_origins", "app.example.com"),
+        ("Server_configuration", "trusted_hosts", "auth.example.com:8443"),
+        ("Server_configuration", "trusted_hosts", "https://auth.example.com"),
+        ("Server_configuration", "trusted_hosts", "[::1]"),
+        ("Server_configuration", "trusted_hosts", "caf\u00e9.example.com"),
+        ("Server_configuration", "trusted_hosts", "auth.example.com "),
+    ],
+)
+def test_a_list_with_an_address_that_never_comes_is_refused(
+    section: str, key: str, value: str
+) -> None:
+    sentence = refusal({section: {key: [value]}})
+
+    assert sentence.startswith(f"config.toml: [{section}] {key} must list ")
+    assert repr(value) in sentence
+
+
+def test_addresses_that_work_are_taken() -> None:
+    origins = ["https://app.example.com", "http://127.0.0.1:3000", "http://[::1]:8080", "*"]
+    names = ["auth.example.com", "*.example.com", "::1", "127.0.0.1", "*", "localhost"]
+    server = {"cors_origins": origins, "trusted_hosts": names}
+
+    assert load_settings({}, {"Server_configuration": server}).server.cors_origins[3] == "*"
+    oauth = {"return_to_origins": ["https://app.example.com:8443", "com.example.app://done"]}
+    assert load_settings({}, {"OAuth": oauth})
+
+
+@pytest.mark.parametrize(
+    ("host", "uri"),
+    [
+        ("::1", "http://[::1]:5000/v1/oauth/callback"),
+        ("[::1]", "http://[::1]:5000/v1/oauth/callback"),
+        ("::", "http://[::1]:5000/v1/oauth/callback"),
+        ("0.0.0.0", "http://127.0.0.1:5000/v1/oauth/callback"),  # noqa: S104
+        ("auth.local", "http://auth.local:5000/v1/oauth/callback"),
+    ],
+)
+def test_the_address_of_any_host_is_one_that_can_be_opened(host: str, uri: str) -> None:
+    assert load_settings({"HOST": host}, {}).redirect_uri == uri
+    assert not load_settings({"HOST": host}, {}).host.startswith("[")
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"ADMIN_API_KEY": "schl\u00fcssel"}, "ADMIN_API_KEY can be sent by no client"),
+        ({"ADMIN_API_KEY": "two words"}, "ADMIN_API_KEY can be sent by no client"),
+        ({"HOST": "http://127.0.0.1"}, "without scheme, port or path"),
+        ({"HOST": "localhost:5000"}, "without scheme, port or path"),
+        ({"HOST": "*"}, "without scheme, port or path"),
+        ({"DATABASE_URL": "sqlite:///~/cats.sqlite3"}, "DATABASE_URL begins with ~"),
+        ({"REDIS_URL": "unix://~/valkey.sock"}, "REDIS_URL begins with ~"),
+        ({"VAR_DIR": "~nobody-of-this-name/var"}, "VAR_DIR begins with ~ and a user unknown here"),
+        ({"VAR_DIR": "/var/\udcff"}, "VAR_DIR is not text in UTF-8."),
+        ({"SECRET_KEY": SECRET + "\udcff"}, "SECRET_KEY is not text in UTF-8."),
+        ({"SECRET_KEY_FILE": "/run/\udcff"}, "SECRET_KEY_FILE is a path that is not text"),
+    ],
+)
+def test_a_variable_that_could_never_work_is_refused(variables: dict[str, str], said: str) -> None:
+    sentence = sentence_of(lambda: load_settings(variables, {}))
+
+    assert said in sentence
+    assert SECRET not in sentence
+
+
+def test_a_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text(SECRET)
+
+    settings = load_settings({"VAR_DIR": "~/var", "SECRET_KEY_FILE": "~/key"}, {})
+
+    assert (settings.var_dir, settings.secret_key) == (tmp_path / "var", SECRET)
+
+
 # -- The names that other programs know
 
 
@@ -669,9 +756,10 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("module", "may_import"),
     [
-        ("config", {"environment", "settings", "validation"}),
+        ("config", {"addresses", "environment", "settings", "validation"}),
         ("environment", {"settings"}),
-        ("validation", {"settings"}),
+        ("validation", {"addresses", "settings"}),
+        ("addresses", {"settings"}),
         ("settings", {"catfeeder.errors"}),
     ],
 )

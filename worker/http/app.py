@@ -18,7 +18,7 @@ from actors.providers.config.configured_presets import add_configured_presets
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
-from config import Settings, current_settings
+from config import Settings, current_settings, reachable_host
 from models.db.database import open_database
 from models.migrate import join_service
 from worker.http.asgi.body_limit import BodyLimit
@@ -101,10 +101,12 @@ def build_app(shim: Shim) -> FastAPI:
 def _build_middleware(shim: Shim) -> list[Middleware]:
     """Return the middleware, the outermost first."""
     server_settings: Final = shim.settings.server
+    # What the start prints must be answered.
+    own_host = reachable_host(shim.settings.host)
     chosen = [
         Middleware(CountRequests, metrics=shim.metrics),
         Middleware(ResponseHeaders),
-        Middleware(TrustedHosts, hosts=server_settings.trusted_hosts),
+        Middleware(TrustedHosts, hosts=[*server_settings.trusted_hosts, own_host]),
         Middleware(CatchUnexpectedErrors),
         Middleware(BodyLimit),
     ]

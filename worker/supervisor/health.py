@@ -8,15 +8,10 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+from config import reachable_host
+
 _ANSWER_SECONDS: Final = 5.0
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
-#: A shim that listens at every address is asked at the loopback of that kind.
-_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-
-
-def reachable_host(host: str) -> str:
-    """Return an address at which this machine reaches a server that listens at `host`."""
-    return _ANY_ADDRESS.get(host, host)
 
 
 async def read_health_status(host: str, port: int, trusted_hosts: Collection[str]) -> int | None:

@@ -68,8 +68,10 @@ def _core_count() -> int:
 
 
 def _environment(settings: Settings, redis_url: str, number: int) -> dict[str, str]:
+    # uvicorn would start as many processes on one port, which our own settings know nothing of.
+    inherited = {name: value for name, value in os.environ.items() if name != "WEB_CONCURRENCY"}
     return {
-        **os.environ,
+        **inherited,
         "HOST": settings.host,
         "PORT": str(web_ports(settings)[0] + number - 1),
         "REDIS_URL": redis_url,

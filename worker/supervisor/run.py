@@ -13,10 +13,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from config import ENV_FILE, ROOT, Settings, load_settings, read_environment, read_toml
+from config import (
+    ENV_FILE,
+    ROOT,
+    Settings,
+    host_in_url,
+    load_settings,
+    read_environment,
+    read_toml,
+)
 from worker.process.signals import list_stop_signals
 from worker.supervisor.env_file import list_missing_secrets, write_missing_secrets
-from worker.supervisor.health import reachable_host
 from worker.supervisor.output import LineHandler, line_printer
 from worker.supervisor.procfile import read_procfile
 from worker.supervisor.service import Service
@@ -62,6 +69,12 @@ def _prepare() -> tuple[Settings, LineHandler]:
     print_line = line_printer(settings.log_format)
     if "SECRET_KEY" in list_missing_secrets(environment):
         refuse_new_secret_key(settings)
+    if count := os.environ.get("WEB_CONCURRENCY"):
+        print_line(
+            _NAME,
+            f"WEB_CONCURRENCY={count} does not count: [Processes] web in config.toml says how many "
+            "web processes there are, each with a port of its own.",
+        )
     for name in write_missing_secrets(ENV_FILE, environment):
         print_line(_NAME, f"{name} was unset: a random one now stands in {_relative(ENV_FILE)}.")
     return load_settings(read_environment(), toml_conf), print_line
@@ -103,8 +116,7 @@ def _on_signals(react: Callable[[], object]) -> None:
 
 
 def _announce(settings: Settings, print_line: LineHandler) -> None:
-    host = reachable_host(settings.host)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    url = f"http://{host_in_url(settings.host)}:{settings.port}"
     place, key = _admin_key()
     example = (
         "curl -s -H 'Prefer: wait=5' -H 'Content-Type: application/json'"

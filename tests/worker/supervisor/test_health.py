@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from worker.supervisor.health import reachable_host, read_health_status
+from config import reachable_host
+from worker.supervisor.health import read_health_status
 
 pytestmark = pytest.mark.anyio
 

@@ -294,6 +294,20 @@ def test_a_hangup_that_is_ignored_stops_nothing(directory: ServiceDirectory) -> 
     assert service.stop() == 0
 
 
+def test_a_number_of_web_processes_from_elsewhere_is_named(directory: ServiceDirectory) -> None:
+    # Given a variable by which uvicorn would start several processes on one port
+    with (directory.path / "Procfile").open("a") as procfile:
+        procfile.write("oauth: sh -c 'echo count ${WEB_CONCURRENCY:-none}; exec sleep 600'\n")
+    service = directory.healthy(WEB_CONCURRENCY="4")
+
+    # Then a sentence says what counts, and no process gets it
+    assert "[Processes] web in config.toml" in service.await_line(
+        "WEB_CONCURRENCY=4 does not count"
+    )
+    service.await_line("count none")
+    assert service.stop() == 0
+
+
 def test_two_services_on_one_database_stop_each_for_itself(directory: ServiceDirectory) -> None:
     # Given two that were started on one database, each with a VAR_DIR of its own
     url = f"sqlite:///{directory.path}/var/catfeeder.sqlite3"
