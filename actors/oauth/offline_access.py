@@ -15,6 +15,7 @@ def ask_for_offline_access(
     scopes: Sequence[str],
     parameters: Mapping[str, str],
     *,
+    requested: Mapping[str, str],
     is_wanted: bool | None,
 ) -> tuple[list[str], dict[str, str]]:
     """Return the scopes and parameters of a sign-in that is to last, or that is not.
@@ -22,19 +23,22 @@ def ask_for_offline_access(
     Args:
         provider: The provider.
         scopes: What the sign-in asks for otherwise.
-        parameters: The parameters that it has otherwise.
+        parameters: The parameters that it has by the provider's settings.
+        requested: Those of the request, which come first. A prompt of it is never taken away.
         is_wanted: The wish of the request; None leaves it to the provider's `offline_access`.
             Then nothing is added unless the issuer publishes the scope.
     """
+    whole = {**parameters, **requested}
     if provider.renewal != "refresh_token":
-        return list(scopes), dict(parameters)
+        return list(scopes), whole
     if is_wanted is None:
         is_wanted = provider.offline_access
         if is_wanted and not provider.publishes_offline_access:
-            return list(scopes), dict(parameters)
+            return list(scopes), whole
     if is_wanted:
-        return _add(provider, scopes, parameters)
-    return _remove(provider, scopes, parameters)
+        return _add(provider, scopes, whole)
+    scopes, left = _remove(provider, scopes, parameters)
+    return scopes, {**left, **requested}
 
 
 def _add(

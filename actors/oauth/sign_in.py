@@ -141,9 +141,9 @@ def _build_request(
         provider,
         (scope or "").split() or provider.scopes,
         provider.authorization_parameters,
+        requested=write_parameters(asked),
         is_wanted=offline_access,
     )
-    parameters |= write_parameters(asked)
     has_id_token = provider.yields_id_token(scopes)
     uses_nonce = provider.uses_nonce and has_id_token
     return _AuthorizationRequest(

@@ -61,6 +61,10 @@ def test_a_sign_in_that_only_asks_who_somebody_is_prompts_nobody(
         ({"scopes": ["openid", "offline_access"]}, {}, "offline_access", "consent"),
         ({"offline_parameters": {}}, {}, "offline_access", None),
         ({}, {"scope": "openid"}, "offline_access", "consent"),
+        # A request's own prompt joins too, and is never taken away
+        ({}, {"prompt": "login"}, "offline_access", "login consent"),
+        ({}, {"prompt": "none"}, "offline_access", "none"),
+        ({}, {"prompt": "consent", "offline_access": False}, "email", "consent"),
         # Without openid it is no request of OpenID Connect
         ({}, {"scope": "calendar"}, "calendar", None),
         ({"renewal": "none"}, {}, "email", None),
