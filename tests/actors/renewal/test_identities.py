@@ -69,7 +69,9 @@ def _old(keys: SigningKeys, claims: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "make", [SigningKeys.sign, _old, lambda _keys, _claims: "not.a.token"], ids=str
+    "make",
+    [SigningKeys.sign, _old, lambda _keys, _claims: "not.a.token"],
+    ids=["valid", "old", "none"],
 )
 def test_an_id_token_of_the_same_user_renews(make: Any, provider: ScriptedProvider) -> None:
     # Given a provider that repeats the id_token of the sign-in, or answers nonsense
