@@ -77,13 +77,18 @@ class Endpoints:
         asked = request.query
         if asked.get("client_id") != self.client_id or asked.get("response_type") != "code":
             return Answer(400)
-        grant = self.grants.begin(asked)
-        self.consents += 1
-        back = {"code": grant.code, "state": asked.get("state", "")}
+        state = {"state": asked.get("state", "")}
+        if asked.get("prompt") == "none" and asked.get("max_age") == "0":
+            # No page may be shown, and no login is recent enough.
+            back = {"error": "login_required", **state}
+        else:
+            self.consents += 1
+            back = {"code": self.grants.begin(asked).code, **state}
         if self.script.sends_iss:
             back["iss"] = self.issuer
         if asked.get("response_mode") == "form_post":
-            first = {"user": json.dumps(self.script.told_once)} if self.consents == 1 else {}
+            is_first = self.consents == 1 and "code" in back
+            first = {"user": json.dumps(self.script.told_once)} if is_first else {}
             return form_post(asked["redirect_uri"], {**back, **first})
         joint = "&" if "?" in asked["redirect_uri"] else "?"
         return redirect_answer(asked["redirect_uri"] + joint + urlencode(back), 302)
