@@ -36,6 +36,7 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
     gzip_minimum_bytes: int = _number(1024, 0, 2**31)
+    max_connections: int = _number(1000, 16, 100_000)
     drain_seconds: int = _number(10, 0, 3600)
     login_requires_key: bool = False
 

@@ -15,6 +15,8 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from worker.http.asgi.connections import GuardedProtocol
+
 _START_SECONDS: Final = 60
 #: Reading all certificate authorities for each caller would take longer than most tests.
 _NO_AUTHORITIES: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -56,9 +58,11 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, protocol: type[GuardedProtocol] = GuardedProtocol) -> Iterator[str]:
     """Serve for the block and yield the URL."""
-    config = uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, port=0, log_config=None, timeout_graceful_shutdown=1, http=protocol
+    )
     server = _Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

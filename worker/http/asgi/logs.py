@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 
 from config import Settings
 from worker.process import logs
 
 _ACCESS_LOGGER: Final = "uvicorn.access"
+_ACCEPT_ERROR: Final = "socket.accept() out of system resource"
+_ACCEPT_SENTENCE: Final = (
+    "No further connection can be accepted: the process may open no more files (ulimit -n)."
+)
+_ACCEPT_ERROR_PAUSE_SECONDS: Final = 10.0
 #: The order of an access line's arguments: client, method, path with query, version, status.
 _PATH_ARGUMENT: Final = 2
 
@@ -25,6 +31,28 @@ class RemoveQueryString(logging.Filter):
         return True
 
 
+class LimitAcceptErrors(logging.Filter):
+    """Passes one line in ten seconds of the event loop's, which come by the thousand a second.
+
+    So often it tries to accept a connection where the process may open no more files.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silent_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Reject all but the first of such records, whose traceback says nothing."""
+        if not str(record.msg).startswith(_ACCEPT_ERROR):
+            return True
+        now = time.monotonic()
+        if now < self._silent_until:
+            return False
+        self._silent_until = now + _ACCEPT_ERROR_PAUSE_SECONDS
+        record.msg, record.args, record.exc_info = _ACCEPT_SENTENCE, (), None
+        return True
+
+
 def set_up_logging(settings: Settings) -> None:
     """Configure all loggers, those that uvicorn has already configured included."""
     logs.set_up_logging(settings)
@@ -35,5 +63,8 @@ def set_up_logging(settings: Settings) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
     access.propagate = is_on
+    loop_log = logging.getLogger("asyncio")
+    if not any(isinstance(known, LimitAcceptErrors) for known in loop_log.filters):
+        loop_log.addFilter(LimitAcceptErrors())
     if not any(isinstance(known, RemoveQueryString) for known in access.filters):
         access.addFilter(RemoveQueryString())

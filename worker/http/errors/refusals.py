@@ -114,6 +114,14 @@ class TooManyAttempts(Refusal):
     permanent = False
 
 
+class TooManyConnections(Refusal):
+    """Raised on the connections that are kept for the health check alone."""
+
+    message = "The service has as many open connections as it may; come back later."
+
+    permanent = False
+
+
 class TooManyWrongKeys(Refusal):
     """Raised by the brute-force throttle."""
 

@@ -82,6 +82,7 @@ STATUS_BY_CODE: Final = {
     "token_invalid": 422,
     "token_source_invalid": 422,
     "too_many_attempts": 429,
+    "too_many_connections": 503,
     "too_many_wrong_keys": 429,
 }
 
