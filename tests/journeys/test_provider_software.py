@@ -1,0 +1,170 @@
+"""Journeys at real provider software: sign-in, renewal, a dead grant and a disconnect, by client.
+
+Each is what people run: django-oauth-toolkit, oidc-provider and @node-oauth/oauth2-server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+
+import config
+from actors.connections.revocation import revoke_connection
+from actors.errors import ReauthorizationRequired
+from actors.oauth.exchange import finish_sign_in
+from actors.oauth.sign_in import begin_sign_in
+from actors.oauth.user_info import fetch_user_info
+from actors.providers.config.check import check_provider
+from actors.providers.config.discovery import resolve_provider
+from actors.providers.config.settings import put_provider
+from actors.providers.http.transport import shared_adapter
+from actors.providers.protocol.keys import shared_key_cache
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.revocation import revoke_token
+from actors.renewal.renew import renew_connection
+from catfeeder.sealing import Secret
+from models.oauth.connections import TAB_CONNECTIONS
+from tests.actors.renewals import refresh_token_of, tokens_of
+from tests.actors.sign_ins import now, reread, stored_connections
+from tests.journeys.software.running import (
+    DJANGO,
+    OAUTH2_SERVER,
+    OIDC_PROVIDER,
+    Client,
+    Software,
+    consent,
+    running,
+)
+
+pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("tables")]
+REDIRECT_URI: Final = "http://127.0.0.1:5000/v1/oauth/callback"
+NAME: Final = "software"
+#: With the characters that RFC 6749 section 2.3.1 encodes.
+SECRET: Final = "s3cret+/=!%41-of-a-real-client-in-the-tests"
+BASIC: Final = Client("basic", "client_secret_basic", SECRET)
+POST: Final = Client("post", "client_secret_post", SECRET)
+PUBLIC: Final = Client("public", "none")
+CLIENTS: Final = (BASIC, POST, PUBLIC)
+JOURNEYS: Final = [
+    *((DJANGO, client) for client in CLIENTS),
+    *((OIDC_PROVIDER, client) for client in CLIENTS),
+    # It has no public clients unless it asks none for its secret.
+    *((OAUTH2_SERVER, client) for client in (BASIC, POST)),
+]
+
+
+class Origins(dict[str, str]):
+    """The origins of the software by its name; each is started when it is first asked for."""
+
+    def __init__(self, blocks: ExitStack) -> None:
+        super().__init__()
+        self._blocks = blocks
+
+    def __missing__(self, name: str) -> str:
+        software = next(one for one, _ in JOURNEYS if one.name == name)
+        self[name] = self._blocks.enter_context(running(software, CLIENTS, REDIRECT_URI))
+        return self[name]
+
+
+@pytest.fixture(scope="module")
+def origins() -> Iterator[dict[str, str]]:
+    """Start each software once for all tests of this file."""
+    with ExitStack() as blocks:
+        yield Origins(blocks)
+
+
+@pytest.fixture
+def browser() -> Iterator[requests.Session]:
+    """A user's browser, which keeps cookies."""
+    with requests.Session() as session:
+        session.trust_env = False
+        yield session
+    shared_key_cache.cache_clear()
+    shared_adapter().poolmanager.clear()
+
+
+def sign_in(browser: requests.Session) -> TAB_CONNECTIONS:
+    """Sign the user of the software in."""
+    begun = begin_sign_in(NAME, now=now())
+    answer = consent(browser, begun.authorization_url, REDIRECT_URI)
+    back = dict(parse_qsl(urlsplit(answer).query))
+    assert "code" in back, back
+    return finish_sign_in(
+        provider=NAME,
+        code=Secret(back["code"]),
+        state=Secret(back["state"]),
+        iss=back.get("iss"),
+        now=now(),
+    ).connection
+
+
+def is_refused(provider: Provider, access_token: str) -> bool:
+    """Ask the provider itself whether it accepts an access token no more."""
+    headers = {"Authorization": f"Bearer {access_token}"}
+    answer = requests.get(str(provider.userinfo_endpoint), headers=headers, timeout=30)
+    return answer.status_code in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("software", "client"),
+    JOURNEYS,
+    ids=[f"{software.name}-{client.client_id}" for software, client in JOURNEYS],
+)
+def test_a_client_of_real_software_signs_in_renews_and_disconnects(
+    software: Software,
+    client: Client,
+    origins: dict[str, str],
+    browser: requests.Session,
+    environment: dict[str, str],
+) -> None:
+    # Given a provider, which the operator sets up and checks
+    origin = origins[software.name]
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(origin).netloc
+    config.current_settings.cache_clear()
+    known: dict[str, Any] = {
+        **software.settings(origin),
+        "client_id": client.client_id,
+        "token_endpoint_auth_method": client.method,
+    }
+    if client.client_secret is not None:
+        known["client_secret"] = client.client_secret
+    put_provider(NAME, known, now())
+    assert [one for one in check_provider(NAME)["findings"] if not one["is_ok"]] == []
+
+    # When a user signs in, and the token is renewed
+    row = sign_in(browser)
+    first, _ = tokens_of(row)
+    assert renew_connection(row.id)["status"] == "active"
+    second, _ = tokens_of(row)
+    assert first is not None
+    assert second is not None
+    assert first != second
+    assert fetch_user_info(NAME, connection_id=row.id)["subject"] == row.profile["subject"]
+    # By the form of Basic that the software reads
+    is_raw = (software, client) == (OAUTH2_SERVER, BASIC)
+    provider = resolve_provider(NAME, now())
+    assert provider.client_secret_basic_encoding == ("raw" if is_raw else "form")
+
+    # And the user disconnects
+    assert revoke_connection(row.id) == {
+        "id": row.id,
+        "revoked_at_provider": True,
+        "revoked_tokens": ["refresh_token", "access_token"],
+    }
+    # Then the token works no more
+    assert is_refused(provider, second.reveal())
+    assert stored_connections() == []
+
+    # And a grant that has died at the provider needs its user
+    row = sign_in(browser)
+    assert revoke_token(
+        resolve_provider(NAME, now()), Secret(refresh_token_of(row)), "refresh_token"
+    )
+    with pytest.raises(ReauthorizationRequired):
+        renew_connection(row.id)
+    assert reread(row).status == "reauthorization_required"
