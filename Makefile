@@ -7,6 +7,13 @@ MAKEFLAGS += --no-print-directory
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.13 python3.12 python3.11 python3 python)
 BIN := .venv/bin
 
+# A moved checkout leaves scripts that name the old path, an upgraded Python a link to nowhere or packages of another
+# version: either way .venv is made anew. A link to an environment elsewhere is its owner's business.
+VENV_USABLE := $(shell if [ ! -e .venv ] && [ ! -L .venv ] || [ -L .venv ]; then echo yes; \
+	elif grep -qsF "$(CURDIR)/.venv" .venv/bin/activate && .venv/bin/python -I -c \
+	'import os, sys; sys.exit(not os.path.isdir(f"{sys.prefix}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"))' \
+	2>/dev/null; then echo yes; else echo no; fi)
+
 # A stamp carries the checksum of its lock, so an unchanged lock costs nothing on the next run.
 RUNTIME_STAMP := .venv/installed-run-$(shell cksum < requirements.lock | cut -d ' ' -f 1)
 DEV_STAMP := .venv/installed-dev-$(shell cksum < requirements-dev.lock | cut -d ' ' -f 1)
@@ -68,11 +75,19 @@ lock: ## Renew the lock files from pyproject.toml (needs uv)
 clean: ## Remove what set-up, build and tools wrote; data and keys stay
 	@rm -rf .venv .venv-bench build dist catfeeder.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
+# Makes .venv anew on the way to any verb that needs it, and leaves it to `make clean` to only remove it.
+ifeq ($(VENV_USABLE),no)
+.PHONY: .venv/bin/python $(RUNTIME_STAMP) $(DEV_STAMP)
+endif
+
 .venv/bin/python:
+	@if [ $(VENV_USABLE) = no ]; then echo "The environment in .venv is of another place or another Python: it is made anew."; fi
 	@for python in $(PYTHONS); do \
 		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 			echo "Making a virtual environment in .venv with $$($$python -V)"; \
-			$$python -m venv --clear .venv > .venv-failed 2>&1 && rm .venv-failed && exit 0; \
+			touch .venv-failed 2>/dev/null || { echo "The folder $(CURDIR) cannot be written to: it needs room for .venv." >&2; exit 1; }; \
+			rm -rf .venv; \
+			$$python -m venv .venv > .venv-failed 2>&1 && rm .venv-failed && exit 0; \
 			rm -rf .venv; \
 			echo "$$python cannot make a virtual environment; on Debian and Ubuntu install python3-venv. It said:" >&2; \
 			cat .venv-failed >&2; rm .venv-failed; exit 1; \

@@ -62,6 +62,10 @@ def _carry_out(command: str, wishes: dict[str, Any]) -> int:
     except CatFeederError as error:
         print(error, file=sys.stderr)
         return 1
+    except (PermissionError, FileNotFoundError) as error:
+        # A file that no setting names, such as one of the service's own.
+        print(f"{error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        return 1
     # Here, and not at the interpreter's end, a missing reader is noticed.
     sys.stdout.flush()
     return status

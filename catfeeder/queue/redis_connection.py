@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
@@ -31,10 +32,23 @@ _OPTIONS: Final[dict[str, Any]] = {
     # is well would look as if it were away; this is the server's.
     "max_connections": 10_000,
 }
+#: A peer that vanished without a word, such as behind a firewall that forgot the connection, shows
+#: within two minutes; the system's own times are hours.
+_KEEPALIVE_TIMES: Final = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+_KEEPALIVE: Final[dict[str, Any]] = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        getattr(socket, name): value
+        for name, value in _KEEPALIVE_TIMES.items()
+        if hasattr(socket, name)
+    },
+}
 #: A sentinel that hangs must not keep the client from the next one.
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
 #: The replies of a server that takes no writes for now; redis-py has no errors of these names.
 _TRANSIENT_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
+#: The error reply to a SELECT, which each new connection begins with.
+_NO_DATABASE: Final = "DB index is out of range"
 #: The error reply of the script that sends, for a queue that takes no more.
 QUEUE_FULL: Final = "QUEUEFULL"
 
@@ -88,7 +102,9 @@ def connect_redis_async(url: str, *, reply_timeout: float = _REPLY_TIMEOUT_SECON
 
 def _connect(url: str, reply_timeout: float, classes: _Classes) -> Any:
     retry = classes.retry(NoBackoff(), _NO_RETRIES)
-    options = {**_OPTIONS, "socket_timeout": reply_timeout, "retry": retry}
+    # A unix socket ends with its server, and knows no such option.
+    keepalive = {} if url.startswith("unix:") else _KEEPALIVE
+    options = {**_OPTIONS, **keepalive, "socket_timeout": reply_timeout, "retry": retry}
     address = read_redis_url(url)
     with translate_url_errors():
         if address is None:
@@ -117,6 +133,11 @@ def translate_redis_errors() -> Iterator[None]:
     except redis.ResponseError as error:
         if str(error) == QUEUE_FULL:
             raise QueueFull from None
+        if _NO_DATABASE in str(error):
+            raise QueueUnreachable(
+                "The Redis of REDIS_URL has no database of that number: write one from 0 to 15 "
+                "behind its address, or raise `databases` there."
+            ) from None
         if not is_transient(error):
             raise
         raise QueueUnreachable(

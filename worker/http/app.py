@@ -22,6 +22,7 @@ from config import Settings, current_settings, reachable_host
 from models.db.database import open_database
 from models.migrate import join_service
 from worker.http.asgi.body_limit import BodyLimit
+from worker.http.asgi.head_requests import AnswerHead
 from worker.http.asgi.logs import set_up_logging
 from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
@@ -104,6 +105,7 @@ def _build_middleware(shim: Shim) -> list[Middleware]:
     # What the start prints must be answered.
     own_host = reachable_host(shim.settings.host)
     chosen = [
+        Middleware(AnswerHead),
         Middleware(CountRequests, metrics=shim.metrics),
         Middleware(ResponseHeaders),
         Middleware(TrustedHosts, hosts=[*server_settings.trusted_hosts, own_host]),

@@ -19,6 +19,8 @@ def read_procfile(path: Path) -> dict[str, str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise ProcfileInvalid(f"{path.name} is not text in UTF-8.") from None
     except OSError as error:
         raise ProcfileInvalid(f"{path.name} cannot be read: {error.strerror}.") from None
     commands: dict[str, str] = {}

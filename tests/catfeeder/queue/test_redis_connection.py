@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -191,3 +192,24 @@ def is_served(client: Client) -> bool:
         return bool(client.hash_password("hunter2", rounds=4).result(timeout=1))
     except (QueueUnreachable, catfeeder.JobTimeout):
         return False
+
+
+def test_a_connection_is_kept_alive_and_a_unix_socket_needs_no_such_option(tmp_path: Path) -> None:
+    # Given a connection over TCP, which a firewall between the two may forget
+    options = connect_redis("redis://127.0.0.1/0").connection_pool.connection_kwargs
+
+    # Then the system probes it, and a unix socket is connected as it was
+    assert options["socket_keepalive"]
+    assert options["socket_keepalive_options"][socket.TCP_KEEPIDLE] == 60
+    assert connect_redis(f"unix://{tmp_path}/valkey.sock")
+
+
+def test_a_database_that_is_not_there_is_named(valkey: ValkeyServer) -> None:
+    url = f"{valkey.url}?db=99"
+
+    with (
+        pytest.raises(QueueUnreachable, match="has no database of that number"),
+        connect_redis(url) as client,
+        translate_redis_errors(),
+    ):
+        client.ping()

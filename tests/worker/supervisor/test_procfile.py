@@ -100,3 +100,10 @@ def test_the_operations_page_has_each_command_and_waits_for_its_end() -> None:
     for setting in (r"TimeoutStopSec=(\d+)", r"stop_grace_period: (\d+)", r"Seconds: (\d+)"):
         [seconds] = re.findall(setting, page)
         assert int(seconds) >= WORKER_GRACE_SECONDS
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "Procfile").write_bytes(b"web: \xff\n")
+
+    with pytest.raises(ProcfileInvalid, match=r"^Procfile is not text in UTF-8\.$"):
+        read_procfile(tmp_path / "Procfile")

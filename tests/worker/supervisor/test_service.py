@@ -294,6 +294,21 @@ def test_a_hangup_that_is_ignored_stops_nothing(directory: ServiceDirectory) -> 
     assert service.stop() == 0
 
 
+def test_a_file_that_cannot_be_used_ends_the_start_with_a_sentence(
+    directory: ServiceDirectory,
+) -> None:
+    # Given a server that is not there, and then no Procfile
+    refused = directory.worker("run", REDIS_URL="redis://127.0.0.1:1/99")
+    (directory.path / "Procfile").unlink()
+    missing = directory.worker("run")
+
+    # Then each is one sentence
+    for ended in (refused, missing):
+        assert ended.returncode == 1
+        assert ended.stderr.count("\n") == 1
+        assert "Traceback" not in ended.stderr
+
+
 def test_a_number_of_web_processes_from_elsewhere_is_named(directory: ServiceDirectory) -> None:
     # Given a variable by which uvicorn would start several processes on one port
     with (directory.path / "Procfile").open("a") as procfile:

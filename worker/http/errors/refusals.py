@@ -25,6 +25,12 @@ class BodyTooLarge(Refusal):
     message = "The body is larger than the 64 KiB that any request of this service needs."
 
 
+class ContentCodingUnsupported(Refusal):
+    """Raised before a compressed body is read: it would be no JSON, or many times its size."""
+
+    message = "The body must not be compressed: send it without `Content-Encoding`."
+
+
 class HostNotTrusted(Refusal):
     """Raised against DNS rebinding."""
 

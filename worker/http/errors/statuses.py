@@ -21,6 +21,7 @@ STATUS_BY_CODE: Final = {
     "code_invalid": 422,
     "connection_busy": 503,
     "connection_unknown": 404,
+    "content_coding_unsupported": 415,
     "cursor_invalid": 422,
     "database_unreachable": 503,
     "discovery_needed": 503,

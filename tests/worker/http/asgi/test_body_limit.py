@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 
 import httpx
@@ -51,3 +52,21 @@ def test_a_large_body_where_none_is_read_does_no_harm(http: httpx.Client) -> Non
     body = b"x" * (MAXIMUM_BODY_BYTES + 1)
     assert_problem(http.request("GET", "/health", content=body), 413, "body_too_large")
     assert http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate, gzip", "br"])
+@pytest.mark.parametrize("path", _PATHS)
+def test_a_compressed_body_is_refused_by_name(http: httpx.Client, path: str, coding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    answer = http.post(path, content=gzip.compress(b"{}"), headers=headers)
+
+    assert_problem(answer, 415, "content_coding_unsupported")
+    assert answer.headers["Accept-Encoding"] == "identity"
+
+
+def test_a_body_that_is_said_to_be_plain_is_read(http: httpx.Client) -> None:
+    body = {"password": "correct horse battery"}
+    headers = {"Content-Encoding": "identity"}
+
+    assert http.post("/v1/passwords/hash", json=body, headers=headers).status_code == 202
+    assert http.get("/health", headers={"Content-Encoding": "gzip"}).status_code == 200
