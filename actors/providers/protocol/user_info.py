@@ -9,6 +9,7 @@ from typing import Any, Final
 import requests
 
 from actors.errors import (
+    AddressForbidden,
     AuthError,
     IdTokenInvalid,
     ProviderMisbehaved,
@@ -48,6 +49,7 @@ def fetch_profile(
             section 5.3.2).
         TokenInvalid: The token has characters that no token has; nothing was sent.
         ProviderNotConfigured: There is neither userinfo_endpoint nor `claims`.
+        AddressForbidden: userinfo_endpoint leads where it must not.
         ProviderRefused: The provider does not accept the token.
         ProviderMisbehaved, ProviderUnreachable: The answer is not usable, or none came.
     """
@@ -58,7 +60,8 @@ def fetch_profile(
     try:
         return _ask(provider, provider.userinfo_endpoint, access_token, claims)
     except AuthError as error:
-        if claims is None or isinstance(error, IdTokenInvalid):
+        # An endpoint that must not be called is the operator's to know of.
+        if claims is None or isinstance(error, AddressForbidden | IdTokenInvalid):
             raise
         return _fall_back(provider, claims, error)
 

@@ -24,7 +24,7 @@ def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) 
     return normalise(build_provider("scripted", {**known, **metadata}, Credentials("client")), raw)
 
 
-def test_a_profile_has_the_same_seven_parts_for_every_provider() -> None:
+def test_a_profile_has_the_same_parts_for_every_provider() -> None:
     raw = {
         "sub": "248289761001",
         "name": "Jane Doe",
@@ -41,6 +41,7 @@ def test_a_profile_has_the_same_seven_parts_for_every_provider() -> None:
         "email_verified": True,
         "name": "Jane Doe",
         "picture": "https://example.com/jane.jpg",
+        "source": "userinfo",
         "raw": raw,
     }
     assert profile_of({"sub": "1"}) == {
@@ -50,6 +51,7 @@ def test_a_profile_has_the_same_seven_parts_for_every_provider() -> None:
         "email_verified": None,
         "name": None,
         "picture": None,
+        "source": "userinfo",
         "raw": {"sub": "1"},
     }
 

@@ -277,7 +277,11 @@ def test_a_redirect_to_a_private_address_is_not_followed(
     with running_scripted_provider() as inside:
         for status in (301, 302, 303, 307, 308):
             liar.answer(path, redirect_answer(f"{inside.issuer}/secret", status))
-            _assert_refused(http, _come_back(browser, liar), "provider_misbehaved")
+            answer = _come_back(browser, liar)
+            if path == "/token":
+                _assert_refused(http, answer, "provider_misbehaved")
+            else:
+                assert answer.json()["profile"]["source"] == "id_token"
         assert inside.requests == []
 
 
@@ -324,15 +328,19 @@ def test_a_harmful_answer_is_refused(
     browser: httpx.Client,
     liar: ScriptedProvider,
 ) -> None:
-    for path in ("/token", "/userinfo", "/jwks"):
+    for path in ("/token", "/jwks"):
         liar.answer(path, _HURTING[kind](liar))
         # Then it is cut off, refused and on record
         answer = _come_back(browser, liar)
         _assert_refused(http, answer, "provider_misbehaved", "provider_unreachable")
         liar.recover(path)
         shared_key_cache.cache_clear()
-    # And the next who comes is signed in
-    assert _come_back(browser, liar).status_code == 200
+    # And as user info it is cut off too, and nothing of it is in the profile
+    liar.answer("/userinfo", _HURTING[kind](liar))
+    assert _come_back(browser, liar).json()["profile"]["source"] == "id_token"
+    liar.recover("/userinfo")
+    # And the next user who comes is signed in
+    assert _come_back(browser, liar).json()["profile"]["source"] == "userinfo"
 
 
 @pytest.mark.config(OAuth={"read_timeout_seconds": 1})
@@ -346,11 +354,15 @@ def test_an_answer_that_never_ends_is_cut_off(
 ) -> None:
     # Given a provider that is known, and then sends byte after byte, slowly
     wait_until(lambda: browser.get("/v1/oauth/liar/login").status_code == 303)
-    for path in ("/token", "/userinfo", "/jwks"):
+    for path in ("/token", "/jwks"):
         liar.answer(path, dripping(liar.ended, headers_only=headers_only))
         # Then it is cut off, refused and on record
         _assert_refused(http, _come_back(browser, liar), "provider_unreachable")
         liar.recover(path)
         shared_key_cache.cache_clear()
-    # And the next who comes is signed in
+    # And as user info it is cut off too, and the id_token is the profile
+    liar.answer("/userinfo", dripping(liar.ended, headers_only=headers_only))
+    assert _come_back(browser, liar).json()["profile"]["source"] == "id_token"
+    liar.recover("/userinfo")
+    # And the next user who comes is signed in
     wait_until(lambda: _come_back(browser, liar).status_code == 200)
