@@ -65,7 +65,7 @@ def test_a_connection_is_described_without_its_tokens() -> None:
         "app": "default",
         "provider": "google",
         "subject": "user-42",
-        "profile": {"subject": "1", "name": "Jos\u00e9"},
+        "profile": {"subject": "1", "name": "Jos\u00e9", "source": None},
         "scope": "openid",
         "metadata": {},
         "missing_scopes": [],

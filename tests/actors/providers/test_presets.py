@@ -141,7 +141,7 @@ def test_an_optional_refresh_token_is_used(preset: str, provider: ScriptedProvid
     assert reread(row).status == "active"
 
 
-def test_without_a_refresh_token_reauthorization_is_due_before_the_end(
+def test_without_a_refresh_token_a_connection_ends_with_its_token(
     provider: ScriptedProvider,
 ) -> None:
     # Given an app that is no partner of LinkedIn's
@@ -150,9 +150,12 @@ def test_without_a_refresh_token_reauthorization_is_due_before_the_end(
     row = sign_in(provider, now=at).connection
     # When the token falls due, a day before its end
     renew_all(at + timedelta(days=59))
-    # Then it is valid to the end, and the app knows that the user has to sign in again
-    assert reread(row).status == "reauthorization_required"
+    # Then it is valid to the end
+    assert reread(row).status == "active"
     assert read_token(row.id, at + timedelta(days=59)).is_usable
+    # And then ends, with nothing wrong
+    renew_all(at + timedelta(days=61))
+    assert (reread(row).status, reread(row).reason) == ("ended", None)
 
 
 @pytest.mark.parametrize("preset", PROFILES)

@@ -28,6 +28,7 @@ _CLIENT_ONLY: Final = {
 #: Errors that become others on their way: a `reauthorization_required`, a dead letter, a 500.
 _INTERNAL: Final = {
     "grant_ended",
+    "refused_alone",
     *("unreadable_message", "internal_error", "seal_broken"),
 }
 
