@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actors.providers.config.static_checks import report_fault, report_ok
+from actors.providers.protocol.identity.signatures import ALGORITHMS
 from actors.providers.protocol.metadata import find_unusable_endpoints
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.signatures import ALGORITHMS
 from catfeeder.results import Finding
 
 #: Members by which a provider wants of every client what the service does not do, and its name. The
