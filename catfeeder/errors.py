@@ -80,6 +80,12 @@ class QueueUnreachable(CatFeederError):
     is_foreseen = False
 
 
+class QueueUnusable(QueueUnreachable):
+    """Raised when Redis answers and refuses what jobs need; the sentence says what to change."""
+
+    message = "The Redis of REDIS_URL answers and cannot be used for jobs."
+
+
 class QueueFull(QueueUnreachable):
     """Raised when one queue is at its limit, while Redis is well."""
 

@@ -11,6 +11,7 @@ from config import current_settings
 from models.db.database import open_database
 from models.migrate import join_service
 from worker.consuming.broker import ConsumingBroker
+from worker.consuming.broker_abilities import check_if_reachable
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
 
@@ -21,7 +22,9 @@ def _build() -> ConsumingBroker:
     open_database(settings)
     join_service(utc_now())
     add_configured_presets(utc_now())
-    return build_broker(settings)
+    broker = build_broker(settings)
+    check_if_reachable(broker.client)
+    return broker
 
 
 try:

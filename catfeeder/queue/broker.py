@@ -43,7 +43,8 @@ MAX_QUEUE_LENGTH: Final = 100_000
 
 # Dramatiq's own step of this name with the job's record before it and the notification after it, in
 # one round trip. All of it happens or nothing: no message is there without its job, and no job
-# twice. It returns how many messages wait on the queue now.
+# twice. A notification that our user may not send fails nothing: the message is there. The script
+# returns how many messages wait on the queue now.
 ENQUEUE_SCRIPT: Final = Script(f"""
 if redis.call('LLEN', KEYS[1]) >= {MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
@@ -60,7 +61,7 @@ end
 redis.call('HSET', KEYS[2], id, body)
 local waiting = redis.call('RPUSH', KEYS[1], id)
 if waiting == 1 then
-    redis.call('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue, '')
+    redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue, '')
 end
 return waiting
 """)
@@ -100,8 +101,15 @@ class SealedBroker(RedisBroker):
         return message
 
     def _send(self, message: Message[Any], job: JobRecord | None) -> None:
+        call = build_enqueue(message, job, self.encoder)
         with translate_redis_errors():
-            call_script(self.client, build_enqueue(message, job, self.encoder))
+            try:
+                call_script(self.client, call)
+            except redis.ConnectionError:
+                # Perhaps the server has taken it: the script takes no job twice.
+                if job is None:
+                    raise
+                call_script(self.client, call)
 
     def depth(self, queue_name: str) -> int:
         """Return how many messages wait on a queue, those being worked on not counted."""

@@ -34,7 +34,7 @@ if KEYS[2] then
     end
     redis.call('RPUSH', KEYS[2], record)
     redis.call('EXPIRE', KEYS[2], ARGV[4])
-    redis.call('PUBLISH', KEYS[2], record)
+    redis.pcall('PUBLISH', KEYS[2], record)
 end
 return 1
 """,

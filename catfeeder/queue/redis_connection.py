@@ -16,7 +16,8 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from catfeeder.errors import QueueFull, QueueUnreachable
+from catfeeder.errors import QueueFull, QueueUnreachable, QueueUnusable
+from catfeeder.queue.redis_faults import describe_absence, describe_refusal
 from catfeeder.queue.redis_url import read_redis_url, translate_url_errors
 
 #: redis-py 8 retries ten times by default. Enqueueing is not idempotent: a retried send that the
@@ -47,8 +48,6 @@ _KEEPALIVE: Final[dict[str, Any]] = {
 _SENTINEL_OPTIONS: Final[dict[str, Any]] = {"socket_timeout": 2, "socket_connect_timeout": 2}
 #: The replies of a server that takes no writes for now; redis-py has no errors of these names.
 _TRANSIENT_CODES: Final = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY")
-#: The error reply to a SELECT, which each new connection begins with.
-_NO_DATABASE: Final = "DB index is out of range"
 #: The error reply of the script that sends, for a queue that takes no more.
 QUEUE_FULL: Final = "QUEUEFULL"
 
@@ -123,21 +122,18 @@ def _connect(url: str, reply_timeout: float, classes: _Classes) -> Any:
 def translate_redis_errors() -> Iterator[None]:
     """Raise `QueueUnreachable` for errors of the connection, timeouts included.
 
-    A server that is full, or a replica that takes no writes, is as good as gone. `QueueFull` stands
-    for a queue at its limit.
+    `QueueUnusable` stands for a server that answers and refuses what jobs need, `QueueFull` for a
+    queue at its limit. A server that is full, or a replica, is as good as gone.
     """
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise QueueUnreachable from error
-    except redis.ResponseError as error:
+    except redis.RedisError as error:
+        if (refusal := describe_refusal(error)) is not None:
+            raise QueueUnusable(refusal) from error
+        if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+            raise QueueUnreachable(describe_absence(error)) from error
         if str(error) == QUEUE_FULL:
             raise QueueFull from None
-        if _NO_DATABASE in str(error):
-            raise QueueUnreachable(
-                "The Redis of REDIS_URL has no database of that number: write one from 0 to 15 "
-                "behind its address, or raise `databases` there."
-            ) from None
         if not is_transient(error):
             raise
         raise QueueUnreachable(
@@ -151,4 +147,6 @@ def is_transient(error: redis.RedisError) -> bool:
     The server is slow, a replica now, out of memory, cannot write to its disk, or lacks replicas.
     """
     lost = (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError)
-    return isinstance(error, lost) or str(error).startswith(_TRANSIENT_CODES)
+    is_lost = isinstance(error, lost) or str(error).startswith(_TRANSIENT_CODES)
+    # A right that our user lacks may be granted while a result waits for it.
+    return is_lost or describe_refusal(error) is not None

@@ -123,7 +123,7 @@ for _, id in ipairs(ids) do
         count = count + 1
     end
 end
-if count > 0 and ARGV[1] == 'LPUSH' then redis.call('PUBLISH', ARGV[2], '') end
+if count > 0 and ARGV[1] == 'LPUSH' then redis.pcall('PUBLISH', ARGV[2], '') end
 return count
 """,
     runs_when_full=True,

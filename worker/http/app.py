@@ -21,6 +21,7 @@ from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings, reachable_host
 from models.db.database import open_database
 from models.migrate import join_service
+from worker.consuming.broker_abilities import check_if_reachable
 from worker.http.asgi.body_limit import BodyLimit
 from worker.http.asgi.head_requests import AnswerHead
 from worker.http.asgi.logs import set_up_logging
@@ -72,7 +73,9 @@ def create_app() -> FastAPI:
         join_service(utc_now())
         # A preset whose credentials are in the environment needs no request to exist.
         add_configured_presets(utc_now())
-        return build_app(build_shim(settings))
+        shim = build_shim(settings)
+        check_if_reachable(shim.client.redis)
+        return build_app(shim)
     except CatFeederError as error:
         # The sentence names the setting to look at; a traceback would hide it.
         sys.exit(str(error))

@@ -22,6 +22,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEWALS
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming.broker import ConsumingBroker
+from worker.consuming.broker_abilities import check_if_reachable
 from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.work_queue import WorkQueue
 from worker.process.build import build_broker
@@ -59,6 +60,7 @@ def perform_messages(
     signals = StopSignals()
     settings = _join_service(queues)
     broker = build_broker(settings, heartbeat_timing)
+    check_if_reachable(broker.client)
     _reserve_slots_for_sign_ins(broker, queues, prefetch)
     worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))

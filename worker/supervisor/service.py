@@ -186,12 +186,16 @@ class Service:
                 self._report("Some jobs are left; config.toml drain_seconds bounds the wait.")
 
     async def _restart_dead_valkey(self) -> None:
-        """Start our own Valkey anew if it died; its append-only file has the accepted jobs."""
+        """Start our own Valkey anew if it died or its socket was deleted.
+
+        Its append-only file has the accepted jobs.
+        """
         is_ours = self._redis_url != self._settings.redis_url
-        if is_ours and not self.is_stopping and self._valkey.pid is None:
-            self._report("Valkey has ended; starting it anew.")
+        if is_ours and not self.is_stopping and not self._valkey.is_reachable:
+            has_ended = "has ended" if self._valkey.pid is None else "has lost its socket"
+            self._report(f"Valkey {has_ended}; starting it anew.")
             with contextlib.suppress(ValkeyFailed):
-                await asyncio.to_thread(self._valkey.start)
+                await asyncio.to_thread(self._valkey.restart)
             self._inform_guardian()
 
     def _inform_guardian(self) -> None:

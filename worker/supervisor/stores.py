@@ -12,16 +12,17 @@ from models.server import begin_supervised_boot, is_stopping, record_ready, reco
 
 
 def check_broker(redis_url: str) -> None:
-    """Make sure that the server of REDIS_URL answers.
+    """Make sure that the server of REDIS_URL answers, and does what jobs need.
 
     Raises:
         QueueUnreachable: It does not.
     """
     # Loading the client takes time, so an embedded server is started without it.
-    from catfeeder.queue.redis_connection import connect_redis, translate_redis_errors
+    from catfeeder.queue.redis_connection import connect_redis
+    from worker.consuming.broker_abilities import check_abilities
 
-    with translate_redis_errors(), connect_redis(redis_url) as client:
-        client.ping()
+    with connect_redis(redis_url) as client:
+        check_abilities(client)
 
 
 def refuse_new_secret_key(settings: Settings) -> None:

@@ -74,6 +74,12 @@ def test_killed_parts_are_replaced_and_the_rest_stays_up(directory: ServiceDirec
         os.kill(valkey, signal.SIGKILL)
         service.await_line("Valkey has ended; starting it anew")
         wait_until(lambda: is_answering(client))
+
+        # Also when its socket was deleted, on which no new connection can be made
+        (directory.path / "var" / "valkey" / "valkey.sock").unlink()
+        service.await_line("Valkey has lost its socket; starting it anew")
+        client.connection_pool.disconnect()
+        wait_until(lambda: is_answering(client))
     assert service.stop() == 0
     assert directory.pids() == []
 

@@ -61,6 +61,7 @@ STATUS_BY_CODE: Final = {
     "queue_full": 503,
     "queue_overloaded": 429,
     "queue_unreachable": 503,
+    "queue_unusable": 503,
     "rate_exceeded": 429,
     "reauthorization_required": 409,
     "redirect_mismatch": 400,

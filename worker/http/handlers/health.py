@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
+from redis.exceptions import NoScriptError, ResponseError
+
 import catfeeder
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
+from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
+from catfeeder.queue.lua_scripts import Script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from models.db.database import is_answering
 from worker.http.asgi.threads import run_in_reserved_thread
@@ -17,12 +21,23 @@ from worker.http.shim import Shim
 #: A part that takes longer is down as far as users are concerned, and probes give up themselves.
 _TIMEOUT_SECONDS: Final = 2.0
 
+_PROBE_KEYS: Final = (f"{NAMESPACE}:health:queue", f"{NAMESPACE}:health:job")
+# Two keys, as a job has: a cluster refuses those that lie on two of its servers.
+_PROBE: Final = Script(f"""
+redis.call('HSET', KEYS[2], 'status', 'queued')
+redis.call('EXPIRE', KEYS[2], 60)
+redis.call('RPUSH', KEYS[1], 'x')
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', '{NOTIFICATION_PREFIX}health', '')
+return 1
+""")
+
 
 async def describe_health(shim: Shim) -> dict[str, Any]:
     """Return the members of GET /health."""
     database, broker, is_ready, workers = await asyncio.gather(
         _is_up(run_in_reserved_thread(is_answering)),
-        _is_up(_ping_broker(shim)),
+        _is_up(_probe_broker(shim)),
         _is_up(shim.draining.is_ready()),
         _count_workers(shim),
     )
@@ -67,10 +82,18 @@ async def _is_up(answer: Awaitable[bool]) -> bool:
         return False
 
 
-async def _ping_broker(shim: Shim) -> bool:
+async def _probe_broker(shim: Shim) -> bool:
+    """Reach the broker as jobs do: by a script that writes a key and announces it."""
     # Not in a thread: a broker that hangs would keep it for as long as the socket's own timeout.
     try:
         with translate_redis_errors():
-            return bool(await shim.redis.ping())
-    except QueueUnreachable:
+            return bool(await _call_probe(shim.redis))
+    except (QueueUnreachable, ResponseError):
         return False
+
+
+async def _call_probe(client: Any) -> Any:
+    try:
+        return await client.evalsha(_PROBE.name, len(_PROBE_KEYS), *_PROBE_KEYS)
+    except NoScriptError:
+        return await client.eval(_PROBE.text, len(_PROBE_KEYS), *_PROBE_KEYS)

@@ -87,11 +87,18 @@ class BatchingEnqueuer:
         prepared = [self._prepare(pending) for pending in batch]
         calls = [call for call in prepared if isinstance(call, Call)]
         with translate_redis_errors():
-            answers = iter(self._call_scripts(self._client, calls) if calls else ())
+            answers = iter(self._call(calls) if calls else ())
         return [
             self._read_answer(pending, next(answers)) if isinstance(outcome, Call) else outcome
             for pending, outcome in zip(batch, prepared, strict=True)
         ]
+
+    def _call(self, calls: Sequence[Call]) -> list[Any]:
+        try:
+            return self._call_scripts(self._client, calls)
+        except redis.ConnectionError:
+            # Perhaps the server has taken them, and an error would deny that: it takes none twice.
+            return self._call_scripts(self._client, calls)
 
     def _prepare(self, pending: _PendingMessage) -> Call | Exception:
         """Return the call that sends a message, or why this message alone is not sent."""

@@ -69,6 +69,22 @@ class EmbeddedValkey:
         """The server's process id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the server runs and its socket is there, which a cleaner of files may delete."""
+        return self.pid is not None and self.socket_path.exists()
+
+    def restart(self) -> None:
+        """End a server that cannot be reached, and start it again on the same socket.
+
+        Raises:
+            CatFeederError: As `start`.
+        """
+        if self._process is not None:
+            end_server(self._process)
+        self.socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.start()
+
     def start(self) -> None:
         """Start the server, or start it again after it died, and return when it answers.
 

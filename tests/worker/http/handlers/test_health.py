@@ -87,6 +87,32 @@ def test_a_worker_whose_heartbeat_has_stopped_does_not_count(own_valkey: ValkeyS
     assert asyncio.run(count()) == 1
 
 
+@pytest.mark.parametrize("rights", ["~catfeeder:* +@all", "&* +@all", "~* &* +@all -evalsha -eval"])
+def test_a_broker_that_answers_and_takes_no_job_is_down(
+    anonymous: httpx.Client, own_valkey: ValkeyServer, rights: str
+) -> None:
+    # Given a broker on which our user loses what jobs need, and which still answers PING
+    assert anonymous.get("/health").json()["broker"] == "up"
+    own_valkey.client.execute_command(
+        "ACL", "SETUSER", "admin", "on", "nopass", "~*", "&*", "+@all"
+    )
+    own_valkey.client.execute_command(
+        "ACL", "SETUSER", "default", "resetkeys", "resetchannels", "nopass", *rights.split()
+    )
+    # Then health says so
+    answer = anonymous.get("/health")
+    assert (answer.status_code, answer.json()["broker"]) == (503, "down")
+
+
+def test_a_full_broker_is_down_as_it_takes_no_job(
+    anonymous: httpx.Client, own_valkey: ValkeyServer
+) -> None:
+    own_valkey.client.config_set("maxmemory", 1)
+    assert anonymous.get("/health").json()["broker"] == "down"
+    own_valkey.client.config_set("maxmemory", 0)
+    assert anonymous.get("/health").json()["broker"] == "up"
+
+
 def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
