@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redis
 
+from catfeeder.errors import QueueUnusable
 from catfeeder.queue.redis_connection import translate_redis_errors
 
 
@@ -18,7 +19,7 @@ def describe_risks(client: redis.Redis) -> list[str]:
     try:
         with translate_redis_errors():
             memory, persistence = client.info("memory"), client.info("persistence")
-    except redis.ResponseError:
+    except QueueUnusable:
         return ["The settings of the Redis of REDIS_URL cannot be seen: let our user call INFO."]
     risks = []
     policy = memory.get("maxmemory_policy", "noeviction")
