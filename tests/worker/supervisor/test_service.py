@@ -74,14 +74,21 @@ def test_killed_parts_are_replaced_and_the_rest_stays_up(directory: ServiceDirec
         os.kill(valkey, signal.SIGKILL)
         service.await_line("Valkey has ended; starting it anew")
         wait_until(lambda: is_answering(client))
-
-        # Also when its socket was deleted, on which no new connection can be made
-        (directory.path / "var" / "valkey" / "valkey.sock").unlink()
-        service.await_line("Valkey has lost its socket; starting it anew")
-        client.connection_pool.disconnect()
-        wait_until(lambda: is_answering(client))
     assert service.stop() == 0
     assert directory.pids() == []
+
+
+def test_a_broker_whose_socket_was_deleted_is_started_anew(directory: ServiceDirectory) -> None:
+    # Given a healthy service
+    service = directory.healthy()
+    with closing(connect(directory)) as client:
+        # When a cleaner of old files deletes the socket, on which nothing can connect any more
+        for socket_path in directory.sockets():
+            socket_path.unlink()
+        service.await_line("Valkey has lost its socket; starting it anew")
+        # Then the broker comes back on it
+        wait_until(lambda: is_answering(client))
+    assert service.stop() == 0
 
 
 def test_a_process_that_never_works_ends_the_service(directory: ServiceDirectory) -> None:
