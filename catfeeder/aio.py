@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
+from redis import ConnectionError as RedisConnectionError
 from redis.asyncio import Redis as AsyncRedis
 
 from catfeeder.client import require_api
@@ -128,7 +129,13 @@ class AsyncClient:
         job = build_queued_job(message, utc_now()) if message_type.is_job else None
         call = build_enqueue(message, job, self._encoder)
         async with self._connection():
-            await self._enqueue_script(keys=call.keys, args=call.arguments)
+            try:
+                await self._enqueue_script(keys=call.keys, args=call.arguments)
+            except RedisConnectionError:
+                # Perhaps the server has taken it: the script takes no job twice.
+                if job is None:
+                    raise
+                await self._enqueue_script(keys=call.keys, args=call.arguments)
         return AsyncJob(message.message_id, self)
 
     async def find(self, job_id: str) -> JobRecord | None:

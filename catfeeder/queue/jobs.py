@@ -148,7 +148,9 @@ class JobStore(JobReader):
         """Read and change what `client` holds; `await_end` polls each `poll_interval` seconds."""
         super().__init__(sealer)
         self._client = client
-        self._poll_interval = poll_interval
+        timeout = client.connection_pool.connection_kwargs.get("socket_timeout")
+        # The answer to a command that blocks must come before the connection gives it up.
+        self._poll_interval = min(poll_interval, timeout / 2) if timeout else poll_interval
 
     def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""

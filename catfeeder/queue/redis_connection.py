@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, cast
 
@@ -115,7 +116,18 @@ def _connect(url: str, reply_timeout: float, classes: _Classes) -> Any:
             client = sentinel.master_for(address.service, classes.master_client, **options)
         # Made, and not connected: else an unknown option is an error of the first command.
         client.connection_pool.make_connection()
+        _check_options(client.connection_pool.connection_kwargs)
     return client
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what redis-py takes from a URL, and no command of ours works with."""
+    for name in ("decode_responses", "single_connection_client"):
+        if options.get(name):
+            raise ValueError(f"value for '{name}'")
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        if not 0 < (options.get(name) or 1) < math.inf or options.get(name) == 0:
+            raise ValueError(f"value for '{name}'")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,8 +12,9 @@ from urllib.parse import quote
 import pytest
 
 import catfeeder
+from catfeeder.aio import AsyncClient
 from catfeeder.client import Client
-from catfeeder.errors import QueueUnreachable
+from catfeeder.errors import JobTimeout, QueueUnreachable
 from catfeeder.queue.redis_connection import (
     connect_redis,
     connect_redis_async,
@@ -77,6 +79,9 @@ def test_a_bad_url_is_not_quoted(url: str, connect: Callable[[str], object]) -> 
     ("option", "value"),
     [
         ("socket_timeout", "soon"),
+        ("socket_timeout", "0"),
+        ("socket_timeout", "-1"),
+        ("decode_responses", "true"),
         ("no_such_thing", "1"),
         # TLS is not what this scheme asks for.
         ("ssl_ca_certs", quote(__file__)),
@@ -87,6 +92,30 @@ def test_an_option_that_is_unknown_or_wrong_is_named(
 ) -> None:
     with pytest.raises(QueueUnreachable, match=f"its option {option} is unknown or wrong"):
         connect(f"{server}?{option}={value}")
+
+
+@pytest.mark.parametrize("seconds", ["1", "0.6"])
+def test_a_short_timeout_of_the_socket_ends_no_wait(
+    valkey: ValkeyServer, client: Client, start_worker: StartWorker, seconds: str
+) -> None:
+    # Given clients whose URL gives each command little time
+    url = f"{valkey.url}?socket_timeout={seconds}"
+    sealer = client.broker.encoder.sealer
+    hasty = Client(connect_redis(url), sealer)
+    # When one waits for a job that no worker does, then it is told that alone
+    job = hasty.hash_password("hunter2", rounds=4)
+    with pytest.raises(JobTimeout):
+        job.result(timeout=1.5)
+
+    # And the result reaches those that wait, also by asyncio
+    async def wait() -> object:
+        async with AsyncClient(connect_redis_async(url), sealer) as waiting:
+            waiter = waiting.job(job.id)
+            threading.Timer(1.5, start_worker).start()
+            return await waiter.result(timeout=60)
+
+    assert asyncio.run(wait()) == job.result(timeout=60)
+    hasty.close()
 
 
 @pytest.mark.parametrize("scheme", ["rediss", "rediss+sentinel"])
