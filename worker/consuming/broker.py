@@ -34,6 +34,7 @@ from worker.consuming.in_flight import (
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 from worker.consuming.middleware.jobs import JobEndings, is_refusal, to_job_error
 from worker.consuming.notifier import QueueNotifier
+from worker.consuming.poison_candidates import PoisonCandidates
 from worker.consuming.recognition import UnknownMessage, check_message
 from worker.consuming.releases import own_release
 
@@ -64,8 +65,8 @@ class ConsumingBroker(SealedBroker):
         self.in_flight = InFlightMessages(client)
         #: Set as soon as the worker begins to stop.
         self.stopping = threading.Event()
-        #: The redis_message_ids that `PoisonMessageIsolation` performs alone.
-        self.poison_candidates: set[str] = set()
+        #: What `PoisonMessageIsolation` performs alone.
+        self.poison_candidates = PoisonCandidates()
         #: By queue, the ids of the messages that worker threads process.
         self.processing: defaultdict[str, set[str]] = defaultdict(set)
         #: Those of them that Redis refused to acknowledge, for a reason that does not pass.
@@ -97,28 +98,41 @@ class ConsumingBroker(SealedBroker):
         A message to `quarantine` replaces a bad one and is acknowledged in its place. A message
         for a newer release goes back to the queue for a while.
         """
+        candidate = self.poison_candidates.release(queue_name)
+        first = [] if candidate is None else [candidate]
         seen: set[str | bytes] = set()
         while fetched := self._fetch(queue_name, count):
             messages, unknown = self._partition(queue_name, fetched)
-            if messages or seen.issuperset(unknown):
-                return messages
+            if messages:
+                return first + messages
+            # What is left are candidates, whose turn may be now, and what was requeued.
+            if not first and (candidate := self.poison_candidates.release(queue_name)):
+                first = [candidate]
+            if unknown and seen.issuperset(unknown):
+                break
             seen.update(unknown)
-        return []
+        return first
 
     def _partition(
         self, queue_name: str, fetched: list[Fetched]
     ) -> tuple[list[Message[Any]], list[bytes]]:
-        """Return the messages to perform here, and the ids requeued for a newer release."""
+        """Return the messages to perform now, and the ids requeued for a newer release."""
         opened = [self._open(queue_name, one) for one in fetched]
         unknown = [one.id for one, fields in zip(fetched, opened, strict=True) if not fields]
         self.in_flight.requeue(self.broker_id, queue_name, unknown, at_tail=True)
-        return [_to_message(fields) for fields in opened if fields], unknown
+        messages = []
+        for one, fields in zip(fetched, opened, strict=True):
+            if fields and one.worker_deaths == MAX_WORKER_DEATHS - 1:
+                self.poison_candidates.hold(queue_name, _to_message(fields))
+            elif fields:
+                messages.append(_to_message(fields))
+        return messages, unknown
 
     def _fetch(self, queue_name: str, count: int) -> list[Fetched]:
         # A copy: another thread removes an id after Redis did; only the calling thread adds one.
-        processing = self.processing[queue_name].copy()
+        in_hand = self.processing[queue_name] | self.poison_candidates.held_ids(queue_name)
         return self._drop_empty(
-            queue_name, self.in_flight.fetch(self.broker_id, queue_name, count, processing)
+            queue_name, self.in_flight.fetch(self.broker_id, queue_name, count, in_hand)
         )
 
     def _drop_empty(self, queue_name: str, fetched: list[Fetched]) -> list[Fetched]:
@@ -141,8 +155,6 @@ class ConsumingBroker(SealedBroker):
             # What may be a message yet, by another key or release, is kept whole for its replay.
             kept = body if is_small else body[:_QUARANTINED_BYTES]
             return build_quarantine_message(queue_name, redis_message_id, error, kept)
-        if fetched.worker_deaths == MAX_WORKER_DEATHS - 1:
-            self.poison_candidates.add(redis_message_id)
         return fields
 
     def _suits_newer_release(self, fields: MessageData) -> bool:
@@ -158,12 +170,13 @@ class ConsumingBroker(SealedBroker):
             ConnectionClosed: Redis did not answer, and there was no result to keep.
         """
         job_end = self.endings.get(redis_message_id)
+        in_hand = self.processing[queue_name] | self.poison_candidates.held_ids(queue_name)
         acknowledge = functools.partial(
             self.in_flight.acknowledge,
             *(self.broker_id, queue_name, redis_message_id),
             job_end=job_end,
             count=count,
-            processing=self.processing[queue_name] - {redis_message_id},
+            processing=in_hand - {redis_message_id},
         )
         fetched = retry_until_broker_returns(acknowledge) if job_end else acknowledge()
         self.endings.pop(redis_message_id, None)
@@ -194,6 +207,15 @@ class ConsumingBroker(SealedBroker):
             ConnectionClosed: Redis did not answer.
         """
         self.in_flight.requeue(self.broker_id, queue_name, redis_message_ids)
+        self.poison_candidates.finish(redis_message_ids)
+
+    def requeue_candidates(self, queue_name: str) -> None:
+        """Put back the messages that wait to be performed alone.
+
+        Raises:
+            ConnectionClosed: Redis did not answer.
+        """
+        self.requeue_ids(queue_name, self.poison_candidates.take_all(queue_name))
 
     def wake_consumers(self) -> None:
         """End the wait of every consumer, so that a stop does not last a poll interval."""

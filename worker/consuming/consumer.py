@@ -40,6 +40,9 @@ class MessageSource(Protocol):
     def requeue_ids(self, queue_name: str, redis_message_ids: Collection[str]) -> None:
         """Put messages back at the head of their queue."""
 
+    def requeue_candidates(self, queue_name: str) -> None:
+        """Put back the messages that wait to be performed alone."""
+
 
 class QueueConsumer(Consumer):
     """Keeps at most `prefetch` messages in flight, those that worker threads process included.
@@ -109,6 +112,7 @@ class QueueConsumer(Consumer):
         """Put back what no worker thread has received."""
         fetched, self._fetched = self._fetched, []
         self._source.requeue_ids(self._queue_name, [_id_of(message) for message in fetched])
+        self._source.requeue_candidates(self._queue_name)
 
     @contextmanager
     def _freeing_slot(self, message: MessageProxy) -> Iterator[None]:

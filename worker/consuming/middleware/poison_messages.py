@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any, cast
+import time
+from typing import Any, Final, cast
 
 from dramatiq import Broker, MessageProxy
 from dramatiq.middleware import Middleware
@@ -15,41 +16,77 @@ from worker.consuming.middleware.broker_retries import retry_until_broker_return
 _LOG = logging.getLogger(__name__)
 
 
+#: How long all else waits for the messages in hand to end, before it goes on for a while. Doubled
+#: each time, so that a candidate has its turn at last.
+_FIRST_PATIENCE_SECONDS: Final = 0.5
+#: For how many times the length of an isolation all else goes on before the next one.
+_PAUSE_FACTOR: Final = 9
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+
+
 class PoisonMessageIsolation(Middleware):
     """Performs a message that two workers died of alone in the process, and all others in parallel.
 
-    Before the work Redis counts the attempt as the third death, whatever then ends the process.
+    Before the work Redis counts the attempt as the third death, whatever then ends the process. A
+    busy process spends at most a tenth of its time on that: other messages wait for one isolation,
+    and not for as many as there are candidates.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        #: How many threads perform, and whether one of them does so alone.
+        #: How many threads perform, and how many wait for the end of an isolation.
         self._performing = 0
-        self._is_isolated = False
+        self._waiting = 0
+        self._closed_at: float | None = None
+        self._open_until = 0.0
         self._thread = threading.local()
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Wait until the message may be performed."""
-        candidates = cast("ConsumingBroker", broker).poison_candidates
+        broker = cast("ConsumingBroker", broker)
         redis_message_id = message.options["redis_message_id"]
-        is_candidate = redis_message_id in candidates
+        is_candidate = broker.poison_candidates.is_at_work(redis_message_id)
         with self._changed:
-            self._changed.wait_for(lambda: not self._is_isolated)
             if is_candidate:
-                self._is_isolated = True
-                self._changed.wait_for(lambda: self._performing == 0)
+                self._isolate()
+            else:
+                self._await_opening()
             self._performing += 1
         self._thread.is_isolated = is_candidate
         if is_candidate:
-            candidates.discard(redis_message_id)
             _LOG.warning("Two workers died while they performed %s; it runs alone.", message)
-            in_flight = cast("ConsumingBroker", broker).in_flight
+            in_flight = broker.in_flight
             retry_until_broker_returns(lambda: in_flight.record_isolated_attempt(redis_message_id))
+
+    def _await_opening(self) -> None:
+        self._waiting += 1
+        self._changed.wait_for(lambda: self._closed_at is None)
+        self._waiting -= 1
+
+    def _isolate(self) -> None:
+        """Keep other messages waiting, and return once none is performed."""
+        patience = _FIRST_PATIENCE_SECONDS
+        while True:
+            pause = max(0.0, self._open_until - time.monotonic())
+            # An idle process keeps nothing waiting, so there is no need for a pause.
+            self._changed.wait_for(lambda: self._performing + self._waiting == 0, pause)
+            self._closed_at = time.monotonic()
+            if self._changed.wait_for(lambda: self._performing == 0, patience):
+                return
+            self._reopen()
+            patience *= 2
+
+    def _reopen(self) -> None:
+        now = time.monotonic()
+        pause = _PAUSE_FACTOR * (now - (self._closed_at or now))
+        self._open_until = now + min(pause, _LONGEST_PAUSE_SECONDS)
+        self._closed_at = None
+        self._changed.notify_all()
 
     def after_process_message(
         self,
-        broker: Broker,  # noqa: ARG002
-        message: MessageProxy,  # noqa: ARG002
+        broker: Broker,
+        message: MessageProxy,
         *,
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,  # noqa: ARG002
@@ -58,8 +95,12 @@ class PoisonMessageIsolation(Middleware):
         with self._changed:
             self._performing -= 1
             if self._thread.is_isolated:
-                self._is_isolated = False
+                self._reopen()
             self._changed.notify_all()
+        if self._thread.is_isolated:
+            broker = cast("ConsumingBroker", broker)
+            broker.poison_candidates.finish([message.options["redis_message_id"]])
+            broker.wake_consumers()
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         """Let them continue after a skipped message, too."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import statistics
+import time
+from datetime import datetime
+from typing import Any
+
 import pytest
 
 from actors.queue.dead_letters import DeadLetters
-from catfeeder.client import Client
+from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
 from tests.waiting import wait_until
@@ -57,3 +63,57 @@ def test_the_third_attempt_runs_alone(client: Client, workers: Workers) -> None:
     ended = [job.record().finished_at or utc_now() for job in jobs]
     first, second = sorted(zip(began, ended, strict=True))
     assert first[1] <= second[0]
+
+
+def suspect(client: Client, count: int) -> list[Job[Any]]:
+    """Send messages that two workers have died of, each a third of a second long."""
+    jobs = [client.hash_password(f"0.3 s, number {number}") for number in range(count)]
+    for redis_message_id in client.redis.lrange("catfeeder:passwords", 0, -1):
+        client.redis.set(f"catfeeder:ends:{os.fsdecode(redis_message_id)}", 2)
+    return jobs
+
+
+def test_many_candidates_keep_no_other_message_waiting(client: Client, workers: Workers) -> None:
+    # Given more candidates than a worker has threads, and a stream of others behind them
+    candidates = suspect(client, 12)
+    workers.start(threads=4)
+    others = []
+    for number in range(20):
+        others.append(client.hash_password(f"0.1 s, other {number}"))
+        time.sleep(0.1)
+    assert all(job.result(timeout=100) for job in others)
+    # Then half of these took little longer than they last
+    seconds = [
+        (record.finished_at - record.enqueued_at).total_seconds()
+        for record in (job.record() for job in others[5:])
+        if record.finished_at
+    ]
+    assert statistics.median(seconds) < 1
+    # And each candidate ends well, alone in the process
+    assert all(job.result(timeout=100) for job in candidates)
+    spans = {job.id: span_of(job) for job in [*others, *candidates]}
+    for candidate in candidates:
+        began, ended = spans.pop(candidate.id)
+        assert all(end <= began or ended <= start for start, end in spans.values())
+
+
+def span_of(job: Job[Any]) -> tuple[datetime, datetime]:
+    record = job.record()
+    assert record.started_at
+    assert record.finished_at
+    return record.started_at, record.finished_at
+
+
+def test_candidates_that_wait_are_put_back_by_a_worker_that_stops(
+    client: Client, workers: Workers
+) -> None:
+    # Given a worker with several candidates, one of which it performs
+    candidates = suspect(client, 4)
+    worker = workers.start(threads=4)
+    wait_until(worker.performed)
+    # When it is stopped
+    worker.stop()
+    # Then another performs the rest, and none is blamed
+    workers.start(threads=4)
+    assert all(job.result(timeout=100) for job in candidates)
+    assert "Set aside" not in worker.output
