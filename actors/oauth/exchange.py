@@ -22,8 +22,8 @@ from actors.oauth.pending import (
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.http.answers import clean_sentence
-from actors.providers.protocol.identity.id_tokens import verify_id_token
-from actors.providers.protocol.identity.user_info import fetch_profile
+from actors.providers.identity.id_tokens import verify_id_token
+from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.issuers import describe_issuers, is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple

@@ -8,7 +8,7 @@ from datetime import datetime
 from actors.audit import EventKind, record
 from actors.errors import AuthError
 from actors.providers.config.discovery import resolve_provider
-from actors.providers.protocol.identity.id_tokens import verify_id_token
+from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import TokenResponse, use_refresh_token
 from catfeeder import results

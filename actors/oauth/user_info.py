@@ -8,7 +8,7 @@ from actors.connections.reading import find_connection, read_profile, read_token
 from actors.errors import ConnectionUnknown, ProviderMisbehaved
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
-from actors.providers.protocol.identity.user_info import fetch_profile
+from actors.providers.identity.user_info import fetch_profile
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile

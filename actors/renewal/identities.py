@@ -6,8 +6,8 @@ from datetime import datetime
 
 from actors.audit import EventKind, record
 from actors.errors import AuthError, IdTokenInvalid
-from actors.providers.protocol.identity.id_tokens import check_renewed_id_token
-from actors.providers.protocol.identity.profiles import subject_text
+from actors.providers.identity.id_tokens import check_renewed_id_token
+from actors.providers.identity.profiles import subject_text
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_answers import TokenResponse
 from catfeeder.sealing import Secret

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from actors.providers.protocol.identity.id_tokens import verify_id_token
-from actors.providers.protocol.identity.keys import KeyCache
+from actors.providers.identity.id_tokens import verify_id_token
+from actors.providers.identity.keys import KeyCache
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built
 from tests.scripted_provider import ScriptedProvider

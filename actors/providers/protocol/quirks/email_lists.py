@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from actors.providers.protocol.identity.profiles import value_at
+from actors.providers.identity.profiles import value_at
 
 #: Where an answer has the list, and an entry each part: the paths that are tried in turn. The
 #: names are those of GitHub, Bitbucket, Gitee, LinkedIn's former API and Google's People API.

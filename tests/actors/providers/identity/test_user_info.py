@@ -16,7 +16,7 @@ from actors.errors import (
     ProviderUnreachable,
     TokenInvalid,
 )
-from actors.providers.protocol.identity.user_info import fetch_profile
+from actors.providers.identity.user_info import fetch_profile
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built, built_preset
 from tests.provider.answers import Answer, json_answer, json_text
