@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from actors.providers.http.transport import shared_adapter
-from actors.providers.identity.keys import shared_key_cache
+from actors.providers.protocol.keys import shared_key_cache
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 

@@ -23,7 +23,7 @@ from actors.providers.config.check import check_provider
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.config.settings import put_provider
 from actors.providers.http.transport import shared_adapter
-from actors.providers.identity.keys import shared_key_cache
+from actors.providers.protocol.keys import shared_key_cache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import revoke_token
 from actors.renewal.renew import renew_connection

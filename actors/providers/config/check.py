@@ -16,7 +16,7 @@ from actors.providers.config.static_checks import (
     report_ok,
     suggest_remedy,
 )
-from actors.providers.identity.keys import KeyCache
+from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.metadata import fetch_document
 from actors.providers.protocol.provider import OFFLINE_ACCESS, Provider
 from catfeeder.results import Finding, ProviderCheck

@@ -91,7 +91,7 @@ def check_algorithm(pem: SecretStr, algorithm: str) -> None:
         ValueError: It cannot; the sentence says by which one it would.
     """
     from actors.providers.protocol.client_assertions import read_private_key
-    from actors.providers.identity.keys import fits_algorithm
+    from actors.providers.protocol.keys import fits_algorithm
 
     key, usual = read_private_key(Secret(pem.get_secret_value()))
     if not fits_algorithm(key, algorithm):

@@ -12,10 +12,10 @@ from joserfc.jws import extract_compact
 
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
-from actors.providers.identity.keys import KeyCache, shared_key_cache
 from actors.providers.identity.profiles import subject_text
 from actors.providers.identity.signatures import verify_signature
 from actors.providers.protocol.issuers import is_issuer, show_issuer
+from actors.providers.protocol.keys import KeyCache, shared_key_cache
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 

@@ -11,7 +11,7 @@ from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
 
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
-from actors.providers.identity.keys import KeyCache
+from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.provider import Provider
 
 #: Signatures by an asymmetric key; never `none`, never a shared secret.

@@ -19,13 +19,13 @@ from actors.errors import (
 )
 from actors.providers.http.answers import error_of, is_visible_ascii
 from actors.providers.http.requests import get_json, read_json, send
+from actors.providers.identity.email_lists import choose_email
 from actors.providers.identity.id_tokens import check_audience, check_issuer
-from actors.providers.identity.keys import shared_key_cache
 from actors.providers.identity.profiles import normalise, only_entry, subject_text
 from actors.providers.identity.signatures import verify_signature
+from actors.providers.protocol.keys import shared_key_cache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook
-from actors.providers.protocol.quirks.email_lists import choose_email
 from catfeeder.results import Profile, ProfileSource
 from catfeeder.sealing import Secret
 

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jwt import encode
 
 from actors.errors import ProviderNotConfigured
-from actors.providers.identity.keys import fits_algorithm, is_rsa_too_short
+from actors.providers.protocol.keys import fits_algorithm, is_rsa_too_short
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 

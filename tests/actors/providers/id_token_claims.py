@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from actors.providers.identity.id_tokens import verify_id_token
-from actors.providers.identity.keys import KeyCache
+from actors.providers.protocol.keys import KeyCache
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built
 from tests.scripted_provider import ScriptedProvider

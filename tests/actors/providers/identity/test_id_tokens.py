@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
 from actors.errors import AuthError, IdTokenInvalid, ProviderMisbehaved
 from actors.providers.identity.id_tokens import verify_id_token
-from actors.providers.identity.keys import KeyCache
+from actors.providers.protocol.keys import KeyCache
 from catfeeder.sealing import Secret
 from tests.actors.providers.any_json import any_json
 from tests.actors.providers.built import built

@@ -57,6 +57,7 @@ _SCOPES = {
     ("POST", "/v1/oauth/{provider}/user-info"): "jobs",
     ("POST", "/v1/passwords/check"): "jobs",
     ("POST", "/v1/passwords/hash"): "jobs",
+    ("POST", "/v1/queues/{queue}/discard"): "admin",
     ("POST", "/v1/queues/{queue}/replay"): "admin",
     ("POST", "/v1/server/shutdown"): "admin",
     ("PUT", "/v1/providers/{provider}"): "admin",

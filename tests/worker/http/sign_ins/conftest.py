@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from actors.providers.http.transport import shared_adapter
-from actors.providers.identity.keys import shared_key_cache
+from actors.providers.protocol.keys import shared_key_cache
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 
 

@@ -16,7 +16,7 @@ from joserfc.jwk import RSAKey
 
 from actors.providers.http import pools
 from actors.providers.http.happy_eyeballs import connect_any
-from actors.providers.identity.keys import shared_key_cache
+from actors.providers.protocol.keys import shared_key_cache
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.provider.answers import (

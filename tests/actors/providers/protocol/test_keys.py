@@ -11,7 +11,7 @@ import pytest
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from actors.errors import IdTokenInvalid, ProviderMisbehaved, ProviderUnreachable
-from actors.providers.identity.keys import KeyCache
+from actors.providers.protocol.keys import KeyCache
 from tests.actors.providers.clock import Clock
 from tests.actors.providers.id_token_claims import right_claims, verified
 from tests.provider.answers import Answer, html_answer, json_answer, json_text
