@@ -96,7 +96,7 @@ def test_a_broker_that_does_not_run_is_named(environment: dict[str, str], comman
     current_settings.cache_clear()
     ended = command("queues")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("The queue cannot be reached")
+    assert ended.stderr.startswith("There is no socket at the path of REDIS_URL")
 
 
 @pytest.mark.parametrize("name", ["short", "long" * 30])
