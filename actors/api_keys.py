@@ -15,7 +15,7 @@ from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
 from actors.errors import AuthError
 from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import DEFAULT_APP, act_for, acting_app, sees_all_apps
+from catfeeder.queue.requester import DEFAULT_APP, act_for, visible_app
 from catfeeder.results import Time
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection, transaction
@@ -183,11 +183,7 @@ def _grant_scopes(row: TAB_API_KEYS) -> frozenset[str]:
 def list_api_keys() -> list[ApiKey]:
     """Return the acting app's keys, or all that are visible, oldest first, without their texts."""
     with hold_connection():
-        return [_describe(row) for row in TAB_API_KEYS.list_all(_visible_app())]
-
-
-def _visible_app() -> str | None:
-    return None if sees_all_apps.get() else acting_app.get()
+        return [_describe(row) for row in TAB_API_KEYS.list_all(visible_app())]
 
 
 def revoke_api_key(key_id: str, now: datetime) -> None:
@@ -199,7 +195,7 @@ def revoke_api_key(key_id: str, now: datetime) -> None:
     if not _ID.fullmatch(key_id):
         raise ApiKeyUnknown
     with transaction():
-        if not TAB_API_KEYS.revoke(key_id, now, _visible_app()):
+        if not TAB_API_KEYS.revoke(key_id, now, visible_app()):
             raise ApiKeyUnknown
         record(EventKind.API_KEY_REVOKED, now=now, key=key_id)
 

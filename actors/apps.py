@@ -55,7 +55,7 @@ class App(AppSettings):
 
     id: Annotated[str, "What `Catfeeder-App` and `?app=` name it by."]
     name: str
-    queue_generation: Annotated[int, "How often its queue key was made; the newest alone serves."]
+    queue_generation: Annotated[int, "Always 1: one queue key serves all apps."]
     created_at: Time
     updated_at: Time
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypedDict
 
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import acting_app, requester, sees_all_apps
+from catfeeder.queue.requester import acting_app, requester, visible_app
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
@@ -141,7 +141,7 @@ def list_events(
         raise CursorInvalid
     with hold_connection():
         rows = TAB_EVENTS.list_page(
-            app=app if sees_all_apps.get() else acting_app.get(),
+            app=visible_app() or app,
             kind=kind,
             provider=provider,
             connection_id=connection_id,

@@ -16,8 +16,8 @@ class TAB_APPS(Table):
     """One app.
 
     `settings` holds what the operator has set, by the names of the HTTP contract; what is left out
-    has no bound of the app's own. `queue_generation` numbers its queue keys: an earlier one's
-    holder is refused.
+    has no bound of the app's own. `queue_generation` is for queue keys of the app's own; today one
+    queue key serves all.
     """
 
     id = peewee.CharField(max_length=32, primary_key=True)
@@ -62,18 +62,6 @@ class TAB_APPS(Table):
         cls.update(name=name, settings=dict(settings), updated_at=now).where(
             cls.id == app_id
         ).execute()
-
-    @classmethod
-    def revoke_queue_key(cls, app_id: str, now: datetime) -> None:
-        """Begin the next generation of an app's queue key."""
-        cls.update(queue_generation=cls.queue_generation + 1, updated_at=now).where(
-            cls.id == app_id
-        ).execute()
-
-    @classmethod
-    def list_queue_generations(cls) -> dict[str, int]:
-        """Return the generation of each app's queue key."""
-        return {row.id: row.queue_generation for row in cls.select(cls.id, cls.queue_generation)}
 
     @classmethod
     def erase(cls, app_id: str) -> bool:

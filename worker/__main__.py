@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _see_all_apps() -> None:
-    """Let commands find what belongs to any app: whoever runs them is the operator."""
+    """Let commands find what belongs to any app: the operator runs them."""
     from catfeeder.queue.requester import sees_all_apps
 
     sees_all_apps.set(True)

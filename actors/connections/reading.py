@@ -12,7 +12,7 @@ from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFai
 from actors.providers.protocol.token_types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
+from catfeeder.queue.requester import acting_app, is_visible, visible_app
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import own_key, public_name
@@ -109,7 +109,7 @@ def list_connections(
     after = decode_cursor(cursor) if cursor else None
     with hold_connection():
         rows = TAB_CONNECTIONS.list_page(
-            app=None if sees_all_apps.get() else acting_app.get(),
+            app=visible_app(),
             providers=None if provider is None else [provider, own_key(acting_app.get(), provider)],
             subject=subject,
             status=status,

@@ -13,7 +13,7 @@ from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
-from catfeeder.queue.requester import acting_app, sees_all_apps
+from catfeeder.queue.requester import visible_app
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
@@ -97,7 +97,7 @@ def list_renewals(
     after = decode_cursor(cursor) if cursor else None
     with hold_connection():
         rows = list_upcoming_renewals(
-            app=None if sees_all_apps.get() else acting_app.get(),
+            app=visible_app(),
             provider=provider,
             subject=subject,
             status=status,

@@ -38,6 +38,11 @@ def is_visible(app: str) -> bool:
     return sees_all_apps.get() or app == acting_app.get()
 
 
+def visible_app() -> str | None:
+    """Return the one app whose rows a listing holds; None where those of every app are visible."""
+    return None if sees_all_apps.get() else acting_app.get()
+
+
 @contextmanager
 def act_for(app: str) -> Iterator[None]:
     """Act for an app within the block, and see what is its own alone."""

@@ -1,6 +1,6 @@
 """`python -m worker renewals`: a dry run, which lists what would be renewed, when and why.
 
-With `--failing` it lists what needs somebody: failed renewals, and grants that have ended.
+With `--failing` it lists what needs attention: failed renewals, and grants that have ended.
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ class ConsumingBroker(SealedBroker):
         Requeues what the previous consumer of this process had fetched and lost: no other worker
         takes a message from a live one.
         """
-        lost = [fetched.id for fetched in self._fetch(queue_name, 0)]
+        # A candidate at work without a thread is lost as well.
+        held = self.poison_candidates.held_ids(queue_name)
+        lost = [fetched.id for fetched in self._fetch(queue_name, 0, held)]
         if lost:
             _LOG.warning("Requeueing %d messages of queue %s.", len(lost), queue_name)
             self.requeue_ids(queue_name, lost)
@@ -98,20 +100,17 @@ class ConsumingBroker(SealedBroker):
         A message to `quarantine` replaces a bad one and is acknowledged in its place. A message
         for a newer release goes back to the queue for a while.
         """
-        candidate = self.poison_candidates.release(queue_name)
-        first = [] if candidate is None else [candidate]
+        messages: list[Message[Any]] = []
         seen: set[str | bytes] = set()
-        while fetched := self._fetch(queue_name, count):
+        in_hand = self.poison_candidates.in_hand
+        while not messages and (fetched := self._fetch(queue_name, count, in_hand(queue_name))):
             messages, unknown = self._partition(queue_name, fetched)
-            if messages:
-                return first + messages
-            # What is left are candidates, whose turn may be now, and what was requeued.
-            if not first and (candidate := self.poison_candidates.release(queue_name)):
-                first = [candidate]
             if unknown and seen.issuperset(unknown):
                 break
             seen.update(unknown)
-        return first
+        # Last, so that a lost connection leaves no candidate between its turn and its thread.
+        candidate = self.poison_candidates.release(queue_name)
+        return messages if candidate is None else [candidate, *messages]
 
     def _partition(
         self, queue_name: str, fetched: list[Fetched]
@@ -128,9 +127,9 @@ class ConsumingBroker(SealedBroker):
                 messages.append(_to_message(fields))
         return messages, unknown
 
-    def _fetch(self, queue_name: str, count: int) -> list[Fetched]:
+    def _fetch(self, queue_name: str, count: int, candidates: set[str]) -> list[Fetched]:
         # A copy: another thread removes an id after Redis did; only the calling thread adds one.
-        in_hand = self.processing[queue_name] | self.poison_candidates.held_ids(queue_name)
+        in_hand = self.processing[queue_name] | candidates
         return self._drop_empty(
             queue_name, self.in_flight.fetch(self.broker_id, queue_name, count, in_hand)
         )
@@ -170,7 +169,7 @@ class ConsumingBroker(SealedBroker):
             ConnectionClosed: Redis did not answer, and there was no result to keep.
         """
         job_end = self.endings.get(redis_message_id)
-        in_hand = self.processing[queue_name] | self.poison_candidates.held_ids(queue_name)
+        in_hand = self.processing[queue_name] | self.poison_candidates.in_hand(queue_name)
         acknowledge = functools.partial(
             self.in_flight.acknowledge,
             *(self.broker_id, queue_name, redis_message_id),

@@ -41,6 +41,12 @@ class PoisonCandidates:
         with self._lock:
             return set(self._held[queue_name])
 
+    def in_hand(self, queue_name: str) -> set[str]:
+        """Return those ids and that of the candidate at work, which may not have a thread yet."""
+        with self._lock:
+            at_work = set() if self._at_work is None else {self._at_work}
+            return at_work | set(self._held[queue_name])
+
     def take_all(self, queue_name: str) -> list[str]:
         """Forget the messages of a queue, and return their redis_message_ids for a requeue."""
         with self._lock:

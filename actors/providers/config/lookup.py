@@ -19,7 +19,7 @@ from actors.providers.protocol.provider import (
     presets,
     with_base_url,
 )
-from catfeeder.queue.requester import acting_app, is_visible, sees_all_apps
+from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
 from config import ConfigurationError, credential_variable, current_settings, provider_credential
 from models.db.database import hold_connection
@@ -79,7 +79,9 @@ def _candidate_keys(name: str) -> list[str]:
     acting = acting_app.get()
     usable = read_app_settings(acting).get("providers")
     is_shared = sees_all_apps.get() or usable is None or name in usable
-    return [own_key(acting, name), *([name] if is_shared else [])]
+    # What the default app sets is shared, so it has none of its own to look for.
+    own_keys = [] if acting == DEFAULT_APP else [own_key(acting, name)]
+    return [*own_keys, *([name] if is_shared else [])]
 
 
 def _describe_remedy(name: str) -> str:
@@ -109,7 +111,7 @@ def find_provider(name: str) -> Provider:
     if needs_discovery(row):
         raise DiscoveryNeeded
     name = row.name
-    client_id = row.client_id or _credential(name, "CLIENT_ID")
+    client_id = row.client_id or find_credential(name, "CLIENT_ID")
     if client_id is None:
         variables = " and ".join(credential_variables(name))
         raise ProviderNotConfigured(
@@ -118,7 +120,7 @@ def find_provider(name: str) -> Provider:
         )
     metadata = merge_metadata(row)
     for part in ("key_id", "team_id", "certificate"):
-        metadata.setdefault(part, _credential(name, part.upper()))
+        metadata.setdefault(part, find_credential(name, part.upper()))
     secrets = row.client_secrets or _secrets(row, "CLIENT_SECRET", "CLIENT_SECRET_PREVIOUS")
     private_key = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
     if private_key is None:
@@ -139,11 +141,16 @@ def _learn(row: TAB_USER_OAUTH_CONNECTION, settings: Mapping[str, str]) -> None:
 
 
 def _secrets(row: TAB_USER_OAUTH_CONNECTION, *parts: str) -> list[Secret]:
-    texts = [_credential(row.name, part) for part in parts]
+    texts = [find_credential(row.name, part) for part in parts]
     return [Secret(text) for text in texts if text]
 
 
-def _credential(name: str, part: str) -> str | None:
+def find_credential(name: str, part: str) -> str | None:
+    """Return a part of a shared provider's credentials that the environment holds.
+
+    Raises:
+        ProviderNotConfigured: The file that holds it cannot be read.
+    """
     if not is_provider_name(name):
         return None  # An app's own provider has its credentials in its row alone.
     try:

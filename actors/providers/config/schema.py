@@ -31,7 +31,7 @@ from actors.providers.config.field_types import (
     check_algorithm,
 )
 from actors.providers.config.lookup import is_provider_name
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider import SigningAlgorithm, presets
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -81,22 +81,7 @@ class ProviderSettings(BaseModel):
         ]
         | None
     ) = None
-    token_endpoint_auth_signing_alg: (
-        Literal[
-            "RS256",
-            "RS384",
-            "RS512",
-            "PS256",
-            "PS384",
-            "PS512",
-            "ES256",
-            "ES384",
-            "ES512",
-            "Ed25519",
-            "EdDSA",
-        ]
-        | None
-    ) = None
+    token_endpoint_auth_signing_alg: SigningAlgorithm | None = None
     client_assertion_audience: AssertionAudience | None = None
     client_secret_basic_encoding: Literal["form", "raw"] | None = None
     code_challenge_method: Literal["S256", "none"] | None = None

@@ -9,14 +9,13 @@ from typing import Any, Final, TypedDict
 from pydantic import SecretStr
 
 from actors.audit import EventKind, record
-from actors.errors import ProviderInUse
+from actors.errors import ProviderInUse, ProviderNotConfigured
 from actors.providers.config.breaker import close_breaker
-from actors.providers.config.lookup import merge_metadata, provider_row
+from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
 from actors.providers.config.schema import validate_name, validate_settings
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
-from config import ConfigurationError, provider_credential
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH
@@ -200,9 +199,7 @@ def _describe_health(health: TAB_PROVIDER_HEALTH) -> RenewalState:
 
 
 def _credential(name: str, part: str) -> str | None:
-    if public_name(name) != name:
-        return None  # An app's own provider has its credentials in its row alone.
     try:
-        return provider_credential(name, part)
-    except ConfigurationError:
+        return find_credential(name, part)
+    except ProviderNotConfigured:
         return None  # An unreadable file must not hide the provider.

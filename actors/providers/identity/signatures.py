@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import Key
@@ -12,22 +12,10 @@ from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
 from actors.providers.protocol.keys import KeyCache
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import Provider, SigningAlgorithm
 
 #: Signatures by an asymmetric key; never `none`, never a shared secret.
-ALGORITHMS: Final = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "Ed25519",
-    "EdDSA",
-)
+ALGORITHMS: Final[tuple[str, ...]] = get_args(SigningAlgorithm)
 _SHARED_SECRET: Final = ("HS256", "HS384", "HS512")
 #: Unknown header parameters are ignored, unless `crit` names them (RFC 7515 section 4).
 _REGISTRY: Final = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)

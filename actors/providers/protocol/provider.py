@@ -7,12 +7,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from actors.errors import ProviderNotConfigured
 from catfeeder.sealing import Secret
 from models.oauth.providers import public_name
 
+#: Signatures by an asymmetric key, of providers and of ours; never `none`, never a shared secret.
+SigningAlgorithm: TypeAlias = Literal[
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "Ed25519",
+    "EdDSA",
+]
 _PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
 
 #: Placeholder of `base_url` in the URLs of presets.

@@ -103,7 +103,7 @@ async def _record_refusal(
     *,
     is_limited: bool,
 ) -> None:
-    """Write the event of a refusal; beyond the limit only a browser with nowhere to go is told."""
+    """Write the event of a refusal; with `is_limited`, raise beyond the rate of refusals."""
     try:
         await record_sign_in_refusal(shim, request, reason, sign_in)
     except TooManyAttempts:
