@@ -33,9 +33,9 @@ setup: $(DEV_STAMP) ## Make .venv with all that the service, the tests and the t
 run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops it
 	@exec $(BIN)/python -m worker run
 
-# Many tests wait for processes that they have started, so one test more than there are cores keeps these busy.
+# Most tests wait for processes that they have started, so three tests more than there are cores keep these busy.
 test: check ## Check, then run every test
-	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 3)') --dist loadfile --no-loadscope-reorder $(TESTS)
 
 chaos: $(DEV_STAMP) ## Kill workers, broker and database for a minute, and see that no token is lost
 	@$(BIN)/python -m tests.chaos $(CHAOS)
