@@ -42,6 +42,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import merge_metadata
 from models.oauth.providers import public_name
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from models.oauth.upserts import Owner, store_connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +221,8 @@ def _store(
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = forecast_consent_end(provider, tokens, now)
     grant = build_grant(provider, tokens, profile["subject"], requested_scope, now, end=end)
-    connection = TAB_CONNECTIONS.store(
-        app=pending.app,
-        provider=provider.name,
-        subject=pending.subject,
+    connection = store_connection(
+        Owner(app=pending.app, provider=provider.name, subject=pending.subject),
         profile=profile,
         grant=grant,
         now=now,

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 import peewee
 
-from models.db.database import Table, database, transaction
+from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
-from models.oauth.grants import Grant, merge_metadata
+from models.oauth.grants import Grant
 
 
 class ConnectionStatus(StrEnum):
@@ -25,14 +23,6 @@ class ConnectionStatus(StrEnum):
     ENDED = "ended"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
     REVOKED = "revoked"
-
-
-class Owner(NamedTuple):
-    """The app of a connection, the provider, and the app's own name for the user."""
-
-    app: str
-    provider: str
-    subject: str
 
 
 class TAB_CONNECTIONS(Table):
@@ -102,12 +92,7 @@ class TAB_CONNECTIONS(Table):
         `after` is `created_at` and id of the last connection of the page before.
         """
         query = cls.select().order_by(cls.created_at, cls.id).limit(limit)
-        filters = (
-            (cls.app, app),
-            (cls.subject, subject),
-            (cls.status, status),
-        )
-        for column, wanted in filters:
+        for column, wanted in ((cls.app, app), (cls.subject, subject), (cls.status, status)):
             if wanted is not None:
                 query = query.where(column == wanted)
         if providers is not None:
@@ -118,103 +103,6 @@ class TAB_CONNECTIONS(Table):
                 (cls.created_at > at) | ((cls.created_at == at) & (cls.id > last_id))
             )
         return list(query)
-
-    @classmethod
-    def store(
-        cls,
-        *,
-        app: str,
-        provider: str,
-        subject: str,
-        profile: Mapping[str, Any],
-        grant: Grant,
-        now: datetime,
-        told_once: Sequence[str] = (),
-    ) -> TAB_CONNECTIONS:
-        """Create the connection of this account for an app, or update the one that it has.
-
-        A sign-in without a subject updates the account's latest connection. A sign-in with one
-        adopts a connection without any, and never touches another subject's.
-
-        `told_once` names parts of the profile that the provider sends at the first consent alone;
-        they stay if this profile lacks them.
-        """
-        owner = Owner(app, provider, subject)
-        try:
-            return cls._store(owner, profile, grant, now, told_once=told_once)
-        except peewee.IntegrityError:
-            # Two sign-ins of a new account came in at once; the other one's row is found now.
-            return cls._store(owner, profile, grant, now, told_once=told_once)
-
-    @classmethod
-    def _store(
-        cls,
-        owner: Owner,
-        profile: Mapping[str, Any],
-        grant: Grant,
-        now: datetime,
-        *,
-        told_once: Sequence[str],
-    ) -> TAB_CONNECTIONS:
-        with transaction():
-            row = cls._find_existing(owner, profile["subject"])
-            known = None if row is None else row.refresh_token
-            if grant.needs_refresh_token and grant.refresh_token is None and known is None:
-                # It falls due when it has run out.
-                grant = replace(grant, renew_at=grant.expires_at)
-            if row is None:
-                return cls.get_by_id(cls._insert(owner, profile, grant, now))
-            if grant.metadata is not None:
-                grant = replace(grant, metadata=merge_metadata(row.metadata, grant.metadata))
-            kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
-            if grant.refresh_token is None and row.refresh_token is not None:
-                # The stored refresh token stays in force, and so does its end.
-                grant = replace(grant, end=None)
-            cls.update(
-                subject=owner.subject or row.subject,
-                profile={**profile, **kept},
-                status=ConnectionStatus.ACTIVE,
-                reason=None,
-                lease_until=None,
-                failures=0,
-                **cls.build_grant_columns(row.id, row.version, grant, now),
-            ).where(cls.id == row.id).execute()
-            return cls.get_by_id(row.id)
-
-    @classmethod
-    def _find_existing(cls, owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | None:
-        account = cls.select().where(
-            cls.app == owner.app,
-            cls.provider == owner.provider,
-            cls.provider_subject == provider_subject,
-        )
-        if owner.subject:
-            # A subject's own connection sorts before one with the empty subject.
-            own = cls.subject.in_([owner.subject, ""])
-            account = account.where(own).order_by(cls.subject.desc())
-        else:
-            account = account.order_by(cls.updated_at.desc())
-        # No other transaction may adopt or renew it before this one ends. SQLite admits one writer
-        # at a time anyway.
-        row: TAB_CONNECTIONS | None = (
-            account.for_update() if database.for_update else account
-        ).first()
-        return row
-
-    @classmethod
-    def _insert(cls, owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime) -> str:
-        connection_id = str(uuid.uuid4())
-        cls.create(
-            id=connection_id,
-            **owner._asdict(),
-            provider_subject=profile["subject"],
-            profile=profile,
-            status=ConnectionStatus.ACTIVE,
-            failures=0,
-            created_at=now,
-            **cls.build_grant_columns(connection_id, 0, grant, now),
-        )
-        return connection_id
 
     @classmethod
     def build_grant_columns(

@@ -12,6 +12,7 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
+from models.oauth.upserts import Owner, store_connection
 from tests.chaos.provider import SCOPE
 from tests.chaos.provider_process import Account, ProviderProcess
 from tests.chaos.stack import PROVIDER
@@ -45,10 +46,8 @@ def connect(provider: ProviderProcess, count: int, token_seconds: int) -> list[s
                 expires_at=now + timedelta(seconds=token_seconds),
                 renew_at=now + timedelta(seconds=token_seconds * number / count),
             )
-            row = TAB_CONNECTIONS.store(
-                app="default",
-                provider=PROVIDER,
-                subject=f"user-{number}",
+            row = store_connection(
+                Owner(app="default", provider=PROVIDER, subject=f"user-{number}"),
                 profile={"subject": str(number)},
                 grant=grant,
                 now=now,

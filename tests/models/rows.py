@@ -8,6 +8,7 @@ from typing import Any
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant, GrantEnd
+from models.oauth.upserts import Owner, store_connection
 from tests.models.times import NOW
 
 
@@ -41,10 +42,8 @@ def stored_connection(
     now: datetime = NOW,
 ) -> TAB_CONNECTIONS:
     """A connection as a sign-in stores it."""
-    return TAB_CONNECTIONS.store(
-        app="default",
-        provider=provider,
-        subject=subject,
+    return store_connection(
+        Owner(app="default", provider=provider, subject=subject),
         profile=profile or {"subject": provider_subject},
         grant=grant,
         now=now,

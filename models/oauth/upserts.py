@@ -1,0 +1,132 @@
+"""Upsert of a connection: a sign-in creates the row of its account, or updates the one there is."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import peewee
+
+from models.db.database import database, transaction
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.grants import Grant, merge_metadata
+
+_T: Final = TAB_CONNECTIONS
+
+
+class Owner(NamedTuple):
+    """The app of a connection, the provider, and the app's own name for the user ("" for none)."""
+
+    app: str
+    provider: str
+    subject: str
+
+
+def store_connection(
+    owner: Owner,
+    *,
+    profile: Mapping[str, Any],
+    grant: Grant,
+    now: datetime,
+    told_once: Sequence[str] = (),
+) -> TAB_CONNECTIONS:
+    """Create the connection of this account for an app, or update the one that it has.
+
+    A sign-in without a subject updates the account's latest connection. A sign-in with one adopts
+    a connection without any, and never touches another subject's.
+
+    `told_once` names parts of the profile that the provider sends at the first consent alone; they
+    stay if this profile lacks them.
+    """
+    try:
+        return _store(owner, profile, grant, now, told_once)
+    except peewee.IntegrityError:
+        # Two sign-ins of a new account came in at once; the other one's row is found now.
+        return _store(owner, profile, grant, now, told_once)
+
+
+def _store(
+    owner: Owner,
+    profile: Mapping[str, Any],
+    grant: Grant,
+    now: datetime,
+    told_once: Sequence[str],
+) -> TAB_CONNECTIONS:
+    with transaction():
+        row = _find_existing(owner, profile["subject"])
+        if row is None:
+            connection_id = _insert(owner, profile, _set_due(grant, None), now)
+        else:
+            connection_id = row.id
+            kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
+            _update(row, owner, {**profile, **kept}, _merge(grant, row), now)
+        return _T.get_by_id(connection_id)
+
+
+def _find_existing(owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | None:
+    account = _T.select().where(
+        _T.app == owner.app,
+        _T.provider == owner.provider,
+        _T.provider_subject == provider_subject,
+    )
+    if owner.subject:
+        # A subject's own connection sorts before one with the empty subject.
+        own = _T.subject.in_([owner.subject, ""])
+        account = account.where(own).order_by(_T.subject.desc())
+    else:
+        account = account.order_by(_T.updated_at.desc())
+    # No other transaction may adopt or renew it before this one ends. SQLite admits one writer
+    # at a time anyway.
+    row: TAB_CONNECTIONS | None = (account.for_update() if database.for_update else account).first()
+    return row
+
+
+def _merge(grant: Grant, row: TAB_CONNECTIONS) -> Grant:
+    """Return a new grant as it is stored over that of `row`."""
+    grant = _set_due(grant, row)
+    if grant.metadata is not None:
+        grant = replace(grant, metadata=merge_metadata(row.metadata, grant.metadata))
+    if grant.refresh_token is None and row.refresh_token is not None:
+        # The stored refresh token stays in force, and so does its end.
+        grant = replace(grant, end=None)
+    return grant
+
+
+def _set_due(grant: Grant, row: TAB_CONNECTIONS | None) -> Grant:
+    """Let a grant that nothing can renew fall due when it has run out."""
+    stored = None if row is None else row.refresh_token
+    if grant.needs_refresh_token and grant.refresh_token is None and stored is None:
+        return replace(grant, renew_at=grant.expires_at)
+    return grant
+
+
+def _insert(owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime) -> str:
+    connection_id = str(uuid.uuid4())
+    _T.create(
+        id=connection_id,
+        **owner._asdict(),
+        provider_subject=profile["subject"],
+        profile=profile,
+        status=ConnectionStatus.ACTIVE,
+        failures=0,
+        created_at=now,
+        **_T.build_grant_columns(connection_id, 0, grant, now),
+    )
+    return connection_id
+
+
+def _update(
+    row: TAB_CONNECTIONS, owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime
+) -> None:
+    _T.update(
+        subject=owner.subject or row.subject,
+        profile=profile,
+        status=ConnectionStatus.ACTIVE,
+        reason=None,
+        lease_until=None,
+        failures=0,
+        **_T.build_grant_columns(row.id, row.version, grant, now),
+    ).where(_T.id == row.id).execute()
