@@ -60,16 +60,16 @@ class OperatorError(CatFeederError):
 
 
 class SealBroken(CatFeederError):
-    """Raised by `Sealer.open`."""
+    """Raised for sealed bytes that do not open; the sentence may say more of the reason."""
 
     message = "These bytes were not sealed for this place with a key that this process holds."
     is_foreseen = False
 
 
 class InvalidQueueKey(CatFeederError):
-    """Raised for a `queue_key` that is not base64url of 32 bytes."""
+    """Raised for a `queue_key` that is not one app's: `cfq_`, its id, a generation and 32 bytes."""
 
-    message = "The queue key is not one that `python -m worker queue-key` prints."
+    message = "The queue key is not one that `python -m worker queue-key` prints: cfq_…"
 
 
 class QueueUnreachable(CatFeederError):

@@ -81,8 +81,17 @@ class Secret:
 
 def derive_key(secret_key: Secret, label: str) -> Key:
     """Derive the 32-byte key for `label` from SECRET_KEY by HKDF-SHA256 (RFC 5869)."""
+    return _derive(secret_key.reveal().encode(), label)
+
+
+def derive_subkey(root: Key, label: str) -> Key:
+    """Derive the 32-byte key for `label` from another key by HKDF-SHA256 (RFC 5869)."""
+    return _derive(root, label)
+
+
+def _derive(material: bytes, label: str) -> Key:
     hkdf = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=label.encode())
-    return Key(hkdf.derive(secret_key.reveal().encode()))
+    return Key(hkdf.derive(material))
 
 
 def key_to_text(key: Key) -> str:
@@ -108,6 +117,35 @@ def key_from_text(text: str) -> Key:
 def key_id(key: Key) -> bytes:
     """Return the 4 bytes that name a key and reveal nothing of it."""
     return hashlib.sha256(b"catfeeder/key-id/v1" + key).digest()[:_KEY_ID_BYTES]
+
+
+class Cipher:
+    """AES-256-GCM with one key: a nonce of 12 bytes before the ciphertext, the tag behind it."""
+
+    __slots__ = ("_aead", "key_id")
+
+    def __init__(self, key: Key) -> None:
+        self._aead = AESGCM(key)
+        self.key_id = key_id(key)
+
+    def seal(self, plaintext: bytes, header: bytes, context: bytes) -> SealedBytes:
+        """Return `header`, a random nonce and the ciphertext; all of it and `context` are bound."""
+        header += os.urandom(_NONCE_BYTES)
+        nonce = header[-_NONCE_BYTES:]
+        return SealedBytes(header + self._aead.encrypt(nonce, plaintext, header + context))
+
+    def open(self, sealed: bytes, header_bytes: int, context: bytes) -> bytes:
+        """Return what `seal` was given, whose header had that length.
+
+        Raises:
+            SealBroken: The bytes are damaged, or of another key, header or context.
+        """
+        end = header_bytes + _NONCE_BYTES
+        header = sealed[:end]
+        try:
+            return self._aead.decrypt(header[header_bytes:], sealed[end:], header + context)
+        except (InvalidTag, ValueError):
+            raise SealBroken from None
 
 
 class Sealer:
