@@ -72,15 +72,6 @@ def check_names(where: str, names: Iterable[str]) -> None:
             )
 
 
-def check_admin_key(text: str | None) -> str | None:
-    """Return ADMIN_API_KEY, or None where it is unset."""
-    if text is not None and not re.fullmatch("[!-~]+", text):
-        raise ConfigurationError(
-            "ADMIN_API_KEY can be sent by no client: it must be of ASCII, without spaces."
-        )
-    return text
-
-
 def check_url_path(variable: str, url: str | None) -> str | None:
     """Return a URL; a `~` at the beginning of its path would be the name of a folder."""
     if url is not None and re.match(r"[a-z0-9+]+:/{2,4}~", url):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from addresses import (
-    check_admin_key,
     check_host,
     check_url_path,
     expand_path,
@@ -20,8 +19,9 @@ from addresses import (
     reachable_host,
 )
 from environment import check_text, find_mention, parse_env_file, read_text
+from file_modes import describe_open_files
+from key_strength import MINIMUM_KEY_LENGTH, check_admin_key, check_former_keys, check_secret_key
 from settings import (
-    MINIMUM_SECRET_KEY_LENGTH,
     ConfigurationError,
     CronsSettings,
     DatabaseSettings,
@@ -51,11 +51,11 @@ from validation import (
 )
 
 #: The service imports settings from here alone: `addresses`, `environment`,
-#: `settings` and `validation` belong to this module.
+#: `file_modes`, `key_strength`, `settings` and `validation` belong to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
-    "MINIMUM_SECRET_KEY_LENGTH",
+    "MINIMUM_KEY_LENGTH",
     "ROOT",
     "TOML_CONF",
     "TOML_FILE",
@@ -70,6 +70,7 @@ __all__ = [
     "Settings",
     "credential_variable",
     "current_settings",
+    "describe_open_files",
     "find_mention",
     "host_in_url",
     "load_settings",
@@ -166,9 +167,14 @@ def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:
 
 
 def load_settings(
-    environment: Mapping[str, str | None] | None = None, toml_conf: Mapping[str, Any] | None = None
+    environment: Mapping[str, str | None] | None = None,
+    toml_conf: Mapping[str, Any] | None = None,
+    *,
+    former_keys_may_be_weak: bool = False,
 ) -> Settings:
     """Build the settings from an environment and a TOML table, by default those of this process.
+
+    `former_keys_may_be_weak` is for the commands that replace them.
 
     Raises:
         ConfigurationError: A setting cannot be used; the message names it and where it stands.
@@ -178,6 +184,7 @@ def load_settings(
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
     bundle = optional_variable(env, "REQUESTS_CA_BUNDLE") or optional_variable(env, "SSL_CERT_FILE")
     check_webhook_url(sections["oauth"].webhook_url, private_hosts)
+    former_keys = parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or "")
     host = check_host(optional_variable(env, "HOST") or sections["server"].host)
     port = parse_port(optional_variable(env, "PORT"), sections["server"].port)
     variable = optional_variable(env, "VAR_DIR") or "var"
@@ -192,8 +199,8 @@ def load_settings(
         or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
         redirect_uri=check_redirect_uri(optional_variable(env, "REDIRECT_URI"))
         or f"http://{host_in_url(host)}:{port}/v1/oauth/callback",
-        secret_key=optional_variable(env, "SECRET_KEY"),
-        previous_secret_keys=parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or ""),
+        secret_key=check_secret_key(optional_variable(env, "SECRET_KEY")),
+        previous_secret_keys=check_former_keys(former_keys, may_be_weak=former_keys_may_be_weak),
         admin_api_key=check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
         allowed_private_hosts=private_hosts,
         ca_bundle=check_authorities("REQUESTS_CA_BUNDLE or SSL_CERT_FILE", bundle, ROOT),

@@ -75,6 +75,17 @@ def read_text(path: Path, what: str) -> str:
         raise ConfigurationError(f"{what} cannot be read: {reason}.") from None
 
 
+def is_known(name: str) -> bool:
+    """Return whether a name is that of a variable of the service, or `<NAME>_FILE` of one."""
+    names = (name, name.removesuffix("_FILE"))
+    return any(each in VARIABLES or _CREDENTIAL.fullmatch(each) for each in names)
+
+
+def names_file(name: str) -> bool:
+    """Return whether a name is `<NAME>_FILE` for a variable of the service."""
+    return name.endswith("_FILE") and name not in VARIABLES and is_known(name)
+
+
 def check_text(name: str, value: str) -> str:
     """Return a variable's value; the environment may hold any bytes.
 
@@ -105,7 +116,7 @@ def _check(binding: Binding, values: dict[str, str | None], lines: dict[str, int
             f"{_REMEDY}"
         )
     name = binding.key or ""
-    if not _is_known(name):
+    if not is_known(name):
         raise ConfigurationError(f"{where}, sets no variable of the service. {_advise(name)}")
     if values.get(name):
         raise ConfigurationError(f"{where}, sets {name}, as line {lines[name]} does: keep one.")
@@ -119,11 +130,6 @@ def _line(binding: Binding) -> int:
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
-def _is_known(name: str) -> bool:
-    names = (name, name.removesuffix("_FILE"))
-    return any(each in VARIABLES or _CREDENTIAL.fullmatch(each) for each in names)
-
-
 def _advise(name: str) -> str:
     close = difflib.get_close_matches(name.upper(), sorted(VARIABLES), n=1)
     meant = f"Did you mean {close[0]}? " if close else ""
@@ -132,7 +138,7 @@ def _advise(name: str) -> str:
 
 def _swallowed_name(text: str) -> str | None:
     """Return a name of ours that begins a later line of a value, which a lost quote has joined."""
-    return next(filter(_is_known, _names(text.strip().splitlines()[1:])), None)
+    return next(filter(is_known, _names(text.strip().splitlines()[1:])), None)
 
 
 def _names(lines: list[str]) -> Iterator[str]:

@@ -9,9 +9,6 @@ from typing import Any, Final
 
 from catfeeder.errors import OperatorError
 
-#: Shorter keys could be guessed; what `make run` writes has 43 characters.
-MINIMUM_SECRET_KEY_LENGTH: Final = 32
-
 
 class ConfigurationError(OperatorError, ValueError):
     """Raised at the start, before anything is opened; its sentence is for the operator."""
@@ -168,15 +165,11 @@ class Settings:
         """Return SECRET_KEY.
 
         Raises:
-            ConfigurationError: It is not set, or too short to be safe.
+            ConfigurationError: It is not set.
         """
         if self.secret_key is None:
             raise ConfigurationError(
                 "SECRET_KEY is not set: `make run` writes one to .env, or set it yourself."
-            )
-        if len(self.secret_key) < MINIMUM_SECRET_KEY_LENGTH:
-            raise ConfigurationError(
-                f"SECRET_KEY is too short: it needs {MINIMUM_SECRET_KEY_LENGTH} characters."
             )
         return self.secret_key
 
@@ -184,7 +177,7 @@ class Settings:
         """Return SECRET_KEY, and behind it those of SECRET_KEY_PREVIOUS.
 
         Raises:
-            ConfigurationError: SECRET_KEY is not set, or too short to be safe.
+            ConfigurationError: SECRET_KEY is not set.
         """
         return (self.required_secret_key(), *self.previous_secret_keys)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import toml
 
 from addresses import check_names, check_origins, check_return_origins
-from settings import MINIMUM_SECRET_KEY_LENGTH, SECTIONS, ConfigurationError, OAuthSettings
+from settings import SECTIONS, ConfigurationError, OAuthSettings
 
 _LOG_FORMATS: Final = ("text", "json")
 _HTTP_URL: Final = re.compile(r"https?://[^\s/].*")
@@ -137,13 +137,7 @@ def parse_secret_keys(text: str) -> tuple[str, ...]:
     """Return the keys that SECRET_KEY_PREVIOUS lists, in its order."""
     # A key that holds a comma itself can stand on a line of its own, among several.
     parts = text.splitlines() if "\n" in text else text.split(",")
-    keys = tuple(part.strip() for part in parts if part.strip())
-    if any(len(key) < MINIMUM_SECRET_KEY_LENGTH for key in keys):
-        raise ConfigurationError(
-            "SECRET_KEY_PREVIOUS must list former values of SECRET_KEY, with commas between them "
-            f"or one a line, each of {MINIMUM_SECRET_KEY_LENGTH} characters or more."
-        )
-    return keys
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def parse_hosts(text: str) -> frozenset[str]:

@@ -44,6 +44,7 @@ _TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
+OTHER_SECRET_KEY: Final = "the-next-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
 #: Starts a worker in the test's process, and stops it at the end.
 StartWorker = Callable[..., dramatiq.Worker]

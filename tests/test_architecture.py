@@ -168,7 +168,7 @@ PLANTS: Final = {
     ),
     "peewee comes in by models": ("worker/errors.py", "from playhouse import pool"),
     "fastapi comes in by worker": ("actors/errors.py", "import starlette.requests"),
-    "addresses, environment, settings and validation come in by config": (
+    "addresses, environment and what else config is made of come in by config": (
         "actors/errors.py",
         "import settings",
     ),
@@ -218,6 +218,8 @@ def copy(tmp_path: Path) -> Path:
         "config.py",
         "addresses.py",
         "environment.py",
+        "file_modes.py",
+        "key_strength.py",
         "settings.py",
         "validation.py",
         "pyproject.toml",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import base64
 import dataclasses
 import logging
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tomllib
@@ -22,10 +24,12 @@ import config
 import settings as settings_module
 import validation
 from config import (
+    MINIMUM_KEY_LENGTH,
     ROOT,
     ConfigurationError,
     _get_environement_variable,
     _get_toml_variable,
+    describe_open_files,
     load_settings,
     optional_variable,
     provider_credential,
@@ -33,7 +37,7 @@ from config import (
     read_toml,
 )
 
-SECRET = "hunter2-hunter2-hunter2-hunter2-hunter2"
+SECRET = "canary-of-the-settings-7f1c9a04be63"
 
 
 def refusal(toml_conf: dict[str, Any] | None = None, **environment: str) -> str:
@@ -521,13 +525,77 @@ def test_the_secret_key_must_be_there_and_long() -> None:
     for environment in ({}, {"SECRET_KEY_PREVIOUS": SECRET}):
         with pytest.raises(ConfigurationError, match="SECRET_KEY is not set"):
             load_settings(environment, {}).secret_keys()
-    with pytest.raises(ConfigurationError, match="SECRET_KEY is too short: it needs 32") as refused:
-        load_settings({"SECRET_KEY": SECRET[:31]}, {}).required_secret_key()
-    assert SECRET[:31] not in str(refused.value)
     assert load_settings({"SECRET_KEY": SECRET[:32]}, {}).required_secret_key() == SECRET[:32]
 
 
-OTHER, OLDEST = "x" * 32, "an older, longer key with a comma in it"
+_DIGITS = "1234567890"
+WEAK_KEYS = {
+    "short": SECRET[:31],
+    "one_character": "x" * 64,
+    "few_characters": "abcbacabbcaacbcabbacbaccabcacbba",
+    "pattern": "S3cr3t!S3cr3t!S3cr3t!S3cr3t!S3cr3t!",
+    "long_pattern": "correct-horse-" * 3,
+    "padded": "k7Qx" + "0" * 40,
+    "counting": _DIGITS * 4,
+    "alphabet": "abcdefghijklmnopqrstuvwxyz" + _DIGITS,
+    "backwards": "9876543210zyxwvutsrqponmlkjihgfedcba",
+    "keyboard": "qwertyuiopasdfghjklzxcvbnm" + _DIGITS,
+    "changeme": "changeme-changeme-changeme-changeme",
+    "placeholder": "your-very-long-random-secret-key-here",
+    "instruction": "PLEASE_change_this_secret_before_production_1234",
+    "example": "insert-a-32-characters-example-key-here",
+}
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ADMIN_API_KEY", "SECRET_KEY_PREVIOUS"])
+@pytest.mark.parametrize("weak", WEAK_KEYS.values(), ids=WEAK_KEYS)
+def test_a_key_that_can_be_guessed_is_refused_unseen(name: str, weak: str) -> None:
+    environment = {"SECRET_KEY": SECRET, name: weak}
+    said = sentence_of(lambda: load_settings(environment, {}))
+
+    # Then the sentence names the setting and the way to a good one, and no key
+    assert said.startswith(f"{name} ")
+    assert weak not in said
+    former = "each of 32 characters or more" if weak == SECRET[:31] else "worker reseal"
+    assert (former if name == "SECRET_KEY_PREVIOUS" else "secrets.token_urlsafe(32)") in said
+
+
+@pytest.mark.parametrize("count", [16, 24, 32])
+def test_a_random_key_in_any_writing_is_taken(count: int) -> None:
+    for _ in range(30):
+        random = secrets.token_bytes(count)
+        written = [random.hex(), base64.b64encode(random).decode(), f"{int(random.hex(), 16):032}"]
+        for key in (key for key in written if len(key) >= MINIMUM_KEY_LENGTH):
+            assert load_settings({"SECRET_KEY": key, "ADMIN_API_KEY": key}, {}).secret_key == key
+
+
+def test_what_other_users_can_get_at_is_named_with_its_mode(tmp_path: Path) -> None:
+    # Given files of the service's own that are as they ought to be
+    env_file, key, var_dir = tmp_path / ".env", tmp_path / "key", tmp_path / "var"
+    env_file.touch(0o600)
+    key.touch(0o400)
+    var_dir.mkdir(0o755)
+    environment = {"SECRET_KEY_FILE": str(key), "OAUTH_CA_FILE": str(tmp_path / "ca"), "PORT": "1"}
+    (tmp_path / "ca").touch(0o644)
+    assert describe_open_files(env_file, environment, var_dir) == []
+
+    # When other users may read or replace them
+    env_file.chmod(0o640)
+    key.chmod(0o444)
+    var_dir.chmod(0o775)
+    said = describe_open_files(env_file, environment, var_dir)
+
+    # Then each is named, with its mode and the remedy
+    for path, mode in ((env_file, "640"), (key, "444"), (var_dir, "775")):
+        [sentence] = [each for each in said if each.startswith(f"{path} ") or f"{path}," in each]
+        assert f"mode {mode}" in sentence
+        assert f"`chmod {'700' if path == var_dir else '600'} {path}`" in sentence
+    assert len(said) == 3
+    # And what is not there yet is none
+    assert describe_open_files(tmp_path / "no", {"SECRET_KEY_FILE": "\0"}, tmp_path / "none") == []
+
+
+OTHER, OLDEST = "the-other-key-4c1b88d20e97aa53ff", "an older, longer key with a comma in it"
 
 
 @pytest.mark.parametrize(
@@ -547,9 +615,9 @@ def test_previous_secret_keys_stand_behind_the_current_one(
         {"SECRET_KEY_PREVIOUS": text},
         {"SECRET_KEY_PREVIOUS_FILE": str(tmp_path / "keys")},
     ):
-        chosen = load_settings({"SECRET_KEY": "k" * 32, **previous}, {})
+        chosen = load_settings({"SECRET_KEY": SECRET, **previous}, {})
 
-        assert chosen.secret_keys() == ("k" * 32, *keys)
+        assert chosen.secret_keys() == (SECRET, *keys)
 
 
 @pytest.mark.parametrize("text", ["hunter2", f"{SECRET},hunter2", f"{SECRET}\nhunter2"])
@@ -756,10 +824,15 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("module", "may_import"),
     [
-        ("config", {"addresses", "environment", "settings", "validation"}),
+        (
+            "config",
+            {"addresses", "environment", "file_modes", "key_strength", "settings", "validation"},
+        ),
         ("environment", {"settings"}),
         ("validation", {"addresses", "settings"}),
         ("addresses", {"settings"}),
+        ("key_strength", {"settings"}),
+        ("file_modes", {"environment"}),
         ("settings", {"catfeeder.errors"}),
     ],
 )

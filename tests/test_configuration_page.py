@@ -13,6 +13,7 @@ import settings as settings_module
 from actors.providers.protocol.provider import presets
 from config import ROOT, load_settings
 from environment import VARIABLES
+from key_strength import MINIMUM_KEY_LENGTH
 
 PAGE: Final = (ROOT / "docs" / "configuration.md").read_text()
 _USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
@@ -86,7 +87,4 @@ def test_the_defaults_of_the_environment_are_those_written() -> None:
     assert template.replace("<host>", unset.host).replace("<port>", str(unset.port)) == (
         unset.redirect_uri
     )
-    assert (
-        f"At least {settings_module.MINIMUM_SECRET_KEY_LENGTH} characters"
-        in written["SECRET_KEY"][1]
-    )
+    assert f"At least {MINIMUM_KEY_LENGTH} characters" in written["SECRET_KEY"][1]

@@ -14,11 +14,13 @@ from worker.consuming.broker import ConsumingBroker
 from worker.consuming.broker_abilities import check_if_reachable
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
+from worker.process.open_files import warn_of_open_files
 
 
 def _build() -> ConsumingBroker:
     settings = current_settings()
     set_up_logging(settings)
+    warn_of_open_files(settings)
     open_database(settings)
     join_service(utc_now())
     add_configured_presets(utc_now())

@@ -17,7 +17,7 @@ def queue_sealer(settings: Settings) -> Sealer:
     """Return the sealer with the queue key of SECRET_KEY and of each earlier one.
 
     Raises:
-        ConfigurationError: SECRET_KEY is missing or too short.
+        ConfigurationError: SECRET_KEY is missing.
     """
     return KeyRing(settings.secret_keys()).sealer(QUEUE_LABEL)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from config import current_settings
 from worker.crons import Crons
 from worker.process.logs import set_up_logging
+from worker.process.open_files import warn_of_open_files
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
 
@@ -17,6 +18,7 @@ def run_scheduler() -> int:
     """
     settings = current_settings()
     set_up_logging(settings)
+    warn_of_open_files(settings)
     settings.required_redis_url()
     signals = StopSignals()
     crons = Crons(debug=settings.debug.debug)

@@ -10,9 +10,8 @@ import httpx
 import pytest
 
 from catfeeder.messages import QUEUES
+from tests.conftest import ADMIN_API_KEY as KEY
 from tests.stack.directory import ServiceDirectory
-
-KEY = "an-admin-key-of-these-tests"
 
 pytestmark = pytest.mark.timeout(200)
 

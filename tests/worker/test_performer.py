@@ -142,6 +142,7 @@ def test_unreadable_bytes_are_set_aside_in_a_process_too(
     ("variable", "value", "sentence"),
     [
         ("SECRET_KEY", "too short", "SECRET_KEY is too short"),
+        ("ADMIN_API_KEY", "changeme" * 8, "ADMIN_API_KEY has too little variety"),
         ("REDIS_URL", "ftp://example.com", "REDIS_URL is not a URL of a Redis server"),
         ("DATABASE_URL", "oracle://example.com", "DATABASE_URL must begin with"),
         ("PORT", "http", "PORT must be a whole number"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from catfeeder.clock import utc_now
-from config import current_settings
+from config import load_settings
 from models.db.database import describe_database, hold_connection, open_database
 from models.migrate import migrate
 from models.server import begin_boot, current_generation, is_latest_stopping
@@ -17,7 +17,7 @@ def migrate_database() -> int:
     Raises:
         ConfigurationError: The database cannot be used.
     """
-    settings = current_settings()
+    settings = load_settings(former_keys_may_be_weak=True)
     open_database(settings)
     now = utc_now()
     applied = migrate(now)

@@ -7,7 +7,7 @@ from typing import Final
 
 from actors.upkeep.resealing import reseal_with_this_key
 from catfeeder.clock import utc_now
-from config import current_settings
+from config import load_settings
 from models.db.database import open_database
 from models.migrate import check_schema
 
@@ -25,7 +25,7 @@ def reseal() -> int:
         ConfigurationError: The database cannot be used, or knows other keys than ours; or the
             service does not have this SECRET_KEY yet.
     """
-    settings = current_settings()
+    settings = load_settings(former_keys_may_be_weak=True)
     open_database(settings)
     check_schema()
     for progress in reseal_with_this_key(utc_now()):

@@ -44,6 +44,7 @@ from worker.http.routes import (
 )
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
+from worker.process.open_files import warn_of_open_files
 
 _ROUTERS: Final = (
     passwords.router,
@@ -69,6 +70,7 @@ def create_app() -> FastAPI:
     try:
         settings = current_settings()
         set_up_logging(settings)
+        warn_of_open_files(settings)
         open_database(settings)
         join_service(utc_now())
         # A preset whose credentials are in the environment needs no request to exist.

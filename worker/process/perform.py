@@ -27,6 +27,7 @@ from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.work_queue import WorkQueue
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
+from worker.process.open_files import warn_of_open_files
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
 
@@ -127,6 +128,7 @@ def _join_service(queues: Collection[str]) -> Settings:
         raise ConfigurationError(f"--queues must be of {QUEUES}, which {unknown} is not.")
     settings = current_settings()
     set_up_logging(settings)
+    warn_of_open_files(settings)
     if set(queues) == {PASSWORDS}:
         _join_in_child(settings)
     else:

@@ -17,6 +17,7 @@ from config import (
     ENV_FILE,
     ROOT,
     Settings,
+    describe_open_files,
     host_in_url,
     load_settings,
     read_environment,
@@ -77,6 +78,8 @@ def _prepare() -> tuple[Settings, LineHandler]:
         )
     for name in write_missing_secrets(ENV_FILE, environment):
         print_line(_NAME, f"{name} was unset: a random one now stands in {_relative(ENV_FILE)}.")
+    for sentence in describe_open_files(ENV_FILE, environment, settings.var_dir):
+        print_line(_NAME, sentence)
     return load_settings(read_environment(), toml_conf), print_line
 
 

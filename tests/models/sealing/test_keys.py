@@ -135,7 +135,7 @@ def test_a_key_that_no_process_was_started_with_cannot_be_preferred(changed: Set
     # When it is declared to be the one for everything, then that is refused: the running service
     # could not open what that key seals
     with (
-        reopened(rotated(changed, "x" * 32)),
+        reopened(rotated(changed, OTHER_KEY[::-1])),
         hold_connection(),
         pytest.raises(SecretKeyTooNew, match="restart them first"),
     ):
@@ -145,7 +145,7 @@ def test_a_key_that_no_process_was_started_with_cannot_be_preferred(changed: Set
 
 
 def test_a_key_that_was_never_recorded_is_not_preferred(changed: Settings) -> None:
-    with reopened(rotated(changed, "x" * 32)), hold_connection():
+    with reopened(rotated(changed, OTHER_KEY[::-1])), hold_connection():
         assert not is_preferred()
 
 

@@ -17,6 +17,7 @@ import sys
 import psutil
 import pytest
 
+from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.stack.directory import STAND_IN, ServiceDirectory
 from tests.waiting import wait_until
 from tests.worker.cli.conftest import Command
@@ -70,7 +71,7 @@ def test_output_without_a_reader_ends_a_command_silently(directory: ServiceDirec
         ended = subprocess.run(
             [sys.executable, "-m", "worker", "queue-key"],
             cwd=directory.path,
-            env={**os.environ, "SECRET_KEY": "x" * 32},
+            env={**os.environ, "SECRET_KEY": SECRET_KEY},
             stdout=closed,
             stderr=subprocess.PIPE,
             text=True,
@@ -221,10 +222,10 @@ def test_a_malformed_config_is_named(directory: ServiceDirectory) -> None:
 
 def test_a_database_of_another_secret_key_is_named(directory: ServiceDirectory) -> None:
     # Given a database that was begun with one SECRET_KEY
-    assert directory.worker("migrate", SECRET_KEY="one " * 16).returncode == 0
+    assert directory.worker("migrate", SECRET_KEY=SECRET_KEY).returncode == 0
 
     # Then a start with another is refused
-    assert_refused(directory, "SECRET_KEY", SECRET_KEY="two " * 16)
+    assert_refused(directory, "SECRET_KEY", SECRET_KEY=OTHER_SECRET_KEY)
 
 
 def test_a_process_that_cannot_start_is_named(directory: ServiceDirectory) -> None:
@@ -254,8 +255,8 @@ def test_lines_are_json_where_log_format_says_so(directory: ServiceDirectory) ->
 
 
 def test_migrate_prints_what_it_did(directory: ServiceDirectory) -> None:
-    first = directory.worker("migrate", SECRET_KEY="one " * 16)
-    second = directory.worker("migrate", SECRET_KEY="one " * 16)
+    first = directory.worker("migrate", SECRET_KEY=SECRET_KEY)
+    second = directory.worker("migrate", SECRET_KEY=SECRET_KEY)
 
     assert "\n0001_" in first.stdout
     assert "\nThe database is up to date.\n" in second.stdout

@@ -11,6 +11,7 @@ from actors.api_keys import find_holder, list_api_keys
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
 from config import current_settings
+from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.cli.conftest import Command, Ended
@@ -76,7 +77,7 @@ def test_a_derived_key_is_printed_and_needs_the_secret(
         current_settings.cache_clear()
         return command(name)
 
-    first, same, other, none = map(print_key, ("one " * 16, "one " * 16, "two " * 16, ""))
+    first, same, other, none = map(print_key, (SECRET_KEY, SECRET_KEY, OTHER_SECRET_KEY, ""))
     key = first.stdout.strip().removeprefix(prefix)
     assert first.stdout == f"{prefix}{key}\n" == same.stdout != other.stdout
     assert len(base64.b64decode(f"{key}="[:44], altchars, validate=True)) == 32

@@ -8,9 +8,12 @@ import peewee
 import pytest
 
 from catfeeder.sealing import DATABASE_LABEL, KeyRing
+from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.stack.directory import ServiceDirectory
 
-OLD, NEW, FOREIGN = "old " * 15 + "key", "new " * 15 + "key", "foreign " * 7 + "key"
+OLD, NEW = SECRET_KEY, OTHER_SECRET_KEY
+FOREIGN = "a-foreign-key-that-guards-nothing-but-tests"
+WEAK, CONTEXT = "changeme" * 4, "user_oauth_connection:p7:client_secret"
 _ROWS: Final = 250
 
 
@@ -86,7 +89,7 @@ def test_without_the_old_key_nothing_is_sealed(directory: ServiceDirectory) -> N
 def test_a_secret_that_no_key_opens_is_named(directory: ServiceDirectory) -> None:
     # Given a secret that came from the database of another service
     foreign = KeyRing([FOREIGN]).sealer(DATABASE_LABEL)
-    sealed = foreign.seal(b"x", "user_oauth_connection:p7:client_secret")
+    sealed = foreign.seal(b"x", CONTEXT)
     with database(directory) as connected:
         connected.execute_sql(
             "UPDATE user_oauth_connection SET client_secret = ? WHERE name = 'p7'", (sealed,)
@@ -103,3 +106,26 @@ def test_a_secret_that_no_key_opens_is_named(directory: ServiceDirectory) -> Non
     )
     assert "Everything else is sealed with SECRET_KEY." in ended.stdout
     assert directory.worker("reseal", SECRET_KEY=NEW).returncode == 0
+
+
+def test_a_former_key_that_can_be_guessed_is_left_behind(directory: ServiceDirectory) -> None:
+    # Given a service that was begun with a SECRET_KEY that can be guessed
+    keys = {"SECRET_KEY": NEW, "SECRET_KEY_PREVIOUS": f"{OLD},{WEAK}"}
+    sealed = KeyRing([WEAK]).sealer(DATABASE_LABEL).seal(b"x", CONTEXT)
+    with database(directory) as connected:
+        connected.execute_sql(
+            "UPDATE user_oauth_connection SET client_secret = ? WHERE name = 'p7'", (sealed,)
+        )
+
+    # Then no process goes on with it, and the two commands that end it do
+    refused = directory.worker("queue-key", **keys)
+    assert refused.stderr.startswith("SECRET_KEY_PREVIOUS lists a key of too little variety")
+    assert refused.returncode == 1
+    assert WEAK not in refused.stderr
+    assert directory.worker("migrate", **keys).returncode == 0
+    assert directory.worker("reseal", **keys).returncode == 0
+    with database(directory) as connected:
+        rows = connected.execute_sql(
+            "SELECT client_secret FROM user_oauth_connection WHERE name = 'p7'"
+        )
+        assert KeyRing([NEW]).sealer(DATABASE_LABEL).open(rows.fetchone()[0], CONTEXT) == b"x"
