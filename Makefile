@@ -74,6 +74,7 @@ lock: ## Renew the lock files from pyproject.toml (needs uv)
 
 clean: ## Remove what set-up, build and tools wrote; data and keys stay
 	@rm -rf .venv .venv-bench build dist catfeeder.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Makes .venv anew on the way to any verb that needs it, and leaves it to `make clean` to only remove it.
 ifeq ($(VENV_USABLE),no)

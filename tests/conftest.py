@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -51,6 +53,11 @@ StartWorker = Callable[..., dramatiq.Worker]
 #: The databases that were opened in this process, and may not be closed yet.
 _opened: Final[list[peewee.Database | None]] = []
 database_module.database.attach_callback(_opened.append)
+
+# Bytecode is kept, whatever the environment says: the tests start hundreds of processes, and each
+# would compile it anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The same examples in each run, however slowly they come: no run finds what another has let pass.
 # `pytest --hypothesis-profile=others` looks for new ones.
