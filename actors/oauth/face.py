@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from actors.oauth import refresh
 from actors.oauth.errors import StateMissing
-from actors.oauth.exchange import finish_sign_in
+from actors.oauth.exchange import CodeAnswer, finish_sign_in
 from actors.oauth.refresh import describe_tokens
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
@@ -107,7 +107,8 @@ def _exchange(provider: str, code: Secret, state: str | None) -> TokenResponse:
         # The seed's signature has no place for the answer's `iss`. It guards against a mix-up,
         # which takes a hostile provider among the configured ones.
         iss = found.issuer if found.authorization_response_iss_parameter_supported else None
-        return describe_tokens(finish_sign_in(provider, code, Secret(state), iss, now).tokens)
+        answer = CodeAnswer(provider, code, Secret(state), iss)
+        return describe_tokens(finish_sign_in(answer, now).tokens)
     if current_settings().oauth.require_state:
         raise StateMissing
     return describe_tokens(redeem_code(found, code, redirect_uri_of(found), None))

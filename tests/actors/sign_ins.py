@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from actors.oauth.exchange import FinishedSignIn, finish_sign_in
+from actors.oauth.exchange import CodeAnswer, finish_sign_in
+from actors.oauth.redemption import FinishedSignIn
 from actors.oauth.sign_in import begin_sign_in
 from actors.providers.config.discovery import discover
 from actors.providers.config.settings import put_provider
@@ -61,7 +62,7 @@ def come_back(provider: ScriptedProvider, **options: Any) -> dict[str, Any]:
 def sign_in(provider: ScriptedProvider, **options: Any) -> FinishedSignIn:
     """Sign a user in from beginning to end."""
     at = options.get("now", now())
-    return finish_sign_in(**come_back(provider, **options), now=at)
+    return finish_sign_in(CodeAnswer(**come_back(provider, **options)), at)
 
 
 def reread(row: TAB_CONNECTIONS) -> TAB_CONNECTIONS:

@@ -16,7 +16,7 @@ import requests
 import config
 from actors.connections.revocation import revoke_connection
 from actors.errors import ReauthorizationRequired
-from actors.oauth.exchange import finish_sign_in
+from actors.oauth.exchange import CodeAnswer, finish_sign_in
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.check import check_provider
@@ -94,13 +94,8 @@ def sign_in(browser: requests.Session) -> TAB_CONNECTIONS:
     answer = consent(browser, begun.authorization_url, REDIRECT_URI)
     back = dict(parse_qsl(urlsplit(answer).query))
     assert "code" in back, back
-    return finish_sign_in(
-        provider=NAME,
-        code=Secret(back["code"]),
-        state=Secret(back["state"]),
-        iss=back.get("iss"),
-        now=now(),
-    ).connection
+    arrived = CodeAnswer(NAME, Secret(back["code"]), Secret(back["state"]), back.get("iss"))
+    return finish_sign_in(arrived, now()).connection
 
 
 def is_refused(provider: Provider, access_token: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from actors.errors import OutcomeUnknown
 from actors.oauth.errors import IssuerMismatch, StateExpired, StateUnknown, StateUsed
-from actors.oauth.exchange import exchange_code, finish_sign_in
+from actors.oauth.exchange import CodeAnswer, exchange_code, finish_sign_in
 from actors.providers.config.settings import put_provider
 from actors.providers.protocol.token_endpoint import redeem_code
 from catfeeder.errors import CatFeederError
@@ -207,10 +207,10 @@ def test_a_state_expires_after_ten_minutes(provider: ScriptedProvider) -> None:
     back = come_back(provider, now=began)
 
     with pytest.raises(StateExpired):
-        finish_sign_in(**back, now=began + timedelta(minutes=10))
+        finish_sign_in(CodeAnswer(**back), began + timedelta(minutes=10))
     assert codes_posted(provider) == 0
 
-    assert finish_sign_in(**back, now=began + timedelta(minutes=10, milliseconds=-1))
+    assert finish_sign_in(CodeAnswer(**back), began + timedelta(minutes=10, milliseconds=-1))
 
 
 def test_a_state_serves_once(provider: ScriptedProvider) -> None:
@@ -268,7 +268,7 @@ def test_a_code_is_not_posted_again_after_a_crash(provider: ScriptedProvider) ->
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("actors.oauth.exchange.redeem_code", die)
+        patch.setattr("actors.oauth.redemption.redeem_code", die)
         with pytest.raises(KeyboardInterrupt):
             exchange_code(**back)
     assert codes_posted(provider) == 1

@@ -20,7 +20,7 @@ from actors.errors import (
     ProviderUnreachable,
 )
 from actors.oauth.errors import StateUsed
-from actors.oauth.exchange import exchange_code, finish_sign_in
+from actors.oauth.exchange import CodeAnswer, exchange_code, finish_sign_in
 from actors.providers.config.settings import erase_provider, patch_provider
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
@@ -241,7 +241,7 @@ def test_metadata_that_is_old_is_fetched_anew(later: datetime, provider: Scripte
     provider.script.metadata = {"token_endpoint": f"{provider.issuer}/token2"}
     provider.answer("/token2", provider.paths["/token"])
 
-    finish_sign_in(**back, now=later)
+    finish_sign_in(CodeAnswer(**back), later)
 
     assert len(provider.requests_for("/token2")) == 1
 

@@ -1,0 +1,140 @@
+"""Redemption of a code: it becomes tokens, a profile and a stored connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from actors.audit import EventKind, record
+from actors.connections.forecasts import forecast_consent_end
+from actors.connections.grants import build_grant
+from actors.errors import IdTokenInvalid
+from actors.providers.identity.id_tokens import verify_id_token
+from actors.providers.identity.user_info import fetch_profile
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.quirks import apple
+from actors.providers.protocol.token_endpoint import (
+    TokenResponse,
+    extend_facebook_token,
+    redeem_code,
+)
+from catfeeder.results import Profile
+from catfeeder.sealing import Secret
+from models.db.database import transaction
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.grants import merge_metadata
+from models.oauth.sign_ins import TAB_VERIFICATION
+from models.oauth.upserts import Owner, store_connection
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSignIn:
+    """The stored connection, and the tokens as the provider granted them."""
+
+    connection: TAB_CONNECTIONS
+    tokens: TokenResponse
+
+
+def redeem(
+    provider: Provider,
+    pending: TAB_VERIFICATION,
+    code: Secret,
+    user: Secret | None,
+    now: datetime,
+    *,
+    brought: Mapping[str, str],
+) -> FinishedSignIn:
+    """Redeem the code of a claimed sign-in, and store the one or two connections that it yields.
+
+    `user` is what Apple sends about the user beside the code, and `brought` the metadata that the
+    browser brought.
+
+    Raises:
+        IdTokenInvalid: The id_token is missing or not valid.
+        CodeInvalid, ProviderError: As `redeem_code` and `fetch_profile`.
+    """
+    verifier = TAB_VERIFICATION.code_verifier.open(pending)
+    tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
+    profile = _identify(provider, tokens, pending, now)
+    _add_name(profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
+    tokens = _add_metadata(_extend_lifetime(provider, tokens), brought)
+    second = tokens.second
+    second_profile = _identify(provider, second, pending, now) if second else None
+    with transaction():
+        connection = _store(provider, tokens, pending, profile, now)
+        if second is not None and second_profile is not None:
+            _store(provider, second, pending, second_profile, now)
+    return FinishedSignIn(connection, tokens)
+
+
+def _add_name(profile: Profile, provider: Provider, user: Secret | None) -> None:
+    """Fill in the name that Apple sends at the first consent alone, if the profile has none."""
+    if profile["name"] is None and user is not None and "name" in provider.told_once:
+        profile["name"] = apple.name_of(user.reveal())
+
+
+def _extend_lifetime(provider: Provider, tokens: TokenResponse) -> TokenResponse:
+    """Exchange a token of hours for one of months, where that is the provider's way to renew."""
+    if provider.renewal != "fb_exchange_token":
+        return tokens
+    extended = extend_facebook_token(provider, tokens.access_token)
+    return replace(extended, metadata={**tokens.metadata, **extended.metadata})
+
+
+def _add_metadata(tokens: TokenResponse, brought: Mapping[str, str]) -> TokenResponse:
+    """Add what the browser brought to what the provider's answer says, which comes first."""
+    metadata = merge_metadata(brought, tokens.metadata) or brought
+    second = tokens.second and _add_metadata(tokens.second, brought)
+    return replace(tokens, metadata=metadata, second=second)
+
+
+def _store(
+    provider: Provider,
+    tokens: TokenResponse,
+    pending: TAB_VERIFICATION,
+    profile: Profile,
+    now: datetime,
+) -> TAB_CONNECTIONS:
+    requested_scope = pending.scope
+    if tokens.account is not None and tokens.account["token_of"] == "user":
+        requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
+    end = forecast_consent_end(provider, tokens, now)
+    grant = build_grant(provider, tokens, profile["subject"], requested_scope, now, end=end)
+    connection = store_connection(
+        Owner(app=pending.app, provider=provider.name, subject=pending.subject),
+        profile=profile,
+        grant=grant,
+        now=now,
+        told_once=provider.told_once,
+    )
+    record(EventKind.EXCHANGED, now=now, connection=connection)
+    if grant.missing_scope:
+        missing = grant.missing_scope.split()
+        record(EventKind.SCOPE_MISSING, now=now, connection=connection, scopes=missing)
+    return connection
+
+
+def _identify(
+    provider: Provider, tokens: TokenResponse, pending: TAB_VERIFICATION, now: datetime
+) -> Profile:
+    claims: Mapping[str, Any] | None = tokens.account
+    if provider.yields_id_token(pending.scope.split()):
+        if tokens.id_token is None:
+            raise IdTokenInvalid("The provider's answer holds no id_token.")
+        nonce = TAB_VERIFICATION.nonce.open(pending)
+        since = _earliest_login(pending)
+        claims = verify_id_token(provider, tokens.id_token, nonce, now, logged_in_since=since)
+    return fetch_profile(provider, tokens.access_token, claims)
+
+
+def _earliest_login(pending: TAB_VERIFICATION) -> datetime | None:
+    """Return when the user may have logged in with the provider at the earliest, if that was asked.
+
+    Counted from the beginning of the sign-in: what the user does at the provider takes time.
+    """
+    if pending.max_age is None:
+        return None
+    started_at: datetime = pending.created_at
+    return started_at - timedelta(seconds=pending.max_age)
