@@ -40,12 +40,13 @@ class RequestParameters(TypedDict, total=False):
 
 
 def write_parameters(asked: RequestParameters) -> dict[str, str]:
-    """Return the parameters of the authorization URL.
+    """Return the parameters of the authorization URL, without those that are None.
 
     Raises:
         RequestParameterInvalid: One is outside its grammar; the sentence names it.
     """
-    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    values = {name: asked.get(name) for name in _SENTENCES}
+    given = {name: value for name, value in values.items() if value is not None}
     for name, value in given.items():
         if not _is_valid(name, value):
             raise RequestParameterInvalid(f"{name} {_SENTENCES[name]}.")

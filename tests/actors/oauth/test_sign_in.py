@@ -9,8 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
+from actors.oauth.authorization_request import compute_code_challenge
 from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
-from actors.oauth.sign_in import SignIn, begin_sign_in, compute_code_challenge, find_return_to
+from actors.oauth.sign_in import SignIn, begin_sign_in, find_return_to
 from actors.providers.config.settings import patch_provider, put_provider
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from fastapi import Request
@@ -57,35 +59,30 @@ async def finish_sign_in(
         CatFeederError: There is no `return_to`, and the job could not be sent; loading the page
             again may help.
     """
-    answer: AuthorizationResponse | None = None
-    sign_in: TAB_VERIFICATION | None = None
-    try:
+    async with _record_refusals(shim, request):
         answer = await read_authorization_response(request)
         if answer.state is None:
             return await _refuse_without_state(shim, request, answer, provider_in_path)
         sign_in = await _find_sign_in(answer, answer.state)
+    try:
         check_pending(sign_in, utc_now())
         browser = shim.sign_in_cookies.read(request, answer.state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
         if answer.fault is not None:
             raise answer.fault
     except (AuthError, ParametersInvalid) as refused:
-        is_stray = isinstance(refused, BrowserMismatch | RedirectMismatch)
-        return_to = None if sign_in is None or is_stray else sign_in.return_to
-        await _record_refusal(shim, request, refused.code, sign_in, is_limited=return_to is None)
-        if answer is None or sign_in is None or is_stray:
-            raise
-        return build_failure(refused, sign_in.return_to, answer)
+        return await _refuse(shim, request, refused, sign_in, answer)
+    return await _end(shim, request, answer, answer.state, sign_in)
+
+
+@asynccontextmanager
+async def _record_refusals(shim: Shim, request: Request) -> AsyncGenerator[None]:
+    """Write the event of an answer that belongs to no sign-in."""
     try:
-        response = await _redeem(shim, answer, answer.state, sign_in)
-    except CatFeederError as failure:
-        # The browser keeps its cookie. If it begins anew, the cookie leads to what the provider
-        # sends only once, such as the user's name.
-        if isinstance(failure, OperatorError):
-            _log.error("%s", failure)
-        return build_failure(failure, sign_in.return_to, answer)
-    shim.sign_in_cookies.delete(request, response, answer.state)
-    return response
+        yield
+    except (AuthError, ParametersInvalid) as refused:
+        await record_sign_in_refusal(shim, request, refused.code, None)
+        raise
 
 
 async def _find_sign_in(answer: AuthorizationResponse, state: Secret) -> TAB_VERIFICATION:
@@ -95,20 +92,24 @@ async def _find_sign_in(answer: AuthorizationResponse, state: Secret) -> TAB_VER
         raise answer.fault or StateUnknown from None
 
 
-async def _record_refusal(
+async def _refuse(
     shim: Shim,
     request: Request,
-    reason: str,
-    sign_in: TAB_VERIFICATION | None,
-    *,
-    is_limited: bool,
-) -> None:
-    """Write the event of a refusal; with `is_limited`, raise beyond the rate of refusals."""
+    refused: AuthError | ParametersInvalid,
+    sign_in: TAB_VERIFICATION,
+    answer: AuthorizationResponse,
+) -> Response:
+    """Write the event of a refused answer, and say so at `return_to` unless it strayed."""
+    is_stray = isinstance(refused, BrowserMismatch | RedirectMismatch)
     try:
-        await record_sign_in_refusal(shim, request, reason, sign_in)
+        await record_sign_in_refusal(shim, request, refused.code, sign_in)
     except TooManyAttempts:
-        if is_limited:
+        # An app that has named a page learns what became of its sign-in all the same.
+        if is_stray or sign_in.return_to is None:
             raise
+    if is_stray:
+        raise refused
+    return build_failure(refused, sign_in.return_to, answer)
 
 
 async def _refuse_without_state(
@@ -129,6 +130,25 @@ async def _refuse_without_state(
     if sign_in is None or sign_in.return_to is None:
         return to_problem(refusal)
     return return_error(sign_in.return_to, error, answer)
+
+
+async def _end(
+    shim: Shim,
+    request: Request,
+    answer: AuthorizationResponse,
+    state: Secret,
+    sign_in: TAB_VERIFICATION,
+) -> Response:
+    try:
+        response = await _redeem(shim, answer, state, sign_in)
+    except CatFeederError as failure:
+        # The browser keeps its cookie. If it begins anew, the cookie leads to what the provider
+        # sends only once, such as the user's name.
+        if isinstance(failure, OperatorError):
+            _log.error("%s", failure)
+        return build_failure(failure, sign_in.return_to, answer)
+    shim.sign_in_cookies.delete(request, response, state)
+    return response
 
 
 async def _redeem(

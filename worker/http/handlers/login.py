@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from actors.oauth.sign_in import SignInWishes
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.requester import DEFAULT_APP, acting_app
 from worker.http.asgi.threads import run_with_database
@@ -16,7 +17,6 @@ from worker.http.handlers.authorization_response import read_form
 from worker.http.handlers.preconditions import check_login_allowed
 from worker.http.handlers.return_to import build_failure
 from worker.http.handlers.sign_ins import (
-    Wishes,
     is_permitted_return_to,
     limit_sign_ins,
     start_sign_in,
@@ -37,7 +37,7 @@ async def start_login(shim: Shim, request: Request, provider: str, parameters: L
     if shim.settings.server.login_requires_key:
         await RequireScope(Scope.JOBS).check(request)
     return_to = parameters.return_to or parameters.target_link_uri
-    wishes: Wishes = {
+    wishes: SignInWishes = {
         "return_to": return_to,
         "offline_access": parameters.offline_access,
         "iss": parameters.iss,
@@ -55,7 +55,7 @@ async def start_login(shim: Shim, request: Request, provider: str, parameters: L
         return build_failure(failure, return_to)
 
 
-async def _begin(shim: Shim, request: Request, provider: str, wishes: Wishes) -> Response:
+async def _begin(shim: Shim, request: Request, provider: str, wishes: SignInWishes) -> Response:
     """Begin a sign-in and bind it to the browser by a cookie, unless an app asks in its place."""
     if shim.settings.server.login_requires_key:
         begun = await start_sign_in(shim, request, provider, **wishes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Unpack
 
 from fastapi import Request
@@ -10,12 +9,10 @@ from fastapi import Request
 from actors.errors import DiscoveryNeeded
 from actors.oauth.errors import IssuerMismatch, ReturnToForbidden
 from actors.oauth.pending import record_refusal
-from actors.oauth.request_parameters import RequestParameters
-from actors.oauth.sign_in import SignIn, begin_sign_in, check_return_to
+from actors.oauth.sign_in import SignIn, SignInWishes, begin_sign_in, check_return_to
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
 from catfeeder.messages import DISCOVER_PROVIDER
-from catfeeder.sealing import Secret
 from models.oauth.sign_ins import TAB_VERIFICATION
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.client_address import get_client_address
@@ -63,24 +60,8 @@ async def record_sign_in_refusal(
     await run_with_database(record_refusal, reason, sign_in, utc_now(), provider)
 
 
-class Wishes(RequestParameters, total=False):
-    """What may be asked of a sign-in, by the names of `begin_sign_in`."""
-
-    subject: str | None
-    scope: str | None
-    return_to: str | None
-    browser: Secret | None
-    relay: bool
-    offline_access: bool | None
-    earlier_browsers: Sequence[Secret]
-    iss: str | None
-
-
 async def start_sign_in(
-    shim: Shim,
-    request: Request,
-    provider: str,
-    **wishes: Unpack[Wishes],
+    shim: Shim, request: Request, provider: str, **wishes: Unpack[SignInWishes]
 ) -> SignIn:
     """Begin a sign-in; a worker fetches the issuer's metadata first if that is not known yet.
 
