@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Literal, TypeAlias, TypedDict, get_args
+from typing import Annotated, Final, Literal, TypeAlias, TypedDict, Unpack, get_args
 
 from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
@@ -53,6 +53,15 @@ class ApiKeyInvalid(AuthError):
         self.fields = dict(fields)
 
 
+class KeyTerms(TypedDict):
+    """What a new key is called, may do, and for how long; None is without an end."""
+
+    name: str
+    scopes: Sequence[str]
+    requests_per_minute: int
+    expires_at: datetime | None
+
+
 class ApiKey(TypedDict):
     """A key without its text; times are RFC 3339."""
 
@@ -90,59 +99,37 @@ class KeyHolder:
     app_requests_per_minute: int | None = None
 
 
-def make_api_key(
-    *,
-    app: str = DEFAULT_APP,
-    name: str,
-    scopes: Sequence[str],
-    requests_per_minute: int,
-    expires_at: datetime | None,
-    now: datetime,
-) -> MadeApiKey:
-    """Make a key of `scopes` for an app, and return it with its text, which is never shown again.
+def make_api_key(*, app: str = DEFAULT_APP, now: datetime, **terms: Unpack[KeyTerms]) -> MadeApiKey:
+    """Make a key for an app, and return it with its text, which is never shown again.
 
     Raises:
         AppUnknown: There is no such app.
         ApiKeyInvalid: A value cannot be used.
     """
     read_app_settings(app)
-    _check(name, scopes, requests_per_minute, expires_at, now)
-    if "admin" in scopes and app != DEFAULT_APP:
-        raise ApiKeyInvalid({"scopes": "admin is the operator's, and no app's"})
+    _check(app, terms, now)
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     key = f"{_PREFIX}_{key_id}_{secret}"
-    scopes = [scope for scope in SCOPES if scope in scopes]
+    terms["scopes"] = [scope for scope in SCOPES if scope in terms["scopes"]]
     with transaction():
         with act_for(app):
-            record(EventKind.API_KEY_CREATED, now=now, key=key_id, scopes=scopes)
-        row = TAB_API_KEYS.add(
-            key_id=key_id,
-            app=app,
-            name=name,
-            key_hash=_hash(key),
-            scopes=scopes,
-            requests_per_minute=requests_per_minute,
-            expires_at=expires_at,
-            now=now,
-        )
+            record(EventKind.API_KEY_CREATED, now=now, key=key_id, scopes=terms["scopes"])
+        row = TAB_API_KEYS.add(key_id=key_id, app=app, key_hash=_hash(key), now=now, **terms)
     return {**_describe(row), "key": key}
 
 
-def _check(
-    name: str,
-    scopes: Sequence[str],
-    requests_per_minute: int,
-    expires_at: datetime | None,
-    now: datetime,
-) -> None:
+def _check(app: str, terms: KeyTerms, now: datetime) -> None:
     problems = {}
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(terms["name"]):
         problems["name"] = "must have 1 to 255 characters, none of them a control character"
-    if not scopes or not set(scopes) <= set(SCOPES):
+    if not terms["scopes"] or not set(terms["scopes"]) <= set(SCOPES):
         problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
-    if not 1 <= requests_per_minute <= _MAX_REQUESTS_PER_MINUTE:
+    elif "admin" in terms["scopes"] and app != DEFAULT_APP:
+        problems["scopes"] = "admin is the operator's, and no app's"
+    if not 1 <= terms["requests_per_minute"] <= _MAX_REQUESTS_PER_MINUTE:
         problems["requests_per_minute"] = f"must be 1 to {_MAX_REQUESTS_PER_MINUTE}"
-    if expires_at is not None and not now < expires_at <= now + _MAX_LIFETIME:
+    end = terms["expires_at"]
+    if end is not None and not now < end <= now + _MAX_LIFETIME:
         problems["expires_at"] = "must be in the future, within ten years"
     if problems:
         raise ApiKeyInvalid(problems)

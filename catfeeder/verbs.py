@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, Unpack, cast
 from urllib.parse import quote
 
 from catfeeder.http_api import ApiRequest
@@ -38,6 +38,7 @@ from catfeeder.results import (
     TokenResponse,
 )
 from catfeeder.sealing import Secret
+from catfeeder.sign_in_options import SignInOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 R_co = TypeVar("R_co", covariant=True)
@@ -83,44 +84,22 @@ class Verbs:
         self,
         provider: str,
         *,
-        subject: str | None = None,
-        scope: str | None = None,
-        return_to: str | None = None,
-        relay: bool = False,
-        offline_access: bool | None = None,
-        prompt: str | None = None,
-        login_hint: str | None = None,
-        max_age: int | None = None,
-        acr_values: str | None = None,
-        ui_locales: str | None = None,
         timeout: float = API_TIMEOUT_SECONDS,
+        **options: Unpack[SignInOptions],
     ) -> ApiRequest[Authorization]:
         """Begin a sign-in (RFC 6749 section 4.1.1), over HTTP: send the browser to the URL.
 
-        `subject` is your own name for the user; `scope` stands in for the provider's usual one;
-        the browser ends at `return_to`, with `relay` carrying what `exchange_code` wants;
-        `offline_access` False asks for no refresh token, only who the user is. The others are
-        parameters of OpenID Connect Core section 3.1.2.1, for this sign-in alone.
+        `SignInOptions` says what may be asked, such as `subject`, your own name for the user.
 
         Raises:
+            TypeError: There is no such option.
             ApiNotGiven: The client was made without `api_url` and `api_key`.
             RequestRefused: The service refused it, such as for an unknown provider.
             ServiceUnreachable: It did not answer within `timeout` seconds.
         """
-        wishes: dict[str, Any] = {
-            "subject": subject,
-            "scope": scope,
-            "return_to": return_to,
-            "offline_access": offline_access,
-            "prompt": prompt,
-            "login_hint": login_hint,
-            "max_age": max_age,
-            "acr_values": acr_values,
-            "ui_locales": ui_locales,
-        }
-        body: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
-        if relay:
-            body["relay"] = True
+        if unknown := options.keys() - SignInOptions.__optional_keys__:
+            raise TypeError(f"authorize() has no option {', '.join(sorted(unknown))}")
+        body = {name: value for name, value in options.items() if value is not None}
         path = f"/v1/oauth/{quote(provider, safe='')}/authorize"
         return ApiRequest(Authorization, timeout, "POST", path, body)
 

@@ -11,10 +11,11 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from actors.oauth.offline_access import ask_for_offline_access
-from actors.oauth.request_parameters import RequestParameters, find_max_age, write_parameters
+from actors.oauth.request_parameters import find_max_age, write_parameters
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from catfeeder.sealing import Secret
+from catfeeder.sign_in_options import RequestParameters
 
 #: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
 _RANDOM_BYTES: Final = 32

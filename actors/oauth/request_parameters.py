@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from actors.oauth.errors import RequestParameterInvalid
 from actors.providers.protocol.provider import Provider
+from catfeeder.sign_in_options import RequestParameters
 
 #: Ten years, as longer lifetimes of other settings.
 MAX_AGE_LIMIT: Final = 315_360_000
@@ -27,16 +28,6 @@ _SENTENCES: Final = {
     "acr_values": "must be names of visible ASCII characters, parted by spaces",
     "ui_locales": "must be language tags, parted by spaces, such as de en",
 }
-
-
-class RequestParameters(TypedDict, total=False):
-    """What one sign-in asks of its provider, in place of the settings' authorization_parameters."""
-
-    prompt: str | None
-    login_hint: str | None
-    max_age: int | None
-    acr_values: str | None
-    ui_locales: str | None
 
 
 def write_parameters(asked: RequestParameters) -> dict[str, str]:

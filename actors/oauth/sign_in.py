@@ -22,12 +22,12 @@ from actors.oauth.errors import (
     ScopeInvalid,
     SubjectInvalid,
 )
-from actors.oauth.request_parameters import RequestParameters
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
+from catfeeder.sign_in_options import SignInOptions
 from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.oauth.sign_ins import TAB_VERIFICATION
@@ -50,21 +50,11 @@ class SignIn:
     comes_by_post: bool = False
 
 
-class SignInWishes(RequestParameters, total=False):
-    """What an app may ask of a sign-in."""
+class SignInWishes(SignInOptions, total=False):
+    """What an app or a browser may ask of a sign-in."""
 
-    #: The asking app's own name for its user.
-    subject: str | None
-    #: Scopes parted by spaces, in place of the provider's usual ones.
-    scope: str | None
-    #: Where the callback sends the browser in the end.
-    return_to: str | None
     #: The secret of the browser's cookie, which must come back too.
     browser: Secret | None
-    #: Whether the callback passes the answer on to `return_to` as it came.
-    relay: bool
-    #: Whether the connection is to last; None leaves it to the provider's setting.
-    offline_access: bool | None
     #: The secrets of the browser's other cookies, of sign-ins that did not end.
     earlier_browsers: Sequence[Secret]
     #: The issuer that a third party names which initiates the sign-in.

@@ -117,6 +117,9 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     assert (begun.authorization_url, begun.state) == (BEGUN["authorization_url"], BEGUN["state"])
     assert begun.expires_at == datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
     assert "canary" not in repr(begun)
+    # And an option that there is not is no option of Python either
+    with pytest.raises(TypeError, match="no option sujbect"):
+        VERBS.authorize("my house", sujbect="user-1")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

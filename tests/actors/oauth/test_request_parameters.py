@@ -10,8 +10,8 @@ import pytest
 
 from actors.errors import IdTokenInvalid
 from actors.oauth.errors import RequestParameterInvalid
-from actors.oauth.request_parameters import RequestParameters
 from actors.oauth.sign_in import begin_sign_in
+from catfeeder.sign_in_options import RequestParameters
 from tests.actors.sign_ins import NAME, configure, configure_plain, now, sign_in
 from tests.scripted_provider import ScriptedProvider
 

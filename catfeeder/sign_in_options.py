@@ -1,0 +1,38 @@
+"""Options of a sign-in, by the same names in Python, HTTP and the authorization request."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class RequestParameters(TypedDict, total=False):
+    """What one sign-in asks of its provider (OpenID Connect Core section 3.1.2.1).
+
+    A parameter of it stands in place of that of the provider's `authorization_parameters`.
+    """
+
+    #: What the provider's pages do: `none`, `login`, `consent`, `select_account`.
+    prompt: str | None
+    #: The user to expect, such as an address.
+    login_hint: str | None
+    #: How many seconds ago the user may have logged in with the provider.
+    max_age: int | None
+    #: How the user shall be authenticated, the best first.
+    acr_values: str | None
+    #: Languages of the provider's pages, the best first.
+    ui_locales: str | None
+
+
+class SignInOptions(RequestParameters, total=False):
+    """What an app may ask of a sign-in."""
+
+    #: The asking app's own name for its user.
+    subject: str | None
+    #: Scopes parted by spaces, in place of the provider's usual ones.
+    scope: str | None
+    #: Where the callback sends the browser in the end.
+    return_to: str | None
+    #: Whether the callback passes the answer on to `return_to` as it came, for `exchange_code`.
+    relay: bool
+    #: Whether the connection is to last; None leaves it to the provider's setting.
+    offline_access: bool | None
