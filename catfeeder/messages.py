@@ -31,6 +31,8 @@ CONTROL: Final = "control"  # waits for nothing: sweeps, clean-up, shutdown
 
 #: A person waits for these: after a minute they have given up, and the work would be wasted.
 _PERSON_WAITS_SECONDS: Final = 60
+#: A disconnect must be carried out however late it is; a copy of its message must not for ever.
+_DISCONNECT_SECONDS: Final = 7 * 86400
 #: A sweep that is late is replaced by the next one.
 _SWEEP_SECONDS: Final = 60
 
@@ -40,8 +42,7 @@ EXCHANGE_CODE: Final = MessageType("exchange_code", OAUTH, _PERSON_WAITS_SECONDS
 FETCH_USER_INFO: Final = MessageType("fetch_user_info", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
 REFRESH_TOKEN: Final = MessageType("refresh_token", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
 RENEW_CONNECTION: Final = MessageType("renew_connection", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
-#: A disconnect must be carried out however late it is.
-REVOKE_CONNECTION: Final = MessageType("revoke_connection", OAUTH, None, is_job=True)
+REVOKE_CONNECTION: Final = MessageType("revoke_connection", OAUTH, _DISCONNECT_SECONDS, is_job=True)
 #: The shim reads what an issuer publishes from the database; a worker fetches it.
 DISCOVER_PROVIDER: Final = MessageType(
     "discover_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True

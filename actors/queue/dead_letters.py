@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
+from dramatiq import MessageProxy
+
 from actors.errors import CursorInvalid
 from actors.queue.bodies import DeadLetter, build_replay, describe_letter
 from actors.queue.scripts import ADD, DISCARD, REPLAY
+from actors.queue.spent_messages import SPENT_PREFIX, compute_spent_seconds
 from catfeeder.clock import utc_now
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.broker import (
@@ -55,14 +58,19 @@ class DeadLetters:
         """
         self._call(ADD, _keys(queue), [*self._limits(), letter_id, reason, body])
 
-    def move_in_flight(self, queue: str, letter_id: str, reason: str, in_flight_key: str) -> None:
-        """Move the message of that id from a worker's in-flight set, if it is there.
+    def move_in_flight(
+        self, queue: str, message: MessageProxy, reason: str, in_flight_key: str
+    ) -> None:
+        """Move a message from a worker's in-flight set, if it is there; its id is spent then.
 
         Raises:
             redis.RedisError: Redis did not answer, or refused.
         """
-        keys = [*_keys(queue), in_flight_key, f"{NAMESPACE}:{queue}.msgs"]
-        self._call(ADD, keys, [*self._limits(), letter_id, reason])
+        letter_id = message.options["redis_message_id"]
+        bodies, spent = f"{NAMESPACE}:{queue}.msgs", SPENT_PREFIX + letter_id
+        keys = [*_keys(queue), in_flight_key, bodies, spent]
+        seconds = compute_spent_seconds(message)
+        self._call(ADD, keys, [*self._limits(), letter_id, reason, seconds])
 
     def _limits(self) -> tuple[int, int, int]:
         return int(utc_now().timestamp() * 1000), self._ttl_seconds, self._maximum_count

@@ -8,8 +8,9 @@ from catfeeder.queue.broker import ENQUEUE_SCRIPT, MAX_QUEUE_LENGTH
 from catfeeder.queue.lua_scripts import Script
 from catfeeder.queue.redis_connection import QUEUE_FULL
 
-# With KEYS[4] and KEYS[5] the message is moved from those that a worker has in flight; else ARGV[6]
-# is its body. Dead letters that are too old or too many make room.
+# With KEYS[4] and KEYS[5] the message is moved from those that a worker has in flight, and KEYS[6]
+# says for ARGV[6] seconds that its id is spent; else ARGV[6] is its body. Dead letters that are too
+# old or too many make room.
 ADD: Final = Script(
     """
 local body = ARGV[6]
@@ -18,6 +19,7 @@ if KEYS[4] then
     body = redis.call('HGET', KEYS[5], ARGV[4])
     if not body then return 0 end
     redis.call('HDEL', KEYS[5], ARGV[4])
+    if ARGV[6] ~= '0' then redis.call('SET', KEYS[6], '', 'EX', ARGV[6]) end
 end
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[4])
 redis.call('HSET', KEYS[2], ARGV[4], body)

@@ -16,6 +16,7 @@ from dramatiq.common import q_name
 from dramatiq.encoder import MessageData
 
 from actors.queue.dead_letters import DeadLetters
+from actors.queue.spent_messages import compute_spent_seconds
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import (
     MAX_MESSAGE_BYTES,
@@ -35,7 +36,7 @@ from worker.consuming.middleware.broker_retries import retry_until_broker_return
 from worker.consuming.middleware.jobs import JobEndings, is_refusal, to_job_error
 from worker.consuming.notifier import QueueNotifier
 from worker.consuming.poison_candidates import PoisonCandidates
-from worker.consuming.recognition import UnknownMessage, check_message
+from worker.consuming.recognition import SpentMessage, UnknownMessage, check_message
 from worker.consuming.releases import own_release
 
 _LOG = logging.getLogger(__name__)
@@ -146,6 +147,8 @@ class ConsumingBroker(SealedBroker):
         body, redis_message_id, fields = fetched.body or b"", fetched.id.decode(), None
         try:
             fields = self.encoder.open(body)
+            if fetched.is_spent:
+                raise SpentMessage
             check_message(queue_name, redis_message_id, fields, fetched.worker_deaths)
         except UnreadableMessage as error:
             if fields and isinstance(error, UnknownMessage) and self._suits_newer_release(fields):
@@ -162,12 +165,13 @@ class ConsumingBroker(SealedBroker):
         is_recent = age_ms < _NEWER_RELEASE_MS
         return is_recent and bool(self.in_flight.read_releases() - {own_release()})
 
-    def acknowledge(self, queue_name: str, redis_message_id: str, count: int) -> list[Message[Any]]:
+    def acknowledge(self, queue_name: str, message: MessageProxy, count: int) -> list[Message[Any]]:
         """Store the end of a job, remove its message for good, and fetch `count` further ones.
 
         Raises:
             ConnectionClosed: Redis did not answer, and there was no result to keep.
         """
+        redis_message_id = message.options["redis_message_id"]
         job_end = self.endings.get(redis_message_id)
         in_hand = self.processing[queue_name] | self.poison_candidates.in_hand(queue_name)
         acknowledge = functools.partial(
@@ -175,6 +179,7 @@ class ConsumingBroker(SealedBroker):
             *(self.broker_id, queue_name, redis_message_id),
             job_end=job_end,
             count=count,
+            spent_seconds=compute_spent_seconds(message),
             processing=in_hand - {redis_message_id},
         )
         fetched = retry_until_broker_returns(acknowledge) if job_end else acknowledge()
@@ -190,14 +195,13 @@ class ConsumingBroker(SealedBroker):
             ConnectionClosed: Redis did not answer.
         """
         exception = message._exception or Exception()
-        redis_message_id = message.options["redis_message_id"]
         if is_refusal(message, exception):
-            self.acknowledge(queue_name, redis_message_id, 0)
+            self.acknowledge(queue_name, message, 0)
             return
         code = to_job_error(exception).code
         with translate_transient_errors():
             key = in_flight_key(self.broker_id, queue_name)
-            self._dead_letters.move_in_flight(queue_name, redis_message_id, code, key)
+            self._dead_letters.move_in_flight(queue_name, message, code, key)
 
     def requeue_ids(self, queue_name: str, redis_message_ids: Collection[str | bytes]) -> None:
         """Put messages back at the head of their queue.

@@ -31,7 +31,7 @@ class MessageSource(Protocol):
     def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Return up to `count` messages."""
 
-    def acknowledge(self, queue_name: str, redis_message_id: str, count: int) -> list[Message[Any]]:
+    def acknowledge(self, queue_name: str, message: MessageProxy, count: int) -> list[Message[Any]]:
         """Remove a message from its queue for good, and return up to `count` others."""
 
     def move_to_dead_letters(self, queue_name: str, message: MessageProxy) -> None:
@@ -90,7 +90,7 @@ class QueueConsumer(Consumer):
         # threads could fetch at once, and each would take the other's messages for a lost answer.
         count = int(self._prefetch == 1 and not self._source.stopping.is_set())
         with self._freeing_slot(message):
-            self._fetched += self._source.acknowledge(self._queue_name, _id_of(message), count)
+            self._fetched += self._source.acknowledge(self._queue_name, message, count)
 
     def nack(self, message: MessageProxy) -> None:
         """Move a failed message to the dead letters."""

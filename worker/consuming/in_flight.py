@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import redis
 from dramatiq.errors import ConnectionClosed
 
+from actors.queue.spent_messages import SPENT_PREFIX
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import is_transient, translate_redis_errors
@@ -51,11 +52,12 @@ def translate_transient_errors() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One entry of a queue, and how many workers died while they processed it."""
+    """One entry of a queue, how many workers died of it, and whether it was performed before."""
 
     id: bytes
     body: bytes | None
     worker_deaths: int
+    is_spent: bool
 
 
 class InFlightMessages:
@@ -85,25 +87,30 @@ class InFlightMessages:
         *,
         job_end: Call | None,
         count: int,
+        spent_seconds: int,
         processing: Collection[str],
     ) -> list[Fetched]:
         """End a job, remove its message for good, and return up to `count` further messages.
+
+        The message's bytes are worth nothing for `spent_seconds`.
 
         Raises:
             ConnectionClosed: Redis did not answer; a repeated call is safe.
         """
         acks, queue, bodies = _keys(broker_id, queue_name)
-        job_keys = job_end.keys if job_end else []
-        job_arguments = job_end.arguments if job_end else []
+        keys = [acks, bodies, SPENT_PREFIX]
+        arguments: list[Any] = [redis_message_id, spent_seconds]
         if count:
-            keys = [acks, bodies, queue, HEARTBEATS_KEY, _DEATHS_PREFIX, *job_keys]
-            fetching = [count, len(processing), _now_ms(), broker_id, *processing]
-            call = Call(ACKNOWLEDGE_AND_FETCH, keys, [redis_message_id, *fetching, *job_arguments])
+            keys += [queue, HEARTBEATS_KEY, _DEATHS_PREFIX]
+            arguments += [count, len(processing), _now_ms(), broker_id, *processing]
+            script = ACKNOWLEDGE_AND_FETCH
         else:
             script = END_JOB if job_end else ACKNOWLEDGE
-            call = Call(script, [acks, bodies, *job_keys], [redis_message_id, *job_arguments])
+        if job_end is not None:
+            keys += job_end.keys
+            arguments += job_end.arguments
         with translate_transient_errors():
-            answer = call_script(self._redis, call)
+            answer = call_script(self._redis, Call(script, keys, arguments))
         return _parse(answer) if count else []
 
     def requeue(
@@ -182,7 +189,7 @@ class InFlightMessages:
 
 def _fetch_call(broker_id: str, queue_name: str, count: int, processing: Collection[str]) -> Call:
     acks, queue, bodies = _keys(broker_id, queue_name)
-    keys = [queue, bodies, acks, HEARTBEATS_KEY, _DEATHS_PREFIX]
+    keys = [queue, bodies, acks, HEARTBEATS_KEY, _DEATHS_PREFIX, SPENT_PREFIX]
     return Call(FETCH, keys, [_now_ms(), broker_id, count, *processing])
 
 
@@ -191,8 +198,11 @@ def _now_ms() -> int:
 
 
 def _parse(values: list[Any]) -> list[Fetched]:
-    triples = zip(values[::3], values[1::3], values[2::3], strict=True)
-    return [Fetched(entry_id, body, int(deaths or 0)) for entry_id, body, deaths in triples]
+    entries = zip(values[::4], values[1::4], values[2::4], values[3::4], strict=True)
+    return [
+        Fetched(entry_id, body, int(deaths or 0), bool(is_spent))
+        for entry_id, body, deaths, is_spent in entries
+    ]
 
 
 def _keys(broker_id: str, queue_name: str) -> tuple[str, str, str]:

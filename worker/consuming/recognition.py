@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 import types
 import typing
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 from dramatiq.encoder import MessageData
 
+from actors.queue.spent_messages import MAX_AHEAD_SECONDS
 from actors.registry import PERFORMERS, load_performer
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.encoder import UnreadableMessage
@@ -34,6 +36,12 @@ class KillsWorkers(UnreadableMessage):
     """Raised for a poison message, after `MAX_WORKER_DEATHS` workers."""
 
     message = "Three workers ended with it in hand, and the last of them held nothing else."
+
+
+class SpentMessage(UnreadableMessage):
+    """Raised for a message that was performed, and whose bytes were put on the queue once more."""
+
+    message = "It was performed before, and this is a copy of its bytes."
 
 
 def check_message(
@@ -74,7 +82,13 @@ def _find_fault(
         return UnknownMessage(f"Its arguments are not those that {message_type.name} takes.")
     if worker_deaths >= MAX_WORKER_DEATHS:
         return KillsWorkers()
+    if message_type.max_age_seconds and _is_ahead(fields["message_timestamp"]):
+        return UnreadableMessage("It was sent an hour from now: set the clock of its sender right.")
     return None
+
+
+def _is_ahead(timestamp_ms: int) -> bool:
+    return timestamp_ms / 1000 > time.time() + MAX_AHEAD_SECONDS
 
 
 def _accepts(actor_name: str, arguments: Mapping[str, Any]) -> bool:

@@ -30,6 +30,7 @@ local function add(id)
     found[#found + 1] = id
     found[#found + 1] = redis.call('HGET', KEYS[2], id)
     found[#found + 1] = redis.call('GET', KEYS[5] .. id)
+    found[#found + 1] = redis.call('EXISTS', KEYS[6] .. id)
 end
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[3])) do
     if not is_held[id] and not taken[id] then add(id) end
@@ -41,14 +42,16 @@ return found
 """
 
 #: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
-#: was lost; ARGV[4..] are the ids that threads process. Each message is three values: its id, its
-#: body, and how many workers died while they processed it.
+#: was lost; ARGV[4..] are the ids that threads process. Each message is four values: its id, its
+#: body, how many workers died while they processed it, and whether it is spent.
 FETCH: Final = Script(_FETCH_TEXT, runs_when_full=True)
 
-#: Removes a message from its queue for good, unless it went to another worker meanwhile.
+#: Removes a message from its queue for good, unless it went to another worker meanwhile. Its id is
+#: spent for ARGV[2] seconds, so that its bytes are worth nothing if they are pushed once more.
 ACKNOWLEDGE: Final = Script("""
 if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
     redis.call('HDEL', KEYS[2], ARGV[1])
+    if ARGV[2] ~= '0' then redis.call('SET', KEYS[3] .. ARGV[1], '', 'EX', ARGV[2]) end
 end
 """)
 
@@ -58,12 +61,12 @@ END_JOB: Final = Script(f"""
 local function change(KEYS, ARGV)
 {CHANGE_SCRIPT.text}
 end
-change({{unpack(KEYS, 3)}}, {{unpack(ARGV, 2)}})
+change({{unpack(KEYS, 4)}}, {{unpack(ARGV, 3)}})
 {ACKNOWLEDGE.text}
 """)
 
 #: Does what ACKNOWLEDGE does, or END_JOB where the job's keys are there, and then fetches up to
-#: ARGV[2] messages; ARGV[3] is the number of ids behind ARGV[5] that threads process. In one step:
+#: ARGV[3] messages; ARGV[4] is the number of ids behind ARGV[6] that threads process. In one step:
 #: of two scripts a server may have forgotten the first alone, and the second would then fetch the
 #: very message that the first was to remove.
 ACKNOWLEDGE_AND_FETCH: Final = Script(
@@ -74,11 +77,11 @@ end
 local function fetch(KEYS, ARGV)
 {_FETCH_TEXT}
 end
-local behind = 6 + tonumber(ARGV[3])
-if KEYS[6] then change({{KEYS[6], KEYS[7]}}, {{unpack(ARGV, behind)}}) end
+local behind = 7 + tonumber(ARGV[4])
+if KEYS[7] then change({{KEYS[7], KEYS[8]}}, {{unpack(ARGV, behind)}}) end
 {ACKNOWLEDGE.text}
-local arguments = {{ARGV[4], ARGV[5], ARGV[2], unpack(ARGV, 6, behind - 1)}}
-return fetch({{KEYS[3], KEYS[2], KEYS[1], KEYS[4], KEYS[5]}}, arguments)
+local arguments = {{ARGV[5], ARGV[6], ARGV[3], unpack(ARGV, 7, behind - 1)}}
+return fetch({{KEYS[4], KEYS[2], KEYS[1], KEYS[5], KEYS[6], KEYS[3]}}, arguments)
 """,
     runs_when_full=True,
 )

@@ -316,7 +316,7 @@ def test_a_result_reaches_a_broker_that_was_away(
         endings: JobEndings = {}
         JobResults(impatient, endings).store_result(message, "a result", 0)
         hasty = ConsumingBroker(impatient._client, broker.encoder, [], endings)
-        hasty.acknowledge(message.queue_name, message.options["redis_message_id"], 0)
+        hasty.acknowledge(message.queue_name, message, 0)
     # Then it is stored, though late
     assert job.record().result == "a result"
 
