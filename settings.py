@@ -100,7 +100,7 @@ class OAuthSettings:
 
     require_state: bool = True
     state_lifetime_seconds: int = _seconds(600)
-    redirect_path_per_provider: bool = False
+    redirect_path_per_provider: bool = True
     return_to_origins: tuple[str, ...] = ()
     connect_timeout_seconds: int = _seconds(5)
     read_timeout_seconds: int = _seconds(10)

@@ -26,7 +26,7 @@ class RequestParameters(TypedDict, total=False):
 class SignInOptions(RequestParameters, total=False):
     """What an app may ask of a sign-in."""
 
-    #: The asking app's own name for its user.
+    #: The asking app's own name for its user; it needs `relay` or `unbound`.
     subject: str | None
     #: Scopes parted by spaces, in place of the provider's usual ones.
     scope: str | None
@@ -34,5 +34,7 @@ class SignInOptions(RequestParameters, total=False):
     return_to: str | None
     #: Whether the callback passes the answer on to `return_to` as it came, for `exchange_code`.
     relay: bool
+    #: Whether any browser that ends the sign-in may be attached to `subject`; it is on record.
+    unbound: bool
     #: Whether the connection is to last; None leaves it to the provider's setting.
     offline_access: bool | None

@@ -163,8 +163,12 @@ def environment(valkey: ValkeyServer, database_url: str, tmp_path: Path) -> dict
 
 @pytest.fixture
 def toml_conf() -> dict[str, Any]:
-    """What config.toml says: hashes are cheap; redefine it in a module to set more."""
+    """What config.toml says: hashes are cheap; redefine it in a module to set more.
+
+    One callback serves all of a test's providers, unless the test is about that.
+    """
     return {
+        "OAuth": {"redirect_path_per_provider": False},
         "Server_configuration": {"debug_mode": {"testing": True}},
         "Passwords": {"rounds": 4},
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from actors.errors import AuthError
 
 
@@ -17,6 +20,17 @@ class SubjectInvalid(AuthError):
     """Raised for an app's own name of a user that not every database can store."""
 
     message = "subject must have 1 to 255 characters, none of them a control character."
+
+
+class SubjectUnbound(AuthError):
+    """Raised for a subject that any browser could attach its account to (RFC 9700 section 4.7)."""
+
+    message = (
+        "With subject alone, another browser that is sent the authorization_url would attach its "
+        "account to your user. Send relay: true with a return_to, and compare the state there with "
+        "the one in your user's session; or unbound: true where that cannot happen."
+    )
+    fields: ClassVar[Mapping[str, str]] = {"subject": message}
 
 
 class ScopeInvalid(AuthError):

@@ -109,7 +109,8 @@ def _store(
         now=now,
         told_once=provider.told_once,
     )
-    record(EventKind.EXCHANGED, now=now, connection=connection)
+    binding = {"unbound": True} if pending.is_unbound else {}
+    record(EventKind.EXCHANGED, now=now, connection=connection, **binding)
     if grant.missing_scope:
         missing = grant.missing_scope.split()
         record(EventKind.SCOPE_MISSING, now=now, connection=connection, scopes=missing)

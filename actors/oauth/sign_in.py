@@ -21,6 +21,7 @@ from actors.oauth.errors import (
     ReturnToForbidden,
     ScopeInvalid,
     SubjectInvalid,
+    SubjectUnbound,
 )
 from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.issuers import is_issuer_of_answer
@@ -67,6 +68,7 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
     Raises:
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
         ReturnToForbidden: `return_to` leads to an origin that the app does not list.
+        SubjectUnbound: There is a `subject`, and nothing that binds the browser to it.
         SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
         RequestParameterInvalid: A parameter is outside its grammar, or cannot be checked.
         IssuerMismatch: `iss` is not the provider's issuer (OpenID Connect Core section 4).
@@ -74,15 +76,31 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
     found = find_provider(provider)
     subject, scope = wishes.get("subject"), wishes.get("scope")
     _check_parameters(subject, scope, wishes.get("return_to"))
+    if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):
+        raise SubjectUnbound
     _check_initiator(found, wishes.get("iss"))
     request = build_request(found, scope, wishes.get("offline_access"), wishes)
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
-        record(EventKind.AUTHORIZED, now=now, provider=found.name, subject=subject)
+        _record_beginning(found, wishes, now)
         _store(found, request, wishes, now, expires_at)
     comes_by_post = found.authorization_parameters.get("response_mode") == "form_post"
     url = write_authorization_url(found, request)
     return SignIn(url, request.state.reveal(), expires_at, comes_by_post)
+
+
+def _is_bound(wishes: SignInWishes) -> bool:
+    """Return whether one browser alone can end the sign-in, as far as this service can tell."""
+    return bool(wishes.get("relay") or wishes.get("browser"))
+
+
+def _record_beginning(provider: Provider, wishes: SignInWishes, now: datetime) -> None:
+    if wishes.get("browser") is not None:
+        # No key was needed: a flood of beginnings would fill the trail.
+        return
+    subject = wishes.get("subject")
+    binding = {"unbound": True} if subject and not _is_bound(wishes) else {}
+    record(EventKind.AUTHORIZED, now=now, provider=provider.name, subject=subject, **binding)
 
 
 def _store(

@@ -126,6 +126,11 @@ class TAB_VERIFICATION(Table):
             return True
         return browser is not None and hmac.compare_digest(self.browser_hash, hash_state(browser))
 
+    @property
+    def is_unbound(self) -> bool:
+        """Whether any browser may attach its account to the app's user."""
+        return bool(self.subject) and not self.is_relayed and self.browser_hash is None
+
     @classmethod
     def claim(cls, state: Secret, now: datetime) -> bool:
         """Claim the right to redeem this state's code; False if it was claimed or has expired."""

@@ -47,7 +47,8 @@ def configure_preset(provider: ScriptedProvider, preset: str, **settings: Any) -
 
 def come_back(provider: ScriptedProvider, **options: Any) -> dict[str, Any]:
     """Begin a sign-in and consent; return what the callback gets, as arguments of the exchange."""
-    begun = begin_sign_in(NAME, **{"now": now(), **options})
+    unbound = "subject" in options and "relay" not in options
+    begun = begin_sign_in(NAME, **{"now": now(), "unbound": unbound, **options})
     query = provider.consent(begun.authorization_url)
     user = {"user": Secret(query["user"])} if "user" in query else {}
     return {

@@ -10,7 +10,9 @@ from tests.stack.stack import ANONYMOUS, Stack
 
 def sign_in(stack: Stack, provider: OidcProvider, user: str, subject: str) -> dict[str, Any]:
     """Begin as an app, consent as `user`, come back as a browser; return the connection."""
-    begun = stack.call("POST", "/v1/oauth/house/authorize", json={"subject": subject})
+    begun = stack.call(
+        "POST", "/v1/oauth/house/authorize", json={"subject": subject, "unbound": True}
+    )
     assert begun.status_code == 200, begun.text
     answer = provider.consent(begun.json()["authorization_url"], user)
     assert answer["state"] == begun.json()["state"]

@@ -72,7 +72,9 @@ def _hash_and_check(stack: Stack) -> dict[str, str]:
 
 
 def _sign_in_and_renew(stack: Stack, provider: OidcProvider) -> dict[str, str]:
-    begun = stack.call("POST", "/v1/oauth/house/authorize", json={"subject": "canary"}).json()
+    begun = stack.call(
+        "POST", "/v1/oauth/house/authorize", json={"subject": "canary", "unbound": True}
+    ).json()
     answer = provider.consent(begun["authorization_url"], "canary")
     body = {"code": answer["code"], "state": answer["state"]}
     stack.result("/v1/oauth/house/exchange", body)

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 def begun(**options: Any) -> Secret:
     """Begin a sign-in and return its state."""
-    return Secret(begin_sign_in(NAME, **{"now": now(), **options}).state)
+    return Secret(begin_sign_in(NAME, **{"now": now(), "unbound": True, **options}).state)
 
 
 def test_a_state_that_was_never_issued_is_unknown() -> None:

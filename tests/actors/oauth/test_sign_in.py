@@ -61,7 +61,7 @@ def test_the_url_asks_for_a_code_for_this_client(provider: ScriptedProvider) -> 
     query = query_of(begun)
     assert query["response_type"] == "code"
     assert query["client_id"] == provider.client_id
-    assert query["redirect_uri"] == "http://127.0.0.1:5000/v1/oauth/callback"
+    assert query["redirect_uri"] == "http://127.0.0.1:5000/v1/oauth/callback/scripted"
     assert query["scope"] == "openid profile email"
     assert query["state"] == begun.state
     assert set(query) == {
@@ -91,7 +91,9 @@ def test_a_pending_sign_in_is_stored_without_a_secret_in_the_clear(
     configure(provider)
     at = now()
 
-    begun = begin_sign_in(NAME, subject="user-42", return_to="https://app.example.com/", now=at)
+    begun = begin_sign_in(
+        NAME, subject="user-42", return_to="https://app.example.com/", relay=True, now=at
+    )
 
     row = pending(begun)
     assert (row.provider, row.subject, row.scope) == (NAME, "user-42", "openid profile email")
@@ -161,7 +163,7 @@ def test_parameters_of_the_operator_join_and_never_replace(provider: ScriptedPro
     query = query_of(begun)
     assert (query["prompt"], query["a"]) == ("login", "&b=")
     assert query["state"] == begun.state
-    assert query["redirect_uri"] == "http://127.0.0.1:5000/v1/oauth/callback"
+    assert query["redirect_uri"] == "http://127.0.0.1:5000/v1/oauth/callback/scripted"
 
 
 def test_an_endpoint_with_a_query_keeps_it(provider: ScriptedProvider) -> None:
@@ -213,13 +215,14 @@ def test_a_subject_that_cannot_be_stored_is_refused(provider: ScriptedProvider) 
     configure(provider)
     for subject in ("", "x" * 256, "a\0b", "a\nb", "a\x7fb", "\ud800"):
         with pytest.raises(SubjectInvalid):
-            begin_sign_in(NAME, subject=subject, now=now())
+            begin_sign_in(NAME, subject=subject, unbound=True, now=now())
 
 
 def test_any_other_subject_is_kept(provider: ScriptedProvider) -> None:
     configure(provider)
     for subject in ("a", "x" * 255, "Jos\u00e9 \U0001f600", "a b", "../etc"):
-        assert pending(begin_sign_in(NAME, subject=subject, now=now())).subject == subject
+        begun = begin_sign_in(NAME, subject=subject, unbound=True, now=now())
+        assert pending(begun).subject == subject
 
 
 # -- Where the browser ends

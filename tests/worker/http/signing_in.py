@@ -22,8 +22,12 @@ def set_up_house(http: httpx.Client, provider: OidcProvider) -> None:
 def consented(
     http: httpx.Client, provider: OidcProvider, user: str, **wishes: Any
 ) -> dict[str, str]:
-    """Begin a sign-in and consent to it; return what the browser brings to the callback."""
-    begun = http.post(f"/v1/oauth/{HOUSE}/authorize", json=wishes)
+    """Begin a sign-in and consent to it; return what the browser brings to the callback.
+
+    A subject without `relay` is told to be unbound: the test is app and browser at once.
+    """
+    unbound = "subject" in wishes and "relay" not in wishes
+    begun = http.post(f"/v1/oauth/{HOUSE}/authorize", json={"unbound": unbound, **wishes})
     assert begun.status_code == 200, begun.text
     return provider.consent(begun.json()["authorization_url"], user)
 

@@ -131,7 +131,7 @@ def test_a_code_is_redeemed_by_the_app_that_began_the_sign_in(
     shop: httpx.Client, blog: httpx.Client, oidc_provider: OidcProvider
 ) -> None:
     # Given an answer to a sign-in of the shop, which the blog has got hold of
-    begun = shop.post(f"/v1/oauth/{HOUSE}/authorize", json={"subject": "user-1"}).json()
+    begun = shop.post(f"/v1/oauth/{HOUSE}/authorize", json={}).json()
     brought = oidc_provider.consent(begun["authorization_url"], "alice")
     body = {"code": brought["code"], "state": brought["state"]}
 

@@ -14,13 +14,16 @@ from tests.oidc_provider import OidcProvider
 from tests.worker.http.signing_in import HOUSE
 
 
+@pytest.mark.config(OAuth={"return_to_origins": ["https://app.example.com"]})
 def test_a_user_is_signed_in_and_the_token_read(
     url: str, house: OidcProvider, settings: Settings, queue_key: str
 ) -> None:
     redis_url = settings.required_redis_url()
     with catfeeder.connect(redis_url, queue_key, api_url=url, api_key=ADMIN_API_KEY) as client:
         # Given a sign-in that the app has begun
-        begun = client.authorize(HOUSE, subject="user-1")
+        begun = client.authorize(
+            HOUSE, subject="user-1", return_to="https://app.example.com/in", relay=True
+        )
         answer = house.consent(begun.authorization_url, "alice")
         assert answer["state"] == begun.state
         # When it redeems the code

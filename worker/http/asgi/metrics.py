@@ -55,7 +55,12 @@ class Metrics:
             ["actor"],
             registry=self.registry,
         )
-
+        self.logins = Counter(
+            "catfeeder_logins_begun",
+            "Sign-ins that a browser began without a key; one that is answered leaves an event.",
+            ["provider"],
+            registry=self.registry,
+        )
         self.keys_refused = Counter(
             "catfeeder_http_keys_refused",
             "Requests refused for their API key, or for the lack of one.",

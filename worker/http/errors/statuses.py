@@ -81,6 +81,7 @@ STATUS_BY_CODE: Final = {
     "state_unknown": 400,
     "state_used": 400,
     "subject_invalid": 422,
+    "subject_unbound": 422,
     "token_invalid": 422,
     "token_source_invalid": 422,
     "too_many_attempts": 429,

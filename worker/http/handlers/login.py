@@ -64,6 +64,7 @@ async def _begin(shim: Shim, request: Request, provider: str, wishes: SignInWish
     browser = shim.sign_in_cookies.generate_secret()
     wishes |= {"browser": browser, "earlier_browsers": shim.sign_in_cookies.read_all(request)}
     begun = await start_sign_in(shim, request, provider, **wishes)
+    shim.metrics.logins.labels(provider).inc()
     response = RedirectResponse(begun.authorization_url, status_code=303)
     shim.sign_in_cookies.bind(request, response, begun, browser)
     return response

@@ -57,10 +57,22 @@ class AuthenticationParameters(BaseModel):
 class Authorize(AuthenticationParameters, Body):
     """The wishes for a sign-in; each has a default."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"subject": "user-42"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "subject": "user-42",
+                    "relay": True,
+                    "return_to": "https://app.example.com/signed-in",
+                }
+            ]
+        }
+    )
 
     subject: Subject | None = Field(
-        default=None, description="Your own name for the user; the connection carries it."
+        default=None,
+        description="Your own name for the user; the connection carries it. Needs `relay`, which "
+        "binds the sign-in to that user's session, or `unbound`.",
     )
     scope: Text | None = Field(
         default=None, description="Scopes parted by spaces, in place of the provider's usual ones."
@@ -75,7 +87,11 @@ class Authorize(AuthenticationParameters, Body):
         "Compare `state` with the one in your user's session, then `POST …/exchange`: so no "
         "browser is signed in that has not begun (docs/security.md).",
     )
-
+    unbound: bool = Field(
+        default=False,
+        description="Attach the account of any browser to `subject`, such as on a device that "
+        "shows the URL as a code. A person who is sent the URL is attached, too; it is on record.",
+    )
     offline_access: bool | None = Field(
         default=None,
         description="Whether the connection is to last: true asks for a refresh token, with the "
@@ -85,6 +101,8 @@ class Authorize(AuthenticationParameters, Body):
 
     @model_validator(mode="after")
     def _check_return_to(self) -> Authorize:
+        if self.relay and self.unbound:
+            raise PydanticCustomError("exactly_one", "Give relay or unbound, not both")
         if self.relay and self.return_to is None:
             raise PydanticCustomError("return_to_needed", "Without return_to nothing is relayed")
         return self

@@ -346,6 +346,8 @@ def test_a_possible_mix_up_of_providers_is_reported(
     provider: ScriptedProvider, toml_conf: dict[str, Any]
 ) -> None:
     # Given a provider that does not name itself in its answers, and another one beside it
+    toml_conf["OAuth"] = {"redirect_path_per_provider": False}
+    config.current_settings.cache_clear()
     configure(provider)
     assert faults() == {}
     put_provider("other", {"preset": "google"}, now())
@@ -354,12 +356,12 @@ def test_a_possible_mix_up_of_providers_is_reported(
     remedy = faults()["mix_up"]
     assert f"/v1/oauth/callback/{NAME}" in remedy
     assert "redirect_path_per_provider" in remedy
-    toml_conf["OAuth"] = {"redirect_path_per_provider": True}
+    toml_conf["OAuth"] = {}
     config.current_settings.cache_clear()
     assert faults() == {}
 
     # And so does a provider that names itself
-    toml_conf["OAuth"] = {}
+    toml_conf["OAuth"] = {"redirect_path_per_provider": False}
     config.current_settings.cache_clear()
     provider.script.sends_iss = True
     assert faults() == {}

@@ -15,17 +15,17 @@ pytestmark = pytest.mark.usefixtures("settings")
 _CALLBACK = "http://127.0.0.1:5000/v1/oauth/callback"
 
 
-def test_providers_share_one_redirect_uri_by_default(provider: ScriptedProvider) -> None:
+def test_providers_share_one_redirect_uri_where_that_is_set(provider: ScriptedProvider) -> None:
     assert redirect_uri_of(built(provider)) == _CALLBACK
 
 
 class TestPathPerProvider:
-    """A service with redirect_path_per_provider."""
+    """A service whose config.toml says nothing of it, as a new one."""
 
     @pytest.fixture
     def toml_conf(self, toml_conf: dict[str, Any]) -> dict[str, Any]:
-        """config.toml turns it on."""
-        return {**toml_conf, "OAuth": {"redirect_path_per_provider": True}}
+        """config.toml leaves it out."""
+        return {**toml_conf, "OAuth": {}}
 
     def test_a_provider_without_iss_has_its_own_redirect_uri(
         self, provider: ScriptedProvider

@@ -23,7 +23,7 @@ def test_authorize_discovers_the_provider_and_begins(
 ) -> None:
     # Given a provider of which nothing but the issuer is known
     # When a sign-in is begun
-    answer = http.post("/v1/oauth/house/authorize", json={"subject": "u-1", "scope": "openid"})
+    answer = http.post("/v1/oauth/house/authorize", json={"scope": "openid"})
     # Then a worker has asked the issuer, and the URL leads there
     begun = answer.json()
     assert answer.status_code == 200, begun

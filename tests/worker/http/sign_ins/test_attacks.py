@@ -492,7 +492,7 @@ def test_line_breaks_of_an_app_reach_no_header_and_no_log_line(
     marked = f"x{text}"
     key = {"name": marked, "scopes": ["jobs"]}
     answers = [
-        http.post("/v1/oauth/honest/authorize", json={"subject": marked}),
+        http.post("/v1/oauth/honest/authorize", json={"subject": marked, "unbound": True}),
         http.post("/v1/oauth/honest/authorize", json={"scope": marked}),
         http.post("/v1/oauth/honest/authorize", json={"return_to": f"{_APP}/{marked}"}),
         http.post("/v1/keys", json=key),
