@@ -22,6 +22,7 @@ import config
 from actors import stopping
 from actors.app_settings import forget_app_settings
 from actors.providers.config import cache
+from actors.providers.http.transport import shared_adapter
 from catfeeder.client import Client
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from config import Settings
@@ -188,6 +189,8 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
         patched.setitem(vars(config), "TOML_CONF", toml_conf)
         config.current_settings.cache_clear()
         yield config.current_settings()
+        # Connections are kept alive, and the next provider may come to listen at the same port.
+        shared_adapter().poolmanager.clear()
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
     cache._shared.clear()

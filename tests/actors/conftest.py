@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.providers.http.transport import shared_adapter
 from actors.providers.protocol.keys import shared_key_cache
 from tests.actors.sign_ins import configure_plain
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
@@ -17,8 +16,6 @@ def provider() -> Iterator[ScriptedProvider]:
     """A provider over real HTTP that behaves as its script says."""
     with running_scripted_provider() as started:
         yield started
-    # Connections are kept alive, and the next provider may come to listen at the same port.
-    shared_adapter().poolmanager.clear()
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import pytest
 
 import config
 from actors.audit import EventKind, list_events, record
-from actors.providers.http.transport import shared_adapter
 from actors.stopping import clear_stop_request, request_stop
 from actors.webhooks import deliver_events, export_webhook_key, sign_delivery
 from config import ROOT, Settings
@@ -53,7 +52,6 @@ def receiver() -> Iterator[Receiver]:
         started.host = f"127.0.0.1:{server.server_address[1]}"
         yield started
         started.ended.set()
-    shared_adapter().poolmanager.clear()
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.check import check_provider
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.config.settings import put_provider
-from actors.providers.http.transport import shared_adapter
 from actors.providers.protocol.keys import shared_key_cache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import revoke_token
@@ -85,7 +84,6 @@ def browser() -> Iterator[requests.Session]:
         session.trust_env = False
         yield session
     shared_key_cache.cache_clear()
-    shared_adapter().poolmanager.clear()
 
 
 def sign_in(browser: requests.Session) -> TAB_CONNECTIONS:

@@ -9,7 +9,6 @@ import dramatiq
 import httpx
 import pytest
 
-from actors.providers.http.transport import shared_adapter
 from actors.providers.protocol.keys import shared_key_cache
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 
@@ -19,7 +18,6 @@ def honest() -> Iterator[ScriptedProvider]:
     """A provider that does as it should until a test's script makes it lie."""
     with running_scripted_provider() as provider:
         yield provider
-    shared_adapter().poolmanager.clear()
 
 
 @pytest.fixture
