@@ -1,4 +1,4 @@
-"""The errors of providers and stored tokens; the `message` of each is what people read."""
+"""The errors of sign-ins and of providers; the `message` of each is what people read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from config import credential_variable
 
 #: What error codes look like, and random secrets, which have digits among their letters, do not.
 _ERROR_CODE: Final = re.compile("[A-Za-z][A-Za-z_.-]{0,47}|(status )?[0-9]{1,6}")
-
-
 #: The settings that a variable of the environment may give.
 _CREDENTIALS: Final = ("client_secret", "private_key", "key_id", "team_id")
 
@@ -207,46 +205,7 @@ class ProviderPaused(AuthError):
         self.headers = {"Retry-After": str(seconds)}
 
 
-class ConnectionUnknown(AuthError):
-    """Raised for an id that was never given, or whose connection was erased."""
-
-    message = "There is no connection of that id: it was erased, or never made."
-
-
-class ConnectionBusy(AuthError):
-    """Raised where another process holds the lease of the connection for too long."""
-
-    message = "Another process is renewing this connection at the moment."
-    permanent = False
-
-
-class RenewalBroken(AuthError):
-    """Raised in place of an unexpected exception, whose traceback is in the log."""
-
-    message = "The renewal met an internal error, which the log describes; it is tried again."
-    permanent = False
-    is_foreseen = False
-    is_outcome_unknown = True
-
-
-class RenewalFailing(AuthError):
-    """Raised while the connection is in back-off; `seconds` are left of it."""
-
-    message = "The token cannot be renewed at the moment; it is tried again, later each time."
-    permanent = False
-
-    def __init__(self, reason: str | None = None, *, seconds: int | None = None) -> None:
-        super().__init__(reason)
-        self.headers = {} if seconds is None else {"Retry-After": str(seconds)}
-
-
 class CursorInvalid(AuthError):
     """Raised for a page cursor that was edited or made up."""
 
     message = "cursor is not the next_cursor of a previous page: begin without one."
-
-
-class ReauthorizationRequired(AuthError):
-    """Raised where the grant has ended at the provider, or its tokens are gone."""
-
-    message = "The user has to sign in with the provider again before there is another token."

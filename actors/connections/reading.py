@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
+from actors.connections.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from actors.cursors import decode_cursor, encode_cursor, is_id
-from actors.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from actors.providers.protocol.token_types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Final, cast
 
 from actors.audit import EventKind, record
+from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
-from actors.errors import AuthError, ConnectionBusy, ConnectionUnknown, FailureKind
+from actors.errors import AuthError, FailureKind
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import Revoked, revoke_grant

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection, read_profile, read_token
-from actors.errors import ConnectionUnknown, ProviderMisbehaved
+from actors.errors import ProviderMisbehaved
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.user_info import fetch_profile

@@ -10,8 +10,9 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from actors.connections.errors import RenewalBroken
 from actors.connections.reading import describe_connection, find_connection
-from actors.errors import AuthError, ProviderPaused, RenewalBroken
+from actors.errors import AuthError, ProviderPaused
 from actors.providers.config.breaker import record_unusable_provider
 from actors.providers.config.cache import ProviderCache, shared_provider_cache
 from actors.providers.config.rates import minimum_gap
@@ -20,7 +21,8 @@ from actors.renewal.batches import TimeSlice
 from actors.renewal.kept_answers import import_answer_files
 from actors.renewal.late import wait_for_late_answer
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
-from actors.renewal.outcomes import record_failure, store_grant
+from actors.renewal.outcomes.failures import record_failure
+from actors.renewal.outcomes.grants import store_grant
 from actors.renewal.request import RefreshTokenMissing, prepare_renewal
 from actors.renewal.sweep import request_sweep
 from actors.renewal.waiting import wait_for_concurrent_renewal

@@ -22,7 +22,7 @@ from actors.providers.protocol.token_endpoint import (
     read_kept_tokens,
     use_refresh_token,
 )
-from actors.renewal.identities import check_identity
+from actors.renewal.outcomes.identities import check_identity
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant, merge_metadata

@@ -6,13 +6,9 @@ import threading
 import time
 from typing import Final
 
+from actors.connections.errors import ConnectionBusy, ReauthorizationRequired, RenewalFailing
 from actors.connections.reading import find_connection
-from actors.errors import (
-    AuthError,
-    ConnectionBusy,
-    ReauthorizationRequired,
-    RenewalFailing,
-)
+from actors.errors import AuthError
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 
 _CHECK_SECONDS: Final = 0.1

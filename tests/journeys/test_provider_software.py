@@ -14,8 +14,8 @@ import pytest
 import requests
 
 import config
+from actors.connections.errors import ReauthorizationRequired
 from actors.connections.revocation import revoke_connection
-from actors.errors import ReauthorizationRequired
 from actors.oauth.exchange import CodeAnswer, finish_sign_in
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info

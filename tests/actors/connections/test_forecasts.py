@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from actors.audit import list_events
+from actors.connections.errors import ReauthorizationRequired
 from actors.connections.forecasts import forecast_grants, warn_of_grant_ends
-from actors.errors import ReauthorizationRequired
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import rfc3339, utc_now
 from models.db.database import hold_connection

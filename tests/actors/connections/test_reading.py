@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.connections.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from actors.connections.reading import (
     describe_connection,
     find_connection,
     list_connections,
     read_token,
 )
-from actors.errors import ConnectionUnknown, CursorInvalid, ReauthorizationRequired, RenewalFailing
+from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from actors.connections import revocation
+from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.connections.revocation import revoke_connection
-from actors.errors import ConnectionBusy, ConnectionUnknown
 from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_leased
 from catfeeder.results import Revocation

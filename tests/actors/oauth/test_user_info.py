@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
+from actors.connections.errors import ConnectionBusy, ConnectionUnknown, ReauthorizationRequired
 from actors.connections.reading import describe_connection
 from actors.errors import (
-    ConnectionBusy,
-    ConnectionUnknown,
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnknown,
-    ReauthorizationRequired,
 )
 from actors.oauth import user_info
 from actors.oauth.errors import TokenSourceInvalid

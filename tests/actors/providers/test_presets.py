@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from actors.connections.errors import ReauthorizationRequired
 from actors.connections.reading import describe_connection, list_connections, read_token
 from actors.connections.revocation import revoke_connection
 from actors.errors import (
@@ -17,7 +18,6 @@ from actors.errors import (
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
-    ReauthorizationRequired,
 )
 from actors.oauth.exchange import exchange_code
 from actors.oauth.sign_in import begin_sign_in

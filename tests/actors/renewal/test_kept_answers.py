@@ -11,11 +11,8 @@ from typing import Any, Final
 
 import pytest
 
-from actors.errors import (
-    ProviderMisbehaved,
-    ProviderUnreachable,
-    ReauthorizationRequired,
-)
+from actors.connections.errors import ReauthorizationRequired
+from actors.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.config.settings import patch_provider
 from actors.providers.protocol import token_endpoint
 from actors.providers.protocol.token_answers import read_tokens

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.errors import ConnectionBusy, ProviderUnreachable
+from actors.connections.errors import ConnectionBusy
+from actors.errors import ProviderUnreachable
 from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_connection
 from config import Settings

@@ -10,9 +10,10 @@ from typing import Final
 
 import pytest
 
-from actors.errors import ConnectionBusy, ProviderUnreachable, RenewalFailing
+from actors.connections.errors import ConnectionBusy, RenewalFailing
+from actors.errors import ProviderUnreachable
 from actors.renewal.limits import RenewalLimits
-from actors.renewal.outcomes import store_grant
+from actors.renewal.outcomes.grants import store_grant
 from actors.renewal.renew import renew_connection, renew_leased
 from catfeeder.errors import CatFeederError
 from config import Settings

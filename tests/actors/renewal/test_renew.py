@@ -9,12 +9,8 @@ from typing import Any
 import dramatiq
 import pytest
 
+from actors.connections.errors import ConnectionBusy, ConnectionUnknown, ReauthorizationRequired
 from actors.connections.reading import describe_connection
-from actors.errors import (
-    ConnectionBusy,
-    ConnectionUnknown,
-    ReauthorizationRequired,
-)
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.settings import patch_provider
 from actors.renewal.limits import RenewalLimits

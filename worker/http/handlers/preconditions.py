@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from actors.app_settings import AppUnknown, read_app_settings
+from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
-from actors.errors import ConnectionUnknown, ProviderUnknown
+from actors.errors import ProviderUnknown
 from actors.passwords.normalization import check_visible, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (

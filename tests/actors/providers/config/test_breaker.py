@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
+from actors.connections.errors import ReauthorizationRequired
 from actors.connections.reading import read_token
-from actors.errors import (
-    ProviderPaused,
-    ProviderRefused,
-    ProviderUnreachable,
-    ReauthorizationRequired,
-)
+from actors.errors import ProviderPaused, ProviderRefused, ProviderUnreachable
 from actors.providers.config.breaker import (
     FAILURE_THRESHOLD,
     MAX_PAUSE_SECONDS,

@@ -16,12 +16,7 @@ import pytest
 import requests
 
 import config
-from actors.errors import (
-    AddressForbidden,
-    AuthError,
-    ProviderMisbehaved,
-    ProviderUnreachable,
-)
+from actors.errors import AddressForbidden, AuthError, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json
 from actors.providers.http.transport import guard_session

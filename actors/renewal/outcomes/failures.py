@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from actors.audit import EventKind, build_event, record
 from actors.backoff import plan_retry
+from actors.connections.errors import ReauthorizationRequired
 from actors.connections.forecasts import GrantEnded, has_grant_ended
 from actors.errors import (
     AuthError,
@@ -19,14 +20,13 @@ from actors.errors import (
     ProviderPaused,
     ProviderRefused,
     ProviderUnreachable,
-    ReauthorizationRequired,
 )
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
 from actors.renewal.attempt import describe_spent_token
-from actors.renewal.endings import DEAD_STATUSES, record_missing_means
-from actors.renewal.identities import IdentityRefused, record_refused_identity
 from actors.renewal.limits import LIMITS, RenewalLimits
-from actors.renewal.refusals import find_lasting_refusal
+from actors.renewal.outcomes.endings import DEAD_STATUSES, record_missing_means
+from actors.renewal.outcomes.identities import IdentityRefused, record_refused_identity
+from actors.renewal.outcomes.refusals import find_lasting_refusal
 from actors.renewal.request import RefreshTokenMissing
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError

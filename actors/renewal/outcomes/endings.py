@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from actors.audit import EventKind, record
-from actors.errors import AuthError, ReauthorizationRequired
+from actors.connections.errors import ReauthorizationRequired
+from actors.errors import AuthError
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import Lease, end_connection, release

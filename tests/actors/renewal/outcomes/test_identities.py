@@ -9,7 +9,7 @@ import pytest
 from actors.audit import list_events
 from actors.connections.reading import describe_connection, read_token
 from actors.oauth.refresh import refresh_token
-from actors.renewal.identities import IdentityRefused
+from actors.renewal.outcomes.identities import IdentityRefused
 from actors.renewal.renew import renew_connection
 from tests.actors.renewals import HOUR, renew_all, tokens_of
 from tests.actors.sign_ins import NAME, configure, configure_plain, now, reread, sign_in
