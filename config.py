@@ -8,7 +8,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 from urllib.parse import quote
 
 from addresses import (
@@ -184,23 +184,11 @@ def load_settings(
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
     bundle = optional_variable(env, "REQUESTS_CA_BUNDLE") or optional_variable(env, "SSL_CERT_FILE")
     check_webhook_url(sections["oauth"].webhook_url, private_hosts)
-    former_keys = parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or "")
-    host = check_host(optional_variable(env, "HOST") or sections["server"].host)
-    port = parse_port(optional_variable(env, "PORT"), sections["server"].port)
-    variable = optional_variable(env, "VAR_DIR") or "var"
-    var_dir = expand_path("VAR_DIR", str(ROOT / expand_path("VAR_DIR", variable)))
     return Settings(
-        host=host,
-        port=port,
-        var_dir=var_dir,
+        **_load_place(env, sections["server"]),
         log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),
         redis_url=check_url_path("REDIS_URL", optional_variable(env, "REDIS_URL")),
-        database_url=check_url_path("DATABASE_URL", optional_variable(env, "DATABASE_URL"))
-        or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
-        redirect_uri=check_redirect_uri(optional_variable(env, "REDIRECT_URI"))
-        or f"http://{host_in_url(host)}:{port}/v1/oauth/callback",
-        secret_key=check_secret_key(optional_variable(env, "SECRET_KEY")),
-        previous_secret_keys=check_former_keys(former_keys, may_be_weak=former_keys_may_be_weak),
+        **_load_secret_keys(env, former_keys_may_be_weak),
         admin_api_key=check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
         allowed_private_hosts=private_hosts,
         ca_bundle=check_authorities("REQUESTS_CA_BUNDLE or SSL_CERT_FILE", bundle, ROOT),
@@ -209,6 +197,45 @@ def load_settings(
         unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,
     )
+
+
+class _Place(TypedDict):
+    """Where the service is reached, and where it writes."""
+
+    host: str
+    port: int
+    var_dir: Path
+    database_url: str
+    redirect_uri: str
+
+
+def _load_place(env: Mapping[str, str | None], server: ServerSettings) -> _Place:
+    host = check_host(optional_variable(env, "HOST") or server.host)
+    port = parse_port(optional_variable(env, "PORT"), server.port)
+    variable = optional_variable(env, "VAR_DIR") or "var"
+    var_dir = expand_path("VAR_DIR", str(ROOT / expand_path("VAR_DIR", variable)))
+    database_url = check_url_path("DATABASE_URL", optional_variable(env, "DATABASE_URL"))
+    redirect_uri = check_redirect_uri(optional_variable(env, "REDIRECT_URI"))
+    return {
+        "host": host,
+        "port": port,
+        "var_dir": var_dir,
+        "database_url": database_url or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
+        "redirect_uri": redirect_uri or f"http://{host_in_url(host)}:{port}/v1/oauth/callback",
+    }
+
+
+class _SecretKeys(TypedDict):
+    secret_key: str | None
+    previous_secret_keys: tuple[str, ...]
+
+
+def _load_secret_keys(env: Mapping[str, str | None], former_may_be_weak: bool) -> _SecretKeys:
+    former = parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or "")
+    return {
+        "secret_key": check_secret_key(optional_variable(env, "SECRET_KEY")),
+        "previous_secret_keys": check_former_keys(former, may_be_weak=former_may_be_weak),
+    }
 
 
 if TYPE_CHECKING:

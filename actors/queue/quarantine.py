@@ -28,17 +28,11 @@ def quarantine(
     code: str = "unreadable_message",
     job_id: str | None = None,
 ) -> None:
-    """Perform `quarantine`: log a message's `body`, keep it sealed, and let its job fail.
+    """Perform `quarantine`: log that a message was set aside, keep it sealed, and let its job fail.
 
     A body that does not open may be another app's plaintext, so it is never kept as it came.
-
-    Args:
-        queue: The queue where the message stood.
-        redis_message_id: Its id there.
-        reason: The sentence that says why it was set aside.
-        body: Its bytes.
-        code: The code of that reason, which is also the job's error.
-        job_id: The job that it stands for, where that is known.
+    `reason` is a sentence, and `code` its code, which is also the error of the job, if the message
+    is known to stand for one.
 
     Raises:
         QueueUnreachable: Redis did not answer.
@@ -48,12 +42,16 @@ def quarantine(
     _LOG.error("Set aside %s from queue %s: %s", name, queue, reason)
     broker = cast("SealedBroker", dramatiq.get_broker())
     fields = build_quarantine_message(queue, redis_message_id, UnreadableMessage(reason), body)
-    sealed = broker.encoder.encode(fields)
-    # Delivered once more, it is the same letter.
-    digest = hashlib.sha256(f"{queue}:{redis_message_id}:".encode() + body).hexdigest()
-    letter_id = str(uuid.UUID(digest[:32], version=4))
+    letter_id = _derive_id(queue, redis_message_id, body)
     with translate_redis_errors():
-        DeadLetters(broker).add(queue.removesuffix(".DQ"), letter_id, code, sealed)
+        letters = DeadLetters(broker)
+        letters.add(queue.removesuffix(".DQ"), letter_id, code, broker.encoder.encode(fields))
     if job_id is not None:
         error = JobError(code, reason, permanent=True)
         JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now())
+
+
+def _derive_id(queue: str, redis_message_id: str, body: bytes) -> str:
+    """Return the id of the dead letter: delivered once more, the message is the same letter."""
+    digest = hashlib.sha256(f"{queue}:{redis_message_id}:".encode() + body).hexdigest()
+    return str(uuid.UUID(digest[:32], version=4))

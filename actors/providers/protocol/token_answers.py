@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from actors.errors import AuthError, ProviderMisbehaved
+from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
 from actors.providers.http.members import OF_TOKEN_ANSWERS, pick_members
@@ -60,40 +60,43 @@ def read_tokens(
         ProviderUnreachable: The provider is unavailable.
     """
     answer = _read_members(response)
+    _check_for_error(answer, response, provider)
+    asked_at = asked_at or utc_now()
+    pairs = _read_pairs(answer, provider, asked_at)
+    if not pairs:
+        raise classify_by_words(answer, response, provider) or _missing_token()
+    metadata = _pick_metadata(answer, provider)
+    first, *others = [replace(pair, metadata=metadata) for pair in pairs]
+    return replace(first, second=others[0] if others else None)
+
+
+def _check_for_error(
+    answer: Mapping[str, Any], response: requests.Response, provider: Provider
+) -> None:
+    """Raise unless an answer is a success, by its status and its members."""
     if response.status_code >= requests.codes.too_many_requests:
-        if (told := classify_by_words(answer, response, provider)) is not None:
-            raise told
+        if (error := classify_by_words(answer, response, provider)) is not None:
+            raise error
         check_available(response)
-    error = error_of(answer)
-    if error is not None or response.status_code >= requests.codes.bad_request:
-        raise classify_error(error, answer, response, provider)
+    if error_of(answer) is not None or response.status_code >= requests.codes.bad_request:
+        raise classify_error(error_of(answer), answer, response, provider)
     if response.status_code >= requests.codes.multiple_choices:
         raise _missing_token()
-    asked_at = asked_at or utc_now()
-    metadata = _pick_metadata(answer, provider)
-    if provider.token_answer != "slack_app":
-        if answer.get("access_token") in (None, ""):
-            raise _without_token(answer, response, provider)
-        return replace(_read_pair(answer, provider, asked_at), metadata=metadata)
-    pairs = [
+
+
+def _read_pairs(
+    answer: Mapping[str, Any], provider: Provider, asked_at: datetime
+) -> list[TokenResponse]:
+    """Return the tokens of each account in an answer: of one, or of Slack's bot and user."""
+    if provider.token_answer == "slack_app":
         # `token_type` says whose the token is: bot or user. Both are bearer tokens.
-        replace(
-            _read_pair(pair, provider, asked_at),
-            account=account,
-            token_type="Bearer",
-            metadata=metadata,
-        )
-        for pair, account in slack.split_pairs(answer)
-    ]
-    if not pairs:
-        raise _without_token(answer, response, provider)
-    return replace(pairs[0], second=pairs[1] if len(pairs) > 1 else None)
-
-
-def _without_token(
-    answer: Mapping[str, Any], response: requests.Response, provider: Provider
-) -> AuthError:
-    return classify_by_words(answer, response, provider) or _missing_token()
+        return [
+            replace(_read_pair(pair, provider, asked_at), account=account, token_type="Bearer")
+            for pair, account in slack.split_pairs(answer)
+        ]
+    if answer.get("access_token") in (None, ""):
+        return []
+    return [_read_pair(answer, provider, asked_at)]
 
 
 def _pick_metadata(answer: Mapping[str, Any], provider: Provider) -> dict[str, Any]:

@@ -26,24 +26,7 @@ def launch_server(
         OSError: The binary cannot be executed.
     """
     return subprocess.Popen(
-        [
-            binary,
-            *("--port", "0"),
-            *("--unixsocket", str(socket_path)),
-            *("--unixsocketperm", "600"),
-            *("--dir", str(directory)),
-            *("--logfile", str(directory / LOG_NAME)),
-            *("--daemonize", "no"),
-            # A queued job survives a crash of the machine, bar its last second.
-            *("--appendonly", "yes"),
-            *("--appendfsync", "everysec"),
-            # Half a record at its end is cut off by us, who keep it and say what is lost.
-            *("--aof-load-truncated", "no"),
-            # The append-only file holds all; a dump beside it would only be a second copy.
-            *("--save", ""),
-            # Out of memory it refuses new jobs; it must never drop accepted ones.
-            *("--maxmemory-policy", "noeviction"),
-        ],
+        [binary, *_build_options(directory, socket_path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -53,6 +36,26 @@ def launch_server(
         start_new_session=True,
         umask=0o077,
     )
+
+
+def _build_options(directory: Path, socket_path: Path) -> list[str]:
+    return [
+        *("--port", "0"),
+        *("--unixsocket", str(socket_path)),
+        *("--unixsocketperm", "600"),
+        *("--dir", str(directory)),
+        *("--logfile", str(directory / LOG_NAME)),
+        *("--daemonize", "no"),
+        # A queued job survives a crash of the machine, bar its last second.
+        *("--appendonly", "yes"),
+        *("--appendfsync", "everysec"),
+        # `embedded` cuts off half a record at the end, keeps it, and says what is lost.
+        *("--aof-load-truncated", "no"),
+        # The append-only file holds all; a dump beside it would only be a second copy.
+        *("--save", ""),
+        # Out of memory it refuses new jobs; it must never drop accepted ones.
+        *("--maxmemory-policy", "noeviction"),
+    ]
 
 
 def await_answer(
