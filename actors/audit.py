@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Any, Final, TypedDict, Unpack
 
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
@@ -13,7 +13,7 @@ from catfeeder.queue.requester import acting_app, requester, visible_app
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
-from models.events import TAB_EVENTS
+from models.events import TAB_EVENTS, EventFilters
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import public_name
 
@@ -123,14 +123,10 @@ def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
 
 def list_events(
     *,
-    app: str | None = None,
-    kind: str | None = None,
-    provider: str | None = None,
-    connection_id: str | None = None,
-    key_id: str | None = None,
     since: datetime | None = None,
     cursor: str | None = None,
     limit: int = 100,
+    **wanted: Unpack[EventFilters],
 ) -> EventPage:
     """Return a page of at most `limit` events, newest first: an app's, or all that are visible.
 
@@ -139,17 +135,10 @@ def list_events(
     """
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise CursorInvalid
+    wanted["app"] = visible_app() or wanted.get("app")
+    before = None if cursor is None else int(cursor)
     with hold_connection():
-        rows = TAB_EVENTS.list_page(
-            app=visible_app() or app,
-            kind=kind,
-            provider=provider,
-            connection_id=connection_id,
-            key_id=key_id,
-            since=since,
-            before=None if cursor is None else int(cursor),
-            limit=limit + 1,
-        )
+        rows = TAB_EVENTS.list_page(since=since, before=before, limit=limit + 1, **wanted)
     next_cursor = str(rows[limit - 1].id) if len(rows) > limit else None
     return {"items": [describe_event(row) for row in rows[:limit]], "next_cursor": next_cursor}
 

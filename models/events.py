@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import peewee
 
@@ -15,6 +15,16 @@ from models.db.statements import PreparedInsert
 #: How many due events are read to find one that no other process has claimed.
 _CLAIM_CANDIDATES: Final = 10
 _ERASE_BATCH: Final = 1000
+
+
+class EventFilters(TypedDict, total=False):
+    """The columns that a list of events may be limited by; None is any value."""
+
+    app: str | None
+    kind: str | None
+    provider: str | None
+    connection_id: str | None
+    key_id: str | None
 
 
 class TAB_EVENTS(Table):
@@ -78,27 +88,16 @@ class TAB_EVENTS(Table):
     def list_page(
         cls,
         *,
-        app: str | None = None,
-        kind: str | None = None,
-        provider: str | None = None,
-        connection_id: str | None = None,
-        key_id: str | None = None,
         since: datetime | None = None,
         before: int | None = None,
         limit: int,
+        **wanted: Unpack[EventFilters],
     ) -> list[TAB_EVENTS]:
         """Return up to `limit` events, newest first, with ids below `before`."""
         query = cls.select().order_by(cls.id.desc()).limit(limit)
-        wanted = (
-            (cls.app, app),
-            (cls.kind, kind),
-            (cls.provider, provider),
-            (cls.connection_id, connection_id),
-            (cls.key_id, key_id),
-        )
-        for column, value in wanted:
+        for name, value in wanted.items():
             if value is not None:
-                query = query.where(column == value)
+                query = query.where(getattr(cls, name) == value)
         if since is not None:
             query = query.where(cls.created_at >= since)
         if before is not None:

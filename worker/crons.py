@@ -189,26 +189,33 @@ def tick(
         QueueUnreachable: The broker is down; what was due is due again.
         DatabaseUnreachable: The database is down.
     """
-    with hold_connection():
-        # Reads are cheap; the writes below wait for other writers.
-        known = list_next_ticks()
-        stalled = observer.find_stalled(known, lines, now) if observer else {}
-        due = [
-            message
-            for message in lines
-            if known.get(message.name, now) <= now or message in stalled
-        ]
-        if due and is_emission_over():
-            # A service that stops finishes its jobs and enqueues no more.
-            return []
     emitted = []
-    for message in due:
+    for message, stalled_at in _list_due(lines, now, observer):
         with hold_connection():
-            is_claimed = _claim(message, lines[message], now, stalled.get(message))
+            is_claimed = _claim(message, lines[message], now, stalled_at)
         if is_claimed:
             _emit(client, message, now)
             emitted.append(message)
     return emitted
+
+
+def _list_due(
+    lines: Schedule, now: datetime, observer: TickObserver | None
+) -> list[tuple[MessageType, datetime | None]]:
+    """Return the messages that are due, each with its tick if that stands still.
+
+    Reads are cheap, while the claims that follow wait for other writers.
+    """
+    with hold_connection():
+        known = list_next_ticks()
+        stalled = observer.find_stalled(known, lines, now) if observer else {}
+        due = [
+            (message, stalled.get(message))
+            for message in lines
+            if known.get(message.name, now) <= now or message in stalled
+        ]
+        # A service that stops finishes its jobs and enqueues no more.
+        return [] if due and is_emission_over() else due
 
 
 def _claim(

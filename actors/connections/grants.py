@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from actors.connections.planning import plan_renewal
@@ -14,36 +14,41 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant, GrantEnd
 
 
+@dataclass(frozen=True, slots=True)
+class GrantRequest:
+    """What a grant was asked for, and what is known of it from before."""
+
+    #: The provider's name for the user, which decides the jitter of the renewal.
+    account: str
+    #: The scope of a response that has none (RFC 6749 section 5.1).
+    scope: str
+    #: The scope of the grant that a renewal begins from.
+    granted_before: str = ""
+    #: When the grant ends for good, unless the response says otherwise.
+    known_end: datetime | None = None
+
+
 def build_grant(
     provider: Provider,
     tokens: TokenResponse,
-    account: str,
-    asked_scope: str,
+    request: GrantRequest,
     now: datetime,
     *,
     end: GrantEnd | None,
-    known_end: datetime | None = None,
-    granted_before: str = "",
 ) -> Grant:
-    """Turn a token response of `now` into the grant to store.
-
-    Where the response has no scope it is the `asked_scope` (RFC 6749 section 5.1); `granted_before`
-    is the scope of the grant that a renewal begins from. Without an `end`
-    the grant ends at the `known_end`, which is stored already. `account` is the provider's name for
-    the user; it decides the jitter of the renewal.
-    """
+    """Turn a token response of `now` into the grant to store; `end` is that which it states."""
     expires_at = None if tokens.expires_in is None else now + timedelta(seconds=tokens.expires_in)
-    grant_expires_at = known_end if end is None else end.expires_at
+    grant_expires_at = request.known_end if end is None else end.expires_at
     last_chance = grant_expires_at if tokens.refresh_token else None
-    missing = find_missing_scopes(provider, tokens, asked_scope, granted_before)
+    missing = find_missing_scopes(provider, tokens, request.scope, request.granted_before)
     return Grant(
         access_token=tokens.access_token,
         refresh_token=tokens.refresh_token,
         token_type=tokens.token_type,
-        scope=asked_scope if tokens.scope is None else tokens.scope,
+        scope=request.scope if tokens.scope is None else tokens.scope,
         missing_scope=" ".join(missing),
         expires_at=expires_at,
-        renew_at=_plan_renewal(provider, account, expires_at, last_chance, now),
+        renew_at=_plan_renewal(provider, request.account, expires_at, last_chance, now),
         end=end,
         metadata=tokens.metadata or None,
         lifetime_seconds=tokens.expires_in if tokens.states_lifetime else None,

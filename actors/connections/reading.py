@@ -13,6 +13,7 @@ from actors.providers.protocol.token_types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import acting_app, is_visible, visible_app
+from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import own_key, public_name
@@ -138,7 +139,14 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     if token is None or (is_dead and not is_usable):
         has_ended = row.status == ConnectionStatus.ENDED
         raise ReauthorizationRequired(_HAS_ENDED if has_ended else None)
-    view: results.StoredToken = {
+    retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
+    is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
+    answer = _describe_token(row, token)
+    return TokenView(answer, row.app, row.provider, row.version, is_due, is_usable, retry_at)
+
+
+def _describe_token(row: TAB_CONNECTIONS, token: Secret) -> results.StoredToken:
+    return {
         "access_token": token.reveal(),
         "token_type": read_token_type(row.token_type),
         "expires_at": rfc3339(row.expires_at),
@@ -146,14 +154,3 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         "metadata": row.metadata or {},
         "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
     }
-    retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
-    is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
-    return TokenView(
-        view,
-        row.app,
-        row.provider,
-        row.version,
-        is_stale=is_due,
-        is_usable=is_usable,
-        retry_at=retry_at,
-    )

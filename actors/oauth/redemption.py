@@ -9,7 +9,7 @@ from typing import Any
 
 from actors.audit import EventKind, record
 from actors.connections.forecasts import forecast_consent_end
-from actors.connections.grants import build_grant
+from actors.connections.grants import GrantRequest, build_grant
 from actors.errors import IdTokenInvalid
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.identity.user_info import fetch_profile
@@ -101,7 +101,8 @@ def _store(
     if tokens.account is not None and tokens.account["token_of"] == "user":
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = forecast_consent_end(provider, tokens, now)
-    grant = build_grant(provider, tokens, profile["subject"], requested_scope, now, end=end)
+    request = GrantRequest(profile["subject"], requested_scope)
+    grant = build_grant(provider, tokens, request, now, end=end)
     connection = store_connection(
         Owner(app=pending.app, provider=provider.name, subject=pending.subject),
         profile=profile,

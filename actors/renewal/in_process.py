@@ -6,8 +6,8 @@ import logging
 from datetime import datetime
 
 from actors.renewal.kept_answers import recover
+from actors.renewal.leased import renew_leased
 from actors.renewal.limits import lease_end
-from actors.renewal.renew import renew_leased
 from actors.renewal.sweep import sweep
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError

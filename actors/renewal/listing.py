@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, NamedTuple, TypedDict
+from typing import Annotated, Final, NamedTuple, TypedDict, Unpack
 
 from actors.connections.forecasts import GrantEnded, has_grant_ended
 from actors.cursors import decode_cursor, encode_cursor
@@ -19,7 +19,7 @@ from config import current_settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import public_name
-from models.renewal.upcoming import list_upcoming_renewals
+from models.renewal.upcoming import RenewalFilters, list_upcoming_renewals
 
 _NO_REFRESH_TOKEN: Final = (
     "There is nothing to renew it with: when it has run out, the user signs in again for another."
@@ -79,32 +79,21 @@ class _Means(NamedTuple):
 
 def list_renewals(
     *,
-    provider: str | None = None,
-    subject: str | None = None,
-    status: str | None = None,
     before: datetime | None = None,
     cursor: str | None = None,
     limit: int = 100,
     now: datetime,
+    **wanted: Unpack[RenewalFilters],
 ) -> RenewalPage:
     """Return a page of renewals in the order in which they fall due, without renewing anything.
-
-    `is_scheduled` says whether the schedule has renewals at all (`renew_oath_tokens`).
 
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
     after = decode_cursor(cursor) if cursor else None
+    wanted["app"] = visible_app()
     with hold_connection():
-        rows = list_upcoming_renewals(
-            app=visible_app(),
-            provider=provider,
-            subject=subject,
-            status=status,
-            before=before,
-            after=after,
-            limit=limit + 1,
-        )
+        rows = list_upcoming_renewals(before=before, after=after, limit=limit + 1, **wanted)
         page = rows[:limit]
         means = {name: _look_up(name, now) for name in {row.provider for row in page}}
     end = encode_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None

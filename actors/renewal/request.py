@@ -10,7 +10,7 @@ from datetime import datetime
 import requests
 
 from actors.connections.forecasts import forecast_renewal_end
-from actors.connections.grants import build_grant, with_known_lifetime
+from actors.connections.grants import GrantRequest, build_grant, with_known_lifetime
 from actors.errors import AuthError, ProviderRefused
 from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.provider import Provider
@@ -95,16 +95,9 @@ class RenewalRequest:
         # Counted from before the call, the lifetime is too short by a moment, and never too long.
         known = row.grant_expires_at
         end = forecast_renewal_end(self.provider, tokens, known, asked_at)
-        grant = build_grant(
-            self.provider,
-            tokens,
-            row.provider_subject,
-            f"{row.scope} {row.missing_scope}",
-            asked_at,
-            end=end,
-            known_end=known,
-            granted_before=row.scope,
-        )
+        asked_scope = f"{row.scope} {row.missing_scope}"
+        request = GrantRequest(row.provider_subject, asked_scope, row.scope, known)
+        grant = build_grant(self.provider, tokens, request, asked_at, end=end)
         grant = replace(grant, metadata=merge_metadata(row.metadata, tokens.metadata))
         if tokens.scope is None:
             return replace(grant, scope=row.scope, missing_scope=row.missing_scope)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from models.oauth.connections import TAB_CONNECTIONS
 
 _T = TAB_CONNECTIONS
 
 
+class RenewalFilters(TypedDict, total=False):
+    """The columns that a list of renewals may be limited by; None is any value."""
+
+    app: str | None
+    provider: str | None
+    subject: str | None
+    status: str | None
+
+
 def list_upcoming_renewals(
     *,
-    app: str | None = None,
-    provider: str | None = None,
-    subject: str | None = None,
-    status: str | None = None,
     before: datetime | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int,
+    **wanted: Unpack[RenewalFilters],
 ) -> list[TAB_CONNECTIONS]:
     """Return up to `limit` connections that fall due before a time, the first due first.
 
@@ -25,15 +32,9 @@ def list_upcoming_renewals(
     `renew_at` for each filter, so that the database reads no more rows than the page holds.
     """
     query = _T.select().where(_T.renew_at.is_null(False)).order_by(_T.renew_at, _T.id).limit(limit)
-    filters = (
-        (_T.app, app),
-        (_T.provider, provider),
-        (_T.subject, subject),
-        (_T.status, status),
-    )
-    for column, wanted in filters:
-        if wanted is not None:
-            query = query.where(column == wanted)
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(getattr(_T, name) == value)
     if before is not None:
         query = query.where(_T.renew_at < before)
     if after is not None:

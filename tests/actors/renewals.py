@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from actors.renewal.kept_answers import recover
-from actors.renewal.renew import renew_leased
+from actors.renewal.leased import renew_leased
 from actors.renewal.sweep import sweep
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret

@@ -116,13 +116,10 @@ def build_shim(settings: Settings) -> Shim:
         ConfigurationError: A setting that the web process needs is missing.
         QueueUnreachable: REDIS_URL is not a URL of Redis.
     """
-    if settings.admin_api_key is None:
-        raise ConfigurationError(
-            "ADMIN_API_KEY is not set: `make run` writes one to .env, or set it yourself."
-        )
-    client = connect_queue(settings)
     redis = connect_redis_async(settings.required_redis_url())
     rate_limiter = RateLimiter(redis)
+    api_keys = _build_authenticator(settings, rate_limiter)
+    client = connect_queue(settings)
     job_reader = BatchedJobReader(redis, client.jobs)
     waiter = JobWaiter(
         redis, partial(_find_if_reachable, job_reader), client.jobs.read_announcement
@@ -132,9 +129,7 @@ def build_shim(settings: Settings) -> Shim:
         client=client,
         redis=redis,
         rate_limiter=rate_limiter,
-        api_keys=ApiKeyAuthenticator(
-            Secret(settings.admin_api_key), rate_limiter, WrongKeyThrottle(rate_limiter)
-        ),
+        api_keys=api_keys,
         sign_in_cookies=SignInCookies(settings),
         job_reader=job_reader,
         waiter=waiter,
@@ -143,6 +138,15 @@ def build_shim(settings: Settings) -> Shim:
         enqueuer=_build_enqueuer(settings, client),
         metrics=Metrics(client.broker, waiter.__len__),
     )
+
+
+def _build_authenticator(settings: Settings, rate_limiter: RateLimiter) -> ApiKeyAuthenticator:
+    if settings.admin_api_key is None:
+        raise ConfigurationError(
+            "ADMIN_API_KEY is not set: `make run` writes one to .env, or set it yourself."
+        )
+    admin_key = Secret(settings.admin_api_key)
+    return ApiKeyAuthenticator(admin_key, rate_limiter, WrongKeyThrottle(rate_limiter))
 
 
 def _build_enqueuer(settings: Settings, client: Client) -> BatchingEnqueuer:

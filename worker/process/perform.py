@@ -59,21 +59,24 @@ def perform_messages(
         CatFeederError: A setting cannot be used; the message names it.
     """
     signals = StopSignals()
-    settings = _join_service(queues)
-    broker = build_broker(settings, heartbeat_timing)
+    broker = build_broker(_join_service(queues), heartbeat_timing)
     check_if_reachable(broker.client)
     _reserve_slots_for_sign_ins(broker, queues, prefetch)
     worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
-    # What is loaded stays: no garbage collection needs to scan it again while a job waits.
-    gc.collect()
-    gc.freeze()
+    _freeze_loaded_code()
     with _emitting_schedule() if schedule else nullcontext():
         report_ready()
         signals.wait()
     stop_worker(worker, grace_seconds)
     broker.close()
     return 0
+
+
+def _freeze_loaded_code() -> None:
+    """Keep what is loaded: no garbage collection needs to scan it again while a job waits."""
+    gc.collect()
+    gc.freeze()
 
 
 def _reserve_slots_for_sign_ins(

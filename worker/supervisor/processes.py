@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from worker.process.readiness import READY_VARIABLE
@@ -70,24 +70,30 @@ async def start_process(
         OSError: There is no shell, or no room for another process.
     """
     read_end, write_end = os.pipe()
-    ready_end = None if on_ready is None else _await_ready(on_ready)
-    passed = [] if ready_end is None else [ready_end]
+    passed = [] if on_ready is None else [_await_ready(on_ready)]
     # Our own pipe: with one of asyncio's, wait() may last until the last grandchild closes it.
     reading = asyncio.create_task(_read_lines(read_end, name, on_line))
     try:
-        process = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", f"exec {command}"),
-            env={**environment, READY_VARIABLE: " ".join(map(str, passed))},
-            pass_fds=passed,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=write_end,
-            stderr=write_end,
-            start_new_session=True,
-        )
+        process = await _spawn(command, environment, write_end, passed)
     finally:
         for end in (write_end, *passed):
             os.close(end)
     return ServiceProcess(name, process, reading)
+
+
+async def _spawn(
+    command: str, environment: Mapping[str, str], output: int, passed: Sequence[int]
+) -> asyncio.subprocess.Process:
+    """Start a shell command that writes to a descriptor, and inherits those for its readiness."""
+    return await asyncio.create_subprocess_exec(
+        *("/bin/sh", "-c", f"exec {command}"),
+        env={**environment, READY_VARIABLE: " ".join(map(str, passed))},
+        pass_fds=passed,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
 
 
 def _await_ready(on_ready: Callable[[], None]) -> int:

@@ -36,15 +36,7 @@ def verify_signature(
     if provider.jwks_uri is None:
         raise IdTokenInvalid(f"The provider publishes no keys to check the {name} with.")
     try:
-        header = extract_compact(text.encode()).headers()
-        algorithm, key_id = _read_header(header, name)
-        key = _find_key(provider.jwks_uri, algorithm, key_id, key_cache, name)
-        try:
-            payload = _open(text, key)
-        except BadSignatureError:
-            key = _find_key(provider.jwks_uri, algorithm, key_id, key_cache, name, refused=key)
-            payload = _open(text, key)
-        claims = parse_json(payload)
+        claims = parse_json(_read_signed(provider.jwks_uri, text, key_cache, name))
     except (JoseError, ValueError, TypeError, RecursionError) as error:
         raise IdTokenInvalid(
             f"The {name}'s signature does not hold: {type(error).__name__}."
@@ -52,6 +44,17 @@ def verify_signature(
     if not isinstance(claims, dict):
         raise IdTokenInvalid(f"The {name} holds no claims.")
     return claims
+
+
+def _read_signed(jwks_uri: str, text: str, key_cache: KeyCache, name: str) -> bytes:
+    """Return the payload that one of the published keys has signed, fetched anew if need be."""
+    algorithm, key_id = _read_header(extract_compact(text.encode()).headers(), name)
+    key = _find_key(jwks_uri, algorithm, key_id, key_cache, name)
+    try:
+        return _open(text, key)
+    except BadSignatureError:
+        key = _find_key(jwks_uri, algorithm, key_id, key_cache, name, refused=key)
+        return _open(text, key)
 
 
 def _open(text: str, key: Key) -> bytes:

@@ -98,16 +98,10 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
         raise ProviderNotConfigured(
             f"The private_key of the provider {provider.name} is none in PEM."
         ) from None
-    header = {"alg": algorithm} | ({"kid": provider.key_id} if provider.key_id else {})
+    header = {"alg": _choose_algorithm(provider, key, algorithm)}
+    header |= {"kid": provider.key_id} if provider.key_id else {}
     if provider.certificate is not None:
         header |= _certificate_header(provider, provider.certificate, key)
-    if (chosen := provider.token_endpoint_auth_signing_alg) is not None:
-        if not fits_algorithm(key, chosen):
-            raise ProviderNotConfigured(
-                f"The token_endpoint_auth_signing_alg {chosen} of the provider {provider.name} "
-                f"does not fit its private_key, which signs by {algorithm}."
-            )
-        header["alg"] = chosen
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -118,6 +112,17 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
         "exp": now + _LIFETIME_SECONDS,
     }
     return encode(header, claims, key, algorithms=[header["alg"]])
+
+
+def _choose_algorithm(provider: Provider, key: Key, usual: str) -> str:
+    """Return the algorithm that the provider's settings choose, else the key's usual one."""
+    chosen = provider.token_endpoint_auth_signing_alg
+    if chosen is not None and not fits_algorithm(key, chosen):
+        raise ProviderNotConfigured(
+            f"The token_endpoint_auth_signing_alg {chosen} of the provider {provider.name} "
+            f"does not fit its private_key, which signs by {usual}."
+        )
+    return chosen or usual
 
 
 def _certificate_header(provider: Provider, certificate: str, key: Key) -> dict[str, str]:

@@ -52,6 +52,12 @@ def revoke_grant(
         return _revoke_each(provider, held)
     if access_token is None:
         return Revoked((), is_complete=False)
+    _revoke_by_quirk(provider, url, access_token)
+    return Revoked(tuple(held), is_complete=True)
+
+
+def _revoke_by_quirk(provider: Provider, url: str, access_token: Secret) -> None:
+    """Revoke a grant the provider's own way, by its access token."""
     url = url.replace("{client_id}", quote(provider.client_id, safe=""))
     match provider.revocation:
         case "github_grant":
@@ -60,7 +66,6 @@ def revoke_grant(
             facebook.delete_permissions(provider, url, access_token)
         case _:
             slack.revoke(url, access_token)
-    return Revoked(tuple(held), is_complete=True)
 
 
 def _revoke_each(provider: Provider, held: Mapping[str, Secret]) -> Revoked:

@@ -14,7 +14,7 @@ from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.connections.revocation import revoke_connection
 from actors.providers.config.settings import patch_provider
-from actors.renewal.renew import renew_leased
+from actors.renewal.leased import renew_leased
 from catfeeder.results import Revocation
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS

@@ -13,7 +13,7 @@ from actors.providers.config.cache import ProviderCache
 from actors.providers.http.transport import shared_adapter
 from actors.renewal.attempt import Renewal, RenewalDelayed, begin
 from actors.renewal.kept_answers import recover
-from actors.renewal.renew import renew_leased
+from actors.renewal.leased import renew_leased
 from actors.renewal.request import prepare_renewal
 from config import current_settings
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus

@@ -12,9 +12,10 @@ import pytest
 
 from actors.connections.errors import ConnectionBusy, RenewalFailing
 from actors.errors import ProviderUnreachable
+from actors.renewal.leased import renew_leased
 from actors.renewal.limits import RenewalLimits
 from actors.renewal.outcomes.grants import store_grant
-from actors.renewal.renew import renew_connection, renew_leased
+from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
 from config import Settings
 from models.db.database import hold_connection

@@ -13,8 +13,9 @@ from actors.connections.errors import ConnectionBusy, ConnectionUnknown, Reautho
 from actors.connections.reading import describe_connection
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.settings import patch_provider
+from actors.renewal.leased import renew_leased
 from actors.renewal.limits import RenewalLimits
-from actors.renewal.renew import renew_connection, renew_connections, renew_leased
+from actors.renewal.renew import renew_connection, renew_connections
 from actors.renewal.sweep import renew_oaths, sweep
 from catfeeder.errors import SealBroken
 from models.db.database import hold_connection

@@ -26,7 +26,8 @@ from actors.providers.config.settings import (
     patch_provider,
     put_provider,
 )
-from actors.renewal.renew import renew_connection, renew_connections, renew_leased
+from actors.renewal.leased import renew_leased
+from actors.renewal.renew import renew_connection, renew_connections
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db import database as database_module

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from actors.providers.config.settings import patch_provider
-from actors.renewal.renew import renew_leased
+from actors.renewal.leased import renew_leased
 from catfeeder.errors import CatFeederError
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
