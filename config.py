@@ -18,7 +18,13 @@ from addresses import (
     host_in_url,
     reachable_host,
 )
-from environment import check_text, find_mention, parse_env_file, read_text
+from environment import (
+    _get_environement_variable,
+    find_mention,
+    optional_variable,
+    parse_env_file,
+    read_text,
+)
 from file_modes import describe_open_files
 from key_strength import MINIMUM_KEY_LENGTH, check_admin_key, check_former_keys, check_secret_key
 from settings import (
@@ -68,6 +74,7 @@ __all__ = [
     "ProcessesSettings",
     "ServerSettings",
     "Settings",
+    "_get_environement_variable",
     "credential_variable",
     "current_settings",
     "describe_open_files",
@@ -87,39 +94,12 @@ ENV_FILE: Final = ROOT / ".env"
 TOML_FILE: Final = ROOT / "config.toml"
 
 
-def _get_environement_variable(environement: Mapping[str, str | None], variable_name: str) -> str:
-    """Return a variable of the environment; `<NAME>_FILE` names a file to read it from instead.
-
-    Raises:
-        ValueError: The variable is missing or empty; the message names it.
-    """
-    if value := environement.get(variable_name):
-        return check_text(variable_name, value)
-    path = environement.get(f"{variable_name}_FILE")
-    if not path:
-        raise ConfigurationError(
-            f"The variable {variable_name} is missing from the environment and from .env."
-        )
-    if value := read_text(
-        expand_path(f"{variable_name}_FILE", path), f"{variable_name}_FILE names a file that"
-    ).strip():
-        return value
-    raise ConfigurationError(f"{variable_name}_FILE names a file that is empty.")
-
-
 def _get_toml_variable(
     toml_conf: Mapping[str, Any], section: str, key: str, default: Any = None
 ) -> Any:
     """Return a value of a section, whose name may be dotted, or `default` where it is missing."""
     table = find_table(toml_conf, section)
     return table.get(key, default) if isinstance(table, Mapping) else default
-
-
-def optional_variable(environment: Mapping[str, str | None], name: str) -> str | None:
-    """Return a variable, or None where it is missing or empty."""
-    if environment.get(name) or environment.get(f"{name}_FILE"):
-        return _get_environement_variable(environment, name)
-    return None
 
 
 def provider_credential(provider: str, part: str) -> str | None:
@@ -188,8 +168,7 @@ def load_settings(
         **_load_place(env, sections["server"]),
         log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),
         redis_url=check_url_path("REDIS_URL", optional_variable(env, "REDIS_URL")),
-        **_load_secret_keys(env, former_keys_may_be_weak),
-        admin_api_key=check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
+        **_load_keys(env, former_may_be_weak=former_keys_may_be_weak),
         allowed_private_hosts=private_hosts,
         ca_bundle=check_authorities("REQUESTS_CA_BUNDLE or SSL_CERT_FILE", bundle, ROOT),
         ca_file=check_authorities("OAUTH_CA_FILE", optional_variable(env, "OAUTH_CA_FILE"), ROOT),
@@ -225,16 +204,20 @@ def _load_place(env: Mapping[str, str | None], server: ServerSettings) -> _Place
     }
 
 
-class _SecretKeys(TypedDict):
+class _Keys(TypedDict):
+    """The keys that this process is given."""
+
     secret_key: str | None
     previous_secret_keys: tuple[str, ...]
+    admin_api_key: str | None
 
 
-def _load_secret_keys(env: Mapping[str, str | None], former_may_be_weak: bool) -> _SecretKeys:
+def _load_keys(env: Mapping[str, str | None], *, former_may_be_weak: bool) -> _Keys:
     former = parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or "")
     return {
         "secret_key": check_secret_key(optional_variable(env, "SECRET_KEY")),
         "previous_secret_keys": check_former_keys(former, may_be_weak=former_may_be_weak),
+        "admin_api_key": check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
     }
 
 

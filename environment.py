@@ -1,16 +1,17 @@
-"""`.env`: reads its lines, and refuses one that would be dropped or misread in silence."""
+"""Environment and `.env`: no variable is dropped or misread in silence."""
 
 from __future__ import annotations
 
 import difflib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from dotenv.parser import Binding, parse_stream
 
+from addresses import expand_path
 from settings import ConfigurationError
 
 #: Each may also be given as <NAME>_FILE. Providers' credentials follow the pattern below.
@@ -97,6 +98,33 @@ def check_text(name: str, value: str) -> str:
     except UnicodeEncodeError:
         raise ConfigurationError(f"{name} is not text in UTF-8.") from None
     return value
+
+
+def _get_environement_variable(environement: Mapping[str, str | None], variable_name: str) -> str:
+    """Return a variable of the environment; `<NAME>_FILE` names a file to read it from instead.
+
+    Raises:
+        ValueError: The variable is missing or empty; the message names it.
+    """
+    if value := environement.get(variable_name):
+        return check_text(variable_name, value)
+    path = environement.get(f"{variable_name}_FILE")
+    if not path:
+        raise ConfigurationError(
+            f"The variable {variable_name} is missing from the environment and from .env."
+        )
+    if value := read_text(
+        expand_path(f"{variable_name}_FILE", path), f"{variable_name}_FILE names a file that"
+    ).strip():
+        return value
+    raise ConfigurationError(f"{variable_name}_FILE names a file that is empty.")
+
+
+def optional_variable(environment: Mapping[str, str | None], name: str) -> str | None:
+    """Return a variable, or None where it is missing or empty."""
+    if environment.get(name) or environment.get(f"{name}_FILE"):
+        return _get_environement_variable(environment, name)
+    return None
 
 
 def find_mention(text: str, name: str) -> int | None:
