@@ -9,18 +9,11 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from typing import Final
 
-from benchmarks import (
-    accepting,
-    footprint,
-    overload,
-    renewal_rate,
-    round_trip,
-    sealed_send,
-    sweep_cost,
-    throughput,
-)
-from benchmarks.figures import Figure, circumstances, table
-from benchmarks.plot import draw
+from benchmarks import footprint
+from benchmarks.jobs import accepting, overload, round_trip, sealed_send, throughput
+from benchmarks.measuring.figures import Figure, circumstances, table
+from benchmarks.measuring.plot import draw
+from benchmarks.renewals import rate, sweep_cost
 from config import ROOT
 
 _DIRECTORY: Final = ROOT / "docs" / "benchmarks"
@@ -62,8 +55,8 @@ def main() -> None:
         "accepting": accepting.measure,
         "throughput": throughput.measure,
         "overload": overload.measure,
-        "renewal rate": renewal_rate.measure,
-        "renewal rate at the default interval": renewal_rate.measure_default,
+        "renewal rate": rate.measure,
+        "renewal rate at the default interval": rate.measure_default,
         "sweep cost": sweep_cost.measure,
     }
     figures = []

@@ -10,8 +10,8 @@ from typing import Final
 
 import psutil
 
-from benchmarks.figures import Figure, table
-from benchmarks.stack import Stack, core_seconds, new_stack
+from benchmarks.measuring.figures import Figure, table
+from benchmarks.measuring.stack import Stack, core_seconds, new_stack
 
 #: Imports after a start are not idling.
 _SETTLING_SECONDS: Final = 10

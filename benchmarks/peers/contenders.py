@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from benchmarks.stack import running
+from benchmarks.measuring.stack import running
 from config import ROOT
 
 #: Sends the work of `check_password` and returns its result.

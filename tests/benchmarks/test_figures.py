@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import sealed_send
-from benchmarks.figures import Figure, circumstances, milliseconds, percentile, spread, table
+from benchmarks.jobs import sealed_send
+from benchmarks.measuring.figures import (
+    Figure,
+    circumstances,
+    milliseconds,
+    percentile,
+    spread,
+    table,
+)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from dramatiq.brokers.redis import RedisBroker
 from redis import ConnectionPool
 
 import catfeeder
-from benchmarks.figures import Figure, spread, table
-from benchmarks.stack import SECRET_KEY
+from benchmarks.measuring.figures import Figure, spread, table
+from benchmarks.measuring.stack import SECRET_KEY
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
 from worker.supervisor.valkey.embedded import EmbeddedValkey
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.figures import Figure, percentile, table
-from benchmarks.load import Request, answers_per_second
-from benchmarks.stack import new_stack
+from benchmarks.measuring.figures import Figure, percentile, table
+from benchmarks.measuring.load import Request, answers_per_second
+from benchmarks.measuring.stack import new_stack
 from catfeeder.client import Client
 from catfeeder.queue.jobs import JobRecord
 

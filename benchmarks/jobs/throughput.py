@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 
 import bcrypt
 
-from benchmarks.figures import Figure, spread, table
-from benchmarks.load import Request, answers_per_second
-from benchmarks.stack import Stack, new_stack
+from benchmarks.measuring.figures import Figure, spread, table
+from benchmarks.measuring.load import Request, answers_per_second
+from benchmarks.measuring.stack import Stack, new_stack
 
 _REPEATS: Final = 3
 _SECONDS: Final = 8.0

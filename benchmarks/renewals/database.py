@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import psycopg
 
-from benchmarks.stack import SECRET_KEY
+from benchmarks.measuring.stack import SECRET_KEY
 from catfeeder.sealing import Secret
 from config import load_settings
 from models.db.database import database, hold_connection, open_database, transaction

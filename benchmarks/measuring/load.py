@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.stack import ADMIN_API_KEY
+from benchmarks.measuring.stack import ADMIN_API_KEY
 
 
 @dataclass(frozen=True, slots=True)

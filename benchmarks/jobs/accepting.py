@@ -15,10 +15,10 @@ from typing import Final, NamedTuple
 import bcrypt
 import psutil
 
-from benchmarks.figures import Figure, spread, table
-from benchmarks.load import Request, answers_per_second
-from benchmarks.sealed_send import lone_valkey
-from benchmarks.stack import Stack, core_seconds, new_stack, running
+from benchmarks.jobs.sealed_send import lone_valkey
+from benchmarks.measuring.figures import Figure, spread, table
+from benchmarks.measuring.load import Request, answers_per_second
+from benchmarks.measuring.stack import Stack, core_seconds, new_stack, running
 from catfeeder.queue.redis_connection import connect_redis
 from config import ROOT
 from tests.ports import free_port

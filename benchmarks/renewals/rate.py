@@ -22,16 +22,16 @@ from typing import Any, Final
 
 import requests
 
-from benchmarks.core_time import server_core_seconds
-from benchmarks.figures import Figure, spread, table
-from benchmarks.renewal_database import (
+from benchmarks.measuring.core_time import server_core_seconds
+from benchmarks.measuring.figures import Figure, spread, table
+from benchmarks.measuring.stack import Stack, new_stack, running
+from benchmarks.renewals.database import (
     configure_provider,
     fill,
     kinds,
     make_due,
     open_here,
 )
-from benchmarks.stack import Stack, new_stack, running
 from config import ROOT
 from tests.ports import free_port
 from tests.waiting import wait_until
@@ -101,7 +101,7 @@ def measure_default(connections: int = _AT_DEFAULT, at_once: int = _AT_DEFAULT) 
 @contextlib.contextmanager
 def _provider() -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "benchmarks.instant_provider", str(port)]
+    command = [sys.executable, "-m", "benchmarks.renewals.instant_provider", str(port)]
     with running(command, {"PYTHONPATH": str(ROOT)}):
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _is_there(url))
@@ -188,7 +188,7 @@ def _await_grants(provider: str, count: int) -> tuple[int, float]:
 
 
 def _measure_loop(provider: str, threads: int, count: int) -> Run:
-    command = [sys.executable, "-m", "benchmarks.bare_renewals", f"{provider}/token"]
+    command = [sys.executable, "-m", "benchmarks.renewals.bare_loop", f"{provider}/token"]
     done = subprocess.run(
         [*command, str(threads), str(count)], cwd=ROOT, check=True, capture_output=True, text=True
     )

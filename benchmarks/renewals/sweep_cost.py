@@ -14,8 +14,8 @@ from typing import Final
 import psycopg  # noqa: F401
 
 from actors.renewal.sweep import sweep
-from benchmarks.figures import Figure, spread, table
-from benchmarks.renewal_database import configure_provider, fill, kinds, make_due, open_here
+from benchmarks.measuring.figures import Figure, spread, table
+from benchmarks.renewals.database import configure_provider, fill, kinds, make_due, open_here
 
 _SIZES: Final = {
     "PostgreSQL": (10_000, 100_000, 1_000_000),

@@ -11,9 +11,9 @@ from typing import Final
 
 import bcrypt
 
-from benchmarks.figures import Figure, milliseconds, percentile, table
+from benchmarks.measuring.figures import Figure, milliseconds, percentile, table
+from benchmarks.measuring.stack import new_stack
 from benchmarks.peers.contenders import running_peers
-from benchmarks.stack import new_stack
 
 _ROUNDS: Final = 100
 _WARM_UPS: Final = 3

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from benchmarks.stack import core_seconds
+from benchmarks.measuring.stack import core_seconds
 
 
 def server_core_seconds(url: str) -> float:
