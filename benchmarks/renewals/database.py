@@ -15,6 +15,7 @@ from typing import Any, Final
 import psycopg
 
 from benchmarks.measuring.stack import SECRET_KEY
+from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import Secret
 from config import load_settings
 from models.db.database import database, hold_connection, open_database, transaction
@@ -133,6 +134,7 @@ def _common_columns() -> dict[str, Any]:
     """Return the columns that are the same in all connections."""
     now = datetime.now(UTC)
     row = TAB_CONNECTIONS(
+        app=DEFAULT_APP,
         provider=PROVIDER,
         profile={"subject": "account", "name": "Ann Example", "email": "ann@example.com"},
         scope="email",
