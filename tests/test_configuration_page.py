@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 import settings as settings_module
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider_builder import presets
 from config import ROOT, load_settings
 from environment import VARIABLES
 from key_strength import MINIMUM_KEY_LENGTH

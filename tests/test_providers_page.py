@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider_builder import presets
 from config import ROOT
 from tests.collected import missing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,14 +35,12 @@ from worker.boot import is_emission_over
 from worker.consuming.redis_settings import describe_risks
 from worker.local_queue import LocalQueue
 from worker.queue import connect_queue
+from worker.tick_observer import Schedule, TickObserver
 
 _LOG = logging.getLogger(__name__)
 #: No interval is shorter than a second.
 _TICK_SECONDS: Final = 1.0
-#: By how much a scheduler may be late that ticks once a second.
-_STALLED_SLACK: Final = timedelta(seconds=5)
 
-Schedule = dict[MessageType, timedelta]
 #: Where messages go: the queue, or this very process where REDIS_URL is not set.
 Emitter = Client | LocalQueue
 
@@ -145,34 +143,6 @@ def _log_risks(client: Emitter) -> None:
         return
     for risk in describe_risks(client.redis):
         _LOG.warning("%s", risk)
-
-
-class TickObserver:
-    """Finds ticks that stand still, as no live scheduler lets them, without comparing two clocks.
-
-    A tick far ahead may be that of a scheduler whose clock is ahead, and which claims it in time.
-    It may also be left by a clock that was set back since, or by a longer interval of before.
-    """
-
-    def __init__(self) -> None:
-        #: By cron, its next tick and since when that has been seen, by the own clock.
-        self._seen: dict[str, tuple[datetime, datetime]] = {}
-
-    def find_stalled(
-        self, known: Mapping[str, datetime], lines: Schedule, now: datetime
-    ) -> dict[MessageType, datetime]:
-        """Return the ticks that have not changed for their interval, by their messages."""
-        for name, next_at in known.items():
-            seen_at, since = self._seen.get(name, (next_at, now))
-            if seen_at != next_at or since > now:
-                since = now
-            self._seen[name] = next_at, since
-        return {
-            message: known[message.name]
-            for message, interval in lines.items()
-            if message.name in known
-            and now - self._seen[message.name][1] >= interval + _STALLED_SLACK
-        }
 
 
 def tick(

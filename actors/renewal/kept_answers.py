@@ -17,7 +17,8 @@ from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
 from models.renewal.answer_files import erase_answer_file, read_answer_files, write_answer_file
 from models.renewal.grouped_writes import write_answer
-from models.renewal.journal import import_answer, list_interrupted_renewals, seal_answer
+from models.renewal.interrupted import import_answer, list_interrupted_renewals
+from models.renewal.journal import seal_answer
 from models.renewal.leases import Lease, claim
 
 _LOG = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
-from models.renewal.journal import erase_stale_attempts
+from models.renewal.interrupted import erase_stale_attempts
 
 _LOG = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider_builder import presets
 from tests.provider.clients import KEY_ID, TEAM_ID, client_key_pem
 from tests.provider.script import Script
 from tests.scripted_provider import ScriptedProvider

@@ -30,7 +30,8 @@ from models.server import begin_boot, request_stop
 from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.crons import Crons, Schedule, TickObserver, schedule, tick
+from worker.crons import Crons, schedule, tick
+from worker.tick_observer import Schedule, TickObserver
 
 pytestmark = pytest.mark.usefixtures("tables")
 

@@ -18,7 +18,8 @@ from actors.providers.config.static_checks import (
 )
 from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.metadata import fetch_document
-from actors.providers.protocol.provider import OFFLINE_ACCESS, Provider
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import OFFLINE_ACCESS
 from catfeeder.results import Finding, ProviderCheck
 
 _CHECK_ISSUER: Final = "Check issuer: it is the URL before /.well-known/openid-configuration."

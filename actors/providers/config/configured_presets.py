@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider_builder import presets
 from config import provider_credential
 from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from actors.app_settings import read_app_settings
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
-from actors.providers.protocol.provider import (
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import (
     Credentials,
-    Provider,
     build_provider,
     presets,
     with_base_url,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from actors.providers.config.static_checks import report_fault, report_ok
-from actors.providers.protocol.provider import OFFLINE_ACCESS, Provider
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import OFFLINE_ACCESS
 from catfeeder.results import Finding
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS

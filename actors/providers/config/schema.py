@@ -31,7 +31,8 @@ from actors.providers.config.field_types import (
     check_algorithm,
 )
 from actors.providers.config.lookup import is_provider_name
-from actors.providers.protocol.provider import SigningAlgorithm, presets
+from actors.providers.protocol.provider import SigningAlgorithm
+from actors.providers.protocol.provider_builder import presets
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -9,7 +9,7 @@ from actors.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.http.addresses import check_url
 from actors.providers.http.requests import get_json
 from actors.providers.protocol.issuers import show_issuer
-from actors.providers.protocol.provider import OFFLINE_ACCESS
+from actors.providers.protocol.provider_builder import OFFLINE_ACCESS
 from config import current_settings
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"

@@ -1,15 +1,11 @@
-"""Provider model: preset, issuer metadata and the operator's settings, merged and typed."""
+"""Provider model: what an authorization server is asked by, typed and complete."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cache
-from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from actors.errors import ProviderNotConfigured
 from catfeeder.sealing import Secret
 from models.oauth.providers import public_name
 
@@ -27,22 +23,6 @@ SigningAlgorithm: TypeAlias = Literal[
     "Ed25519",
     "EdDSA",
 ]
-_PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
-
-#: Placeholder of `base_url` in the URLs of presets.
-_BASE_URL: Final = "{base_url}"
-
-#: The claims of OpenID Connect Core section 5.1.
-STANDARD_PROFILE: Final = {
-    "subject": "sub",
-    "email": "email",
-    "email_verified": "email_verified",
-    "name": "name",
-    "picture": "picture",
-}
-
-OFFLINE_ACCESS: Final = "offline_access"
-STANDARD_SCOPES: Final = ("openid", "profile", "email")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,115 +109,3 @@ class Provider:
     def uses_pkce(self) -> bool:
         """Return whether sign-ins use PKCE (RFC 7636)."""
         return self.code_challenge_method == "S256"
-
-
-def with_base_url(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace {base_url} in the metadata: software such as GitLab runs on many servers."""
-    base = str(metadata.get("base_url") or _BASE_URL).rstrip("/")
-    return {
-        name: value.replace(_BASE_URL, base) if isinstance(value, str) else value
-        for name, value in metadata.items()
-    }
-
-
-@cache
-def presets() -> Mapping[str, Mapping[str, Any]]:
-    """Return the metadata of each preset by name."""
-    return tomllib.loads(_PRESETS_FILE.read_text(encoding="utf-8"))
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a client authenticates with: secrets, the newest first, or a private key."""
-
-    client_id: str
-    client_secrets: tuple[Secret, ...] = ()
-    private_key: Secret | None = None
-
-
-def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:
-    """Build a provider from merged metadata; unknown names are ignored.
-
-    Raises:
-        ProviderNotConfigured: An endpoint is missing.
-    """
-    for needed in ("authorization_endpoint", "token_endpoint"):
-        if not metadata.get(needed):
-            raise ProviderNotConfigured.lacks(name, needed)
-    known = {item.name for item in fields(Provider)}
-    values = {key: value for key, value in metadata.items() if key in known and value is not None}
-    values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
-    values["told_once"] = tuple(metadata.get("told_once", ()))
-    values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
-    if metadata.get("metadata") is not None:
-        values["metadata"] = tuple(metadata["metadata"])
-    values |= _read_offline_access(metadata)
-    method = _choose_client_authentication(metadata)
-    values["token_endpoint_auth_method"] = method
-    encoding = metadata.get("client_secret_basic_encoding") or _learned_of(metadata).get(
-        "client_secret_basic_encoding", "form"
-    )
-    values["client_secret_basic_encoding"] = encoding
-    if method == "client_secret_basic":
-        values["basic_fallback"] = _choose_basic_fallback(metadata, encoding)
-    newest, *earlier = credentials.client_secrets or (None,)
-    values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
-    values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
-    return Provider(**values)
-
-
-def _default_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the scopes to ask for by default: a provider with an issuer has OpenID Connect."""
-    return STANDARD_SCOPES if metadata.get("issuer") else ()
-
-
-def _read_offline_access(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a refresh token takes where the issuer publishes its scope.
-
-    The scope alone is ignored by providers that obey OpenID Connect Core section 11.
-    """
-    if OFFLINE_ACCESS not in metadata.get("scopes_supported", ()):
-        return {"publishes_offline_access": False}
-    standard = {"offline_scope": OFFLINE_ACCESS, "offline_parameters": {"prompt": "consent"}}
-    given = {name: metadata[name] for name in standard if name in metadata}
-    return {"publishes_offline_access": True, **standard, **given}
-
-
-def _learned_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the settings that were learned; those of the operator override them."""
-    learned: Mapping[str, Any] = metadata.get("learned") or {}
-    return learned
-
-
-def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
-    """Return the configured method, else the learned or the best published one (RFC 8414)."""
-    name = "token_endpoint_auth_method"
-    chosen = metadata.get(name) or _learned_of(metadata).get(name)
-    if chosen:
-        return str(chosen)
-    supported = _supported_methods(metadata)
-    for method in ("client_secret_basic", "client_secret_post", "none"):
-        if method in supported:
-            return method
-    raise ProviderNotConfigured(
-        "No client authentication of ours is among token_endpoint_auth_methods_supported: set "
-        "token_endpoint_auth_method and what it needs."
-    )
-
-
-def _supported_methods(metadata: Mapping[str, Any]) -> list[str]:
-    return metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-
-
-def _choose_basic_fallback(metadata: Mapping[str, Any], encoding: str) -> Mapping[str, str] | None:
-    """Return what to try once for a server that reads Basic otherwise than RFC 6749 has it.
-
-    A secret in the body is read alike by all; where that is not published, the other form of
-    Basic is left. What the operator has set is not departed from.
-    """
-    if metadata.get("client_secret_basic_encoding"):
-        return None
-    is_chosen = bool(metadata.get("token_endpoint_auth_method"))
-    if not is_chosen and "client_secret_post" in _supported_methods(metadata):
-        return {"token_endpoint_auth_method": "client_secret_post"}
-    return {"client_secret_basic_encoding": "raw" if encoding == "form" else "form"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from actors.providers.protocol.provider import (
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import (
     Credentials,
-    Provider,
     build_provider,
     presets,
     with_base_url,

@@ -23,7 +23,7 @@ from actors.oauth.exchange import exchange_code
 from actors.oauth.sign_in import begin_sign_in
 from actors.providers.config.discovery import discover
 from actors.providers.config.settings import describe_provider, patch_provider
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider_builder import presets
 from actors.renewal.renew import RenewalTooSoon, renew_connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection

@@ -13,6 +13,11 @@ from config import Settings
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.grouped_writes import write_answer
+from models.renewal.interrupted import (
+    erase_stale_attempts,
+    import_answer,
+    list_interrupted_renewals,
+)
 from models.renewal.journal import (
     TAB_ATTEMPTS,
     Attempt,
@@ -20,9 +25,6 @@ from models.renewal.journal import (
     begin_retry,
     claim_unstarted,
     digest_token,
-    erase_stale_attempts,
-    import_answer,
-    list_interrupted_renewals,
     seal_answer,
 )
 from models.renewal.leases import Lease, claim, extend, require_reauthorization

@@ -6,7 +6,6 @@ server in our process group, where Ctrl-C would end it before the jobs, and pass
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
@@ -18,14 +17,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from worker.errors import ValkeyFailed, VarDirTaken, VarDirUnusable
+from worker.errors import ValkeyFailed
 from worker.supervisor.valkey.append_only_file import cut_unreadable_end, set_aside
 from worker.supervisor.valkey.binaries import list_server_binaries
+from worker.supervisor.valkey.lock import lock_directory
 from worker.supervisor.valkey.process import LOG_NAME, await_answer, end_server, launch_server
 
 #: The kernel's limit is 104 bytes on macOS and 108 on Linux, the closing NUL included.
 _MAX_SOCKET_PATH_BYTES: Final = 100
-_POLL_SECONDS: Final = 0.01
 #: The lines of Valkey's and of Redis's log about files of a later version.
 _TOO_NEW: Final = (b"Can't handle RDB format version", b"Can't handle foreign type")
 _LOG_TAIL_BYTES: Final = 4096
@@ -192,22 +191,9 @@ class EmbeddedValkey:
             self._socket_directory = None
 
     def _lock_directory(self) -> int:
-        """Hold the directory's lock: two servers that append to one file would ruin it."""
-        if self._lock is not None:
-            return self._lock
-        try:
-            self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.directory.mkdir(mode=0o700, exist_ok=True)
-            lock = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise VarDirUnusable(
-                f"VAR_DIR cannot be written to ({error.strerror}): set it to another directory."
-            ) from None
-        if not _lock_file(lock, self._lock_seconds):
-            os.close(lock)
-            raise VarDirTaken
-        self._lock = lock
-        return lock
+        if self._lock is None:
+            self._lock = lock_directory(self.directory, self._lock_seconds)
+        return self._lock
 
     def _place_socket(self) -> None:
         if len(os.fsencode(self.socket_path)) > _MAX_SOCKET_PATH_BYTES:
@@ -223,16 +209,3 @@ def find_running_url(var_dir: Path) -> str:
     """Return the REDIS_URL of the server that another process of ours runs on a VAR_DIR."""
     path = EmbeddedValkey(var_dir).socket_path
     return f"unix://{quote(str(path.readlink() if path.is_symlink() else path))}"
-
-
-def _lock_file(descriptor: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_SECONDS)
-        else:
-            return True

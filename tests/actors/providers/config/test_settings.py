@@ -28,7 +28,7 @@ from actors.providers.config.settings import (
     put_provider,
 )
 from actors.providers.protocol.client_assertions import read_private_key
-from actors.providers.protocol.provider import presets
+from actors.providers.protocol.provider_builder import presets
 from catfeeder.sealing import Secret
 from models.db.database import database as the_database
 from models.db.database import hold_connection

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.errors import ProviderMisbehaved
 from actors.providers.identity.profiles import normalise, subject_text
-from actors.providers.protocol.provider import Credentials, build_provider, presets
+from actors.providers.protocol.provider_builder import Credentials, build_provider, presets
 from catfeeder.results import Profile
 from tests.actors.providers.any_json import any_json
 

@@ -10,7 +10,8 @@ import requests
 
 from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable
 from actors.providers.protocol.failure_words import usual_words, words_of_host
-from actors.providers.protocol.provider import Credentials, Provider, build_provider, presets
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import Credentials, build_provider, presets
 from actors.providers.protocol.token_answers import read_tokens
 
 DEAD = FailureKind.GRANT_DEAD

@@ -11,9 +11,9 @@ from actors.errors import ProviderNotConfigured
 from actors.providers.config.schema import ProviderSettings
 from actors.providers.http.addresses import check_url
 from actors.providers.protocol.issuers import is_issuer_of_answer
-from actors.providers.protocol.provider import (
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import (
     Credentials,
-    Provider,
     build_provider,
     presets,
     with_base_url,

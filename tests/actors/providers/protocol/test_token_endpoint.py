@@ -19,7 +19,8 @@ from actors.errors import (
     ProviderUnreachable,
     TokenInvalid,
 )
-from actors.providers.protocol.provider import Credentials, Provider, build_provider
+from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import Credentials, build_provider
 from actors.providers.protocol.revocation import revoke_token
 from actors.providers.protocol.token_endpoint import (
     TokenResponse,
