@@ -27,7 +27,7 @@ def loaded_by(statement: str) -> set[str]:
     [
         # Another app installs the client with three packages behind it.
         ("import catfeeder.client", _HEAVY | {"dotenv", "peewee", "requests", "toml"}),
-        # Whoever only seals or catches an error does not even pay for the queue.
+        # A program that only seals or catches an error does not even load the queue.
         (
             "import catfeeder",
             _HEAVY | {"cryptography", "dotenv", "dramatiq", "peewee", "redis", "toml"},

@@ -10,7 +10,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.messages import RENEW_OATHS, MessageType
 
 _LOG = logging.getLogger(__name__)
-#: The sweep of the service hands its leases to workers; without any it renews by itself.
+#: A sweep emits its leases to workers; where there are none it renews by itself.
 _IN_PROCESS: Final = {RENEW_OATHS: "actors.renewal.in_process:renew_due_connections"}
 
 

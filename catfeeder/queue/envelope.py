@@ -33,7 +33,7 @@ _FOREIGN: Final = "It was not sealed with our queue key."
 
 
 class Opened(NamedTuple):
-    """What was sealed, and with which key; `key.app` is who sealed it, whatever the text says."""
+    """What was sealed, and with which key; `key.app` has sealed it, whatever the text says."""
 
     plaintext: bytes
     key: KeyName

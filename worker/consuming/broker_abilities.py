@@ -1,4 +1,4 @@
-"""Pre-flight check of the broker: tries what jobs need, so that a start tells what is missing."""
+"""Pre-flight check of the broker: tries what jobs need, so that a start names what is missing."""
 
 from __future__ import annotations
 

@@ -14,13 +14,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from actors.providers.config.configured_presets import add_configured_presets
-from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings, reachable_host
-from models.db.database import open_database
-from models.migrate import join_service
 from worker.consuming.broker_abilities import check_if_reachable
 from worker.http.asgi.body_limit import BodyLimit
 from worker.http.asgi.head_requests import AnswerHead
@@ -44,7 +40,7 @@ from worker.http.routes import (
 )
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
-from worker.process.open_files import warn_of_open_files
+from worker.process.join import join
 
 _ROUTERS: Final = (
     passwords.router,
@@ -70,11 +66,7 @@ def create_app() -> FastAPI:
     try:
         settings = current_settings()
         set_up_logging(settings)
-        warn_of_open_files(settings)
-        open_database(settings)
-        join_service(utc_now())
-        # A preset whose credentials are in the environment needs no request to exist.
-        add_configured_presets(utc_now())
+        join(settings)
         shim = build_shim(settings)
         check_if_reachable(shim.client.redis)
         return build_app(shim)

@@ -13,7 +13,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def warn_of_open_files(settings: Settings) -> None:
-    """Log a warning for each; under `make run` the supervisor has told."""
+    """Log a warning for each file; under `make run` the supervisor has logged them already."""
     if READY_VARIABLE not in os.environ:
         for sentence in describe_open_files(ENV_FILE, config.ENV, settings.var_dir):
             _LOG.warning("%s", sentence)

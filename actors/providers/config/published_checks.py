@@ -23,7 +23,7 @@ _DEMANDS: Final = {
 _SHARED_SECRET: Final = (
     "Have the provider sign id_tokens with a key that it publishes, such as by RS256 or ES256 "
     "(id_token_signed_response_alg of the client, RFC 7591); or take openid out of scopes, so "
-    "that user info tells who a user is."
+    "that user info names the user."
 )
 
 

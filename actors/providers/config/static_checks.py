@@ -140,9 +140,9 @@ def _check_identity(provider: Provider) -> Finding:
     """Check that user info or an id_token identifies users; else each sign-in wastes its code."""
     has_id_token = provider.yields_id_token(provider.scopes) and provider.jwks_uri is not None
     if provider.userinfo_endpoint or has_id_token or provider.token_answer == "slack_app":
-        return report_ok("identity", "The provider tells who a user is.")
+        return report_ok("identity", "The provider names its users.")
     remedy = "Set userinfo_endpoint; or issuer and jwks_uri, with openid among the scopes."
-    return report_fault("identity", "Nothing tells who a user is.", remedy)
+    return report_fault("identity", "Nothing names the user of a sign-in.", remedy)
 
 
 def _check_revocation(provider: Provider) -> Finding:

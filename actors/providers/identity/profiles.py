@@ -30,12 +30,12 @@ def normalise(
     picture URL is left out, so that a page may show both unescaped.
 
     Raises:
-        ProviderMisbehaved: The answer does not tell who the user is.
+        ProviderMisbehaved: The answer does not name the user.
     """
     part = {name: value_at(raw, path) for name, path in provider.profile.items()}
     subject = subject_text(_joined(raw, provider.profile["subject"]))
     if subject is None:
-        raise ProviderMisbehaved("The provider's answer does not tell who the user is.")
+        raise ProviderMisbehaved("The provider's answer does not name the user.")
     email = _matching(_EMAIL, part["email"])
     return {
         "provider": provider.public_name,

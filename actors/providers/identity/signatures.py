@@ -79,7 +79,7 @@ def _refuse_algorithm(algorithm: Any, name: str) -> IdTokenInvalid:
         return IdTokenInvalid(
             f"The {name} is signed by {algorithm}, with a secret that others may know. Have the "
             "provider sign with a key that it publishes, such as by RS256 or ES256; or take openid "
-            "out of scopes, so that user info tells who a user is."
+            "out of scopes, so that user info names the user."
         )
     if algorithm == "none":
         return IdTokenInvalid(f"The {name} is not signed: its algorithm is none.")

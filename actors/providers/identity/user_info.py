@@ -41,7 +41,7 @@ def fetch_profile(
 ) -> Profile:
     """Return the normalised profile behind an access token; `claims` are those of the id_token.
 
-    Where user info fails, the id_token is the profile if it tells who the user is: the tokens of a
+    Where user info fails, the id_token is the profile if it names the user: the tokens of a
     sign-in are not lost for a want of more. `source` of the profile says which it is.
 
     Raises:
@@ -95,7 +95,7 @@ def _profile_of_claims(provider: Provider, claims: Mapping[str, Any]) -> Profile
 
 
 def _fall_back(provider: Provider, claims: Mapping[str, Any], error: AuthError) -> Profile:
-    """Return the profile of the id_token; raise `error` where that does not tell who it is."""
+    """Return the profile of the id_token; raise `error` where that does not name the user."""
     try:
         profile = _profile_of_claims(provider, claims)
     except ProviderMisbehaved:

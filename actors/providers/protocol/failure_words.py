@@ -21,7 +21,7 @@ _MAX_TEXT_LENGTH: Final = 2048
 #: Members whose numbers are codes.
 _CODE_MEMBER: Final = re.compile("code|err|status", re.IGNORECASE)
 #: Members that say what is wrong.
-_TOLD_MEMBER: Final = re.compile(
+_DESCRIBING_MEMBER: Final = re.compile(
     "code|detail|description|err|message|msg|reason|status|title|type", re.IGNORECASE
 )
 _SEPARATORS: Final = re.compile(r"[\s_-]+")
@@ -100,10 +100,12 @@ class ErrorAnswer:
 
     def describe(self, provider: Provider) -> str | None:
         """Return what the answer says of the error, as it may be shown."""
-        told = [f"{name}: {text}" for name, text in self._members if _TOLD_MEMBER.search(name)]
-        told = [_LIKE_A_SECRET.sub("…", text) for text in told]
+        described = [
+            f"{name}: {text}" for name, text in self._members if _DESCRIBING_MEMBER.search(name)
+        ]
+        described = [_LIKE_A_SECRET.sub("…", text) for text in described]
         secrets = [provider.client_secret, *provider.earlier_client_secrets]
-        return clean_sentence("; ".join(told), [one for one in secrets if one is not None])
+        return clean_sentence("; ".join(described), [one for one in secrets if one is not None])
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -80,8 +80,8 @@ def classify_error(
     usual = _CHECK_CLIENT if kind is FailureKind.CLIENT_MISCONFIGURED else None
     sign = words.find(provider.failure_remedies) or words.status_word
     remedy = provider.failure_remedies.get(sign, usual)
-    told = words.describe(provider)
-    said = f"status {status}; {told}" if told else f"status {status}"
+    described = words.describe(provider)
+    said = f"status {status}; {described}" if described else f"status {status}"
     return ProviderRefused(shown, kind=kind, remedy=remedy, answer=said)
 
 

@@ -40,10 +40,10 @@ def find_lasting_refusal(
     since = row.refused_since
     if not isinstance(error, ProviderRefused) or since is None:
         return None
-    patience = timedelta(seconds=current_settings().oauth.refused_alone_seconds)
+    least_duration = timedelta(seconds=current_settings().oauth.refused_alone_seconds)
     is_failing = row.status == ConnectionStatus.RENEWAL_FAILING and row.failures >= _MIN_REFUSALS
-    if not is_failing or now - since < patience:
+    if not is_failing or now - since < least_duration:
         return None
     with hold_connection():
-        is_alone = has_renewed_since(row.provider, max(since, now - patience))
+        is_alone = has_renewed_since(row.provider, max(since, now - least_duration))
     return RefusedAlone(error, since) if is_alone else None

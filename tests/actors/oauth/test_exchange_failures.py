@@ -128,7 +128,7 @@ def test_tokens_are_not_lost_where_user_info_fails_beside_an_id_token(
 
     row = sign_in(provider).connection
 
-    # Then the id_token says who the user is, and the profile says that it did
+    # Then the id_token names the user, and the profile says that it did
     profile = describe_connection(row)["profile"]
     assert (profile["subject"], profile["email"]) == ("248289761001", "jane@example.com")
     assert profile["source"] == "id_token"

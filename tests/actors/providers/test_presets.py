@@ -468,7 +468,7 @@ def test_an_incomplete_slack_subject_is_refused(missing: str, provider: Scripted
     configure_preset(provider, "slack")
     provider.script.user_info = {missing: None}
 
-    with pytest.raises(Exception, match="who the user is"):
+    with pytest.raises(Exception, match="does not name the user"):
         sign_in(provider)
 
 

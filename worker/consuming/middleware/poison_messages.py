@@ -18,7 +18,7 @@ _LOG = logging.getLogger(__name__)
 
 #: How long all else waits for the messages in hand to end, before it goes on for a while. Doubled
 #: each time, so that a candidate has its turn at last.
-_FIRST_PATIENCE_SECONDS: Final = 0.5
+_FIRST_WAIT_SECONDS: Final = 0.5
 #: For how many times the length of an isolation all else goes on before the next one.
 _PAUSE_FACTOR: Final = 9
 _LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -65,16 +65,16 @@ class PoisonMessageIsolation(Middleware):
 
     def _isolate(self) -> None:
         """Keep other messages waiting, and return once none is performed."""
-        patience = _FIRST_PATIENCE_SECONDS
+        wait_seconds = _FIRST_WAIT_SECONDS
         while True:
             pause = max(0.0, self._open_until - time.monotonic())
             # An idle process keeps nothing waiting, so there is no need for a pause.
             self._changed.wait_for(lambda: self._performing + self._waiting == 0, pause)
             self._closed_at = time.monotonic()
-            if self._changed.wait_for(lambda: self._performing == 0, patience):
+            if self._changed.wait_for(lambda: self._performing == 0, wait_seconds):
                 return
             self._reopen()
-            patience *= 2
+            wait_seconds *= 2
 
     def _reopen(self) -> None:
         now = time.monotonic()

@@ -46,7 +46,7 @@ class AuthorizationResponse:
     user: Secret | None
     #: All other parameters.
     further: Mapping[str, str]
-    #: Why the parameters make no answer. It is kept until the state has told where the user goes.
+    #: Why the parameters make no answer. It is raised once the state has led to the sign-in.
     fault: ParametersInvalid | None
 
 

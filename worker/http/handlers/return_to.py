@@ -56,5 +56,5 @@ def redirect(return_to: str, parameters: Mapping[str, str | None]) -> RedirectRe
 
 
 def _reveal_state(answer: AuthorizationResponse | None) -> str | None:
-    """Return what the app tells one sign-in of its browser from another by."""
+    """Return the state, by which the app recognises the sign-in of its browser."""
     return None if answer is None or answer.state is None else answer.state.reveal()

@@ -39,10 +39,10 @@ class LiveWorkers:
             pipeline.zrange(HEARTBEATS_KEY, 0, -1, withscores=True)
             reports, beats = cast("tuple[dict[bytes, bytes], Any]", await pipeline.execute())
         live = self._find_live(dict(beats))
-        queues = [
-            json.loads(text).get("per_second", {}) for who, text in reports.items() if who in live
+        rates = [
+            json.loads(text).get("per_second", {}) for name, text in reports.items() if name in live
         ]
-        return {queue: sum(queue in worker for worker in queues) for queue in QUEUES}
+        return {queue: sum(queue in rate for rate in rates) for queue in QUEUES}
 
     def _find_live(self, beats: dict[bytes, float]) -> set[bytes]:
         now = self._clock()

@@ -95,7 +95,7 @@ class Authorize(AuthenticationParameters, Body):
     offline_access: bool | None = Field(
         default=None,
         description="Whether the connection is to last: true asks for a refresh token, with the "
-        "consent that it takes; false asks only who the user is, and prompts for nothing more. "
+        "consent that it takes; false asks for the identity alone, and prompts for nothing more. "
         "By default as the provider's `offline_access` says, which is true.",
     )
 

@@ -39,7 +39,7 @@ class CheckPassword(Body):
     password: SecretText
     password_hash: SecretText | None = Field(
         description="A bcrypt hash: $2a$, $2b$ or $2y$. null where there is no such user: a dummy "
-        "is checked, so that the time of the answer tells nobody which users exist."
+        "is checked, so that the time of the answer does not show which users exist."
     )
     rehash: bool = Field(
         default=False,

@@ -316,7 +316,7 @@ def test_what_was_granted_last_is_compared_with_what_was_asked(
         provider.script.granted_scope = "openid email offline_access"
         sign_in(provider, subject="user-2")
         assert "profile" in faults()["granted"]
-    # Given a sign-in that asks only who somebody is, or one that is granted all
+    # Given a sign-in that asks for the identity alone, or one that is granted all
     provider.script.granted_scope = None
     for wanted in (False, True):
         sign_in(provider, subject=f"user-{wanted}", offline_access=wanted)

@@ -128,7 +128,7 @@ def test_an_optional_endpoint_that_cannot_be_used_leaves_the_provider_usable(
     found = find_provider(NAME)
     assert found.token_endpoint == f"{provider.issuer}/token"
     assert (found.userinfo_endpoint, found.revocation_endpoint) == (None, None)
-    # And who a user is is in the id_token
+    # And the id_token names the user
     assert sign_in(provider).connection.profile["subject"] == provider.script.user["id"]
 
 

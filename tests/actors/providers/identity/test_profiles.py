@@ -109,7 +109,7 @@ def test_a_subject_is_text_that_a_column_holds(value: object, subject: str | Non
 
 @pytest.mark.parametrize("raw", [{}, {"sub": None}, {"sub": ""}, {"sub": True}, {"id": "1"}])
 def test_an_answer_without_a_subject_is_refused(raw: dict[str, Any]) -> None:
-    with pytest.raises(ProviderMisbehaved, match="who the user is"):
+    with pytest.raises(ProviderMisbehaved, match="does not name the user"):
         profile_of(raw)
 
 
