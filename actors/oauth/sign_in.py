@@ -30,7 +30,7 @@ from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
 from catfeeder.sign_in_options import SignInOptions
 from config import current_settings
-from models.db.database import hold_connection, transaction
+from models.db.database import transaction
 from models.oauth.sign_ins import TAB_VERIFICATION
 
 _SUBJECT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
@@ -137,13 +137,6 @@ def _find_earlier_user_data(provider: Provider, wishes: SignInWishes) -> Secret 
     return TAB_VERIFICATION.find_earlier_user_data(
         acting_app.get(), provider.name, wishes.get("subject"), browsers
     )
-
-
-def find_return_to(state: Secret) -> str | None:
-    """Return the `return_to` of this state's sign-in; None where there is none of either."""
-    with hold_connection():
-        row = TAB_VERIFICATION.find(state)
-    return row.return_to if row else None
 
 
 def _check_parameters(subject: str | None, scope: str | None, return_to: str | None) -> None:

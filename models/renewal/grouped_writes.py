@@ -169,25 +169,14 @@ def write_answer(connection_id: str, version: int, sealed: bytes) -> bool:
     return True
 
 
-def finish_renewal(
-    lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]] = ()
-) -> bool:
-    """Store the grant and the events of a renewal, and erase its attempt from the journal.
-
-    The lease may have run out: the provider may accept no other grant than this one.
-
-    Returns:
-        False if the connection has another grant since the lease: neither is stored.
-    """
-    return defer_finish(lease, grant, now, events)()
-
-
 def defer_finish(
     lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]]
 ) -> Callable[[], bool]:
     """Finish a renewal along with this thread's next write; return the call that waits for it.
 
-    Until then the answer stays in the journal.
+    Then the grant and the events are stored, and the attempt is erased from the journal. The lease
+    may have run out: the provider may accept no other grant than this one. The call returns False
+    if the connection has another grant since the lease; then neither is stored.
     """
     columns = {
         "lease_until": None,

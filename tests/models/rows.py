@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant, GrantEnd
 from models.oauth.upserts import Owner, store_connection
+from models.renewal.grouped_writes import defer_finish
+from models.renewal.leases import Lease
 from tests.models.times import NOW
 
 
@@ -48,3 +51,10 @@ def stored_connection(
         grant=grant,
         now=now,
     )
+
+
+def finish_renewal(
+    lease: Lease, grant: Grant, now: datetime, events: Sequence[Mapping[str, Any]] = ()
+) -> bool:
+    """Store the grant of a renewal at once; False if the connection has another one since."""
+    return defer_finish(lease, grant, now, events)()

@@ -11,7 +11,7 @@ import pytest
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
 from actors.oauth.authorization_request import compute_code_challenge
 from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
-from actors.oauth.sign_in import SignIn, begin_sign_in, find_return_to
+from actors.oauth.sign_in import SignIn, begin_sign_in
 from actors.providers.config.settings import patch_provider, put_provider
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
@@ -237,7 +237,7 @@ def test_the_browser_may_end_at_an_origin_that_is_listed(provider: ScriptedProvi
         "http://localhost:3000/x",
     ):
         begun = begin_sign_in(NAME, return_to=url, now=now())
-        assert find_return_to(Secret(begun.state)) == url
+        assert pending(begun).return_to == url
 
 
 def test_the_browser_ends_nowhere_else(provider: ScriptedProvider) -> None:
@@ -272,8 +272,7 @@ def test_the_browser_ends_nowhere_else(provider: ScriptedProvider) -> None:
 def test_a_sign_in_without_return_to_ends_nowhere_else(provider: ScriptedProvider) -> None:
     configure(provider)
 
-    assert find_return_to(Secret(begin_sign_in(NAME, now=now()).state)) is None
-    assert find_return_to(Secret("forged")) is None
+    assert pending(begin_sign_in(NAME, now=now())).return_to is None
 
 
 # -- Providers that are not ready

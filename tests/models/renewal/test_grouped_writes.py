@@ -16,13 +16,12 @@ from models.renewal.grouped_writes import (
     StoreAnswer,
     Write,
     begin_first_attempt,
-    finish_renewal,
     perform_writes,
 )
 from models.renewal.journal import TAB_ATTEMPTS
 from models.renewal.leases import Lease, claim
 from tests.models.races import race_threads
-from tests.models.rows import grant, stored_connection
+from tests.models.rows import finish_renewal, grant, stored_connection
 from tests.models.times import MINUTE, NOW
 
 pytestmark = pytest.mark.usefixtures("held")

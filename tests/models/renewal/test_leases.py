@@ -8,7 +8,6 @@ import pytest
 
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.grouped_writes import finish_renewal
 from models.renewal.leases import (
     Lease,
     claim,
@@ -18,7 +17,7 @@ from models.renewal.leases import (
     postpone_renewal,
     require_reauthorization,
 )
-from tests.models.rows import grant, stored_connection
+from tests.models.rows import finish_renewal, grant, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("held")

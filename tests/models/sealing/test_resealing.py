@@ -24,7 +24,6 @@ from models.db.fields import SealedField
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
-from models.renewal.grouped_writes import finish_renewal
 from models.renewal.leases import claim
 from models.sealing.resealing import (
     ResealedBatch,
@@ -35,7 +34,7 @@ from models.sealing.resealing import (
 )
 from tests.models.reopening import reopened
 from tests.models.rotation import completed, rotated
-from tests.models.rows import grant, stored_connection
+from tests.models.rows import finish_renewal, grant, stored_connection
 from tests.models.times import MINUTE, NOW
 
 STATE = Secret("a-state:google")
