@@ -828,7 +828,7 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
             "config",
             {"addresses", "environment", "file_modes", "key_strength", "settings", "validation"},
         ),
-        ("environment", {"settings"}),
+        ("environment", {"addresses", "settings"}),
         ("validation", {"addresses", "settings"}),
         ("addresses", {"settings"}),
         ("key_strength", {"settings"}),
