@@ -17,6 +17,8 @@ from models.db.errors import DatabaseUnreachable, SchemaTooOld, describe_cause
 from models.db.mysql import MysqlDatabase
 from models.sealing.keys import check_secret_key, record_secret_key
 
+#: One file for each change of the schema, in order. playhouse reads a single folder, so they stay
+#: beside each other, however many there are, and none is edited once it was released.
 _DIRECTORY: Final = Path(__file__).parent / "migrations"
 #: Any number will do, if all processes of this service use the same one.
 _LOCK_NUMBER: Final = 420_261_123

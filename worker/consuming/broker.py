@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
@@ -18,12 +17,7 @@ from dramatiq.encoder import MessageData
 from actors.queue.dead_letters import DeadLetters
 from actors.queue.spent_messages import compute_spent_seconds
 from catfeeder.queue.broker import SealedBroker
-from catfeeder.queue.encoder import (
-    MAX_MESSAGE_BYTES,
-    SealedEncoder,
-    UnreadableMessage,
-    build_quarantine_message,
-)
+from catfeeder.queue.encoder import SealedEncoder
 from worker.consuming.consumer import QueueConsumer
 from worker.consuming.in_flight import (
     MAX_WORKER_DEATHS,
@@ -35,17 +29,12 @@ from worker.consuming.in_flight import (
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 from worker.consuming.middleware.jobs import JobEndings, is_refusal, to_job_error
 from worker.consuming.notifier import QueueNotifier
+from worker.consuming.opening import MessageOpener
 from worker.consuming.poison_candidates import PoisonCandidates
-from worker.consuming.recognition import SpentMessage, UnknownMessage, check_message
-from worker.consuming.releases import own_release
 
 _LOG = logging.getLogger(__name__)
-#: Quarantine keeps the beginning of what no message is: enough to recognise the sender.
-_QUARANTINED_BYTES: Final = 64 * 1024
 #: We enqueue no delayed messages, so their queues are polled less often, for others' bytes.
 _DELAY_QUEUE_FACTOR: Final = 20
-#: In a rollout, a message that only a newer release understands may stay queued for so long.
-_NEWER_RELEASE_MS: Final = 30_000
 
 
 class ConsumingBroker(SealedBroker):
@@ -64,6 +53,7 @@ class ConsumingBroker(SealedBroker):
         self._notifier = QueueNotifier(client)
         super().__init__(client, encoder, [*middleware, self._notifier])
         self.in_flight = InFlightMessages(client)
+        self._opener = MessageOpener(encoder, self.in_flight.read_releases)
         #: Set as soon as the worker begins to stop.
         self.stopping = threading.Event()
         #: What `PoisonMessageIsolation` performs alone.
@@ -117,7 +107,7 @@ class ConsumingBroker(SealedBroker):
         self, queue_name: str, fetched: list[Fetched]
     ) -> tuple[list[Message[Any]], list[bytes]]:
         """Return the messages to perform now, and the ids requeued for a newer release."""
-        opened = [self._open(queue_name, one) for one in fetched]
+        opened = [self._opener.open(queue_name, one) for one in fetched]
         unknown = [one.id for one, fields in zip(fetched, opened, strict=True) if not fields]
         self.in_flight.requeue(self.broker_id, queue_name, unknown, at_tail=True)
         messages = []
@@ -141,29 +131,6 @@ class ConsumingBroker(SealedBroker):
                 _LOG.warning("Dropping an id without a message from queue %s.", queue_name)
                 self.do_ack(queue_name, one.id)
         return [one for one in fetched if one.body is not None and _is_text(one.id)]
-
-    def _open(self, queue_name: str, fetched: Fetched) -> MessageData | None:
-        """Return the fields of the message to perform, or None to requeue it."""
-        body, redis_message_id, fields = fetched.body or b"", fetched.id.decode(), None
-        try:
-            fields = self.encoder.open(body)
-            if fetched.is_spent:
-                raise SpentMessage
-            check_message(queue_name, redis_message_id, fields, fetched.worker_deaths)
-        except UnreadableMessage as error:
-            if fields and isinstance(error, UnknownMessage) and self._suits_newer_release(fields):
-                return None
-            is_small = len(body) <= MAX_MESSAGE_BYTES
-            # What may be a message yet, by another key or release, is kept whole for its replay.
-            kept = body if is_small else body[:_QUARANTINED_BYTES]
-            return build_quarantine_message(queue_name, redis_message_id, error, kept)
-        return fields
-
-    def _suits_newer_release(self, fields: MessageData) -> bool:
-        """Return whether the message is recent and a worker of another release runs."""
-        age_ms = abs(time.time() * 1000 - fields["message_timestamp"])
-        is_recent = age_ms < _NEWER_RELEASE_MS
-        return is_recent and bool(self.in_flight.read_releases() - {own_release()})
 
     def acknowledge(self, queue_name: str, message: MessageProxy, count: int) -> list[Message[Any]]:
         """Store the end of a job, remove its message for good, and fetch `count` further ones.

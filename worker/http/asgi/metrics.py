@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -36,11 +37,11 @@ class Metrics:
         """`waiting` returns how many requests of this process wait for a job."""
         self.registry = CollectorRegistry()
         self.registry.register(_ServiceGauges(broker, waiting))
-        self.requests = Counter(
+        count = partial(Counter, registry=self.registry)
+        self.requests = count(
             "catfeeder_http_requests",
             "Requests answered by this process.",
             ["method", "route", "status"],
-            registry=self.registry,
         )
         self.seconds = Histogram(
             "catfeeder_http_request_seconds",
@@ -49,23 +50,18 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
-        self.jobs = Counter(
-            "catfeeder_jobs_enqueued",
-            "Jobs that this process put onto a queue.",
-            ["actor"],
-            registry=self.registry,
+        self.jobs = count(
+            "catfeeder_jobs_enqueued", "Jobs that this process put onto a queue.", ["actor"]
         )
-        self.logins = Counter(
+        self.logins = count(
             "catfeeder_logins_begun",
             "Sign-ins that a browser began without a key; one that is answered leaves an event.",
             ["provider"],
-            registry=self.registry,
         )
-        self.keys_refused = Counter(
+        self.keys_refused = count(
             "catfeeder_http_keys_refused",
             "Requests refused for their API key, or for the lack of one.",
             ["reason"],
-            registry=self.registry,
         )
 
     def text(self) -> bytes:
