@@ -188,9 +188,11 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
         patched.setitem(vars(config), "ENV", environment)
         patched.setitem(vars(config), "TOML_CONF", toml_conf)
         config.current_settings.cache_clear()
-        yield config.current_settings()
+        chosen = config.current_settings()
+        adapter = shared_adapter()
+        yield chosen
         # Connections are kept alive, and the next provider may come to listen at the same port.
-        shared_adapter().poolmanager.clear()
+        adapter.poolmanager.clear()
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
     cache._shared.clear()

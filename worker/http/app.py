@@ -6,13 +6,15 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute
 
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
@@ -87,13 +89,20 @@ def build_app(shim: Shim) -> FastAPI:
         redoc_url=None,
         # A redirect to the path without its slash would repeat the query, codes and all.
         redirect_slashes=False,
-        responses=PROBLEM_RESPONSES,
     )
     app.state.shim = shim
-    for router in _ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_build_routes())
     register_error_handlers(app)
     return app
+
+
+@cache
+def _build_routes() -> list[BaseRoute]:
+    """Return the routes, which all applications of a process share: FastAPI prepares them once."""
+    shared = APIRouter(responses=PROBLEM_RESPONSES)
+    for router in _ROUTERS:
+        shared.include_router(router)
+    return shared.routes
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:
