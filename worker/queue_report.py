@@ -6,46 +6,73 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypedDict, cast
+from enum import StrEnum
+from typing import Annotated, TypedDict, cast
 
 from actors.cursors import is_id
-from actors.queue.bodies import DeadLetter
+from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import rfc3339
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage
 from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.results import Time
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 
 
-class QueueReport(TypedDict):
-    """One queue."""
+class QueueName(StrEnum):
+    """A queue."""
 
-    queue: str
-    messages: int
-    oldest_seconds: float | None
+    PASSWORDS = "passwords"
+    OAUTH = "oauth"
+    RENEWALS = "renewals"
+    CONTROL = "control"
+
+
+class Queue(TypedDict):
+    """The state of a queue."""
+
+    queue: Annotated[str, QueueName]
+    messages: Annotated[int, "How many wait; those in flight are not counted."]
+    oldest_seconds: Annotated[float | None, "How long the first of them has waited."]
     workers: int
-    per_second: float
-    #: By the code of the reason.
-    dead_letters: dict[str, int]
+    per_second: Annotated[float, "How many the workers could perform, by the latest ones."]
+    dead_letters: Annotated[
+        dict[str, int],
+        "How many messages no worker will perform, by the code of the reason, such as "
+        "`kills_workers`.",
+    ]
 
 
-class DeadLetterReport(TypedDict):
-    """One dead letter, without what it holds; `died_at` is of RFC 3339."""
+class QueueList(TypedDict):
+    """All queues."""
+
+    items: list[Queue]
+
+
+class DeadLetter(TypedDict):
+    """A message that failed or was set aside; what it holds is not shown."""
 
     id: str
-    died_at: str | None
-    reason: str
+    died_at: Time
+    reason: Annotated[str, "The code of the job's error, or why it was set aside."]
     detail: str | None
-    actor: str | None
+    actor: Annotated[str | None, "null where the message cannot be read."]
     job_id: str | None
-    provider: str | None
-    connection_ids: list[str]
+    provider: Annotated[str | None, "The provider that it was about, if it was."]
+    connection_ids: Annotated[list[str], "The connections that it was about."]
 
 
-def describe_queues(broker: SealedBroker, now: datetime) -> list[QueueReport]:
+class DeadLetterPage(TypedDict):
+    """Dead letters, the latest first."""
+
+    items: list[DeadLetter]
+    next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
+
+
+def describe_queues(broker: SealedBroker, now: datetime) -> list[Queue]:
     """Return the report of each queue.
 
     Raises:
@@ -79,7 +106,7 @@ def read_throughputs(broker: SealedBroker) -> list[Mapping[str, float | None]]:
     return [json.loads(report).get("per_second", {}) for report in reports]
 
 
-def describe_dead_letters(letters: Sequence[DeadLetter]) -> list[DeadLetterReport]:
+def describe_dead_letters(letters: Sequence[bodies.DeadLetter]) -> list[DeadLetter]:
     """Return the report of each dead letter.
 
     Raises:
@@ -101,7 +128,7 @@ def describe_dead_letters(letters: Sequence[DeadLetter]) -> list[DeadLetterRepor
     ]
 
 
-def _find_providers(letters: Sequence[DeadLetter]) -> Mapping[str, str]:
+def _find_providers(letters: Sequence[bodies.DeadLetter]) -> Mapping[str, str]:
     """Return the provider of each connection that a letter names without its provider."""
     unnamed = [letter for letter in letters if letter.provider is None]
     ids = {one for letter in unnamed for one in letter.connection_ids if is_id(one)}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from actors.queue.bodies import DeadLetter
+from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
@@ -19,7 +19,7 @@ from models.db.database import ensure_open
 from models.db.errors import DatabaseUnreachable
 from worker.errors import QueueUnknown
 from worker.queue import queue_sealer
-from worker.queue_report import DeadLetterReport, describe_dead_letters, describe_queues
+from worker.queue_report import DeadLetter, describe_dead_letters, describe_queues
 from worker.supervisor.valkey.embedded import find_running_url
 
 _QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:>10}  {dead}"
@@ -119,7 +119,7 @@ def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
     print(f"{len(found)} dead letters{rest}.", file=sys.stderr)
 
 
-def _describe(letters: Sequence[DeadLetter]) -> list[DeadLetterReport]:
+def _describe(letters: Sequence[bodies.DeadLetter]) -> list[DeadLetter]:
     """Return the reports, with the providers of connections where the database knows them."""
     try:
         ensure_open()

@@ -16,6 +16,7 @@ from catfeeder.queue.lua_scripts import Script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from models.db.database import is_answering
 from worker.http.asgi.threads import run_in_reserved_thread
+from worker.http.schemas.server import Health, HealthStatus, UpOrDown
 from worker.http.shim import Shim
 
 #: A part that takes longer is down as far as users are concerned, and probes give up themselves.
@@ -33,7 +34,7 @@ return 1
 """)
 
 
-async def describe_health(shim: Shim) -> dict[str, Any]:
+async def describe_health(shim: Shim) -> Health:
     """Return the members of GET /health."""
     database, broker, is_ready, workers = await asyncio.gather(
         _is_up(run_in_reserved_thread(is_answering)),
@@ -51,7 +52,7 @@ async def describe_health(shim: Shim) -> dict[str, Any]:
     }
 
 
-def _status(shim: Shim, is_up: bool, is_ready: bool, workers: Mapping[str, int]) -> str:
+def _status(shim: Shim, is_up: bool, is_ready: bool, workers: Mapping[str, int]) -> HealthStatus:
     if shim.draining.has_begun:
         return "stopping"
     if not is_up:
@@ -70,7 +71,7 @@ async def _count_workers(shim: Shim) -> dict[str, int]:
         return dict.fromkeys(QUEUES, 0)
 
 
-def _to_word(is_up: bool) -> str:
+def _to_word(is_up: bool) -> UpOrDown:
     return "up" if is_up else "down"
 
 

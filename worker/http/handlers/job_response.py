@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import JSONResponse
 
 from catfeeder.clock import rfc3339
 from catfeeder.queue.jobs import JobRecord, JobStatus
+from worker.http.schemas.jobs import JobAnswer
 
 
-def describe_job(record: JobRecord) -> dict[str, Any]:
+def describe_job(record: JobRecord) -> JobAnswer:
     """Return the members of a job; those that it does not have yet are left out."""
-    members: dict[str, Any] = {
+    members: JobAnswer = {
         "id": record.id,
         "actor": record.actor,
         "queue": record.queue,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
@@ -12,17 +12,16 @@ from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.schemas.queues import (
+from worker.http.schemas.queues import DeadLetterQuery, Discarded, Letters, Replayed
+from worker.http.schemas.shapes import build_model
+from worker.http.shim import Shim, ShimDependency
+from worker.queue_report import (
     DeadLetterPage,
-    DeadLetterQuery,
-    Discarded,
-    Letters,
     QueueList,
     QueueName,
-    Replayed,
+    describe_dead_letters,
+    describe_queues,
 )
-from worker.http.shim import Shim, ShimDependency
-from worker.queue_report import describe_dead_letters, describe_queues
 
 router = APIRouter(
     prefix="/v1/queues",
@@ -32,14 +31,14 @@ router = APIRouter(
 )
 
 
-@router.get("", response_model=QueueList)
+@router.get("", response_model=build_model(QueueList))
 async def read_queues(shim: ShimDependency) -> JSONResponse:
     """Return the state of each queue."""
     items = await run_in_threadpool(describe_queues, shim.client.broker, utc_now())
     return JSONResponse({"items": items})
 
 
-@router.get("/{queue}/dead-letters", response_model=DeadLetterPage)
+@router.get("/{queue}/dead-letters", response_model=build_model(DeadLetterPage))
 async def read_dead_letters(
     queue: QueueName, query: Annotated[DeadLetterQuery, Query()], shim: ShimDependency
 ) -> JSONResponse:
@@ -50,26 +49,26 @@ async def read_dead_letters(
     return JSONResponse({"items": items, "next_cursor": cursor})
 
 
-@router.post("/{queue}/replay", response_model=Replayed)
+@router.post("/{queue}/replay", response_model=build_model(Replayed))
 async def replay(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
     """Send dead letters anew, each as if it had just been asked for, under its job's id."""
     return JSONResponse(await run_in_threadpool(_replay, shim, queue.value, wanted.ids))
 
 
-def _replay(shim: Shim, queue: str, ids: list[str] | None) -> dict[str, Any]:
+def _replay(shim: Shim, queue: str, ids: list[str] | None) -> Replayed:
     shim.draining.refuse_work()
     letters = DeadLetters(shim.client.broker)
     sent, left = letters.replay(queue, letters.ids(queue) if ids is None else ids)
     return {"replayed": sent, "left": left}
 
 
-@router.post("/{queue}/discard", response_model=Discarded)
+@router.post("/{queue}/discard", response_model=build_model(Discarded))
 async def discard(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
     """Delete dead letters for good; their jobs have failed and stay so."""
     return JSONResponse(await run_in_threadpool(_discard, shim, queue.value, wanted.ids))
 
 
-def _discard(shim: Shim, queue: str, ids: list[str] | None) -> dict[str, Any]:
+def _discard(shim: Shim, queue: str, ids: list[str] | None) -> Discarded:
     letters = DeadLetters(shim.client.broker)
     deleted, unknown = letters.discard(queue, letters.ids(queue) if ids is None else ids)
     return {"discarded": deleted, "unknown": unknown}

@@ -19,22 +19,27 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.health import describe_health
 from worker.http.schemas.server import Health, Stopping
+from worker.http.schemas.shapes import build_model
 from worker.http.shim import Shim, ShimDependency
 
 router = APIRouter(tags=["server"], route_class=GuardedRoute)
 _requires_admin = require_scope(Scope.ADMIN)
+_HEALTH: Final = build_model(Health)
 _log: Final = logging.getLogger(__name__)
 
 
 @router.post(
-    "/v1/server/shutdown", status_code=202, response_model=Stopping, dependencies=_requires_admin
+    "/v1/server/shutdown",
+    status_code=202,
+    response_model=build_model(Stopping),
+    dependencies=_requires_admin,
 )
 async def shut_down(shim: ShimDependency) -> JSONResponse:
     """Drain and stop the whole service; this answer comes first."""
     await run_in_threadpool(_check_broker, shim)
     # The latest boot, which may be a newer one's than this process's: all older ones stop with it.
     generation = await run_in_threadpool(_read_generation)
-    answer = {"status": "stopping", "generation": generation}
+    answer: Stopping = {"status": "stopping", "generation": generation}
     task = BackgroundTask(_request_shutdown, shim, generation)
     return JSONResponse(answer, 202, background=task)
 
@@ -61,7 +66,7 @@ async def _request_shutdown(shim: Shim, generation: int) -> None:
         shim.draining.begin(generation)
 
 
-@router.get("/health", response_model=Health, responses={503: {"model": Health}})
+@router.get("/health", response_model=_HEALTH, responses={503: {"model": _HEALTH}})
 async def health(shim: ShimDependency) -> JSONResponse:
     """Return whether the service can do its work; needs no key.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime
-from typing import Any, Final, Union
+from typing import Annotated, Any, Final, TypedDict, Union
 
 from pydantic import BaseModel, Field, create_model
 
@@ -15,6 +14,7 @@ from catfeeder.results import (
     PasswordHash,
     Profile,
     Revocation,
+    Time,
     TokenResponse,
 )
 from worker.http.schemas.shapes import build_model
@@ -23,31 +23,36 @@ from worker.http.schemas.shapes import build_model
 _RESULTS: Final = (PasswordHash, PasswordCheck, Connection, Profile, TokenResponse, Revocation)
 
 
-class JobFailure(BaseModel):
+class JobFailure(TypedDict):
     """Why a job failed."""
 
     code: str
     detail: str
-    permanent: bool = Field(description="A repeat would fail too.")
+    permanent: Annotated[bool, "A repeat would fail too."]
 
 
-class _JobMembers(BaseModel):
-    """A job; it can be read for an hour after its last change."""
-
+class _EnqueuedJob(TypedDict):
     id: str
     actor: str
     queue: str
-    status: JobStatus
-    enqueued_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    error: JobFailure | None = None
+    status: Annotated[str, JobStatus]
+    enqueued_at: Time
+
+
+class JobAnswer(_EnqueuedJob, total=False):
+    """A job; it can be read for an hour after its last change."""
+
+    started_at: Time
+    finished_at: Time
+    result: Annotated[Any, "There once the job has succeeded."]
+    error: JobFailure
 
 
 def _build_job(name: str, result: Any) -> type[BaseModel]:
     described = Field(default=None, description="There once the job has succeeded.")
+    base = build_model(JobAnswer)
     return create_model(
-        name, __base__=_JobMembers, __doc__=_JobMembers.__doc__, result=(result | None, described)
+        name, __base__=base, __doc__=JobAnswer.__doc__, result=(result | None, described)
     )
 
 

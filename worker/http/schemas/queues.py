@@ -1,40 +1,10 @@
-"""Queue and dead-letter schemas."""
+"""Requests and answers about dead letters."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from enum import StrEnum
+from typing import Annotated, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
-
-
-class QueueName(StrEnum):
-    """A queue."""
-
-    PASSWORDS = "passwords"
-    OAUTH = "oauth"
-    RENEWALS = "renewals"
-    CONTROL = "control"
-
-
-class Queue(BaseModel):
-    """The state of a queue."""
-
-    queue: QueueName
-    messages: int = Field(description="How many wait; those in flight are not counted.")
-    oldest_seconds: float | None = Field(description="How long the first of them has waited.")
-    workers: int
-    per_second: float = Field(description="How many the workers could perform, by the latest ones.")
-    dead_letters: dict[str, int] = Field(
-        description="How many messages no worker will perform, by the code of the reason.",
-        examples=[{"kills_workers": 1}],
-    )
-
-
-class QueueList(BaseModel):
-    """All queues."""
-
-    items: list[Queue]
 
 
 class DeadLetterQuery(BaseModel):
@@ -44,26 +14,6 @@ class DeadLetterQuery(BaseModel):
 
     cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
-
-
-class DeadLetter(BaseModel):
-    """A message that failed or was set aside; what it holds is not shown."""
-
-    id: str
-    died_at: datetime
-    reason: str = Field(description="The code of the job's error, or why it was set aside.")
-    detail: str | None
-    actor: str | None = Field(description="null where the message cannot be read.")
-    job_id: str | None
-    provider: str | None = Field(description="The provider that it was about, if it was.")
-    connection_ids: list[str] = Field(description="The connections that it was about.")
-
-
-class DeadLetterPage(BaseModel):
-    """Dead letters, the latest first; `next_cursor` leads to the next page."""
-
-    items: list[DeadLetter]
-    next_cursor: str | None
 
 
 class Letters(BaseModel):
@@ -80,16 +30,16 @@ class Letters(BaseModel):
     )
 
 
-class Replayed(BaseModel):
+class Replayed(TypedDict):
     """The dead letters that were sent anew, and the others."""
 
     replayed: list[str]
-    left: list[str] = Field(
-        description="Those that are unknown or no message of ours, or whose job waits or runs."
-    )
+    left: Annotated[
+        list[str], "Those that are unknown or no message of ours, or whose job waits or runs."
+    ]
 
 
-class Discarded(BaseModel):
+class Discarded(TypedDict):
     """The dead letters that were deleted, and the others."""
 
     discarded: list[str]

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias, TypedDict
 
-from pydantic import BaseModel, Field
+HealthStatus: TypeAlias = Literal["degraded", "healthy", "starting", "stopping", "unhealthy"]
+UpOrDown: TypeAlias = Literal["up", "down"]
 
 
-class Health(BaseModel):
+class Health(TypedDict):
     """Whether the service can do its work."""
 
-    status: Literal["degraded", "healthy", "starting", "stopping", "unhealthy"] = Field(
-        description="Degraded, which is 200: a queue has no worker. Starting: not all lines of the "
-        "Procfile were ready yet."
-    )
-    uptime: float = Field(description="Seconds since this process began to serve.")
-    version: str = Field(description="The release that this process runs.")
-    database: Literal["up", "down"]
-    broker: Literal["up", "down"]
-    workers: dict[str, int] = Field(description="The live workers of each queue.")
+    status: Annotated[
+        HealthStatus,
+        "Degraded, which is 200: a queue has no worker. Starting: not all lines of the Procfile "
+        "were ready yet.",
+    ]
+    uptime: Annotated[float, "Seconds since this process began to serve."]
+    version: Annotated[str, "The release that this process runs."]
+    database: UpOrDown
+    broker: UpOrDown
+    workers: Annotated[dict[str, int], "The live workers of each queue."]
 
 
-class Stopping(BaseModel):
+class Stopping(TypedDict):
     """The shutdown has begun."""
 
     status: Literal["stopping"]
-    generation: int = Field(description="The boot that is stopped; a later one is not.")
+    generation: Annotated[int, "The boot that is stopped; a later one is not."]

@@ -18,7 +18,7 @@ from tests.conftest import StartWorker
 from tests.models.rows import stored_connection
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
-from worker.http.schemas.queues import QueueName
+from worker.queue_report import QueueName
 
 PATH = "/v1/queues"
 
