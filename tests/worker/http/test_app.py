@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -49,6 +50,7 @@ class TestDocumentation:
         assert all(path.startswith("/") for path in loaded)
 
     @pytest.mark.usefixtures("worker")
+    @pytest.mark.config(OAuth={"return_to_origins": ["https://app.example.com"]})
     def test_every_example_of_a_body_is_taken(self, http: httpx.Client) -> None:
         # Given a provider, which the examples name
         document = http.get("/openapi.json").json()
@@ -59,7 +61,7 @@ class TestDocumentation:
             f"{method} {path}": http.request(method, _filled(path), json=example)
             for method, path, example in _examples(document)
         }
-        # Then all are understood, and who asks for what is not there is told so
+        # Then all are understood, and what is not there is not found
         assert len(sent) == 13
         assert {name: answer.status_code for name, answer in sent.items()} == {
             "patch /v1/apps/{app}": 200,
@@ -169,12 +171,15 @@ class TestABadSetting:
         tables: Settings,  # noqa: ARG002
         environment: dict[str, str],
         request: pytest.FixtureRequest,
-    ) -> str:
+    ) -> Iterator[str]:
         """The name of the variable."""
         name, value = request.param
+        given = environment.get(name)
         environment[name] = value
         config.current_settings.cache_clear()
-        return str(name)
+        yield str(name)
+        environment[name] = given or ""
+        config.current_settings.cache_clear()
 
     def test_the_process_ends_with_a_sentence_that_names_it(self, bad_setting: str) -> None:
         with pytest.raises(SystemExit) as ended:
