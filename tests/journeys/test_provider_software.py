@@ -1,6 +1,7 @@
 """Journeys at real provider software: sign-in, renewal, a dead grant and a disconnect, by client.
 
-Each is what people run: django-oauth-toolkit, oidc-provider and @node-oauth/oauth2-server.
+Each is what people run: django-oauth-toolkit, Canaille, idpyoidc and pyop; oidc-provider,
+better-auth, @node-oauth/oauth2-server and oauth2orize.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from actors.providers.config.check import check_provider
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.config.settings import put_provider
 from actors.providers.protocol.keys import shared_key_cache
-from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import revoke_token
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
@@ -31,10 +31,16 @@ from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import refresh_token_of, tokens_of
 from tests.actors.sign_ins import now, reread, stored_connections
 from tests.journeys.software.running import (
+    BETTER_AUTH,
+    CANAILLE,
     DJANGO,
+    IDPYOIDC,
     OAUTH2_SERVER,
+    OAUTH2ORIZE,
     OIDC_PROVIDER,
+    PYOP,
     Client,
+    Served,
     Software,
     consent,
     running,
@@ -50,31 +56,38 @@ POST: Final = Client("post", "client_secret_post", SECRET)
 PUBLIC: Final = Client("public", "none")
 CLIENTS: Final = (BASIC, POST, PUBLIC)
 JOURNEYS: Final = [
-    *((DJANGO, client) for client in CLIENTS),
-    *((OIDC_PROVIDER, client) for client in CLIENTS),
-    # It has no public clients unless it asks none for its secret.
-    *((OAUTH2_SERVER, client) for client in (BASIC, POST)),
+    *(
+        (software, client)
+        for software in (DJANGO, CANAILLE, PYOP, OIDC_PROVIDER, BETTER_AUTH)
+        for client in CLIENTS
+    ),
+    # They have no public clients unless they ask none for its secret.
+    *(
+        (software, client)
+        for software in (IDPYOIDC, OAUTH2_SERVER, OAUTH2ORIZE)
+        for client in (BASIC, POST)
+    ),
 ]
 
 
-class Origins(dict[str, str]):
-    """The origins of the software by its name; each is started when it is first asked for."""
+class AllServed(dict[str, Served]):
+    """The software that runs, by its name; each is started when it is first asked for."""
 
     def __init__(self, blocks: ExitStack) -> None:
         super().__init__()
         self._blocks = blocks
 
-    def __missing__(self, name: str) -> str:
+    def __missing__(self, name: str) -> Served:
         software = next(one for one, _ in JOURNEYS if one.name == name)
         self[name] = self._blocks.enter_context(running(software, CLIENTS, REDIRECT_URI))
         return self[name]
 
 
 @pytest.fixture(scope="module")
-def origins() -> Iterator[dict[str, str]]:
+def all_served() -> Iterator[dict[str, Served]]:
     """Start each software once for all tests of this file."""
     with ExitStack() as blocks:
-        yield Origins(blocks)
+        yield AllServed(blocks)
 
 
 @pytest.fixture
@@ -96,11 +109,28 @@ def sign_in(browser: requests.Session) -> TAB_CONNECTIONS:
     return finish_sign_in(arrived, now()).connection
 
 
-def is_refused(provider: Provider, access_token: str) -> bool:
+def is_refused(served: Served, access_token: str) -> bool:
     """Ask the provider itself whether it accepts an access token no more."""
+    url = str(resolve_provider(NAME, now()).userinfo_endpoint)
     headers = {"Authorization": f"Bearer {access_token}"}
-    answer = requests.get(str(provider.userinfo_endpoint), headers=headers, timeout=30)
+    answer = requests.get(url, headers=headers, timeout=30, verify=served.verify)
     return answer.status_code in (401, 403)
+
+
+def assert_basic_is_learned(software: Software, client: Client) -> None:
+    """See that Basic is sent as the software reads it, or the secret in the body instead."""
+    provider = resolve_provider(NAME, now())
+    is_raw = client is BASIC and not software.decodes_basic
+    assert provider.client_secret_basic_encoding == ("raw" if is_raw else "form")
+
+
+def end_grant(software: Software, served: Served, row: TAB_CONNECTIONS) -> None:
+    """End a grant at the provider, behind our back."""
+    if software.forget_path is not None:
+        requests.post(served.origin + software.forget_path, timeout=30, verify=served.verify)
+        return
+    token = Secret(refresh_token_of(row))
+    assert revoke_token(resolve_provider(NAME, now()), token, "refresh_token")
 
 
 @pytest.mark.parametrize(
@@ -111,16 +141,19 @@ def is_refused(provider: Provider, access_token: str) -> bool:
 def test_a_client_of_real_software_signs_in_renews_and_disconnects(
     software: Software,
     client: Client,
-    origins: dict[str, str],
+    all_served: dict[str, Served],
     browser: requests.Session,
     environment: dict[str, str],
 ) -> None:
     # Given a provider, which the operator sets up and checks
-    origin = origins[software.name]
-    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(origin).netloc
+    served = all_served[software.name]
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
+    if served.ca_file is not None:
+        environment["OAUTH_CA_FILE"] = str(served.ca_file)
+    browser.verify = served.verify
     config.current_settings.cache_clear()
     known: dict[str, Any] = {
-        **software.settings(origin),
+        **software.settings(served.origin),
         "client_id": client.client_id,
         "token_endpoint_auth_method": client.method,
     }
@@ -138,26 +171,23 @@ def test_a_client_of_real_software_signs_in_renews_and_disconnects(
     assert second is not None
     assert first != second
     assert fetch_user_info(NAME, connection_id=row.id)["subject"] == row.profile["subject"]
-    # By the form of Basic that the software reads
-    is_raw = (software, client) == (OAUTH2_SERVER, BASIC)
-    provider = resolve_provider(NAME, now())
-    assert provider.client_secret_basic_encoding == ("raw" if is_raw else "form")
+    assert_basic_is_learned(software, client)
 
     # And the user disconnects
+    is_revoked = client.client_id not in software.revokes_nothing_of
     assert revoke_connection(row.id) == {
         "id": row.id,
-        "revoked_at_provider": True,
-        "revoked_tokens": ["refresh_token", "access_token"],
+        "revoked_at_provider": is_revoked,
+        "revoked_tokens": ["refresh_token", "access_token"] if is_revoked else [],
     }
-    # Then the token works no more
-    assert is_refused(provider, second.reveal())
+    # Then the token works no more, where that can be had
+    assert is_refused(served, second.reveal()) == is_revoked
     assert stored_connections() == []
 
     # And a grant that has died at the provider needs its user
-    row = sign_in(browser)
-    assert revoke_token(
-        resolve_provider(NAME, now()), Secret(refresh_token_of(row)), "refresh_token"
-    )
-    with pytest.raises(ReauthorizationRequired):
-        renew_connection(row.id)
-    assert reread(row).status == "reauthorization_required"
+    if is_revoked or software.forget_path is not None:
+        row = sign_in(browser)
+        end_grant(software, served, row)
+        with pytest.raises(ReauthorizationRequired):
+            renew_connection(row.id)
+        assert reread(row).status == "reauthorization_required"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actors.providers.config.static_checks import report_fault, report_ok
-from actors.providers.identity.signatures import ALGORITHMS
+from actors.providers.protocol.keys import ALGORITHMS
 from actors.providers.protocol.metadata import find_unusable_endpoints
 from actors.providers.protocol.provider import Provider
 from catfeeder.results import Finding

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import Key
-from joserfc.jws import JWSRegistry, deserialize_compact, extract_compact
+from joserfc.jws import deserialize_compact, extract_compact
 
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
-from actors.providers.protocol.keys import KeyCache
-from actors.providers.protocol.provider import Provider, SigningAlgorithm
+from actors.providers.protocol.keys import ALGORITHMS, SIGNATURES, KeyCache
+from actors.providers.protocol.provider import Provider
 
-#: Signatures by an asymmetric key; never `none`, never a shared secret.
-ALGORITHMS: Final[tuple[str, ...]] = get_args(SigningAlgorithm)
 _SHARED_SECRET: Final = ("HS256", "HS384", "HS512")
-#: Unknown header parameters are ignored, unless `crit` names them (RFC 7515 section 4).
-_REGISTRY: Final = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
 def verify_signature(
@@ -58,7 +54,7 @@ def _read_signed(jwks_uri: str, text: str, key_cache: KeyCache, name: str) -> by
 
 
 def _open(text: str, key: Key) -> bytes:
-    return deserialize_compact(text, key, registry=_REGISTRY).payload or b""
+    return deserialize_compact(text, key, registry=SIGNATURES).payload or b""
 
 
 def _read_header(header: Mapping[str, Any], name: str) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jwt import encode
 
 from actors.errors import ProviderNotConfigured
-from actors.providers.protocol.keys import fits_algorithm, is_rsa_too_short
+from actors.providers.protocol.keys import SIGNATURES, fits_algorithm, is_rsa_too_short
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 
@@ -111,7 +111,7 @@ def sign_assertion(provider: Provider, *, issuer: str, audience: str) -> str:
         "iat": now,
         "exp": now + _LIFETIME_SECONDS,
     }
-    return encode(header, claims, key, algorithms=[header["alg"]])
+    return encode(header, claims, key, registry=SIGNATURES)
 
 
 def _choose_algorithm(provider: Provider, key: Key, usual: str) -> str:

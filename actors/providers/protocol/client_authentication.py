@@ -30,6 +30,11 @@ _CLIENT_REFUSED: Final = frozenset(
 )
 #: Without a code, by servers that have Basic checked before the request is looked at.
 _UNAUTHORIZED: Final = "status 401"
+#: Refusals of the client that no other form of its secret changes. All others may be of the form:
+#: Keycloak and idpyoidc call that unauthorized_client.
+_NOT_BY_SECRET: Final = frozenset(
+    {"unsupported_grant_type", "redirect_uri_mismatch", "status 404", "status 405"}
+)
 
 
 def try_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
@@ -60,8 +65,11 @@ def try_each_secret(provider: Provider, ask: Callable[[Provider], T]) -> T:
         raise
 
 
-def _is_client_refused(error: ProviderRefused, by_status: bool) -> bool:
-    return error.error in _CLIENT_REFUSED or (by_status and error.error == _UNAUTHORIZED)
+def _is_client_refused(error: ProviderRefused, is_other_form: bool) -> bool:
+    if error.error in _CLIENT_REFUSED or not is_other_form:
+        return error.error in _CLIENT_REFUSED
+    is_of_client = error.kind is FailureKind.CLIENT_MISCONFIGURED
+    return error.error == _UNAUTHORIZED or (is_of_client and error.error not in _NOT_BY_SECRET)
 
 
 def list_clients(provider: Provider) -> list[Provider]:

@@ -32,17 +32,26 @@ _LIKE_A_SECRET: Final = re.compile(
 #: Microsoft's error numbers, as some answers have them in the description only.
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{2,8})\b")
 
+_CAMEL_CASE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 _Words = Mapping[str, str]
 
 
 @cache
-def _well_known() -> Mapping[str, _Words]:
+def _well_known() -> Mapping[str, Any]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 
 def usual_words() -> _Words:
     """Return the kinds of the words that mean the same with every provider that uses them."""
-    return _well_known()["any"]
+    words: _Words = _well_known()["any"]
+    return words
+
+
+@cache
+def _token_words(name: str) -> re.Pattern[str]:
+    words = map(re.escape, _well_known()["token"][name])
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(words)})(?![^\W_])")
 
 
 def words_of_host(provider: Provider) -> _Words:
@@ -83,6 +92,16 @@ class ErrorAnswer:
             *(word for word in single if self._holds(word)),
         )
         return next(iter(found), None)
+
+    def tells_dead_token(self, named: str = "refresh token") -> bool:
+        """Return whether a text says that such a token is no more, in whatever sentence."""
+        texts = (_normal(_CAMEL_CASE.sub(" ", text)) for _, text in self._members)
+        return any(
+            named in text
+            and _token_words("dead").search(text)
+            and not _token_words("otherwise").search(text)
+            for text in texts
+        )
 
     def find_code(self, codes: Iterable[str]) -> str | None:
         """Return the error code that stands elsewhere than in its member, or within a sentence."""

@@ -133,5 +133,7 @@ def _status_kind(words: ErrorAnswer, provider: Provider) -> FailureKind | None:
 def _usual_kind(words: ErrorAnswer) -> FailureKind | None:
     if (word := words.find(usual_words())) is not None:
         return FailureKind(usual_words()[word])
+    if words.tells_dead_token():
+        return FailureKind.GRANT_DEAD
     code = words.find_code(_KIND_BY_ERROR)
     return None if code is None else _KIND_BY_ERROR[code]

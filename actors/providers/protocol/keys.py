@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 from actors.errors import AuthError, ProviderMisbehaved
 from actors.providers.http.requests import get_json
+from actors.providers.protocol.provider import SigningAlgorithm
 
 #: Old keys are fetched anew, but after a failed attempt not more often than this.
 _MIN_FETCH_INTERVAL_SECONDS: Final = 60
@@ -35,6 +37,22 @@ _CURVES: Final = {
 #: RFC 7518 sections 3.3 and 3.5; a shorter key can be factored.
 _MIN_RSA_BITS: Final = 2048
 _BASE64URL: Final = str.maketrans({"+": "-", "/": "_", "=": None})
+
+
+#: Signatures by an asymmetric key; never `none`, never a shared secret.
+ALGORITHMS: Final[tuple[str, ...]] = get_args(SigningAlgorithm)
+
+
+class SignatureRegistry(JWSRegistry):
+    """The algorithms of ours; RFC 9864 renamed EdDSA, and providers go on to use the old name."""
+
+    def get_alg(self, name: str) -> Any:
+        """Return an algorithm without a warning of its age."""
+        return self.algorithms[name] if name in ALGORITHMS else super().get_alg(name)
+
+
+#: Unknown header parameters are ignored, unless `crit` names them (RFC 7515 section 4).
+SIGNATURES: Final = SignatureRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
 
 
 class PublishedKey(NamedTuple):

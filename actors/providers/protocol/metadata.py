@@ -16,6 +16,7 @@ _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OPTIONAL: Final = ("userinfo_endpoint", "revocation_endpoint")
 _AUTH_METHODS: Final = "token_endpoint_auth_methods_supported"
+_REVOCATION_METHODS: Final = "revocation_endpoint_auth_methods_supported"
 _SCOPES: Final = "scopes_supported"
 _SENDS_ISS: Final = "authorization_response_iss_parameter_supported"
 
@@ -30,6 +31,7 @@ class IssuerMetadata(TypedDict, total=False):
     userinfo_endpoint: str
     revocation_endpoint: str
     token_endpoint_auth_methods_supported: list[Any]
+    revocation_endpoint_auth_methods_supported: list[Any]
     authorization_response_iss_parameter_supported: bool
     scopes_supported: list[str]
 
@@ -104,7 +106,7 @@ def _read_endpoint(name: str, url: Any) -> str:
 
 
 def _read_abilities(published: Mapping[str, Any]) -> dict[str, Any]:
-    types = {_AUTH_METHODS: list, _SENDS_ISS: bool}
+    types = {_AUTH_METHODS: list, _REVOCATION_METHODS: list, _SENDS_ISS: bool}
     found: dict[str, Any] = {
         name: published[name]
         for name, kind in types.items()

@@ -52,6 +52,8 @@ class Provider:
     scope_aliases: Mapping[str, str] = field(default_factory=dict)
     implied_scopes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     token_endpoint_auth_method: str = "client_secret_basic"
+    #: Where the revocation endpoint takes another one alone; None for the same.
+    revocation_endpoint_auth_method: str | None = None
     #: form: both parts are encoded as RFC 6749 section 2.3.1 says; raw: they are sent as they are.
     client_secret_basic_encoding: str = "form"
     #: The settings to try once when the client is refused by Basic; None where none are left.

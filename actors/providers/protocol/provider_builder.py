@@ -72,14 +72,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     if metadata.get("metadata") is not None:
         values["metadata"] = tuple(metadata["metadata"])
     values |= _read_offline_access(metadata)
-    method = _choose_client_authentication(metadata)
-    values["token_endpoint_auth_method"] = method
-    encoding = metadata.get("client_secret_basic_encoding") or _learned_of(metadata).get(
-        "client_secret_basic_encoding", "form"
-    )
-    values["client_secret_basic_encoding"] = encoding
-    if method == "client_secret_basic":
-        values["basic_fallback"] = _choose_basic_fallback(metadata, encoding)
+    values |= _choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
     values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
@@ -109,7 +102,22 @@ def _learned_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     return learned
 
 
-def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
+def _choose_client_authentication(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that say how the client authenticates."""
+    method = _choose_method(metadata)
+    encoding = metadata.get("client_secret_basic_encoding") or _learned_of(metadata).get(
+        "client_secret_basic_encoding", "form"
+    )
+    is_basic = method == "client_secret_basic"
+    return {
+        "token_endpoint_auth_method": method,
+        "revocation_endpoint_auth_method": _choose_at_revocation(metadata, method),
+        "client_secret_basic_encoding": encoding,
+        "basic_fallback": _choose_basic_fallback(metadata, encoding) if is_basic else None,
+    }
+
+
+def _choose_method(metadata: Mapping[str, Any]) -> str:
     """Return the configured method, else the learned or the best published one (RFC 8414)."""
     name = "token_endpoint_auth_method"
     chosen = metadata.get(name) or _learned_of(metadata).get(name)
@@ -127,6 +135,18 @@ def _choose_client_authentication(metadata: Mapping[str, Any]) -> str:
 
 def _supported_methods(metadata: Mapping[str, Any]) -> list[str]:
     return metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+
+
+def _choose_at_revocation(metadata: Mapping[str, Any], method: str) -> str | None:
+    """Return how a client with a secret has to show it at the revocation endpoint (RFC 8414).
+
+    None where that is as at the token endpoint, or where it cannot be done.
+    """
+    methods = ("client_secret_basic", "client_secret_post")
+    supported = metadata.get("revocation_endpoint_auth_methods_supported") or [method]
+    if method in supported or method not in methods:
+        return None
+    return next((one for one in methods if one in supported), None)
 
 
 def _choose_basic_fallback(metadata: Mapping[str, Any], encoding: str) -> Mapping[str, str] | None:

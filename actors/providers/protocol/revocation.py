@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 from urllib.parse import quote
 
 import requests
@@ -16,9 +17,13 @@ from actors.providers.protocol.client_authentication import (
     client_credentials,
     try_each_secret,
 )
+from actors.providers.protocol.failure_words import ErrorAnswer
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook, github, slack
 from catfeeder.sealing import Secret
+
+#: The codes of answers whose sentences say that a token is not known.
+_ABOUT_THE_TOKEN: Final = ("", "invalid_request", "invalid_grant", "token_not_found", "not_found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +106,39 @@ def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:
             url, {**form, **client_credentials(client)}, basic_authentication(client)
         )
         error = _error_of(response)
-        if error not in (None, "invalid_token"):
-            raise ProviderRefused(str(error))
+        if error is not None:
+            raise ProviderRefused(error)
 
-    try_each_secret(provider, revoke)
+    try_each_secret(_client_at_revocation(provider), revoke)
     return True
 
 
+def _client_at_revocation(provider: Provider) -> Provider:
+    """Return the provider with the client authentication of its revocation endpoint."""
+    method = provider.revocation_endpoint_auth_method
+    if method is None:
+        return provider
+    other = "raw" if provider.client_secret_basic_encoding == "form" else "form"
+    fallback = {"client_secret_basic_encoding": other} if method == "client_secret_basic" else None
+    # What is learned here is of this endpoint alone.
+    return replace(provider, token_endpoint_auth_method=method, basic_fallback=fallback, learn=None)
+
+
 def _error_of(response: requests.Response) -> str | None:
-    """Return the error code of an answer, else its status; None for success."""
+    """Return the error code of an answer, else its status; None for success.
+
+    A token that the provider does not know is revoked, whatever the provider calls that.
+    """
     if response.status_code < requests.codes.multiple_choices:
         return None
     try:
         answer = parse_json(response.content)
     except ValueError:
         answer = None
-    error = error_of(answer) if isinstance(answer, dict) else None
+    told = answer if isinstance(answer, dict) else {}
+    error = error_of(told) or ""
+    words = ErrorAnswer(told, error, response.status_code)
+    is_unknown = error in _ABOUT_THE_TOKEN and words.tells_dead_token("token")
+    if error == "invalid_token" or is_unknown:
+        return None
     return error or f"status {response.status_code}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,9 +22,10 @@ import pytest
 import requests
 
 from config import ROOT
+from tests.provider.certificates import self_signed_certificate
 
-_NPM: Final = Path(__file__).parents[1] / "npm"
-_INSTALL_SECONDS: Final = 60
+_JOURNEYS: Final = Path(__file__).parents[1]
+_INSTALL_SECONDS: Final = 90
 _BROWSER_STEPS: Final = 10
 
 
@@ -44,7 +47,15 @@ class Software:
     issuer_path: str | None = ""
     #: The paths of endpoints that it does not publish.
     endpoints: tuple[tuple[str, str], ...] = ()
-    is_node: bool = False
+    #: Where it comes from: the development tools, or a lock file of its own (`pypi`, `npm`).
+    source: str = "dev"
+    is_tls: bool = False
+    #: Whether it decodes Basic credentials as RFC 6749 section 2.3.1 has it.
+    decodes_basic: bool = True
+    #: The path that ends all grants, of software that has no revocation endpoint.
+    forget_path: str | None = None
+    #: The clients that it lets revoke nothing.
+    revokes_nothing_of: tuple[str, ...] = ()
 
     def settings(self, origin: str) -> dict[str, Any]:
         """Return the provider's settings, less those of the client."""
@@ -55,29 +66,59 @@ class Software:
 DJANGO: Final = Software(
     "django_toolkit", issuer_path="/o", endpoints=(("revocation_endpoint", "/o/revoke_token/"),)
 )
-OIDC_PROVIDER: Final = Software("oidc-provider", is_node=True)
-OAUTH2_SERVER: Final = Software(
-    "oauth2-server",
-    issuer_path=None,
-    endpoints=(
-        ("authorization_endpoint", "/authorize"),
-        ("token_endpoint", "/token"),
-        ("userinfo_endpoint", "/userinfo"),
-        ("revocation_endpoint", "/revoke"),
-    ),
-    is_node=True,
+# It authenticates clients by Basic alone where they revoke.
+CANAILLE: Final = Software("canaille_server", source="pypi", revokes_nothing_of=("public",))
+IDPYOIDC: Final = Software("idpyoidc_server", source="pypi", decodes_basic=False)
+PYOP: Final = Software(
+    "pyop_server",
+    source="pypi",
+    is_tls=True,
+    forget_path="/forget",
+    revokes_nothing_of=("basic", "post", "public"),
 )
+OIDC_PROVIDER: Final = Software("oidc-provider", source="npm")
+BETTER_AUTH: Final = Software("better-auth", issuer_path="/api/auth", source="npm")
+_PLAIN: Final = (
+    ("authorization_endpoint", "/authorize"),
+    ("token_endpoint", "/token"),
+    ("userinfo_endpoint", "/userinfo"),
+    ("revocation_endpoint", "/revoke"),
+)
+OAUTH2_SERVER: Final = Software("oauth2-server", None, _PLAIN, source="npm", decodes_basic=False)
+OAUTH2ORIZE: Final = Software("oauth2orize", None, _PLAIN, source="npm", decodes_basic=False)
+
+
+@dataclass(frozen=True)
+class Served:
+    """Software that runs: its origin, and the authority that its certificate is of."""
+
+    origin: str
+    ca_file: Path | None = None
+
+    @property
+    def verify(self) -> str | bool:
+        """What requests takes for trusted authorities."""
+        return True if self.ca_file is None else str(self.ca_file)
 
 
 @contextmanager
-def running(software: Software, clients: Sequence[Client], redirect_uri: str) -> Iterator[str]:
-    """Start the software for the block, and yield its origin."""
-    given = {"clients": [_registered(client) for client in clients], "redirect_uri": redirect_uri}
-    with tempfile.TemporaryDirectory() as folder:
-        command = _command(software, Path(folder))
+def running(software: Software, clients: Sequence[Client], redirect_uri: str) -> Iterator[Served]:
+    """Start the software for the block."""
+    given: dict[str, Any] = {
+        "clients": [_registered(client) for client in clients],
+        "redirect_uri": redirect_uri,
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ca_file = None
+        if software.is_tls:
+            ca_file, key = self_signed_certificate(folder)
+            given.update(certificate=str(ca_file), key=str(key))
+        command, environment = _command(software, folder)
         process = subprocess.Popen(
             [*command, json.dumps(given)],
             cwd=ROOT,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -86,7 +127,8 @@ def running(software: Software, clients: Sequence[Client], redirect_uri: str) ->
             assert process.stdout is not None
             port = process.stdout.readline().strip()
             assert port, f"{software.name} ended at once"
-            yield f"http://127.0.0.1:{port}"
+            host = "https://localhost" if software.is_tls else "http://127.0.0.1"
+            yield Served(f"{host}:{port}", ca_file)
         finally:
             process.terminate()
             process.wait()
@@ -103,42 +145,61 @@ def _registered(client: Client) -> dict[str, str]:
     return {name: text for name, text in known.items() if text is not None}
 
 
-def _command(software: Software, folder: Path) -> list[str]:
-    if not software.is_node:
-        return [sys.executable, "-m", f"tests.journeys.software.{software.name}"]
+def _command(software: Software, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the command that starts the software, and its environment."""
+    if software.source == "dev":
+        return [sys.executable, "-m", f"tests.journeys.software.{software.name}"], dict(os.environ)
+    packages = installed_packages(software.source)
+    if software.source == "pypi":
+        script = Path(__file__).with_name(f"{software.name}.py")
+        return [sys.executable, str(script)], {**os.environ, "PYTHONPATH": str(packages)}
     # Node looks for packages beside the file that imports them.
-    (folder / "node_modules").symlink_to(installed_packages() / "node_modules")
+    (folder / "node_modules").symlink_to(packages / "node_modules")
     script = folder / f"{software.name}.mjs"
-    shutil.copy(_NPM / script.name, script)
-    return ["node", str(script)]
+    shutil.copy(_JOURNEYS / "npm" / script.name, script)
+    return ["node", str(script)], dict(os.environ)
+
+
+#: How the packages of a lock file are installed in the folder where the command runs.
+_INSTALLERS: Final = {
+    "npm": ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    "pypi": [
+        *(sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check"),
+        *("--only-binary", ":all:", "--require-hashes", "-r", "requirements.lock", "--target", "."),
+    ],
+}
+_LOCKS: Final = {"npm": "package-lock.json", "pypi": "requirements.lock"}
 
 
 @cache
-def installed_packages() -> Path:
-    """Return a folder with npm's packages, installed once for each lock file; else skip."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
+def installed_packages(source: str) -> Path:
+    """Return a folder with the packages of npm or PyPI, made once for each lock file; else skip."""
+    if source == "npm" and (shutil.which("node") is None or shutil.which("npm") is None):
         pytest.skip("node and npm are not installed")
-    lock = _NPM / "package-lock.json"
+    lock = _JOURNEYS / source / _LOCKS[source]
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    wanted = Path(sys.prefix) / f"npm-{digest}"
+    wanted = Path(sys.prefix) / f"{source}-{digest}"
     if not wanted.exists():
-        _install(wanted)
+        _install(source, wanted)
     return wanted
 
 
-def _install(wanted: Path) -> None:
+def _install(source: str, wanted: Path) -> None:
     with tempfile.TemporaryDirectory(dir=wanted.parent) as name:
         folder = Path(name) / "packages"
-        folder.mkdir()
-        for file in ("package.json", "package-lock.json"):
-            shutil.copy(_NPM / file, folder)
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        shutil.copytree(
+            _JOURNEYS / source, folder, ignore=lambda _, names: fnmatch.filter(names, "*.mjs")
+        )
         try:
             subprocess.run(
-                command, cwd=folder, check=True, capture_output=True, timeout=_INSTALL_SECONDS
+                _INSTALLERS[source],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+                timeout=_INSTALL_SECONDS,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"npm's packages cannot be installed: {type(error).__name__}")
+            pytest.skip(f"the packages of {source} cannot be installed: {error}")
         # Another of pytest's workers may have been quicker.
         if not wanted.exists():
             folder.rename(wanted)

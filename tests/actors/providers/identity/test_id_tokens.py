@@ -51,7 +51,6 @@ def test_a_valid_token_yields_its_claims(provider: ScriptedProvider) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_each_asymmetric_algorithm_is_supported(
     key: Callable[[], Key], algorithm: str, provider: ScriptedProvider
 ) -> None:

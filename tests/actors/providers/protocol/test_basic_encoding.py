@@ -70,6 +70,26 @@ def test_the_other_form_is_tried_once_and_remembered(
     assert findings["client_authentication"]["is_ok"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({"error": "unauthorized_client", "error_description": "Invalid client secret"}, 401),
+        ({"error": "unauthorized_client"}, 400),
+        ({"status": 403, "message": "invalid client secret"}, 403),
+    ],
+    ids=["401", "400", "by words"],
+)
+def test_the_other_form_is_tried_whatever_the_refusal_is_called(
+    answer: dict[str, Any], status: int, undecoding: ScriptedProvider
+) -> None:
+    configure(undecoding)
+    undecoding.answer("/token", json_answer(answer, status), times=1)
+
+    sign_in(undecoding)
+
+    assert shown(undecoding) == [ENCODED, SECRET]
+
+
 def test_a_published_post_is_preferred(undecoding: ScriptedProvider) -> None:
     both = ["client_secret_basic", "client_secret_post"]
     undecoding.script.metadata = {"token_endpoint_auth_methods_supported": both}

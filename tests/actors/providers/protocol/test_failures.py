@@ -263,6 +263,32 @@ def test_well_known_words_are_data(host: str, answer: Any, status: int, kind: Fa
     assert failure(house, answer, status).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Refresh token inactive", DEAD),
+        ("refreshTokenExpired", DEAD),
+        ("The refresh_token you sent could not be found.", DEAD),
+        ("This refresh token can no longer be used", DEAD),
+        ("Unrecognized refresh token", DEAD),
+        ("refresh token reuse detected", DEAD),
+        ("The refresh token does not exist or is not valid anymore", DEAD),
+        ("The refresh token was issued to another client: invalid", MALFORMED),
+        ("The refresh_token parameter is missing or invalid", MALFORMED),
+        ("Refresh tokens are not supported by this invalid client", MALFORMED),
+        ("Unknown grant type refresh_token", MALFORMED),
+        ("The token is invalid", MALFORMED),
+    ],
+)
+@pytest.mark.parametrize("member", ["error_description", "message"])
+def test_a_dead_refresh_token_is_recognised_in_any_sentence(
+    member: str, said: str, kind: FailureKind
+) -> None:
+    error = {"error": "invalid_request"} if member == "error_description" else {}
+
+    assert failure(provider_of(None), {**error, member: said}).kind is kind
+
+
 def test_every_well_known_word_has_a_kind() -> None:
     for kinds in (usual_words(), *map(words_of_host, map(at_host, ("zoom.us", "strava.com")))):
         assert kinds

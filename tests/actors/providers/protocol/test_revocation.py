@@ -36,9 +36,31 @@ def test_a_token_unknown_to_the_provider_counts_as_revoked(
 ) -> None:
     assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
 
-    # Google calls it an error
-    provider.answer("/revoke", json_answer({"error": "invalid_token"}, 400))
-    assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
+    # Google calls it an error, and better-auth another one
+    for answer in (
+        {"error": "invalid_token"},
+        {"error": "invalid_request", "error_description": "opaque access token not found"},
+        {"message": "The token has expired."},
+    ):
+        provider.answer("/revoke", json_answer(answer, 400), times=1)
+        assert revoke_token(built(provider), Secret("unknown"), "refresh_token")
+
+
+def test_the_published_client_authentication_of_the_revocation_endpoint_is_used(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a provider that takes Basic alone there (RFC 8414), and reads it raw
+    basic = {"revocation_endpoint_auth_methods_supported": ["client_secret_basic"]}
+    provider.client_secret, provider.script.decodes_basic = "s+/=", False
+    found = built(provider, token_endpoint_auth_method="client_secret_post", **basic)
+
+    # Then the secret is sent so, in the form that is taken
+    assert revoke_token(found, Secret("token"), "access_token")
+    assert [one.form.get("client_secret") for one in provider.requests] == [None, None]
+
+    # But not where the client has none
+    public = built(provider, token_endpoint_auth_method="none", **basic)
+    assert public.revocation_endpoint_auth_method is None
 
 
 def test_a_provider_without_an_endpoint_is_not_asked(provider: ScriptedProvider) -> None:
@@ -54,6 +76,11 @@ def test_a_provider_without_an_endpoint_is_not_asked(provider: ScriptedProvider)
         (json_answer({"error": "invalid_client"}, 401), ProviderRefused, "invalid_client"),
         (json_answer({"error": "unsupported_token_type"}, 400), ProviderRefused, "unsupported"),
         (json_answer({"error": {"code": 17}}, 400), ProviderRefused, "17"),
+        (
+            json_answer({"error": "invalid_request", "message": "token is missing"}, 400),
+            ProviderRefused,
+            "invalid_request",
+        ),
         (json_answer([], 400), ProviderRefused, "status 400"),
         (json_text("[" * 5000, 400), ProviderRefused, "status 400"),
         (html_answer(404), ProviderRefused, "status 404"),
