@@ -27,6 +27,13 @@ from environment import (
 )
 from file_modes import describe_open_files
 from key_strength import MINIMUM_KEY_LENGTH, check_admin_key, check_former_keys, check_secret_key
+from public_addresses import (
+    find_webhook_problem,
+    is_allowed,
+    is_never_public,
+    is_public,
+    literal_addresses,
+)
 from settings import (
     ConfigurationError,
     CronsSettings,
@@ -79,7 +86,12 @@ __all__ = [
     "current_settings",
     "describe_open_files",
     "find_mention",
+    "find_webhook_problem",
     "host_in_url",
+    "is_allowed",
+    "is_never_public",
+    "is_public",
+    "literal_addresses",
     "load_settings",
     "optional_variable",
     "provider_credential",

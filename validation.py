@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import toml
 
 from addresses import check_names, check_origins, check_return_origins
+from public_addresses import HTTP_URL, find_webhook_problem
 from settings import SECTIONS, ConfigurationError, OAuthSettings
 
 _LOG_FORMATS: Final = ("text", "json")
-_HTTP_URL: Final = re.compile(r"https?://[^\s/].*")
 
 
 def find_table(toml_conf: Any, section: str) -> Any:
@@ -95,19 +95,8 @@ def _check_lease(oauth: OAuthSettings) -> None:
 
 def check_webhook_url(url: str, private_hosts: frozenset[str]) -> None:
     """Refuse a `webhook_url` to which no event would ever be delivered."""
-    where = "config.toml: [OAuth] webhook_url"
-    if url and not _HTTP_URL.fullmatch(url):
-        raise ConfigurationError(f"{where} must begin with https:// or http:// and a host.")
-    try:
-        parts = urlsplit(url)
-        host = f"{parts.hostname}:{parts.port or 80}"
-    except ValueError:
-        raise ConfigurationError(f"{where} is not a URL.") from None
-    if parts.scheme == "http" and host not in private_hosts:
-        raise ConfigurationError(
-            f"{where} must begin with https://, unless its host:port "
-            "stands in OAUTH_ALLOWED_PRIVATE_HOSTS."
-        )
+    if url and (problem := find_webhook_problem(url, private_hosts)):
+        raise ConfigurationError(f"config.toml: [OAuth] webhook_url {problem}.")
 
 
 def parse_port(text: str | None, default: int) -> int:
@@ -121,7 +110,7 @@ def parse_port(text: str | None, default: int) -> int:
 
 def check_redirect_uri(text: str | None) -> str | None:
     """Return REDIRECT_URI, or None where it is unset."""
-    if text is not None and not _HTTP_URL.fullmatch(text):
+    if text is not None and not HTTP_URL.fullmatch(text):
         raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
     return text
 

@@ -220,6 +220,7 @@ def copy(tmp_path: Path) -> Path:
         "environment.py",
         "file_modes.py",
         "key_strength.py",
+        "public_addresses.py",
         "settings.py",
         "validation.py",
         "pyproject.toml",

@@ -332,6 +332,24 @@ def test_our_config_toml_names_every_setting() -> None:
             "[OAuth]\nwebhook_url = 'https://app.example.com:port/'",
             "[OAuth] webhook_url is not a URL.",
         ),
+        *(
+            (
+                f"[OAuth]\nwebhook_url = 'https://{url}'",
+                "[OAuth] webhook_url must hold no user name, password or fragment.",
+            )
+            for url in ("user:canary@app.example.com/", "@app.example.com/", "app.example.com/#x")
+        ),
+        *(
+            (
+                f"[OAuth]\nwebhook_url = 'https://{host}/hook'",
+                "[OAuth] webhook_url must not lead to a private address, "  # noqa: ISC004
+                "unless its host:port stands in OAUTH_ALLOWED_PRIVATE_HOSTS.",
+            )
+            for host in (
+                *("127.0.0.1", "10.0.0.1:8443", "[::1]", "2130706433", "0x7f.1", "192.168.1.1"),
+                *("169.254.169.254", "[::ffff:10.0.0.1]", "localhost", "hooks.internal"),
+            )
+        ),
         (
             "[OAuth]\nwebhook_url = 'http://app.example.com/hook'",
             "[OAuth] webhook_url must begin with https://, unless its host:port stands in "  # noqa: ISC004
@@ -826,10 +844,14 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
     [
         (
             "config",
-            {"addresses", "environment", "file_modes", "key_strength", "settings", "validation"},
+            {
+                *("addresses", "environment", "file_modes", "key_strength", "public_addresses"),
+                *("settings", "validation"),
+            },
         ),
         ("environment", {"addresses", "settings"}),
-        ("validation", {"addresses", "settings"}),
+        ("validation", {"addresses", "public_addresses", "settings"}),
+        ("public_addresses", set()),
         ("addresses", {"settings"}),
         ("key_strength", {"settings"}),
         ("file_modes", {"environment"}),

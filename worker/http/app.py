@@ -21,6 +21,7 @@ from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings, reachable_host
 from worker.consuming.broker_abilities import check_if_reachable
 from worker.http.asgi.body_limit import BodyLimit
+from worker.http.asgi.content_security import DOCS_PATH, build_docs_policy
 from worker.http.asgi.head_requests import AnswerHead
 from worker.http.asgi.logs import set_up_logging
 from worker.http.asgi.metrics import CountRequests
@@ -61,6 +62,9 @@ _ROUTERS: Final = (
 _CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")
 _CORS_ANSWER_HEADERS: Final = ("Location", "Preference-Applied", "Retry-After")
 _CORS_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
+
+#: The paths are FastAPI's own.
+_POLICIES: Final = {DOCS_PATH: build_docs_policy("/openapi.json", "/docs/oauth2-redirect")}
 
 
 def create_app() -> FastAPI:
@@ -113,7 +117,7 @@ def _build_middleware(shim: Shim) -> list[Middleware]:
     chosen = [
         Middleware(AnswerHead),
         Middleware(CountRequests, metrics=shim.metrics),
-        Middleware(ResponseHeaders),
+        Middleware(ResponseHeaders, policies=_POLICIES),
         Middleware(TrustedHosts, hosts=[*server_settings.trusted_hosts, own_host]),
         Middleware(CatchUnexpectedErrors),
         Middleware(BodyLimit),

@@ -17,9 +17,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from actors.errors import AddressForbidden, ProviderUnreachable
-from actors.providers.http.addresses import is_allowed, resolve, resolve_permitted
+from actors.providers.http.addresses import resolve, resolve_permitted
 from actors.providers.http.happy_eyeballs import connect_any
-from config import current_settings
+from config import current_settings, is_allowed
 
 
 class _DeadlineStream(socket.SocketIO):

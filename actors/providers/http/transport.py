@@ -15,12 +15,12 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
-from actors.providers.http.addresses import check_url, is_allowed
+from actors.providers.http.addresses import check_url
 from actors.providers.http.peer import peer
 from actors.providers.http.pools import GuardedHTTPPool, GuardedHTTPSPool
 from actors.providers.http.quiet_logs import silence_http_logs
 from actors.providers.http.tls import build_context, trusted_bundles
-from config import current_settings
+from config import current_settings, is_allowed
 
 USER_AGENT: Final = "cat-feeder-auth-worker"
 _CHUNK_BYTES: Final = 16384

@@ -12,10 +12,12 @@ import resource
 from dataclasses import dataclass
 from typing import Any, Final
 
+import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from config import current_settings
+from worker.http.asgi.framing import find_framing_fault
 from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import TooManyConnections
 
@@ -126,6 +128,15 @@ class GuardedProtocol(H11Protocol):
         """Read on, and set the deadline of what is to come next."""
         super().data_received(data)
         self._set_deadline()
+
+    def handle_events(self) -> None:
+        """Parse what has come; a request of ambiguous length ends its connection (RFC 9112 6.1)."""
+        if self.conn.their_state is h11.IDLE:
+            fault = find_framing_fault(self.conn.trailing_data[0])
+            if fault is not None:
+                self.send_400_response(fault)
+                return
+        super().handle_events()
 
     def on_response_complete(self) -> None:
         """Await the next request, which may be there already."""

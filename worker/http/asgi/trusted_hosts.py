@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from worker.http.errors.problems import to_problem
-from worker.http.errors.refusals import HostNotTrusted
+from worker.http.errors.refusals import HostInvalid, HostNotTrusted
+
+#: RFC 9110 section 7.2: a host and a port, as RFC 3986 section 3.2 writes them; no user name. Names
+#: are those of DNS, since nothing else could be listed.
+_HOST: Final = re.compile(
+    r"(?P<name>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_MAX_PORT: Final = 65535
 
 
 class TrustedHosts:
-    """ASGI middleware that answers 400 to other hosts.
+    """ASGI middleware that answers 400 to other hosts, and to what is not exactly one host.
 
     `*` in `hosts` lists all, `*.example.com` every name below example.com.
     """
@@ -23,21 +33,37 @@ class TrustedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http" and not self._is_trusted(Headers(scope=scope).get("host", "")):
+        hosts = Headers(scope=scope).getlist("host") if scope["type"] == "http" else None
+        if hosts is None:
+            await self._app(scope, receive, send)
+            return
+        name = parse_host(hosts[0]) if len(hosts) == 1 else None
+        if name is None:
+            await to_problem(HostInvalid())(scope, receive, send)
+        elif not self._is_trusted(name):
             await to_problem(HostNotTrusted())(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _is_trusted(self, header: str) -> bool:
-        name = _strip_port(header.lower())
+    def _is_trusted(self, name: str) -> bool:
         return any(
             host in ("*", name) or (host.startswith("*.") and name.endswith(host[1:]))
             for host in self._hosts
         )
 
 
-def _strip_port(host: str) -> str:
-    """Cut the port off; an IPv6 address is in brackets, within which a colon is no separator."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+def parse_host(header: str) -> str | None:
+    """Return the name or address of a Host header in lower case, or None if it is not one host.
+
+    An IPv6 address comes without its brackets, within which a colon is no separator.
+    """
+    found = _HOST.fullmatch(header.lower())
+    if found is None or int(found["port"] or 0) > _MAX_PORT:
+        return None
+    name = found["name"]
+    if not name.startswith("["):
+        return name
+    try:
+        return str(ipaddress.IPv6Address(name[1:-1]))
+    except ValueError:
+        return None

@@ -31,6 +31,12 @@ class ContentCodingUnsupported(Refusal):
     message = "The body must not be compressed: send it without `Content-Encoding`."
 
 
+class HostInvalid(Refusal):
+    """Raised for a Host header that is missing, repeated or malformed (RFC 9112 section 3.2)."""
+
+    message = "The Host header must be one host, with a port or without."
+
+
 class HostNotTrusted(Refusal):
     """Raised against DNS rebinding."""
 

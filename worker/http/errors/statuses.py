@@ -25,6 +25,7 @@ STATUS_BY_CODE: Final = {
     "cursor_invalid": 422,
     "database_unreachable": 503,
     "discovery_needed": 503,
+    "host_invalid": 400,
     "host_not_trusted": 400,
     "id_token_invalid": 502,
     "idempotency_key_reused": 422,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit, urlunsplit
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from starlette.responses import RedirectResponse, Response
 
@@ -13,6 +15,10 @@ from catfeeder.errors import CatFeederError
 from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import SignInRefused
 from worker.http.handlers.authorization_response import AuthorizationResponse
+
+_OWN_NAMES: Final = frozenset(
+    {"code", "connection_id", "error", "error_description", "error_uri", "iss", "state"}
+)
 
 
 def relay(answer: AuthorizationResponse, return_to: str, further: Mapping[str, str]) -> Response:
@@ -48,11 +54,26 @@ def build_failure(
 
 
 def redirect(return_to: str, parameters: Mapping[str, str | None]) -> RedirectResponse:
-    """Send the browser to the app, with these parameters behind those that it has put there."""
+    """Send the browser to the app, with these parameters behind those that it has put there.
+
+    A parameter of a name of ours is dropped: a link of an attacker's, which begins a sign-in with
+    such a return_to, would have the app read that one.
+    """
     parts = urlsplit(return_to)
     known = {name: value for name, value in parameters.items() if value is not None}
-    query = "&".join(filter(None, [parts.query, urlencode(known)]))
+    kept = [field for field in parts.query.split("&") if not _is_ours(field, known)]
+    query = "&".join(filter(None, [*kept, urlencode(known)]))
     return RedirectResponse(urlunsplit(parts._replace(query=query)), status_code=303)
+
+
+def _is_ours(field: str, known: Collection[str]) -> bool:
+    """Return whether some parser would read a name of ours in a field of a query.
+
+    Some take a semicolon for a separator, `code[]` and `CODE` for `code`, and a dot for `_`.
+    """
+    names = (unquote_plus(part.partition("=")[0]) for part in field.split(";"))
+    read = {re.sub(r"[. ]", "_", name.strip().partition("[")[0]).lower() for name in names}
+    return not read.isdisjoint(_OWN_NAMES | {name.lower() for name in known})
 
 
 def _reveal_state(answer: AuthorizationResponse | None) -> str | None:

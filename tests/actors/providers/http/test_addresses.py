@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from actors.errors import AddressForbidden, ProviderUnreachable
-from actors.providers.http.addresses import check_url, is_allowed, is_public, resolve_permitted
+from actors.providers.http.addresses import check_url, resolve_permitted
+from config import is_allowed, is_public
 
 NO_HOSTS: frozenset[str] = frozenset()
 #: Spellings of addresses of loopback.

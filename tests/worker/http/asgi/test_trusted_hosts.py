@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.worker.http.answers import assert_problem
-from worker.http.asgi.trusted_hosts import TrustedHosts
+from worker.http.asgi.trusted_hosts import TrustedHosts, parse_host
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,21 @@ def test_only_listed_hosts_are_trusted(hosts: list[str], header: str, is_trusted
     async def app(*_: object) -> None:
         """Answer nothing."""
 
-    assert TrustedHosts(app, hosts)._is_trusted(header) is is_trusted
+    name = parse_host(header)
+    assert (name is not None and TrustedHosts(app, hosts)._is_trusted(name)) is is_trusted
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("", " ", ":5000", "a b", "a/b", "localhost:", "localhost:x", "localhost:65536"),
+        *("user@localhost", "localhost:80@evil.example", "localhost#", "localhost,localhost"),
+        *("[::1", "::1", "[::1]evil", "[1.2.3.4]", "[:::]", "caf\xe9", "\u2100", "localhost\t"),
+    ],
+    ids=ascii,
+)
+def test_what_is_not_one_host_is_none(header: str) -> None:
+    assert parse_host(header) is None
 
 
 def test_another_host_is_refused(anonymous: httpx.Client) -> None:

@@ -169,6 +169,28 @@ def test_an_error_without_a_state_reaches_the_app_that_the_browser_came_from(
     assert "unauthorized_client: The app is not approved." in shown["detail"]
 
 
+_FORGED = [
+    *("code=forged", "connection_id=forged", "state=forged", "error=forged", "iss=forged"),
+    *("%63ode=forged", "CODE=forged", "code%5B%5D=forged", "code[0]=forged", "+code=forged"),
+    *("x=1;code=forged", "connection.id=forged", "error_description=forged", "realmId=forged"),
+]
+
+
+@pytest.mark.parametrize("relay", [False, True])
+def test_what_the_app_is_told_is_not_what_a_link_says(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, *, relay: bool
+) -> None:
+    # Given a link whose return_to holds parameters of the names that the app reads
+    return_to = f"{_APP}/done?lang=en&{'&'.join(_FORGED)}&codec=x#there"
+    answer = consented(http, house, "alice", return_to=return_to, relay=relay)
+    # When the browser comes back
+    place = anonymous.get(_PATH, params={**answer, "realmId": "1"}).headers["Location"]
+    # Then the app finds those of the service alone, beside its own
+    assert "forged" not in place.replace("realmId=forged", "" if not relay else "realmId=forged")
+    assert place.startswith(f"{_APP}/done?lang=en&")
+    assert "codec=x" in place
+
+
 @pytest.mark.parametrize("relay", [False, True])
 def test_an_answer_that_comes_back_encoded_once_more_is_understood(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, *, relay: bool
