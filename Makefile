@@ -58,8 +58,8 @@ wheel: $(DEV_STAMP) ## Build the client that other apps install, into dist/
 bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ (takes some minutes)
 	@.venv-bench/bin/python -m benchmarks
 
-queue-key: $(RUNTIME_STAMP) ## Print the key that lets another app put jobs on the queue
-	@exec $(BIN)/python -m worker queue-key
+queue-key: $(RUNTIME_STAMP) ## Print the key that lets an app (APP=its id) put jobs on the queue
+	@exec $(BIN)/python -m worker queue-key $(if $(APP),--app $(APP))
 
 lock: ## Renew the lock files from pyproject.toml (needs uv)
 	@head -n 1 requirements.lock > requirements.lock.new

@@ -55,7 +55,7 @@ class App(AppSettings):
 
     id: Annotated[str, "What `Catfeeder-App` and `?app=` name it by."]
     name: str
-    queue_generation: Annotated[int, "Always 1: one queue key serves all apps."]
+    queue_generation: Annotated[int, "That of its queue key; a revocation raises it."]
     created_at: Time
     updated_at: Time
 
@@ -124,6 +124,20 @@ def delete_app(app_id: str, now: datetime) -> None:
         TAB_APPS.erase(app_id)
         _record(EventKind.APP_CHANGED, app_id, now, erased=True)
     forget_app_settings()
+
+
+def revoke_queue_key(app_id: str, now: datetime) -> App:
+    """Revoke an app's queue keys of up to now, and return the app with its new generation.
+
+    Raises:
+        AppUnknown: There is no such app.
+    """
+    with transaction():
+        _find(app_id)
+        TAB_APPS.revoke_queue_key(app_id, now)
+        generation = _find(app_id).queue_generation
+        _record(EventKind.APP_CHANGED, app_id, now, queue_generation=generation)
+    return describe_app(app_id)
 
 
 def list_apps() -> list[App]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from catfeeder.aio import AsyncClient
     from catfeeder.client import Client
     from catfeeder.http_api import HttpApi
-    from catfeeder.sealing import Sealer, Secret
+    from catfeeder.queue.envelope import AppSealer
+    from catfeeder.sealing import Secret
 
 __all__ = [
     "ApiNotGiven",
@@ -71,10 +72,11 @@ def connect(
     """Return a client of the service whose queue is at `redis_url`.
 
     That is redis://, rediss://, unix:// or redis+sentinel:// (`catfeeder.queue.redis_url`).
-    `queue_key` is what `python -m worker queue-key` prints beside the service: it lets its holder
-    ask for jobs and read their results, and opens nothing that is stored in the database. While
-    the service's SECRET_KEY is being changed, give both keys with a comma between: requests are
-    sealed with the first, and results of either are read.
+    `queue_key` is what `python -m worker queue-key --app ID` prints beside the service. It lets its
+    holder ask for jobs in the name of that app and read their results; it opens nothing of another
+    app, and nothing that is stored in the database. While it is being replaced, since it was
+    revoked or SECRET_KEY changes, give both keys with a comma between: requests are sealed with the
+    first, and results of either are read.
 
     `api_url` and `api_key`, the service's HTTP address and a key of `python -m worker make-key`,
     are for `authorize` (scope `jobs`) and `access_token` (scope `tokens:read`) alone.
@@ -103,10 +105,11 @@ def connect_async(
     return AsyncClient(redis, sealer, api)
 
 
-def _build_sealer(queue_key: str) -> Sealer:
-    from catfeeder.sealing import Sealer, key_from_text
+def _build_sealer(queue_key: str) -> AppSealer:
+    from catfeeder.queue.envelope import AppSealer
+    from catfeeder.queue.keys import AppKey
 
-    return Sealer([key_from_text(text) for text in queue_key.split(",")])
+    return AppSealer([AppKey.parse(text) for text in queue_key.split(",")])
 
 
 def _build_api(api_url: str | None, api_key: str | None) -> HttpApi | None:

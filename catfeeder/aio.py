@@ -24,11 +24,11 @@ from catfeeder.queue.broker import (
     build_queued_job,
 )
 from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.job_scripts import CHANGE_SCRIPT, build_cancellation, job_key
 from catfeeder.queue.jobs import JobReader, JobRecord, unwrap_result
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
-from catfeeder.sealing import Sealer
 from catfeeder.verbs import JobRequest, Verbs, describe_as
 
 P = ParamSpec("P")
@@ -100,10 +100,8 @@ class AsyncClient:
     refresh_token = _enqueue(Verbs.refresh_token)
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
-    discover_provider = _enqueue(Verbs.discover_provider)
-    shut_down = _enqueue(Verbs.shut_down)
 
-    def __init__(self, redis: AsyncRedis, sealer: Sealer, api: HttpApi | None = None) -> None:
+    def __init__(self, redis: AsyncRedis, sealer: QueueSealer, api: HttpApi | None = None) -> None:
         self._redis = redis
         self._connections = asyncio.Semaphore(_MAX_CONNECTIONS)
         self._reader = JobReader(sealer)
@@ -112,6 +110,7 @@ class AsyncClient:
         self._change_script = redis.register_script(CHANGE_SCRIPT.text)
         self._waiter = JobWaiter(redis, self.find, self._reader.read_announcement)
         self._listening: asyncio.Task[None] | None = None
+        self._app = sealer.own.app
         self._api = api
 
     def job(self, job_id: str) -> AsyncJob[Any]:
@@ -126,7 +125,8 @@ class AsyncClient:
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = assign_redis_id(build_message(message_type, arguments))
-        job = build_queued_job(message, utc_now()) if message_type.is_job else None
+        is_job = message_type.is_job
+        job = build_queued_job(message, utc_now(), self._app) if is_job else None
         call = build_enqueue(message, job, self._encoder)
         async with self._connection():
             try:

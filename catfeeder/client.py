@@ -15,9 +15,9 @@ from catfeeder.http_api import A, ApiRequest, HttpApi
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.job_scripts import ENDED_TTL_SECONDS
 from catfeeder.queue.jobs import JobRecord, JobStore, unwrap_result
-from catfeeder.sealing import Sealer
 from catfeeder.verbs import JobRequest, Verbs, describe_as
 
 P = ParamSpec("P")
@@ -118,13 +118,14 @@ class Client:
     refresh_token = _enqueue(Verbs.refresh_token)
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
-    discover_provider = _enqueue(Verbs.discover_provider)
-    shut_down = _enqueue(Verbs.shut_down)
 
-    def __init__(self, client: redis.Redis, sealer: Sealer, api: HttpApi | None = None) -> None:
+    def __init__(
+        self, client: redis.Redis, sealer: QueueSealer, api: HttpApi | None = None
+    ) -> None:
         self.redis = client
         self.jobs = JobStore(client, sealer)
         self.broker = SealedBroker(client, SealedEncoder(sealer))
+        self._app = sealer.own.app
         self._api = api
 
     def job(self, job_id: str) -> Job[Any]:
@@ -139,7 +140,8 @@ class Client:
             QueueUnreachable: Redis did not answer; nothing may be assumed of the job.
         """
         message = build_message(message_type, arguments)
-        job = build_queued_job(message, utc_now()) if message_type.is_job else None
+        is_job = message_type.is_job
+        job = build_queued_job(message, utc_now(), self._app) if is_job else None
         self.broker.enqueue(message, job=job)
         return Job(message.message_id, self, job)
 

@@ -14,13 +14,15 @@ class MessageType:
     """One kind of message.
 
     `max_age_seconds` is how long it may wait in the queue and still be worth doing; without one the
-    database row behind it decides. `is_job` says that a caller asked for it and awaits a result.
+    database row behind it decides. `is_job` says that a caller asked for it and awaits a result,
+    `is_for_apps` that an app may seal it; any other message is the service's own.
     """
 
     name: str
     queue: str
     max_age_seconds: int | None
     is_job: bool
+    is_for_apps: bool = False
 
 
 #: A queue for each thing that work waits for, so that each gets processes of its own.
@@ -36,13 +38,21 @@ _DISCONNECT_SECONDS: Final = 7 * 86400
 #: A sweep that is late is replaced by the next one.
 _SWEEP_SECONDS: Final = 60
 
-HASH_PASSWORD: Final = MessageType("hash_password", PASSWORDS, _PERSON_WAITS_SECONDS, is_job=True)
-CHECK_PASSWORD: Final = MessageType("check_password", PASSWORDS, _PERSON_WAITS_SECONDS, is_job=True)
-EXCHANGE_CODE: Final = MessageType("exchange_code", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
-FETCH_USER_INFO: Final = MessageType("fetch_user_info", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
-REFRESH_TOKEN: Final = MessageType("refresh_token", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
-RENEW_CONNECTION: Final = MessageType("renew_connection", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
-REVOKE_CONNECTION: Final = MessageType("revoke_connection", OAUTH, _DISCONNECT_SECONDS, is_job=True)
+
+def _build_request(name: str, queue: str) -> MessageType:
+    """Return what an app asks for, and a person waits for."""
+    return MessageType(name, queue, _PERSON_WAITS_SECONDS, is_job=True, is_for_apps=True)
+
+
+HASH_PASSWORD: Final = _build_request("hash_password", PASSWORDS)
+CHECK_PASSWORD: Final = _build_request("check_password", PASSWORDS)
+EXCHANGE_CODE: Final = _build_request("exchange_code", OAUTH)
+FETCH_USER_INFO: Final = _build_request("fetch_user_info", OAUTH)
+REFRESH_TOKEN: Final = _build_request("refresh_token", OAUTH)
+RENEW_CONNECTION: Final = _build_request("renew_connection", OAUTH)
+REVOKE_CONNECTION: Final = MessageType(
+    "revoke_connection", OAUTH, _DISCONNECT_SECONDS, is_job=True, is_for_apps=True
+)
 #: The shim reads what an issuer publishes from the database; a worker fetches it.
 DISCOVER_PROVIDER: Final = MessageType(
     "discover_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True

@@ -28,7 +28,7 @@ Key = NewType("Key", bytes)
 SealedBytes = NewType("SealedBytes", bytes)
 
 #: The labels under which SECRET_KEY yields its keys. They are wire format: never change one.
-QUEUE_LABEL: Final = "catfeeder/queue/v1"
+QUEUE_LABEL: Final = "catfeeder/queue/v2"
 DATABASE_LABEL: Final = "catfeeder/database/v1"
 WEBHOOK_LABEL: Final = "catfeeder/webhook/v1"
 

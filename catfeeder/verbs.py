@@ -16,14 +16,12 @@ from urllib.parse import quote
 from catfeeder.http_api import ApiRequest
 from catfeeder.messages import (
     CHECK_PASSWORD,
-    DISCOVER_PROVIDER,
     EXCHANGE_CODE,
     FETCH_USER_INFO,
     HASH_PASSWORD,
     REFRESH_TOKEN,
     RENEW_CONNECTION,
     REVOKE_CONNECTION,
-    SHUT_DOWN,
     MessageType,
 )
 from catfeeder.results import (
@@ -34,7 +32,6 @@ from catfeeder.results import (
     PasswordHash,
     Profile,
     Revocation,
-    Shutdown,
     TokenResponse,
 )
 from catfeeder.sealing import Secret
@@ -167,14 +164,6 @@ class Verbs:
     def revoke_connection(self, connection_id: str) -> JobRequest[Revocation]:
         """Ask to revoke a connection at its provider and erase it."""
         return JobRequest(REVOKE_CONNECTION, {"connection_id": connection_id})
-
-    def discover_provider(self, provider: str) -> JobRequest[None]:
-        """Ask to fetch anew what a provider's issuer publishes."""
-        return JobRequest(DISCOVER_PROVIDER, {"provider": provider})
-
-    def shut_down(self, generation: int) -> JobRequest[Shutdown]:
-        """Ask the whole stack of this boot generation to drain and stop."""
-        return JobRequest(SHUT_DOWN, {"generation": generation})
 
 
 def describe_as(verb: Callable[..., object], returns: str) -> Callable[[F], F]:

@@ -16,8 +16,7 @@ class TAB_APPS(Table):
     """One app.
 
     `settings` holds what the operator has set, by the names of the HTTP contract; what is left out
-    has no bound of the app's own. `queue_generation` is for queue keys of the app's own; today one
-    queue key serves all.
+    has no bound of the app's own. Queue keys of a generation before `queue_generation` are revoked.
     """
 
     id = peewee.CharField(max_length=32, primary_key=True)
@@ -45,10 +44,18 @@ class TAB_APPS(Table):
 
     @classmethod
     def add(cls, app_id: str, name: str, settings: Mapping[str, Any], now: datetime) -> bool:
-        """Store a new app; False if there is one of that id."""
+        """Store a new app; False if there is one of that id.
+
+        The queue keys of an earlier app of that id stay revoked.
+        """
         rows = (
             cls.insert(
-                id=app_id, name=name, settings=dict(settings), created_at=now, updated_at=now
+                id=app_id,
+                name=name,
+                settings=dict(settings),
+                queue_generation=TAB_RETIRED_QUEUE_KEYS.next_generation(app_id),
+                created_at=now,
+                updated_at=now,
             )
             .on_conflict_ignore()
             .as_rowcount()
@@ -64,6 +71,52 @@ class TAB_APPS(Table):
         ).execute()
 
     @classmethod
+    def revoke_queue_key(cls, app_id: str, now: datetime) -> None:
+        """Raise the generation of an app's queue key, which revokes all before it."""
+        generation = cls.queue_generation + 1
+        cls.update(queue_generation=generation, updated_at=now).where(cls.id == app_id).execute()
+
+    @classmethod
+    def list_generations(cls) -> dict[str, int]:
+        """Return the generation from which on queue keys serve, by app; of deleted ones too."""
+        retired = TAB_RETIRED_QUEUE_KEYS.list_generations()
+        rows = cls.select(cls.id, cls.queue_generation)
+        return retired | {row.id: row.queue_generation for row in rows}
+
+    @classmethod
     def erase(cls, app_id: str) -> bool:
-        """Delete an app; False if there was none."""
+        """Delete an app, which revokes its queue key; False if there was none."""
+        row = cls.find(app_id)
+        if row is None:
+            return False
+        TAB_RETIRED_QUEUE_KEYS.put(app_id, row.queue_generation + 1)
         return bool(cls.delete().where(cls.id == app_id).execute())
+
+
+class TAB_RETIRED_QUEUE_KEYS(Table):
+    """A deleted app, with the first generation of queue keys that one of its id may have again."""
+
+    app = peewee.CharField(max_length=32, primary_key=True)
+    queue_generation = peewee.IntegerField()
+
+    class Meta:
+        """Names the table."""
+
+        table_name = "retired_queue_keys"
+
+    @classmethod
+    def next_generation(cls, app_id: str) -> int:
+        """Return the generation that the queue key of a new app begins with."""
+        row: TAB_RETIRED_QUEUE_KEYS | None = cls.get_or_none(cls.app == app_id)
+        return 1 if row is None else row.queue_generation
+
+    @classmethod
+    def put(cls, app_id: str, queue_generation: int) -> None:
+        """Store the generation for a deleted app in place of an earlier one."""
+        cls.delete().where(cls.app == app_id).execute()
+        cls.insert(app=app_id, queue_generation=queue_generation).execute()
+
+    @classmethod
+    def list_generations(cls) -> dict[str, int]:
+        """Return the generations by app."""
+        return {row.app: row.queue_generation for row in cls.select()}

@@ -97,10 +97,20 @@ def check_schema() -> None:
         ForeignSecretKey: Stored secrets were sealed with another SECRET_KEY.
     """
     with hold_connection():
-        steps = Runner(database.obj, str(_DIRECTORY)).status()
-        if any(step.path and not step.applied for step in steps):
+        if not is_schema_current():
             raise SchemaTooOld
         check_secret_key()
+
+
+def is_schema_current() -> bool:
+    """Return whether every migration was applied.
+
+    Raises:
+        DatabaseUnreachable: The database refused the connection.
+    """
+    with hold_connection():
+        steps = Runner(database.obj, str(_DIRECTORY)).status()
+    return all(step.applied or not step.path for step in steps)
 
 
 @contextmanager

@@ -24,7 +24,9 @@ from actors.app_settings import forget_app_settings
 from actors.providers.config import cache
 from actors.providers.http.transport import shared_adapter
 from catfeeder.client import Client
-from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
+from catfeeder.queue.keys import AppKey
+from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key
 from config import Settings
 from models.db import database as database_module
 from models.migrate import migrate
@@ -39,6 +41,7 @@ from tests.servers import (
 from worker.consuming.broker import ConsumingBroker
 from worker.process import perform
 from worker.process.build import build_broker
+from worker.queue import connect_queue
 
 #: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
 SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else ("postgresql",)
@@ -255,14 +258,27 @@ def database(tables: Settings) -> Settings:
 @pytest.fixture
 def queue_key(settings: Settings) -> str:
     """What `python -m worker queue-key` prints."""
+    return derive_app_key(settings, DEFAULT_APP).to_text()
+
+
+def derive_app_key(settings: Settings, app: str, generation: int = 1) -> AppKey:
+    """Return the queue key of an app."""
     secret_key = Secret(settings.required_secret_key())
-    return key_to_text(derive_key(secret_key, QUEUE_LABEL))
+    return AppKey.derive(derive_key(secret_key, QUEUE_LABEL), app, generation)
 
 
 @pytest.fixture
 def client(settings: Settings, queue_key: str) -> Iterator[Client]:
     """A client as another app has it."""
     connected = catfeeder.connect(settings.required_redis_url(), queue_key)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[Client]:
+    """A client as the service itself has it."""
+    connected = connect_queue(settings)
     yield connected
     connected.close()
 

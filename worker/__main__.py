@@ -33,6 +33,9 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
+_APP_VERBS: Final = ("list", "add", "delete", "revoke-queue-key")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Carry out one command and return its status; an error is one sentence on stderr and 1."""
     wishes = vars(_parser().parse_args(arguments))
@@ -98,10 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("scheduler", help="ask for renewals and clean-ups when they are due")
     commands.add_parser("migrate", help="bring the database's tables up to date")
     commands.add_parser("reseal", help="seal what is stored with a changed SECRET_KEY")
-    commands.add_parser("queue-key", help="print the key for apps that use the queue directly")
+    queue_key = commands.add_parser("queue-key", help="print an app's key for the queue")
+    queue_key.add_argument("--app", default="default", help="whose key; `default`'s if left out")
     commands.add_parser("webhook-key", help="print the key that the webhook's receiver checks with")
     _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
-    _add_apps(commands.add_parser("apps", help="list, make and delete the apps of the service"))
+    _add_apps(commands.add_parser("apps", help="list, make and change the apps of the service"))
     _add_renewals(commands.add_parser("renewals", help="list what would be renewed when and why"))
     _add_queues(commands.add_parser("queues", help="list what waits, and which messages failed"))
     _add_letters(commands.add_parser("replay", help="send anew what failed or was set aside"))
@@ -135,7 +139,7 @@ def _add_make_key(parser: argparse.ArgumentParser) -> None:
 
 def _add_apps(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("verb", nargs="?", choices=["list", "add", "delete"], default="list")
+    add("verb", nargs="?", choices=_APP_VERBS, default="list")
     add("id", nargs="?", help="the app's id: 1 to 32 of a-z, 0-9 and -")
     add("--name", help="what people call it; its id if left out")
 

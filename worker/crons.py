@@ -33,6 +33,7 @@ from models.db.database import ensure_open, hold_connection
 from models.migrate import ensure_tables
 from worker.boot import is_emission_over
 from worker.consuming.redis_settings import describe_risks
+from worker.key_list import publish
 from worker.local_queue import LocalQueue
 from worker.queue import connect_queue
 from worker.tick_observer import Schedule, TickObserver
@@ -133,6 +134,9 @@ class Crons:
         observer = TickObserver()
         while not self._stopping.is_set():
             tick(client, lines, self._clock(), observer)
+            if isinstance(client, Client):
+                # For the processes without the database: a revoked key opens nothing from then on.
+                publish(client.redis, client.broker.encoder.sealer)
             self._stopping.wait(self._tick_seconds)
 
 

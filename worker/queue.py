@@ -1,25 +1,32 @@
-"""Queue client of the service: the client of `catfeeder` that any other app uses, too."""
+"""Queue client of the service: that of any app, with the service's own key and every app's."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from catfeeder.client import Client
+from catfeeder.queue.envelope import ServiceSealer
+from catfeeder.queue.keys import KeyName
 from catfeeder.queue.redis_connection import connect_redis
-from catfeeder.sealing import QUEUE_LABEL, KeyRing, Sealer
+from catfeeder.sealing import QUEUE_LABEL, KeyRing
 from config import Settings
 
 #: A caller learns early that the queue hangs, and asks again; a worker waits longer.
 _REPLY_TIMEOUT_SECONDS: Final = 2.0
 
 
-def queue_sealer(settings: Settings) -> Sealer:
-    """Return the sealer with the queue key of SECRET_KEY and of each earlier one.
+def queue_sealer(
+    settings: Settings, check: Callable[[KeyName], None] | None = None
+) -> ServiceSealer:
+    """Return the sealer with the queue keys of SECRET_KEY and of each earlier one.
+
+    `check` raises SealBroken for an app's key that was revoked.
 
     Raises:
         ConfigurationError: SECRET_KEY is missing.
     """
-    return KeyRing(settings.secret_keys()).sealer(QUEUE_LABEL)
+    return ServiceSealer(KeyRing(settings.secret_keys()).keys(QUEUE_LABEL), check)
 
 
 def connect_queue(settings: Settings) -> Client:

@@ -12,10 +12,12 @@ from dramatiq.encoder import MessageData
 
 from catfeeder.messages import CATALOGUE, QUARANTINE
 from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, UnreadableMessage
-from catfeeder.queue.requester import APP_OPTION, REQUESTER_OPTION
+from catfeeder.queue.requester import APP_OPTION, REQUESTER_OPTION, SEALED_BY_OPTION
 
 #: The largest message in its envelope: in base64, with the reason, sealed once more.
 _MAX_BODY_BYTES: Final = 2 * MAX_MESSAGE_BYTES
+#: For whom, and under which key, a message is sent anew.
+_KEPT_OPTIONS: Final = (APP_OPTION, REQUESTER_OPTION, SEALED_BY_OPTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def describe_letter(
 ) -> DeadLetter:
     """Return what is shown of a dead letter that died `died_ms` milliseconds after 1970."""
     fields = _open(encoder, body)
-    stand_in = fields["kwargs"] if fields and fields["actor_name"] == QUARANTINE.name else {}
+    stand_in = fields["kwargs"] if fields and _is_stand_in(fields) else {}
     inner = _open(encoder, stand_in["body"]) if stand_in else fields
     return DeadLetter(
         id=letter_id.decode(errors="replace"),
@@ -63,7 +65,7 @@ def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | N
     None stands for a body that does not open, or whose message is not in the catalogue.
     """
     fields = _open(encoder, body)
-    if fields and fields["actor_name"] == QUARANTINE.name:
+    if fields and _is_stand_in(fields):
         fields = _open(encoder, fields["kwargs"]["body"])
     if fields is None or fields["actor_name"] not in CATALOGUE:
         return None
@@ -73,7 +75,7 @@ def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | N
         actor_name=fields["actor_name"],
         args=tuple(fields["args"]),
         kwargs=fields["kwargs"],
-        options={name: options[name] for name in (APP_OPTION, REQUESTER_OPTION) if name in options},
+        options={name: options[name] for name in _KEPT_OPTIONS if name in options},
         message_id=fields["message_id"],
     )
 
@@ -83,6 +85,12 @@ def _open(encoder: SealedEncoder, body: bytes | None) -> MessageData | None:
         return encoder.open(body or b"", _MAX_BODY_BYTES)
     except UnreadableMessage:
         return None
+
+
+def _is_stand_in(fields: MessageData) -> bool:
+    """Return whether it is the service's own `quarantine`, and not what an app named so."""
+    is_ours = SEALED_BY_OPTION not in fields["options"]
+    return is_ours and fields["actor_name"] == QUARANTINE.name
 
 
 def _is_job(fields: MessageData) -> bool:

@@ -14,6 +14,7 @@ from catfeeder.clock import utc_now
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage, build_quarantine_message
 from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.keys import KeyName
 from catfeeder.queue.redis_connection import translate_redis_errors
 
 _LOG = logging.getLogger(__name__)
@@ -27,12 +28,13 @@ def quarantine(
     *,
     code: str = "unreadable_message",
     job_id: str | None = None,
+    sealed_by: str | None = None,
 ) -> None:
     """Perform `quarantine`: log that a message was set aside, keep it sealed, and let its job fail.
 
     A body that does not open may be another app's plaintext, so it is never kept as it came.
     `reason` is a sentence, and `code` its code, which is also the error of the job, if the message
-    is known to stand for one.
+    is known to stand for one; it is answered under the app's key that `sealed_by` names.
 
     Raises:
         QueueUnreachable: Redis did not answer.
@@ -48,7 +50,8 @@ def quarantine(
         letters.add(queue.removesuffix(".DQ"), letter_id, code, broker.encoder.encode(fields))
     if job_id is not None:
         error = JobError(code, reason, permanent=True)
-        JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now())
+        key = None if sealed_by is None else KeyName.parse(sealed_by)
+        JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now(), key)
 
 
 def _derive_id(queue: str, redis_message_id: str, body: bytes) -> str:

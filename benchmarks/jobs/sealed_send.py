@@ -17,7 +17,9 @@ from redis import ConnectionPool
 import catfeeder
 from benchmarks.measuring.figures import Figure, spread, table
 from benchmarks.measuring.stack import SECRET_KEY
-from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
+from catfeeder.queue.keys import AppKey
+from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key
 from worker.supervisor.valkey.embedded import EmbeddedValkey
 
 _BATCHES: Final = 100
@@ -40,7 +42,8 @@ def lone_valkey() -> Iterator[str]:
 
 def measure(batches: int = _BATCHES, sends: int = _SENDS) -> list[Figure]:
     """Send batches in turn, so that other load of the machine affects both alike."""
-    key = key_to_text(derive_key(Secret(SECRET_KEY), QUEUE_LABEL))
+    root = derive_key(Secret(SECRET_KEY), QUEUE_LABEL)
+    key = AppKey.derive(root, DEFAULT_APP, 1).to_text()
     with (
         lone_valkey() as url,
         closing(catfeeder.connect(url, key)) as client,

@@ -16,7 +16,9 @@ import psutil
 
 import catfeeder
 from catfeeder.client import Client
-from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
+from catfeeder.queue.keys import AppKey
+from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key
 from tests.stack.directory import RunningService, ServiceDirectory
 
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-figures"
@@ -58,7 +60,7 @@ class Stack:
     def client(self) -> Client:
         """Return a client, as an app would make it."""
         key = derive_key(Secret(SECRET_KEY), QUEUE_LABEL)
-        return catfeeder.connect(self.redis_url, key_to_text(key))
+        return catfeeder.connect(self.redis_url, AppKey.derive(key, DEFAULT_APP, 1).to_text())
 
 
 def core_seconds(process: psutil.Process) -> float:

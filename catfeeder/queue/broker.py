@@ -160,13 +160,16 @@ def build_message(
     )
 
 
-def build_queued_job(message: Message[Any], now: datetime) -> JobRecord:
-    """Return the record that the job of a message begins with."""
+def build_queued_job(message: Message[Any], now: datetime, app: str | None = None) -> JobRecord:
+    """Return the record that the job of a message begins with.
+
+    `app` is whose client sends it; without one, the message says for whom the service does.
+    """
     return JobRecord(
         message.message_id,
         message.actor_name,
         message.queue_name,
         JobStatus.QUEUED,
         now,
-        app=acting_app.get(),
+        app=app or message.options.get(APP_OPTION, DEFAULT_APP),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from dramatiq import Encoder, Message
@@ -12,7 +13,10 @@ from dramatiq.encoder import MessageData
 
 from catfeeder.errors import CatFeederError, SealBroken
 from catfeeder.messages import QUARANTINE
-from catfeeder.sealing import Sealer, Secret
+from catfeeder.queue.envelope import QueueSealer
+from catfeeder.queue.keys import KeyName
+from catfeeder.queue.requester import APP_OPTION, SEALED_BY_OPTION
+from catfeeder.sealing import Secret
 
 # The mark of a Secret keeps its text from ever being printed once it is decoded again.
 _SECRET_MARK: Final = "$secret"
@@ -43,6 +47,8 @@ class UnreadableMessage(CatFeederError):
     message = "These bytes on a queue are not a message of ours."
     #: The job that will never be performed, where the message is known to be its own.
     job_id: str | None = None
+    #: The name of the key that the job is answered under; None for the service's own.
+    sealed_by: str | None = None
 
 
 def to_json(value: object) -> bytes:
@@ -79,12 +85,17 @@ def _unmark(members: dict[str, Any]) -> Any:
 class SealedEncoder(Encoder):
     """Seals whole messages: the broker, its files and its dead letters hold no plaintext."""
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: QueueSealer) -> None:
         self.sealer = sealer
 
     def encode(self, data: MessageData) -> bytes:
-        """Seal a message."""
-        return self.sealer.seal(to_json(data), _CONTEXT)
+        """Seal a message; one that an app has sealed, and that was opened, with that app's key."""
+        key = find_key(data["options"])
+        if key is not None or not self.sealer.own.is_service:
+            # What an app may not say is not sent in its name either.
+            own_id = {"redis_message_id": data["options"]["redis_message_id"]}
+            data = {**data, "options": own_id}
+        return self.sealer.seal(to_json(data), _CONTEXT, key)
 
     def decode(self, data: bytes) -> MessageData:
         """Open a message; one that does not open comes back as a message to `quarantine`.
@@ -100,18 +111,37 @@ class SealedEncoder(Encoder):
     def open(self, data: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> MessageData:
         """Open a message of at most `max_bytes`.
 
+        The seal alone says whose a message of an app is: `app` and `sealed_by` among its options
+        are those of the key that opened it.
+
         Raises:
             UnreadableMessage: The bytes were not sealed with our key, or do not hold a message.
         """
         if len(data) > max_bytes:
             raise UnreadableMessage("It is larger than a message may be.")
         try:
-            fields = from_json(self.sealer.open(data, _CONTEXT))
-        except SealBroken:
-            raise UnreadableMessage("It was not sealed with our queue key.") from None
+            opened = self.sealer.open(data, _CONTEXT)
+            fields = from_json(opened.plaintext)
+        except SealBroken as error:
+            raise UnreadableMessage(error.detail) from None
         except (ValueError, RecursionError):
             raise UnreadableMessage("It is not JSON.") from None
-        return _validate(fields)
+        message = _validate(fields)
+        return message if opened.key.is_service else _attribute(message, opened.key)
+
+
+def find_key(options: Mapping[str, Any]) -> KeyName | None:
+    """Return the app's key that an opened message was sealed with; None for the service's own."""
+    name = options.get(SEALED_BY_OPTION)
+    return None if name is None else KeyName.parse(name)
+
+
+def _attribute(message: MessageData, key: KeyName) -> MessageData:
+    """Return an app's message as one of that app, whatever its text says."""
+    if set(message["options"]) != {"redis_message_id"}:
+        raise UnreadableMessage("Its options are not its own redis_message_id alone.")
+    message["options"] |= {APP_OPTION: key.app, SEALED_BY_OPTION: str(key)}
+    return message
 
 
 def _validate(fields: Any) -> MessageData:
@@ -145,6 +175,7 @@ def build_quarantine_message(
             "body": body,
             "code": error.code,
             "job_id": error.job_id,
+            "sealed_by": error.sealed_by,
         },
         options={"redis_message_id": redis_message_id},
     ).asdict()

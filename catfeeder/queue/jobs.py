@@ -14,6 +14,7 @@ import redis
 from redis.exceptions import OutOfMemoryError
 
 from catfeeder.errors import JobCancelled, JobFailed, JobTimeout, SealBroken
+from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.job_scripts import (
     build_cancellation,
     build_end,
@@ -21,10 +22,10 @@ from catfeeder.queue.job_scripts import (
     ended_key,
     job_key,
 )
+from catfeeder.queue.keys import KeyName
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.requester import DEFAULT_APP
-from catfeeder.sealing import Sealer
 
 #: A client that waits looks this often as well: well within any timeout of a connection.
 _POLL_INTERVAL_SECONDS: Final = 1.0
@@ -69,6 +70,8 @@ class JobRecord:
     result: Any = None
     error: JobError | None = None
     app: str = DEFAULT_APP
+    #: The key that result or error was sealed with; None before the end.
+    sealed_by: KeyName | None = None
 
 
 def unwrap_result(record: JobRecord) -> Any:
@@ -92,14 +95,15 @@ def unwrap_result(record: JobRecord) -> Any:
 class JobReader:
     """Reads records from what Redis returns; results and errors are sealed for their job."""
 
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: QueueSealer) -> None:
         self._sealer = sealer
 
     def read_hash(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord | None:
         """Return the record whose Redis hash has these fields, or None when it is not one.
 
         Raises:
-            SealBroken: The record was written with another queue key.
+            SealBroken: The result was sealed with another queue key, or by an app that the job is
+                not of.
         """
         return self._parse(job_id, fields) if b"enqueued_at" in fields else None
 
@@ -112,7 +116,9 @@ class JobReader:
             return None
 
     def _parse(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
-        error = self._open(job_id, fields.get(b"error"))
+        app = fields.get(b"app", DEFAULT_APP.encode()).decode()
+        error, sealed_by = self._open(job_id, app, fields.get(b"error"))
+        result, sealed_by = self._open(job_id, app, fields.get(b"result"), sealed_by)
         return JobRecord(
             id=job_id,
             actor=fields[b"actor"].decode(),
@@ -121,14 +127,23 @@ class JobReader:
             enqueued_at=datetime.fromisoformat(fields[b"enqueued_at"].decode()),
             started_at=_parse_time(fields.get(b"started_at")),
             finished_at=_parse_time(fields.get(b"finished_at")),
-            result=self._open(job_id, fields.get(b"result")),
+            result=result,
             error=JobError(*error) if error else None,
-            app=fields.get(b"app", DEFAULT_APP.encode()).decode(),
+            app=app,
+            sealed_by=sealed_by,
         )
 
-    def _open(self, job_id: str, sealed: bytes | None) -> Any:
+    def _open(
+        self, job_id: str, app: str, sealed: bytes | None, otherwise: KeyName | None = None
+    ) -> tuple[Any, KeyName | None]:
+        """Return a result or error, and the key that it was sealed with."""
+        if sealed is None:
+            return None, otherwise
+        plaintext, key = self._sealer.open(sealed, f"job:{job_id}")
+        if self._sealer.own.is_service and key.app not in ("", app):
+            raise SealBroken("The result of this job was sealed by an app that it is not of.")
         # Without the marks of messages: a provider's profile may hold what looks like one.
-        return None if sealed is None else json.loads(self._sealer.open(sealed, f"job:{job_id}"))
+        return json.loads(plaintext), key
 
 
 class JobStore(JobReader):
@@ -141,7 +156,7 @@ class JobStore(JobReader):
     def __init__(
         self,
         client: redis.Redis,
-        sealer: Sealer,
+        sealer: QueueSealer,
         *,
         poll_interval: float = _POLL_INTERVAL_SECONDS,
     ) -> None:
@@ -156,14 +171,19 @@ class JobStore(JobReader):
         """Record that a worker begins; false when the job was cancelled or has ended before."""
         return self._run(build_start(job_id, actor, queue, now))
 
-    def build_success(self, job_id: str, result: object, now: datetime) -> Call:
-        """Return the call that records and announces the result, which must be JSON data."""
-        sealed = self._seal(job_id, result)
+    def build_success(
+        self, job_id: str, result: object, now: datetime, key: KeyName | None = None
+    ) -> Call:
+        """Return the call that records and announces the result, which must be JSON data.
+
+        It is sealed with the own key, or with `key`, that which the job was asked for with.
+        """
+        sealed = self._seal(job_id, result, key)
         return build_end(job_id, JobStatus.SUCCEEDED.value, now, {"result": sealed})
 
-    def fail(self, job_id: str, error: JobError, now: datetime) -> bool:
-        """Record and announce why the job failed."""
-        sealed = self._seal(job_id, [error.code, error.detail, error.permanent])
+    def fail(self, job_id: str, error: JobError, now: datetime, key: KeyName | None = None) -> bool:
+        """Record and announce why the job failed, sealed as `build_success` seals a result."""
+        sealed = self._seal(job_id, [error.code, error.detail, error.permanent], key)
         return self._run(build_end(job_id, JobStatus.FAILED.value, now, {"error": sealed}))
 
     def cancel(self, job_id: str, now: datetime) -> bool:
@@ -212,9 +232,9 @@ class JobStore(JobReader):
         with translate_redis_errors():
             return bool(call_script(self._client, change))
 
-    def _seal(self, job_id: str, value: object) -> bytes:
+    def _seal(self, job_id: str, value: object, key: KeyName | None) -> bytes:
         text = json.dumps(value, separators=(",", ":"))
-        return self._sealer.seal(text.encode(), f"job:{job_id}")
+        return self._sealer.seal(text.encode(), f"job:{job_id}", key)
 
 
 def _split_parts(announcement: bytes) -> Iterator[bytes]:

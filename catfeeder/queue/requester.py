@@ -14,11 +14,13 @@ DEFAULT_APP: Final = "default"
 acting_app: Final[ContextVar[str]] = ContextVar("acting_app", default=DEFAULT_APP)
 #: True while the operator acts for no app in particular, and finds what belongs to any.
 sees_all_apps: Final[ContextVar[bool]] = ContextVar("sees_all_apps", default=False)
-#: None for the schedule, and for an app that holds a queue key.
+#: None for the schedule, and for what an app sealed with its queue key.
 requester: Final[ContextVar[str | None]] = ContextVar("requester", default=None)
-#: The options of a message that carry both; wire format, never rename one.
+#: The options of a message of the service that carry both; an app's message has neither.
 REQUESTER_OPTION: Final = "requester"
 APP_OPTION: Final = "app"
+#: The option by which an opened message names the key of an app that sealed it; never sent.
+SEALED_BY_OPTION: Final = "sealed_by"
 _ID: Final = re.compile("[a-z0-9-]{1,32}")
 _APP_ID: Final = re.compile("[a-z0-9][a-z0-9-]{0,31}")
 

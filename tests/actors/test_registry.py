@@ -18,11 +18,13 @@ from catfeeder.messages import (
     CLEAN_TOKENS,
     CLEAN_VERIFICATION,
     DELIVER_EVENTS,
+    DISCOVER_PROVIDER,
     FORECAST_GRANTS,
     QUARANTINE,
     RENEW_CONNECTIONS,
     RENEW_OATHS,
     RESEAL,
+    SHUT_DOWN,
     MessageType,
 )
 from catfeeder.queue.broker import build_message
@@ -38,9 +40,9 @@ ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "refresh_token": lambda client: client.refresh_token("google", "token"),
     "renew_connection": lambda client: client.renew("id"),
     "revoke_connection": lambda client: client.revoke_connection("id"),
-    "discover_provider": lambda client: client.discover_provider("google"),
+    "discover_provider": lambda client: client.enqueue(DISCOVER_PROVIDER, provider="google"),
     "check_provider": lambda client: client.enqueue(CHECK_PROVIDER, provider="google"),
-    "shut_down": lambda client: client.shut_down(1),
+    "shut_down": lambda client: client.enqueue(SHUT_DOWN, generation=1),
 }
 #: Every message that the service sends to itself, with its arguments.
 SENT: dict[MessageType, dict[str, object]] = {
@@ -63,9 +65,12 @@ def test_every_message_has_a_performer() -> None:
     assert set(SENT) == {kind for kind in CATALOGUE.values() if not kind.is_job}
 
 
-def test_a_performer_takes_what_the_client_sends(client: Client, broker: ConsumingBroker) -> None:
+def test_a_performer_takes_what_the_client_sends(
+    client: Client, service: Client, broker: ConsumingBroker
+) -> None:
     for name, ask in ASKED.items():
-        job, message_type = ask(client), CATALOGUE[name]
+        message_type = CATALOGUE[name]
+        job = ask(client if message_type.is_for_apps else service)
         consumer = broker.consume(message_type.queue)
         message = next(consumer)
         assert message is not None

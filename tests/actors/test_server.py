@@ -18,6 +18,7 @@ from starlette.types import Message
 import config
 from actors.server import PlainResponse, ServerManagement, shut_down
 from catfeeder.client import Client
+from catfeeder.messages import SHUT_DOWN
 from models.db.database import hold_connection
 from models.server import begin_boot, is_stopping
 
@@ -101,9 +102,10 @@ class TestShutDown:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_message_stops_the_service(client: Client) -> None:
+def test_a_message_stops_the_service(service: Client) -> None:
     generation = boot()
-    assert client.shut_down(generation).result(timeout=60) == {"stopping": True}
+    job = service.enqueue(SHUT_DOWN, generation=generation)
+    assert job.result(timeout=60) == {"stopping": True}
     assert is_asked_to_stop(generation)
 
 

@@ -28,13 +28,15 @@ from catfeeder.errors import (
 )
 from catfeeder.messages import RENEW_OATHS
 from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.keys import AppKey
 from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.sealing import Key
 from tests.jobs import succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
 
-KEY = "k" * 43
+KEY = AppKey("default", 1, Key(b"k" * 32)).to_text()
 CANARY = "canary-hunter2"
 
 #: Every job whose request carries a secret.
@@ -216,7 +218,7 @@ def test_a_client_waits_less_long_for_redis_than_a_worker(connect: Callable[...,
         kwargs = (getattr(client, "redis", None) or client._redis).connection_pool.connection_kwargs
         return float(kwargs["socket_timeout"])
 
-    url, key = "redis://redis.example/0", "A" * 43
+    url, key = "redis://redis.example/0", KEY
     assert reply_timeout(connect(url, key)) == 5
     assert reply_timeout(connect(f"{url}?socket_timeout=2", key)) == 2
     assert connect_redis(url).connection_pool.connection_kwargs["socket_timeout"] == 15

@@ -19,8 +19,10 @@ from actors.registry import PERFORMERS, load_performer
 from catfeeder.client import Client
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.broker import ENQUEUE_SCRIPT, NOTIFICATION_PREFIX
+from catfeeder.queue.envelope import AppSealer
 from catfeeder.queue.job_scripts import CHANNEL_PREFIX, ENDED_TTL_SECONDS, JOB_TTL_SECONDS, job_key
-from catfeeder.sealing import QUEUE_LABEL, Sealer, key_from_text, key_id
+from catfeeder.queue.keys import SERVICE, AppKey, KeyName, derive_queue_key
+from catfeeder.sealing import QUEUE_LABEL, Key, derive_subkey, key_id
 from config import ROOT
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
@@ -111,8 +113,9 @@ def test_node_reads_why_a_job_failed(node: str, valkey: ValkeyServer, queue_key:
 def test_with_another_key_nothing_is_performed(
     node: str, valkey: ValkeyServer, worker: dramatiq.Worker
 ) -> None:
-    # When Node asks with another key
-    asked = command(node, valkey, "A" * 43, "hash_password", password=PASSWORD)
+    # When Node asks with a key of the same app, of another service
+    foreign = f"cfq_default.1.{'A' * 43}"
+    asked = command(node, valkey, foreign, "hash_password", password=PASSWORD)
     process = subprocess.Popen(asked)
     # Then a worker sets the message aside
     wait_until(lambda: "catfeeder:passwords.XQ" in valkey.key_names())
@@ -126,17 +129,28 @@ def test_with_another_key_nothing_is_performed(
 
 
 def test_the_example_of_a_sealed_value_is_right() -> None:
-    key = key_from_text(found(r"with the key `([\w-]{43})`"))
+    key = AppKey.parse(found(r"with the key `(cfq_[\w.-]+)`"))
     sealed = bytes.fromhex(found(r"```text\n([0-9a-f]+)\n```"))
     context = found(r"the context `(job:[\w-]+)`")
-    assert key_id(key).hex() == found(r"its id is `([0-9a-f]{8})`")
-    assert sealed.hex()[10:34] == found(r"nonce `([0-9a-f]{24})`")
-    assert Sealer([key]).open(sealed, context).decode() == found(r"the text `(\{.*?\})`")
+    assert key_id(key.key).hex() == found(r"its id is `([0-9a-f]{8})`")
+    assert sealed.hex()[36:60] == found(r"nonce `([0-9a-f]{24})`")
+    opened = AppSealer([key]).open(sealed, context)
+    assert opened.plaintext.decode() == found(r"the text `(\{.*?\})`")
+
+
+def test_keys_are_derived_as_the_page_says() -> None:
+    root, shop = Key(b"r" * 32), KeyName("web-shop", 2)
+    app, service = (found(rf"the info `({info}[^`]*)`") for info in ("app/", "service"))
+    label = app.replace("<app>", "web-shop").replace("<generation>", "2")
+    assert derive_queue_key(root, shop) == derive_subkey(root, label)
+    assert derive_queue_key(root, SERVICE) == derive_subkey(root, service)
 
 
 def test_the_table_of_messages_is_that_of_the_catalogue() -> None:
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.*?) \| .* \|$", PAGE, re.MULTILINE)
-    assert len(rows) == 8
+    assert {name for name, *_ in rows[1:]} == {
+        name for name, kind in CATALOGUE.items() if kind.is_for_apps
+    }
     for name, queue, words_of_arguments in rows[1:]:
         kind = CATALOGUE[name]
         assert (kind.queue, kind.is_job) == (queue, True)

@@ -5,21 +5,27 @@ import crypto from "node:crypto";
 import net from "node:net";
 
 const [, , address, keyText, actorName, kwargs] = process.argv;
-const key = Buffer.from(keyText, "base64url");
+const [app, generation, secret] = keyText.slice("cfq_".length).split(".");
+const key = Buffer.from(secret, "base64url");
 const keyId = crypto.createHash("sha256").update("catfeeder/key-id/v1").update(key).digest().subarray(0, 4);
+const generationBytes = Buffer.alloc(4);
+generationBytes.writeUInt32BE(Number(generation));
+const appBytes = Buffer.from(app);
+const own = Buffer.concat([Buffer.from([2]), keyId, Buffer.from([appBytes.length]), appBytes, generationBytes]);
 
 function seal(text, context) {
-  const nonce = crypto.randomBytes(12);
-  const cipher = crypto.createCipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(context));
-  const sealed = [cipher.update(text), cipher.final(), cipher.getAuthTag()];
-  return Buffer.concat([Buffer.from([1]), keyId, nonce, ...sealed]);
+  const header = Buffer.concat([own, crypto.randomBytes(12)]);
+  const cipher = crypto.createCipheriv("aes-256-gcm", key, header.subarray(-12));
+  cipher.setAAD(Buffer.concat([header, Buffer.from(context)]));
+  return Buffer.concat([header, cipher.update(text), cipher.final(), cipher.getAuthTag()]);
 }
 
 function open(sealed, context) {
-  if (sealed[0] !== 1 || !sealed.subarray(1, 5).equals(keyId)) throw new Error("sealed with another key");
-  const decipher = crypto.createDecipheriv("aes-256-gcm", key, sealed.subarray(5, 17));
-  decipher.setAAD(Buffer.from(context)).setAuthTag(sealed.subarray(-16));
-  return Buffer.concat([decipher.update(sealed.subarray(17, -16)), decipher.final()]).toString();
+  const header = sealed.subarray(0, own.length + 12);
+  if (!header.subarray(0, own.length).equals(own)) throw new Error("sealed with another key");
+  const decipher = crypto.createDecipheriv("aes-256-gcm", key, header.subarray(-12));
+  decipher.setAAD(Buffer.concat([header, Buffer.from(context)])).setAuthTag(sealed.subarray(-16));
+  return Buffer.concat([decipher.update(sealed.subarray(header.length, -16)), decipher.final()]).toString();
 }
 
 // RESP2, as much of it as is needed: a request is an array of bulk strings.
@@ -86,7 +92,7 @@ const message = {
 const job = `catfeeder:job:${messageId}`;
 
 command("MULTI");
-const first = ["actor", message.actor_name, "queue", queue, "status", "queued"];
+const first = ["actor", message.actor_name, "queue", queue, "status", "queued", "app", app];
 command("HSET", job, ...first, "enqueued_at", new Date().toISOString());
 command("EXPIRE", job, 3600);
 command("HSET", `catfeeder:${queue}.msgs`, redisMessageId, seal(JSON.stringify(message), "message"));

@@ -18,7 +18,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import catfeeder
-from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key, key_to_text
+from catfeeder.queue.keys import AppKey
+from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key
 from config import ROOT
 from tests.stack.stack import Stack
 
@@ -203,7 +205,8 @@ def test_a_password_is_hashed_and_checked(stack: Stack) -> None:
 
 def test_the_queue_and_http_share_one_service(stack: Stack) -> None:
     # Given an app that has the queue key, and another that speaks HTTP
-    queue_key = key_to_text(derive_key(Secret(stack.secret_key), QUEUE_LABEL))
+    root = derive_key(Secret(stack.secret_key), QUEUE_LABEL)
+    queue_key = AppKey.derive(root, DEFAULT_APP, 1).to_text()
     client = catfeeder.connect(stack.redis_url, queue_key)
     # When the one hashes and the other checks
     hashed = client.hash_password("grüße, 世界!").result(timeout=60)

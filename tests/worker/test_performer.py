@@ -11,7 +11,7 @@ from actors.providers.config.settings import list_providers
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
-from catfeeder.messages import HASH_PASSWORD
+from catfeeder.messages import HASH_PASSWORD, SHUT_DOWN
 from catfeeder.queue.broker import build_message, build_queued_job
 from catfeeder.queue.jobs import JobStatus
 from tests.stack.processes import ProcfileProcess
@@ -25,7 +25,7 @@ DRAMATIQS = "dramatiq worker.performer --verbose --processes 1"
 @pytest.mark.parametrize("command", [PERFORM, DRAMATIQS])
 @pytest.mark.usefixtures("tables")
 def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
-    client: Client, start: StartPerformer, command: str
+    client: Client, service: Client, start: StartPerformer, command: str
 ) -> None:
     # Given a performer of passwords that prints all it can
     performer = start("passwords", command=command)
@@ -34,7 +34,7 @@ def test_it_performs_the_messages_of_its_queues_and_prints_no_secret(
     checked = client.check_password("canary-1", hashed)
     refused = client.hash_password("canary-2" * 10)
     broken = client.enqueue(HASH_PASSWORD, password="canary-3", nonsense="canary-4")
-    elsewhere = client.shut_down(1)
+    elsewhere = service.enqueue(SHUT_DOWN, generation=1)
     # Then each ends as it should
     assert checked.result(timeout=60) == {"valid": True, "needs_rehash": False}
     for job in (refused, broken):

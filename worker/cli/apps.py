@@ -1,22 +1,30 @@
-"""`python -m worker apps`: lists, makes and deletes the apps that share the service."""
+"""`python -m worker apps`: the apps that share the service, and the revocation of queue keys."""
 
 from __future__ import annotations
 
-from actors.apps import AppInvalid, create_app, delete_app, list_apps
+import contextlib
+
+from actors.apps import AppInvalid, create_app, delete_app, list_apps, revoke_queue_key
 from catfeeder.clock import utc_now
-from config import current_settings
+from catfeeder.errors import QueueUnreachable
+from catfeeder.queue.redis_connection import connect_redis
+from config import ConfigurationError, Settings, current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
+from worker.key_list import publish
+from worker.queue import queue_sealer
+from worker.supervisor.valkey.embedded import find_running_url
 
 
 def manage_apps(verb: str, id: str | None, name: str | None) -> int:  # noqa: A002
-    """Carry out one verb: `list`, `add ID` or `delete ID`.
+    """Carry out one verb: `list`, `add ID`, `delete ID` or `revoke-queue-key ID`.
 
     Raises:
         AppInvalid, AppExists, AppUnknown, AppInUse: It cannot be done so.
         ConfigurationError: The database cannot be used.
     """
-    open_database(current_settings())
+    settings = current_settings()
+    open_database(settings)
     check_schema()
     if verb == "list":
         for app in list_apps():
@@ -27,7 +35,19 @@ def manage_apps(verb: str, id: str | None, name: str | None) -> int:  # noqa: A0
     if verb == "add":
         made = create_app(id, name or id, {}, utc_now())
         print(f"App {made['id']} is made; python -m worker make-key --app {made['id']} is next.")
-    else:
+    elif verb == "delete":
         delete_app(id, utc_now())
         print(f"App {id} is deleted, and its keys with it.")
+    else:
+        revoke_queue_key(id, utc_now())
+        print(f"It is revoked; python -m worker queue-key --app {id} prints the new one.")
+    _publish(settings)
     return 0
+
+
+def _publish(settings: Settings) -> None:
+    """Let the processes without the database know which queue keys serve, without a delay."""
+    # Where no Redis runs there is no such process; else the scheduler does it in seconds.
+    with contextlib.suppress(QueueUnreachable, ConfigurationError):
+        url = settings.redis_url or find_running_url(settings.var_dir)
+        publish(connect_redis(url), queue_sealer(settings))

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from catfeeder.sealing import QUEUE_LABEL, KeyRing, key_to_text
-from config import current_settings
+from catfeeder.queue.keys import AppKey
+from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.sealing import QUEUE_LABEL, KeyRing
+from config import Settings, current_settings
 
 
-def print_queue_key() -> int:
-    """Print the key for apps that use the queue directly.
+def print_queue_key(app: str) -> int:
+    """Print the queue key of an app, of its current generation.
+
+    Before the first start there is the app `default`, whose key was never revoked. SECRET_KEY may
+    be another than the database's: while it is being changed, apps get the next key in advance.
 
     Raises:
-        ConfigurationError: SECRET_KEY is not set.
+        AppUnknown: There is no such app.
+        ConfigurationError: SECRET_KEY is not set, or the database cannot be used.
     """
-    keys = KeyRing(current_settings().secret_keys()).keys(QUEUE_LABEL)
-    print(key_to_text(keys[0]))
+    settings = current_settings()
+    root = KeyRing(settings.secret_keys()).keys(QUEUE_LABEL)[0]
+    print(AppKey.derive(root, app, _find_generation(settings, app)).to_text())
     return 0
+
+
+def _find_generation(settings: Settings, app: str) -> int:
+    # Loaded late: other commands of this module need no tables.
+    from actors.apps import describe_app
+    from models.db.database import open_database
+    from models.db.errors import SchemaTooOld
+    from models.migrate import is_schema_current
+
+    open_database(settings)
+    if is_schema_current():
+        return describe_app(app)["queue_generation"]
+    if app != DEFAULT_APP:
+        raise SchemaTooOld
+    return 1
 
 
 def print_webhook_key() -> int:

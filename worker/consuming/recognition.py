@@ -20,6 +20,7 @@ from catfeeder.queue.requester import (
     APP_OPTION,
     DEFAULT_APP,
     REQUESTER_OPTION,
+    SEALED_BY_OPTION,
     is_app_id,
     is_requester,
 )
@@ -30,6 +31,12 @@ class UnknownMessage(UnreadableMessage):
     """Raised for a sealed message without an actor here; a rollout's newer release may have one."""
 
     message = "It is ours, but no actor of this queue takes it; a newer version of the service may."
+
+
+class NotForApps(UnreadableMessage):
+    """Raised for a message of the service itself that an app has sealed."""
+
+    message = "It was sealed with an app's key, and is a message that the service alone sends."
 
 
 class KillsWorkers(UnreadableMessage):
@@ -51,6 +58,7 @@ def check_message(
 
     Raises:
         UnknownMessage: No actor has its name, or its actor takes other arguments.
+        NotForApps: It was sealed with an app's key, and is none that apps may send.
         KillsWorkers: Too many workers died while they processed it.
         UnreadableMessage: It is not what the client sends, or stands in another's place.
     """
@@ -58,6 +66,7 @@ def check_message(
     options = dict(fields["options"])
     requester = options.pop(REQUESTER_OPTION, None)
     app = options.pop(APP_OPTION, DEFAULT_APP)
+    sealed_by = options.pop(SEALED_BY_OPTION, None)
     if options != {"redis_message_id": redis_message_id}:
         raise UnreadableMessage("Its options are not its own redis_message_id alone.")
     if requester is not None and not is_requester(requester):
@@ -66,18 +75,20 @@ def check_message(
         raise UnreadableMessage("Its app is not the id of an app.")
     if fields["queue_name"] != queue_name:
         raise UnreadableMessage("It was meant for another queue.")
-    error = _find_fault(queue_name, fields, worker_deaths)
+    error = _find_fault(queue_name, fields, worker_deaths, is_of_app=sealed_by is not None)
     if error is not None:
-        error.job_id = fields["message_id"]
+        error.job_id, error.sealed_by = fields["message_id"], sealed_by
         raise error
 
 
 def _find_fault(
-    queue_name: str, fields: MessageData, worker_deaths: int
+    queue_name: str, fields: MessageData, worker_deaths: int, *, is_of_app: bool
 ) -> UnreadableMessage | None:
     message_type = CATALOGUE.get(fields["actor_name"])
     if message_type is None or message_type.queue != queue_name:
         return UnknownMessage("No actor of this queue has the name that it gives.")
+    if is_of_app and not message_type.is_for_apps:
+        return NotForApps()
     if fields["args"] or not _accepts(message_type.name, fields["kwargs"]):
         return UnknownMessage(f"Its arguments are not those that {message_type.name} takes.")
     if worker_deaths >= MAX_WORKER_DEATHS:

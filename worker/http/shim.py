@@ -21,6 +21,7 @@ from catfeeder.sealing import KeyRing, Secret
 from config import ConfigurationError, Settings
 from worker.http.asgi.draining import Draining
 from worker.http.asgi.metrics import Metrics
+from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import ApiKeyAuthenticator
 from worker.http.auth.rate_limits import RateLimiter
 from worker.http.auth.sign_in_cookies import SignInCookies
@@ -32,6 +33,7 @@ from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.live_workers import LiveWorkers
 from worker.http.jobs.queue_depths import QueueDepthCache
 from worker.http.limits import Limits
+from worker.key_list import ServingKeys, read_stored
 from worker.queue import connect_queue
 from worker.queue_report import read_throughputs
 
@@ -52,6 +54,7 @@ class Shim:
     idempotency: IdempotencyKeys
     enqueuer: BatchingEnqueuer
     metrics: Metrics
+    serving_keys: ServingKeys = field(default_factory=lambda: ServingKeys(read_stored))
     limits: Limits = field(default_factory=Limits)
     live_workers: LiveWorkers = field(default_factory=LiveWorkers)
     started_at: float = field(default_factory=time.monotonic)
@@ -76,11 +79,14 @@ class Shim:
 
         Raises:
             JobExpired: The id is unknown, or another app's.
+            SealBroken: It was answered under a queue key that has been revoked since.
             QueueUnreachable: Redis did not answer.
         """
         record = await self.job_reader.find(job_id)
         if record is None or not is_visible(record.app):
             raise JobExpired
+        if record.sealed_by is not None and not record.sealed_by.is_service:
+            await run_with_database(self.serving_keys.check, record.sealed_by)
         return record
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:

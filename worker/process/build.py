@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dramatiq
+import redis
 from dramatiq.middleware import AgeLimit, Middleware, Retries
 from dramatiq.results import Results
 
 from actors.registry import bind
 from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.jobs import JobStore
 from catfeeder.queue.redis_connection import connect_redis
 from config import Settings
@@ -18,22 +20,27 @@ from worker.consuming.middleware.poison_messages import PoisonMessageIsolation
 from worker.consuming.middleware.renewals import RenewalLifecycle
 from worker.consuming.middleware.requester_context import RequesterContext
 from worker.consuming.middleware.throughput import ThroughputMeter
+from worker.key_list import KeyList, ServingKeys, read_published, read_stored
 from worker.queue import queue_sealer
 
 _HEARTBEAT_TIMING = HeartbeatTiming()
 
 
 def build_broker(
-    settings: Settings, heartbeat_timing: HeartbeatTiming = _HEARTBEAT_TIMING
+    settings: Settings,
+    heartbeat_timing: HeartbeatTiming = _HEARTBEAT_TIMING,
+    known_keys: KeyList | None = None,
 ) -> ConsumingBroker:
     """Return the broker, which Dramatiq uses in this process from now on.
+
+    `known_keys` are those that serve as of now, for a process that has no database to read them in.
 
     Raises:
         ConfigurationError: REDIS_URL or SECRET_KEY is not set.
         QueueUnreachable: REDIS_URL is not the URL of a Redis.
     """
     client = connect_redis(settings.required_redis_url())
-    sealer = queue_sealer(settings)
+    sealer = _build_sealer(settings, client, known_keys)
     encoder = SealedEncoder(sealer)
     meter = ThroughputMeter()
     endings: JobEndings = {}
@@ -45,6 +52,17 @@ def build_broker(
     dramatiq.set_broker(broker)
     bind(broker)
     return broker
+
+
+def _build_sealer(
+    settings: Settings, client: redis.Redis, known_keys: KeyList | None
+) -> ServiceSealer:
+    """Return the sealer that opens what apps seal with keys that serve."""
+    if known_keys is None:
+        return queue_sealer(settings, ServingKeys(read_stored).check)
+    own = queue_sealer(settings)
+    serving = ServingKeys(lambda: read_published(client, own), known_keys)
+    return queue_sealer(settings, serving.check)
 
 
 def _middleware(jobs: JobStore, meter: ThroughputMeter, endings: JobEndings) -> list[Middleware]:

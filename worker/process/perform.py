@@ -25,6 +25,7 @@ from worker.consuming.broker import ConsumingBroker
 from worker.consuming.broker_abilities import check_if_reachable
 from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.work_queue import WorkQueue
+from worker.key_list import KeyList, read_stored
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
 from worker.process.open_files import warn_of_open_files
@@ -59,7 +60,8 @@ def perform_messages(
         CatFeederError: A setting cannot be used; the message names it.
     """
     signals = StopSignals()
-    broker = build_broker(_join_service(queues), heartbeat_timing)
+    settings, known_keys = _join_service(queues)
+    broker = build_broker(settings, heartbeat_timing, known_keys)
     check_if_reachable(broker.client)
     _reserve_slots_for_sign_ins(broker, queues, prefetch)
     worker = start_worker(broker, threads, prefetch, set(queues))
@@ -125,19 +127,21 @@ def _emitting_schedule() -> Iterator[None]:
     crons.stop()
 
 
-def _join_service(queues: Collection[str]) -> Settings:
-    """Check the settings, the database and its SECRET_KEY; return the settings."""
+def _join_service(queues: Collection[str]) -> tuple[Settings, KeyList | None]:
+    """Check the settings, the database and its SECRET_KEY; return the settings.
+
+    With them come the queue keys that serve, for a process that goes on without the database.
+    """
     if unknown := set(queues) - set(QUEUES):
         raise ConfigurationError(f"--queues must be of {QUEUES}, which {unknown} is not.")
     settings = current_settings()
     set_up_logging(settings)
     warn_of_open_files(settings)
     if set(queues) == {PASSWORDS}:
-        _join_in_child(settings)
-    else:
-        _join(settings)
-        _add_presets(queues)
-    return settings
+        return settings, _join_in_child(settings)
+    _join(settings)
+    _add_presets(queues)
+    return settings, None
 
 
 def _add_presets(queues: Collection[str]) -> None:
@@ -157,22 +161,29 @@ def _join(settings: Settings) -> None:
     join_service(utc_now())
 
 
-def _join_in_child(settings: Settings) -> None:
+def _join_in_child(settings: Settings) -> KeyList:
     """Join in a forked process that ends, since hashing needs no tables and none of their memory.
 
     Without the check, a process with another SECRET_KEY would quarantine every message.
     """
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        os._exit(_try_to_join(settings))
+        os._exit(_try_to_join(settings, writer))
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        written = pipe.read()
     _, status = os.waitpid(child, 0)
     if status != 0:
         sys.exit(1)
+    return KeyList.from_json(written)
 
 
-def _try_to_join(settings: Settings) -> int:
+def _try_to_join(settings: Settings, writer: int) -> int:
     try:
         _join(settings)
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(read_stored().to_json())
     except CatFeederError as error:
         print(error, file=sys.stderr, flush=True)
         return 1

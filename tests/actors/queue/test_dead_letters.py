@@ -209,14 +209,14 @@ def test_a_flood_makes_room_and_nothing_is_kept_for_ever(
 
 
 def test_a_failed_job_can_be_performed_again_however_old(
-    client: Client, broker: ConsumingBroker, letters: DeadLetters, start_worker: StartWorker
+    service: Client, broker: ConsumingBroker, letters: DeadLetters, start_worker: StartWorker
 ) -> None:
     # Given a job that failed long ago for a reason that has gone
-    job = client.hash_password("hunter2", rounds=4)
+    job = service.hash_password("hunter2", rounds=4)
     body = sealed(broker, message_id=job.id, message_timestamp=LONG_AGO)
     letters.add(PASSWORDS, "a", "internal_error", body)
     broker.client.delete("catfeeder:passwords", "catfeeder:passwords.msgs")
-    client.jobs.fail(job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
+    service.jobs.fail(job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
     # When it is replayed
     assert letters.replay(PASSWORDS, ["a"]) == (["a"], [])
     # Then it is a job like any other, once, under its old id, without its old end

@@ -17,9 +17,9 @@ from worker.consuming.broker import ConsumingBroker
 def test_a_quarantined_message_is_kept_whole(broker: ConsumingBroker) -> None:
     quarantine("passwords", "first", "It is not JSON.", b"\x00\xff")
     quarantine("passwords.DQ", "second", "It is empty.", b"")
-    names = ("queue", "redis_message_id", "reason", "body", "code", "job_id")
+    names = ("queue", "redis_message_id", "reason", "body", "code", "job_id", "sealed_by")
     assert set_aside(broker) == [
-        dict(zip(names, (*arguments, "unreadable_message", None), strict=True))
+        dict(zip(names, (*arguments, "unreadable_message", None, None), strict=True))
         for arguments in (
             ("passwords", "first", "It is not JSON.", b"\x00\xff"),
             ("passwords.DQ", "second", "It is empty.", b""),
@@ -35,8 +35,8 @@ def test_another_apps_plaintext_is_not_kept_as_it_came(valkey: ValkeyServer) -> 
 
 
 @pytest.mark.usefixtures("broker")
-def test_its_job_fails_with_the_reason(client: Client) -> None:
-    job = client.hash_password("hunter2")
+def test_its_job_fails_with_the_reason(service: Client) -> None:
+    job = service.hash_password("hunter2")
     quarantine("passwords", "x", "It has ended.", b"", code="kills_workers", job_id=job.id)
     with pytest.raises(JobFailed, match="It has ended") as failed:
         job.result(timeout=60)

@@ -11,12 +11,13 @@ from catfeeder.errors import QueueFull, QueueUnreachable
 from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
 from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.jobs import JobStore
 from catfeeder.queue.redis_connection import connect_redis
-from catfeeder.sealing import Key, Sealer, Secret
+from catfeeder.sealing import Key, Secret
 from tests.servers import ValkeyServer
 
-ENCODER = SealedEncoder(Sealer([Key(b"k" * 32)]))
+ENCODER = SealedEncoder(ServiceSealer([Key(b"k" * 32)]))
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from catfeeder.queue.encoder import (
     from_json,
     to_json,
 )
-from catfeeder.sealing import Key, Sealer, Secret
+from catfeeder.queue.envelope import ServiceSealer
+from catfeeder.sealing import Key, Secret
 
-SEALER = Sealer([Key(b"k" * 32)])
+SEALER = ServiceSealer([Key(b"k" * 32)])
 ENCODER = SealedEncoder(SEALER)
 OPTIONS = {"redis_message_id": "r"}
 
@@ -85,7 +86,7 @@ def test_a_value_that_cannot_be_sent_is_named_by_its_type_alone() -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "not sealed with our queue key"),
+        (b"", "header is not that of a sealed value"),
         (SEALER.seal(b"{}", "another place"), "not sealed with our queue key"),
         (sealed(b"\xff"), "not JSON"),
         (sealed(b"{"), "not JSON"),

@@ -12,15 +12,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catfeeder.errors import QueueUnreachable, SealBroken
+from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.job_scripts import job_key
 from catfeeder.queue.jobs import JobError, JobRecord, JobStatus, JobStore
 from catfeeder.queue.redis_connection import connect_redis
-from catfeeder.sealing import Key, Sealer
+from catfeeder.sealing import Key
 from tests.jobs import put_job, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 
-SEALER = Sealer([Key(b"k" * 32)])
+SEALER = ServiceSealer([Key(b"k" * 32)])
 ERROR = JobError("password_too_long", "It has 73 bytes.", permanent=True)
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)

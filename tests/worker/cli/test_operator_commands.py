@@ -67,7 +67,8 @@ def test_commands_need_a_database_that_is_up_to_date(
 
 @pytest.mark.usefixtures("settings")
 @pytest.mark.parametrize(
-    ("name", "prefix", "altchars"), [("queue-key", "", "-_"), ("webhook-key", "whsec_", None)]
+    ("name", "prefix", "altchars"),
+    [("queue-key", "cfq_default.1.", "-_"), ("webhook-key", "whsec_", None)],
 )
 def test_a_derived_key_is_printed_and_needs_the_secret(
     command: Command, environment: dict[str, str], name: str, prefix: str, altchars: str | None

@@ -18,9 +18,10 @@ from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, PASSWORDS
 from catfeeder.queue import lua_scripts
 from catfeeder.queue.broker import build_message
 from catfeeder.queue.encoder import SealedEncoder
+from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import connect_redis
-from catfeeder.sealing import Key, Sealer, Secret
+from catfeeder.sealing import Key, Secret
 from tests.conftest import StartWorker
 from tests.dead_letters import set_aside
 from tests.servers import ValkeyServer
@@ -70,7 +71,7 @@ def take(consumer: Consumer) -> MessageProxy:
 
 def bad_bodies(broker: ConsumingBroker) -> dict[str, bytes]:
     """One of each kind that must not be performed, by its redis_message_id."""
-    foreign = SealedEncoder(Sealer([Key(b"f" * 32)]))
+    foreign = SealedEncoder(ServiceSealer([Key(b"f" * 32)]))
     sweep = build_message(CLEAN_TOKENS, {})
     stray = dataclasses.replace(sweep, queue_name=PASSWORDS, message_timestamp=LONG_AGO)
     unsealed = {

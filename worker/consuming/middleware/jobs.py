@@ -11,6 +11,7 @@ from dramatiq.results import ResultBackend
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
 from catfeeder.messages import CATALOGUE
+from catfeeder.queue.encoder import find_key
 from catfeeder.queue.jobs import JobError, JobStore
 from catfeeder.queue.lua_scripts import Call
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
@@ -62,7 +63,8 @@ class JobResults(ResultBackend):
 
         The acknowledgement waits for an unreachable broker. The record has a TTL of its own.
         """
-        ending = self._jobs.build_success(message.message_id, result, utc_now())
+        key = find_key(message.options)
+        ending = self._jobs.build_success(message.message_id, result, utc_now(), key)
         self._endings[message.options["redis_message_id"]] = ending
 
     def store_exception(
@@ -72,8 +74,10 @@ class JobResults(ResultBackend):
         ttl: int,  # noqa: ARG002
     ) -> None:
         """End the job as failed, with what the caller may read of the error."""
-        error = to_job_error(exception)
-        retry_until_broker_returns(lambda: self._jobs.fail(message.message_id, error, utc_now()))
+        error, key = to_job_error(exception), find_key(message.options)
+        retry_until_broker_returns(
+            lambda: self._jobs.fail(message.message_id, error, utc_now(), key)
+        )
 
 
 def is_refusal(message: MessageProxy, exception: BaseException) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -13,14 +15,17 @@ from actors.apps import (
     delete_app,
     describe_app,
     list_apps,
+    revoke_queue_key,
 )
 from catfeeder.clock import utc_now
+from catfeeder.errors import QueueUnreachable
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.schemas.apps import AppChanges, NewApp
 from worker.http.schemas.shapes import build_model
-from worker.http.shim import ShimDependency
+from worker.http.shim import Shim, ShimDependency
+from worker.key_list import publish
 
 router = APIRouter(
     prefix="/v1/apps",
@@ -38,10 +43,11 @@ async def read_apps() -> JSONResponse:
 
 
 @router.post("", status_code=201, response_model=_AppModel)
-async def make_app(body: NewApp) -> JSONResponse:
+async def make_app(body: NewApp, shim: ShimDependency) -> JSONResponse:
     """Make an app; its keys come from `POST /v1/keys` and `python -m worker queue-key`."""
     settings = body.model_dump(exclude_none=True, exclude={"id", "name"})
     made = await run_with_database(create_app, body.id, body.name or body.id, settings, utc_now())
+    await _publish(shim)
     return JSONResponse(made, 201)
 
 
@@ -63,4 +69,20 @@ async def remove_app(app: str, shim: ShimDependency) -> Response:
     """Delete an app that no user is connected for; its keys end as revoked ones do."""
     await run_with_database(delete_app, app, utc_now())
     shim.api_keys.stored_keys.clear()
+    await _publish(shim)
     return Response(status_code=204)
+
+
+@router.post("/{app}/revoke-queue-key", response_model=_AppModel)
+async def revoke_app_queue_key(app: str, shim: ShimDependency) -> JSONResponse:
+    """Revoke an app's queue keys of up to now; `python -m worker queue-key` prints its new one."""
+    changed = await run_with_database(revoke_queue_key, app, utc_now())
+    await _publish(shim)
+    return JSONResponse(changed)
+
+
+async def _publish(shim: Shim) -> None:
+    """Let the processes without the database know which queue keys serve, without a delay."""
+    # Should Redis be away, the scheduler does it in the next seconds.
+    with contextlib.suppress(QueueUnreachable):
+        await run_with_database(publish, shim.client.redis, shim.client.broker.encoder.sealer)

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from catfeeder.errors import QueueUnreachable
+from catfeeder.messages import SHUT_DOWN
 from catfeeder.queue.redis_connection import translate_redis_errors
 from models.db.database import hold_connection
 from models.server import current_generation
@@ -57,7 +58,7 @@ def _check_broker(shim: Shim) -> None:
 async def _request_shutdown(shim: Shim, generation: int) -> None:
     """Send the shutdown of the latest boot generation, and take no new work here from now on."""
     try:
-        await run_in_threadpool(shim.client.shut_down, generation)
+        await run_in_threadpool(shim.client.enqueue, SHUT_DOWN, generation=generation)
     except QueueUnreachable:
         _log.error(
             "The shutdown was not sent, since the queue cannot be reached: the service runs on."

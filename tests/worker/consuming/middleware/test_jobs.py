@@ -61,12 +61,12 @@ def test_a_job_records_when_it_started_and_ended(client: Client, start_worker: S
 
 
 def test_a_cancelled_job_is_never_begun(
-    client: Client, valkey: ValkeyServer, start_worker: StartWorker
+    service: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
     # Given a job to stop the service, which was cancelled while it waited
     with hold_connection():
         generation = begin_boot(utc_now())
-    job = client.shut_down(generation)
+    job = service.enqueue(SHUT_DOWN, generation=generation)
     assert job.cancel()
     # When a worker comes to it
     start_worker()
@@ -193,14 +193,14 @@ def test_a_refused_job_is_no_dead_letter(
 
 
 def test_a_job_without_a_database_fails_and_says_so(
-    client: Client,
+    service: Client,
     start_worker: StartWorker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given a database that has been lost since the worker started
     monkeypatch.setattr(database.obj, "database", "/nowhere/catfeeder.sqlite3")
     # When a job needs it
-    job = send(client, build_message(SHUT_DOWN, {"generation": 1}))
+    job = send(service, build_message(SHUT_DOWN, {"generation": 1}))
     start_worker()
     wait_until(lambda: has_ended(job))
     # Then the caller learns what is wrong, and not where the database should be
@@ -211,9 +211,9 @@ def test_a_job_without_a_database_fails_and_says_so(
 
 
 def test_a_message_of_the_service_itself_has_no_record(
-    client: Client, valkey: ValkeyServer, start_worker: StartWorker
+    service: Client, valkey: ValkeyServer, start_worker: StartWorker
 ) -> None:
-    client.broker.enqueue(build_message(CLEAN_VERIFICATION, {}))
+    service.broker.enqueue(build_message(CLEAN_VERIFICATION, {}))
     start_worker()
     wait_until(lambda: not owed(valkey))
     assert not [key for key in valkey.key_names() if ":job:" in key]
@@ -254,9 +254,9 @@ def impatient(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[JobStor
 
 
 @pytest.fixture
-def job(client: Client) -> Job[Any]:
+def job(service: Client) -> Job[Any]:
     """A job that waits in its queue."""
-    return client.hash_password("hunter2")
+    return service.hash_password("hunter2")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.worker.worker_process import Workers
 
 
 def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on(
-    client: Client, workers: Workers
+    client: Client, service: Client, workers: Workers
 ) -> None:
     # Given a message that kills its worker, among others that are performed beside it
     neighbours = [client.hash_password(f"1 s, number {number}") for number in range(2)]
@@ -40,7 +40,7 @@ def test_a_message_that_kills_three_workers_is_set_aside_and_the_service_goes_on
     assert not last.has_ended
     # And the log names it, and it can be counted and looked at
     assert "Set aside" in last.output
-    letters = DeadLetters(client.broker)
+    letters = DeadLetters(service.broker)
     assert letters.counts("passwords") == {"kills_workers": 1}
     [kept], _ = letters.page("passwords", None, 10)
     assert (kept.job_id, kept.actor) == (poison.id, "hash_password")

@@ -1,0 +1,155 @@
+"""List of queue keys that serve: the generation of each app's, from the database or from Redis.
+
+A process with the database reads it there. The passwords process has none: it begins with the list
+as of its start, and takes later ones from Redis, where the scheduler and whoever changes an app
+publish them sealed with the service's own key.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import redis
+
+from catfeeder.clock import utc_now
+from catfeeder.errors import OperatorError, QueueUnreachable, SealBroken
+from catfeeder.queue.broker import NAMESPACE
+from catfeeder.queue.envelope import QueueSealer
+from catfeeder.queue.keys import KeyName
+from catfeeder.queue.redis_connection import translate_redis_errors
+
+KEY_LIST_KEY: Final = f"{NAMESPACE}:keys"
+_CONTEXT: Final = "keys"
+#: How long a process may go on without a look at the list: a revoked key opens nothing after it.
+_LOOK_SECONDS: Final = 2.0
+#: A process with the same list for longer refuses what apps seal: a revocation may be kept from it.
+MAX_AGE: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """By app, the generation from which on its queue keys serve; deleted apps among them."""
+
+    issued_at: datetime
+    generations: Mapping[str, int]
+
+    def to_json(self) -> bytes:
+        """Write the list."""
+        apps = {app: {"generation": number} for app, number in self.generations.items()}
+        return json.dumps({"issued_at": self.issued_at.isoformat(), "apps": apps}).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> KeyList:
+        """Read what `to_json` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        generations = {app: int(entry["generation"]) for app, entry in fields["apps"].items()}
+        return cls(datetime.fromisoformat(fields["issued_at"]), generations)
+
+
+def read_stored() -> KeyList:
+    """Return the list of the database.
+
+    Raises:
+        DatabaseUnreachable: It did not answer.
+    """
+    # Imported late: the passwords process has no tables.
+    from models.apps import TAB_APPS
+    from models.db.database import hold_connection
+
+    issued_at = utc_now()
+    with hold_connection():
+        return KeyList(issued_at, TAB_APPS.list_generations())
+
+
+def publish(client: redis.Redis, sealer: QueueSealer) -> None:
+    """Publish the list of the database in Redis.
+
+    Raises:
+        QueueUnreachable, DatabaseUnreachable: One of them did not answer.
+    """
+    sealed = sealer.seal(read_stored().to_json(), _CONTEXT)
+    with translate_redis_errors():
+        client.set(KEY_LIST_KEY, sealed)
+
+
+def read_published(client: redis.Redis, sealer: QueueSealer) -> KeyList | None:
+    """Return the list that was published, or None where there is none of the service's own.
+
+    Raises:
+        QueueUnreachable: Redis did not answer.
+    """
+    with translate_redis_errors():
+        sealed = cast("bytes | None", client.get(KEY_LIST_KEY))
+    try:
+        opened = sealer.open(sealed or b"", _CONTEXT)
+    except SealBroken:
+        return None
+    return KeyList.from_json(opened.plaintext) if opened.key.is_service else None
+
+
+class ServingKeys:
+    """Which queue keys serve, by all lists that this process has read: none ever counts back.
+
+    So a list of before a revocation, put back into Redis, revives no key; it is refused once it is
+    older than `MAX_AGE`.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], KeyList | None],
+        known: KeyList | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Read further lists by `read`, of which each may raise that its source is away."""
+        self._read = read
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._generations: dict[str, int] = {}
+        self._issued_at: datetime | None = None
+        self._look_at = 0.0
+        if known is not None:
+            self._take(known)
+
+    def check(self, key: KeyName) -> None:
+        """Accept a key that serves; a look at the list costs a round trip, and comes seldom.
+
+        Raises:
+            SealBroken: It was revoked, its app is unknown, or the list is out of date.
+        """
+        with self._lock:
+            known = self._generations.get(key.app, 0)
+            if key.generation > known or time.monotonic() >= self._look_at:
+                self._look()
+            known = self._generations.get(key.app, 0)
+            issued_at = self._issued_at
+        if issued_at is None or self._clock() - issued_at > MAX_AGE:
+            raise SealBroken("Whether its app's key still serves is unknown: no scheduler says so.")
+        if known == 0:
+            raise SealBroken("It is of an app that does not exist.")
+        if key.generation < known:
+            raise SealBroken("The queue key of its app that sealed it was revoked.")
+        if key.generation > known:
+            raise SealBroken("The queue key of its app has no such generation yet.")
+
+    def _look(self) -> None:
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        try:
+            found = self._read()
+        except (OperatorError, QueueUnreachable):
+            # What is known stays so until it is too old.
+            return
+        if found is not None:
+            self._take(found)
+
+    def _take(self, found: KeyList) -> None:
+        if abs(self._clock() - found.issued_at) > MAX_AGE:
+            return
+        for app, generation in found.generations.items():
+            self._generations[app] = max(generation, self._generations.get(app, 0))
+        self._issued_at = max(found.issued_at, self._issued_at or found.issued_at)
