@@ -43,10 +43,11 @@ def stored_connection(
     profile: dict[str, Any] | None = None,
     grant: Grant = grant(),  # noqa: B008
     now: datetime = NOW,
+    app: str = "default",
 ) -> TAB_CONNECTIONS:
     """A connection as a sign-in stores it."""
     return store_connection(
-        Owner(app="default", provider=provider, subject=subject),
+        Owner(app=app, provider=provider, subject=subject),
         profile=profile or {"subject": provider_subject},
         grant=grant,
         now=now,

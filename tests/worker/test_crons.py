@@ -48,6 +48,12 @@ def toml_conf() -> dict[str, Any]:
     return {"Crons": {**off, "renew_oath_tokens": True, "renew_oath_tokens_interval": 1}}
 
 
+@pytest.fixture
+def client(service: Client) -> Client:
+    """The service's own, which opens what the service sends itself."""
+    return service
+
+
 def emitted(client: Client) -> list[str]:
     """Return the names of the messages on the queue."""
     bodies = client.redis.hvals("catfeeder:control.msgs")

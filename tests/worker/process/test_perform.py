@@ -16,14 +16,14 @@ from tests.worker.conftest import StartPerformer
 
 @pytest.mark.usefixtures("tables")
 def test_a_slow_provider_keeps_no_sign_in_waiting(
-    client: Client, provider: ScriptedProvider, start: StartPerformer
+    client: Client, service: Client, provider: ScriptedProvider, start: StartPerformer
 ) -> None:
     # Given a renewal for each of a process's two threads, of a provider that does not answer
     configure_plain(provider)
     rows = connect(provider, 2)
     gate = provider.hold("/token")
     for row in rows:
-        client.broker.enqueue(
+        service.broker.enqueue(
             build_message(RENEW_CONNECTIONS, {"leases": lease_connections([row])})
         )
     start("oauth", "renewals")

@@ -31,6 +31,7 @@ _SCOPES = {
     ("GET", "/v1/apps/{app}"): "admin",
     ("PATCH", "/v1/apps/{app}"): "admin",
     ("POST", "/v1/apps"): "admin",
+    ("POST", "/v1/apps/{app}/revoke-queue-key"): "admin",
     ("DELETE", "/v1/connections/{connection_id}"): "jobs",
     ("DELETE", "/v1/jobs/{job_id}"): "jobs",
     ("DELETE", "/v1/providers/{provider}"): "admin",

@@ -29,6 +29,12 @@ def _refuse_renewals(message_type: MessageType) -> None:
 
 
 @pytest.fixture
+def client(service: Client) -> Client:
+    """The shim's own, which seals with the service's key."""
+    return service
+
+
+@pytest.fixture
 def depths() -> dict[str, int]:
     """The queue lengths that the enqueuer has reported."""
     return {}

@@ -75,7 +75,7 @@ def test_failed_messages_are_listed_and_replayed(
     letters = {letter["reason"]: letter for letter in first["items"] + rest["items"]}
     # Then each is there with its reason
     assert letters["internal_error"]["job_id"] == failed.id
-    assert letters["unreadable_message"]["detail"] == "It was not sealed with our queue key."
+    assert letters["unreadable_message"]["detail"].startswith("Its header is not")
     assert rest["next_cursor"] is None
     assert "hunter2" not in json.dumps([first, rest])
     # And the one that can be performed is, once more

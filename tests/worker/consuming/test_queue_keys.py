@@ -1,0 +1,211 @@
+"""Queue keys of two apps: each acts for itself alone, whatever it writes into Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, cast
+
+import pytest
+
+import catfeeder
+from actors.apps import create_app, delete_app, revoke_queue_key
+from catfeeder.client import Client, Job
+from catfeeder.clock import utc_now
+from catfeeder.errors import JobFailed, SealBroken
+from catfeeder.messages import (
+    CATALOGUE,
+    CHECK_PASSWORD,
+    QUARANTINE,
+    REVOKE_CONNECTION,
+    SHUT_DOWN,
+    MessageType,
+)
+from catfeeder.queue.broker import assign_redis_id, build_message
+from catfeeder.queue.encoder import to_json
+from catfeeder.queue.envelope import AppSealer
+from catfeeder.queue.job_scripts import job_key
+from catfeeder.sealing import Secret
+from config import Settings
+from models.db.database import hold_connection
+from models.oauth.connections import TAB_CONNECTIONS
+from tests.actors.test_registry import SENT
+from tests.conftest import StartWorker, derive_app_key
+from tests.dead_letters import set_aside
+from tests.models.rows import stored_connection
+from tests.servers import ValkeyServer
+from tests.waiting import wait_until
+from tests.worker.worker_process import Workers
+from worker.consuming.recognition import NotForApps
+from worker.key_list import publish
+from worker.process.build import build_broker
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def shop(tables: Settings) -> Iterator[Client]:
+    """A client with the queue key of the app `shop`."""
+    create_app("shop", "The shop", {}, utc_now())
+    yield from connected(tables, "shop")
+
+
+@pytest.fixture
+def blog(tables: Settings) -> Iterator[Client]:
+    """A client with the queue key of the app `blog`: the attacker."""
+    create_app("blog", "The blog", {}, utc_now())
+    yield from connected(tables, "blog")
+
+
+def connected(settings: Settings, app: str, generation: int = 1) -> Iterator[Client]:
+    key = derive_app_key(settings, app, generation).to_text()
+    with catfeeder.connect(settings.required_redis_url(), key) as client:
+        yield client
+
+
+def push(client: Client, message_type: MessageType, kwargs: dict[str, Any], **options: Any) -> str:
+    """Seal whatever the text says with a client's key, as a program of its own would."""
+    message = assign_redis_id(build_message(message_type, kwargs))
+    fields = {**message.asdict(), "options": {**message.options, **options}}
+    body = client.broker.encoder.sealer.seal(to_json(fields), "message")
+    redis, queue = client.redis, f"catfeeder:{message_type.queue}"
+    redis.hset(f"{queue}.msgs", message.options["redis_message_id"], cast("Any", body))
+    redis.rpush(queue, message.options["redis_message_id"])
+    return message.message_id
+
+
+def reasons(service: Client) -> set[str]:
+    return {letter["reason"] for letter in set_aside(service.broker)}
+
+
+@pytest.mark.usefixtures("worker")
+def test_an_app_is_answered_under_its_key_which_no_other_app_reads(
+    shop: Client, blog: Client, service: Client
+) -> None:
+    job = shop.check_password(PASSWORD, None)
+    assert job.result(timeout=60) == {"valid": False, "needs_rehash": False}
+    with pytest.raises(SealBroken):
+        blog.job(job.id).record()
+    # The shim reads any, and knows whose it is.
+    record = service.job(job.id).record()
+    assert (record.app, record.result["valid"]) == ("shop", False)
+
+
+def test_nothing_of_a_message_opens_with_another_apps_key(
+    shop: Client, blog: Client, valkey: ValkeyServer
+) -> None:
+    shop.check_password(PASSWORD, "$2b$10$x")
+    [body] = cast("list[bytes]", valkey.client.hvals("catfeeder:passwords.msgs"))
+    with pytest.raises(SealBroken):
+        blog.broker.encoder.sealer.open(body, "message")
+    assert PASSWORD.encode() not in body
+
+
+def test_an_app_forges_no_result_of_another(shop: Client, blog: Client, service: Client) -> None:
+    # Given a check that waits, of the shop's own and of the shim's for the shop
+    own = shop.check_password(PASSWORD, None)
+    shims = service.enqueue(CHECK_PASSWORD, password=Secret(PASSWORD), password_hash=None)
+    shop.redis.hset(job_key(shims.id), "app", "shop")
+    for job in (own, shims):
+        # When the blog writes into Redis that the password is right
+        forged = blog.broker.encoder.sealer.seal(b'{"valid": true}', f"job:{job.id}")
+        ended: Any = {"status": "succeeded", "result": forged}
+        shop.redis.hset(job_key(job.id), mapping=ended)
+        # Then neither the shop nor the shim believes it
+        for reader in (shop, service):
+            with pytest.raises(SealBroken):
+                reader.job(job.id).result(timeout=0)
+
+
+def test_an_app_acts_for_itself_whatever_its_message_says(
+    shop: Client, blog: Client, service: Client, start_worker: StartWorker
+) -> None:
+    # Given a user of the shop
+    connection = stored_connection(app="shop")
+    arguments = {"connection_id": connection.id}
+    # When the blog disconnects the user, in its own name, the shop's and the operator's
+    plain = blog.revoke_connection(connection.id)
+    push(blog, REVOKE_CONNECTION, arguments, app="shop")
+    push(blog, REVOKE_CONNECTION, arguments, requester="admin")
+    push(blog, REVOKE_CONNECTION, arguments, sealed_by=f"shop.1.{'0' * 8}")
+    start_worker()
+    # Then there is no such connection, and what claims to be another's is set aside
+    with pytest.raises(JobFailed) as refused:
+        plain.result(timeout=60)
+    assert refused.value.code == "connection_unknown"
+    wait_until(lambda: len(set_aside(service.broker)) == 3)
+    assert reasons(service) == {"Its options are not its own redis_message_id alone."}
+    with hold_connection():
+        assert TAB_CONNECTIONS.find(connection.id) is not None
+    # And the shop disconnects its user
+    assert shop.revoke_connection(connection.id).result(timeout=60)["id"] == connection.id
+
+
+def test_an_app_sends_no_message_of_the_service(
+    blog: Client, service: Client, start_worker: StartWorker
+) -> None:
+    # When an app sends what stops the service, renews, cleans, quarantines
+    internal = {kind for kind in CATALOGUE.values() if not kind.is_for_apps}
+    jobs: dict[str, dict[str, Any]] = {"shut_down": {"generation": 1}}
+    jobs |= {name: {"provider": "house"} for name in ("discover_provider", "check_provider")}
+    for kind in internal:
+        push(blog, kind, SENT.get(kind) or jobs.get(kind.name, {}))
+    asked = blog.enqueue(SHUT_DOWN, generation=1)
+    start_worker()
+    # Then each is set aside, unperformed, and a job among them fails with the reason
+    with pytest.raises(JobFailed, match="the service alone sends") as refused:
+        asked.result(timeout=60)
+    assert refused.value.code == "not_for_apps"
+    wait_until(lambda: len(set_aside(service.broker)) == len(internal) + 1)
+    assert reasons(service) == {NotForApps.message}
+    assert QUARANTINE in internal
+    assert len(internal) + 7 == len(CATALOGUE)
+
+
+def test_a_revoked_key_opens_nothing_more_and_another_app_goes_on(
+    tables: Settings, shop: Client, blog: Client, service: Client, start_worker: StartWorker
+) -> None:
+    # Given two apps that are served
+    start_worker()
+    assert shop.hash_password("x", rounds=4).result(timeout=60)
+    # When the key of one is revoked
+    assert revoke_queue_key("shop", utc_now())["queue_generation"] == 2
+    wait_until(lambda: is_refused(shop, service))
+    assert reasons(service) == {"The queue key of its app that sealed it was revoked."}
+    # Then the other goes on, and so does the one with its new key
+    for client in (blog, *connected(tables, "shop", 2)):
+        assert client.hash_password("x", rounds=4).result(timeout=60)
+    # And a worker of after the revocation refuses the old one, too; so is one that never was
+    with closing(build_broker(tables)) as restarted:
+        for key in (derive_app_key(tables, "shop"), derive_app_key(tables, "shop", 3)):
+            with pytest.raises(SealBroken, match=r"revoked|no such generation"):
+                restarted.encoder.sealer.open(AppSealer([key]).seal(b"x", "message"), "message")
+
+
+def is_refused(client: Client, service: Client) -> bool:
+    """Return whether a job of a client is set aside."""
+    before = len(set_aside(service.broker))
+    job: Job[Any] = client.hash_password("x", rounds=4)
+    wait_until(
+        lambda: (
+            len(set_aside(service.broker)) > before or service.job(job.id).record().status.is_final
+        )
+    )
+    return len(set_aside(service.broker)) > before
+
+
+def test_the_passwords_process_has_no_database_and_hears_of_a_revocation(
+    tables: Settings, shop: Client, blog: Client, service: Client, workers: Workers
+) -> None:
+    # Given a process of the passwords alone, to which nothing was ever published
+    workers.start()
+    assert shop.hash_password("0 s, of the shop").result(timeout=60)
+    # When the shop's key is revoked, the blog is deleted, and a scheduler publishes that
+    revoke_queue_key("shop", utc_now())
+    delete_app("blog", utc_now())
+    publish(service.redis, service.broker.encoder.sealer)
+    # Then neither opens anything within seconds, and the shop's new key does
+    wait_until(lambda: is_refused(shop, service), 20)
+    assert is_refused(blog, service)
+    for renewed in connected(tables, "shop", 2):
+        assert renewed.hash_password("0 s, of the shop").result(timeout=60)
