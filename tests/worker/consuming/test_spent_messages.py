@@ -61,7 +61,7 @@ def await_idle(valkey: ValkeyServer, queue: str) -> None:
 @pytest.mark.parametrize("ends", ENDS)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_what_was_performed_is_not_performed_once_more(  # noqa: PLR0917
-    client: Client,
+    service: Client,
     broker: ConsumingBroker,
     valkey: ValkeyServer,
     start_worker: StartWorker,
@@ -72,22 +72,22 @@ def test_what_was_performed_is_not_performed_once_more(  # noqa: PLR0917
 ) -> None:
     # Given the bytes of a message, copied from Redis, that was performed
     kind, arguments = ENDS[ends]
-    job = client.enqueue(kind, **arguments)
-    copied = client.redis.hgetall(f"catfeeder:{kind.queue}.msgs")
+    job = service.enqueue(kind, **arguments)
+    copied = service.redis.hgetall(f"catfeeder:{kind.queue}.msgs")
     start_worker(threads=threads, prefetch=threads)
     await_idle(valkey, kind.queue)
     letters = DeadLetters(broker).ids(kind.queue)
     done = list(hashed)
     # When they are pushed once more, and what Redis knows of the job is deleted
-    client.redis.delete(job_key(job.id))
-    push(client, kind.queue, copied)
+    service.redis.delete(job_key(job.id))
+    push(service, kind.queue, copied)
     await_idle(valkey, kind.queue)
     # Then nothing is performed, and an operator sees why
     [kept] = set_aside(broker)
     assert kept["reason"] == "It was performed before, and this is a copy of its bytes."
     assert kept["reason"] in caplog.text
     assert hashed == done
-    assert not client.redis.exists(job_key(job.id))
+    assert not service.redis.exists(job_key(job.id))
     assert DeadLetters(broker).counts(kind.queue)["spent_message"] == 1
     # And an operator's replay of what had failed is another message
     sent, left = DeadLetters(broker).replay(kind.queue, letters)
