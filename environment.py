@@ -57,7 +57,7 @@ def parse_env_file(text: str) -> dict[str, str | None]:
             _check(binding, values, lines)
         if binding.key is not None:
             values[binding.key] = binding.value
-            lines[binding.key] = _line(binding)
+            lines[binding.key] = _find_line(binding)
     return values
 
 
@@ -135,10 +135,10 @@ def find_mention(text: str, name: str) -> int | None:
 
 
 def _check(binding: Binding, values: dict[str, str | None], lines: dict[str, int]) -> None:
-    where = f".env, line {_line(binding)}"
+    where = f".env, line {_find_line(binding)}"
     if binding.error or binding.value is None:
         raise ConfigurationError(f"{where}, cannot be read. {_REMEDY}")
-    if swallowed := _swallowed_name(binding.original.string):
+    if swallowed := _find_swallowed_name(binding.original.string):
         raise ConfigurationError(
             f"{where}, has an open quote, and {swallowed} further down became part of its value. "
             f"{_REMEDY}"
@@ -152,7 +152,7 @@ def _check(binding: Binding, values: dict[str, str | None], lines: dict[str, int
         raise ConfigurationError(f"{where}, holds a NUL byte: write {name} anew.")
 
 
-def _line(binding: Binding) -> int:
+def _find_line(binding: Binding) -> int:
     """Return the line of a binding, before which the parser counts the empty ones."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
@@ -164,12 +164,12 @@ def _advise(name: str) -> str:
     return f"{meant}.env.example lists all names; what other programs read belongs elsewhere."
 
 
-def _swallowed_name(text: str) -> str | None:
+def _find_swallowed_name(text: str) -> str | None:
     """Return a name of ours that begins a later line of a value, which a lost quote has joined."""
-    return next(filter(is_known, _names(text.strip().splitlines()[1:])), None)
+    return next(filter(is_known, _list_names(text.strip().splitlines()[1:])), None)
 
 
-def _names(lines: list[str]) -> Iterator[str]:
+def _list_names(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if found := _ASSIGNMENT.match(line):
             yield found[1]

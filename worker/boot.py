@@ -56,7 +56,7 @@ class Boot:
 
 def find_boot(now: datetime) -> Boot:
     """Return the boot of this process; a new database begins with its first one."""
-    supervised = _supervised_generation()
+    supervised = _read_supervised_generation()
     if supervised is not None:
         return Boot(supervised, is_supervised=True)
     return Boot(join_boot(now), is_supervised=False)
@@ -64,10 +64,10 @@ def find_boot(now: datetime) -> Boot:
 
 def is_emission_over() -> bool:
     """Tell whether a scheduler in this process is to emit nothing more."""
-    supervised = _supervised_generation()
+    supervised = _read_supervised_generation()
     return is_latest_stopping() if supervised is None else is_boot_stopping(supervised)
 
 
-def _supervised_generation() -> int | None:
+def _read_supervised_generation() -> int | None:
     text = os.environ.get(VARIABLE, "")
     return int(text) if text.isascii() and text.isdecimal() else None

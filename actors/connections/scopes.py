@@ -27,7 +27,7 @@ def find_missing_scopes(
     """
     if tokens.scope is None:
         return []
-    stated = {*tokens.scope.split(), *_proven(provider, tokens, granted_before)}
+    stated = {*tokens.scope.split(), *_find_proven(provider, tokens, granted_before)}
     granted = _with_implied(stated, provider.implied_scopes)
     return [
         scope
@@ -38,7 +38,7 @@ def find_missing_scopes(
     ]
 
 
-def _proven(provider: Provider, tokens: TokenResponse, granted_before: str) -> Iterator[str]:
+def _find_proven(provider: Provider, tokens: TokenResponse, granted_before: str) -> Iterator[str]:
     """Yield the scopes that some providers leave out, and that other members show as granted."""
     if tokens.id_token is not None or "openid" in granted_before.split():
         yield "openid"
@@ -54,12 +54,12 @@ def _with_implied(
     """Return scopes with all that they imply, in lower case: some providers mind no case."""
     found = new = {scope.casefold() for scope in scopes}
     for _ in range(_MAX_STEPS):
-        new = {implied for scope in new for implied in _implied_by(scope, implied_scopes)} - found
+        new = {implied for scope in new for implied in _list_implied(scope, implied_scopes)} - found
         found = found | new
     return frozenset(found)
 
 
-def _implied_by(scope: str, implied_scopes: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _list_implied(scope: str, implied_scopes: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the scopes that one implies directly; `*` stands for the same text in both."""
     for pattern, implied in implied_scopes.items():
         start, star, end = pattern.casefold().partition("*")

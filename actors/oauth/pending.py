@@ -179,11 +179,15 @@ def record_provider_error(
     name = sign_in.provider if sign_in else provider
     level = logging.INFO if error.is_users_choice else logging.WARNING
     _LOG.log(
-        level, "A sign-in with %s: %s", name or "a provider", error.sentence, extra=_extra(name)
+        level,
+        "A sign-in with %s: %s",
+        name or "a provider",
+        error.sentence,
+        extra=_build_extra(name),
     )
 
 
-def _extra(provider: str | None) -> dict[str, str]:
+def _build_extra(provider: str | None) -> dict[str, str]:
     return {} if provider is None else {"provider": provider}
 
 

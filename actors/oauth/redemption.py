@@ -126,12 +126,12 @@ def _identify(
         if tokens.id_token is None:
             raise IdTokenInvalid("The provider's answer holds no id_token.")
         nonce = TAB_VERIFICATION.nonce.open(pending)
-        since = _earliest_login(pending)
+        since = _compute_earliest_login(pending)
         claims = verify_id_token(provider, tokens.id_token, nonce, now, logged_in_since=since)
     return fetch_profile(provider, tokens.access_token, claims)
 
 
-def _earliest_login(pending: TAB_VERIFICATION) -> datetime | None:
+def _compute_earliest_login(pending: TAB_VERIFICATION) -> datetime | None:
     """Return when the user may have logged in with the provider at the earliest, if that was asked.
 
     Counted from the beginning of the sign-in: what the user does at the provider takes time.

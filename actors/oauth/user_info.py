@@ -37,26 +37,26 @@ def fetch_user_info(
     now = utc_now()
     match connection_id, access_token:
         case str(), None:
-            return _profile_of(provider, connection_id, now)
+            return _fetch_profile_of(provider, connection_id, now)
         case None, Secret():
             return fetch_profile(resolve_provider(provider, now), access_token)
     raise TokenSourceInvalid
 
 
-def _profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
+def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profile:
     row = find_connection(connection_id)
     if public_name(row.provider) != public_name(provider):
         raise ConnectionUnknown
     found = resolve_provider(row.provider, now)
     if found.userinfo_endpoint is None:
         return read_profile(row)
-    profile = fetch_profile(found, _stored_token(connection_id, now))
+    profile = fetch_profile(found, _find_stored_token(connection_id, now))
     if profile["subject"] != row.provider_subject:
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")
     return profile
 
 
-def _stored_token(connection_id: str, now: datetime) -> Secret:
+def _find_stored_token(connection_id: str, now: datetime) -> Secret:
     view = read_token(connection_id, now)
     view.check_not_postponed(now)
     if not view.is_usable:

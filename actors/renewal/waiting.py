@@ -43,13 +43,13 @@ def _await_outcome(row: TAB_CONNECTIONS, seconds: float) -> TAB_CONNECTIONS:
         if found.version > row.version:
             return found
         if found.lease_until is None:
-            raise _failure(found)
+            raise _build_failure(found)
         if time.monotonic() >= deadline:
             raise ConnectionBusy
         time.sleep(_CHECK_SECONDS)
 
 
-def _failure(row: TAB_CONNECTIONS) -> AuthError:
+def _build_failure(row: TAB_CONNECTIONS) -> AuthError:
     if row.status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.ENDED):
         return ReauthorizationRequired()
     return RenewalFailing(row.reason)

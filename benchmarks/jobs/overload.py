@@ -108,12 +108,12 @@ def _ages(client: Client, job_ids: list[str]) -> list[float]:
     """Wait for the accepted jobs; return how old each was at its end, infinite where it failed."""
     deadline = time.monotonic() + 2 * _MAX_AGE_SECONDS
     # Jobs end about in the order in which they came.
-    records = [_ended(client, job_id, deadline) for job_id in job_ids]
+    records = [_await_end(client, job_id, deadline) for job_id in job_ids]
     client.close()
     return [_age(record) for record in records]
 
 
-def _ended(client: Client, job_id: str, deadline: float) -> JobRecord:
+def _await_end(client: Client, job_id: str, deadline: float) -> JobRecord:
     while True:
         record = client.job(job_id).record()
         if record.status.is_final or time.monotonic() > deadline:

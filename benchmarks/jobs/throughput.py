@@ -35,22 +35,22 @@ def measure(repeats: int = _REPEATS, seconds: float = _SECONDS) -> list[Figure]:
     """Measure bare bcrypt and the stack in turn."""
     with new_stack() as stack:
         service = stack.start()
-        found = [_beside_bare(stack, rounds, repeats, seconds) for rounds in _ROUNDS]
+        found = [_measure_beside_bare(stack, rounds, repeats, seconds) for rounds in _ROUNDS]
         service.stop()
     return [figure for figures in found for figure in figures]
 
 
-def _beside_bare(stack: Stack, rounds: int, repeats: int, seconds: float) -> list[Figure]:
+def _measure_beside_bare(stack: Stack, rounds: int, repeats: int, seconds: float) -> list[Figure]:
     body = {"password": _PASSWORD, "rounds": rounds}
     request = Request(stack.port, "/v1/passwords/hash", body, "wait=30")
     # Enough that each worker finds its next job waiting.
-    users = 3 * _cores()
+    users = 3 * _count_cores()
     answers_per_second(request, 200, 1, users)
     bare, ours = [], []
     for _ in range(repeats):
-        bare.append(_bare(rounds, seconds))
+        bare.append(_measure_bare(rounds, seconds))
         ours.append(_through_all(stack, request, seconds, users))
-    bare.append(_bare(rounds, seconds))
+    bare.append(_measure_bare(rounds, seconds))
     return [
         _figure(f"hashes with {rounds} rounds over HTTP", bare, ours),
         # A rate depends on the load of the machine; this figure much less so.
@@ -86,18 +86,18 @@ def _figure(
     )
 
 
-def _cores() -> int:
+def _count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _bare(rounds: int, seconds: float) -> _Sample:
+def _measure_bare(rounds: int, seconds: float) -> _Sample:
     """Hash on every core, in processes that the kernel gives as much of it as those of the stack.
 
     It parts cores between sessions first, and each process of the stack has one of its own.
     """
     began = time.perf_counter()
-    with ProcessPoolExecutor(_cores(), initializer=os.setsid) as pool:
-        counts = [pool.submit(_hash_on, rounds, seconds) for _ in range(_cores())]
+    with ProcessPoolExecutor(_count_cores(), initializer=os.setsid) as pool:
+        counts = [pool.submit(_hash_on, rounds, seconds) for _ in range(_count_cores())]
         results = [count.result() for count in counts]
     total, busy = (sum(each) for each in zip(*results, strict=True))
     return _Sample(total / (time.perf_counter() - began), busy / total * 1000)

@@ -92,8 +92,8 @@ def configure_provider(token_endpoint: str) -> None:
 def fill(first: int, end: int) -> None:
     """Add the connections of these numbers, none of them due, and update the statistics."""
     for start in range(first, end, _BATCH):
-        same = _common_columns()
-        _insert([_row(number, same) for number in range(start, min(start + _BATCH, end))])
+        same = _build_common_columns()
+        _insert([_build_row(number, same) for number in range(start, min(start + _BATCH, end))])
     with hold_connection():
         database.execute_sql("ANALYZE")
 
@@ -114,7 +114,7 @@ def _id_of(number: int) -> str:
     return f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}"
 
 
-def _row(number: int, same: dict[str, Any]) -> dict[str, Any]:
+def _build_row(number: int, same: dict[str, Any]) -> dict[str, Any]:
     table, now = TAB_CONNECTIONS, datetime.now(UTC)
     connection_id = _id_of(number)
     renew_at = now + _SOONEST * (1 + (number * 7919 % 10_007) / 10_007)
@@ -130,7 +130,7 @@ def _row(number: int, same: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _common_columns() -> dict[str, Any]:
+def _build_common_columns() -> dict[str, Any]:
     """Return the columns that are the same in all connections."""
     now = datetime.now(UTC)
     row = TAB_CONNECTIONS(

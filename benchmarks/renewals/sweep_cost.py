@@ -38,11 +38,11 @@ def measure(
             open_here(url, Path(var_dir)),
         ):
             configure_provider("https://provider.example/token")
-            found += _grown(kind, wanted[kind], due, repeats)
+            found += _measure_growth(kind, wanted[kind], due, repeats)
     return found
 
 
-def _grown(kind: str, sizes: Sequence[int], due: int, repeats: int) -> list[Figure]:
+def _measure_growth(kind: str, sizes: Sequence[int], due: int, repeats: int) -> list[Figure]:
     found: list[Figure] = []
     smallest: float | None = None
     filled = 0

@@ -119,12 +119,12 @@ def parse_mysql_url(url: str) -> dict[str, Any]:
         parts = urlsplit(url)
         port = parts.port or _PORT
     except ValueError:
-        raise _malformed_url() from None
+        raise _build_url_error() from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     name = unquote(parts.path[1:])
     host = parts.hostname or ("localhost" if "unix_socket" in options else None)
     if not host or not name or "/" in name or parts.fragment or set(options) - _OPTIONS:
-        raise _malformed_url()
+        raise _build_url_error()
     return {
         "database": name,
         "host": host,
@@ -135,7 +135,7 @@ def parse_mysql_url(url: str) -> dict[str, Any]:
     }
 
 
-def _malformed_url() -> DatabaseUnreachable:
+def _build_url_error() -> DatabaseUnreachable:
     return DatabaseUnreachable(
         "DATABASE_URL is not mysql://user:password@host:port/database; special characters in the "
         f"password are written as %40 for @, %2F for / and so on, and behind ? may stand "

@@ -67,17 +67,17 @@ class SqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
             time.sleep(_BUSY_POLL_SECONDS)
 
     def _add_conn_hooks(self, conn: _Connection) -> None:
-        conn.file = self._file()
+        conn.file = self._find_file()
         super()._add_conn_hooks(conn)
 
-    def _file(self) -> tuple[int, int] | None:
+    def _find_file(self) -> tuple[int, int] | None:
         with contextlib.suppress(OSError):
             found = Path(self.database).stat()
             return found.st_dev, found.st_ino
         return None
 
     def _is_closed(self, conn: _Connection) -> bool:
-        if conn.file == self._file():
+        if conn.file == self._find_file():
             return bool(super()._is_closed(conn))
         conn.close()
         return True

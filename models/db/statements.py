@@ -41,7 +41,7 @@ class PreparedStatement(ABC):
     def _names(self) -> list[str]:
         return [_quote(field.column_name) for field in self._fields]
 
-    def _pairs(self) -> list[str]:
+    def _pair_values(self) -> list[str]:
         return [f"{name} = {database.param}" for name in self._names()]
 
 
@@ -53,7 +53,7 @@ class PreparedUpdate(PreparedStatement):
         self._count = len(changes)
 
     def _build_sql(self) -> str:
-        changes, where = self._pairs()[: self._count], self._pairs()[self._count :]
+        changes, where = self._pair_values()[: self._count], self._pair_values()[self._count :]
         return f"UPDATE {self._table} SET {', '.join(changes)} WHERE {' AND '.join(where)}"  # noqa: S608
 
 
@@ -61,7 +61,7 @@ class PreparedDelete(PreparedStatement):
     """Deletes the row whose fields have the values given."""
 
     def _build_sql(self) -> str:
-        return f"DELETE FROM {self._table} WHERE {' AND '.join(self._pairs())}"  # noqa: S608
+        return f"DELETE FROM {self._table} WHERE {' AND '.join(self._pair_values())}"  # noqa: S608
 
 
 class PreparedInsert(PreparedStatement):

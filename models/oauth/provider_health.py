@@ -89,9 +89,9 @@ class TAB_PROVIDER_HEALTH(Table):
 
     def reset_failures(self, connection_id: str) -> None:
         """Record that a connection was renewed: the failures before were not the provider's."""
-        self._update(failures=0, failing_connection=self._failing_without(connection_id))
+        self._update(failures=0, failing_connection=self._build_failing_without(connection_id))
 
-    def _failing_without(self, connection_id: str) -> str | None:
+    def _build_failing_without(self, connection_id: str) -> str | None:
         is_own = self.failing_connection == connection_id
         return None if is_own else self.failing_connection
 
@@ -122,7 +122,7 @@ class TAB_PROVIDER_HEALTH(Table):
         return self._change(
             state=HealthState.CLOSED,
             failures=0,
-            failing_connection=self._failing_without(connection_id),
+            failing_connection=self._build_failing_without(connection_id),
             pauses=0,
             since=None,
             paused_until=None,

@@ -20,12 +20,12 @@ _NAME: Final = re.compile(r"([0-9a-f-]{36})\.([0-9]{1,9})")
 _REPORTED: Final[set[tuple[str, Path]]] = set()
 
 
-def _folder() -> Path:
+def _get_folder() -> Path:
     return current_settings().var_dir / "answers"
 
 
-def _path(connection_id: str, version: int) -> Path:
-    return _folder() / f"{connection_id}.{version}"
+def _build_path(connection_id: str, version: int) -> Path:
+    return _get_folder() / f"{connection_id}.{version}"
 
 
 def write_answer_file(connection_id: str, version: int, sealed: bytes) -> None:
@@ -34,7 +34,7 @@ def write_answer_file(connection_id: str, version: int, sealed: bytes) -> None:
     Raises:
         OSError: The disk is full, or VAR_DIR is not writable.
     """
-    path = _path(connection_id, version)
+    path = _build_path(connection_id, version)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Another process that reads the folder meanwhile must not find half an answer.
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -59,8 +59,8 @@ def read_answer_files() -> Iterator[tuple[str, int, bytes]]:
     for name in _list_names():
         if found := _NAME.fullmatch(name):
             sealed = None
-            with _report_failure("read", _folder() / name):
-                sealed = _read(_folder() / name)
+            with _report_failure("read", _get_folder() / name):
+                sealed = _read(_get_folder() / name)
             if sealed is not None:
                 yield found[1], int(found[2]), sealed
 
@@ -74,8 +74,8 @@ def _read(path: Path) -> bytes:
 
 def _list_names() -> list[str]:
     names: list[str] = []
-    with _report_failure("list", _folder()):
-        names += [entry.name for entry in os.scandir(_folder())]
+    with _report_failure("list", _get_folder()):
+        names += [entry.name for entry in os.scandir(_get_folder())]
     return names
 
 
@@ -98,6 +98,6 @@ def _report_failure(verb: str, path: Path) -> Iterator[None]:
 
 def erase_answer_file(connection_id: str, version: int) -> None:
     """Delete the file of an answer that is in the database by now; log it where that fails."""
-    path = _path(connection_id, version)
+    path = _build_path(connection_id, version)
     with _report_failure("erase", path):
         path.unlink(missing_ok=True)

@@ -76,13 +76,15 @@ def is_preferred() -> bool:
     current = TAB_SEALING_KEYS.get_or_none(_is_current())
     return (
         current is not None
-        and not _others().where(TAB_SEALING_KEYS.first_used_at > current.first_used_at).exists()
+        and not _find_others()
+        .where(TAB_SEALING_KEYS.first_used_at > current.first_used_at)
+        .exists()
     )
 
 
 def has_other_keys() -> bool:
     """Tell whether a secret may be sealed with another key than this process's current one."""
-    return bool(_others().exists())
+    return bool(_find_others().exists())
 
 
 def erase_other_keys() -> None:
@@ -95,5 +97,5 @@ def _is_current() -> peewee.Expression:
     return TAB_SEALING_KEYS.key_id == sealer().current_key_id.hex()
 
 
-def _others() -> peewee.ModelSelect[TAB_SEALING_KEYS]:
+def _find_others() -> peewee.ModelSelect[TAB_SEALING_KEYS]:
     return TAB_SEALING_KEYS.select().where(~_is_current())

@@ -108,12 +108,12 @@ def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
     _check(queue)
     found, cursor = DeadLetters(broker).page(queue, None, limit)
     for report in _describe(found):
-        shown = {name: _printable(str(value or "-")) for name, value in report.items()}
+        shown = {name: _escape(str(value or "-")) for name, value in report.items()}
         print(_LETTER.format(**shown))
         if report["detail"]:
             print(f"{'':<38}{report['detail']}")
         if report["provider"] or report["connection_ids"]:
-            connections = _printable(", ".join(report["connection_ids"]) or "-")
+            connections = _escape(", ".join(report["connection_ids"]) or "-")
             print(f"{'':<38}provider: {shown['provider']}, connections: {connections}")
     rest = "; --limit leaves out more" if cursor else ""
     print(f"{len(found)} dead letters{rest}.", file=sys.stderr)
@@ -129,6 +129,6 @@ def _describe(letters: Sequence[bodies.DeadLetter]) -> list[DeadLetter]:
         return describe_dead_letters([replace(one, connection_ids=()) for one in letters])
 
 
-def _printable(text: str) -> str:
+def _escape(text: str) -> str:
     """Return a text without control characters for a terminal; other programs chose the ids."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -26,10 +26,10 @@ _JSON_NAMES: Final = {"levelname": "level", "name": "logger", "threadName": "thr
 
 def set_up_logging(settings: Settings) -> None:
     """Configure all loggers of this process: one handler on stderr, one format."""
-    logging.config.dictConfig(_configuration(settings.log_format, debug=settings.debug.debug))
+    logging.config.dictConfig(_build_configuration(settings.log_format, debug=settings.debug.debug))
 
 
-def _configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
+def _build_configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
     level = "DEBUG" if debug else "INFO"
     return {
         "version": 1,

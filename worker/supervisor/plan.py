@@ -45,7 +45,7 @@ def plan_processes(
     """Yield the processes to start, in the Procfile's order, with `added` in their environment."""
     for kind, command in commands.items():
         for number in range(1, _count(settings, kind) + 1):
-            environment = {**_environment(settings, redis_url, number), **(added or {})}
+            environment = {**_build_environment(settings, redis_url, number), **(added or {})}
             yield PlannedProcess(kind, number, command, environment)
 
 
@@ -67,7 +67,7 @@ def _core_count() -> int:
     return os.cpu_count() or 1
 
 
-def _environment(settings: Settings, redis_url: str, number: int) -> dict[str, str]:
+def _build_environment(settings: Settings, redis_url: str, number: int) -> dict[str, str]:
     # uvicorn would start as many processes on one port, which our own settings know nothing of.
     inherited = {name: value for name, value in os.environ.items() if name != "WEB_CONCURRENCY"}
     return {

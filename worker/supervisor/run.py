@@ -77,7 +77,9 @@ def _prepare() -> tuple[Settings, LineHandler]:
             "web processes there are, each with a port of its own.",
         )
     for name in write_missing_secrets(ENV_FILE, environment):
-        print_line(_NAME, f"{name} was unset: a random one now stands in {_relative(ENV_FILE)}.")
+        print_line(
+            _NAME, f"{name} was unset: a random one now stands in {_make_relative(ENV_FILE)}."
+        )
     for sentence in describe_open_files(ENV_FILE, environment, settings.var_dir):
         print_line(_NAME, sentence)
     return load_settings(read_environment(), toml_conf), print_line
@@ -120,7 +122,7 @@ def _on_signals(react: Callable[[], object]) -> None:
 
 def _announce(settings: Settings, print_line: LineHandler) -> None:
     url = f"http://{host_in_url(settings.host)}:{settings.port}"
-    place, key = _admin_key()
+    place, key = _find_admin_key()
     example = (
         "curl -s -H 'Prefer: wait=5' -H 'Content-Type: application/json'"
         f' -H "Authorization: Bearer {key}"'
@@ -137,15 +139,15 @@ def _announce(settings: Settings, print_line: LineHandler) -> None:
         print(f"\n{example}\n", flush=True)
 
 
-def _admin_key() -> tuple[str, str]:
+def _find_admin_key() -> tuple[str, str]:
     """Return where the admin key stands, and what makes a shell read it from there."""
     if os.environ.get("ADMIN_API_KEY"):
         return "the environment", "$ADMIN_API_KEY"
     if os.environ.get("ADMIN_API_KEY_FILE"):
         return "the file of ADMIN_API_KEY_FILE", '$(cat "$ADMIN_API_KEY_FILE")'
-    path = _relative(ENV_FILE)
+    path = _make_relative(ENV_FILE)
     return path, f"$(grep ^ADMIN_API_KEY= {shlex.quote(path)} | cut -d= -f2-)"
 
 
-def _relative(path: Path) -> str:
+def _make_relative(path: Path) -> str:
     return os.path.relpath(path)

@@ -122,16 +122,18 @@ def _reserve_request(health: TAB_PROVIDER_HEALTH, rate: Rate, now: datetime) -> 
     free_at = health.reserve_request(now, rate.interval, rate.burst)
     if free_at is not None:
         reason = "maximum_renewals_per_minute is reached"
-        raise ProviderPaused(health.provider, reason, rfc3339(free_at), _seconds(free_at, now))
+        raise ProviderPaused(
+            health.provider, reason, rfc3339(free_at), _count_seconds(free_at, now)
+        )
 
 
 def _to_paused_error(health: TAB_PROVIDER_HEALTH, now: datetime) -> ProviderPaused:
     until = health.paused_until or now
     reason = health.reason or "another renewal probes whether it works again"
-    return ProviderPaused(health.provider, reason, rfc3339(until), _seconds(until, now))
+    return ProviderPaused(health.provider, reason, rfc3339(until), _count_seconds(until, now))
 
 
-def _seconds(until: datetime, now: datetime) -> int:
+def _count_seconds(until: datetime, now: datetime) -> int:
     return max(math.ceil((until - now).total_seconds()), 1)
 
 
@@ -162,13 +164,14 @@ def _record_failure(
             TAB_PROVIDER_HEALTH.ensure(health.provider)
             failures = health.count_failure(connection_id)
             is_over = (is_asked and not is_alone) or (
-                failures >= _threshold(error) and not _is_disproved(error, health.provider, now)
+                failures >= _choose_threshold(error)
+                and not _is_disproved(error, health.provider, now)
             )
         if is_over:
             _pause(health, connection_id, error, now + timedelta(seconds=retry_after), now)
 
 
-def _threshold(error: AuthError) -> int:
+def _choose_threshold(error: AuthError) -> int:
     """Return how many connections have to fail in a row before the provider is paused.
 
     Settings that lack something fail for each alike, so one is enough.

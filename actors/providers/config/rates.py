@@ -54,16 +54,16 @@ def allowances(names: Iterable[str], now: datetime) -> dict[str, int]:
     A provider whose pause has ended accepts one: the probe.
     """
     health = TAB_PROVIDER_HEALTH.load_all()
-    rates = {row.name: _rate(row) for row in TAB_USER_OAUTH_CONNECTION.list_all()}
-    accepted = {name: _allowance(health.get(name), rates.get(name), now) for name in names}
+    rates = {row.name: _build_rate(row) for row in TAB_USER_OAUTH_CONNECTION.list_all()}
+    accepted = {name: _build_allowance(health.get(name), rates.get(name), now) for name in names}
     return {name: count for name, count in accepted.items() if count}
 
 
-def _rate(row: TAB_USER_OAUTH_CONNECTION) -> Rate | None:
+def _build_rate(row: TAB_USER_OAUTH_CONNECTION) -> Rate | None:
     return rate_of(merge_metadata(row).get("maximum_renewals_per_minute"))
 
 
-def _allowance(health: TAB_PROVIDER_HEALTH | None, rate: Rate | None, now: datetime) -> int:
+def _build_allowance(health: TAB_PROVIDER_HEALTH | None, rate: Rate | None, now: datetime) -> int:
     if health is None:
         return sys.maxsize if rate is None else rate.burst
     if health.is_paused(now):

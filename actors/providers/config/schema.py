@@ -186,19 +186,21 @@ def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
         settings = ProviderSettings.model_validate(dict(body))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
-        raise ProviderInvalid({_pointer(one["loc"]): _sentence(one) for one in problems}) from None
+        raise ProviderInvalid(
+            {_build_pointer(one["loc"]): _write_sentence(one) for one in problems}
+        ) from None
     _check_endpoints(settings)
     return settings
 
 
-def _pointer(path: Sequence[int | str]) -> str:
+def _build_pointer(path: Sequence[int | str]) -> str:
     """Return a path as a JSON pointer writes it (RFC 6901 section 3)."""
     # pydantic appends [key] to the path of a dictionary's key.
     parts = (str(part) for part in path if part != "[key]")
     return "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def _sentence(problem: ErrorDetails) -> str:
+def _write_sentence(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         return "is no setting of a provider"
     return problem["msg"].removeprefix("Value error, ")

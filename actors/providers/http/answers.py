@@ -48,14 +48,16 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         data = json.loads(
-            body.decode("utf-8-sig"), parse_constant=_finite_number, parse_float=_finite_number
+            body.decode("utf-8-sig"),
+            parse_constant=_parse_finite_number,
+            parse_float=_parse_finite_number,
         )
     except RecursionError:
         raise ValueError("nested too deep") from None
     return _sanitize(data, _MAX_DEPTH)
 
 
-def _finite_number(text: str) -> float:
+def _parse_finite_number(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("not a number of JSON")
@@ -86,7 +88,7 @@ def error_of(answer: Mapping[str, Any]) -> str | None:
     """
     error = answer.get("error")
     if isinstance(error, Mapping):
-        error = _code_of(error)
+        error = _read_code(error)
     is_success = not error or str(error).casefold() in _NO_ERROR
     if is_success and answer.get("ok") is not False:
         return None
@@ -95,7 +97,7 @@ def error_of(answer: Mapping[str, Any]) -> str | None:
     return error if isinstance(error, str) else ""
 
 
-def _code_of(error: Mapping[str, Any]) -> Any:
+def _read_code(error: Mapping[str, Any]) -> Any:
     """Return the code in an error object: True if it has none, None if nothing in it is set."""
     if not any(error.values()):
         return None

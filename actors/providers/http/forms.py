@@ -70,7 +70,7 @@ def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, s
 
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
     oauth = current_settings().oauth
-    target = _target(url)
+    target = _build_target(url)
     adapter: Any = shared_adapter()
     proxies = proxies_for(url)
     pool = adapter.get_connection_with_tls_context(target, verify=True, proxies=proxies)
@@ -94,7 +94,7 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTP
 
 
 @lru_cache(maxsize=64)
-def _target(url: str) -> requests.PreparedRequest:
+def _build_target(url: str) -> requests.PreparedRequest:
     """Parse a URL as requests does; cached, as there are few token endpoints."""
     target = requests.PreparedRequest()
     target.prepare_url(url, None)

@@ -36,7 +36,7 @@ def choose_email(answer: Any, paths: Mapping[str, str]) -> tuple[Any, bool | Non
     one; where none is marked so, the only verified one, or the only one. One that is said to be
     unverified is left out.
     """
-    entries = [_read_entry(item, paths) for item in _entries(answer, paths)]
+    entries = [_read_entry(item, paths) for item in _list_entries(answer, paths)]
     entries = [entry for entry in entries if entry.address]
     chosen = [entry for entry in entries if entry.is_primary]
     if all(entry.is_primary is None for entry in entries):
@@ -46,7 +46,7 @@ def choose_email(answer: Any, paths: Mapping[str, str]) -> tuple[Any, bool | Non
     return chosen[0].address, chosen[0].is_verified
 
 
-def _entries(answer: Any, paths: Mapping[str, str]) -> Iterator[Any]:
+def _list_entries(answer: Any, paths: Mapping[str, str]) -> Iterator[Any]:
     if isinstance(answer, Mapping):
         found = _first(answer, "list", paths)
         # An object without a list speaks of one address.

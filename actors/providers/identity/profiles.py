@@ -33,17 +33,17 @@ def normalise(
         ProviderMisbehaved: The answer does not name the user.
     """
     part = {name: value_at(raw, path) for name, path in provider.profile.items()}
-    subject = subject_text(_joined(raw, provider.profile["subject"]))
+    subject = subject_text(_join(raw, provider.profile["subject"]))
     if subject is None:
         raise ProviderMisbehaved("The provider's answer does not name the user.")
-    email = _matching(_EMAIL, part["email"])
+    email = _find_matching(_EMAIL, part["email"])
     return {
         "provider": provider.public_name,
         "subject": subject,
         "email": email,
         "email_verified": _is_verified(provider, email, part["email_verified"]),
         "name": _name(raw, provider.profile["name"]),
-        "picture": _matching(_PICTURE, part["picture"]),
+        "picture": _find_matching(_PICTURE, part["picture"]),
         "source": source,
         "raw": dict(raw),
     }
@@ -76,7 +76,7 @@ def subject_text(value: Any) -> str | None:
     return value if len(value) <= _MAX_SUBJECT_LENGTH else None
 
 
-def _joined(raw: Any, paths: str) -> Any:
+def _join(raw: Any, paths: str) -> Any:
     """Return the value at a path; the values at several paths are joined by colons."""
     if _AND not in paths:
         return value_at(raw, paths)
@@ -111,7 +111,7 @@ def value_at(raw: Any, path: str) -> Any:
     return raw
 
 
-def _matching(pattern: re.Pattern[str], value: Any) -> str | None:
+def _find_matching(pattern: re.Pattern[str], value: Any) -> str | None:
     return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 

@@ -64,7 +64,7 @@ def read_tokens(
     asked_at = asked_at or utc_now()
     pairs = _read_pairs(answer, provider, asked_at)
     if not pairs:
-        raise classify_by_words(answer, response, provider) or _missing_token()
+        raise classify_by_words(answer, response, provider) or _build_missing_token_error()
     metadata = _pick_metadata(answer, provider)
     first, *others = [replace(pair, metadata=metadata) for pair in pairs]
     return replace(first, second=others[0] if others else None)
@@ -81,7 +81,7 @@ def _check_for_error(
     if error_of(answer) is not None or response.status_code >= requests.codes.bad_request:
         raise classify_error(error_of(answer), answer, response, provider)
     if response.status_code >= requests.codes.multiple_choices:
-        raise _missing_token()
+        raise _build_missing_token_error()
 
 
 def _read_pairs(
@@ -107,14 +107,14 @@ def _pick_metadata(answer: Mapping[str, Any], provider: Provider) -> dict[str, A
     return pick_members(answer, names, known)
 
 
-def _missing_token() -> ProviderMisbehaved:
+def _build_missing_token_error() -> ProviderMisbehaved:
     return ProviderMisbehaved("The provider's answer holds no access token.")
 
 
 def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime) -> TokenResponse:
     access_token = _read_token(answer, "access_token")
     if access_token is None:
-        raise _missing_token()
+        raise _build_missing_token_error()
     lifetime = read_lifetime(answer, asked_at)
     return TokenResponse(
         access_token=access_token,

@@ -80,9 +80,7 @@ class Draining:
     async def is_ready(self) -> bool:
         """Return whether every process of the boot was ready once; false without a database."""
         try:
-            return self.boot.is_ready or await run_in_reserved_thread(
-                _holding, self.boot.find_ready
-            )
+            return self.boot.is_ready or await run_in_reserved_thread(_hold, self.boot.find_ready)
         except DatabaseUnreachable:
             return False
 
@@ -101,11 +99,9 @@ class Draining:
                 is_database_up = True
 
     async def _poll(self) -> None:
-        if self.has_begun and await run_in_reserved_thread(_holding, self.boot.join_newer):
+        if self.has_begun and await run_in_reserved_thread(_hold, self.boot.join_newer):
             self._resume()
-        elif not self._was_stopped and await run_in_reserved_thread(
-            _holding, self.boot.is_stopping
-        ):
+        elif not self._was_stopped and await run_in_reserved_thread(_hold, self.boot.is_stopping):
             self._was_stopped = True
             self.begin()
             if not self.boot.is_supervised:
@@ -126,6 +122,6 @@ def _read_boot() -> Boot:
         return find_boot(utc_now())
 
 
-def _holding(ask: Callable[[], bool]) -> bool:
+def _hold(ask: Callable[[], bool]) -> bool:
     with hold_connection():
         return ask()

@@ -24,17 +24,17 @@ class GuardedRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add the required scope to the description."""
         super().__init__(path, endpoint, **options)
-        for requirement in self._required_scopes():
+        for requirement in self._find_required_scopes():
             self.description += f"\n\nNeeds a key with the scope `{requirement.scope}`."
 
-    def _required_scopes(self) -> list[RequireScope]:
+    def _find_required_scopes(self) -> list[RequireScope]:
         found = [dependency.dependency for dependency in self.dependencies]
         return [dependency for dependency in found if isinstance(dependency, RequireScope)]
 
     def get_route_handler(self) -> _Handler:
         """Return FastAPI's hook: a handler that runs the guards first."""
         handle = self.get_unguarded_handler()
-        requirements = self._required_scopes()
+        requirements = self._find_required_scopes()
         takes_json = self.body_field is not None
 
         async def check_and_handle(request: Request) -> Response:

@@ -43,7 +43,7 @@ async def describe_health(shim: Shim) -> Health:
         _count_workers(shim),
     )
     return {
-        "status": _status(shim, database and broker, is_ready, workers),
+        "status": _choose_status(shim, database and broker, is_ready, workers),
         "uptime": round(shim.uptime_seconds, 3),
         "version": catfeeder.__version__,
         "database": _to_word(database),
@@ -52,7 +52,9 @@ async def describe_health(shim: Shim) -> Health:
     }
 
 
-def _status(shim: Shim, is_up: bool, is_ready: bool, workers: Mapping[str, int]) -> HealthStatus:
+def _choose_status(
+    shim: Shim, is_up: bool, is_ready: bool, workers: Mapping[str, int]
+) -> HealthStatus:
     if shim.draining.has_begun:
         return "stopping"
     if not is_up:
