@@ -123,6 +123,8 @@ def _add_perform(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=_CONCURRENCY, required=True, help="how many messages at once")
     text = "how many messages to hold, running ones included; as many as threads at most"
     add("--prefetch", type=_CONCURRENCY, required=True, metavar="N", help=text)
+    text = "how many messages of one app at once; as many as threads if left out"
+    add("--per-app", type=_CONCURRENCY, default=0, metavar="N", help=text)
     text = "how long a running job may go on after a signal to stop"
     add("--grace", dest="grace_seconds", type=_SECONDS, required=True, metavar="SECONDS", help=text)
 

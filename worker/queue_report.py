@@ -16,6 +16,8 @@ from catfeeder.clock import rfc3339
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage
+from catfeeder.queue.lanes import HEADS
+from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.results import Time
 from models.db.database import hold_connection
@@ -145,15 +147,16 @@ def _common(connection_ids: Sequence[str], providers: Mapping[str, str]) -> str 
 
 
 def _oldest_seconds(broker: SealedBroker, queue: str, now: datetime) -> float | None:
-    """Return how long the message at the head of a queue has waited; None for an empty queue."""
+    """Return how long a queue's first message has waited; None for an empty queue."""
     with translate_redis_errors():
-        head = cast("bytes | None", broker.client.lindex(f"{NAMESPACE}:{queue}", 0))
-        if head is None:
-            return None
-        bodies = f"{NAMESPACE}:{queue}.msgs"
-        body = cast("bytes | None", broker.client.hget(bodies, cast("str", head)))
+        bodies = call_script(broker.client, Call(HEADS, [f"{NAMESPACE}:{queue}"], []))
+    waits = [_wait_seconds(broker, body, now) for body in bodies]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _wait_seconds(broker: SealedBroker, body: bytes, now: datetime) -> float | None:
     try:
-        sent_ms: int = broker.encoder.open(body or b"")["message_timestamp"]
+        sent_ms: int = broker.encoder.open(body)["message_timestamp"]
     except UnreadableMessage:
         # A worker is about to quarantine it.
         return None

@@ -16,6 +16,7 @@ from catfeeder.messages import MessageType
 from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder
 from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.lanes import DEPTH, NOTE_TEXT
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import QUEUE_FULL, translate_redis_errors
 from catfeeder.queue.requester import (
@@ -41,15 +42,15 @@ _MAINTENANCE_CHANCE: Final = 0
 #: More messages than workers can perform must not fill the broker's memory.
 MAX_QUEUE_LENGTH: Final = 100_000
 
-# Dramatiq's own step of this name with the job's record before it and the notification after it, in
+# Dramatiq's own step of this name with the job's record before it and the app's lane after it, in
 # one round trip. All of it happens or nothing: no message is there without its job, and no job
-# twice. A notification that our user may not send fails nothing: the message is there. The script
-# returns how many messages wait on the queue now.
+# twice. The script returns how many messages are to be sorted into lanes now.
 ENQUEUE_SCRIPT: Final = Script(f"""
-if redis.call('LLEN', KEYS[1]) >= {MAX_QUEUE_LENGTH} then
+{NOTE_TEXT}
+if math.max(redis.call('LLEN', KEYS[1]), redis.call('HLEN', KEYS[2])) >= {MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
 end
-local id, body, queue, actor, enqueued_at, app = unpack(ARGV)
+local id, body, queue, actor, enqueued_at, app, cost = unpack(ARGV)
 if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then
     return redis.call('LLEN', KEYS[1])
 end
@@ -60,9 +61,7 @@ if KEYS[3] then
 end
 redis.call('HSET', KEYS[2], id, body)
 local waiting = redis.call('RPUSH', KEYS[1], id)
-if waiting == 1 then
-    redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue, '')
-end
+note(KEYS, id, app or '', cost or '', waiting, '{NOTIFICATION_PREFIX}' .. queue)
 return waiting
 """)
 
@@ -114,7 +113,7 @@ class SealedBroker(RedisBroker):
     def depth(self, queue_name: str) -> int:
         """Return how many messages wait on a queue, those being worked on not counted."""
         with translate_redis_errors():
-            return int(self.client.llen(f"{NAMESPACE}:{queue_name}"))
+            return int(call_script(self.client, Call(DEPTH, [f"{NAMESPACE}:{queue_name}"], [])))
 
 
 def assign_redis_id(message: Message[Any]) -> Message[Any]:
@@ -122,8 +121,12 @@ def assign_redis_id(message: Message[Any]) -> Message[Any]:
     return message.copy(options={"redis_message_id": str(uuid.uuid4())})
 
 
-def build_enqueue(message: Message[Any], job: JobRecord | None, encoder: SealedEncoder) -> Call:
+def build_enqueue(
+    message: Message[Any], job: JobRecord | None, encoder: SealedEncoder, cost: int | None = None
+) -> Call:
     """Return the call that sends a message of `assign_redis_id`, with the record of its job.
+
+    Workers assume a usual cost where it is left out.
 
     Raises:
         MessageTooLarge: No worker would read it.
@@ -136,7 +139,7 @@ def build_enqueue(message: Message[Any], job: JobRecord | None, encoder: SealedE
     arguments = [message.options["redis_message_id"], body, message.queue_name]
     if job is not None:
         keys.append(job_key(job.id))
-        arguments += [job.actor, job.enqueued_at.isoformat(), job.app]
+        arguments += [job.actor, job.enqueued_at.isoformat(), job.app, cost or ""]
     return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 

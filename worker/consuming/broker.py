@@ -60,7 +60,9 @@ class ConsumingBroker(SealedBroker):
         self.poison_candidates = PoisonCandidates()
         #: By queue, the ids of the messages that worker threads process.
         self.processing: defaultdict[str, set[str]] = defaultdict(set)
-        #: Those of them that Redis refused to acknowledge, for a reason that does not pass.
+        #: By queue, the ids that its consumer has fetched and given to none of them yet.
+        self.fetched: dict[str, set[str]] = {}
+        #: Those of `processing` that Redis refused to acknowledge, for a reason that does not pass.
         self.unacknowledgeable: defaultdict[str, set[str]] = defaultdict(set)
         self.endings = endings
         #: By queue, the largest number of its messages in flight in this process.
@@ -73,6 +75,7 @@ class ConsumingBroker(SealedBroker):
         Requeues what the previous consumer of this process had fetched and lost: no other worker
         takes a message from a live one.
         """
+        self.fetched[queue_name] = set()
         # A candidate at work without a thread is lost as well.
         held = self.poison_candidates.held_ids(queue_name)
         lost = [fetched.id for fetched in self._fetch(queue_name, 0, held)]
@@ -83,7 +86,11 @@ class ConsumingBroker(SealedBroker):
         is_ours = queue_name == q_name(queue_name)
         poll_seconds = timeout / 1000 * (1 if is_ours else _DELAY_QUEUE_FACTOR)
         limit = min(prefetch, self.concurrency_limits.get(queue_name, prefetch))
-        return QueueConsumer(self, queue_name, limit, notification, poll_seconds)
+        # Of many threads for one app each would wait for the other's round trip.
+        on_ack = limit == 1 or self.in_flight.app_limits.get(queue_name, 0) > 0
+        return QueueConsumer(
+            self, queue_name, limit, notification, poll_seconds, fetches_on_ack=on_ack
+        )
 
     def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
         """Return up to `count` messages, each of which opens and has an actor here.
@@ -119,18 +126,22 @@ class ConsumingBroker(SealedBroker):
         return messages, unknown
 
     def _fetch(self, queue_name: str, count: int, candidates: set[str]) -> list[Fetched]:
-        # A copy: another thread removes an id after Redis did; only the calling thread adds one.
-        in_hand = self.processing[queue_name] | candidates
-        return self._drop_empty(
-            queue_name, self.in_flight.fetch(self.broker_id, queue_name, count, in_hand)
+        processing = self._in_hand(queue_name)
+        found = self.in_flight.fetch(
+            self.broker_id, queue_name, count, processing, candidates - processing
         )
+        return self._drop_empty(queue_name, found)
+
+    def _in_hand(self, queue_name: str) -> set[str]:
+        # A copy: another thread removes an id after Redis did; none adds one meanwhile.
+        return self.processing[queue_name] | self.fetched.get(queue_name, set())
 
     def _drop_empty(self, queue_name: str, fetched: list[Fetched]) -> list[Fetched]:
         for one in fetched:
-            if one.body is None or not _is_text(one.id):
+            if not one.is_whole:
                 _LOG.warning("Dropping an id without a message from queue %s.", queue_name)
                 self.do_ack(queue_name, one.id)
-        return [one for one in fetched if one.body is not None and _is_text(one.id)]
+        return [one for one in fetched if one.is_whole]
 
     def acknowledge(self, queue_name: str, message: MessageProxy, count: int) -> list[Message[Any]]:
         """Store the end of a job, remove its message for good, and fetch `count` further ones.
@@ -140,14 +151,16 @@ class ConsumingBroker(SealedBroker):
         """
         redis_message_id = message.options["redis_message_id"]
         job_end = self.endings.get(redis_message_id)
-        in_hand = self.processing[queue_name] | self.poison_candidates.in_hand(queue_name)
+        processing = self._in_hand(queue_name) - {redis_message_id}
+        candidates = self.poison_candidates.in_hand(queue_name) - {redis_message_id}
         acknowledge = functools.partial(
             self.in_flight.acknowledge,
             *(self.broker_id, queue_name, redis_message_id),
             job_end=job_end,
             count=count,
             spent_seconds=compute_spent_seconds(message),
-            processing=in_hand - {redis_message_id},
+            processing=processing,
+            candidates=candidates - processing,
         )
         fetched = retry_until_broker_returns(acknowledge) if job_end else acknowledge()
         self.endings.pop(redis_message_id, None)
@@ -209,11 +222,3 @@ class ConsumingBroker(SealedBroker):
 
 def _to_message(fields: MessageData) -> Message[Any]:
     return Message(**{**fields, "args": tuple(fields["args"])})
-
-
-def _is_text(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -25,7 +25,9 @@ class MessageSource(Protocol):
     stopping: threading.Event
     #: By queue, the ids of the messages that worker threads process.
     processing: defaultdict[str, set[str]]
-    #: Those of them that Redis refused to acknowledge, for a reason that does not pass.
+    #: By queue, the ids that its consumer has fetched and given to none of them yet.
+    fetched: dict[str, set[str]]
+    #: Those of `processing` that Redis refused to acknowledge, for a reason that does not pass.
     unacknowledgeable: defaultdict[str, set[str]]
 
     def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
@@ -57,15 +59,22 @@ class QueueConsumer(Consumer):
         prefetch: int,
         notification: threading.Event,
         poll_seconds: float,
+        *,
+        fetches_on_ack: bool,
     ) -> None:
+        """With `fetches_on_ack` a thread that is done gets the next message in one round trip."""
         self._source = source
         self._queue_name = queue_name
         self._prefetch = prefetch
         self._processing = source.processing[queue_name]
+        self._fetched_ids = source.fetched[queue_name]
         self._unacknowledgeable = source.unacknowledgeable[queue_name]
         self._notification = notification
         self._poll_seconds = poll_seconds
+        self._fetches_on_ack = fetches_on_ack
         self._fetched: list[Message[Any]] = []
+        #: Of two fetches at once each would take the other's messages for those of a lost answer.
+        self._fetching = threading.Lock()
 
     def __next__(self) -> MessageProxy | None:
         """Return the next message, or None after a wait in which none came."""
@@ -74,23 +83,43 @@ class QueueConsumer(Consumer):
         if self._source.stopping.is_set():
             time.sleep(_STOPPING_SECONDS)
             return None
-        free = self._prefetch - len(self._processing - self._unacknowledgeable)
-        if not self._fetched and free > 0:
-            self._fetched = self._source.fetch(self._queue_name, free)
+        self._fetch()
         if not self._fetched:
             self._notification.wait(self._poll_seconds)
             return None
         message = MessageProxy(self._fetched.pop(0))
         self._processing.add(_id_of(message))
+        self._fetched_ids.discard(_id_of(message))
         return message
+
+    def _fetch(self) -> None:
+        """Fetch what there is room for, unless a worker thread is about to."""
+        if self._fetched or not self._fetching.acquire(timeout=self._poll_seconds):
+            return
+        try:
+            in_hand = (self._processing - self._unacknowledgeable) | self._fetched_ids
+            free = self._prefetch - len(in_hand)
+            if free > 0:
+                self._hold(self._source.fetch(self._queue_name, free))
+        finally:
+            self._fetching.release()
+
+    def _hold(self, messages: list[Message[Any]]) -> None:
+        self._fetched_ids.update(map(_id_of, messages))
+        self._fetched += messages
 
     def ack(self, message: MessageProxy) -> None:
         """Remove a message from its queue for good."""
-        # With a prefetch of one, the next message comes in the same round trip. With more, two
-        # threads could fetch at once, and each would take the other's messages for a lost answer.
-        count = int(self._prefetch == 1 and not self._source.stopping.is_set())
         with self._freeing_slot(message):
-            self._fetched += self._source.acknowledge(self._queue_name, message, count)
+            if self._fetches_on_ack:
+                self._ack_and_fetch(message)
+            else:
+                self._source.acknowledge(self._queue_name, message, 0)
+
+    def _ack_and_fetch(self, message: MessageProxy) -> None:
+        with self._fetching:
+            count = int(not self._source.stopping.is_set())
+            self._hold(self._source.acknowledge(self._queue_name, message, count))
 
     def nack(self, message: MessageProxy) -> None:
         """Move a failed message to the dead letters."""
@@ -110,8 +139,9 @@ class QueueConsumer(Consumer):
 
     def close(self) -> None:
         """Put back what no worker thread has received."""
-        fetched, self._fetched = self._fetched, []
-        self._source.requeue_ids(self._queue_name, [_id_of(message) for message in fetched])
+        ids = [_id_of(message) for message in self._fetched]
+        self._fetched = []
+        self._source.requeue_ids(self._queue_name, ids)
         self._source.requeue_candidates(self._queue_name)
 
     @contextmanager

@@ -59,25 +59,48 @@ class Fetched:
     worker_deaths: int
     is_spent: bool
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has a body, and text as its id."""
+        return self.body is not None and self.id.decode(errors="ignore").encode() == self.id
+
 
 class InFlightMessages:
     """Moves messages between queues and workers; Dramatiq's broker_id names a worker."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._redis = client
+        #: By queue, how many of an app's messages this process holds at once at most.
+        self.app_limits: dict[str, int] = {}
+        #: By queue, what a message costs whose sender has not said so.
+        self.usual_costs: dict[str, int] = {}
 
     def fetch(
-        self, broker_id: str, queue_name: str, count: int, processing: Collection[str]
+        self,
+        broker_id: str,
+        queue_name: str,
+        count: int,
+        processing: Collection[str],
+        candidates: Collection[str] = (),
     ) -> list[Fetched]:
         """Return up to `count` messages, and those that a lost answer left behind.
+
+        `processing` and `candidates` are the ids in hand; the latter take nothing of their app's
+        share.
 
         Raises:
             ConnectionClosed: Redis did not answer.
         """
+        acks, queue, bodies = _keys(broker_id, queue_name)
+        keys = [queue, bodies, acks, HEARTBEATS_KEY, _DEATHS_PREFIX, SPENT_PREFIX]
+        shares = self._shares(queue_name, processing)
+        arguments = [_now_ms(), broker_id, count, *shares, *processing, *candidates]
         with translate_transient_errors():
-            return _parse(
-                call_script(self._redis, _fetch_call(broker_id, queue_name, count, processing))
-            )
+            return _parse(call_script(self._redis, Call(FETCH, keys, arguments)))
+
+    def _shares(self, queue_name: str, processing: Collection[str]) -> tuple[int, int, int]:
+        limit = self.app_limits.get(queue_name, 0)
+        return limit, self.usual_costs.get(queue_name, 1), len(processing)
 
     def acknowledge(
         self,
@@ -89,6 +112,7 @@ class InFlightMessages:
         count: int,
         spent_seconds: int,
         processing: Collection[str],
+        candidates: Collection[str],
     ) -> list[Fetched]:
         """End a job, remove its message for good, and return up to `count` further messages.
 
@@ -101,8 +125,10 @@ class InFlightMessages:
         keys = [acks, bodies, SPENT_PREFIX]
         arguments: list[Any] = [redis_message_id, spent_seconds]
         if count:
+            in_hand = [*processing, *candidates]
+            shares = self._shares(queue_name, processing)
             keys += [queue, HEARTBEATS_KEY, _DEATHS_PREFIX]
-            arguments += [count, len(processing), _now_ms(), broker_id, *processing]
+            arguments += [count, len(in_hand), _now_ms(), broker_id, *shares, *in_hand]
             script = ACKNOWLEDGE_AND_FETCH
         else:
             script = END_JOB if job_end else ACKNOWLEDGE
@@ -182,15 +208,9 @@ class InFlightMessages:
         self, broker_id: str, queue_name: str, push: str, deaths_ttl: int, *ids: str | bytes
     ) -> int:
         acks, queue, bodies = _keys(broker_id, queue_name)
-        keys = [acks, queue, bodies, _DEATHS_PREFIX]
+        keys = [queue, bodies, acks, _DEATHS_PREFIX]
         arguments = [push, NOTIFICATION_PREFIX + queue_name, deaths_ttl, *ids]
         return int(call_script(self._redis, Call(REQUEUE, keys, arguments)))
-
-
-def _fetch_call(broker_id: str, queue_name: str, count: int, processing: Collection[str]) -> Call:
-    acks, queue, bodies = _keys(broker_id, queue_name)
-    keys = [queue, bodies, acks, HEARTBEATS_KEY, _DEATHS_PREFIX, SPENT_PREFIX]
-    return Call(FETCH, keys, [_now_ms(), broker_id, count, *processing])
 
 
 def _now_ms() -> int:

@@ -1,6 +1,7 @@
 """Lua scripts of consuming: each step is atomic, so a lost connection leaves no message half moved.
 
-The keys are Dramatiq's own, so that a worker of an earlier release sees the same queues.
+The keys are Dramatiq's own, and the lanes beside them: a worker of an earlier release sees what has
+not been sorted into lanes.
 """
 
 from __future__ import annotations
@@ -9,23 +10,33 @@ from typing import Final
 
 from catfeeder.queue.job_scripts import CHANGE_SCRIPT
 from catfeeder.queue.lua_scripts import Script
+from worker.consuming.lanes import LANES_TEXT
 
-_FETCH_TEXT: Final = """
+_FETCH_TEXT: Final = f"""
+{LANES_TEXT}
 redis.call('ZADD', KEYS[4], ARGV[1], ARGV[2])
-local taken = {}
-local order = {}
-for _ = 1, tonumber(ARGV[3]) do
-    local id = redis.call('LPOP', KEYS[1])
+local count, limit = tonumber(ARGV[3]), tonumber(ARGV[4])
+local is_held, in_hand = {{}}, {{}}
+for place = 7, #ARGV do
+    is_held[ARGV[place]] = true
+    local _, app = read_note(ARGV[place])
+    if app and place < 7 + ARGV[6] then in_hand[app] = (in_hand[app] or 0) + 1 end
+end
+if count > 0 then sort(tonumber(ARGV[5])) end
+local taken = {{}}
+local order = {{}}
+for _ = 1, count do
+    local id = take(in_hand, limit)
     if not id then break end
     redis.call('SADD', KEYS[3], id)
     taken[id] = true
     order[#order + 1] = id
 end
-local held = #ARGV - 3
-if ARGV[3] ~= '0' and #order == 0 and redis.call('SCARD', KEYS[3]) <= held then return {} end
-local is_held = {}
-for place = 4, #ARGV do is_held[ARGV[place]] = true end
-local found = {}
+if count > 0 and #order == 0 then
+    forget_all()
+    if redis.call('SCARD', KEYS[3]) <= #ARGV - 6 then return {{}} end
+end
+local found = {{}}
 local function add(id)
     found[#found + 1] = id
     found[#found + 1] = redis.call('HGET', KEYS[2], id)
@@ -42,8 +53,10 @@ return found
 """
 
 #: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
-#: was lost; ARGV[4..] are the ids that threads process. Each message is four values: its id, its
-#: body, how many workers died while they processed it, and whether it is spent.
+#: was lost; ARGV[7..] are the ids in hand, of which threads process the first ARGV[6]. The app with
+#: the fewest of these has the first turn, and none gets more than ARGV[4] unless that is 0. ARGV[5]
+#: is what a message without a note costs. Each message is four values: its id, its body, how many
+#: workers died while they processed it, and whether it is spent.
 FETCH: Final = Script(_FETCH_TEXT, runs_when_full=True)
 
 #: Removes a message from its queue for good, unless it went to another worker meanwhile. Its id is
@@ -52,6 +65,7 @@ ACKNOWLEDGE: Final = Script("""
 if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
     redis.call('HDEL', KEYS[2], ARGV[1])
     if ARGV[2] ~= '0' then redis.call('SET', KEYS[3] .. ARGV[1], '', 'EX', ARGV[2]) end
+    redis.call('HDEL', string.sub(KEYS[2], 1, -#'.msgs' - 1) .. '.lanes', ARGV[1])
 end
 """)
 
@@ -66,7 +80,7 @@ change({{unpack(KEYS, 4)}}, {{unpack(ARGV, 3)}})
 """)
 
 #: Does what ACKNOWLEDGE does, or END_JOB where the job's keys are there, and then fetches up to
-#: ARGV[3] messages; ARGV[4] is the number of ids behind ARGV[6] that threads process. In one step:
+#: ARGV[3] messages; ARGV[4] is the number of ids behind ARGV[9] that are in hand. In one step:
 #: of two scripts a server may have forgotten the first alone, and the second would then fetch the
 #: very message that the first was to remove.
 ACKNOWLEDGE_AND_FETCH: Final = Script(
@@ -77,7 +91,7 @@ end
 local function fetch(KEYS, ARGV)
 {_FETCH_TEXT}
 end
-local behind = 7 + tonumber(ARGV[4])
+local behind = 10 + tonumber(ARGV[4])
 if KEYS[7] then change({{KEYS[7], KEYS[8]}}, {{unpack(ARGV, behind)}}) end
 {ACKNOWLEDGE.text}
 local arguments = {{ARGV[5], ARGV[6], ARGV[3], unpack(ARGV, 7, behind - 1)}}
@@ -104,25 +118,29 @@ SET_WORKER_DEATHS: Final = Script(
 )
 
 #: Requeues what was fetched and not acknowledged: all of it, or the ids ARGV[4..]. LPUSH puts it at
-#: the head, since it has waited longest; RPUSH at the tail, for other releases. With ARGV[3] the
-#: worker is dead, which is counted for each message, up to two times.
+#: the head of its lane, since it has waited longest; RPUSH at the tail of the queue, for other
+#: releases. With ARGV[3] the worker is dead, which is counted for each message, up to two times.
 REQUEUE: Final = Script(
-    """
-local ids = {}
+    f"""
+{LANES_TEXT}
+local ids = {{}}
 if #ARGV > 3 then
     for place = #ARGV, 4, -1 do ids[#ids + 1] = ARGV[place] end
 else
-    ids = redis.call('SMEMBERS', KEYS[1])
+    ids = redis.call('SMEMBERS', KEYS[3])
 end
 local count = 0
 for _, id in ipairs(ids) do
-    if redis.call('SREM', KEYS[1], id) == 1 and redis.call('HEXISTS', KEYS[3], id) == 1 then
+    if redis.call('SREM', KEYS[3], id) == 1 and redis.call('HEXISTS', KEYS[2], id) == 1 then
         if ARGV[3] ~= '0' then
             local ends = KEYS[4] .. id
             if tonumber(redis.call('GET', ends) or 0) < 2 then redis.call('INCR', ends) end
             redis.call('EXPIRE', ends, ARGV[3])
         end
-        redis.call(ARGV[1], KEYS[2], id)
+        local cost, app = read_note(id)
+        app = app or claimed_app(redis.call('HGET', KEYS[2], id))
+        charge(app, cost)
+        if ARGV[1] == 'LPUSH' then push('LPUSH', app, id) else redis.call('RPUSH', KEYS[1], id) end
         count = count + 1
     end
 end

@@ -48,12 +48,14 @@ def perform_messages(
     prefetch: int,
     grace_seconds: float,
     *,
+    per_app: int = 0,
     schedule: bool,
     heartbeat_timing: HeartbeatTiming = _HEARTBEAT_TIMING,
 ) -> int:
     """Perform messages until a signal requests a stop, finish the jobs in hand, return the status.
 
     A job that exceeds the grace is delivered again. A second signal cuts all jobs off at once.
+    With `per_app` other than 0 it performs at most so many messages of one app at once.
     With `schedule` the process emits the schedule as well.
 
     Raises:
@@ -64,6 +66,7 @@ def perform_messages(
     broker = build_broker(settings, heartbeat_timing, known_keys)
     check_if_reachable(broker.client)
     _reserve_slots_for_sign_ins(broker, queues, prefetch)
+    broker.in_flight.app_limits |= dict.fromkeys(queues, per_app)
     worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
     _freeze_loaded_code()

@@ -19,6 +19,7 @@ from catfeeder.queue import lua_scripts
 from catfeeder.queue.broker import build_message
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import ServiceSealer
+from catfeeder.queue.lanes import DEPTH
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key, Secret
@@ -51,7 +52,7 @@ def sealed(broker: ConsumingBroker, message: Message[Any]) -> bytes:
 
 
 def queued(valkey: ValkeyServer, queue: str = PASSWORDS) -> int:
-    return int(valkey.client.llen(f"catfeeder:{queue}"))
+    return int(call_script(valkey.client, Call(DEPTH, [f"catfeeder:{queue}"], [])))
 
 
 def leftovers(valkey: ValkeyServer) -> list[str]:

@@ -1,0 +1,119 @@
+"""Fair queueing: the messages of all apps wait on one queue, and each app has its turn."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from catfeeder.client import Client
+from catfeeder.clock import utc_now
+from catfeeder.messages import HASH_PASSWORD, PASSWORDS
+from catfeeder.queue.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
+from catfeeder.queue.lua_scripts import call_script
+from catfeeder.queue.requester import act_for
+from catfeeder.sealing import Secret
+from tests.servers import ValkeyServer
+from worker.consuming.broker import ConsumingBroker
+
+
+def ask(client: Client, app: str, count: int = 1, cost: int | None = None) -> list[str]:
+    """Put messages of an app onto the queue of passwords, and return their ids there."""
+    ids = []
+    for _ in range(count):
+        with act_for(app):
+            message = build_message(HASH_PASSWORD, {"password": Secret("x"), "rounds": 4})
+            job = build_queued_job(message, utc_now())
+        message = assign_redis_id(message)
+        call_script(client.redis, build_enqueue(message, job, client.broker.encoder, cost))
+        ids.append(message.options["redis_message_id"])
+    return ids
+
+
+def take(broker: ConsumingBroker, count: int, in_hand: list[str], worker: str = "w") -> list[str]:
+    found = broker.in_flight.fetch(worker, PASSWORDS, count, in_hand)
+    return [one.id.decode() for one in found]
+
+
+def backlog(valkey: ValkeyServer) -> dict[str, int]:
+    found = valkey.client.hgetall("catfeeder:passwords.backlog")
+    return {os.fsdecode(app): int(cost) for app, cost in found.items()}
+
+
+def test_each_app_has_its_turn(client: Client, broker: ConsumingBroker) -> None:
+    # Given a long backlog of one app, and then a message each of two others
+    flood = ask(client, "flood", 50)
+    [shop], [bot] = ask(client, "shop"), ask(client, "bot")
+    assert broker.depth(PASSWORDS) == 52
+    # Then a worker that has room for four takes one of each app before the flood's second
+    in_hand = take(broker, 4, [])
+    assert in_hand == [flood[0], shop, bot, flood[1]]
+    # And the app with the fewest in hand is served before others, however long these have waited
+    [later] = ask(client, "shop")
+    assert take(broker, 1, in_hand) == [later]
+    assert broker.depth(PASSWORDS) == 48
+
+
+def test_an_app_holds_no_more_of_a_process_than_it_may(
+    client: Client, broker: ConsumingBroker
+) -> None:
+    broker.in_flight.app_limits[PASSWORDS] = 1
+    flood, [shop] = ask(client, "flood", 3), ask(client, "shop")
+    # A process takes one of each app, and the next process the next
+    assert take(broker, 8, []) == [flood[0], shop]
+    assert take(broker, 8, [flood[0], shop]) == []
+    assert take(broker, 8, [], "another") == [flood[1]]
+    # A candidate that waits to be performed alone keeps no other message of its app waiting
+    found = broker.in_flight.fetch("w", PASSWORDS, 8, [shop], [flood[0]])
+    assert [one.id.decode() for one in found] == [flood[2]]
+
+
+def test_what_goes_back_is_the_first_of_its_app(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    # Given messages whose cost was noted, and one whose sender knew of none
+    broker.in_flight.usual_costs[PASSWORDS] = 7
+    first, second = ask(client, "shop", 2, cost=100)
+    ask(client, "bot")
+    assert backlog(valkey) == {"shop": 200}
+    # When the first is taken, its cost no longer waits; and an unknown cost is the usual one
+    assert take(broker, 1, []) == [first]
+    assert backlog(valkey) == {"shop": 100, "bot": 7}
+    # When its worker dies, then the message is the first again, and waits with its cost
+    assert broker.in_flight.requeue_from_dead_worker("w") == 1
+    assert backlog(valkey) == {"shop": 200, "bot": 7}
+    assert take(broker, 3, [])[1:] == [first, second]
+    # And nothing is left of messages that were acknowledged
+    for one in take(broker, 0, []):
+        broker.in_flight.acknowledge(
+            *("w", PASSWORDS, one), job_end=None, count=0, processing=[], candidates=[]
+        )
+    assert take(broker, 1, []) == []
+    assert [key for key in valkey.key_names() if key.startswith("catfeeder:passwords")] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "app"),
+    [
+        (b"\x02\x00\x00\x00\x00\x08web-shop\x00\x00\x00\x01", "web-shop"),
+        (b"\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00", ""),
+        (b"\x02\x00\x00\x00\x00\x03a:b", ""),
+        (b"\x02\x00\x00\x00\x00\xff" + b"a" * 300, ""),
+        (b"\x01\x00\x00\x00\x00\x08web-shop", ""),
+        (b"\x02", ""),
+        (b"", ""),
+    ],
+    ids=["app", "service", "no-id", "long", "first-format", "short", "empty"],
+)
+def test_the_app_of_a_foreign_client_stands_in_the_envelope(
+    broker: ConsumingBroker, valkey: ValkeyServer, body: bytes, app: str
+) -> None:
+    # Given what a client in another language wrote, by docs/wire-format.md
+    valkey.client.hset("catfeeder:passwords.msgs", "an id", body)
+    valkey.client.rpush("catfeeder:passwords", "an id")
+    # Then it waits in its app's lane, at the usual cost
+    assert take(broker, 0, []) == []
+    valkey.client.rpush("catfeeder:passwords", "without a body")
+    broker.in_flight.app_limits[PASSWORDS] = 1
+    assert take(broker, 1, []) == ["an id"]
+    assert valkey.client.hget("catfeeder:passwords.lanes", "an id") == f"1:{app}".encode()
