@@ -86,7 +86,12 @@ def test_what_goes_back_is_the_first_of_its_app(
     # And nothing is left of messages that were acknowledged
     for one in take(broker, 0, []):
         broker.in_flight.acknowledge(
-            *("w", PASSWORDS, one), job_end=None, count=0, processing=[], candidates=[]
+            *("w", PASSWORDS, one),
+            job_end=None,
+            count=0,
+            spent_seconds=0,
+            processing=[],
+            candidates=[],
         )
     assert take(broker, 1, []) == []
     assert [key for key in valkey.key_names() if key.startswith("catfeeder:passwords")] == []
