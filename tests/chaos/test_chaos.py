@@ -16,15 +16,15 @@ _SHORT: Final = (
     "--token-seconds=3",
     "--apps=3",
     "--oauth=2",
-    "--pause=1",
-    "--away=1",
+    "--pause=0.5",
+    "--away=0.5",
 )
 
 
 @pytest.mark.journey
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "options", [("--seconds=7",), ("--seconds=4", "--sqlite")], ids=["postgresql", "sqlite"]
+    "options", [("--seconds=4",), ("--seconds=3", "--sqlite")], ids=["postgresql", "sqlite"]
 )
 def test_no_token_is_lost_while_everything_is_killed(options: tuple[str, ...]) -> None:
     # Given a provider whose refresh tokens serve once, and a service that renews all the time
