@@ -28,7 +28,7 @@ def _find(program: str) -> str | None:
 
 
 class MariadbServer:
-    """A MariaDB on a unix socket that makes an empty database for whoever asks."""
+    """A MariaDB on a unix socket that makes an empty database for each caller."""
 
     def __init__(self, directory: Path) -> None:
         """Take the folder for the socket, whose path must be short, and for the data."""

@@ -8,7 +8,7 @@ import random
 import socket
 from typing import Final
 
-#: Below those that the kernel gives to whoever asks for any, and for connections to elsewhere.
+#: Below those that the kernel gives where any will do, and for connections to elsewhere.
 _FIRST: Final = 10_000
 #: Each of pytest's workers has some to itself.
 _COUNT: Final = 4_000

@@ -50,7 +50,7 @@ hashing.hash_password = hash_flavoured if release == "newer" else hash_password
 releases.own_release = lambda: release
 from worker.consuming.heartbeats import HeartbeatTiming
 from worker.process.perform import perform_messages
-timing = HeartbeatTiming(interval=0.3, timeout=2.0, gap=1.2)
+timing = HeartbeatTiming(interval_seconds=0.3, timeout_seconds=2.0, gap_seconds=1.2)
 slots = int(threads)
 sys.exit(
     perform_messages(

@@ -35,13 +35,13 @@ _JOIN_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatTiming:
-    """The times of failure detection, in seconds."""
+    """The times of failure detection."""
 
-    interval: float = 1.0
+    interval_seconds: float = 1.0
     #: An unchanged heartbeat is that of a dead worker from this age on.
-    timeout: float = 5.0
+    timeout_seconds: float = 5.0
     #: After a longer gap, the observer or the broker was frozen, and the count starts anew.
-    gap: float = 3.0
+    gap_seconds: float = 3.0
 
 
 class FailureDetector:
@@ -55,14 +55,14 @@ class FailureDetector:
 
     def find_dead(self, heartbeats: Mapping[str, float], now: float) -> set[str]:
         """Return the workers whose heartbeat stopped; `now` is of a monotonic clock, in seconds."""
-        if now - self._observed_at > self._timing.gap:
+        if now - self._observed_at > self._timing.gap_seconds:
             self._seen.clear()
         self._observed_at = now
         self._seen = {
             name: self._seen[name] if self._seen.get(name, (None,))[0] == beat else (beat, now)
             for name, beat in heartbeats.items()
         }
-        limit = now - self._timing.timeout
+        limit = now - self._timing.timeout_seconds
         return {name for name, (_, since) in self._seen.items() if since <= limit}
 
 
@@ -121,7 +121,7 @@ class Heartbeats(Middleware):
                 self._requeue_from_dead_workers(broker)
             except (redis.RedisError, ConnectionClosed, OSError) as error:
                 _LOG.debug("Could not check the other workers: %s.", type(error).__name__)
-            self._stopping.wait(self._timing.interval)
+            self._stopping.wait(self._timing.interval_seconds)
 
     def _requeue_from_dead_workers(self, broker: ConsumingBroker) -> None:
         with self._locks.partition_by_liveness() as (live_here, dead_here):

@@ -123,7 +123,7 @@ class Supervisor:
         del self._running[planned.name]
         self._on_change()
         # Its replacement need not wait for the orphans to end.
-        cleaning = asyncio.create_task(process.clean_up(self._policy.orphans))
+        cleaning = asyncio.create_task(process.clean_up(self._policy.orphan_seconds))
         self._cleaning.add(cleaning)
         cleaning.add_done_callback(self._cleaning.discard)
         return status

@@ -24,7 +24,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def sign_in(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Take whoever asks for the user: a middleware of Django."""
+    """Take every caller for the user: a middleware of Django."""
 
     def answer(request: Any) -> Any:
         from django.contrib.auth.models import User

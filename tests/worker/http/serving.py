@@ -84,5 +84,5 @@ def _await_start(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def calling(url: str, **more: Any) -> httpx.Client:
-    """Return somebody with a connection to the application, and with cookies of their own."""
+    """Return a client with a connection to the application, and with cookies of its own."""
     return httpx.Client(base_url=url, timeout=60, verify=_NO_AUTHORITIES, **more)

@@ -129,7 +129,7 @@ async def test_a_killed_leader_is_replaced_at_once_and_its_child_ends(
     assert len(lines.pids("passwords.2")) == 1
 
 
-@pytest.mark.parametrize("policy", [RestartPolicy(orphans=60)])
+@pytest.mark.parametrize("policy", [RestartPolicy(orphan_seconds=60)])
 async def test_an_orphan_gets_sigterm_so_that_its_job_can_end(
     supervisor: Supervisor, lines: Lines
 ) -> None:
@@ -145,7 +145,7 @@ async def test_an_orphan_gets_sigterm_so_that_its_job_can_end(
     await until(lambda: "job done" in lines.of("oauth.1"))
 
 
-@pytest.mark.parametrize("policy", [RestartPolicy(orphans=0.1)])
+@pytest.mark.parametrize("policy", [RestartPolicy(orphan_seconds=0.1)])
 async def test_an_orphan_that_ignores_sigterm_is_killed(
     supervisor: Supervisor, lines: Lines
 ) -> None:
@@ -156,7 +156,7 @@ async def test_an_orphan_that_ignores_sigterm_is_killed(
     await until(lambda: not is_alive(child))
 
 
-@pytest.mark.parametrize("policy", [RestartPolicy(first_delay=0.05)])
+@pytest.mark.parametrize("policy", [RestartPolicy(first_delay_seconds=0.05)])
 async def test_a_process_that_keeps_ending_is_started_less_and_less_often(
     supervisor: Supervisor, lines: Lines
 ) -> None:
@@ -206,7 +206,7 @@ async def test_a_process_that_outlives_its_grace_is_killed_with_its_children(
     assert not any(map(is_alive, pids))
 
 
-@pytest.mark.parametrize("policy", [RestartPolicy(first_delay=600, max_delay=600)])
+@pytest.mark.parametrize("policy", [RestartPolicy(first_delay_seconds=600, max_delay_seconds=600)])
 async def test_a_process_that_waits_for_its_next_start_is_not_started_again(
     supervisor: Supervisor, lines: Lines
 ) -> None:

@@ -23,7 +23,7 @@ _MOST = 20
 
 
 def _ask(caller: httpx.Client, key: str, address: str = "192.0.2.1") -> httpx.Response:
-    """Ask as somebody behind a proxy on this machine, which tells their address."""
+    """Ask as a client behind a proxy on this machine, which forwards its address."""
     headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": address}
     return caller.get(_PATH, headers=headers)
 
@@ -46,7 +46,7 @@ def test_an_address_that_guesses_too_often_has_to_wait(
     anonymous: httpx.Client, http: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     own = _made_key(http)
-    # Given somebody who tries one key after the other
+    # Given an attacker that tries one key after the other
     answers = [_ask(anonymous, f"guess-{number}") for number in range(_MOST)]
     # When they try on, then they are told to wait, sooner or later by how long all that took
     while answers[-1].status_code == 401:

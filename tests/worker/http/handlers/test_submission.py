@@ -39,7 +39,7 @@ def test_a_request_that_waits_gets_the_finished_job(http: httpx.Client) -> None:
 def test_a_job_that_takes_longer_is_taken_in(http: httpx.Client) -> None:
     # Given that no worker runs
     begun = time.monotonic()
-    # When somebody waits for a second
+    # When a caller waits for a second
     answer = http.post(_PATH, json=_BODY, headers={"Prefer": "wait=1"})
     # Then they get the job as it is, a second later
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")

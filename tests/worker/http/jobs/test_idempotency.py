@@ -236,7 +236,7 @@ def test_a_key_is_remembered_for_an_hour(keys: IdempotencyKeys, valkey: ValkeySe
 def test_the_stored_key_reveals_nothing(keys: IdempotencyKeys, valkey: ValkeyServer) -> None:
     # Given a key that was used with a password
     keys.claim(_caller("admin"), "my-key", HASH_PASSWORD.name, _ARGUMENTS)
-    # When somebody reads Redis
+    # When Redis is read
     [name] = valkey.client.keys()
     stored = f"{name!r} {valkey.client.get(name)!r}"
     # Then there is neither key nor password, nor a digest that passwords could be tried against

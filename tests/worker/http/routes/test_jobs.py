@@ -51,7 +51,7 @@ def test_a_result_may_be_null(http: httpx.Client, path: str, client: Client) -> 
 
 
 def test_reading_a_job_waits_as_preferred(http: httpx.Client, path: str, client: Client) -> None:
-    # Given a job that ends while somebody waits for it
+    # Given a job that ends while a caller waits for it
     end = threading.Timer(0.2, succeed, [client.jobs, _id(path), {"a": 1}])
     end.start()
     # When it is read with a preference to wait

@@ -145,7 +145,7 @@ def _wrong_claims() -> list[dict[str, Any]]:
         {"nonce": "of-another-sign-in"},
         {"nonce": None},
         {"sub": None},
-        # User info is of somebody else
+        # User info is of another user
         {"sub": "another-user"},
     ]
 
@@ -240,7 +240,7 @@ def test_a_name_that_is_rebound_to_a_private_address_is_not_called(
     liar: ScriptedProvider,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Given a name server that tells a public address first, and ours to whoever asks again
+    # Given a name server that answers with a public address first, and with ours from then on
     port = int(liar.host.partition(":")[2])
     _put(
         http, liar, **{**liar.addresses(), "token_endpoint": f"https://rebinding.example:{port}/s"}
