@@ -34,7 +34,7 @@ def test_a_generic_provider_renews_with_nothing_set(provider: ScriptedProvider) 
 
 
 @pytest.mark.parametrize("by_request", [True, False])
-def test_a_sign_in_that_only_asks_who_somebody_is_prompts_nobody(
+def test_a_sign_in_that_only_asks_for_the_identity_prompts_for_nothing(
     by_request: bool,
     provider: ScriptedProvider,
 ) -> None:

@@ -74,5 +74,5 @@ def test_what_names_no_error_is_none() -> None:
         *((error, False) for error in ("unauthorized_client", "server_error", "1349048", None)),
     ],
 )
-def test_a_users_choice_is_told_from_a_fault(error: str | None, is_choice: bool) -> None:
+def test_a_users_choice_is_distinguished_from_a_fault(error: str | None, is_choice: bool) -> None:
     assert ProviderError(error, None).is_users_choice is is_choice

@@ -96,7 +96,7 @@ async def test_an_end_between_subscribing_and_looking_is_not_missed(desk: Desk) 
     assert time.monotonic() - begun < 4
 
 
-async def test_an_announcement_wakes_those_who_wait_and_no_others(desk: Desk) -> None:
+async def test_an_announcement_wakes_its_waiters_and_no_others(desk: Desk) -> None:
     # Given two jobs from before the subscription that are waited for: each is looked up once
     one, other = desk.new_job("job-1"), desk.new_job("job-2")
     async with desk.listening():

@@ -273,7 +273,7 @@ def test_an_answer_is_sealed_anew_with_the_rest(database: Settings) -> None:
         assert TAB_ATTEMPTS.answer.open(row_of(connection.id)) == ANSWER
 
 
-def test_a_digest_tells_tokens_apart_and_nothing_else() -> None:
+def test_a_digest_identifies_a_token_and_reveals_nothing_else() -> None:
     [digest] = digest_token(Secret("token"))
 
     assert digest == digest_token(Secret("token"))[0]

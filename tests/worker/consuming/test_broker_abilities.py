@@ -81,7 +81,7 @@ def test_info_is_no_need(valkey: ValkeyServer) -> None:
         (lambda url: f"{url}?db=99", "has no database of that number"),
     ],
 )
-def test_a_url_that_the_server_refuses_is_told(
+def test_a_url_that_the_server_refuses_is_reported(
     valkey: ValkeyServer, change: Callable[[str], str], sentence: str
 ) -> None:
     with connect_redis(change(valkey.url)) as client:
@@ -92,7 +92,7 @@ def test_a_url_that_the_server_refuses_is_told(
             check_if_reachable(client)
 
 
-def test_a_socket_that_is_gone_is_told_and_waited_for() -> None:
+def test_a_socket_that_is_gone_is_reported_and_waited_for() -> None:
     with connect_redis("unix:///nowhere/valkey.sock") as client:
         with pytest.raises(QueueUnreachable, match="no socket at the path of REDIS_URL"):
             check_abilities(client)
@@ -117,7 +117,7 @@ def answers(client: redis.Redis) -> bool:
 
 
 @pytest.mark.parametrize("has_slots", [False, True])
-def test_a_cluster_is_told(*, has_slots: bool) -> None:
+def test_a_cluster_is_reported(*, has_slots: bool) -> None:
     with running("--cluster-enabled", "yes") as client:
         if has_slots:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
@@ -126,7 +126,7 @@ def test_a_cluster_is_told(*, has_slots: bool) -> None:
             check_abilities(client)
 
 
-def test_a_server_without_the_command_is_told() -> None:
+def test_a_server_without_the_command_is_reported() -> None:
     with (
         running("--rename-command", "BLMOVE", "") as client,
         pytest.raises(QueueUnusable, match="too old: jobs need Redis"),
@@ -138,7 +138,7 @@ def test_a_server_without_the_command_is_told() -> None:
     ("version", "is_old"),
     [("5.0.14", True), ("6.0.16", True), ("6.2.0", False), ("7.2.4", False), ("", False)],
 )
-def test_an_old_version_is_told(version: str, *, is_old: bool) -> None:
+def test_an_old_version_is_reported(version: str, *, is_old: bool) -> None:
     assert (refuse_old_version(version) is not None) is is_old
 
 

@@ -43,7 +43,7 @@ def test_a_new_worker_is_alive() -> None:
     assert detector.find_dead({"new": 1.0}, 102.0) == set()
 
 
-def test_a_lock_tells_the_living_from_the_dead(tmp_path: Path) -> None:
+def test_a_lock_distinguishes_live_workers_from_dead_ones(tmp_path: Path) -> None:
     # Given two processes' locks, one of which is no longer held
     ours, theirs = ProcessLocks(tmp_path / "workers"), ProcessLocks(tmp_path / "workers")
     ours.acquire("ours")

@@ -62,7 +62,7 @@ def test_a_provider_is_found_by_its_name_alone() -> None:
         ("My House", "No provider can have this name: lower case letters, digits, - and _, 64 "),
     ],
 )
-def test_a_provider_that_is_not_there_is_told_with_the_remedy(name: str, sentence: str) -> None:
+def test_a_provider_that_is_not_there_is_reported_with_the_remedy(name: str, sentence: str) -> None:
     with pytest.raises(ProviderUnknown) as refusal:
         provider_row(name)
     assert refusal.value.detail.startswith(sentence)

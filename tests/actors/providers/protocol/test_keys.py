@@ -280,7 +280,7 @@ def test_a_token_without_key_id_is_checked_with_the_only_key_that_fits_its_algor
     assert verify(sign(kid=None))
 
 
-def test_a_keys_own_algorithm_tells_it_from_another(
+def test_a_keys_own_algorithm_distinguishes_it_from_another(
     provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
     provider.keys.published = []
@@ -320,7 +320,7 @@ def test_a_token_with_an_id_is_refused_where_two_keys_without_fit(
         verify(sign(kid="key-1"))
 
 
-def test_keys_of_one_id_and_several_kinds_are_told_apart(
+def test_keys_of_one_id_and_several_kinds_are_distinguished(
     provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
     # RFC 7517 section 4.5 lets keys of different kinds share an id

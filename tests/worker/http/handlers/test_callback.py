@@ -177,7 +177,7 @@ _FORGED = [
 
 
 @pytest.mark.parametrize("relay", [False, True])
-def test_what_the_app_is_told_is_not_what_a_link_says(
+def test_what_the_app_receives_is_not_what_a_link_says(
     http: httpx.Client, anonymous: httpx.Client, house: OidcProvider, *, relay: bool
 ) -> None:
     # Given a link whose return_to holds parameters of the names that the app reads
