@@ -76,7 +76,7 @@ def suspect(client: Client, count: int) -> list[Job[Any]]:
 def test_many_candidates_keep_no_other_message_waiting(client: Client, workers: Workers) -> None:
     # Given more candidates than a worker has threads, and a stream of others behind them
     candidates = suspect(client, 12)
-    workers.start(threads=4)
+    wait_until(workers.start(threads=4).is_ready)
     others = []
     for number in range(20):
         others.append(client.hash_password(f"0.1 s, other {number}"))
