@@ -9,15 +9,13 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
-from urllib.parse import quote
 
 from addresses import (
-    check_host,
     check_url_path,
-    expand_path,
     host_in_url,
     reachable_host,
 )
+from deployment import load_place
 from environment import (
     _get_environement_variable,
     find_mention,
@@ -49,22 +47,20 @@ from validation import (
     check_authorities,
     check_log_format,
     check_proxy_url,
-    check_redirect_uri,
     check_webhook_url,
     credential_variable,
     find_table,
     first_difference,
     is_same_table,
     parse_hosts,
-    parse_port,
     parse_secret_keys,
     parse_sections,
     parse_unproxied_hosts,
     read_leniently,
 )
 
-#: The service imports settings from here alone: `addresses`, `environment`,
-#: `file_modes`, `key_strength`, `settings` and `validation` belong to this module.
+#: The service imports settings from here alone: `addresses`, `deployment`,
+#: `environment`, `file_modes`, `key_strength`, `settings` and `validation` belong to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
@@ -177,7 +173,7 @@ def load_settings(
     bundle = optional_variable(env, "REQUESTS_CA_BUNDLE") or optional_variable(env, "SSL_CERT_FILE")
     check_webhook_url(sections["oauth"].webhook_url, private_hosts)
     return Settings(
-        **_load_place(env, sections["server"]),
+        **load_place(env, sections["server"], ROOT),
         log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),
         redis_url=check_url_path("REDIS_URL", optional_variable(env, "REDIS_URL")),
         **_load_keys(env, former_may_be_weak=former_keys_may_be_weak),
@@ -188,32 +184,6 @@ def load_settings(
         unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,
     )
-
-
-class _Place(TypedDict):
-    """Where the service is reached, and where it writes."""
-
-    host: str
-    port: int
-    var_dir: Path
-    database_url: str
-    redirect_uri: str
-
-
-def _load_place(env: Mapping[str, str | None], server: ServerSettings) -> _Place:
-    host = check_host(optional_variable(env, "HOST") or server.host)
-    port = parse_port(optional_variable(env, "PORT"), server.port)
-    variable = optional_variable(env, "VAR_DIR") or "var"
-    var_dir = expand_path("VAR_DIR", str(ROOT / expand_path("VAR_DIR", variable)))
-    database_url = check_url_path("DATABASE_URL", optional_variable(env, "DATABASE_URL"))
-    redirect_uri = check_redirect_uri(optional_variable(env, "REDIRECT_URI"))
-    return {
-        "host": host,
-        "port": port,
-        "var_dir": var_dir,
-        "database_url": database_url or f"sqlite:///{quote(str(var_dir / 'catfeeder.sqlite3'))}",
-        "redirect_uri": redirect_uri or f"http://{host_in_url(host)}:{port}/v1/oauth/callback",
-    }
 
 
 class _Keys(TypedDict):

@@ -845,10 +845,11 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
         (
             "config",
             {
-                *("addresses", "environment", "file_modes", "key_strength", "public_addresses"),
-                *("settings", "validation"),
+                *("addresses", "deployment", "environment", "file_modes", "key_strength"),
+                *("public_addresses", "settings", "validation"),
             },
         ),
+        ("deployment", {"addresses", "environment", "settings", "validation"}),
         ("environment", {"addresses", "settings"}),
         ("validation", {"addresses", "public_addresses", "settings"}),
         ("public_addresses", set()),

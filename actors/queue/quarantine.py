@@ -49,9 +49,12 @@ def quarantine(
         letters = DeadLetters(broker)
         letters.add(queue.removesuffix(".DQ"), letter_id, code, broker.encoder.encode(fields))
     if job_id is not None:
-        error = JobError(code, reason, permanent=True)
-        key = None if sealed_by is None else KeyName.parse(sealed_by)
-        JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now(), key)
+        _fail_job(broker, job_id, JobError(code, reason, permanent=True), sealed_by)
+
+
+def _fail_job(broker: SealedBroker, job_id: str, error: JobError, sealed_by: str | None) -> None:
+    key = None if sealed_by is None else KeyName.parse(sealed_by)
+    JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now(), key)
 
 
 def _derive_id(queue: str, redis_message_id: str, body: bytes) -> str:
