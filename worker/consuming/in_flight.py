@@ -121,23 +121,31 @@ class InFlightMessages:
         Raises:
             ConnectionClosed: Redis did not answer; a repeated call is safe.
         """
+        script = ACKNOWLEDGE_AND_FETCH if count else END_JOB if job_end else ACKNOWLEDGE
         acks, queue, bodies = _keys(broker_id, queue_name)
         keys = [acks, bodies, SPENT_PREFIX]
         arguments: list[Any] = [redis_message_id, spent_seconds]
         if count:
-            in_hand = [*processing, *candidates]
-            shares = self._shares(queue_name, processing)
             keys += [queue, HEARTBEATS_KEY, _DEATHS_PREFIX]
-            arguments += [count, len(in_hand), _now_ms(), broker_id, *shares, *in_hand]
-            script = ACKNOWLEDGE_AND_FETCH
-        else:
-            script = END_JOB if job_end else ACKNOWLEDGE
+            arguments += [count, *self._list_held(broker_id, queue_name, processing, candidates)]
         if job_end is not None:
             keys += job_end.keys
             arguments += job_end.arguments
         with translate_transient_errors():
             answer = call_script(self._redis, Call(script, keys, arguments))
         return _parse(answer) if count else []
+
+    def _list_held(
+        self,
+        broker_id: str,
+        queue_name: str,
+        processing: Collection[str],
+        candidates: Collection[str],
+    ) -> list[Any]:
+        """Return the arguments by which a fetch counts what this process holds."""
+        in_hand = [*processing, *candidates]
+        shares = self._shares(queue_name, processing)
+        return [len(in_hand), _now_ms(), broker_id, *shares, *in_hand]
 
     def requeue(
         self,
