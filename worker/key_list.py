@@ -1,8 +1,8 @@
 """List of queue keys that serve: the generation of each app's, from the database or from Redis.
 
 A process with the database reads it there. The passwords process has none: it begins with the list
-as of its start, and takes later ones from Redis, where the scheduler and whoever changes an app
-publish them sealed with the service's own key.
+as of its start, and takes later ones from Redis. The scheduler publishes them there, and so does
+each change of an app, sealed with the service's own key.
 """
 
 from __future__ import annotations

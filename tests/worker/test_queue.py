@@ -86,6 +86,8 @@ def test_messages_of_before_a_change_of_secret_key_are_performed_after_it(
 
     # Then it has performed it
     assert result["password_hash"].startswith("$2b$")
+    # And the app reads that with the key it has
+    assert job.result(timeout=0) == result
 
 
 def test_without_a_secret_key_there_is_no_way_onto_the_queue(settings: Settings) -> None:

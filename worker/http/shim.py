@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
 
 from catfeeder.client import Client
-from catfeeder.errors import JobExpired, QueueUnreachable
+from catfeeder.errors import JobExpired, QueueUnreachable, SealBroken
 from catfeeder.messages import MessageType
 from catfeeder.queue.jobs import JobRecord, unwrap_result
 from catfeeder.queue.redis_connection import connect_redis_async
@@ -36,6 +37,8 @@ from worker.http.limits import Limits
 from worker.key_list import ServingKeys, read_stored
 from worker.queue import connect_queue
 from worker.queue_report import read_throughputs
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,20 @@ class Shim:
         """Return a job.
 
         Raises:
-            JobExpired: The id is unknown, or another app's.
-            SealBroken: It was answered under a queue key that has been revoked since.
+            JobExpired: The id is unknown, or another app's; or no key that serves has sealed the
+                answer, which another program may have forged.
             QueueUnreachable: Redis did not answer.
         """
-        record = await self.job_reader.find(job_id)
-        if record is None or not is_visible(record.app):
-            raise JobExpired
-        if record.sealed_by is not None and not record.sealed_by.is_service:
-            await run_with_database(self.serving_keys.check, record.sealed_by)
+        try:
+            record = await self.job_reader.find(job_id)
+            if record is None or not is_visible(record.app):
+                raise JobExpired
+            if record.sealed_by is not None and not record.sealed_by.is_service:
+                await run_with_database(self.serving_keys.check, record.sealed_by)
+        except SealBroken as error:
+            # Another program on Redis can write it at any time: a traceback for each is noise.
+            _LOG.warning("A job's answer is not believed: %s", error)
+            raise JobExpired from None
         return record
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
@@ -166,7 +174,7 @@ def _build_enqueuer(settings: Settings, client: Client) -> BatchingEnqueuer:
 async def _find_if_reachable(job_reader: BatchedJobReader, job_id: str) -> JobRecord | None:
     try:
         return await job_reader.find(job_id)
-    except QueueUnreachable:
+    except (QueueUnreachable, SealBroken):
         # The job was taken in; its caller gets what is known rather than an error.
         return None
 

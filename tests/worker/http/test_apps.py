@@ -8,7 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
+import catfeeder
+from config import Settings
+from tests.conftest import derive_app_key
+from tests.jobs import succeed
 from tests.oidc_provider import OidcProvider
+from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import calling
 from tests.worker.http.signing_in import HOUSE, sign_in
@@ -156,6 +161,30 @@ def test_a_job_exists_for_its_own_app_alone(
         assert_problem(answer, 404, "job_expired")
     assert shop.get(f"/v1/jobs/{job}").status_code == 200
     assert http.get(f"/v1/jobs/{job}").status_code == 200
+
+
+def test_a_job_of_the_queue_exists_for_its_own_app_alone(
+    http: httpx.Client, shop: httpx.Client, blog: httpx.Client, settings: Settings
+) -> None:
+    # Given a job that the shop has asked for with its queue key
+    url = settings.required_redis_url()
+    with catfeeder.connect(url, derive_app_key(settings, "shop").to_text()) as client:
+        job = client.hash_password("x", rounds=4)
+        # (A worker answers under the key that it was asked with.)
+        succeed(client.jobs, job.id, {"password_hash": "a hash"})
+    path = f"/v1/jobs/{job.id}"
+    # Then the shop reads it over HTTP as well, and the blog finds nothing
+    assert shop.get(path).json()["result"] == {"password_hash": "a hash"}
+    assert_problem(blog.get(path), 404, "job_expired")
+    # When the shop's queue key is revoked
+    revoked = http.post("/v1/apps/shop/revoke-queue-key")
+    assert (revoked.status_code, revoked.json()["queue_generation"]) == (200, 2)
+    assert "cfq_" not in revoked.text
+    # Then what was sealed with it is worth nothing, a forged result included
+    wait_until(lambda: shop.get(path).status_code == 404)
+    # The operator alone revokes, and what there is alone
+    assert_problem(shop.post("/v1/apps/shop/revoke-queue-key"), 403, "key_lacks_scope")
+    assert_problem(http.post("/v1/apps/nobody/revoke-queue-key"), 404, "app_unknown")
 
 
 def test_an_idempotency_key_is_one_of_each_app(shop: httpx.Client, blog: httpx.Client) -> None:
