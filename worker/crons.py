@@ -33,7 +33,7 @@ from models.db.database import ensure_open, hold_connection
 from models.migrate import ensure_tables
 from worker.boot import is_emission_over
 from worker.consuming.redis_settings import describe_risks
-from worker.key_list import publish
+from worker.key_list import KeyListPublisher
 from worker.local_queue import LocalQueue
 from worker.queue import connect_queue
 from worker.tick_observer import Schedule, TickObserver
@@ -113,6 +113,8 @@ class Crons:
     def _run(self, client: Emitter, lines: Schedule) -> None:
         """Tick until `stop`; the thread survives outages of the broker and of the database."""
         is_checked = False
+        # A program without a queue has no apps on it.
+        publisher = KeyListPublisher(client) if isinstance(client, Client) else None
         while not self._stopping.is_set():
             try:
                 if not is_checked:
@@ -121,22 +123,25 @@ class Crons:
                     is_checked = True
                 # One connection for all ticks: opening one costs five times as much as a tick.
                 with hold_connection():
-                    self._tick_repeatedly(client, lines)
+                    self._tick_repeatedly(client, lines, publisher)
             except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             except Exception:  # noqa: BLE001
                 # If the thread ended unnoticed, every token would expire.
                 _LOG.exception("The schedule waits: this error is unexpected.")
+            if publisher is not None:
+                publisher.repeat()
             self._stopping.wait(self._tick_seconds)
         client.close()
 
-    def _tick_repeatedly(self, client: Emitter, lines: Schedule) -> None:
+    def _tick_repeatedly(
+        self, client: Emitter, lines: Schedule, publisher: KeyListPublisher | None
+    ) -> None:
         observer = TickObserver()
         while not self._stopping.is_set():
+            if publisher is not None:
+                publisher.publish()
             tick(client, lines, self._clock(), observer)
-            if isinstance(client, Client):
-                # For the processes without the database: a revoked key opens nothing from then on.
-                publish(client.redis, client.broker.encoder.sealer)
             self._stopping.wait(self._tick_seconds)
 
 

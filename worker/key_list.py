@@ -7,16 +7,18 @@ each change of an app, sealed with the service's own key.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import redis
 
+from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import OperatorError, QueueUnreachable, SealBroken
 from catfeeder.queue.broker import NAMESPACE
@@ -67,15 +69,42 @@ def read_stored() -> KeyList:
         return KeyList(issued_at, TAB_APPS.list_generations())
 
 
-def publish(client: redis.Redis, sealer: QueueSealer) -> None:
-    """Publish the list of the database in Redis.
+def publish(client: redis.Redis, sealer: QueueSealer, found: KeyList | None = None) -> None:
+    """Publish a list in Redis, that of the database where none is given.
 
     Raises:
         QueueUnreachable, DatabaseUnreachable: One of them did not answer.
     """
-    sealed = sealer.seal(read_stored().to_json(), _CONTEXT)
+    sealed = sealer.seal((found or read_stored()).to_json(), _CONTEXT)
     with translate_redis_errors():
         client.set(KEY_LIST_KEY, sealed)
+
+
+class KeyListPublisher:
+    """The scheduler's part: publishes the list each second, while the database is away as well.
+
+    Without the database no key is revoked, so what it said last is true until it is back.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client.redis
+        self._sealer = client.broker.encoder.sealer
+        self._last: KeyList | None = None
+
+    def publish(self) -> None:
+        """Publish the list of the database.
+
+        Raises:
+            QueueUnreachable, DatabaseUnreachable: One of them did not answer.
+        """
+        self._last = read_stored()
+        publish(self._client, self._sealer, self._last)
+
+    def repeat(self) -> None:
+        """Publish the list that was read last as one of now; without Redis, do nothing."""
+        if self._last is not None:
+            with contextlib.suppress(QueueUnreachable):
+                publish(self._client, self._sealer, replace(self._last, issued_at=utc_now()))
 
 
 def read_published(client: redis.Redis, sealer: QueueSealer) -> KeyList | None:
@@ -125,7 +154,7 @@ class ServingKeys:
         with self._lock:
             known = self._generations.get(key.app, 0)
             if key.generation > known or time.monotonic() >= self._look_at:
-                self._look()
+                self.look()
             known = self._generations.get(key.app, 0)
             issued_at = self._issued_at
         if issued_at is None or self._clock() - issued_at > MAX_AGE:
@@ -137,12 +166,12 @@ class ServingKeys:
         if key.generation > known:
             raise SealBroken("The queue key of its app has no such generation yet.")
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read the list; while its source is away, what is known stays until it is too old."""
         self._look_at = time.monotonic() + _LOOK_SECONDS
         try:
             found = self._read()
         except (OperatorError, QueueUnreachable):
-            # What is known stays so until it is too old.
             return
         if found is not None:
             self._take(found)

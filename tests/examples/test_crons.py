@@ -33,14 +33,14 @@ def crons() -> Iterator[Crons]:
 
 
 @pytest.mark.usefixtures("tables")
-def test_example_9_renew_oaths_is_called_periodically(crons: Crons, client: Client) -> None:
+def test_example_9_renew_oaths_is_called_periodically(crons: Crons, service: Client) -> None:
     # When the crons are injected
     assert crons.inject_crons() == 0
     # Then the workers are asked to renew what is due, once a second
-    wait_until(lambda: client.broker.depth("control") >= 3)
+    wait_until(lambda: service.broker.depth("control") >= 3)
     crons.stop()
-    sealed = client.redis.hvals("catfeeder:control.msgs")
-    actors = [client.broker.encoder.open(os.fsencode(body))["actor_name"] for body in sealed]
+    sealed = service.redis.hvals("catfeeder:control.msgs")
+    actors = [service.broker.encoder.open(os.fsencode(body))["actor_name"] for body in sealed]
     assert set(actors) == {"renew_oaths"}
 
 

@@ -176,7 +176,7 @@ def test_an_app_with_a_wrong_key_learns_nothing(app: Path, stack: Stack, tmp_pat
 
     # When it asks for a job
     ended = subprocess.run(
-        [app, "-I", "-c", program, stack.redis_url, "A" * 43],
+        [app, "-I", "-c", program, stack.redis_url, f"cfq_default.1.{'A' * 43}"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

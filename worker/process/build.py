@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import dramatiq
 import redis
 from dramatiq.middleware import AgeLimit, Middleware, Retries
 from dramatiq.results import Results
 
 from actors.registry import bind
+from catfeeder.errors import OperatorError
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.jobs import JobStore
@@ -33,7 +36,7 @@ def build_broker(
 ) -> ConsumingBroker:
     """Return the broker, which Dramatiq uses in this process from now on.
 
-    `known_keys` are those that serve as of now, for a process that has no database to read them in.
+    `known_keys` are the queue keys that serve as of now, for a process without the database.
 
     Raises:
         ConfigurationError: REDIS_URL or SECRET_KEY is not set.
@@ -58,10 +61,18 @@ def _build_sealer(
     settings: Settings, client: redis.Redis, known_keys: KeyList | None
 ) -> ServiceSealer:
     """Return the sealer that opens what apps seal with keys that serve."""
-    if known_keys is None:
-        return queue_sealer(settings, ServingKeys(read_stored).check)
     own = queue_sealer(settings)
-    serving = ServingKeys(lambda: read_published(client, own), known_keys)
+
+    def read() -> KeyList | None:
+        if known_keys is None:
+            with contextlib.suppress(OperatorError):
+                return read_stored()
+        # Without the database jobs must fail with that reason, and be opened for that.
+        return read_published(client, own)
+
+    serving = ServingKeys(read, known_keys)
+    if known_keys is None:
+        serving.look()
     return queue_sealer(settings, serving.check)
 
 
