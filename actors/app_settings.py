@@ -43,6 +43,7 @@ class AppSettings(TypedDict, total=False):
     return_to_origins: Annotated[list[str], "Where its users' browsers may be sent in the end."]
     requests_per_minute: Annotated[int, "How many requests all of its API keys may make."]
     allow_login: Annotated[bool, "Whether a browser without a key may begin a sign-in for it."]
+    webhook_url: Annotated[str, "Where its events are posted; none if left out."]
 
 
 def read_app_settings(app: str) -> AppSettings:
@@ -66,6 +67,14 @@ def read_app_settings(app: str) -> AppSettings:
     return settings
 
 
+def find_webhook_url(app: str) -> str | None:
+    """Return where an app's events are posted; None without such an address, or such an app."""
+    try:
+        return read_app_settings(app).get("webhook_url") or None
+    except AppUnknown:
+        return None
+
+
 def forget_app_settings() -> None:
     """Read all settings anew from now on, since some were changed here."""
     with _lock:
@@ -75,5 +84,10 @@ def forget_app_settings() -> None:
 def _defaults(app: str) -> AppSettings:
     if app != DEFAULT_APP:
         return {"allow_login": False}
-    origins = current_settings().oauth.return_to_origins
-    return {"allow_login": True, "return_to_origins": list(origins)}
+    oauth = current_settings().oauth
+    origins = list(oauth.return_to_origins)
+    return {
+        "allow_login": True,
+        "return_to_origins": origins,
+        "webhook_url": oauth.webhook_url,
+    }

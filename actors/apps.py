@@ -15,9 +15,11 @@ from actors.errors import AuthError
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import DEFAULT_APP, act_for, is_app_id
 from catfeeder.results import Time
+from config import current_settings, find_webhook_problem
 from models.api_keys import TAB_API_KEYS
 from models.apps import TAB_APPS
 from models.db.database import hold_connection, transaction
+from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
@@ -100,6 +102,8 @@ def change_app(app_id: str, changes: Mapping[str, Any], now: datetime) -> App:
         if problems := _find_problems(name, settings):
             raise AppInvalid(problems)
         TAB_APPS.change(app_id, name, settings, now)
+        if "webhook_url" in changes and "webhook_url" not in settings:
+            TAB_EVENTS.cancel_deliveries(app_id)
         _record(EventKind.APP_CHANGED, app_id, now, fields=sorted(changes))
     forget_app_settings()
     return describe_app(app_id)
@@ -121,6 +125,7 @@ def delete_app(app_id: str, now: datetime) -> None:
         TAB_API_KEYS.revoke_all(app_id, now)
         TAB_VERIFICATION.erase_all(app_id)
         TAB_USER_OAUTH_CONNECTION.erase_all(app_id)
+        TAB_EVENTS.cancel_deliveries(app_id)
         TAB_APPS.erase(app_id)
         _record(EventKind.APP_CHANGED, app_id, now, erased=True)
     forget_app_settings()
@@ -230,10 +235,17 @@ def _check_flag(value: object) -> str | None:
     return None if isinstance(value, bool) else "must be true or false"
 
 
+def _check_webhook_url(value: object) -> str | None:
+    if not isinstance(value, str):
+        return "must be a text"
+    return find_webhook_problem(value, current_settings().allowed_private_hosts)
+
+
 _CHECKS: Final = {
     "providers": _check_names,
     "scopes": _check_scopes,
     "return_to_origins": _check_origins,
     "requests_per_minute": _check_rate,
     "allow_login": _check_flag,
+    "webhook_url": _check_webhook_url,
 }

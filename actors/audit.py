@@ -7,15 +7,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypedDict, Unpack
 
+from actors.app_settings import find_webhook_url
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import acting_app, requester, visible_app
+from catfeeder.queue.requester import DEFAULT_APP, acting_app, requester, visible_app
 from catfeeder.results import Time
-from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS, EventFilters
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.providers import public_name
+from models.oauth.providers import owner_of, public_name
 
 #: The number of an event, as `next_cursor` gives it.
 _CURSOR: Final = re.compile("[0-9]{1,18}")
@@ -88,6 +88,10 @@ DELIVERED_KINDS = frozenset(
 )
 
 
+#: A provider's state: whichever app's renewal has found it out.
+_OF_PROVIDERS: Final = frozenset({EventKind.PROVIDER_PAUSED, EventKind.PROVIDER_RESUMED})
+
+
 def build_event(
     kind: EventKind,
     *,
@@ -99,10 +103,11 @@ def build_event(
 ) -> dict[str, Any]:
     """Return an event as a row to insert, with this thread's requester as `key_id`.
 
-    It belongs to the connection's app, or to the app that the thread acts for.
+    It belongs to the app of the connection or the provider, else to the one that the thread acts
+    for, and is delivered where that app has a webhook.
     `detail` is JSON data for people and apps: our codes and sentences, never a secret.
     """
-    app = connection.app if connection else acting_app.get()
+    app = _find_app(kind, provider, connection)
     return TAB_EVENTS.build_row(
         kind.value,
         app=app,
@@ -111,9 +116,18 @@ def build_event(
         connection_id=connection.id if connection else None,
         subject=(connection.subject or None) if connection else subject,
         detail=detail or None,
-        is_delivered=kind in DELIVERED_KINDS and bool(current_settings().oauth.webhook_url),
+        is_delivered=kind in DELIVERED_KINDS and find_webhook_url(app) is not None,
         now=now,
     )
+
+
+def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS | None) -> str:
+    """Return the app that an event concerns; the state of a shared provider is the operator's."""
+    if connection is not None:
+        return connection.app
+    if owner := owner_of(provider):
+        return owner
+    return DEFAULT_APP if kind in _OF_PROVIDERS else acting_app.get()
 
 
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:

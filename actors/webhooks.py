@@ -1,4 +1,4 @@
-"""Webhook: posts events to the operator's receiver, signed, at least once, with back-off.
+"""Webhook: posts each app's events to its receiver, signed, at least once, with back-off.
 
 The form is that of Standard Webhooks: headers webhook-id, webhook-timestamp and webhook-signature.
 The last is "v1," and the base64 of HMAC-SHA256 over "<id>.<timestamp>.<body>".
@@ -14,15 +14,18 @@ import threading
 from datetime import datetime, timedelta
 from typing import Final
 
+from actors.app_settings import find_webhook_url
 from actors.audit import describe_event
 from actors.backoff import plan_retry
 from actors.errors import AddressForbidden, AuthError, ProviderUnreachable
 from actors.providers.http.requests import post_json
 from actors.stopping import is_stop_requested
 from catfeeder.clock import utc_now
+from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
 from models.db.database import hold_connection
+from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 
 _LOG = logging.getLogger(__name__)
@@ -32,26 +35,62 @@ _RETRY_SECONDS: Final = 10
 _RETRY_CAP_SECONDS: Final = 3600
 #: With waits that double up to an hour this is a day or a day and a half.
 _MAX_ATTEMPTS: Final = 40
-#: A receiver that hangs occupies one thread of this process, and no other.
-_running: Final = threading.Lock()
+#: A receiver that hangs occupies a thread until its request times out.
+_MAX_RECEIVERS: Final = 64
+#: Held by the run that waits for the deliveries: one thread that performs messages, at most.
+_waiting: Final = threading.Lock()
+#: The apps whose events are being delivered by this process.
+_in_progress: Final[set[str]] = set()
+_lock: Final = threading.Lock()
 
 
 def deliver_events() -> None:
-    """Perform `deliver_events`: post every event that is due, until the process stops."""
-    url = current_settings().oauth.webhook_url
-    if not url or not _running.acquire(blocking=False):
+    """Perform `deliver_events`: post every event that is due, until the process stops.
+
+    Each app is served by a thread of its own, so that a receiver that hangs delays no other app.
+    Of the runs of this process one waits for them: the others begin with what is due for further
+    apps, and leave.
+    """
+    with hold_connection():
+        due = TAB_EVENTS.list_due_apps(utc_now())
+    begun = [thread for app in due if (thread := _begin_deliveries(app))]
+    if not _waiting.acquire(blocking=False):
         return
     try:
-        while not is_stop_requested() and (event := _claim(utc_now())):
+        for thread in begun:
+            thread.join()
+    finally:
+        _waiting.release()
+
+
+def _begin_deliveries(app: str) -> threading.Thread | None:
+    """Start to deliver an app's events, unless that is in progress, or there is no webhook."""
+    url = find_webhook_url(app)
+    with _lock:
+        if url is None or app in _in_progress or len(_in_progress) >= _MAX_RECEIVERS:
+            return None
+        _in_progress.add(app)
+    # The end of the process does not wait for a receiver: the event is due again in time.
+    thread = threading.Thread(target=_deliver_to, args=(app, url), daemon=True)
+    thread.start()
+    return thread
+
+
+def _deliver_to(app: str, url: str) -> None:
+    try:
+        while not is_stop_requested() and (event := _claim(app, utc_now())):
             if not _deliver(url, event, utc_now()):
                 break
+    except DatabaseUnreachable as error:
+        _LOG.warning("Events of the app %s wait for the database: %s", app, error)
     finally:
-        _running.release()
+        with _lock:
+            _in_progress.discard(app)
 
 
-def _claim(now: datetime) -> TAB_EVENTS | None:
+def _claim(app: str, now: datetime) -> TAB_EVENTS | None:
     with hold_connection():
-        return TAB_EVENTS.claim_delivery(now, now + _lease_duration())
+        return TAB_EVENTS.claim_delivery(app, now, now + _lease_duration())
 
 
 def _lease_duration() -> timedelta:
@@ -66,11 +105,11 @@ def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
     """Post an event; return whether the receiver was reachable, and so worth trying again now."""
     body = json.dumps(describe_event(event)).encode()
     try:
-        post_json(url, body, sign_delivery(str(event.id), body, now))
+        post_json(url, body, sign_delivery(str(event.id), body, now, app=event.app))
     except AuthError as error:
-        text = "Event %s was not delivered to webhook_url, and is tried again later: %s"
+        text = "Event %s was not delivered to webhook_url of %s, and is tried again later: %s"
         extra = {"connection_id": event.connection_id}
-        _LOG.warning(text, event.id, _describe(error), extra=extra)
+        _LOG.warning(text, event.id, event.app, _describe(error), extra=extra)
         _postpone(event, getattr(error, "retry_after_seconds", 0), now)
         return not isinstance(error, ProviderUnreachable)
     with hold_connection():
@@ -104,14 +143,16 @@ def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> Non
         event.postpone_delivery(max(planned, asked_for))
 
 
-def sign_delivery(event_id: str, body: bytes, now: datetime) -> dict[str, str]:
+def sign_delivery(
+    event_id: str, body: bytes, now: datetime, *, app: str = DEFAULT_APP
+) -> dict[str, str]:
     """Return the headers by which a receiver verifies that a body is ours, new and whole.
 
     During a change of SECRET_KEY there is a signature by each key.
     """
     timestamp = str(int(now.timestamp()))
     signed = b".".join((event_id.encode(), timestamp.encode(), body))
-    keys = KeyRing(current_settings().secret_keys()).keys(WEBHOOK_LABEL)
+    keys = _keys_of(app)
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
@@ -123,7 +164,15 @@ def _sign(key: Key, signed: bytes) -> str:
     return f"v1,{base64.b64encode(hmac.digest(key, signed, 'sha256')).decode()}"
 
 
-def export_webhook_key() -> str:
-    """Return the current key in the form of Standard Webhooks: "whsec_" and base64."""
-    key = KeyRing(current_settings().secret_keys()).keys(WEBHOOK_LABEL)[0]
-    return f"whsec_{base64.b64encode(key).decode()}"
+def _keys_of(app: str) -> list[Key]:
+    """Return the keys of an app's receiver, the current one first; no other app's can be derived.
+
+    That of `default` is the one that there was before there were apps.
+    """
+    label = WEBHOOK_LABEL if app == DEFAULT_APP else f"{WEBHOOK_LABEL}/{app}"
+    return KeyRing(current_settings().secret_keys()).keys(label)
+
+
+def export_webhook_key(app: str = DEFAULT_APP) -> str:
+    """Return an app's current key in the form of Standard Webhooks: "whsec_" and base64."""
+    return f"whsec_{base64.b64encode(_keys_of(app)[0]).decode()}"

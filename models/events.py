@@ -105,12 +105,24 @@ class TAB_EVENTS(Table):
         return list(query)
 
     @classmethod
-    def claim_delivery(cls, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
-        """Claim the event that has been due for longest, if there is one.
+    def list_due_apps(cls, now: datetime) -> list[str]:
+        """Return the apps that have events to be delivered now."""
+        query = cls.select(cls.app).where(cls.deliver_at <= now).distinct()
+        return sorted(row.app for row in query)
+
+    @classmethod
+    def cancel_deliveries(cls, app: str) -> None:
+        """Deliver no event of an app that has happened so far."""
+        cls.update(deliver_at=None).where(cls.app == app, cls.deliver_at.is_null(False)).execute()
+
+    @classmethod
+    def claim_delivery(cls, app: str, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
+        """Claim the event of an app that has been due for longest, if there is one.
 
         It is due again at `again_at`, and no other process claims it before.
         """
-        due = cls.select().where(cls.deliver_at <= now).order_by(cls.deliver_at, cls.id)
+        is_due = (cls.app == app) & (cls.deliver_at <= now)
+        due = cls.select().where(is_due).order_by(cls.deliver_at, cls.id)
         # Other processes claim the first ones at the same time.
         while found := list(due.limit(_CLAIM_CANDIDATES)):
             for row in found:

@@ -101,9 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("scheduler", help="ask for renewals and clean-ups when they are due")
     commands.add_parser("migrate", help="bring the database's tables up to date")
     commands.add_parser("reseal", help="seal what is stored with a changed SECRET_KEY")
-    queue_key = commands.add_parser("queue-key", help="print an app's key for the queue")
-    queue_key.add_argument("--app", default="default", help="whose key; `default`'s if left out")
-    commands.add_parser("webhook-key", help="print the key that the webhook's receiver checks with")
+    _add_app(commands.add_parser("queue-key", help="print an app's key for the queue"))
+    _add_app(commands.add_parser("webhook-key", help="print the key of a webhook's receiver"))
     _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
     _add_apps(commands.add_parser("apps", help="list, make and change the apps of the service"))
     _add_renewals(commands.add_parser("renewals", help="list what would be renewed when and why"))
@@ -127,6 +126,10 @@ def _add_perform(parser: argparse.ArgumentParser) -> None:
     add("--per-app", type=_CONCURRENCY, default=0, metavar="N", help=text)
     text = "how long a running job may go on after a signal to stop"
     add("--grace", dest="grace_seconds", type=_SECONDS, required=True, metavar="SECONDS", help=text)
+
+
+def _add_app(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--app", default="default", help="whose key; `default`'s if left out")
 
 
 def _add_make_key(parser: argparse.ArgumentParser) -> None:

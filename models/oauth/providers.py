@@ -28,6 +28,11 @@ def public_name(key: str | None) -> str | None:
     return None if key is None else key.rpartition("/")[2]
 
 
+def owner_of(key: str | None) -> str | None:
+    """Return the app whose own the provider of a `name` column is; None for a shared one."""
+    return (key or "").rpartition("/")[0] or None
+
+
 class TAB_USER_OAUTH_CONNECTION(Table):
     """One provider: a preset or issuer, credentials, and the metadata that differs from both.
 
@@ -77,7 +82,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     @property
     def app(self) -> str | None:
         """The app whose own provider it is; None for a shared one."""
-        return self.name.rpartition("/")[0] or None
+        return owner_of(self.name)
 
     @classmethod
     def erase_all(cls, app: str) -> None:

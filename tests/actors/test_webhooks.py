@@ -12,15 +12,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import pytest
 
 import config
+from actors.app_settings import forget_app_settings
+from actors.apps import AppInvalid, change_app, create_app
 from actors.audit import EventKind, list_events, record
 from actors.stopping import clear_stop_request, request_stop
 from actors.webhooks import deliver_events, export_webhook_key, sign_delivery
+from catfeeder.queue.requester import act_for
 from config import ROOT, Settings
+from models.apps import TAB_APPS
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.actors.sign_ins import now
@@ -28,6 +33,7 @@ from tests.models.races import race_processes
 from tests.provider.answers import Answer, redirect_answer
 from tests.provider.server import Request, running_server
 from tests.scripted_provider import ScriptedProvider
+from tests.waiting import wait_until
 
 _PATH = "/hooks/catfeeder"
 PAGE: Final = (ROOT / "docs" / "webhooks.md").read_text()
@@ -352,7 +358,7 @@ def test_a_delivery_that_was_cut_off_is_made_after_a_restart(receiver: Receiver)
     # Given a process that died after it took an event, and before the receiver had it
     [event_id] = write()
     with hold_connection():
-        assert TAB_EVENTS.claim_delivery(now(), now() + timedelta(minutes=2))
+        assert TAB_EVENTS.claim_delivery("default", now(), now() + timedelta(minutes=2))
     deliver_events()
     assert receiver.requests == []
     # When its time is over
@@ -453,6 +459,103 @@ def test_a_redirect_into_our_own_network_is_not_followed(
     deliver_events()
     assert len(receiver.requests) == 1
     assert provider.requests == []
+
+
+# -- Of several apps
+
+
+@pytest.fixture
+def other() -> Iterator[Receiver]:
+    """The receiver of another app."""
+    started = Receiver()
+    with running_server(started.perform) as server:
+        started.host = f"127.0.0.1:{server.server_address[1]}"
+        yield started
+        started.ended.set()
+
+
+@pytest.fixture
+def shop(other: Receiver, environment: dict[str, str]) -> str:
+    """An app with a receiver of its own."""
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] += f",{other.host}"
+    config.current_settings.cache_clear()
+    create_app("shop", "shop", {"webhook_url": other.issuer + _PATH}, now())
+    return "shop"
+
+
+def is_delivered(event_id: int) -> bool:
+    return stored(event_id).deliver_at is None
+
+
+def write_for(app: str) -> int:
+    """Write an event of an app and return its id."""
+    with act_for(app):
+        return write()[0]
+
+
+def test_each_app_gets_its_own_events_signed_with_its_own_key(
+    receiver: Receiver, other: Receiver, shop: str, recipe: dict[str, Any]
+) -> None:
+    # Given an event of each app, and of one that has no webhook
+    create_app("silent", "silent", {}, now())
+    ours, theirs, silent = write_for("default"), write_for(shop), write_for("silent")
+    # When they are delivered
+    deliver_events()
+    # Then each receiver has its own app's alone
+    assert (receiver.ids(), other.ids()) == ([ours], [theirs])
+    assert stored(silent).deliver_at is None
+    # And can check it with its own app's key, and with no other
+    keys = {app: export_webhook_key(app) for app in ("default", shop, "silent")}
+    assert len(set(keys.values())) == 3
+    assert keys["default"] == export_webhook_key()
+    for app, request in (("default", receiver.requests[0]), (shop, other.requests[0])):
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        assert recipe["read_event"](headers, request.body, keys[app])["app"] == app
+        for wrong in set(keys.values()) - {keys[app]}:
+            with pytest.raises(recipe["NotOurs"]):
+                recipe["read_event"](headers, request.body, wrong)
+
+
+def test_a_receiver_that_hangs_delays_no_other_app(
+    receiver: Receiver, other: Receiver, shop: str
+) -> None:
+    # Given an app whose receiver takes a request and says nothing
+    gate = other.hold(_PATH)
+    write_for(shop)
+    run = threading.Thread(target=deliver_events)
+    run.start()
+    gate.await_arrival()
+    # When the other app's events fall due, then they are delivered meanwhile
+    for _ in range(2):
+        event_id = write_for("default")
+        deliver_events()
+        wait_until(partial(is_delivered, event_id))
+    assert len(receiver.requests) == 2
+    assert len(other.requests) == 1
+    gate.open()
+    run.join()
+
+
+def test_what_an_app_may_not_set_is_not_called_either(
+    other: Receiver, shop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given addresses of our own network, which are refused as a setting
+    for url in ("https://127.0.0.1/", "https://10.0.0.1/", "https://a:b@app.example.com/"):
+        with pytest.raises(AppInvalid, match="webhook_url"):
+            change_app(shop, {"webhook_url": url}, now())
+    # When a row has one all the same, by a writer of the database
+    with hold_connection():
+        settings = {"webhook_url": "https://169.254.169.254/latest/"}
+        TAB_APPS.change(shop, shop, settings, now())
+    forget_app_settings()
+    event_id = write_for(shop)
+    deliver_events()
+    # Then it is not called
+    assert f"Event {event_id} was not delivered to webhook_url of shop" in caplog.text
+    assert other.requests == []
+    # And without an address, or without the app, nothing waits any more
+    change_app(shop, {"webhook_url": None}, now())
+    assert stored(event_id).deliver_at is None
 
 
 class TestWithoutWebhook:

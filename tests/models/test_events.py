@@ -41,7 +41,7 @@ def kinds(**wanted: Any) -> list[str]:
 
 def claim(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS | None:
     with hold_connection():
-        return TAB_EVENTS.claim_delivery(now, again_at)
+        return TAB_EVENTS.claim_delivery("default", now, again_at)
 
 
 def claimed(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENTS:

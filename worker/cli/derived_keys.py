@@ -39,14 +39,20 @@ def _find_generation(settings: Settings, app: str) -> int:
     return 1
 
 
-def print_webhook_key() -> int:
-    """Print the key by which the webhook's receiver checks a signature.
+def print_webhook_key(app: str) -> int:
+    """Print the key by which the receiver of an app's webhook checks a signature.
 
     Raises:
+        AppUnknown: There is no such app.
         ConfigurationError: SECRET_KEY is not set.
     """
     # It loads the tables, which the other key does not need.
+    from actors.apps import describe_app
     from actors.webhooks import export_webhook_key
+    from models.db.database import open_database
 
-    print(export_webhook_key())
+    if app != DEFAULT_APP:
+        open_database(current_settings())
+        describe_app(app)
+    print(export_webhook_key(app))
     return 0

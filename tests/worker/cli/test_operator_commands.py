@@ -87,6 +87,19 @@ def test_a_derived_key_is_printed_and_needs_the_secret(
 
 
 @pytest.mark.usefixtures("tables")
+def test_each_app_has_a_webhook_key_of_its_own(command: Command) -> None:
+    assert command("apps", "add", "web-shop").returncode == 0
+    keys = [
+        command("webhook-key", *more).stdout
+        for more in ((), ("--app", "default"), ("--app", "web-shop"))
+    ]
+    assert keys[0] == keys[1] != keys[2]
+    unknown = command("webhook-key", "--app", "web-shoq")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "There is no app of that id" in unknown.stderr
+
+
+@pytest.mark.usefixtures("tables")
 def test_check_provider_prints_each_finding(command: Command, provider: ScriptedProvider) -> None:
     # Given a provider that is well
     known = {"issuer": provider.issuer, **provider.credentials()}

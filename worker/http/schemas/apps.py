@@ -30,6 +30,11 @@ class AppChanges(Body):
     allow_login: bool | None = Field(
         default=None, description="Whether a browser without a key may begin a sign-in for it."
     )
+    webhook_url: Text | None = Field(
+        default=None,
+        description="Where its events are posted: https, and public unless "
+        "OAUTH_ALLOWED_PRIVATE_HOSTS names the host. For `default`, config.toml's if left out.",
+    )
 
 
 class NewApp(AppChanges):
