@@ -16,7 +16,7 @@ from catfeeder.queue.requester import acting_app, is_visible, visible_app
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.oauth.providers import own_key, public_name
+from models.oauth.providers import list_keys, public_name
 
 _HAS_ENDED: Final = (
     "The token has run out, and the provider gave nothing to renew it with: the user signs in "
@@ -111,7 +111,7 @@ def list_connections(
     with hold_connection():
         rows = TAB_CONNECTIONS.list_page(
             app=visible_app(),
-            providers=None if provider is None else [provider, own_key(acting_app.get(), provider)],
+            providers=None if provider is None else list_keys(acting_app.get(), provider),
             subject=subject,
             status=status,
             after=after,

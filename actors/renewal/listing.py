@@ -13,12 +13,12 @@ from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
-from catfeeder.queue.requester import visible_app
+from catfeeder.queue.requester import acting_app, visible_app
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.oauth.providers import public_name
+from models.oauth.providers import list_keys, public_name
 from models.renewal.upcoming import RenewalFilters, list_upcoming_renewals
 
 _NO_REFRESH_TOKEN: Final = (
@@ -79,6 +79,7 @@ class _Means(NamedTuple):
 
 def list_renewals(
     *,
+    provider: str | None = None,
     before: datetime | None = None,
     cursor: str | None = None,
     limit: int = 100,
@@ -91,9 +92,12 @@ def list_renewals(
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
     after = decode_cursor(cursor) if cursor else None
+    providers = None if provider is None else list_keys(acting_app.get(), provider)
     wanted["app"] = visible_app()
     with hold_connection():
-        rows = list_upcoming_renewals(before=before, after=after, limit=limit + 1, **wanted)
+        rows = list_upcoming_renewals(
+            providers=providers, before=before, after=after, limit=limit + 1, **wanted
+        )
         page = rows[:limit]
         means = {name: _look_up(name, now) for name in {row.provider for row in page}}
     end = encode_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None

@@ -19,6 +19,11 @@ def own_key(app: str, name: str) -> str:
     return f"{app}/{name}"
 
 
+def list_keys(app: str, name: str) -> list[str]:
+    """Return the keys that a name may stand for in an app: the shared provider's, and its own."""
+    return [name, own_key(app, name)]
+
+
 @overload
 def public_name(key: str) -> str: ...
 @overload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypedDict, Unpack
 
@@ -14,13 +15,13 @@ class RenewalFilters(TypedDict, total=False):
     """The columns that a list of renewals may be limited by; None is any value."""
 
     app: str | None
-    provider: str | None
     subject: str | None
     status: str | None
 
 
 def list_upcoming_renewals(
     *,
+    providers: Sequence[str] | None = None,
     before: datetime | None = None,
     after: tuple[datetime, str] | None = None,
     limit: int,
@@ -35,6 +36,8 @@ def list_upcoming_renewals(
     for name, value in wanted.items():
         if value is not None:
             query = query.where(getattr(_T, name) == value)
+    if providers is not None:
+        query = query.where(_T.provider.in_(providers))
     if before is not None:
         query = query.where(_T.renew_at < before)
     if after is not None:

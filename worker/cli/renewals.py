@@ -15,7 +15,6 @@ from config import current_settings
 from models.db.database import hold_connection, open_database
 from models.migrate import check_schema
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.upcoming import RenewalFilters
 
 #: The longest notice that apps get of it, by the event `reauthorization_soon`.
 _SOON: Final = timedelta(days=14)
@@ -35,20 +34,28 @@ def print_renewals(
     open_database(current_settings())
     check_schema()
     status = ConnectionStatus.RENEWAL_FAILING if failing else None
-    wanted: RenewalFilters = {"provider": provider, "status": status}
-    count = _print_renewals(wanted, timedelta(days=days), limit, page_size)
+    count = _print_renewals(provider, status, timedelta(days=days), limit, page_size)
     if failing:
         _print_ended_grants(provider, limit - count, page_size)
     return 0
 
 
-def _print_renewals(wanted: RenewalFilters, span: timedelta, limit: int, page_size: int) -> int:
+def _print_renewals(
+    provider: str | None, status: str | None, span: timedelta, limit: int, page_size: int
+) -> int:
     """Print the renewals that fall due within a span, and return how many those are."""
     now = utc_now()
     cursor, left = None, limit
     while left > 0:
         size = min(left, page_size)
-        page = list_renewals(before=now + span, cursor=cursor, limit=size, now=now, **wanted)
+        page = list_renewals(
+            provider=provider,
+            status=status,
+            before=now + span,
+            cursor=cursor,
+            limit=size,
+            now=now,
+        )
         for item in page["items"]:
             _print_renewal(item, ends_soon=rfc3339(now + _SOON))
         cursor, left = page["next_cursor"], left - len(page["items"])

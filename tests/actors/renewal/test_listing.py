@@ -12,6 +12,7 @@ from actors.providers.config.settings import put_provider
 from actors.renewal import listing
 from actors.renewal.listing import ScheduledRenewal, list_renewals
 from actors.renewal.sweep import sweep
+from catfeeder.queue.requester import act_for
 from config import Settings
 from models.db.database import hold_connection
 from models.oauth.connections import ConnectionStatus
@@ -209,6 +210,12 @@ def test_filters_hold() -> None:
     assert ids(status="renewal_failing") == [failing]
     assert ids(before=NOW + MINUTE + SECOND) == [first]
     assert ids(subject="nobody") == []
+    # And the name that an app has for its own provider is that of a shared one
+    own = store("4", provider="shop/google", minutes=4, app="shop")
+    shared = store("5", minutes=5, app="shop")
+    store("6", provider="another/google", minutes=6, app="shop")
+    with act_for("shop"):
+        assert ids(provider="google") == [own, shared]
 
 
 def test_listing_renews_nothing() -> None:

@@ -29,21 +29,21 @@ _HEALTH_PATH: Final = "/health"
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Times are in seconds."""
+    """How many connections a process has, and how long each may keep it waiting."""
 
     maximum: int
     #: Connections beyond the maximum, on which nothing but the health check is answered.
     reserve: int = 32
     #: From the beginning of a connection, or the end of an answer, to the end of the next header.
-    header: float = 10.0
+    header_seconds: float = 10.0
     #: Between two pieces of a body, and for the whole of it.
-    body_pause: float = 10.0
-    body: float = 60.0
+    body_pause_seconds: float = 10.0
+    body_seconds: float = 60.0
     #: For a client to take in what was sent.
-    reading: float = 30.0
+    reading_seconds: float = 30.0
     #: For a request on the reserve.
-    reserved: float = 2.0
-    sweep: float = 1.0
+    reserved_seconds: float = 2.0
+    sweep_seconds: float = 1.0
 
 
 def read_limits() -> ConnectionLimits:
@@ -79,7 +79,7 @@ class ConnectionGuard:
         self.all.add(connection)
         if not self._is_sweeping:
             self._is_sweeping = True
-            connection.loop.call_later(self.limits.sweep, self._sweep, connection.loop)
+            connection.loop.call_later(self.limits.sweep_seconds, self._sweep, connection.loop)
         return is_within
 
     def forget(self, connection: GuardedProtocol) -> None:
@@ -93,7 +93,7 @@ class ConnectionGuard:
             connection.expire()
         self._is_sweeping = bool(self.all)
         if self._is_sweeping:
-            loop.call_later(self.limits.sweep, self._sweep, loop)
+            loop.call_later(self.limits.sweep_seconds, self._sweep, loop)
 
 
 class GuardedProtocol(H11Protocol):
@@ -117,7 +117,7 @@ class GuardedProtocol(H11Protocol):
             transport.abort()
         elif not is_within:
             self.app = _answer_health_alone(self.app)
-        self._await_header(limits.header if is_within else limits.reserved)
+        self._await_header(limits.header_seconds if is_within else limits.reserved_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -147,7 +147,7 @@ class GuardedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Give the client its time to take in what was sent."""
         super().pause_writing()
-        self.deadline = self.loop.time() + self._guard.limits.reading
+        self.deadline = self.loop.time() + self._guard.limits.reading_seconds
 
     def resume_writing(self) -> None:
         """Go on."""
@@ -161,13 +161,13 @@ class GuardedProtocol(H11Protocol):
             self.transport.abort()
         else:
             self.transport.close()
-            self.loop.call_later(self._guard.limits.reserved, self.transport.abort)
+            self.loop.call_later(self._guard.limits.reserved_seconds, self.transport.abort)
 
     def _set_deadline(self) -> None:
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             if self not in self._guard.idle and self in self._guard.all:
-                self._await_header(self._guard.limits.header)
+                self._await_header(self._guard.limits.header_seconds)
             return
         self._guard.idle.pop(self, None)
         if not cycle.more_body:
@@ -175,7 +175,9 @@ class GuardedProtocol(H11Protocol):
             return
         now, limits = self.loop.time(), self._guard.limits
         self._request_since = self._request_since or now
-        self.deadline = min(now + limits.body_pause, self._request_since + limits.body)
+        self.deadline = min(
+            now + limits.body_pause_seconds, self._request_since + limits.body_seconds
+        )
 
     def _await_header(self, seconds: float) -> None:
         self.deadline = self.loop.time() + seconds

@@ -31,7 +31,13 @@ class Hasty(GuardedProtocol):
     """Waits for tenths of a second, and takes four connections and two more."""
 
     limits = ConnectionLimits(
-        *(4, 2), header=0.4, body_pause=0.4, body=0.8, reading=0.4, reserved=0.4, sweep=0.05
+        *(4, 2),
+        header_seconds=0.4,
+        body_pause_seconds=0.4,
+        body_seconds=0.8,
+        reading_seconds=0.4,
+        reserved_seconds=0.4,
+        sweep_seconds=0.05,
     )
 
 
