@@ -25,7 +25,7 @@ from catfeeder.queue.broker import (
 )
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import QueueSealer
-from catfeeder.queue.job_scripts import CHANGE_SCRIPT, build_cancellation, job_key
+from catfeeder.queue.job_scripts import CHANGE_SCRIPT, job_key
 from catfeeder.queue.jobs import JobReader, JobRecord, unwrap_result
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
@@ -146,7 +146,10 @@ class AsyncClient:
 
     async def cancel(self, job_id: str) -> bool:
         """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
-        change = build_cancellation(job_id, utc_now())
+        record = await self.find(job_id)
+        if record is None:
+            return False
+        change = self._reader.build_cancellation(record, utc_now())
         async with self._connection():
             return bool(await self._change_script(keys=change.keys, args=change.arguments))
 

@@ -13,7 +13,7 @@ from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage, build_quarantine_message
-from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.jobs import JobError, JobRun, JobStore
 from catfeeder.queue.keys import KeyName
 from catfeeder.queue.redis_connection import translate_redis_errors
 
@@ -49,12 +49,13 @@ def quarantine(
         letters = DeadLetters(broker)
         letters.add(queue.removesuffix(".DQ"), letter_id, code, broker.encoder.encode(fields))
     if job_id is not None:
-        _fail_job(broker, job_id, JobError(code, reason, permanent=True), sealed_by)
+        key = None if sealed_by is None else KeyName.parse(sealed_by)
+        run = JobRun(job_id, "", redis_message_id, key)
+        _fail_job(broker, run, JobError(code, reason, permanent=True))
 
 
-def _fail_job(broker: SealedBroker, job_id: str, error: JobError, sealed_by: str | None) -> None:
-    key = None if sealed_by is None else KeyName.parse(sealed_by)
-    JobStore(broker.client, broker.encoder.sealer).fail(job_id, error, utc_now(), key)
+def _fail_job(broker: SealedBroker, run: JobRun, error: JobError) -> None:
+    JobStore(broker.client, broker.encoder.sealer).fail(run, error, utc_now())
 
 
 def _derive_id(queue: str, redis_message_id: str, body: bytes) -> str:

@@ -13,7 +13,8 @@ from dramatiq.brokers.redis import RedisBroker
 
 from catfeeder.errors import MessageTooLarge
 from catfeeder.messages import MessageType
-from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder
+from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, find_key
+from catfeeder.queue.job_parts import seal_job
 from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.jobs import JobRecord, JobStatus
 from catfeeder.queue.lanes import DEPTH, NOTE_TEXT
@@ -50,13 +51,12 @@ ENQUEUE_SCRIPT: Final = Script(f"""
 if math.max(redis.call('LLEN', KEYS[1]), redis.call('HLEN', KEYS[2])) >= {MAX_QUEUE_LENGTH} then
     return redis.error_reply('{QUEUE_FULL}')
 end
-local id, body, queue, actor, enqueued_at, app, cost = unpack(ARGV)
+local id, body, queue, app, cost, job = unpack(ARGV)
 if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then
     return redis.call('LLEN', KEYS[1])
 end
 if KEYS[3] then
-    redis.call('HSET', KEYS[3], 'actor', actor, 'queue', queue, 'status', 'queued',
-        'enqueued_at', enqueued_at, 'app', app)
+    redis.call('HSET', KEYS[3], 'status', 'queued', 'job', job)
     redis.call('EXPIRE', KEYS[3], {JOB_TTL_SECONDS})
 end
 redis.call('HSET', KEYS[2], id, body)
@@ -139,7 +139,9 @@ def build_enqueue(
     arguments = [message.options["redis_message_id"], body, message.queue_name]
     if job is not None:
         keys.append(job_key(job.id))
-        arguments += [job.actor, job.enqueued_at.isoformat(), job.app, cost or ""]
+        redis_message_id, key = message.options["redis_message_id"], find_key(message.options)
+        sealed = seal_job(encoder.sealer, job, redis_message_id, key)
+        arguments += [job.app, cost or "", sealed]
     return Call(ENQUEUE_SCRIPT, keys, arguments)
 
 

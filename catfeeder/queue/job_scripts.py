@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Final
 
 from catfeeder.queue.lua_scripts import Call, Script
@@ -52,27 +51,24 @@ def ended_key(job_id: str) -> str:
     return CHANNEL_PREFIX + job_id
 
 
-def build_start(job_id: str, actor: str, queue: str, now: datetime) -> Call:
+def build_start(job_id: str, sealed: bytes) -> Call:
     """Return the call that records that a worker begins; it makes a record that has expired."""
-    fields = {"actor": actor, "queue": queue, "status": "running", "started_at": now.isoformat()}
+    fields: dict[str, str | bytes] = {"status": "running", "start": sealed}
     return _build_change(job_id, _UNFINISHED, fields, may_create=True)
 
 
-def build_end(job_id: str, status: str, now: datetime, more: Mapping[str, bytes]) -> Call:
-    """Return the call by which a worker ends a job, with the sealed result or error in `more`."""
-    return _build_end(job_id, _UNFINISHED, status, now, more)
+def build_end(job_id: str, status: str, sealed: bytes) -> Call:
+    """Return the call by which a worker ends a job."""
+    return _build_end(job_id, _UNFINISHED, status, sealed)
 
 
-def build_cancellation(job_id: str, now: datetime) -> Call:
+def build_cancellation(job_id: str, sealed: bytes) -> Call:
     """Return the call that cancels a job that no worker has begun."""
-    return _build_end(job_id, "queued", "cancelled", now, {})
+    return _build_end(job_id, "queued", "cancelled", sealed)
 
 
-def _build_end(
-    job_id: str, after: str, status: str, now: datetime, more: Mapping[str, bytes]
-) -> Call:
-    fields: dict[str, str | bytes] = {"status": status, "finished_at": now.isoformat(), **more}
-    return _build_change(job_id, after, fields, is_end=True)
+def _build_end(job_id: str, after: str, status: str, sealed: bytes) -> Call:
+    return _build_change(job_id, after, {"status": status, "end": sealed}, is_end=True)
 
 
 def _build_change(

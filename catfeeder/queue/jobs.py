@@ -1,20 +1,18 @@
-"""Job record: what Redis holds of a job from its request until an hour after its end."""
+"""Job store: reads and changes what Redis holds of a job."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import redis
 from redis.exceptions import OutOfMemoryError
 
-from catfeeder.errors import JobCancelled, JobFailed, JobTimeout, SealBroken
 from catfeeder.queue.envelope import QueueSealer
+from catfeeder.queue.job_parts import JobRun, open_record, seal_end, seal_start
+from catfeeder.queue.job_records import JobError, JobRecord, JobStatus, unwrap_result
 from catfeeder.queue.job_scripts import (
     build_cancellation,
     build_end,
@@ -22,128 +20,48 @@ from catfeeder.queue.job_scripts import (
     ended_key,
     job_key,
 )
-from catfeeder.queue.keys import KeyName
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
-from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.queue.redis_faults import is_of_other_type
+
+__all__ = [
+    "JobError",
+    "JobReader",
+    "JobRecord",
+    "JobRun",
+    "JobStatus",
+    "JobStore",
+    "unwrap_result",
+]
 
 #: A client that waits looks this often as well: well within any timeout of a connection.
 _POLL_INTERVAL_SECONDS: Final = 1.0
 _POLL_WHEN_FULL_SECONDS: Final = 0.1
 
 
-class JobStatus(StrEnum):
-    """Where a job stands."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the job has ended."""
-        return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
-
-
-@dataclass(frozen=True, slots=True)
-class JobError:
-    """Why a job failed: a code, a sentence, and whether a repeat would fail too."""
-
-    code: str
-    detail: str
-    permanent: bool
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """All that is known of a job; times are in UTC, `result` is JSON data."""
-
-    id: str
-    actor: str
-    queue: str
-    status: JobStatus
-    enqueued_at: datetime
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    result: Any = None
-    error: JobError | None = None
-    app: str = DEFAULT_APP
-    #: The key that result or error was sealed with; None before the end.
-    sealed_by: KeyName | None = None
-
-
-def unwrap_result(record: JobRecord) -> Any:
-    """Return the result of a job that was waited for.
-
-    Raises:
-        JobTimeout: It has not ended.
-        JobFailed: It failed; the error carries the worker's code and sentence.
-        JobCancelled: It was cancelled.
-    """
-    if record.error is not None:
-        error = record.error
-        raise JobFailed(error.code, error.detail, permanent=error.permanent)
-    if record.status is JobStatus.CANCELLED:
-        raise JobCancelled
-    if not record.status.is_final:
-        raise JobTimeout
-    return record.result
-
-
 class JobReader:
-    """Reads records from what Redis returns; results and errors are sealed for their job."""
+    """Reads records from what Redis returns, of which the sealed parts alone count."""
 
     def __init__(self, sealer: QueueSealer) -> None:
         self._sealer = sealer
 
     def read_hash(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord | None:
-        """Return the record whose Redis hash has these fields, or None when it is not one.
-
-        Raises:
-            SealBroken: The result was sealed with another queue key, or by an app that the job is
-                not of.
-        """
-        return self._parse(job_id, fields) if b"enqueued_at" in fields else None
+        """Return the record whose Redis hash has these fields, or None when it is not one."""
+        return open_record(self._sealer, job_id, fields)
 
     def read_announcement(self, job_id: str, announcement: bytes) -> JobRecord | None:
         """Return the record that was announced at a job's end; None when it cannot be read."""
         try:
             parts = list(_split_parts(announcement))
-            return self._parse(job_id, dict(zip(parts[::2], parts[1::2], strict=True)))
-        except (KeyError, ValueError, SealBroken):
+            fields = dict(zip(parts[::2], parts[1::2], strict=True))
+        except ValueError:
             return None
+        return self.read_hash(job_id, fields)
 
-    def _parse(self, job_id: str, fields: Mapping[bytes, bytes]) -> JobRecord:
-        app = fields.get(b"app", DEFAULT_APP.encode()).decode()
-        error, sealed_by = self._open(job_id, app, fields.get(b"error"))
-        result, sealed_by = self._open(job_id, app, fields.get(b"result"), sealed_by)
-        return JobRecord(
-            id=job_id,
-            actor=fields[b"actor"].decode(),
-            queue=fields[b"queue"].decode(),
-            status=JobStatus(fields[b"status"].decode()),
-            enqueued_at=datetime.fromisoformat(fields[b"enqueued_at"].decode()),
-            started_at=_parse_time(fields.get(b"started_at")),
-            finished_at=_parse_time(fields.get(b"finished_at")),
-            result=result,
-            error=JobError(*error) if error else None,
-            app=app,
-            sealed_by=sealed_by,
-        )
-
-    def _open(
-        self, job_id: str, app: str, sealed: bytes | None, otherwise: KeyName | None = None
-    ) -> tuple[Any, KeyName | None]:
-        """Return a result or error, and the key that it was sealed with."""
-        if sealed is None:
-            return None, otherwise
-        plaintext, key = self._sealer.open(sealed, f"job:{job_id}")
-        if self._sealer.own.is_service and key.app not in ("", app):
-            raise SealBroken("The result of this job was sealed by an app that it is not of.")
-        # Without the marks of messages: a provider's profile may hold what looks like one.
-        return json.loads(plaintext), key
+    def build_cancellation(self, record: JobRecord, now: datetime) -> Call:
+        """Return the call that cancels a job that was read, and that no worker has begun."""
+        run = JobRun(record.id, record.actor, record.redis_message_id or "", record.sealed_by)
+        return build_cancellation(record.id, seal_end(self._sealer, run, JobStatus.CANCELLED, now))
 
 
 class JobStore(JobReader):
@@ -167,38 +85,40 @@ class JobStore(JobReader):
         # The answer to a command that blocks must come before the connection gives it up.
         self._poll_interval = min(poll_interval, timeout / 2) if timeout else poll_interval
 
-    def start(self, job_id: str, actor: str, queue: str, now: datetime) -> bool:
+    def start(self, run: JobRun, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
-        return self._run(build_start(job_id, actor, queue, now))
+        return self._run(build_start(run.job_id, seal_start(self._sealer, run, now)))
 
-    def build_success(
-        self, job_id: str, result: object, now: datetime, key: KeyName | None = None
-    ) -> Call:
-        """Return the call that records and announces the result, which must be JSON data.
+    def build_success(self, run: JobRun, result: object, now: datetime) -> Call:
+        """Return the call that records and announces the result, which must be JSON data."""
+        return self._build_end(run, JobStatus.SUCCEEDED, now, result=result)
 
-        It is sealed with the own key, or with `key`, that which the job was asked for with.
-        """
-        sealed = self._seal(job_id, result, key)
-        return build_end(job_id, JobStatus.SUCCEEDED.value, now, {"result": sealed})
-
-    def fail(self, job_id: str, error: JobError, now: datetime, key: KeyName | None = None) -> bool:
-        """Record and announce why the job failed, sealed as `build_success` seals a result."""
-        sealed = self._seal(job_id, [error.code, error.detail, error.permanent], key)
-        return self._run(build_end(job_id, JobStatus.FAILED.value, now, {"error": sealed}))
+    def fail(self, run: JobRun, error: JobError, now: datetime) -> bool:
+        """Record and announce why the job failed."""
+        told = [error.code, error.detail, error.permanent]
+        return self._run(self._build_end(run, JobStatus.FAILED, now, error=told))
 
     def cancel(self, job_id: str, now: datetime) -> bool:
         """Cancel a job that no worker has begun; false when it is too late or the job unknown."""
-        return self._run(build_cancellation(job_id, now))
+        record = self.get(job_id)
+        return record is not None and self._run(self.build_cancellation(record, now))
+
+    def _build_end(self, run: JobRun, status: JobStatus, now: datetime, **more: object) -> Call:
+        return build_end(run.job_id, status.value, seal_end(self._sealer, run, status, now, **more))
 
     def get(self, job_id: str) -> JobRecord | None:
         """Return the record, or None when there is none (any more).
 
         Raises:
             QueueUnreachable: Redis did not answer.
-            SealBroken: The record was written with another queue key.
         """
         with translate_redis_errors():
-            fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
+            try:
+                fields = cast("dict[bytes, bytes]", self._client.hgetall(job_key(job_id)))
+            except redis.ResponseError as error:
+                if not is_of_other_type(error):
+                    raise
+                return None
         return self.read_hash(job_id, fields)
 
     def await_end(self, job_id: str, seconds: float) -> JobRecord | None:
@@ -232,10 +152,6 @@ class JobStore(JobReader):
         with translate_redis_errors():
             return bool(call_script(self._client, change))
 
-    def _seal(self, job_id: str, value: object, key: KeyName | None) -> bytes:
-        text = json.dumps(value, separators=(",", ":"))
-        return self._sealer.seal(text.encode(), f"job:{job_id}", key)
-
 
 def _split_parts(announcement: bytes) -> Iterator[bytes]:
     """Take apart what the script joined: each part with its length before it."""
@@ -243,7 +159,3 @@ def _split_parts(announcement: bytes) -> Iterator[bytes]:
         length, _, rest = announcement.partition(b":")
         yield rest[: int(length)]
         announcement = rest[int(length) :]
-
-
-def _parse_time(text: bytes | None) -> datetime | None:
-    return datetime.fromisoformat(text.decode()) if text else None

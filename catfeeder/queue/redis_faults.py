@@ -59,6 +59,11 @@ def describe_absence(error: redis.RedisError) -> str | None:
     return _NO_SOCKET if is_missing else None
 
 
+def is_of_other_type(error: object) -> bool:
+    """Return whether a key holds something else than ours: another client has written it."""
+    return isinstance(error, redis.ResponseError) and str(error).startswith("WRONGTYPE")
+
+
 def refuse_old_version(version: str) -> str | None:
     """Return the sentence for a server whose INFO names a version that is too old."""
     parts = version.split(".")

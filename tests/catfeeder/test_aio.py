@@ -30,7 +30,7 @@ from catfeeder.queue.jobs import JobError
 from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings
 from tests.actors.test_registry import ASKED
-from tests.jobs import succeed
+from tests.jobs import fail, succeed
 from tests.servers import ValkeyServer
 
 pytestmark = pytest.mark.anyio
@@ -152,7 +152,7 @@ async def test_each_outcome_has_an_error_of_its_own(aio: AsyncClient, client: Cl
     job = await aio.hash_password("x")
     with pytest.raises(JobTimeout):
         await job.result(timeout=0.2)
-    client.jobs.fail(job.id, JobError("password_too_long", "Long.", permanent=True), utc_now())
+    fail(client.jobs, job.id, JobError("password_too_long", "Long.", permanent=True), utc_now())
     with pytest.raises(JobFailed, match=r"Long\.") as failure:
         await job.result(timeout=0)
     assert (failure.value.code, failure.value.permanent) == ("password_too_long", True)

@@ -31,7 +31,7 @@ from catfeeder.queue.jobs import JobError, JobStore
 from catfeeder.queue.keys import AppKey
 from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key
-from tests.jobs import succeed
+from tests.jobs import fail, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
@@ -57,7 +57,7 @@ def test_a_secret_is_neither_on_the_queue_nor_printed_where_it_arrives(
     record = ask(client).record()
     hashes = [key for key in valkey.key_names() if key.endswith(".msgs") or ":job:" in key]
     values = [os.fsencode(value) for key in hashes for value in valkey.client.hvals(key)]
-    assert len(values) > 4
+    assert len(values) > 2
     assert not [value for value in values if CANARY.encode() in value]
     assert record.status == "queued"
     assert CANARY not in str(next(broker.consume(record.queue)))
@@ -151,7 +151,7 @@ def test_each_outcome_has_an_error_of_its_own(client: Client) -> None:
         job.result(timeout=0.2)
     assert 0.15 < time.monotonic() - began < 20
     error = JobError("password_too_long", "It has 73 bytes.", permanent=True)
-    client.jobs.fail(job.id, error, utc_now())
+    fail(client.jobs, job.id, error, utc_now())
     with pytest.raises(JobFailed, match=r"It has 73 bytes\.") as failure:
         job.result(timeout=0)
     assert (failure.value.code, failure.value.permanent) == ("password_too_long", True)

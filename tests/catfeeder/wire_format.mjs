@@ -92,8 +92,8 @@ const message = {
 const job = `catfeeder:job:${messageId}`;
 
 command("MULTI");
-const first = ["actor", message.actor_name, "queue", queue, "status", "queued", "app", app];
-command("HSET", job, ...first, "enqueued_at", new Date().toISOString());
+const what = { actor: actorName, queue, app, enqueued_at: new Date().toISOString(), redis_message_id: redisMessageId };
+command("HSET", job, "status", "queued", "job", seal(JSON.stringify(what), `job:${messageId}:job`));
 command("EXPIRE", job, 3600);
 command("HSET", `catfeeder:${queue}.msgs`, redisMessageId, seal(JSON.stringify(message), "message"));
 command("RPUSH", `catfeeder:${queue}`, redisMessageId);
@@ -107,11 +107,9 @@ while (Date.now() < deadline) {
   const flat = await command("HGETALL", job);
   const fields = {};
   for (let at = 0; at < flat.length; at += 2) fields[flat[at].toString()] = flat[at + 1];
-  const status = fields.status.toString();
-  if (status === "queued" || status === "running") continue;
-  const sealed = fields.result ?? fields.error;
-  const outcome = sealed && JSON.parse(open(sealed, `job:${messageId}`));
-  console.log(JSON.stringify({ id: messageId, status, outcome }));
+  if (!fields.end) continue;
+  const { status, result, error } = JSON.parse(open(fields.end, `job:${messageId}:end:${redisMessageId}`));
+  console.log(JSON.stringify({ id: messageId, status, outcome: result ?? error }));
   break;
 }
 socket.destroy();

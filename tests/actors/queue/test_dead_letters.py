@@ -33,6 +33,7 @@ from catfeeder.queue.encoder import (
 from catfeeder.queue.jobs import JobError
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker
+from tests.jobs import fail
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
@@ -216,7 +217,7 @@ def test_a_failed_job_can_be_performed_again_however_old(
     body = sealed(broker, message_id=job.id, message_timestamp=LONG_AGO)
     letters.add(PASSWORDS, "a", "internal_error", body)
     broker.client.delete("catfeeder:passwords", "catfeeder:passwords.msgs")
-    service.jobs.fail(job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
+    fail(service.jobs, job.id, JobError("internal_error", "It failed.", permanent=True), utc_now())
     # When it is replayed
     assert letters.replay(PASSWORDS, ["a"]) == (["a"], [])
     # Then it is a job like any other, once, under its old id, without its old end

@@ -37,7 +37,9 @@ def test_another_apps_plaintext_is_not_kept_as_it_came(valkey: ValkeyServer) -> 
 @pytest.mark.usefixtures("broker")
 def test_its_job_fails_with_the_reason(service: Client) -> None:
     job = service.hash_password("hunter2")
-    quarantine("passwords", "x", "It has ended.", b"", code="kills_workers", job_id=job.id)
+    redis_message_id = job.record().redis_message_id or ""
+    arguments = ("passwords", redis_message_id, "It has ended.", b"")
+    quarantine(*arguments, code="kills_workers", job_id=job.id)
     with pytest.raises(JobFailed, match="It has ended") as failed:
         job.result(timeout=60)
     assert (failed.value.code, failed.value.permanent) == ("kills_workers", True)

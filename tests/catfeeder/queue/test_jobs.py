@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -11,25 +12,28 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catfeeder.errors import QueueUnreachable, SealBroken
-from catfeeder.queue.envelope import ServiceSealer
+from catfeeder.errors import QueueUnreachable
+from catfeeder.queue.envelope import AppSealer, ServiceSealer
+from catfeeder.queue.job_parts import JobRun, seal_end
 from catfeeder.queue.job_scripts import job_key
 from catfeeder.queue.jobs import JobError, JobRecord, JobStatus, JobStore
+from catfeeder.queue.keys import AppKey
 from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key
-from tests.jobs import put_job, succeed
+from tests.jobs import fail, put_job, start, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 
-SEALER = ServiceSealer([Key(b"k" * 32)])
+ROOT = Key(b"k" * 32)
+SEALER = ServiceSealer([ROOT])
 ERROR = JobError("password_too_long", "It has 73 bytes.", permanent=True)
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)
 
 Change = Callable[[JobStore], bool]
-START: Change = lambda jobs: jobs.start("id", "hash_password", "passwords", LATER)  # noqa: E731
+START: Change = lambda jobs: start(jobs, "id", LATER)  # noqa: E731
 SUCCEED: Change = lambda jobs: succeed(jobs, "id", {"a": 1}, LATER)  # noqa: E731
-FAIL: Change = lambda jobs: jobs.fail("id", ERROR, LATER)  # noqa: E731
+FAIL: Change = lambda jobs: fail(jobs, "id", ERROR, LATER)  # noqa: E731
 CANCEL: Change = lambda jobs: jobs.cancel("id", LATER)  # noqa: E731
 
 
@@ -37,7 +41,7 @@ CANCEL: Change = lambda jobs: jobs.cancel("id", LATER)  # noqa: E731
 def jobs(valkey: ValkeyServer) -> JobStore:
     """A store that knows one job, which is queued."""
     store = JobStore(valkey.client, SEALER)
-    put_job(valkey.client, "id", NOW)
+    put_job(store, "id", NOW)
     return store
 
 
@@ -207,15 +211,15 @@ def test_a_wait_that_the_server_unblocks_ends_without_an_error(
 
 
 def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeyServer) -> None:
-    put_job(valkey.client, "other", NOW)
+    put_job(jobs, "other", NOW)
     succeed(jobs, "id", {"token": "hunter2"}, NOW)
-    jobs.fail("other", JobError("hunter2", "hunter2", permanent=False), NOW)
+    fail(jobs, "other", JobError("hunter2", "hunter2", permanent=False), NOW)
     values = [
         os.fsencode(value)
         for job_id in ("id", "other")
         for value in valkey.client.hvals(job_key(job_id))
     ]
-    assert len(values) > 8
+    assert len(values) == 6
     assert not [value for value in values if b"hunter2" in value]
 
 
@@ -226,13 +230,90 @@ def test_a_result_may_look_like_anything(jobs: JobStore) -> None:
     assert record_of(jobs).result == result
 
 
-def test_a_result_opens_in_no_other_record(jobs: JobStore, valkey: ValkeyServer) -> None:
-    SUCCEED(jobs)
-    stolen = valkey.client.hget("catfeeder:job:id", "result")
-    put_job(valkey.client, "other", NOW)
-    valkey.client.hset("catfeeder:job:other", "result", os.fsencode(stolen or b""))
-    with pytest.raises(SealBroken):
-        jobs.get("other")
+def part_of(valkey: ValkeyServer, job_id: str, part: str) -> bytes:
+    return os.fsencode(valkey.client.hget(job_key(job_id), part) or b"")
+
+
+def write(valkey: ValkeyServer, job_id: str, **fields: str | bytes) -> None:
+    """Write fields of a job's hash, as one who can write Redis does."""
+    valkey.client.hset(job_key(job_id), items=[part for pair in fields.items() for part in pair])
+
+
+EDITS: dict[str, dict[str, Callable[[ValkeyServer], str | bytes]]] = {
+    "end of another job": {"end": lambda valkey: part_of(valkey, "ended", "end")},
+    "end of an earlier sending": {"end": lambda valkey: part_of(valkey, "earlier", "end")},
+    "start of another job": {"start": lambda valkey: part_of(valkey, "ended", "start")},
+    "start as end": {"end": lambda valkey: part_of(valkey, "id", "start")},
+    "another job's part": {"job": lambda valkey: part_of(valkey, "ended", "job")},
+    "all of another job": {
+        name: lambda valkey, name=name: part_of(valkey, "ended", name)  # type: ignore[misc]
+        for name in ("job", "start", "end")
+    },
+    "rubbish": {"end": lambda _: b"rubbish"},
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_parts_that_were_moved_make_no_record(
+    jobs: JobStore,
+    valkey: ValkeyServer,
+    edit: dict[str, Callable[[ValkeyServer], str | bytes]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a running job, one that has ended, and the end of an earlier sending of the first
+    START(jobs)
+    put_job(jobs, "ended", NOW)
+    start(jobs, "ended", NOW)
+    succeed(jobs, "ended", {"valid": True}, NOW)
+    earlier = JobRun("id", "hash_password", "an earlier message")
+    write(valkey, "earlier", end=seal_end(SEALER, earlier, JobStatus.SUCCEEDED, NOW, result=1))
+    # When a Redis writer moves parts of them
+    write(valkey, "id", status="succeeded", **{name: take(valkey) for name, take in edit.items()})
+    # Then nothing is believed, and the log says that something is wrong
+    assert jobs.get("id") is None
+    assert "What Redis holds of job 'id' is not its record" in caplog.text
+
+
+def test_clear_fields_say_nothing(jobs: JobStore, valkey: ValkeyServer) -> None:
+    # When a Redis writer writes what an earlier release held in clear
+    lies: dict[str, str | bytes] = {
+        "status": "succeeded",
+        "actor": "x",
+        "app": "other",
+        "result": b"1",
+        "error": b"2",
+    }
+    write(valkey, "id", **lies)
+    # Then the job is what its parts say
+    record = record_of(jobs)
+    assert (record.status, record.actor, record.app) == ("queued", "hash_password", "default")
+    assert (record.result, record.error) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"app": "shop"},
+        {"app": None},
+        {"enqueued_at": "2026-01-02T03:04:05"},
+        {"enqueued_at": 9},
+        {"actor": ["hash_password"]},
+        {"queue": {}},
+        {"redis_message_id": None},
+    ],
+    ids=str,
+)
+def test_an_app_that_seals_nonsense_has_no_job(
+    jobs: JobStore, valkey: ValkeyServer, members: dict[str, object]
+) -> None:
+    # Given a job whose part an app has sealed with its own key, and filled as it pleased
+    blog = AppSealer([AppKey.derive(ROOT, "blog", 1)])
+    fair = {"actor": "hash_password", "queue": "passwords", "app": "blog"}
+    fair |= {"enqueued_at": NOW.isoformat(), "redis_message_id": "its-message"}
+    write(valkey, "id", job=blog.seal(json.dumps(fair).encode(), "job:id:job"))
+    assert record_of(jobs).app == "blog"
+    write(valkey, "id", job=blog.seal(json.dumps(fair | members).encode(), "job:id:job"))
+    assert jobs.get("id") is None
 
 
 def test_a_store_without_its_server_says_so() -> None:

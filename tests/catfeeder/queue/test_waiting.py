@@ -53,7 +53,7 @@ class Desk:
         return self.client.jobs.get(job_id)
 
     def new_job(self, job_id: str = "job-1") -> JobRecord:
-        return put_job(self.client.redis, job_id)
+        return put_job(self.client.jobs, job_id)
 
     def end(self, job_id: str = "job-1", result: object = 1) -> None:
         succeed(self.client.jobs, job_id, result)

@@ -13,6 +13,7 @@ from catfeeder.clock import utc_now
 from catfeeder.messages import PASSWORDS
 from catfeeder.queue.jobs import JobError
 from config import current_settings
+from tests.jobs import fail
 from tests.worker.cli.conftest import Command
 from worker.supervisor.valkey.embedded import EmbeddedValkey, find_running_url
 
@@ -23,7 +24,7 @@ def add_dead_letter(client: Client, letter_id: str, body: bytes | None = None) -
     [found] = client.redis.hvals(f"catfeeder:{PASSWORDS}.msgs")
     body = body or cast("bytes", found)
     DeadLetters(client.broker).add(PASSWORDS, letter_id, "internal_error", body)
-    client.jobs.fail(job.id, JobError("internal_error", "It broke.", permanent=False), utc_now())
+    fail(client.jobs, job.id, JobError("internal_error", "It broke.", permanent=False), utc_now())
     client.redis.delete(f"catfeeder:{PASSWORDS}", f"catfeeder:{PASSWORDS}.msgs")
     return job.id
 

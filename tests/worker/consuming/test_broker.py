@@ -25,6 +25,7 @@ from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key, Secret
 from tests.conftest import StartWorker
 from tests.dead_letters import set_aside
+from tests.jobs import run_of
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
@@ -364,7 +365,7 @@ def test_a_message_is_there_until_its_job_has_ended(
         return round_trip(*arguments)
 
     round_trip = lua_scripts._round_trip
-    end = client.jobs.build_success(job.id, "a result", utc_now())
+    end = client.jobs.build_success(run_of(client.jobs, job.id), "a result", utc_now())
     broker.endings[message.options["redis_message_id"]] = end
     with monkeypatch.context() as patch:
         patch.setattr(lua_scripts, "_round_trip", look_and_send)
@@ -387,7 +388,7 @@ def test_no_message_comes_twice_however_much_of_the_scripts_a_server_has_forgott
     for script in known:
         valkey.client.script_load(script.text)
     # When the first ends
-    end = client.jobs.build_success(jobs[0].id, "a result", utc_now())
+    end = client.jobs.build_success(run_of(client.jobs, jobs[0].id), "a result", utc_now())
     broker.endings[message.options["redis_message_id"]] = end
     consumer.ack(message)
     # Then the other is next, and nothing after it

@@ -12,7 +12,7 @@ import catfeeder
 from actors.apps import create_app, delete_app, revoke_queue_key
 from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
-from catfeeder.errors import JobFailed, SealBroken
+from catfeeder.errors import JobExpired, JobFailed, SealBroken
 from catfeeder.messages import (
     CATALOGUE,
     CHECK_PASSWORD,
@@ -24,7 +24,9 @@ from catfeeder.messages import (
 from catfeeder.queue.broker import assign_redis_id, build_message
 from catfeeder.queue.encoder import to_json
 from catfeeder.queue.envelope import AppSealer
+from catfeeder.queue.job_parts import seal_end
 from catfeeder.queue.job_scripts import job_key
+from catfeeder.queue.jobs import JobStatus
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection
@@ -32,6 +34,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.test_registry import SENT
 from tests.conftest import StartWorker, derive_app_key
 from tests.dead_letters import set_aside
+from tests.jobs import run_of
 from tests.models.rows import stored_connection
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
@@ -84,7 +87,7 @@ def test_an_app_is_answered_under_its_key_which_no_other_app_reads(
 ) -> None:
     job = shop.check_password(PASSWORD, None)
     assert job.result(timeout=60) == {"valid": False, "needs_rehash": False}
-    with pytest.raises(SealBroken):
+    with pytest.raises(JobExpired):
         blog.job(job.id).record()
     # The shim reads any, and knows whose it is.
     record = service.job(job.id).record()
@@ -105,16 +108,17 @@ def test_an_app_forges_no_result_of_another(shop: Client, blog: Client, service:
     # Given a check that waits, of the shop's own and of the shim's for the shop
     own = shop.check_password(PASSWORD, None)
     shims = service.enqueue(CHECK_PASSWORD, password=Secret(PASSWORD), password_hash=None)
-    shop.redis.hset(job_key(shims.id), "app", "shop")
-    for job in (own, shims):
+    for job, reader in ((own, shop), (shims, service)):
+        run = run_of(reader.jobs, job.id)._replace(key=None)
         # When the blog writes into Redis that the password is right
-        forged = blog.broker.encoder.sealer.seal(b'{"valid": true}', f"job:{job.id}")
-        ended: Any = {"status": "succeeded", "result": forged}
-        shop.redis.hset(job_key(job.id), mapping=ended)
+        sealer = blog.broker.encoder.sealer
+        forged = seal_end(sealer, run, JobStatus.SUCCEEDED, utc_now(), result={"valid": True})
+        ended: Any = {"status": "succeeded", "end": forged}
+        blog.redis.hset(job_key(job.id), mapping=ended)
         # Then neither the shop nor the shim believes it
-        for reader in (shop, service):
-            with pytest.raises(SealBroken):
-                reader.job(job.id).result(timeout=0)
+        for each in (shop, service):
+            with pytest.raises(JobExpired):
+                each.job(job.id).result(timeout=0)
 
 
 def test_an_app_acts_for_itself_whatever_its_message_says(

@@ -64,6 +64,6 @@ async def _ask_many(url: str) -> list[bytes]:
 
 @pytest.mark.anyio
 async def test_a_broker_that_goes_away_costs_the_wait_and_not_the_job(shim: Shim) -> None:
-    record = put_job(shim.client.redis, "job-1")
+    record = put_job(shim.client.jobs, "job-1")
     cut_off(shim.client)
     assert await shim.wait(record, 0.05) == record

@@ -12,7 +12,7 @@ from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.encoder import find_key
-from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.jobs import JobError, JobRun, JobStore
 from catfeeder.queue.lua_scripts import Call
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 
@@ -46,8 +46,7 @@ class JobStarts(Middleware):
             raise SkipMessage("The job was cancelled or has ended.")
 
     def _start(self, message: MessageProxy) -> bool:
-        job = (message.message_id, message.actor_name, message.queue_name)
-        return self._jobs.start(*job, utc_now())
+        return self._jobs.start(_run_of(message), utc_now())
 
 
 class JobResults(ResultBackend):
@@ -63,8 +62,7 @@ class JobResults(ResultBackend):
 
         The acknowledgement waits for an unreachable broker. The record has a TTL of its own.
         """
-        key = find_key(message.options)
-        ending = self._jobs.build_success(message.message_id, result, utc_now(), key)
+        ending = self._jobs.build_success(_run_of(message), result, utc_now())
         self._endings[message.options["redis_message_id"]] = ending
 
     def store_exception(
@@ -74,10 +72,15 @@ class JobResults(ResultBackend):
         ttl: int,  # noqa: ARG002
     ) -> None:
         """End the job as failed, with what the caller may read of the error."""
-        error, key = to_job_error(exception), find_key(message.options)
-        retry_until_broker_returns(
-            lambda: self._jobs.fail(message.message_id, error, utc_now(), key)
-        )
+        error, run = to_job_error(exception), _run_of(message)
+        retry_until_broker_returns(lambda: self._jobs.fail(run, error, utc_now()))
+
+
+def _run_of(message: MessageProxy) -> JobRun:
+    options = message.options
+    return JobRun(
+        message.message_id, message.actor_name, options["redis_message_id"], find_key(options)
+    )
 
 
 def is_refusal(message: MessageProxy, exception: BaseException) -> bool:

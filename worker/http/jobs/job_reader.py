@@ -16,6 +16,7 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.job_scripts import job_key
 from catfeeder.queue.jobs import JobReader, JobRecord
 from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis_faults import is_of_other_type
 from worker.http.asgi.batcher import Batcher
 
 #: Redis answers within a millisecond. A caller learns soon that it hangs.
@@ -38,9 +39,10 @@ class BatchedJobReader:
 
         Raises:
             QueueUnreachable: Redis did not answer.
-            SealBroken: The record was written with another queue key.
         """
         fields = await self._batcher.ask(job_id)
+        if is_of_other_type(fields):
+            return None
         with translate_redis_errors():
             if isinstance(fields, redis.RedisError):
                 raise fields

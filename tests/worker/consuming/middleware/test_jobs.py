@@ -19,7 +19,7 @@ from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
-from catfeeder.queue.broker import assign_redis_id, build_message, build_queued_job
+from catfeeder.queue.broker import build_message, build_queued_job
 from catfeeder.queue.jobs import JobError, JobStatus, JobStore
 from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Secret
@@ -27,6 +27,7 @@ from models.db.database import database, hold_connection
 from models.db.errors import DatabaseUnreachable
 from models.server import begin_boot, is_stopping
 from tests.conftest import StartWorker
+from tests.jobs import start
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
@@ -98,7 +99,7 @@ def test_a_job_whose_worker_died_is_performed_anew(
 ) -> None:
     # Given a job that another worker has begun and not ended
     job = client.hash_password("hunter2")
-    assert client.jobs.start(job.id, "hash_password", "passwords", utc_now())
+    assert start(client.jobs, job.id, utc_now())
     # When its message comes to this one
     start_worker()
     # Then it is performed
@@ -262,8 +263,9 @@ def job(service: Client) -> Job[Any]:
 @pytest.fixture
 def message(job: Job[Any]) -> MessageProxy:
     """Its message."""
-    message = build_message(HASH_PASSWORD, {}).copy(message_id=job.id)
-    return MessageProxy(assign_redis_id(message))
+    options = {"redis_message_id": job.record().redis_message_id}
+    message = build_message(HASH_PASSWORD, {}).copy(message_id=job.id, options=options)
+    return MessageProxy(message)
 
 
 @contextmanager

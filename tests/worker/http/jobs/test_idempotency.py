@@ -21,7 +21,7 @@ from catfeeder.queue.jobs import JobError
 from catfeeder.queue.lua_scripts import call_scripts
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings
-from tests.jobs import succeed
+from tests.jobs import fail, succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
 from worker.http.auth.api_keys import Caller
@@ -68,7 +68,7 @@ def test_a_repeat_of_a_job_that_failed_for_a_while_begins_anew(
     # Given a job that failed
     job = http.post(_PATH, json=_BODY, headers=_KEY).json()
     error = JobError("provider_unreachable", "It did not answer.", permanent)
-    shim.client.jobs.fail(job["id"], error, utc_now())
+    fail(shim.client.jobs, job["id"], error, utc_now())
     # When the request is repeated, twice
     repeats = [http.post(_PATH, json=_BODY, headers=_KEY).json() for _ in range(2)]
     # Then a failure that passes begins one new job, and any other is the answer
@@ -85,7 +85,7 @@ def test_repeats_at_once_of_a_job_that_failed_become_one_job(
 ) -> None:
     job = http.post(_PATH, json=_BODY, headers=_KEY).json()
     error = JobError("provider_unreachable", "It did not answer.", permanent=False)
-    shim.client.jobs.fail(job["id"], error, utc_now())
+    fail(shim.client.jobs, job["id"], error, utc_now())
     with ThreadPoolExecutor(10) as threads:
         answers = list(threads.map(lambda _: http.post(_PATH, json=_BODY, headers=_KEY), range(10)))
     assert len({answer.json()["id"] for answer in answers}) == 1

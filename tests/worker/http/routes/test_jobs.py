@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import httpx
 import pytest
 
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
+from catfeeder.queue.job_scripts import job_key
 from catfeeder.queue.jobs import JobError
-from tests.jobs import succeed
+from tests.jobs import fail, start, succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
 
@@ -37,22 +39,22 @@ def test_a_job_that_waits_has_no_more_than_it_can(http: httpx.Client, path: str)
     assert job["enqueued_at"].endswith("Z")
 
 
-def test_a_job_that_failed_says_why(http: httpx.Client, path: str, client: Client) -> None:
-    client.jobs.fail(_id(path), JobError("some_code", "A sentence.", permanent=True), utc_now())
+def test_a_job_that_failed_says_why(http: httpx.Client, path: str, service: Client) -> None:
+    fail(service.jobs, _id(path), JobError("some_code", "A sentence.", permanent=True), utc_now())
     job = http.get(path).json()
     assert job["status"] == "failed"
     assert job["error"] == {"code": "some_code", "detail": "A sentence.", "permanent": True}
     assert "result" not in job
 
 
-def test_a_result_may_be_null(http: httpx.Client, path: str, client: Client) -> None:
-    succeed(client.jobs, _id(path), None)
+def test_a_result_may_be_null(http: httpx.Client, path: str, service: Client) -> None:
+    succeed(service.jobs, _id(path), None)
     assert http.get(path).json()["result"] is None
 
 
-def test_reading_a_job_waits_as_preferred(http: httpx.Client, path: str, client: Client) -> None:
+def test_reading_a_job_waits_as_preferred(http: httpx.Client, path: str, service: Client) -> None:
     # Given a job that ends while a caller waits for it
-    end = threading.Timer(0.2, succeed, [client.jobs, _id(path), {"a": 1}])
+    end = threading.Timer(0.2, succeed, [service.jobs, _id(path), {"a": 1}])
     end.start()
     # When it is read with a preference to wait
     begun = time.monotonic()
@@ -71,8 +73,8 @@ def test_a_job_that_has_not_begun_is_cancelled(http: httpx.Client, path: str) ->
     assert (again.status_code, again.json()["status"]) == (200, "cancelled")
 
 
-def test_a_job_that_has_begun_is_not(http: httpx.Client, path: str, client: Client) -> None:
-    client.jobs.start(_id(path), "hash_password", "passwords", utc_now())
+def test_a_job_that_has_begun_is_not(http: httpx.Client, path: str, service: Client) -> None:
+    start(service.jobs, _id(path), utc_now())
     assert_problem(http.delete(path), 409, "job_not_cancellable")
     assert http.get(path).json()["status"] == "running"
 
@@ -95,3 +97,22 @@ def test_a_job_that_never_was_is_not_found(http: httpx.Client) -> None:
     for path in (_UNKNOWN, "/v1/jobs/not-an-id", "/v1/jobs/%00", "/v1/jobs/*"):
         for method in ("GET", "DELETE"):
             assert_problem(http.request(method, path), 404, "job_expired")
+
+
+def test_a_job_that_a_redis_writer_has_spoilt_is_unknown(
+    http: httpx.Client, path: str, service: Client
+) -> None:
+    # Given a job, and another one that has ended
+    other = service.hash_password("hunter2")
+    succeed(service.jobs, other.id, {"a": 1})
+    redis, key = service.redis, job_key(_id(path))
+    # When the end of the other is copied, or something else stands in the job's place
+    end: Any = redis.hget(job_key(other.id), "end")
+    redis.hset(key, mapping={"status": "succeeded", "end": end})
+    answers = [http.get(path), http.delete(path), http.get(path, headers={"Prefer": "wait=1"})]
+    redis.delete(key)
+    redis.set(key, "x")
+    answers += [http.get(path), http.delete(path)]
+    # Then it is unknown, and nothing breaks
+    for answer in answers:
+        assert_problem(answer, 404, "job_expired")
