@@ -1,9 +1,10 @@
-"""Certificates that no authority has signed: for localhost, and for a client's key."""
+"""Certificates that no authority has signed: for two names of servers, and for a client's key."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
@@ -11,6 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+#: Beside localhost, a name that providers on the internet have.
+PUBLIC_NAME: Final = "idp.example"
 
 
 def certificate_of(key: CertificateIssuerPrivateKeyTypes) -> x509.Certificate:
@@ -25,7 +29,10 @@ def certificate_of(key: CertificateIssuerPrivateKeyTypes) -> x509.Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.DNSName(PUBLIC_NAME)]),
+            critical=False,
+        )
         .sign(key, SHA256())
     )
 

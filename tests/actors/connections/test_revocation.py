@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from actors.connections import revocation
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.connections.revocation import revoke_connection
@@ -42,7 +41,6 @@ from tests.actors.sign_ins import (
 )
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("tables")
 
@@ -149,8 +147,7 @@ def revoke_after(held: HeldRenewal[Any], row: TAB_CONNECTIONS) -> Revocation:
     """Ask for a disconnect while a renewal is at its provider, then let the renewal finish."""
     with ThreadPoolExecutor(1) as pool:
         disconnect = pool.submit(revoke_connection, row.id)
-        wait_until(lambda: revocation._WAITERS._value == 15 or disconnect.done())
-        assert not disconnect.done()
+        assert not wait([disconnect], timeout=0.3).done
         held.finish()
         return disconnect.result()
 

@@ -73,7 +73,6 @@ RENEWED = {
     "gitlab": timedelta(hours=2),
     "apple": timedelta(days=1),
 }
-WITHOUT_PICTURE = ("discord", "slack_app", "apple")
 WITHOUT_PKCE = ("linkedin", "slack", "slack_app", "discord")
 WITH_NONCE = ("google", "microsoft", "gitlab", "slack", "apple")
 SINGLE_USE = ("x", "discord", "gitlab")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json
 from actors.providers.http.transport import shared_adapter
 from tests.provider.answers import json_answer
-from tests.provider.certificates import self_signed_certificate
+from tests.provider.certificates import PUBLIC_NAME, self_signed_certificate
 from tests.provider.proxy import Proxy, running_proxy
 from tests.provider.server import Request, running_server
 from tests.scripted_provider import ScriptedProvider
@@ -25,7 +24,6 @@ from tests.scripted_provider import ScriptedProvider
 pytestmark = pytest.mark.usefixtures("settings")
 #: Each way in which a provider is called.
 CALLS: list[Callable[[str], Any]] = [get_json, lambda url: post_form(url, {"a": "b"}, None).json()]
-NOTHING = re.compile("(?!)")
 both_ways = pytest.mark.parametrize("call", CALLS, ids=["get_json", "post_form"])
 
 
@@ -85,19 +83,18 @@ def test_a_public_provider_is_called_through_a_tunnel(
 ) -> None:
     # Given a provider at a public address, which the certificate names
     port, received, _ = secured
-    resolve_to(monkeypatch, "localhost", "1.1.1.1")
-    monkeypatch.setattr("actors.providers.http.addresses._NEVER_PUBLIC", NOTHING)
+    resolve_to(monkeypatch, PUBLIC_NAME, "1.1.1.1")
 
     # When it is called twice
-    assert call(f"https://localhost:{port}/somewhere") == {"found": True}
-    assert call(f"https://localhost:{port}/somewhere") == {"found": True}
+    assert call(f"https://{PUBLIC_NAME}:{port}/somewhere") == {"found": True}
+    assert call(f"https://{PUBLIC_NAME}:{port}/somewhere") == {"found": True}
 
     # Then it is by one tunnel to its name, and the proxy alone gets the proxy's password
     assert [(line.split(" ")[:2], secret) for line, secret in proxy.asked] == [
-        (["CONNECT", f"localhost:{port}"], "me:canary")
+        (["CONNECT", f"{PUBLIC_NAME}:{port}"], "me:canary")
     ]
     assert [(request.path, request.headers["host"]) for request in received] == [
-        ("/somewhere", f"localhost:{port}")
+        ("/somewhere", f"{PUBLIC_NAME}:{port}")
     ] * 2
     assert "proxy-authorization" not in received[0].headers
 
