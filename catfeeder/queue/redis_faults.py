@@ -69,3 +69,12 @@ def refuse_old_version(version: str) -> str | None:
     parts = version.split(".")
     known = tuple(int(part) for part in parts[:2] if part.isdecimal())
     return _OLD if len(known) == 2 and known < (6, 2) else None
+
+
+def describe_loss(error: Exception) -> str:
+    """Return why a connection to Redis was lost: a clause, without a full stop."""
+    refusal = describe_refusal(error) if isinstance(error, redis.RedisError) else None
+    late = isinstance(error, redis.TimeoutError | TimeoutError)
+    return (refusal or str(error)).rstrip(". ") or (
+        "it did not answer in time" if late else "the connection broke off"
+    )

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from catfeeder.clock import utc_now
 from catfeeder.queue.job_scripts import CHANNEL_PREFIX
 from catfeeder.queue.jobs import JobRecord
+from catfeeder.queue.redis_faults import describe_loss
 
 #: Redis publishes at most once, and a connection can be dead unnoticed. So each task that waits
 #: polls as well, rarely enough for a thousand of them to be no load.
@@ -151,7 +152,7 @@ class JobWaiter:
             except (RedisError, OSError) as error:
                 self.subscribed_since = None
                 if self._was_subscribed:
-                    _LOG.warning("Lost the announcements of ended jobs: %s.", type(error).__name__)
+                    _LOG.warning("Lost the announcements of ended jobs: %s.", describe_loss(error))
                 self._was_subscribed = False
                 await asyncio.sleep(self._reconnect_delay)
 

@@ -52,4 +52,4 @@ def describe_cause(error: Exception) -> str:
     The client of MySQL puts a number before its sentence.
     """
     reason = getattr(error, "strerror", None) or (error.args[-1] if error.args else "")
-    return str(reason).partition("\n")[0].rstrip(". ") or type(error).__name__
+    return str(reason).partition("\n")[0].rstrip(". ") or "it gave no reason"

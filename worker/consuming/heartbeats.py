@@ -23,6 +23,7 @@ from dramatiq.errors import ConnectionClosed
 
 from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
+from catfeeder.queue.redis_faults import describe_loss
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.in_flight import HEARTBEATS_KEY
 from worker.consuming.process_locks import ProcessLocks
@@ -120,7 +121,7 @@ class Heartbeats(Middleware):
             try:
                 self._requeue_from_dead_workers(broker)
             except (redis.RedisError, ConnectionClosed, OSError) as error:
-                _LOG.debug("Could not check the other workers: %s.", type(error).__name__)
+                _LOG.debug("Could not check the other workers: %s.", describe_loss(error))
             self._stopping.wait(self._timing.interval_seconds)
 
     def _requeue_from_dead_workers(self, broker: ConsumingBroker) -> None:

@@ -16,6 +16,7 @@ from actors.queue.spent_messages import SPENT_PREFIX
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_connection import is_transient, translate_redis_errors
+from catfeeder.queue.redis_faults import describe_loss
 from worker.consuming.scripts import (
     ACKNOWLEDGE,
     ACKNOWLEDGE_AND_FETCH,
@@ -47,7 +48,9 @@ def translate_transient_errors() -> Iterator[None]:
     except redis.RedisError as error:
         if not is_transient(error):
             raise
-        raise ConnectionClosed(f"{type(error).__name__}: {error}") from error
+        raise ConnectionClosed(
+            f"Redis cannot be used at the moment: {describe_loss(error)}."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import redis
 from dramatiq import Broker, Middleware, Worker
 
 from catfeeder.queue.broker import NOTIFICATION_PREFIX
+from catfeeder.queue.redis_faults import describe_loss
 
 _LOG = logging.getLogger(__name__)
 #: How long the thread waits for a notification before it checks whether the worker stops.
@@ -66,8 +67,8 @@ class QueueNotifier(Middleware):
                 self._listen_once(channels)
             except (redis.RedisError, OSError) as error:
                 if self._is_listening:
-                    name = type(error).__name__
-                    _LOG.warning("Lost the connection for queue notifications: %s.", name)
+                    why = describe_loss(error)
+                    _LOG.warning("Lost the connection for queue notifications: %s.", why)
                 self._is_listening = False
                 self._stopping.wait(self._reconnect_seconds)
 

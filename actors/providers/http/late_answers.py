@@ -12,6 +12,7 @@ import requests
 import urllib3
 
 from actors.errors import ProviderUnreachable
+from actors.providers.http.causes import describe_cause
 from actors.providers.http.forms import read_answer
 from actors.providers.http.pools import DeadlineSocket, keep_late_connections
 from actors.providers.http.transport import translate_http_errors
@@ -50,7 +51,7 @@ class LateAnswer:
                 answer = _read_head(self._socket, seconds)
                 return read_answer(answer)
         except http.client.HTTPException as error:
-            text = f"The provider did not answer: {type(error).__name__}."
+            text = f"The provider did not answer: {describe_cause(error)}."
             raise ProviderUnreachable(text, is_outcome_unknown=True) from None
         finally:
             self.close()

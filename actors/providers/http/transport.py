@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.addresses import check_url
+from actors.providers.http.causes import describe_cause
 from actors.providers.http.peer import peer
 from actors.providers.http.pools import GuardedHTTPPool, GuardedHTTPSPool
 from actors.providers.http.quiet_logs import silence_http_logs
@@ -114,9 +115,9 @@ def _describe(error: Exception) -> str:
     """Return a sentence without a word of the request or of the proxy's credentials."""
     reason = _reason(error)
     if not isinstance(reason, urllib3.exceptions.ProxyError):
-        return f"The {peer()} did not answer: {type(error).__name__}."
+        return f"The {peer()} did not answer: {describe_cause(error)}."
     status = _TUNNEL_STATUS.match(str(reason.original_error))
-    cause = f"status {status[1]}" if status else type(reason.original_error).__name__
+    cause = f"status {status[1]}" if status else describe_cause(reason.original_error)
     return f"The proxy of OAUTH_PROXY_URL did not connect to the {peer()}: {cause}."
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc.errors import BadSignatureError, DecodeError, JoseError
 from joserfc.jwk import Key
 from joserfc.jws import deserialize_compact, extract_compact
 
@@ -34,9 +34,7 @@ def verify_signature(
     try:
         claims = parse_json(_read_signed(provider.jwks_uri, text, key_cache, name))
     except (JoseError, ValueError, TypeError, RecursionError) as error:
-        raise IdTokenInvalid(
-            f"The {name}'s signature does not hold: {type(error).__name__}."
-        ) from None
+        raise IdTokenInvalid(f"The {name} {_describe(error)}.") from None
     if not isinstance(claims, dict):
         raise IdTokenInvalid(f"The {name} holds no claims.")
     return claims
@@ -51,6 +49,13 @@ def _read_signed(jwks_uri: str, text: str, key_cache: KeyCache, name: str) -> by
     except BadSignatureError:
         key = _find_key(jwks_uri, algorithm, key_id, key_cache, name, refused=key)
         return _open(text, key)
+
+
+def _describe(error: Exception) -> str:
+    """Return what is wrong with a JWT, without a word of it."""
+    if isinstance(error, JoseError) and not isinstance(error, DecodeError):
+        return "has a signature that does not hold with the provider's key"
+    return "is not a signed JWT of three parts with JSON in them"
 
 
 def _open(text: str, key: Key) -> bytes:

@@ -153,7 +153,7 @@ def test_an_untrusted_certificate_is_refused(environment: dict[str, str], tmp_pa
         environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = f"localhost:{port}"
         reload_settings()
 
-        with pytest.raises(ProviderUnreachable, match="SSLError"):
+        with pytest.raises(ProviderUnreachable, match="OAUTH_CA_FILE"):
             get_json(f"https://localhost:{port}/jwks", {"Authorization": "Bearer secret"})
 
     # The server has received its name by SNI, and nothing else
