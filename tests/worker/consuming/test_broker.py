@@ -293,9 +293,9 @@ def hasty(broker: ConsumingBroker, valkey: ValkeyServer) -> Iterator[ConsumingBr
 def test_a_slow_server_is_a_lost_connection(hasty: ConsumingBroker, valkey: ValkeyServer) -> None:
     consumer = hasty.consume(PASSWORDS)
     with valkey.frozen():
-        with pytest.raises(ConnectionClosed, match="[Tt]ime"):
+        with pytest.raises(ConnectionClosed, match=r"[Tt]ime"):
             next(consumer)
-        with pytest.raises(ConnectionClosed, match="[Tt]ime"):
+        with pytest.raises(ConnectionClosed, match=r"[Tt]ime"):
             hasty.consume(PASSWORDS)
 
 
@@ -312,7 +312,7 @@ def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
 
     with monkeypatch.context() as patch:
         patch.setattr("worker.consuming.in_flight.call_script", call_and_lose)
-        with pytest.raises(ConnectionClosed, match="[Tt]ime"):
+        with pytest.raises(ConnectionClosed, match=r"[Tt]ime"):
             next(consumer)
     # When Dramatiq builds the consumer anew
     consumer = broker.consume(PASSWORDS)
@@ -430,7 +430,7 @@ def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
 
     with monkeypatch.context() as patch:
         patch.setattr("worker.consuming.in_flight.call_script", call_and_lose)
-        with pytest.raises(ConnectionClosed, match="[Tt]ime"):
+        with pytest.raises(ConnectionClosed, match=r"[Tt]ime"):
             consumer.ack(message)
     # When Dramatiq tries again
     consumer.ack(message)
