@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -36,22 +36,25 @@ MAX_AGE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class KeyList:
-    """By app, the generation from which on its queue keys serve; deleted apps among them."""
+    """By app, the generation from which on its queue keys serve; deleted apps among them.
+
+    `maximum_rounds` has the apps for which the operator has set one.
+    """
 
     issued_at: datetime
     generations: Mapping[str, int]
+    maximum_rounds: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Write the list."""
-        apps = {app: {"generation": number} for app, number in self.generations.items()}
-        return json.dumps({"issued_at": self.issued_at.isoformat(), "apps": apps}).encode()
+        return json.dumps({**asdict(self), "issued_at": self.issued_at.isoformat()}).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> KeyList:
         """Read what `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
-        generations = {app: int(entry["generation"]) for app, entry in fields["apps"].items()}
-        return cls(datetime.fromisoformat(fields["issued_at"]), generations)
+        issued_at = datetime.fromisoformat(fields["issued_at"])
+        return cls(issued_at, fields["generations"], fields["maximum_rounds"])
 
 
 def read_stored() -> KeyList:
@@ -61,12 +64,15 @@ def read_stored() -> KeyList:
         DatabaseUnreachable: It did not answer.
     """
     # Imported late: the passwords process has no tables.
-    from models.apps import TAB_APPS
+    from models.apps import TAB_APPS, TAB_RETIRED_QUEUE_KEYS
     from models.db.database import hold_connection
 
     issued_at = utc_now()
     with hold_connection():
-        return KeyList(issued_at, TAB_APPS.list_generations())
+        retired, rows = TAB_RETIRED_QUEUE_KEYS.list_generations(), TAB_APPS.list_all()
+    generations = retired | {row.id: row.queue_generation for row in rows}
+    bounds = {row.id: row.settings.get("maximum_rounds") for row in rows}
+    return KeyList(issued_at, generations, {app: most for app, most in bounds.items() if most})
 
 
 def publish(client: redis.Redis, sealer: QueueSealer, found: KeyList | None = None) -> None:
@@ -140,6 +146,7 @@ class ServingKeys:
         self._clock = clock
         self._lock = threading.Lock()
         self._generations: dict[str, int] = {}
+        self._maximum_rounds: Mapping[str, int] = {}
         self._issued_at: datetime | None = None
         self._look_at = 0.0
         if known is not None:
@@ -166,6 +173,10 @@ class ServingKeys:
         if key.generation > known:
             raise SealBroken("The queue key of its app has no such generation yet.")
 
+    def find_maximum_rounds(self, app: str) -> int | None:
+        """Return the most rounds that an app may ask for, by the latest list; None for no bound."""
+        return self._maximum_rounds.get(app)
+
     def look(self) -> None:
         """Read the list; while its source is away, what is known stays until it is too old."""
         self._look_at = time.monotonic() + _LOOK_SECONDS
@@ -181,4 +192,5 @@ class ServingKeys:
             return
         for app, generation in found.generations.items():
             self._generations[app] = max(generation, self._generations.get(app, 0))
-        self._issued_at = max(found.issued_at, self._issued_at or found.issued_at)
+        if self._issued_at is None or found.issued_at >= self._issued_at:
+            self._issued_at, self._maximum_rounds = found.issued_at, found.maximum_rounds

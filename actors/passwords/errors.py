@@ -61,9 +61,13 @@ class PasswordHashInvalid(PasswordRefused):
 class PasswordHashTooSlow(PasswordRefused):
     """Raised on checking against a hash that would keep a core busy for minutes or hours."""
 
-    message = (
-        "The password hash has more than 16 rounds; each one more doubles the time of a check."
-    )
+    message = "The password hash has too many rounds."
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(
+            f"The password hash has more than {maximum} rounds; each one more doubles the time of "
+            "a check."
+        )
 
 
 class RoundsOutOfRange(PasswordRefused):

@@ -10,6 +10,7 @@ import bcrypt
 from actors.passwords.normalization import check_visible, list_candidates, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
+    MAXIMUM_ROUNDS,
     BcryptHash,
     can_hash,
     check_hashable,
@@ -18,6 +19,7 @@ from actors.passwords.rules import (
     encode_password,
     parse_hash,
 )
+from catfeeder.queue.requester import maximum_rounds
 from catfeeder.results import PasswordCheck, PasswordHash
 from catfeeder.sealing import Secret
 from config import PasswordsSettings, current_settings
@@ -73,7 +75,10 @@ def hash_password(password: Secret, rounds: int | None = None) -> PasswordHash:
     Raises:
         PasswordRefused: The password cannot be hashed, or not with so many rounds.
     """
-    chosen = current_settings().passwords.rounds if rounds is None else rounds
+    settings = current_settings()
+    if rounds is not None:
+        check_rounds(rounds, testing=settings.debug.testing, maximum=_find_maximum())
+    chosen = settings.passwords.rounds if rounds is None else rounds
     normalized = normalize_password(encode_password(password))
     check_hashable(normalized)
     check_visible(normalized)
@@ -96,7 +101,7 @@ def check_password(
     if password_hash is None:
         _find_match(encoded, _make_dummy(rounds))
         return {"valid": False, "needs_rehash": False}
-    parts = parse_hash(encode_hash(password_hash))
+    parts = parse_hash(encode_hash(password_hash), _find_maximum())
     is_outdated = parts.prefix != _PREFIX or parts.rounds < rounds
     matched = _find_match(encoded, parts)
     if matched is None:
@@ -106,6 +111,11 @@ def check_password(
     if rehash and answer["needs_rehash"]:
         answer["password_hash"] = _hash(best, max(rounds, parts.rounds))
     return answer
+
+
+def _find_maximum() -> int:
+    """Return the most rounds that the caller may ask for."""
+    return maximum_rounds.get() or MAXIMUM_ROUNDS
 
 
 def _hash(password: bytes, rounds: int) -> str:

@@ -118,19 +118,19 @@ def _check_nul(password: bytes) -> None:
         raise PasswordHasNul
 
 
-def check_rounds(rounds: object, *, testing: bool) -> None:
+def check_rounds(rounds: object, *, testing: bool, maximum: int = MAXIMUM_ROUNDS) -> None:
     """Make sure that a password may be hashed with so many rounds; `testing` allows cheap hashes.
 
     Raises:
         RoundsOutOfRange: There are too few to be safe, or too many to wait for.
     """
     minimum = MINIMUM_ROUNDS_IN_TESTS if testing else MINIMUM_ROUNDS
-    if not isinstance(rounds, int) or not minimum <= rounds <= MAXIMUM_ROUNDS:
-        raise RoundsOutOfRange(minimum, MAXIMUM_ROUNDS)
+    if not isinstance(rounds, int) or not minimum <= rounds <= maximum:
+        raise RoundsOutOfRange(minimum, maximum)
 
 
-def parse_hash(password_hash: bytes) -> BcryptHash:
-    """Return the parts of a bcrypt hash.
+def parse_hash(password_hash: bytes, maximum: int = MAXIMUM_ROUNDS) -> BcryptHash:
+    """Return the parts of a bcrypt hash of at most `maximum` rounds.
 
     Raises:
         PasswordHashInvalid: It is not one of the kinds that can be checked.
@@ -140,8 +140,8 @@ def parse_hash(password_hash: bytes) -> BcryptHash:
     # bcrypt itself begins at four rounds.
     if parts is None or int(parts["rounds"]) < MINIMUM_ROUNDS_IN_TESTS or int(parts["rounds"]) > 31:
         raise PasswordHashInvalid
-    if int(parts["rounds"]) > MAXIMUM_ROUNDS:
-        raise PasswordHashTooSlow
+    if int(parts["rounds"]) > maximum:
+        raise PasswordHashTooSlow(maximum)
     return BcryptHash(
         parts["prefix"].decode(), int(parts["rounds"]), parts["salt"], parts["digest"]
     )

@@ -14,6 +14,9 @@ DEFAULT_APP: Final = "default"
 acting_app: Final[ContextVar[str]] = ContextVar("acting_app", default=DEFAULT_APP)
 #: True while the operator acts for no app in particular, and finds what belongs to any.
 sees_all_apps: Final[ContextVar[bool]] = ContextVar("sees_all_apps", default=False)
+#: The most rounds of a hash that the app of an app's own message may ask for; None for the service's
+#: own bound, and for what the web process sends, which has asked already.
+maximum_rounds: Final[ContextVar[int | None]] = ContextVar("maximum_rounds", default=None)
 #: None for the schedule, and for what an app sealed with its queue key.
 requester: Final[ContextVar[str | None]] = ContextVar("requester", default=None)
 #: The options of a message of the service that carry both; an app's message has neither.

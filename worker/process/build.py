@@ -12,7 +12,6 @@ from dramatiq.results import Results
 from actors.registry import bind
 from catfeeder.errors import OperatorError
 from catfeeder.queue.encoder import SealedEncoder
-from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.jobs import JobStore
 from catfeeder.queue.redis_connection import connect_redis
 from config import Settings
@@ -43,12 +42,13 @@ def build_broker(
         QueueUnreachable: REDIS_URL is not the URL of a Redis.
     """
     client = connect_redis(settings.required_redis_url())
-    sealer = _build_sealer(settings, client, known_keys)
+    serving = _find_serving_keys(settings, client, known_keys)
+    sealer = queue_sealer(settings, serving.check)
     encoder = SealedEncoder(sealer)
     meter = ThroughputMeter()
     endings: JobEndings = {}
     heartbeats = Heartbeats(settings.var_dir / "workers", meter.per_second, heartbeat_timing)
-    around = [heartbeats, *_middleware(JobStore(client, sealer), meter, endings)]
+    around = [heartbeats, *_middleware(JobStore(client, sealer), serving, meter, endings)]
     broker = ConsumingBroker(client, encoder, around, endings)
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
     dramatiq.set_encoder(encoder)
@@ -57,10 +57,10 @@ def build_broker(
     return broker
 
 
-def _build_sealer(
+def _find_serving_keys(
     settings: Settings, client: redis.Redis, known_keys: KeyList | None
-) -> ServiceSealer:
-    """Return the sealer that opens what apps seal with keys that serve."""
+) -> ServingKeys:
+    """Return which queue keys serve, of the database or, in a process without, of Redis."""
     own = queue_sealer(settings)
 
     def read() -> KeyList | None:
@@ -73,10 +73,12 @@ def _build_sealer(
     serving = ServingKeys(read, known_keys)
     if known_keys is None:
         serving.look()
-    return queue_sealer(settings, serving.check)
+    return serving
 
 
-def _middleware(jobs: JobStore, meter: ThroughputMeter, endings: JobEndings) -> list[Middleware]:
+def _middleware(
+    jobs: JobStore, serving: ServingKeys, meter: ThroughputMeter, endings: JobEndings
+) -> list[Middleware]:
     """Return what surrounds each message: hooks before it run in this order, later ones reversed.
 
     Left out on purpose:
@@ -91,7 +93,7 @@ def _middleware(jobs: JobStore, meter: ThroughputMeter, endings: JobEndings) -> 
         PoisonMessageIsolation(),
         meter,
         # Early before a message and so late after it: all that is written meanwhile names both.
-        RequesterContext(),
+        RequesterContext(serving.find_maximum_rounds),
         AgeLimit(),
         JobStarts(jobs),
         Results(backend=JobResults(jobs, endings)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, cast
 
+import bcrypt
 import pytest
 
 import catfeeder
@@ -40,8 +41,9 @@ from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers
 from worker.consuming.recognition import NotForApps
-from worker.key_list import publish
+from worker.key_list import KeyList, publish
 from worker.process.build import build_broker
+from worker.process.perform import stop_worker
 
 PASSWORD = "correct horse battery staple"
 
@@ -213,3 +215,25 @@ def test_the_passwords_process_has_no_database_and_hears_of_a_revocation(
     assert is_refused(blog, service)
     for renewed in connected(tables, "shop", 2):
         assert renewed.hash_password("0 s, of the shop").result(timeout=60)
+
+
+def test_an_app_asks_for_no_dearer_hash_than_it_may(
+    tables: Settings, shop: Client, blog: Client, start_worker: StartWorker
+) -> None:
+    # Given an app with a bound of its own
+    known = KeyList(utc_now(), {"shop": 1, "blog": 1}, {"shop": 5})
+    dear = bcrypt.hashpw(b"x", bcrypt.gensalt(6)).decode()
+    with closing(build_broker(tables, known_keys=known)) as broker:
+        worker = start_worker(broker=broker)
+        # When it asks for more, then that is refused
+        for job, code in (
+            (shop.hash_password("x", rounds=6), "rounds_out_of_range"),
+            (shop.check_password("x", dear), "password_hash_too_slow"),
+        ):
+            with pytest.raises(JobFailed) as refused:
+                job.result(timeout=60)
+            assert refused.value.code == code
+        # And not what it may, nor another app's
+        assert shop.hash_password("x", rounds=5).result(timeout=60)
+        assert blog.check_password("x", dear).result(timeout=60)["valid"]
+        stop_worker(worker, 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dramatiq import Broker, MessageProxy
@@ -12,7 +13,9 @@ from catfeeder.queue.requester import (
     APP_OPTION,
     DEFAULT_APP,
     REQUESTER_OPTION,
+    SEALED_BY_OPTION,
     acting_app,
+    maximum_rounds,
     requester,
     sees_all_apps,
 )
@@ -21,11 +24,18 @@ from catfeeder.queue.requester import (
 class RequesterContext(CurrentMessage):
     """Sets the message (for log records), its requester and its app while a thread performs it."""
 
+    def __init__(self, find_maximum_rounds: Callable[[str], int | None]) -> None:
+        """`find_maximum_rounds` returns the bound of an app, if it has one."""
+        super().__init__()
+        self._find_maximum_rounds = find_maximum_rounds
+
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
-        """Set all three; each thread has its own."""
+        """Set all of them; each thread has its own."""
         super().before_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(message.options.get(REQUESTER_OPTION))
         acting_app.set(message.options.get(APP_OPTION, DEFAULT_APP))
+        if SEALED_BY_OPTION in message.options:
+            maximum_rounds.set(self._find_maximum_rounds(acting_app.get()))
         # What the service asks of itself concerns the connections of every app.
         known = CATALOGUE.get(message.actor_name)
         sees_all_apps.set(known is not None and not known.is_job)
@@ -41,6 +51,7 @@ class RequesterContext(CurrentMessage):
         """Reset them."""
         super().after_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(None)
+        maximum_rounds.set(None)
         acting_app.set(DEFAULT_APP)
         sees_all_apps.set(False)
 
