@@ -14,8 +14,8 @@ DEFAULT_APP: Final = "default"
 acting_app: Final[ContextVar[str]] = ContextVar("acting_app", default=DEFAULT_APP)
 #: True while the operator acts for no app in particular, and finds what belongs to any.
 sees_all_apps: Final[ContextVar[bool]] = ContextVar("sees_all_apps", default=False)
-#: The most rounds of a hash that the app of an app's own message may ask for; None for the service's
-#: own bound, and for what the web process sends, which has asked already.
+#: The most rounds of a hash that an app may ask for by a message of its own. None stands for the
+#: service's bound, and for what the web process sends, which knows the app's.
 maximum_rounds: Final[ContextVar[int | None]] = ContextVar("maximum_rounds", default=None)
 #: None for the schedule, and for what an app sealed with its queue key.
 requester: Final[ContextVar[str | None]] = ContextVar("requester", default=None)
