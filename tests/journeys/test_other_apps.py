@@ -190,19 +190,6 @@ def test_an_app_with_a_wrong_key_learns_nothing(app: Path, stack: Stack, tmp_pat
     assert stack.result("/v1/passwords/hash", {"password": "correct horse battery staple"})
 
 
-def test_a_password_is_hashed_and_checked(stack: Stack) -> None:
-    # Given a user who has registered
-    hashed = stack.result("/v1/passwords/hash", {"password": "correct horse battery staple"})
-    # When they log in with the right password, and with a wrong one
-    right, wrong = (
-        stack.result("/v1/passwords/check", {"password": password, **hashed})
-        for password in ("correct horse battery staple", "incorrect horse battery staple")
-    )
-    # Then only the right one is let in
-    assert right == {"valid": True, "needs_rehash": False}
-    assert wrong == {"valid": False, "needs_rehash": False}
-
-
 def test_the_queue_and_http_share_one_service(stack: Stack) -> None:
     # Given an app that has the queue key, and another that speaks HTTP
     root = derive_key(Secret(stack.secret_key), QUEUE_LABEL)

@@ -12,7 +12,6 @@ from actors.connections.reading import describe_connection
 from actors.errors import (
     ProviderMisbehaved,
     ProviderNotConfigured,
-    ProviderRefused,
     ProviderUnknown,
 )
 from actors.oauth import user_info
@@ -121,15 +120,6 @@ def test_an_unknown_connection_or_provider_is_an_error(provider: ScriptedProvide
         fetch_user_info(NAME, connection_id="x")
     with pytest.raises(ProviderUnknown):
         fetch_user_info("unknown", access_token=Secret("a"))
-
-
-def test_a_rejected_access_token_is_a_refusal(
-    provider: ScriptedProvider,
-) -> None:
-    configure(provider)
-
-    with pytest.raises(ProviderRefused, match="status 401"):
-        fetch_user_info(NAME, access_token=Secret("stolen"))
 
 
 # -- A token that has expired

@@ -84,14 +84,6 @@ def test_what_an_issuer_publishes_is_remembered() -> None:
     assert (row.discovered, row.discovered_at) == ({"jwks_uri": "https://x"}, NOW)
 
 
-def test_providers_are_listed_by_name() -> None:
-    for name in ("spotify", "acme", "google"):
-        put(name)
-
-    listed = [row.name for row in TAB_USER_OAUTH_CONNECTION.list_all()]
-    assert listed == ["acme", "google", "spotify"]
-
-
 def test_a_preset_is_added_unless_a_provider_of_its_name_exists() -> None:
     put("google", client_id="mine")
     TAB_USER_OAUTH_CONNECTION.add_missing("google", "google", NOW)
