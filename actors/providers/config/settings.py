@@ -12,7 +12,7 @@ from actors.audit import EventKind, record
 from actors.errors import ProviderInUse, ProviderNotConfigured
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
-from actors.providers.config.schema import validate_name, validate_settings
+from actors.providers.config.schema.body import validate_name, validate_settings
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, create_model
 
-from actors.providers.config.schema import ProviderSettings
+from actors.providers.config.schema.body import ProviderSettings
 from models.oauth.provider_health import HealthState
 from worker.http.schemas.fields import check_storable_json
 

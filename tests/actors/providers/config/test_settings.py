@@ -19,7 +19,7 @@ from actors.audit import list_events
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.lookup import find_provider
-from actors.providers.config.schema import ProviderSettings
+from actors.providers.config.schema.body import ProviderSettings
 from actors.providers.config.settings import (
     describe_provider,
     erase_provider,

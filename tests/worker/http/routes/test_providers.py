@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from actors.providers.config.schema import ProviderSettings
+from actors.providers.config.schema.body import ProviderSettings
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.conftest import SetLimits

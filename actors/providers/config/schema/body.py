@@ -1,0 +1,87 @@
+"""Body of a provider: all its settings together, and what is wrong with a body of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ConfigDict, ValidationError
+
+from actors.errors import ProviderInvalid
+from actors.providers.config.lookup import is_provider_name
+from actors.providers.config.schema.credentials import CredentialSettings
+from actors.providers.config.schema.endpoints import EndpointSettings
+from actors.providers.config.schema.identity import IdentitySettings
+from actors.providers.config.schema.renewal import RenewalSettings
+from actors.providers.config.schema.requests import RequestSettings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+#: /v1/oauth/callback/authorize is the callback of a provider that is called authorize.
+_RESERVED_NAME: Final = "callback"
+
+
+class ProviderSettings(
+    IdentitySettings, RenewalSettings, RequestSettings, CredentialSettings, EndpointSettings
+):
+    """What an operator may set, by the names of RFC 8414, RFC 7591 and presets.toml."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+def validate_name(name: str) -> None:
+    """Make sure that a provider may have this name.
+
+    Raises:
+        ProviderInvalid: It may not.
+    """
+    if not is_provider_name(name):
+        raise ProviderInvalid({"name": "must be lower case letters, digits, - and _, 64 at most"})
+    if name == _RESERVED_NAME:
+        raise ProviderInvalid(
+            {"name": f"must not be {_RESERVED_NAME}, whose routes are the callback's"}
+        )
+
+
+def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
+    """Return the settings that a body holds.
+
+    Raises:
+        ProviderInvalid: A field cannot be used, or an endpoint is missing that neither a preset
+            nor an issuer gives. `fields` has a sentence for each, by its JSON pointer.
+    """
+    try:
+        settings = ProviderSettings.model_validate(dict(body))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        raise ProviderInvalid(
+            {_build_pointer(one["loc"]): _write_sentence(one) for one in problems}
+        ) from None
+    _check_endpoints(settings)
+    return settings
+
+
+def _build_pointer(path: Sequence[int | str]) -> str:
+    """Return a path as a JSON pointer writes it (RFC 6901 section 3)."""
+    # pydantic appends [key] to the path of a dictionary's key.
+    parts = (str(part) for part in path if part != "[key]")
+    return "/".join(part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _write_sentence(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "is no setting of a provider"
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _check_endpoints(settings: ProviderSettings) -> None:
+    """Make sure that a preset, an issuer or the operator gives the endpoints."""
+    if settings.preset is not None or settings.issuer is not None:
+        return
+    needed = ("authorization_endpoint", "token_endpoint")
+    missing = [name for name in needed if getattr(settings, name) is None]
+    if missing:
+        raise ProviderInvalid(
+            dict.fromkeys(missing, "is needed where there is neither preset nor issuer")
+        )

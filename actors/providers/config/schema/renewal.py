@@ -1,0 +1,32 @@
+"""Renewal settings: lifetimes, limits, revocation and the meaning of failures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from actors.providers.config.schema.field_types import Text
+
+_FailureKind = Literal[
+    "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"
+]
+
+
+class RenewalSettings(BaseModel):
+    """How long tokens live, how they are renewed and revoked, and what a failure means."""
+
+    default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    minimum_renewal_gap_seconds: int | None = Field(default=None, ge=0, le=31_536_000)
+    maximum_renewals_per_minute: int | None = Field(default=None, ge=1, le=10_000)
+    renewal_margin_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    single_use_refresh_tokens: bool | None = None
+    refresh_token_grace_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    grant_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    grant_idle_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
+    renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
+    failure_kinds: dict[Text, _FailureKind] | None = None
+    failure_remedies: dict[Text, Text] | None = None
+    revocation: (
+        Literal["rfc7009", "github_grant", "facebook_permissions", "slack", "none"] | None
+    ) = None
