@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from actors.cursors import is_id
 from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import rfc3339
-from catfeeder.messages import QUEUES
+from catfeeder.messages import PASSWORDS, QUEUES
 from catfeeder.queue.broker import NAMESPACE, WORKERS_KEY, SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage
 from catfeeder.queue.lanes import HEADS
@@ -103,9 +103,34 @@ def read_throughputs(broker: SealedBroker) -> list[Mapping[str, float | None]]:
     Raises:
         QueueUnreachable: Redis did not answer.
     """
+    return [report.get("per_second", {}) for report in _read_reports(broker)]
+
+
+def read_work_rates(broker: SealedBroker, usual_cost: int) -> list[Mapping[str, float | None]]:
+    """Return for each worker the cost that it performs per second, by queue; None as above.
+
+    A worker of an earlier release counts messages; each hash is taken to be of the usual cost.
+
+    Raises:
+        QueueUnreachable: Redis did not answer.
+    """
+    return [
+        report.get("work") or _weigh(report.get("per_second", {}), usual_cost)
+        for report in _read_reports(broker)
+    ]
+
+
+def _weigh(per_second: Mapping[str, float | None], usual_cost: int) -> Mapping[str, float | None]:
+    return {
+        queue: rate and rate * (usual_cost if queue == PASSWORDS else 1)
+        for queue, rate in per_second.items()
+    }
+
+
+def _read_reports(broker: SealedBroker) -> list[dict[str, Any]]:
     with translate_redis_errors():
         reports = cast("list[bytes]", broker.client.hvals(WORKERS_KEY))
-    return [json.loads(report).get("per_second", {}) for report in reports]
+    return [json.loads(report) for report in reports]
 
 
 def describe_dead_letters(letters: Sequence[bodies.DeadLetter]) -> list[DeadLetter]:

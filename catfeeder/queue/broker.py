@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import redis
 from dramatiq import Message, Middleware
@@ -17,7 +17,7 @@ from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, find_key
 from catfeeder.queue.job_parts import seal_job
 from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.jobs import JobRecord, JobStatus
-from catfeeder.queue.lanes import DEPTH, NOTE_TEXT
+from catfeeder.queue.lanes import DEPTH, NOTE_TEXT, backlog_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import QUEUE_FULL, translate_redis_errors
 from catfeeder.queue.requester import (
@@ -114,6 +114,13 @@ class SealedBroker(RedisBroker):
         """Return how many messages wait on a queue, those being worked on not counted."""
         with translate_redis_errors():
             return int(call_script(self.client, Call(DEPTH, [f"{NAMESPACE}:{queue_name}"], [])))
+
+    def read_backlog(self, queue_name: str) -> dict[str, int]:
+        """Return what the waiting messages of each app cost, as far as workers or the shim know."""
+        with translate_redis_errors():
+            found = self.client.hgetall(backlog_key(f"{NAMESPACE}:{queue_name}"))
+        costs = cast("dict[bytes, bytes]", found)
+        return {app.decode(errors="replace"): int(cost) for app, cost in costs.items()}
 
 
 def assign_redis_id(message: Message[Any]) -> Message[Any]:

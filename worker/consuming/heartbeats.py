@@ -73,11 +73,11 @@ class Heartbeats(Middleware):
     def __init__(
         self,
         folder: Path,
-        throughput: Callable[[], Mapping[str, float | None]],
+        measure: Callable[[], Mapping[str, Mapping[str, float | None]]],
         timing: HeartbeatTiming,
     ) -> None:
         self._locks = ProcessLocks(folder)
-        self._throughput = throughput
+        self._measure = measure
         self._timing = timing
         self._detector = FailureDetector(timing)
         self._stopping = threading.Event()
@@ -135,7 +135,7 @@ class Heartbeats(Middleware):
 
     def _beat(self, broker: ConsumingBroker, live: set[str]) -> dict[str, float]:
         """Beat for all live processes of this machine, and return all workers' heartbeats."""
-        report = json.dumps({"release": own_release(), "per_second": self._throughput()})
+        report = json.dumps({"release": own_release(), **self._measure()})
         arguments = [broker.broker_id, report, time.time() * 1000, *live]
         call = Call(BEAT, [HEARTBEATS_KEY, WORKERS_KEY], arguments)
         found, reporting = call_script(broker.client, call)

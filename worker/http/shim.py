@@ -32,11 +32,10 @@ from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.live_workers import LiveWorkers
-from worker.http.jobs.queue_depths import QueueDepthCache
 from worker.http.limits import Limits
 from worker.key_list import ServingKeys, read_stored
 from worker.queue import connect_queue
-from worker.queue_report import read_throughputs
+from worker.queue_report import read_work_rates
 
 _LOG = logging.getLogger(__name__)
 
@@ -164,11 +163,12 @@ def _build_authenticator(settings: Settings, rate_limiter: RateLimiter) -> ApiKe
 
 
 def _build_enqueuer(settings: Settings, client: Client) -> BatchingEnqueuer:
-    depths = QueueDepthCache(client.broker.depth)
-    admission = AdmissionControl(settings, depths.get, partial(read_throughputs, client.broker))
-    return BatchingEnqueuer(
-        client.redis, client.broker.encoder, admission.refuse_excess, depths.put
+    admission = AdmissionControl(
+        settings,
+        client.broker.read_backlog,
+        partial(read_work_rates, client.broker, 1 << settings.passwords.rounds),
     )
+    return BatchingEnqueuer(client.redis, client.broker.encoder, admission.admit)
 
 
 async def _find_if_reachable(job_reader: BatchedJobReader, job_id: str) -> JobRecord | None:

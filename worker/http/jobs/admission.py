@@ -1,8 +1,10 @@
-"""Admission control: new jobs are refused before a queue grows longer than workers can do in time.
+"""Admission control: new jobs are refused before they would wait longer than they may.
 
-Each worker reports how many messages it performs in a second, wherever it runs and whatever else
-its machine does. A queue takes as long as its length divided by the sum over all workers. Until a
-worker has reported, the sum is estimated from [Processes] of config.toml.
+A job is weighed by what it costs (`actors.passwords.costs`), since one of 16 rounds takes as long
+as 64 of 10. Each worker reports how much of that it does in a second, wherever it runs and whatever
+else its machine does. Workers serve apps in turn, so an app's jobs take as long as what it has
+waiting divided by its share: all that the workers do while it is alone, and less for each other app
+that has jobs waiting. No app is refused for what another one has asked for.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+from actors.passwords.costs import estimate_cost
 from catfeeder.messages import OAUTH, PASSWORDS, MessageType
 from config import Settings
 from worker.http.errors.refusals import QueueOverloaded
+from worker.http.jobs.backlogs import BacklogCache
 
-#: Threads of one oauth process, as the Procfile has them; a passwords process has one.
+#: Threads of one oauth process, as the Procfile has them.
 _OAUTH_THREADS: Final = 64
-#: What a hash of 10 rounds takes on a slow core, and a call to a provider.
-_TEN_ROUNDS_SECONDS: Final = 0.2
+#: Assumed while no worker has ever reported: a core that takes long for a hash of ten rounds, and
+#: how long a provider takes.
+_SLOW_ROUNDS_PER_SECOND: Final = 1024 / 0.2
 _PROVIDER_SECONDS: Final = 1.0
 #: The part of its age that a message may spend waiting by our estimate. Jobs differ and a machine
 #: may become slower; a job that is taken in and then outdated is of no use.
@@ -30,56 +35,66 @@ _RELIEF: Final = 0.1
 #: Workers report once a second.
 _CACHE_SECONDS: Final = 1.0
 
-#: For each worker, its messages per second by queue; None for a queue that it has not served yet.
-WorkerThroughputs = Sequence[Mapping[str, float | None]]
+#: For each worker, the cost that it performs per second by queue; None for a queue that it has not
+#: served yet.
+WorkRates = Sequence[Mapping[str, float | None]]
 
 
 class AdmissionControl:
-    """Estimates how long each queue takes, and refuses what would wait longer than it may."""
+    """Estimates how long each app's jobs take, and refuses what would wait longer than it may."""
 
     def __init__(
         self,
         settings: Settings,
-        get_depth: Callable[[str], int],
-        read_throughputs: Callable[[], WorkerThroughputs],
+        read_backlog: Callable[[str], Mapping[str, int]],
+        read_rates: Callable[[], WorkRates],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`get_depth` returns how many messages wait on the queue of a name."""
-        self._get_depth = get_depth
-        self._read_throughputs = read_throughputs
+        """`read_backlog` returns the cost of what waits on the queue of a name, by app."""
+        self._rounds = settings.passwords.rounds
+        self._backlogs = BacklogCache(read_backlog, clock)
+        self._read_rates = read_rates
         self._clock = clock
-        ten_rounds = settings.processes.passwords or os.cpu_count() or 1
+        processes = settings.processes
         self._estimates = {
-            PASSWORDS: ten_rounds / (_TEN_ROUNDS_SECONDS * 2.0 ** (settings.passwords.rounds - 10)),
-            OAUTH: settings.processes.oauth * _OAUTH_THREADS / _PROVIDER_SECONDS,
+            PASSWORDS: (processes.passwords or os.cpu_count() or 1) * _SLOW_ROUNDS_PER_SECOND,
+            OAUTH: processes.oauth * _OAUTH_THREADS / _PROVIDER_SECONDS,
         }
-        self._throughputs: WorkerThroughputs = ()
-        self._throughputs_until = 0.0
+        self._rates: WorkRates = ()
+        self._rates_until = 0.0
 
-    def refuse_excess(self, message_type: MessageType) -> None:
-        """Do nothing unless a new message of this type would wait too long.
+    def admit(self, message_type: MessageType, app: str, arguments: Mapping[str, Any]) -> int:
+        """Return what a new message of an app costs, and count it as waiting.
 
         Raises:
-            QueueOverloaded: It would; `Retry-After` says when the queue will be short enough.
+            QueueOverloaded: It would wait too long; `Retry-After` says until when.
             QueueUnreachable: Redis did not answer.
         """
-        if message_type.max_age_seconds is None or message_type.queue not in self._estimates:
-            return
-        depth = self._get_depth(message_type.queue)
-        wait_seconds = depth / self._estimate_per_second(message_type.queue)
-        limit_seconds = message_type.max_age_seconds * _WAITING_SHARE
+        cost = estimate_cost(message_type.name, arguments, self._rounds)
+        if message_type.queue in self._estimates:
+            if message_type.max_age_seconds is not None:
+                self._refuse_excess(message_type.queue, app, message_type.max_age_seconds)
+            self._backlogs.add(message_type.queue, app, cost)
+        return cost
+
+    def _refuse_excess(self, queue: str, app: str, max_age_seconds: int) -> None:
+        backlog = self._backlogs.get(queue)
+        own = max(0, backlog.get(app, 0))
+        others = sum(cost > 0 for name, cost in backlog.items() if name != app)
+        wait_seconds = own / (self._estimate_per_second(queue) / (1 + others))
+        limit_seconds = max_age_seconds * _WAITING_SHARE
         if wait_seconds >= limit_seconds:
             # What is too old by then is not performed, so it takes no time.
-            wait_seconds = min(wait_seconds, message_type.max_age_seconds)
+            wait_seconds = min(wait_seconds, max_age_seconds)
             retry_after = max(1, math.ceil(wait_seconds - limit_seconds * (1 - _RELIEF)))
             raise QueueOverloaded(headers={"Retry-After": str(retry_after)})
 
     def _estimate_per_second(self, queue: str) -> float:
-        """Return how many messages of a queue all workers together perform in a second."""
-        if self._clock() >= self._throughputs_until:
-            self._throughputs = self._read_throughputs()
-            self._throughputs_until = self._clock() + _CACHE_SECONDS
-        workers = [queues[queue] for queues in self._throughputs if queue in queues]
+        """Return the cost that all workers of a queue together perform in a second."""
+        if self._clock() >= self._rates_until:
+            self._rates = self._read_rates()
+            self._rates_until = self._clock() + _CACHE_SECONDS
+        workers = [queues[queue] for queues in self._rates if queue in queues]
         known = [per_second for per_second in workers if per_second]
         if not known:
             return self._estimates[queue]

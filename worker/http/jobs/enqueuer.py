@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +25,8 @@ from worker.http.asgi.batcher import Batcher
 _log: Final = logging.getLogger(__name__)
 
 CallScripts = Callable[[redis.Redis, Sequence[Call]], list[Any]]
+#: Takes a message's type, app and arguments.
+Admit = Callable[[MessageType, str, Mapping[str, Any]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +45,13 @@ class BatchingEnqueuer:
         self,
         client: redis.Redis,
         encoder: SealedEncoder,
-        refuse_excess: Callable[[MessageType], None],
-        put_depth: Callable[[str, int], None],
+        admit: Admit,
         call_scripts: CallScripts = call_scripts,
     ) -> None:
-        """`refuse_excess` raises QueueOverloaded; `put_depth` takes a queue's name and length."""
+        """`admit` returns what a message costs, or raises QueueOverloaded."""
         self._client = client
         self._encoder = encoder
-        self._refuse_excess = refuse_excess
-        self._put_depth = put_depth
+        self._admit = admit
         self._call_scripts = call_scripts
         self._thread = ThreadPoolExecutor(1, "enqueuer")
         self._batcher = Batcher(self._send_in_thread)
@@ -89,8 +89,8 @@ class BatchingEnqueuer:
         with translate_redis_errors():
             answers = iter(self._call(calls) if calls else ())
         return [
-            self._read_answer(pending, next(answers)) if isinstance(outcome, Call) else outcome
-            for pending, outcome in zip(batch, prepared, strict=True)
+            self._read_answer(next(answers)) if isinstance(outcome, Call) else outcome
+            for outcome in prepared
         ]
 
     def _call(self, calls: Sequence[Call]) -> list[Any]:
@@ -103,16 +103,16 @@ class BatchingEnqueuer:
     def _prepare(self, pending: _PendingMessage) -> Call | Exception:
         """Return the call that sends a message, or why this message alone is not sent."""
         try:
-            self._refuse_excess(pending.message_type)
-            return build_enqueue(assign_redis_id(pending.message), pending.job, self._encoder)
+            message = assign_redis_id(pending.message)
+            cost = self._admit(pending.message_type, pending.job.app, message.kwargs)
+            return build_enqueue(message, pending.job, self._encoder, cost)
         except QueueUnreachable:
             raise
         except Exception as error:  # noqa: BLE001  Whatever it is, it is no other message's.
             return error
 
-    def _read_answer(self, pending: _PendingMessage, answer: Any) -> CatFeederError | None:
+    def _read_answer(self, answer: Any) -> CatFeederError | None:
         if not isinstance(answer, Exception):
-            self._put_depth(pending.message_type.queue, answer)
             return None
         try:
             with translate_redis_errors():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,11 @@ pytestmark = pytest.mark.anyio
 _ARGUMENTS = {"password": Secret("hunter2"), "rounds": None}
 
 
-def _refuse_renewals(message_type: MessageType) -> None:
+def _refuse_renewals(message_type: MessageType, app: str, _arguments: Mapping[str, Any]) -> int:
+    assert app == "default"
     if message_type is RENEW_CONNECTION:
         raise QueueOverloaded
+    return 7
 
 
 @pytest.fixture
@@ -35,17 +38,9 @@ def client(service: Client) -> Client:
 
 
 @pytest.fixture
-def depths() -> dict[str, int]:
-    """The queue lengths that the enqueuer has reported."""
-    return {}
-
-
-@pytest.fixture
-def enqueuer(client: Client, depths: dict[str, int]) -> Iterator[BatchingEnqueuer]:
+def enqueuer(client: Client) -> Iterator[BatchingEnqueuer]:
     """An enqueuer that takes everything but renewals."""
-    made = BatchingEnqueuer(
-        client.redis, client.broker.encoder, _refuse_renewals, depths.__setitem__
-    )
+    made = BatchingEnqueuer(client.redis, client.broker.encoder, _refuse_renewals)
     yield made
     made.close()
 
@@ -56,15 +51,15 @@ def _commands(client: Client) -> int:
 
 
 async def test_a_job_is_there_when_it_is_answered(
-    enqueuer: BatchingEnqueuer, client: Client, depths: dict[str, int]
+    enqueuer: BatchingEnqueuer, client: Client
 ) -> None:
     job = await enqueuer.send(HASH_PASSWORD, _ARGUMENTS)
 
     assert client.job(job.id).record() == job
     assert (job.actor, job.queue, job.status) == ("hash_password", "passwords", JobStatus.QUEUED)
     assert client.broker.depth("passwords") == 1
-    # And nobody need ask how long the queue is now
-    assert depths == {"passwords": 1}
+    # And its cost waits with it
+    assert client.broker.read_backlog("passwords") == {"default": 7}
 
 
 async def test_requests_at_once_share_a_round_trip(
@@ -136,15 +131,14 @@ async def test_a_broker_that_hangs_is_asked_once_for_all_waiting_requests(client
     # Given a broker that answers nobody
     asked = []
 
-    def hang(message_type: MessageType) -> None:
+    def hang(message_type: MessageType, _app: str, _arguments: Mapping[str, Any]) -> int:
         asked.append(message_type)
         hung.set()
         assert may_go_on.wait(60)
         raise QueueUnreachable
 
     hung, may_go_on = threading.Event(), threading.Event()
-    depths: dict[str, int] = {}
-    enqueuer = BatchingEnqueuer(client.redis, client.broker.encoder, hang, depths.__setitem__)
+    enqueuer = BatchingEnqueuer(client.redis, client.broker.encoder, hang)
     # When some ask at once, and others while these wait
     first = [asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS)) for _ in range(3)]
     await asyncio.to_thread(hung.wait, 60)
