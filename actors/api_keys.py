@@ -97,6 +97,7 @@ class KeyHolder:
     expires_at: datetime | None = None
     app: str = DEFAULT_APP
     app_requests_per_minute: int | None = None
+    maximum_rounds: int | None = None
 
 
 def make_api_key(*, app: str = DEFAULT_APP, now: datetime, **terms: Unpack[KeyTerms]) -> MadeApiKey:
@@ -149,13 +150,15 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
         row = TAB_API_KEYS.find_valid(found[1], now)
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
+    settings = read_app_settings(row.app)
     return KeyHolder(
         row.id,
         _grant_scopes(row),
         row.requests_per_minute,
         row.expires_at,
         row.app,
-        read_app_settings(row.app).get("requests_per_minute"),
+        settings.get("requests_per_minute"),
+        settings.get("maximum_rounds"),
     )
 
 

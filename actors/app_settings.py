@@ -24,6 +24,15 @@ class AppUnknown(AuthError):
     message = "There is no app of that id; `python -m worker apps` lists those that there are."
 
 
+class AppTampered(AuthError):
+    """Raised for an app whose row this service has not written as it is: it lets nothing in."""
+
+    message = (
+        "The app's row was changed in the database by something else than this service: "
+        "`python -m worker check-rows` says what to do."
+    )
+
+
 class ProviderForbidden(AuthError):
     """Raised where an app's `providers` leave a provider out."""
 
@@ -41,6 +50,7 @@ class AppSettings(TypedDict, total=False):
     providers: Annotated[list[str], "The shared providers that it may use; all if left out."]
     scopes: Annotated[list[str], "What its API keys may be allowed; all but `admin` if left out."]
     return_to_origins: Annotated[list[str], "Where its users' browsers may be sent in the end."]
+    maximum_rounds: Annotated[int, "The dearest hash that it may ask for, or have checked."]
     requests_per_minute: Annotated[int, "How many requests all of its API keys may make."]
     allow_login: Annotated[bool, "Whether a browser without a key may begin a sign-in for it."]
     webhook_url: Annotated[str, "Where its events are posted; none if left out."]
@@ -51,6 +61,7 @@ def read_app_settings(app: str) -> AppSettings:
 
     Raises:
         AppUnknown: There is no such app.
+        AppTampered: Something else has written its row.
         DatabaseUnreachable: They are not cached, and the database is away.
     """
     now = time.monotonic()
@@ -61,7 +72,10 @@ def read_app_settings(app: str) -> AppSettings:
         row = TAB_APPS.find(app)
     if row is None and app != DEFAULT_APP:
         raise AppUnknown
-    settings: AppSettings = {**_defaults(app), **(row.settings if row else {})}
+    # The default app always exists: without its row, its bounds would be gone.
+    if row is None or not row.is_authentic:
+        raise AppTampered
+    settings: AppSettings = {**_defaults(app), **row.settings}
     with _lock:
         _cache[app] = (settings, now + _TTL_SECONDS)
     return settings
@@ -71,7 +85,7 @@ def find_webhook_url(app: str) -> str | None:
     """Return where an app's events are posted; None without such an address, or such an app."""
     try:
         return read_app_settings(app).get("webhook_url") or None
-    except AppUnknown:
+    except (AppUnknown, AppTampered):
         return None
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, TypedDict
 from urllib.parse import urlsplit
 
 from actors.api_keys import SCOPES
-from actors.app_settings import AppSettings, AppUnknown, forget_app_settings
+from actors.app_settings import AppSettings, AppTampered, AppUnknown, forget_app_settings
 from actors.audit import EventKind, record
 from actors.errors import AuthError
+from actors.passwords.rules import MAXIMUM_ROUNDS
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import DEFAULT_APP, act_for, is_app_id
 from catfeeder.results import Time
@@ -91,7 +92,7 @@ def change_app(app_id: str, changes: Mapping[str, Any], now: datetime) -> App:
     """Change settings by a JSON merge patch (RFC 7396): null removes one.
 
     Raises:
-        AppUnknown: There is no such app.
+        AppUnknown, AppTampered: There is no such app, or its row is not ours.
         AppInvalid: The name or a setting cannot be used.
     """
     with transaction():
@@ -101,7 +102,7 @@ def change_app(app_id: str, changes: Mapping[str, Any], now: datetime) -> App:
         name = settings.pop("name", "")
         if problems := _find_problems(name, settings):
             raise AppInvalid(problems)
-        TAB_APPS.change(app_id, name, settings, now)
+        row.change(name, settings, now)
         if "webhook_url" in changes and "webhook_url" not in settings:
             TAB_EVENTS.cancel_deliveries(app_id)
         _record(EventKind.APP_CHANGED, app_id, now, fields=sorted(changes))
@@ -138,8 +139,7 @@ def revoke_queue_key(app_id: str, now: datetime) -> App:
         AppUnknown: There is no such app.
     """
     with transaction():
-        _find(app_id)
-        TAB_APPS.revoke_queue_key(app_id, now)
+        _find(app_id).revoke_queue_key(now)
         generation = _find(app_id).queue_generation
         _record(EventKind.APP_CHANGED, app_id, now, queue_generation=generation)
     return describe_app(app_id)
@@ -165,6 +165,8 @@ def _find(app_id: str) -> TAB_APPS:
     row = TAB_APPS.find(app_id) if is_app_id(app_id) else None
     if row is None:
         raise AppUnknown
+    if not row.is_authentic:
+        raise AppTampered
     return row
 
 
@@ -226,6 +228,13 @@ def _is_origin(text: str) -> bool:
     return parts.scheme in ("https", "http") and text == f"{parts.scheme}://{parts.netloc}"
 
 
+def _check_maximum_rounds(value: object) -> str | None:
+    # Below the configured rounds, the app could not have a password hashed at all.
+    least = current_settings().passwords.rounds
+    is_bound = isinstance(value, int) and least <= value <= MAXIMUM_ROUNDS
+    return None if is_bound else f"must be {least}, as config.toml has it, to {MAXIMUM_ROUNDS}"
+
+
 def _check_rate(value: object) -> str | None:
     is_rate = isinstance(value, int) and 1 <= value <= _MAX_REQUESTS_PER_MINUTE
     return None if is_rate else f"must be 1 to {_MAX_REQUESTS_PER_MINUTE}"
@@ -245,6 +254,7 @@ _CHECKS: Final = {
     "providers": _check_names,
     "scopes": _check_scopes,
     "return_to_origins": _check_origins,
+    "maximum_rounds": _check_maximum_rounds,
     "requests_per_minute": _check_rate,
     "allow_login": _check_flag,
     "webhook_url": _check_webhook_url,

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypedDict, Unpack
 
 from actors.app_settings import find_webhook_url
 from actors.errors import CursorInvalid
-from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import DEFAULT_APP, acting_app, requester, visible_app
+from catfeeder.clock import rfc3339, utc_now
+from catfeeder.queue.requester import (
+    DEFAULT_APP,
+    act_for,
+    acting_app,
+    requester,
+    visible_app,
+)
 from catfeeder.results import Time
 from models.db.database import hold_connection
+from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS, EventFilters
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import owner_of, public_name
+from models.sealing import row_macs
 
 #: The number of an event, as `next_cursor` gives it.
 _CURSOR: Final = re.compile("[0-9]{1,18}")
@@ -43,6 +52,7 @@ class EventKind(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
     APP_CHANGED = "app_changed"
+    ROW_REFUSED = "row_refused"
 
 
 class Event(TypedDict):
@@ -133,6 +143,15 @@ def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
     """Insert an event, as `build_event` takes it, in the transaction that makes the change."""
     TAB_EVENTS.insert_rows([build_event(kind, now=now, **more)])
+
+
+def _record_refused_row(table: str, name: str) -> None:
+    """Write the event of a row that something else has written; the log has it in any case."""
+    with suppress(DatabaseUnreachable), hold_connection(), act_for(DEFAULT_APP):
+        record(EventKind.ROW_REFUSED, now=utc_now(), table=table, row=name)
+
+
+row_macs.reporters[:] = [_record_refused_row]
 
 
 def list_events(

@@ -70,6 +70,19 @@ class ProviderNotConfigured(AuthError):
         return cls(f"The provider {provider} has no {name}: {remedy}.")
 
 
+class ProviderTampered(AuthError):
+    """Raised for a provider whose row this service has not written as it is.
+
+    Tokens and secrets would go where the row says.
+    """
+
+    message = (
+        "The provider's settings were changed in the database by something else than this "
+        "service: PUT /v1/providers/{name} sets them anew."
+    )
+    kind = FailureKind.CLIENT_MISCONFIGURED
+
+
 class ProviderInUse(AuthError):
     """Raised on erasing a provider that has connections."""
 

@@ -30,6 +30,7 @@ SealedBytes = NewType("SealedBytes", bytes)
 #: The labels under which SECRET_KEY yields its keys. They are wire format: never change one.
 QUEUE_LABEL: Final = "catfeeder/queue/v2"
 DATABASE_LABEL: Final = "catfeeder/database/v1"
+ROWS_LABEL: Final = "catfeeder/rows/v1"
 WEBHOOK_LABEL: Final = "catfeeder/webhook/v1"
 
 _VERSION: Final = b"\x01"

@@ -9,9 +9,10 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
+from models.sealing.row_macs import Authenticated, MacField
 
 
-class TAB_API_KEYS(Table):
+class TAB_API_KEYS(Authenticated, Table):
     """One key. Only its SHA-256 is stored: with 256 random bits it needs no slower hash."""
 
     id = peewee.CharField(max_length=32, primary_key=True)
@@ -23,6 +24,10 @@ class TAB_API_KEYS(Table):
     created_at = UTCDateTimeField()
     expires_at = UTCDateTimeField(null=True)
     revoked_at = UTCDateTimeField(null=True)
+    mac = MacField(
+        *("app", "name", "key_hash", "scopes", "requests_per_minute"),
+        *("created_at", "expires_at", "revoked_at"),
+    )
 
     class Meta:
         """Names the table."""
@@ -63,21 +68,28 @@ class TAB_API_KEYS(Table):
             cls.revoked_at.is_null(),
             cls.expires_at.is_null() | (cls.expires_at > now),
         )
-        return row
+        return cls.authentic(row)
 
     @classmethod
     def list_all(cls, app: str | None = None) -> list[TAB_API_KEYS]:
         """Return the keys of an app, or of all, oldest first, with revoked and expired ones."""
         query = cls.select().order_by(cls.created_at, cls.id)
-        return list(query if app is None else query.where(cls.app == app))
+        return cls.keep_authentic(query if app is None else query.where(cls.app == app))
 
     @classmethod
     def revoke(cls, key_id: str, now: datetime, app: str | None = None) -> bool:
         """Revoke a key, of `app` if one is given; False if it is no valid key."""
-        query = cls.update(revoked_at=now).where(cls.id == key_id, cls.revoked_at.is_null())
-        return bool((query if app is None else query.where(cls.app == app)).execute())
+        row = cls.authentic(cls.get_or_none(cls.id == key_id, cls.revoked_at.is_null()))
+        return row is not None and app in (None, row.app) and row._revoke(now)
 
     @classmethod
     def revoke_all(cls, app: str, now: datetime) -> None:
         """Revoke every key of an app."""
-        cls.update(revoked_at=now).where(cls.app == app, cls.revoked_at.is_null()).execute()
+        for row in cls.keep_authentic(cls.select().where(cls.app == app, cls.revoked_at.is_null())):
+            row._revoke(now)
+
+    def _revoke(self, now: datetime) -> bool:
+        table = type(self)
+        changes = self.sign_changes(revoked_at=now)
+        is_valid = (table.id == self.id) & table.revoked_at.is_null()
+        return bool(table.update(changes).where(is_valid).execute())

@@ -10,9 +10,10 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
+from models.sealing.row_macs import Authenticated, MacField
 
 
-class TAB_APPS(Table):
+class TAB_APPS(Authenticated, Table):
     """One app.
 
     `settings` holds what the operator has set, by the names of the HTTP contract; what is left out
@@ -25,6 +26,7 @@ class TAB_APPS(Table):
     queue_generation = peewee.IntegerField(default=1)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
+    mac = MacField("name", "settings", "queue_generation", "created_at", "updated_at")
 
     class Meta:
         """Names the table."""
@@ -33,14 +35,14 @@ class TAB_APPS(Table):
 
     @classmethod
     def find(cls, app_id: str) -> TAB_APPS | None:
-        """Return the app of that id."""
+        """Return the app of that id, authentic or not."""
         row: TAB_APPS | None = cls.get_or_none(cls.id == app_id)
         return row
 
     @classmethod
     def list_all(cls) -> list[TAB_APPS]:
         """Return all apps in the order of their ids."""
-        return list(cls.select().order_by(cls.id))
+        return cls.keep_authentic(cls.select().order_by(cls.id))
 
     @classmethod
     def add(cls, app_id: str, name: str, settings: Mapping[str, Any], now: datetime) -> bool:
@@ -63,25 +65,23 @@ class TAB_APPS(Table):
         )
         return bool(rows)
 
-    @classmethod
-    def change(cls, app_id: str, name: str, settings: Mapping[str, Any], now: datetime) -> None:
+    def change(self, name: str, settings: Mapping[str, Any], now: datetime) -> None:
         """Replace an app's name and settings."""
-        cls.update(name=name, settings=dict(settings), updated_at=now).where(
-            cls.id == app_id
-        ).execute()
+        table = type(self)
+        changes = self.sign_changes(name=name, settings=dict(settings), updated_at=now)
+        table.update(changes).where(table.id == self.id).execute()
 
-    @classmethod
-    def revoke_queue_key(cls, app_id: str, now: datetime) -> None:
+    def revoke_queue_key(self, now: datetime) -> None:
         """Raise the generation of an app's queue key, which revokes all before it."""
-        generation = cls.queue_generation + 1
-        cls.update(queue_generation=generation, updated_at=now).where(cls.id == app_id).execute()
+        table = type(self)
+        changes = self.sign_changes(queue_generation=self.queue_generation + 1, updated_at=now)
+        table.update(changes).where(table.id == self.id).execute()
 
     @classmethod
     def list_generations(cls) -> dict[str, int]:
         """Return the generation from which on queue keys serve, by app; of deleted ones too."""
         retired = TAB_RETIRED_QUEUE_KEYS.list_generations()
-        rows = cls.select(cls.id, cls.queue_generation)
-        return retired | {row.id: row.queue_generation for row in rows}
+        return retired | {row.id: row.queue_generation for row in cls.list_all()}
 
     @classmethod
     def erase(cls, app_id: str) -> bool:
@@ -93,11 +93,12 @@ class TAB_APPS(Table):
         return bool(cls.delete().where(cls.id == app_id).execute())
 
 
-class TAB_RETIRED_QUEUE_KEYS(Table):
+class TAB_RETIRED_QUEUE_KEYS(Authenticated, Table):
     """A deleted app, with the first generation of queue keys that one of its id may have again."""
 
     app = peewee.CharField(max_length=32, primary_key=True)
     queue_generation = peewee.IntegerField()
+    mac = MacField("queue_generation")
 
     class Meta:
         """Names the table."""
@@ -119,4 +120,4 @@ class TAB_RETIRED_QUEUE_KEYS(Table):
     @classmethod
     def list_generations(cls) -> dict[str, int]:
         """Return the generations by app."""
-        return {row.app: row.queue_generation for row in cls.select()}
+        return {row.app: row.queue_generation for row in cls.keep_authentic(cls.select())}

@@ -11,6 +11,7 @@ import peewee
 from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
 from models.db.statements import PreparedInsert
+from models.sealing.row_macs import Authenticated, MacField
 
 #: How many due events are read to find one that no other process has claimed.
 _CLAIM_CANDIDATES: Final = 10
@@ -27,7 +28,7 @@ class EventFilters(TypedDict, total=False):
     key_id: str | None
 
 
-class TAB_EVENTS(Table):
+class TAB_EVENTS(Authenticated, Table):
     """What happened, to which connection or provider, by which API key; never a secret.
 
     `deliver_at` is the time of the next delivery; null once it was delivered, or without a webhook.
@@ -44,6 +45,10 @@ class TAB_EVENTS(Table):
     created_at = UTCDateTimeField(index=True)
     deliver_at = UTCDateTimeField(null=True, index=True)
     attempts = peewee.IntegerField(default=0)
+    #: Of an event that is to be delivered: our signature of a delivery must not vouch for others'.
+    mac = MacField(
+        *("app", "kind", "key_id", "provider", "connection_id", "subject", "detail", "created_at")
+    )
 
     class Meta:
         """Names the table."""
@@ -65,7 +70,7 @@ class TAB_EVENTS(Table):
         now: datetime,
     ) -> dict[str, Any]:
         """Return the columns of an event, for `insert_rows`."""
-        return {
+        row = {
             "app": app,
             "kind": kind,
             "key_id": key_id,
@@ -74,9 +79,9 @@ class TAB_EVENTS(Table):
             "subject": subject,
             "detail": detail,
             "created_at": now,
-            "deliver_at": now if is_delivered else None,
-            "attempts": 0,
         }
+        mac = cls.mac.sign(row) if is_delivered else None
+        return {**row, "deliver_at": now if is_delivered else None, "attempts": 0, "mac": mac}
 
     @classmethod
     def insert_rows(cls, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -119,14 +124,17 @@ class TAB_EVENTS(Table):
     def claim_delivery(cls, app: str, now: datetime, again_at: datetime) -> TAB_EVENTS | None:
         """Claim the event of an app that has been due for longest, if there is one.
 
-        It is due again at `again_at`, and no other process claims it before.
+        It is due again at `again_at`, and no other process claims it before. An event that another
+        writer has made or changed is not delivered.
         """
         is_due = (cls.app == app) & (cls.deliver_at <= now)
         due = cls.select().where(is_due).order_by(cls.deliver_at, cls.id)
         # Other processes claim the first ones at the same time.
         while found := list(due.limit(_CLAIM_CANDIDATES)):
             for row in found:
-                if row._claim(again_at):
+                if not row.is_authentic:
+                    row.confirm_delivery()
+                elif row._claim(again_at):
                     return row
         return None
 
@@ -144,7 +152,7 @@ class TAB_EVENTS(Table):
     def confirm_delivery(self) -> None:
         """Record that the event was delivered, or that delivery was given up."""
         table = type(self)
-        table.update(deliver_at=None).where(table.id == self.id).execute()
+        table.update(deliver_at=None, mac=None).where(table.id == self.id).execute()
 
     def postpone_delivery(self, deliver_at: datetime) -> None:
         """Set the time of the next delivery, unless another process has claimed the event since."""

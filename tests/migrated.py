@@ -38,12 +38,13 @@ class MigratedSqlite:
 
 
 class MigratedPostgres:
-    """Databases of a PostgreSQL with all tables and no rows, each lent to one test at a time."""
+    """Databases of a PostgreSQL as the migrations leave them, each lent to one test at a time."""
 
     def __init__(self, server: PostgresServer, migrate: Migrate) -> None:
         self._server = server
         self._migrate = migrate
         self._tables: list[str] = []
+        self._apps: list[tuple[object, ...]] = []
         self._spare: list[str] = []
 
     @contextmanager
@@ -65,6 +66,7 @@ class MigratedPostgres:
         self._migrate(url)
         with psycopg.connect(url) as connection:
             self._tables = [name for (name,) in connection.execute(_TABLES)]
+            self._apps = connection.execute("SELECT * FROM apps").fetchall()
         self._empty(url)
         return url
 
@@ -74,3 +76,6 @@ class MigratedPostgres:
         with psycopg.connect(url) as connection:
             connection.execute(sql.SQL(";").join(delete))
             connection.execute(_RESTART_SEQUENCES)
+            for row in self._apps:
+                marks = sql.SQL(", ").join([sql.Placeholder()] * len(row))
+                connection.execute(sql.SQL("INSERT INTO apps VALUES ({})").format(marks), row)

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "scheduler": "worker.scheduler:run_scheduler",
     "migrate": "worker.cli.migrate:migrate_database",
     "reseal": "worker.cli.reseal:reseal",
+    "check-rows": "worker.cli.rows:check_rows",
     "queue-key": "worker.cli.derived_keys:print_queue_key",
     "webhook-key": "worker.cli.derived_keys:print_webhook_key",
     "make-key": "worker.cli.keys:make_key",
@@ -33,7 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
-_APP_VERBS: Final = ("list", "add", "delete", "revoke-queue-key")
+_APP_VERBS: Final = ("list", "add", "change", "delete", "revoke-queue-key")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -101,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("scheduler", help="ask for renewals and clean-ups when they are due")
     commands.add_parser("migrate", help="bring the database's tables up to date")
     commands.add_parser("reseal", help="seal what is stored with a changed SECRET_KEY")
+    rows = commands.add_parser("check-rows", help="list rows that something else has written")
+    text = "sign this row as it is, after you have looked at it"
+    rows.add_argument("--accept", nargs=2, metavar=("TABLE", "KEY"), help=text)
     _add_app(commands.add_parser("queue-key", help="print an app's key for the queue"))
     _add_app(commands.add_parser("webhook-key", help="print the key of a webhook's receiver"))
     _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
@@ -147,6 +151,8 @@ def _add_apps(parser: argparse.ArgumentParser) -> None:
     add("verb", nargs="?", choices=_APP_VERBS, default="list")
     add("id", nargs="?", help="the app's id: 1 to 32 of a-z, 0-9 and -")
     add("--name", help="what people call it; its id if left out")
+    text = "the dearest hash that it may ask for, or have checked; 16 if left out"
+    add("--maximum-rounds", type=int, metavar="N", help=text)
 
 
 def _add_renewals(parser: argparse.ArgumentParser) -> None:

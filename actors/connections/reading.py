@@ -119,7 +119,8 @@ def list_connections(
         )
     page = rows[:limit]
     end = encode_cursor((page[-1].created_at, page[-1].id)) if len(rows) > limit else None
-    return {"items": [describe_connection(row) for row in page], "next_cursor": end}
+    shown = TAB_CONNECTIONS.keep_authentic(page)
+    return {"items": [describe_connection(row) for row in shown], "next_cursor": end}
 
 
 def read_token(connection_id: str, now: datetime) -> TokenView:

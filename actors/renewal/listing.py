@@ -99,11 +99,12 @@ def list_renewals(
             providers=providers, before=before, after=after, limit=limit + 1, **wanted
         )
         page = rows[:limit]
-        means = {name: _look_up(name, now) for name in {row.provider for row in page}}
+        shown = TAB_CONNECTIONS.keep_authentic(page)
+        means = {name: _look_up(name, now) for name in {row.provider for row in shown}}
     end = encode_cursor((page[-1].renew_at, page[-1].id)) if len(rows) > limit else None
     return {
         "is_scheduled": current_settings().crons.renew_oath_tokens,
-        "items": [_describe(row, means[row.provider], now) for row in page],
+        "items": [_describe(row, means[row.provider], now) for row in shown],
         "next_cursor": end,
     }
 

@@ -75,6 +75,9 @@ def open_here(url: str, var_dir: Path) -> Iterator[None]:
             close_all()
 
 
+_PROFILE: Final = {"subject": "account", "name": "Ann Example", "email": "ann@example.com"}
+
+
 def configure_provider(token_endpoint: str) -> None:
     """Store the one provider that all connections are with."""
     metadata = {"authorization_endpoint": token_endpoint, "token_endpoint": token_endpoint}
@@ -118,11 +121,16 @@ def _build_row(number: int, same: dict[str, Any]) -> dict[str, Any]:
     table, now = TAB_CONNECTIONS, datetime.now(UTC)
     connection_id = _id_of(number)
     renew_at = now + _SOONEST * (1 + (number * 7919 % 10_007) / 10_007)
-    return {
-        **same,
+    named = {
         "id": connection_id,
         "subject": f"user-{number}",
         "provider_subject": f"account-{number}",
+    }
+    identity = {"app": DEFAULT_APP, "provider": PROVIDER, "profile": _PROFILE, **named}
+    return {
+        **same,
+        **named,
+        "mac": table.mac.sign(identity),
         "access_token": table.access_token.seal(connection_id, Secret(f"access-{number:040}")),
         "refresh_token": table.refresh_token.seal(connection_id, Secret(f"refresh-{number:040}")),
         "expires_at": table.expires_at.db_value(renew_at + timedelta(minutes=12)),
@@ -136,7 +144,7 @@ def _build_common_columns() -> dict[str, Any]:
     row = TAB_CONNECTIONS(
         app=DEFAULT_APP,
         provider=PROVIDER,
-        profile={"subject": "account", "name": "Ann Example", "email": "ann@example.com"},
+        profile=_PROFILE,
         scope="email",
         status=ConnectionStatus.ACTIVE,
         token_type="Bearer",

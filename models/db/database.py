@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import peewee
 from playhouse.pool import MaxConnectionsExceeded
 
-from catfeeder.sealing import DATABASE_LABEL, KeyRing, Sealer
+from catfeeder.sealing import DATABASE_LABEL, ROWS_LABEL, Key, KeyRing, Sealer, key_id
 from config import Settings, current_settings
 from models.db.errors import DatabaseUnreachable
 from models.db.mysql import open_mysql
@@ -32,6 +32,8 @@ _SERVERS: Final[dict[str, Callable[..., peewee.Database]]] = {
     "mariadb": open_mysql,
 }
 _sealers: Final[dict[str, Sealer]] = {}
+_rings: Final[dict[str, KeyRing]] = {}
+_mac_keys: Final[dict[str, dict[bytes, Key]]] = {}
 
 
 class Table(peewee.Model):
@@ -53,15 +55,16 @@ def open_database(settings: Settings) -> None:
         DatabaseUnreachable: DATABASE_URL is not one of a database that is supported.
         ConfigurationError: SECRET_KEY is not set.
     """
-    sealer = KeyRing(settings.secret_keys()).sealer(DATABASE_LABEL)
-    bind_tables(build_database(settings), sealer)
+    bind_tables(build_database(settings), KeyRing(settings.secret_keys()))
 
 
-def bind_tables(chosen: peewee.Database | None, sealer: Sealer | None) -> None:
-    """Bind all tables to a database, and their sealed columns to the sealer of its secrets."""
+def bind_tables(chosen: peewee.Database | None, ring: KeyRing | None) -> None:
+    """Bind all tables to a database, and what is sealed or authenticated in them to its keys."""
     database.initialize(chosen)
-    if sealer is not None:
-        _sealers[DATABASE_LABEL] = sealer
+    if ring is not None:
+        _rings[DATABASE_LABEL] = ring
+        _sealers[DATABASE_LABEL] = ring.sealer(DATABASE_LABEL)
+        _mac_keys[ROWS_LABEL] = {key_id(key): key for key in ring.keys(ROWS_LABEL)}
 
 
 def ensure_open() -> None:
@@ -73,6 +76,16 @@ def ensure_open() -> None:
 def sealer() -> Sealer:
     """Return the sealer of the stored secrets, which `open_database` made."""
     return _sealers[DATABASE_LABEL]
+
+
+def mac_keys() -> dict[bytes, Key]:
+    """Return the keys of the rows' MACs by their ids, the current one first."""
+    return _mac_keys[ROWS_LABEL]
+
+
+def key_ring() -> KeyRing:
+    """Return the key ring of `bind_tables`."""
+    return _rings[DATABASE_LABEL]
 
 
 def build_database(

@@ -13,6 +13,7 @@ from models.db.database import Table, sealer
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class UTCDateTimeField(peewee.BigIntegerField):
@@ -23,8 +24,12 @@ class UTCDateTimeField(peewee.BigIntegerField):
         return None if value is None else (value - _EPOCH) // _MILLISECOND
 
     def python_value(self, value: int | None) -> datetime | None:
-        """Turn milliseconds into an aware datetime in UTC."""
-        return None if value is None else _EPOCH + value * _MILLISECOND
+        """Turn milliseconds into an aware datetime in UTC; what is no time into the earliest."""
+        try:
+            return None if value is None else _EPOCH + value * _MILLISECOND
+        except (TypeError, OverflowError):
+            # Another writer's: SQLite stores a text in any column.
+            return _EARLIEST
 
 
 class JSONField(peewee.TextField):
@@ -36,8 +41,11 @@ class JSONField(peewee.TextField):
         return None if value is None else json.dumps(value, sort_keys=True)
 
     def python_value(self, value: str | None) -> Any:
-        """Read text as JSON data."""
-        return None if value is None else json.loads(value)
+        """Read text as JSON data; what is no JSON, which another writer has stored, as it is."""
+        try:
+            return None if value is None else json.loads(value)
+        except (ValueError, RecursionError):
+            return value
 
 
 class SealedField(peewee.BlobField):

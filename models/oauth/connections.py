@@ -12,6 +12,7 @@ import peewee
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
 from models.oauth.grants import Grant
+from models.sealing.row_macs import Authenticated, MacField
 
 
 class ConnectionStatus(StrEnum):
@@ -25,7 +26,7 @@ class ConnectionStatus(StrEnum):
     REVOKED = "revoked"
 
 
-class TAB_CONNECTIONS(Table):
+class TAB_CONNECTIONS(Authenticated, Table):
     """One account at one provider, connected for one subject of the app ("" if it named none).
 
     `version` counts the grants; every write of a renewal names the version it began from.
@@ -58,6 +59,8 @@ class TAB_CONNECTIONS(Table):
     refused_since = UTCDateTimeField(null=True)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
+    mac = MacField("app", "provider", "subject", "provider_subject", "profile")
+    metadata_mac = MacField("metadata", is_optional=True)
 
     class Meta:
         """Names the table, and the columns that identify a connection."""
@@ -74,7 +77,7 @@ class TAB_CONNECTIONS(Table):
     def find(cls, connection_id: str) -> TAB_CONNECTIONS | None:
         """Return the connection of that id."""
         row: TAB_CONNECTIONS | None = cls.get_or_none(cls.id == connection_id)
-        return row
+        return cls.authentic(row)
 
     @classmethod
     def list_page(
@@ -87,7 +90,7 @@ class TAB_CONNECTIONS(Table):
         after: tuple[datetime, str] | None = None,
         limit: int,
     ) -> list[TAB_CONNECTIONS]:
-        """Return up to `limit` connections, oldest first.
+        """Return up to `limit` connections, oldest first, authentic or not.
 
         `after` is `created_at` and id of the last connection of the page before.
         """
@@ -126,6 +129,8 @@ class TAB_CONNECTIONS(Table):
             columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
         if grant.metadata is not None:
             columns["metadata"] = grant.metadata
+            named = {"id": connection_id, "metadata": grant.metadata}
+            columns["metadata_mac"] = cls.metadata_mac.sign(named)
         if grant.lifetime_seconds is not None:
             columns["lifetime_seconds"] = grant.lifetime_seconds
         if grant.end is not None:
@@ -156,8 +161,7 @@ class TAB_CONNECTIONS(Table):
     def find_latest(cls, provider: str) -> TAB_CONNECTIONS | None:
         """Return the connection of a provider whose grant is the latest."""
         rows = cls.select().where(cls.provider == provider).order_by(cls.updated_at.desc())
-        row: TAB_CONNECTIONS | None = rows.first()
-        return row
+        return cls.authentic(rows.first())
 
     @classmethod
     def find_providers(cls, ids: Collection[str]) -> dict[str, str]:

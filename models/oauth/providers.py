@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, Final, overload
 
 import peewee
 
 from catfeeder.sealing import Secret
 from models.db.database import Table, database
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.sealing.row_macs import Authenticated, MacField
+
+#: What an operator has set, whichever of it decides where tokens and secrets are sent.
+_SETTINGS: Final = ("preset", "client_id", "metadata")
 
 
 def own_key(app: str, name: str) -> str:
@@ -38,7 +42,7 @@ def owner_of(key: str | None) -> str | None:
     return (key or "").rpartition("/")[0] or None
 
 
-class TAB_USER_OAUTH_CONNECTION(Table):
+class TAB_USER_OAUTH_CONNECTION(Authenticated, Table):
     """One provider: a preset or issuer, credentials, and the metadata that differs from both.
 
     An app's own provider has the app's id and a slash before its name; no app's name has a slash.
@@ -58,6 +62,10 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     learned = JSONField(null=True)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
+    mac = MacField(*_SETTINGS, "client_secret", "earlier_client_secrets", "private_key")
+    #: Both belong to the settings by which they were found, and to no others.
+    discovered_mac = MacField("discovered", *_SETTINGS, is_optional=True)
+    learned_mac = MacField("learned", *_SETTINGS, is_optional=True)
 
     class Meta:
         """Names the table."""
@@ -66,7 +74,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
 
     @classmethod
     def find(cls, name: str) -> TAB_USER_OAUTH_CONNECTION | None:
-        """Return the provider of that name."""
+        """Return the provider of that name, authentic or not."""
         row: TAB_USER_OAUTH_CONNECTION | None = cls.get_or_none(cls.name == name)
         return row
 
@@ -82,7 +90,7 @@ class TAB_USER_OAUTH_CONNECTION(Table):
     @classmethod
     def list_all(cls) -> list[TAB_USER_OAUTH_CONNECTION]:
         """Return all providers in the order of their names."""
-        return list(cls.select().order_by(cls.name))
+        return cls.keep_authentic(cls.select().order_by(cls.name))
 
     @property
     def app(self) -> str | None:
@@ -128,9 +136,12 @@ class TAB_USER_OAUTH_CONNECTION(Table):
             conflict_target=[cls.name],
             preserve=[
                 *(cls.preset, cls.client_id, cls.client_secret, cls.earlier_client_secrets),
-                *(cls.private_key, cls.metadata, cls.updated_at),
+                *(cls.private_key, cls.metadata, cls.updated_at, cls.mac),
             ],
-            update={cls.discovered: None, cls.discovered_at: None, cls.learned: None},
+            update={
+                **dict.fromkeys((cls.discovered, cls.discovered_at, cls.learned)),
+                **dict.fromkeys((cls.discovered_mac, cls.learned_mac)),
+            },
         ).execute()
 
     @property
@@ -160,14 +171,15 @@ class TAB_USER_OAUTH_CONNECTION(Table):
         issuer's, to which the new secret must not be sent.
         """
         table = type(self)
-        table.update(discovered=dict(discovered), discovered_at=now).where(
+        changes = self.sign_changes(discovered=dict(discovered), discovered_at=now)
+        table.update(changes).where(
             table.name == self.name, table.updated_at == self.updated_at
         ).execute()
 
     def store_learned(self, learned: Mapping[str, Any]) -> None:
         """Store what an answer has shown, unless the settings have changed since."""
         table = type(self)
-        table.update(learned=dict(learned)).where(
+        table.update(self.sign_changes(learned=dict(learned))).where(
             table.name == self.name, table.updated_at == self.updated_at
         ).execute()
 

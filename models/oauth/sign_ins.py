@@ -16,6 +16,7 @@ import peewee
 from catfeeder.sealing import Secret
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.sealing.row_macs import Authenticated, MacField
 
 #: A user who returns after an outage may need what the provider sends once alone.
 _USER_DATA_RETENTION: Final = timedelta(days=1)
@@ -43,7 +44,7 @@ class SignInColumns(TypedDict):
     expires_at: datetime
 
 
-class TAB_VERIFICATION(Table):
+class TAB_VERIFICATION(Authenticated, Table):
     """One pending sign-in.
 
     Only the SHA-256 of the state, and of the browser's secret, is stored: a stolen table gives no
@@ -71,6 +72,13 @@ class TAB_VERIFICATION(Table):
     status = peewee.CharField(max_length=16)
     created_at = UTCDateTimeField()
     expires_at = UTCDateTimeField(index=True)
+    mac = MacField(
+        *("app", "provider", "subject", "scope", "redirect_uri", "return_to", "browser_hash"),
+        *("is_relayed", "max_age", "created_at", "expires_at"),
+    )
+    #: Goes with the secrets when the sign-in ends: one set back to pending has none.
+    secrets_mac = MacField("nonce", "code_verifier")
+    parameters_mac = MacField("callback_parameters", is_optional=True)
 
     class Meta:
         """Names the table."""
@@ -108,7 +116,12 @@ class TAB_VERIFICATION(Table):
     def find(cls, state: Secret) -> TAB_VERIFICATION | None:
         """Return the sign-in of a state, whatever its status."""
         row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
-        return row
+        return cls.authentic(row)
+
+    def required_macs(self) -> list[MacField]:
+        """Return the MACs that must hold: an ended sign-in has no secrets any more."""
+        has_ended = self.status in (StateStatus.DONE, StateStatus.FAILED)
+        return [mac for mac in self.mac_fields() if not (has_ended and mac.name == "secrets_mac")]
 
     @classmethod
     def find_by_hash_prefixes(cls, prefixes: Sequence[str]) -> list[TAB_VERIFICATION]:
@@ -118,7 +131,8 @@ class TAB_VERIFICATION(Table):
         ]
         if not ranges:
             return []
-        return list(cls.select().where(reduce(or_, ranges)).order_by(cls.created_at.desc()))
+        query = cls.select().where(reduce(or_, ranges)).order_by(cls.created_at.desc())
+        return cls.keep_authentic(query)
 
     def accepts_browser(self, browser: Secret | None) -> bool:
         """Tell whether the browser with this secret may end the sign-in."""
@@ -150,7 +164,7 @@ class TAB_VERIFICATION(Table):
 
         User data that the provider sends once is kept until a profile has it.
         """
-        erased = {cls.nonce: None, cls.code_verifier: None}
+        erased = {cls.nonce: None, cls.code_verifier: None, cls.secrets_mac: None}
         if status is StateStatus.DONE:
             erased[cls.told_user] = None
         cls.update({cls.status: status, **erased}).where(
@@ -168,8 +182,10 @@ class TAB_VERIFICATION(Table):
     @classmethod
     def store_callback_parameters(cls, state: Secret, parameters: Mapping[str, str]) -> None:
         """Store further parameters of the callback of a sign-in that has not ended."""
-        cls.update(callback_parameters=dict(parameters)).where(
-            cls.state_hash == hash_state(state), cls.status == StateStatus.PENDING
+        key, columns = hash_state(state), {"callback_parameters": dict(parameters)}
+        mac = cls.parameters_mac.sign({"state_hash": key, **columns})
+        cls.update(parameters_mac=mac, **columns).where(
+            cls.state_hash == key, cls.status == StateStatus.PENDING
         ).execute()
 
     @classmethod
@@ -186,7 +202,8 @@ class TAB_VERIFICATION(Table):
         kept = cls.select().where(
             cls.app == app, cls.provider == provider, cls.told_user.is_null(False), is_same
         )
-        row = kept.order_by(cls.created_at.desc()).first()
+        rows = (row for row in kept.order_by(cls.created_at.desc()) if row.is_authentic)
+        row = next(rows, None)
         return None if row is None else cls.told_user.open(row)
 
     @classmethod

@@ -78,9 +78,15 @@ def _find_existing(owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | Non
         account = account.where(own).order_by(_T.subject.desc())
     else:
         account = account.order_by(_T.updated_at.desc())
-    # No other transaction may adopt or renew it before this one ends. SQLite admits one writer
-    # at a time anyway.
-    row: TAB_CONNECTIONS | None = (account.for_update() if database.for_update else account).first()
+    if database.for_update:
+        # No other transaction may adopt or renew it before this one ends. SQLite admits one writer
+        # at a time anyway.
+        account = account.for_update()
+    row: TAB_CONNECTIONS | None
+    # A query keeps its result, so each look is a new one.
+    while (row := account.clone().first()) is not None and not row.is_authentic:
+        # A sign-in proves the account; nothing of such a row is taken over.
+        _T.erase(row.id)
     return row
 
 
@@ -121,9 +127,9 @@ def _insert(owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetim
 def _update(
     row: TAB_CONNECTIONS, owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime
 ) -> None:
+    changes = row.sign_changes(subject=owner.subject or row.subject, profile=profile)
     _T.update(
-        subject=owner.subject or row.subject,
-        profile=profile,
+        **changes,
         status=ConnectionStatus.ACTIVE,
         reason=None,
         lease_until=None,

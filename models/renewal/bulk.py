@@ -82,7 +82,8 @@ _ALWAYS: Final = (
 )
 #: The columns that it leaves as they are if it has no value for them.
 _SOMETIMES: Final = (
-    *("refresh_token", "metadata", "lifetime_seconds", "grant_expires_at", "warn_at"),
+    *("refresh_token", "metadata", "metadata_mac", "lifetime_seconds"),
+    *("grant_expires_at", "warn_at"),
 )
 _EVENT_NAMES: Final = ", ".join(field.name for field in EVENT_FIELDS)
 
@@ -95,6 +96,7 @@ END: Final = Kind(
     {", ".join(f"{name} = ending.{name}" for name in _ALWAYS)},
     refresh_token = COALESCE(ending.refresh_token, connections.refresh_token),
     metadata = COALESCE(ending.metadata, connections.metadata),
+    metadata_mac = COALESCE(ending.metadata_mac, connections.metadata_mac),
     lifetime_seconds = COALESCE(ending.lifetime_seconds, connections.lifetime_seconds),
     grant_expires_at = CASE WHEN has_end THEN ending.grant_expires_at
     ELSE connections.grant_expires_at END,

@@ -11,7 +11,8 @@ _T = TAB_CONNECTIONS
 
 def list_due_warnings(now: datetime, limit: int) -> list[TAB_CONNECTIONS]:
     """Return up to `limit` connections whose warning is due, the longest due first."""
-    return list(_T.select().where(_T.warn_at <= now).order_by(_T.warn_at).limit(limit))
+    due = _T.select().where(_T.warn_at <= now).order_by(_T.warn_at).limit(limit)
+    return _T.keep_authentic(due)
 
 
 def advance_warning(row: TAB_CONNECTIONS, warn_at: datetime | None) -> bool:

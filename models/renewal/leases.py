@@ -127,14 +127,13 @@ def extend(lease: Lease, lease_until: datetime) -> Lease | None:
 
 def find_leased(lease: Lease) -> TAB_CONNECTIONS | None:
     """Return the connection of a lease; None if it was renewed or erased since."""
-    row: TAB_CONNECTIONS | None = _T.get_or_none(_is_unchanged(lease))
-    return row
+    return _T.authentic(_T.get_or_none(_is_unchanged(lease)))
 
 
 def find_all_leased(leases: Sequence[Lease]) -> dict[str, TAB_CONNECTIONS]:
     """Return the connections of leases by id, without those renewed or erased since."""
     versions = {lease.connection_id: lease.version for lease in leases}
-    found = _T.select().where(_T.id.in_(list(versions)))
+    found = _T.keep_authentic(_T.select().where(_T.id.in_(list(versions))))
     return {row.id: row for row in found if row.version == versions[row.id]}
 
 

@@ -29,6 +29,8 @@ def list_upcoming_renewals(
 ) -> list[TAB_CONNECTIONS]:
     """Return up to `limit` connections that fall due before a time, the first due first.
 
+    They are authentic or not.
+
     `after` is `renew_at` and id of the last connection of the page before. An index ends in
     `renew_at` for each filter, so that the database reads no more rows than the page holds.
     """

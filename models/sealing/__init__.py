@@ -1,3 +1,3 @@
-"""Key ids of sealed columns, and resealing with the current key."""
+"""Key ids of sealed columns, MACs of rows, and resealing with the current key."""
 
 from __future__ import annotations

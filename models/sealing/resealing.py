@@ -1,4 +1,4 @@
-"""Key rotation: seals stored secrets with the current key, while the service goes on."""
+"""Key rotation: seals and authenticates what is stored with the current key, in service."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import peewee
 
 from models.db.database import Table, database, hold_connection, transaction
 from models.db.fields import SealedField, primary_key_of
+from models.sealing.row_macs import Authenticated, MacField
 
 _PACKAGE: Final = "models."
 #: Migrations declare no tables, and their names are no identifiers.
@@ -43,8 +44,8 @@ def list_sealed_tables() -> list[type[Table]]:
     return sorted(filter(_sealed_fields, ours), key=lambda table: str(table._meta.table_name))
 
 
-def _sealed_fields(table: type[Table]) -> list[SealedField]:
-    return [field for field in table._meta.sorted_fields if isinstance(field, SealedField)]
+def _sealed_fields(table: type[Table]) -> list[SealedField | MacField]:
+    return [it for it in table._meta.sorted_fields if isinstance(it, SealedField | MacField)]
 
 
 def count_outdated() -> int:
@@ -63,7 +64,7 @@ def reseal_all(batch: int) -> Iterator[ResealedBatch]:
 
 def _list_outdated(table: type[Table], last: Table | None, limit: int) -> list[Table]:
     key = table._meta.primary_key
-    query = table.select(key, *_sealed_fields(table)).where(_is_outdated(table))
+    query = table.select().where(_is_outdated(table))
     if last is not None:
         # Rows that were busy or broken a moment ago must not block the rest.
         query = query.where(key > primary_key_of(last))
@@ -93,7 +94,7 @@ def _reseal(row: Table) -> dict[str, bytes]:
     return {name: sealed for name, sealed in changes.items() if sealed is not None}
 
 
-def _outdated(row: Table) -> list[SealedField]:
+def _outdated(row: Table) -> list[SealedField | MacField]:
     return [field for field in _sealed_fields(type(row)) if field.is_outdated(row)]
 
 
@@ -118,4 +119,5 @@ def _write(row: Table, changes: dict[str, bytes]) -> bool:
     table = type(row)
     is_same = [table._meta.fields[name] == getattr(row, name) for name in changes]
     is_row = table._meta.primary_key == primary_key_of(row)
-    return bool(table.update(changes).where(is_row, *is_same).execute())
+    update = table.update_sealed if issubclass(table, Authenticated) else table.update
+    return bool(update(changes).where(is_row, *is_same).execute())

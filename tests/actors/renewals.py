@@ -109,7 +109,8 @@ def begin_and_abandon(row: TAB_CONNECTIONS, lasting: timedelta = LEASE) -> Lease
 def change(row: TAB_CONNECTIONS, **values: Any) -> None:
     """Write columns of a connection, as time or another process would."""
     with hold_connection():
-        TAB_CONNECTIONS.update(values).where(TAB_CONNECTIONS.id == row.id).execute()
+        changes = TAB_CONNECTIONS.get_by_id(row.id).sign_changes(**values)
+        TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == row.id).execute()
 
 
 def lease_one(row: TAB_CONNECTIONS, at: datetime, lasting: timedelta = LEASE) -> Lease:

@@ -26,6 +26,7 @@ from actors.webhooks import deliver_events, export_webhook_key, sign_delivery
 from catfeeder.queue.requester import act_for
 from config import ROOT, Settings
 from models.apps import TAB_APPS
+from models.db.database import database as the_database
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from tests.actors.sign_ins import now
@@ -543,10 +544,12 @@ def test_what_an_app_may_not_set_is_not_called_either(
     for url in ("https://127.0.0.1/", "https://10.0.0.1/", "https://a:b@app.example.com/"):
         with pytest.raises(AppInvalid, match="webhook_url"):
             change_app(shop, {"webhook_url": url}, now())
-    # When a row has one all the same, by a writer of the database
+    # When a row has one all the same, of a release that let it in
     with hold_connection():
         settings = {"webhook_url": "https://169.254.169.254/latest/"}
-        TAB_APPS.change(shop, shop, settings, now())
+        row = TAB_APPS.find(shop)
+        assert row is not None
+        row.change(shop, settings, now())
     forget_app_settings()
     event_id = write_for(shop)
     deliver_events()
@@ -583,3 +586,28 @@ def test_no_secret_is_posted(receiver: Receiver) -> None:
     assert config.current_settings().required_secret_key() not in sent
     assert secret not in request.body
     assert base64.b64encode(secret).decode() not in sent
+
+
+def test_no_event_that_another_writer_makes_or_changes_is_signed_and_delivered(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given three events, of which another writer of the database changes one, copies one without
+    # its MAC, and makes one due again that was delivered
+    first, changed = write(2)
+    deliver_due = "UPDATE events SET deliver_at = ? WHERE id = ?"
+    with hold_connection():
+        the_database.execute_sql("UPDATE events SET subject = 'me' WHERE id = ?", (changed,))
+        columns = "app, kind, created_at, deliver_at, attempts"
+        the_database.execute_sql(
+            f"INSERT INTO events ({columns}) SELECT {columns} FROM events WHERE id = ?",  # noqa: S608
+            (first,),
+        )
+    # When events are delivered
+    deliver_events()
+    with hold_connection():
+        the_database.execute_sql(deliver_due, (0, first))
+    deliver_events()
+    # Then ours is, once, and the log names the others
+    assert receiver.ids() == [first]
+    refused = [line for line in caplog.messages if "of the table events is not as" in line]
+    assert len(refused) == 3

@@ -7,17 +7,16 @@ from contextlib import contextmanager
 
 from playhouse.pool import PooledDatabase
 
-from catfeeder.sealing import DATABASE_LABEL, KeyRing
+from catfeeder.sealing import KeyRing
 from config import Settings
-from models.db.database import bind_tables, build_database, database, sealer
+from models.db.database import bind_tables, build_database, database, key_ring
 
 
 @contextmanager
 def reopened(settings: Settings, **options: float) -> Iterator[None]:
     """Let the process use the database of other settings for the block."""
-    before = (database.obj, sealer() if database.obj else None)
-    rotated_sealer = KeyRing(settings.secret_keys()).sealer(DATABASE_LABEL)
-    bind_tables(build_database(settings, **options), rotated_sealer)
+    before = (database.obj, key_ring() if database.obj else None)
+    bind_tables(build_database(settings, **options), KeyRing(settings.secret_keys()))
     try:
         yield
     finally:

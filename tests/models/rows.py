@@ -15,6 +15,13 @@ from models.renewal.leases import Lease
 from tests.models.times import NOW
 
 
+def rewrite(table: Any, **columns: Any) -> None:
+    """Change columns of all rows of a table as the service would, with their MACs."""
+    for row in list(table.select()):
+        is_row = table._meta.primary_key == row.get_id()
+        table.update(row.sign_changes(**columns)).where(is_row).execute()
+
+
 def grant(
     access_token: str = "access",
     refresh_token: str | None = "refresh",

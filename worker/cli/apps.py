@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from actors.apps import AppInvalid, create_app, delete_app, list_apps, revoke_queue_key
+from actors.apps import AppInvalid, change_app, create_app, delete_app, list_apps, revoke_queue_key
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.redis_connection import connect_redis
@@ -16,8 +16,13 @@ from worker.queue import queue_sealer
 from worker.supervisor.valkey.embedded import find_running_url
 
 
-def manage_apps(verb: str, id: str | None, name: str | None) -> int:  # noqa: A002
-    """Carry out one verb: `list`, `add ID`, `delete ID` or `revoke-queue-key ID`.
+def manage_apps(
+    verb: str,
+    id: str | None,  # noqa: A002
+    name: str | None,
+    maximum_rounds: int | None,
+) -> int:
+    """Carry out one verb: `list`, `add`, `change`, `delete` or `revoke-queue-key`, and an app's id.
 
     Raises:
         AppInvalid, AppExists, AppUnknown, AppInUse: It cannot be done so.
@@ -32,9 +37,13 @@ def manage_apps(verb: str, id: str | None, name: str | None) -> int:  # noqa: A0
         return 0
     if id is None:
         raise AppInvalid({"id": f"is missing: python -m worker apps {verb} ID"})
+    bounds = {} if maximum_rounds is None else {"maximum_rounds": maximum_rounds}
     if verb == "add":
-        made = create_app(id, name or id, {}, utc_now())
+        made = create_app(id, name or id, bounds, utc_now())
         print(f"App {made['id']} is made; python -m worker make-key --app {made['id']} is next.")
+    elif verb == "change":
+        change_app(id, bounds if name is None else {**bounds, "name": name}, utc_now())
+        print(f"App {id} is changed; running processes follow within seconds.")
     elif verb == "delete":
         delete_app(id, utc_now())
         print(f"App {id} is deleted, and its keys with it.")

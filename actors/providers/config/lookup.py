@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from actors.app_settings import read_app_settings
-from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
+from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderTampered, ProviderUnknown
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.provider_builder import (
     Credentials,
@@ -50,15 +50,27 @@ def provider_row(name: str, *, is_locked: bool = False) -> TAB_USER_OAUTH_CONNEC
 
     Raises:
         ProviderUnknown: There is none that the acting app may use.
+        ProviderTampered: Something else has written its row.
     """
     with hold_connection():
         for key in _candidate_keys(name):
             if is_locked:
                 TAB_USER_OAUTH_CONNECTION.lock(key)
             if row := TAB_USER_OAUTH_CONNECTION.find(key):
-                return row
+                return _check_authentic(row)
     shown = public_name(name)
     raise ProviderUnknown(f"No provider named {shown} is configured: {_describe_remedy(shown)}.")
+
+
+def _check_authentic(row: TAB_USER_OAUTH_CONNECTION) -> TAB_USER_OAUTH_CONNECTION:
+    """Return a row that is as this service wrote it: tokens and secrets go where it says."""
+    if not row.is_authentic:
+        shown = public_name(row.name)
+        raise ProviderTampered(
+            f"The settings of the provider {shown} were changed in the database by something else "
+            f"than this service: PUT /v1/providers/{shown} sets them anew."
+        )
+    return row
 
 
 def _candidate_keys(name: str) -> list[str]:

@@ -25,6 +25,7 @@ from tests.actors.sign_ins import (
     event_kinds,
     now,
 )
+from tests.models.rows import rewrite
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -155,8 +156,8 @@ def test_parameters_of_the_operator_join_and_never_replace(provider: ScriptedPro
     with hold_connection():
         row = TAB_USER_OAUTH_CONNECTION.get_by_id(NAME)
         ours = {"state": "fixed", "redirect_uri": "https://evil.example"}
-        row.metadata = {**row.metadata, "authorization_parameters": {**more, **ours}}
-        row.save()
+        metadata = {**row.metadata, "authorization_parameters": {**more, **ours}}
+        rewrite(TAB_USER_OAUTH_CONNECTION, metadata=metadata)
 
     begun = begin_sign_in(NAME, now=now())
 

@@ -34,6 +34,7 @@ from tests.actors.sign_ins import (
     reread,
     sign_in,
 )
+from tests.models.rows import rewrite
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 
@@ -190,6 +191,6 @@ def test_a_profile_of_an_earlier_release_has_no_source(provider: ScriptedProvide
     row = sign_in(provider).connection
     stored = {name: part for name, part in row.profile.items() if name != "source"}
     with hold_connection():
-        TAB_CONNECTIONS.update(profile=stored).execute()
+        rewrite(TAB_CONNECTIONS, profile=stored)
 
     assert describe_connection(reread(row))["profile"]["source"] is None

@@ -19,7 +19,7 @@ from models.oauth.connections import ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.renewal.leases import Lease, claim, claim_due
 from tests.actors.renewals import change
-from tests.models.rows import grant, stored_connection
+from tests.models.rows import grant, rewrite, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -175,7 +175,7 @@ def test_the_end_of_a_grant_is_a_hindrance() -> None:
 def test_a_secret_that_does_not_open_is_a_hindrance() -> None:
     store("1")
     with hold_connection():
-        TAB_USER_OAUTH_CONNECTION.update(client_secret=b"damaged").execute()
+        rewrite(TAB_USER_OAUTH_CONNECTION, client_secret=b"damaged")
 
     [item] = listed()
 

@@ -21,6 +21,7 @@ from actors.upkeep.resealing import (
 )
 from catfeeder.sealing import Secret
 from config import Settings
+from models.apps import TAB_APPS
 from models.db.database import hold_connection, sealer, transaction
 from models.db.errors import ForeignSecretKey
 from models.migrate import join_service
@@ -44,8 +45,9 @@ def started(settings: Settings, at_minute: int) -> Iterator[None]:
 
 
 def store(count: int) -> None:
-    """Store connections, sealed with the key of this process."""
+    """Store connections, sealed with the key of this process, and have no other row."""
     with hold_connection():
+        TAB_APPS.delete().execute()
         for number in range(count):
             stored_connection(f"account-{number}", grant=grant(f"access-{number}"))
 

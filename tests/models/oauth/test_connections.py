@@ -12,7 +12,7 @@ from config import Settings
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import claim, require_reauthorization
 from tests.models.races import race_processes, race_threads
-from tests.models.rows import grant, stored_connection
+from tests.models.rows import grant, rewrite, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("held")
@@ -93,9 +93,11 @@ def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
 def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
     # Given an account that user-1 is connected to, and that signed in without a subject before
     unnamed = stored_connection(subject="", now=NOW)
-    TAB_CONNECTIONS.update(provider_subject="hidden").execute()
+    rewrite(TAB_CONNECTIONS, provider_subject="hidden")
     mine = stored_connection(subject="user-1", now=NOW)
-    TAB_CONNECTIONS.update(provider_subject="account-1").execute()
+    [hidden] = TAB_CONNECTIONS.select().where(TAB_CONNECTIONS.id == unnamed.id)
+    shown = hidden.sign_changes(provider_subject="account-1")
+    TAB_CONNECTIONS.update(shown).where(TAB_CONNECTIONS.id == unnamed.id).execute()
 
     # When user-1 signs in again
     again = stored_connection(subject="user-1", now=NOW + MINUTE)

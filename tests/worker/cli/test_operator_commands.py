@@ -8,9 +8,12 @@ import re
 import pytest
 
 from actors.api_keys import find_holder, list_api_keys
+from actors.app_settings import read_app_settings
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
 from config import current_settings
+from models.db.database import database as the_database
+from models.db.database import hold_connection
 from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
@@ -121,3 +124,26 @@ def test_check_provider_prints_each_finding(command: Command, provider: Scripted
     nobody = command("check-provider", "nobody")
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert nobody.stderr.startswith("No provider named nobody is configured: PUT /v1/providers/")
+
+
+@pytest.mark.usefixtures("tables")
+def test_check_rows_names_what_another_writer_changed_and_signs_it_on_request(
+    command: Command,
+) -> None:
+    assert command("check-rows").stdout == "Every row is as this service wrote it.\n"
+    # Given an app whose row was changed by hand
+    with hold_connection():
+        the_database.execute_sql("UPDATE apps SET name = 'by hand'")
+    # When the operator looks
+    found = command("check-rows")
+    # Then the row is named, and counts again once it was accepted
+    assert found.returncode == 1
+    assert found.stdout.startswith("apps 'default': compare it with what you have set")
+    assert command("check-rows", "--accept", "apps", "none").returncode == 1
+    assert command("check-rows", "--accept", "apps", "default").returncode == 0
+    assert command("check-rows").returncode == 0
+    # And the command for apps changes their bounds, within those of the service
+    changed = command("apps", "change", "default", "--maximum-rounds", "12")
+    assert changed.returncode == 0, changed.stderr
+    assert read_app_settings("default").get("maximum_rounds") == 12
+    assert "to 16" in command("apps", "change", "default", "--maximum-rounds", "17").stderr

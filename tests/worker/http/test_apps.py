@@ -314,6 +314,30 @@ def test_all_keys_of_an_app_share_its_rate(http: httpx.Client, url: str) -> None
     assert statuses == [200, 200, 429, 429]
 
 
+@pytest.mark.usefixtures("worker")
+def test_an_app_asks_for_no_dearer_hash_than_its_bound(
+    http: httpx.Client, blog: httpx.Client, shop: httpx.Client
+) -> None:
+    # Given an app whose hashes may have five rounds, and a hash of six
+    assert http.patch("/v1/apps/shop", json={"maximum_rounds": 5}).json()["maximum_rounds"] == 5
+    http.delete("/v1/keys/none")  # Keys are read anew.
+    wanted = {"password": "correct horse battery", "rounds": 6}
+    job = blog.post("/v1/passwords/hash", json=wanted, headers={"Prefer": "wait=20"}).json()
+    check = {"password": wanted["password"], **job["result"]}
+
+    # Then it gets neither such a hash nor a check of one, and reads its bound
+    for path, body in (("hash", wanted), ("check", check)):
+        code = {"hash": "rounds_out_of_range", "check": "password_hash_too_slow"}[path]
+        detail = assert_problem(shop.post(f"/v1/passwords/{path}", json=body), 422, code)["detail"]
+        assert "5" in detail
+        assert_problem(
+            http.post(f"/v1/passwords/{path}", json=body, headers=_as("shop")), 422, code
+        )
+    # And another app is not bound by it
+    assert blog.post("/v1/passwords/check", json=check).status_code == 202
+    assert shop.post("/v1/passwords/hash", json={**wanted, "rounds": 5}).status_code == 202
+
+
 # -- Apps themselves
 
 
@@ -343,6 +367,8 @@ def test_an_app_is_made_changed_and_deleted(http: httpx.Client) -> None:
         ({"id": "shop", "return_to_origins": ["https://a.example/"]}, "#/return_to_origins"),
         ({"id": "shop", "scopes": ["admin"]}, "#/scopes"),
         ({"id": "shop", "requests_per_minute": 0}, "#/requests_per_minute"),
+        ({"id": "shop", "maximum_rounds": 17}, "#/maximum_rounds"),
+        ({"id": "shop", "maximum_rounds": 3}, "#/maximum_rounds"),
     ],
 )
 def test_a_setting_of_an_app_that_cannot_be_used_is_named(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from actors.api_keys import has_form_of_key
 from actors.app_settings import AppUnknown, read_app_settings
+from actors.passwords.rules import MAXIMUM_ROUNDS
 from catfeeder.queue.requester import (
     DEFAULT_APP,
     acting_app,
@@ -65,6 +66,7 @@ class Caller:
     requests_per_minute: int | None = None
     app: str = DEFAULT_APP
     app_requests_per_minute: int | None = None
+    maximum_rounds: int = MAXIMUM_ROUNDS
 
     @property
     def is_operator(self) -> bool:
@@ -123,6 +125,7 @@ class ApiKeyAuthenticator:
             holder.requests_per_minute,
             holder.app,
             holder.app_requests_per_minute,
+            holder.maximum_rounds or MAXIMUM_ROUNDS,
         )
 
     async def _count(self, caller: Caller) -> None:
@@ -184,14 +187,14 @@ async def _authenticate_once(request: Request) -> Caller:
     api_keys: ApiKeyAuthenticator = request.app.state.shim.api_keys
     authorization = request.headers.get("authorization")
     caller = await api_keys.authenticate(authorization, get_client_address(request))
-    await _act_for_app(caller, request.headers.get(APP_HEADER))
+    caller = await _act_for_app(caller, request.headers.get(APP_HEADER))
     request.state.caller = caller
     requester.set(caller.name)
     return caller
 
 
-async def _act_for_app(caller: Caller, wanted: str | None) -> None:
-    """Act for the key's app, or for the one that an operator names.
+async def _act_for_app(caller: Caller, wanted: str | None) -> Caller:
+    """Act for the key's app, or for the one that an operator names, within its bounds.
 
     Raises:
         AppUnknown: There is no such app, or it is another than the key's.
@@ -199,9 +202,12 @@ async def _act_for_app(caller: Caller, wanted: str | None) -> None:
     if wanted is not None and wanted != caller.app:
         if not (caller.is_operator and is_app_id(wanted)):
             raise AppUnknown
-        await run_with_database(read_app_settings, wanted)
+        settings = await run_with_database(read_app_settings, wanted)
+        maximum = settings.get("maximum_rounds", MAXIMUM_ROUNDS)
+        caller = replace(caller, maximum_rounds=maximum)
     acting_app.set(wanted or caller.app)
     sees_all_apps.set(caller.is_operator and wanted is None)
+    return caller
 
 
 def require_scope(scope: Scope) -> list[params.Depends]:

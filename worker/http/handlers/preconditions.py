@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.app_settings import AppUnknown, read_app_settings
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
-from actors.errors import ProviderUnknown
+from actors.errors import ProviderTampered, ProviderUnknown
 from actors.passwords.normalization import check_visible, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
@@ -33,11 +33,13 @@ def check_provider(provider: str) -> None:
 
 
 def has_provider(provider: str) -> bool:
-    """Return whether a provider exists."""
+    """Return whether a provider exists, its row being ours or not."""
     try:
         provider_row(provider)
     except ProviderUnknown:
         return False
+    except ProviderTampered:
+        return True
     return True
 
 
@@ -64,7 +66,9 @@ def check_login_allowed(app: str) -> str:
     return app
 
 
-def check_new_password(password: Secret, rounds: int | None, settings: Settings) -> None:
+def check_new_password(
+    password: Secret, rounds: int | None, maximum_rounds: int, settings: Settings
+) -> None:
     """Raise unless a password can be hashed with so many rounds, and meets the policy.
 
     Raises:
@@ -73,12 +77,12 @@ def check_new_password(password: Secret, rounds: int | None, settings: Settings)
     normalized = normalize_password(encode_password(password))
     check_hashable(normalized)
     if rounds is not None:
-        check_rounds(rounds, testing=settings.debug.testing)
+        check_rounds(rounds, testing=settings.debug.testing, maximum=maximum_rounds)
     check_policy(normalized.decode(errors="surrogateescape"), settings.passwords)
     check_visible(normalized)
 
 
-def check_comparable(password: Secret, password_hash: Secret | None) -> None:
+def check_comparable(password: Secret, password_hash: Secret | None, maximum_rounds: int) -> None:
     """Raise unless a password can be compared with a hash, or with a dummy in place of None.
 
     Raises:
@@ -86,4 +90,4 @@ def check_comparable(password: Secret, password_hash: Secret | None) -> None:
     """
     truncate_password(encode_password(password))
     if password_hash is not None:
-        parse_hash(encode_hash(password_hash))
+        parse_hash(encode_hash(password_hash), maximum_rounds)

@@ -40,6 +40,12 @@ class Submission:
         self._wait = wait
         self._idempotency_key = idempotency_key
 
+    @property
+    def caller(self) -> Caller:
+        """The sender of the request."""
+        caller: Caller = self._request.state.caller
+        return caller
+
     async def __call__(
         self, message_type: MessageType, *, found: Mapping[str, Any] | None = None, **arguments: Any
     ) -> JSONResponse:
@@ -80,9 +86,8 @@ class Submission:
     async def _claim(
         self, key: str, message_type: MessageType, arguments: Mapping[str, Any]
     ) -> Claim:
-        caller: Caller = self._request.state.caller
         return await run_in_threadpool(
-            self.shim.idempotency.claim, caller, key, message_type.name, dict(arguments)
+            self.shim.idempotency.claim, self.caller, key, message_type.name, dict(arguments)
         )
 
     async def _send_first(

@@ -33,7 +33,7 @@ async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSO
     if settings.passwords.policy and not load_common_passwords.cache_info().currsize:
         # It takes as long as a hash, once.
         await run_in_threadpool(load_common_passwords)
-    check_new_password(body.password, body.rounds, settings)
+    check_new_password(body.password, body.rounds, submit.caller.maximum_rounds, settings)
     return await submit(HASH_PASSWORD, password=body.password, rounds=body.rounds)
 
 
@@ -44,7 +44,7 @@ async def check_password(body: CheckPassword, submit: SubmissionDependency) -> J
     With `rehash` the result has a new `password_hash` too, where the password is right and the hash
     outdated. Where you know no user of that name, send `null` as `password_hash`.
     """
-    check_comparable(body.password, body.password_hash)
+    check_comparable(body.password, body.password_hash, submit.caller.maximum_rounds)
     arguments: dict[str, Any] = {"password": body.password, "password_hash": body.password_hash}
     # A worker of an earlier release takes no `rehash`.
     if body.rehash:

@@ -24,6 +24,9 @@ class AppChanges(Body):
     return_to_origins: list[Text] | None = Field(
         default=None, description="Where its users' browsers may be sent in the end."
     )
+    maximum_rounds: int | None = Field(
+        default=None, description="The dearest hash that it may ask for, or have checked."
+    )
     requests_per_minute: int | None = Field(
         default=None, description="How many requests all of its API keys may make."
     )

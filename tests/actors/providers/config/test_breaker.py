@@ -470,8 +470,9 @@ def test_a_paused_provider_delays_no_other_in_the_same_message(
     rows = connect(plain, 4)
     put_provider("other", {**plain.addresses(), **plain.credentials()}, now())
     with hold_connection():
-        paused = [row.id for row in rows[:2]]
-        TAB_CONNECTIONS.update(provider="other").where(TAB_CONNECTIONS.id.in_(paused)).execute()
+        for row in map(reread, rows[:2]):
+            moved = row.sign_changes(provider="other")
+            TAB_CONNECTIONS.update(moved).where(TAB_CONNECTIONS.id == row.id).execute()
         TAB_PROVIDER_HEALTH.ensure("other")
         other = TAB_PROVIDER_HEALTH.find("other")
         other.pause(rows[0].id, until=now() + HOUR, kind="transient", reason="away", now=now())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -17,14 +16,14 @@ from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from tests.actors.providers.clock import Clock
 from tests.actors.sign_ins import NAME, now
+from tests.models.rows import rewrite
 
 pytestmark = pytest.mark.usefixtures("plain")
 
 
 def change_client_id(client_id: str) -> None:
     with hold_connection():
-        table: Any = TAB_USER_OAUTH_CONNECTION
-        table.update(client_id=client_id).where(table.name == NAME).execute()
+        rewrite(TAB_USER_OAUTH_CONNECTION, client_id=client_id)
 
 
 def count_failure(connection: str) -> None:

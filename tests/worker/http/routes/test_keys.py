@@ -12,6 +12,7 @@ import pytest
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection
+from tests.models.rows import rewrite
 from tests.worker.http.answers import assert_problem
 
 _SHOP = {"name": "web shop", "scopes": ["jobs"]}
@@ -126,7 +127,7 @@ def test_a_key_ends_after_its_lifetime_or_at_its_end(http: httpx.Client) -> None
 def test_an_expired_key_is_turned_away(http: httpx.Client, anonymous: httpx.Client) -> None:
     made = _make(http)
     with hold_connection():
-        TAB_API_KEYS.update(expires_at=utc_now()).execute()
+        rewrite(TAB_API_KEYS, expires_at=utc_now())
     answer = anonymous.get("/v1/jobs/none", headers=_with(made["key"]))
     assert_problem(answer, 401, "key_unknown")
 

@@ -18,6 +18,7 @@ from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.sign_ins import TAB_VERIFICATION
+from tests.models.rows import rewrite
 from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
@@ -131,7 +132,7 @@ def test_an_expired_state_is_refused(
     # Given an answer that was kept for more than ten minutes
     answer = honest.consent(_begin(victim))
     with hold_connection():
-        TAB_VERIFICATION.update(expires_at=utc_now() - timedelta(seconds=1)).execute()
+        rewrite(TAB_VERIFICATION, expires_at=utc_now() - timedelta(seconds=1))
     # When it is brought, then it is too late
     _assert_refused(http, victim.get(_CALLBACK, params=answer), "state_expired")
     assert honest.requests_for("/token") == []
