@@ -23,7 +23,7 @@ BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | c
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test chaos check format wheel bench queue-key lock clean
+.PHONY: help setup run test mutants chaos check format wheel bench queue-key lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops i
 # Most tests wait for processes that they have started, so three tests more than there are cores keep these busy.
 test: check ## Check, then run every test
 	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 3)') --dist loadfile --no-loadscope-reorder $(TESTS)
+
+mutants: $(DEV_STAMP) ## Take each defence of docs/security.md out, and see that its tests notice (takes some minutes)
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
 
 chaos: $(DEV_STAMP) ## Kill workers, broker and database for a minute, and see that no token is lost
 	@$(BIN)/python -m tests.chaos $(CHAOS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -167,6 +168,17 @@ class ProviderUnreachable(AuthError):
         self.is_outcome_unknown = is_outcome_unknown
         self.kind = kind
         self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderUnavailable(AuthError):
+    """Raised while an issuer is being asked for its metadata, or has just failed to answer."""
+
+    message = "The provider's issuer does not answer at the moment; come back in a few seconds."
+    permanent = False
+
+    def __init__(self, detail: str | None = None, *, seconds: float = 1) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(math.ceil(seconds))}
 
 
 class ProviderMisbehaved(AuthError):

@@ -22,6 +22,7 @@ import config
 from actors import stopping
 from actors.app_settings import forget_app_settings
 from actors.providers.config import cache
+from actors.providers.config.discovery_gate import forget_failures
 from actors.providers.http.transport import shared_adapter
 from catfeeder.client import Client
 from catfeeder.queue.keys import AppKey
@@ -200,6 +201,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
     # An exception that is kept keeps what was known of this test's providers.
     cache._shared.clear()
     forget_app_settings()
+    forget_failures()
     # A worker of this test has stopped, and the process goes on.
     stopping.clear_stop_request()
     _close_databases()

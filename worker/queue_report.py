@@ -62,6 +62,7 @@ class DeadLetter(TypedDict):
     reason: Annotated[str, "The code of the job's error, or why it was set aside."]
     detail: str | None
     actor: Annotated[str | None, "null where the message cannot be read."]
+    app: Annotated[str | None, "The app that asked; null for the service's own messages."]
     job_id: str | None
     provider: Annotated[str | None, "The provider that it was about, if it was."]
     connection_ids: Annotated[list[str], "The connections that it was about."]
@@ -147,6 +148,7 @@ def describe_dead_letters(letters: Sequence[bodies.DeadLetter]) -> list[DeadLett
             "reason": letter.reason,
             "detail": letter.detail,
             "actor": letter.actor,
+            "app": letter.app,
             "job_id": letter.job_id,
             "provider": letter.provider or _common(letter.connection_ids, providers),
             "connection_ids": list(letter.connection_ids),

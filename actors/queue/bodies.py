@@ -30,6 +30,8 @@ class DeadLetter:
     reason: str
     detail: str | None = None
     actor: str | None = None
+    #: The app that asked; None where the service itself did, or the body does not open.
+    app: str | None = None
     job_id: str | None = None
     #: What it was about, where its arguments name that.
     provider: str | None = None
@@ -53,6 +55,7 @@ def describe_letter(
         reason=(reason or b"unknown").decode(),
         detail=stand_in.get("reason"),
         actor=inner["actor_name"] if inner else None,
+        app=inner["options"].get(APP_OPTION) if inner else None,
         job_id=inner["message_id"] if inner and _is_job(inner) else None,
         provider=_find_provider(inner["kwargs"]) if inner else None,
         connection_ids=_find_connections(inner["kwargs"]) if inner else (),

@@ -28,6 +28,7 @@ from worker.http.auth.rate_limits import RateLimiter
 from worker.http.auth.sign_in_cookies import SignInCookies
 from worker.http.auth.wrong_keys import WrongKeyThrottle
 from worker.http.jobs.admission import AdmissionControl
+from worker.http.jobs.discoveries import Discoveries
 from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
@@ -56,6 +57,7 @@ class Shim:
     idempotency: IdempotencyKeys
     enqueuer: BatchingEnqueuer
     metrics: Metrics
+    discoveries: Discoveries
     serving_keys: ServingKeys = field(default_factory=lambda: ServingKeys(read_stored))
     limits: Limits = field(default_factory=Limits)
     live_workers: LiveWorkers = field(default_factory=LiveWorkers)
@@ -150,6 +152,7 @@ def build_shim(settings: Settings) -> Shim:
         idempotency=IdempotencyKeys(client.redis, KeyRing(settings.secret_keys())),
         enqueuer=_build_enqueuer(settings, client),
         metrics=Metrics(client.broker, waiter.__len__),
+        discoveries=Discoveries(),
     )
 
 

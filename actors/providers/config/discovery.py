@@ -6,6 +6,7 @@ import logging
 from datetime import datetime
 
 from actors.errors import AuthError, DiscoveryNeeded
+from actors.providers.config.discovery_gate import ask_alone
 from actors.providers.config.lookup import (
     find_provider,
     is_discovery_stale,
@@ -15,6 +16,7 @@ from actors.providers.config.lookup import (
 from actors.providers.protocol.metadata import fetch_metadata
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import utc_now
+from config import current_settings
 from models.db.database import hold_connection
 
 _LOG = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ def discover_provider(provider: str) -> None:
         ProviderUnknown: There is no such provider.
         ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The request
             to the issuer failed.
+        ProviderUnavailable: Another thread asks it, or it did not answer a moment ago.
     """
     discover(provider, utc_now())
 
@@ -40,7 +43,10 @@ def discover(provider: str, now: datetime) -> None:
     row = provider_row(provider)
     issuer = issuer_to_discover(row)
     if issuer is not None:
-        metadata = fetch_metadata(issuer)
+        oauth = current_settings().oauth
+        longest = 2 * (oauth.connect_timeout_seconds + oauth.read_timeout_seconds)
+        with ask_alone(issuer, longest):
+            metadata = fetch_metadata(issuer)
         with hold_connection():
             row.store_discovery(metadata, now)
 

@@ -59,6 +59,7 @@ STATUS_BY_CODE: Final = {
     "provider_paused": 503,
     "provider_refused": 502,
     "provider_tampered": 409,
+    "provider_unavailable": 503,
     "provider_unknown": 404,
     "provider_unreachable": 502,
     "queue_full": 503,

@@ -80,12 +80,15 @@ async def start_sign_in(
         try:
             return await begin()
         except DiscoveryNeeded:
-            seconds = shim.limits.discovery_seconds
-            await shim.perform(DISCOVER_PROVIDER, seconds, provider=provider)
+            await shim.discoveries.run(provider, lambda: _discover(shim, provider))
             return await begin()
     except (IssuerMismatch, ReturnToForbidden, JobFailed) as refused:
         await record_sign_in_refusal(shim, request, refused.code, None, provider)
         raise
+
+
+async def _discover(shim: Shim, provider: str) -> None:
+    await shim.perform(DISCOVER_PROVIDER, shim.limits.discovery_seconds, provider=provider)
 
 
 def is_permitted_return_to(return_to: str) -> bool:

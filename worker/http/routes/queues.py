@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
+from catfeeder.queue.requester import visible_app
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.schemas.queues import DeadLetterQuery, Discarded, Letters, Replayed
@@ -42,10 +43,15 @@ async def read_queues(shim: ShimDependency) -> JSONResponse:
 async def read_dead_letters(
     queue: QueueName, query: Annotated[DeadLetterQuery, Query()], shim: ShimDependency
 ) -> JSONResponse:
-    """Return a page of the messages that failed or were set aside, the latest first."""
+    """Return a page of the messages that failed or were set aside, the latest first.
+
+    With the header `Catfeeder-App` it has those of that app alone, and so may be shorter.
+    """
     letters = DeadLetters(shim.client.broker)
     found, cursor = await run_in_threadpool(letters.page, queue.value, **query.model_dump())
-    items = await run_in_threadpool(describe_dead_letters, found)
+    app = visible_app()
+    own = [letter for letter in found if app is None or letter.app == app]
+    items = await run_in_threadpool(describe_dead_letters, own)
     return JSONResponse({"items": items, "next_cursor": cursor})
 
 

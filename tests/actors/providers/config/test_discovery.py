@@ -10,11 +10,14 @@ import pytest
 
 from actors.errors import (
     AddressForbidden,
+    AuthError,
     DiscoveryNeeded,
     ProviderMisbehaved,
+    ProviderUnavailable,
     ProviderUnknown,
     ProviderUnreachable,
 )
+from actors.providers.config import discovery_gate
 from actors.providers.config.discovery import (
     discover,
     discover_provider,
@@ -186,3 +189,36 @@ def test_new_settings_discard_the_issuer_metadata(
     assert provider_row(NAME).discovered is None
     discover(NAME, now())
     assert provider_row(NAME).discovered is not None
+
+
+def test_an_issuer_that_hangs_is_asked_once_and_then_left_alone(
+    provider: ScriptedProvider,
+) -> None:
+    put(provider)
+    gate = provider.hold(WELL_KNOWN)
+    provider.answer(WELL_KNOWN, Answer(503))
+    ended: list[type[BaseException]] = []
+
+    def ask() -> None:
+        try:
+            discover_provider(NAME)
+        except AuthError as error:
+            ended.append(type(error))
+
+    # Given a discovery that waits for its issuer
+    asking = threading.Thread(target=ask)
+    asking.start()
+    gate.await_arrival()
+    # When it is needed again meanwhile, and right after it has failed
+    ask()
+    gate.open()
+    asking.join()
+    ask()
+    # Then the issuer was asked once, and the others had their answer at once
+    assert ended == [ProviderUnavailable, ProviderUnreachable, ProviderUnavailable]
+    assert len(provider.requests) == 1
+    # And after the cool-down it is asked again
+    discovery_gate.forget_failures()
+    ask()
+    assert ended[-1] is ProviderUnreachable
+    assert len(provider.requests) == 2

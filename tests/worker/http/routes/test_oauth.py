@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -34,6 +35,17 @@ def test_authorize_discovers_the_provider_and_begins(
     assert query["scope"] == ["openid"]
     assert query["code_challenge_method"] == ["S256"]
     assert begun["state"].endswith(":house")
+
+
+def test_sign_ins_at_once_wait_for_one_discovery(
+    anonymous: httpx.Client, http: httpx.Client, house: OidcProvider
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        begun = list(pool.map(lambda _: anonymous.get("/v1/oauth/house/login"), range(4)))
+    assert [answer.status_code for answer in begun] == [303] * 4
+    assert all(answer.headers["Location"].startswith(house.issuer) for answer in begun)
+    metrics = http.get("/metrics").text
+    assert 'catfeeder_jobs_enqueued_total{actor="discover_provider"} 1.0' in metrics
 
 
 @pytest.mark.usefixtures("house")

@@ -9,12 +9,14 @@ import dramatiq
 import httpx
 import pytest
 
+import catfeeder
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEW_CONNECTION
 from catfeeder.queue.broker import build_message
+from config import Settings
 from models.db.database import hold_connection
-from tests.conftest import StartWorker
+from tests.conftest import StartWorker, derive_app_key
 from tests.models.rows import stored_connection
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
@@ -110,6 +112,24 @@ def test_a_dead_letter_names_the_provider_of_its_connection(
     # Then the operator sees which it was
     [letter] = http.get(f"{PATH}/oauth/dead-letters").json()["items"]
     assert (letter["provider"], letter["connection_ids"]) == ("house", [connection.id])
+    assert letter["app"] == "default"
+
+
+def test_dead_letters_are_listed_by_app(http: httpx.Client, settings: Settings) -> None:
+    # Given letters of two apps, each sealed with its app's key
+    assert http.post("/v1/apps", json={"id": "shop"}).status_code == 201
+    for app in ("default", "shop"):
+        message = build_message(RENEW_CONNECTION, {"connection_id": app})
+        message = message.copy(options={"redis_message_id": app})
+        key = derive_app_key(settings, app, 1).to_text()
+        with catfeeder.connect(settings.required_redis_url(), key) as sender:
+            body = sender.broker.encoder.encode(message.asdict())
+            DeadLetters(sender.broker).add(OAUTH, app, "renewal_broken", body)
+    path = f"{PATH}/oauth/dead-letters"
+    # Then the operator sees all, and those of one app with its header
+    assert {letter["app"] for letter in http.get(path).json()["items"]} == {"default", "shop"}
+    [letter] = http.get(path, headers={"Catfeeder-App": "shop"}).json()["items"]
+    assert letter["app"] == "shop"
 
 
 def test_a_replay_of_what_is_not_there_says_so(http: httpx.Client) -> None:

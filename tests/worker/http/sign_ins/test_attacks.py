@@ -224,7 +224,9 @@ def test_an_injected_code_is_refused(
 def test_a_sign_in_whose_challenge_was_removed_is_refused(
     http: httpx.Client, victim: httpx.Client, honest: ScriptedProvider
 ) -> None:
-    # Given somebody who takes PKCE out of the URL that the browser is sent to (PKCE downgrade)
+    # Given a provider that demands no PKCE, and an attacker who takes it out of the URL that the
+    # browser is sent to (PKCE downgrade, RFC 9700 section 4.8.2)
+    honest.script.requires_pkce = False
     parts = urlsplit(_begin(victim))
     query = [pair for pair in parse_qsl(parts.query) if not pair[0].startswith("code_challenge")]
     answer = honest.consent(urlunsplit(parts._replace(query=urlencode(query))))
