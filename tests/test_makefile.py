@@ -76,6 +76,23 @@ def test_an_environment_that_cannot_start_is_made_anew(checkout: Path) -> None:
     assert _ANEW in make_run(moved)
 
 
+def test_a_checkout_that_cannot_be_written_is_told_so(checkout: Path) -> None:
+    # What root cannot write either
+    (checkout / ".venv-failed").symlink_to("/no/such/folder/file")
+
+    ended = subprocess.run(
+        ["make", "run", f"PYTHON={checkout.parent / 'python'}"],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert ended.returncode == 2
+    assert f"The folder {checkout} cannot be written to" in ended.stderr
+
+
 def test_an_environment_elsewhere_is_left_to_its_owner(checkout: Path) -> None:
     # Given a link to an environment that another folder shares
     assert make_run(checkout)

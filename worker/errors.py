@@ -37,6 +37,12 @@ class ServiceUnhealthy(ServiceFailure):
     message = "The service did not become healthy; what its processes said stands above."
 
 
+class ShellMissing(ServiceFailure):
+    """Raised where nothing can start the processes of the Procfile."""
+
+    message = "/bin/sh cannot be run, which starts the processes of the Procfile: install a shell."
+
+
 class ValkeyFailed(ServiceFailure):
     """Raised when the embedded Valkey ends or does not answer."""
 

@@ -11,6 +11,9 @@ import subprocess
 from collections.abc import Iterable
 from typing import Final
 
+from worker.errors import ShellMissing
+
+SHELL: Final = "/bin/sh"
 #: Each line is the list of processes that run now; the pipe ends when the supervisor does.
 _SCRIPT: Final = 'while read -r line; do pids=$line; done; [ -z "$pids" ] || kill -TERM $pids'
 
@@ -19,16 +22,25 @@ class Guardian:
     """A shell that sends SIGTERM to the latest list of processes once this process has ended."""
 
     def __init__(self) -> None:
-        """Start the shell, in a session of its own so that no Ctrl-C reaches it."""
+        """Start the shell, in a session of its own so that no Ctrl-C reaches it.
+
+        Raises:
+            ShellMissing: There is none, or it cannot be run.
+        """
         read_end, self._pipe = os.pipe()
-        self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", _SCRIPT],
-            stdin=read_end,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        os.close(read_end)
+        try:
+            self._shell = subprocess.Popen(
+                [SHELL, "-c", _SCRIPT],
+                stdin=read_end,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._pipe)
+            raise ShellMissing from None
+        finally:
+            os.close(read_end)
 
     def watch(self, pids: Iterable[int]) -> None:
         """Replace the list."""

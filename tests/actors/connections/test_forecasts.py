@@ -13,6 +13,7 @@ from actors.audit import list_events
 from actors.connections.errors import ReauthorizationRequired
 from actors.connections.forecasts import forecast_grants, warn_of_grant_ends
 from actors.renewal.renew import renew_connection
+from actors.stopping import clear_stop_request, request_stop
 from catfeeder.clock import rfc3339, utc_now
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
@@ -284,6 +285,23 @@ class TestWebhook:
         with hold_connection():
             event = TAB_EVENTS.get(TAB_EVENTS.kind == "reauthorization_soon")
         assert event.deliver_at is not None
+
+
+def test_a_stop_leaves_the_warnings_to_the_next_process(provider: ScriptedProvider) -> None:
+    # Given a warning that is due in a process that stops
+    configure_preset(provider, "spotify")
+    row = sign_in(provider).connection
+    change(row, grant_expires_at=utc_now() + 6 * DAY, warn_at=utc_now())
+    request_stop()
+    try:
+        forecast_grants()
+        assert warned() == []
+    finally:
+        clear_stop_request()
+
+    # Then the next one makes up for it
+    forecast_grants()
+    assert warned() == [(row.id, 7)]
 
 
 # -- After the end

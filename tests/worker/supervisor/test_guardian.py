@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import worker.supervisor.guardian
+from worker.errors import ServiceFailure
 from worker.supervisor.guardian import Guardian
 
 
@@ -49,3 +52,16 @@ def test_a_stopped_guardian_ends_no_process(sleeper: subprocess.Popen[bytes]) ->
     guardian.stop()
 
     assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize("kind", ["missing", "not executable"])
+def test_a_machine_without_a_shell_is_told_so(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = tmp_path / "sh"
+    if kind == "not executable":
+        shell.touch(mode=0o600)
+    monkeypatch.setattr(worker.supervisor.guardian, "SHELL", str(shell))
+
+    with pytest.raises(ServiceFailure, match="/bin/sh cannot be run"):
+        Guardian()

@@ -164,6 +164,9 @@ class GuardedProtocol(H11Protocol):
             self.loop.call_later(self._guard.limits.reserved_seconds, self.transport.abort)
 
     def _set_deadline(self) -> None:
+        if self.flow.write_paused:
+            # The client has to take in what was sent, whatever else it sends.
+            return
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             if self not in self._guard.idle and self in self._guard.all:

@@ -91,6 +91,21 @@ def test_a_request_that_does_not_come_ends_its_connection(hasty: str, pieces: li
     assert time.monotonic() - started < 5
 
 
+def test_a_client_that_never_reads_its_answers_is_cut_off(hasty: str) -> None:
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    address = urlsplit(hasty)
+    with socket.socket() as connection:
+        # Given a client that takes in little, and answers that are larger
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((address.hostname, address.port))
+        started = time.monotonic()
+        # When it reads none of them and goes on to ask, then the server ends it
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < started + 10:
+                connection.sendall(request)
+                time.sleep(0.1)
+
+
 def test_a_slow_job_is_waited_for(hasty: str) -> None:
     # Given a request that is there as a whole
     with connected(hasty) as connection:
