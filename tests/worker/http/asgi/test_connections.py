@@ -57,6 +57,14 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
+def ask_for(connection: socket.socket, request: bytes, seconds: float) -> None:
+    """Send a request again and again, and read nothing."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        connection.sendall(request)
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def hasty(app: FastAPI) -> Iterator[str]:
     with served(app, Hasty) as url:
@@ -98,12 +106,9 @@ def test_a_client_that_never_reads_its_answers_is_cut_off(hasty: str) -> None:
         # Given a client that takes in little, and answers that are larger
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect((address.hostname, address.port))
-        started = time.monotonic()
         # When it reads none of them and goes on to ask, then the server ends it
         with pytest.raises(ConnectionError):
-            while time.monotonic() < started + 10:
-                connection.sendall(request)
-                time.sleep(0.1)
+            ask_for(connection, request, seconds=10)
 
 
 def test_a_slow_job_is_waited_for(hasty: str) -> None:
