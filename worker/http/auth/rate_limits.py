@@ -16,8 +16,9 @@ _KEY_PREFIX: Final = "catfeeder:rate:"
 _TIMEOUT_SECONDS: Final = 0.5
 
 # A bucket of as many tokens as a minute has, refilled evenly: one number is kept, the time at which
-# the bucket is full again. All processes go by Redis's own clock. A key that holds no number is
-# overwritten: an error would leave the whole batch uncounted.
+# the bucket is full again. All processes go by Redis's own clock. A key that holds no number, or a
+# time that no count could have led to, was written by another program and is overwritten: an error
+# would leave the whole batch uncounted, and a time of next year would refuse a key until then.
 _TAKE: Final = Script(
     """
 local time = redis.call('TIME')
@@ -26,7 +27,8 @@ local waits = {}
 for place, name in ipairs(KEYS) do
     local stored = redis.pcall('GET', name)
     local known = type(stored) == 'string' and tonumber(stored)
-    local full_at = math.max(known or now, now) + 60 / ARGV[place]
+    if not known or not (known < now + 61) then known = now end
+    local full_at = math.max(known, now) + 60 / ARGV[place]
     waits[place] = math.max(0, math.ceil(full_at - now - 60.000001))
     if waits[place] == 0 then
         redis.call('SET', name, string.format('%.6f', full_at), 'EX', 60)

@@ -49,6 +49,12 @@ class IdempotencyKeyReused(Refusal):
     message = "This Idempotency-Key came with another request before; use a new one."
 
 
+class IdempotencyKeySpoilt(Refusal):
+    """Raised where what Redis holds of a key was not written by the service, or for another key."""
+
+    message = "What is known of this Idempotency-Key is damaged; use a new one."
+
+
 class JobNotCancellable(Refusal):
     """Raised for a job whose status is no longer `queued`."""
 

@@ -30,6 +30,7 @@ STATUS_BY_CODE: Final = {
     "host_not_trusted": 400,
     "id_token_invalid": 502,
     "idempotency_key_reused": 422,
+    "idempotency_key_spoilt": 409,
     "identity_refused": 502,
     "issuer_mismatch": 400,
     "job_cancelled": 409,

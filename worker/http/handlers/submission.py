@@ -58,6 +58,7 @@ class Submission:
             ServerStopping: The process takes no new work.
             QueueOverloaded: The job would wait too long.
             IdempotencyKeyReused: The key came with another request before.
+            IdempotencyKeySpoilt: Another program has written what Redis holds of the key.
             QueueUnreachable: Redis did not answer.
         """
         record = await self._get_or_send(message_type, arguments, found or {})

@@ -1,7 +1,9 @@
 """Idempotency keys (draft-ietf-httpapi-idempotency-key-header): a repeat gets the first job.
 
 What is stored of a request is an HMAC with a key that only the service derives. The request may
-hold a password, and a reader of Redis could try passwords against a plain digest.
+hold a password, and a reader of Redis could try passwords against a plain digest. A second HMAC
+binds the job's id to it and to the name of the claim, which is that of the app, the caller and the
+key. So a claim that another program has written, or moved, leads to no job.
 
 The job's id is chosen, and stored, before anything is sent. So whatever is lost on the way, a
 repeat asks for that very job, which is on the queue once at most. A job that has failed for a
@@ -23,10 +25,11 @@ from catfeeder.queue.encoder import to_json
 from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis_faults import is_of_other_type
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Key, KeyRing
 from worker.http.auth.api_keys import Caller
-from worker.http.errors.refusals import IdempotencyKeyReused
+from worker.http.errors.refusals import IdempotencyKeyReused, IdempotencyKeySpoilt
 
 _KEY_PREFIX: Final = "catfeeder:idempotency:"
 _LABEL: Final = "catfeeder/idempotency/v1"
@@ -60,6 +63,7 @@ class IdempotencyKeys:
 
         Raises:
             IdempotencyKeyReused: The first request was another one.
+            IdempotencyKeySpoilt: Another program has written what Redis holds of the key.
             QueueUnreachable: Redis did not answer.
         """
         request = ([acting_app.get(), caller.name, text], [message_name, arguments])
@@ -78,7 +82,7 @@ class IdempotencyKeys:
 
     def _build_claim(self, derived: Key, key: list[Any], request: list[Any]) -> Claim:
         name = _KEY_PREFIX + _compute_mac(derived, key)
-        return Claim(self._redis, name, _compute_mac(derived, request))
+        return Claim(self._redis, derived, name, _compute_mac(derived, request))
 
 
 def _compute_mac(key: Key, value: object) -> str:
@@ -88,9 +92,10 @@ def _compute_mac(key: Key, value: object) -> str:
 class Claim:
     """A request's right to send the job of its key, which it has if `is_first`."""
 
-    def __init__(self, client: redis.Redis, name: str, fingerprint: str) -> None:
+    def __init__(self, client: redis.Redis, derived: Key, name: str, fingerprint: str) -> None:
         """Use `IdempotencyKeys.claim`."""
         self._redis = client
+        self._derived = derived
         self._name = name
         self._fingerprint = fingerprint
         self.job_id = str(uuid.uuid4())
@@ -103,26 +108,48 @@ class Claim:
 
     def try_settle(self) -> bool:
         """Settle which request is first; False while the first one's job is not queued yet."""
-        own = f"{self._fingerprint}:{self.job_id}"
         with translate_redis_errors():
-            if self._redis.set(self._name, own, nx=True, ex=JOB_TTL_SECONDS):
+            if self._redis.set(self._name, self._write(), nx=True, ex=JOB_TTL_SECONDS):
                 self.is_first = True
                 return True
-            stored = cast("bytes | None", self._redis.get(self._name)) or b""
-        fingerprint, _, job_id = stored.decode().partition(":")
-        if stored and not hmac.compare_digest(fingerprint, self._fingerprint):
-            raise IdempotencyKeyReused
-        # A process of an earlier release stores the job's id once the job is sent.
-        self.job_id = job_id or self.job_id
-        with translate_redis_errors():
+            if (stored := self._read()) is not None:
+                self.job_id = self._check(stored)
             return bool(self._redis.exists(job_key(self.job_id)))
+
+    def _write(self) -> str:
+        """Return what is stored of a claim for the job."""
+        mac = _compute_mac(self._derived, [self._name, self._fingerprint, self.job_id])
+        return f"{self._fingerprint}:{self.job_id}:{mac}"
+
+    def _read(self) -> bytes | None:
+        try:
+            return cast("bytes | None", self._redis.get(self._name))
+        except redis.ResponseError as error:
+            if is_of_other_type(error):
+                raise IdempotencyKeySpoilt from None
+            raise
+
+    def _check(self, stored: bytes) -> str:
+        """Return the id of the job that a claim leads to.
+
+        Raises:
+            IdempotencyKeyReused: The first request was another one.
+            IdempotencyKeySpoilt: No process of the service has written it here.
+        """
+        fingerprint, _, rest = stored.decode(errors="replace").partition(":")
+        job_id, _, mac = rest.partition(":")
+        expected = _compute_mac(self._derived, [self._name, fingerprint, job_id])
+        if not hmac.compare_digest(mac.encode(), expected.encode()):
+            raise IdempotencyKeySpoilt
+        if not hmac.compare_digest(fingerprint.encode(), self._fingerprint.encode()):
+            raise IdempotencyKeyReused
+        return job_id
 
     def renew(self) -> bool:
         """Claim the key anew for another job; False where a repeat beside this one has done so."""
-        old, self.job_id = self.job_id, str(uuid.uuid4())
+        old, self.job_id = self._write(), str(uuid.uuid4())
         with translate_redis_errors():
-            arguments = [f"{self._fingerprint}:{old}", f"{self._fingerprint}:{self.job_id}"]
-            call = Call(_REPLACE, [self._name], [*arguments, JOB_TTL_SECONDS])
+            call = Call(_REPLACE, [self._name], [old, self._write(), JOB_TTL_SECONDS])
             self.is_first = bool(call_script(self._redis, call))
         return self.is_first
 

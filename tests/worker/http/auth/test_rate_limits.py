@@ -53,7 +53,7 @@ async def test_each_name_has_a_count_of_its_own(async_redis: Redis) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("spoilt", ["no number", ["a list"]])
+@pytest.mark.parametrize("spoilt", ["no number", ["a list"], "9999999999", "inf", "nan", "1e999"])
 async def test_a_name_that_cannot_be_counted_leaves_no_other_uncounted(
     async_redis: Redis, valkey: ValkeyServer, spoilt: str | list[str]
 ) -> None:

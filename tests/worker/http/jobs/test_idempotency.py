@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -265,3 +267,42 @@ def test_a_repeat_is_known_after_a_change_of_secret_key(
     new_id = _send(client, changed.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS))
     alone = IdempotencyKeys(client.redis, KeyRing([_OTHER_SECRET_KEY]))
     assert alone.claim(_caller("a"), "new", HASH_PASSWORD.name, _ARGUMENTS).job_id == new_id
+
+
+SPOILT: dict[str, Callable[[redis.Redis, str, str, str], object]] = {
+    "another job": lambda client, name, claim, job_id: client.set(
+        name, ":".join([claim.split(":")[0], job_id, claim.split(":")[2]])
+    ),
+    "moved": lambda client, name, _, other: client.set(name, client.get(other) or ""),
+    "of an earlier release": lambda client, name, claim, _: client.set(
+        name, ":".join(claim.split(":")[:2])
+    ),
+    "rubbish": lambda client, name, *_: client.set(name, b"\xff:\xff"),
+    "of another type": lambda client, name, *_: (client.delete(name), client.rpush(name, "x")),
+}
+
+
+def claim_names(valkey: ValkeyServer) -> list[str]:
+    return [name for name in valkey.key_names() if ":idempotency:" in name]
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_a_claim_that_a_redis_writer_has_written_leads_to_no_job(
+    http: httpx.Client, valkey: ValkeyServer, kind: str
+) -> None:
+    # Given two requests of the same content with keys of their own
+    first = http.post(_PATH, json=_BODY, headers=_KEY).json()["id"]
+    [name] = claims = claim_names(valkey)
+    other = http.post(_PATH, json=_BODY, headers={"Idempotency-Key": "other"}).json()["id"]
+    [others] = set(claim_names(valkey)) - set(claims)
+    claim = os.fsencode(valkey.client.get(name) or b"").decode()
+    assert first in claim
+    # When what is stored of the first is made to lead to the job of the other
+    target = others if kind == "moved" else other
+    SPOILT[kind](valkey.client, name, claim, target)
+    # Then a repeat gets a sentence, and no job; another key is served as ever
+    repeat = http.post(_PATH, json=_BODY, headers=_KEY)
+    assert_problem(repeat, 409, "idempotency_key_spoilt")
+    assert other not in repeat.text
+    again = http.post(_PATH, json=_BODY, headers={"Idempotency-Key": "other"})
+    assert again.json()["id"] == other
