@@ -23,7 +23,7 @@ BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | c
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test mutants chaos check format wheel bench queue-key lock clean
+.PHONY: help setup run test mutants chaos check format wheel bench queue-key redis-acl lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ 
 
 queue-key: $(RUNTIME_STAMP) ## Print the key that lets an app (APP=its id) put jobs on the queue
 	@exec $(BIN)/python -m worker queue-key $(if $(APP),--app $(APP))
+
+redis-acl: $(RUNTIME_STAMP) ## Print the rights in Redis of an app's user (APP=its id), or of the service's
+	@exec $(BIN)/python -m worker redis-acl $(APP)
 
 lock: ## Renew the lock files from pyproject.toml (needs uv)
 	@head -n 1 requirements.lock > requirements.lock.new

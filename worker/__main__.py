@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "check-rows": "worker.cli.rows:check_rows",
     "queue-key": "worker.cli.derived_keys:print_queue_key",
     "webhook-key": "worker.cli.derived_keys:print_webhook_key",
+    "redis-acl": "worker.cli.redis_acl:print_redis_acl",
     "make-key": "worker.cli.keys:make_key",
     "apps": "worker.cli.apps:manage_apps",
     "renewals": "worker.cli.renewals:print_renewals",
@@ -107,6 +108,10 @@ def _parser() -> argparse.ArgumentParser:
     rows.add_argument("--accept", nargs=2, metavar=("TABLE", "KEY"), help=text)
     _add_app(commands.add_parser("queue-key", help="print an app's key for the queue"))
     _add_app(commands.add_parser("webhook-key", help="print the key of a webhook's receiver"))
+    acl = commands.add_parser("redis-acl", help="print the rights in Redis of a user of its own")
+    acl.add_argument(
+        "app", nargs="?", help="the app whose client it is for; the service if left out"
+    )
     _add_make_key(commands.add_parser("make-key", help="make an API key for an app and print it"))
     _add_apps(commands.add_parser("apps", help="list, make and change the apps of the service"))
     _add_renewals(commands.add_parser("renewals", help="list what would be renewed when and why"))

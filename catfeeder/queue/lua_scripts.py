@@ -15,7 +15,9 @@ from redis.exceptions import NoScriptError, ResponseError
 
 #: A server without free memory refuses a script whose first write may need some, and stops none
 #: in the middle. So what follows a write that needs none is done.
-_WRITES_NOTHING: Final = "redis.call('DEL', 'catfeeder:nothing')\n"
+NOTHING_KEY: Final = "catfeeder:nothing"
+# A command that an app's user of Redis has anyway: it may delete nothing.
+_WRITES_NOTHING: Final = f"redis.call('EXPIRE', '{NOTHING_KEY}', 1)\n"
 
 
 class Script:
