@@ -11,8 +11,7 @@ from config import Settings, current_settings
 def print_queue_key(app: str) -> int:
     """Print the queue key of an app, of its current generation.
 
-    Before the first start there is the app `default`, whose key was never revoked. SECRET_KEY may
-    be another than the database's: while it is being changed, apps get the next key in advance.
+    Before the first start there is the app `default`, whose key was never revoked.
 
     Raises:
         AppUnknown: There is no such app.

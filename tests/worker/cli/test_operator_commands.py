@@ -1,4 +1,4 @@
-"""`make-key`, `webhook-key` and `check-provider`: keys are printed alone, and mistakes by name."""
+"""`make-key`, the derived keys and `check-provider`: keys are printed alone, mistakes by name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from actors.api_keys import find_holder, list_api_keys
 from actors.app_settings import read_app_settings
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
+from catfeeder.queue.keys import AppKey
 from config import current_settings
 from models.db.database import database as the_database
 from models.db.database import hold_connection
@@ -147,3 +148,28 @@ def test_check_rows_names_what_another_writer_changed_and_signs_it_on_request(
     assert changed.returncode == 0, changed.stderr
     assert read_app_settings("default").get("maximum_rounds") == 12
     assert "to 16" in command("apps", "change", "default", "--maximum-rounds", "17").stderr
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_queue_key_of_an_app_is_printed_and_revoked(command: Command) -> None:
+    def print_key(app: str) -> AppKey:
+        printed = command("queue-key", "--app", app)
+        assert printed.returncode == 0, printed.stderr
+        return AppKey.parse(printed.stdout.strip())
+
+    # Given two apps, each with a key of its own
+    for app in ("web-shop", "bot"):
+        assert command("apps", "add", app).returncode == 0
+    before, bot = print_key("web-shop"), print_key("bot")
+    assert (before.app, before.generation) == ("web-shop", 1)
+    # When the key of one is revoked
+    revoked = command("apps", "revoke-queue-key", "web-shop")
+    # Then it has another one, of the next generation, and the other app's stays
+    assert revoked.returncode == 0, revoked.stderr
+    assert "python -m worker queue-key --app web-shop" in revoked.stdout
+    after = print_key("web-shop")
+    assert (after.generation, after.key != before.key, print_key("bot")) == (2, True, bot)
+    # And an app that there is not is named
+    for wrong in (("queue-key", "--app", "nobody"), ("apps", "revoke-queue-key", "nobody")):
+        ended = command(*wrong)
+        assert (ended.returncode, ended.stdout) == (1, "")
