@@ -78,12 +78,6 @@ class TAB_APPS(Authenticated, Table):
         table.update(changes).where(table.id == self.id).execute()
 
     @classmethod
-    def list_generations(cls) -> dict[str, int]:
-        """Return the generation from which on queue keys serve, by app; of deleted ones too."""
-        retired = TAB_RETIRED_QUEUE_KEYS.list_generations()
-        return retired | {row.id: row.queue_generation for row in cls.list_all()}
-
-    @classmethod
     def erase(cls, app_id: str) -> bool:
         """Delete an app, which revokes its queue key; False if there was none."""
         row = cls.find(app_id)
