@@ -16,13 +16,14 @@ _DOORS: Final = {
     "actors/providers/identity/id_tokens.py": {"_matches"},
     "catfeeder/sealing.py": {"__eq__"},
     "models/oauth/sign_ins.py": {"accepts_browser"},
+    "models/sealing/row_macs.py": {"holds"},
     "worker/http/auth/api_keys.py": {"_find_caller"},
     "worker/http/jobs/idempotency.py": {"try_settle"},
 }
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SECRET: Final = re.compile(
     r"(^|_)(secret|token|password|verifier|nonce|state_hash|key_hash|browser_hash|digest|signature"
-    r"|fingerprint|challenge|hash|hash_state)$"
+    r"|fingerprint|challenge|mac|hash|hash_state)$"
 )
 #: Columns in a query: a look-up by an index, whose time tells nothing of a hash's other bytes.
 _COLUMNS_OF: Final = re.compile(r"cls|table|TAB_[A-Z_]+")
