@@ -16,7 +16,7 @@ def sign_in(stack: Stack, provider: OidcProvider, user: str, subject: str) -> di
     assert begun.status_code == 200, begun.text
     answer = provider.consent(begun.json()["authorization_url"], user)
     assert answer["state"] == begun.json()["state"]
-    finished = stack.call("GET", "/v1/oauth/callback", params=answer, key=ANONYMOUS)
+    finished = stack.call("GET", "/v1/oauth/callback/house", params=answer, key=ANONYMOUS)
     assert finished.status_code == 200, finished.text
     connection: dict[str, Any] = finished.json()
     return connection

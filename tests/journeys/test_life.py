@@ -92,11 +92,13 @@ def test_a_browser_is_led_through_the_login(stack: Stack, oidc_provider: OidcPro
     answer = oidc_provider.consent(login.headers["Location"], "carol")
     cookies = login.cookies.get_dict()
     finished = stack.call(
-        "GET", "/v1/oauth/callback", params=answer, key=ANONYMOUS, cookies=cookies
+        "GET", "/v1/oauth/callback/house", params=answer, key=ANONYMOUS, cookies=cookies
     )
     # Then the connection is theirs, and the same answer serves no second time
     assert finished.json()["profile"]["subject"] == "carol"
-    again = stack.call("GET", "/v1/oauth/callback", params=answer, key=ANONYMOUS, cookies=cookies)
+    again = stack.call(
+        "GET", "/v1/oauth/callback/house", params=answer, key=ANONYMOUS, cookies=cookies
+    )
     assert again.status_code == requests.codes.bad_request
 
 
