@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
+from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import SealedEncoder
@@ -23,6 +26,10 @@ from worker.queue_report import DeadLetter, describe_dead_letters, describe_queu
 from worker.supervisor.valkey.embedded import find_running_url
 
 _QUEUE: Final = "{queue:<10} {messages:>8} {oldest:>9} {workers:>7} {per_second:>10}  {dead}"
+_AT_REST: Final = (
+    "The service of this VAR_DIR does not run: start it by `make run`; or set REDIS_URL, if its "
+    "broker is another one."
+)
 _LETTER: Final = "{id:<36}  {died_at:<24}  {actor:<16}  {job_id:<36}  {reason}"
 
 
@@ -85,6 +92,8 @@ def discard(queue: str, ids: Sequence[str] | None) -> int:
 
 def _broker(settings: Settings) -> SealedBroker:
     url = settings.redis_url or find_running_url(settings.var_dir)
+    if settings.redis_url is None and not Path(unquote(urlsplit(url).path)).exists():
+        raise QueueUnreachable(_AT_REST)
     return SealedBroker(connect_redis(url), SealedEncoder(queue_sealer(settings)))
 
 

@@ -97,7 +97,7 @@ def test_a_broker_that_does_not_run_is_named(environment: dict[str, str], comman
     current_settings.cache_clear()
     ended = command("queues")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("There is no socket at the path of REDIS_URL")
+    assert ended.stderr.startswith("The service of this VAR_DIR does not run: start it by `make")
 
 
 @pytest.mark.parametrize("name", ["short", "long" * 30])
