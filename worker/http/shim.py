@@ -15,6 +15,7 @@ from catfeeder.client import Client
 from catfeeder.errors import JobExpired, QueueUnreachable, SealBroken
 from catfeeder.messages import MessageType
 from catfeeder.queue.jobs import JobRecord, unwrap_result
+from catfeeder.queue.keys import SERVICE
 from catfeeder.queue.redis_connection import connect_redis_async
 from catfeeder.queue.requester import is_visible
 from catfeeder.queue.waiting import JobWaiter
@@ -99,8 +100,16 @@ class Shim:
         return record
 
     async def wait(self, record: JobRecord, seconds: float) -> JobRecord:
-        """Return a job once it has ended, or after `seconds`."""
-        return await self.waiter.wait(record, seconds)
+        """Return a job once it has ended, or after `seconds`.
+
+        An end counts if it was sealed with the key that the job was asked with: that of the
+        service, where this process asks. Otherwise the job is returned as it was.
+        """
+        ended = await self.waiter.wait(record, seconds)
+        if ended.sealed_by not in (None, record.sealed_by or SERVICE):
+            _LOG.warning("The end of a job is not believed: an app's key has sealed it.")
+            return record
+        return ended
 
     async def perform(self, message_type: MessageType, seconds: float, **arguments: Any) -> Any:
         """Send a message, wait for its job, and return the result.

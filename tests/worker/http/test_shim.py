@@ -8,8 +8,12 @@ import threading
 
 import pytest
 
+from catfeeder.client import Client
+from catfeeder.messages import CHECK_PASSWORD
+from catfeeder.queue.waiting import cancel_and_wait
+from catfeeder.sealing import Secret
 from tests.conftest import ADMIN_API_KEY, StartWorker
-from tests.jobs import put_job
+from tests.jobs import put_job, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from tests.worker.http.broken_broker import cut_off
@@ -18,6 +22,22 @@ from worker.http.shim import Shim
 _MANY = 1000
 #: Checked in a millisecond, so that the test is one of waiting.
 _CHEAP_HASH = "$2b$04$Ur3ynhELFDSknjJGtGfLm.jGnInj8JF04p2L9VuHK8E2aBM/pMlC2"
+
+
+@pytest.mark.anyio
+async def test_what_this_process_asked_for_is_answered_by_the_service_alone(
+    shim: Shim, client: Client
+) -> None:
+    # Given a check that the shim has asked for, for the app that the client's queue key is of
+    job = await shim.send(CHECK_PASSWORD, {"password": Secret("x"), "password_hash": None})
+    listening = asyncio.create_task(shim.waiter.listen())
+    # When a program with that key, revoked or not, writes the whole record anew
+    put_job(client.jobs, job.id)
+    succeed(client.jobs, job.id, {"valid": True})
+    # Then the waiting request does not get it
+    waited = await shim.wait(job, 0.1)
+    await cancel_and_wait(listening)
+    assert (waited.status, waited.result) == ("queued", None)
 
 
 def test_a_thousand_requests_wait_without_a_thread_or_a_connection_each(
