@@ -21,7 +21,9 @@ def put_job(jobs: JobStore, job_id: str, now: datetime | None = None) -> JobReco
         job_id, "hash_password", "passwords", JobStatus.QUEUED, now or utc_now(), app=app
     )
     sealed = seal_job(jobs._sealer, job, MESSAGE_ID, None)
-    jobs._client.hset(job_key(job_id), items=["status", job.status.value, "job", sealed])
+    jobs._client.hset(
+        job_key(job_id), items=["status", job.status.value, "message", MESSAGE_ID, "job", sealed]
+    )
     jobs._client.expire(job_key(job_id), JOB_TTL_SECONDS)
     return job
 

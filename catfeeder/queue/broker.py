@@ -56,7 +56,7 @@ if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 1 then
     return redis.call('LLEN', KEYS[1])
 end
 if KEYS[3] then
-    redis.call('HSET', KEYS[3], 'status', 'queued', 'job', job)
+    redis.call('HSET', KEYS[3], 'status', 'queued', 'message', id, 'job', job)
     redis.call('EXPIRE', KEYS[3], {JOB_TTL_SECONDS})
 end
 redis.call('HSET', KEYS[2], id, body)

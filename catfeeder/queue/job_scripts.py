@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from catfeeder.queue.job_parts import JobRun
 from catfeeder.queue.lua_scripts import Call, Script
 
 #: Counted anew from each change, so that an ended job can be read for a full hour.
@@ -18,13 +19,16 @@ ENDED_TTL_SECONDS: Final = 10
 _UNFINISHED: Final = "queued running"
 
 # Each change names the statuses that it may follow, and applies in one step. An unknown job may
-# start: its record can have expired while the message still waited in the queue.
+# start: its record can have expired while the message still waited in the queue. Of a job that was
+# sent anew, as a dead letter is, a worker of the earlier sending changes nothing.
 CHANGE_SCRIPT: Final = Script(
     """
 local status = redis.call('HGET', KEYS[1], 'status')
 if status and not string.find(ARGV[1], status, 1, true) then return 0 end
 if not status and ARGV[2] == '0' then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 5))
+local message = redis.call('HGET', KEYS[1], 'message')
+if message and message ~= ARGV[5] then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 if KEYS[2] then
     local record = ''
@@ -51,36 +55,32 @@ def ended_key(job_id: str) -> str:
     return CHANNEL_PREFIX + job_id
 
 
-def build_start(job_id: str, sealed: bytes) -> Call:
+def build_start(run: JobRun, sealed: bytes) -> Call:
     """Return the call that records that a worker begins; it makes a record that has expired."""
-    fields: dict[str, str | bytes] = {"status": "running", "start": sealed}
-    return _build_change(job_id, _UNFINISHED, fields, may_create=True)
+    return _build_change(run, _UNFINISHED, {"status": "running", "start": sealed}, may_create=True)
 
 
-def build_end(job_id: str, status: str, sealed: bytes) -> Call:
+def build_end(run: JobRun, status: str, sealed: bytes) -> Call:
     """Return the call by which a worker ends a job."""
-    return _build_end(job_id, _UNFINISHED, status, sealed)
+    return _build_change(run, _UNFINISHED, {"status": status, "end": sealed}, is_end=True)
 
 
-def build_cancellation(job_id: str, sealed: bytes) -> Call:
+def build_cancellation(run: JobRun, sealed: bytes) -> Call:
     """Return the call that cancels a job that no worker has begun."""
-    return _build_end(job_id, "queued", "cancelled", sealed)
-
-
-def _build_end(job_id: str, after: str, status: str, sealed: bytes) -> Call:
-    return _build_change(job_id, after, {"status": status, "end": sealed}, is_end=True)
+    return _build_change(run, "queued", {"status": "cancelled", "end": sealed}, is_end=True)
 
 
 def _build_change(
-    job_id: str,
+    run: JobRun,
     after: str,
-    fields: Mapping[str, str | bytes],
+    fields: Mapping[str, object],
     *,
     may_create: bool = False,
     is_end: bool = False,
 ) -> Call:
     """Return the call that writes `fields` where the status is one of those in `after`."""
     pairs = [part for pair in fields.items() for part in pair]
-    arguments = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS, *pairs]
-    keys = [job_key(job_id), ended_key(job_id)] if is_end else [job_key(job_id)]
-    return Call(CHANGE_SCRIPT, keys, arguments)
+    arguments: list[object] = [after, int(may_create), JOB_TTL_SECONDS, ENDED_TTL_SECONDS]
+    arguments += [run.redis_message_id, *pairs]
+    key = job_key(run.job_id)
+    return Call(CHANGE_SCRIPT, [key, ended_key(run.job_id)] if is_end else [key], arguments)

@@ -61,7 +61,7 @@ class JobReader:
     def build_cancellation(self, record: JobRecord, now: datetime) -> Call:
         """Return the call that cancels a job that was read, and that no worker has begun."""
         run = JobRun(record.id, record.actor, record.redis_message_id or "", record.sealed_by)
-        return build_cancellation(record.id, seal_end(self._sealer, run, JobStatus.CANCELLED, now))
+        return build_cancellation(run, seal_end(self._sealer, run, JobStatus.CANCELLED, now))
 
 
 class JobStore(JobReader):
@@ -87,7 +87,7 @@ class JobStore(JobReader):
 
     def start(self, run: JobRun, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
-        return self._run(build_start(run.job_id, seal_start(self._sealer, run, now)))
+        return self._run(build_start(run, seal_start(self._sealer, run, now)))
 
     def build_success(self, run: JobRun, result: object, now: datetime) -> Call:
         """Return the call that records and announces the result, which must be JSON data."""
@@ -104,7 +104,7 @@ class JobStore(JobReader):
         return record is not None and self._run(self.build_cancellation(record, now))
 
     def _build_end(self, run: JobRun, status: JobStatus, now: datetime, **more: object) -> Call:
-        return build_end(run.job_id, status.value, seal_end(self._sealer, run, status, now, **more))
+        return build_end(run, status.value, seal_end(self._sealer, run, status, now, **more))
 
     def get(self, job_id: str) -> JobRecord | None:
         """Return the record, or None when there is none (any more).

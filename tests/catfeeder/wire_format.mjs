@@ -93,7 +93,7 @@ const job = `catfeeder:job:${messageId}`;
 
 command("MULTI");
 const what = { actor: actorName, queue, app, enqueued_at: new Date().toISOString(), redis_message_id: redisMessageId };
-command("HSET", job, "status", "queued", "job", seal(JSON.stringify(what), `job:${messageId}:job`));
+command("HSET", job, "status", "queued", "message", redisMessageId, "job", seal(JSON.stringify(what), `job:${messageId}:job`));
 command("EXPIRE", job, 3600);
 command("HSET", `catfeeder:${queue}.msgs`, redisMessageId, seal(JSON.stringify(message), "message"));
 command("RPUSH", `catfeeder:${queue}`, redisMessageId);

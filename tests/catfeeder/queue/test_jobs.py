@@ -17,7 +17,8 @@ from catfeeder.queue.envelope import AppSealer, ServiceSealer
 from catfeeder.queue.job_parts import JobRun, seal_end
 from catfeeder.queue.job_scripts import job_key
 from catfeeder.queue.jobs import JobError, JobRecord, JobStatus, JobStore
-from catfeeder.queue.keys import AppKey
+from catfeeder.queue.keys import AppKey, KeyName
+from catfeeder.queue.lua_scripts import call_script
 from catfeeder.queue.redis_connection import connect_redis
 from catfeeder.sealing import Key
 from tests.jobs import fail, put_job, start, succeed
@@ -219,7 +220,7 @@ def test_redis_sees_neither_results_nor_reasons(jobs: JobStore, valkey: ValkeySe
         for job_id in ("id", "other")
         for value in valkey.client.hvals(job_key(job_id))
     ]
-    assert len(values) == 6
+    assert len(values) == 8
     assert not [value for value in values if b"hunter2" in value]
 
 
@@ -272,6 +273,20 @@ def test_parts_that_were_moved_make_no_record(
     # Then nothing is believed, and the log says that something is wrong
     assert jobs.get("id") is None
     assert "What Redis holds of job 'id' is not its record" in caplog.text
+
+
+def test_a_worker_of_an_earlier_sending_changes_nothing(jobs: JobStore) -> None:
+    # Given a job that was sent anew while a worker, cut off from Redis, still performed it
+    earlier = JobRun("id", "hash_password", "an earlier message")
+    # When that worker ends it, and another app's message begins under its id
+    blog = KeyName("blog", 1)
+    ended = call_script(jobs._client, jobs.build_success(earlier, {"a": 1}, NOW))
+    begun = jobs.start(JobRun("id", "hash_password", "another's message", blog), NOW)
+    # Then the new sending goes on
+    assert (ended, begun) == (0, False)
+    assert START(jobs)
+    assert SUCCEED(jobs)
+    assert record_of(jobs).status == "succeeded"
 
 
 def test_clear_fields_say_nothing(jobs: JobStore, valkey: ValkeyServer) -> None:
