@@ -17,8 +17,10 @@ from addresses import (
 )
 from deployment import load_place
 from environment import (
+    IGNORE_ENV_FILE,
     _get_environement_variable,
     find_mention,
+    is_secret_variable,
     optional_variable,
     parse_env_file,
     read_text,
@@ -64,6 +66,7 @@ from validation import (
 __all__ = [
     "ENV",
     "ENV_FILE",
+    "IGNORE_ENV_FILE",
     "MINIMUM_KEY_LENGTH",
     "ROOT",
     "TOML_CONF",
@@ -87,6 +90,7 @@ __all__ = [
     "is_allowed",
     "is_never_public",
     "is_public",
+    "is_secret_variable",
     "literal_addresses",
     "load_settings",
     "optional_variable",
@@ -121,7 +125,8 @@ def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:
     Raises:
         ConfigurationError: The file is there and cannot be read; the message gives the line.
     """
-    text = read_text(env_file, ".env") if os.path.lexists(env_file) else ""
+    is_read = os.path.lexists(env_file) and IGNORE_ENV_FILE not in os.environ
+    text = read_text(env_file, ".env") if is_read else ""
     environment = {name: value for name, value in os.environ.items() if value}
     written = parse_env_file(text)
     # A NAME_FILE of the environment wins over a NAME of .env as well.
@@ -192,6 +197,7 @@ class _Keys(TypedDict):
     secret_key: str | None
     previous_secret_keys: tuple[str, ...]
     admin_api_key: str | None
+    queue_keys: tuple[str, ...]
 
 
 def _load_keys(env: Mapping[str, str | None], *, former_may_be_weak: bool) -> _Keys:
@@ -200,6 +206,7 @@ def _load_keys(env: Mapping[str, str | None], *, former_may_be_weak: bool) -> _K
         "secret_key": check_secret_key(optional_variable(env, "SECRET_KEY")),
         "previous_secret_keys": check_former_keys(former, may_be_weak=former_may_be_weak),
         "admin_api_key": check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
+        "queue_keys": parse_secret_keys(optional_variable(env, "QUEUE_KEYS") or ""),
     }
 
 

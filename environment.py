@@ -26,6 +26,7 @@ VARIABLES: Final = frozenset(
         "OAUTH_NO_PROXY",
         "OAUTH_PROXY_URL",
         "PORT",
+        "QUEUE_KEYS",
         "REDIRECT_URI",
         "REDIS_URL",
         "REQUESTS_CA_BUNDLE",
@@ -38,6 +39,20 @@ VARIABLES: Final = frozenset(
 _CREDENTIAL: Final = re.compile(
     "[A-Z0-9][A-Z0-9_]*_"
     "(CLIENT_ID|CLIENT_SECRET|CLIENT_SECRET_PREVIOUS|TEAM_ID|KEY_ID|PRIVATE_KEY|CERTIFICATE)"
+)
+#: Set for a process that was given all that it needs: it reads no `.env`.
+IGNORE_ENV_FILE: Final = "CATFEEDER_IGNORE_ENV_FILE"
+#: Those that are secret, or may hold a password.
+_SECRETS: Final = frozenset(
+    {
+        "ADMIN_API_KEY",
+        "DATABASE_URL",
+        "OAUTH_PROXY_URL",
+        "QUEUE_KEYS",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "SECRET_KEY_PREVIOUS",
+    }
 )
 _ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
 _REMEDY: Final = "Write NAME=value, a value with spaces or # in single quotes that are closed."
@@ -80,6 +95,11 @@ def is_known(name: str) -> bool:
     """Return whether a name is that of a variable of the service, or `<NAME>_FILE` of one."""
     names = (name, name.removesuffix("_FILE"))
     return any(each in VARIABLES or _CREDENTIAL.fullmatch(each) for each in names)
+
+
+def is_secret_variable(name: str) -> bool:
+    """Return whether a variable may hold a secret; each part of a provider's credentials counts."""
+    return name in _SECRETS or _CREDENTIAL.fullmatch(name) is not None
 
 
 def names_file(name: str) -> bool:

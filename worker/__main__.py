@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "reseal": "worker.cli.reseal:reseal",
     "check-rows": "worker.cli.rows:check_rows",
     "queue-key": "worker.cli.derived_keys:print_queue_key",
+    "queue-roots": "worker.cli.derived_keys:print_queue_roots",
     "webhook-key": "worker.cli.derived_keys:print_webhook_key",
     "redis-acl": "worker.cli.redis_acl:print_redis_acl",
     "make-key": "worker.cli.keys:make_key",
@@ -106,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     rows = commands.add_parser("check-rows", help="list rows that something else has written")
     text = "sign this row as it is, after you have looked at it"
     rows.add_argument("--accept", nargs=2, metavar=("TABLE", "KEY"), help=text)
+    text = "print QUEUE_KEYS, which a process of the passwords may have in place of SECRET_KEY"
+    commands.add_parser("queue-roots", help=text)
     _add_app(commands.add_parser("queue-key", help="print an app's key for the queue"))
     _add_app(commands.add_parser("webhook-key", help="print the key of a webhook's receiver"))
     acl = commands.add_parser("redis-acl", help="print the rights in Redis of a user of its own")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import redis
@@ -55,6 +55,10 @@ class KeyList:
         fields: dict[str, Any] = json.loads(text)
         issued_at = datetime.fromisoformat(fields["issued_at"])
         return cls(issued_at, fields["generations"], fields["maximum_rounds"])
+
+
+#: What a process knows that has no database: it takes the list that is published.
+UNKNOWN: Final = KeyList(datetime.fromtimestamp(0, UTC), {})
 
 
 def read_stored() -> KeyList:

@@ -9,8 +9,8 @@ from catfeeder.client import Client
 from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.keys import KeyName
 from catfeeder.queue.redis_connection import connect_redis
-from catfeeder.sealing import QUEUE_LABEL, KeyRing
 from config import Settings
+from worker.queue_roots import list_queue_roots
 
 #: A caller learns early that the queue hangs, and asks again; a worker waits longer.
 _REPLY_TIMEOUT_SECONDS: Final = 2.0
@@ -26,7 +26,7 @@ def queue_sealer(
     Raises:
         ConfigurationError: SECRET_KEY is missing.
     """
-    return ServiceSealer(KeyRing(settings.secret_keys()).keys(QUEUE_LABEL), check)
+    return ServiceSealer(list_queue_roots(settings), check)
 
 
 def connect_queue(settings: Settings) -> Client:

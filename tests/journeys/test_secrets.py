@@ -11,6 +11,7 @@ import redis
 from tests.journeys.conftest import CLIENT_SECRET, start_with_provider
 from tests.journeys.sign_in import sign_in
 from tests.oidc_provider import OidcProvider
+from tests.stack.memory import find_in_process
 from tests.stack.stack import ANONYMOUS, Stack
 
 pytestmark = pytest.mark.journey
@@ -21,6 +22,18 @@ _FORGED_CODE = "canary-forged-code-Zq9"
 _ACCESS_TOKEN = "canary-access-token-Zq9"
 _REFRESH_TOKEN = "canary-refresh-token-Zq9"
 _NUL_PASSWORD = "canary-nul-password-Zq9\0"
+_GOOGLE_SECRET = "canary-google-secret-Zq9"
+#: The secrets of the operator that each process may have, by a part of its command; as the table of
+#: docs/security.md has it.
+_NEEDED: dict[str, set[str]] = {
+    "worker run": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
+    "uvicorn": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
+    "--queues passwords": set(),
+    "--queues oauth": {"SECRET_KEY", "GOOGLE_CLIENT_SECRET"},
+    "--queues control": {"SECRET_KEY"},
+    "/bin/sh -c while": set(),
+    "valkey": set(),
+}
 
 
 def test_no_secret_is_found_where_it_must_not_be(
@@ -62,6 +75,36 @@ def test_no_secret_is_found_where_it_must_not_be(
         if secret.encode() in content
     ]
     assert found == []
+
+
+def test_each_process_holds_the_secrets_that_it_needs_and_no_others(
+    make_stack: Callable[..., Stack],
+) -> None:
+    # Given a service whose secrets are in its environment and, of a provider, in its .env
+    stack = make_stack(GOOGLE_CLIENT_ID="canary-google")
+    (stack.directory.path / ".env").write_text(f"GOOGLE_CLIENT_SECRET={_GOOGLE_SECRET}\n")
+    stack.start()
+
+    # When passwords were hashed, then each process has what the table of docs/security.md gives it
+    _hash_and_check(stack)
+    held = _held_secrets(stack)
+    assert held.keys() == _NEEDED.keys()
+    assert [kind for kind in held if not held[kind] <= _NEEDED[kind]] == []
+
+
+def _held_secrets(stack: Stack) -> dict[str, set[str]]:
+    """Return which secrets each kind of process has in its environment or its memory."""
+    secrets = {
+        "SECRET_KEY": stack.secret_key,
+        "ADMIN_API_KEY": stack.admin_api_key,
+        "GOOGLE_CLIENT_SECRET": _GOOGLE_SECRET,
+    }
+    held: dict[str, set[str]] = {}
+    for process in stack.directory.processes():
+        command = " ".join(process.cmdline())
+        [kind] = [part for part in _NEEDED if part in command]
+        held[kind] = held.get(kind, set()) | find_in_process(process.pid, secrets)
+    return held
 
 
 def _hash_and_check(stack: Stack) -> dict[str, str]:

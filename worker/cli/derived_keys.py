@@ -1,4 +1,4 @@
-"""`python -m worker queue-key` and `webhook-key`: prints a key that is derived from SECRET_KEY."""
+"""`queue-key`, `queue-roots` and `webhook-key`: print a key that is derived from SECRET_KEY."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from catfeeder.queue.keys import AppKey
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import QUEUE_LABEL, KeyRing
 from config import Settings, current_settings
+from worker.queue_roots import export_queue_roots
 
 
 def print_queue_key(app: str) -> int:
@@ -20,6 +21,16 @@ def print_queue_key(app: str) -> int:
     settings = current_settings()
     root = KeyRing(settings.secret_keys()).keys(QUEUE_LABEL)[0]
     print(AppKey.derive(root, app, _find_generation(settings, app)).to_text())
+    return 0
+
+
+def print_queue_roots() -> int:
+    """Print the value of QUEUE_KEYS for a process that performs the queue `passwords` alone.
+
+    Raises:
+        ConfigurationError: SECRET_KEY is not set.
+    """
+    print(export_queue_roots(current_settings()))
     return 0
 
 

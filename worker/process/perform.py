@@ -20,17 +20,20 @@ from dramatiq import Worker
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEWALS
+from catfeeder.queue.redis_connection import connect_redis
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.broker_abilities import check_if_reachable
 from worker.consuming.heartbeats import HeartbeatTiming
 from worker.consuming.work_queue import WorkQueue
-from worker.key_list import KeyList, read_stored
+from worker.key_list import UNKNOWN, KeyList, publish, read_stored
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
 from worker.process.open_files import warn_of_open_files
+from worker.process.own_secrets import drop_other_secrets
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
+from worker.queue import queue_sealer
 
 _LOG = logging.getLogger(__name__)
 
@@ -61,6 +64,9 @@ def perform_messages(
     Raises:
         CatFeederError: A setting cannot be used; the message names it.
     """
+    # Without SECRET_KEY, a process of the passwords cannot tell whether it is the service's.
+    check = _join_and_publish if set(queues) == {PASSWORDS} else None
+    drop_other_secrets(queues, schedules=schedule, check=check)
     signals = StopSignals()
     settings, known_keys = _join_service(queues)
     broker = build_broker(settings, heartbeat_timing, known_keys)
@@ -141,7 +147,9 @@ def _join_service(queues: Collection[str]) -> tuple[Settings, KeyList | None]:
     set_up_logging(settings)
     warn_of_open_files(settings)
     if set(queues) == {PASSWORDS}:
-        return settings, _join_in_child(settings)
+        # With the keys of the queue alone there is no database to join.
+        known = UNKNOWN if settings.secret_key is None else _join_in_child(settings)
+        return settings, known
     _join(settings)
     _add_presets(queues)
     return settings, None
@@ -162,6 +170,12 @@ def _join(settings: Settings) -> None:
 
     open_database(settings)
     join_service(utc_now())
+
+
+def _join_and_publish(settings: Settings) -> None:
+    """Join, and publish which queue keys serve: what this process becomes has no database."""
+    _join(settings)
+    publish(connect_redis(settings.required_redis_url()), queue_sealer(settings))
 
 
 def _join_in_child(settings: Settings) -> KeyList:

@@ -31,6 +31,8 @@ class Guardian:
         try:
             self._shell = subprocess.Popen(
                 [SHELL, "-c", _SCRIPT],
+                # It needs nothing of ours, and no secret.
+                env={},
                 stdin=read_end,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from config import Settings
+from config import Settings, read_environment
+from worker.process.own_secrets import build_environment, select_needs
 
 WEB: Final = "web"
 _PASSWORDS: Final = "passwords"
@@ -44,9 +45,10 @@ def plan_processes(
 ) -> Iterator[PlannedProcess]:
     """Yield the processes to start, in the Procfile's order, with `added` in their environment."""
     for kind, command in commands.items():
+        inherited = _inherit(settings, command)
         for number in range(1, _count(settings, kind) + 1):
-            environment = {**_build_environment(settings, redis_url, number), **(added or {})}
-            yield PlannedProcess(kind, number, command, environment)
+            environment = {**inherited, **_describe_place(settings, redis_url, number)}
+            yield PlannedProcess(kind, number, command, {**environment, **(added or {})})
 
 
 def web_ports(settings: Settings) -> range:
@@ -67,11 +69,23 @@ def _core_count() -> int:
     return os.cpu_count() or 1
 
 
-def _build_environment(settings: Settings, redis_url: str, number: int) -> dict[str, str]:
+def _inherit(settings: Settings, command: str) -> dict[str, str]:
+    """Return the environment with those of our secrets that a command needs.
+
+    A command that is not ours gets what this process was given, and may read `.env` itself.
+    """
+    needs = select_needs(command)
+    if needs is None:
+        inherited = dict(os.environ)
+    else:
+        inherited = build_environment(read_environment(), needs, settings)
     # uvicorn would start as many processes on one port, which our own settings know nothing of.
-    inherited = {name: value for name, value in os.environ.items() if name != "WEB_CONCURRENCY"}
+    inherited.pop("WEB_CONCURRENCY", None)
+    return inherited
+
+
+def _describe_place(settings: Settings, redis_url: str, number: int) -> dict[str, str]:
     return {
-        **inherited,
         "HOST": settings.host,
         "PORT": str(web_ports(settings)[0] + number - 1),
         "REDIS_URL": redis_url,

@@ -24,6 +24,7 @@ from worker.supervisor.stores import (
     begin_generation,
     check_broker,
     is_shutdown_requested,
+    publish_queue_keys,
 )
 from worker.supervisor.supervisor import Supervisor
 from worker.supervisor.valkey.embedded import EmbeddedValkey
@@ -84,6 +85,7 @@ class Service:
         if not self.is_stopping:
             self._generation = await asyncio.to_thread(begin_generation, self._settings)
         if not self.is_stopping:
+            await asyncio.to_thread(publish_queue_keys, self._settings, self._redis_url)
             await self._start_processes()
 
     async def serve(self) -> None:

@@ -54,6 +54,21 @@ def begin_generation(settings: Settings) -> int:
         return begin_supervised_boot(now)
 
 
+def publish_queue_keys(settings: Settings, redis_url: str) -> None:
+    """Publish which queue keys serve, for processes that start without the database.
+
+    Raises:
+        QueueUnreachable, DatabaseUnreachable: One of them did not answer.
+    """
+    # Loaded late: the supervisor has processes to start, and starts them sooner without these.
+    from catfeeder.queue.redis_connection import connect_redis
+    from worker.key_list import publish
+    from worker.queue import queue_sealer
+
+    with connect_redis(redis_url) as client:
+        publish(client, queue_sealer(settings))
+
+
 def announce_ready(generation: int) -> None:
     """Record that every process of this start is ready, which /health waits for.
 

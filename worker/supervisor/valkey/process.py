@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import time
@@ -15,6 +16,7 @@ _STOP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.01
 
 LOG_NAME: Final = "valkey.log"
+_PASSED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 def launch_server(
@@ -27,6 +29,8 @@ def launch_server(
     """
     return subprocess.Popen(
         [binary, *_build_options(directory, socket_path)],
+        # None of the service's secrets is for it.
+        env={name: value for name, value in os.environ.items() if name in _PASSED},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
