@@ -32,6 +32,7 @@ class ServerSettings:
     port: int = _number(5000, 1, 65535)
     cors_origins: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    trusted_proxies: tuple[str, ...] = ()
     gzip_minimum_bytes: int = _number(1024, 0, 2**31)
     max_connections: int = _number(1000, 16, 100_000)
     drain_seconds: int = _number(10, 0, 3600)

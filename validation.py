@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import re
 import ssl
 import tomllib
@@ -47,6 +48,7 @@ def parse_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
     check_origins("[Server_configuration] cors_origins", sections["server"].cors_origins)
     check_return_origins("[OAuth] return_to_origins", sections["oauth"].return_to_origins)
     check_names("[Server_configuration] trusted_hosts", sections["server"].trusted_hosts)
+    _check_proxies(sections["server"].trusted_proxies)
     return sections
 
 
@@ -77,6 +79,18 @@ def _parse_value(where: str, value: Any, kind: Any, setting: dataclasses.Field[A
     if minimum is not None and not minimum <= value <= maximum:
         raise ConfigurationError(f"{where} must be {minimum} to {maximum}.")
     return value
+
+
+def _check_proxies(entries: tuple[str, ...]) -> None:
+    for entry in entries:
+        try:
+            if entry != "unix":
+                ipaddress.ip_network(entry)
+        except ValueError:
+            raise ConfigurationError(
+                "config.toml: [Server_configuration] trusted_proxies must be addresses, networks "
+                f'such as "10.0.0.0/8", or "unix", which {entry!r} is not.'
+            ) from None
 
 
 def _check_lease(oauth: OAuthSettings) -> None:

@@ -27,6 +27,7 @@ from worker.http.asgi.logs import set_up_logging
 from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.trusted_hosts import TrustedHosts
+from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.routes import (
     apps,
@@ -115,6 +116,7 @@ def _build_middleware(shim: Shim) -> list[Middleware]:
     # What the start prints must be answered.
     own_host = reachable_host(shim.settings.host)
     chosen = [
+        Middleware(TrustedProxies, proxies=server_settings.trusted_proxies),
         Middleware(AnswerHead),
         Middleware(CountRequests, metrics=shim.metrics),
         Middleware(ResponseHeaders, policies=_POLICIES),

@@ -20,3 +20,6 @@ class Limits:
     sign_ins_per_minute: int = 300
     #: By address. Refusals need no key and each is an event: they must not fill the audit trail.
     sign_in_refusals_per_minute: int = 30
+    #: Of all addresses together: each sign-in that a browser begins is a row until it expires.
+    sign_ins_per_minute_in_all: int = 6000
+    sign_in_refusals_per_minute_in_all: int = 600

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from config import current_settings
@@ -109,6 +110,9 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Admit the connection, or close it where even the reserve is used up."""
         super().connection_made(transport)
+        # TrustedProxies does what uvicorn's own does, for the proxies of config.toml alone.
+        if isinstance(self.app, ProxyHeadersMiddleware):
+            self.app = self.app.app
         self._guard = _guard_of(self.server_state, self.limits)
         limits = self._guard.limits
         is_within = self._guard.admit(self)

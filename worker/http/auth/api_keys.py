@@ -92,7 +92,7 @@ class ApiKeyAuthenticator:
         Raises:
             KeyRequired: The header holds no bearer key.
             KeyUnknown: The key is not accepted.
-            TooManyWrongKeys: This address has sent too many wrong keys.
+            TooManyWrongKeys: This address, or all together, have sent too many wrong keys.
             RateExceeded: The key is used more often than it may be.
             DatabaseUnreachable: The key may be one of the database, which is away.
         """
@@ -100,20 +100,18 @@ class ApiKeyAuthenticator:
         text = text.strip()
         if scheme.lower() != "bearer" or not text:
             raise KeyRequired(headers={"WWW-Authenticate": _REALM})
-        caller = await self._find_caller(text, address)
+        caller = await self._find_caller(text)
         if caller is None:
             await self._wrong_keys.count(address)
             raise KeyUnknown(headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'})
         await self._count(caller)
         return caller
 
-    async def _find_caller(self, text: str, address: str) -> Caller | None:
+    async def _find_caller(self, text: str) -> Caller | None:
         # Digests have one length, so the time of the comparison does not even reveal the key's.
-        if not self._wrong_keys.is_refused(address) and hmac.compare_digest(
-            _compute_digest(text), self._admin_digest
-        ):
+        if hmac.compare_digest(_compute_digest(text), self._admin_digest):
             return self._admin
-        if not has_form_of_key(text):
+        if not has_form_of_key(text) or self._is_surely_guessed(text):
             return None
         holder = await self.stored_keys.find_holder(text)
         if holder is None:
@@ -127,6 +125,13 @@ class ApiKeyAuthenticator:
             holder.app_requests_per_minute,
             holder.maximum_rounds or MAXIMUM_ROUNDS,
         )
+
+    def _is_surely_guessed(self, key: str) -> bool:
+        """Return whether a key that this process has never known comes amid a flood of wrong ones.
+
+        Each would cost a query. The keys that apps use are known, and go on to be looked up.
+        """
+        return self._wrong_keys.is_flooded and not self.stored_keys.has_known(key)
 
     async def _count(self, caller: Caller) -> None:
         rates = {

@@ -48,6 +48,10 @@ class StoredKeyCache:
             self._holders[digest] = (holder, self._clock() + seconds)
         return holder
 
+    def has_known(self, key: str) -> bool:
+        """Return whether a key was found before in this process; it may be revoked by now."""
+        return hashlib.sha256(key.encode()).digest() in self._holders
+
     def clear(self) -> None:
         """Forget all keys, since one of them has been revoked."""
         self._holders.clear()

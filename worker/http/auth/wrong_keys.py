@@ -1,8 +1,7 @@
-"""Brute-force throttle: wrong API keys are counted by address, and too many are refused unread.
+"""Brute-force throttle: wrong API keys are counted by address and in all, and slowed down.
 
-Only guesses at ADMIN_API_KEY are refused unread, since an operator may have chosen a weak one. Keys
-of `POST /v1/keys` cannot be guessed, so an app's own key works whatever its neighbours behind the
-same address do.
+A right key always passes, whatever its neighbours behind the same address do: none can be guessed,
+ADMIN_API_KEY included, as the start refuses weak ones. So guesses must cost little, no more.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ from worker.http.errors.refusals import TooManyWrongKeys
 MAX_PER_MINUTE: Final = 20
 #: An attacker may have many addresses, and we have so much memory for them.
 _MAX_ADDRESSES: Final = 10_000
+#: Of all addresses together. Beyond it wrong keys are counted no more and looked up no more.
+MAX_PER_MINUTE_IN_ALL: Final = 600
+_ALL: Final = "all"
 _log: Final = logging.getLogger(__name__)
 
 
@@ -32,12 +34,14 @@ class WrongKeyThrottle:
         clock: Callable[[], float] = time.monotonic,
         max_per_minute: int = MAX_PER_MINUTE,
         max_addresses: int = _MAX_ADDRESSES,
+        max_per_minute_in_all: int = MAX_PER_MINUTE_IN_ALL,
     ) -> None:
         self._rate_limiter = rate_limiter
         self._clock = clock
         self._max_per_minute = max_per_minute
         self._max_addresses = max_addresses
-        #: By address, the time until which its guesses are refused unread. Each process learns it
+        self._max_per_minute_in_all = max_per_minute_in_all
+        #: By address, the time until which its wrong keys are not counted. Each process learns it
         #: from the first wrong key that reaches the process itself.
         self._refused_until: dict[str, float] = {}
 
@@ -46,27 +50,38 @@ class WrongKeyThrottle:
         return len(self._refused_until)
 
     def is_refused(self, address: str) -> bool:
-        """Return whether guesses from an address are refused unread now."""
+        """Return whether wrong keys from an address are answered with 429 now."""
         return self._get_seconds_left(address) > 0
 
+    @property
+    def is_flooded(self) -> bool:
+        """Whether too many wrong keys come from all addresses together."""
+        return self.is_refused(_ALL)
+
     async def count(self, address: str) -> None:
-        """Count a wrong key, unless it was refused unread.
+        """Count a wrong key, unless there are too many already.
 
         Raises:
-            TooManyWrongKeys: The address has sent too many; `Retry-After` says when to come back.
+            TooManyWrongKeys: The address, or all together, have sent too many; `Retry-After` says
+                when to come back.
         """
-        wait = self._get_seconds_left(address)
+        wait = max(self._get_seconds_left(address), self._get_seconds_left(_ALL))
         if wait <= 0:
-            name = f"wrong-keys:{address}"
-            wait = await self._rate_limiter.take(name, self._max_per_minute)
-            self._remember(address, wait)
+            wait = await self._take(address, self._max_per_minute)
+        if wait <= 0:
+            wait = await self._take(_ALL, self._max_per_minute_in_all)
         if wait > 0:
             raise TooManyWrongKeys(headers={"Retry-After": str(math.ceil(wait))})
 
+    async def _take(self, address: str, per_minute: int) -> int:
+        wait = await self._rate_limiter.take(f"wrong-keys:{address}", per_minute)
+        if wait:
+            self._remember(address, wait)
+        return wait
+
     def _remember(self, address: str, wait: int) -> None:
-        if not wait:
-            return
-        _log.warning("Too many wrong API keys came from %s.", address)
+        source = "all addresses together" if address == _ALL else address
+        _log.warning("Too many wrong API keys came from %s.", source)
         if len(self._refused_until) >= self._max_addresses:
             self._refused_until.clear()
         self._refused_until[address] = self._clock() + wait

@@ -24,24 +24,30 @@ async def limit_sign_ins(shim: Shim, request: Request) -> None:
     """Count a sign-in that a browser begins without a key: each leaves a row.
 
     Raises:
-        TooManyAttempts: Too many have begun at this address.
+        TooManyAttempts: Too many have begun at this address, or at all together.
     """
-    await _count(shim, request, "logins", shim.limits.sign_ins_per_minute)
+    limits = shim.limits
+    per_minute = limits.sign_ins_per_minute, limits.sign_ins_per_minute_in_all
+    await _count(shim, request, "logins", *per_minute)
 
 
-async def _count(shim: Shim, request: Request, name: str, per_minute: int) -> None:
-    wait = await shim.rate_limiter.take(f"{name}:{get_client_address(request)}", per_minute)
-    if wait:
-        raise TooManyAttempts(headers={"Retry-After": str(wait)})
+async def _count(shim: Shim, request: Request, name: str, per_minute: int, in_all: int) -> None:
+    """Count by address and then in all, so that no single address can use up what all have."""
+    for source, limit in ((get_client_address(request), per_minute), ("all", in_all)):
+        wait = await shim.rate_limiter.take(f"{name}:{source}", limit)
+        if wait:
+            raise TooManyAttempts(headers={"Retry-After": str(wait)})
 
 
 async def limit_refusals(shim: Shim, request: Request) -> None:
     """Count a refused sign-in: each leaves an event.
 
     Raises:
-        TooManyAttempts: Too many came from this address.
+        TooManyAttempts: Too many came from this address, or from all together.
     """
-    await _count(shim, request, "refused-sign-ins", shim.limits.sign_in_refusals_per_minute)
+    limits = shim.limits
+    per_minute = limits.sign_in_refusals_per_minute, limits.sign_in_refusals_per_minute_in_all
+    await _count(shim, request, "refused-sign-ins", *per_minute)
 
 
 async def record_sign_in_refusal(

@@ -173,6 +173,7 @@ def test_a_cookie_comes_back_with_a_providers_post(
     assert house.issuer
 
 
+@pytest.mark.config(Server_configuration={"trusted_proxies": ["127.0.0.1"]})
 def test_an_address_that_begins_too_often_has_to_wait(
     anonymous: httpx.Client, house: OidcProvider, set_limits: SetLimits
 ) -> None:
@@ -185,3 +186,8 @@ def test_an_address_that_begins_too_often_has_to_wait(
     # And nobody else is
     other = anonymous.get(_LOGIN, headers={"X-Forwarded-For": "192.0.2.1"})
     assert other.status_code == 303
+    # But all addresses together cannot fill the database either
+    set_limits(sign_ins_per_minute_in_all=2)
+    addresses = [f"198.51.100.{number}" for number in range(4)]
+    from_all = [anonymous.get(_LOGIN, headers={"X-Forwarded-For": each}) for each in addresses]
+    assert [answer.status_code for answer in from_all] == [303, 303, 429, 429]

@@ -18,6 +18,7 @@ from worker.http.auth.wrong_keys import WrongKeyThrottle
 from worker.http.errors.refusals import TooManyWrongKeys
 from worker.http.shim import Shim
 
+pytestmark = pytest.mark.config(Server_configuration={"trusted_proxies": ["127.0.0.1"]})
 _PATH = "/v1/providers"
 _MOST = 20
 
@@ -56,18 +57,16 @@ def test_an_address_that_guesses_too_often_has_to_wait(
     assert _MOST <= len(answers) < 2 * _MOST
     assert_problem(refused, 429, "too_many_wrong_keys")
     assert 1 <= int(refused.headers["Retry-After"]) <= 3
-    # And even the right guess is not looked at
-    assert_problem(_ask(anonymous, ADMIN_API_KEY), 429, "too_many_wrong_keys")
-    # And neither is one in the form of our keys let in, nor told from another
+    # And one in the form of our keys is neither let in, nor can be told from another
     assert_problem(_ask(anonymous, f"cfk_{'0' * 12}_{'A' * 43}"), 429, "too_many_wrong_keys")
-    # But an app's own key works from there, and every key from elsewhere
+    # But every right key works from there, the operator's too
     assert _ask(anonymous, own).status_code == 200
-    assert _ask(anonymous, ADMIN_API_KEY, "192.0.2.2").status_code == 200
+    assert _ask(anonymous, ADMIN_API_KEY).status_code == 200
     # And the operator sees it, in numbers and in the log, where no guess stands
     metrics = http.get("/metrics").text
     told = f'catfeeder_http_keys_refused_total{{reason="key_unknown"}} {len(answers)}.0'
     assert told in metrics
-    assert 'catfeeder_http_keys_refused_total{reason="too_many_wrong_keys"} 3.0' in metrics
+    assert 'catfeeder_http_keys_refused_total{reason="too_many_wrong_keys"} 2.0' in metrics
     assert "Too many wrong API keys came from 192.0.2.1." in caplog.text
     assert "guess" not in caplog.text
 
@@ -97,6 +96,26 @@ async def test_after_the_wait_one_may_try_again(async_redis: Redis) -> None:
     # When it has waited, then its keys are looked at again
     now[0] += 3
     assert not wrong.is_refused("a")
+
+
+def test_a_botnet_costs_bounded_work_and_locks_no_right_key_out(
+    app: FastAPI, shim: Shim, anonymous: httpx.Client, http: httpx.Client
+) -> None:
+    throttle = WrongKeyThrottle(shim.rate_limiter, lambda: 0.0, max_per_minute_in_all=5)
+    api_keys = ApiKeyAuthenticator(Secret(ADMIN_API_KEY), shim.rate_limiter, throttle)
+    app.state.shim = dataclasses.replace(shim, api_keys=api_keys)
+    own = _made_key(http)
+    assert _ask(anonymous, own).status_code == 200
+    # Given guesses in the form of our keys from ever new addresses, IPv6 networks among them
+    guess = f"cfk_{'0' * 12}_{'A' * 43}"
+    addresses = [*(f"192.0.2.{n}" for n in range(1, 4)), *(f"2001:db8:0:{n}::1" for n in range(9))]
+    answers = [_ask(anonymous, guess, address).status_code for address in addresses]
+    # Then few are looked up and counted, and memory is kept for none of the rest
+    assert answers == [401] * 5 + [429] * 7
+    assert len(throttle) == 1
+    # And the operator's key and an app's go on to work, from wherever
+    for key in (own, ADMIN_API_KEY):
+        assert _ask(anonymous, key, addresses[-1]).status_code == 200
 
 
 @pytest.mark.anyio
