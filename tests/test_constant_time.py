@@ -18,7 +18,7 @@ _DOORS: Final = {
     "models/oauth/sign_ins.py": {"accepts_browser"},
     "models/sealing/row_macs.py": {"holds"},
     "worker/http/auth/api_keys.py": {"_find_caller"},
-    "worker/http/jobs/idempotency.py": {"try_settle"},
+    "worker/http/jobs/idempotency.py": {"_check"},
 }
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SECRET: Final = re.compile(
