@@ -38,7 +38,9 @@ class CoreMeter:
         self._lock = threading.Lock()
         self._seconds = _HALF_LIFE_SECONDS / 4
         self._work = work_per_second * self._seconds
+        #: Of the messages done, whose average cost tells how many of them a second holds.
         self._messages = 0.0
+        self._costs = 0.0
         self._at_work = 0
         self._since = 0.0
 
@@ -54,6 +56,7 @@ class CoreMeter:
             self._add_busy_time()
             self._at_work -= 1
             self._work += cost
+            self._costs += cost
             self._messages += 1
 
     def skip(self) -> None:
@@ -68,6 +71,7 @@ class CoreMeter:
             past = 0.5 ** ((now - self._since) / _HALF_LIFE_SECONDS)
             self._seconds = self._seconds * past + now - self._since
             self._work *= past
+            self._costs *= past
             self._messages *= past
         self._since = now
 
@@ -79,7 +83,7 @@ class CoreMeter:
     @property
     def messages_per_second(self) -> float | None:
         """How many messages of recent costs that makes; None before the first."""
-        return self._messages / self._seconds or None
+        return self.work_per_second * self._messages / self._costs if self._costs else None
 
 
 class ThroughputMeter(Middleware):
