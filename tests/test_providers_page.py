@@ -12,7 +12,7 @@ from config import ROOT
 
 PAGE: Final = (ROOT / "docs" / "providers.md").read_text()
 _CELL: Final = re.compile(r'\[([^]]+)\]\(([^ )]+) "([^"]+)"\)')
-_RENEWALS: Final = {"refresh_token": "refresh token", "fb_exchange_token": "token exchanged"}
+_RENEWALS: Final = {"refresh_token": "refresh token", "access_token": "token exchanged"}
 _TRUST: Final = {
     "claim": "as it says",
     "explicit": "if it says so",

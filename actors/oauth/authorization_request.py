@@ -72,22 +72,47 @@ def _make_secret() -> Secret:
 
 def write_authorization_url(provider: Provider, request: AuthorizationRequest) -> str:
     """Return the URL that takes the browser to the provider."""
-    query = {
-        **request.parameters,
-        "response_type": "code",
+    names = provider.parameter_names
+    asked = {names.get(name, name): it for name, it in _list_parameters(provider, request).items()}
+    asked.pop("", None)
+    return _add_query(provider.authorization_endpoint, urlencode({**request.parameters, **asked}))
+
+
+def _list_parameters(provider: Provider, request: AuthorizationRequest) -> dict[str, str]:
+    """Return what each sign-in writes itself, by the standard's names."""
+    asked = {
+        "response_type": provider.response_type,
         "client_id": provider.client_id,
         "redirect_uri": request.redirect_uri,
         "state": request.state.reveal(),
     }
     if request.scopes:
-        query["scope"] = provider.scope_separator.join(request.scopes)
+        asked["scope"] = provider.scope_separator.join(request.scopes)
     if request.nonce is not None:
-        query["nonce"] = request.nonce.reveal()
+        asked["nonce"] = request.nonce.reveal()
     if request.verifier is not None:
-        query["code_challenge"] = compute_code_challenge(request.verifier)
-        query["code_challenge_method"] = "S256"
-    joint = "&" if urlsplit(provider.authorization_endpoint).query else "?"
-    return provider.authorization_endpoint + joint + urlencode(query)
+        asked["code_challenge"] = _compute_challenge(provider, request.verifier)
+        asked["code_challenge_method"] = provider.code_challenge_method
+    return asked
+
+
+def _add_query(endpoint: str, query: str) -> str:
+    """Return an endpoint with a query, before its fragment (RFC 3986 section 3).
+
+    A fragment that begins with a slash is a page within a page, which reads its own query.
+    """
+    address, hash_sign, fragment = endpoint.partition("#")
+    if fragment.startswith("/"):
+        joint = "&" if "?" in fragment else "?"
+        return f"{endpoint}{joint}{query}"
+    joint = "&" if urlsplit(address).query else "?"
+    return f"{address}{joint}{query}{hash_sign}{fragment}"
+
+
+def _compute_challenge(provider: Provider, verifier: Secret) -> str:
+    if provider.code_challenge_method == "plain":
+        return verifier.reveal()
+    return compute_code_challenge(verifier)
 
 
 def compute_code_challenge(verifier: Secret) -> str:

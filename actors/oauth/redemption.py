@@ -17,7 +17,7 @@ from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
 from actors.providers.protocol.token_endpoint import (
     TokenResponse,
-    extend_facebook_token,
+    exchange_token,
     redeem_code,
 )
 from catfeeder.results import Profile
@@ -76,11 +76,17 @@ def _add_name(profile: Profile, provider: Provider, user: Secret | None) -> None
 
 
 def _extend_lifetime(provider: Provider, tokens: TokenResponse) -> TokenResponse:
-    """Exchange a token of hours for one of months, where that is the provider's way to renew."""
-    if provider.renewal != "fb_exchange_token":
+    """Exchange a token of hours for one of months, where the provider has such an exchange."""
+    if provider.long_lived_token is None:
         return tokens
-    extended = extend_facebook_token(provider, tokens.access_token)
-    return replace(extended, metadata={**tokens.metadata, **extended.metadata})
+    exchange = provider.long_lived_token
+    extended = exchange_token(provider, exchange, tokens.access_token, metadata=tokens.metadata)
+    return replace(
+        extended,
+        refresh_token=extended.refresh_token or tokens.refresh_token,
+        scope=tokens.scope if extended.scope is None else extended.scope,
+        metadata={**tokens.metadata, **extended.metadata},
+    )
 
 
 def _add_metadata(tokens: TokenResponse, brought: Mapping[str, str]) -> TokenResponse:

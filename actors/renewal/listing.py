@@ -138,7 +138,7 @@ def _cause(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> Cause:
 
 
 def _has_means(row: TAB_CONNECTIONS, means: _Means) -> bool:
-    tokens = {"refresh_token": row.refresh_token, "fb_exchange_token": row.access_token}
+    tokens = {"refresh_token": row.refresh_token, "access_token": row.access_token}
     return tokens.get(means.renewal) is not None
 
 

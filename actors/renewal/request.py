@@ -17,7 +17,7 @@ from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import (
     KeepAnswer,
     TokenResponse,
-    extend_facebook_token,
+    exchange_token,
     read_answered_tokens,
     read_kept_tokens,
     use_refresh_token,
@@ -54,9 +54,10 @@ class RenewalRequest:
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """
         with self._hide_token():
-            if self.provider.renewal == "fb_exchange_token":
-                return extend_facebook_token(self.provider, self.token, keep)
-            return use_refresh_token(self.provider, self.token, keep)
+            metadata = self.row.metadata
+            if (exchange := self.provider.renewal_exchange) is not None:
+                return exchange_token(self.provider, exchange, self.token, keep, metadata)
+            return use_refresh_token(self.provider, self.token, keep, metadata)
 
     def receive(self, response: requests.Response, keep: KeepAnswer) -> TokenResponse:
         """Read an answer that came late; raises as `send` does."""
@@ -68,7 +69,7 @@ class RenewalRequest:
         """Read an answer that was kept to a request of `asked_at`; raises as `send` does."""
         with self._hide_token():
             tokens = read_kept_tokens(self.provider, answer, asked_at)
-        if self.provider.renewal == "fb_exchange_token":
+        if self.provider.renewal_exchange is not None:
             return tokens
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
 
@@ -117,7 +118,7 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     provider, health = memory.look_up(row.provider, now)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
     access_token = TAB_CONNECTIONS.access_token.open(row)
-    if provider.renewal == "fb_exchange_token" and access_token is not None:
+    if provider.renewal == "access_token" and access_token is not None:
         return RenewalRequest(row, provider, health, access_token)
     if provider.renewal == "refresh_token" and refresh_token is not None:
         return RenewalRequest(row, provider, health, refresh_token)

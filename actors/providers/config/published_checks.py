@@ -62,12 +62,15 @@ def _check_client_authentication(provider: Provider, published: Mapping[str, Any
 
 def _check_pkce(provider: Provider, published: Mapping[str, Any]) -> Finding:
     supported = read_texts(published, "code_challenge_methods_supported")
-    if not provider.uses_pkce and "S256" in supported:
+    method = provider.code_challenge_method
+    if method != "S256" and "S256" in supported:
         remedy = 'Set code_challenge_method to "S256".'
-        return report_fault("pkce", "The provider supports PKCE and it is off.", remedy)
-    if provider.uses_pkce and supported and "S256" not in supported:
-        remedy = 'Set code_challenge_method to "none" if sign-ins fail.'
-        return report_fault("pkce", "The provider does not publish S256.", remedy)
+        what = "it is off" if method == "none" else f"{method} is used"
+        return report_fault("pkce", f"The provider supports PKCE by S256 and {what}.", remedy)
+    if provider.uses_pkce and supported and method not in supported:
+        other = "plain" if "plain" in supported else "none"
+        remedy = f'Set code_challenge_method to "{other}" if sign-ins fail.'
+        return report_fault("pkce", f"The provider does not publish {method}.", remedy)
     return report_ok("pkce", "PKCE is used as the provider publishes it.")
 
 

@@ -21,6 +21,7 @@ from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 _ENDPOINTS: Final = (
     "authorization_endpoint",
     "token_endpoint",
+    "refresh_endpoint",
     "userinfo_endpoint",
     "emails_endpoint",
     "revocation_endpoint",
@@ -112,6 +113,7 @@ def _check_endpoints(provider: Provider) -> Iterator[Finding]:
         url: str | None = getattr(provider, name)
         if url is None:
             continue
+        url = url.partition("#")[0]
         origin = "/".join(url.split("/")[:3])
         if origin not in faults:
             faults[origin] = _find_address_fault(url)

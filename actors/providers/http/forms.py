@@ -1,13 +1,15 @@
 """Form posts over kept-alive connections, without the cost of a `requests.Session`.
 
-Each renewal posts one form. A session would take three times as much CPU time as this module.
+Each renewal posts one form. A session would take three times as much CPU time as this module. Some
+token endpoints take the same parameters as JSON or in the query.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 import requests
@@ -28,11 +30,18 @@ from actors.providers.http.transport import (
 )
 from config import current_settings
 
+#: How the parameters of a request are written: in its body, or in its query.
+Format: TypeAlias = Literal["form", "json", "query"]
+
 _HEADERS: Final = {
     "User-Agent": USER_AGENT,
     "Accept": "application/json",
     "Accept-Encoding": DEFAULT_ACCEPT_ENCODING,
-    "Content-Type": "application/x-www-form-urlencoded",
+}
+_HEADERS_BY_FORMAT: Final[Mapping[Format, Mapping[str, str]]] = {
+    "form": {**_HEADERS, "Content-Type": "application/x-www-form-urlencoded"},
+    "json": {**_HEADERS, "Content-Type": "application/json"},
+    "query": _HEADERS,
 }
 _CHUNK_BYTES: Final = 16384
 
@@ -53,11 +62,33 @@ def post_form(
         ProviderUnreachable: No answer in time, or its status is 5xx or 429.
         AddressForbidden, ProviderMisbehaved: As `GuardedAdapter.send`.
     """
+    return send_parameters(url, form, auth, headers, is_any_status=is_any_status)
+
+
+def send_parameters(
+    url: str,
+    parameters: Mapping[str, str],
+    auth: AuthBase | None,
+    headers: Mapping[str, str] | None = None,
+    *,
+    method: str = "POST",
+    encoding: Format = "form",
+    is_any_status: bool = False,
+) -> requests.Response:
+    """Send parameters once, as a form, as JSON or in the query; else as `post_form`."""
     check_url(url, current_settings().allowed_private_hosts)
     with translate_http_errors():
-        whole = _authenticate(auth, {**_HEADERS, **(headers or {})})
-        answer = _post(url, urlencode(form).encode(), whole)
+        whole = _authenticate(auth, {**_HEADERS_BY_FORMAT[encoding], **(headers or {})})
+        query = urlencode(parameters) if encoding == "query" else ""
+        answer = _send(method, url, query, _write_body(parameters, encoding), whole)
         return read_answer(answer, is_any_status=is_any_status)
+
+
+def _write_body(parameters: Mapping[str, str], encoding: Format) -> bytes | None:
+    if encoding == "query":
+        return None
+    text = json.dumps(parameters) if encoding == "json" else urlencode(parameters)
+    return text.encode()
 
 
 def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, str]:
@@ -68,16 +99,21 @@ def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, s
     return dict(auth(request).headers)
 
 
-def _post(url: str, body: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+def _send(
+    method: str, url: str, query: str, body: bytes | None, headers: Mapping[str, str]
+) -> urllib3.BaseHTTPResponse:
     oauth = current_settings().oauth
     target = _build_target(url)
     adapter: Any = shared_adapter()
     proxies = proxies_for(url)
     pool = adapter.get_connection_with_tls_context(target, verify=True, proxies=proxies)
     adapter.cert_verify(pool)
+    path = adapter.request_url(target, proxies)
+    if query:
+        path += ("&" if "?" in path else "?") + query
     answer: urllib3.BaseHTTPResponse = pool.urlopen(
-        "POST",
-        adapter.request_url(target, proxies),
+        method,
+        path,
         body,
         headers,
         # A retry would show a single-use refresh token twice.

@@ -52,7 +52,7 @@ def pick_members(
     so is each that holds one of the `tokens` or a JWT.
     """
     texts = [token.reveal() for token in tokens if token is not None]
-    found = {name: _clean(_at(answer, name), texts, _MAX_DEPTH) for name in names}
+    found = {name: _clean(find_at(answer, name), texts, _MAX_DEPTH) for name in names}
     named = {name: value for name, value in found.items() if not is_secret_name(name)}
     return limit_metadata({name: value for name, value in named.items() if value not in _EMPTY})
 
@@ -60,11 +60,16 @@ def pick_members(
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
-def _at(answer: Any, path: str) -> Any:
+def find_at(answer: Any, path: str) -> Any:
+    """Return what stands at a path of names, or of places in a list, parted by dots; else None."""
     if isinstance(answer, Mapping) and path in answer:
         return answer[path]
     first, _, rest = path.partition(".")
-    return _at(answer.get(first), rest) if rest and isinstance(answer, Mapping) else None
+    if isinstance(answer, Mapping):
+        return find_at(answer.get(first), rest) if rest else None
+    if not isinstance(answer, list) or not first.isdecimal() or int(first) >= len(answer):
+        return None
+    return find_at(answer[int(first)], rest) if rest else answer[int(first)]
 
 
 def _clean(value: Any, tokens: list[str], depth: int) -> Any:

@@ -77,13 +77,13 @@ def keep_late_connections(keep: Callable[[socket.socket], None]) -> Iterator[Non
         _late_keeper.reset(before)
 
 
-#: Raises what keeps a POST from being sent.
+#: Raises what keeps a request from being sent.
 _send_check: Final[ContextVar[Callable[[], None] | None]] = ContextVar("send_check", default=None)
 
 
 @contextmanager
 def check_before_send(check: Callable[[], None]) -> Iterator[None]:
-    """Call `check` before each POST of the block is sent, once its connection is established.
+    """Call `check` before each request of the block is sent, once its connection is established.
 
     A slow name server or a slow connect may have used up the time by then.
     """
@@ -109,7 +109,7 @@ class _SingleWriteConnection(HTTPConnection):
         if self.sock is None:
             self.connect()
         check = _send_check.get()
-        if check is not None and method == "POST":
+        if check is not None:
             check()
         self.send(b"".join(parts))
 

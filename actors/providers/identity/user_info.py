@@ -142,7 +142,7 @@ def _merge_claims(
 
 def _fetch_user_info(provider: Provider, url: str, access_token: Secret) -> Any:
     """Fetch user info, which may be signed (OpenID Connect Core sections 5.3.1 and 5.3.2)."""
-    if provider.renewal == "fb_exchange_token":
+    if provider.appsecret_proof:
         return _fetch(provider, url, access_token)
     headers = _authorize(access_token) | {"Accept": "application/json, application/jwt;q=0.9"}
     response = send(provider.userinfo_method, url, headers=headers)
@@ -171,7 +171,7 @@ def _open_signed(provider: Provider, text: str) -> dict[str, Any]:
 
 def _fetch(provider: Provider, url: str, access_token: Secret) -> Any:
     headers = _authorize(access_token)
-    if provider.renewal == "fb_exchange_token":
+    if provider.appsecret_proof:
         return facebook.get_json_with_proof(provider, url, access_token, headers)
     return get_json(url, headers)
 

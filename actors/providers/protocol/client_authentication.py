@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from requests.auth import HTTPBasicAuth
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
 
 from actors.errors import FailureKind, ProviderNotConfigured, ProviderRefused
 from actors.providers.protocol.client_assertions import sign_assertion
@@ -126,11 +127,30 @@ def _basic_parts(provider: Provider) -> tuple[str, str]:
     return provider.client_id, secret_text(provider)
 
 
-def basic_authentication(provider: Provider) -> HTTPBasicAuth | None:
-    """Return the Authorization header of a client that authenticates by Basic, else None."""
-    if provider.token_endpoint_auth_method != "client_secret_basic":
-        return None
-    return basic_header(provider)
+def authorization_of(provider: Provider) -> AuthBase | None:
+    """Return the Authorization header that the client authenticates by; None where by none.
+
+    Some providers take the secret alone, as the user name of Basic or as a bearer token.
+    """
+    match provider.token_endpoint_auth_method:
+        case "client_secret_basic":
+            return basic_header(provider)
+        case "secret_as_basic_username":
+            return HTTPBasicAuth(secret_text(provider).encode(), b"")
+        case "secret_as_bearer":
+            return _BearerAuth(secret_text(provider))
+    return None
+
+
+class _BearerAuth(AuthBase):
+    """Authorization header with a bearer token (RFC 6750 section 2.1)."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
 
 
 def basic_header(provider: Provider) -> HTTPBasicAuth:
@@ -148,10 +168,10 @@ def basic_header(provider: Provider) -> HTTPBasicAuth:
 
 
 def client_credentials(provider: Provider) -> Mapping[str, str]:
-    """Return the form fields of the client: none for Basic, only client_id for public clients."""
+    """Return the form fields of the client: none beside a header, client_id for public ones."""
     named = {"client_id": provider.client_id}
     match provider.token_endpoint_auth_method:
-        case "client_secret_basic":
+        case "client_secret_basic" | "secret_as_basic_username" | "secret_as_bearer":
             return {}
         case "none":
             return named
@@ -160,7 +180,9 @@ def client_credentials(provider: Provider) -> Mapping[str, str]:
                 **named,
                 "client_assertion_type": _ASSERTION_TYPE,
                 "client_assertion": sign_assertion(
-                    provider, issuer=provider.client_id, audience=_choose_audience(provider)
+                    provider,
+                    issuer=provider.client_assertion_issuer or provider.client_id,
+                    audience=_choose_audience(provider),
                 ),
             }
         case "apple_client_secret":

@@ -26,6 +26,20 @@ SigningAlgorithm: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenExchange:
+    """A request that exchanges an access token for a longer-lived one, by its parameters."""
+
+    grant_type: str
+    #: The parameter that holds the access token.
+    token_parameter: str = "access_token"
+    method: str = "POST"
+    #: None is the token endpoint.
+    endpoint: str | None = None
+    #: What it holds besides; None is what the client authenticates with at the token endpoint.
+    parameters: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One provider; fields are named after RFC 8414 and RFC 7591, else as presets.toml explains."""
 
@@ -41,6 +55,8 @@ class Provider:
     authorization_endpoint: str
     token_endpoint: str
     issuer: str | None = None
+    #: None is the token endpoint.
+    refresh_endpoint: str | None = None
     userinfo_endpoint: str | None = None
     userinfo_method: str = "GET"
     emails_endpoint: str | None = None
@@ -62,11 +78,29 @@ class Provider:
     learn: Callable[[Mapping[str, str]], None] | None = field(default=None, compare=False)
     token_endpoint_auth_signing_alg: str | None = None
     client_assertion_audience: str = "token_endpoint"
+    #: None is the client_id (RFC 7523 section 3).
+    client_assertion_issuer: str | None = None
     code_challenge_method: str = "S256"
     uses_nonce: bool = True
     always_gives_id_token: bool = False
     authorization_response_iss_parameter_supported: bool = False
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+    response_type: str = "code"
+    #: The provider's names of authorization parameters; "" leaves one out.
+    parameter_names: Mapping[str, str] = field(default_factory=dict)
+    #: The parameter that the code comes back as.
+    code_parameter: str = "code"
+    #: Parameters of the callback that the token request repeats.
+    callback_parameters: tuple[str, ...] = ()
+    token_request_format: Literal["form", "json", "query"] = "form"
+    token_request_method: str = "POST"
+    token_parameters: Mapping[str, str] = field(default_factory=dict)
+    refresh_parameters: Mapping[str, str] = field(default_factory=dict)
+    token_headers: Mapping[str, str] = field(default_factory=dict)
+    #: As `parameter_names`, of token requests.
+    token_parameter_names: Mapping[str, str] = field(default_factory=dict)
+    #: Where a member of the token answer stands that is nested, or has another name.
+    token_response_paths: Mapping[str, str] = field(default_factory=dict)
     default_lifetime_seconds: int | None = None
     minimum_renewal_gap_seconds: int = 0
     maximum_renewals_per_minute: int | None = None
@@ -76,6 +110,12 @@ class Provider:
     grant_lifetime_seconds: int | None = None
     grant_idle_lifetime_seconds: int | None = None
     renewal: str = "refresh_token"
+    #: The exchange that follows each sign-in.
+    long_lived_token: TokenExchange | None = None
+    #: The exchange that is the renewal, where `renewal` is access_token.
+    renewal_exchange: TokenExchange | None = None
+    #: Requests with an access token carry Facebook's proof that the client knows its secret.
+    appsecret_proof: bool = False
     token_answer: str = "standard"
     redirect_uri_at_renewal: bool = False
     failure_kinds: Mapping[str, str] = field(default_factory=dict)
@@ -110,4 +150,4 @@ class Provider:
     @property
     def uses_pkce(self) -> bool:
         """Return whether sign-ins use PKCE (RFC 7636)."""
-        return self.code_challenge_method == "S256"
+        return self.code_challenge_method != "none"

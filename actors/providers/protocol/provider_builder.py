@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from actors.errors import ProviderNotConfigured
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import Provider, TokenExchange
 from catfeeder.sealing import Secret
 
 _PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
@@ -25,6 +25,12 @@ STANDARD_PROFILE: Final = {
     "email_verified": "email_verified",
     "name": "name",
     "picture": "picture",
+}
+
+#: What renewal by fb_exchange_token meant before it was data.
+_FACEBOOK_EXCHANGE: Final = {
+    "grant_type": "fb_exchange_token",
+    "token_parameter": "fb_exchange_token",
 }
 
 OFFLINE_ACCESS: Final = "offline_access"
@@ -61,6 +67,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     Raises:
         ProviderNotConfigured: An endpoint is missing.
     """
+    metadata = _write_renewal_anew(metadata)
     for needed in ("authorization_endpoint", "token_endpoint"):
         if not metadata.get(needed):
             raise ProviderNotConfigured.lacks(name, needed)
@@ -71,12 +78,48 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
     if metadata.get("metadata") is not None:
         values["metadata"] = tuple(metadata["metadata"])
+    values |= _read_requests(metadata)
+    values |= _read_exchanges(metadata)
     values |= _read_offline_access(metadata)
     values |= _choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
     values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
     return Provider(**values)
+
+
+def _write_renewal_anew(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return metadata that says as data what the earlier setting fb_exchange_token meant."""
+    if metadata.get("renewal") != "fb_exchange_token":
+        return metadata
+    usual = {"long_lived_token": _FACEBOOK_EXCHANGE, "appsecret_proof": True}
+    return {**usual, **metadata, "renewal": "access_token"}
+
+
+def _read_requests(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a provider's requests are called, of which token requests have more names."""
+    names = metadata.get("parameter_names") or {}
+    return {
+        "token_parameter_names": {**names, **(metadata.get("token_parameter_names") or {})},
+        "callback_parameters": tuple(metadata.get("callback_parameters") or ()),
+    }
+
+
+def _read_exchanges(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the exchange after a sign-in, and the one that renews: the same but for its data."""
+    data = metadata.get("long_lived_token")
+    first = TokenExchange(**data) if data else None
+    if metadata.get("renewal") != "access_token":
+        return {"long_lived_token": first}
+    parameters = {**(metadata.get("refresh_parameters") or {})}
+    usual = first or TokenExchange(grant_type="refresh_token")
+    again = replace(
+        usual,
+        grant_type=parameters.pop("grant_type", usual.grant_type),
+        endpoint=metadata.get("refresh_endpoint") or usual.endpoint,
+        parameters=parameters if "refresh_parameters" in metadata else usual.parameters,
+    )
+    return {"long_lived_token": first, "renewal_exchange": again}
 
 
 def _default_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:

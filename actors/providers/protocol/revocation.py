@@ -13,7 +13,7 @@ from actors.errors import AuthError, ProviderRefused
 from actors.providers.http.answers import error_of, parse_json
 from actors.providers.http.forms import post_form
 from actors.providers.protocol.client_authentication import (
-    basic_authentication,
+    authorization_of,
     client_credentials,
     try_each_secret,
 )
@@ -102,9 +102,7 @@ def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:
     form = {"token": token.reveal(), "token_type_hint": hint}
 
     def revoke(client: Provider) -> None:
-        response = post_form(
-            url, {**form, **client_credentials(client)}, basic_authentication(client)
-        )
+        response = post_form(url, {**form, **client_credentials(client)}, authorization_of(client))
         error = _error_of(response)
         if error is not None:
             raise ProviderRefused(error)

@@ -13,7 +13,7 @@ import requests
 from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
-from actors.providers.http.members import OF_TOKEN_ANSWERS, pick_members
+from actors.providers.http.members import OF_TOKEN_ANSWERS, find_at, pick_members
 from actors.providers.protocol.failures import classify_by_words, classify_error
 from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
@@ -59,7 +59,7 @@ def read_tokens(
         ProviderMisbehaved: It holds neither tokens nor an error.
         ProviderUnreachable: The provider is unavailable.
     """
-    answer = _read_members(response)
+    answer = _move_members(_read_members(response), provider.token_response_paths)
     _check_for_error(answer, response, provider)
     asked_at = asked_at or utc_now()
     pairs = _read_pairs(answer, provider, asked_at)
@@ -68,6 +68,14 @@ def read_tokens(
     metadata = _pick_metadata(answer, provider)
     first, *others = [replace(pair, metadata=metadata) for pair in pairs]
     return replace(first, second=others[0] if others else None)
+
+
+def _move_members(answer: Mapping[str, Any], paths: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return an answer with its members by the names of RFC 6749, wherever they stood."""
+    if not paths:
+        return answer
+    found = {name: find_at(answer, path) for name, path in paths.items()}
+    return {**answer, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _check_for_error(
@@ -121,7 +129,7 @@ def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime
         token_type=read_token_type(answer.get("token_type")),
         refresh_token=_read_token(answer, "refresh_token"),
         expires_in=provider.default_lifetime_seconds if lifetime is None else lifetime,
-        scope=_read_scope(answer.get("scope")),
+        scope=_read_scope(answer.get("scope"), provider.scope_separator),
         id_token=_read_token(answer, "id_token"),
         states_lifetime=lifetime is not None,
         refresh_token_expires_in=read_refresh_token_lifetime(answer, asked_at),
@@ -163,9 +171,11 @@ def _read_token(answer: Mapping[str, Any], name: str) -> Secret | None:
     return Secret(value)
 
 
-def _read_scope(value: Any) -> str | None:
+def _read_scope(value: Any, separator: str) -> str | None:
     """Return the granted scope, separated by single spaces; some providers use commas."""
     if isinstance(value, list):
         value = " ".join(part for part in value if isinstance(part, str))
     text = one_line(value)
-    return " ".join(text.replace(",", " ").split()) if text is not None else None
+    if text is None:
+        return None
+    return " ".join(text.replace(separator, " ").replace(",", " ").split())

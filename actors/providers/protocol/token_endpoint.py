@@ -6,35 +6,36 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import requests
 from requests_oauthlib import OAuth2Session
 
 from actors.errors import CodeInvalid, TokenInvalid
 from actors.providers.http.answers import is_visible_ascii
-from actors.providers.http.forms import post_form
-from actors.providers.http.transport import guard_session, translate_http_errors
+from actors.providers.http.quiet_logs import silence_http_logs
 from actors.providers.protocol.client_authentication import (
-    basic_authentication,
     client_credentials,
     try_each_secret,
 )
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.protocol.quirks import facebook
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.token_answers import TokenResponse, read_tokens
+from actors.providers.protocol.token_requests import send_code, send_exchange, send_renewal
 from catfeeder.sealing import Secret
 
 __all__ = [
     "KeepAnswer",
     "TokenResponse",
-    "extend_facebook_token",
+    "exchange_token",
     "read_answered_tokens",
     "read_kept_tokens",
     "redeem_code",
     "use_refresh_token",
 ]
+
+_Send: TypeAlias = Callable[[Mapping[str, str]], requests.Response]
 
 #: Receives each answer, serialized, before it is parsed; must not raise.
 KeepAnswer = Callable[[Secret], None]
@@ -44,28 +45,37 @@ KeepAnswer = Callable[[Secret], None]
 _PARSED_ANSWER: Final = json.dumps({"access_token": "read", "token_type": "Bearer"}).encode()
 
 
+#: Shown to oauthlib in place of the token endpoint. It refuses every http URL unless an environment
+#: variable of the whole process allows all; `check_url` is stricter and knows the exceptions.
+_SHOWN_URL: Final = "https://token-endpoint.invalid/"
+
+
 class _CodeSession(OAuth2Session):
-    """Writes the token request by oauthlib and sends it to `token_endpoint` under the guard.
+    """Has oauthlib write the members of a token request, which `send` then sends in its own way."""
 
-    oauthlib refuses every http URL unless an environment variable of the whole process allows all.
-    `check_url` is stricter and knows the operator's exceptions, so oauthlib is shown an https URL.
-    """
-
-    def __init__(self, token_endpoint: str, client_id: str, redirect_uri: str) -> None:
+    def __init__(self, client_id: str, redirect_uri: str, send: _Send) -> None:
         super().__init__(client_id, redirect_uri=redirect_uri)
-        self._token_endpoint = token_endpoint
-        guard_session(self)
+        self._send = send
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Send to the real endpoint, past the check of the scheme in `OAuth2Session.request`."""
-        del url
-        return requests.Session.request(self, method, self._token_endpoint, **options)
+        """Send what oauthlib has written, past the check of the scheme in `OAuth2Session`."""
+        del method, url
+        response = self._send(options["data"])
+        # requests_oauthlib logs its request; a URL or a body with secrets never comes near it.
+        response.request = requests.PreparedRequest()
+        return response
 
 
 def redeem_code(
-    provider: Provider, code: Secret, redirect_uri: str, code_verifier: Secret | None
+    provider: Provider,
+    code: Secret,
+    redirect_uri: str,
+    code_verifier: Secret | None,
+    repeated: Mapping[str, str] | None = None,
 ) -> TokenResponse:
     """Exchange an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+
+    `repeated` are the callback's parameters that the provider wants once more.
 
     Raises:
         CodeInvalid: The code has characters that no code has; nothing was sent.
@@ -76,13 +86,20 @@ def redeem_code(
     if not is_visible_ascii(code.reveal()):
         raise CodeInvalid
     verifier = {} if code_verifier is None else {"code_verifier": code_verifier.reveal()}
-    return try_each_secret(
-        provider, lambda client: _fetch_tokens(client, code, redirect_uri, verifier)
-    )
+
+    def fetch(client: Provider) -> TokenResponse:
+        def send(members: Mapping[str, str]) -> requests.Response:
+            return send_code(client, members, repeated or {})
+
+        return _fetch_tokens(
+            client, code, _CodeSession(client.client_id, redirect_uri, send), verifier
+        )
+
+    return try_each_secret(provider, fetch)
 
 
 def _fetch_tokens(
-    client: Provider, code: Secret, redirect_uri: str, verifier: Mapping[str, str]
+    client: Provider, code: Secret, session: _CodeSession, verifier: Mapping[str, str]
 ) -> TokenResponse:
     """Redeem a code with one client secret; oauthlib writes the request, we parse the answer."""
     parameters: dict[str, Any] = {**client_credentials(client), **verifier}
@@ -94,12 +111,9 @@ def _fetch_tokens(
         response._content = _PARSED_ANSWER
         return response
 
-    session = _CodeSession(client.token_endpoint, client.client_id, redirect_uri)
     session.register_compliance_hook("access_token_response", read)
-    auth = basic_authentication(client)
-    shown_url = client.token_endpoint.replace("http://", "https://", 1)
-    with translate_http_errors():
-        session.fetch_token(shown_url, code=code.reveal(), auth=auth, **parameters)
+    with silence_http_logs():
+        session.fetch_token(_SHOWN_URL, code=code.reveal(), **parameters)
     return answers[0]
 
 
@@ -108,12 +122,15 @@ def _keep_nothing(_answer: Secret) -> None:
 
 
 def use_refresh_token(
-    provider: Provider, refresh_token: Secret, keep: KeepAnswer = _keep_nothing
+    provider: Provider,
+    refresh_token: Secret,
+    keep: KeepAnswer = _keep_nothing,
+    metadata: Mapping[str, Any] | None = None,
 ) -> TokenResponse:
     """Ask for a new access token (RFC 6749 section 6).
 
     Where the answer holds no new refresh token, the given one stays in force and is returned.
-    `keep` receives each answer before it is parsed.
+    `keep` receives each answer before it is parsed; `metadata` is that of the connection.
 
     Raises:
         TokenInvalid: The token has characters that no token has; nothing was sent.
@@ -127,26 +144,31 @@ def use_refresh_token(
         whole = {**form, **client_credentials(client)}
         if client.redirect_uri_at_renewal:
             whole["redirect_uri"] = redirect_uri_of(client)
-        return _post_grant(client, whole, keep)
+        return read_answered_tokens(client, send_renewal(client, whole, metadata or {}), keep)
 
     tokens = try_each_secret(provider, refresh)
     return replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
 
 
-def extend_facebook_token(
-    provider: Provider, access_token: Secret, keep: KeepAnswer = _keep_nothing
+def exchange_token(
+    provider: Provider,
+    exchange: TokenExchange,
+    access_token: Secret,
+    keep: KeepAnswer = _keep_nothing,
+    metadata: Mapping[str, Any] | None = None,
 ) -> TokenResponse:
-    """Exchange a living token for one of about 60 days, in place of a refresh token.
+    """Exchange a living access token for a longer-lived one; `keep` as in `use_refresh_token`.
 
     Where the answer states no lifetime, `debug_token_endpoint` is asked for it.
 
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
-    form = {"grant_type": "fb_exchange_token", "fb_exchange_token": access_token.reveal()}
 
     def extend(client: Provider) -> TokenResponse:
-        tokens = _post_grant(client, {**form, **client_credentials(client)}, keep)
+        credentials = client_credentials(client) if exchange.parameters is None else {}
+        response = send_exchange(client, exchange, access_token, credentials, metadata or {})
+        tokens = read_answered_tokens(client, response, keep)
         if tokens.states_lifetime:
             return tokens
         lifetime = facebook.fetch_lifetime(client, tokens.access_token)
@@ -155,12 +177,6 @@ def extend_facebook_token(
         return replace(tokens, expires_in=lifetime, states_lifetime=True)
 
     return try_each_secret(provider, extend)
-
-
-def _post_grant(provider: Provider, form: Mapping[str, str], keep: KeepAnswer) -> TokenResponse:
-    auth = basic_authentication(provider)
-    response = post_form(provider.token_endpoint, form, auth, is_any_status=True)
-    return read_answered_tokens(provider, response, keep)
 
 
 def read_answered_tokens(

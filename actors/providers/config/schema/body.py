@@ -9,11 +9,14 @@ from pydantic import ConfigDict, ValidationError
 
 from actors.errors import ProviderInvalid
 from actors.providers.config.lookup import is_provider_name
+from actors.providers.config.schema.authorization_requests import AuthorizationRequestSettings
+from actors.providers.config.schema.contradictions import find_contradictions
 from actors.providers.config.schema.credentials import CredentialSettings
 from actors.providers.config.schema.endpoints import EndpointSettings
 from actors.providers.config.schema.identity import IdentitySettings
 from actors.providers.config.schema.renewal import RenewalSettings
-from actors.providers.config.schema.requests import RequestSettings
+from actors.providers.config.schema.token_requests import TokenRequestSettings
+from actors.providers.protocol.provider_builder import presets
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -23,7 +26,12 @@ _RESERVED_NAME: Final = "callback"
 
 
 class ProviderSettings(
-    IdentitySettings, RenewalSettings, RequestSettings, CredentialSettings, EndpointSettings
+    IdentitySettings,
+    RenewalSettings,
+    TokenRequestSettings,
+    AuthorizationRequestSettings,
+    CredentialSettings,
+    EndpointSettings,
 ):
     """What an operator may set, by the names of RFC 8414, RFC 7591 and presets.toml."""
 
@@ -48,17 +56,21 @@ def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
     """Return the settings that a body holds.
 
     Raises:
-        ProviderInvalid: A field cannot be used, or an endpoint is missing that neither a preset
-            nor an issuer gives. `fields` has a sentence for each, by its JSON pointer.
+        ProviderInvalid: A field cannot be used, contradicts another, or an endpoint is missing
+            that neither a preset nor an issuer gives. `fields` has a sentence for each, by its
+            JSON pointer.
     """
     try:
         settings = ProviderSettings.model_validate(dict(body))
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)
+        errors = error.errors(include_url=False, include_input=False)
         raise ProviderInvalid(
-            {_build_pointer(one["loc"]): _write_sentence(one) for one in problems}
+            {_build_pointer(one["loc"]): _write_sentence(one) for one in errors}
         ) from None
     _check_endpoints(settings)
+    given = settings.model_dump(exclude_none=True)
+    if problems := find_contradictions(given, presets().get(settings.preset or "", {})):
+        raise ProviderInvalid(problems)
     return settings
 
 

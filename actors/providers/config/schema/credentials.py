@@ -33,12 +33,15 @@ class CredentialSettings(BaseModel):
             "client_secret_post",
             "private_key_jwt",
             "apple_client_secret",
+            "secret_as_basic_username",
+            "secret_as_bearer",
             "none",
         ]
         | None
     ) = None
     token_endpoint_auth_signing_alg: SigningAlgorithm | None = None
     client_assertion_audience: AssertionAudience | None = None
+    client_assertion_issuer: Text | None = None
     client_secret_basic_encoding: Literal["form", "raw"] | None = None
 
     @field_validator("client_secrets")

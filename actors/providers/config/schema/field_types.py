@@ -142,8 +142,22 @@ def _check_member_name(name: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_refuse_control)]
+
+
+def _check_page_address(url: str) -> str:
+    # A page within a page is reached by a fragment, which never leaves the browser.
+    _check_address(url.partition("#")[0])
+    return url
+
+
 URL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check_address)]
-AuthorizationEndpoint = Annotated[URL, AfterValidator(_refuse_reserved_parameters)]
+AuthorizationEndpoint = Annotated[
+    str,
+    Field(min_length=1, max_length=2048),
+    AfterValidator(_refuse_control),
+    AfterValidator(_check_page_address),
+    AfterValidator(_refuse_reserved_parameters),
+]
 #: Paths are appended to it (RFC 8414 section 2).
 BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
 AssertionAudience = Annotated[

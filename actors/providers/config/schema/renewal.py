@@ -24,7 +24,7 @@ class RenewalSettings(BaseModel):
     refresh_token_grace_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     grant_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
     grant_idle_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)
-    renewal: Literal["refresh_token", "fb_exchange_token", "none"] | None = None
+    renewal: Literal["refresh_token", "access_token", "fb_exchange_token", "none"] | None = None
     failure_kinds: dict[Text, _FailureKind] | None = None
     failure_remedies: dict[Text, Text] | None = None
     revocation: (

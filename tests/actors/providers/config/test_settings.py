@@ -172,7 +172,7 @@ def test_providers_are_listed_by_name() -> None:
         ("scopes/1", ["openid", 'a"b'], "quotes"),
         ("scopes/0", [""], "1 to 255"),
         ("scopes", ["a"] * 101, "100"),
-        ("scope_separator", ";", "','"),
+        ("scope_separator", "x", "punctuation marks"),
         ("debug_token_endpoint", "http://graph.facebook.com/", "https URL"),
         ("certificate", "none", "certificate in PEM"),
         ("base_url", "http://git.example", "https URL"),
@@ -205,7 +205,7 @@ def test_providers_are_listed_by_name() -> None:
             for value in ("nobody", "http://idp.example/")
         ),
         ("client_assertion_audience", "", "1 character"),
-        ("code_challenge_method", "plain", "S256"),
+        ("code_challenge_method", "S512", "plain"),
         ("authorization_parameters/prompt", {"prompt": 5}, "string"),
         ("authorization_parameters/a", {"a": "\r\n"}, "line break"),
         *(

@@ -19,12 +19,12 @@ from actors.errors import (
     ProviderUnreachable,
     TokenInvalid,
 )
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.protocol.provider_builder import Credentials, build_provider
 from actors.providers.protocol.revocation import revoke_token
 from actors.providers.protocol.token_endpoint import (
     TokenResponse,
-    extend_facebook_token,
+    exchange_token,
     redeem_code,
     use_refresh_token,
 )
@@ -38,6 +38,7 @@ pytestmark = pytest.mark.usefixtures("settings")
 
 REDIRECT = "https://app.example.com/callback?a=1&b=%C3%A9"
 VERIFIER = Secret("a-verifier-of-43-characters-at-least-0123456789")
+FACEBOOK = TokenExchange(grant_type="fb_exchange_token", token_parameter="fb_exchange_token")
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.reveal_bytes()).digest())
 
 
@@ -246,7 +247,7 @@ def test_facebook_exchanges_a_living_token_for_a_long_one(provider: ScriptedProv
     found = built_preset(provider, "facebook")
     token = redeem_code(found, code_of(provider), REDIRECT, VERIFIER).access_token
 
-    tokens = extend_facebook_token(found, token)
+    tokens = exchange_token(found, FACEBOOK, token)
 
     assert tokens.access_token != token
     assert (tokens.expires_in, tokens.refresh_token) == (5183944, None)
@@ -258,7 +259,7 @@ def test_facebook_exchanges_a_living_token_for_a_long_one(provider: ScriptedProv
     }
     # And a dead token is refused
     with pytest.raises(ProviderRefused):
-        extend_facebook_token(found, Secret("dead"))
+        exchange_token(found, FACEBOOK, Secret("dead"))
 
 
 @pytest.mark.parametrize("charset", ["idna", "unknown", "utf-16", "hex"])
@@ -279,7 +280,7 @@ def test_an_unavailable_token_endpoint_is_asked_once(
     asks: list[Callable[[], TokenResponse]] = [
         lambda: redeem_code(found, Secret("code"), REDIRECT, VERIFIER),
         lambda: use_refresh_token(found, Secret("token")),
-        lambda: extend_facebook_token(found, Secret("token")),
+        lambda: exchange_token(found, FACEBOOK, Secret("token")),
     ]
     for ask in asks:
         provider.requests.clear()
@@ -327,7 +328,7 @@ def test_an_earlier_secret_is_tried_while_the_newest_is_refused(
     tokens = redeem_code(found, code_of(provider), REDIRECT, VERIFIER)
     assert tokens.refresh_token is not None
     use_refresh_token(found, tokens.refresh_token)
-    extend_facebook_token(found, tokens.access_token)
+    exchange_token(found, FACEBOOK, tokens.access_token)
     assert revoke_token(found, tokens.access_token, "access_token")
     # Then each request was tried with every secret, and the code was redeemed once
     assert len(provider.requests_for("/token")) == 9

@@ -1,4 +1,4 @@
-"""Request settings: scopes, PKCE and parameters of the two requests of a sign-in."""
+"""Authorization request settings: scopes, PKCE, parameters and their names."""
 
 from __future__ import annotations
 
@@ -7,22 +7,29 @@ from typing import Literal
 from pydantic import BaseModel, Field, field_validator
 
 from actors.providers.config.schema.field_types import AuthorizationParameters, ScopeName, Text
+from actors.providers.config.schema.parameter_types import (
+    CodeParameter,
+    ParameterNames,
+    ResponseType,
+    ScopeSeparator,
+)
 
 
-class RequestSettings(BaseModel):
-    """What is written in the authorization request and the token request (RFC 6749)."""
+class AuthorizationRequestSettings(BaseModel):
+    """What is written in the authorization request (RFC 6749 section 4.1.1, RFC 7636)."""
 
     scopes: list[ScopeName] | None = Field(default=None, max_length=100)
-    scope_separator: Literal[" ", ","] | None = None
+    scope_separator: ScopeSeparator | None = None
     scope_aliases: dict[ScopeName, ScopeName] | None = None
     implied_scopes: dict[ScopeName, list[ScopeName]] | None = None
-    code_challenge_method: Literal["S256", "none"] | None = None
+    code_challenge_method: Literal["S256", "plain", "none"] | None = None
     authorization_parameters: AuthorizationParameters | None = None
+    parameter_names: ParameterNames | None = None
+    response_type: ResponseType | None = None
+    code_parameter: CodeParameter | None = None
     offline_access: bool | None = None
     offline_scope: ScopeName | None = None
     offline_parameters: dict[Text, Text] | None = None
-    redirect_uri_at_renewal: bool | None = None
-    token_answer: Literal["standard", "slack_app"] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
 
     @field_validator("implied_scopes")

@@ -1,0 +1,95 @@
+"""Contradictions between a provider's settings, each by its field, with the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from actors.providers.config.schema.parameter_types import find_placeholders
+
+#: Settings with placeholders; those of renewals and exchanges have a token answer before them.
+_TEMPLATES: Final = ("token_parameters", "refresh_parameters", "token_headers")
+_CREDENTIALS: Final = ("client_id", "client_secret")
+_SECRETLESS: Final = ("none", "private_key_jwt", "apple_client_secret")
+
+
+def find_contradictions(given: Mapping[str, Any], preset: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with settings together, by the JSON pointer of a field that was given.
+
+    Those of the preset count where none is given; with them alone nothing is found.
+    """
+    whole = {**preset, **given}
+    problems = [
+        *_check_format(whole),
+        *_check_renewal(whole),
+        *_check_response_type(whole),
+        *_check_names(whole),
+        *_check_placeholders(whole),
+    ]
+    return {field: text for field, text in problems if field.partition("/")[0] in given}
+
+
+def _check_format(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    is_query = whole.get("token_request_format") == "query"
+    if whole.get("token_request_method") == "GET" and not is_query:
+        text = "has no body with GET: set token_request_format to query"
+        yield "token_request_method", text
+
+
+def _check_renewal(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    renewal = whole.get("renewal", "refresh_token")
+    if renewal == "none":
+        for field in ("refresh_endpoint", "refresh_parameters"):
+            if whole.get(field):
+                yield field, "is never used where renewal is none: leave out one of them"
+    has_grant = "grant_type" in whole.get("refresh_parameters", {})
+    if renewal == "access_token" and not has_grant and not whole.get("long_lived_token"):
+        text = "needs long_lived_token, or grant_type in refresh_parameters"
+        yield "renewal", text
+
+
+def _check_response_type(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    mode = whole.get("authorization_parameters", {}).get("response_mode")
+    if "id_token" in whole.get("response_type", "code").split() and mode is None:
+        text = "brings the code in a fragment, which stays in the browser: set response_mode to "
+        yield "response_type", f"{text}form_post or query in authorization_parameters"
+
+
+def _check_names(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    usual = whole.get("parameter_names", {})
+    at_token = whole.get("token_parameter_names", {})
+    for field, named, parameters in (
+        ("parameter_names", usual, "authorization_parameters"),
+        ("parameter_names", usual, "token_parameters"),
+        ("parameter_names", usual, "refresh_parameters"),
+        ("token_parameter_names", at_token, "token_parameters"),
+        ("token_parameter_names", at_token, "refresh_parameters"),
+    ):
+        if twice := sorted(set(named.values()) & set(whole.get(parameters, {}))):
+            yield field, f"names {', '.join(twice)}, which {parameters} hold too"
+    is_post = whole.get("token_endpoint_auth_method", "client_secret_post") == "client_secret_post"
+    for field, named in (("parameter_names", usual), ("token_parameter_names", at_token)):
+        if named.get("client_secret") and not is_post:
+            text = "is sent by client_secret_post alone: set token_endpoint_auth_method to it"
+            yield f"{field}/client_secret", text
+    if usual.get("redirect_uri") == "":
+        yield "parameter_names/redirect_uri", "may be left out in token_parameter_names alone"
+
+
+def _check_placeholders(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    known = {*_CREDENTIALS, *whole.get("variables", {})}
+    is_secretless = whole.get("token_endpoint_auth_method") in _SECRETLESS
+    exchange = whole.get("long_lived_token", {}).get("parameters") or {}
+    texts = [
+        (f"{name}/{key}", it) for name in _TEMPLATES for key, it in whole.get(name, {}).items()
+    ]
+    texts += [(f"long_lived_token/parameters/{key}", it) for key, it in exchange.items()]
+    for field, text in texts:
+        names = find_placeholders(text)
+        has_answer = field.startswith(("refresh_parameters", "long_lived_token"))
+        of_answer = {name for name in names if has_answer and name.startswith("token.")}
+        if unknown := [name for name in names if name not in known | of_answer]:
+            shown = ", ".join(f"{{{name}}}" for name in unknown)
+            yield field, f"holds {shown}, which nothing fills in: name it in variables"
+        elif is_secretless and "client_secret" in names:
+            yield field, "holds {client_secret}, and token_endpoint_auth_method says there is none"

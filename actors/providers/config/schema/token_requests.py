@@ -1,0 +1,36 @@
+"""Token request settings: format, names, further parameters and headers, and where tokens stand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from actors.providers.config.schema.field_types import URL
+from actors.providers.config.schema.parameter_types import (
+    CallbackParameter,
+    Headers,
+    MemberPath,
+    ParameterNames,
+    Parameters,
+    TokenExchangeSettings,
+    TokenMember,
+)
+
+
+class TokenRequestSettings(BaseModel):
+    """How the token endpoint is asked and answers, where not as RFC 6749 has it."""
+
+    refresh_endpoint: URL | None = None
+    token_request_format: Literal["form", "json", "query"] | None = None
+    token_request_method: Literal["GET", "POST"] | None = None
+    token_parameters: Parameters | None = None
+    refresh_parameters: Parameters | None = None
+    token_headers: Headers | None = None
+    token_parameter_names: ParameterNames | None = None
+    callback_parameters: list[CallbackParameter] | None = Field(default=None, max_length=20)
+    token_response_paths: dict[TokenMember, MemberPath] | None = None
+    token_answer: Literal["standard", "slack_app"] | None = None
+    redirect_uri_at_renewal: bool | None = None
+    long_lived_token: TokenExchangeSettings | None = None
+    appsecret_proof: bool | None = None
