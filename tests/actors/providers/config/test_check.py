@@ -192,7 +192,11 @@ def test_pkce_is_compared_with_the_metadata(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"code_challenge_methods_supported": ["plain"]}
     assert faults() == {}
     configure(provider)
-    assert "none" in faults()["pkce"]
+    assert "plain" in faults()["pkce"]
+    configure(provider, code_challenge_method="plain")
+    assert faults() == {}
+    provider.script.metadata = {"code_challenge_methods_supported": ["plain", "S256"]}
+    assert "S256" in faults()["pkce"]
 
 
 @pytest.mark.parametrize(
