@@ -33,17 +33,6 @@ class AppTampered(AuthError):
     )
 
 
-class ProviderForbidden(AuthError):
-    """Raised where an app's `providers` leave a provider out."""
-
-    message = "No provider of that name is configured."
-
-    @property
-    def code(self) -> str:
-        """The code of `ProviderUnknown`: an app learns nothing of what it may not use."""
-        return "provider_unknown"
-
-
 class AppSettings(TypedDict, total=False):
     """What an operator may set for an app; what is left out has no bound of the app's own."""
 

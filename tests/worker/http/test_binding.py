@@ -103,6 +103,13 @@ def test_a_login_leaves_no_event_until_it_is_answered(
     # Then the trail is as it was, and a counter has them
     assert http.get("/v1/events", params={"kind": "authorized"}).json()["items"] == []
     assert f'catfeeder_logins_begun_total{{provider="{HOUSE}"}} 3.0' in http.get("/metrics").text
+    # Nor does one that is refused leave one
+    for wishes in ({"return_to": "https://evil.example"}, {"iss": "https://evil.example"}):
+        assert anonymous.get(f"/v1/oauth/{HOUSE}/login", params=wishes).status_code >= 400
+    assert http.get("/v1/events", params={"kind": "sign_in_refused"}).json()["items"] == []
+    line = f'catfeeder_logins_refused_total{{provider="{HOUSE}",reason="%s"}} 1.0'
+    for reason in ("return_to_forbidden", "issuer_mismatch"):
+        assert line % reason in http.get("/metrics").text
     # And the one that is answered is an event
     answer = house.consent(begun[-1].headers["Location"], "alice")
     assert anonymous.get(_CALLBACK, params=answer).status_code == 200

@@ -58,6 +58,11 @@ class Metrics:
             "Sign-ins that a browser began without a key; one that is answered leaves an event.",
             ["provider"],
         )
+        self.refused_logins = count(
+            "catfeeder_logins_refused",
+            "Sign-ins that a browser wanted to begin without a key, and could not.",
+            ["provider", "reason"],
+        )
         self.keys_refused = count(
             "catfeeder_http_keys_refused",
             "Requests refused for their API key, or for the lack of one.",

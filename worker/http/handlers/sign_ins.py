@@ -40,7 +40,7 @@ async def _count(shim: Shim, request: Request, name: str, per_minute: int, in_al
 
 
 async def limit_refusals(shim: Shim, request: Request) -> None:
-    """Count a refused sign-in: each leaves an event.
+    """Count a refused sign-in against the limits.
 
     Raises:
         TooManyAttempts: Too many came from this address, or from all together.
@@ -89,7 +89,12 @@ async def start_sign_in(
             await shim.discoveries.run(provider, lambda: _discover(shim, provider))
             return await begin()
     except (IssuerMismatch, ReturnToForbidden, JobFailed) as refused:
-        await record_sign_in_refusal(shim, request, refused.code, None, provider)
+        if wishes.get("browser") is None:
+            await record_sign_in_refusal(shim, request, refused.code, None, provider)
+        else:
+            # No key was needed: an event each would fill the trail.
+            await limit_refusals(shim, request)
+            shim.metrics.refused_logins.labels(provider, refused.code).inc()
         raise
 
 

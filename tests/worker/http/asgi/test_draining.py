@@ -197,12 +197,12 @@ def test_a_waiting_request_is_answered_when_draining_ends(
 
 @pytest.mark.config(Server_configuration={"drain_seconds": 1})
 def test_a_job_that_ends_while_draining_is_still_answered(
-    http: httpx.Client, client: Client, generation: int
+    http: httpx.Client, service: Client, generation: int
 ) -> None:
     job = http.post("/v1/passwords/hash", json=_BODY).headers["Location"]
     _stop(generation)
     _await_stopping(http)
-    end = threading.Timer(0.1, succeed, [client.jobs, job.rpartition("/")[2], "done"])
+    end = threading.Timer(0.1, succeed, [service.jobs, job.rpartition("/")[2], "done"])
     end.start()
     assert http.get(job, headers={"Prefer": "wait=20"}).json()["result"] == "done"
     end.join()

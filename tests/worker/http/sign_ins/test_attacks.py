@@ -395,9 +395,9 @@ def test_a_return_to_of_another_origin_is_refused(
             assert answer.json()["code"] in ("return_to_forbidden", "invalid_request")
             assert "Location" not in answer.headers
             assert "Set-Cookie" not in answer.headers
-        # And each that is an address, and no mistake in writing one, is on record
-        codes = [answer.json()["code"] for answer in answers]
-        assert len(_refusals(http)) - before == codes.count("return_to_forbidden"), return_to
+        # And each that a key asked for, and is no mistake in writing one, is on record
+        was_forbidden = answers[1].json()["code"] == "return_to_forbidden"
+        assert len(_refusals(http)) - before == was_forbidden, return_to
     assert set(_refusals(http)) == {"return_to_forbidden"}
     with hold_connection():
         assert TAB_VERIFICATION.select().count() == 0

@@ -286,16 +286,17 @@ def test_a_redirect_to_a_private_address_is_not_followed(
 
 
 def test_metadata_with_a_private_address_is_refused(
-    http: httpx.Client, browser: httpx.Client, liar: ScriptedProvider
+    http: httpx.Client, liar: ScriptedProvider
 ) -> None:
+    path = "/v1/oauth/liar/authorize"
     # Given an issuer whose metadata names an address of ours; nobody begins there
     liar.script.metadata = {"token_endpoint": "http://169.254.169.254/token"}
     _put(http, liar)
-    _assert_refused(http, browser.get("/v1/oauth/liar/login"), "address_forbidden")
+    _assert_refused(http, http.post(path, json={}), "address_forbidden")
     # And an issuer that speaks for another
     liar.script.metadata = {"issuer": "https://accounts.google.com"}
     _put(http, liar)
-    _assert_refused(http, browser.get("/v1/oauth/liar/login"), "provider_misbehaved")
+    _assert_refused(http, http.post(path, json={}), "provider_misbehaved")
 
 
 # -- Answers that hurt
