@@ -174,7 +174,12 @@ def _add_renewals(parser: argparse.ArgumentParser) -> None:
 def _add_queues(parser: argparse.ArgumentParser) -> None:
     text = "list the messages of this queue that failed or were set aside"
     parser.add_argument("queue", nargs="?", help=text)
+    _add_app_filter(parser)
     _add_limit(parser)
+
+
+def _add_app_filter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--app", help="the messages of this app alone; of all if left out")
 
 
 def _add_limit(parser: argparse.ArgumentParser) -> None:
@@ -184,6 +189,7 @@ def _add_limit(parser: argparse.ArgumentParser) -> None:
 
 def _add_letters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("queue", help="whose messages")
+    _add_app_filter(parser)
     text = "which; all of them if left out"
     parser.add_argument("--id", dest="ids", action="append", metavar="ID", help=text)
 

@@ -12,7 +12,7 @@ from dramatiq.encoder import MessageData
 
 from catfeeder.messages import CATALOGUE, QUARANTINE
 from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, UnreadableMessage
-from catfeeder.queue.requester import APP_OPTION, REQUESTER_OPTION, SEALED_BY_OPTION
+from catfeeder.queue.requester import APP_OPTION, DEFAULT_APP, REQUESTER_OPTION, SEALED_BY_OPTION
 
 #: The largest message in its envelope: in base64, with the reason, sealed once more.
 _MAX_BODY_BYTES: Final = 2 * MAX_MESSAGE_BYTES
@@ -46,16 +46,14 @@ def describe_letter(
     reason: bytes | None,
 ) -> DeadLetter:
     """Return what is shown of a dead letter that died `died_ms` milliseconds after 1970."""
-    fields = _open(encoder, body)
-    stand_in = fields["kwargs"] if fields and _is_stand_in(fields) else {}
-    inner = _open(encoder, stand_in["body"]) if stand_in else fields
+    inner, stand_in = _open_inner(encoder, body)
     return DeadLetter(
         id=letter_id.decode(errors="replace"),
         died_at=datetime.fromtimestamp(died_ms / 1000, UTC),
         reason=(reason or b"unknown").decode(),
         detail=stand_in.get("reason"),
         actor=inner["actor_name"] if inner else None,
-        app=inner["options"].get(APP_OPTION) if inner else None,
+        app=_find_app(inner) if inner else None,
         job_id=inner["message_id"] if inner and _is_job(inner) else None,
         provider=_find_provider(inner["kwargs"]) if inner else None,
         connection_ids=_find_connections(inner["kwargs"]) if inner else (),
@@ -67,9 +65,7 @@ def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | N
 
     None stands for a body that does not open, or whose message is not in the catalogue.
     """
-    fields = _open(encoder, body)
-    if fields and _is_stand_in(fields):
-        fields = _open(encoder, fields["kwargs"]["body"])
+    fields, _ = _open_inner(encoder, body)
     if fields is None or fields["actor_name"] not in CATALOGUE:
         return None
     options = fields["options"]
@@ -81,6 +77,23 @@ def build_replay(encoder: SealedEncoder, body: bytes | None) -> Message[Any] | N
         options={name: options[name] for name in _KEPT_OPTIONS if name in options},
         message_id=fields["message_id"],
     )
+
+
+def find_app(encoder: SealedEncoder, body: bytes | None) -> str | None:
+    """Return the app that asked; None where the service itself did, or the body does not open."""
+    fields, _ = _open_inner(encoder, body)
+    return _find_app(fields) if fields else None
+
+
+def _open_inner(
+    encoder: SealedEncoder, body: bytes | None
+) -> tuple[MessageData | None, dict[str, Any]]:
+    """Open a body, and what it stands in for; return that, and the arguments of the stand-in."""
+    fields = _open(encoder, body)
+    if fields is None or not _is_stand_in(fields):
+        return fields, {}
+    stand_in = fields["kwargs"]
+    return _open(encoder, stand_in["body"]), stand_in
 
 
 def _open(encoder: SealedEncoder, body: bytes | None) -> MessageData | None:
@@ -99,6 +112,12 @@ def _is_stand_in(fields: MessageData) -> bool:
 def _is_job(fields: MessageData) -> bool:
     known = CATALOGUE.get(fields["actor_name"])
     return known is not None and known.is_job
+
+
+def _find_app(fields: MessageData) -> str | None:
+    """Return whose message it is; a job of `default` that came over HTTP does not say so."""
+    app: str | None = fields["options"].get(APP_OPTION)
+    return app or (DEFAULT_APP if _is_job(fields) else None)
 
 
 def _find_provider(arguments: Mapping[str, Any]) -> str | None:

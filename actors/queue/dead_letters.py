@@ -7,13 +7,13 @@ sealed as they were on the queue, and nothing that they hold is shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
 from dramatiq import MessageProxy
 
 from actors.errors import CursorInvalid
-from actors.queue.bodies import DeadLetter, build_replay, describe_letter
+from actors.queue.bodies import DeadLetter, build_replay, describe_letter, find_app
 from actors.queue.scripts import ADD, DISCARD, REPLAY
 from actors.queue.spent_messages import SPENT_PREFIX, compute_spent_seconds
 from catfeeder.clock import utc_now
@@ -36,17 +36,23 @@ TTL_SECONDS: Final = 72 * 3600
 
 
 class DeadLetters:
-    """The dead letters of all queues; `broker` opens their bodies and sends them anew."""
+    """The dead letters of all queues; `broker` opens their bodies and sends them anew.
+
+    With an `app`, those that it asked for alone are listed, sent anew or discarded; all others are
+    unknown.
+    """
 
     def __init__(
         self,
         broker: SealedBroker,
         *,
+        app: str | None = None,
         maximum_count: int = MAX_COUNT,
         ttl_seconds: int = TTL_SECONDS,
     ) -> None:
         self._broker = broker
         self._redis = broker.client
+        self._app = app
         self._maximum_count = maximum_count
         self._ttl_seconds = ttl_seconds
 
@@ -95,23 +101,32 @@ class DeadLetters:
             QueueUnreachable: Redis did not answer.
         """
         start = _start(cursor)
+        found: list[DeadLetter] = []
+        for place, letter in enumerate(self._read(queue, start, limit + 1), start):
+            if self._app not in (None, letter.app):
+                continue
+            if len(found) == limit:
+                return found, str(place)
+            found.append(letter)
+        return found, None
+
+    def _read(self, queue: str, start: int, at_once: int) -> Iterator[DeadLetter]:
+        """Yield what is shown of each letter from a place on, the latest first."""
         letters, bodies, reasons = _keys(queue)
-        with translate_redis_errors():
-            found: list[Any] = self._redis.zrange(
-                letters, start, start + limit, desc=True, withscores=True
-            )
-            ids = [letter_id for letter_id, _ in found[:limit]]
-            if not ids:
-                return [], None
-            with self._redis.pipeline(transaction=False) as pipe:
-                pipe.hmget(bodies, ids)
-                pipe.hmget(reasons, ids)
-                kept, why = pipe.execute()
-        page = [
-            describe_letter(self._broker.encoder, letter_id, died_ms, body, reason)
-            for (letter_id, died_ms), body, reason in zip(found[:limit], kept, why, strict=True)
-        ]
-        return page, str(start + limit) if len(found) > limit else None
+        for place in range(start, self._maximum_count, at_once):
+            with translate_redis_errors():
+                found: list[Any] = self._redis.zrange(
+                    letters, place, place + at_once - 1, desc=True, withscores=True
+                )
+                if not found:
+                    return
+                ids = [letter_id for letter_id, _ in found]
+                with self._redis.pipeline(transaction=False) as pipe:
+                    pipe.hmget(bodies, ids)
+                    pipe.hmget(reasons, ids)
+                    kept, why = pipe.execute()
+            for (letter_id, died_ms), body, reason in zip(found, kept, why, strict=True):
+                yield describe_letter(self._broker.encoder, letter_id, died_ms, body, reason)
 
     def ids(self, queue: str) -> list[str]:
         """Return the ids of all of a queue's dead letters, the oldest first.
@@ -119,6 +134,9 @@ class DeadLetters:
         Raises:
             QueueUnreachable: Redis did not answer.
         """
+        if self._app is not None:
+            letters, _ = self.page(queue, None, self._maximum_count)
+            return [letter.id for letter in reversed(letters)]
         with translate_redis_errors():
             found = cast("list[bytes]", self._redis.zrange(_keys(queue)[0], 0, -1))
         return [letter_id.decode(errors="replace") for letter_id in found]
@@ -139,8 +157,7 @@ class DeadLetters:
         return sent, left
 
     def _replay(self, queue: str, letter_id: str) -> bool:
-        with translate_redis_errors():
-            body = cast("bytes | None", self._redis.hget(_keys(queue)[1], letter_id))
+        body = self._read_own(queue, letter_id)
         message = build_replay(self._broker.encoder, body)
         if message is None:
             return False
@@ -161,10 +178,21 @@ class DeadLetters:
         deleted: list[str] = []
         unknown: list[str] = []
         for letter_id in dict.fromkeys(letter_ids):
-            with translate_redis_errors():
-                was_there = self._call(DISCARD, _keys(queue), [letter_id])
-            (deleted if was_there else unknown).append(letter_id)
+            (deleted if self._discard(queue, letter_id) else unknown).append(letter_id)
         return deleted, unknown
+
+    def _discard(self, queue: str, letter_id: str) -> bool:
+        if self._app is not None and self._read_own(queue, letter_id) is None:
+            return False
+        with translate_redis_errors():
+            return bool(self._call(DISCARD, _keys(queue), [letter_id]))
+
+    def _read_own(self, queue: str, letter_id: str) -> bytes | None:
+        """Return a letter's body; None where there is none, or it is another app's."""
+        with translate_redis_errors():
+            body = cast("bytes | None", self._redis.hget(_keys(queue)[1], letter_id))
+        is_own = self._app in (None, find_app(self._broker.encoder, body))
+        return body if is_own else None
 
     def _call(self, script: Script, keys: list[str], arguments: list[Any]) -> Any:
         return call_script(self._redis, Call(script, keys, arguments))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from actors.apps import describe_app
 from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
@@ -33,34 +34,37 @@ _AT_REST: Final = (
 _LETTER: Final = "{id:<36}  {died_at:<24}  {actor:<16}  {job_id:<36}  {reason}"
 
 
-def print_queues(queue: str | None, limit: int) -> int:
+def print_queues(queue: str | None, limit: int, app: str | None) -> int:
     """Print a report of each queue; or of one queue its dead letters, the latest first.
+
+    With an `app`, its dead letters alone.
 
     Raises:
         ConfigurationError: A setting cannot be used.
-        QueueUnknown: There is no such queue.
+        QueueUnknown, AppUnknown: There is no such queue, or app.
         QueueUnreachable: The broker did not answer.
     """
     broker = _broker(current_settings())
     if queue is None:
         _print_reports(broker)
     else:
-        _print_letters(broker, queue, limit)
+        _check(queue, app)
+        _print_letters(DeadLetters(broker, app=app), queue, limit)
     return 0
 
 
-def replay(queue: str, ids: Sequence[str] | None) -> int:
-    """Send dead letters of a queue anew, all of them unless some are named.
+def replay(queue: str, ids: Sequence[str] | None, app: str | None) -> int:
+    """Send dead letters of a queue anew, all of them, or an app's, unless some are named.
 
     The status is 1 where some cannot be sent; they stay.
 
     Raises:
         ConfigurationError: A setting cannot be used.
-        QueueUnknown: There is no such queue.
+        QueueUnknown, AppUnknown: There is no such queue, or app.
         QueueUnreachable: The broker did not answer.
     """
-    _check(queue)
-    letters = DeadLetters(_broker(current_settings()))
+    _check(queue, app)
+    letters = DeadLetters(_broker(current_settings()), app=app)
     sent, left = letters.replay(queue, ids or letters.ids(queue))
     for letter_id in left:
         print(
@@ -71,18 +75,18 @@ def replay(queue: str, ids: Sequence[str] | None) -> int:
     return 1 if left else 0
 
 
-def discard(queue: str, ids: Sequence[str] | None) -> int:
-    """Delete dead letters of a queue for good, all of them unless some are named.
+def discard(queue: str, ids: Sequence[str] | None, app: str | None) -> int:
+    """Delete dead letters of a queue for good, all of them, or an app's, unless some are named.
 
     The status is 1 where some are unknown.
 
     Raises:
         ConfigurationError: A setting cannot be used.
-        QueueUnknown: There is no such queue.
+        QueueUnknown, AppUnknown: There is no such queue, or app.
         QueueUnreachable: The broker did not answer.
     """
-    _check(queue)
-    letters = DeadLetters(_broker(current_settings()))
+    _check(queue, app)
+    letters = DeadLetters(_broker(current_settings()), app=app)
     deleted, unknown = letters.discard(queue, ids or letters.ids(queue))
     for letter_id in unknown:
         print(f"{letter_id} is unknown.", file=sys.stderr)
@@ -108,14 +112,16 @@ def _print_reports(broker: SealedBroker) -> None:
         print(_QUEUE.format(**described, oldest=shown, dead=dead))
 
 
-def _check(queue: str) -> None:
+def _check(queue: str, app: str | None) -> None:
     if queue not in QUEUES:
         raise QueueUnknown
+    if app is not None:
+        ensure_open()
+        describe_app(app)
 
 
-def _print_letters(broker: SealedBroker, queue: str, limit: int) -> None:
-    _check(queue)
-    found, cursor = DeadLetters(broker).page(queue, None, limit)
+def _print_letters(letters: DeadLetters, queue: str, limit: int) -> None:
+    found, cursor = letters.page(queue, None, limit)
     for report in _describe(found):
         shown = {name: _escape(str(value or "-")) for name, value in report.items()}
         print(_LETTER.format(**shown))

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from actors.apps import create_app
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
@@ -66,9 +67,18 @@ def test_an_operator_sees_what_waits_and_what_failed_and_sends_it_anew(
     assert (again.returncode, again.stderr) == (1, "rubbish is unknown.\n")
 
 
+@pytest.mark.usefixtures("tables")
 def test_one_dead_letter_can_be_chosen(client: Client, command: Command) -> None:
     for letter_id in ("one", "other"):
         add_dead_letter(client, letter_id)
+    # Of another app there are none
+    create_app("shop", "The shop", {}, utc_now())
+    of_shop = ("passwords", "--app", "shop")
+    assert command("queues", *of_shop).stdout == ""
+    assert command("replay", *of_shop).stdout == "0 of 0 messages were sent anew.\n"
+    assert command("discard", *of_shop, "--id", "one").stderr == "one is unknown.\n"
+    assert command("discard", "passwords", "--app", "none").returncode == 1
+    assert command("queues", "passwords", "--app", "default").stdout.count("hash_password") == 2
     assert command("replay", "passwords", "--id", "one").returncode == 0
     assert DeadLetters(client.broker).ids(PASSWORDS) == ["other"]
 

@@ -45,36 +45,45 @@ async def read_dead_letters(
 ) -> JSONResponse:
     """Return a page of the messages that failed or were set aside, the latest first.
 
-    With the header `Catfeeder-App` it has those of that app alone, and so may be shorter.
+    With the header `Catfeeder-App` it has those of that app alone.
     """
-    letters = DeadLetters(shim.client.broker)
-    found, cursor = await run_in_threadpool(letters.page, queue.value, **query.model_dump())
-    app = visible_app()
-    own = [letter for letter in found if app is None or letter.app == app]
-    items = await run_in_threadpool(describe_dead_letters, own)
+    found, cursor = await run_in_threadpool(
+        _open_letters(shim).page, queue.value, **query.model_dump()
+    )
+    items = await run_in_threadpool(describe_dead_letters, found)
     return JSONResponse({"items": items, "next_cursor": cursor})
 
 
 @router.post("/{queue}/replay", response_model=build_model(Replayed))
 async def replay(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
-    """Send dead letters anew, each as if it had just been asked for, under its job's id."""
+    """Send dead letters anew, each as if it had just been asked for, under its job's id.
+
+    With the header `Catfeeder-App` those of that app alone; any other is left.
+    """
     return JSONResponse(await run_in_threadpool(_replay, shim, queue.value, wanted.ids))
 
 
 def _replay(shim: Shim, queue: str, ids: list[str] | None) -> Replayed:
     shim.draining.refuse_work()
-    letters = DeadLetters(shim.client.broker)
+    letters = _open_letters(shim)
     sent, left = letters.replay(queue, letters.ids(queue) if ids is None else ids)
     return {"replayed": sent, "left": left}
 
 
 @router.post("/{queue}/discard", response_model=build_model(Discarded))
 async def discard(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
-    """Delete dead letters for good; their jobs have failed and stay so."""
+    """Delete dead letters for good; their jobs have failed and stay so.
+
+    With the header `Catfeeder-App` those of that app alone; any other is unknown.
+    """
     return JSONResponse(await run_in_threadpool(_discard, shim, queue.value, wanted.ids))
 
 
 def _discard(shim: Shim, queue: str, ids: list[str] | None) -> Discarded:
-    letters = DeadLetters(shim.client.broker)
+    letters = _open_letters(shim)
     deleted, unknown = letters.discard(queue, letters.ids(queue) if ids is None else ids)
     return {"discarded": deleted, "unknown": unknown}
+
+
+def _open_letters(shim: Shim) -> DeadLetters:
+    return DeadLetters(shim.client.broker, app=visible_app())

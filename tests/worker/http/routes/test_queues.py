@@ -12,8 +12,9 @@ import pytest
 import catfeeder
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
-from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEW_CONNECTION
+from catfeeder.messages import HASH_PASSWORD, OAUTH, PASSWORDS, QUEUES, RENEW_CONNECTION
 from catfeeder.queue.broker import build_message
+from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection
 from tests.conftest import StartWorker, derive_app_key
@@ -115,21 +116,39 @@ def test_a_dead_letter_names_the_provider_of_its_connection(
     assert letter["app"] == "default"
 
 
-def test_dead_letters_are_listed_by_app(http: httpx.Client, settings: Settings) -> None:
-    # Given letters of two apps, each sealed with its app's key
+def test_dead_letters_are_those_of_an_app_with_its_header(
+    http: httpx.Client, service: Client, settings: Settings
+) -> None:
+    # Given letters of two apps that were sealed with their keys, and one of a request over HTTP
     assert http.post("/v1/apps", json={"id": "shop"}).status_code == 201
+    senders = {"http": service}
     for app in ("default", "shop"):
-        message = build_message(RENEW_CONNECTION, {"connection_id": app})
-        message = message.copy(options={"redis_message_id": app})
         key = derive_app_key(settings, app, 1).to_text()
-        with catfeeder.connect(settings.required_redis_url(), key) as sender:
-            body = sender.broker.encoder.encode(message.asdict())
-            DeadLetters(sender.broker).add(OAUTH, app, "renewal_broken", body)
-    path = f"{PATH}/oauth/dead-letters"
-    # Then the operator sees all, and those of one app with its header
-    assert {letter["app"] for letter in http.get(path).json()["items"]} == {"default", "shop"}
-    [letter] = http.get(path, headers={"Catfeeder-App": "shop"}).json()["items"]
-    assert letter["app"] == "shop"
+        senders[app] = catfeeder.connect(settings.required_redis_url(), key)
+    for name, sender in senders.items():
+        message = build_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
+        message = message.copy(options={"redis_message_id": name})
+        body = sender.broker.encoder.encode(message.asdict())
+        DeadLetters(sender.broker).add(PASSWORDS, name, "internal_error", body)
+        sender.close()
+    path, shop = f"{PATH}/passwords", {"Catfeeder-App": "shop"}
+
+    def listed(**headers: str) -> set[str]:
+        found = http.get(f"{path}/dead-letters", params={"limit": 2}, headers=headers).json()
+        return {letter["id"] for letter in found["items"]}
+
+    # Then the operator sees all, and those of one app with its header, on a page of its own
+    assert len(listed()) == 2
+    assert listed(**{"Catfeeder-App": "shop"}) == {"shop"}
+    assert listed(**{"Catfeeder-App": "default"}) == {"http", "default"}
+    # And what is done for one app is done to its own, whether they are named or not
+    named = http.post(f"{path}/discard", json={"ids": ["http", "shop"]}, headers=shop).json()
+    assert named == {"discarded": ["shop"], "unknown": ["http"]}
+    named = http.post(f"{path}/replay", json={"ids": ["http"]}, headers=shop).json()
+    assert named == {"replayed": [], "left": ["http"]}
+    for deed, done in (("replay", "replayed"), ("discard", "discarded")):
+        assert http.post(f"{path}/{deed}", json={}, headers=shop).json()[done] == []
+    assert set(http.post(f"{path}/replay", json={}).json()["replayed"]) == {"http", "default"}
 
 
 def test_a_replay_of_what_is_not_there_says_so(http: httpx.Client) -> None:
