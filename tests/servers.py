@@ -34,12 +34,16 @@ class ValkeyServer:
         self.url = f"unix://{directory / 'valkey.sock'}"
         #: A client with the service's own settings.
         self.client = connect_redis(self.url)
+        #: The users that ACL LOAD reads, beside the default one.
+        self.users_file = directory / "users.acl"
+        self.users_file.touch()
         self._command = [
             str(list_server_binaries()[0]),
             *("--port", "0"),
             *("--unixsocket", str(directory / "valkey.sock")),
             *("--dir", str(directory)),
             *("--save", ""),
+            *("--aclfile", str(self.users_file)),
         ]
         self.process = self._start()
 

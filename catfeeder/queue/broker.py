@@ -40,6 +40,9 @@ WORKERS_KEY: Final = f"{NAMESPACE}:workers"
 #: heartbeats (`worker.consuming.heartbeats`), and each addition bounds the dead letters.
 _MAINTENANCE_CHANCE: Final = 0
 
+#: Of a number of Redis: 64 bits with their sign.
+_MAX_COST_DIGITS: Final = 20
+
 #: More messages than workers can perform must not fill the broker's memory.
 MAX_QUEUE_LENGTH: Final = 100_000
 
@@ -120,7 +123,14 @@ class SealedBroker(RedisBroker):
         with translate_redis_errors():
             found = self.client.hgetall(backlog_key(f"{NAMESPACE}:{queue_name}"))
         costs = cast("dict[bytes, bytes]", found)
-        return {app.decode(errors="replace"): int(cost) for app, cost in costs.items()}
+        return {
+            app.decode(errors="replace"): int(cost) for app, cost in costs.items() if _is_cost(cost)
+        }
+
+
+def _is_cost(value: bytes) -> bool:
+    """Return whether the service can have counted so; another client may have written it."""
+    return len(value) <= _MAX_COST_DIGITS and value.removeprefix(b"-").isdigit()
 
 
 def assign_redis_id(message: Message[Any]) -> Message[Any]:

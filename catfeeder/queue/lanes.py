@@ -29,14 +29,15 @@ local function lane(app) return KEYS[1] .. '.lane:' .. app end
 
 #: Notes that the message `id` of `app` has been appended as the last of `waiting`, and announces it
 #: on the channel ARGV[1] unless more of that app waits: then idle workers cannot take it, or have
-#: been notified. A notification that our user may not send fails nothing: the message is there.
+#: been notified. What of this cannot be done fails nothing: the message is there, and workers sort
+#: one without a note as well.
 NOTE_TEXT: Final = f"""
 local function note(KEYS, id, app, cost, waiting, channel)
 {NAMES_TEXT}
-redis.call('HSET', lanes, id, cost .. ':' .. app)
-if cost ~= '' then redis.call('HINCRBY', backlog, app, cost) end
-local is_first = redis.call('SADD', unsorted, app) == 1
-if (waiting == 1 or is_first) and redis.call('LLEN', lane(app)) == 0 then
+redis.pcall('HSET', lanes, id, cost .. ':' .. app)
+if cost ~= '' then redis.pcall('HINCRBY', backlog, app, cost) end
+local is_first = redis.pcall('SADD', unsorted, app) == 1
+if (waiting == 1 or is_first) and redis.pcall('LLEN', lane(app)) == 0 then
     redis.pcall('PUBLISH', channel, '')
 end
 end

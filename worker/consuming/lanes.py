@@ -25,6 +25,10 @@ local function claimed_app(body)
 end
 """
 
+# An app's client may write the keys of its queues. So a key of another type is deleted, and a
+# backlog that is no number, or of an app that has nothing waiting, is forgotten: neither stops a
+# queue, nor has an app refused, for longer than it is written again and again.
+
 #: Defines what finds and changes the lanes of the queue KEYS[1] with the bodies KEYS[2].
 LANES_TEXT: Final = f"""
 {NAMES_TEXT}
@@ -34,9 +38,9 @@ local function read_note(id)
     return tonumber(cost), app
 end
 local function charge(app, cost)
-    if cost and redis.call('HINCRBY', backlog, app, cost) <= 0 then
-        redis.call('HDEL', backlog, app)
-    end
+    if not cost then return end
+    local left = redis.pcall('HINCRBY', backlog, app, cost)
+    if type(left) ~= 'number' or left <= 0 then redis.call('HDEL', backlog, app) end
 end
 local function add_note(id, usual_cost)
     local cost, app = read_note(id)
@@ -48,7 +52,19 @@ local function add_note(id, usual_cost)
     end
     return app or ''
 end
+local function keep_type(key, kind)
+    local found = redis.call('TYPE', key)['ok']
+    if found ~= kind and found ~= 'none' then redis.call('DEL', key) end
+end
+local function keep_types()
+    keep_type(KEYS[1], 'list')
+    keep_type(KEYS[2], 'hash')
+    keep_type(lanes, 'hash')
+    keep_type(backlog, 'hash')
+    keep_type(unsorted, 'set')
+end
 local function push(command, app, id)
+    keep_type(lane(app), 'list')
     if redis.call(command, lane(app), id) == 1 then redis.call(command, turns, app) end
 end
 local function sort(usual_cost)
@@ -80,7 +96,11 @@ local function take(in_hand, limit)
     if cost then charge(app, -cost) end
     return id
 end
-local function forget_all()
+local function forget_what_is_gone()
     if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('DEL', lanes, backlog, unsorted) end
+    if redis.call('EXISTS', KEYS[1]) == 1 then return end
+    for _, app in ipairs(redis.call('HKEYS', backlog)) do
+        if redis.call('EXISTS', lane(app)) == 0 then redis.call('HDEL', backlog, app) end
+    end
 end
 """

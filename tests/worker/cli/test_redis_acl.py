@@ -47,6 +47,9 @@ REFUSED = [
     "RPUSH catfeeder:renewals x",
     "HGETALL catfeeder:passwords.XQ.msgs",
     "HGETALL catfeeder:workers",
+    "HSET catfeeder:keys x y",
+    "RPUSH catfeeder:passwords.lane:blog x",
+    "RPUSH catfeeder:passwords.turns x",
     "EXISTS catfeeder:spent:x",
     "EXPIRE catfeeder:rate:x 1",
     "EXISTS catfeeder:idempotency:x",
@@ -63,21 +66,23 @@ def users(
     command: Command,
     valkey: ValkeyServer,
 ) -> Iterator[dict[str, str]]:
-    """The REDIS_URLs of the service and of the app `shop`, whose users were made as is printed."""
+    """The REDIS_URLs of the service and of the app `shop`, whose printed users the server loads."""
     create_app("shop", "The shop", {}, utc_now())
-    urls, names = {}, []
+    urls, lines = {}, []
     for who in ("service", "shop"):
         printed = command("redis-acl", *([] if who == "service" else [who]))
         assert printed.returncode == 0
         [line] = printed.stdout.splitlines()
-        _, name, *rules = line.split()
+        name = line.split()[1]
         password = printed.stderr.splitlines()[0].rpartition(" ")[2]
         assert password not in line
-        valkey.client.execute_command("ACL", "SETUSER", name, *rules)
-        names.append(name)
+        lines.append(line)
         urls[who] = valkey.url.replace("unix://", f"unix://{name}:{password}@")
+    valkey.users_file.write_text("\n".join(lines))
+    valkey.client.execute_command("ACL", "LOAD")
     yield urls
-    valkey.client.execute_command("ACL", "DELUSER", *names)
+    valkey.users_file.write_text("")
+    valkey.client.execute_command("ACL", "LOAD")
 
 
 @pytest.fixture

@@ -521,6 +521,6 @@ def test_closing_the_broker_closes_its_connections(
 def test_redis_errors_that_no_wait_can_mend_stay_what_they_are(
     broker: ConsumingBroker, valkey: ValkeyServer
 ) -> None:
-    valkey.client.set(f"catfeeder:{PASSWORDS}", "not a list")
+    valkey.client.set("catfeeder:__heartbeats__", "not a sorted set")
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         next(broker.consume(PASSWORDS))

@@ -123,3 +123,37 @@ def test_the_app_of_a_foreign_client_stands_in_the_envelope(
     broker.in_flight.app_limits[PASSWORDS] = 1
     assert take(broker, 1, []) == ["an id"]
     assert valkey.client.hget("catfeeder:passwords.lanes", "an id") == f"1:{app}".encode()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("HSET catfeeder:passwords.backlog shop 1000000000000000", id="much"),
+        pytest.param("HSET catfeeder:passwords.backlog shop rubbish", id="no-number"),
+        pytest.param("RPUSH catfeeder:passwords.backlog x", id="backlog-of-another-type"),
+        pytest.param("RPUSH catfeeder:passwords.lanes x", id="lanes-of-another-type"),
+        pytest.param("RPUSH catfeeder:passwords.unsorted x", id="unsorted-of-another-type"),
+        pytest.param("SADD catfeeder:passwords.lane:shop x", id="lane-of-another-type"),
+        pytest.param("HSET catfeeder:passwords x y", id="queue-of-another-type"),
+        pytest.param("RPUSH catfeeder:passwords.msgs x", id="bodies-of-another-type"),
+    ],
+)
+def test_what_an_apps_user_of_redis_writes_stops_no_queue_for_ever(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer, written: str
+) -> None:
+    # Given a queue that is empty, and what one who may write its keys puts there
+    valkey.client.execute_command(*written.split())
+    if not written.startswith("RPUSH catfeeder:passwords.msgs"):
+        valkey.client.hset("catfeeder:passwords.msgs", "a body of no message", "x")
+    # When a worker has looked once
+    take(broker, 1, [])
+    assert broker.read_backlog(PASSWORDS) == {}
+    # Then apps are served as before
+    [shop], [bot] = ask(client, "shop", cost=5), ask(client, "bot", cost=5)
+    assert broker.read_backlog(PASSWORDS) == {"shop": 5, "bot": 5}
+    assert take(broker, 2, []) == [shop, bot]
+    # And while a message waits, what is written for another app is not believed either
+    ask(client, "bot", 2, cost=5)
+    valkey.client.hset("catfeeder:passwords.backlog", "shop", 10**15)
+    assert take(broker, 1, [shop, bot])
+    assert broker.read_backlog(PASSWORDS) == {"bot": 5}
