@@ -35,6 +35,7 @@ class EventKind(StrEnum):
 
     AUTHORIZED = "authorized"
     EXCHANGED = "exchanged"
+    CONNECTED = "connected"
     SIGN_IN_REFUSED = "sign_in_refused"
     RENEWED = "renewed"
     RENEWAL_RETRIED = "renewal_retried"
@@ -84,6 +85,7 @@ class EventPage(TypedDict):
 DELIVERED_KINDS = frozenset(
     {
         EventKind.EXCHANGED,
+        EventKind.CONNECTED,
         EventKind.RENEWAL_FAILED,
         EventKind.REAUTHORIZATION_SOON,
         EventKind.REAUTHORIZATION_REQUIRED,

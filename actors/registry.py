@@ -24,6 +24,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
     messages.EXCHANGE_CODE: "actors.oauth.exchange:exchange_code",
     messages.FETCH_USER_INFO: "actors.oauth.user_info:fetch_user_info",
     messages.REFRESH_TOKEN: "actors.oauth.refresh:refresh_token",
+    messages.CREATE_CONNECTION: "actors.renewal.creation:create_connection",
     messages.RENEW_CONNECTION: "actors.renewal.renew:renew_connection",
     messages.REVOKE_CONNECTION: "actors.connections.revocation:revoke_connection",
     messages.DISCOVER_PROVIDER: "actors.providers.config.discovery:discover_provider",

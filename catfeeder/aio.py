@@ -100,6 +100,7 @@ class AsyncClient:
     refresh_token = _enqueue(Verbs.refresh_token)
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
+    create_connection = _enqueue(Verbs.create_connection)
 
     def __init__(self, redis: AsyncRedis, sealer: QueueSealer, api: HttpApi | None = None) -> None:
         self._redis = redis

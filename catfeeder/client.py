@@ -118,6 +118,7 @@ class Client:
     refresh_token = _enqueue(Verbs.refresh_token)
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
+    create_connection = _enqueue(Verbs.create_connection)
 
     def __init__(
         self, client: redis.Redis, sealer: QueueSealer, api: HttpApi | None = None

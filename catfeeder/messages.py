@@ -49,6 +49,7 @@ CHECK_PASSWORD: Final = _build_request("check_password", PASSWORDS)
 EXCHANGE_CODE: Final = _build_request("exchange_code", OAUTH)
 FETCH_USER_INFO: Final = _build_request("fetch_user_info", OAUTH)
 REFRESH_TOKEN: Final = _build_request("refresh_token", OAUTH)
+CREATE_CONNECTION: Final = _build_request("create_connection", OAUTH)
 RENEW_CONNECTION: Final = _build_request("renew_connection", OAUTH)
 REVOKE_CONNECTION: Final = MessageType(
     "revoke_connection", OAUTH, _DISCONNECT_SECONDS, is_job=True, is_for_apps=True
@@ -80,6 +81,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         EXCHANGE_CODE,
         FETCH_USER_INFO,
         REFRESH_TOKEN,
+        CREATE_CONNECTION,
         RENEW_CONNECTION,
         REVOKE_CONNECTION,
         DISCOVER_PROVIDER,

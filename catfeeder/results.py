@@ -25,7 +25,7 @@ ConnectionStatus: TypeAlias = Literal[
 ]
 
 
-ProfileSource: TypeAlias = Literal["userinfo", "id_token", "token_response"]
+ProfileSource: TypeAlias = Literal["userinfo", "id_token", "token_response", "credentials"]
 
 
 class PasswordHash(TypedDict):
@@ -61,7 +61,8 @@ class Profile(TypedDict):
     source: Annotated[
         ProfileSource | None,
         "Where the profile comes from: `userinfo`, completed by the id_token; `id_token` alone, "
-        "where there is no user info or it failed; `token_response`. null if an earlier release "
+        "where there is no user info or it failed; `token_response`; `credentials`, which name an "
+        "account alone. null if an earlier release "
         "stored it.",
     ]
     raw: Annotated[dict[str, Any], "What the provider answered."]
@@ -119,12 +120,22 @@ class TokenResponse(_GrantedToken, total=False):
 
 
 class StoredToken(TypedDict):
-    """A connection's token that can be used now."""
+    """A connection's token that can be used now, or the key that stands in its place."""
 
-    access_token: Annotated[str, "What a request to the provider's API carries."]
-    token_type: Annotated[str, "How to use it, such as `Bearer` (RFC 6749 section 7.1)."]
+    access_token: Annotated[
+        str | None, "The token; null where an API key or a password is in its place, in `headers`."
+    ]
+    token_type: Annotated[
+        str, "How to use it, such as `Bearer` (RFC 6749 section 7.1); or `api_key`, `basic`."
+    ]
     expires_at: Annotated[Time | None, "null when the provider does not say."]
     scope: Annotated[str, "The scopes of the token, parted by spaces."]
+    headers: Annotated[
+        dict[str, str], "What a request to the provider's API carries, whatever the kind."
+    ]
+    query_parameters: Annotated[
+        dict[str, str], "What its query carries, where the provider wants a key there."
+    ]
     renewal_failing: Annotated[
         bool, "The provider refuses to renew the token; it still serves until it expires."
     ]
@@ -183,7 +194,8 @@ class Authorization:
 class AccessToken:
     """A `StoredToken` in Python."""
 
-    access_token: str = field(repr=False)
+    #: None where an API key or a password is in its place, in `headers`.
+    access_token: str | None = field(repr=False)
     token_type: str
     #: None when the provider does not say.
     expires_at: datetime | None
@@ -191,3 +203,7 @@ class AccessToken:
     renewal_failing: bool
     #: Further members that the API cannot be called without, such as `instance_url`.
     metadata: dict[str, Any] = field(default_factory=dict)
+    #: What a request to the provider's API carries, whatever the kind of the connection.
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    #: What its query carries, where the provider wants a key there.
+    query_parameters: dict[str, str] = field(default_factory=dict, repr=False)

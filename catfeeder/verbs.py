@@ -16,6 +16,7 @@ from urllib.parse import quote
 from catfeeder.http_api import ApiRequest
 from catfeeder.messages import (
     CHECK_PASSWORD,
+    CREATE_CONNECTION,
     EXCHANGE_CODE,
     FETCH_USER_INFO,
     HASH_PASSWORD,
@@ -156,6 +157,30 @@ class Verbs:
         """Ask to use a refresh token (RFC 6749 section 6) that you keep yourself."""
         arguments = {"provider": provider, "refresh_token": _wrap(refresh_token)}
         return JobRequest(REFRESH_TOKEN, arguments)
+
+    def create_connection(
+        self,
+        provider: str,
+        credentials: Mapping[str, str | Secret],
+        *,
+        subject: str | None = None,
+        scope: str | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> JobRequest[Connection]:
+        """Ask for a connection that needs no browser, made from credentials.
+
+        They are `api_key`; `username` and `password`; or what the provider's grant takes, such as
+        the members of a service account's key file. The result is the connection.
+        """
+        arguments: dict[str, Any] = {
+            "provider": provider,
+            "credentials": {name: _wrap(value) for name, value in credentials.items()},
+            "subject": subject,
+            "scope": scope,
+        }
+        if variables:
+            arguments["variables"] = dict(variables)
+        return JobRequest(CREATE_CONNECTION, arguments)
 
     def renew(self, connection_id: str) -> JobRequest[Connection]:
         """Ask to renew a stored connection's token now."""

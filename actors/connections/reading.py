@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
+from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
 from actors.cursors import decode_cursor, encode_cursor, is_id
+from actors.providers.config.placements import find_placement
 from actors.providers.protocol.token_types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
@@ -134,6 +136,9 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         ReauthorizationRequired: There is no token any more, nor a way to another one.
     """
     row = find_connection(connection_id)
+    credentials = open_credentials(row)
+    if credentials is not None and credentials.is_static:
+        return _view_static(row, credentials)
     token = TAB_CONNECTIONS.access_token.open(row)
     is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
     is_dead = row.status in _NEVER_DUE
@@ -146,12 +151,32 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     return TokenView(answer, row.app, row.provider, row.version, is_due, is_usable, retry_at)
 
 
+def _view_static(row: TAB_CONNECTIONS, credentials: Credentials) -> TokenView:
+    """Return what requests carry in place of a token: it never runs out, and nothing renews it."""
+    placement = find_placement(row.provider)
+    headers, query = placement.place_members(credentials.kind, credentials.members)
+    answer: results.StoredToken = {
+        "access_token": None,
+        "token_type": credentials.kind,
+        "expires_at": None,
+        "scope": row.scope,
+        "headers": headers,
+        "query_parameters": query,
+        "metadata": row.metadata or {},
+        "renewal_failing": False,
+    }
+    return TokenView(answer, row.app, row.provider, row.version, False, True, None)
+
+
 def _describe_token(row: TAB_CONNECTIONS, token: Secret) -> results.StoredToken:
+    headers, query = find_placement(row.provider).place_token(token.reveal(), row.token_type)
     return {
         "access_token": token.reveal(),
         "token_type": read_token_type(row.token_type),
         "expires_at": rfc3339(row.expires_at),
         "scope": row.scope,
+        "headers": headers,
+        "query_parameters": query,
         "metadata": row.metadata or {},
         "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
     }

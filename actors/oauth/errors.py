@@ -93,3 +93,12 @@ class TokenSourceInvalid(AuthError):
     """Raised on user info that is asked for by both sources, or by none."""
 
     message = "Give either connection_id or access_token, not both and not neither."
+
+
+class SignInNotOffered(AuthError):
+    """Raised for a sign-in with a provider whose `grant_types` lack authorization_code."""
+
+    message = (
+        "Connections to this provider are made from credentials, by POST /v1/connections; users do "
+        "not sign in with it."
+    )

@@ -20,6 +20,7 @@ from actors.oauth.errors import (
     IssuerMismatch,
     ReturnToForbidden,
     ScopeInvalid,
+    SignInNotOffered,
     SubjectInvalid,
     SubjectUnbound,
 )
@@ -67,6 +68,7 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
 
     Raises:
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
+        SignInNotOffered: Its connections are made from credentials alone.
         ReturnToForbidden: `return_to` leads to an origin that the app does not list.
         SubjectUnbound: There is a `subject`, and nothing that binds the browser to it.
         SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
@@ -74,6 +76,8 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
         IssuerMismatch: `iss` is not the provider's issuer (OpenID Connect Core section 4).
     """
     found = find_provider(provider)
+    if not found.has_sign_in:
+        raise SignInNotOffered
     subject, scope = wishes.get("subject"), wishes.get("scope")
     _check_parameters(subject, scope, wishes.get("return_to"))
     if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):

@@ -22,8 +22,8 @@ def fetch_user_info(
 ) -> Profile:
     """Perform `fetch_user_info`: return the normalised profile.
 
-    Some providers, as Apple, have no user info. The profile of a connection is then the one that
-    was stored at the sign-in.
+    Some providers, as Apple, have no user info, and keys of clients are no users. The profile of a
+    connection is then the one that was stored.
 
     Raises:
         TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
@@ -48,7 +48,7 @@ def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profi
     if public_name(row.provider) != public_name(provider):
         raise ConnectionUnknown
     found = resolve_provider(row.provider, now)
-    if found.userinfo_endpoint is None:
+    if found.userinfo_endpoint is None or row.credentials is not None:
         return read_profile(row)
     profile = fetch_profile(found, _find_stored_token(connection_id, now))
     if profile["subject"] != row.provider_subject:
@@ -62,4 +62,4 @@ def _find_stored_token(connection_id: str, now: datetime) -> Secret:
     if not view.is_usable:
         renew_connection(connection_id, view.version)
         view = read_token(connection_id, now)
-    return Secret(view.json["access_token"])
+    return Secret(view.json["access_token"] or "")

@@ -47,6 +47,8 @@ class TAB_CONNECTIONS(Authenticated, Table):
     token_type = peewee.CharField(max_length=64)
     access_token = SealedField(null=True)
     refresh_token = SealedField(null=True)
+    #: What a connection without a browser was made from; NULL for that of a sign-in.
+    credentials = SealedField(null=True)
     expires_at = UTCDateTimeField(null=True)
     lifetime_seconds = peewee.IntegerField(null=True)
     renew_at = UTCDateTimeField(null=True, index=True)
@@ -127,6 +129,8 @@ class TAB_CONNECTIONS(Authenticated, Table):
         }
         if grant.refresh_token is not None:
             columns["refresh_token"] = cls.refresh_token.seal(connection_id, grant.refresh_token)
+        if grant.credentials is not None:
+            columns["credentials"] = cls.credentials.seal(connection_id, grant.credentials)
         if grant.metadata is not None:
             columns["metadata"] = grant.metadata
             named = {"id": connection_id, "metadata": grant.metadata}

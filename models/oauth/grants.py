@@ -30,10 +30,11 @@ class Grant:
     provider stated it; without it the last one that is stored stays in force, and so does the
     `metadata` without new ones.
 
+    Without an `access_token` the connection's credentials stand in requests themselves.
     Where the renewal `needs_refresh_token` and the connection has none, `renew_at` does not count.
     """
 
-    access_token: Secret
+    access_token: Secret | None
     refresh_token: Secret | None
     token_type: str
     scope: str
@@ -44,6 +45,8 @@ class Grant:
     lifetime_seconds: int | None = None
     needs_refresh_token: bool = True
     metadata: Mapping[str, Any] | None = None
+    #: What a new connection without a browser is made from; without them those stored stay.
+    credentials: Secret | None = None
 
 
 def merge_metadata(

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from actors.app_settings import read_app_settings
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderTampered, ProviderUnknown
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import AUTHORIZATION_CODE, Provider
 from actors.providers.protocol.provider_builder import (
     Credentials,
     build_provider,
+    list_needed_endpoints,
     presets,
     with_base_url,
 )
@@ -124,13 +125,15 @@ def find_provider(name: str) -> Provider:
         raise DiscoveryNeeded
     name = row.name
     client_id = row.client_id or find_credential(name, "CLIENT_ID")
+    metadata = merge_metadata(row)
+    if client_id is None and not _needs_client(metadata):
+        client_id = ""
     if client_id is None:
         variables = " and ".join(credential_variables(name))
         raise ProviderNotConfigured(
             f"The provider {name} has no client_id: set {variables} and restart, or "
             f"PUT /v1/providers/{name}."
         )
-    metadata = merge_metadata(row)
     for part in ("key_id", "team_id", "certificate"):
         metadata.setdefault(part, find_credential(name, part.upper()))
     secrets = row.client_secrets or _secrets(row, "CLIENT_SECRET", "CLIENT_SECRET_PREVIOUS")
@@ -139,6 +142,12 @@ def find_provider(name: str) -> Provider:
         private_key = next(iter(_secrets(row, "PRIVATE_KEY")), None)
     credentials = Credentials(client_id, tuple(secrets), private_key)
     return replace(build_provider(name, metadata, credentials), learn=partial(_learn, row))
+
+
+def _needs_client(metadata: Mapping[str, Any]) -> bool:
+    """Return whether nothing can be done without a client; keys and apps' own clients need none."""
+    is_oauth = metadata.get("credential_type", "oauth2") == "oauth2"
+    return is_oauth and AUTHORIZATION_CODE in metadata.get("grant_types", (AUTHORIZATION_CODE,))
 
 
 def _learn(row: TAB_USER_OAUTH_CONNECTION, settings: Mapping[str, str]) -> None:
@@ -195,7 +204,7 @@ def is_issuer_of_another(name: str, iss: str) -> bool:
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
     """Return the issuer whose metadata completes this provider; None for a complete one."""
     given = row.metadata
-    needed = ["authorization_endpoint", "token_endpoint"]
+    needed = [*list_needed_endpoints(given)]
     if "openid" in given.get("scopes", ["openid"]):
         needed.append("jwks_uri")
     issuer = given.get("issuer")

@@ -12,6 +12,7 @@ from actors.audit import EventKind, record
 from actors.errors import ProviderInUse, ProviderNotConfigured
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
+from actors.providers.config.placements import forget_placement
 from actors.providers.config.schema.body import validate_name, validate_settings
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
@@ -73,6 +74,7 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
             now=now,
         )
         close_breaker(key, now)
+    forget_placement(key)
 
 
 def own_or_shared_key(name: str) -> str:

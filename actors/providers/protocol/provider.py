@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from catfeeder.sealing import Secret
 from models.oauth.providers import public_name
@@ -23,6 +23,13 @@ SigningAlgorithm: TypeAlias = Literal[
     "Ed25519",
     "EdDSA",
 ]
+
+
+AUTHORIZATION_CODE: Final = "authorization_code"
+CLIENT_CREDENTIALS: Final = "client_credentials"
+JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+#: GitHub's own way to a token of an installation of a GitHub App; no standard has a name for it.
+GITHUB_APP: Final = "github_app_installation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +59,9 @@ class Provider:
     key_id: str | None = None
     certificate: str | None = None
     team_id: str | None = None
-    authorization_endpoint: str
-    token_endpoint: str
+    #: Both are empty where no grant of `grant_types` asks them.
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
     issuer: str | None = None
     #: None is the token endpoint.
     refresh_endpoint: str | None = None
@@ -129,6 +137,15 @@ class Provider:
     offline_parameters: Mapping[str, str] = field(default_factory=dict)
     #: Further members of token answers and callbacks to keep; None for the usual ones.
     metadata: tuple[str, ...] | None = None
+    #: oauth2, or what requests to the API carry in place of a token: api_key or basic.
+    credential_type: str = "oauth2"
+    #: How connections are made (RFC 7591): by sign-ins alone, unless the settings say otherwise.
+    grant_types: tuple[str, ...] = (AUTHORIZATION_CODE,)
+    #: Where the API wants credentials; None for where the standards have them.
+    api_headers: Mapping[str, str] | None = None
+    api_query_parameters: Mapping[str, str] | None = None
+    check_endpoint: str | None = None
+    check_method: str = "GET"
     profile: Mapping[str, str] = field(default_factory=dict)
     emails: Mapping[str, str] = field(default_factory=dict)
     told_once: tuple[str, ...] = ()
@@ -146,6 +163,11 @@ class Provider:
     def public_name(self) -> str:
         """The name that apps know it by: `name` is the key of its row."""
         return public_name(self.name)
+
+    @property
+    def has_sign_in(self) -> bool:
+        """Return whether users can sign in: not with an API key, nor where clients act alone."""
+        return self.credential_type == "oauth2" and AUTHORIZATION_CODE in self.grant_types
 
     @property
     def uses_pkce(self) -> bool:

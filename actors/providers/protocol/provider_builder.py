@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from actors.errors import ProviderNotConfigured
-from actors.providers.protocol.provider import Provider, TokenExchange
+from actors.providers.protocol.provider import (
+    AUTHORIZATION_CODE,
+    CLIENT_CREDENTIALS,
+    JWT_BEARER,
+    Provider,
+    TokenExchange,
+)
 from catfeeder.sealing import Secret
 
 _PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
@@ -61,6 +67,16 @@ class Credentials:
     private_key: Secret | None = None
 
 
+def list_needed_endpoints(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the endpoints without which no connection of a provider can be made."""
+    if metadata.get("credential_type") in ("api_key", "basic"):
+        return ()
+    grants = metadata.get("grant_types") or (AUTHORIZATION_CODE,)
+    if AUTHORIZATION_CODE in grants:
+        return ("authorization_endpoint", "token_endpoint")
+    return ("token_endpoint",) if {CLIENT_CREDENTIALS, JWT_BEARER} & set(grants) else ()
+
+
 def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:
     """Build a provider from merged metadata; unknown names are ignored.
 
@@ -68,7 +84,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
         ProviderNotConfigured: An endpoint is missing.
     """
     metadata = _write_renewal_anew(metadata)
-    for needed in ("authorization_endpoint", "token_endpoint"):
+    for needed in list_needed_endpoints(metadata):
         if not metadata.get(needed):
             raise ProviderNotConfigured.lacks(name, needed)
     known = {item.name for item in fields(Provider)}
@@ -76,6 +92,8 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
     values["told_once"] = tuple(metadata.get("told_once", ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
+    if metadata.get("grant_types") is not None:
+        values["grant_types"] = tuple(metadata["grant_types"])
     if metadata.get("metadata") is not None:
         values["metadata"] = tuple(metadata["metadata"])
     values |= _read_requests(metadata)

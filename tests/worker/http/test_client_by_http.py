@@ -56,7 +56,7 @@ def test_the_same_in_asyncio(
             answer = await asyncio.to_thread(house.consent, begun.authorization_url, "bob")
             job = await client.exchange_code(HOUSE, answer["code"], answer["state"])
             connection = await job.result(timeout=30)
-            return (await client.access_token(connection["id"])).access_token
+            return str((await client.access_token(connection["id"])).access_token)
 
     assert asyncio.run(sign_in())
 

@@ -16,10 +16,11 @@ from catfeeder.results import Connection, ConnectionPage, Revocation, StoredToke
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.handlers.new_connections import make_connection
 from worker.http.handlers.preconditions import check_connection
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
-from worker.http.schemas.connections import ConnectionQuery
+from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody
 from worker.http.schemas.fields import ConnectionId
 from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.shapes import build_model
@@ -29,12 +30,32 @@ router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=G
 _requires_reading = require_scope(Scope.CONNECTIONS_READ)
 _requires_tokens = require_scope(Scope.TOKENS_READ)
 _requires_jobs = require_scope(Scope.JOBS)
+_ConnectionJob = declare_job_route(Connection)["response_model"]
 
 
 @router.get("", response_model=build_model(ConnectionPage), dependencies=_requires_reading)
 async def read_connections(query: Annotated[ConnectionQuery, Query()]) -> JSONResponse:
     """Return a page of connections, oldest first."""
     return JSONResponse(await run_with_database(list_connections, **query.model_dump()))
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=build_model(Connection),
+    response_description="The connection was made at once; Location leads to it.",
+    responses={
+        200: {
+            "model": _ConnectionJob,
+            "description": "`Prefer: wait=N` was sent, the job has ended.",
+        },
+        202: {"model": _ConnectionJob, "description": "The provider is asked by a job."},
+    },
+    dependencies=_requires_jobs,
+)
+async def create_connection(body: NewConnectionBody, submit: SubmissionDependency) -> JSONResponse:
+    """Make a connection that needs no browser, from an API key or other credentials."""
+    return await make_connection(body, submit)
 
 
 @router.get(

@@ -1,11 +1,17 @@
-"""Query of the connections' list; the answers are shapes of `catfeeder.results`."""
+"""Requests for connections: the query of the list, and the body of a new one.
+
+The answers are shapes of `catfeeder.results`.
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from models.oauth.connections import ConnectionStatus
-from worker.http.schemas.fields import Subject, Text
+from worker.http.schemas.fields import Body, SecretText, Subject, Text
 
 
 class ConnectionQuery(BaseModel):
@@ -18,3 +24,39 @@ class ConnectionQuery(BaseModel):
     status: ConnectionStatus | None = None
     cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
+
+
+#: What a connection can be made from; a body has one of them.
+_SOURCES: Final = ("credentials",)
+_MAX_MEMBERS: Final = 32
+_EXAMPLES: Final[list[JsonValue]] = [
+    {"provider": "mailer", "subject": "user-1", "credentials": {"api_key": "the key"}},
+    {"provider": "shop", "credentials": {"username": "alice", "password": "her password"}},
+    {"provider": "house", "credentials": {}, "scope": "read"},
+]
+#: The members that each kind of provider takes are checked by `actors`.
+CredentialMembers = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], SecretText],
+    Field(max_length=_MAX_MEMBERS),
+]
+
+
+class NewConnectionBody(Body):
+    """A connection without a browser: what it is made from, and whose it is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
+
+    provider: Text
+    subject: Subject | None = None
+    credentials: CredentialMembers | None = Field(
+        default=None,
+        description="`api_key`; `username` and `password`; or what the provider's grant takes.",
+    )
+    scope: Text | None = None
+    variables: dict[Text, Text] = Field(default_factory=dict, max_length=_MAX_MEMBERS)
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if sum(getattr(self, source) is not None for source in _SOURCES) != 1:
+            raise PydanticCustomError("source", f"Give one of {', '.join(_SOURCES)}")
+        return self

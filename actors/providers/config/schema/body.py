@@ -13,10 +13,11 @@ from actors.providers.config.schema.authorization_requests import AuthorizationR
 from actors.providers.config.schema.contradictions import find_contradictions
 from actors.providers.config.schema.credentials import CredentialSettings
 from actors.providers.config.schema.endpoints import EndpointSettings
+from actors.providers.config.schema.grants import GrantSettings
 from actors.providers.config.schema.identity import IdentitySettings
 from actors.providers.config.schema.renewal import RenewalSettings
 from actors.providers.config.schema.token_requests import TokenRequestSettings
-from actors.providers.protocol.provider_builder import presets
+from actors.providers.protocol.provider_builder import list_needed_endpoints, presets
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -30,6 +31,7 @@ class ProviderSettings(
     RenewalSettings,
     TokenRequestSettings,
     AuthorizationRequestSettings,
+    GrantSettings,
     CredentialSettings,
     EndpointSettings,
 ):
@@ -91,7 +93,7 @@ def _check_endpoints(settings: ProviderSettings) -> None:
     """Make sure that a preset, an issuer or the operator gives the endpoints."""
     if settings.preset is not None or settings.issuer is not None:
         return
-    needed = ("authorization_endpoint", "token_endpoint")
+    needed = list_needed_endpoints(settings.model_dump())
     missing = [name for name in needed if getattr(settings, name) is None]
     if missing:
         raise ProviderInvalid(

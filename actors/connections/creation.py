@@ -1,0 +1,60 @@
+"""Creation of connections without a browser, as far as no provider has to be asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from actors.connections.credentials.errors import CredentialsInvalid
+from actors.connections.credentials.members import Credentials, read_static_credentials
+from actors.connections.credentials.storing import store_static
+from actors.connections.reading import describe_connection
+from actors.errors import DiscoveryNeeded
+from actors.providers.config.lookup import find_provider
+from actors.providers.protocol.provider import Provider
+from catfeeder.results import Connection
+from catfeeder.sealing import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """What a request says of the connection that it makes."""
+
+    provider: str
+    credentials: Mapping[str, Secret]
+    subject: str | None = None
+    scope: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+def create_at_once(new: NewConnection, now: datetime) -> Connection | None:
+    """Make a connection that no provider has to be asked for; None where one has to.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured: As `find_provider`.
+        CredentialsInvalid: The provider takes other credentials.
+    """
+    try:
+        provider = find_provider(new.provider)
+    except DiscoveryNeeded:
+        return None
+    credentials = read_credentials(provider, new)
+    if not credentials.is_static or provider.check_endpoint is not None:
+        return None
+    return describe_connection(store_static(provider, new.subject, credentials, now))
+
+
+def read_credentials(provider: Provider, new: NewConnection) -> Credentials:
+    """Return the credentials of a new connection, by the kind of its provider.
+
+    Raises:
+        CredentialsInvalid: The provider takes other credentials, or none.
+    """
+    if provider.credential_type != "oauth2":
+        if new.scope is not None:
+            raise CredentialsInvalid(
+                "scope is for grants of OAuth 2.0; these credentials have none."
+            )
+        return read_static_credentials(provider, new.credentials)
+    raise CredentialsInvalid("Connections to this provider are made by sign-ins alone.")

@@ -1,0 +1,64 @@
+"""Storing of a connection that was made from credentials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from actors.audit import EventKind, record
+from actors.connections.credentials.members import Credentials
+from actors.providers.protocol.provider import Provider
+from catfeeder.queue.requester import acting_app
+from catfeeder.results import Profile
+from models.db.database import transaction
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.grants import Grant
+from models.oauth.upserts import Owner, store_connection
+
+
+def store_static(
+    provider: Provider, subject: str | None, credentials: Credentials, now: datetime
+) -> TAB_CONNECTIONS:
+    """Store a connection whose requests carry the credentials themselves, which nothing renews."""
+    grant = Grant(
+        access_token=None,
+        refresh_token=None,
+        token_type=credentials.kind,
+        scope="",
+        expires_at=None,
+        renew_at=None,
+        needs_refresh_token=False,
+    )
+    return store_with_credentials(provider, subject, credentials, grant, now)
+
+
+def store_with_credentials(
+    provider: Provider, subject: str | None, credentials: Credentials, grant: Grant, now: datetime
+) -> TAB_CONNECTIONS:
+    """Create the connection of these credentials, or update the one that the app has of them."""
+    owner = Owner(acting_app.get(), provider.name, subject or "")
+    with transaction():
+        row = store_connection(
+            owner,
+            profile=build_profile(provider, credentials),
+            grant=replace(grant, credentials=credentials.serialize()),
+            now=now,
+        )
+        record(EventKind.CONNECTED, now=now, connection=row, by=credentials.kind)
+    return row
+
+
+def build_profile(provider: Provider, credentials: Credentials) -> dict[str, Any]:
+    """Return the profile of credentials, which name an account and tell nothing of a person."""
+    profile: Profile = {
+        "provider": provider.public_name,
+        "subject": credentials.account,
+        "email": None,
+        "email_verified": None,
+        "name": None,
+        "picture": None,
+        "source": "credentials",
+        "raw": {},
+    }
+    return {**profile}

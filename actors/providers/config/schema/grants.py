@@ -1,0 +1,32 @@
+"""Grant settings: how connections are made, and what requests to the provider's API carry."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from actors.providers.config.schema.field_types import URL
+from actors.providers.config.schema.placements import HeaderTemplates, QueryTemplates
+
+
+class GrantSettings(BaseModel):
+    """The kind of credentials, the grants that make connections, and where keys stand."""
+
+    credential_type: Literal["oauth2", "api_key", "basic"] | None = None
+    grant_types: (
+        list[
+            Literal[
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "github_app_installation",
+            ]
+        ]
+        | None
+    ) = Field(default=None, min_length=1, max_length=8)
+    api_headers: HeaderTemplates | None = None
+    api_query_parameters: QueryTemplates | None = None
+    check_endpoint: URL | None = None
+    check_method: Literal["GET", "HEAD", "POST"] | None = None

@@ -1,0 +1,37 @@
+"""Creation of connections without a browser, where the provider has to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from actors.connections.creation import NewConnection, read_credentials
+from actors.connections.credentials.checking import check_credentials
+from actors.connections.credentials.storing import store_static
+from actors.connections.reading import describe_connection
+from actors.providers.config.discovery import resolve_provider
+from catfeeder.clock import utc_now
+from catfeeder.results import Connection
+from catfeeder.sealing import Secret
+
+
+def create_connection(
+    provider: str,
+    credentials: Mapping[str, Secret],
+    subject: str | None = None,
+    scope: str | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Connection:
+    """Perform the message of the same name: make a connection from credentials, and return it.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured: As `resolve_provider`.
+        CredentialsInvalid: The provider takes other credentials.
+        CredentialsRefused: The provider refuses them; nothing is stored.
+        ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
+    """
+    now = utc_now()
+    new = NewConnection(provider, credentials, subject, scope, variables or {})
+    found = resolve_provider(provider, now)
+    given = read_credentials(found, new)
+    check_credentials(found, given)
+    return describe_connection(store_static(found, subject, given, now))
