@@ -130,16 +130,16 @@ class StoredToken(TypedDict):
     ]
     expires_at: Annotated[Time | None, "null when the provider does not say."]
     scope: Annotated[str, "The scopes of the token, parted by spaces."]
+    renewal_failing: Annotated[
+        bool, "The provider refuses to renew the token; it still serves until it expires."
+    ]
+    metadata: Annotated[dict[str, Any], "As in the connection."]
     headers: Annotated[
         dict[str, str], "What a request to the provider's API carries, whatever the kind."
     ]
     query_parameters: Annotated[
         dict[str, str], "What its query carries, where the provider wants a key there."
     ]
-    renewal_failing: Annotated[
-        bool, "The provider refuses to renew the token; it still serves until it expires."
-    ]
-    metadata: Annotated[dict[str, Any], "As in the connection."]
 
 
 class Revocation(TypedDict):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from actors.connections.credentials.errors import CredentialsInvalid
 from actors.connections.credentials.members import Credentials, read_static_credentials
@@ -15,6 +17,8 @@ from actors.providers.config.lookup import find_provider
 from actors.providers.protocol.provider import Provider
 from catfeeder.results import Connection
 from catfeeder.sealing import Secret
+
+_SUBJECT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,12 @@ def read_credentials(provider: Provider, new: NewConnection) -> Credentials:
     """Return the credentials of a new connection, by the kind of its provider.
 
     Raises:
-        CredentialsInvalid: The provider takes other credentials, or none.
+        CredentialsInvalid: The provider takes other credentials, or none; or the subject is none.
     """
+    if new.subject is not None and not _SUBJECT.fullmatch(new.subject):
+        raise CredentialsInvalid(
+            "subject has 1 to 255 characters, none of them a control character."
+        )
     if provider.credential_type != "oauth2":
         if new.scope is not None:
             raise CredentialsInvalid(

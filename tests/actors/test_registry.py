@@ -38,6 +38,7 @@ ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "exchange_code": lambda client: client.exchange_code("google", "code", "state", "z", user="{}"),
     "fetch_user_info": lambda client: client.user_info("google", access_token="x"),
     "refresh_token": lambda client: client.refresh_token("google", "token"),
+    "create_connection": lambda client: client.create_connection("house", {"api_key": "x"}),
     "renew_connection": lambda client: client.renew("id"),
     "revoke_connection": lambda client: client.revoke_connection("id"),
     "discover_provider": lambda client: client.enqueue(DISCOVER_PROVIDER, provider="google"),

@@ -71,8 +71,10 @@ def reveal(given: Mapping[str, Secret]) -> dict[str, str]:
     """Return the members as text.
 
     Raises:
-        CredentialsInvalid: One of them is too long.
+        CredentialsInvalid: One of them is too long, or an app's message has it in the clear.
     """
+    if not all(isinstance(value, Secret) for value in given.values()):
+        raise CredentialsInvalid("Each member of the credentials is a secret.")
     members = {name: value.reveal() for name, value in given.items()}
     if any(len(value) > _MAX_LENGTH for value in members.values()):
         raise CredentialsInvalid(

@@ -225,6 +225,8 @@ def test_a_token_is_returned_with_its_type_scope_and_end() -> None:
         "scope": "openid",
         "renewal_failing": False,
         "metadata": {},
+        "headers": {"Authorization": "Bearer access-1"},
+        "query_parameters": {},
     }
     assert (view.is_stale, view.is_usable) == (False, True)
 

@@ -38,7 +38,7 @@ class TestDocumentation:
             for method in route.methods or set()
         }
         assert described == served
-        assert len(described) == 41
+        assert len(described) == 42
 
     def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
         assert "swagger-ui" in anonymous.get("/docs").text
@@ -62,11 +62,12 @@ class TestDocumentation:
             for method, path, example in _examples(document)
         }
         # Then all are understood, and what is not there is not found
-        assert len(sent) == 13
+        assert len(sent) == 14
         assert {name: answer.status_code for name, answer in sent.items()} == {
             "patch /v1/apps/{app}": 200,
             "patch /v1/providers/{provider}": 200,
             "post /v1/apps": 201,
+            "post /v1/connections": 404,
             "post /v1/keys": 201,
             "post /v1/oauth/{provider}/authorize": 200,
             "post /v1/oauth/{provider}/exchange": 202,
