@@ -15,10 +15,13 @@ from addresses import (
     host_in_url,
     reachable_host,
 )
+from authorities import check_authorities
 from deployment import load_place
 from environment import (
     IGNORE_ENV_FILE,
+    ROOT,
     _get_environement_variable,
+    check_named_files,
     find_mention,
     is_secret_variable,
     optional_variable,
@@ -46,7 +49,6 @@ from settings import (
     Settings,
 )
 from validation import (
-    check_authorities,
     check_log_format,
     check_proxy_url,
     check_webhook_url,
@@ -61,8 +63,9 @@ from validation import (
     read_leniently,
 )
 
-#: The service imports settings from here alone: `addresses`, `deployment`,
-#: `environment`, `file_modes`, `key_strength`, `settings` and `validation` belong to this module.
+#: The service imports settings from here alone: `addresses`, `authorities`,
+#: `deployment`, `environment`, `file_modes`, `key_strength`, `settings` and `validation` belong
+#: to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
@@ -101,7 +104,6 @@ __all__ = [
     "read_toml",
 ]
 
-ROOT: Final = Path(__file__).resolve().parent
 ENV_FILE: Final = ROOT / ".env"
 TOML_FILE: Final = ROOT / "config.toml"
 
@@ -173,9 +175,9 @@ def load_settings(
         ConfigurationError: A setting cannot be used; the message names it and where it stands.
     """
     env = read_environment() if environment is None else environment
+    check_named_files(env)
     sections = parse_sections(read_toml() if toml_conf is None else toml_conf)
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
-    bundle = optional_variable(env, "REQUESTS_CA_BUNDLE") or optional_variable(env, "SSL_CERT_FILE")
     check_webhook_url(sections["oauth"].webhook_url, private_hosts)
     return Settings(
         **load_place(env, sections["server"], ROOT),
@@ -183,12 +185,19 @@ def load_settings(
         redis_url=check_url_path("REDIS_URL", optional_variable(env, "REDIS_URL")),
         **_load_keys(env, former_may_be_weak=former_keys_may_be_weak),
         allowed_private_hosts=private_hosts,
-        ca_bundle=check_authorities("REQUESTS_CA_BUNDLE or SSL_CERT_FILE", bundle, ROOT),
+        ca_bundle=_check_bundle(env),
         ca_file=check_authorities("OAUTH_CA_FILE", optional_variable(env, "OAUTH_CA_FILE"), ROOT),
         proxy_url=check_proxy_url(optional_variable(env, "OAUTH_PROXY_URL")),
         unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,
     )
+
+
+def _check_bundle(env: Mapping[str, str | None]) -> str | None:
+    requested = optional_variable(env, "REQUESTS_CA_BUNDLE")
+    if requested is not None:
+        return check_authorities("REQUESTS_CA_BUNDLE", requested, ROOT)
+    return check_authorities("SSL_CERT_FILE", optional_variable(env, "SSL_CERT_FILE"), ROOT)
 
 
 class _Keys(TypedDict):

@@ -14,6 +14,7 @@ from dotenv.parser import Binding, parse_stream
 from addresses import expand_path
 from settings import ConfigurationError
 
+ROOT: Final = Path(__file__).resolve().parent
 #: Each may also be given as <NAME>_FILE. Providers' credentials follow the pattern below.
 VARIABLES: Final = frozenset(
     {
@@ -54,6 +55,8 @@ _SECRETS: Final = frozenset(
         "SECRET_KEY_PREVIOUS",
     }
 )
+#: Parts that only an OAuth client has; other programs have files of the other parts as well.
+_CLIENT_PARTS: Final = re.compile("(.+)_(CLIENT_ID|CLIENT_SECRET|CLIENT_SECRET_PREVIOUS)")
 _ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
 _REMEDY: Final = "Write NAME=value, a value with spaces or # in single quotes that are closed."
 
@@ -133,11 +136,33 @@ def _get_environement_variable(environement: Mapping[str, str | None], variable_
         raise ConfigurationError(
             f"The variable {variable_name} is missing from the environment and from .env."
         )
-    if value := read_text(
-        expand_path(f"{variable_name}_FILE", path), f"{variable_name}_FILE names a file that"
-    ).strip():
+    return _read_named_file(f"{variable_name}_FILE", path)
+
+
+def check_named_files(environment: Mapping[str, str | None]) -> None:
+    """Refuse each `<NAME>_FILE` that names no file with a value, also where NAME itself counts.
+
+    Raises:
+        ConfigurationError: A file cannot be read, is empty, or is not text.
+    """
+    for name, path in environment.items():
+        if path and names_file(name) and _is_ours(name.removesuffix("_FILE"), environment):
+            _read_named_file(name, path)
+
+
+def _is_ours(name: str, environment: Mapping[str, str | None]) -> bool:
+    """Return whether a variable can be no other program's: TLS_PRIVATE_KEY may well be."""
+    if name in VARIABLES or _CLIENT_PARTS.fullmatch(name):
+        return True
+    clients = [_CLIENT_PARTS.fullmatch(other.removesuffix("_FILE")) for other in environment]
+    return any(client and name.startswith(f"{client[1]}_") for client in clients)
+
+
+def _read_named_file(variable: str, path: str) -> str:
+    place = ROOT / expand_path(variable, path)
+    if value := read_text(place, f"{variable} names a file that").strip():
         return value
-    raise ConfigurationError(f"{variable_name}_FILE names a file that is empty.")
+    raise ConfigurationError(f"{variable} names a file that is empty.")
 
 
 def optional_variable(environment: Mapping[str, str | None], name: str) -> str | None:

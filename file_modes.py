@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from environment import names_file
+from environment import ROOT, names_file
 
 _READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
@@ -21,7 +21,7 @@ def describe_open_files(
     These are `.env`, the files that a `<NAME>_FILE` names, and VAR_DIR.
     """
     named = {
-        name: Path(path).expanduser()
+        name: ROOT / Path(path).expanduser()
         for name, path in environment.items()
         if path and names_file(name)
     }

@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-import ssl
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
@@ -159,25 +157,6 @@ def _parse_hosts(variable: str, text: str) -> frozenset[str]:
         if not re.fullmatch(r"[^\s/@]+:[0-9]{1,5}", host):
             raise ConfigurationError(f"{variable} must list host:port, which {host!r} is not.")
     return hosts
-
-
-def check_authorities(variable: str, path: str | None, root: Path) -> str | None:
-    """Return the path of a file or folder of certificates that are trusted, or None if unset."""
-    if path is None:
-        return None
-    whole = root / path
-    if whole.is_dir():
-        return str(whole)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=whole)
-    except ssl.SSLError:
-        raise ConfigurationError(f"{variable} names a file without a certificate in PEM.") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigurationError(
-            f"{variable} names a file that cannot be read: {reason}."
-        ) from None
-    return str(whole)
 
 
 def check_proxy_url(text: str | None) -> str | None:

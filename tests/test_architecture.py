@@ -217,6 +217,7 @@ def copy(tmp_path: Path) -> Path:
     for name in (
         "config.py",
         "addresses.py",
+        "authorities.py",
         "deployment.py",
         "environment.py",
         "file_modes.py",

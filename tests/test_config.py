@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +102,34 @@ def test_a_file_that_cannot_be_used_is_named_by_its_variable(
 
     assert refusal(SECRET_KEY_FILE=str(path)) == said
     assert "SECRET_KEY_FILE names a file that cannot be read" in refusal(SECRET_KEY_FILE="\0")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"GOOGLE_CLIENT_ID_FILE": "/no/such"},
+        {"MY_IDP_CLIENT_SECRET_PREVIOUS_FILE": "/etc"},
+        {"APPLE_PRIVATE_KEY_FILE": "/dev/null", "APPLE_CLIENT_ID": "a"},
+        {"SECRET_KEY_FILE": "/etc"},
+        {"PORT_FILE": "/no/such", "PORT": "5000"},
+    ],
+    ids=lambda variables: next(iter(variables)),
+)
+def test_a_start_reads_each_file_that_a_variable_names(variables: dict[str, str]) -> None:
+    # Given a file that holds no value, even where the value given outright counts
+    # Then the start ends with a sentence
+    assert refusal(None, **variables).startswith(f"{next(iter(variables))} names a file that ")
+
+
+def test_files_of_other_programs_are_theirs() -> None:
+    assert load_settings({"TLS_PRIVATE_KEY_FILE": "/no/such"}, {}).secret_key is None
+
+
+def test_a_relative_path_of_a_file_begins_at_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert optional_variable({"HOST_FILE": "Procfile"}, "HOST")
 
 
 def test_the_environment_wins_over_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -511,9 +540,14 @@ def test_authorities_that_cannot_be_read_are_refused(variable: str, tmp_path: Pa
 
     assert "without a certificate in PEM" in refusal(None, **{variable: str(empty)})
     assert "cannot be read: No such file" in refusal(None, **{variable: str(absent)})
-    # The bundle may be a folder
-    chosen = load_settings({"REQUESTS_CA_BUNDLE": str(tmp_path)}, {})
-    assert chosen.ca_bundle == str(tmp_path)
+    # A folder serves if OpenSSL finds a certificate there, which it does by names that are hashes
+    (tmp_path / "0a1b2c3d.0").write_text("no certificate")
+    assert "`openssl rehash`" in refusal(None, **{variable: str(tmp_path)})
+    (tmp_path / "company.pem").write_bytes(Path(certifi.where()).read_bytes())
+    assert "`openssl rehash`" in refusal(None, **{variable: str(tmp_path)})
+    (tmp_path / "0a1b2c3d.1").symlink_to("company.pem")
+    chosen = load_settings({variable: str(tmp_path)}, {})
+    assert str(tmp_path) in (chosen.ca_bundle, chosen.ca_file)
 
 
 def test_the_password_of_the_proxy_is_not_shown() -> None:
@@ -845,8 +879,8 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
         (
             "config",
             {
-                *("addresses", "deployment", "environment", "file_modes", "key_strength"),
-                *("public_addresses", "settings", "validation"),
+                *("addresses", "authorities", "deployment", "environment", "file_modes"),
+                *("key_strength", "public_addresses", "settings", "validation"),
             },
         ),
         ("deployment", {"addresses", "environment", "settings", "validation"}),
@@ -854,6 +888,7 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
         ("validation", {"addresses", "public_addresses", "settings"}),
         ("public_addresses", set()),
         ("addresses", {"settings"}),
+        ("authorities", {"addresses", "settings"}),
         ("key_strength", {"settings"}),
         ("file_modes", {"environment"}),
         ("settings", {"catfeeder.errors"}),

@@ -46,16 +46,19 @@ class Table(peewee.Model):
         legacy_table_names = False
 
 
-def open_database(settings: Settings) -> None:
+def open_database(settings: Settings, *, may_create: bool = True) -> None:
     """Choose the database of `DATABASE_URL` for this process; connections open on use.
 
-    A forked child must choose anew: it cannot share its parent's connections.
+    A forked child must choose anew: it cannot share its parent's connections. A command that reads
+    may not create SQLite's file: its path may be mistyped.
 
     Raises:
+        DatabaseMissing: There is none, and it may not be created.
         DatabaseUnreachable: DATABASE_URL is not one of a database that is supported.
         ConfigurationError: SECRET_KEY is not set.
     """
-    bind_tables(build_database(settings), KeyRing(settings.secret_keys()))
+    chosen = build_database(settings, may_create=may_create)
+    bind_tables(chosen, KeyRing(settings.secret_keys()))
 
 
 def bind_tables(chosen: peewee.Database | None, ring: KeyRing | None) -> None:
@@ -67,10 +70,14 @@ def bind_tables(chosen: peewee.Database | None, ring: KeyRing | None) -> None:
         _mac_keys[ROWS_LABEL] = {key_id(key): key for key in ring.keys(ROWS_LABEL)}
 
 
-def ensure_open() -> None:
-    """Open the database of this process's settings, unless one is open already."""
+def ensure_open(*, may_create: bool = True) -> None:
+    """Open the database of this process's settings, unless one is open already.
+
+    Raises:
+        DatabaseMissing: There is none, and it may not be created.
+    """
     if database.obj is None:
-        open_database(current_settings())
+        open_database(current_settings(), may_create=may_create)
 
 
 def sealer() -> Sealer:
@@ -89,16 +96,17 @@ def key_ring() -> KeyRing:
 
 
 def build_database(
-    settings: Settings, *, pool_timeout: float = _POOL_TIMEOUT_SECONDS
+    settings: Settings, *, may_create: bool = True, pool_timeout: float = _POOL_TIMEOUT_SECONDS
 ) -> peewee.Database:
     """Return the database of `DATABASE_URL`, not yet connected.
 
     Raises:
+        DatabaseMissing: There is none, and it may not be created.
         DatabaseUnreachable: The URL is not one of a database that is supported.
     """
     scheme, _, rest = settings.database_url.partition("://")
     if scheme == "sqlite":
-        return open_sqlite(rest, settings.database.busy_timeout_seconds)
+        return open_sqlite(rest, settings.database.busy_timeout_seconds, may_create=may_create)
     if scheme in _SERVERS:
         return _SERVERS[scheme](
             settings.database_url,

@@ -26,6 +26,18 @@ class DatabaseUnreachable(OperatorError):
         return "The service cannot reach its database at the moment."
 
 
+class DatabaseMissing(DatabaseUnreachable):
+    """Raised by a command that reads, in place of making a database that nothing is in."""
+
+    @classmethod
+    def at(cls, path: object) -> DatabaseMissing:
+        """Return the error for the path at which there is no file."""
+        return cls(
+            f"There is no database at {path}: check DATABASE_URL and VAR_DIR. A new one is made by "
+            "`make run` or `python -m worker migrate`."
+        )
+
+
 class ForeignSecretKey(OperatorError):
     """Raised at start, before this process seals anything that the others could not open."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sqlite3
 import time
@@ -13,7 +14,7 @@ from urllib.parse import unquote
 from playhouse.pool import PooledSqliteDatabase
 
 from config import ROOT
-from models.db.errors import DatabaseUnreachable
+from models.db.errors import DatabaseMissing, DatabaseUnreachable
 
 _PRAGMAS: Final = {
     "journal_mode": "wal",
@@ -86,12 +87,15 @@ class SqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
         return len(self._connections) < _MAX_IDLE_CONNECTIONS and super()._can_reuse(conn)
 
 
-def open_sqlite(location: str, busy_timeout_seconds: int) -> SqliteDatabase:
+def open_sqlite(
+    location: str, busy_timeout_seconds: int, *, may_create: bool = True
+) -> SqliteDatabase:
     """Return the database of a URL, whose part behind `sqlite://` is `location`.
 
     The file is made, readable by this user alone; a relative path begins at the project's root.
 
     Raises:
+        DatabaseMissing: There is no file, and it may not be created.
         DatabaseUnreachable: The URL names no file, or none that can be made.
     """
     if not re.fullmatch("/[^?#]+", location) or location == "/:memory:":
@@ -101,6 +105,8 @@ def open_sqlite(location: str, busy_timeout_seconds: int) -> SqliteDatabase:
         )
     path = ROOT / unquote(location[1:])
     try:
+        if not may_create and not os.path.lexists(path):
+            raise DatabaseMissing.at(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except (OSError, ValueError) as error:

@@ -13,10 +13,12 @@ from models.db.database import bind_tables, build_database, database, key_ring
 
 
 @contextmanager
-def reopened(settings: Settings, **options: float) -> Iterator[None]:
+def reopened(settings: Settings, pool_timeout: float = 10) -> Iterator[None]:
     """Let the process use the database of other settings for the block."""
     before = (database.obj, key_ring() if database.obj else None)
-    bind_tables(build_database(settings, **options), KeyRing(settings.secret_keys()))
+    bind_tables(
+        build_database(settings, pool_timeout=pool_timeout), KeyRing(settings.secret_keys())
+    )
     try:
         yield
     finally:

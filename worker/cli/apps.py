@@ -29,7 +29,7 @@ def manage_apps(
         ConfigurationError: The database cannot be used.
     """
     settings = current_settings()
-    open_database(settings)
+    open_database(settings, may_create=False)
     check_schema()
     if verb == "list":
         for app in list_apps():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from catfeeder.queue.keys import AppKey
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import QUEUE_LABEL, KeyRing
@@ -38,10 +40,16 @@ def _find_generation(settings: Settings, app: str) -> int:
     # Loaded late: other commands of this module need no tables.
     from actors.apps import describe_app
     from models.db.database import open_database
-    from models.db.errors import SchemaTooOld
+    from models.db.errors import DatabaseMissing, SchemaTooOld
     from models.migrate import is_schema_current
 
-    open_database(settings)
+    try:
+        open_database(settings, may_create=False)
+    except DatabaseMissing as error:
+        if app != DEFAULT_APP:
+            raise
+        print(f"{error} Until then this key serves.", file=sys.stderr)
+        return 1
     if is_schema_current():
         return describe_app(app)["queue_generation"]
     if app != DEFAULT_APP:
@@ -62,7 +70,7 @@ def print_webhook_key(app: str) -> int:
     from models.db.database import open_database
 
     if app != DEFAULT_APP:
-        open_database(current_settings())
+        open_database(current_settings(), may_create=False)
         describe_app(app)
     print(export_webhook_key(app))
     return 0

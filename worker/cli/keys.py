@@ -26,7 +26,7 @@ def make_key(
         ConfigurationError: The database cannot be used.
     """
     now = utc_now()
-    open_database(current_settings())
+    open_database(current_settings(), may_create=False)
     check_schema()
     made = make_api_key(
         app=app,

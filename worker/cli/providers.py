@@ -17,7 +17,7 @@ def print_findings(name: str) -> int:
         ProviderUnknown: There is no such provider.
         ConfigurationError: The database cannot be used.
     """
-    open_database(current_settings())
+    open_database(current_settings(), may_create=False)
     check_schema()
     add_configured_presets(utc_now())
     report = check_provider(name)

@@ -137,7 +137,7 @@ def _print_letters(letters: DeadLetters, queue: str, limit: int) -> None:
 def _describe(letters: Sequence[bodies.DeadLetter]) -> list[DeadLetter]:
     """Return the reports, with the providers of connections where the database knows them."""
     try:
-        ensure_open()
+        ensure_open(may_create=False)
         return describe_dead_letters(letters)
     except DatabaseUnreachable as error:
         print(f"Providers are missing below: {error}", file=sys.stderr)

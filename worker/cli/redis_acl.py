@@ -70,5 +70,5 @@ def _check_app(app: str) -> None:
     from actors.apps import describe_app
     from models.db.database import open_database
 
-    open_database(current_settings())
+    open_database(current_settings(), may_create=False)
     describe_app(app)

@@ -31,7 +31,7 @@ def print_renewals(
     Raises:
         ConfigurationError: The database cannot be used.
     """
-    open_database(current_settings())
+    open_database(current_settings(), may_create=False)
     check_schema()
     status = ConnectionStatus.RENEWAL_FAILING if failing else None
     count = _print_renewals(provider, status, timedelta(days=days), limit, page_size)

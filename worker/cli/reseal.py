@@ -26,7 +26,7 @@ def reseal() -> int:
             service does not have this SECRET_KEY yet.
     """
     settings = load_settings(former_keys_may_be_weak=True)
-    open_database(settings)
+    open_database(settings, may_create=False)
     check_schema()
     for progress in reseal_with_this_key(utc_now()):
         print(f"{progress.done} of {progress.total} rows", flush=True)

@@ -28,7 +28,7 @@ def check_rows(accept: list[str] | None) -> int:
     Raises:
         ConfigurationError: The database cannot be used.
     """
-    open_database(current_settings())
+    open_database(current_settings(), may_create=False)
     check_schema()
     if accept is not None:
         return _accept(*accept)

@@ -69,7 +69,7 @@ def test_output_without_a_reader_ends_a_command_silently(directory: ServiceDirec
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
         ended = subprocess.run(
-            [sys.executable, "-m", "worker", "queue-key"],
+            [sys.executable, "-m", "worker", "queue-roots"],
             cwd=directory.path,
             env={**os.environ, "SECRET_KEY": SECRET_KEY},
             stdout=closed,

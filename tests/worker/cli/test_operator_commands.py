@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 
 import pytest
 
+import config
 from actors.api_keys import find_holder, list_api_keys
 from actors.app_settings import read_app_settings
 from actors.providers.config.settings import put_provider
@@ -14,11 +16,12 @@ from catfeeder.clock import utc_now
 from catfeeder.queue.keys import AppKey
 from config import current_settings
 from models.db.database import database as the_database
-from models.db.database import hold_connection
+from models.db.database import hold_connection, open_database
 from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.cli.conftest import Command, Ended
+from worker.__main__ import COMMANDS
 
 
 @pytest.mark.usefixtures("tables")
@@ -63,10 +66,55 @@ def test_make_key_names_a_wrong_argument(
 def test_commands_need_a_database_that_is_up_to_date(
     command: Command,
 ) -> None:
+    open_database(current_settings())
     for typed in (("make-key", "shop", "--scope", "jobs"), ("check-provider", "google")):
         ended = command(*typed)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert "python -m worker migrate" in ended.stderr
+
+
+@pytest.mark.usefixtures("settings")
+def test_only_a_start_makes_a_database(
+    command: Command,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a path that is mistyped
+    path = tmp_path / "mistyped" / "catfeeder.sqlite3"
+    environment["DATABASE_URL"] = f"sqlite:///{path}"
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+    monkeypatch.setenv("DATABASE_URL", environment["DATABASE_URL"])
+    typed = {
+        "reseal": "",
+        "check-rows": "",
+        "webhook-key": "--app web-shop",
+        "redis-acl": "web-shop",
+        "make-key": "shop --scope jobs",
+        "apps": "add web-shop",
+        "renewals": "",
+        "check-provider": "google",
+    }
+    elsewhere = {"run", "migrate", "perform", "scheduler"}
+    without_database = {"queue-roots", "queues", "replay", "discard"}
+    assert set(COMMANDS) == {*typed, *elsewhere, *without_database, "queue-key"}
+
+    # When any command is typed but those by which a service starts
+    for name, arguments in typed.items():
+        config.current_settings.cache_clear()
+        ended = command(name, *arguments.split())
+
+        # Then it says that there is none, where, and what would make one
+        assert ended.returncode == 1, name
+        assert ended.stderr.startswith(f"There is no database at {path}: check DATABASE_URL"), name
+        assert "`python -m worker migrate`" in ended.stderr
+        # And makes nothing
+        assert not path.parent.exists(), name
+    # And the key of the first app, which is needed before the first start, is printed all the same
+    ended = command("queue-key")
+    assert ended.stdout.startswith("cfq_default.1.")
+    assert ended.stderr.startswith(f"There is no database at {path}")
+    assert not path.parent.exists()
 
 
 @pytest.mark.usefixtures("settings")

@@ -79,6 +79,7 @@ def test_a_private_authority_joins_the_others_and_a_bundle_replaces_them(
 def test_a_folder_of_authorities_may_replace_the_public_ones(
     certificate: Path, environment: dict[str, str]
 ) -> None:
+    (certificate.parent / "0a1b2c3d.0").symlink_to(certificate)
     environment["REQUESTS_CA_BUNDLE"] = str(certificate.parent)
     config.current_settings.cache_clear()
 
