@@ -14,7 +14,7 @@ from actors.providers.config.placements import find_placement
 from actors.providers.protocol.token_types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
-from catfeeder.queue.requester import acting_app, is_visible, visible_app
+from catfeeder.queue.requester import is_visible, visible_app
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -113,7 +113,7 @@ def list_connections(
     with hold_connection():
         rows = TAB_CONNECTIONS.list_page(
             app=visible_app(),
-            providers=None if provider is None else list_keys(acting_app.get(), provider),
+            providers=None if provider is None else list_keys(visible_app(), provider),
             subject=subject,
             status=status,
             after=after,

@@ -13,7 +13,7 @@ from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
-from catfeeder.queue.requester import acting_app, visible_app
+from catfeeder.queue.requester import visible_app
 from catfeeder.results import Time
 from config import current_settings
 from models.db.database import hold_connection
@@ -92,9 +92,9 @@ def list_renewals(
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
     after = decode_cursor(cursor) if cursor else None
-    providers = None if provider is None else list_keys(acting_app.get(), provider)
     wanted["app"] = visible_app()
     with hold_connection():
+        providers = None if provider is None else list_keys(visible_app(), provider)
         rows = list_upcoming_renewals(
             providers=providers, before=before, after=after, limit=limit + 1, **wanted
         )

@@ -23,9 +23,16 @@ def own_key(app: str, name: str) -> str:
     return f"{app}/{name}"
 
 
-def list_keys(app: str, name: str) -> list[str]:
-    """Return the keys that a name may stand for in an app: the shared provider's, and its own."""
-    return [name, own_key(app, name)]
+def list_keys(app: str | None, name: str) -> list[str]:
+    """Return the keys that a name may stand for in an app: the shared provider's, and its own.
+
+    Without an app they are those of all apps, for an operator, on a connection that is held.
+    """
+    if app is not None:
+        return [name, own_key(app, name)]
+    column = TAB_USER_OAUTH_CONNECTION.name
+    rows = TAB_USER_OAUTH_CONNECTION.select(column).where(column.endswith(f"/{name}"))
+    return [name, *(row.name for row in rows if public_name(row.name) == name)]
 
 
 @overload

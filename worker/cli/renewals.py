@@ -9,12 +9,14 @@ import sys
 from datetime import timedelta
 from typing import Final
 
+from actors.providers.config.lookup import provider_row
 from actors.renewal.listing import ScheduledRenewal, list_renewals
 from catfeeder.clock import rfc3339, utc_now
-from config import current_settings
+from config import current_settings, provider_credential
 from models.db.database import hold_connection, open_database
 from models.migrate import check_schema
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, list_keys
 
 #: The longest notice that apps get of it, by the event `reauthorization_soon`.
 _SOON: Final = timedelta(days=14)
@@ -30,14 +32,28 @@ def print_renewals(
 
     Raises:
         ConfigurationError: The database cannot be used.
+        ProviderUnknown: There is no provider of that name, and no connection is left of one.
     """
     open_database(current_settings(), may_create=False)
     check_schema()
+    if provider is not None:
+        _check_provider(provider)
     status = ConnectionStatus.RENEWAL_FAILING if failing else None
     count = _print_renewals(provider, status, timedelta(days=days), limit, page_size)
     if failing:
         _print_ended_grants(provider, limit - count, page_size)
     return 0
+
+
+def _check_provider(name: str) -> None:
+    """Tell a name that is mistyped from a provider with nothing to renew."""
+    with hold_connection():
+        keys = list_keys(None, name)
+        is_known = any(map(TAB_USER_OAUTH_CONNECTION.find, keys)) or bool(
+            TAB_CONNECTIONS.list_page(providers=keys, limit=1)
+        )
+    if not is_known and provider_credential(name, "CLIENT_ID") is None:
+        provider_row(name)
 
 
 def _print_renewals(
@@ -72,7 +88,7 @@ def _print_ended_grants(provider: str | None, limit: int, page_size: int) -> Non
         size = min(limit - count, page_size)
         with hold_connection():
             rows = TAB_CONNECTIONS.list_page(
-                providers=None if provider is None else [provider],
+                providers=None if provider is None else list_keys(None, provider),
                 status=ConnectionStatus.REAUTHORIZATION_REQUIRED,
                 after=after,
                 limit=size + 1,

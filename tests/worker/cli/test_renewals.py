@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from actors.apps import create_app
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
+from catfeeder.queue.requester import act_for
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.models.rows import grant, stored_connection
@@ -88,6 +90,30 @@ def test_filters_and_the_limit_leave_renewals_out(command: Command) -> None:
     failing = command("renewals", "--failing")
     assert failing.stderr.startswith("1 renewals")
     assert "Failed 2 times in a row: It is down." in failing.stdout
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_provider_is_named_as_people_name_it_or_refused(command: Command) -> None:
+    # Given connections of an app's own provider, and of one whose settings are gone
+    create_app("web-shop", "Shop", {}, utc_now())
+    with act_for("web-shop"):
+        settings = {"preset": "google", "client_id": "a", "client_secret": "b"}
+        put_provider("house", settings, utc_now())
+    own, ended = (store(name, hours=1, provider="web-shop/house") for name in "12")
+    orphan = store("3", hours=1, provider="gone")
+    with hold_connection():
+        lost = TAB_CONNECTIONS.update(status=ConnectionStatus.REAUTHORIZATION_REQUIRED)
+        lost.where(TAB_CONNECTIONS.id == ended).execute()
+    # When the operator asks for each by its name
+    # Then its connections are listed, whichever app's they are
+    assert own in command("renewals", "--provider", "house").stdout
+    assert ended in command("renewals", "--failing", "--provider", "house").stdout
+    assert orphan in command("renewals", "--provider", "gone").stdout
+    # And a name that nothing has is no empty list
+    for name in ("nobody", "Google", ""):
+        refused = command("renewals", "--provider", name)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("No provider ")
 
 
 @pytest.mark.parametrize("toml_conf", [{"Crons": {"renew_oath_tokens": False}}])
