@@ -99,12 +99,28 @@ def finish_sign_in(answer: CodeAnswer, now: datetime) -> FinishedSignIn:
         _store_user_data(state, answer.user)
     try:
         brought = pick_callback_metadata(found, pending, answer.parameters)
-        finished = redeem(found, pending, Secret(code or ""), answer.user, now, brought=brought)
+        finished = redeem(
+            found,
+            pending,
+            Secret(code or ""),
+            answer.user,
+            now,
+            brought=brought,
+            repeated=_pick_repeated(found, state, brought),
+        )
     except (AuthError, SealBroken):
         _end(state, StateStatus.FAILED)
         raise
     _end(state, StateStatus.DONE)
     return finished
+
+
+def _pick_repeated(provider: Provider, state: Secret, brought: Mapping[str, str]) -> dict[str, str]:
+    """Return the callback's parameters that the provider wants in the token request once more."""
+    if not provider.callback_parameters:
+        return {}
+    known = {**brought, "state": state.reveal()}
+    return {name: known[name] for name in provider.callback_parameters if name in known}
 
 
 def _find_pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATION:

@@ -126,11 +126,22 @@ def store_callback_metadata(
     return picked
 
 
+def find_callback_names(sign_in: TAB_VERIFICATION) -> tuple[str, str]:
+    """Return the parameters that the state and the code of a sign-in come back by.
+
+    Raises:
+        ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
+    """
+    provider = find_provider(sign_in.provider)
+    return provider.parameter_names.get("state", "state"), provider.code_parameter
+
+
 def pick_callback_metadata(
     provider: Provider, sign_in: TAB_VERIFICATION, parameters: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the further parameters of a callback that are kept, with those stored before."""
-    names = OF_CALLBACKS if provider.metadata is None else provider.metadata
+    usual = OF_CALLBACKS if provider.metadata is None else provider.metadata
+    names = dict.fromkeys((*usual, *provider.callback_parameters))
     return {**(sign_in.callback_parameters or {}), **pick_members(parameters, names)}
 
 

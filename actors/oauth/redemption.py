@@ -45,18 +45,19 @@ def redeem(
     now: datetime,
     *,
     brought: Mapping[str, str],
+    repeated: Mapping[str, str],
 ) -> FinishedSignIn:
     """Redeem the code of a claimed sign-in, and store the one or two connections that it yields.
 
-    `user` is what Apple sends about the user beside the code, and `brought` the metadata that the
-    browser brought.
+    `user` is what Apple sends about the user beside the code, `brought` the metadata that the
+    browser brought, and `repeated` what of it the token request repeats.
 
     Raises:
         IdTokenInvalid: The id_token is missing or not valid.
         CodeInvalid, ProviderError: As `redeem_code` and `fetch_profile`.
     """
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
-    tokens = redeem_code(provider, code, pending.redirect_uri, verifier)
+    tokens = redeem_code(provider, code, pending.redirect_uri, verifier, repeated)
     profile = _identify(provider, tokens, pending, now)
     _add_name(profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
     tokens = _add_metadata(_extend_lifetime(provider, tokens), brought)

@@ -23,6 +23,7 @@ from tests.provider.server import Request
 TEAM_ID: Final = "TEAM123456"
 KEY_ID: Final = "KEY1234567"
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_BY_SECRET_ALONE: Final = ("secret_as_basic_username", "secret_as_bearer")
 _SIGNED: Final = ("private_key_jwt", "apple_client_secret")
 
 
@@ -35,6 +36,8 @@ class Expected:
     client_secret: str
     #: The `aud` of a signed assertion.
     audience: str
+    #: Its `iss`, where that is not the client_id.
+    issuer: str | None = None
     #: What a signed assertion is signed by, and the key that it is checked with.
     algorithm: str = "ES256"
     #: Decode what RFC 6749 section 2.3.1 encodes, as many servers do not.
@@ -75,6 +78,9 @@ def check_client(request: Request, expected: Expected) -> None:
     if expected.method in _SIGNED:
         _check_signed(request, expected)
         return
+    if expected.method in _BY_SECRET_ALONE:
+        _check_secret_alone(request, expected)
+        return
     secret = "" if expected.method == "none" else expected.client_secret
     if _shown_by(request, decodes_basic=expected.decodes_basic) != (
         expected.method,
@@ -84,10 +90,21 @@ def check_client(request: Request, expected: Expected) -> None:
         raise Refused("invalid_client")
 
 
+def _check_secret_alone(request: Request, expected: Expected) -> None:
+    text = base64.b64encode(f"{expected.client_secret}:".encode()).decode()
+    wanted = {
+        "secret_as_basic_username": f"Basic {text}",
+        "secret_as_bearer": f"Bearer {expected.client_secret}",
+    }
+    is_in_form = "client_id" in request.form or "client_secret" in request.form
+    if is_in_form or request.headers.get("authorization") != wanted[expected.method]:
+        raise Refused("invalid_client")
+
+
 def _check_signed(request: Request, expected: Expected) -> None:
     form = request.form
     if expected.method == "private_key_jwt":
-        issuer, token = expected.client_id, form.get("client_assertion", "")
+        issuer, token = expected.issuer or expected.client_id, form.get("client_assertion", "")
         is_well = form.get("client_assertion_type") == _ASSERTION_TYPE
         is_well = is_well and "client_secret" not in form
     else:

@@ -38,6 +38,9 @@ class Endpoints:
             "/.well-known/openid-configuration": self._describe,
             "/authorize": self._authorize,
             "/token": self._grant_tokens,
+            "/token/refresh": self._grant_tokens,
+            "/exchange": self._exchange_token,
+            "/exchange/again": self._exchange_token,
             "/userinfo": self._answer_user_info,
             "/user/emails": self._answer_emails,
             "/jwks": lambda _: json_answer(self.keys.key_set()),
@@ -74,8 +77,15 @@ class Endpoints:
         return json_answer(merged(metadata, self.script.metadata))
 
     def _authorize(self, request: Request) -> Answer:
-        asked = request.query
-        if asked.get("client_id") != self.client_id or asked.get("response_type") != "code":
+        dialect = self.script.dialect
+        try:
+            asked = dialect.read_authorization(request)
+        except Refused:
+            return Answer(400)
+        wanted = {"client_id": self.client_id, "response_type": dialect.response_type}
+        method = asked.get("code_challenge_method")
+        is_known = method is None or method in self.script.challenge_methods
+        if not wanted.items() <= asked.items() or not is_known:
             return Answer(400)
         state = {"state": asked.get("state", "")}
         if asked.get("prompt") == "none" and asked.get("max_age") == "0":
@@ -86,6 +96,7 @@ class Endpoints:
             back = {"code": self.grants.begin(asked).code, **state}
         if self.script.sends_iss:
             back["iss"] = self.issuer
+        back = dialect.write_callback(back)
         if asked.get("response_mode") == "form_post":
             is_first = self.consents == 1 and "code" in back
             first = {"user": json.dumps(self.script.told_once)} if is_first else {}
@@ -103,9 +114,20 @@ class Endpoints:
             return json_answer({"error": refused.error}, status)
         if self.script.tells_ok:
             members = {"ok": True, **members}
-        return json_answer(merged(members, self.script.token_members))
+        return json_answer(self.script.dialect.answer(merged(members, self.script.token_members)))
+
+    def _exchange_token(self, request: Request) -> Answer:
+        """Exchange an access token as one of the script's exchanges at this path does."""
+        (exchange,) = (one for one in self.script.exchanges if one.path == request.path)
+        try:
+            grant = self.grants.of_access_token(exchange.read_token(request))
+        except Refused as refused:
+            return json_answer({"error": refused.error}, 400)
+        token, _ = self.grants.add_tokens(grant, with_refresh_token=False)
+        return json_answer({"access_token": token, "expires_in": 5184000})
 
     def _granted(self, request: Request) -> dict[str, Any]:
+        request = self.script.dialect.read_token_request(request)
         script, form = self.script, request.form
         check_client(request, self._expected())
         match form.get("grant_type"):
@@ -231,6 +253,7 @@ class Endpoints:
             self.client_id,
             self.client_secret,
             self.script.assertion_audience or audience,
+            self.script.assertion_issuer,
             self.script.assertion_algorithm,
             decodes_basic=self.script.decodes_basic,
             by_certificate=self.script.wants_certificate,

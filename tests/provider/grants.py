@@ -131,6 +131,10 @@ def check_pkce(request: Mapping[str, str], verifier: str | None, *, requires_pkc
         return
     if verifier is None or not 43 <= len(verifier) <= 128:
         raise Refused("invalid_grant")
+    if request.get("code_challenge_method") == "plain":
+        if verifier != challenge:
+            raise Refused("invalid_grant")
+        return
     digest = hashlib.sha256(verifier.encode()).digest()
     if base64.urlsafe_b64encode(digest).decode().rstrip("=") != challenge:
         raise Refused("invalid_grant")

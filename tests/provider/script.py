@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.provider.dialects import Dialect, Exchange
 from tests.provider.signing import SigningKeys
 
 IdTokenMaker = Callable[[SigningKeys, dict[str, Any]], str]
@@ -20,17 +21,27 @@ class Script:
         "client_secret_post",
         "private_key_jwt",
         "apple_client_secret",
+        "secret_as_basic_username",
+        "secret_as_bearer",
         "none",
     ] = "client_secret_basic"
     #: The `aud` and algorithm of an assertion; None is the token endpoint, and ES256.
     assertion_audience: str | None = None
+    assertion_issuer: str | None = None
     assertion_algorithm: str = "ES256"
+    #: How the provider wants to be asked.
+    dialect: Dialect = field(default_factory=Dialect)
+    #: The exchange of an access token for a longer-lived one that it has: the path, the method, and
+    #: what else but the token has to be there.
+    exchanges: tuple[Exchange, ...] = ()
     #: Decode what RFC 6749 section 2.3.1 encodes in Basic credentials.
     decodes_basic: bool = True
     #: Know the key of a signed proof by its certificate, as Microsoft Entra does.
     wants_certificate: bool = False
     #: Refuse a code that was asked for without a challenge; with one the verifier is needed anyhow.
     requires_pkce: bool = True
+    #: How a challenge may be made.
+    challenge_methods: tuple[str, ...] = ("S256",)
     #: Answer a code_verifier with an error, as LinkedIn does.
     refuses_pkce: bool = False
     #: Tell errors with status 200, as GitHub does.

@@ -5,8 +5,10 @@ It is parsed and bounded here, and not yet believed.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -31,6 +33,8 @@ _SINGLE: Final = (*_KNOWN, "error")
 _MAX_LENGTHS: Final = {"code": MAX_CODE_LENGTH, "iss": MAX_ISS_LENGTH}
 _MAX_OTHER_LENGTH: Final = 8192
 _MAX_PARAMETERS: Final = 100
+#: A state as sign-ins make them: random digits, and the provider's name.
+_STATE: Final = re.compile(r"[A-Za-z0-9_-]{43}:[a-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,27 @@ class AuthorizationResponse:
     further: Mapping[str, str]
     #: Why the parameters make no answer. It is raised once the state has led to the sign-in.
     fault: ParametersInvalid | None
+    #: The parameter that held the state, and those that came more than once.
+    state_parameter: str = "state"
+    repeated: frozenset[str] = frozenset()
+
+    def take_code(self, name: str) -> AuthorizationResponse:
+        """Return the answer with its code, where that came as a parameter of another name."""
+        code = self.further.get(name)
+        if self.code is not None or self.error is not None or code is None:
+            return self
+        if name in self.repeated or len(code) > MAX_CODE_LENGTH:
+            return replace(self, fault=ParametersInvalid())
+        further = {one: value for one, value in self.further.items() if one != name}
+        fault = None if isinstance(self.fault, _CodeMissing) else self.fault
+        return replace(self, code=Secret(code), further=further, fault=fault)
+
+
+class _CodeMissing(ParametersInvalid):
+    """Raised for an answer with neither a code nor an error."""
+
+    def __init__(self) -> None:
+        super().__init__("The provider's answer holds neither a code nor an error.")
 
 
 async def read_authorization_response(request: Request) -> AuthorizationResponse:
@@ -85,6 +110,9 @@ def _parse(pairs: list[tuple[str, str]]) -> AuthorizationResponse:
         raise ParametersInvalid
     # A parameter without a value counts as left out (RFC 6749 section 3.1).
     found = {name: value for name, value in pairs if value}
+    name = _find_state_parameter(found)
+    pairs = [("state" if one == name else one, value) for one, value in pairs]
+    found = {one: value for one, value in pairs if value}
     fault = _find_fault(pairs)
     state = found.get("state")
     if fault is not None and (state is None or _is_twice(pairs)):
@@ -93,7 +121,20 @@ def _parse(pairs: list[tuple[str, str]]) -> AuthorizationResponse:
         raise StateUnknown
     if state is not None:
         found = _undo_second_encoding(found)
-    return _build_response(found, fault)
+    counted = Counter(one for one, _ in pairs)
+    repeated = frozenset(one for one, count in counted.items() if count > 1)
+    return replace(_build_response(found, fault), state_parameter=name, repeated=repeated)
+
+
+def _find_state_parameter(found: Mapping[str, str]) -> str:
+    """Return the parameter that holds the state: some providers have another name for it.
+
+    Its sign-in then says whether its provider does.
+    """
+    if "state" in found:
+        return "state"
+    named = [name for name, value in found.items() if _STATE.fullmatch(value)]
+    return named[0] if len(named) == 1 else "state"
 
 
 def _is_twice(pairs: Iterable[tuple[str, str]]) -> bool:
@@ -140,8 +181,7 @@ def _build_response(
     if state is None and error is None:
         raise StateMissing
     if code is None and error is None:
-        nothing = "The provider's answer holds neither a code nor an error."
-        fault = fault or ParametersInvalid(nothing)
+        fault = fault or _CodeMissing()
     return AuthorizationResponse(
         state=state,
         code=code,

@@ -16,6 +16,7 @@ from actors.oauth.pending import (
     check_arrival,
     check_pending,
     fail_sign_in,
+    find_callback_names,
     find_latest_of_browser,
     find_sign_in,
     record_provider_error,
@@ -63,16 +64,18 @@ async def finish_sign_in(
         answer = await read_authorization_response(request)
         if answer.state is None:
             return await _refuse_without_state(shim, request, answer, provider_in_path)
-        sign_in = await _find_sign_in(answer, answer.state)
+        state = answer.state
+        sign_in = await _find_sign_in(answer, state)
+        answer = await run_with_database(_read_names, answer, sign_in)
     try:
         check_pending(sign_in, utc_now())
-        browser = shim.sign_in_cookies.read(request, answer.state)
+        browser = shim.sign_in_cookies.read(request, state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
         if answer.fault is not None:
             raise answer.fault
     except (AuthError, ParametersInvalid) as refused:
         return await _refuse(shim, request, refused, sign_in, answer)
-    return await _end(shim, request, answer, answer.state, sign_in)
+    return await _end(shim, request, answer, state, sign_in)
 
 
 @asynccontextmanager
@@ -90,6 +93,22 @@ async def _find_sign_in(answer: AuthorizationResponse, state: Secret) -> TAB_VER
         return await run_with_database(find_sign_in, state)
     except StateUnknown:
         raise answer.fault or StateUnknown from None
+
+
+def _read_names(answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> AuthorizationResponse:
+    """Return the answer with its code, by the names that its provider has for parameters.
+
+    Raises:
+        StateUnknown: The state came as a parameter that this provider does not return it by.
+    """
+    is_whole = answer.code is not None or answer.error is not None
+    if answer.state_parameter == "state" and is_whole:
+        return answer
+    with act_for(sign_in.app):
+        state_parameter, code_parameter = find_callback_names(sign_in)
+    if answer.state_parameter not in ("state", state_parameter):
+        raise StateUnknown
+    return answer.take_code(code_parameter)
 
 
 async def _refuse(

@@ -133,7 +133,8 @@ def _check_parameters(parameters: dict[str, str]) -> dict[str, str]:
     return parameters
 
 
-def _check_member_name(name: str) -> str:
+def check_member_name(name: str) -> str:
+    """Return the name of a member that may be kept in the clear; raise ValueError for another."""
     if not _MEMBER.fullmatch(name):
         raise ValueError("must be the name of a member: letters, digits, dots, colons, - and _")
     if is_secret_name(name):
@@ -163,7 +164,7 @@ BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
 AssertionAudience = Annotated[
     str, Field(min_length=1, max_length=2048), AfterValidator(_check_audience)
 ]
-MemberName = Annotated[str, AfterValidator(_check_member_name)]
+MemberName = Annotated[str, AfterValidator(check_member_name)]
 ScopeName = Annotated[str, AfterValidator(_check_scope_name)]
 ClientSecret = Annotated[SecretStr, AfterValidator(_check_client_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]

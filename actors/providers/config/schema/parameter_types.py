@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from actors.providers.config.schema.field_types import URL, MemberName, Text
+from actors.providers.config.schema.field_types import URL, Text, check_member_name
 
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\[\]-]{0,63}")
 #: A header's name (RFC 9110 section 5.1).
@@ -145,6 +145,10 @@ def _check_code_parameter(name: str) -> str:
     return name
 
 
+def _check_callback_parameter(name: str) -> str:
+    return name if name == "state" else check_member_name(name)
+
+
 def _check_separator(text: str) -> str:
     if not _SEPARATOR.fullmatch(text):
         raise ValueError("must be 1 to 3 blanks or punctuation marks")
@@ -159,7 +163,7 @@ def _check_path(path: str) -> str:
 
 _Parameter = Annotated[str, Field(max_length=64), AfterValidator(_check_parameter_name)]
 CodeParameter = Annotated[str, Field(min_length=1), AfterValidator(_check_code_parameter)]
-CallbackParameter = Literal["state"] | MemberName
+CallbackParameter = Annotated[str, AfterValidator(_check_callback_parameter)]
 ParameterNames = Annotated[dict[StandardParameter, _Parameter], AfterValidator(_check_names)]
 Parameters = Annotated[dict[Text, Text], Field(max_length=20), AfterValidator(_check_parameters)]
 Headers = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_headers)]
