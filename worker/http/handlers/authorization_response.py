@@ -52,6 +52,8 @@ class AuthorizationResponse:
     further: Mapping[str, str]
     #: Why the parameters make no answer. It is raised once the state has led to the sign-in.
     fault: ParametersInvalid | None
+    #: The one fault is that there is neither a code nor an error.
+    is_empty: bool = False
     #: The parameter that held the state, and those that came more than once.
     state_parameter: str = "state"
     repeated: frozenset[str] = frozenset()
@@ -64,15 +66,8 @@ class AuthorizationResponse:
         if name in self.repeated or len(code) > MAX_CODE_LENGTH:
             return replace(self, fault=ParametersInvalid())
         further = {one: value for one, value in self.further.items() if one != name}
-        fault = None if isinstance(self.fault, _CodeMissing) else self.fault
+        fault = None if self.is_empty else self.fault
         return replace(self, code=Secret(code), further=further, fault=fault)
-
-
-class _CodeMissing(ParametersInvalid):
-    """Raised for an answer with neither a code nor an error."""
-
-    def __init__(self) -> None:
-        super().__init__("The provider's answer holds neither a code nor an error.")
 
 
 async def read_authorization_response(request: Request) -> AuthorizationResponse:
@@ -180,8 +175,9 @@ def _build_response(
         error = read_provider_error(others, secrets)
     if state is None and error is None:
         raise StateMissing
-    if code is None and error is None:
-        fault = fault or _CodeMissing()
+    is_empty = fault is None and code is None and error is None
+    if is_empty:
+        fault = ParametersInvalid("The provider's answer holds neither a code nor an error.")
     return AuthorizationResponse(
         state=state,
         code=code,
@@ -191,4 +187,5 @@ def _build_response(
         user=user if user and len(user.reveal()) <= MAX_USER_LENGTH else None,
         further={name: value for name, value in found.items() if name not in _READ},
         fault=fault,
+        is_empty=is_empty,
     )
