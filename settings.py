@@ -113,6 +113,7 @@ class OAuthSettings:
     retry_seconds: int = _seconds(30)
     retry_cap_seconds: int = _seconds(3600)
     assumed_lifetime_seconds: int = _seconds(3600)
+    import_spread_seconds: int = _seconds(21600)
     refused_alone_seconds: int = _seconds(86400)
     dead_connection_retention_days: int = _number(30, 1, 3650)
     webhook_url: str = ""

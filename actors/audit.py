@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
@@ -36,6 +37,8 @@ class EventKind(StrEnum):
     AUTHORIZED = "authorized"
     EXCHANGED = "exchanged"
     CONNECTED = "connected"
+    IMPORTED = "imported"
+    IDENTIFIED = "identified"
     SIGN_IN_REFUSED = "sign_in_refused"
     RENEWED = "renewed"
     RENEWAL_RETRIED = "renewal_retried"
@@ -86,6 +89,7 @@ DELIVERED_KINDS = frozenset(
     {
         EventKind.EXCHANGED,
         EventKind.CONNECTED,
+        EventKind.IDENTIFIED,
         EventKind.RENEWAL_FAILED,
         EventKind.REAUTHORIZATION_SOON,
         EventKind.REAUTHORIZATION_REQUIRED,
@@ -145,6 +149,16 @@ def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
     """Insert an event, as `build_event` takes it, in the transaction that makes the change."""
     TAB_EVENTS.insert_rows([build_event(kind, now=now, **more)])
+
+
+def record_all(
+    kind: EventKind,
+    changed: Iterable[tuple[TAB_CONNECTIONS, Mapping[str, Any]]],
+    now: datetime,
+) -> None:
+    """Insert an event of each connection with its detail, in the transaction of the changes."""
+    rows = (build_event(kind, now=now, connection=row, **detail) for row, detail in changed)
+    TAB_EVENTS.insert_many_rows(rows)
 
 
 def _record_refused_row(table: str, name: str) -> None:

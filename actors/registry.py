@@ -26,6 +26,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
     messages.REFRESH_TOKEN: "actors.oauth.refresh:refresh_token",
     messages.CREATE_CONNECTION: "actors.renewal.creation:create_connection",
     messages.RENEW_CONNECTION: "actors.renewal.renew:renew_connection",
+    messages.VERIFY_CONNECTION: "actors.moving.verification:verify_connection",
     messages.REVOKE_CONNECTION: "actors.connections.revocation:revoke_connection",
     messages.DISCOVER_PROVIDER: "actors.providers.config.discovery:discover_provider",
     messages.CHECK_PROVIDER: "actors.providers.config.check:check_provider",

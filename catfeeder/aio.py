@@ -98,6 +98,8 @@ class AsyncClient:
     user_info = _enqueue(Verbs.user_info)
     access_token = _fetch(Verbs.access_token)
     refresh_token = _enqueue(Verbs.refresh_token)
+    import_connection = _fetch(Verbs.import_connection)
+    verify_connection = _enqueue(Verbs.verify_connection)
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
     create_connection = _enqueue(Verbs.create_connection)

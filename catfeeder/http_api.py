@@ -1,9 +1,10 @@
-"""HTTP client: the two requests that the queue cannot carry, for a sign-in and for a token.
+"""HTTP client: the requests that the queue cannot carry, for a sign-in, a token and an import.
 
 The queue key lets its holder ask for work, and opens nothing that is stored. A message that answers
 with a stored token would end that: so `access_token` needs an API key with the scope `tokens:read`,
 which can be limited, watched and revoked. `authorize` stores a row and reads the provider's, which
-the service's HTTP process does at once, without a worker; it needs the scope `jobs`.
+the service's HTTP process does at once, without a worker; it needs the scope `jobs`, and so does
+`import_connection`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
-from catfeeder.results import AccessToken, Authorization
+from catfeeder.results import AccessToken, Authorization, Connection
 
-A = TypeVar("A", Authorization, AccessToken)
+A = TypeVar("A", Authorization, AccessToken, Connection)
 
 #: Requests of one asyncio client at the same time; further ones wait, within their own timeout.
 _MAX_THREADS: Final = 64
@@ -165,8 +166,10 @@ def _split_url(api_url: str) -> SplitResult:
 
 def _read_answer(response: HTTPResponse, kind: type[A]) -> A:
     content = json.loads(response.read())
-    if response.status != http.HTTPStatus.OK:
+    if response.status not in (http.HTTPStatus.OK, http.HTTPStatus.CREATED):
         raise _build_refusal(response, content)
+    if not dataclasses.is_dataclass(kind):
+        return cast("A", content)
     # A newer service may add members that this release does not know.
     # An older one leaves out what has a default here.
     members = {

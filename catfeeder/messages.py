@@ -51,6 +51,7 @@ FETCH_USER_INFO: Final = _build_request("fetch_user_info", OAUTH)
 REFRESH_TOKEN: Final = _build_request("refresh_token", OAUTH)
 CREATE_CONNECTION: Final = _build_request("create_connection", OAUTH)
 RENEW_CONNECTION: Final = _build_request("renew_connection", OAUTH)
+VERIFY_CONNECTION: Final = _build_request("verify_connection", OAUTH)
 REVOKE_CONNECTION: Final = MessageType(
     "revoke_connection", OAUTH, _DISCONNECT_SECONDS, is_job=True, is_for_apps=True
 )
@@ -83,6 +84,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         REFRESH_TOKEN,
         CREATE_CONNECTION,
         RENEW_CONNECTION,
+        VERIFY_CONNECTION,
         REVOKE_CONNECTION,
         DISCOVER_PROVIDER,
         CHECK_PROVIDER,

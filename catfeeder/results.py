@@ -53,7 +53,11 @@ class Profile(TypedDict):
     """The user's profile, with the same members for every provider; the result of `user_info`."""
 
     provider: Annotated[str, "The name of the provider's configuration."]
-    subject: Annotated[str, "The provider's own name for the user."]
+    subject: Annotated[
+        str | None,
+        "The provider's own name for the user; null only of a connection that was imported "
+        "without it and is not verified yet.",
+    ]
     email: Annotated[str | None, "null where the provider gives none."]
     email_verified: Annotated[bool | None, "null when the provider does not say."]
     name: Annotated[str | None, "The name to show."]

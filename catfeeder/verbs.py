@@ -14,6 +14,7 @@ from typing import Any, Final, Generic, TypeVar, Unpack, cast
 from urllib.parse import quote
 
 from catfeeder.http_api import ApiRequest
+from catfeeder.import_options import ImportOptions, build_import
 from catfeeder.messages import (
     CHECK_PASSWORD,
     CREATE_CONNECTION,
@@ -23,6 +24,7 @@ from catfeeder.messages import (
     REFRESH_TOKEN,
     RENEW_CONNECTION,
     REVOKE_CONNECTION,
+    VERIFY_CONNECTION,
     MessageType,
 )
 from catfeeder.results import (
@@ -181,6 +183,35 @@ class Verbs:
         if variables:
             arguments["variables"] = dict(variables)
         return JobRequest(CREATE_CONNECTION, arguments)
+
+    def import_connection(
+        self,
+        provider: str,
+        *,
+        access_token: str | Secret | None = None,
+        refresh_token: str | Secret | None = None,
+        timeout: float = API_TIMEOUT_SECONDS,
+        **options: Unpack[ImportOptions],
+    ) -> ApiRequest[Connection]:
+        """Move a grant in that another system holds, over HTTP, and return its connection.
+
+        Moved in again, it changes nothing. `ImportOptions` says what else may be known of it; then
+        `verify_connection` proves that it works.
+
+        Raises:
+            TypeError: There is no such option.
+            ApiNotGiven: The client was made without `api_url` and `api_key`.
+            RequestRefused: The service refused it; the code `connection_exists` says that the
+                account has another grant that works.
+            ServiceUnreachable: It did not answer within `timeout` seconds.
+        """
+        tokens = {"access_token": access_token, "refresh_token": refresh_token}
+        given = {name: _wrap(token).reveal() for name, token in tokens.items() if token is not None}
+        return build_import(provider, given, timeout, options)
+
+    def verify_connection(self, connection_id: str) -> JobRequest[Connection]:
+        """Ask to prove a connection's grant by one renewal, and to learn whose account it is."""
+        return JobRequest(VERIFY_CONNECTION, {"connection_id": connection_id})
 
     def renew(self, connection_id: str) -> JobRequest[Connection]:
         """Ask to renew a stored connection's token now."""

@@ -56,10 +56,10 @@ def _renew_at(
     share = _LATE_SHARE if is_late else _MARGIN_SHARE
     margin = min(max(lifetime * share, _MIN_MARGIN), _MAX_MARGIN)
     margin = min(margin if usual_margin is None else usual_margin, lifetime / 2)
-    return expires_at - margin - margin * _JITTER_SHARE * _compute_fraction(account)
+    return expires_at - margin - margin * _JITTER_SHARE * compute_fraction(account)
 
 
-def _compute_fraction(account: str) -> float:
+def compute_fraction(account: str) -> float:
     """Return a number from 0 to 1 that is always the same for an account."""
     digest = hashlib.sha256(account.encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -142,12 +142,17 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     token = TAB_CONNECTIONS.access_token.open(row)
     is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
     is_dead = row.status in _NEVER_DUE
-    if token is None or (is_dead and not is_usable):
+    is_awaited = token is None and not is_dead and row.refresh_token is not None
+    if not is_awaited and (token is None or (is_dead and not is_usable)):
         has_ended = row.status == ConnectionStatus.ENDED
         raise ReauthorizationRequired(_HAS_ENDED if has_ended else None)
     retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
+    if is_awaited and row.status == ConnectionStatus.ACTIVE:
+        # It was moved in without a token that works, and was not renewed yet: a reader need not
+        # wait for the plan.
+        retry_at = None
     is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
-    answer = _describe_token(row, token)
+    answer = _describe_token(row, token or Secret(""))
     return TokenView(answer, row.app, row.provider, row.version, is_due, is_usable, retry_at)
 
 

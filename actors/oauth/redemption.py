@@ -108,7 +108,7 @@ def _store(
     if tokens.account is not None and tokens.account["token_of"] == "user":
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = forecast_consent_end(provider, tokens, now)
-    request = GrantRequest(profile["subject"], requested_scope)
+    request = GrantRequest(profile["subject"] or "", requested_scope)
     grant = build_grant(provider, tokens, request, now, end=end)
     connection = store_connection(
         Owner(app=pending.app, provider=provider.name, subject=pending.subject),

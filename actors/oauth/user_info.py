@@ -7,6 +7,7 @@ from datetime import datetime
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection, read_profile, read_token
 from actors.errors import ProviderMisbehaved
+from actors.moving.identification import identify, is_identified
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.user_info import fetch_profile
@@ -23,7 +24,8 @@ def fetch_user_info(
     """Perform `fetch_user_info`: return the normalised profile.
 
     Some providers, as Apple, have no user info, and keys of clients are no users. The profile of a
-    connection is then the one that was stored.
+    connection is then the one that was stored. One that was moved in without its account's name
+    gets it here.
 
     Raises:
         TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
@@ -51,7 +53,9 @@ def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profi
     if found.userinfo_endpoint is None or row.credentials is not None:
         return read_profile(row)
     profile = fetch_profile(found, _find_stored_token(connection_id, now))
-    if profile["subject"] != row.provider_subject:
+    if not is_identified(row):
+        identify(row, profile, now)
+    elif profile["subject"] != row.provider_subject:
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")
     return profile
 

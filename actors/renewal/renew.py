@@ -136,7 +136,10 @@ def _renew_or_await(
     row: TAB_CONNECTIONS, now: datetime, seconds: float, limits: RenewalLimits
 ) -> TAB_CONNECTIONS:
     """Renew a connection, or wait up to `seconds` for the process that renews it already."""
-    if row.status == ConnectionStatus.ACTIVE and now < row.updated_at + minimum_gap(row.provider):
+    # A connection that was moved in without a token has had no renewal that a gap could follow.
+    is_new = row.access_token is None
+    is_active = row.status == ConnectionStatus.ACTIVE and not is_new
+    if is_active and now < row.updated_at + minimum_gap(row.provider):
         raise RenewalTooSoon
     with hold_connection():
         lease = claim_unstarted(row.id, row.version, now, lease_end(now))

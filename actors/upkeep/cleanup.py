@@ -11,6 +11,7 @@ from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.renewal.interrupted import erase_stale_attempts
 
@@ -33,6 +34,7 @@ def clean_tokens() -> None:
     with hold_connection():
         erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
         erase_stale_attempts()
+        TAB_IMPORTED_GRANTS.erase_orphans()
     _LOG.info("Erased %d dead connections.", erased)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import peewee
@@ -24,11 +24,23 @@ class PreparedStatement(ABC):
 
     def execute(self, *row: Any) -> bool:
         """Write a row; False if the statement changed nothing."""
-        values = [field.db_value(value) for field, value in zip(self._fields, row, strict=True)]
+        return bool(database.execute_sql(self._get_sql(), self._encode(row)).rowcount > 0)
+
+    def execute_many(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows in the transaction that is open, in as few round trips as the driver can."""
+        values = [self._encode(row) for row in rows]
+        if values:
+            with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+                database.cursor().executemany(self._get_sql(), values)
+
+    def _encode(self, row: Sequence[Any]) -> list[Any]:
+        return [field.db_value(value) for field, value in zip(self._fields, row, strict=True)]
+
+    def _get_sql(self) -> str:
         kind = type(database.obj)
         if kind not in self._texts:
             self._texts[kind] = self._build_sql()
-        return bool(database.execute_sql(self._texts[kind], values).rowcount > 0)
+        return self._texts[kind]
 
     @abstractmethod
     def _build_sql(self) -> str:

@@ -34,6 +34,7 @@ class Grant:
     Where the renewal `needs_refresh_token` and the connection has none, `renew_at` does not count.
     """
 
+    #: None of a grant that was moved in with a refresh token alone.
     access_token: Secret | None
     refresh_token: Secret | None
     token_type: str

@@ -56,17 +56,18 @@ def _store(
     told_once: Sequence[str],
 ) -> TAB_CONNECTIONS:
     with transaction():
-        row = _find_existing(owner, profile["subject"])
+        row = find_account(owner, profile["subject"])
         if row is None:
             connection_id = _insert(owner, profile, _set_due(grant, None), now)
         else:
             connection_id = row.id
             kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
-            _update(row, owner, {**profile, **kept}, _merge(grant, row), now)
+            update_account(row, owner, {**profile, **kept}, grant, now)
         return _T.get_by_id(connection_id)
 
 
-def _find_existing(owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | None:
+def find_account(owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | None:
+    """Return the connection, locked until the commit, that a grant of an account is for."""
     account = _T.select().where(
         _T.app == owner.app,
         _T.provider == owner.provider,
@@ -124,9 +125,11 @@ def _insert(owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetim
     return connection_id
 
 
-def _update(
+def update_account(
     row: TAB_CONNECTIONS, owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime
 ) -> None:
+    """Store a new grant and profile over those of `row`."""
+    grant = _merge(grant, row)
     changes = row.sign_changes(subject=owner.subject or row.subject, profile=profile)
     _T.update(
         **changes,

@@ -153,5 +153,12 @@ class TestWithWebhook:
         assert {"exchanged", "renewal_failed", "revoked"} <= waiting
         assert sorted(set(EventKind) - waiting) == [
             *("api_key_created", "api_key_revoked", "app_changed", "authorized"),
-            *("provider_changed", "renewal_retried", "renewed", "row_refused", "sign_in_refused"),
+            *(
+                "imported",
+                "provider_changed",
+                "renewal_retried",
+                "renewed",
+                "row_refused",
+                "sign_in_refused",
+            ),
         ]

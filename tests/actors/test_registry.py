@@ -40,6 +40,7 @@ ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "refresh_token": lambda client: client.refresh_token("google", "token"),
     "create_connection": lambda client: client.create_connection("house", {"api_key": "x"}),
     "renew_connection": lambda client: client.renew("id"),
+    "verify_connection": lambda client: client.verify_connection("id"),
     "revoke_connection": lambda client: client.revoke_connection("id"),
     "discover_provider": lambda client: client.enqueue(DISCOVER_PROVIDER, provider="google"),
     "check_provider": lambda client: client.enqueue(CHECK_PROVIDER, provider="google"),

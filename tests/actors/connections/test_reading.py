@@ -111,7 +111,7 @@ def read_all(limit: int, **filters: Any) -> list[list[str]]:
     pages, cursor = [], None
     while True:
         page = list_connections(cursor=cursor, limit=limit, **filters)
-        pages.append([item["profile"]["subject"] for item in page["items"]])
+        pages.append([item["profile"]["subject"] or "" for item in page["items"]])
         cursor = page["next_cursor"]
         if cursor is None:
             return pages
@@ -148,7 +148,7 @@ def test_a_page_goes_on_where_the_last_one_ended_though_rows_have_gone() -> None
     store("new", at=NOW + 9 * HOUR)
 
     second = list_connections(limit=2, cursor=first["next_cursor"])
-    assert [item["profile"]["subject"] for item in second["items"]] == ["3", "new"]
+    assert [item["profile"]["subject"] or "" for item in second["items"]] == ["3", "new"]
     assert second["next_cursor"] is None
 
 
@@ -295,9 +295,16 @@ def test_a_grant_that_is_gone_yields_its_token_to_the_end_and_no_longer(status: 
         read_token(row.id, NOW + HOUR)
 
 
-def test_a_connection_without_a_token_needs_the_user() -> None:
+def test_a_connection_without_any_token_needs_the_user() -> None:
     with pytest.raises(ReauthorizationRequired):
-        read_token(store(access_token=None).id, NOW)
+        read_token(store(access_token=None, refresh_token=None).id, NOW)
+    # And one that was moved in with a refresh token alone is renewed now, unless that has failed
+    view = read_token(store("2", access_token=None, renew_at=NOW + HOUR).id, NOW)
+    assert (view.is_stale, view.is_usable) == (True, False)
+    view = read_token(
+        store("3", access_token=None, renew_at=NOW + HOUR, status="renewal_failing").id, NOW
+    )
+    assert (view.is_stale, view.is_usable) == (False, False)
 
 
 def test_the_token_of_no_connection_is_none() -> None:

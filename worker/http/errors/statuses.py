@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 STATUS_BY_CODE: Final = {
+    "account_differs": 409,
     "address_forbidden": 422,
     "api_key_invalid": 422,
     "api_key_unknown": 404,
@@ -21,6 +22,7 @@ STATUS_BY_CODE: Final = {
     "browser_mismatch": 400,
     "code_invalid": 422,
     "connection_busy": 503,
+    "connection_exists": 409,
     "connection_unknown": 404,
     "content_coding_unsupported": 415,
     "credentials_invalid": 422,
@@ -34,6 +36,7 @@ STATUS_BY_CODE: Final = {
     "idempotency_key_reused": 422,
     "idempotency_key_spoilt": 409,
     "identity_refused": 502,
+    "import_invalid": 422,
     "issuer_mismatch": 400,
     "job_cancelled": 409,
     "job_expired": 404,

@@ -1,4 +1,4 @@
-"""New connections without a browser: made at once, or by a job where a provider has to be asked."""
+"""New connections without a sign-in: made at once, or by a job where a provider has to be asked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from catfeeder.clock import utc_now
 from catfeeder.messages import CREATE_CONNECTION
 from catfeeder.sealing import Secret
 from worker.http.asgi.threads import run_with_database
+from worker.http.handlers.imported_connections import import_tokens
 from worker.http.handlers.submission import Submission
 from worker.http.schemas.connections import NewConnectionBody
+from worker.http.schemas.imports import to_record
 
 
 async def make_connection(body: NewConnectionBody, submit: Submission) -> JSONResponse:
     """Answer 201 with a connection that was made at once, else as `Submission` does with a job."""
+    if body.tokens is not None:
+        record = to_record(body.provider, body.subject, body)
+        return await import_tokens(record, submit, verify=body.verify)
     return await _make_from_credentials(body, body.credentials or {}, submit)
 
 

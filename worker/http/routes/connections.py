@@ -46,15 +46,16 @@ async def read_connections(query: Annotated[ConnectionQuery, Query()]) -> JSONRe
     response_description="The connection was made at once; Location leads to it.",
     responses={
         200: {
-            "model": _ConnectionJob,
-            "description": "`Prefer: wait=N` was sent, the job has ended.",
+            "model": build_model(Connection) | _ConnectionJob,
+            "description": "The same grant was imported before; or with `Prefer: wait=N` the job "
+            "has ended.",
         },
         202: {"model": _ConnectionJob, "description": "The provider is asked by a job."},
     },
     dependencies=_requires_jobs,
 )
 async def create_connection(body: NewConnectionBody, submit: SubmissionDependency) -> JSONResponse:
-    """Make a connection that needs no browser, from an API key or other credentials."""
+    """Make a connection without a sign-in: from credentials, or tokens of another system."""
     return await make_connection(body, submit)
 
 

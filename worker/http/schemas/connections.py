@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from models.oauth.connections import ConnectionStatus
-from worker.http.schemas.fields import Body, SecretText, Subject, Text
+from worker.http.schemas.fields import SecretText, Subject, Text
+from worker.http.schemas.imports import ImportFields
 
 
 class ConnectionQuery(BaseModel):
@@ -27,12 +28,18 @@ class ConnectionQuery(BaseModel):
 
 
 #: What a connection can be made from; a body has one of them.
-_SOURCES: Final = ("credentials",)
+_SOURCES: Final = ("credentials", "tokens")
 _MAX_MEMBERS: Final = 32
 _EXAMPLES: Final[list[JsonValue]] = [
     {"provider": "mailer", "subject": "user-1", "credentials": {"api_key": "the key"}},
     {"provider": "shop", "credentials": {"username": "alice", "password": "her password"}},
     {"provider": "house", "credentials": {}, "scope": "read"},
+    {
+        "provider": "google",
+        "subject": "user-42",
+        "tokens": {"refresh_token": "1//0eXample", "scope": "openid email"},
+        "profile": {"subject": "10769150350006150715113082367"},
+    },
 ]
 #: The members that each kind of provider takes are checked by `actors`.
 CredentialMembers = Annotated[
@@ -41,8 +48,8 @@ CredentialMembers = Annotated[
 ]
 
 
-class NewConnectionBody(Body):
-    """A connection without a browser: what it is made from, and whose it is."""
+class NewConnectionBody(ImportFields):
+    """A connection without a sign-in: what it is made from, and whose it is."""
 
     model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
 
@@ -52,7 +59,7 @@ class NewConnectionBody(Body):
         default=None,
         description="`api_key`; `username` and `password`; or what the provider's grant takes.",
     )
-    scope: Text | None = None
+    scope: Text | None = Field(default=None, description="What to ask for by credentials.")
     variables: dict[Text, Text] = Field(default_factory=dict, max_length=_MAX_MEMBERS)
 
     @model_validator(mode="after")

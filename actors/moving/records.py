@@ -1,0 +1,31 @@
+"""Record of an import: one connection of another system, as it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from catfeeder.sealing import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRecord:
+    """A connection to be imported: at least one token, and what else is known of it."""
+
+    provider: str
+    access_token: Secret | None = None
+    refresh_token: Secret | None = None
+    #: The app's own name for the user.
+    subject: str | None = None
+    token_type: str | None = None
+    scope: str | None = None
+    expires_at: datetime | None = None
+    refresh_token_expires_at: datetime | None = None
+    #: Members of the normalised profile; `subject` is the provider's name for the user.
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] | None = None
+    created_at: datetime | None = None
+    #: Whether it takes the place of another grant of the account that works.
+    replace: bool = False
