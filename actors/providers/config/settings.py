@@ -9,11 +9,16 @@ from typing import Any, Final, TypedDict
 from pydantic import SecretStr
 
 from actors.audit import EventKind, record
-from actors.errors import ProviderInUse, ProviderNotConfigured
+from actors.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
 from actors.providers.config.placements import forget_placement
-from actors.providers.config.schema.body import validate_name, validate_settings
+from actors.providers.config.schema.body import (
+    ProviderSettings,
+    validate_name,
+    validate_settings,
+)
+from actors.providers.config.schema.contradictions import find_denied
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret
@@ -57,6 +62,7 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
     validate_name(name)
     key = own_or_shared_key(name)
     settings = validate_settings(body)
+    _check_published(key, settings)
     metadata = settings.model_dump(exclude_none=True, exclude=_NOT_METADATA)
     metadata |= {name: None for name in _NULLABLE if body.get(name, ...) is None}
     secrets = [_to_secret(one) for one in settings.client_secrets or ()]
@@ -75,6 +81,16 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
         )
         close_breaker(key, now)
     forget_placement(key)
+
+
+def _check_published(key: str, settings: ProviderSettings) -> None:
+    """Make sure that the issuer's metadata does not deny a setting, as far as it is known."""
+    with hold_connection():
+        row = TAB_USER_OAUTH_CONNECTION.find(key)
+    if row is None or not row.is_authentic or not row.discovered:
+        return
+    if denied := find_denied(settings.model_dump(exclude_none=True), row.discovered):
+        raise ProviderInvalid(denied)
 
 
 def own_or_shared_key(name: str) -> str:

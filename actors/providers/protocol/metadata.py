@@ -18,6 +18,7 @@ _OPTIONAL: Final = ("userinfo_endpoint", "revocation_endpoint")
 _AUTH_METHODS: Final = "token_endpoint_auth_methods_supported"
 _REVOCATION_METHODS: Final = "revocation_endpoint_auth_methods_supported"
 _SCOPES: Final = "scopes_supported"
+_PKCE_METHODS: Final = "code_challenge_methods_supported"
 _SENDS_ISS: Final = "authorization_response_iss_parameter_supported"
 
 
@@ -34,6 +35,7 @@ class IssuerMetadata(TypedDict, total=False):
     revocation_endpoint_auth_methods_supported: list[Any]
     authorization_response_iss_parameter_supported: bool
     scopes_supported: list[str]
+    code_challenge_methods_supported: list[Any]
 
 
 def fetch_metadata(issuer: str) -> IssuerMetadata:
@@ -106,7 +108,7 @@ def _read_endpoint(name: str, url: Any) -> str:
 
 
 def _read_abilities(published: Mapping[str, Any]) -> dict[str, Any]:
-    types = {_AUTH_METHODS: list, _REVOCATION_METHODS: list, _SENDS_ISS: bool}
+    types = {_AUTH_METHODS: list, _REVOCATION_METHODS: list, _SENDS_ISS: bool, _PKCE_METHODS: list}
     found: dict[str, Any] = {
         name: published[name]
         for name, kind in types.items()

@@ -29,6 +29,19 @@ def find_contradictions(given: Mapping[str, Any], preset: Mapping[str, Any]) -> 
     return {field: text for field, text in problems if field.partition("/")[0] in given}
 
 
+def find_denied(given: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the metadata of the same issuer denies, as found before (RFC 8414 section 2)."""
+    methods = published.get("code_challenge_methods_supported") or []
+    method = given.get("code_challenge_method")
+    if published.get("issuer") != given.get("issuer") or not methods:
+        return {}
+    best = "S256" if "S256" in methods else "plain"
+    if method in ("S256", "plain") and (method not in methods or method != best):
+        text = f"is not what the issuer publishes, or not the best of it: set it to {best}"
+        return {"code_challenge_method": f"{text} (RFC 7636 section 4.2)"}
+    return {}
+
+
 def _check_format(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     is_query = whole.get("token_request_format") == "query"
     if whole.get("token_request_method") == "GET" and not is_query:

@@ -18,6 +18,7 @@ from joserfc.jwk import ECKey, OKPKey
 from actors.audit import list_events
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.providers.config.configured_presets import add_configured_presets
+from actors.providers.config.discovery import discover_provider
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.schema.body import ProviderSettings
 from actors.providers.config.settings import (
@@ -559,3 +560,16 @@ def test_null_says_that_there_is_none_over_a_preset(name: str) -> None:
     assert getattr(find_provider(NAME), name) is None
     put_provider(NAME, {"preset": "github", "client_id": "client"}, now())
     assert getattr(find_provider(NAME), name) == presets()["github"][name]
+
+
+def test_pkce_that_the_issuer_is_known_to_deny_is_refused(provider: ScriptedProvider) -> None:
+    # Given an issuer whose metadata is known, and has S256 alone
+    provider.script.metadata = {"code_challenge_methods_supported": ["S256"]}
+    body = {"issuer": provider.issuer, **provider.credentials()}
+    put_provider(NAME, body, now())
+    discover_provider(NAME)
+
+    # Then plain is refused, with what works, and S256 is not
+    problems = problems_of({**body, "code_challenge_method": "plain"})
+    assert "S256" in problems["code_challenge_method"]
+    put_provider(NAME, {**body, "code_challenge_method": "S256"}, now())
