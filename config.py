@@ -96,6 +96,7 @@ __all__ = [
     "is_secret_variable",
     "literal_addresses",
     "load_settings",
+    "named_variables",
     "optional_variable",
     "provider_credential",
     "reachable_host",
@@ -119,6 +120,11 @@ def _get_toml_variable(
 def provider_credential(provider: str, part: str) -> str | None:
     """Return `<PROVIDER>_<PART>` of this process's environment, such as GOOGLE_CLIENT_ID."""
     return optional_variable(_of_this_process("ENV"), credential_variable(provider, part))
+
+
+def named_variables() -> list[str]:
+    """Return the names of the variables of this process's environment and of `.env`."""
+    return [name for name, value in _of_this_process("ENV").items() if value]
 
 
 def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:

@@ -57,7 +57,7 @@ _SECRETS: Final = frozenset(
 )
 #: Parts that only an OAuth client has; other programs have files of the other parts as well.
 _CLIENT_PARTS: Final = re.compile("(.+)_(CLIENT_ID|CLIENT_SECRET|CLIENT_SECRET_PREVIOUS)")
-_ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=")
+_ASSIGNMENT: Final = re.compile(r"\s*(?:export\s+)?([A-Z0-9][A-Z0-9_]*)\s*=")
 _REMEDY: Final = "Write NAME=value, a value with spaces or # in single quotes that are closed."
 
 

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from actors.app_settings import read_app_settings
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderTampered, ProviderUnknown
+from actors.providers.catalogue.presets import find_preset, preset_settings
 from actors.providers.protocol.provider import AUTHORIZATION_CODE, Provider
 from actors.providers.protocol.provider_builder import (
     Credentials,
     build_provider,
     list_needed_endpoints,
-    presets,
     with_base_url,
 )
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
@@ -99,7 +99,7 @@ def _candidate_keys(name: str) -> list[str]:
 
 def _describe_remedy(name: str) -> str:
     put = f"PUT /v1/providers/{name}"
-    if name not in presets():
+    if find_preset(name) is None:
         return f"{put} with its issuer or a preset, its client_id and its client_secret"
     credentials = " and ".join(credential_variables(name))
     return f"set {credentials} and restart, or {put}"
@@ -107,7 +107,7 @@ def _describe_remedy(name: str) -> str:
 
 def credential_variables(name: str) -> list[str]:
     """Return the variables that configure a preset, or stand in for a provider's credentials."""
-    is_signing = presets().get(name, {}).get("token_endpoint_auth_method") == "apple_client_secret"
+    is_signing = preset_settings(name).get("token_endpoint_auth_method") == "apple_client_secret"
     parts = ("CLIENT_ID", "TEAM_ID", "KEY_ID", "PRIVATE_KEY") if is_signing else _USUAL_PARTS
     return [credential_variable(name, part) for part in parts]
 
@@ -186,7 +186,7 @@ def merge_metadata(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
 
     Those of `_MERGED_MEMBERS` are merged member by member.
     """
-    preset = presets().get(row.preset or "", {})
+    preset = preset_settings(row.preset)
     merged = {**preset, **(row.discovered or {}), **row.metadata}
     for name in _MERGED_MEMBERS:
         if parts := {**preset.get(name, {}), **row.metadata.get(name, {})}:
@@ -203,13 +203,13 @@ def is_issuer_of_another(name: str, iss: str) -> bool:
 
 def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
     """Return the issuer whose metadata completes this provider; None for a complete one."""
-    given = row.metadata
+    given = with_base_url({**preset_settings(row.preset), **row.metadata})
     needed = [*list_needed_endpoints(given)]
     if "openid" in given.get("scopes", ["openid"]):
         needed.append("jwks_uri")
     issuer = given.get("issuer")
     is_complete = all(name in given for name in needed)
-    return None if row.preset or is_complete or not issuer else str(issuer)
+    return None if is_complete or not issuer else str(issuer)
 
 
 def needs_discovery(row: TAB_USER_OAUTH_CONNECTION) -> bool:

@@ -46,10 +46,21 @@ STANDARD_SCOPES: Final = ("openid", "profile", "email")
 def with_base_url(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Replace {base_url} in the metadata: software such as GitLab runs on many servers."""
     base = str(metadata.get("base_url") or _BASE_URL).rstrip("/")
-    return {
-        name: value.replace(_BASE_URL, base) if isinstance(value, str) else value
-        for name, value in metadata.items()
-    }
+    return {name: _fill_base_url(value, base) for name, value in metadata.items()}
+
+
+def _fill_base_url(value: Any, base: str) -> Any:
+    match value:
+        case str():
+            return value.replace(_BASE_URL, base)
+        case Mapping():
+            return {name: _fill_base_url(it, base) for name, it in value.items()}
+    return value
+
+
+def needs_base_url(metadata: Mapping[str, Any]) -> bool:
+    """Return whether a URL of the metadata begins with the base_url."""
+    return any(isinstance(it, str) and it.startswith(_BASE_URL) for it in metadata.values())
 
 
 @cache
@@ -87,6 +98,8 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     for needed in list_needed_endpoints(metadata):
         if not metadata.get(needed):
             raise ProviderNotConfigured.lacks(name, needed)
+        if str(metadata[needed]).startswith(_BASE_URL):
+            raise ProviderNotConfigured.lacks(name, "base_url")
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))

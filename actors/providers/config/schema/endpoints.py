@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from actors.providers.config.schema.field_types import URL, AuthorizationEndpoint, BaseURL
-from actors.providers.protocol.provider_builder import presets
+from actors.providers.catalogue.presets import find_preset, preset_settings
+from actors.providers.protocol.provider_builder import needs_base_url
 
 
 class EndpointSettings(BaseModel):
     """Where a provider is: its preset or issuer, and its endpoints (RFC 8414)."""
 
     preset: str | None = None
-    base_url: BaseURL | None = None
+    base_url: BaseURL | None = Field(default=None, validate_default=True)
     issuer: BaseURL | None = None
     authorization_endpoint: AuthorizationEndpoint | None = None
     token_endpoint: URL | None = None
@@ -25,15 +26,18 @@ class EndpointSettings(BaseModel):
     @field_validator("preset")
     @classmethod
     def _is_known(cls, value: str | None) -> str | None:
-        if value is not None and value not in presets():
-            raise ValueError(f"must be one of {', '.join(sorted(presets()))}")
+        if value is not None and find_preset(value) is None:
+            raise ValueError("is no preset: GET /v1/catalogue?query= finds those that there are")
         return value
 
     @field_validator("base_url")
     @classmethod
     def _is_used(cls, value: str | None, info: ValidationInfo) -> str | None:
-        users = [name for name, preset in presets().items() if "base_url" in preset]
-        is_preset_invalid = "preset" not in info.data
-        if value is not None and not is_preset_invalid and info.data["preset"] not in users:
-            raise ValueError(f"is a setting of the presets {' and '.join(sorted(users))} alone")
+        if "preset" not in info.data:
+            return value  # The preset is invalid, and says so itself.
+        preset = preset_settings(info.data["preset"])
+        if value is not None and not needs_base_url(preset):
+            raise ValueError("is a setting of presets whose software runs on many servers alone")
+        if value is None and needs_base_url(preset) and "base_url" not in preset:
+            raise ValueError("is needed: each customer of this preset's provider has its own")
         return value
