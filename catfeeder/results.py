@@ -154,6 +154,28 @@ class Revocation(TypedDict):
     revoked_tokens: Annotated[list[str], "Which: `refresh_token`, `access_token`."]
 
 
+class CatalogueEntry(TypedDict):
+    """A preset of the catalogue: a provider that takes nothing but credentials, and `needs`."""
+
+    preset: Annotated[str, "Its name, for `preset` in `PUT /v1/providers/{name}`."]
+    title: Annotated[str, "What the provider is called."]
+    environment: Annotated[list[str], "The variables that set it up without a request."]
+    needs: Annotated[list[str], "Settings to give beside the credentials, such as `base_url`."]
+    variables: Annotated[dict[str, Any], "What each user gives at `authorize`: a pattern or list."]
+    identity: Annotated[str, "Where users are named: userinfo, id_token, token_response or none."]
+    scopes: Annotated[list[str], "What is asked for unless the request or the provider says else."]
+    stated_by: Annotated[list[str], "The public catalogues that it rests on."]
+    disagreements: Annotated[int, "On how many of its settings catalogues say something else."]
+    tried: Annotated[bool, "Whether it was tried against the real provider."]
+
+
+class CataloguePage(TypedDict):
+    """Presets, by name."""
+
+    items: list[CatalogueEntry]
+    next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
+
+
 class Finding(TypedDict):
     """One check of a provider's settings."""
 

@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "replay": "worker.cli.queues:replay",
     "discard": "worker.cli.queues:discard",
     "check-provider": "worker.cli.providers:print_findings",
+    "providers": "worker.cli.catalogue:print_presets",
 }
 
 
@@ -123,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_letters(commands.add_parser("discard", help="delete what failed or was set aside"))
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")
+    _add_providers(commands.add_parser("providers", help="find a provider in the catalogue"))
     return parser
 
 
@@ -161,6 +163,13 @@ def _add_apps(parser: argparse.ArgumentParser) -> None:
     add("--name", help="what people call it; its id if left out")
     text = "the dearest hash that it may ask for, or have checked; 16 if left out"
     add("--maximum-rounds", type=int, metavar="N", help=text)
+
+
+def _add_providers(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("verb", choices=("search",), help="list the presets whose name has these words")
+    add("words", nargs="*", metavar="WORD", help="such as notion; all presets if left out")
+    _add_limit(parser)
 
 
 def _add_renewals(parser: argparse.ArgumentParser) -> None:

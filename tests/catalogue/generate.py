@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from actors.providers.catalogue.presets import FOLDER, file_of
+from actors.providers.catalogue.presets import file_of
 from tests.catalogue.errors import LeftOut
 from tests.catalogue.mapping import write_settings
 from tests.catalogue.presets_text import split_presets, write_preset
@@ -21,7 +21,7 @@ FACTS_FILE: Final = Path(__file__).parent / "facts.jsonl"
 #: Tags of what a preset leaves out and works without.
 _NOT_SAID: Final = ("E_CHAIN", "P_NAME", "R_TWO", "E_TOKENRESP", "E_LIST")
 _NO_FACTS: Final = ("keys", "sources", "confidence", "scopes_listed_by_nango")
-_HEAD: Final = "# Presets of the catalogue: ../presets.toml explains the settings, docs/catalogue.md the rest.\n"
+_HEAD: Final = "# Presets of the catalogue; ../presets.toml explains the settings.\n"
 
 
 def generate(facts_file: Path, *, anew: bool = False) -> dict[str, str]:

@@ -116,12 +116,11 @@ def _write_requests(facts: Mapping[str, Any], bases: set[str]) -> dict[str, Any]
     return settings
 
 
-def _write_parameters(
-    part: str, parameters: Mapping[str, str], bases: set[str]
-) -> dict[str, Any]:
+def _write_parameters(part: str, parameters: Mapping[str, str], bases: set[str]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for name, text in parameters.items():
+    for name, stated in parameters.items():
         other = _MOVED.get(name, part) if part == "authorization_parameters" else part
+        text = stated
         for base in bases:
             text = text.replace(f"https://{{{base}}}", BASE_URL)
         if other == "scopes":
@@ -167,10 +166,10 @@ def _write_profile(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _lay_over(settings: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
     whole = dict(settings)
     for name, value in added.items():
-        if isinstance(value, Mapping) and name == "profile":
-            value = {**whole.get(name, {}), **value}
-            value = {part: path for part, path in value.items() if path is not False}
-        whole[name] = value
+        is_merged = name == "profile" and isinstance(value, Mapping)
+        parts = {**whole.get(name, {}), **value} if is_merged else {}
+        kept = {part: path for part, path in parts.items() if path is not False}
+        whole[name] = kept if is_merged else value
     return {name: value for name, value in whole.items() if value is not False}
 
 
@@ -209,7 +208,8 @@ def _check_complete(settings: Mapping[str, Any]) -> None:
 def _clean_name(name: str) -> str:
     """Return a variable's name of letters, digits and _ alone."""
     last = name.rpartition(".")[2]
-    return re.sub("[^A-Za-z0-9]", "_", last.removeprefix("this_get"))
+    plain = re.sub("[^A-Za-z0-9]", "_", last.removeprefix("this_get"))
+    return plain[:1].lower() + plain[1:]
 
 
 def _rename_variables(value: Any, variables: Mapping[str, Any]) -> Any:

@@ -113,12 +113,8 @@ def _rename(host: str, origin: str) -> str:
 
 def _variables_of(url: str, known: Mapping[str, Any]) -> dict[str, Any]:
     host, rest = _split(url.removeprefix(BASE_URL) if url.startswith(BASE_URL) else url)
-    path, _, query = rest.partition("?")
-    of_query = [name for name in _PLACEHOLDER.findall(query) if not name.startswith("token.")]
-    if of_query:
-        raise LeftOut(f"{of_query[0]} of each customer is in the query of a URL")
     found = {}
-    for text, usual in ((host, _LABEL), (path, _SEGMENT)):
+    for text, usual in ((host, _LABEL), (rest, _SEGMENT)):
         for name in _PLACEHOLDER.findall(text):
             if name == "client_id":
                 raise LeftOut("the client_id is a part of the authorization endpoint's path")

@@ -31,6 +31,7 @@ from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.routes import (
     apps,
+    catalogue,
     connections,
     events,
     jobs,
@@ -51,6 +52,7 @@ _ROUTERS: Final = (
     oauth.router,
     connections.router,
     providers.router,
+    catalogue.router,
     apps.router,
     keys.router,
     events.router,

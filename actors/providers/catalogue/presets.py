@@ -79,7 +79,9 @@ def configured_names(variables: Iterable[str]) -> Iterator[str]:
 def _names_of(stem: str) -> Iterator[str]:
     known = [*presets(), *_read_entries(stem.lower())]
     variable = credential_variable(stem, "CLIENT_ID")
-    return (name for name in dict.fromkeys(known) if credential_variable(name, "CLIENT_ID") == variable)
+    return (
+        name for name in dict.fromkeys(known) if credential_variable(name, "CLIENT_ID") == variable
+    )
 
 
 def read_all() -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:

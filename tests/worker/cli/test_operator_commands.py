@@ -221,3 +221,13 @@ def test_the_queue_key_of_an_app_is_printed_and_revoked(command: Command) -> Non
     for wrong in (("queue-key", "--app", "nobody"), ("apps", "revoke-queue-key", "nobody")):
         ended = command(*wrong)
         assert (ended.returncode, ended.stdout) == (1, "")
+
+
+def test_providers_search_lists_the_presets_of_a_name(command: Command) -> None:
+    found = command("providers", "search", "notion")
+    none = command("providers", "search", "no such provider")
+    cut = command("providers", "search", "--limit", "2")
+    assert found.returncode == 0, found.stderr
+    assert "NOTION_CLIENT_ID and NOTION_CLIENT_SECRET" in found.stdout
+    assert (none.returncode, "docs/providers.md" in none.stdout) == (1, True)
+    assert "--limit above 2" in cut.stdout

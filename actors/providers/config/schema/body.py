@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ConfigDict, ValidationError
 
 from actors.errors import ProviderInvalid
+from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.lookup import is_provider_name
 from actors.providers.config.schema.authorization_requests import AuthorizationRequestSettings
 from actors.providers.config.schema.contradictions import find_contradictions
@@ -17,7 +18,7 @@ from actors.providers.config.schema.grants import GrantSettings
 from actors.providers.config.schema.identity import IdentitySettings
 from actors.providers.config.schema.renewal import RenewalSettings
 from actors.providers.config.schema.token_requests import TokenRequestSettings
-from actors.providers.protocol.provider_builder import list_needed_endpoints, presets
+from actors.providers.protocol.provider_builder import list_needed_endpoints, needs_base_url
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -71,7 +72,7 @@ def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
         ) from None
     _check_endpoints(settings)
     given = settings.model_dump(exclude_none=True)
-    if problems := find_contradictions(given, presets().get(settings.preset or "", {})):
+    if problems := find_contradictions(given, preset_settings(settings.preset)):
         raise ProviderInvalid(problems)
     return settings
 
@@ -91,6 +92,7 @@ def _write_sentence(problem: ErrorDetails) -> str:
 
 def _check_endpoints(settings: ProviderSettings) -> None:
     """Make sure that a preset, an issuer or the operator gives the endpoints."""
+    _check_base_url(settings)
     if settings.preset is not None or settings.issuer is not None:
         return
     needed = list_needed_endpoints(settings.model_dump())
@@ -98,4 +100,14 @@ def _check_endpoints(settings: ProviderSettings) -> None:
     if missing:
         raise ProviderInvalid(
             dict.fromkeys(missing, "is needed where there is neither preset nor issuer")
+        )
+
+
+def _check_base_url(settings: ProviderSettings) -> None:
+    """Make sure that URLs which begin with the address of a customer's own server have one."""
+    given = settings.model_dump(exclude_none=True)
+    whole = {**preset_settings(settings.preset), **given}
+    if needs_base_url(whole) and "base_url" not in whole:
+        raise ProviderInvalid(
+            {"base_url": "is needed: this preset's software runs on a server of each customer"}
         )

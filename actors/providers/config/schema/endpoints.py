@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ValidationInfo, field_validator
 
-from actors.providers.config.schema.field_types import URL, AuthorizationEndpoint, BaseURL
 from actors.providers.catalogue.presets import find_preset, preset_settings
+from actors.providers.config.schema.field_types import URL, AuthorizationEndpoint, BaseURL
 from actors.providers.protocol.provider_builder import needs_base_url
 
 
@@ -13,7 +13,7 @@ class EndpointSettings(BaseModel):
     """Where a provider is: its preset or issuer, and its endpoints (RFC 8414)."""
 
     preset: str | None = None
-    base_url: BaseURL | None = Field(default=None, validate_default=True)
+    base_url: BaseURL | None = None
     issuer: BaseURL | None = None
     authorization_endpoint: AuthorizationEndpoint | None = None
     token_endpoint: URL | None = None
@@ -38,6 +38,4 @@ class EndpointSettings(BaseModel):
         preset = preset_settings(info.data["preset"])
         if value is not None and not needs_base_url(preset):
             raise ValueError("is a setting of presets whose software runs on many servers alone")
-        if value is None and needs_base_url(preset) and "base_url" not in preset:
-            raise ValueError("is needed: each customer of this preset's provider has its own")
         return value
