@@ -23,7 +23,7 @@ BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | c
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test mutants chaos check format wheel bench queue-key redis-acl lock clean
+.PHONY: help setup run test mutants chaos catalogue check format wheel bench queue-key redis-acl lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ mutants: $(DEV_STAMP) ## Take each defence of docs/security.md out, and see that
 
 chaos: $(DEV_STAMP) ## Kill workers, broker and database for a minute, and see that no token is lost
 	@$(BIN)/python -m tests.chaos $(CHAOS)
+
+catalogue: $(DEV_STAMP) ## Try every preset of the catalogue, and print what passes and the counts by catalogue
+	@$(BIN)/python -m tests.catalogue
 
 check: $(DEV_STAMP) ## Lint, format, types and import rules, without the tests
 	@$(BIN)/ruff check .

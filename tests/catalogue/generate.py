@@ -47,6 +47,18 @@ def generate(facts_file: Path, *, anew: bool = False) -> dict[str, str]:
     return reasons
 
 
+def explain_left_out() -> dict[str, str]:
+    """Return the providers of the facts without a preset, with the reason."""
+    reasons = {}
+    for line in FACTS_FILE.read_text(encoding="utf-8").splitlines():
+        facts = json.loads(line)
+        try:
+            write_settings(facts)
+        except LeftOut as error:
+            reasons[facts["name"]] = str(error)
+    return reasons
+
+
 def _read_blocks(path: Path, *, anew: bool) -> dict[str, str]:
     is_kept = path.exists() and not anew
     return split_presets(path.read_text(encoding="utf-8")) if is_kept else {}

@@ -150,6 +150,12 @@ def _write_profile(facts: Mapping[str, Any]) -> dict[str, Any]:
         for one in facts.get("conflicts", ())
         if one["field"].startswith("profile.")
     }
+    # What another part stands in is an object, and no text.
+    profile = {
+        part: path
+        for part, path in profile.items()
+        if not any(other.startswith(f"{path}.") for other in profile.values())
+    }
     leading = {path.rpartition(".")[0] for path in profile.values() if "." in path}
     for part, path in profile.items():
         other = stated.get(part, "")

@@ -9,7 +9,7 @@ from typing import Any, Final
 from actors.providers.catalogue.presets import read_all
 from actors.providers.catalogue.search import needs_of, title_of
 from config import ROOT, credential_variable
-from tests.catalogue.mapping import left_out
+from tests.catalogue.generate import explain_left_out
 
 PAGE: Final = ROOT / "docs" / "catalogue.md"
 _HEAD: Final = Path(__file__).parent / "page_head.md"
@@ -21,7 +21,7 @@ def write_page() -> str:
     disputed = sum(bool(about.get("disagreements")) for _, _, about in rows)
     head = _HEAD.read_text(encoding="utf-8").format(count=len(rows), disputed=disputed)
     lines = [_row(*row) for row in rows]
-    reasons = [f"| `{name}` | {reason} |" for name, reason in sorted(left_out().items())]
+    reasons = [f"| `{name}` | {reason} |" for name, reason in sorted(explain_left_out().items())]
     return "\n".join(
         [
             *(head.rstrip(), "", "## The presets", ""),

@@ -13,8 +13,6 @@ URLS: Final = (
     *("authorization_endpoint", "token_endpoint", "refresh_endpoint", "userinfo_endpoint"),
     *("emails_endpoint", "revocation_endpoint", "issuer"),
 )
-#: Without these a provider is still one; a template that cannot be said costs the setting alone.
-_OPTIONAL: Final = ("emails_endpoint", "revocation_endpoint", "issuer")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _PARTS: Final = re.compile(r"(?:https://)?(\{[^{}]+\}(?=[^.]|$)|[^/?#]*)(.*)", re.DOTALL)
 _LABEL: Final = "[a-z0-9-]+"
@@ -28,6 +26,8 @@ class Filled:
 
     urls: dict[str, str] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    #: Where the authorization endpoint is.
+    origin: str = ""
     #: The names that base_url stands for.
     bases: set[str] = field(default_factory=set)
 
@@ -39,33 +39,44 @@ def write_urls(facts: Mapping[str, Any]) -> Filled:
         LeftOut: A host or a part of a URL is of a kind that no setting has.
     """
     known = facts.get("template_variables", {})
-    filled = Filled()
-    given = {name: facts[name] for name in URLS if facts.get(name)}
+    given = {name: _clean(facts[name]) for name in URLS if facts.get(name)}
     _check_hosts(given, known)
-    origin = ""
+    filled = Filled()
     for name, url in given.items():
-        text = re.sub(r"\{(\w+)\}base_url\{\}", r"{\1}", url)
-        host, rest = _split(text)
-        if _is_whole(host, known):
+        host, rest = _split(url)
+        is_whole = _is_whole(host, known)
+        if is_whole:
             filled.bases.add(host.strip("{}"))
-            if origin and not origin.startswith(BASE_URL) and name != "token_endpoint":
-                written = origin + _slashed(rest)
-            else:
-                written = BASE_URL + _slashed(rest)
-        else:
-            written = f"https://{_rename(host, origin)}{rest}" if host else text
+        if name == "issuer" and is_whole and filled.origin not in ("", BASE_URL):
+            continue  # It is another one for each customer, and discovery asks one.
+        written = _write_one(name, rest, filled.origin) if is_whole else _fix(host, rest, filled)
         if name == "authorization_endpoint":
-            origin = BASE_URL if written.startswith(BASE_URL) else _origin_of(written)
-        try:
-            filled.variables |= _variables_of(written, known)
-        except LeftOut:
-            if name not in _OPTIONAL:
-                raise
-            continue
-        if name == "issuer" and _is_whole(host, known) and origin not in ("", BASE_URL):
-            continue
+            filled.origin = BASE_URL if is_whole else _origin_of(written)
+        filled.variables |= _variables_of(written, known)
         filled.urls[name] = written
     return filled
+
+
+def _clean(url: str) -> str:
+    """Return a URL without what the catalogues' code reads from a setting of its own.
+
+    Raises:
+        LeftOut: Nothing else is left of it.
+    """
+    text = re.sub(r"\{(\w+)\}base_url\{\}", r"{\1}", url).removesuffix("{}")
+    if "{}" in text or re.fullmatch(r"\{\w+\}\w*ur[il]", text):
+        raise LeftOut("each URL is a setting of the customer")
+    return text
+
+
+def _write_one(name: str, rest: str, origin: str) -> str:
+    """Return the URL of a host that is a customer's own: that of the authorization endpoint."""
+    is_known = origin not in ("", BASE_URL) and name != "token_endpoint"
+    return (origin if is_known else BASE_URL) + _slashed(rest)
+
+
+def _fix(host: str, rest: str, filled: Filled) -> str:
+    return f"https://{_rename(host, filled.origin)}{rest}" if host else rest
 
 
 def find_variables(texts: Mapping[str, str], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,9 +127,7 @@ def _variables_of(url: str, known: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for text, usual in ((host, _LABEL), (rest, _SEGMENT)):
         for name in _PLACEHOLDER.findall(text):
-            if name == "client_id":
-                raise LeftOut("the client_id is a part of the authorization endpoint's path")
-            if not name.startswith("token."):
+            if not name.startswith("token.") and name not in ("client_id", "access_token"):
                 found[name] = _constrain(name, known, usual)
     return found
 

@@ -1,0 +1,99 @@
+"""Tests of every preset of the catalogue, against a provider that demands what is stated for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from actors.providers.catalogue.presets import preset_settings, read_all
+from tests.catalogue.demands import read_demands
+from tests.catalogue.harness import Harness, Outcome, find_unknown, running_harness
+
+#: What came of each preset, for `make catalogue`.
+OUTCOMES: dict[str, Outcome] = {}
+
+#: Those of presets.toml go their own ways, and are tried one by one in test_presets.
+BY_HAND = {"google", "facebook", "github", "microsoft", "linkedin", "x", "discord", "spotify"}
+BY_HAND |= {"gitlab", "slack", "slack_app", "apple"}
+_NAMES = [name for name, _, _ in read_all() if name in read_demands() and name not in BY_HAND]
+
+
+@pytest.fixture
+def harness() -> Iterator[Harness]:
+    """All providers of the facts, in one process."""
+    with running_harness() as started:
+        yield started
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], harness: Harness) -> dict[str, str]:
+    """The environment, with the providers as the one private host that may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": harness.host}
+
+
+@pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize("first", sorted({name[0] for name in _NAMES}))
+def test_each_preset_does_what_the_catalogues_state(first: str, harness: Harness) -> None:
+    # Given the presets of a file, when a user of each signs in and the token is renewed
+    for name in _NAMES:
+        if name[0] == first:
+            OUTCOMES[name] = harness.try_preset(name)
+    # Then each provider has got what it demands
+    outcomes = [one for name, one in OUTCOMES.items() if name[0] == first]
+    assert {one.name: one.failure for one in outcomes if one.failure} == {}
+
+
+#: A preset, and what is made wrong of it; None takes a setting away.
+_WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("asana", {"authorization_endpoint": "https://app.asana.com/elsewhere"}),
+    ("asana", {"token_endpoint": "https://app.asana.com/elsewhere"}),
+    ("asana", {"userinfo_endpoint": "https://app.asana.com/elsewhere"}),
+    ("reddit", {"token_endpoint_auth_method": "client_secret_post"}),
+    ("asana", {"token_endpoint_auth_method": "client_secret_basic"}),
+    ("mendeley", {"scope_separator": "|"}),
+    ("slack-app", {"scopes": ["identity.basic"]}),
+    ("reddit", {"authorization_parameters": None}),
+    ("zoom", {"code_challenge_method": "none"}),
+    ("zoom", {"profile": {"subject": "nothing"}}),
+    ("basecamp", {"token_parameters": None}),
+    ("basecamp", {"refresh_parameters": None}),
+    ("basecamp", {"profile": {"subject": "identity.id", "email": "identity.mail"}}),
+    ("figma", {"refresh_endpoint": None}),
+    ("tiktok-ads", {"token_parameter_names": None}),
+    ("tiktok", {"parameter_names": None}),
+    ("azure-devops", {"response_type": None}),
+    ("notion", {"token_request_format": None}),
+    ("notion", {"userinfo_headers": None}),
+    ("notion", {"metadata": ["workspace"]}),
+    ("yandex", {"userinfo_token_scheme": None}),
+    ("baidu", {"userinfo_token_location": None}),
+    ("dropbox", {"userinfo_method": None}),
+    ("linear", {"userinfo_body": {"query": "query { viewer { id } }"}}),
+    ("threads", {"long_lived_token": None}),
+    ("yammer", {"token_response_paths": None}),
+    ("zendesk", {"variables": None}),
+]
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_preset_that_is_wrong_in_one_setting_fails(harness: Harness) -> None:
+    # Given presets that pass, each made wrong in one setting
+    passed = []
+    for name, change in _WRONG:
+        right = preset_settings(name)
+        if find_unknown(right) or name not in read_demands():
+            continue
+        wrong = {key: it for key, it in {**right, **change}.items() if it is not None}
+        # When it is run
+        if harness.try_preset(name, wrong).failure is None:
+            passed.append((name, *change))
+    # Then the provider says so
+    assert passed == []
+
+
+def test_presets_hold_nothing_but_settings() -> None:
+    # What the service does not have yet waits, and is tried once it has it.
+    waiting = {name: find_unknown(it) for name, it, _ in read_all() if find_unknown(it)}
+    assert len(_NAMES) - len(waiting) > 250
