@@ -188,7 +188,7 @@ def _check_identity(described: Connection, provider: StrictProvider) -> None:
     assert profile["subject"] in subjects, f"the subject is {profile['subject']}"
     parts = [part for part in ("email", "name", "picture") if part in demands.paths]
     stated = {part: account.value_of(part) for part in parts}
-    given = {part: profile[part] for part in stated}  # type: ignore[literal-required]
+    given = {part: profile[part] for part in stated}
     assert given == stated, f"the profile is {given}"
 
 

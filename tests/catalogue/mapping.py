@@ -97,7 +97,7 @@ def write_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
     if variables:
         settings["variables"] = {_clean_name(key): it for key, it in sorted(variables.items())}
     _check_complete(settings)
-    return _rename_variables(settings, variables)
+    return {key: _rename_variables(value, variables) for key, value in settings.items()}
 
 
 def _write_requests(facts: Mapping[str, Any], bases: set[str]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ _WRONG: list[tuple[str, dict[str, Any]]] = [
     ("asana", {"userinfo_endpoint": "https://app.asana.com/elsewhere"}),
     ("reddit", {"token_endpoint_auth_method": "client_secret_post"}),
     ("asana", {"token_endpoint_auth_method": "client_secret_basic"}),
-    ("mendeley", {"scope_separator": "|"}),
+    ("coinbase", {"scope_separator": "|"}),
     ("slack-app", {"scopes": ["identity.basic"]}),
     ("reddit", {"authorization_parameters": None}),
     ("zoom", {"code_challenge_method": "none"}),

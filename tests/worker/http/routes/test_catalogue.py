@@ -30,7 +30,8 @@ def test_the_catalogue_is_read_page_by_page(http: httpx.Client) -> None:
     names: list[str] = []
     cursor = None
     while True:
-        query = {"query": "google", "limit": 7, **({"cursor": cursor} if cursor else {})}
+        query: dict[str, str] = {"query": "google", "limit": "7"}
+        query |= {"cursor": cursor} if cursor else {}
         page = http.get("/v1/catalogue", params=query).json()
         names += [item["preset"] for item in page["items"]]
         cursor = page["next_cursor"]
