@@ -96,7 +96,7 @@ def test_only_a_start_makes_a_database(
         "check-provider": "google",
     }
     elsewhere = {"run", "migrate", "perform", "scheduler"}
-    without_database = {"queue-roots", "queues", "replay", "discard"}
+    without_database = {"queue-roots", "queues", "replay", "discard", "providers"}
     assert set(COMMANDS) == {*typed, *elsewhere, *without_database, "queue-key"}
 
     # When any command is typed but those by which a service starts
