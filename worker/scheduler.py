@@ -6,6 +6,7 @@ from config import current_settings
 from worker.crons import Crons
 from worker.process.logs import set_up_logging
 from worker.process.open_files import warn_of_open_files
+from worker.process.own_secrets import drop_other_secrets
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
 
@@ -13,9 +14,12 @@ from worker.process.signals import StopSignals
 def run_scheduler() -> int:
     """Emit the schedule until a signal requests a stop; return the exit status.
 
+    The process replaces itself by one that holds the secrets of the schedule alone.
+
     Raises:
         ConfigurationError: REDIS_URL is not set, so that no worker would get what is emitted.
     """
+    drop_other_secrets((), schedules=True)
     settings = current_settings()
     set_up_logging(settings)
     warn_of_open_files(settings)
