@@ -21,7 +21,7 @@ class Format:
 
 Time: TypeAlias = Annotated[str, Format("date-time")]
 ConnectionStatus: TypeAlias = Literal[
-    "active", "renewal_failing", "ended", "reauthorization_required", "revoked"
+    "pending", "active", "renewal_failing", "ended", "reauthorization_required", "revoked"
 ]
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from actors.connections.credentials.errors import CredentialsInvalid
+from actors.connections.credentials.grants import read_grant_credentials
 from actors.connections.credentials.members import Credentials, read_static_credentials
 from actors.connections.credentials.storing import store_static
 from actors.connections.reading import describe_connection
@@ -65,4 +66,7 @@ def read_credentials(provider: Provider, new: NewConnection) -> Credentials:
                 "scope is for grants of OAuth 2.0; these credentials have none."
             )
         return read_static_credentials(provider, new.credentials)
-    raise CredentialsInvalid("Connections to this provider are made by sign-ins alone.")
+    credentials = read_grant_credentials(provider, new.credentials, new.scope)
+    if new.subject is not None and not new.credentials:
+        raise CredentialsInvalid("The provider's own client acts for no subject: leave it out.")
+    return credentials

@@ -8,7 +8,12 @@ from datetime import datetime
 from typing import Final, cast
 
 from actors.connections.credentials.members import Credentials, open_credentials
-from actors.connections.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
+from actors.connections.errors import (
+    ConnectionBusy,
+    ConnectionUnknown,
+    ReauthorizationRequired,
+    RenewalFailing,
+)
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.providers.config.placements import find_placement
 from actors.providers.protocol.token_types import read_token_type
@@ -142,6 +147,8 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     token = TAB_CONNECTIONS.access_token.open(row)
     is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
     is_dead = row.status in _NEVER_DUE
+    if row.status == ConnectionStatus.PENDING:
+        raise ConnectionBusy
     is_awaited = token is None and not is_dead and row.refresh_token is not None
     if not is_awaited and (token is None or (is_dead and not is_usable)):
         has_ended = row.status == ConnectionStatus.ENDED

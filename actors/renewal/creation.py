@@ -9,6 +9,7 @@ from actors.connections.credentials.checking import check_credentials
 from actors.connections.credentials.storing import store_static
 from actors.connections.reading import describe_connection
 from actors.providers.config.discovery import resolve_provider
+from actors.renewal.first_token import create_grant
 from catfeeder.clock import utc_now
 from catfeeder.results import Connection
 from catfeeder.sealing import Secret
@@ -27,11 +28,15 @@ def create_connection(
         ProviderUnknown, ProviderNotConfigured: As `resolve_provider`.
         CredentialsInvalid: The provider takes other credentials.
         CredentialsRefused: The provider refuses them; nothing is stored.
+        ConnectionBusy: Another request for the same connection takes long, or has failed.
+        ProviderPaused, ProviderRefused: As a renewal.
         ProviderUnreachable, ProviderMisbehaved: The provider's part failed.
     """
     now = utc_now()
     new = NewConnection(provider, credentials, subject, scope, variables or {})
     found = resolve_provider(provider, now)
     given = read_credentials(found, new)
+    if not given.is_static:
+        return describe_connection(create_grant(found, subject, given, now))
     check_credentials(found, given)
     return describe_connection(store_static(found, subject, given, now))

@@ -9,10 +9,12 @@ from datetime import datetime
 
 import requests
 
+from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.forecasts import forecast_renewal_end
 from actors.connections.grants import GrantRequest, build_grant, with_known_lifetime
 from actors.errors import AuthError, ProviderRefused
 from actors.providers.config.cache import ProviderCache
+from actors.providers.protocol.client_grants import adapt_provider, request_token
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import (
     KeepAnswer,
@@ -46,6 +48,8 @@ class RenewalRequest:
     provider: Provider
     health: TAB_PROVIDER_HEALTH
     token: Secret
+    #: What a connection without a user asks for its tokens with; then `token` identifies them.
+    credentials: Credentials | None = None
 
     def send(self, keep: KeepAnswer) -> TokenResponse:
         """Ask the provider for new tokens; `keep` gets each answer before it is read.
@@ -54,6 +58,8 @@ class RenewalRequest:
             ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
         """
         with self._hide_token():
+            if (made_from := self.credentials) is not None:
+                return request_token(self.provider, made_from.kind, made_from.members, keep)
             metadata = self.row.metadata
             if (exchange := self.provider.renewal_exchange) is not None:
                 return exchange_token(self.provider, exchange, self.token, keep, metadata)
@@ -69,6 +75,8 @@ class RenewalRequest:
         """Read an answer that was kept to a request of `asked_at`; raises as `send` does."""
         with self._hide_token():
             tokens = read_kept_tokens(self.provider, answer, asked_at)
+        if self.credentials is not None:
+            return replace(tokens, refresh_token=None)
         if self.provider.renewal_exchange is not None:
             return tokens
         return replace(tokens, refresh_token=tokens.refresh_token or self.token)
@@ -95,14 +103,20 @@ class RenewalRequest:
         tokens = with_known_lifetime(tokens, row)
         # Counted from before the call, the lifetime is too short by a moment, and never too long.
         known = row.grant_expires_at
-        end = forecast_renewal_end(self.provider, tokens, known, asked_at)
-        asked_scope = f"{row.scope} {row.missing_scope}"
+        is_endless = self.credentials is not None
+        end = None if is_endless else forecast_renewal_end(self.provider, tokens, known, asked_at)
+        asked_scope = self._find_asked_scope()
         request = GrantRequest(row.provider_subject, asked_scope, row.scope, known)
         grant = build_grant(self.provider, tokens, request, asked_at, end=end)
         grant = replace(grant, metadata=merge_metadata(row.metadata, tokens.metadata))
-        if tokens.scope is None:
+        if tokens.scope is None and self.credentials is None:
             return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
         return grant
+
+    def _find_asked_scope(self) -> str:
+        if self.credentials is not None:
+            return self.credentials.members.get("scope", "")
+        return f"{self.row.scope} {self.row.missing_scope}"
 
 
 def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) -> RenewalRequest:
@@ -116,6 +130,8 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
             at its issuer, which had to come first, failed.
     """
     provider, health = memory.look_up(row.provider, now)
+    if (credentials := open_credentials(row)) is not None:
+        return build_request(row, provider, health, credentials)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
     access_token = TAB_CONNECTIONS.access_token.open(row)
     if provider.renewal == "access_token" and access_token is not None:
@@ -123,6 +139,23 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     if provider.renewal == "refresh_token" and refresh_token is not None:
         return RenewalRequest(row, provider, health, refresh_token)
     raise RefreshTokenMissing
+
+
+def build_request(
+    row: TAB_CONNECTIONS,
+    provider: Provider,
+    health: TAB_PROVIDER_HEALTH,
+    credentials: Credentials,
+) -> RenewalRequest:
+    """Return the request for another token of a connection that was made from credentials.
+
+    Raises:
+        RefreshTokenMissing: They are all that its requests carry; there is nothing to renew.
+    """
+    if credentials.is_static:
+        raise RefreshTokenMissing
+    adapted = adapt_provider(provider, credentials.kind, credentials.members)
+    return RenewalRequest(row, adapted, health, credentials.serialize(), credentials)
 
 
 def _is_same_kind(tokens: TokenResponse, row: TAB_CONNECTIONS) -> bool:

@@ -18,6 +18,8 @@ from models.sealing.row_macs import Authenticated, MacField
 class ConnectionStatus(StrEnum):
     """What may be expected of a connection's token."""
 
+    #: It is being made, and has no token yet.
+    PENDING = "pending"
     ACTIVE = "active"
     RENEWAL_FAILING = "renewal_failing"
     #: The token has run out, and there is nothing to renew it with: nothing is wrong.
@@ -156,7 +158,10 @@ class TAB_CONNECTIONS(Authenticated, Table):
         Returns:
             How many rows that were.
         """
-        dead = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+        dead = (
+            *(ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED),
+            ConnectionStatus.PENDING,
+        )
         has_run_out = cls.expires_at.is_null() | (cls.expires_at < before)
         erased = cls.delete().where(cls.status.in_(dead), cls.updated_at < before, has_run_out)
         return int(erased.execute())

@@ -182,7 +182,7 @@ def client_credentials(provider: Provider) -> Mapping[str, str]:
                 "client_assertion": sign_assertion(
                     provider,
                     issuer=provider.client_assertion_issuer or provider.client_id,
-                    audience=_choose_audience(provider),
+                    audience=choose_audience(provider),
                 ),
             }
         case "apple_client_secret":
@@ -191,7 +191,7 @@ def client_credentials(provider: Provider) -> Mapping[str, str]:
             return {**named, "client_secret": secret_text(provider)}
 
 
-def _choose_audience(provider: Provider) -> str:
+def choose_audience(provider: Provider) -> str:
     """Return the `aud` of assertions: the token endpoint (RFC 7523 section 3), else as set.
 
     RFC 7523bis and FAPI 2 want the issuer, so that no other server can use an assertion.

@@ -141,6 +141,10 @@ class Provider:
     credential_type: str = "oauth2"
     #: How connections are made (RFC 7591): by sign-ins alone, unless the settings say otherwise.
     grant_types: tuple[str, ...] = (AUTHORIZATION_CODE,)
+    #: Further claims of a JWT bearer assertion, as templates; and how long one lives.
+    assertion_claims: Mapping[str, str] = field(default_factory=dict)
+    assertion_lifetime_seconds: int = 300
+    installation_token_endpoint: str | None = None
     #: Where the API wants credentials; None for where the standards have them.
     api_headers: Mapping[str, str] | None = None
     api_query_parameters: Mapping[str, str] | None = None

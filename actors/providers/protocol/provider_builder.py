@@ -155,7 +155,8 @@ def _read_exchanges(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _default_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the scopes to ask for by default: a provider with an issuer has OpenID Connect."""
-    return STANDARD_SCOPES if metadata.get("issuer") else ()
+    has_sign_in = AUTHORIZATION_CODE in metadata.get("grant_types", (AUTHORIZATION_CODE,))
+    return STANDARD_SCOPES if has_sign_in and metadata.get("issuer") else ()
 
 
 def _read_offline_access(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,12 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from actors.providers.config.schema.field_types import URL
-from actors.providers.config.schema.placements import HeaderTemplates, QueryTemplates
+from actors.providers.config.schema.placements import (
+    AssertionClaims,
+    HeaderTemplates,
+    InstallationURL,
+    QueryTemplates,
+)
 
 
 class GrantSettings(BaseModel):
@@ -26,6 +31,9 @@ class GrantSettings(BaseModel):
         ]
         | None
     ) = Field(default=None, min_length=1, max_length=8)
+    assertion_claims: AssertionClaims | None = None
+    assertion_lifetime_seconds: int | None = Field(default=None, ge=30, le=600)
+    installation_token_endpoint: InstallationURL | None = None
     api_headers: HeaderTemplates | None = None
     api_query_parameters: QueryTemplates | None = None
     check_endpoint: URL | None = None

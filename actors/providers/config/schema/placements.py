@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+from actors.providers.config.schema.field_types import URL
 from actors.providers.protocol.placements import PLACEHOLDERS, list_placeholders
 
 #: A token of RFC 9110 section 5.6.2.
@@ -16,6 +17,8 @@ _VALUE: Final = re.compile("[!-~](?:[ -~]{0,2046}[!-~])?")
 _FRAMING: Final = frozenset(
     {"connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_CLAIM_PLACEHOLDERS: Final = ("scope", "iss", "sub", "client_id")
+_SLASHES_BEFORE_PATH: Final = 3
 
 
 def _check_headers(templates: dict[str, str]) -> dict[str, str]:
@@ -27,14 +30,33 @@ def _check_headers(templates: dict[str, str]) -> dict[str, str]:
     return _check_values(templates)
 
 
-def _check_values(templates: dict[str, str]) -> dict[str, str]:
+def _check_values(
+    templates: dict[str, str], allowed: tuple[str, ...] = PLACEHOLDERS
+) -> dict[str, str]:
     for text in templates.values():
         if not _VALUE.fullmatch(text):
             raise ValueError("each value is of visible ASCII characters")
-        if not set(list_placeholders(text)) <= set(PLACEHOLDERS):
-            raise ValueError(f"braces hold one of {', '.join(PLACEHOLDERS)}")
+        if not set(list_placeholders(text)) <= set(allowed):
+            raise ValueError(f"braces hold one of {', '.join(allowed)}")
     return templates
+
+
+def _check_claims(templates: dict[str, str]) -> dict[str, str]:
+    if timed := sorted({"exp", "iat", "jti"} & templates.keys()):
+        raise ValueError(f"must not hold {', '.join(timed)}: each assertion has its own")
+    return _check_values(templates, _CLAIM_PLACEHOLDERS)
+
+
+def _check_installation(url: str) -> str:
+    """Check a URL that has its one placeholder in the path, so that it leads to no other host."""
+    before, mark, after = url.partition("{installation_id}")
+    is_in_path = before.count("/") >= _SLASHES_BEFORE_PATH and not set(before) & set("?#")
+    if not mark or not is_in_path or set(before + after) & set("{}"):
+        raise ValueError("is a URL whose path has {installation_id}, once")
+    return url
 
 
 HeaderTemplates = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_headers)]
 QueryTemplates = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_values)]
+AssertionClaims = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_claims)]
+InstallationURL = Annotated[URL, AfterValidator(_check_installation)]
