@@ -14,14 +14,13 @@ from typing import Any, Final
 from actors.providers.catalogue.presets import file_of
 from tests.catalogue.errors import LeftOut
 from tests.catalogue.mapping import write_settings
-from tests.catalogue.presets_text import split_presets, write_preset
+from tests.catalogue.presets_text import HEAD, join_presets, split_presets, write_preset
 
 #: The facts that a preset was made of, for the harness, which demands what they say.
 FACTS_FILE: Final = Path(__file__).parent / "facts.jsonl"
 #: Tags of what a preset leaves out and works without.
 _NOT_SAID: Final = ("E_CHAIN", "P_NAME", "R_TWO", "E_TOKENRESP", "E_LIST")
 _NO_FACTS: Final = ("keys", "sources", "confidence", "scopes_listed_by_nango")
-_HEAD: Final = "# Presets of the catalogue; ../presets.toml explains the settings.\n"
 
 
 def generate(facts_file: Path, *, anew: bool = False) -> dict[str, str]:
@@ -41,8 +40,7 @@ def generate(facts_file: Path, *, anew: bool = False) -> dict[str, str]:
         blocks.setdefault(name, write_preset(name, settings, about))
     for path, blocks in texts.items():
         if blocks:
-            body = "\n\n".join(blocks[name] for name in sorted(blocks))
-            path.write_text(f"{_HEAD}\n{body}", encoding="utf-8")
+            path.write_text(join_presets(blocks), encoding="utf-8")
     _write_facts(document["providers"])
     return reasons
 
@@ -61,7 +59,8 @@ def explain_left_out() -> dict[str, str]:
 
 def _read_blocks(path: Path, *, anew: bool) -> dict[str, str]:
     is_kept = path.exists() and not anew
-    return split_presets(path.read_text(encoding="utf-8")) if is_kept else {}
+    text = path.read_text(encoding="utf-8") if is_kept else ""
+    return split_presets(text.removeprefix(HEAD))
 
 
 def _write_about(facts: Mapping[str, Any], legend: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+#: The first line of each file.
+HEAD: Final = "# Presets of the catalogue; ../presets.toml explains the settings.\n"
 _BARE: Final = re.compile("[A-Za-z0-9_-]+")
 _WIDTH: Final = 110
 #: The order of the settings in a preset; others follow by name.
@@ -43,6 +45,12 @@ def split_presets(text: str) -> dict[str, str]:
             blocks[name] += pending + line
             pending = ""
     return {one: f"{block.strip()}\n" for one, block in blocks.items()}
+
+
+def join_presets(blocks: Mapping[str, str]) -> str:
+    """Return the text of a file of presets, by name."""
+    body = "\n\n".join(blocks[name] for name in sorted(blocks))
+    return f"{HEAD}\n{body}"
 
 
 def _rank(name: str) -> tuple[int, str]:
