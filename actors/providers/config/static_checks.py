@@ -22,6 +22,7 @@ _ENDPOINTS: Final = (
     "authorization_endpoint",
     "token_endpoint",
     "refresh_endpoint",
+    "long_lived_token",
     "userinfo_endpoint",
     "emails_endpoint",
     "revocation_endpoint",
@@ -110,7 +111,7 @@ def _check_private_key(provider: Provider) -> Finding:
 def _check_endpoints(provider: Provider) -> Iterator[Finding]:
     faults: dict[str, tuple[str, str] | None] = {}
     for name in _ENDPOINTS:
-        url: str | None = getattr(provider, name)
+        url = _url_of(provider, name)
         if url is None:
             continue
         url = url.partition("#")[0]
@@ -121,6 +122,13 @@ def _check_endpoints(provider: Provider) -> Iterator[Finding]:
             yield report_fault(name, *fault)
         else:
             yield report_ok(name, "It leads to a public address by https, or is allowed.")
+
+
+def _url_of(provider: Provider, name: str) -> str | None:
+    if name == "long_lived_token":
+        return provider.long_lived_token and provider.long_lived_token.endpoint
+    url: str | None = getattr(provider, name)
+    return url
 
 
 def _find_address_fault(url: str) -> tuple[str, str] | None:

@@ -26,6 +26,8 @@ from tests.actors.sign_ins import (
     status_of,
 )
 from tests.provider.answers import Answer, json_answer, not_http
+from tests.provider.dialects import Dialect
+from tests.provider.script import Script
 from tests.provider.server import Request
 from tests.scripted_provider import ScriptedProvider
 
@@ -34,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 def echoing(request: Request) -> Answer:
     """Answer with all that was sent, as if it were an error code."""
-    sent = {**request.form, **request.headers}
+    sent = {**request.query, **request.form, **request.headers}
     return json_answer({"error": " ".join(sent.values()), "error_description": sent}, 400)
 
 
@@ -43,7 +45,8 @@ def secrets_of(provider: ScriptedProvider) -> set[str]:
     secrets = {provider.client_secret}
     for request in provider.requests:
         names = ("code", "code_verifier", "refresh_token", "token", "fb_exchange_token")
-        secrets |= {request.form[name] for name in names if name in request.form}
+        sent = {**request.query, **request.form}
+        secrets |= {sent[name] for name in names if name in sent}
         secrets |= {request.query[name] for name in ("nonce", "state") if name in request.query}
         secrets.add(request.query.get("appsecret_proof", provider.client_secret))
         secrets.add(request.headers.get("authorization", provider.client_secret).split()[-1])
@@ -52,14 +55,27 @@ def secrets_of(provider: ScriptedProvider) -> set[str]:
     return secrets
 
 
-@pytest.mark.parametrize("preset", ["openid", "github", "facebook", "x"])
+def _configure(provider: ScriptedProvider, preset: str) -> None:
+    if preset == "query":
+        provider.script = Script(
+            client_authentication="client_secret_post",
+            dialect=Dialect(format="query", method="GET"),
+        )
+        configure(provider, token_request_format="query", token_request_method="GET")
+    elif preset == "openid":
+        configure(provider)
+    else:
+        configure_preset(provider, preset)
+
+
+@pytest.mark.parametrize("preset", ["openid", "github", "facebook", "x", "query"])
 def test_no_secret_is_ever_logged(
     preset: str, provider: ScriptedProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     shown: list[str] = []
     with caplog.at_level(logging.DEBUG):
         # Given everything that can be done with a provider, done well
-        configure(provider) if preset == "openid" else configure_preset(provider, preset)
+        _configure(provider, preset)
         row = sign_in(provider).connection
         fetch_user_info(NAME, connection_id=row.id)
         token, refreshing = tokens_of(row)

@@ -124,6 +124,25 @@ def test_the_challenge_is_that_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "begins", "ends"),
+    [
+        ("/connect#wechat_redirect", "/connect?response_type=", "#wechat_redirect"),
+        ("/#/oauth/authorize", "/#/oauth/authorize?response_type=", "S256"),
+        ("/#/authorize?a=b", "/#/authorize?a=b&response_type=", "S256"),
+    ],
+)
+def test_a_page_within_a_page_gets_the_query_where_it_reads_it(
+    page: str, begins: str, ends: str, provider: ScriptedProvider
+) -> None:
+    configure(provider, authorization_endpoint=provider.issuer + page)
+
+    url = begin_sign_in(NAME, now=now()).authorization_url
+
+    assert url.startswith(provider.issuer + begins)
+    assert url.endswith(ends)
+
+
+@pytest.mark.parametrize(
     ("preset", "scope", "pkce", "nonce"),
     [
         ("google", "openid profile email", True, True),

@@ -101,8 +101,10 @@ def test_a_rotated_refresh_token_takes_the_place_of_the_old_one(
     assert plain.grants.refresh_token_reuses == 0
 
 
-def test_an_access_token_of_facebook_is_exchanged(provider: ScriptedProvider) -> None:
-    configure_preset(provider, "facebook")
+@pytest.mark.parametrize("renewal", ["access_token", "fb_exchange_token"])
+def test_an_access_token_of_facebook_is_exchanged(renewal: str, provider: ScriptedProvider) -> None:
+    # Given its preset, or a row of an earlier release that says the same by a name
+    configure_preset(provider, "facebook", renewal=renewal)
     row = sign_in(provider).connection
     provider.requests.clear()
 

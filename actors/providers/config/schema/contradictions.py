@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from actors.providers.config.schema.parameter_types import find_placeholders
 
 #: Settings with placeholders; those of renewals and exchanges have a token answer before them.
 _TEMPLATES: Final = ("token_parameters", "refresh_parameters", "token_headers")
+_TEMPLATE: Final = re.compile(r"\$?\{[A-Za-z_][A-Za-z0-9_.:-]*\}")
 _CREDENTIALS: Final = ("client_id", "client_secret")
 _SECRETLESS: Final = ("none", "private_key_jwt", "apple_client_secret")
 
@@ -25,6 +27,7 @@ def find_contradictions(given: Mapping[str, Any], preset: Mapping[str, Any]) -> 
         *_check_response_type(whole),
         *_check_names(whole),
         *_check_placeholders(whole),
+        *_check_authorization(whole),
     ]
     return {field: text for field, text in problems if field.partition("/")[0] in given}
 
@@ -87,6 +90,16 @@ def _check_names(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"{field}/client_secret", text
     if usual.get("redirect_uri") == "":
         yield "parameter_names/redirect_uri", "may be left out in token_parameter_names alone"
+
+
+def _check_authorization(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the parameters with a template; the braces of JSON, as in `claims`, are none."""
+    known = {f"{{{name}}}" for name in whole.get("variables", {})}
+    for name, text in whole.get("authorization_parameters", {}).items():
+        left = [it for it in _TEMPLATE.findall(text) if it not in known]
+        if left:
+            shown = ", ".join(left)
+            yield f"authorization_parameters/{name}", f"holds {shown}: name it in variables"
 
 
 def _check_placeholders(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

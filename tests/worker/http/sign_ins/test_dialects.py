@@ -54,7 +54,11 @@ _CASES: Final[dict[str, Case]] = {
     ),
     "names of its own": Case(
         {
-            "parameter_names": {"client_id": "app_id", "redirect_uri": "redirect_url"},
+            "parameter_names": {
+                "client_id": "app_id",
+                "redirect_uri": "redirect_url",
+                "scope": "perms",
+            },
             "token_parameter_names": {
                 "client_id": "appKey",
                 "client_secret": "secret",
@@ -74,7 +78,11 @@ _CASES: Final[dict[str, Case]] = {
                 "grant_type": "",
                 "redirect_uri": "target",
             },
-            authorization_names={"client_id": "app_id", "redirect_uri": "redirect_url"},
+            authorization_names={
+                "client_id": "app_id",
+                "redirect_uri": "redirect_url",
+                "scope": "perms",
+            },
         ),
         {"client_authentication": "client_secret_post"},
     ),

@@ -21,6 +21,12 @@ pytestmark = pytest.mark.usefixtures("settings")
         ({"token_parameters": {"a": "{shop}"}}, "token_parameters/a", "variables"),
         ({"token_parameters": {"a": "{token.b}"}}, "token_parameters/a", "nothing fills in"),
         ({"token_parameters": {"client_id": "x"}}, "token_parameters", "{client_id} alone"),
+        (
+            {"authorization_parameters": {"app": "{applicationId}"}},
+            "authorization_parameters/app",
+            "variables",
+        ),
+        ({"authorization_parameters": {"a": "${x}"}}, "authorization_parameters/a", "variables"),
         ({"token_headers": {"Authorization": "Basic x"}}, "token_headers", "writes its own"),
         ({"token_headers": {"X-A": "a\r\nHost: b"}}, "token_headers", "line breaks"),
         ({"token_headers": {"X A": "a"}}, "token_headers", "RFC 9110"),
