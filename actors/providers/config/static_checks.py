@@ -126,7 +126,8 @@ def _check_endpoints(provider: Provider) -> Iterator[Finding]:
 
 def _url_of(provider: Provider, name: str) -> str | None:
     if name == "long_lived_token":
-        return provider.long_lived_token and provider.long_lived_token.endpoint
+        exchange = provider.long_lived_token
+        return None if exchange is None else exchange.endpoint
     url: str | None = getattr(provider, name)
     return url
 
