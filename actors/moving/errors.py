@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actors.errors import AuthError
+from catfeeder.errors import OperatorError
 
 
 class ImportInvalid(AuthError):
@@ -27,3 +28,9 @@ class AccountDiffers(AuthError):
         "The provider says that these tokens are another account's than the one that the import "
         "names; check the mapping, and delete the connection."
     )
+
+
+class ImportFileInvalid(OperatorError):
+    """Raised for a file that cannot be imported at all, or flags that do not fit it."""
+
+    message = "The file cannot be imported."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import peewee
@@ -42,9 +42,9 @@ class TAB_IMPORTED_GRANTS(Authenticated, Table):
         return found
 
     @classmethod
-    def remember(cls, connections: Mapping[str, str]) -> None:
-        """Store the connection of each digest, in place of one that may be stored."""
-        for some in split(list(connections)):
+    def remember(cls, connections: Mapping[str, str], stored: Collection[str]) -> None:
+        """Store the connection of each digest, in place of those of the digests that are stored."""
+        for some in split([name for name in connections if name in stored]):
             cls.delete().where(cls.digest.in_(some)).execute()
         rows = [{"digest": name, "connection_id": it} for name, it in connections.items()]
         _INSERT.execute_many(
@@ -55,7 +55,8 @@ class TAB_IMPORTED_GRANTS(Authenticated, Table):
     def repoint(cls, old_id: str, new_id: str) -> None:
         """Let the digests of one connection lead to another one, which has got its grant."""
         rows = cls.keep_authentic(cls.select().where(cls.connection_id == old_id))
-        cls.remember({row.digest: new_id for row in rows})
+        found = {row.digest: new_id for row in rows}
+        cls.remember(found, found)
 
     @classmethod
     def erase_orphans(cls) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import peewee
 
-from models.db.database import transaction
+from models.db.database import database, hold_connection, transaction
 from models.db.statements import PreparedInsert
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
@@ -93,6 +94,14 @@ def store_imports(
         return _Batch(items, record, now).store()
 
 
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Undo what the block stores: a trial meets all that an import would."""
+    with hold_connection(), database.atomic() as attempt:
+        yield
+        attempt.rollback()
+
+
 class _Batch:
     def __init__(
         self, items: Sequence[ImportedConnection], record: RecordChanges, now: datetime
@@ -110,7 +119,7 @@ class _Batch:
             self._accounts = self._find_accounts()
             results = [self._decide(item) for item in self._items]
             _INSERT.execute_many(self._build_row(item) for item in self._new.values())
-            TAB_IMPORTED_GRANTS.remember(self._digests)
+            TAB_IMPORTED_GRANTS.remember(self._digests, self._stored)
             self._record(self._changed)
         return results
 
@@ -119,6 +128,7 @@ class _Batch:
         found = TAB_IMPORTED_GRANTS.find_connections(
             digest for item in self._items for digest in item.digests
         )
+        self._stored = found.keys()
         there = _T.find_providers(found.values())
         return {digest: name for digest, name in found.items() if name in there}
 

@@ -93,6 +93,7 @@ def test_only_a_start_makes_a_database(
         "make-key": "shop --scope jobs",
         "apps": "add web-shop",
         "renewals": "",
+        "import": "dump.csv",
         "check-provider": "google",
     }
     elsewhere = {"run", "migrate", "perform", "scheduler"}
