@@ -16,7 +16,7 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 _ORIGIN: Final = re.compile(
     r"(?:https://(?!.*:443$)|http://(?!.*:80$))(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?"
 )
-_RETURN_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+")
+_RETURN_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\\\s]+")
 _NAME: Final = re.compile(r"(?:\*\.)?[A-Za-z0-9_.-]+")
 
 
@@ -52,10 +52,15 @@ def check_origins(where: str, origins: Iterable[str]) -> None:
             )
 
 
+def is_return_origin(text: str) -> bool:
+    """Return whether a text is an origin that a `return_to` may have."""
+    return _RETURN_ORIGIN.fullmatch(text) is not None
+
+
 def check_return_origins(where: str, origins: Iterable[str]) -> None:
     """Refuse an origin that is that of no `return_to`, such as one with a slash at its end."""
     for origin in origins:
-        if not _RETURN_ORIGIN.fullmatch(origin):
+        if not is_return_origin(origin):
             raise ConfigurationError(
                 f"config.toml: {where} must list origins such as https://app.example.com, without "
                 f"path or slash at the end, which {origin!r} is not."

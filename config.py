@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 from addresses import (
     check_url_path,
     host_in_url,
+    is_return_origin,
     reachable_host,
 )
 from authorities import check_authorities
@@ -93,6 +94,7 @@ __all__ = [
     "is_allowed",
     "is_never_public",
     "is_public",
+    "is_return_origin",
     "is_secret_variable",
     "literal_addresses",
     "load_settings",

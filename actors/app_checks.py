@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from actors.api_keys import SCOPES
 from actors.passwords.rules import MAXIMUM_ROUNDS
-from config import current_settings, find_webhook_problem
+from config import current_settings, find_webhook_problem, is_return_origin
 
 #: Without control characters, which a terminal would obey.
 _NAME: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
@@ -43,18 +42,10 @@ def _check_origins(value: object) -> str | None:
     if problem := _check_names(value):
         return problem
     assert isinstance(value, list)  # noqa: S101  # As `_check_names` found.
-    wrong = [item for item in value if not _is_origin(item)]
+    wrong = [item for item in value if not is_return_origin(item)]
     if wrong:
         return "must be origins such as https://shop.example.com, without a path or a slash"
     return None
-
-
-def _is_origin(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("https", "http") and text == f"{parts.scheme}://{parts.netloc}"
 
 
 def _check_maximum_rounds(value: object) -> str | None:

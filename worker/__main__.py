@@ -40,6 +40,16 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
+#: Settings of an app that are lists, by the option that adds to one.
+_APP_LISTS: Final = (
+    ("provider", "NAME", "a shared provider that it may use, several times; all if left out"),
+    (
+        "scope",
+        "SCOPE",
+        "what its API keys may be allowed, several times; all but admin if left out",
+    ),
+    ("return-to-origin", "ORIGIN", "where its users' browsers may be sent, several times"),
+)
 _APP_VERBS: Final = ("list", "add", "change", "delete", "revoke-queue-key")
 
 
@@ -168,6 +178,19 @@ def _add_apps(parser: argparse.ArgumentParser) -> None:
     add("--name", help="what people call it; its id if left out")
     text = "the dearest hash that it may ask for, or have checked; 16 if left out"
     add("--maximum-rounds", type=int, metavar="N", help=text)
+    text = "how many requests all of its API keys may make; as many as they like if left out"
+    add("--requests-per-minute", type=int, metavar="N", help=text)
+    for option, metavar, text in _APP_LISTS:
+        add(
+            f"--{option}",
+            dest=f"{option}s".replace("-", "_"),
+            action="append",
+            metavar=metavar,
+            help=text,
+        )
+    add("--webhook-url", metavar="URL", help="where its events are posted; nowhere if left out")
+    text = "whether a browser without a key may begin a sign-in for it"
+    add("--allow-login", action=argparse.BooleanOptionalAction, default=None, help=text)
 
 
 def _add_providers(parser: argparse.ArgumentParser) -> None:

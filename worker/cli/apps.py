@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from actors.apps import AppInvalid, change_app, create_app, delete_app, list_apps, revoke_queue_key
 from catfeeder.clock import utc_now
@@ -20,16 +21,18 @@ def manage_apps(
     verb: str,
     id: str | None,  # noqa: A002
     name: str | None,
-    maximum_rounds: int | None,
+    **settings: Any,
 ) -> int:
     """Carry out one verb: `list`, `add`, `change`, `delete` or `revoke-queue-key`, and an app's id.
+
+    `settings` are those of `AppSettings`; None stands for one that is left as it is.
 
     Raises:
         AppInvalid, AppExists, AppUnknown, AppInUse: It cannot be done so.
         ConfigurationError: The database cannot be used.
     """
-    settings = current_settings()
-    open_database(settings, may_create=False)
+    service = current_settings()
+    open_database(service, may_create=False)
     check_schema()
     if verb == "list":
         for app in list_apps():
@@ -37,7 +40,7 @@ def manage_apps(
         return 0
     if id is None:
         raise AppInvalid({"id": f"is missing: python -m worker apps {verb} ID"})
-    bounds = {} if maximum_rounds is None else {"maximum_rounds": maximum_rounds}
+    bounds = {setting: value for setting, value in settings.items() if value is not None}
     if verb == "add":
         made = create_app(id, name or id, bounds, utc_now())
         print(f"App {made['id']} is made; python -m worker make-key --app {made['id']} is next.")
@@ -50,7 +53,7 @@ def manage_apps(
     else:
         revoke_queue_key(id, utc_now())
         print(f"It is revoked; python -m worker queue-key --app {id} prints the new one.")
-    _publish(settings)
+    _publish(service)
     return 0
 
 

@@ -197,6 +197,20 @@ def test_check_rows_names_what_another_writer_changed_and_signs_it_on_request(
     assert changed.returncode == 0, changed.stderr
     assert read_app_settings("default").get("maximum_rounds") == 12
     assert "to 16" in command("apps", "change", "default", "--maximum-rounds", "17").stderr
+    # And every other setting of an app, each as over HTTP
+    more = "--provider house --provider google --scope jobs --requests-per-minute 60 --allow-login"
+    places = "--return-to-origin https://a.example --webhook-url https://hooks.example.com/cats"
+    added = command("apps", "add", "bot", *more.split(), *places.split())
+    assert added.returncode == 0, added.stderr
+    assert read_app_settings("bot") == {
+        "providers": ["house", "google"],
+        "scopes": ["jobs"],
+        "requests_per_minute": 60,
+        "allow_login": True,
+        "return_to_origins": ["https://a.example"],
+        "webhook_url": "https://hooks.example.com/cats",
+    }
+    assert "return_to" in command("apps", "change", "bot", "--return-to-origin", "x/y").stderr
 
 
 @pytest.mark.usefixtures("tables")

@@ -365,6 +365,8 @@ def test_an_app_is_made_changed_and_deleted(http: httpx.Client) -> None:
         ({"id": "-shop"}, "#/id"),
         ({"id": "a" * 33}, "#/id"),
         ({"id": "shop", "return_to_origins": ["https://a.example/"]}, "#/return_to_origins"),
+        ({"id": "shop", "return_to_origins": ["https://"]}, "#/return_to_origins"),
+        ({"id": "shop", "return_to_origins": ["https://a@b.example"]}, "#/return_to_origins"),
         ({"id": "shop", "scopes": ["admin"]}, "#/scopes"),
         ({"id": "shop", "requests_per_minute": 0}, "#/requests_per_minute"),
         ({"id": "shop", "maximum_rounds": 17}, "#/maximum_rounds"),
