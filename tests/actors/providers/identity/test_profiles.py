@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from actors.errors import ProviderMisbehaved
 from actors.providers.identity.profiles import normalise, subject_text
-from actors.providers.protocol.provider_builder import Credentials, build_provider, presets
+from actors.providers.protocol.provider_builder import (
+    Credentials,
+    build_provider,
+    presets,
+    with_base_url,
+)
 from catfeeder.results import Profile
 from tests.actors.providers.any_json import any_json
 
@@ -21,7 +26,9 @@ def profile_of(raw: dict[str, Any], preset: str | None = None, **metadata: Any) 
         "token_endpoint": "https://idp.example/token",
     }
     known = presets()[preset] if preset else endpoints
-    return normalise(build_provider("scripted", {**known, **metadata}, Credentials("client")), raw)
+    return normalise(
+        build_provider("scripted", with_base_url({**known, **metadata}), Credentials("client")), raw
+    )
 
 
 def test_a_profile_has_the_same_parts_for_every_provider() -> None:

@@ -11,7 +11,12 @@ import requests
 from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable
 from actors.providers.protocol.failure_words import usual_words, words_of_host
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.provider_builder import Credentials, build_provider, presets
+from actors.providers.protocol.provider_builder import (
+    Credentials,
+    build_provider,
+    presets,
+    with_base_url,
+)
 from actors.providers.protocol.token_answers import read_tokens
 
 DEAD = FailureKind.GRANT_DEAD
@@ -30,7 +35,7 @@ def provider_of(preset: str | None, **settings: Any) -> Provider:
         **(presets()[preset] if preset else {}),
         **settings,
     }
-    return build_provider("house", metadata, Credentials("client"))
+    return build_provider("house", with_base_url(metadata), Credentials("client"))
 
 
 def failure(provider: Provider, members: Any, status: int = 400, **headers: str) -> AuthError:
