@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import unquote
 
 import peewee
@@ -38,6 +38,10 @@ _mac_keys: Final[dict[str, dict[bytes, Key]]] = {}
 
 class Table(peewee.Model):
     """The base of all tables."""
+
+    #: Whose a sealed column is, and what its owner does if it does not open; `{name}` is the row's.
+    sealed_owner: ClassVar[str] = "a row"
+    sealed_remedy: ClassVar[str] = "restore the database from a backup"
 
     class Meta:
         """Binds every table to the process's database."""

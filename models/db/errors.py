@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from catfeeder.errors import OperatorError
+from catfeeder.errors import OperatorError, SealBroken
 
 
 class DatabaseUnreachable(OperatorError):
@@ -35,6 +35,21 @@ class DatabaseMissing(DatabaseUnreachable):
         return cls(
             f"There is no database at {path}: check DATABASE_URL and VAR_DIR. A new one is made by "
             "`make run` or `python -m worker migrate`."
+        )
+
+
+class StoredSecretBroken(SealBroken):
+    """Raised for a sealed column that does not open; the sentence says of what, and what helps."""
+
+    message = "A stored secret does not open: check SECRET_KEY and SECRET_KEY_PREVIOUS."
+    is_foreseen = True
+
+    @classmethod
+    def of(cls, column: str, owner: str, remedy: str) -> StoredSecretBroken:
+        """Return the error for a column of `owner`, such as a connection by its id."""
+        return cls(
+            f"The stored {column} of {owner} does not open. Check that SECRET_KEY, or one of "
+            f"SECRET_KEY_PREVIOUS, is the one that sealed it; if so, it was damaged: {remedy}."
         )
 
 

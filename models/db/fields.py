@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import peewee
 
+from catfeeder.errors import SealBroken
 from catfeeder.sealing import Secret
 from models.db.database import Table, sealer
+from models.db.errors import StoredSecretBroken
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -61,12 +63,20 @@ class SealedField(peewee.BlobField):
         """Return the secret that `row` holds in this column.
 
         Raises:
-            SealBroken: It was sealed for another place, or with a key that this process lacks.
+            StoredSecretBroken: It was sealed for another place, or with a key that this process
+                lacks.
         """
         sealed = getattr(row, self.name)
         if sealed is None:
             return None
-        return Secret.of(sealer().open(bytes(sealed), self._context(primary_key_of(row))))
+        key = primary_key_of(row)
+        try:
+            return Secret.of(sealer().open(bytes(sealed), self._context(key)))
+        except SealBroken:
+            owner, remedy = row.sealed_owner, row.sealed_remedy
+            name = str(key).rpartition("/")[2]
+            named = owner.format(name=name), remedy.format(name=name)
+            raise StoredSecretBroken.of(self.name, *named) from None
 
     def reseal(self, row: Table) -> bytes | None:
         """Return the secret of `row` sealed with the current key; None if no key opens it."""

@@ -34,6 +34,9 @@ class TAB_CONNECTIONS(Authenticated, Table):
     `version` counts the grants; every write of a renewal names the version it began from.
     """
 
+    sealed_owner = "connection {name}"
+    sealed_remedy = "its user signs in again"
+
     id = peewee.CharField(max_length=36, primary_key=True)
     app = peewee.CharField(max_length=32)
     provider = peewee.CharField(max_length=64)

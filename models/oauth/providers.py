@@ -57,6 +57,9 @@ class TAB_USER_OAUTH_CONNECTION(Authenticated, Table):
     and `learned` the settings that answers of the provider have shown to be needed.
     """
 
+    sealed_owner = "provider {name}"
+    sealed_remedy = "PUT /v1/providers/{name} sets it anew"
+
     name = peewee.CharField(max_length=64, primary_key=True)
     preset = peewee.CharField(max_length=64, null=True)
     client_id = peewee.TextField(null=True)

@@ -51,6 +51,9 @@ class TAB_VERIFICATION(Authenticated, Table):
     access.
     """
 
+    sealed_owner = "this sign-in"
+    sealed_remedy = "its user begins it again"
+
     state_hash = peewee.CharField(max_length=64, primary_key=True)
     app = peewee.CharField(max_length=32)
     provider = peewee.CharField(max_length=64)

@@ -65,6 +65,38 @@ def make_key(http: httpx.Client, **wishes: Any) -> dict[str, Any]:
     return answer
 
 
+# -- Sealed columns
+
+
+def test_a_token_that_does_not_open_is_an_answer_that_says_what_to_do(
+    http: httpx.Client, oidc_provider: OidcProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given two users, one of whom has the other's tokens, which are sealed for another row
+    ids = [sign_in(http, oidc_provider, user)["id"] for user in ("alice", "bob")]
+    url = f"/v1/connections/{ids[0]}"
+    for column in ("access_token", "refresh_token"):
+        [[other]] = execute(f"SELECT {column} FROM connections WHERE id = ?", ids[1])  # noqa: S608
+        execute(f"UPDATE connections SET {column} = ? WHERE id = ?", other, ids[0])  # noqa: S608
+
+    # When the token is read, and when it is renewed
+    read = assert_problem(http.get(f"{url}/token"), 409, "stored_secret_broken")
+    job = http.post(f"{url}/renew", headers=_WAIT).json()
+
+    # Then the answer names the connection, the key and the remedy
+    for column, said in (("access", read), ("refresh", job["error"])):
+        assert said["detail"].startswith(f"The stored {column}_token of connection {ids[0]} does ")
+        assert "SECRET_KEY_PREVIOUS" in said["detail"]
+        assert "its user signs in again" in said["detail"]
+    assert job["error"]["code"] == "stored_secret_broken"
+    # And so does the connection itself, and the log without a traceback
+    assert http.get(url).json()["reason"].endswith(job["error"]["detail"])
+    assert read["detail"] in caplog.messages
+    assert not any("Traceback" in text or "File " in text for text in caplog.messages)
+    # And a new sign-in mends it
+    assert sign_in(http, oidc_provider, "alice")["id"] == ids[0]
+    assert http.get(f"{url}/token").status_code == 200
+
+
 # -- API keys
 
 

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catfeeder.errors import CatFeederError, OperatorError
+from models.db.errors import StoredSecretBroken
 from worker.http.errors.faults import to_faults
 from worker.http.errors.matching_routes import list_fields, list_methods
 from worker.http.errors.problems import (
@@ -70,6 +71,8 @@ def register_error_handlers(app: FastAPI) -> None:
 async def _handle_our_error(_request: Request, error: CatFeederError) -> ProblemResponse:
     if error.code in ("internal_error", "seal_broken"):
         _log_failure(error)
+    elif isinstance(error, StoredSecretBroken):
+        _log.warning("%s", error)
     return to_problem(error)
 
 

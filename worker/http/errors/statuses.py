@@ -91,6 +91,7 @@ STATUS_BY_CODE: Final = {
     "state_missing": 400,
     "state_unknown": 400,
     "state_used": 400,
+    "stored_secret_broken": 409,
     "subject_invalid": 422,
     "subject_unbound": 422,
     "token_invalid": 422,
