@@ -8,7 +8,11 @@ from typing import Any, Final
 from actors.errors import AuthError
 from actors.providers.config.discovery import discover_provider
 from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
-from actors.providers.config.published_checks import check_published, read_texts
+from actors.providers.config.published_checks import (
+    check_published,
+    check_revocation,
+    read_texts,
+)
 from actors.providers.config.renewal_checks import check_last_grant, check_renewal
 from actors.providers.config.static_checks import (
     check_settings,
@@ -71,6 +75,7 @@ def _check(provider: Provider) -> Iterator[Finding]:
     is_published = OFFLINE_ACCESS in read_texts(published, "scopes_supported")
     yield check_renewal(provider, is_published=is_published)
     yield from check_last_grant(provider)
+    yield check_revocation(provider, published)
 
 
 def _check_keys(jwks_uri: str) -> Finding:

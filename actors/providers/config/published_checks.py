@@ -25,6 +25,9 @@ _SHARED_SECRET: Final = (
     "(id_token_signed_response_alg of the client, RFC 7591); or take openid out of scopes, so "
     "that user info names the user."
 )
+_LIVE_ON: Final = (
+    "a disconnect erases the tokens here, and they live on at the provider until they end."
+)
 
 
 def read_texts(published: Mapping[str, Any], name: str) -> list[str]:
@@ -42,6 +45,33 @@ def check_published(provider: Provider, published: Mapping[str, Any]) -> Iterato
     yield from _check_optional_endpoints(provider, published)
 
 
+def check_revocation(provider: Provider, published: Mapping[str, Any]) -> Finding:
+    """Report whether a disconnect ends the grant at the provider too (RFC 7009).
+
+    Sign-ins work without it, and many providers have no such way: it is no fault.
+    """
+    name = "revocation"
+    if provider.revocation == "none":
+        return report_ok(name, "The provider has no way to revoke tokens.")
+    if provider.revocation_endpoint is None:
+        return report_ok(
+            name, f"There is no revocation_endpoint: {_LIVE_ON} Set it if there is one."
+        )
+    supported = read_texts(published, "revocation_endpoint_auth_methods_supported")
+    method = provider.revocation_endpoint_auth_method or provider.token_endpoint_auth_method
+    is_own_way = provider.revocation != "rfc7009"
+    if is_own_way or not supported or _to_published_name(method) in supported:
+        return report_ok(name, "A disconnect revokes the tokens at the provider.")
+    client = "a public client has no secret" if method == "none" else f"the client uses {method}"
+    detail = f"The revocation endpoint takes {', '.join(supported)} alone, and {client}, so it"
+    return report_ok(name, f"{detail} may well revoke nothing: {_LIVE_ON}")
+
+
+def _to_published_name(method: str) -> str:
+    """Return how metadata name a method; Apple's secret is one that we sign."""
+    return method.replace("apple_client_secret", "client_secret_post")
+
+
 def _check_client_authentication(provider: Provider, published: Mapping[str, Any]) -> Finding:
     name, method = "client_authentication", provider.token_endpoint_auth_method
     if provider.client_secret_basic_encoding == "raw":
@@ -53,8 +83,7 @@ def _check_client_authentication(provider: Provider, published: Mapping[str, Any
     supported = read_texts(published, "token_endpoint_auth_methods_supported")
     # Where nothing is published, the standard says Basic (RFC 8414 section 2).
     supported = supported or ["client_secret_basic"]
-    # Apple's secret is one that we sign.
-    if method.replace("apple_client_secret", "client_secret_post") in supported:
+    if _to_published_name(method) in supported:
         return report_ok(name, f"{method} is published.")
     remedy = f"Set token_endpoint_auth_method to one of {', '.join(supported)}."
     return report_fault(name, f"{method} is not published.", remedy)

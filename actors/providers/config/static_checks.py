@@ -64,7 +64,6 @@ def check_settings(provider: Provider) -> Iterator[Finding]:
     yield _check_credentials(provider)
     yield from _check_endpoints(provider)
     yield _check_identity(provider)
-    yield _check_revocation(provider)
     yield _check_redirect_uri(redirect_uri_of(provider))
     yield _check_mix_up(provider)
 
@@ -154,22 +153,6 @@ def _check_identity(provider: Provider) -> Finding:
         return report_ok("identity", "The provider names its users.")
     remedy = "Set userinfo_endpoint; or issuer and jwks_uri, with openid among the scopes."
     return report_fault("identity", "Nothing names the user of a sign-in.", remedy)
-
-
-def _check_revocation(provider: Provider) -> Finding:
-    """Report whether a disconnect ends the grant at the provider too (RFC 7009).
-
-    Sign-ins work without it, and many providers have no such way: it is no fault.
-    """
-    if provider.revocation_endpoint is not None:
-        return report_ok("revocation", "A disconnect revokes the tokens at the provider.")
-    if provider.revocation == "none":
-        return report_ok("revocation", "The provider has no way to revoke tokens.")
-    return report_ok(
-        "revocation",
-        "There is no revocation_endpoint: a disconnect erases the tokens here, and they live on at "
-        "the provider until they end. Set it if the provider has one.",
-    )
 
 
 def _check_redirect_uri(uri: str) -> Finding:

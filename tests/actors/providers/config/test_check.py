@@ -272,6 +272,33 @@ def test_a_missing_revocation_endpoint_is_reported_as_no_fault(provider: Scripte
     assert faults() == {}
 
 
+@pytest.mark.parametrize(
+    ("method", "credentials", "said"),
+    [
+        ("none", {"client_secret": None}, "a public client has no secret"),
+        ("client_secret_post", {}, None),
+    ],
+    ids=["public", "confidential"],
+)
+def test_a_client_that_the_revocation_endpoint_does_not_know_is_reported_as_no_fault(
+    method: str, credentials: dict[str, Any], said: str | None, provider: ScriptedProvider
+) -> None:
+    # Given a provider whose revocation endpoint takes Basic alone (RFC 8414)
+    provider.script.metadata = {
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+    }
+    configure(provider, token_endpoint_auth_method=method, **credentials)
+
+    # Then the check does not promise what cannot be
+    assert faults() == {}
+    assert ("takes client_secret_basic alone" in details()["revocation"]) == (said is not None)
+    assert (said or "A disconnect revokes the tokens") in details()["revocation"]
+    # And where it is published, it is well
+    provider.script.metadata = {"revocation_endpoint_auth_methods_supported": [method]}
+    assert "A disconnect revokes the tokens" in details()["revocation"]
+
+
 def test_an_optional_endpoint_that_cannot_be_used_is_reported(provider: ScriptedProvider) -> None:
     provider.script.metadata = {"userinfo_endpoint": "http://idp.example/userinfo"}
     configure(provider)
