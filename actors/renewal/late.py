@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
+from actors.errors import FailureKind
 from actors.renewal.attempt import Renewal
 from catfeeder.errors import CatFeederError
 from config import current_settings
+from models.db.database import hold_connection
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH
 
 _LOG: Final = logging.getLogger(__name__)
 #: Late answers that one process waits for, as each takes two threads.
@@ -34,6 +38,21 @@ def wait_for_late_answer(renewal: Renewal, conclude: Callable[[], None]) -> bool
         arguments = (renewal,) if target is _hold_lease else (renewal, conclude)
         threading.Thread(target=target, args=arguments, name="late-answer", daemon=True).start()
     return True
+
+
+def hasten_probe(provider: str, now: datetime) -> None:
+    """Let the next renewal probe a provider that was paused as unreachable: it answers again.
+
+    The breaker stays open until the probe: answers that are late each time would else never stop
+    the renewals, however few of them can be waited for.
+
+    Raises:
+        DatabaseUnreachable: The database is away.
+    """
+    with hold_connection():
+        health = TAB_PROVIDER_HEALTH.find(provider)
+        if health.kind == FailureKind.TRANSIENT:
+            health.hasten_probe(now)
 
 
 def _hold_lease(renewal: Renewal) -> None:

@@ -15,7 +15,7 @@ from actors.errors import AuthError
 from actors.providers.config.breaker import record_unusable_provider
 from actors.providers.config.cache import ProviderCache
 from actors.renewal.attempt import Renewal, begin
-from actors.renewal.late import wait_for_late_answer
+from actors.renewal.late import hasten_probe, wait_for_late_answer
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.outcomes.failures import record_failure
 from actors.renewal.outcomes.grants import store_grant
@@ -108,6 +108,7 @@ def _conclude_late(
         _finish(store_grant(renewal.attempt, row, grant, now, limits), renewal)
         text = "The provider's answer for connection %s came late, and its token is stored."
         _LOG.info(text, row.id, extra=log_fields(row))
+        hasten_probe(row.provider, utc_now())
 
 
 def _finish(wait_until_stored: Finish, renewal: Renewal) -> None:

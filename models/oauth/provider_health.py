@@ -117,6 +117,10 @@ class TAB_PROVIDER_HEALTH(Table):
         """Leave the probe to another process: this one learnt nothing about the provider."""
         return self._change(state=HealthState.OPEN, paused_until=now)
 
+    def hasten_probe(self, now: datetime) -> bool:
+        """Let the next renewal probe an open breaker; False if another process was faster."""
+        return self.state == HealthState.OPEN and self._change(paused_until=now)
+
     def resume(self, connection_id: str = "") -> bool:
         """Close the breaker; False if that was done already."""
         return self._change(

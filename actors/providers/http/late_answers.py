@@ -40,16 +40,16 @@ class LateAnswer:
         self._socket = sock
 
     def read(self, seconds: float) -> requests.Response:
-        """Wait for the answer, and return it as `post_form` does.
+        """Wait for the answer, and return it whatever its status: its words are looked at.
 
         Raises:
-            ProviderUnreachable: It has not come in so many seconds, or says 5xx or 429.
+            ProviderUnreachable: It has not come in so many seconds.
             ProviderMisbehaved: As `post_form`.
         """
         try:
             with translate_http_errors():
                 answer = _read_head(self._socket, seconds)
-                return read_answer(answer)
+                return read_answer(answer, is_any_status=True)
         except http.client.HTTPException as error:
             text = f"The provider did not answer: {describe_cause(error)}."
             raise ProviderUnreachable(text, is_outcome_unknown=True) from None

@@ -13,7 +13,9 @@ from actors.errors import ProviderUnreachable
 from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_connection
 from config import Settings
+from models.db.database import hold_connection
 from models.oauth.connections import ConnectionStatus
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from tests.actors.renewals import (
     change,
     connect,
@@ -37,6 +39,11 @@ def toml_conf(toml_conf: dict[str, Any]) -> dict[str, Any]:
     times = {"connect_timeout_seconds": 1, "read_timeout_seconds": 1, "lease_seconds": 8}
     toml_conf["OAuth"] |= {**times, "late_answer_seconds": 60}
     return toml_conf
+
+
+def find_health() -> TAB_PROVIDER_HEALTH:
+    with hold_connection():
+        return TAB_PROVIDER_HEALTH.find(NAME)
 
 
 def test_a_frozen_provider_that_takes_tokens_and_answers_late_costs_no_connection(
@@ -63,11 +70,17 @@ def test_a_frozen_provider_that_takes_tokens_and_answers_late_costs_no_connectio
     assert {reread(row).status for row in rows} == {ConnectionStatus.ACTIVE}
 
     # And when it thaws, all have their new tokens
+    paused_until = find_health().paused_until
+    assert paused_until > now()
     gate.open()
     wait_until(lambda: all(reread(row).version == 2 for row in rows))
+    # And the provider, which was paused meanwhile, is probed at once
+    wait_until(lambda: find_health().paused_until < paused_until)
+    renew_connection(rows[0].id)
+    assert find_health().state == HealthState.CLOSED
     issued = {grant.refresh_tokens[-1] for grant in single_use.grants._grants}
     assert {refresh_token_of(row) for row in rows} == issued
-    assert len(refreshes(single_use)) == USERS
+    assert len(refreshes(single_use)) == USERS + 1
     assert not {"renewal_failed", "reauthorization_required"} & set(event_kinds())
 
 
@@ -76,13 +89,15 @@ def test_a_frozen_provider_that_takes_tokens_and_answers_late_costs_no_connectio
     [
         (json_answer({"error": "invalid_grant"}, 400), "reauthorization_required"),
         (json_answer({}, 503), "renewal_failing"),
+        (json_answer({"message": "The grant is gone."}, 503), "reauthorization_required"),
         (not_http(), "renewal_failing"),
     ],
-    ids=["refused", "unavailable", "broken"],
+    ids=["refused", "unavailable", "dead in the operator's words", "broken"],
 )
 def test_a_late_failure_is_a_failure(
     answer: Any, status: str, single_use: ScriptedProvider
 ) -> None:
+    patch_provider(NAME, {"failure_kinds": {"grant is gone": "grant_dead"}}, now())
     (row,) = connect(single_use)
     gate = single_use.hold("/token")
     single_use.answer("/token", answer)
