@@ -61,6 +61,8 @@ def _check_configured(provider: str) -> list[Finding]:
 
 def _check(provider: Provider) -> Iterator[Finding]:
     yield from check_settings(provider)
+    if not provider.has_sign_in:
+        return
     published: Mapping[str, Any] = {}
     if provider.issuer is not None and "{" not in provider.issuer:
         try:

@@ -10,7 +10,7 @@ from actors.errors import AddressForbidden, AuthError, ProviderPaused, ProviderU
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.http.addresses import check_url, resolve_permitted
 from actors.providers.protocol.client_authentication import client_credentials
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import CLIENT_CREDENTIALS, GITHUB_APP, Provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri, redirect_uri_of
 from catfeeder.clock import utc_now
 from catfeeder.results import Finding
@@ -28,6 +28,8 @@ _ENDPOINTS: Final = (
     "revocation_endpoint",
     "debug_token_endpoint",
     "jwks_uri",
+    "check_endpoint",
+    "installation_token_endpoint",
 )
 _ALLOW_ADDRESS: Final = (
     "Give an https URL of a public host, or name it in OAUTH_ALLOWED_PRIVATE_HOSTS."
@@ -61,8 +63,10 @@ def suggest_remedy(error: AuthError, otherwise: str) -> str:
 def check_settings(provider: Provider) -> Iterator[Finding]:
     """Yield what the settings alone show; host names are resolved."""
     yield _check_pause(provider.name)
-    yield _check_credentials(provider)
+    yield _check_credentials(provider) if provider.has_sign_in else _check_own_client(provider)
     yield from _check_endpoints(provider)
+    if not provider.has_sign_in:
+        return
     yield _check_identity(provider)
     yield _check_redirect_uri(redirect_uri_of(provider))
     yield _check_mix_up(provider)
@@ -90,6 +94,24 @@ def _check_credentials(provider: Provider) -> Finding:
     return report_ok("credentials", "client_id and client_secret are set.")
 
 
+def _check_own_client(provider: Provider) -> Finding:
+    """Check the client of a provider without sign-ins: apps may have clients and keys of their own.
+
+    A client of the provider's own needs its secret; GitHub has no token without the app's key.
+    """
+    if provider.credential_type != "oauth2":
+        return report_ok("credentials", "Each connection has its own; there is no client.")
+    if GITHUB_APP in provider.grant_types and provider.private_key is None:
+        remedy = "Set private_key and client_id, as the app's page at GitHub has them."
+        return report_fault("credentials", "There is no private_key of the app.", remedy)
+    is_client = provider.client_id and CLIENT_CREDENTIALS in provider.grant_types
+    return (
+        _check_credentials(provider)
+        if is_client
+        else report_ok("credentials", "Connections bring their own.")
+    )
+
+
 def _check_public_client(provider: Provider) -> Finding:
     """Check that a client without a secret uses PKCE (RFC 9700 section 2.1.1)."""
     if not provider.uses_pkce:
@@ -111,7 +133,7 @@ def _check_endpoints(provider: Provider) -> Iterator[Finding]:
     faults: dict[str, tuple[str, str] | None] = {}
     for name in _ENDPOINTS:
         url = _url_of(provider, name)
-        if url is None:
+        if not url:
             continue
         url = url.partition("#")[0]
         origin = "/".join(url.split("/")[:3])

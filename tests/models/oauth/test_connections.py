@@ -230,7 +230,8 @@ def test_what_is_dead_for_long_enough_is_erased(status: ConnectionStatus) -> Non
     # Then nothing is erased that is not older than the time named
     assert TAB_CONNECTIONS.erase_dead(NOW) == 0
     # And what may yield a token again is never erased
-    is_dead = status in (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    ended = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+    is_dead = status in (*ended, ConnectionStatus.PENDING)
     # Nor is what works
     TAB_CONNECTIONS.update(expires_at=NOW + SECOND).execute()
     assert TAB_CONNECTIONS.erase_dead(NOW + SECOND) == 0
