@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actors.providers.config.schema.parameter_types import find_placeholders
+from actors.providers.http.members import OF_CALLBACKS, OF_TOKEN_ANSWERS
 
 #: Settings with placeholders; those of renewals and exchanges have a token answer before them.
 _TEMPLATES: Final = ("token_parameters", "refresh_parameters", "token_headers")
@@ -117,5 +118,16 @@ def _check_placeholders(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if unknown := [name for name in names if name not in known | of_answer]:
             shown = ", ".join(f"{{{name}}}" for name in unknown)
             yield field, f"holds {shown}, which nothing fills in: name it in variables"
+        elif lost := [name for name in of_answer if not _is_kept(name, whole)]:
+            member = lost[0].removeprefix("token.")
+            yield field, f"holds {{{lost[0]}}}, which is not kept: add {member} to metadata"
         elif is_secretless and "client_secret" in names:
             yield field, "holds {client_secret}, and token_endpoint_auth_method says there is none"
+
+
+def _is_kept(placeholder: str, whole: Mapping[str, Any]) -> bool:
+    """Return whether a member of the token answer or the callback is kept, alone or in another."""
+    member = placeholder.removeprefix("token.")
+    usual = (*OF_TOKEN_ANSWERS, *OF_CALLBACKS)
+    kept = (*whole.get("metadata", usual), *whole.get("callback_parameters", ()))
+    return any(member == name or member.startswith(f"{name}.") for name in kept)

@@ -20,6 +20,11 @@ pytestmark = pytest.mark.usefixtures("settings")
         ({"token_parameters": {"a": "${connectionConfig.x}"}}, "token_parameters", "template"),
         ({"token_parameters": {"a": "{shop}"}}, "token_parameters/a", "variables"),
         ({"token_parameters": {"a": "{token.b}"}}, "token_parameters/a", "nothing fills in"),
+        (
+            {"refresh_parameters": {"a": "{token.puck}"}, "metadata": ["paw"]},
+            "refresh_parameters/a",
+            "add puck to metadata",
+        ),
         ({"token_parameters": {"client_id": "x"}}, "token_parameters", "{client_id} alone"),
         (
             {"authorization_parameters": {"app": "{applicationId}"}},
