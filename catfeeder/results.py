@@ -25,7 +25,7 @@ ConnectionStatus: TypeAlias = Literal[
 ]
 
 
-ProfileSource: TypeAlias = Literal["userinfo", "id_token", "token_response", "credentials"]
+ProfileSource: TypeAlias = Literal["userinfo", "id_token", "token_response", "credentials", "none"]
 
 
 class PasswordHash(TypedDict):
@@ -55,8 +55,8 @@ class Profile(TypedDict):
     provider: Annotated[str, "The name of the provider's configuration."]
     subject: Annotated[
         str | None,
-        "The provider's own name for the user; null only of a connection that was imported "
-        "without it and is not verified yet.",
+        "The provider's own name for the user; null where nothing of the provider names users, and "
+        "of a connection that was imported without it and is not verified yet.",
     ]
     email: Annotated[str | None, "null where the provider gives none."]
     email_verified: Annotated[bool | None, "null when the provider does not say."]
@@ -66,8 +66,7 @@ class Profile(TypedDict):
         ProfileSource | None,
         "Where the profile comes from: `userinfo`, completed by the id_token; `id_token` alone, "
         "where there is no user info or it failed; `token_response`; `credentials`, which name an "
-        "account alone. null if an earlier release "
-        "stored it.",
+        "account alone; `none`. null if an earlier release stored it.",
     ]
     raw: Annotated[dict[str, Any], "What the provider answered."]
 
@@ -88,6 +87,10 @@ class Connection(TypedDict):
         dict[str, Any],
         "Further members of the provider's answers that its API cannot be called without, such as "
         "`instance_url` or `realmId`; never a token.",
+    ]
+    variables: Annotated[
+        dict[str, str],
+        "What the provider's URLs are filled in with for this connection, such as a subdomain.",
     ]
     status: Annotated[
         ConnectionStatus,

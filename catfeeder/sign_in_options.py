@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict
 
 
@@ -36,5 +37,7 @@ class SignInOptions(RequestParameters, total=False):
     relay: bool
     #: Whether any browser that ends the sign-in may be attached to `subject`; it is on record.
     unbound: bool
+    #: What the provider's URLs are filled in with, such as the subdomain of a customer.
+    variables: Mapping[str, str] | None
     #: Whether the connection is to last; None leaves it to the provider's setting.
     offline_access: bool | None

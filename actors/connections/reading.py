@@ -72,6 +72,7 @@ def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
         "profile": read_profile(row),
         "scope": row.scope,
         "metadata": row.metadata or {},
+        "variables": row.variables or {},
         "missing_scopes": row.missing_scope.split(),
         "status": cast("results.ConnectionStatus", str(row.status)),
         "reason": row.reason,

@@ -14,6 +14,7 @@ from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import AuthError, FailureKind
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import Revoked, revoke_grant
 from actors.providers.protocol.token_endpoint import read_kept_tokens
@@ -114,7 +115,8 @@ def _revoke(row: TAB_CONNECTIONS) -> Revoked:
     extra = {"connection_id": row.id, "provider": row.provider}
     text = "Connection %s was not revoked at its provider: %s"
     try:
-        provider = resolve_provider(row.provider, utc_now())
+        found = resolve_provider(row.provider, utc_now())
+        provider = fill_connection(found, row.variables, row.metadata)
         held = _find_tokens(row, provider)
         revoked = revoke_grant(provider, held.access_token, held.refresh_token)
     except (AuthError, SealBroken) as error:

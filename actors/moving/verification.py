@@ -11,6 +11,7 @@ from actors.moving.errors import AccountDiffers
 from actors.moving.identification import identify, is_identified
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.user_info import fetch_profile
+from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.renewal.renew import RenewalTooSoon, renew_connection
 from catfeeder.clock import utc_now
@@ -38,9 +39,10 @@ def verify_connection(connection_id: str, version: int | None = None) -> Connect
     row = find_connection(connection_id)
     if row.credentials is not None:
         return renew_connection(connection_id, version)
-    provider = resolve_provider(row.provider, now)
+    found = resolve_provider(row.provider, now)
+    provider = fill_connection(found, row.variables, row.metadata)
     is_renewed = _renew(provider, row, version)
-    if provider.userinfo_endpoint is not None:
+    if provider.userinfo_endpoint is not None and provider.identity in (None, "userinfo"):
         row = _check_account(provider, connection_id, now)
     elif is_renewed:
         row = find_connection(connection_id)
@@ -67,7 +69,7 @@ def _check_account(provider: Provider, connection_id: str, now: datetime) -> TAB
     row = find_connection(connection_id)
     if not is_identified(row):
         return identify(row, profile, now)
-    if profile["subject"] != row.provider_subject:
+    if profile["subject"] != row.profile.get("subject"):
         _refuse(row, now)
     return _complete_profile(row, profile)
 

@@ -20,6 +20,7 @@ from actors.oauth.redemption import FinishedSignIn, redeem
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.http.answers import clean_sentence
+from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.issuers import describe_issuers, is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import utc_now
@@ -92,7 +93,7 @@ def finish_sign_in(answer: CodeAnswer, now: datetime) -> FinishedSignIn:
     pending = _find_pending(answer.provider, state, now)
     # The sign-in's own: it may be an app's, where the name may also be that of a shared one.
     refresh_if_stale(pending.provider, now)
-    found = resolve_provider(pending.provider, now)
+    found = fill_variables(resolve_provider(pending.provider, now), pending.variables)
     _check_issuer(found, iss)
     _claim(state, now)
     if answer.user is not None and found.told_once:

@@ -15,6 +15,7 @@ from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.token_endpoint import redeem_code
 from actors.renewal.in_process import renew_due_connections
@@ -111,4 +112,5 @@ def _exchange(provider: str, code: Secret, state: str | None) -> TokenResponse:
         return describe_tokens(finish_sign_in(answer, now).tokens)
     if current_settings().oauth.require_state:
         raise StateMissing
+    found = fill_variables(found, None)
     return describe_tokens(redeem_code(found, code, redirect_uri_of(found), None))

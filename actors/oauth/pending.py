@@ -20,8 +20,10 @@ from actors.oauth.errors import (
 from actors.oauth.refusals import ProviderError
 from actors.providers.config.lookup import find_provider
 from actors.providers.http.members import OF_CALLBACKS, pick_members
+from actors.providers.protocol.filling import list_members
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri
+from actors.providers.templates.places import Place
 from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
@@ -141,8 +143,11 @@ def pick_callback_metadata(
 ) -> dict[str, str]:
     """Return the further parameters of a callback that are kept, with those stored before."""
     usual = OF_CALLBACKS if provider.metadata is None else provider.metadata
-    names = dict.fromkeys((*usual, *provider.callback_parameters))
-    return {**(sign_in.callback_parameters or {}), **pick_members(parameters, names)}
+    names = dict.fromkeys((*list_members(provider), *usual, *provider.callback_parameters))
+    # A browser brings them: a host that tokens go to is the provider's own word alone.
+    of_hosts = list_members(provider, Place.ORIGIN, Place.HOST)
+    picked = pick_members(parameters, [name for name in names if name not in of_hosts])
+    return {**(sign_in.callback_parameters or {}), **picked}
 
 
 def record_refusal(

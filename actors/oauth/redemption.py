@@ -13,6 +13,7 @@ from actors.connections.grants import GrantRequest, build_grant
 from actors.errors import IdTokenInvalid
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.identity.user_info import fetch_profile
+from actors.providers.protocol.filling import fill_members
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
 from actors.providers.protocol.token_endpoint import (
@@ -105,10 +106,12 @@ def _store(
     now: datetime,
 ) -> TAB_CONNECTIONS:
     requested_scope = pending.scope
-    if tokens.account is not None and tokens.account["token_of"] == "user":
+    if tokens.account is not None and tokens.account.get("token_of") == "user":
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = forecast_consent_end(provider, tokens, now)
-    request = GrantRequest(profile["subject"] or "", requested_scope)
+    request = GrantRequest(
+        profile["subject"] or pending.subject or pending.state_hash, requested_scope
+    )
     grant = build_grant(provider, tokens, request, now, end=end)
     connection = store_connection(
         Owner(app=pending.app, provider=provider.name, subject=pending.subject),
@@ -116,6 +119,7 @@ def _store(
         grant=grant,
         now=now,
         told_once=provider.told_once,
+        variables=pending.variables,
     )
     binding = {"unbound": True} if pending.is_unbound else {}
     record(EventKind.EXCHANGED, now=now, connection=connection, **binding)
@@ -135,7 +139,8 @@ def _identify(
         nonce = TAB_VERIFICATION.nonce.open(pending)
         since = _compute_earliest_login(pending)
         claims = verify_id_token(provider, tokens.id_token, nonce, now, logged_in_since=since)
-    return fetch_profile(provider, tokens.access_token, claims)
+    asked = fill_members(provider, tokens.metadata)
+    return fetch_profile(asked, tokens.access_token, claims)
 
 
 def _compute_earliest_login(pending: TAB_VERIFICATION) -> datetime | None:

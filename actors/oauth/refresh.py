@@ -9,6 +9,7 @@ from actors.audit import EventKind, record
 from actors.errors import AuthError
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.id_tokens import verify_id_token
+from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import TokenResponse, use_refresh_token
 from catfeeder import results
@@ -26,7 +27,7 @@ def refresh_token(provider: str, refresh_token: Secret) -> results.TokenResponse
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
     """
     now = utc_now()
-    found = resolve_provider(provider, now)
+    found = fill_variables(resolve_provider(provider, now), None)
     return describe_tokens(_check_identity(found, use_refresh_token(found, refresh_token), now))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from actors.app_settings import read_app_settings
 from actors.audit import EventKind, record
+from actors.errors import ProviderNotConfigured
 from actors.oauth.authorization_request import (
     AuthorizationRequest,
     build_request,
@@ -25,6 +26,7 @@ from actors.oauth.errors import (
     SubjectUnbound,
 )
 from actors.providers.config.lookup import find_provider
+from actors.providers.protocol.filling import fill_variables, read_variables
 from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from catfeeder.queue.requester import acting_app
@@ -73,6 +75,7 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
         SubjectUnbound: There is a `subject`, and nothing that binds the browser to it.
         SubjectInvalid, ScopeInvalid: They have characters that cannot be stored or sent.
         RequestParameterInvalid: A parameter is outside its grammar, or cannot be checked.
+        VariablesInvalid: A variable of the provider is missing, or not what its rule allows.
         IssuerMismatch: `iss` is not the provider's issuer (OpenID Connect Core section 4).
     """
     found = find_provider(provider)
@@ -83,14 +86,27 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
     if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):
         raise SubjectUnbound
     _check_initiator(found, wishes.get("iss"))
+    variables = read_variables(found, wishes.get("variables"))
+    found = fill_variables(found, variables)
     request = build_request(found, scope, wishes.get("offline_access"), wishes)
+    _check_identity(found, request)
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
         _record_beginning(found, wishes, now)
-        _store(found, request, wishes, now, expires_at)
+        _store(found, request, {**wishes, "variables": variables}, now, expires_at)
     comes_by_post = found.authorization_parameters.get("response_mode") == "form_post"
     url = write_authorization_url(found, request)
     return SignIn(url, request.state.reveal(), expires_at, comes_by_post)
+
+
+def _check_identity(provider: Provider, request: AuthorizationRequest) -> None:
+    """Make sure that a code is not spent on a sign-in that names no user."""
+    if not provider.names_its_users(request.scopes):
+        raise ProviderNotConfigured(
+            f"Nothing would name the user of a sign-in with {provider.public_name}: give it "
+            "userinfo_endpoint; or issuer, jwks_uri and the scope openid; or identity "
+            '"token_response" with profile.subject; or identity "none" where no user is named.'
+        )
 
 
 def _is_bound(wishes: SignInWishes) -> bool:
@@ -123,6 +139,7 @@ def _store(
         redirect_uri=request.redirect_uri,
         return_to=wishes.get("return_to"),
         max_age=request.max_age,
+        variables=wishes.get("variables"),
         nonce=request.nonce,
         code_verifier=request.verifier,
         browser=wishes.get("browser"),

@@ -11,6 +11,7 @@ from actors.moving.identification import identify, is_identified
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.user_info import fetch_profile
+from actors.providers.protocol.filling import fill_connection, fill_variables
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
@@ -41,7 +42,8 @@ def fetch_user_info(
         case str(), None:
             return _fetch_profile_of(provider, connection_id, now)
         case None, Secret():
-            return fetch_profile(resolve_provider(provider, now), access_token)
+            found = fill_variables(resolve_provider(provider, now), None)
+            return fetch_profile(found, access_token)
     raise TokenSourceInvalid
 
 
@@ -49,13 +51,14 @@ def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profi
     row = find_connection(connection_id)
     if public_name(row.provider) != public_name(provider):
         raise ConnectionUnknown
-    found = resolve_provider(row.provider, now)
-    if found.userinfo_endpoint is None or row.credentials is not None:
+    found = fill_connection(resolve_provider(row.provider, now), row.variables, row.metadata)
+    is_stored = row.credentials is not None or found.identity not in (None, "userinfo")
+    if found.userinfo_endpoint is None or is_stored:
         return read_profile(row)
     profile = fetch_profile(found, _find_stored_token(connection_id, now))
     if not is_identified(row):
         identify(row, profile, now)
-    elif profile["subject"] != row.provider_subject:
+    elif profile["subject"] != row.profile["subject"]:
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")
     return profile
 

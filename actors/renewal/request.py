@@ -15,6 +15,7 @@ from actors.connections.grants import GrantRequest, build_grant, with_known_life
 from actors.errors import AuthError, ProviderRefused
 from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.client_grants import adapt_provider, request_token
+from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import (
     KeepAnswer,
@@ -125,6 +126,7 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     Raises:
         RefreshTokenMissing: There is nothing to renew it with.
         SealBroken: Its token does not open.
+        VariablesInvalid: Its variables are not what the provider's settings allow now.
         ProviderUnknown, ProviderNotConfigured: Its provider has gone, or lacks a setting.
         ProviderUnreachable, ProviderRefused, ProviderMisbehaved, AddressForbidden: The discovery
             at its issuer, which had to come first, failed.
@@ -132,6 +134,7 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     provider, health = memory.look_up(row.provider, now)
     if (credentials := open_credentials(row)) is not None:
         return build_request(row, provider, health, credentials)
+    provider = fill_connection(provider, row.variables, row.metadata)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
     access_token = TAB_CONNECTIONS.access_token.open(row)
     if provider.renewal == "access_token" and access_token is not None:

@@ -47,6 +47,8 @@ class TAB_CONNECTIONS(Authenticated, Table):
     missing_scope = peewee.TextField(default="")
     #: Further members of token answers and callbacks that the API cannot be called without.
     metadata = JSONField(null=True)
+    #: What the provider's URLs are filled in with for this account, such as a subdomain.
+    variables = JSONField(null=True)
     status = peewee.CharField(max_length=32)
     reason = peewee.TextField(null=True)
     token_type = peewee.CharField(max_length=64)
@@ -66,7 +68,7 @@ class TAB_CONNECTIONS(Authenticated, Table):
     refused_since = UTCDateTimeField(null=True)
     created_at = UTCDateTimeField()
     updated_at = UTCDateTimeField()
-    mac = MacField("app", "provider", "subject", "provider_subject", "profile")
+    mac = MacField("app", "provider", "subject", "provider_subject", "profile", "variables")
     metadata_mac = MacField("metadata", is_optional=True)
 
     class Meta:

@@ -11,7 +11,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant, GrantEnd
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.imports import UNIDENTIFIED
-from models.oauth.upserts import Owner, find_account, update_account
+from models.oauth.upserts import Owner, build_account_key, find_account, update_account
 
 
 def is_identified(row: TAB_CONNECTIONS) -> bool:
@@ -29,9 +29,10 @@ def store_identity(
     """
     with transaction():
         owner = Owner(row.app, row.provider, row.subject)
-        account = find_account(owner, profile["subject"])
+        key = build_account_key(owner, profile["subject"], row.variables) or row.provider_subject
+        account = find_account(owner, key)
         if account is None or account.id == row.id:
-            changes = row.sign_changes(provider_subject=profile["subject"], profile=profile)
+            changes = row.sign_changes(provider_subject=key, profile=profile)
             TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == row.id).execute()
             return TAB_CONNECTIONS.get_by_id(row.id)
         update_account(account, owner, profile, _read_grant(row), now)

@@ -41,6 +41,7 @@ class SignInColumns(TypedDict):
     return_to: str | None
     max_age: NotRequired[int | None]
     is_relayed: NotRequired[bool]
+    variables: NotRequired[Mapping[str, str] | None]
     expires_at: datetime
 
 
@@ -66,6 +67,8 @@ class TAB_VERIFICATION(Authenticated, Table):
     is_relayed = peewee.BooleanField(default=False)
     #: How many seconds before this sign-in the user may have logged in with the provider.
     max_age = peewee.IntegerField(null=True)
+    #: What the provider's URLs are filled in with for this sign-in, and for its connection.
+    variables = JSONField(null=True)
     nonce = SealedField(null=True)
     code_verifier = SealedField(null=True)
     #: User data that the provider sends at the first consent alone, until it is in a profile.
@@ -77,7 +80,7 @@ class TAB_VERIFICATION(Authenticated, Table):
     expires_at = UTCDateTimeField(index=True)
     mac = MacField(
         *("app", "provider", "subject", "scope", "redirect_uri", "return_to", "browser_hash"),
-        *("is_relayed", "max_age", "created_at", "expires_at"),
+        *("is_relayed", "max_age", "created_at", "expires_at", "variables"),
     )
     #: Goes with the secrets when the sign-in ends: one set back to pending has none.
     secrets_mac = MacField("nonce", "code_verifier")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +17,10 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant, merge_metadata
 
 _T: Final = TAB_CONNECTIONS
+#: The columns that a grant may leave as they are, empty.
+_NO_GRANT: Final[Mapping[str, Any]] = dict.fromkeys(
+    ("refresh_token", "metadata", "metadata_mac", "lifetime_seconds", "grant_expires_at", "warn_at")
+)
 
 
 class Owner(NamedTuple):
@@ -32,20 +38,26 @@ def store_connection(
     grant: Grant,
     now: datetime,
     told_once: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> TAB_CONNECTIONS:
     """Create the connection of this account for an app, or update the one that it has.
 
     A sign-in without a subject updates the account's latest connection. A sign-in with one adopts
     a connection without any, and never touches another subject's.
 
+    A profile may name no user. The app's subject then stands for the account: its connection is
+    replaced, with nothing of the grant before; without a subject each sign-in is a new connection.
+
+    `variables` fill in the provider's URLs: with others it is another account.
+
     `told_once` names parts of the profile that the provider sends at the first consent alone; they
     stay if this profile lacks them.
     """
     try:
-        return _store(owner, profile, grant, now, told_once)
+        return _store(owner, profile, grant, now, told_once=told_once, variables=variables)
     except peewee.IntegrityError:
         # Two sign-ins of a new account came in at once; the other one's row is found now.
-        return _store(owner, profile, grant, now, told_once)
+        return _store(owner, profile, grant, now, told_once=told_once, variables=variables)
 
 
 def _store(
@@ -53,25 +65,52 @@ def _store(
     profile: Mapping[str, Any],
     grant: Grant,
     now: datetime,
+    *,
     told_once: Sequence[str],
+    variables: Mapping[str, str] | None,
 ) -> TAB_CONNECTIONS:
+    account = build_account_key(owner, profile["subject"], variables)
     with transaction():
-        row = find_account(owner, profile["subject"])
+        row = None if account is None else find_account(owner, account)
         if row is None:
-            connection_id = _insert(owner, profile, _set_due(grant, None), now)
+            columns = {"provider_subject": account, "profile": profile, "variables": variables}
+            connection_id = _insert(owner, columns, _set_due(grant, None), now)
         else:
             connection_id = row.id
-            kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
-            update_account(row, owner, {**profile, **kept}, grant, now)
+            whole = _fill_told_once(row, profile, told_once)
+            update_account(row, owner, whole, grant, now)
         return _T.get_by_id(connection_id)
 
 
-def find_account(owner: Owner, provider_subject: str) -> TAB_CONNECTIONS | None:
+def _fill_told_once(
+    row: TAB_CONNECTIONS, profile: Mapping[str, Any], told_once: Sequence[str]
+) -> Mapping[str, Any]:
+    """Return a profile with what the row's has, of the parts that are sent once alone."""
+    kept = {name: profile.get(name) or row.profile.get(name) for name in told_once}
+    return {**profile, **kept} if profile["subject"] is not None else profile
+
+
+def build_account_key(
+    owner: Owner, subject: str | None, variables: Mapping[str, str] | None
+) -> str | None:
+    """Return what tells an account from the provider's others; None where nothing does.
+
+    No subject begins with a blank, so none is taken for a digest.
+    """
+    if subject is None and not owner.subject:
+        return None
+    if variables is None:
+        return subject or ""
+    named = json.dumps([sorted(variables.items()), subject])
+    return f" {hashlib.sha256(named.encode()).hexdigest()}"
+
+
+def find_account(owner: Owner, account_key: str) -> TAB_CONNECTIONS | None:
     """Return the connection, locked until the commit, that a grant of an account is for."""
     account = _T.select().where(
         _T.app == owner.app,
         _T.provider == owner.provider,
-        _T.provider_subject == provider_subject,
+        _T.provider_subject == account_key,
     )
     if owner.subject:
         # A subject's own connection sorts before one with the empty subject.
@@ -110,13 +149,15 @@ def _set_due(grant: Grant, row: TAB_CONNECTIONS | None) -> Grant:
     return grant
 
 
-def _insert(owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime) -> str:
+def _insert(owner: Owner, columns: Mapping[str, Any], grant: Grant, now: datetime) -> str:
     connection_id = str(uuid.uuid4())
+    # One that nothing tells from others is an account by itself.
+    account = columns["provider_subject"]
+    account = f" {connection_id}" if account is None else account
     _T.create(
         id=connection_id,
         **owner._asdict(),
-        provider_subject=profile["subject"],
-        profile=profile,
+        **{**columns, "provider_subject": account},
         status=ConnectionStatus.ACTIVE,
         failures=0,
         created_at=now,
@@ -128,14 +169,20 @@ def _insert(owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetim
 def update_account(
     row: TAB_CONNECTIONS, owner: Owner, profile: Mapping[str, Any], grant: Grant, now: datetime
 ) -> None:
-    """Store a new grant and profile over those of `row`."""
-    grant = _merge(grant, row)
+    """Store a new grant and profile over those of `row`.
+
+    Where no user is named the account may be another one: nothing of the grant before is its own.
+    """
+    is_named = profile["subject"] is not None or row.profile.get("subject") is not None
+    grant = _merge(grant, row) if is_named else _set_due(grant, None)
+    erased = {} if is_named else _NO_GRANT
     changes = row.sign_changes(subject=owner.subject or row.subject, profile=profile)
+    columns = _T.build_grant_columns(row.id, row.version, grant, now)
     _T.update(
         **changes,
         status=ConnectionStatus.ACTIVE,
         reason=None,
         lease_until=None,
         failures=0,
-        **_T.build_grant_columns(row.id, row.version, grant, now),
+        **{**erased, **columns},
     ).where(_T.id == row.id).execute()

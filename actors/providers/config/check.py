@@ -72,8 +72,9 @@ def _check(provider: Provider) -> Iterator[Finding]:
         else:
             yield report_ok("discovery", "The issuer publishes its metadata.")
             yield from check_published(provider, published)
-    if provider.yields_id_token(provider.scopes) and provider.jwks_uri is not None:
-        yield _check_keys(provider.jwks_uri)
+    jwks_uri = provider.jwks_uri
+    if provider.yields_id_token(provider.scopes) and jwks_uri and "{" not in jwks_uri:
+        yield _check_keys(jwks_uri)
     is_published = OFFLINE_ACCESS in read_texts(published, "scopes_supported")
     yield check_renewal(provider, is_published=is_published)
     yield from check_last_grant(provider)

@@ -34,7 +34,7 @@ _USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
 
 #: Settings whose members override those of the preset one by one.
 _MERGED_MEMBERS: Final = (
-    *("profile", "emails", "implied_scopes", "failure_kinds", "failure_remedies"),
+    *("profile", "emails", "implied_scopes", "failure_kinds", "failure_remedies", "variables"),
 )
 
 

@@ -137,6 +137,10 @@ def _check_endpoints(provider: Provider) -> Iterator[Finding]:
             continue
         url = url.partition("#")[0]
         origin = "/".join(url.split("/")[:3])
+        if "{" in origin:
+            detail = "Each connection fills in its host, whose address is checked at each request."
+            yield report_ok(name, detail)
+            continue
         if origin not in faults:
             faults[origin] = _find_address_fault(url)
         if fault := faults[origin]:
@@ -170,10 +174,17 @@ def _find_address_fault(url: str) -> tuple[str, str] | None:
 
 def _check_identity(provider: Provider) -> Finding:
     """Check that user info or an id_token identifies users; else each sign-in wastes its code."""
-    has_id_token = provider.yields_id_token(provider.scopes) and provider.jwks_uri is not None
-    if provider.userinfo_endpoint or has_id_token or provider.token_answer == "slack_app":
+    if provider.identity == "none":
+        return report_ok("identity", "No user is named: your subject tells connections apart.")
+    needs_keys = provider.identity != "userinfo" and provider.yields_id_token(provider.scopes)
+    has_user_info = provider.identity != "id_token" and provider.userinfo_endpoint is not None
+    is_complete = has_user_info or not needs_keys or provider.jwks_uri is not None
+    if is_complete and provider.names_its_users(provider.scopes):
         return report_ok("identity", "The provider names its users.")
-    remedy = "Set userinfo_endpoint; or issuer and jwks_uri, with openid among the scopes."
+    remedy = (
+        "Set userinfo_endpoint; or issuer and jwks_uri, with openid among the scopes; or identity "
+        '"none" where no user is named.'
+    )
     return report_fault("identity", "Nothing names the user of a sign-in.", remedy)
 
 

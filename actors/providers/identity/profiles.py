@@ -15,9 +15,14 @@ from catfeeder.results import Profile, ProfileSource
 _MAX_SUBJECT_LENGTH: Final = 255
 #: RFC 5321 section 4.5.3.1: 64 before the @ and 255 behind.
 _EMAIL: Final = re.compile(r"[^\s@\ufffd]{1,64}@[^\s@\ufffd]{1,255}")
+_TOKEN_CLAIMS: Final = frozenset(
+    {"at_hash", "aud", "azp", "c_hash", "exp", "iat", "iss", "jti", "nbf", "nonce", "s_hash", "sid"}
+)
 _AND: Final = " + "
 #: The parts of a name (OpenID Connect Core section 5.1), for answers without the whole.
 _NAME_PARTS: Final = "given_name + family_name"
+#: A name, or a condition in brackets, of a path.
+_STEPS: Final = re.compile(r"([^.\[\]]+)|\[([^\]]+)\]")
 _PICTURE: Final = re.compile(r"https?://[!-~]{1,2048}", re.IGNORECASE)
 
 
@@ -47,6 +52,30 @@ def normalise(
         "source": source,
         "raw": dict(raw),
     }
+
+
+def user_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims about the user, without those about the token itself."""
+    return {name: value for name, value in claims.items() if name not in _TOKEN_CLAIMS}
+
+
+def describe_no_one(provider: Provider) -> Profile:
+    """Return the profile of a provider that names no users."""
+    return {
+        "provider": provider.public_name,
+        "subject": None,
+        "email": None,
+        "email_verified": None,
+        "name": None,
+        "picture": None,
+        "source": "none",
+        "raw": {},
+    }
+
+
+def names_user(provider: Provider, raw: Mapping[str, Any]) -> bool:
+    """Return whether an answer has a subject where the provider's settings say."""
+    return subject_text(_join(raw, provider.profile["subject"])) is not None
 
 
 def only_entry(provider: Provider, answer: Any) -> dict[str, Any]:
@@ -94,21 +123,49 @@ def _name(raw: Mapping[str, Any], paths: str) -> str | None:
 
 
 def value_at(raw: Any, path: str) -> Any:
-    """Return the value at a path of data: dots lead into objects, 0 to the first of a list."""
+    """Return the value at a path of data: dots lead into objects, a number to that place of a list.
+
+    `emails[primary=true].email` is of the first object in a list that has such a member.
+    """
     # A name may have dots itself, such as a URL.
     if isinstance(raw, Mapping) and path in raw:
         return raw[path]
-    for name in path.split("."):
-        match raw:
-            case Mapping() if name == "0" and name not in raw:
-                pass  # An object in place of a list of one, as `only_entry` returns it.
-            case Mapping():
-                raw = raw.get(name)
-            case [first, *_] if name == "0":
-                raw = first
-            case _:
-                return None
-    return raw
+    for name, condition in _STEPS.findall(path):
+        raw = _keep_matching(raw, condition) if condition else _step(raw, name)
+    return None if isinstance(raw, _Matches) else raw
+
+
+class _Matches(list[Any]):
+    """The entries of a list that meet a condition, of which the first is meant."""
+
+
+def _keep_matching(raw: Any, condition: str) -> Any:
+    if isinstance(raw, Mapping):
+        raw = [raw]
+    member, is_given, wanted = condition.partition("=")
+    if not isinstance(raw, list) or not is_given:
+        return _step(raw, condition)
+    return _Matches(item for item in raw if _write(value_at(item, member)) == wanted)
+
+
+def _step(raw: Any, name: str) -> Any:
+    if isinstance(raw, _Matches):
+        raw = raw[0] if raw else None
+    match raw:
+        case Mapping() if name == "0" and name not in raw:
+            return raw  # An object in place of a list of one, as `only_entry` returns it.
+        case Mapping():
+            return raw.get(name)
+        case list() if name.isdecimal() and int(name) < len(raw):
+            return raw[int(name)]
+    return None
+
+
+def _write(value: Any) -> str | None:
+    """Return a value as a condition has it: true and false as JSON writes them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _find_matching(pattern: re.Pattern[str], value: Any) -> str | None:

@@ -6,8 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-import requests
-
 from actors.errors import (
     AddressForbidden,
     AuthError,
@@ -15,25 +13,26 @@ from actors.errors import (
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
-    TokenInvalid,
 )
-from actors.providers.http.answers import error_of, is_visible_ascii
-from actors.providers.http.requests import get_json, read_json, send
+from actors.providers.http.answers import error_of
 from actors.providers.identity.email_lists import choose_email
-from actors.providers.identity.id_tokens import check_audience, check_issuer
-from actors.providers.identity.profiles import normalise, only_entry, subject_text
-from actors.providers.identity.signatures import verify_signature
-from actors.providers.protocol.keys import shared_key_cache
+from actors.providers.identity.profiles import (
+    describe_no_one,
+    names_user,
+    normalise,
+    only_entry,
+    subject_text,
+    user_claims,
+)
+from actors.providers.identity.user_info_requests import ask_beside_user_info, ask_for_user_info
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.quirks import facebook
 from catfeeder.results import Profile, ProfileSource
 from catfeeder.sealing import Secret
 
 _LOG = logging.getLogger(__name__)
+#: User info is not asked for, where there is any.
+_WITHOUT_USER_INFO: Final = ("id_token", "token_response")
 _EMAIL_PARTS: Final = ("email", "email_verified")
-_TOKEN_CLAIMS: Final = frozenset(
-    {"at_hash", "aud", "azp", "c_hash", "exp", "iat", "iss", "jti", "nbf", "nonce", "s_hash", "sid"}
-)
 
 
 def fetch_profile(
@@ -53,7 +52,9 @@ def fetch_profile(
         ProviderRefused: The provider does not accept the token.
         ProviderMisbehaved, ProviderUnreachable: The answer is not usable, or none came.
     """
-    if provider.userinfo_endpoint is None:
+    if provider.identity == "none":
+        return describe_no_one(provider)
+    if provider.userinfo_endpoint is None or provider.identity in _WITHOUT_USER_INFO:
         if claims is None:
             raise ProviderNotConfigured.lacks(provider.name, "userinfo_endpoint")
         return _profile_of_claims(provider, claims)
@@ -69,15 +70,16 @@ def fetch_profile(
 def _ask(
     provider: Provider, url: str, access_token: Secret, claims: Mapping[str, Any] | None
 ) -> Profile:
-    raw = only_entry(provider, _fetch_user_info(provider, url, access_token))
-    if (error := error_of(raw)) is not None:
+    raw = only_entry(provider, ask_for_user_info(provider, url, access_token))
+    # Some providers have a member `error` in each answer.
+    if (error := error_of(raw)) is not None and not names_user(provider, raw):
         raise ProviderRefused(error)
     if claims is not None:
         _check_subject(raw, claims)
     emails = provider.emails_endpoint
     if emails is not None:
         raw |= _fetch_email(provider, emails, access_token)
-    return normalise(provider, _merge_claims(provider, _user_claims(claims or {}), raw))
+    return normalise(provider, _merge_claims(provider, user_claims(claims or {}), raw))
 
 
 def _check_subject(raw: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
@@ -89,9 +91,9 @@ def _check_subject(raw: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
 
 
 def _profile_of_claims(provider: Provider, claims: Mapping[str, Any]) -> Profile:
-    is_token_response = provider.token_answer != "standard"
+    is_token_response = provider.token_answer != "standard" or provider.identity == "token_response"
     source: ProfileSource = "token_response" if is_token_response else "id_token"
-    return normalise(provider, _user_claims(claims), source)
+    return normalise(provider, user_claims(claims), source)
 
 
 def _fall_back(provider: Provider, claims: Mapping[str, Any], error: AuthError) -> Profile:
@@ -111,17 +113,12 @@ def _fetch_email(provider: Provider, url: str, access_token: Secret) -> dict[str
     Without permission for the list the result is empty, and the public address stays, unverified.
     """
     try:
-        answer = _fetch(provider, url, access_token)
+        answer = ask_beside_user_info(provider, url, access_token)
     except ProviderRefused:
         return {}
     address, is_verified = choose_email(answer, provider.emails)
     found = dict(zip(_EMAIL_PARTS, (address, is_verified), strict=True))
     return {provider.profile[part]: value for part, value in found.items()}
-
-
-def _user_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the claims about the user, without those about the token itself."""
-    return {name: value for name, value in claims.items() if name not in _TOKEN_CLAIMS}
 
 
 def _merge_claims(
@@ -138,45 +135,3 @@ def _merge_claims(
     if not is_same and not about_email.isdisjoint(raw):
         claims = {name: value for name, value in claims.items() if name not in about_email}
     return {**claims, **raw}
-
-
-def _fetch_user_info(provider: Provider, url: str, access_token: Secret) -> Any:
-    """Fetch user info, which may be signed (OpenID Connect Core sections 5.3.1 and 5.3.2)."""
-    if provider.appsecret_proof:
-        return _fetch(provider, url, access_token)
-    headers = _authorize(access_token) | {"Accept": "application/json, application/jwt;q=0.9"}
-    response = send(provider.userinfo_method, url, headers=headers)
-    if response.status_code == requests.codes.method_not_allowed:
-        # Both methods are the standard's, and some providers have one of them alone.
-        other = "GET" if provider.userinfo_method == "POST" else "POST"
-        response = send(other, url, headers=headers)
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if response.ok and media_type == "application/jwt":
-        return _open_signed(provider, response.text.strip())
-    return read_json(response)
-
-
-def _open_signed(provider: Provider, text: str) -> dict[str, Any]:
-    """Return the claims of signed user info; `iss` and `aud` have to be right if they are there."""
-    try:
-        claims = verify_signature(provider, text, shared_key_cache(), name="user info")
-        if "iss" in claims and provider.issuer is not None:
-            check_issuer(provider, claims, name="user info")
-        if "aud" in claims:
-            check_audience(provider, claims, name="user info")
-    except IdTokenInvalid as error:
-        raise ProviderMisbehaved(error.detail) from None
-    return _user_claims(claims)
-
-
-def _fetch(provider: Provider, url: str, access_token: Secret) -> Any:
-    headers = _authorize(access_token)
-    if provider.appsecret_proof:
-        return facebook.get_json_with_proof(provider, url, access_token, headers)
-    return get_json(url, headers)
-
-
-def _authorize(access_token: Secret) -> dict[str, str]:
-    if not is_visible_ascii(access_token.reveal()):
-        raise TokenInvalid
-    return {"Authorization": f"Bearer {access_token.reveal()}"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
+from actors.providers.templates.rules import Rule
 from catfeeder.sealing import Secret
 from models.oauth.providers import public_name
 
@@ -59,14 +60,25 @@ class Provider:
     key_id: str | None = None
     certificate: str | None = None
     team_id: str | None = None
+    #: What each connection fills in as {name}: a pattern, or the values that there are.
+    variables: Mapping[str, Rule] = field(default_factory=dict)
     #: Both are empty where no grant of `grant_types` asks them.
     authorization_endpoint: str = ""
     token_endpoint: str = ""
     issuer: str | None = None
     #: None is the token endpoint.
     refresh_endpoint: str | None = None
+    #: What names the user of a sign-in; None for user info, or else the id_token.
+    identity: str | None = None
     userinfo_endpoint: str | None = None
     userinfo_method: str = "GET"
+    #: {client_id} and {access_token} are filled in.
+    userinfo_headers: Mapping[str, str] = field(default_factory=dict)
+    userinfo_token_location: str = "header"
+    #: What stands before the token in the Authorization header; "" for nothing.
+    userinfo_token_scheme: str = "Bearer"
+    #: Posted as JSON, such as a GraphQL query.
+    userinfo_body: Mapping[str, Any] | None = None
     emails_endpoint: str | None = None
     revocation_endpoint: str | None = None
     debug_token_endpoint: str | None = None
@@ -160,8 +172,20 @@ class Provider:
 
         See OpenID Connect Core section 3.1.2.1. Without an issuer an id_token is ignored.
         """
+        if self.identity in ("token_response", "none"):
+            return False
         is_given = self.always_gives_id_token or "openid" in scopes
         return is_given and self.issuer is not None
+
+    def names_its_users(self, scopes: Iterable[str]) -> bool:
+        """Return whether a sign-in for these scopes yields its user, or is to yield none."""
+        match self.identity:
+            case "none" | "token_response":
+                return True
+            case "userinfo":
+                return self.userinfo_endpoint is not None
+        has_other = self.token_answer != "standard" or self.yields_id_token(scopes)
+        return has_other or (self.identity is None and self.userinfo_endpoint is not None)
 
     @property
     def public_name(self) -> str:

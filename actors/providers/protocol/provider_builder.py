@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from actors.errors import ProviderNotConfigured
 from actors.providers.protocol.provider import (
@@ -21,6 +22,7 @@ from catfeeder.sealing import Secret
 
 _PRESETS_FILE: Final = Path(__file__).parents[1] / "presets.toml"
 
+_CLIENT_ID: Final = "{client_id}"
 #: Placeholder of `base_url` in the URLs of presets.
 _BASE_URL: Final = "{base_url}"
 
@@ -110,13 +112,31 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     if metadata.get("metadata") is not None:
         values["metadata"] = tuple(metadata["metadata"])
     values |= _read_requests(metadata)
+    values |= _read_user_info_request(metadata)
     values |= _read_exchanges(metadata)
     values |= _read_offline_access(metadata)
     values |= _choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
     values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
+    values |= _fill_client_id(values)
     return Provider(**values)
+
+
+def _fill_client_id(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the URLs that hold the client_id, such as those of a marketplace's apps."""
+    client_id = quote(values["client_id"], safe="")
+    return {
+        name: value.replace(_CLIENT_ID, client_id)
+        for name, value in values.items()
+        if isinstance(value, str) and name.endswith("_endpoint") and _CLIENT_ID in value
+    }
+
+
+def _read_user_info_request(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the method of user info: what has a body is posted, unless the settings say more."""
+    has_body = metadata.get("userinfo_body") or metadata.get("userinfo_token_location") == "body"
+    return {"userinfo_method": metadata.get("userinfo_method") or ("POST" if has_body else "GET")}
 
 
 def _write_renewal_anew(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

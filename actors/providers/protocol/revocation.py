@@ -18,6 +18,7 @@ from actors.providers.protocol.client_authentication import (
     try_each_secret,
 )
 from actors.providers.protocol.failure_words import ErrorAnswer
+from actors.providers.protocol.filling import check_filled
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook, github, slack
 from catfeeder.sealing import Secret
@@ -47,12 +48,14 @@ def revoke_grant(
     Raises:
         ProviderRefused: The provider answered its own way with an error.
         ProviderUnreachable: It did not answer that in time.
+        ProviderMisbehaved: The endpoint needs a member that the token answer had not.
     """
     named = {"refresh_token": refresh_token, "access_token": access_token}
     held = {name: token for name, token in named.items() if token is not None}
     url = provider.revocation_endpoint
     if url is None or not held or provider.revocation == "none":
         return Revoked((), is_complete=False)
+    check_filled(url, "revocation_endpoint")
     if provider.revocation == "rfc7009":
         return _revoke_each(provider, held)
     if access_token is None:

@@ -15,6 +15,7 @@ from actors.providers.http.answers import error_of, is_data, is_visible_ascii, o
 from actors.providers.http.availability import check_available
 from actors.providers.http.members import OF_TOKEN_ANSWERS, find_at, pick_members
 from actors.providers.protocol.failures import classify_by_words, classify_error
+from actors.providers.protocol.filling import list_members
 from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import slack
@@ -104,15 +105,36 @@ def _read_pairs(
         ]
     if answer.get("access_token") in (None, ""):
         return []
-    return [_read_pair(answer, provider, asked_at)]
+    pair = _read_pair(answer, provider, asked_at)
+    return [replace(pair, account=_read_account(answer, provider))]
+
+
+def _read_account(answer: Mapping[str, Any], provider: Provider) -> Mapping[str, Any] | None:
+    """Return what an answer says of its user, without tokens; None where that is not looked for.
+
+    A path of the profile leads to its value even within a member that has the name of a secret.
+    """
+    if provider.identity != "token_response":
+        return None
+    tokens = _list_tokens(answer)
+    paths = [path for paths in provider.profile.values() for path in paths.split(" + ")]
+    deep = {path: find_at(answer, path) for path in paths if path not in answer}
+    return {
+        **{name: it for name, it in deep.items() if isinstance(it, str | int)},
+        **pick_members(answer, answer, tokens),
+    }
 
 
 def _pick_metadata(answer: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
     """Return the further members of an answer that are kept, by the provider's list."""
-    names = OF_TOKEN_ANSWERS if provider.metadata is None else provider.metadata
+    usual = OF_TOKEN_ANSWERS if provider.metadata is None else provider.metadata
+    names = dict.fromkeys((*list_members(provider), *usual))
+    return pick_members(answer, names, _list_tokens(answer))
+
+
+def _list_tokens(answer: Mapping[str, Any]) -> list[Secret]:
     tokens = (answer.get(name) for name in ("access_token", "refresh_token", "id_token"))
-    known = [Secret(token) for token in tokens if isinstance(token, str) and token]
-    return pick_members(answer, names, known)
+    return [Secret(token) for token in tokens if isinstance(token, str) and token]
 
 
 def _build_missing_token_error() -> ProviderMisbehaved:

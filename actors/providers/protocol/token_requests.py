@@ -11,6 +11,7 @@ import requests
 from actors.providers.http.forms import Format, send_parameters
 from actors.providers.http.members import find_at
 from actors.providers.protocol.client_authentication import authorization_of, secret_text
+from actors.providers.protocol.filling import check_filled
 from actors.providers.protocol.provider import Provider, TokenExchange
 from catfeeder.sealing import Secret
 
@@ -42,7 +43,8 @@ def send_renewal(
     """
     further = fill(client, client.refresh_parameters, metadata)
     whole = _write(client, members, further)
-    return _send(client, client.refresh_endpoint or client.token_endpoint, whole)
+    url = check_filled(client.refresh_endpoint or client.token_endpoint, "refresh_endpoint")
+    return _send(client, url, whole)
 
 
 def send_exchange(

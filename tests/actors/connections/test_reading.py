@@ -69,6 +69,7 @@ def test_a_connection_is_described_without_its_tokens() -> None:
         "profile": {"subject": "1", "name": "Jos\u00e9", "source": None},
         "scope": "openid",
         "metadata": {},
+        "variables": {},
         "missing_scopes": [],
         "status": "active",
         "reason": None,

@@ -31,6 +31,7 @@ from tests.scripted_provider import ScriptedProvider
 PLAIN: Final = {
     "authorization_endpoint": "https://idp.example/authorize",
     "token_endpoint": "https://idp.example/token",
+    "userinfo_endpoint": "https://idp.example/userinfo",
     "client_id": "client",
 }
 

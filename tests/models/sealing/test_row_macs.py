@@ -94,6 +94,7 @@ def test_a_mac_is_for_one_row_one_column_and_one_value() -> None:
         "subject": "u",
         "provider_subject": "ab",
         "profile": {"subject": "ab"},
+        "variables": None,
     }
     # Given a row and all that it could be confused with
     others: list[dict[str, Any]] = [

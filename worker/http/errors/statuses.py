@@ -99,6 +99,7 @@ STATUS_BY_CODE: Final = {
     "too_many_attempts": 429,
     "too_many_connections": 503,
     "too_many_wrong_keys": 429,
+    "variables_invalid": 422,
 }
 
 

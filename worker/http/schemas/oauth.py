@@ -54,6 +54,12 @@ class AuthenticationParameters(BaseModel):
     )
 
 
+Variables = Annotated[
+    dict[Annotated[str, Field(max_length=32)], Annotated[str, Field(max_length=128)]],
+    Field(max_length=20),
+]
+
+
 class Authorize(AuthenticationParameters, Body):
     """The wishes for a sign-in; each has a default."""
 
@@ -91,6 +97,11 @@ class Authorize(AuthenticationParameters, Body):
         default=False,
         description="Attach the account of any browser to `subject`, such as on a device that "
         "shows the URL as a code. A person who is sent the URL is attached, too; it is on record.",
+    )
+    variables: Variables | None = Field(
+        default=None,
+        description="What the provider's URLs are filled in with, as its settings name it, such as "
+        'the subdomain of a customer: `{"subdomain": "acme"}`. The connection keeps them.',
     )
     offline_access: bool | None = Field(
         default=None,

@@ -15,8 +15,10 @@ from actors.providers.config.schema.contradictions import find_contradictions
 from actors.providers.config.schema.credentials import CredentialSettings
 from actors.providers.config.schema.endpoints import EndpointSettings
 from actors.providers.config.schema.grants import GrantSettings
+from actors.providers.config.schema.identities import find_identity_problems
 from actors.providers.config.schema.identity import IdentitySettings
 from actors.providers.config.schema.renewal import RenewalSettings
+from actors.providers.config.schema.templates import find_template_problems
 from actors.providers.config.schema.token_requests import TokenRequestSettings
 from actors.providers.protocol.provider_builder import list_needed_endpoints, needs_base_url
 
@@ -72,7 +74,13 @@ def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
         ) from None
     _check_endpoints(settings)
     given = settings.model_dump(exclude_none=True)
-    if problems := find_contradictions(given, preset_settings(settings.preset)):
+    preset = preset_settings(settings.preset)
+    problems = {
+        **dict(find_identity_problems({**preset, **given})),
+        **dict(find_template_problems(given, preset)),
+        **find_contradictions(given, preset),
+    }
+    if problems:
         raise ProviderInvalid(problems)
     return settings
 

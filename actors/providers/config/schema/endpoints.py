@@ -5,7 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationInfo, field_validator
 
 from actors.providers.catalogue.presets import find_preset, preset_settings
-from actors.providers.config.schema.field_types import URL, AuthorizationEndpoint, BaseURL
+from actors.providers.config.schema.field_types import (
+    URL,
+    AuthorizationEndpoint,
+    BaseURL,
+    Issuer,
+    TemplateURL,
+)
+from actors.providers.config.schema.variable_types import Variables
 from actors.providers.protocol.provider_builder import needs_base_url
 
 
@@ -13,15 +20,16 @@ class EndpointSettings(BaseModel):
     """Where a provider is: its preset or issuer, and its endpoints (RFC 8414)."""
 
     preset: str | None = None
+    variables: Variables | None = None
     base_url: BaseURL | None = None
-    issuer: BaseURL | None = None
+    issuer: Issuer | None = None
     authorization_endpoint: AuthorizationEndpoint | None = None
-    token_endpoint: URL | None = None
-    userinfo_endpoint: URL | None = None
-    emails_endpoint: URL | None = None
-    revocation_endpoint: URL | None = None
+    token_endpoint: TemplateURL | None = None
+    userinfo_endpoint: TemplateURL | None = None
+    emails_endpoint: TemplateURL | None = None
+    revocation_endpoint: TemplateURL | None = None
     debug_token_endpoint: URL | None = None
-    jwks_uri: URL | None = None
+    jwks_uri: TemplateURL | None = None
 
     @field_validator("preset")
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from actors.errors import AddressForbidden
 from actors.providers.http.addresses import check_url
 from actors.providers.http.members import is_secret_name
+from actors.providers.templates.places import PLACEHOLDER, Place, fill, list_placeholders
 from catfeeder.sealing import Secret
 from config import current_settings
 
@@ -52,6 +53,8 @@ def _check_client_secret(secret: SecretStr) -> SecretStr:
 
 
 def _check_address(url: str) -> str:
+    if "{" in url or "}" in url:
+        raise ValueError("must be a URL without { and }: nothing fills it in")
     try:
         check_url(url, current_settings().allowed_private_hosts)
     except AddressForbidden:
@@ -59,6 +62,43 @@ def _check_address(url: str) -> str:
             "must be an https URL of a host with a public address, "
             "or one that OAUTH_ALLOWED_PRIVATE_HOSTS names"
         ) from None
+    return url
+
+
+#: What stands at each place while the rest of a URL is checked.
+_SAMPLES: Final = {
+    Place.ORIGIN: "https://example.com",
+    Place.HOST: "example.com",
+    Place.LABEL: "a",
+    Place.PATH: "a",
+    Place.QUERY: "a",
+    Place.FORBIDDEN: "a",
+}
+
+
+def check_filled_in(url: str) -> str:
+    """Check a URL with what stands for the placeholders that are left.
+
+    Raises:
+        ValueError: It leads where no provider may be.
+    """
+    return _check_address(fill(url, lambda _, place: _SAMPLES[place]))
+
+
+def _check_template(url: str) -> str:
+    """Check a URL that may have placeholders; what they stand for is known with the whole body."""
+    rest = PLACEHOLDER.sub("", url)
+    if "${" in url or "{" in rest or "}" in rest:
+        raise ValueError(
+            "holds { } of a template that nothing fills in: {name} is a variable, and {client_id} "
+            "and {token.member} are known"
+        )
+    if any(it.place is Place.FORBIDDEN for it in list_placeholders(url)):
+        raise ValueError(
+            "may hold {name} within one label of its host, before a fixed domain, or within one "
+            "segment of its path"
+        )
+    check_filled_in(url)
     return url
 
 
@@ -147,7 +187,7 @@ Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_refu
 
 def _check_page_address(url: str) -> str:
     # A page within a page is reached by a fragment, which never leaves the browser.
-    _check_address(url.partition("#")[0])
+    _check_template(url.partition("#")[0])
     return url
 
 
@@ -159,6 +199,9 @@ AuthorizationEndpoint = Annotated[
     AfterValidator(_check_page_address),
     AfterValidator(_refuse_reserved_parameters),
 ]
+#: A URL that a connection's variables, or members of its token answer, may fill in.
+TemplateURL = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_check_template)]
+Issuer = Annotated[TemplateURL, AfterValidator(_refuse_query)]
 #: Paths are appended to it (RFC 8414 section 2).
 BaseURL = Annotated[URL, AfterValidator(_refuse_query)]
 AssertionAudience = Annotated[

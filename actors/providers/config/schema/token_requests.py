@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from actors.providers.config.schema.field_types import URL
+from actors.providers.config.schema.field_types import TemplateURL
 from actors.providers.config.schema.parameter_types import (
     CallbackParameter,
     Headers,
@@ -21,7 +21,7 @@ from actors.providers.config.schema.parameter_types import (
 class TokenRequestSettings(BaseModel):
     """How the token endpoint is asked and answers, where not as RFC 6749 has it."""
 
-    refresh_endpoint: URL | None = None
+    refresh_endpoint: TemplateURL | None = None
     token_request_format: Literal["form", "json", "query"] | None = None
     token_request_method: Literal["GET", "POST"] | None = None
     token_parameters: Parameters | None = None

@@ -85,11 +85,14 @@ def test_a_provider_that_identifies_no_user_is_reported(provider: ScriptedProvid
     # Given a provider of plain OAuth 2.0, which gives no id_token
     configure_plain(provider)
     assert faults() == {}
-    # When it has no user info either
-    configure_plain(provider, userinfo_endpoint=None)
+    # When its issuer turns out to have no user info either
+    provider.script.metadata = {"userinfo_endpoint": None}
+    configure(provider, scopes=["profile"])
     # Then that is reported before a first user signs in in vain
     assert "userinfo_endpoint" in faults()["identity"]
-    # And the token answer of a Slack app identifies the user
+    # And a provider may name no users, or in its token answer, as that of a Slack app does
+    configure_plain(provider, userinfo_endpoint=None, identity="none")
+    assert faults() == {}
     configure_preset(provider, "slack_app")
     assert faults() == {}
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("tables")
 PLAIN = {
     "authorization_endpoint": "https://idp.example/authorize",
     "token_endpoint": "https://idp.example/token",
+    "userinfo_endpoint": "https://idp.example/userinfo",
 }
 
 

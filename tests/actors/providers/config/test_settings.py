@@ -44,6 +44,7 @@ SECRET = "canary-client-secret"
 PLAIN = {
     "authorization_endpoint": "https://idp.example/authorize",
     "token_endpoint": "https://idp.example/token",
+    "userinfo_endpoint": "https://idp.example/userinfo",
     "client_id": "client",
     "client_secret": SECRET,
 }
@@ -89,6 +90,7 @@ def test_a_provider_is_put_and_shown_without_its_secret() -> None:
         "preset": None,
         "authorization_endpoint": "https://idp.example/authorize",
         "token_endpoint": "https://idp.example/token",
+        "userinfo_endpoint": "https://idp.example/userinfo",
         "scopes": ["a", "b"],
         "uses_nonce": False,
         "client_id": "client",

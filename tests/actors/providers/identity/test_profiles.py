@@ -206,3 +206,32 @@ def test_a_name_in_parts_is_joined(raw: dict[str, Any], path: str | None, name: 
     profile = {"name": path} if path else {}
 
     assert profile_of({"sub": "1", **raw}, profile=profile)["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("path", "email"),
+    [
+        ("emails[primary=true].email", "b@b.example"),
+        ("emails[kind=work][primary=false].email", "a@a.example"),
+        ("emails[2].email", "c@c.example"),
+        ("emails.1.email", "b@b.example"),
+        ("data.attributes.email", "d@d.example"),
+        ("emails[kind=none].email", None),
+        ("emails[9].email", None),
+        ("data[kind=x].attributes.email", "d@d.example"),
+        ("emails[primary=true]", None),
+    ],
+)
+def test_a_path_leads_to_the_entry_of_a_list_that_is_meant(path: str, email: str | None) -> None:
+    raw = {
+        "sub": "1",
+        "emails": [
+            {"email": "a@a.example", "primary": False, "kind": "work"},
+            {"email": "b@b.example", "primary": True, "kind": "home"},
+            {"email": "c@c.example", "primary": False, "kind": "home"},
+        ],
+        # As JSON:API has it
+        "data": {"kind": "x", "attributes": {"email": "d@d.example"}},
+    }
+
+    assert profile_of(raw, profile={"email": path})["email"] == email

@@ -37,6 +37,28 @@ def test_authorize_discovers_the_provider_and_begins(
     assert begun["state"].endswith(":house")
 
 
+def test_a_sign_in_takes_the_variables_of_its_provider(http: httpx.Client) -> None:
+    # Given a provider with a host for each customer
+    urls = {
+        f"{name}_endpoint": f"https://{{subdomain}}.idp.example/{name}"
+        for name in ("authorization", "token", "userinfo")
+    }
+    settings = {**urls, "client_id": "a", "variables": {"subdomain": "[a-z0-9-]{2,}"}}
+    assert http.put("/v1/providers/shops", json=settings).status_code == 201
+
+    # When an app names one, then its user is sent there
+    path = "/v1/oauth/shops/authorize"
+    begun = http.post(path, json={"variables": {"subdomain": "Acme"}}).json()
+    assert begun["authorization_url"].startswith("https://acme.idp.example/authorization?")
+    # And without one, or with more than a label of a host, the answer says which
+    for variables in ({}, {"subdomain": "evil.example/"}, {"subdomain": "evil.example"}):
+        refused = http.post(path, json={"variables": variables})
+        assert refused.status_code == 422
+        fault = refused.json()["errors"][0]
+        assert fault["code"] == "variables_invalid"
+        assert fault["pointer"] == "#/variables/subdomain"
+
+
 def test_sign_ins_at_once_wait_for_one_discovery(
     anonymous: httpx.Client, http: httpx.Client, house: OidcProvider
 ) -> None:
