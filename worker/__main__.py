@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from worker.cli.moving_arguments import add_import_arguments
+from worker.cli.moving_arguments import add_export_arguments, add_import_arguments
 
 #: What a shell reports for a program that Ctrl-C ended: 128 and the signal's number.
 _INTERRUPTED: Final = 130
@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "queues": "worker.cli.queues:print_queues",
     "replay": "worker.cli.queues:replay",
     "discard": "worker.cli.queues:discard",
+    "export": "worker.cli.exports:export_app",
     "import": "worker.cli.imports:import_file",
     "check-provider": "worker.cli.providers:print_findings",
     "providers": "worker.cli.catalogue:print_presets",
@@ -137,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_letters(commands.add_parser("discard", help="delete what failed or was set aside"))
     text = "move connections of another system in, from a file"
     add_import_arguments(commands.add_parser("import", help=text))
+    text = "write all connections of an app, encrypted to an age recipient"
+    add_export_arguments(commands.add_parser("export", help=text))
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")
     _add_providers(commands.add_parser("providers", help="find a provider in the catalogue"))

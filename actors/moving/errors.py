@@ -34,3 +34,9 @@ class ImportFileInvalid(OperatorError):
     """Raised for a file that cannot be imported at all, or flags that do not fit it."""
 
     message = "The file cannot be imported."
+
+
+class AgeUnavailable(OperatorError):
+    """Raised where pyrage, which encrypts exports, is not installed."""
+
+    message = "Exports need the package pyrage: pip install pyrage."

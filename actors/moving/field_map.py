@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from actors.cursors import is_id
 from actors.moving.errors import ImportFileInvalid, ImportInvalid
 from actors.moving.records import ImportRecord
 from catfeeder.sealing import Secret
@@ -51,7 +52,10 @@ class FieldMap:
             raise ImportInvalid("It names no provider; --provider names one for the whole file.")
         found = {name: self._find(members, name) for name in (*_OF_TOKENS, "created_at")}
         times = ("expires_at", "refresh_token_expires_at", "created_at")
+        if members.get("credentials") is not None:
+            raise ImportInvalid("It is made from credentials: POST /v1/connections makes it anew.")
         return ImportRecord(
+            id=_read_id(members.get("id")),
             provider=self.renamed.get(provider, provider),
             subject=_read_text("subject", self._find(members, "subject")),
             access_token=_read_token("access_token", found["access_token"]),
@@ -139,6 +143,11 @@ def _read_text(name: str, value: Any) -> str | None:
     if len(text) > _MAX_TEXT or not text.isprintable():
         raise ImportInvalid(f"Its {name} is longer than {_MAX_TEXT} characters, or not printable.")
     return text
+
+
+def _read_id(value: Any) -> str | None:
+    """Return the id of an exported connection; that of another system is none."""
+    return value if isinstance(value, str) and is_id(value) else None
 
 
 def _read_token(name: str, value: Any) -> Secret | None:

@@ -69,7 +69,7 @@ def prepare_import(
     record = _drop_expired(record, now)
     _check_usable(rules, record)
     _check_metadata(record)
-    connection_id = make_id()
+    connection_id = record.id or make_id()
     owner = Owner(acting_app.get(), rules.provider, record.subject or "")
     return ImportedConnection(
         owner=owner,

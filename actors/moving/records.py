@@ -15,6 +15,8 @@ class ImportRecord:
     """A connection to be imported: at least one token, and what else is known of it."""
 
     provider: str
+    #: That of an exported connection, which apps know it by; a new one if it is taken.
+    id: str | None = None
     access_token: Secret | None = None
     refresh_token: Secret | None = None
     #: The app's own name for the user.

@@ -117,11 +117,15 @@ class _Batch:
         with transaction():
             self._known = self._find_known()
             self._accounts = self._find_accounts()
+            self._taken = set(_T.find_providers(self._list_ids()))
             results = [self._decide(item) for item in self._items]
             _INSERT.execute_many(self._build_row(item) for item in self._new.values())
             TAB_IMPORTED_GRANTS.remember(self._digests, self._stored)
             self._record(self._changed)
         return results
+
+    def _list_ids(self) -> list[str]:
+        return [item.id for item in self._items]
 
     def _find_known(self) -> dict[str, str]:
         """Return the connection that is there for each digest of the batch."""
@@ -156,6 +160,9 @@ class _Batch:
         return self._add(item)
 
     def _add(self, item: ImportedConnection) -> Imported:
+        if item.id in self._taken:
+            item = replace(item, id=make_id())
+        self._taken.add(item.id)
         key = (*item.owner, item.provider_subject)
         first = self._new.get(key, item)
         if first is not item and not item.may_replace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from actors.app_settings import read_app_settings
+from actors.moving.age import decrypt
 from actors.moving.field_map import FieldMap, parse_pairs
 from actors.moving.file_import import Progress, import_records
 from actors.moving.files import FileRecord, choose_format, read_records
@@ -39,6 +41,7 @@ def import_file(
     verify: bool,
     replace: bool,
     report: str | None,
+    identity: str | None = None,
 ) -> int:
     """Import a file for an app; return 1 where a record was refused, or a grant not proven.
 
@@ -50,16 +53,28 @@ def import_file(
     paths = parse_pairs(maps, are_members=True)
     fields = FieldMap(paths, provider, parse_pairs(renames), replace)
     path = Path(file)
-    kind = choose_format(path, file_format)
+    is_export = identity is not None
+    kind = choose_format(path, "jsonl" if is_export else file_format)
     open_database(current_settings(), may_create=False)
     check_schema()
     read_app_settings(app)
-    with path.open("rb") as opened, act_for(app):
+    with _open(path, identity) as opened, act_for(app):
         run = _Run(opened, fields, app, report, is_trial=dry_run)
         records = run.skip_done(read_records(opened, kind))
         verifier = _load_verifier() if verify else None
         batches = import_records(records, fields, is_trial=dry_run, verify=verifier)
         return run.follow(batches)
+
+
+def _open(path: Path, identity: str | None) -> BinaryIO:
+    """Return a file to read; an encrypted one is decrypted in memory, and never on a disk."""
+    if identity is None:
+        return path.open("rb")
+    with path.open("rb") as source:
+        opened = io.BytesIO()
+        decrypt(source, opened, Path(identity))
+    opened.seek(0)
+    return opened
 
 
 def _load_verifier() -> Any:
@@ -80,7 +95,7 @@ class _Run:
         self._state = folder / f"{name}.json"
         self._report = Path(report) if report else folder / f"{name}.refused.jsonl"
         self._is_trial = is_trial
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = _measure(file)
         self._counts: Counter[str] = Counter()
         self._done = 0
         if not is_trial:
@@ -132,11 +147,17 @@ class _Run:
         return 1 if failed else 0
 
 
+def _measure(file: BinaryIO) -> int:
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
+
+
 def _fingerprint(file: BinaryIO, fields: FieldMap, app: str) -> str:
     """Return a name of an import: of this file, as it is read, for this app."""
     beginning = file.read(_FINGERPRINT_BYTES)
     file.seek(0)
-    asked = json.dumps([app, asdict(fields), os.fstat(file.fileno()).st_size], sort_keys=True)
+    asked = json.dumps([app, asdict(fields), _measure(file)], sort_keys=True)
     return hashlib.sha256(beginning + asked.encode()).hexdigest()[:16]
 
 

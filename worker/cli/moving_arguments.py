@@ -22,4 +22,15 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     text = "take the place of grants that work, where an account has another one"
     add("--replace", action="store_true", help=text)
     text = "where each refused record is listed; a file in VAR_DIR/imports if left out"
+    text = "open a file that `export` has written, with the age identity in this file"
+    add("--identity", metavar="FILE", help=text)
     add("--report", metavar="FILE", help=text)
+
+
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `export`."""
+    add = parser.add_argument
+    add("file", help="where the export is written, such as web-shop.jsonl.age")
+    add("--app", default="default", help="whose connections; `default`'s if left out")
+    text = "an age public key that it is encrypted to, age1…; may be given several times"
+    add("--recipient", dest="recipients", action="append", required=True, metavar="KEY", help=text)

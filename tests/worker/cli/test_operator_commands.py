@@ -94,6 +94,7 @@ def test_only_a_start_makes_a_database(
         "apps": "add web-shop",
         "renewals": "",
         "import": "dump.csv",
+        "export": "all.age --recipient age1x",
         "check-provider": "google",
     }
     elsewhere = {"run", "migrate", "perform", "scheduler"}

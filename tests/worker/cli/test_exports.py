@@ -1,0 +1,68 @@
+"""`export`: all of an app, readable by its recipient alone, and imported back as it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.connections.reading import list_connections, read_token
+from catfeeder.clock import utc_now
+from models.db.database import hold_connection
+from models.oauth.connections import TAB_CONNECTIONS
+from tests.actors.renewals import connect
+from tests.actors.sign_ins import configure_plain
+from tests.scripted_provider import ScriptedProvider
+from tests.worker.cli.conftest import Command
+
+
+def erase_all() -> None:
+    with hold_connection():
+        for row in TAB_CONNECTIONS.list_page(limit=1000):
+            TAB_CONNECTIONS.erase(row.id)
+
+
+def without_times(items: list[Any]) -> list[dict[str, Any]]:
+    return [{name: it for name, it in item.items() if name != "updated_at"} for item in items]
+
+
+@pytest.mark.usefixtures("database")
+def test_an_app_is_exported_and_imported_back(
+    command: Command, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    pyrage = pytest.importorskip("pyrage", reason="the package that encrypts exports")
+    # Given connections of an app, and a recipient
+    configure_plain(provider)
+    rows = connect(provider, 3)
+    before = list_connections()["items"]
+    tokens = [read_token(row.id, utc_now()).json["access_token"] for row in rows]
+    key = pyrage.x25519.Identity.generate()
+    identity, path = tmp_path / "key.txt", tmp_path / "all.jsonl.age"
+    identity.write_text(f"# created: today\n{key}\n")
+    # When it is exported
+    ended = command("export", str(path), "--recipient", str(key.to_public()))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    # Then only its owner can read the file, and no token stands in it
+    assert path.stat().st_mode & 0o077 == 0
+    content = path.read_bytes()
+    assert content.startswith(b"age-encryption.org/v1")
+    assert not any(str(token).encode() in content for token in tokens)
+    # When all is lost, and imported back, then the connections are those of before
+    erase_all()
+    ended = command("import", str(path), "--identity", str(identity))
+    assert ended.stdout == "3 records: 3 created.\n", ended
+    assert without_times(list_connections()["items"]) == without_times(before)
+    found = [read_token(row.id, utc_now()).json["access_token"] for row in rows]
+    assert found == tokens
+    with hold_connection():
+        assert all(it.renew_at < utc_now() + timedelta(hours=1) for it in TAB_CONNECTIONS.select())
+    # And another identity opens nothing
+    identity.write_text(str(pyrage.x25519.Identity.generate()))
+    ended = command("import", str(path), "--identity", str(identity))
+    assert ended.stderr == "The identity does not open the file, or it is damaged.\n"
+    # And what is no recipient is refused, and leaves no file
+    ended = command("export", str(tmp_path / "no.age"), "--recipient", "age1x")
+    assert ended.stderr == "An age recipient is not valid.\n"
+    assert [it.name for it in tmp_path.glob("no*")] == []
