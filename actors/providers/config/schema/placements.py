@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from actors.providers.config.schema.field_types import URL
+from actors.providers.config.schema.field_types import TemplateURL
 from actors.providers.protocol.placements import PLACEHOLDERS, list_placeholders
 
 #: A token of RFC 9110 section 5.6.2.
@@ -59,4 +59,4 @@ def _check_installation(url: str) -> str:
 HeaderTemplates = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_headers)]
 QueryTemplates = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_values)]
 AssertionClaims = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_claims)]
-InstallationURL = Annotated[URL, AfterValidator(_check_installation)]
+InstallationURL = Annotated[TemplateURL, AfterValidator(_check_installation)]
