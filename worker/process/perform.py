@@ -71,8 +71,7 @@ def perform_messages(
     settings, known_keys = _join_service(queues)
     broker = build_broker(settings, heartbeat_timing, known_keys)
     check_if_reachable(broker.client)
-    _reserve_slots_for_sign_ins(broker, queues, prefetch)
-    broker.in_flight.app_limits |= dict.fromkeys(queues, per_app)
+    _limit_concurrency(broker, queues, prefetch, per_app)
     worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
     _freeze_loaded_code()
@@ -90,9 +89,11 @@ def _freeze_loaded_code() -> None:
     gc.freeze()
 
 
-def _reserve_slots_for_sign_ins(
-    broker: ConsumingBroker, queues: Collection[str], prefetch: int
+def _limit_concurrency(
+    broker: ConsumingBroker, queues: Collection[str], prefetch: int, per_app: int
 ) -> None:
+    """Leave slots to sign-ins beside renewals, and to other apps beside each."""
+    broker.in_flight.app_limits |= dict.fromkeys(queues, per_app)
     if len(queues) > 1:
         reserved = math.ceil(prefetch * _RESERVED_SHARE)
         broker.concurrency_limits[RENEWALS] = max(1, prefetch - reserved)
