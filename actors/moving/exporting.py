@@ -63,7 +63,9 @@ def _describe(row: TAB_CONNECTIONS) -> dict[str, Any]:
         "created_at": rfc3339(row.created_at),
     }
     credentials = _open(TAB_CONNECTIONS.credentials, row)
-    return record if credentials is None else {**record, "credentials": json.loads(credentials)}
+    if credentials is None:
+        return record
+    return {**record, "tokens": {}, "credentials": json.loads(credentials)}
 
 
 def _open(column: Any, row: TAB_CONNECTIONS) -> str | None:

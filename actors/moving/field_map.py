@@ -50,10 +50,11 @@ class FieldMap:
         provider = _read_text("provider", self._find(members, "provider")) or self.provider
         if provider is None:
             raise ImportInvalid("It names no provider; --provider names one for the whole file.")
+        tokens = [self._find(members, name) for name in ("access_token", "refresh_token")]
+        if not any(tokens) and members.get("credentials") is not None:
+            raise ImportInvalid("It is made from credentials: POST /v1/connections makes it anew.")
         found = {name: self._find(members, name) for name in (*_OF_TOKENS, "created_at")}
         times = ("expires_at", "refresh_token_expires_at", "created_at")
-        if members.get("credentials") is not None:
-            raise ImportInvalid("It is made from credentials: POST /v1/connections makes it anew.")
         return ImportRecord(
             id=_read_id(members.get("id")),
             provider=self.renamed.get(provider, provider),

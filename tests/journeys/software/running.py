@@ -168,7 +168,12 @@ _INSTALLERS: Final = {
         *("--only-binary", ":all:", "--require-hashes", "-r", "requirements.lock", "--target", "."),
     ],
 }
-_LOCKS: Final = {"npm": "package-lock.json", "pypi": "requirements.lock"}
+_INSTALLERS["moving"] = _INSTALLERS["pypi"]
+_LOCKS: Final = {
+    "npm": "package-lock.json",
+    "pypi": "requirements.lock",
+    "moving": "requirements.lock",
+}
 
 
 @cache
