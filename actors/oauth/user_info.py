@@ -16,6 +16,8 @@ from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
+from models.db.database import hold_connection
+from models.oauth.identities import store_profile
 from models.oauth.providers import public_name
 
 
@@ -60,7 +62,25 @@ def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profi
         identify(row, profile, now)
     elif profile["subject"] != row.profile["subject"]:
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")
+    elif read_profile(row)["source"] == "id_token":
+        # User info has failed at the sign-in.
+        profile = _complete(read_profile(row), profile)
+        with hold_connection():
+            store_profile(row, profile)
     return profile
+
+
+def _complete(known: Profile, fetched: Profile) -> Profile:
+    """Return user info with what the id_token alone has said; an address has its own mark."""
+    email = known if fetched["email"] is None else fetched
+    return {
+        **fetched,
+        "name": fetched["name"] or known["name"],
+        "picture": fetched["picture"] or known["picture"],
+        "email": email["email"],
+        "email_verified": email["email_verified"],
+        "raw": {**known["raw"], **fetched["raw"]},
+    }
 
 
 def _find_stored_token(connection_id: str, now: datetime) -> Secret:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from actors.errors import (
     AddressForbidden,
     AuthError,
+    FailureKind,
     IdTokenInvalid,
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
+    ProviderUnreachable,
 )
 from actors.providers.http.answers import error_of
 from actors.providers.identity.email_lists import choose_email
@@ -32,6 +36,8 @@ from catfeeder.sealing import Secret
 _LOG = logging.getLogger(__name__)
 #: User info is not asked for, where there is any.
 _WITHOUT_USER_INFO: Final = ("id_token", "token_response")
+#: A user waits for the sign-in.
+_QUICK_SECONDS: Final = 1.0
 _EMAIL_PARTS: Final = ("email", "email_verified")
 
 
@@ -58,13 +64,26 @@ def fetch_profile(
         if claims is None:
             raise ProviderNotConfigured.lacks(provider.name, "userinfo_endpoint")
         return _profile_of_claims(provider, claims)
+    ask = partial(_ask, provider, provider.userinfo_endpoint, access_token, claims)
     try:
-        return _ask(provider, provider.userinfo_endpoint, access_token, claims)
+        return ask() if claims is None else _ask_again_if_unavailable(ask)
     except AuthError as error:
         # An endpoint that must not be called is the operator's to know of.
         if claims is None or isinstance(error, AddressForbidden | IdTokenInvalid):
             raise
         return _fall_back(provider, claims, error)
+
+
+def _ask_again_if_unavailable(ask: Callable[[], Profile]) -> Profile:
+    """Ask, and once more after a failure that came at once and may pass, as at a deployment."""
+    began = time.monotonic()
+    try:
+        return ask()
+    except ProviderUnreachable as error:
+        is_quick = time.monotonic() - began < _QUICK_SECONDS
+        if not is_quick or error.kind is FailureKind.RATE_LIMITED:
+            raise
+    return ask()
 
 
 def _ask(

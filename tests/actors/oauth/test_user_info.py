@@ -51,6 +51,33 @@ def test_a_profile_is_fetched_by_a_connection(provider: ScriptedProvider) -> Non
     assert (profile["name"], profile["provider"]) == ("Jane Roe", NAME)
 
 
+def test_a_profile_that_a_sign_in_could_not_complete_is_completed_later(
+    provider: ScriptedProvider,
+) -> None:
+    # Given a sign-in with user info that failed, so that the profile is the id_token's
+    configure(provider)
+    provider.script.user = {**provider.script.user, "name": "Jane Roe", "email": None}
+    provider.script.claims = {"email": "jane@example.com", "email_verified": True, "team": "t1"}
+    provider.answer("/userinfo", json_answer({}, 503), times=2)
+    row = sign_in(provider).connection
+    stored = describe_connection(row)["profile"]
+    assert (stored["source"], stored["name"]) == ("id_token", None)
+
+    # When an app asks for user info
+    asked = fetch_user_info(NAME, connection_id=row.id)
+
+    # Then the connection has it, too, and keeps what the id_token alone has said
+    profile = describe_connection(reread(row))["profile"]
+    assert (profile["source"], profile["name"]) == ("userinfo", "Jane Roe")
+    assert (profile["email"], profile["email_verified"]) == ("jane@example.com", True)
+    assert profile["raw"]["team"] == "t1"
+    assert asked == profile
+    # And a sign-in asks twice for what fails for a moment
+    provider.answer("/userinfo", json_answer({}, 503), times=1)
+    again = describe_connection(sign_in(provider).connection)["profile"]
+    assert (again["source"], again["name"]) == ("userinfo", "Jane Roe")
+
+
 @pytest.mark.parametrize("preset", ["apple", "slack_app"])
 def test_a_provider_without_user_info_has_the_profile_of_the_sign_in(
     preset: str, provider: ScriptedProvider
