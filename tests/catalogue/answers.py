@@ -51,16 +51,20 @@ def write_token_answer(account: Account, token: str) -> dict[str, Any]:
         del standard["refresh_token"]
     for name, value in standard.items():
         put_at(members, paths.get(name, name), value)
-    for name in demands.kept["answer"]:
-        put_at(members, name, kept_value(account, name))
     if demands.get("identity") == "token_response":
         for part, path in demands.paths.items():
             put_at(members, path, account.value_of(part))
+    for name in demands.kept["answer"]:
+        put_at(members, name, kept_value(account, name))
     return members
 
 
 def kept_value(account: Account, name: str) -> str:
     """Return the value of a member that has to be kept; some are the address of the API."""
+    if account.demands.get("identity") == "token_response":
+        for part, path in account.demands.paths.items():
+            if path == name:
+                return str(account.value_of(part))
     url = str(account.demands.get("userinfo_endpoint"))
     return f"{account.base}/api.example" if url.startswith(f"{{token.{name}}}") else f"kept-{name}"
 

@@ -67,6 +67,8 @@ class StrictProvider:
             ("authorization_endpoint", self._authorize),
         ):
             url = self._stated(setting)
+            if setting == "refresh_endpoint" and url == self._stated("token_endpoint"):
+                continue
             if url and fits(url, path, request.query):
                 is_same = setting == "token_endpoint" and self._is_authorization(request)
                 return self._authorize(request) if is_same else answer(request)
@@ -91,8 +93,8 @@ class StrictProvider:
     def _describe(self) -> dict[str, Any]:
         return {
             "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorization_endpoint",
-            "token_endpoint": f"{self.issuer}/token_endpoint",
+            "authorization_endpoint": f"{str(self.issuer).rstrip('/')}/authorization_endpoint",
+            "token_endpoint": f"{str(self.issuer).rstrip('/')}/token_endpoint",
             "jwks_uri": f"{self.base}/jwks-of-the-harness",
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
             **self._rewritten_endpoints(),
@@ -148,7 +150,9 @@ class StrictProvider:
         grant_type = form.get(names.get("grant_type", "grant_type"))
         refresh_name = names.get("refresh_token", "refresh_token")
         if refresh_name in form:
-            _demand(self.demands.get("refresh_endpoint") is None, "the renewal at refresh_endpoint")
+            elsewhere = self._stated("refresh_endpoint")
+            is_here = elsewhere in (None, self._stated("token_endpoint"))
+            _demand(is_here, f"the renewal at {elsewhere}")
             return self._renew(request)
         self._check_client(request, form)
         stated = self.demands.parameters("token_parameters")
