@@ -211,7 +211,8 @@ class StrictProvider:
                 return "secret_as_basic_username"
             return "client_secret_basic" if (user, password) == (CLIENT_ID, CLIENT_SECRET) else user
         if "client_assertion" in form and shown is None:
-            claims = decode(form["client_assertion"], client_key("ES256"), algorithms=["ES256"]).claims
+            key, text = client_key("ES256"), form["client_assertion"]
+            claims = decode(text, key, algorithms=["ES256"]).claims
             _demand(claims["iss"] == ASSERTION_ISSUER, "the assertion's issuer")
             audience = self.demands.get("client_assertion_audience")
             _demand(claims["aud"] == audience, f"the assertion's audience {audience}")
