@@ -60,6 +60,8 @@ def read_credentials(provider: Provider, new: NewConnection) -> Credentials:
         raise CredentialsInvalid(
             "subject has 1 to 255 characters, none of them a control character."
         )
+    if new.variables:
+        raise CredentialsInvalid("Nothing of this provider is filled in by variables.")
     if provider.credential_type != "oauth2":
         if new.scope is not None:
             raise CredentialsInvalid(

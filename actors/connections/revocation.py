@@ -10,10 +10,12 @@ from datetime import timedelta
 from typing import Final, cast
 
 from actors.audit import EventKind, record
+from actors.connections.credentials.members import open_credentials
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import AuthError, FailureKind
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.protocol.client_grants import adapt_provider
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import Revoked, revoke_grant
@@ -116,7 +118,7 @@ def _revoke(row: TAB_CONNECTIONS) -> Revoked:
     text = "Connection %s was not revoked at its provider: %s"
     try:
         found = resolve_provider(row.provider, utc_now())
-        provider = fill_connection(found, row.variables, row.metadata)
+        provider = _adapt(fill_connection(found, row.variables, row.metadata), row)
         held = _find_tokens(row, provider)
         revoked = revoke_grant(provider, held.access_token, held.refresh_token)
     except (AuthError, SealBroken) as error:
@@ -129,6 +131,14 @@ def _revoke(row: TAB_CONNECTIONS) -> Revoked:
         _LOG.warning(text, row.id, detail, extra=extra)
         return Revoked(revoked.tokens, is_complete=False)
     return revoked
+
+
+def _adapt(provider: Provider, row: TAB_CONNECTIONS) -> Provider:
+    """Return a provider with the client that the connection's own credentials name, if they do."""
+    credentials = open_credentials(row)
+    if credentials is None or credentials.is_static:
+        return provider
+    return adapt_provider(provider, credentials.kind, credentials.members)
 
 
 def _find_tokens(row: TAB_CONNECTIONS, provider: Provider) -> _Held:

@@ -14,6 +14,7 @@ from actors.errors import ProviderNotConfigured
 from actors.providers.protocol.provider import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
+    GITHUB_APP,
     JWT_BEARER,
     Provider,
     TokenExchange,
@@ -80,6 +81,9 @@ class Credentials:
     private_key: Secret | None = None
 
 
+_TOKEN_GRANTS: Final = {CLIENT_CREDENTIALS, JWT_BEARER}
+
+
 def list_needed_endpoints(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the endpoints without which no connection of a provider can be made."""
     if metadata.get("credential_type") in ("api_key", "basic"):
@@ -87,7 +91,8 @@ def list_needed_endpoints(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     grants = metadata.get("grant_types") or (AUTHORIZATION_CODE,)
     if AUTHORIZATION_CODE in grants:
         return ("authorization_endpoint", "token_endpoint")
-    return ("token_endpoint",) if {CLIENT_CREDENTIALS, JWT_BEARER} & set(grants) else ()
+    of_github = ("installation_token_endpoint",) if GITHUB_APP in grants else ()
+    return ("token_endpoint", *of_github) if _TOKEN_GRANTS & set(grants) else of_github
 
 
 def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:

@@ -77,7 +77,11 @@ def test_a_provider_that_is_away_leaves_no_connection(provider: ScriptedProvider
 def test_the_check_asks_for_no_more_than_the_grant_needs(
     provider: ScriptedProvider, body: dict[str, object], remedy: str | None
 ) -> None:
-    put_provider(NAME, {"token_endpoint": f"{provider.issuer}/token", **body}, now())
+    endpoints = {
+        "token_endpoint": f"{provider.issuer}/token",
+        "installation_token_endpoint": f"{provider.issuer}/{{installation_id}}/token",
+    }
+    put_provider(NAME, {**endpoints, **body}, now())
     report = check_provider(NAME)
     remedies = [one["remedy"] for one in report["findings"] if one["remedy"]]
     assert len(remedies) == (remedy is not None)

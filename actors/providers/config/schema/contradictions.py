@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actors.providers.config.schema.parameter_types import find_placeholders
+from actors.providers.config.schema.placements import check_placements
 from actors.providers.http.members import OF_CALLBACKS, OF_TOKEN_ANSWERS
 
 #: Settings with placeholders; those of renewals and exchanges have a token answer before them.
@@ -28,6 +29,7 @@ def find_contradictions(given: Mapping[str, Any], preset: Mapping[str, Any]) -> 
         *_check_response_type(whole),
         *_check_names(whole),
         *_check_placeholders(whole),
+        *check_placements(whole),
         *_check_authorization(whole),
     ]
     return {field: text for field, text in problems if field.partition("/")[0] in given}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
@@ -18,6 +19,12 @@ _FRAMING: Final = frozenset(
     {"connection", "content-length", "host", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 _CLAIM_PLACEHOLDERS: Final = ("scope", "iss", "sub", "client_id")
+_PLACEMENTS: Final = ("api_headers", "api_query_parameters")
+_PLACEHOLDERS_OF: Final = {
+    "oauth2": ("access_token",),
+    "api_key": ("api_key",),
+    "basic": ("basic", "username", "password"),
+}
 _SLASHES_BEFORE_PATH: Final = 3
 
 
@@ -54,6 +61,23 @@ def _check_installation(url: str) -> str:
     if not mark or not is_in_path or set(before + after) & set("{}"):
         raise ValueError("is a URL whose path has {installation_id}, once")
     return url
+
+
+def check_placements(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the templates that name what the kind of credentials lacks, or carry nothing of it."""
+    kind = whole.get("credential_type") or "oauth2"
+    settings = [name for name in _PLACEMENTS if whole.get(name)]
+    named = {name: set(_list_named(whole[name])) for name in settings}
+    for setting, names in named.items():
+        if foreign := sorted(names - {*_PLACEHOLDERS_OF[kind], "client_id"}):
+            yield setting, f"names {', '.join(foreign)}, which credential_type {kind} has not"
+    if settings and not set().union(*named.values()) & set(_PLACEHOLDERS_OF[kind]):
+        wanted = " or ".join(f"{{{name}}}" for name in _PLACEHOLDERS_OF[kind])
+        yield settings[0], f"carries no credential: name {wanted} in it"
+
+
+def _list_named(templates: Mapping[str, str]) -> list[str]:
+    return [name for text in templates.values() for name in list_placeholders(text)]
 
 
 HeaderTemplates = Annotated[dict[str, str], Field(max_length=20), AfterValidator(_check_headers)]

@@ -94,6 +94,7 @@ def _client_credentials(request: Request) -> str | None:
     return None if form == {**wanted, "scope": "read write"} else "invalid_request"
 
 
+@pytest.mark.usefixtures("database")  # Each kind decides in its own way which request is first.
 def test_one_request_for_a_clients_token_serves_many_callers(
     http: httpx.Client, scripted: ScriptedProvider
 ) -> None:
@@ -142,6 +143,7 @@ def test_an_apps_own_client_is_refused_alone(
 
     scripted.answer("/token", Tokens(check))
     settings = {"token_endpoint_auth_method": "client_secret_post"}
+    settings["revocation_endpoint"] = f"{scripted.issuer}/own-revoke"
     _configure(http, scripted, grant_types=["client_credentials"], **settings)
     # When a wrong secret is given, it is refused, and nothing is stored
     wrong = {"client_id": "own", "client_secret": "wrong"}
@@ -150,6 +152,11 @@ def test_an_apps_own_client_is_refused_alone(
     # And the provider is not paused for the right one
     made = _connect(http, {"client_id": "own", "client_secret": "right"}, subject="u")["result"]
     assert (made["subject"], made["profile"]["subject"]) == ("u", "own")
+    # And what is revoked is revoked by that client
+    scripted.answer("/own-revoke", lambda asked: Answer(401 if check(asked) else 200))
+    ended = http.delete(f"{_PATH}/{made['id']}", headers=_WAIT).json()
+    assert ended["result"]["revoked_tokens"] == ["access_token"]
+    made = _connect(http, {"client_id": "own", "client_secret": "right"}, subject="u")["result"]
     # And a secret that is refused later ends this connection alone
     scripted.answer("/token", Tokens(lambda _: "invalid_client"))
     _make_due(made["id"])

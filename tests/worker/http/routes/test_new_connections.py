@@ -81,6 +81,7 @@ def _connect(http: httpx.Client, credentials: dict[str, Any], **more: Any) -> ht
         ),
     ],
 )
+@pytest.mark.usefixtures("worker")
 def test_a_key_is_stored_at_once_and_read_as_headers(
     http: httpx.Client,
     kind: dict[str, Any],
@@ -107,7 +108,9 @@ def test_a_key_is_stored_at_once_and_read_as_headers(
     assert (token["headers"], token["query_parameters"]) == (headers, query)
     assert token["access_token"] is None
     # And DELETE erases it
-    assert http.delete(f"{_PATH}/{connection['id']}").status_code == 202
+    ended = http.delete(f"{_PATH}/{connection['id']}", headers=_WAIT).json()
+    assert ended["result"]["revoked_at_provider"] is False
+    assert http.get(_PATH).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -156,6 +159,8 @@ def test_a_key_is_checked_with_the_provider_before_it_is_stored(
     ("setting", "value"),
     [
         pytest.param("api_headers", {"X-Api-Key": "{secret}"}, id="unknown placeholder"),
+        pytest.param("api_headers", {"X-Api-Key": "{password}"}, id="other kind"),
+        pytest.param("api_query_parameters", {"v": "2"}, id="no credential"),
         pytest.param("api_headers", {"X-Api-Key": "${api_key"}, id="open brace"),
         pytest.param("api_headers", {"Host": "{api_key}"}, id="framing"),
         pytest.param("api_headers", {"X Key": "{api_key}"}, id="no name"),
