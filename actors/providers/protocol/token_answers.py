@@ -159,14 +159,21 @@ def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime
 
 
 def _read_members(response: requests.Response) -> Mapping[str, Any]:
-    """Return the members of the body, which is JSON or, with some providers, a form."""
+    """Return the members of the body, which is JSON or, with some providers, a form.
+
+    A failure may be a list or a sentence alone; that is then its `message`.
+    """
     if not is_data(response.headers.get("Content-Type")):
         return {}
     try:
         answer = parse_json(response.content)
     except ValueError:
-        answer = _parse_form(response.content)
-    return answer if isinstance(answer, dict) else {}
+        text = response.content.decode(errors="replace")
+        answer = _parse_form(response.content) or text
+    if isinstance(answer, dict):
+        return answer
+    is_failure = response.status_code >= requests.codes.bad_request
+    return {"message": answer} if is_failure else {}
 
 
 def _parse_form(body: bytes) -> dict[str, str]:

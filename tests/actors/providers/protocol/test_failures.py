@@ -42,7 +42,7 @@ def failure(provider: Provider, members: Any, status: int = 400, **headers: str)
     """Return the error that an answer of the token endpoint becomes."""
     response = requests.Response()
     response.status_code = status
-    response._content = json.dumps(members).encode()
+    response._content = members if isinstance(members, bytes) else json.dumps(members).encode()
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     with pytest.raises(AuthError) as failed:
         read_tokens(response, provider)
@@ -193,6 +193,9 @@ def test_settings_add_signs_of_failures() -> None:
         ("token_was_rotated", {"error": "unauthorized_client", "x": ["token-was-rotated!"]}, 400),
         ("token_was_rotated", {"message": "token_was_rotated"}, 200),
         ("token_was_rotated", {"message": "token_was_rotated"}, 500),
+        ("token_was_rotated", b"Sorry: token was rotated.", 400),
+        ("token_was_rotated", "token_was_rotated", 400),
+        ("token_was_rotated", [{"code": "TOKEN_WAS_ROTATED"}], 500),
         ("4711", {"fault": {"code": 4711}}, 400),
         ("4711", {"errcode": "4711"}, 200),
         *(("status 400", answer, 400) for answer in ({}, {"error": "invalid_request"}, {"a": 1})),
