@@ -18,7 +18,7 @@ from models.renewal.forecasts import advance_warning, list_due_warnings
 
 if TYPE_CHECKING:
     # The shim forecasts too, and calls no provider: it loads nothing that could.
-    from actors.providers.protocol.token_answers import TokenResponse
+    from actors.providers.protocol.tokens.answers import TokenResponse
 
 _LOG = logging.getLogger(__name__)
 #: How many days ahead an app is warned, the earliest first.

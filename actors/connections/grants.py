@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from actors.connections.planning import plan_renewal
 from actors.connections.scopes import find_missing_scopes
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.token_answers import TokenResponse
+from actors.providers.protocol.tokens.answers import TokenResponse
 from config import current_settings
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant, GrantEnd

@@ -16,7 +16,7 @@ from actors.connections.errors import (
 )
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from actors.providers.config.placements import find_placement
-from actors.providers.protocol.token_types import read_token_type
+from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import is_visible, visible_app

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.token_answers import TokenResponse
+from actors.providers.protocol.tokens.answers import TokenResponse
 
 #: The standard's name for the scope that yields a refresh token (OpenID Connect Core section 11).
 _OFFLINE_ACCESS: Final = "offline_access"

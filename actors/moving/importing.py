@@ -14,7 +14,7 @@ from actors.connections.reading import find_connection
 from actors.moving.errors import ConnectionExists, ImportInvalid
 from actors.moving.first_renewals import RenewalRules, forecast_end, plan_first_renewal, read_rules
 from actors.moving.records import ImportRecord
-from actors.providers.protocol.token_types import read_token_type
+from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS

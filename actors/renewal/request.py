@@ -17,7 +17,7 @@ from actors.providers.config.cache import ProviderCache
 from actors.providers.protocol.client_grants import adapt_provider, request_token
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.token_endpoint import (
+from actors.providers.protocol.tokens.endpoint import (
     KeepAnswer,
     TokenResponse,
     exchange_token,

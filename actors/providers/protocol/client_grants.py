@@ -18,12 +18,12 @@ from actors.providers.protocol.client_authentication import (
 )
 from actors.providers.protocol.placements import fill_template, list_placeholders
 from actors.providers.protocol.provider import CLIENT_CREDENTIALS, GITHUB_APP, JWT_BEARER, Provider
-from actors.providers.protocol.token_endpoint import (
+from actors.providers.protocol.tokens.endpoint import (
     KeepAnswer,
     TokenResponse,
     read_answered_tokens,
 )
-from actors.providers.protocol.token_requests import send_code
+from actors.providers.protocol.tokens.requests import send_code
 from catfeeder.sealing import Secret
 
 #: The renewal of a connection whose next token is asked for with its credentials.

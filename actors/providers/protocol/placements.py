@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from actors.providers.protocol.token_types import read_token_type
+from actors.providers.protocol.tokens.types import read_token_type
 
 #: What a template may name: the token of a grant, an API key, user name and password, the client.
 PLACEHOLDERS: Final = ("access_token", "api_key", "username", "password", "client_id", "basic")

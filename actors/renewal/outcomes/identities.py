@@ -9,7 +9,7 @@ from actors.errors import AuthError, IdTokenInvalid
 from actors.providers.identity.id_tokens import check_renewed_id_token
 from actors.providers.identity.profiles import subject_text
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.token_answers import TokenResponse
+from actors.providers.protocol.tokens.answers import TokenResponse
 from catfeeder.sealing import Secret
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus

@@ -12,7 +12,7 @@ from actors.providers.catalogue.search import search_catalogue
 from catfeeder.results import CataloguePage
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.schemas.catalogue import CatalogueQuery
+from worker.http.schemas.providers import CatalogueQuery
 from worker.http.schemas.shapes import build_model
 
 router = APIRouter(prefix="/v1/catalogue", tags=["providers"], route_class=GuardedRoute)

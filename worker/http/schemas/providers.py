@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+)
 
 from actors.providers.config.schema.body import ProviderSettings
 from models.oauth.provider_health import HealthState
-from worker.http.schemas.fields import check_storable_json
+from worker.http.schemas.fields import Text, check_storable_json
 
 _PRESET: Final = {
     "preset": "google",
@@ -86,3 +93,16 @@ _items: Any = list[Provider]  # type: ignore[valid-type]
 ProviderList: Final = create_model(
     "ProviderList", __doc__="All providers, by name.", items=(_items, ...)
 )
+
+
+_Words = Annotated[str, Field(max_length=100), AfterValidator(str.strip)]
+
+
+class CatalogueQuery(BaseModel):
+    """The presets to list; an unknown parameter is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    query: _Words = Field(default="", description="Words of a provider's name.")
+    cursor: Text | None = Field(default=None, description="A page's `next_cursor`.")
+    limit: int = Field(default=50, ge=1, le=200)

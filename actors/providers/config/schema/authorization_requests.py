@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from actors.providers.config.schema.field_types import AuthorizationParameters, ScopeName, Text
-from actors.providers.config.schema.parameter_types import (
+from actors.providers.config.schema.types.fields import AuthorizationParameters, ScopeName, Text
+from actors.providers.config.schema.types.parameters import (
     CodeParameter,
     ParameterNames,
     ResponseType,

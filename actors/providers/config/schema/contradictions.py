@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from actors.providers.config.schema.parameter_types import find_placeholders
 from actors.providers.config.schema.placements import check_placements
+from actors.providers.config.schema.types.parameters import find_placeholders
 from actors.providers.http.members import OF_CALLBACKS, OF_TOKEN_ANSWERS
 
 #: Settings with placeholders; those of renewals and exchanges have a token answer before them.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
 
-from actors.providers.config.schema.field_types import (
+from actors.providers.config.schema.types.fields import (
     AssertionAudience,
     Certificate,
     ClientSecret,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pydantic import BaseModel, ValidationInfo, field_validator
 
 from actors.providers.catalogue.presets import find_preset, preset_settings
-from actors.providers.config.schema.field_types import (
+from actors.providers.config.schema.types.fields import (
     URL,
     AuthorizationEndpoint,
     BaseURL,
     Issuer,
     TemplateURL,
 )
-from actors.providers.config.schema.variable_types import Variables
+from actors.providers.config.schema.types.variables import Variables
 from actors.providers.protocol.provider_builder import needs_base_url
 
 

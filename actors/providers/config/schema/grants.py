@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from actors.providers.config.schema.field_types import URL
 from actors.providers.config.schema.placements import (
     AssertionClaims,
     HeaderTemplates,
     InstallationURL,
     QueryTemplates,
 )
+from actors.providers.config.schema.types.fields import URL
 
 
 class GrantSettings(BaseModel):

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from actors.providers.config.schema.field_types import MemberName, Text
-from actors.providers.config.schema.parameter_types import Headers
-from actors.providers.config.schema.user_info_types import (
+from actors.providers.config.schema.types.fields import MemberName, Text
+from actors.providers.config.schema.types.parameters import Headers
+from actors.providers.config.schema.types.user_info import (
     ProfilePath,
     TokenScheme,
     UserInfoBody,

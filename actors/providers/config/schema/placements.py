@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from actors.providers.config.schema.field_types import TemplateURL
+from actors.providers.config.schema.types.fields import TemplateURL
 from actors.providers.protocol.placements import PLACEHOLDERS, list_placeholders
 
 #: A token of RFC 9110 section 5.6.2.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from actors.providers.config.schema.field_types import Text
+from actors.providers.config.schema.types.fields import Text
 
 _FailureKind = Literal[
     "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"

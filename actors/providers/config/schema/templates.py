@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actors.errors import AddressForbidden
-from actors.providers.config.schema.field_types import check_filled_in
+from actors.providers.config.schema.types.fields import check_filled_in
 from actors.providers.http.members import is_secret_name
 from actors.providers.protocol.filling import MEMBER_FIELDS, URL_FIELDS
 from actors.providers.templates.places import (

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from actors.providers.config.schema.field_types import TemplateURL
-from actors.providers.config.schema.parameter_types import (
+from actors.providers.config.schema.types.fields import TemplateURL
+from actors.providers.config.schema.types.parameters import (
     CallbackParameter,
     Headers,
     MemberPath,

@@ -17,7 +17,7 @@ from actors.providers.protocol.provider_builder import (
     presets,
     with_base_url,
 )
-from actors.providers.protocol.token_answers import read_tokens
+from actors.providers.protocol.tokens.answers import read_tokens
 
 DEAD = FailureKind.GRANT_DEAD
 CLIENT = FailureKind.CLIENT_MISCONFIGURED

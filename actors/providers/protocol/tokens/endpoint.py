@@ -21,8 +21,8 @@ from actors.providers.protocol.client_authentication import (
 from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.protocol.quirks import facebook
 from actors.providers.protocol.redirect_uris import redirect_uri_of
-from actors.providers.protocol.token_answers import TokenResponse, read_tokens
-from actors.providers.protocol.token_requests import send_code, send_exchange, send_renewal
+from actors.providers.protocol.tokens.answers import TokenResponse, read_tokens
+from actors.providers.protocol.tokens.requests import send_code, send_exchange, send_renewal
 from catfeeder.sealing import Secret
 
 __all__ = [

@@ -16,10 +16,10 @@ from actors.providers.http.availability import check_available
 from actors.providers.http.members import OF_TOKEN_ANSWERS, find_at, pick_members
 from actors.providers.protocol.failures import classify_by_words, classify_error
 from actors.providers.protocol.filling import list_members
-from actors.providers.protocol.lifetimes import read_lifetime, read_refresh_token_lifetime
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import slack
-from actors.providers.protocol.token_types import read_token_type
+from actors.providers.protocol.tokens.lifetimes import read_lifetime, read_refresh_token_lifetime
+from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret
 

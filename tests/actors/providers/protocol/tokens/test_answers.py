@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from actors.errors import AuthError, ProviderMisbehaved, ProviderRefused
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.token_answers import TokenResponse, read_tokens
+from actors.providers.protocol.tokens.answers import TokenResponse, read_tokens
 from tests.actors.providers.any_json import any_json
 
 PROVIDER = Provider(

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from actors.providers.config.schema.field_types import TemplateURL, Text, check_member_name
+from actors.providers.config.schema.types.fields import TemplateURL, Text, check_member_name
 
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\[\]-]{0,63}")
 #: A header's name (RFC 9110 section 5.1).

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator
 
-from actors.providers.config.schema.field_types import Text
+from actors.providers.config.schema.types.fields import Text
 from actors.providers.http.members import is_secret_name
 
 _MAX_BODY_BYTES: Final = 8192

@@ -1,0 +1,1 @@
+"""Token endpoint: its requests and answers, the types and lifetimes of tokens."""
