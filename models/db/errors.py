@@ -29,6 +29,8 @@ class DatabaseUnreachable(OperatorError):
 class DatabaseMissing(DatabaseUnreachable):
     """Raised by a command that reads, in place of making a database that nothing is in."""
 
+    message = "There is no database: `make run` or `python -m worker migrate` makes one."
+
     @classmethod
     def at(cls, path: object) -> DatabaseMissing:
         """Return the error for the path at which there is no file."""

@@ -179,7 +179,7 @@ def test_a_secret_that_does_not_open_is_a_hindrance() -> None:
 
     [item] = listed()
 
-    assert "not sealed for this place" in str(item["hindrance"])
+    assert "client_secret of provider google does not open" in str(item["hindrance"])
 
 
 def test_pages_follow_one_another() -> None:
