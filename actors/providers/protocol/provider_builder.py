@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from actors.errors import ProviderNotConfigured
+from actors.providers.protocol.authentication_choice import choose_client_authentication
 from actors.providers.protocol.provider import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
@@ -120,7 +121,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     values |= _read_user_info_request(metadata)
     values |= _read_exchanges(metadata)
     values |= _read_offline_access(metadata)
-    values |= _choose_client_authentication(metadata)
+    values |= choose_client_authentication(metadata)
     newest, *earlier = credentials.client_secrets or (None,)
     values |= {"name": name, "client_id": credentials.client_id, "client_secret": newest}
     values |= {"earlier_client_secrets": tuple(earlier), "private_key": credentials.private_key}
@@ -194,70 +195,3 @@ def _read_offline_access(metadata: Mapping[str, Any]) -> dict[str, Any]:
     standard = {"offline_scope": OFFLINE_ACCESS, "offline_parameters": {"prompt": "consent"}}
     given = {name: metadata[name] for name in standard if name in metadata}
     return {"publishes_offline_access": True, **standard, **given}
-
-
-def _learned_of(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the settings that were learned; those of the operator override them."""
-    learned: Mapping[str, Any] = metadata.get("learned") or {}
-    return learned
-
-
-def _choose_client_authentication(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that say how the client authenticates."""
-    method = _choose_method(metadata)
-    encoding = metadata.get("client_secret_basic_encoding") or _learned_of(metadata).get(
-        "client_secret_basic_encoding", "form"
-    )
-    is_basic = method == "client_secret_basic"
-    return {
-        "token_endpoint_auth_method": method,
-        "revocation_endpoint_auth_method": _choose_at_revocation(metadata, method),
-        "client_secret_basic_encoding": encoding,
-        "basic_fallback": _choose_basic_fallback(metadata, encoding) if is_basic else None,
-    }
-
-
-def _choose_method(metadata: Mapping[str, Any]) -> str:
-    """Return the configured method, else the learned or the best published one (RFC 8414)."""
-    name = "token_endpoint_auth_method"
-    chosen = metadata.get(name) or _learned_of(metadata).get(name)
-    if chosen:
-        return str(chosen)
-    supported = _supported_methods(metadata)
-    for method in ("client_secret_basic", "client_secret_post", "none"):
-        if method in supported:
-            return method
-    raise ProviderNotConfigured(
-        "No client authentication of ours is among token_endpoint_auth_methods_supported: set "
-        "token_endpoint_auth_method and what it needs."
-    )
-
-
-def _supported_methods(metadata: Mapping[str, Any]) -> list[str]:
-    return metadata.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-
-
-def _choose_at_revocation(metadata: Mapping[str, Any], method: str) -> str | None:
-    """Return how a client with a secret has to show it at the revocation endpoint (RFC 8414).
-
-    None where that is as at the token endpoint, or where it cannot be done.
-    """
-    methods = ("client_secret_basic", "client_secret_post")
-    supported = metadata.get("revocation_endpoint_auth_methods_supported") or [method]
-    if method in supported or method not in methods:
-        return None
-    return next((one for one in methods if one in supported), None)
-
-
-def _choose_basic_fallback(metadata: Mapping[str, Any], encoding: str) -> Mapping[str, str] | None:
-    """Return what to try once for a server that reads Basic otherwise than RFC 6749 has it.
-
-    A secret in the body is read alike by all; where that is not published, the other form of
-    Basic is left. What the operator has set is not departed from.
-    """
-    if metadata.get("client_secret_basic_encoding"):
-        return None
-    is_chosen = bool(metadata.get("token_endpoint_auth_method"))
-    if not is_chosen and "client_secret_post" in _supported_methods(metadata):
-        return {"token_endpoint_auth_method": "client_secret_post"}
-    return {"client_secret_basic_encoding": "raw" if encoding == "form" else "form"}
