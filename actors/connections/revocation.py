@@ -15,11 +15,11 @@ from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import AuthError, FailureKind
 from actors.providers.config.discovery import resolve_provider
-from actors.providers.protocol.client_grants import adapt_provider
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import Revoked, revoke_grant
-from actors.providers.protocol.tokens.endpoint import read_kept_tokens
+from actors.providers.protocol.token_endpoint import read_kept_tokens
+from actors.providers.protocol.tokens.client_grants import adapt_provider
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
 from catfeeder.results import Revocation

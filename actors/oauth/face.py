@@ -17,7 +17,7 @@ from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.redirect_uris import redirect_uri_of
-from actors.providers.protocol.tokens.endpoint import redeem_code
+from actors.providers.protocol.token_endpoint import redeem_code
 from actors.renewal.in_process import renew_due_connections
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError

@@ -16,7 +16,7 @@ from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.filling import fill_members
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
-from actors.providers.protocol.tokens.endpoint import (
+from actors.providers.protocol.token_endpoint import (
     TokenResponse,
     exchange_token,
     redeem_code,

@@ -11,7 +11,7 @@ from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.tokens.endpoint import TokenResponse, use_refresh_token
+from actors.providers.protocol.token_endpoint import TokenResponse, use_refresh_token
 from catfeeder import results
 from catfeeder.clock import utc_now
 from catfeeder.sealing import Secret

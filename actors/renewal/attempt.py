@@ -16,7 +16,7 @@ from actors.providers.config.breaker import apply_breaker, check_not_paused
 from actors.providers.http.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.client_authentication import list_clients
-from actors.providers.protocol.tokens.endpoint import TokenResponse
+from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.renewal.kept_answers import AnswerKeeper
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.request import RenewalRequest

@@ -14,10 +14,9 @@ from actors.connections.forecasts import forecast_renewal_end
 from actors.connections.grants import GrantRequest, build_grant, with_known_lifetime
 from actors.errors import AuthError, ProviderRefused
 from actors.providers.config.cache import ProviderCache
-from actors.providers.protocol.client_grants import adapt_provider, request_token
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.tokens.endpoint import (
+from actors.providers.protocol.token_endpoint import (
     KeepAnswer,
     TokenResponse,
     exchange_token,
@@ -25,6 +24,7 @@ from actors.providers.protocol.tokens.endpoint import (
     read_kept_tokens,
     use_refresh_token,
 )
+from actors.providers.protocol.tokens.client_grants import adapt_provider, request_token
 from actors.renewal.outcomes.identities import check_identity
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS

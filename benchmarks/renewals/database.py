@@ -126,11 +126,11 @@ def _build_row(number: int, same: dict[str, Any]) -> dict[str, Any]:
         "subject": f"user-{number}",
         "provider_subject": f"account-{number}",
     }
-    identity = {"app": DEFAULT_APP, "provider": PROVIDER, "profile": _PROFILE, **named}
+    account = {"app": DEFAULT_APP, "provider": PROVIDER, "profile": _PROFILE, "variables": None}
     return {
         **same,
         **named,
-        "mac": table.mac.sign(identity),
+        "mac": table.mac.sign({**account, **named}),
         "access_token": table.access_token.seal(connection_id, Secret(f"access-{number:040}")),
         "refresh_token": table.refresh_token.seal(connection_id, Secret(f"refresh-{number:040}")),
         "expires_at": table.expires_at.db_value(renew_at + timedelta(minutes=12)),

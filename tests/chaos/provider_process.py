@@ -42,6 +42,7 @@ class ProviderProcess:
             "authorization_endpoint": f"{described.issuer}/authorize",
             "token_endpoint": f"{described.issuer}/token",
             "scopes": [SCOPE],
+            "identity": "none",
         }
 
     def consent(self, count: int, token_seconds: int) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from actors.errors import OutcomeUnknown
 from actors.oauth.errors import IssuerMismatch, StateExpired, StateUnknown, StateUsed
 from actors.oauth.exchange import CodeAnswer, exchange_code, finish_sign_in
 from actors.providers.config.settings import put_provider
-from actors.providers.protocol.tokens.endpoint import redeem_code
+from actors.providers.protocol.token_endpoint import redeem_code
 from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection

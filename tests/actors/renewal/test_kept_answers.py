@@ -14,7 +14,7 @@ import pytest
 from actors.connections.errors import ReauthorizationRequired
 from actors.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.config.settings import patch_provider
-from actors.providers.protocol.tokens import endpoint as token_endpoint
+from actors.providers.protocol import token_endpoint
 from actors.providers.protocol.tokens.answers import read_tokens
 from actors.renewal.kept_answers import import_answer_files
 from actors.renewal.limits import RenewalLimits

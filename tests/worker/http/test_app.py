@@ -38,7 +38,7 @@ class TestDocumentation:
             for method in route.methods or set()
         }
         assert described == served
-        assert len(described) == 42
+        assert len(described) == 43
 
     def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
         assert "swagger-ui" in anonymous.get("/docs").text

@@ -13,7 +13,7 @@ from actors.providers.config.check import check_provider
 from actors.providers.config.discovery import discover
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.settings import describe_provider, patch_provider
-from actors.providers.protocol.tokens.endpoint import use_refresh_token
+from actors.providers.protocol.token_endpoint import use_refresh_token
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
 from models.db.errors import DatabaseUnreachable

@@ -22,7 +22,7 @@ from actors.errors import (
 from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.protocol.provider_builder import Credentials, build_provider
 from actors.providers.protocol.revocation import revoke_token
-from actors.providers.protocol.tokens.endpoint import (
+from actors.providers.protocol.token_endpoint import (
     TokenResponse,
     exchange_token,
     redeem_code,
