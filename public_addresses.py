@@ -1,4 +1,4 @@
-"""Public addresses: hosts that only our own network has are told apart before any request."""
+"""Public addresses: a host that only our own network has is recognised before any request."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -52,14 +53,21 @@ class Receiver(ScriptedProvider):
         return [json.loads(request.body)["id"] for request in self.requests]
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A receiver over real HTTP."""
+@contextmanager
+def running_receiver() -> Iterator[Receiver]:
+    """Run a receiver over real HTTP for the block."""
     started = Receiver()
     with running_server(started.perform) as server:
         started.host = f"127.0.0.1:{server.server_address[1]}"
         yield started
         started.ended.set()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver over real HTTP."""
+    with running_receiver() as started:
+        yield started
 
 
 @pytest.fixture
@@ -468,11 +476,8 @@ def test_a_redirect_into_our_own_network_is_not_followed(
 @pytest.fixture
 def other() -> Iterator[Receiver]:
     """The receiver of another app."""
-    started = Receiver()
-    with running_server(started.perform) as server:
-        started.host = f"127.0.0.1:{server.server_address[1]}"
+    with running_receiver() as started:
         yield started
-        started.ended.set()
 
 
 @pytest.fixture
