@@ -84,7 +84,7 @@ class Heartbeats(Middleware):
         self._thread = threading.Thread()
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
-        """Acquire the process lock and begin to beat."""
+        """Acquire the process lock and begin to beat: a worker that is ready counts as live."""
         broker = cast("ConsumingBroker", broker)
         broker.stopping.clear()
         try:
@@ -93,6 +93,7 @@ class Heartbeats(Middleware):
             # The heartbeat alone is slower, but sufficient.
             _LOG.warning("VAR_DIR cannot be written to (%s).", error.strerror)
         self._stopping.clear()
+        self._check_workers(broker)
         self._thread = threading.Thread(
             target=self._run, args=(broker,), name="heartbeats", daemon=True
         )
@@ -117,12 +118,14 @@ class Heartbeats(Middleware):
             self._locks.release()
 
     def _run(self, broker: ConsumingBroker) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._requeue_from_dead_workers(broker)
-            except (redis.RedisError, ConnectionClosed, OSError) as error:
-                _LOG.debug("Could not check the other workers: %s.", describe_loss(error))
-            self._stopping.wait(self._timing.interval_seconds)
+        while not self._stopping.wait(self._timing.interval_seconds):
+            self._check_workers(broker)
+
+    def _check_workers(self, broker: ConsumingBroker) -> None:
+        try:
+            self._requeue_from_dead_workers(broker)
+        except (redis.RedisError, ConnectionClosed, OSError) as error:
+            _LOG.debug("Could not check the other workers: %s.", describe_loss(error))
 
     def _requeue_from_dead_workers(self, broker: ConsumingBroker) -> None:
         with self._locks.partition_by_liveness() as (live_here, dead_here):

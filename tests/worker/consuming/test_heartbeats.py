@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from catfeeder.client import Client
+from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import WORKERS_KEY
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
@@ -41,6 +43,14 @@ def test_a_new_worker_is_alive() -> None:
     detector = FailureDetector(HeartbeatTiming())
     detector.find_dead({}, 100.0)
     assert detector.find_dead({"new": 1.0}, 102.0) == set()
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_worker_has_beaten_once_it_has_started(valkey: ValkeyServer) -> None:
+    # So that a service whose workers are all ready counts each of them as live.
+    (report,) = valkey.client.hvals(WORKERS_KEY)
+    assert set(json.loads(report)["per_second"]) == set(QUEUES)
+    assert valkey.client.zcard("catfeeder:__heartbeats__") == 1
 
 
 def test_a_lock_distinguishes_live_workers_from_dead_ones(tmp_path: Path) -> None:

@@ -36,11 +36,10 @@ return 1
 
 async def describe_health(shim: Shim) -> Health:
     """Return the members of GET /health."""
-    database, broker, is_ready, workers = await asyncio.gather(
+    database, broker, (is_ready, workers) = await asyncio.gather(
         _is_up(run_in_reserved_thread(is_answering)),
         _is_up(_probe_broker(shim)),
-        _is_up(shim.draining.is_ready()),
-        _count_workers(shim),
+        _read_start_and_workers(shim),
     )
     return {
         "status": _choose_status(shim, database and broker, is_ready, workers),
@@ -62,6 +61,15 @@ def _choose_status(
     if not is_ready:
         return "starting"
     return "healthy" if all(workers.values()) else "degraded"
+
+
+async def _read_start_and_workers(shim: Shim) -> tuple[bool, dict[str, int]]:
+    """Return whether the start has ended, and then the live workers of each queue.
+
+    In this order: workers counted before the start ended may be fewer than those that are ready.
+    """
+    is_ready = await _is_up(shim.draining.is_ready())
+    return is_ready, await _count_workers(shim)
 
 
 async def _count_workers(shim: Shim) -> dict[str, int]:

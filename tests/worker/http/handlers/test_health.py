@@ -7,7 +7,7 @@ import json
 import signal
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.redis_connection import connect_redis_async
 from config import ROOT
 from tests.servers import ValkeyServer, running_valkey
+from worker.boot import Boot
 from worker.consuming.in_flight import HEARTBEATS_KEY
 from worker.http.jobs.live_workers import LiveWorkers
+from worker.http.shim import Shim
 
 
 @pytest.fixture
@@ -35,6 +37,13 @@ def own_valkey() -> Iterator[ValkeyServer]:
 def environment(environment: dict[str, str], own_valkey: ValkeyServer) -> dict[str, str]:
     """What the environment says: the broker is the test's own."""
     return {**environment, "REDIS_URL": own_valkey.url}
+
+
+def beat(valkey: ValkeyServer, name: str, queues: Iterable[str]) -> None:
+    """Beat for a worker of these queues."""
+    report = json.dumps({"release": "r", "per_second": dict.fromkeys(queues)})
+    valkey.client.hset(WORKERS_KEY, name, report)
+    valkey.client.zadd(HEARTBEATS_KEY, {name: 1.0})
 
 
 def test_a_broker_that_is_gone(anonymous: httpx.Client, own_valkey: ValkeyServer) -> None:
@@ -56,15 +65,31 @@ def test_a_queue_without_a_worker_is_degraded_and_one_with_a_worker_healthy(
     assert answer.json()["workers"] == dict.fromkeys(QUEUES, 0)
 
     # When workers beat, two of them for one queue
-    for name, queues in (("a", QUEUES), ("b", ["oauth"])):
-        report = json.dumps({"release": "r", "per_second": dict.fromkeys(queues)})
-        own_valkey.client.hset(WORKERS_KEY, name, report)
-        own_valkey.client.zadd(HEARTBEATS_KEY, {name: 1.0})
+    beat(own_valkey, "a", QUEUES)
+    beat(own_valkey, "b", ["oauth"])
 
     # Then the service is healthy
     answer = anonymous.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
     assert answer.json()["workers"] == {**dict.fromkeys(QUEUES, 1), "oauth": 2}
+
+
+def test_a_start_that_ends_while_health_is_read_is_not_degraded(
+    anonymous: httpx.Client, shim: Shim, own_valkey: ValkeyServer
+) -> None:
+    # Given a start whose last worker beats, and whose end is recorded, while health is asked for
+    class EndingStart(Boot):
+        def find_ready(self) -> bool:
+            time.sleep(0.2)  # What is read beside this has been read.
+            beat(own_valkey, "a", QUEUES)
+            self.is_ready = True
+            return True
+
+    shim.draining.boot = EndingStart(1, is_supervised=True)
+
+    # Then the workers of the answer are those of after the start
+    answer = anonymous.get("/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
 
 
 def test_a_worker_whose_heartbeat_has_stopped_does_not_count(own_valkey: ValkeyServer) -> None:
@@ -77,8 +102,7 @@ def test_a_worker_whose_heartbeat_has_stopped_does_not_count(own_valkey: ValkeyS
             return (await workers.count(client))["oauth"]
 
     for name in ("dead", "live"):
-        own_valkey.client.hset(WORKERS_KEY, name, json.dumps({"per_second": {"oauth": None}}))
-        own_valkey.client.zadd(HEARTBEATS_KEY, {name: 1.0})
+        beat(own_valkey, name, ["oauth"])
     assert asyncio.run(count()) == 2
 
     # When some seconds have passed, then only the other is left
