@@ -12,13 +12,13 @@ import bcrypt
 from actors.passwords.normalization import check_visible, list_candidates, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
-    MAXIMUM_ROUNDS,
     BcryptHash,
     can_hash,
     check_hashable,
     check_rounds,
     encode_hash,
     encode_password,
+    find_maximum_rounds,
     parse_hash,
 )
 from catfeeder.queue.requester import maximum_rounds
@@ -121,7 +121,7 @@ def check_password(
 
 def _find_maximum() -> int:
     """Return the most rounds that the caller may ask for."""
-    return maximum_rounds.get() or MAXIMUM_ROUNDS
+    return find_maximum_rounds(maximum_rounds.get())
 
 
 def _hash(password: bytes, rounds: int) -> str:

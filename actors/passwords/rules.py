@@ -16,6 +16,7 @@ from actors.passwords.errors import (
     RoundsOutOfRange,
 )
 from catfeeder.sealing import Secret
+from config import current_settings
 
 #: Fewer rounds than OWASP's floor are for tests, where ten would take most of the time.
 MINIMUM_ROUNDS: Final = 10
@@ -127,6 +128,17 @@ def check_rounds(rounds: object, *, testing: bool, maximum: int = MAXIMUM_ROUNDS
     minimum = MINIMUM_ROUNDS_IN_TESTS if testing else MINIMUM_ROUNDS
     if not isinstance(rounds, int) or not minimum <= rounds <= maximum:
         raise RoundsOutOfRange(minimum, maximum)
+
+
+def find_maximum_rounds(bound: int | None) -> int:
+    """Return the most rounds of a hash for an app of this bound.
+
+    The configured rounds are always among them: a hash that the service has made can be checked,
+    also where an operator has raised those rounds above the bound.
+    """
+    if bound is None:
+        return MAXIMUM_ROUNDS
+    return max(bound, current_settings().passwords.rounds)
 
 
 def parse_hash(password_hash: bytes, maximum: int = MAXIMUM_ROUNDS) -> BcryptHash:

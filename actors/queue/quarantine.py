@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from typing import cast
+from typing import Final, cast
 
 import dramatiq
 
@@ -18,6 +18,8 @@ from catfeeder.queue.keys import KeyName
 from catfeeder.queue.redis_connection import translate_redis_errors
 
 _LOG = logging.getLogger(__name__)
+#: A worker of a newer release may take the same request a moment later.
+_UNKNOWN_MESSAGE: Final = "unknown_message"
 
 
 def quarantine(
@@ -51,7 +53,7 @@ def quarantine(
     if job_id is not None:
         key = None if sealed_by is None else KeyName.parse(sealed_by)
         run = JobRun(job_id, "", redis_message_id, key)
-        _fail_job(broker, run, JobError(code, reason, permanent=True))
+        _fail_job(broker, run, JobError(code, reason, permanent=code != _UNKNOWN_MESSAGE))
 
 
 def _fail_job(broker: SealedBroker, run: JobRun, error: JobError) -> None:

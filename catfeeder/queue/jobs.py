@@ -36,7 +36,10 @@ __all__ = [
 
 #: A client that waits looks this often as well: well within any timeout of a connection.
 _POLL_INTERVAL_SECONDS: Final = 1.0
-_POLL_WHEN_FULL_SECONDS: Final = 0.1
+#: How often where the server cannot announce the end: it takes no writes, or is too late for it.
+_SHORT_POLL_SECONDS: Final = 0.1
+#: Redis ends a wait up to a tenth of a second late (`hz`): half of a shorter timeout is no margin.
+_MIN_BLOCKING_TIMEOUT_SECONDS: Final = 0.5
 
 
 class JobReader:
@@ -82,6 +85,7 @@ class JobStore(JobReader):
         super().__init__(sealer)
         self._client = client
         timeout = client.connection_pool.connection_kwargs.get("socket_timeout")
+        self._may_block = not timeout or timeout >= _MIN_BLOCKING_TIMEOUT_SECONDS
         # The answer to a command that blocks must come before the connection gives it up.
         self._poll_interval = min(poll_interval, timeout / 2) if timeout else poll_interval
 
@@ -129,12 +133,15 @@ class JobStore(JobReader):
         """
         # Redis takes a timeout of 0 for none.
         wait = min(max(seconds, 0.001), self._poll_interval)
+        if not self._may_block:
+            _pause(wait)
+            return None
         with translate_redis_errors():
             try:
                 announcement = self._block(ended_key(job_id), wait)
             except OutOfMemoryError:
                 # To move is to write. While the server refuses that, polling must do.
-                time.sleep(min(wait, _POLL_WHEN_FULL_SECONDS))
+                _pause(wait)
                 return None
             except redis.ResponseError as error:
                 # A server that becomes a replica unblocks all clients; the next look is redirected.
@@ -151,6 +158,11 @@ class JobStore(JobReader):
     def _run(self, change: Call) -> bool:
         with translate_redis_errors():
             return bool(call_script(self._client, change))
+
+
+def _pause(seconds: float) -> None:
+    """Let a moment pass; the caller then looks at the job by itself."""
+    time.sleep(min(seconds, _SHORT_POLL_SECONDS))
 
 
 def _split_parts(announcement: bytes) -> Iterator[bytes]:

@@ -195,6 +195,19 @@ def test_a_long_wait_ends_with_the_poll_interval(jobs: JobStore) -> None:
     assert 0.09 < time.monotonic() - began < 20
 
 
+def test_a_wait_ends_before_a_connection_with_a_short_timeout_gives_it_up(
+    valkey: ValkeyServer, jobs: JobStore
+) -> None:
+    # Given a connection that gives a command less time than Redis is late to end a wait
+    with connect_redis(f"{valkey.url}?socket_timeout=0.15") as client:
+        hasty = JobStore(client, SEALER)
+        # When a job that does not end is waited for, then no wait fails
+        assert [hasty.await_end("id", 5) for _ in range(4)] == [None] * 4
+        # And its end is found
+        SUCCEED(jobs)
+        assert (hasty.await_end("id", 5) or hasty.get("id")) == jobs.get("id")
+
+
 def test_a_wait_that_the_server_unblocks_ends_without_an_error(
     jobs: JobStore, valkey: ValkeyServer
 ) -> None:

@@ -9,7 +9,11 @@ import httpx
 import pytest
 
 import catfeeder
+from actors.app_settings import forget_app_settings
+from catfeeder.clock import utc_now
 from config import Settings
+from models.apps import TAB_APPS
+from models.db.database import hold_connection
 from tests.conftest import derive_app_key
 from tests.jobs import succeed
 from tests.oidc_provider import OidcProvider
@@ -336,6 +340,24 @@ def test_an_app_asks_for_no_dearer_hash_than_its_bound(
     # And another app is not bound by it
     assert blog.post("/v1/passwords/check", json=check).status_code == 202
     assert shop.post("/v1/passwords/hash", json={**wanted, "rounds": 5}).status_code == 202
+
+
+@pytest.mark.usefixtures("worker", "shop")
+def test_hashes_of_the_configured_rounds_serve_an_app_with_a_lower_bound(
+    http: httpx.Client,
+) -> None:
+    # Given an app whose bound was set before the operator has raised the configured rounds
+    with hold_connection():
+        row = TAB_APPS.find("shop")
+        assert row is not None
+        row.change(row.name, {"maximum_rounds": 3}, utc_now())
+    forget_app_settings()
+    # When it has a password hashed, then it can have it checked
+    wanted = {"password": "correct horse battery"}
+    waiting = {"Prefer": "wait=20", **_as("shop")}
+    hashed = http.post("/v1/passwords/hash", json=wanted, headers=waiting).json()["result"]
+    checked = http.post("/v1/passwords/check", json={**wanted, **hashed}, headers=waiting).json()
+    assert checked["result"] == {"valid": True, "needs_rehash": False}
 
 
 # -- Apps themselves

@@ -13,6 +13,7 @@ from actors.passwords.rules import (
     check_rounds,
     encode_hash,
     encode_password,
+    find_maximum_rounds,
     parse_hash,
     truncate_password,
 )
@@ -77,7 +78,8 @@ def check_new_password(
     normalized = normalize_password(encode_password(password))
     check_hashable(normalized)
     if rounds is not None:
-        check_rounds(rounds, testing=settings.debug.testing, maximum=maximum_rounds)
+        most = find_maximum_rounds(maximum_rounds)
+        check_rounds(rounds, testing=settings.debug.testing, maximum=most)
     check_policy(normalized.decode(errors="surrogateescape"), settings.passwords)
     check_visible(normalized)
 
@@ -90,4 +92,4 @@ def check_comparable(password: Secret, password_hash: Secret | None, maximum_rou
     """
     truncate_password(encode_password(password))
     if password_hash is not None:
-        parse_hash(encode_hash(password_hash), maximum_rounds)
+        parse_hash(encode_hash(password_hash), find_maximum_rounds(maximum_rounds))
