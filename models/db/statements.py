@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 import peewee
 
 from models.db.database import database
+
+#: Older versions of SQLite refuse a statement with more than a thousand values.
+_MAX_VALUES: Final = 900
 
 
 class PreparedStatement(ABC):
@@ -20,6 +23,7 @@ class PreparedStatement(ABC):
     def __init__(self, *fields: peewee.Field) -> None:
         """`fields`, all of one table, are in the order of a row's values."""
         self._fields = fields
+        self._encoders: list[Callable[[Any], Any]] = [field.db_value for field in fields]
         self._texts: dict[type, str] = {}
 
     def execute(self, *row: Any) -> bool:
@@ -34,7 +38,7 @@ class PreparedStatement(ABC):
                 database.cursor().executemany(self._get_sql(), values)
 
     def _encode(self, row: Sequence[Any]) -> list[Any]:
-        return [field.db_value(value) for field, value in zip(self._fields, row, strict=True)]
+        return [encode(value) for encode, value in zip(self._encoders, row, strict=True)]
 
     def _get_sql(self) -> str:
         kind = type(database.obj)
@@ -83,12 +87,34 @@ class PreparedInsert(PreparedStatement):
         super().__init__(*fields)
         self._ignore_conflicts = ignore_conflicts
 
+    def execute_many(self, rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows in the transaction that is open; PostgreSQL gets them in one COPY.
+
+        That takes a third of the time of as many INSERTs, however these are sent.
+        """
+        if self._ignore_conflicts or not supports_bulk_writes():
+            super().execute_many(rows)
+        elif values := [self._encode(row) for row in rows]:
+            self._copy(values)
+
+    def _copy(self, rows: Iterable[Sequence[Any]]) -> None:
+        sql = f"COPY {self._table} ({', '.join(self._names())}) FROM STDIN"
+        with peewee.__exception_wrapper__, database.cursor().copy(sql) as copy:  # type: ignore[attr-defined]
+            for row in rows:
+                copy.write_row(row)
+
     def _build_sql(self) -> str:
         marks = ", ".join(database.param for _ in self._fields)
         is_mysql = isinstance(database.obj, peewee.MySQLDatabase)
         verb = "INSERT IGNORE" if is_mysql and self._ignore_conflicts else "INSERT"
         ending = " ON CONFLICT DO NOTHING" if self._ignore_conflicts and not is_mysql else ""
         return f"{verb} INTO {self._table} ({', '.join(self._names())}) VALUES ({marks}){ending}"
+
+
+def split(values: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Yield values in parts that every database takes in one statement."""
+    for start in range(0, len(values), _MAX_VALUES):
+        yield values[start : start + _MAX_VALUES]
 
 
 def supports_bulk_writes() -> bool:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import peewee
 
 from models.db.database import Table
-from models.db.statements import PreparedInsert
+from models.db.statements import PreparedInsert, split
 from models.oauth.connections import TAB_CONNECTIONS
 from models.sealing.row_macs import Authenticated, MacField
-
-#: Older versions of SQLite refuse a statement with more than a thousand values.
-_MAX_VALUES: Final = 900
 
 
 class TAB_IMPORTED_GRANTS(Authenticated, Table):
@@ -68,9 +65,3 @@ class TAB_IMPORTED_GRANTS(Authenticated, Table):
 _INSERT: Final = PreparedInsert(
     TAB_IMPORTED_GRANTS.digest, TAB_IMPORTED_GRANTS.connection_id, TAB_IMPORTED_GRANTS.mac
 )
-
-
-def split(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Yield values in parts that every database takes in one statement."""
-    for start in range(0, len(values), _MAX_VALUES):
-        yield values[start : start + _MAX_VALUES]

@@ -14,9 +14,10 @@ import peewee
 
 from models.db.database import database, hold_connection, transaction
 from models.db.statements import PreparedInsert
+from models.oauth.account_lookup import Account, find_accounts
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
-from models.oauth.imported_grants import TAB_IMPORTED_GRANTS, split
+from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.upserts import Owner, find_account, update_account
 
 _T: Final = TAB_CONNECTIONS
@@ -59,6 +60,11 @@ class ImportedConnection:
         """What identifies the account among those of its provider."""
         known = self.profile["subject"]
         return f"{UNIDENTIFIED}{self.id}" if known is None else str(known)
+
+    @property
+    def account(self) -> Account:
+        """The account, among those of all apps and providers."""
+        return self.owner.app, self.owner.provider, self.provider_subject
 
 
 class Imported(NamedTuple):
@@ -116,7 +122,7 @@ class _Batch:
     def store(self) -> list[Imported]:
         with transaction():
             self._known = self._find_known()
-            self._accounts = self._find_accounts()
+            self._accounts = find_accounts(item.account for item in self._items)
             self._taken = set(_T.find_providers(self._list_ids()))
             results = [self._decide(item) for item in self._items]
             _INSERT.execute_many(self._build_row(item) for item in self._new.values())
@@ -136,26 +142,13 @@ class _Batch:
         there = _T.find_providers(found.values())
         return {digest: name for digest, name in found.items() if name in there}
 
-    def _find_accounts(self) -> set[tuple[str, str, str]]:
-        """Return the accounts of the batch that have any connection."""
-        wanted: dict[tuple[str, str], set[str]] = {}
-        for item in self._items:
-            names = wanted.setdefault((item.owner.app, item.owner.provider), set())
-            names.add(item.provider_subject)
-        found: set[tuple[str, str, str]] = set()
-        for (app, provider), names in wanted.items():
-            rows = _T.select(_T.app, _T.provider, _T.provider_subject)
-            rows = rows.where(_T.app == app, _T.provider == provider)
-            for some in split(sorted(names)):
-                found.update(rows.where(_T.provider_subject.in_(some)).tuples().iterator())
-        return found
-
     def _decide(self, item: ImportedConnection) -> Imported:
         known = (self._known.get(digest) for digest in item.digests)
         if (connection_id := next(filter(None, known), None)) is not None:
             return Imported(ImportOutcome.KNOWN, connection_id)
-        account = (item.owner.app, item.owner.provider, item.provider_subject)
-        if account in self._accounts and (row := find_account(item.owner, item.provider_subject)):
+        if item.account in self._accounts and (
+            row := find_account(item.owner, item.provider_subject)
+        ):
             return self._replace(row, item)
         return self._add(item)
 

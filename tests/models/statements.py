@@ -13,7 +13,7 @@ from models.db.database import database
 def record_statements() -> Iterator[list[str]]:
     """Collect the statements of the block but for those that bound a transaction."""
     executed: list[str] = []
-    with _listen() as calls:
+    with listen() as calls:
         yield executed
     bounds = ("BEGIN", "COMMIT", "SAVEPOINT")
     executed += [sql for sql, _ in calls if not sql.startswith(bounds)]
@@ -24,7 +24,7 @@ def explain(ask: Callable[[], object]) -> list[str]:
 
     SQLite plans without knowing how many rows there are.
     """
-    with _listen() as calls:
+    with listen() as calls:
         ask()
     planned = [call for call in calls if call[0].startswith(("SELECT", "UPDATE"))]
     plans = [database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", rest) for sql, rest in planned]
@@ -32,7 +32,8 @@ def explain(ask: Callable[[], object]) -> list[str]:
 
 
 @contextmanager
-def _listen() -> Iterator[list[tuple[str, Any]]]:
+def listen() -> Iterator[list[tuple[str, Any]]]:
+    """Collect the statements of the block with their values."""
     calls: list[tuple[str, Any]] = []
     execute = database.obj.execute_sql
 
