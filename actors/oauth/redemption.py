@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from typing import Any
 from actors.audit import EventKind, record
 from actors.connections.forecasts import forecast_consent_end
 from actors.connections.grants import GrantRequest, build_grant
-from actors.errors import IdTokenInvalid
+from actors.errors import IdTokenInvalid, ProviderUnreachable
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.filling import fill_members
@@ -28,6 +29,8 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import merge_metadata
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.oauth.upserts import Owner, store_connection
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +85,27 @@ def _extend_lifetime(provider: Provider, tokens: TokenResponse) -> TokenResponse
     if provider.long_lived_token is None:
         return tokens
     exchange = provider.long_lived_token
-    extended = exchange_token(provider, exchange, tokens.access_token, metadata=tokens.metadata)
+    try:
+        extended = exchange_token(provider, exchange, tokens.access_token, metadata=tokens.metadata)
+    except ProviderUnreachable as error:
+        if provider.renewal_exchange != exchange:
+            raise
+        return _keep_short_token(provider, tokens, error)
     return replace(
         extended,
         refresh_token=extended.refresh_token or tokens.refresh_token,
         scope=tokens.scope if extended.scope is None else extended.scope,
         metadata={**tokens.metadata, **extended.metadata},
     )
+
+
+def _keep_short_token(
+    provider: Provider, tokens: TokenResponse, error: ProviderUnreachable
+) -> TokenResponse:
+    """Return a token of hours, which its renewal exchanges; the usual lifetime is not its own."""
+    text = "The token of %s is not exchanged for a longer-lived one before its renewal: %s"
+    _LOG.warning(text, provider.name, error.detail, extra={"provider": provider.name})
+    return tokens if tokens.states_lifetime else replace(tokens, expires_in=None)
 
 
 def _add_metadata(tokens: TokenResponse, brought: Mapping[str, str]) -> TokenResponse:
@@ -140,7 +157,7 @@ def _identify(
         since = _compute_earliest_login(pending)
         claims = verify_id_token(provider, tokens.id_token, nonce, now, logged_in_since=since)
     asked = fill_members(provider, tokens.metadata)
-    return fetch_profile(asked, tokens.access_token, claims)
+    return fetch_profile(asked, tokens.access_token, claims, is_sign_in=True)
 
 
 def _compute_earliest_login(pending: TAB_VERIFICATION) -> datetime | None:

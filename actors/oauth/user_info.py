@@ -62,12 +62,18 @@ def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profi
         identify(row, profile, now)
     elif profile["subject"] != row.profile["subject"]:
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")
-    elif read_profile(row)["source"] == "id_token":
-        # User info has failed at the sign-in.
+    elif _is_incomplete(read_profile(row), profile):
         profile = _complete(read_profile(row), profile)
         with hold_connection():
             store_profile(row, profile)
     return profile
+
+
+def _is_incomplete(known: Profile, fetched: Profile) -> bool:
+    """Return whether user info, or the list of addresses, has failed at the sign-in."""
+    has_address = fetched["email"] is not None and known["email_verified"] is None
+    is_another = (known["email"], None) != (fetched["email"], fetched["email_verified"])
+    return known["source"] == "id_token" or (has_address and is_another)
 
 
 def _complete(known: Profile, fetched: Profile) -> Profile:

@@ -42,12 +42,17 @@ _EMAIL_PARTS: Final = ("email", "email_verified")
 
 
 def fetch_profile(
-    provider: Provider, access_token: Secret, claims: Mapping[str, Any] | None = None
+    provider: Provider,
+    access_token: Secret,
+    claims: Mapping[str, Any] | None = None,
+    *,
+    is_sign_in: bool = False,
 ) -> Profile:
     """Return the normalised profile behind an access token; `claims` are those of the id_token.
 
     Where user info fails, the id_token is the profile if it names the user: the tokens of a
-    sign-in are not lost for a want of more. `source` of the profile says which it is.
+    sign-in are not lost for a want of more. `source` of the profile says which it is. Nor are they
+    lost where user info names the user and the list of addresses fails.
 
     Raises:
         IdTokenInvalid: User info has another subject than the id_token (OpenID Connect Core
@@ -64,9 +69,11 @@ def fetch_profile(
         if claims is None:
             raise ProviderNotConfigured.lacks(provider.name, "userinfo_endpoint")
         return _profile_of_claims(provider, claims)
-    ask = partial(_ask, provider, provider.userinfo_endpoint, access_token, claims)
+    ask = partial(
+        _ask, provider, provider.userinfo_endpoint, access_token, claims, is_sign_in=is_sign_in
+    )
     try:
-        return ask() if claims is None else _ask_again_if_unavailable(ask)
+        return _ask_again_if_unavailable(ask) if is_sign_in else ask()
     except AuthError as error:
         # An endpoint that must not be called is the operator's to know of.
         if claims is None or isinstance(error, AddressForbidden | IdTokenInvalid):
@@ -87,7 +94,12 @@ def _ask_again_if_unavailable(ask: Callable[[], Profile]) -> Profile:
 
 
 def _ask(
-    provider: Provider, url: str, access_token: Secret, claims: Mapping[str, Any] | None
+    provider: Provider,
+    url: str,
+    access_token: Secret,
+    claims: Mapping[str, Any] | None,
+    *,
+    is_sign_in: bool,
 ) -> Profile:
     raw = only_entry(provider, ask_for_user_info(provider, url, access_token))
     # Some providers have a member `error` in each answer.
@@ -97,15 +109,22 @@ def _ask(
         _check_subject(raw, claims)
     emails = provider.emails_endpoint
     if emails is not None:
-        raw |= _fetch_email(provider, emails, access_token)
+        try:
+            raw |= _fetch_email(provider, emails, access_token)
+        except (ProviderMisbehaved, ProviderUnreachable) as error:
+            if not is_sign_in:
+                raise
+            text = "The addresses of a user of %s could not be fetched: %s"
+            _LOG.warning(text, provider.name, error.detail, extra={"provider": provider.name})
     return normalise(provider, _merge_claims(provider, user_claims(claims or {}), raw))
 
 
 def _check_subject(raw: Mapping[str, Any], claims: Mapping[str, Any]) -> None:
     """Make sure that user info is about the id_token's user (OpenID Connect Core section 5.3.2)."""
-    if raw.get("sub") is None:
+    subject = subject_text(raw.get("sub"))
+    if subject is None:
         raise ProviderMisbehaved("User info has no sub, so it may be about another user.")
-    if subject_text(raw["sub"]) != subject_text(claims["sub"]):
+    if subject != subject_text(claims["sub"]):
         raise IdTokenInvalid("User info speaks of another subject than the id_token.")
 
 

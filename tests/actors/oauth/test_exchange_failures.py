@@ -21,10 +21,14 @@ from actors.errors import (
 )
 from actors.oauth.errors import StateUsed
 from actors.oauth.exchange import CodeAnswer, exchange_code, finish_sign_in
+from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.settings import erase_provider, patch_provider
+from actors.renewal.renew import renew_connection
+from catfeeder.clock import rfc3339
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from tests.actors.renewals import HOUR
 from tests.actors.sign_ins import (
     NAME,
     codes_posted,
@@ -34,6 +38,7 @@ from tests.actors.sign_ins import (
     configure_preset,
     event_kinds,
     now,
+    reread,
     sign_in,
     status_of,
     stored_connections,
@@ -111,6 +116,8 @@ _NO_USER_INFO = [
     json_answer([]),
     json_answer({"id": "of-another-api"}),
     json_answer({"error": "insufficient_scope"}),
+    json_answer({"sub": "", "email": "ceo@example.com"}),
+    json_answer({"sub": ["248289761001"], "email": "ceo@example.com"}),
     json_text('{"sub": "248289761001", "x": NaN}'),
     html_answer(),
     Answer(200, b"not.a.token", {"Content-Type": "application/jwt"}),
@@ -134,6 +141,47 @@ def test_tokens_are_not_lost_where_user_info_fails_beside_an_id_token(
     assert profile["source"] == "id_token"
     # And the token works
     assert read_token(row.id, now()).is_usable
+
+
+def test_tokens_are_not_lost_where_the_list_of_addresses_fails(provider: ScriptedProvider) -> None:
+    # Given a provider without id_tokens, whose user info fails for a moment, and whose list of
+    # addresses does for longer
+    configure_preset(provider, "github")
+    provider.answer("/userinfo", Answer(503), times=1)
+    provider.answer("/user/emails", Answer(503))
+
+    row = sign_in(provider).connection
+
+    # Then the user is signed in, with the address that is public
+    profile = describe_connection(row)["profile"]
+    assert (profile["email"], profile["email_verified"]) == ("public@example.com", None)
+    # And asked for it again the provider is heard, and the connection has the address then
+    with pytest.raises(ProviderUnreachable):
+        fetch_user_info(NAME, connection_id=row.id)
+    provider.recover("/user/emails")
+    asked = fetch_user_info(NAME, connection_id=row.id)
+    assert (asked["email"], asked["email_verified"]) == ("jane@example.com", True)
+    assert describe_connection(reread(row))["profile"] == asked
+
+
+@pytest.mark.parametrize("lifetime", [5400, None])
+def test_a_short_token_is_not_lost_where_its_exchange_fails(
+    lifetime: int | None, provider: ScriptedProvider
+) -> None:
+    # Given a provider that cannot exchange a token for a longer-lived one at the moment
+    configure_preset(provider, "facebook")
+    provider.script.expires_in = lifetime
+    provider.answer("/token", provider.paths["/token"], Answer(503))
+
+    row = sign_in(provider).connection
+
+    # Then the user is signed in with the token of hours, which its renewal exchanges in time
+    assert row.expires_at == (None if lifetime is None else row.updated_at + HOUR * 1.5)
+    assert row.renew_at < row.updated_at + HOUR
+    provider.script.expires_in = 5183944
+    provider.recover("/token")
+    renewed = renew_connection(row.id)
+    assert renewed["expires_at"] > rfc3339(row.updated_at + timedelta(days=50))
 
 
 @pytest.mark.parametrize("answer", _NO_USER_INFO)
