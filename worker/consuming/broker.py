@@ -78,7 +78,8 @@ class ConsumingBroker(SealedBroker):
         self.fetched[queue_name] = set()
         # A candidate at work without a thread is lost as well.
         held = self.poison_candidates.held_ids(queue_name)
-        lost = [fetched.id for fetched in self._fetch(queue_name, 0, held)]
+        found = self._drop_empty(queue_name, self._fetch(queue_name, 0, held))
+        lost = [fetched.id for fetched in found]
         if lost:
             _LOG.warning("Requeueing %d messages of queue %s.", len(lost), queue_name)
             self.requeue_ids(queue_name, lost)
@@ -92,13 +93,16 @@ class ConsumingBroker(SealedBroker):
             self, queue_name, limit, notification, poll_seconds, fetches_on_ack=on_ack
         )
 
-    def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
+    def fetch(self, queue_name: str, count: int) -> tuple[list[Message[Any]], bool]:
         """Return up to `count` messages, each of which opens and has an actor here.
+
+        The second value tells whether the queue had as many, so that another fetch may find more.
 
         A message to `quarantine` replaces a bad one and is acknowledged in its place. A message
         for a newer release goes back to the queue for a while.
         """
         messages: list[Message[Any]] = []
+        fetched: list[Fetched] = []
         seen: set[str | bytes] = set()
         in_hand = self.poison_candidates.in_hand
         while not messages and (fetched := self._fetch(queue_name, count, in_hand(queue_name))):
@@ -106,14 +110,16 @@ class ConsumingBroker(SealedBroker):
             if unknown and seen.issuperset(unknown):
                 break
             seen.update(unknown)
+        may_have_more = bool(messages) and len(fetched) >= count
         # Last, so that a lost connection leaves no candidate between its turn and its thread.
         candidate = self.poison_candidates.release(queue_name)
-        return messages if candidate is None else [candidate, *messages]
+        return messages if candidate is None else [candidate, *messages], may_have_more
 
     def _partition(
         self, queue_name: str, fetched: list[Fetched]
     ) -> tuple[list[Message[Any]], list[bytes]]:
         """Return the messages to perform now, and the ids requeued for a newer release."""
+        fetched = self._drop_empty(queue_name, fetched)
         opened = [self._opener.open(queue_name, one) for one in fetched]
         unknown = [one.id for one, fields in zip(fetched, opened, strict=True) if not fields]
         self.in_flight.requeue(self.broker_id, queue_name, unknown, at_tail=True)
@@ -127,10 +133,9 @@ class ConsumingBroker(SealedBroker):
 
     def _fetch(self, queue_name: str, count: int, candidates: set[str]) -> list[Fetched]:
         processing = self._in_hand(queue_name)
-        found = self.in_flight.fetch(
+        return self.in_flight.fetch(
             self.broker_id, queue_name, count, processing, candidates - processing
         )
-        return self._drop_empty(queue_name, found)
 
     def _in_hand(self, queue_name: str) -> set[str]:
         # A copy: another thread removes an id after Redis did; none adds one meanwhile.
@@ -164,7 +169,7 @@ class ConsumingBroker(SealedBroker):
         )
         fetched = retry_until_broker_returns(acknowledge) if job_end else acknowledge()
         self.endings.pop(redis_message_id, None)
-        return self._partition(queue_name, self._drop_empty(queue_name, fetched))[0]
+        return self._partition(queue_name, fetched)[0]
 
     def move_to_dead_letters(self, queue_name: str, message: MessageProxy) -> None:
         """Move a failed message to the dead letters, with the code of its error.

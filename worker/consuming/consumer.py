@@ -30,8 +30,8 @@ class MessageSource(Protocol):
     #: Those of `processing` that Redis refused to acknowledge, for a reason that does not pass.
     unacknowledgeable: defaultdict[str, set[str]]
 
-    def fetch(self, queue_name: str, count: int) -> list[Message[Any]]:
-        """Return up to `count` messages."""
+    def fetch(self, queue_name: str, count: int) -> tuple[list[Message[Any]], bool]:
+        """Return up to `count` messages, and whether the queue had as many as were asked for."""
 
     def acknowledge(self, queue_name: str, message: MessageProxy, count: int) -> list[Message[Any]]:
         """Remove a message from its queue for good, and return up to `count` others."""
@@ -75,17 +75,19 @@ class QueueConsumer(Consumer):
         self._fetched: list[Message[Any]] = []
         #: Of two fetches at once each would take the other's messages for those of a lost answer.
         self._fetching = threading.Lock()
+        #: Whether a fetch may find something: the last one took all it might, or a wait has ended.
+        self._may_have_more = True
 
     def __next__(self) -> MessageProxy | None:
         """Return the next message, or None after a wait in which none came."""
-        # Cleared before the fetch: a notification between the fetch and the wait ends the wait.
-        self._notification.clear()
         if self._source.stopping.is_set():
             time.sleep(_STOPPING_SECONDS)
             return None
-        self._fetch()
+        if not self._fetched and self._may_have_more:
+            self._fetch()
         if not self._fetched:
             self._notification.wait(self._poll_seconds)
+            self._may_have_more = True
             return None
         message = MessageProxy(self._fetched.pop(0))
         self._processing.add(_id_of(message))
@@ -94,13 +96,16 @@ class QueueConsumer(Consumer):
 
     def _fetch(self) -> None:
         """Fetch what there is room for, unless a worker thread is about to."""
-        if self._fetched or not self._fetching.acquire(timeout=self._poll_seconds):
+        if not self._fetching.acquire(timeout=self._poll_seconds):
             return
         try:
+            # Cleared before the fetch: a notification between the fetch and the wait ends the wait.
+            self._notification.clear()
             in_hand = (self._processing - self._unacknowledgeable) | self._fetched_ids
             free = self._prefetch - len(in_hand)
             if free > 0:
-                self._hold(self._source.fetch(self._queue_name, free))
+                messages, self._may_have_more = self._source.fetch(self._queue_name, free)
+                self._hold(messages)
         finally:
             self._fetching.release()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
 from catfeeder.queue.lanes import NAMES_TEXT
 
 #: How many messages are sorted in one step: a few milliseconds of the server's time.
@@ -29,7 +30,8 @@ end
 # backlog that is no number, or of an app that has nothing waiting, is forgotten: neither stops a
 # queue, nor has an app refused, for longer than it is written again and again.
 
-#: Defines what finds and changes the lanes of the queue KEYS[1] with the bodies KEYS[2].
+#: Defines what finds and changes the lanes of the queue KEYS[1] with the bodies KEYS[2]. Workers
+#: are notified of what a fetch left unsorted: it may be of an app that has nothing in hand.
 LANES_TEXT: Final = f"""
 {NAMES_TEXT}
 {_CLAIM_TEXT}
@@ -63,6 +65,11 @@ local function keep_types()
     keep_type(backlog, 'hash')
     keep_type(unsorted, 'set')
 end
+local function is_idle()
+    if redis.call('EXISTS', KEYS[1], turns, backlog, unsorted) > 0 then return false end
+    keep_type(KEYS[2], 'hash')
+    return true
+end
 local function push(command, app, id)
     keep_type(lane(app), 'list')
     if redis.call(command, lane(app), id) == 1 then redis.call(command, turns, app) end
@@ -74,6 +81,11 @@ local function sort(usual_cost)
         push('RPUSH', add_note(id, usual_cost), id)
     end
     redis.call('DEL', unsorted)
+end
+local function notify_unsorted()
+    if redis.call('EXISTS', KEYS[1]) == 0 then return end
+    local queue_name = string.sub(KEYS[1], {len(NAMESPACE) + 2})
+    redis.pcall('PUBLISH', '{NOTIFICATION_PREFIX}' .. queue_name, '')
 end
 local function pick_app(in_hand, limit)
     local best, fewest = nil, nil

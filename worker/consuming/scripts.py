@@ -22,6 +22,7 @@ for place = 7, #ARGV do
     local _, app = read_note(ARGV[place])
     if app and place < 7 + ARGV[6] then in_hand[app] = (in_hand[app] or 0) + 1 end
 end
+if is_idle() then count = 0 end
 if count > 0 then
     keep_types()
     sort(tonumber(ARGV[5]))
@@ -35,8 +36,8 @@ for _ = 1, count do
     taken[id] = true
     order[#order + 1] = id
 end
-if count > 0 then forget_what_is_gone() end
-if count > 0 and #order == 0 then
+if count > 0 then forget_what_is_gone() notify_unsorted() end
+if tonumber(ARGV[3]) > 0 and #order == 0 then
     if redis.call('SCARD', KEYS[3]) <= #ARGV - 6 then return {{}} end
 end
 local found = {{}}

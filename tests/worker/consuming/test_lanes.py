@@ -9,7 +9,13 @@ import pytest
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.messages import HASH_PASSWORD, PASSWORDS
-from catfeeder.queue.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
+from catfeeder.queue.broker import (
+    NOTIFICATION_PREFIX,
+    assign_redis_id,
+    build_enqueue,
+    build_message,
+    build_queued_job,
+)
 from catfeeder.queue.lua_scripts import call_script
 from catfeeder.queue.requester import act_for
 from catfeeder.sealing import Secret
@@ -66,6 +72,26 @@ def test_an_app_holds_no_more_of_a_process_than_it_may(
     # A candidate that waits to be performed alone keeps no other message of its app waiting
     found = broker.in_flight.fetch("w", PASSWORDS, 8, [shop], [flood[0]])
     assert [one.id.decode() for one in found] == [flood[2]]
+
+
+def test_what_lies_behind_a_long_backlog_is_found_without_a_poll_interval(
+    client: Client, broker: ConsumingBroker, valkey: ValkeyServer
+) -> None:
+    # Given more of one app than a fetch sorts, then a message of another, and a worker that has
+    # room, but none for a second message of the first app
+    broker.in_flight.app_limits[PASSWORDS] = 1
+    ask(client, "flood", 500)
+    [shop] = ask(client, "shop")
+    with valkey.client.pubsub() as listener:
+        listener.subscribe(f"{NOTIFICATION_PREFIX}{PASSWORDS}")
+        assert listener.get_message(timeout=5)
+        # When it fetches
+        in_hand = take(broker, 8, [])
+        assert len(in_hand) == 1
+        # Then it is notified of what it left unsorted, once: the next fetch sorts that
+        assert listener.get_message(timeout=5)
+        assert take(broker, 8, in_hand) == [shop]
+        assert listener.get_message(timeout=0.2) is None
 
 
 def test_what_goes_back_is_the_first_of_its_app(

@@ -10,6 +10,7 @@ from typing import Any
 import dramatiq
 import pytest
 import redis
+from dramatiq import Message
 from redis.client import PubSub
 
 from catfeeder.client import Client, Job
@@ -133,9 +134,9 @@ def test_a_notification_between_fetch_and_wait_ends_the_wait(
     # Given a notification just after a consumer has fetched nothing
     consumer = broker.consume(PASSWORDS, timeout=30_000)
 
-    def look(*_: object) -> list[object]:
+    def look(*_: object) -> tuple[list[object], bool]:
         broker._notifier.event_of(PASSWORDS).set()
-        return []
+        return [], False
 
     monkeypatch.setattr(broker, "fetch", look)
     # Then it does not sleep
@@ -150,6 +151,35 @@ def test_a_notification_is_good_for_one_fetch(broker: ConsumingBroker) -> None:
     began = time.monotonic()
     assert next(consumer) is None
     assert time.monotonic() - began > 0.2
+
+
+def test_a_consumer_that_has_taken_all_waits_before_it_fetches_again(
+    client: Client, broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a consumer with room for two messages, three that wait, and a count of its fetches
+    for _ in range(3):
+        client.hash_password("hunter2")
+    consumer = broker.consume(PASSWORDS, prefetch=2, timeout=100)
+    asked: list[int] = []
+    fetch = broker.fetch
+
+    def count_and_fetch(queue_name: str, count: int) -> tuple[list[Message[Any]], bool]:
+        asked.append(count)
+        return fetch(queue_name, count)
+
+    monkeypatch.setattr(broker, "fetch", count_and_fetch)
+    # When it has given two away, and both are done
+    done = [message for message in (next(consumer), next(consumer)) if message is not None]
+    for message in done:
+        consumer.ack(message)
+    # Then it fetches at once, as the first fetch got all that it asked for
+    assert next(consumer) is not None
+    assert asked == [2, 2]
+    # And as that got less, it waits before the next, which finds what has come without a notice
+    client.hash_password("hunter2")
+    assert next(consumer) is None
+    assert asked == [2, 2]
+    assert next(consumer) is not None
 
 
 @pytest.mark.parametrize("end", ["ack", "nack", "requeue"])
