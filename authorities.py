@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 
 from addresses import expand_path
+from environment import optional_variable
 from settings import ConfigurationError
 
 
@@ -35,6 +37,18 @@ def check_authorities(variable: str, path: str | None, root: Path) -> str | None
             "run `openssl rehash` on it, or name one file in PEM."
         )
     return str(whole)
+
+
+def check_bundle(environment: Mapping[str, str | None], root: Path) -> str | None:
+    """Return what is trusted in place of the usual authorities, or None if nothing is.
+
+    Raises:
+        ConfigurationError: As `check_authorities`.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
+        if (path := optional_variable(environment, variable)) is not None:
+            return check_authorities(variable, path, root)
+    return None
 
 
 def _has_certificate(folder: Path) -> bool:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from addresses import (
     check_url_path,
@@ -16,7 +13,8 @@ from addresses import (
     is_return_origin,
     reachable_host,
 )
-from authorities import check_authorities
+from authorities import check_authorities, check_bundle
+from configuration_files import ENV_FILE, TOML_FILE, read_environment, read_toml
 from deployment import load_place
 from environment import (
     IGNORE_ENV_FILE,
@@ -26,7 +24,6 @@ from environment import (
     find_mention,
     is_secret_variable,
     optional_variable,
-    parse_env_file,
     read_text,
 )
 from file_modes import describe_open_files
@@ -55,16 +52,13 @@ from validation import (
     check_webhook_url,
     credential_variable,
     find_table,
-    first_difference,
-    is_same_table,
     parse_hosts,
     parse_secret_keys,
     parse_sections,
     parse_unproxied_hosts,
-    read_leniently,
 )
 
-#: The service imports settings from here alone: `addresses`, `authorities`,
+#: The service imports settings from here alone: `addresses`, `authorities`, `configuration_files`,
 #: `deployment`, `environment`, `file_modes`, `key_strength`, `settings` and `validation` belong
 #: to this module.
 __all__ = [
@@ -107,9 +101,6 @@ __all__ = [
     "read_toml",
 ]
 
-ENV_FILE: Final = ROOT / ".env"
-TOML_FILE: Final = ROOT / "config.toml"
-
 
 def _get_toml_variable(
     toml_conf: Mapping[str, Any], section: str, key: str, default: Any = None
@@ -127,46 +118,6 @@ def provider_credential(provider: str, part: str) -> str | None:
 def named_variables() -> list[str]:
     """Return the names of the variables of this process's environment and of `.env`."""
     return [name for name, value in _of_this_process("ENV").items() if value]
-
-
-def read_environment(env_file: Path = ENV_FILE) -> dict[str, str | None]:
-    """Return `.env` overlaid by the environment, which wins; an empty variable counts as unset.
-
-    Raises:
-        ConfigurationError: The file is there and cannot be read; the message gives the line.
-    """
-    is_read = os.path.lexists(env_file) and IGNORE_ENV_FILE not in os.environ
-    text = read_text(env_file, ".env") if is_read else ""
-    environment = {name: value for name, value in os.environ.items() if value}
-    written = parse_env_file(text)
-    # A NAME_FILE of the environment wins over a NAME of .env as well.
-    kept = {name: value for name, value in written.items() if f"{name}_FILE" not in environment}
-    return {**kept, **environment}
-
-
-def read_toml(toml_file: Path = TOML_FILE) -> dict[str, Any]:
-    """Return `config.toml` as nested dicts; all defaults hold where the file is missing.
-
-    Raises:
-        ConfigurationError: It cannot be read or is not TOML; the message gives the line.
-    """
-    if not toml_file.exists():
-        return {}
-    text = read_text(toml_file, "config.toml")
-    try:
-        standard = tomllib.loads(text)
-    # A number of thousands of digits is a ValueError of int().
-    except ValueError as error:
-        end = f"at the end, line {text.rstrip().count(chr(10)) + 1}"
-        reason = str(error).replace("at end of document", end)
-        raise ConfigurationError(f"config.toml is not valid TOML: {reason}.") from None
-    lenient = read_leniently(text)
-    if not is_same_table(lenient, standard):
-        raise ConfigurationError(
-            f"config.toml, line {first_difference(text)}: `toml`, the package behind TOML_CONF, "
-            "does not read this as the TOML standard has it: write it in a plainer way."
-        )
-    return dict(lenient)
 
 
 def load_settings(
@@ -193,19 +144,12 @@ def load_settings(
         redis_url=check_url_path("REDIS_URL", optional_variable(env, "REDIS_URL")),
         **_load_keys(env, former_may_be_weak=former_keys_may_be_weak),
         allowed_private_hosts=private_hosts,
-        ca_bundle=_check_bundle(env),
+        ca_bundle=check_bundle(env, ROOT),
         ca_file=check_authorities("OAUTH_CA_FILE", optional_variable(env, "OAUTH_CA_FILE"), ROOT),
         proxy_url=check_proxy_url(optional_variable(env, "OAUTH_PROXY_URL")),
         unproxied_hosts=parse_unproxied_hosts(optional_variable(env, "OAUTH_NO_PROXY") or ""),
         **sections,
     )
-
-
-def _check_bundle(env: Mapping[str, str | None]) -> str | None:
-    requested = optional_variable(env, "REQUESTS_CA_BUNDLE")
-    if requested is not None:
-        return check_authorities("REQUESTS_CA_BUNDLE", requested, ROOT)
-    return check_authorities("SSL_CERT_FILE", optional_variable(env, "SSL_CERT_FILE"), ROOT)
 
 
 class _Keys(TypedDict):

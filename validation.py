@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import urlsplit
-
-import toml
 
 from addresses import check_names, check_origins, check_return_origins
 from public_addresses import HTTP_URL, find_webhook_problem
@@ -176,42 +173,6 @@ def check_proxy_url(text: str | None) -> str | None:
     return text
 
 
-def is_same_table(one: Any, other: Any) -> bool:
-    """Compare two tables by value and type: `1`, `1.0` and `true` are equal to Python."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(is_same_table(one[k], other[k]) for k in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(is_same_table, one, other))
-    return type(one) is type(other) and bool(one == other)
-
-
 def credential_variable(provider: str, part: str) -> str:
     """Return the name of the variable of a provider's credential, such as GOOGLE_CLIENT_ID."""
     return f"{provider.upper().replace('-', '_')}_{part}"
-
-
-def read_leniently(text: str) -> Any:
-    """Return the table that the package `toml` reads, or None where it raises.
-
-    It accepts strings without an end, and refuses lists of mixed types: its reading counts only
-    where the standard library's is the same.
-    """
-    try:
-        return toml.loads(text)
-    # It stumbles over some lines instead of refusing them.
-    except (ValueError, LookupError, TypeError):
-        return None
-
-
-def first_difference(text: str) -> int:
-    """Return the line up to which the standard's reader finds TOML and `toml` another content."""
-    lines = text.rstrip().split("\n")
-    for number in range(1, len(lines)):
-        beginning = "\n".join(lines[:number])
-        try:
-            standard = tomllib.loads(beginning)
-        except ValueError:  # It ends within a value of several lines.
-            continue
-        if not is_same_table(read_leniently(beginning), standard):
-            return number
-    return len(lines)

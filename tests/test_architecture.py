@@ -218,6 +218,7 @@ def copy(tmp_path: Path) -> Path:
         "config.py",
         "addresses.py",
         "authorities.py",
+        "configuration_files.py",
         "deployment.py",
         "environment.py",
         "file_modes.py",

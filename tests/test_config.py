@@ -879,8 +879,8 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
         (
             "config",
             {
-                *("addresses", "authorities", "deployment", "environment", "file_modes"),
-                *("key_strength", "public_addresses", "settings", "validation"),
+                *("addresses", "authorities", "configuration_files", "deployment", "environment"),
+                *("file_modes", "key_strength", "public_addresses", "settings", "validation"),
             },
         ),
         ("deployment", {"addresses", "environment", "settings", "validation"}),
@@ -888,7 +888,8 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
         ("validation", {"addresses", "public_addresses", "settings"}),
         ("public_addresses", set()),
         ("addresses", {"settings"}),
-        ("authorities", {"addresses", "settings"}),
+        ("authorities", {"addresses", "environment", "settings"}),
+        ("configuration_files", {"environment", "settings"}),
         ("key_strength", {"settings"}),
         ("file_modes", {"environment"}),
         ("settings", {"catfeeder.errors"}),

@@ -154,14 +154,19 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     if not is_awaited and (token is None or (is_dead and not is_usable)):
         has_ended = row.status == ConnectionStatus.ENDED
         raise ReauthorizationRequired(_HAS_ENDED if has_ended else None)
-    retry_at = row.renew_at if row.renew_at is not None and row.renew_at > now else None
-    if is_awaited and row.status == ConnectionStatus.ACTIVE:
-        # It was moved in without a token that works, and was not renewed yet: a reader need not
-        # wait for the plan.
-        retry_at = None
+    retry_at = _find_retry(row, now, is_awaited=is_awaited)
     is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
     answer = _describe_token(row, token or Secret(""))
     return TokenView(answer, row.app, row.provider, row.version, is_due, is_usable, retry_at)
+
+
+def _find_retry(row: TAB_CONNECTIONS, now: datetime, *, is_awaited: bool) -> datetime | None:
+    """Return until when a renewal is postponed, or None if it is not."""
+    if is_awaited and row.status == ConnectionStatus.ACTIVE:
+        # It was moved in without a token that works, and was not renewed yet: a reader need not
+        # wait for the plan.
+        return None
+    return row.renew_at if row.renew_at is not None and row.renew_at > now else None
 
 
 def _view_static(row: TAB_CONNECTIONS, credentials: Credentials) -> TokenView:

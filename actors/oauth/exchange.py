@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from actors.audit import EventKind, record
@@ -99,21 +99,24 @@ def finish_sign_in(answer: CodeAnswer, now: datetime) -> FinishedSignIn:
     if answer.user is not None and found.told_once:
         _store_user_data(state, answer.user)
     try:
-        brought = pick_callback_metadata(found, pending, answer.parameters)
-        finished = redeem(
-            found,
-            pending,
-            Secret(code or ""),
-            answer.user,
-            now,
-            brought=brought,
-            repeated=_pick_repeated(found, state, brought),
+        finished = _redeem(
+            found, pending, replace(answer, code=Secret(code or ""), state=state), now
         )
     except (AuthError, SealBroken):
         _end(state, StateStatus.FAILED)
         raise
     _end(state, StateStatus.DONE)
     return finished
+
+
+def _redeem(
+    provider: Provider, pending: TAB_VERIFICATION, answer: CodeAnswer, now: datetime
+) -> FinishedSignIn:
+    brought = pick_callback_metadata(provider, pending, answer.parameters)
+    repeated = _pick_repeated(provider, answer.state, brought)
+    return redeem(
+        provider, pending, answer.code, answer.user, now, brought=brought, repeated=repeated
+    )
 
 
 def _pick_repeated(provider: Provider, state: Secret, brought: Mapping[str, str]) -> dict[str, str]:

@@ -81,14 +81,11 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
     found = find_provider(provider)
     if not found.has_sign_in:
         raise SignInNotOffered
-    subject, scope = wishes.get("subject"), wishes.get("scope")
-    _check_parameters(subject, scope, wishes.get("return_to"))
-    if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):
-        raise SubjectUnbound
+    _check_parameters(wishes)
     _check_initiator(found, wishes.get("iss"))
     variables = read_variables(found, wishes.get("variables"))
     found = fill_variables(found, variables)
-    request = build_request(found, scope, wishes.get("offline_access"), wishes)
+    request = build_request(found, wishes.get("scope"), wishes.get("offline_access"), wishes)
     _check_identity(found, request)
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
@@ -160,13 +157,16 @@ def _find_earlier_user_data(provider: Provider, wishes: SignInWishes) -> Secret 
     )
 
 
-def _check_parameters(subject: str | None, scope: str | None, return_to: str | None) -> None:
-    if return_to is not None:
+def _check_parameters(wishes: SignInWishes) -> None:
+    subject, scope = wishes.get("subject"), wishes.get("scope")
+    if (return_to := wishes.get("return_to")) is not None:
         check_return_to(return_to)
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
+    if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):
+        raise SubjectUnbound
 
 
 def _check_initiator(provider: Provider, iss: str | None) -> None:

@@ -46,10 +46,10 @@ def quarantine(
     _LOG.error("Set aside %s from queue %s: %s", name, queue, reason)
     broker = cast("SealedBroker", dramatiq.get_broker())
     fields = build_quarantine_message(queue, redis_message_id, UnreadableMessage(reason), body)
-    letter_id = _derive_id(queue, redis_message_id, body)
+    letter = broker.encoder.encode(fields)
     with translate_redis_errors():
-        letters = DeadLetters(broker)
-        letters.add(queue.removesuffix(".DQ"), letter_id, code, broker.encoder.encode(fields))
+        letter_id = _derive_id(queue, redis_message_id, body)
+        DeadLetters(broker).add(queue.removesuffix(".DQ"), letter_id, code, letter)
     if job_id is not None:
         key = None if sealed_by is None else KeyName.parse(sealed_by)
         run = JobRun(job_id, "", redis_message_id, key)

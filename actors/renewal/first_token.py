@@ -56,13 +56,17 @@ def create_grant(
         return _take_over(lease)
     request = build_request(row, provider, health, credentials)
     try:
-        with apply_breaker(request.provider, health, row.id, now):
-            tokens = request.send(_keep_nothing)
-        grant = request.build_grant(tokens, now)
+        grant = _ask(request, health, now)
     except CatFeederError as error:
         _abandon(lease)
         raise _to_refusal(error, credentials) from error
     return _store(request, lease, grant, credentials, now)
+
+
+def _ask(request: RenewalRequest, health: TAB_PROVIDER_HEALTH, now: datetime) -> Grant:
+    with apply_breaker(request.provider, health, request.row.id, now):
+        tokens = request.send(_keep_nothing)
+    return request.build_grant(tokens, now)
 
 
 def _is_fresh(row: TAB_CONNECTIONS, credentials: Credentials, now: datetime) -> bool:

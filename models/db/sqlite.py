@@ -87,6 +87,16 @@ class SqliteDatabase(PooledSqliteDatabase):  # type: ignore[misc]
         return len(self._connections) < _MAX_IDLE_CONNECTIONS and super()._can_reuse(conn)
 
 
+def _make_file(path: Path, *, may_create: bool) -> None:
+    try:
+        if not may_create and not os.path.lexists(path):
+            raise DatabaseMissing.at(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except (OSError, ValueError) as error:
+        raise DatabaseUnreachable.because(error) from None
+
+
 def open_sqlite(
     location: str, busy_timeout_seconds: int, *, may_create: bool = True
 ) -> SqliteDatabase:
@@ -104,13 +114,7 @@ def open_sqlite(
             "DATABASE_URL must name a file: sqlite:///relative/path or sqlite:////absolute/path."
         )
     path = ROOT / unquote(location[1:])
-    try:
-        if not may_create and not os.path.lexists(path):
-            raise DatabaseMissing.at(path)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    except (OSError, ValueError) as error:
-        raise DatabaseUnreachable.because(error) from None
+    _make_file(path, may_create=may_create)
     return SqliteDatabase(
         str(path),
         # Left on, it opens a connection at a thread's first query and never closes it.

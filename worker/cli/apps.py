@@ -41,6 +41,12 @@ def manage_apps(
     if id is None:
         raise AppInvalid({"id": f"is missing: python -m worker apps {verb} ID"})
     bounds = {setting: value for setting, value in settings.items() if value is not None}
+    _change(verb, id, name, bounds)
+    _publish(service)
+    return 0
+
+
+def _change(verb: str, id: str, name: str | None, bounds: dict[str, Any]) -> None:  # noqa: A002
     if verb == "add":
         made = create_app(id, name or id, bounds, utc_now())
         print(f"App {made['id']} is made; python -m worker make-key --app {made['id']} is next.")
@@ -53,8 +59,6 @@ def manage_apps(
     else:
         revoke_queue_key(id, utc_now())
         print(f"It is revoked; python -m worker queue-key --app {id} prints the new one.")
-    _publish(service)
-    return 0
 
 
 def _publish(settings: Settings) -> None:

@@ -68,9 +68,7 @@ def perform_messages(
     check = _join_and_publish if set(queues) == {PASSWORDS} else None
     drop_other_secrets(queues, schedules=schedule, check=check)
     signals = StopSignals()
-    settings, known_keys = _join_service(queues)
-    broker = build_broker(settings, heartbeat_timing, known_keys)
-    check_if_reachable(broker.client)
+    broker = _build_joined_broker(queues, heartbeat_timing)
     _limit_concurrency(broker, queues, prefetch, per_app)
     worker = start_worker(broker, threads, prefetch, set(queues))
     _LOG.info("Ready for the messages of %s.", ", ".join(queues))
@@ -81,6 +79,13 @@ def perform_messages(
     stop_worker(worker, grace_seconds)
     broker.close()
     return 0
+
+
+def _build_joined_broker(queues: Collection[str], timing: HeartbeatTiming) -> ConsumingBroker:
+    settings, known_keys = _join_service(queues)
+    broker = build_broker(settings, timing, known_keys)
+    check_if_reachable(broker.client)
+    return broker
 
 
 def _freeze_loaded_code() -> None:

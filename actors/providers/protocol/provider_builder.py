@@ -96,6 +96,14 @@ def list_needed_endpoints(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     return ("token_endpoint", *of_github) if _TOKEN_GRANTS & set(grants) else of_github
 
 
+def _check_endpoints(name: str, metadata: Mapping[str, Any]) -> None:
+    for needed in list_needed_endpoints(metadata):
+        if not metadata.get(needed):
+            raise ProviderNotConfigured.lacks(name, needed)
+        if str(metadata[needed]).startswith(_BASE_URL):
+            raise ProviderNotConfigured.lacks(name, "base_url")
+
+
 def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credentials) -> Provider:
     """Build a provider from merged metadata; unknown names are ignored.
 
@@ -103,11 +111,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
         ProviderNotConfigured: An endpoint is missing.
     """
     metadata = _write_renewal_anew(metadata)
-    for needed in list_needed_endpoints(metadata):
-        if not metadata.get(needed):
-            raise ProviderNotConfigured.lacks(name, needed)
-        if str(metadata[needed]).startswith(_BASE_URL):
-            raise ProviderNotConfigured.lacks(name, "base_url")
+    _check_endpoints(name, metadata)
     known = {item.name for item in fields(Provider)}
     values = {key: value for key, value in metadata.items() if key in known and value is not None}
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
