@@ -21,6 +21,7 @@ from worker.errors import ValkeyFailed
 from worker.supervisor.valkey.append_only_file import cut_unreadable_end, set_aside
 from worker.supervisor.valkey.binaries import list_server_binaries
 from worker.supervisor.valkey.lock import lock_directory
+from worker.supervisor.valkey.manifest import is_manifest_readable, rebuild_manifest
 from worker.supervisor.valkey.process import LOG_NAME, await_answer, end_server, launch_server
 
 #: The kernel's limit is 104 bytes on macOS and 108 on Linux, the closing NUL included.
@@ -99,6 +100,7 @@ class EmbeddedValkey:
         binaries = list_server_binaries()
         lock = self._lock_directory()
         self._place_socket()
+        self._mend_manifest()
         try:
             self._start_any(binaries, lock)
         except ValkeyFailed:
@@ -144,7 +146,7 @@ class EmbeddedValkey:
                 f"The files in {self.directory} are of a newer Valkey than {binary}, which cannot "
                 "read them: install that version again, or set REDIS_URL."
             )
-        aside = self.directory / f"damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+        aside = self._name_aside()
         cut = cut_unreadable_end(self.directory, aside)
         if cut and self._start(binary, lock):
             self._report(
@@ -153,13 +155,35 @@ class EmbeddedValkey:
                 "lost. Sign-ins, tokens and the schedule are in the database, which lost nothing."
             )
             return True
+        self._set_aside(aside)
+        return self._start(binary, lock)
+
+    def _mend_manifest(self) -> None:
+        """Write the list of the files anew where it cannot be read, or set them aside.
+
+        A server that finds files without their list would begin empty, and say nothing.
+        """
+        if is_manifest_readable(self.directory):
+            return
+        if rebuild_manifest(self.directory):
+            self._report(
+                "The list of the queue's files was not readable, as after a power failure: it is "
+                "written anew from the files that are there. Jobs and results of the last moments "
+                "before it may be lost. Sign-ins, tokens and the schedule are in the database."
+            )
+        else:
+            self._set_aside(self._name_aside())
+
+    def _name_aside(self) -> Path:
+        return self.directory / f"damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+
+    def _set_aside(self, aside: Path) -> None:
         set_aside(self.directory, aside)
         self._report(
             f"The queue's files were not readable and now stand in {aside}: the queue begins "
             "empty. Jobs that waited, results and dead letters are lost. Sign-ins, tokens and the "
             "schedule are in the database, which lost nothing."
         )
-        return self._start(binary, lock)
 
     def _runs_on_nothing(self, binary: Path, lock: int) -> bool:
         """Return whether a server runs in an empty directory, so that files are to blame."""

@@ -195,15 +195,44 @@ def test_a_file_that_a_power_failure_has_cut_off_is_mended(tmp_path: Path, rest:
     assert len(reports) == 1
 
 
+@pytest.mark.parametrize("manifest", [None, b"", b"\0" * 88, b"file appendonly.aof.1.ba"])
+def test_a_manifest_that_is_lost_is_written_anew(tmp_path: Path, manifest: bytes | None) -> None:
+    # Given files whose manifest a power failure has left empty, or not at all
+    reports: list[str] = []
+    valkey = EmbeddedValkey(tmp_path, report=reports.append)
+    path = write_jobs(valkey).parent / "appendonly.aof.manifest"
+    path.unlink()
+    if manifest is not None:
+        path.write_bytes(manifest)
+
+    # When the server is started, then nothing is lost, and a sentence says what was done
+    valkey.start()
+    with connect(valkey) as client:
+        assert client.mget("cat", "a", "b") == ["fed", "1", "2"]
+        client.set("later", "too")
+    valkey.stop()
+    [report] = reports
+    assert report.startswith("The list of the queue's files was not readable")
+
+    # And the next start is as any other
+    valkey.start()
+    with connect(valkey) as client:
+        assert client.mget("cat", "later") == ["fed", "too"]
+    assert len(reports) == 1
+    valkey.stop()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder: (folder / "appendonly.aof.manifest").write_text("rubbish\n"),
         lambda folder: next(folder.glob("*.base.*")).write_bytes(b"\0" * 64),
         lambda folder: next(folder.glob("*.incr.*")).unlink(),
         lambda folder: next(folder.glob("*.incr.*")).write_bytes(b"*1\r\n$6\r\nPURRRR\r\n"),
+        lambda folder: (folder / "appendonly.aof.manifest").rename(
+            folder / "appendonly.aof.9.base.rdb"
+        ),
     ],
-    ids=["its manifest", "its base", "a file is missing", "an unknown command"],
+    ids=["its base", "a file is missing", "an unknown command", "no manifest and two bases"],
 )
 def test_files_that_cannot_be_mended_are_set_aside(
     tmp_path: Path, damage: Callable[[Path], object]
