@@ -29,6 +29,8 @@ class ImportOptions(TypedDict, total=False):
     profile: Mapping[str, Any] | None
     #: Further members that the API cannot be called without.
     metadata: Mapping[str, Any] | None
+    #: What the provider's URLs are filled in with, such as the subdomain of a customer.
+    variables: Mapping[str, str] | None
     #: When the user gave consent.
     created_at: datetime | None
     #: Whether it takes the place of another grant of the account that works.

@@ -133,11 +133,15 @@ class Verbs:
         *,
         connection_id: str | None = None,
         access_token: str | Secret | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> JobRequest[Profile]:
-        """Ask for the normalised profile behind a stored connection, or behind an access token."""
+        """Ask for the normalised profile behind a stored connection, or behind an access token.
+
+        `variables` fill in the provider's URLs, beside a token; a connection has its own.
+        """
         token = None if access_token is None else _wrap(access_token)
         arguments = {"provider": provider, "connection_id": connection_id, "access_token": token}
-        return JobRequest(FETCH_USER_INFO, arguments)
+        return JobRequest(FETCH_USER_INFO, arguments | _name_variables(variables))
 
     def access_token(
         self, connection_id: str, *, timeout: float = API_TIMEOUT_SECONDS
@@ -154,11 +158,18 @@ class Verbs:
         return ApiRequest(AccessToken, timeout, "GET", path)
 
     def refresh_token(
-        self, provider: str, refresh_token: str | Secret
+        self,
+        provider: str,
+        refresh_token: str | Secret,
+        *,
+        variables: Mapping[str, str] | None = None,
     ) -> JobRequest[TokenResponse]:
-        """Ask to use a refresh token (RFC 6749 section 6) that you keep yourself."""
+        """Ask to use a refresh token (RFC 6749 section 6) that you keep yourself.
+
+        `variables` fill in the provider's URLs, as at the sign-in that it is from.
+        """
         arguments = {"provider": provider, "refresh_token": _wrap(refresh_token)}
-        return JobRequest(REFRESH_TOKEN, arguments)
+        return JobRequest(REFRESH_TOKEN, arguments | _name_variables(variables))
 
     def create_connection(
         self,
@@ -180,9 +191,7 @@ class Verbs:
             "subject": subject,
             "scope": scope,
         }
-        if variables:
-            arguments["variables"] = dict(variables)
-        return JobRequest(CREATE_CONNECTION, arguments)
+        return JobRequest(CREATE_CONNECTION, arguments | _name_variables(variables))
 
     def import_connection(
         self,
@@ -238,6 +247,11 @@ def describe_as(verb: Callable[..., object], returns: str) -> Callable[[F], F]:
         return method
 
     return describe
+
+
+def _name_variables(variables: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return an argument, where there is any: a service of an earlier release takes none."""
+    return {"variables": dict(variables)} if variables else {}
 
 
 def _wrap(value: str | bytes | Secret) -> Secret:

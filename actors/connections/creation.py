@@ -15,6 +15,7 @@ from actors.connections.credentials.storing import store_static
 from actors.connections.reading import describe_connection
 from actors.errors import DiscoveryNeeded
 from actors.providers.config.lookup import find_provider
+from actors.providers.protocol.filling import fill_variables, read_variables
 from actors.providers.protocol.provider import Provider
 from catfeeder.results import Connection
 from catfeeder.sealing import Secret
@@ -38,16 +39,29 @@ def create_at_once(new: NewConnection, now: datetime) -> Connection | None:
 
     Raises:
         ProviderUnknown, ProviderNotConfigured: As `find_provider`.
+        VariablesInvalid: As `fill_in`.
         CredentialsInvalid: The provider takes other credentials.
     """
     try:
         provider = find_provider(new.provider)
     except DiscoveryNeeded:
         return None
+    provider, variables = fill_in(provider, new)
     credentials = read_credentials(provider, new)
     if not credentials.is_static or provider.check_endpoint is not None:
         return None
-    return describe_connection(store_static(provider, new.subject, credentials, now))
+    row = store_static(provider, new.subject, credentials, now, variables)
+    return describe_connection(row)
+
+
+def fill_in(provider: Provider, new: NewConnection) -> tuple[Provider, dict[str, str] | None]:
+    """Return a provider as a new connection has it, and the variables as they are stored.
+
+    Raises:
+        VariablesInvalid: One is missing, unknown, or not what the provider's settings allow.
+    """
+    variables = read_variables(provider, new.variables)
+    return fill_variables(provider, variables), variables
 
 
 def read_credentials(provider: Provider, new: NewConnection) -> Credentials:
@@ -60,8 +74,6 @@ def read_credentials(provider: Provider, new: NewConnection) -> Credentials:
         raise CredentialsInvalid(
             "subject has 1 to 255 characters, none of them a control character."
         )
-    if new.variables:
-        raise CredentialsInvalid("Nothing of this provider is filled in by variables.")
     if provider.credential_type != "oauth2":
         if new.scope is not None:
             raise CredentialsInvalid(

@@ -172,7 +172,7 @@ def _find_retry(row: TAB_CONNECTIONS, now: datetime, *, is_awaited: bool) -> dat
 def _view_static(row: TAB_CONNECTIONS, credentials: Credentials) -> TokenView:
     """Return what requests carry in place of a token: it never runs out, and nothing renews it."""
     placement = find_placement(row.provider)
-    headers, query = placement.place_members(credentials.kind, credentials.members)
+    headers, query = placement.place_members(credentials.kind, credentials.members, row.variables)
     answer: results.StoredToken = {
         "access_token": None,
         "token_type": credentials.kind,
@@ -187,7 +187,8 @@ def _view_static(row: TAB_CONNECTIONS, credentials: Credentials) -> TokenView:
 
 
 def _describe_token(row: TAB_CONNECTIONS, token: Secret) -> results.StoredToken:
-    headers, query = find_placement(row.provider).place_token(token.reveal(), row.token_type)
+    placement = find_placement(row.provider)
+    headers, query = placement.place_token(token.reveal(), row.token_type, row.variables)
     return {
         "access_token": token.reveal(),
         "token_type": read_token_type(row.token_type),

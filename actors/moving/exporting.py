@@ -59,6 +59,7 @@ def _describe(row: TAB_CONNECTIONS) -> dict[str, Any]:
         "tokens": tokens,
         "profile": read_profile(row),
         "metadata": row.metadata,
+        "variables": row.variables,
         "status": row.status,
         "created_at": rfc3339(row.created_at),
     }

@@ -20,7 +20,7 @@ _OF_TOKENS: Final = (
     *("expires_at", "refresh_token_expires_at"),
 )
 _PROFILE: Final = ("subject", "email", "email_verified", "name", "picture", "source", "raw")
-_OTHERS: Final = ("provider", "subject", "metadata", "created_at")
+_OTHERS: Final = ("provider", "subject", "metadata", "variables", "created_at")
 #: A number from here on counts milliseconds: in seconds it would be the year 5138.
 _MILLISECONDS_FROM: Final = 100_000_000_000
 _NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]+)?")
@@ -65,7 +65,8 @@ class FieldMap:
             scope=_read_scope(found["scope"]),
             **{name: _read_time(name, found[name]) for name in times},
             profile=self._read_profile(members),
-            metadata=self._read_metadata(members),
+            metadata=self._read_named("metadata", members),
+            variables=self._read_variables(members),
             replace=self.replace,
         )
 
@@ -87,14 +88,21 @@ class FieldMap:
         others = {name: it if isinstance(it, str) else None for name, it in shown.items()}
         return {**texts, **known, **others, "raw": raw}
 
-    def _read_metadata(self, members: Mapping[str, Any]) -> dict[str, Any] | None:
-        whole = self._find(members, "metadata")
-        metadata = dict(whole) if isinstance(whole, dict) else {}
+    def _read_variables(self, members: Mapping[str, Any]) -> dict[str, str] | None:
+        named = self._read_named("variables", members) or {}
+        texts = {name: _read_text("variables", value) for name, value in named.items()}
+        return {name: text for name, text in texts.items() if text is not None} or None
+
+    def _read_named(self, parent: str, members: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return a member of members, each of which may stand elsewhere."""
+        whole = self._find(members, parent)
+        found = dict(whole) if isinstance(whole, dict) else {}
         for name in self.paths:
-            parent, _, member = name.partition(".")
-            if parent == "metadata" and member and (value := self._find(members, name)) is not None:
-                metadata[member] = value
-        return metadata or None
+            beginning, _, member = name.partition(".")
+            is_within = beginning == parent and member
+            if is_within and (value := self._find(members, name)) is not None:
+                found[member] = value
+        return found or None
 
 
 def parse_pairs(texts: Iterable[str], *, are_members: bool = False) -> dict[str, str]:
@@ -106,7 +114,7 @@ def parse_pairs(texts: Iterable[str], *, are_members: bool = False) -> dict[str,
     pairs = dict(_parse_pair(text) for text in texts)
     known = {*_OF_TOKENS, *_OTHERS, *(f"profile.{name}" for name in _PROFILE)}
     for name in pairs if are_members else ():
-        if name not in known and not name.startswith("metadata."):
+        if name not in known and not name.startswith(("metadata.", "variables.")):
             raise ImportFileInvalid(
                 f"A connection has no {name}; it has {', '.join(sorted(known))}."
             )

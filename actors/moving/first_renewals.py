@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from actors.connections.forecasts import plan_warning
 from actors.connections.planning import compute_fraction, plan_renewal
@@ -26,6 +28,8 @@ class RenewalRules:
     grant_lifetime: timedelta | None
     idle_lifetime: timedelta | None
     default_lifetime: timedelta | None
+    #: All settings, as they say what variables there are.
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_rules(provider: str) -> RenewalRules:
@@ -51,6 +55,7 @@ def read_rules(provider: str) -> RenewalRules:
         grant_lifetime=seconds("grant_lifetime_seconds"),
         idle_lifetime=seconds("grant_idle_lifetime_seconds"),
         default_lifetime=seconds("default_lifetime_seconds"),
+        settings=settings,
     )
 
 

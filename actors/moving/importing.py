@@ -14,6 +14,7 @@ from actors.connections.reading import find_connection
 from actors.moving.errors import ConnectionExists, ImportInvalid
 from actors.moving.first_renewals import RenewalRules, forecast_end, plan_first_renewal, read_rules
 from actors.moving.records import ImportRecord
+from actors.providers.protocol.filling import read_variables_by_settings
 from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
@@ -41,6 +42,7 @@ def import_connection(record: ImportRecord, now: datetime) -> tuple[TAB_CONNECTI
 
     Raises:
         ImportInvalid: The grant could never be used.
+        VariablesInvalid: A variable is missing, unknown, or not what the provider's settings allow.
         ConnectionExists: The account has another grant that works.
         ProviderUnknown, ProviderTampered: As `provider_row`.
     """
@@ -58,7 +60,7 @@ def prepare_import(
     """Check a grant, and return it as it is stored.
 
     Raises:
-        ImportInvalid, ProviderUnknown, ProviderTampered: As `import_connection`.
+        ImportInvalid, VariablesInvalid, ProviderUnknown, ProviderTampered: As `import_connection`.
     """
     rules = find_rules(record.provider)
     token = record.refresh_token or record.access_token
@@ -79,6 +81,7 @@ def prepare_import(
         created_at=min(record.created_at or now, now),
         may_replace=record.replace,
         id=connection_id,
+        variables=read_variables_by_settings(rules.settings, record.variables),
     )
 
 

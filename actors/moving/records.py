@@ -28,6 +28,8 @@ class ImportRecord:
     #: Members of the normalised profile; `subject` is the provider's name for the user.
     profile: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] | None = None
+    #: What the provider's URLs are filled in with.
+    variables: Mapping[str, str] | None = None
     created_at: datetime | None = None
     #: Whether it takes the place of another grant of the account that works.
     replace: bool = False

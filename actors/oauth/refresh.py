@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from actors.audit import EventKind, record
 from actors.errors import AuthError
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.id_tokens import verify_id_token
-from actors.providers.protocol.filling import fill_variables
+from actors.providers.protocol.filling import fill_request
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import TokenResponse, use_refresh_token
 from catfeeder import results
@@ -18,16 +19,21 @@ from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 
 
-def refresh_token(provider: str, refresh_token: Secret) -> results.TokenResponse:
+def refresh_token(
+    provider: str, refresh_token: Secret, variables: Mapping[str, str] | None = None
+) -> results.TokenResponse:
     """Perform `refresh_token`: return the token response of RFC 6749 section 5.1.
+
+    `variables` fill in the provider's URLs, as at the sign-in that the token is from.
 
     Raises:
         ProviderUnknown, ProviderNotConfigured: As `resolve_provider`.
+        VariablesInvalid: As `fill_request`.
         TokenInvalid: The text cannot be a token.
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: The provider's part failed.
     """
     now = utc_now()
-    found = fill_variables(resolve_provider(provider, now), None)
+    found = fill_request(resolve_provider(provider, now), variables)
     return describe_tokens(_check_identity(found, use_refresh_token(found, refresh_token), now))
 
 

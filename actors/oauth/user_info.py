@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from actors.connections.errors import ConnectionUnknown
@@ -11,7 +12,7 @@ from actors.moving.identification import identify, is_identified
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.user_info import fetch_profile
-from actors.providers.protocol.filling import fill_connection, fill_variables
+from actors.providers.protocol.filling import fill_connection, fill_request
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
@@ -22,16 +23,21 @@ from models.oauth.providers import public_name
 
 
 def fetch_user_info(
-    provider: str, connection_id: str | None = None, access_token: Secret | None = None
+    provider: str,
+    connection_id: str | None = None,
+    access_token: Secret | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Profile:
     """Perform `fetch_user_info`: return the normalised profile.
 
     Some providers, as Apple, have no user info, and keys of clients are no users. The profile of a
     connection is then the one that was stored. One that was moved in without its account's name
-    gets it here.
+    gets it here. Beside an `access_token`, `variables` fill in the provider's URLs.
 
     Raises:
-        TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given.
+        TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given, or
+            `variables` beside the former.
+        VariablesInvalid: As `fill_request`.
         ConnectionUnknown: This provider has no such connection.
         ReauthorizationRequired: The connection has no token any more.
         ConnectionBusy: The token has expired, and another process is renewing it.
@@ -41,10 +47,10 @@ def fetch_user_info(
     """
     now = utc_now()
     match connection_id, access_token:
-        case str(), None:
+        case str(), None if not variables:
             return _fetch_profile_of(provider, connection_id, now)
         case None, Secret():
-            found = fill_variables(resolve_provider(provider, now), None)
+            found = fill_request(resolve_provider(provider, now), variables)
             return fetch_profile(found, access_token)
     raise TokenSourceInvalid
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.connections.creation import NewConnection, read_credentials
+from actors.connections.creation import NewConnection, fill_in, read_credentials
 from actors.connections.credentials.checking import check_credentials
 from actors.connections.credentials.storing import store_static
 from actors.connections.reading import describe_connection
@@ -26,6 +26,7 @@ def create_connection(
 
     Raises:
         ProviderUnknown, ProviderNotConfigured: As `resolve_provider`.
+        VariablesInvalid: A variable is missing, unknown, or not what the provider's settings allow.
         CredentialsInvalid: The provider takes other credentials.
         CredentialsRefused: The provider refuses them; nothing is stored.
         ConnectionBusy: Another request for the same connection takes long, or has failed.
@@ -34,9 +35,9 @@ def create_connection(
     """
     now = utc_now()
     new = NewConnection(provider, credentials, subject, scope, variables or {})
-    found = resolve_provider(provider, now)
+    found, filled = fill_in(resolve_provider(provider, now), new)
     given = read_credentials(found, new)
     if not given.is_static:
-        return describe_connection(create_grant(found, subject, given, now))
-    check_credentials(found, given)
-    return describe_connection(store_static(found, subject, given, now))
+        return describe_connection(create_grant(found, subject, given, now, filled))
+    check_credentials(found, given, filled)
+    return describe_connection(store_static(found, subject, given, now, filled))

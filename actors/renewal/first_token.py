@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,9 +31,15 @@ from models.renewal.leases import Lease, claim, erase_leased, release
 
 
 def create_grant(
-    provider: Provider, subject: str | None, credentials: Credentials, now: datetime
+    provider: Provider,
+    subject: str | None,
+    credentials: Credentials,
+    now: datetime,
+    variables: Mapping[str, str] | None = None,
 ) -> TAB_CONNECTIONS:
     """Return the connection of these credentials, with a token that can be used.
+
+    `variables` are those that the provider is filled in with.
 
     Of requests at the same time one asks the provider, and the others get its connection.
 
@@ -43,9 +50,8 @@ def create_grant(
     """
     owner = Owner(acting_app.get(), provider.name, subject or "")
     with hold_connection():
-        row = ensure_pending(
-            owner, build_profile(provider, credentials), credentials.serialize(), now
-        )
+        profile = build_profile(provider, credentials)
+        row = ensure_pending(owner, profile, credentials.serialize(), now, variables)
         if _is_fresh(row, credentials, now):
             return row
         lease = claim(row.id, now, lease_end(now))
@@ -71,7 +77,10 @@ def _ask(request: RenewalRequest, health: TAB_PROVIDER_HEALTH, now: datetime) ->
 
 def _is_fresh(row: TAB_CONNECTIONS, credentials: Credentials, now: datetime) -> bool:
     """Return whether a connection has the same credentials, and a token that is not due."""
-    if row.status != ConnectionStatus.ACTIVE or open_credentials(row) != credentials:
+    stored = open_credentials(row)
+    told = (credentials.kind, credentials.members)
+    is_same = stored is not None and (stored.kind, stored.members) == told
+    if row.status != ConnectionStatus.ACTIVE or not is_same:
         return False
     return row.renew_at is None or row.renew_at > now
 

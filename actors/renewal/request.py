@@ -132,9 +132,9 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
             at its issuer, which had to come first, failed.
     """
     provider, health = memory.look_up(row.provider, now)
+    provider = fill_connection(provider, row.variables, row.metadata)
     if (credentials := open_credentials(row)) is not None:
         return build_request(row, provider, health, credentials)
-    provider = fill_connection(provider, row.variables, row.metadata)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
     access_token = TAB_CONNECTIONS.access_token.open(row)
     if provider.renewal == "access_token" and access_token is not None:

@@ -18,7 +18,7 @@ from models.oauth.account_lookup import Account, find_accounts
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
-from models.oauth.upserts import Owner, find_account, update_account
+from models.oauth.upserts import Owner, build_account_key, find_account, update_account
 
 _T: Final = TAB_CONNECTIONS
 _FIELDS: Final = tuple(_T._meta.sorted_fields)
@@ -54,12 +54,15 @@ class ImportedConnection:
     created_at: datetime
     may_replace: bool = False
     id: str = ""
+    variables: Mapping[str, str] | None = None
 
     @property
     def provider_subject(self) -> str:
         """What identifies the account among those of its provider."""
         known = self.profile["subject"]
-        return f"{UNIDENTIFIED}{self.id}" if known is None else str(known)
+        if known is None:
+            return f"{UNIDENTIFIED}{self.id}"
+        return str(build_account_key(self.owner, str(known), self.variables))
 
     @property
     def account(self) -> Account:
@@ -182,6 +185,7 @@ class _Batch:
             **item.owner._asdict(),
             "provider_subject": item.provider_subject,
             "profile": item.profile,
+            "variables": item.variables,
             "status": ConnectionStatus.ACTIVE,
             "failures": 0,
             "created_at": item.created_at,

@@ -13,26 +13,35 @@ from catfeeder.sealing import Secret
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
-from models.oauth.upserts import Owner
+from models.oauth.upserts import Owner, build_account_key
 from models.renewal.leases import Lease
 
 _T: Final = TAB_CONNECTIONS
 
 
 def ensure_pending(
-    owner: Owner, profile: Mapping[str, Any], credentials: Secret, now: datetime
+    owner: Owner,
+    profile: Mapping[str, Any],
+    credentials: Secret,
+    now: datetime,
+    variables: Mapping[str, str] | None = None,
 ) -> TAB_CONNECTIONS:
-    """Return the connection that an owner has of an account, or a new one that is pending."""
+    """Return the connection that an owner has of an account, or a new one that is pending.
+
+    With other `variables` it is another account.
+    """
+    account = build_account_key(owner, profile["subject"], variables)
+    columns = {"provider_subject": account, "profile": profile, "variables": variables}
     try:
         with transaction():
-            return _find(owner, profile["subject"]) or _insert(owner, profile, credentials, now)
+            return _find(owner, account) or _insert(owner, columns, credentials, now)
     except peewee.IntegrityError:
         # Another request has inserted it at this moment.
         with transaction():
-            return _find(owner, profile["subject"]) or _insert(owner, profile, credentials, now)
+            return _find(owner, account) or _insert(owner, columns, credentials, now)
 
 
-def _find(owner: Owner, account: str) -> TAB_CONNECTIONS | None:
+def _find(owner: Owner, account: str | None) -> TAB_CONNECTIONS | None:
     row: TAB_CONNECTIONS | None = _T.get_or_none(
         _T.app == owner.app,
         _T.provider == owner.provider,
@@ -46,14 +55,13 @@ def _find(owner: Owner, account: str) -> TAB_CONNECTIONS | None:
 
 
 def _insert(
-    owner: Owner, profile: Mapping[str, Any], credentials: Secret, now: datetime
+    owner: Owner, columns: Mapping[str, Any], credentials: Secret, now: datetime
 ) -> TAB_CONNECTIONS:
     connection_id = str(uuid.uuid4())
     row: TAB_CONNECTIONS = _T.create(
         id=connection_id,
         **owner._asdict(),
-        provider_subject=profile["subject"],
-        profile=profile,
+        **columns,
         scope="",
         token_type="",
         status=ConnectionStatus.PENDING,

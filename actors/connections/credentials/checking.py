@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import requests
@@ -16,8 +17,12 @@ from actors.providers.protocol.provider import Provider
 _SUCCESSES: Final = range(200, 300)
 
 
-def check_credentials(provider: Provider, credentials: Credentials) -> None:
+def check_credentials(
+    provider: Provider, credentials: Credentials, variables: Mapping[str, str] | None = None
+) -> None:
     """Ask `check_endpoint`, where the provider has one, with the credentials in their place.
+
+    `variables` are those that the provider is filled in with.
 
     Raises:
         CredentialsRefused: The answer's status is 4xx.
@@ -27,7 +32,7 @@ def check_credentials(provider: Provider, credentials: Credentials) -> None:
     if provider.check_endpoint is None:
         return
     placement = Placement(provider.api_headers, provider.api_query_parameters, provider.client_id)
-    headers, query = placement.place_members(credentials.kind, credentials.members)
+    headers, query = placement.place_members(credentials.kind, credentials.members, variables)
     answer = send(provider.check_method, provider.check_endpoint, headers=headers, params=query)
     if answer.status_code in _SUCCESSES:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,9 +19,16 @@ from models.oauth.upserts import Owner, store_connection
 
 
 def store_static(
-    provider: Provider, subject: str | None, credentials: Credentials, now: datetime
+    provider: Provider,
+    subject: str | None,
+    credentials: Credentials,
+    now: datetime,
+    variables: Mapping[str, str] | None = None,
 ) -> TAB_CONNECTIONS:
-    """Store a connection whose requests carry the credentials themselves, which nothing renews."""
+    """Store a connection whose requests carry the credentials themselves, which nothing renews.
+
+    The app may have one of these credentials already, which is then updated.
+    """
     grant = Grant(
         access_token=None,
         refresh_token=None,
@@ -30,13 +38,6 @@ def store_static(
         renew_at=None,
         needs_refresh_token=False,
     )
-    return store_with_credentials(provider, subject, credentials, grant, now)
-
-
-def store_with_credentials(
-    provider: Provider, subject: str | None, credentials: Credentials, grant: Grant, now: datetime
-) -> TAB_CONNECTIONS:
-    """Create the connection of these credentials, or update the one that the app has of them."""
     owner = Owner(acting_app.get(), provider.name, subject or "")
     with transaction():
         row = store_connection(
@@ -44,6 +45,7 @@ def store_with_credentials(
             profile=build_profile(provider, credentials),
             grant=replace(grant, credentials=credentials.serialize()),
             now=now,
+            variables=variables,
         )
         record(EventKind.CONNECTED, now=now, connection=row, by=credentials.kind)
     return row

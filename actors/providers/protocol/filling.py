@@ -26,6 +26,7 @@ MEMBER_FIELDS: Final = (
 #: All URLs that variables fill in.
 URL_FIELDS: Final = (
     *("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"),
+    *("check_endpoint", "installation_token_endpoint", "client_assertion_audience"),
     *MEMBER_FIELDS,
 )
 _TEXT_FIELDS: Final = (
@@ -41,13 +42,32 @@ def read_variables(provider: Provider, given: Mapping[str, str] | None) -> dict[
     Raises:
         VariablesInvalid: One is missing, unknown, or not what the provider's settings allow.
     """
-    return check_variables(provider.variables, _list_urls(provider), given)
-
-
-def _list_urls(provider: Provider) -> list[str]:
     exchanges: list[TokenExchange | None] = [getattr(provider, name) for name in _EXCHANGES]
     urls = [getattr(provider, name) for name in URL_FIELDS]
-    return [url for url in (*urls, *(it and it.endpoint for it in exchanges)) if url]
+    urls += [it.endpoint for it in exchanges if it is not None]
+    return check_variables(provider.variables, list(filter(None, urls)), given)
+
+
+def read_variables_by_settings(
+    settings: Mapping[str, Any], given: Mapping[str, str] | None
+) -> dict[str, str] | None:
+    """Do the same with the settings of a provider that need not be ready for requests.
+
+    Raises:
+        VariablesInvalid: As `read_variables`.
+    """
+    exchange = (settings.get("long_lived_token") or {}).get("endpoint")
+    urls = [*map(settings.get, URL_FIELDS), exchange]
+    return check_variables(settings.get("variables") or {}, list(filter(None, urls)), given)
+
+
+def fill_request(provider: Provider, given: Mapping[str, str] | None) -> Provider:
+    """Return a provider as a request has it that brings its own variables, with a token or none.
+
+    Raises:
+        VariablesInvalid: One is missing, unknown, or not what the provider's settings allow.
+    """
+    return fill_variables(provider, read_variables(provider, given))
 
 
 def fill_connection(
@@ -77,7 +97,8 @@ def fill_variables(provider: Provider, given: Mapping[str, str] | None) -> Provi
     urls = {name: _fill(getattr(provider, name), values) for name in URL_FIELDS}
     texts = {name: _fill_all(getattr(provider, name), values) for name in _TEXT_FIELDS}
     exchanges = {name: _fill_exchange(getattr(provider, name), values) for name in _EXCHANGES}
-    return replace(provider, **urls, **texts, **exchanges)
+    scopes: Any = tuple(_fill(scope, values) for scope in provider.scopes)
+    return replace(provider, **urls, **texts, **exchanges, scopes=scopes)
 
 
 def _fill(text: str | None, values: Mapping[str, str]) -> Any:

@@ -28,17 +28,17 @@ class Placement:
     client_id: str = ""
 
     def place_token(
-        self, access_token: str, token_type: str
+        self, access_token: str, token_type: str, variables: Mapping[str, str] | None = None
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Return headers and query parameters for a token (RFC 6750 section 2.1)."""
         usual = {"Authorization": f"{read_token_type(token_type)} {{access_token}}"}
-        return self._fill(usual, {"access_token": access_token})
+        return self._fill(usual, {**(variables or {}), "access_token": access_token})
 
     def place_members(
-        self, kind: str, members: Mapping[str, str]
+        self, kind: str, members: Mapping[str, str], variables: Mapping[str, str] | None = None
     ) -> tuple[dict[str, str], dict[str, str]]:
         """Return headers and query parameters for an API key, or user name and password."""
-        return self._fill(_HEADERS_BY_KIND[kind], members)
+        return self._fill(_HEADERS_BY_KIND[kind], {**(variables or {}), **members})
 
     def _fill(
         self, usual: Mapping[str, str], members: Mapping[str, str]

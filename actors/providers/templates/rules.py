@@ -19,6 +19,7 @@ from actors.providers.templates.places import (
 Rule = str | Sequence[str]
 
 VARIABLE_NAME: Final = re.compile("[a-z][A-Za-z0-9_]{0,31}")
+_UNKNOWN: Final = "is no variable of the provider"
 _OF_HOSTS: Final = (Place.LABEL, Place.HOST)
 
 
@@ -28,7 +29,9 @@ class VariablesInvalid(AuthError):
     message = "The provider takes variables, which are missing or cannot be used."
 
     def __init__(self, fields: Mapping[str, str]) -> None:
-        problems = "; ".join(f"{name} {problem}" for name, problem in fields.items())
+        # A name that is no variable's may be any text of a request or a file.
+        shown = {name: "one" if it == _UNKNOWN else name for name, it in fields.items()}
+        problems = "; ".join(f"{shown[name]} {problem}" for name, problem in fields.items())
         super().__init__(f"The variables of the request cannot be used: {problems}.")
         self.fields = {f"variables/{name}": problem for name, problem in fields.items()}
 
@@ -61,7 +64,7 @@ def _find_problems(
 ) -> Iterator[tuple[str, str]]:
     for name in values.keys() - rules.keys():
         shown = name if VARIABLE_NAME.fullmatch(name) else "one"
-        yield shown, "is no variable of the provider"
+        yield shown, _UNKNOWN
     for name, rule in rules.items():
         value = values.get(name)
         if value is None:

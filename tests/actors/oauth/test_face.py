@@ -237,3 +237,36 @@ def test_a_state_is_checked_though_none_is_needed(
 
     assert oauth._exchange_code_for_token(NAME, query["code"], "forged") == 84
     assert provider.requests_for("/token") == []
+
+
+def test_each_method_takes_the_variables_of_a_customer(
+    oauth: OAuthAuthentication, provider: ScriptedProvider
+) -> None:
+    # Given a provider with a path for each customer
+    paths = ("authorize", "token", "userinfo")
+    names = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")
+    urls = {
+        name: f"{provider.issuer}/{{tenant}}/{path}"
+        for name, path in zip(names, paths, strict=True)
+    }
+    for path in paths:
+        provider.answer(f"/acme/{path}", provider.paths[f"/{path}"])
+    configure_plain(provider, **urls, variables={"tenant": "[a-z]+"})
+    acme = {"tenant": "acme"}
+    # When a sign-in, a refresh token and an access token name theirs
+    url = oauth._generate_oauth_authorization_url(NAME, variables=acme)
+    assert isinstance(url, str)
+    answer = provider.consent(url)
+    tokens = oauth._exchange_code_for_token(NAME, answer["code"], answer["state"])
+    assert isinstance(tokens, dict)
+    renewed = oauth._refresh_oauth_token(NAME, tokens["refresh_token"], variables=acme)
+    assert isinstance(renewed, dict)
+    token = renewed["access_token"]
+    profile = oauth._get_user_info_from_provider(NAME, token, variables=acme)
+    # Then that customer's place is asked alone
+    assert isinstance(profile, dict)
+    assert {it.path.split("/")[1] for it in provider.requests} == {"acme"}
+    # And without them nothing is asked
+    assert oauth._generate_oauth_authorization_url(NAME) == 84
+    assert oauth._refresh_oauth_token(NAME, "r") == 84
+    assert oauth._get_user_info_from_provider(NAME, token) == 84

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,34 @@ def test_a_file_is_tried_imported_and_imported_again(
     again = command("import", str(path))
     assert again.stdout == "8 records: 3 known, 5 refused.\n"
     assert [row.__data__ for row in stored()] == before
+
+
+@pytest.mark.usefixtures("tables")
+def test_each_record_names_the_customer_whose_it_is(
+    command: Command, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    # Given a provider with a path for each customer, and records that name theirs, or do not
+    configure_plain(
+        provider,
+        token_endpoint=f"{provider.issuer}/{{tenant}}/token",
+        variables={"tenant": "[a-z]+"},
+    )
+    records: list[dict[str, Any]] = [
+        {"refresh_token": "r-1", "connection_config": {"tenant": "acme"}},
+        {"refresh_token": "r-2", "variables": {"tenant": "globex"}},
+        {"refresh_token": "r-3", "variables": {"tenant": "acme", "secret": "x"}},
+        {"refresh_token": "r-4", "connection_config": {"tenant": "../evil"}},
+    ]
+    known = [{**record, "profile": {"subject": "u-1"}} for record in records]
+    path = write_lines(tmp_path / "nango.jsonl", known)
+    # When it is imported
+    mapped = ("--map", "variables.tenant=connection_config.tenant")
+    ended = command("import", str(path), "--provider", "scripted", *mapped)
+    # Then one user of two customers is two accounts, and no token would go to another place
+    assert ended.stdout == "4 records: 2 created, 2 refused.\n", ended
+    assert sorted(row.variables["tenant"] for row in stored()) == ["acme", "globex"]
+    assert [it["code"] for it in refusals()] == ["variables_invalid"] * 2
+    assert not {"evil", "secret"} & set(re.findall("[a-z]+", json.dumps(refusals())))
 
 
 @pytest.mark.usefixtures("tables")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import Final
+
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -24,8 +28,16 @@ from worker.http.handlers.sign_ins import (
 from worker.http.schemas.oauth import Login
 from worker.http.shim import Shim
 
+_VARIABLE: Final = re.compile(r"variables\[([^\[\]]*)\]")
 
-async def start_login(shim: Shim, request: Request, provider: str, parameters: Login) -> Response:
+
+async def start_login(
+    shim: Shim,
+    request: Request,
+    provider: str,
+    parameters: Login,
+    variables: dict[str, str] | None,
+) -> Response:
     """Begin a sign-in of the browser that asks; what goes wrong comes to `return_to` too.
 
     Raises:
@@ -39,6 +51,7 @@ async def start_login(shim: Shim, request: Request, provider: str, parameters: L
     return_to = parameters.return_to or parameters.target_link_uri
     wishes: SignInWishes = {
         "return_to": return_to,
+        "variables": variables,
         "offline_access": parameters.offline_access,
         "iss": parameters.iss,
         "prompt": parameters.prompt,
@@ -70,8 +83,20 @@ async def _begin(shim: Shim, request: Request, provider: str, wishes: SignInWish
     return response
 
 
-async def read_login_form(request: Request) -> Login:
-    """Return the parameters of a form.
+def read_variables(pairs: Iterable[tuple[str, str]]) -> dict[str, str] | None:
+    """Return the parameters such as `variables[subdomain]`, as OpenAPI calls it a deepObject.
+
+    Raises:
+        ParametersInvalid: One is there twice.
+    """
+    found = [(match[1], text) for name, text in pairs if (match := _VARIABLE.fullmatch(name))]
+    if len(dict(found)) != len(found):
+        raise ParametersInvalid
+    return dict(found) or None
+
+
+async def read_login_form(request: Request) -> tuple[Login, dict[str, str] | None]:
+    """Return the parameters of a form, and the variables among them.
 
     Raises:
         MediaTypeUnsupported, ParametersInvalid: The body is no form, or has a field twice.
@@ -82,7 +107,7 @@ async def read_login_form(request: Request) -> Login:
     if len(fields) != len(pairs):
         raise ParametersInvalid
     try:
-        return Login.model_validate(fields)
+        return Login.model_validate(fields), read_variables(pairs)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(

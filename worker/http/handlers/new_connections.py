@@ -20,7 +20,7 @@ from worker.http.schemas.imports import to_record
 async def make_connection(body: NewConnectionBody, submit: Submission) -> JSONResponse:
     """Answer 201 with a connection that was made at once, else as `Submission` does with a job."""
     if body.tokens is not None:
-        record = to_record(body.provider, body.subject, body)
+        record = to_record(body.provider, body.subject, body, body.variables)
         return await import_tokens(record, submit, verify=body.verify)
     return await _make_from_credentials(body, body.credentials or {}, submit)
 

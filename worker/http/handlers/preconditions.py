@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from actors.app_settings import AppUnknown, read_app_settings
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
@@ -17,7 +19,8 @@ from actors.passwords.rules import (
     parse_hash,
     truncate_password,
 )
-from actors.providers.config.lookup import provider_row
+from actors.providers.config.lookup import merge_metadata, provider_row
+from actors.providers.protocol.filling import read_variables_by_settings
 from catfeeder.queue.requester import is_app_id
 from catfeeder.sealing import Secret
 from config import Settings
@@ -31,6 +34,16 @@ def check_provider(provider: str) -> None:
         ProviderUnknown: It does not exist.
     """
     provider_row(provider)
+
+
+def check_variables(provider: str, variables: Mapping[str, str] | None) -> None:
+    """Raise unless a provider exists, and a request's variables fill in what its settings name.
+
+    Raises:
+        ProviderUnknown: It does not exist.
+        VariablesInvalid: One is missing, unknown, or not what the settings allow.
+    """
+    read_variables_by_settings(merge_metadata(provider_row(provider)), variables)
 
 
 def has_provider(provider: str) -> bool:

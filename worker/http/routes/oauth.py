@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -14,8 +14,12 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.callback import finish_sign_in
-from worker.http.handlers.login import read_login_form, start_login
-from worker.http.handlers.preconditions import check_connection, check_provider
+from worker.http.handlers.login import read_login_form, read_variables, start_login
+from worker.http.handlers.preconditions import (
+    check_connection,
+    check_provider,
+    check_variables,
+)
 from worker.http.handlers.sign_ins import start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName
@@ -23,6 +27,7 @@ from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.oauth import (
     CALLBACK_PARAMETERS,
     LOGIN_FORM,
+    LOGIN_PARAMETERS,
     Authorize,
     ExchangeCode,
     FetchUserInfo,
@@ -67,7 +72,12 @@ async def authorize(
     return JSONResponse({**answer, "expires_at": rfc3339(begun.expires_at)})
 
 
-@router.get("/{provider}/login", status_code=303, response_class=RedirectResponse)
+@router.get(
+    "/{provider}/login",
+    status_code=303,
+    response_class=RedirectResponse,
+    openapi_extra=LOGIN_PARAMETERS,
+)
 async def login(
     provider: ProviderName,
     shim: ShimDependency,
@@ -82,7 +92,8 @@ async def login(
 
     This is also the `initiate_login_uri` of third parties (OpenID Connect Core section 4).
     """
-    return await start_login(shim, request, provider, query)
+    variables = read_variables(request.query_params.multi_items())
+    return await start_login(shim, request, provider, query, variables)
 
 
 @router.post(
@@ -93,7 +104,7 @@ async def login(
 )
 async def login_by_form(provider: ProviderName, shim: ShimDependency, request: Request) -> Response:
     """Do the same with a form, as a third party may (OpenID Connect Core section 4)."""
-    return await start_login(shim, request, provider, await read_login_form(request))
+    return await start_login(shim, request, provider, *await read_login_form(request))
 
 
 @router.post("/{provider}/exchange", dependencies=_requires_jobs, **declare_job_route(Connection))
@@ -123,12 +134,20 @@ async def fetch_user_info(
     await run_with_database(check_provider, provider)
     if body.connection_id is not None:
         await run_with_database(check_connection, body.connection_id, provider)
+    else:
+        await run_with_database(check_variables, provider, body.variables)
     return await submit(
         FETCH_USER_INFO,
         provider=provider,
         connection_id=body.connection_id,
         access_token=body.access_token,
+        **_name_variables(body.variables),
     )
+
+
+def _name_variables(variables: dict[str, str] | None) -> dict[str, Any]:
+    """Return an argument, where there is any: a worker of an earlier release takes none."""
+    return {"variables": variables} if variables else {}
 
 
 @router.post(
@@ -138,5 +157,10 @@ async def refresh_token(
     provider: ProviderName, body: RefreshToken, submit: SubmissionDependency
 ) -> JSONResponse:
     """Use a refresh token that you keep yourself; the result is the token response."""
-    await run_with_database(check_provider, provider)
-    return await submit(REFRESH_TOKEN, provider=provider, refresh_token=body.refresh_token)
+    await run_with_database(check_variables, provider, body.variables)
+    return await submit(
+        REFRESH_TOKEN,
+        provider=provider,
+        refresh_token=body.refresh_token,
+        **_name_variables(body.variables),
+    )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from models.oauth.connections import ConnectionStatus
-from worker.http.schemas.fields import SecretText, Subject, Text
+from worker.http.schemas.fields import SecretText, Subject, Text, Variables
 from worker.http.schemas.imports import ImportFields
 
 
@@ -60,7 +60,10 @@ class NewConnectionBody(ImportFields):
         description="`api_key`; `username` and `password`; or what the provider's grant takes.",
     )
     scope: Text | None = Field(default=None, description="What to ask for by credentials.")
-    variables: dict[Text, Text] = Field(default_factory=dict, max_length=_MAX_MEMBERS)
+    variables: Variables = Field(
+        default_factory=dict,
+        description="What the provider's URLs are filled in with, as its settings name it.",
+    )
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

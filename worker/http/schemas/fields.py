@@ -95,6 +95,14 @@ SecretText = Annotated[Secret, accept_secret()]
 Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(check_storable)]
 #: The name of a user, as long as its column.
 Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(check_storable)]
+#: What fills in the URLs of a provider with a host or a path for each customer.
+Variables = Annotated[
+    dict[
+        Annotated[str, Field(max_length=32), AfterValidator(check_storable)],
+        Annotated[str, Field(max_length=128), AfterValidator(check_storable)],
+    ],
+    Field(max_length=20),
+]
 #: A time as RFC 3339 writes it. JSON has no times, so this is read from text though bodies are
 #: strict. A bare number would be taken for seconds since 1970, "2026" too.
 Time = Annotated[AwareDatetime, BeforeValidator(check_rfc3339), Field(strict=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
@@ -83,7 +84,9 @@ class ImportFields(Body):
     )
 
 
-def to_record(provider: str, subject: str | None, fields: ImportFields) -> ImportRecord:
+def to_record(
+    provider: str, subject: str | None, fields: ImportFields, variables: Mapping[str, str]
+) -> ImportRecord:
     """Return what a request wants imported."""
     tokens = fields.tokens or ImportedTokens()
     return ImportRecord(
@@ -97,6 +100,7 @@ def to_record(provider: str, subject: str | None, fields: ImportFields) -> Impor
         scope=tokens.scope,
         profile=fields.profile.model_dump() if fields.profile else {},
         metadata=fields.metadata,
+        variables=variables,
         created_at=fields.created_at,
         replace=fields.replace,
     )

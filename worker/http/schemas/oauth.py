@@ -9,7 +9,14 @@ from pydantic_core import PydanticCustomError
 
 from actors.oauth.request_parameters import MAX_AGE_LIMIT
 from catfeeder.sealing import Secret
-from worker.http.schemas.fields import Body, Subject, Text, accept_secret, check_storable
+from worker.http.schemas.fields import (
+    Body,
+    Subject,
+    Text,
+    Variables,
+    accept_secret,
+    check_storable,
+)
 
 #: Characters of what comes back from a provider. Codes that are signed tokens take some 4,000, and
 #: tokens with many claims some 16,000; a message to a worker takes all of them together.
@@ -52,12 +59,6 @@ class AuthenticationParameters(BaseModel):
     ui_locales: Text | None = Field(
         default=None, description="Languages of the provider's pages, the best first."
     )
-
-
-Variables = Annotated[
-    dict[Annotated[str, Field(max_length=32)], Annotated[str, Field(max_length=128)]],
-    Field(max_length=20),
-]
 
 
 class Authorize(AuthenticationParameters, Body):
@@ -186,10 +187,17 @@ class FetchUserInfo(Body):
         description="Of any app: the profile names its owner, and proves nothing about its sender.",
     )
 
+    variables: Variables | None = Field(
+        default=None,
+        description="With access_token: what the provider's URLs are filled in with.",
+    )
+
     @model_validator(mode="after")
     def _check_one_source(self) -> FetchUserInfo:
         if (self.connection_id is None) == (self.access_token is None):
             raise PydanticCustomError("exactly_one", "Give either connection_id or access_token")
+        if self.connection_id is not None and self.variables:
+            raise PydanticCustomError("variables", "A connection has its own variables")
         return self
 
 
@@ -201,6 +209,10 @@ class RefreshToken(Body):
     )
 
     refresh_token: Annotated[Secret, accept_secret(MAX_TOKEN_LENGTH)]
+    variables: Variables | None = Field(
+        default=None,
+        description="What the provider's URLs are filled in with, as at the sign-in.",
+    )
 
 
 def _describe_parameter(name: str, description: str) -> dict[str, Any]:
@@ -215,6 +227,20 @@ CALLBACK_PARAMETERS: Final[dict[str, Any]] = {
         _describe_parameter("state", "The state that the sign-in began with."),
         _describe_parameter("iss", "The issuer (RFC 9207)."),
         _describe_parameter("error", "Why there is no code (RFC 6749 section 4.1.2.1)."),
+    ]
+}
+
+#: Parsed by hand, as FastAPI reads no parameters that are objects.
+LOGIN_PARAMETERS: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "name": "variables",
+            "in": "query",
+            "style": "deepObject",
+            "description": "What the provider's URLs are filled in with, a parameter each: "
+            "`variables[subdomain]=acme`.",
+            "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+        }
     ]
 }
 

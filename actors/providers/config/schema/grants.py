@@ -12,7 +12,7 @@ from actors.providers.config.schema.placements import (
     InstallationURL,
     QueryTemplates,
 )
-from actors.providers.config.schema.types.fields import URL
+from actors.providers.config.schema.types.fields import TemplateURL
 
 
 class GrantSettings(BaseModel):
@@ -36,5 +36,5 @@ class GrantSettings(BaseModel):
     installation_token_endpoint: InstallationURL | None = None
     api_headers: HeaderTemplates | None = None
     api_query_parameters: QueryTemplates | None = None
-    check_endpoint: URL | None = None
+    check_endpoint: TemplateURL | None = None
     check_method: Literal["GET", "HEAD", "POST"] | None = None

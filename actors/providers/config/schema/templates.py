@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final
 
 from actors.errors import AddressForbidden
@@ -21,6 +21,11 @@ from actors.providers.templates.places import (
 _OF_PATHS: Final = (Place.PATH, Place.QUERY)
 _WITH_TOKEN: Final = ("userinfo_endpoint", "emails_endpoint")
 _EXCHANGE: Final = "long_lived_token/endpoint"
+#: What is filled in by other means, and checked with the type of its field.
+_OF_FIELDS: Final = {
+    ("tenantid", "issuer"),
+    ("installation_id", "installation_token_endpoint"),
+}
 _OF_HEADERS: Final = ("client_id", "access_token")
 
 
@@ -36,11 +41,20 @@ def find_template_problems(
             if problem := _find_problem(field, placed, rules):
                 yield field, problem
         yield from _check_values(field, url or "", given.get("variables", {}))
-    for header, text in given.get("userinfo_headers", {}).items():
-        for name in PLACEHOLDER.findall(text):
-            if name not in (*_OF_HEADERS, *rules):
-                yield f"userinfo_headers/{header}", _describe_unknown(name)
+    headers = given.get("userinfo_headers", {})
+    texts = [(f"scopes/{place}", text) for place, text in enumerate(given.get("scopes", ()))]
+    yield from _check_texts(texts, rules.keys())
+    named = [(f"userinfo_headers/{header}", text) for header, text in headers.items()]
+    yield from _check_texts(named, {*_OF_HEADERS, *rules})
     yield from _check_issuer({**preset, **given})
+
+
+def _check_texts(texts: Iterable[tuple[str, str]], known: Set[str]) -> Iterator[tuple[str, str]]:
+    """Yield the texts with a placeholder that nothing fills in."""
+    for field, text in texts:
+        for name in PLACEHOLDER.findall(text):
+            if name not in known:
+                yield field, _describe_unknown(name)
 
 
 def _find_problem(field: str, placed: Placed, rules: Mapping[str, Any]) -> str | None:
@@ -49,7 +63,7 @@ def _find_problem(field: str, placed: Placed, rules: Mapping[str, Any]) -> str |
         return _find_problem_of_variable(name, place, rules[name])
     if name.startswith(MEMBER_PREFIX):
         return _find_problem_of_member(field, name)
-    if name == "tenantid" and field == "issuer":
+    if (name, field) in _OF_FIELDS:
         return None
     if name not in ("client_id", "access_token"):
         return _describe_unknown(name)

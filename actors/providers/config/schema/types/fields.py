@@ -142,7 +142,7 @@ def _check_audience(audience: str) -> str:
     if audience in ("token_endpoint", "issuer"):
         return audience
     try:
-        return _check_address(audience)
+        return _check_template(audience)
     except ValueError:
         raise ValueError("must be token_endpoint, issuer or an https URL") from None
 
