@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider_builder import OFFLINE_ACCESS
 
 _PROMPT: Final = "prompt"
 
@@ -20,6 +21,9 @@ def ask_for_offline_access(
 ) -> tuple[list[str], dict[str, str]]:
     """Return the scopes and parameters of a sign-in that is to last, or that is not.
 
+    A sign-in that has the standard's scope in any case is asked to consent to it: without that a
+    provider ignores the scope. What a preset knows better comes first.
+
     Args:
         provider: The provider.
         scopes: What the sign-in asks for otherwise.
@@ -33,7 +37,7 @@ def ask_for_offline_access(
         return list(scopes), whole
     if is_wanted is None:
         is_wanted = provider.offline_access
-        if is_wanted and not provider.publishes_offline_access:
+        if is_wanted and not _knows_scope(provider, scopes):
             return list(scopes), whole
     if is_wanted:
         return _add(provider, scopes, whole)
@@ -41,17 +45,29 @@ def ask_for_offline_access(
     return scopes, {**left, **requested}
 
 
+def _knows_scope(provider: Provider, scopes: Sequence[str]) -> bool:
+    """Return whether the issuer publishes the scope, or an operator or an app lists it."""
+    return provider.publishes_offline_access or _lists_standard_scope(provider, scopes)
+
+
+def _lists_standard_scope(provider: Provider, scopes: Sequence[str]) -> bool:
+    is_openid = provider.issuer is not None and "openid" in scopes
+    return is_openid and provider.offline_scope is None and OFFLINE_ACCESS in scopes
+
+
 def _add(
     provider: Provider, scopes: Sequence[str], parameters: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    scope = provider.offline_scope
+    scope, offline_parameters = provider.offline_scope, provider.offline_parameters
+    if _lists_standard_scope(provider, scopes) and not offline_parameters:
+        offline_parameters = {_PROMPT: "consent"}
     if provider.publishes_offline_access and "openid" not in scopes:
         # Core defines the scope for requests of OpenID Connect alone.
         return list(scopes), dict(parameters)
-    asked = {**provider.offline_parameters, **parameters}
+    asked = {**offline_parameters, **parameters}
     prompts = parameters.get(_PROMPT, "").split()
-    if _PROMPT in provider.offline_parameters and "none" not in prompts:
-        wanted = [*prompts, *provider.offline_parameters[_PROMPT].split()]
+    if _PROMPT in offline_parameters and "none" not in prompts:
+        wanted = [*prompts, *offline_parameters[_PROMPT].split()]
         asked[_PROMPT] = " ".join(dict.fromkeys(wanted))
     added = [scope] if scope is not None and scope not in scopes else []
     return [*scopes, *added], asked
@@ -70,4 +86,5 @@ def _remove(
     prompts = [prompt for prompt in asked.pop(_PROMPT, "").split() if prompt not in needless]
     if prompts:
         asked[_PROMPT] = " ".join(prompts)
-    return [scope for scope in scopes if scope != provider.offline_scope], asked
+    needless_scopes = (provider.offline_scope, OFFLINE_ACCESS)
+    return [scope for scope in scopes if scope not in needless_scopes], asked

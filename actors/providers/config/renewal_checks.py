@@ -54,10 +54,11 @@ def check_last_grant(provider: Provider) -> Iterator[Finding]:
         return
     missing = row.missing_scope.split()
     asked = [*row.scope.split(), *missing]
-    if row.refresh_token is None and provider.offline_scope in asked:
+    scope = provider.offline_scope or OFFLINE_ACCESS
+    if row.refresh_token is None and scope in asked:
         yield report_fault(
             "granted",
-            f"The last sign-in asked for {provider.offline_scope} and was given no refresh token.",
+            f"The last sign-in asked for {scope} and was given no refresh token.",
             "Let the app have refresh tokens at the provider (the grant type refresh_token); "
             'some want {"prompt": "consent"} in authorization_parameters.',
         )

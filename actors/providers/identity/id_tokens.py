@@ -100,7 +100,7 @@ def check_audience(provider: Provider, claims: Mapping[str, Any], name: str = "i
     if provider.client_id not in audiences:
         raise IdTokenInvalid(f"The {name}'s aud is not our client_id.")
     # Of several audiences errata set 2 demands no azp any more; one that is there has to be right.
-    if claims.get("azp", provider.client_id) != provider.client_id:
+    if claims.get("azp") not in (None, provider.client_id):
         raise IdTokenInvalid(f"The {name}'s azp is not our client_id.")
 
 

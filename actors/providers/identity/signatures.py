@@ -71,7 +71,7 @@ def _read_header(header: Mapping[str, Any], name: str) -> tuple[str, str | None]
         raise IdTokenInvalid(f"The {name}'s kid is not a text.")
     if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise _refuse_algorithm(algorithm, name)
-    return algorithm, key_id
+    return algorithm, key_id or None
 
 
 def _refuse_algorithm(algorithm: Any, name: str) -> IdTokenInvalid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple, get_args
 
@@ -36,7 +36,11 @@ _CURVES: Final = {
 }
 #: RFC 7518 sections 3.3 and 3.5; a shorter key can be factored.
 _MIN_RSA_BITS: Final = 2048
-_BASE64URL: Final = str.maketrans({"+": "-", "/": "_", "=": None})
+_BASE64URL: Final = str.maketrans({"+": "-", "/": "_", **dict.fromkeys("= \t\r\n")})
+#: The members of a public key itself (RFC 7518 section 6, RFC 8037 section 2).
+_KEY_TYPE, _NUMBERS = ("kty", "crv"), ("n", "e", "x", "y")
+#: RFC 9864 has split EdDSA into the names of its curves.
+_RENAMED: Final = ("EdDSA", "Ed25519")
 
 
 #: Signatures by an asymmetric key; never `none`, never a shared secret.
@@ -64,7 +68,8 @@ class PublishedKey(NamedTuple):
 
     def fits(self, algorithm: str) -> bool:
         """Return whether the key may check a signature of this algorithm (RFC 7517 section 4)."""
-        return self.algorithm in (None, algorithm) and fits_algorithm(self.key, algorithm)
+        is_meant = self.algorithm in (None, algorithm) or {self.algorithm, algorithm} == {*_RENAMED}
+        return is_meant and fits_algorithm(self.key, algorithm)
 
 
 class _PublishedKeys:
@@ -213,22 +218,28 @@ def _import_keys(document: Any) -> Sequence[PublishedKey]:
 
 def _import_key(entry: Any) -> PublishedKey | None:
     """Return a public key for signatures; None for an unknown kind (RFC 7517 section 5)."""
-    if not isinstance(entry, dict) or entry.get("kty") not in ("RSA", "EC", "OKP"):
+    is_known = isinstance(entry, dict) and entry.get("kty") in ("RSA", "EC", "OKP")
+    if not is_known or not _is_for_signatures(entry):
         return None
-    if entry.get("use", "sig") != "sig":
-        return None
-    # Some providers pad their numbers, or write them in plain base64.
-    numbers = {name: entry[name] for name in ("n", "e", "x", "y") if name in entry}
     try:
-        plain = {name: number.translate(_BASE64URL) for name, number in numbers.items()}
-        key = JWKRegistry.import_key({**entry, **plain})
+        # Some providers pad their numbers, or write them in plain base64.
+        numbers = {name: entry[name].translate(_BASE64URL) for name in _NUMBERS if name in entry}
+        kind = {name: entry[name] for name in _KEY_TYPE if name in entry}
+        key = JWKRegistry.import_key({**kind, **numbers})
         if is_rsa_too_short(key):
             return None
     except (JoseError, KeyError, TypeError, ValueError, AttributeError):
         return None
-    key_id, algorithm = entry.get("kid"), entry.get("alg")
-    return PublishedKey(
-        key,
-        key_id if isinstance(key_id, str) else None,
-        algorithm if isinstance(algorithm, str) else None,
-    )
+    return PublishedKey(key, _read_text(entry.get("kid")), _read_text(entry.get("alg")))
+
+
+def _is_for_signatures(entry: Mapping[str, Any]) -> bool:
+    """Return whether `use` and `key_ops` (RFC 7517 sections 4.2 and 4.3), if given, say so."""
+    operations = entry.get("key_ops")
+    is_listed = not isinstance(operations, list) or not operations or "verify" in operations
+    return is_listed and (_read_text(entry.get("use")) or "sig").lower() == "sig"
+
+
+def _read_text(value: Any) -> str | None:
+    """Return a text; None for an empty one or null, which some providers write for nothing."""
+    return value if isinstance(value, str) and value else None

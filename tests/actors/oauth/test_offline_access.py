@@ -107,6 +107,39 @@ def test_nothing_is_added_where_the_issuer_does_not_publish_it(
 
 
 @pytest.mark.parametrize(
+    ("configured", "wishes", "scope", "prompt"),
+    [
+        ({"scopes": ["openid", "offline_access"]}, {}, "offline_access", "consent"),
+        (
+            {},
+            {"scope": "openid offline_access", "prompt": "login"},
+            "offline_access",
+            "login consent",
+        ),
+        (
+            {"scopes": ["openid", "offline_access"], "offline_parameters": {"x": "1"}},
+            {},
+            "offline_access",
+            None,
+        ),
+        ({"scopes": ["openid", "offline_access"]}, {"offline_access": False}, "openid", None),
+        # Without openid it is a scope of the provider's own
+        ({"scopes": ["offline_access"], "identity": "none"}, {}, "offline_access", None),
+    ],
+)
+def test_a_scope_that_is_listed_and_not_published_is_consented_to(
+    configured: dict[str, Any],
+    wishes: dict[str, Any],
+    scope: str,
+    prompt: str | None,
+    provider: ScriptedProvider,
+) -> None:
+    configure(provider, **configured)
+    asked = _asked(**wishes)
+    assert (asked["scope"].split()[-1], asked.get("prompt")) == (scope, prompt)
+
+
+@pytest.mark.parametrize(
     ("preset", "needless"),
     [
         ("google", {"access_type": "offline", "prompt": "consent"}),

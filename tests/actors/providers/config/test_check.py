@@ -357,6 +357,16 @@ def test_what_was_granted_last_is_compared_with_what_was_asked(
         assert faults() == {}
 
 
+def test_a_listed_scope_that_brought_no_refresh_token_is_reported(
+    provider: ScriptedProvider,
+) -> None:
+    # Given an issuer that publishes no scopes, and never says what it grants
+    provider.script.tells_scope = provider.script.gives_refresh_token = False
+    configure(provider, scopes=["openid", "offline_access"])
+    sign_in(provider)
+    assert "refresh_token" in faults()["granted"]
+
+
 @pytest.mark.parametrize(
     ("uri", "is_well"),
     [

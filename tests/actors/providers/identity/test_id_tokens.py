@@ -235,6 +235,7 @@ def test_a_signed_token_with_a_wrong_claim_is_refused(
         {"aud": ["b", "client-of-tests"]},
         {"aud": ["b", "client-of-tests"], "azp": "client-of-tests"},
         {"azp": "client-of-tests"},
+        {"azp": None},
         {"exp": AT - 60},
         {"exp": AT + 300.5},
         {"iat": AT + 60},

@@ -345,6 +345,39 @@ def test_padded_numbers_are_read(
     assert verify(sign())
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use": None, "alg": None, "key_ops": None, "x5c": None},
+        {"use": "", "alg": "", "kid": "", "key_ops": []},
+        {"use": "SIG", "x5c": ["junk"], "x5t": 5},
+        {"use": "sig", "key_ops": ["verify", "encrypt"]},
+    ],
+    ids=["null", "empty", "junk beside", "operations"],
+)
+def test_members_that_say_nothing_spoil_no_key(
+    changes: dict[str, Any], provider: ScriptedProvider, sign: Sign, verify: Verify
+) -> None:
+    # Given a key with such members, in lines, beside one that is for something else by key_ops
+    entry = {**rsa_key(1).as_dict(private=False), **changes}
+    entry["n"] = f"{entry['n'][:64]}\r\n{entry['n'][64:]}"
+    other = {**rsa_key(2).as_dict(private=False), "key_ops": ["wrapKey"]}
+    provider.keys.published, provider.keys.more_entries = [], [entry, other]
+
+    assert verify(sign(kid=None))
+    assert verify(sign())
+
+
+@pytest.mark.parametrize(("published", "named"), [("EdDSA", "Ed25519"), ("Ed25519", "EdDSA")])
+def test_either_name_of_an_algorithm_that_was_renamed_fits(
+    published: str, named: str, provider: ScriptedProvider, sign: Sign, verify: Verify
+) -> None:
+    provider.keys.use(_OTHERS[2], named)
+    provider.keys.published, provider.keys.more_entries = [], _published(_OTHERS[2], alg=published)
+
+    assert verify(sign())
+
+
 def test_an_encryption_key_alone_checks_no_signature(
     provider: ScriptedProvider, sign: Sign, verify: Verify
 ) -> None:
