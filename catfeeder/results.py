@@ -92,6 +92,19 @@ class Connection(TypedDict):
         dict[str, str],
         "What the provider's URLs are filled in with for this connection, such as a subdomain.",
     ]
+    resource: Annotated[
+        list[str], "Where the latest sign-in asked for the token to be used (RFC 8707)."
+    ]
+    auth_time: Annotated[
+        Time | None,
+        "When the user of the latest sign-in logged in with the provider, as its id_token states; "
+        "null where it does not.",
+    ]
+    acr: Annotated[
+        str | None,
+        "How that login was made, as the id_token states: one of the `acr_values`, if the sign-in "
+        "asked for any.",
+    ]
     status: Annotated[
         ConnectionStatus,
         "What may be expected of the token: `ended` says that it has run out and that there is "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 
@@ -18,10 +18,14 @@ class RequestParameters(TypedDict, total=False):
     login_hint: str | None
     #: How many seconds ago the user may have logged in with the provider.
     max_age: int | None
-    #: How the user shall be authenticated, the best first.
+    #: How the user shall be authenticated, the best first; an `acr` that is none is refused.
     acr_values: str | None
+    #: Whether the id_token has to prove one of `acr_values` (OpenID Connect Core section 5.5.1.1).
+    acr_essential: bool | None
     #: Languages of the provider's pages, the best first.
     ui_locales: str | None
+    #: Where the token is to be used (RFC 8707): an absolute URI, or several.
+    resource: str | Sequence[str] | None
 
 
 class SignInOptions(RequestParameters, total=False):

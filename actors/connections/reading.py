@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, cast
 
 from actors.connections.credentials.members import Credentials, open_credentials
@@ -64,6 +64,8 @@ class TokenView:
 
 def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
     """Return a connection as an app sees it: everything but its tokens."""
+    sign_in = row.sign_in or {}
+    auth_time = sign_in.get("auth_time")
     return {
         "id": row.id,
         "app": row.app,
@@ -73,6 +75,9 @@ def describe_connection(row: TAB_CONNECTIONS) -> results.Connection:
         "scope": row.scope,
         "metadata": row.metadata or {},
         "variables": row.variables or {},
+        "resource": sign_in.get("resource", []),
+        "auth_time": auth_time and rfc3339(datetime.fromtimestamp(auth_time, UTC)),
+        "acr": sign_in.get("acr"),
         "missing_scopes": row.missing_scope.split(),
         "status": cast("results.ConnectionStatus", str(row.status)),
         "reason": row.reason,

@@ -5,13 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from actors.oauth.offline_access import ask_for_offline_access
-from actors.oauth.request_parameters import find_max_age, write_parameters
+from actors.oauth.request_parameters import (
+    find_acr_demand,
+    find_max_age,
+    read_asked_resources,
+    request_essential_acr,
+    write_parameters,
+)
+from actors.providers.identity.authentication import AcrDemand
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from catfeeder.sealing import Secret
@@ -33,6 +40,9 @@ class AuthorizationRequest:
     #: The settings' parameters, and in their place those of this sign-in.
     parameters: Mapping[str, str]
     max_age: int | None
+    acr: AcrDemand | None = None
+    #: Where the token is to be used (RFC 8707 section 2.1).
+    resources: Sequence[str] = ()
 
 
 def build_request(
@@ -54,6 +64,10 @@ def build_request(
         is_wanted=offline_access,
     )
     has_id_token = provider.yields_id_token(scopes)
+    max_age = find_max_age(provider, parameters, has_id_token=has_id_token)
+    acr = find_acr_demand(asked, parameters, has_id_token=has_id_token)
+    if acr is not None and acr.is_essential and provider.claims_parameter_supported:
+        parameters = request_essential_acr(parameters, acr)
     uses_nonce = provider.uses_nonce and has_id_token
     return AuthorizationRequest(
         redirect_uri=redirect_uri_of(provider),
@@ -62,7 +76,9 @@ def build_request(
         nonce=_make_secret() if uses_nonce else None,
         verifier=_make_secret() if provider.uses_pkce else None,
         parameters=parameters,
-        max_age=find_max_age(provider, parameters, has_id_token=has_id_token),
+        max_age=max_age,
+        acr=acr,
+        resources=read_asked_resources(asked),
     )
 
 
@@ -75,12 +91,15 @@ def write_authorization_url(provider: Provider, request: AuthorizationRequest) -
     names = provider.parameter_names
     asked = {names.get(name, name): it for name, it in _list_parameters(provider, request).items()}
     asked.pop("", None)
-    return _add_query(provider.authorization_endpoint, urlencode({**request.parameters, **asked}))
+    query = urlencode({**request.parameters, **asked}, doseq=True)
+    return _add_query(provider.authorization_endpoint, query)
 
 
-def _list_parameters(provider: Provider, request: AuthorizationRequest) -> dict[str, str]:
+def _list_parameters(
+    provider: Provider, request: AuthorizationRequest
+) -> dict[str, str | list[str]]:
     """Return what each sign-in writes itself, by the standard's names."""
-    asked = {
+    asked: dict[str, str | list[str]] = {
         "response_type": provider.response_type,
         "client_id": provider.client_id,
         "redirect_uri": request.redirect_uri,
@@ -93,6 +112,8 @@ def _list_parameters(provider: Provider, request: AuthorizationRequest) -> dict[
     if request.verifier is not None:
         asked["code_challenge"] = _compute_challenge(provider, request.verifier)
         asked["code_challenge_method"] = provider.code_challenge_method
+    if request.resources:
+        asked["resource"] = list(request.resources)
     return asked
 
 

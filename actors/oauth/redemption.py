@@ -12,6 +12,12 @@ from actors.audit import EventKind, record
 from actors.connections.forecasts import forecast_consent_end
 from actors.connections.grants import GrantRequest, build_grant
 from actors.errors import IdTokenInvalid, ProviderUnreachable
+from actors.providers.identity.authentication import (
+    AcrDemand,
+    Authentication,
+    Demands,
+    read_authentication,
+)
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.filling import fill_members
@@ -41,6 +47,14 @@ class FinishedSignIn:
     tokens: TokenResponse
 
 
+@dataclass(frozen=True, slots=True)
+class _User:
+    """The user of a sign-in, and the login that its id_token states."""
+
+    profile: Profile
+    authentication: Authentication
+
+
 def redeem(
     provider: Provider,
     pending: TAB_VERIFICATION,
@@ -61,16 +75,18 @@ def redeem(
         CodeInvalid, ProviderError: As `redeem_code` and `fetch_profile`.
     """
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
-    tokens = redeem_code(provider, code, pending.redirect_uri, verifier, repeated)
-    profile = _identify(provider, tokens, pending, now)
-    _add_name(profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
+    resources = (pending.demands or {}).get("resource", ())
+    uri = pending.redirect_uri
+    tokens = redeem_code(provider, code, uri, verifier, repeated, resources=resources)
+    user_of_sign_in = _identify(provider, tokens, pending, now)
+    _add_name(user_of_sign_in.profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
     tokens = _add_metadata(_extend_lifetime(provider, tokens), brought)
     second = tokens.second
-    second_profile = _identify(provider, second, pending, now) if second else None
+    second_user = _identify(provider, second, pending, now) if second else None
     with transaction():
-        connection = _store(provider, tokens, pending, profile, now)
-        if second is not None and second_profile is not None:
-            _store(provider, second, pending, second_profile, now)
+        connection = _store(provider, tokens, pending, user_of_sign_in, now)
+        if second is not None and second_user is not None:
+            _store(provider, second, pending, second_user, now)
     return FinishedSignIn(connection, tokens)
 
 
@@ -119,10 +135,10 @@ def _store(
     provider: Provider,
     tokens: TokenResponse,
     pending: TAB_VERIFICATION,
-    profile: Profile,
+    user: _User,
     now: datetime,
 ) -> TAB_CONNECTIONS:
-    requested_scope = pending.scope
+    profile, requested_scope = user.profile, pending.scope
     if tokens.account is not None and tokens.account.get("token_of") == "user":
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = forecast_consent_end(provider, tokens, now)
@@ -130,6 +146,7 @@ def _store(
         profile["subject"] or pending.subject or pending.state_hash, requested_scope
     )
     grant = build_grant(provider, tokens, request, now, end=end)
+    grant = replace(grant, sign_in=_describe_sign_in(pending, user.authentication))
     connection = store_connection(
         Owner(app=pending.app, provider=provider.name, subject=pending.subject),
         profile=profile,
@@ -146,18 +163,36 @@ def _store(
     return connection
 
 
+def _describe_sign_in(
+    pending: TAB_VERIFICATION, authentication: Authentication
+) -> dict[str, Any] | None:
+    """Return what is kept of a sign-in: the resources that it was for, and the login behind it."""
+    resources = (pending.demands or {}).get("resource")
+    return {**({"resource": resources} if resources else {}), **authentication} or None
+
+
 def _identify(
     provider: Provider, tokens: TokenResponse, pending: TAB_VERIFICATION, now: datetime
-) -> Profile:
+) -> _User:
     claims: Mapping[str, Any] | None = tokens.account
+    authentication: Authentication = {}
     if provider.yields_id_token(pending.scope.split()):
         if tokens.id_token is None:
             raise IdTokenInvalid("The provider's answer holds no id_token.")
         nonce = TAB_VERIFICATION.nonce.open(pending)
-        since = _compute_earliest_login(pending)
-        claims = verify_id_token(provider, tokens.id_token, nonce, now, logged_in_since=since)
+        demands = Demands(_compute_earliest_login(pending), _read_acr_demand(pending))
+        claims = verify_id_token(provider, tokens.id_token, nonce, now, demands=demands)
+        authentication = read_authentication(claims)
     asked = fill_members(provider, tokens.metadata)
-    return fetch_profile(asked, tokens.access_token, claims, is_sign_in=True)
+    profile = fetch_profile(asked, tokens.access_token, claims, is_sign_in=True)
+    return _User(profile, authentication)
+
+
+def _read_acr_demand(pending: TAB_VERIFICATION) -> AcrDemand | None:
+    demands = pending.demands or {}
+    if "acr_values" not in demands:
+        return None
+    return AcrDemand(tuple(demands["acr_values"]), demands["acr_essential"])
 
 
 def _compute_earliest_login(pending: TAB_VERIFICATION) -> datetime | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.oauth.errors import RequestParameterInvalid
+from actors.providers.identity.authentication import AcrDemand
 from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.tokens.targets import RESOURCE_SENTENCE, read_resources
 from catfeeder.sign_in_options import RequestParameters
 
 #: Ten years, as longer lifetimes of other settings.
@@ -54,6 +57,57 @@ def _is_valid(name: str, value: Any) -> bool:
         "ui_locales": _UI_LOCALES,
     }
     return isinstance(value, str) and patterns[name].fullmatch(value) is not None
+
+
+def read_asked_resources(asked: RequestParameters) -> list[str]:
+    """Return the resources that a sign-in asks for (RFC 8707 section 2.1).
+
+    Raises:
+        RequestParameterInvalid: One of them is no absolute URI.
+    """
+    if (value := asked.get("resource")) is None:
+        return []
+    if (resources := read_resources(value)) is None:
+        raise RequestParameterInvalid(f"resource {RESOURCE_SENTENCE}.")
+    return resources
+
+
+def find_acr_demand(
+    asked: RequestParameters, query: Mapping[str, str], *, has_id_token: bool
+) -> AcrDemand | None:
+    """Return the `acr_values` that the id_token is checked against; None where none are asked.
+
+    Raises:
+        RequestParameterInvalid: `acr_essential` has no `acr_values`, or no id_token to prove one.
+    """
+    is_essential = bool(asked.get("acr_essential"))
+    values = query.get("acr_values", "").split()
+    if is_essential and not (values and has_id_token):
+        raise RequestParameterInvalid(
+            "acr_essential needs acr_values, and an id_token to prove one of them: a provider with "
+            "an issuer, and the scope openid."
+        )
+    return AcrDemand(tuple(values), is_essential) if values and has_id_token else None
+
+
+def request_essential_acr(query: Mapping[str, str], demand: AcrDemand) -> dict[str, str]:
+    """Return parameters that ask for an acr as an essential claim, in place of `acr_values`.
+
+    With both the behaviour is unspecified (OpenID Connect Core section 5.5.1.1).
+
+    Raises:
+        RequestParameterInvalid: The `claims` of the provider's settings are no JSON object.
+    """
+    try:
+        claims = json.loads(query.get("claims", "{}"))
+        of_token = {**claims.get("id_token", {})}
+    except (ValueError, AttributeError, TypeError):
+        raise RequestParameterInvalid(
+            "acr_essential cannot join the claims of the provider's settings: no JSON object."
+        ) from None
+    of_token["acr"] = {"essential": True, "values": list(demand.values)}
+    rest = {name: value for name, value in query.items() if name != "acr_values"}
+    return {**rest, "claims": json.dumps({**claims, "id_token": of_token})}
 
 
 def find_max_age(provider: Provider, query: Mapping[str, str], *, has_id_token: bool) -> int | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Unpack
+from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
 from actors.app_settings import read_app_settings
@@ -136,6 +136,7 @@ def _store(
         redirect_uri=request.redirect_uri,
         return_to=wishes.get("return_to"),
         max_age=request.max_age,
+        demands=_list_demands(request),
         variables=wishes.get("variables"),
         nonce=request.nonce,
         code_verifier=request.verifier,
@@ -145,6 +146,17 @@ def _store(
         now=now,
         expires_at=expires_at,
     )
+
+
+def _list_demands(request: AuthorizationRequest) -> dict[str, Any] | None:
+    """Return what the answer is checked against besides, and what its tokens are for."""
+    demands: dict[str, Any] = {}
+    if request.acr is not None:
+        demands["acr_values"] = list(request.acr.values)
+        demands["acr_essential"] = request.acr.is_essential
+    if request.resources:
+        demands["resource"] = list(request.resources)
+    return demands or None
 
 
 def _find_earlier_user_data(provider: Provider, wishes: SignInWishes) -> Secret | None:

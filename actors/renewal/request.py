@@ -25,6 +25,7 @@ from actors.providers.protocol.token_endpoint import (
     use_refresh_token,
 )
 from actors.providers.protocol.tokens.client_grants import adapt_provider, request_token
+from actors.providers.protocol.tokens.targets import write_resources
 from actors.renewal.outcomes.identities import check_identity
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS
@@ -64,7 +65,8 @@ class RenewalRequest:
             metadata = self.row.metadata
             if (exchange := self.provider.renewal_exchange) is not None:
                 return exchange_token(self.provider, exchange, self.token, keep, metadata)
-            return use_refresh_token(self.provider, self.token, keep, metadata)
+            target = write_resources(self.provider, (self.row.sign_in or {}).get("resource", ()))
+            return use_refresh_token(self.provider, self.token, keep, metadata, target=target)
 
     def receive(self, response: requests.Response, keep: KeepAnswer) -> TokenResponse:
         """Read an answer that came late; raises as `send` does."""

@@ -49,6 +49,8 @@ class TAB_CONNECTIONS(Authenticated, Table):
     metadata = JSONField(null=True)
     #: What the provider's URLs are filled in with for this account, such as a subdomain.
     variables = JSONField(null=True)
+    #: Of the latest sign-in: `resource` as it asked, `auth_time` and `acr` as its id_token states.
+    sign_in = JSONField(null=True)
     status = peewee.CharField(max_length=32)
     reason = peewee.TextField(null=True)
     token_type = peewee.CharField(max_length=64)
@@ -70,6 +72,7 @@ class TAB_CONNECTIONS(Authenticated, Table):
     updated_at = UTCDateTimeField()
     mac = MacField("app", "provider", "subject", "provider_subject", "profile", "variables")
     metadata_mac = MacField("metadata", is_optional=True)
+    sign_in_mac = MacField("sign_in", is_optional=True)
 
     class Meta:
         """Names the table, and the columns that identify a connection."""
@@ -148,6 +151,12 @@ class TAB_CONNECTIONS(Authenticated, Table):
             columns["grant_expires_at"] = grant.end.expires_at
             columns["warn_at"] = grant.end.warn_at
         return columns
+
+    @classmethod
+    def build_sign_in_columns(cls, connection_id: str, grant: Grant) -> dict[str, Any]:
+        """Return the columns that a grant changes which comes by a sign-in, or is moved in."""
+        named = {"id": connection_id, "sign_in": grant.sign_in or None}
+        return {"sign_in": named["sign_in"], "sign_in_mac": cls.sign_in_mac.sign(named)}
 
     @classmethod
     def erase(cls, connection_id: str) -> bool:

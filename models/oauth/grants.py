@@ -46,6 +46,8 @@ class Grant:
     lifetime_seconds: int | None = None
     needs_refresh_token: bool = True
     metadata: Mapping[str, Any] | None = None
+    #: The resources that a sign-in has asked for, and `auth_time` and `acr` of its login.
+    sign_in: Mapping[str, Any] | None = None
     #: What a new connection without a browser is made from; without them those stored stay.
     credentials: Secret | None = None
 

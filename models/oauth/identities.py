@@ -60,4 +60,5 @@ def _read_grant(row: TAB_CONNECTIONS) -> Grant:
         lifetime_seconds=row.lifetime_seconds,
         needs_refresh_token=False,
         metadata=row.metadata,
+        sign_in=row.sign_in,
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 from operator import or_
-from typing import Final, NotRequired, TypedDict, Unpack
+from typing import Any, Final, NotRequired, TypedDict, Unpack
 
 import peewee
 
@@ -40,6 +40,7 @@ class SignInColumns(TypedDict):
     redirect_uri: str
     return_to: str | None
     max_age: NotRequired[int | None]
+    demands: NotRequired[Mapping[str, Any] | None]
     is_relayed: NotRequired[bool]
     variables: NotRequired[Mapping[str, str] | None]
     expires_at: datetime
@@ -67,6 +68,8 @@ class TAB_VERIFICATION(Authenticated, Table):
     is_relayed = peewee.BooleanField(default=False)
     #: How many seconds before this sign-in the user may have logged in with the provider.
     max_age = peewee.IntegerField(null=True)
+    #: `acr_values` with `acr_essential`, which the id_token is checked against, and `resource`.
+    demands = JSONField(null=True)
     #: What the provider's URLs are filled in with for this sign-in, and for its connection.
     variables = JSONField(null=True)
     nonce = SealedField(null=True)
@@ -80,7 +83,7 @@ class TAB_VERIFICATION(Authenticated, Table):
     expires_at = UTCDateTimeField(index=True)
     mac = MacField(
         *("app", "provider", "subject", "scope", "redirect_uri", "return_to", "browser_hash"),
-        *("is_relayed", "max_age", "created_at", "expires_at", "variables"),
+        *("is_relayed", "max_age", "created_at", "expires_at", "variables", "demands"),
     )
     #: Goes with the secrets when the sign-in ends: one set back to pending has none.
     secrets_mac = MacField("nonce", "code_verifier")

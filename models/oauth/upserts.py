@@ -161,6 +161,7 @@ def _insert(owner: Owner, columns: Mapping[str, Any], grant: Grant, now: datetim
         status=ConnectionStatus.ACTIVE,
         failures=0,
         created_at=now,
+        **_T.build_sign_in_columns(connection_id, grant),
         **_T.build_grant_columns(connection_id, 0, grant, now),
     )
     return connection_id
@@ -184,5 +185,6 @@ def update_account(
         reason=None,
         lease_until=None,
         failures=0,
+        **_T.build_sign_in_columns(row.id, grant),
         **{**erased, **columns},
     ).where(_T.id == row.id).execute()

@@ -103,6 +103,7 @@ def test_a_sign_in_is_begun(service: Service) -> None:
             relay=True,
             prompt="none",
             max_age=0,
+            resource=("https://a.example/", "https://b.example/"),
             timeout=10,
         ),
     )
@@ -112,6 +113,7 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     assert asked.headers["authorization"] == f"Bearer {KEY}"
     options = {"subject": "user-1", "return_to": "https://app.example/", "relay": True}
     options |= {"prompt": "none", "max_age": 0}
+    options["resource"] = ["https://a.example/", "https://b.example/"]
     assert json.loads(asked.body) == options
     # And the answer has a time that is one
     assert (begun.authorization_url, begun.state) == (BEGUN["authorization_url"], BEGUN["state"])

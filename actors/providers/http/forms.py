@@ -32,6 +32,8 @@ from config import current_settings
 
 #: How the parameters of a request are written: in its body, or in its query.
 Format: TypeAlias = Literal["form", "json", "query"]
+#: A parameter is a text, or several that repeat its name (RFC 8707 section 2).
+Parameters: TypeAlias = Mapping[str, str | list[str]]
 
 _HEADERS: Final = {
     "User-Agent": USER_AGENT,
@@ -48,7 +50,7 @@ _CHUNK_BYTES: Final = 16384
 
 def post_form(
     url: str,
-    form: Mapping[str, str],
+    form: Parameters,
     auth: AuthBase | None,
     headers: Mapping[str, str] | None = None,
     *,
@@ -67,7 +69,7 @@ def post_form(
 
 def send_parameters(
     url: str,
-    parameters: Mapping[str, str],
+    parameters: Parameters,
     auth: AuthBase | None,
     headers: Mapping[str, str] | None = None,
     *,
@@ -79,15 +81,15 @@ def send_parameters(
     check_url(url, current_settings().allowed_private_hosts)
     with translate_http_errors():
         whole = _authenticate(auth, {**_HEADERS_BY_FORMAT[encoding], **(headers or {})})
-        query = urlencode(parameters) if encoding == "query" else ""
+        query = urlencode(parameters, doseq=True) if encoding == "query" else ""
         answer = _send(method, url, query, _write_body(parameters, encoding), whole)
         return read_answer(answer, is_any_status=is_any_status)
 
 
-def _write_body(parameters: Mapping[str, str], encoding: Format) -> bytes | None:
+def _write_body(parameters: Parameters, encoding: Format) -> bytes | None:
     if encoding == "query":
         return None
-    text = json.dumps(parameters) if encoding == "json" else urlencode(parameters)
+    text = json.dumps(parameters) if encoding == "json" else urlencode(parameters, doseq=True)
     return text.encode()
 
 

@@ -12,6 +12,7 @@ from joserfc.jws import extract_compact
 
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
+from actors.providers.identity.authentication import Demands, check_authentication
 from actors.providers.identity.profiles import subject_text
 from actors.providers.identity.signatures import verify_signature
 from actors.providers.protocol.issuers import is_issuer, show_issuer
@@ -21,6 +22,7 @@ from catfeeder.sealing import Secret
 
 #: The clock skew that is tolerated.
 _LEEWAY_SECONDS: Final = 120
+_NO_DEMANDS: Final = Demands()
 
 
 def verify_id_token(
@@ -30,22 +32,20 @@ def verify_id_token(
     now: datetime,
     key_cache: KeyCache | None = None,
     *,
-    logged_in_since: datetime | None = None,
+    demands: Demands = _NO_DEMANDS,
 ) -> dict[str, Any]:
     """Return the claims of a valid id_token; a `nonce` of None is not compared.
 
-    Where max_age was asked for, auth_time must be there and not before `logged_in_since`.
-
     Raises:
         IdTokenInvalid: The id_token is invalid; the sentence says why.
+        LoginTooOld, UnmetAuthenticationRequirements: As `check_authentication`.
         ProviderMisbehaved, ProviderRefused, ProviderUnreachable: The keys cannot be fetched.
     """
     claims = verify_signature(provider, id_token.reveal(), key_cache or shared_key_cache())
     check_issuer(provider, claims)
     check_audience(provider, claims)
     _check_times(claims, int(now.timestamp()))
-    if logged_in_since is not None:
-        _check_login(claims, int(logged_in_since.timestamp()), int(now.timestamp()))
+    check_authentication(claims, demands, now)
     if nonce is not None and not _matches(claims.get("nonce"), nonce):
         raise IdTokenInvalid("The id_token's nonce is not the one of this sign-in.")
     if subject_text(claims.get("sub")) is None:
@@ -109,15 +109,6 @@ def _read_time(claims: Mapping[str, Any], name: str) -> int | float | None:
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     raise IdTokenInvalid(f"The id_token's {name} is not a time.")
-
-
-def _check_login(claims: Mapping[str, Any], since: int, now: int) -> None:
-    """Check the auth_time that max_age demands (OpenID Connect Core sections 2 and 3.1.3.7)."""
-    auth_time = _read_time(claims, "auth_time")
-    if auth_time is None:
-        raise IdTokenInvalid("The id_token has no auth_time, which the sign-in's max_age demands.")
-    if not since - _LEEWAY_SECONDS <= auth_time <= now + _LEEWAY_SECONDS:
-        raise IdTokenInvalid("By the id_token's auth_time the user logged in before max_age.")
 
 
 def _check_times(claims: Mapping[str, Any], now: int) -> None:

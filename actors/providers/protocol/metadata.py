@@ -20,6 +20,7 @@ _REVOCATION_METHODS: Final = "revocation_endpoint_auth_methods_supported"
 _SCOPES: Final = "scopes_supported"
 _PKCE_METHODS: Final = "code_challenge_methods_supported"
 _SENDS_ISS: Final = "authorization_response_iss_parameter_supported"
+_TAKES_CLAIMS: Final = "claims_parameter_supported"
 
 
 class IssuerMetadata(TypedDict, total=False):
@@ -34,6 +35,7 @@ class IssuerMetadata(TypedDict, total=False):
     token_endpoint_auth_methods_supported: list[Any]
     revocation_endpoint_auth_methods_supported: list[Any]
     authorization_response_iss_parameter_supported: bool
+    claims_parameter_supported: bool
     scopes_supported: list[str]
     code_challenge_methods_supported: list[Any]
 
@@ -108,7 +110,8 @@ def _read_endpoint(name: str, url: Any) -> str:
 
 
 def _read_abilities(published: Mapping[str, Any]) -> dict[str, Any]:
-    types = {_AUTH_METHODS: list, _REVOCATION_METHODS: list, _SENDS_ISS: bool, _PKCE_METHODS: list}
+    lists = (_AUTH_METHODS, _REVOCATION_METHODS, _PKCE_METHODS)
+    types = {**dict.fromkeys(lists, list), _SENDS_ISS: bool, _TAKES_CLAIMS: bool}
     found: dict[str, Any] = {
         name: published[name]
         for name, kind in types.items()

@@ -104,6 +104,10 @@ class Provider:
     uses_nonce: bool = True
     always_gives_id_token: bool = False
     authorization_response_iss_parameter_supported: bool = False
+    #: Takes claims as essential ones (OpenID Connect Core section 5.5).
+    claims_parameter_supported: bool = False
+    #: The token endpoint takes one resource at a time (RFC 8707 section 2.2).
+    single_resource_tokens: bool = False
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
     response_type: str = "code"
     #: The provider's names of authorization parameters; "" leaves one out.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -13,6 +13,7 @@ from requests_oauthlib import OAuth2Session
 
 from actors.errors import CodeInvalid, TokenInvalid
 from actors.providers.http.answers import is_visible_ascii
+from actors.providers.http.forms import Parameters
 from actors.providers.http.quiet_logs import silence_http_logs
 from actors.providers.protocol.client_authentication import (
     client_credentials,
@@ -23,6 +24,7 @@ from actors.providers.protocol.quirks import facebook
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.tokens.answers import TokenResponse, read_tokens
 from actors.providers.protocol.tokens.requests import send_code, send_exchange, send_renewal
+from actors.providers.protocol.tokens.targets import write_resources
 from catfeeder.sealing import Secret
 
 __all__ = [
@@ -72,10 +74,13 @@ def redeem_code(
     redirect_uri: str,
     code_verifier: Secret | None,
     repeated: Mapping[str, str] | None = None,
+    *,
+    resources: Sequence[str] = (),
 ) -> TokenResponse:
     """Exchange an authorization code (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
 
-    `repeated` are the callback's parameters that the provider wants once more.
+    `repeated` are the callback's parameters that the provider wants once more, `resources` where
+    the token is to be used (RFC 8707 section 2.2).
 
     Raises:
         CodeInvalid: The code has characters that no code has; nothing was sent.
@@ -89,7 +94,8 @@ def redeem_code(
 
     def fetch(client: Provider) -> TokenResponse:
         def send(members: Mapping[str, str]) -> requests.Response:
-            return send_code(client, members, repeated or {})
+            whole = {**members, **write_resources(client, resources)}
+            return send_code(client, whole, repeated or {})
 
         return _fetch_tokens(
             client, code, _CodeSession(client.client_id, redirect_uri, send), verifier
@@ -126,11 +132,14 @@ def use_refresh_token(
     refresh_token: Secret,
     keep: KeepAnswer = _keep_nothing,
     metadata: Mapping[str, Any] | None = None,
+    *,
+    target: Parameters | None = None,
 ) -> TokenResponse:
     """Ask for a new access token (RFC 6749 section 6).
 
     Where the answer holds no new refresh token, the given one stays in force and is returned.
-    `keep` receives each answer before it is parsed; `metadata` is that of the connection.
+    `keep` receives each answer before it is parsed; `metadata` is that of the connection, and
+    `target` a scope or resource that the token is to be for (RFC 8707 section 2.2).
 
     Raises:
         TokenInvalid: The token has characters that no token has; nothing was sent.
@@ -141,7 +150,7 @@ def use_refresh_token(
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
 
     def refresh(client: Provider) -> TokenResponse:
-        whole = {**form, **client_credentials(client)}
+        whole: dict[str, str | list[str]] = {**form, **(target or {}), **client_credentials(client)}
         if client.redirect_uri_at_renewal:
             whole["redirect_uri"] = redirect_uri_of(client)
         return read_answered_tokens(client, send_renewal(client, whole, metadata or {}), keep)

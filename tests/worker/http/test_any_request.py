@@ -31,6 +31,7 @@ _FIELDS = st.sampled_from(
         *("name", "lifetime", "expires_at", "requests_per_minute", "relay"),
         *("subject", "scope", "return_to", "code", "state", "iss", "user"),
         *("prompt", "login_hint", "max_age", "acr_values", "ui_locales", "target_link_uri"),
+        *("acr_essential", "resource", "variables"),
         *("connection_id", "access_token", "refresh_token"),
         *("issuer", "preset", "client_id", "client_secret", "scopes", "token_endpoint"),
         *("authorization_endpoint", "authorization_parameters", "profile", "unknown"),

@@ -234,6 +234,7 @@ def test_no_sign_in_is_turned_to_another_by_sql(
         "browser_hash": row,
         "is_relayed": True,
         "max_age": 1,
+        "demands": '{"acr_values": ["low"], "acr_essential": false}',
         "expires_at": 2**52,
         "nonce": None,
         "code_verifier": None,

@@ -46,6 +46,7 @@ STATUS_BY_CODE: Final = {
     "key_lacks_scope": 403,
     "key_required": 401,
     "key_unknown": 401,
+    "login_too_old": 400,
     "media_type_unsupported": 415,
     "message_too_large": 413,
     "outcome_unknown": 409,
@@ -99,6 +100,7 @@ STATUS_BY_CODE: Final = {
     "too_many_attempts": 429,
     "too_many_connections": 503,
     "too_many_wrong_keys": 429,
+    "unmet_authentication_requirements": 400,
     "variables_invalid": 422,
 }
 

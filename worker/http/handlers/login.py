@@ -58,6 +58,7 @@ async def start_login(
         "login_hint": parameters.login_hint,
         "max_age": parameters.max_age,
         "acr_values": parameters.acr_values,
+        "acr_essential": parameters.acr_essential,
         "ui_locales": parameters.ui_locales,
     }
     try:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic_core import PydanticCustomError
 
 from actors.oauth.request_parameters import MAX_AGE_LIMIT
+from actors.providers.protocol.tokens.targets import MAX_TARGETS
 from catfeeder.sealing import Secret
 from worker.http.schemas.fields import (
     Body,
@@ -54,11 +55,20 @@ class AuthenticationParameters(BaseModel):
         "id_token's `auth_time` has to prove it.",
     )
     acr_values: Text | None = Field(
-        default=None, description="How the user shall be authenticated, the best first."
+        default=None,
+        description="How the user shall be authenticated, the best first. The id_token's `acr`, "
+        "where it states one, has to be among them.",
+    )
+    acr_essential: bool | None = Field(
+        default=None,
+        description="The id_token has to prove one of `acr_values` (OpenID Connect Core 5.5.1.1).",
     )
     ui_locales: Text | None = Field(
         default=None, description="Languages of the provider's pages, the best first."
     )
+
+
+Resources = Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_TARGETS)]
 
 
 class Authorize(AuthenticationParameters, Body):
@@ -98,6 +108,11 @@ class Authorize(AuthenticationParameters, Body):
         default=False,
         description="Attach the account of any browser to `subject`, such as on a device that "
         "shows the URL as a code. A person who is sent the URL is attached, too; it is on record.",
+    )
+    resource: Resources | None = Field(
+        default=None,
+        description="Where the token is to be used (RFC 8707): an absolute URI without a fragment, "
+        "or a list of them. Sent with the code and at each renewal too.",
     )
     variables: Variables | None = Field(
         default=None,

@@ -31,6 +31,7 @@ class AuthorizationRequestSettings(BaseModel):
     offline_scope: ScopeName | None = None
     offline_parameters: dict[Text, Text] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
+    claims_parameter_supported: bool | None = None
 
     @field_validator("implied_scopes")
     @classmethod

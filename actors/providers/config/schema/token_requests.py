@@ -32,5 +32,6 @@ class TokenRequestSettings(BaseModel):
     token_response_paths: dict[TokenMember, MemberPath] | None = None
     token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None
+    single_resource_tokens: bool | None = None
     long_lived_token: TokenExchangeSettings | None = None
     appsecret_proof: bool | None = None

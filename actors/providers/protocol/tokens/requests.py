@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import requests
 
-from actors.providers.http.forms import Format, send_parameters
+from actors.providers.http.forms import Format, Parameters, send_parameters
 from actors.providers.http.members import find_at
 from actors.providers.protocol.client_authentication import authorization_of, secret_text
 from actors.providers.protocol.filling import check_filled
@@ -21,7 +21,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def send_code(
-    client: Provider, members: Mapping[str, str], repeated: Mapping[str, str]
+    client: Provider, members: Parameters, repeated: Mapping[str, str]
 ) -> requests.Response:
     """Send the token request of a code (RFC 6749 section 4.1.3) and return the answer.
 
@@ -35,7 +35,7 @@ def send_code(
 
 
 def send_renewal(
-    client: Provider, members: Mapping[str, str], metadata: Mapping[str, Any] = _NOTHING
+    client: Provider, members: Parameters, metadata: Mapping[str, Any] = _NOTHING
 ) -> requests.Response:
     """Send the token request of a refresh token (RFC 6749 section 6); else as `send_code`.
 
@@ -77,9 +77,7 @@ def _body_format(client: Provider) -> Format:
     return "json" if client.token_request_format == "json" else "form"
 
 
-def _write(
-    client: Provider, members: Mapping[str, str], further: Mapping[str, str]
-) -> Mapping[str, str]:
+def _write(client: Provider, members: Parameters, further: Mapping[str, str]) -> Parameters:
     """Return the parameters by the provider's names; a further one replaces grant_type alone."""
     if further:
         members = {**members, "grant_type": further.get("grant_type", members["grant_type"])}
@@ -90,7 +88,7 @@ def _write(
     return {**further, **members} if further else members
 
 
-def _send(client: Provider, url: str, parameters: Mapping[str, str]) -> requests.Response:
+def _send(client: Provider, url: str, parameters: Parameters) -> requests.Response:
     return send_parameters(
         url,
         parameters,

@@ -53,6 +53,7 @@ PLAIN = {
 TEXTS = ["preset", "client_id", "client_secret", "private_key", "team_id", "certificate"]
 FLAGS = ["uses_nonce", "always_gives_id_token", "single_use_refresh_tokens"]
 FLAGS += ["redirect_uri_at_renewal", "authorization_response_iss_parameter_supported"]
+FLAGS += ["claims_parameter_supported", "single_resource_tokens"]
 DURATIONS = ["minimum_renewal_gap_seconds", "default_lifetime_seconds", "renewal_margin_seconds"]
 DURATIONS += [
     "refresh_token_grace_seconds",

@@ -112,6 +112,9 @@ def test_login_requires_a_key(anonymous: httpx.Client, http: httpx.Client) -> No
         ({"scopes": ["openid"]}, 422, "invalid_request"),
         *(({"max_age": age}, 422, "invalid_request") for age in (-1, "0", 0.5, 10**9, True)),
         ({"prompt": "none login"}, 422, "request_parameter_invalid"),
+        ({"acr_essential": True}, 422, "request_parameter_invalid"),
+        ({"resource": ["https://api.example/", "api"]}, 422, "request_parameter_invalid"),
+        ({"resource": {"a": "b"}}, 422, "invalid_request"),
     ],
 )
 @pytest.mark.usefixtures("house")

@@ -47,6 +47,7 @@ StandardParameter = Literal[
     "nonce",
     "redirect_uri",
     "refresh_token",
+    "resource",
     "response_type",
     "scope",
     "state",
