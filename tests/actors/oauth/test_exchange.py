@@ -263,8 +263,8 @@ def test_a_code_is_not_posted_again_after_a_crash(provider: ScriptedProvider) ->
     configure(provider)
     back = come_back(provider)
 
-    def die(*arguments: Any) -> None:
-        redeem_code(*arguments)
+    def die(*arguments: Any, **options: Any) -> None:
+        redeem_code(*arguments, **options)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
