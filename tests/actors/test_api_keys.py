@@ -105,16 +105,16 @@ def test_a_key_serves_until_it_expires() -> None:
 
 def test_a_revoked_key_serves_no_more_and_stays_listed() -> None:
     # Given two keys
-    gone, other = make(), make(name="bot")
+    gone, other = make(), make(name="bot", now=NOW + SECOND)
 
     # When one is revoked
     revoke_api_key(gone["id"], NOW + SECOND)
 
-    # Then it ends, the other does not, and both are listed
+    # Then it ends, the other does not, and both are listed, the oldest first
     assert find_holder(gone["key"], NOW + SECOND) is None
     assert find_holder(other["key"], NOW + SECOND)
-    revoked = {listed["id"]: listed["revoked_at"] for listed in list_api_keys()}
-    assert revoked == {gone["id"]: "2026-11-23T12:00:01.000Z", other["id"]: None}
+    revoked = [(listed["id"], listed["revoked_at"]) for listed in list_api_keys()]
+    assert revoked == [(gone["id"], "2026-11-23T12:00:01.000Z"), (other["id"], None)]
     # And it cannot be revoked again
     with pytest.raises(ApiKeyUnknown):
         revoke_api_key(gone["id"], NOW + SECOND)

@@ -7,47 +7,12 @@ from datetime import timedelta
 import pytest
 
 from config import Settings
-from models.crons import claim_stalled_tick, claim_tick, ensure_cron, list_next_ticks, return_tick
+from models.crons import claim_stalled_tick, claim_tick, ensure_cron
 from models.db.database import hold_connection
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW, SECOND
 
 pytestmark = pytest.mark.usefixtures("held")
-
-
-def test_a_new_cron_is_due_at_once_and_then_once_an_interval() -> None:
-    ensure_cron("sweep", NOW)
-
-    assert claim_tick("sweep", MINUTE, NOW)
-    assert not claim_tick("sweep", MINUTE, NOW)
-    assert not claim_tick("sweep", MINUTE, NOW + MINUTE - SECOND)
-    assert claim_tick("sweep", MINUTE, NOW + MINUTE)
-
-
-def test_an_unknown_cron_is_never_due() -> None:
-    assert not claim_tick("sweep", MINUTE, NOW)
-
-
-def test_each_cron_is_known_with_its_next_tick() -> None:
-    assert list_next_ticks() == {}
-    ensure_cron("sweep", NOW)
-    ensure_cron("clean", NOW)
-    claim_tick("sweep", MINUTE, NOW)
-
-    assert list_next_ticks() == {"sweep": NOW + MINUTE, "clean": NOW}
-
-
-def test_adding_a_cron_again_changes_nothing() -> None:
-    # Given a cron whose tick was taken
-    ensure_cron("sweep", NOW)
-    claim_tick("sweep", MINUTE, NOW)
-
-    # When another scheduler starts
-    ensure_cron("sweep", NOW + SECOND)
-
-    # Then it does not tick again before its time
-    assert not claim_tick("sweep", MINUTE, NOW + SECOND)
-    assert claim_tick("sweep", MINUTE, NOW + MINUTE)
 
 
 def test_a_tick_that_stands_still_is_claimed_once_and_only_where_it_was_seen() -> None:
@@ -64,31 +29,6 @@ def test_a_tick_that_stands_still_is_claimed_once_and_only_where_it_was_seen() -
     # Then the next tick is a minute away
     assert not claim_tick("sweep", MINUTE, NOW + 2 * MINUTE - SECOND)
     assert claim_tick("sweep", MINUTE, NOW + 2 * MINUTE)
-
-
-def test_one_tick_makes_up_for_all_that_were_missed() -> None:
-    ensure_cron("sweep", NOW)
-    later = NOW + timedelta(days=3)
-
-    assert claim_tick("sweep", MINUTE, later)
-    assert not claim_tick("sweep", MINUTE, later)
-
-
-def test_a_tick_that_could_not_be_emitted_is_due_again() -> None:
-    ensure_cron("sweep", NOW)
-    claim_tick("sweep", MINUTE, NOW)
-
-    return_tick("sweep", NOW + SECOND)
-
-    assert claim_tick("sweep", MINUTE, NOW + SECOND)
-
-
-def test_crons_are_independent() -> None:
-    ensure_cron("sweep", NOW)
-    ensure_cron("clean", NOW)
-
-    assert claim_tick("sweep", MINUTE, NOW)
-    assert claim_tick("clean", MINUTE, NOW)
 
 
 def schedule(slots: int) -> list[int]:

@@ -50,49 +50,6 @@ def claimed(now: datetime = NOW, again_at: datetime = NOW + MINUTE) -> TAB_EVENT
     return event
 
 
-def test_events_are_read_newest_first_page_by_page() -> None:
-    for kind in ("a", "b", "c"):
-        add(kind)
-
-    first = page(limit=2)
-
-    assert [event.kind for event in first] == ["c", "b"]
-    assert kinds(before=first[-1].id) == ["a"]
-    assert first[0].detail == {"scope": "openid"}
-    assert first[0].created_at == NOW
-
-
-def test_events_are_filtered_by_their_columns() -> None:
-    add("a", provider="google", connection_id="1", key_id="key-1")
-    add("b", provider="github", connection_id="2", key_id=None, now=NOW + SECOND)
-
-    assert kinds(kind="b") == ["b"]
-    assert kinds(provider="google") == ["a"]
-    assert kinds(connection_id="2") == ["b"]
-    assert kinds(key_id="key-1") == ["a"]
-    assert kinds(kind="a", provider="github") == []
-    assert kinds(since=NOW) == ["b", "a"]
-    assert kinds(since=NOW + SECOND) == ["b"]
-    assert kinds(since=NOW + MINUTE) == []
-
-
-def test_without_a_webhook_nothing_is_to_be_delivered() -> None:
-    add(is_delivered=False)
-
-    assert claim() is None
-    assert len(page()) == 1
-    assert TAB_EVENTS.count_undelivered() == 0
-
-
-def test_a_delivery_is_claimed_once_until_it_is_due_again() -> None:
-    add()
-
-    assert claimed().attempts == 1
-    # An unconfirmed delivery is claimed again
-    assert claim(NOW + MINUTE - SECOND) is None
-    assert claimed(NOW + MINUTE).attempts == 2
-
-
 def test_the_longest_due_delivery_is_claimed_first() -> None:
     # Given an old event whose delivery was put off, and two of later
     add("old")
@@ -103,27 +60,6 @@ def test_the_longest_due_delivery_is_claimed_first() -> None:
     # Then what was put off does not keep the others waiting
     later = [claimed(NOW + MINUTE, NOW + 2 * MINUTE).kind for _ in range(3)]
     assert later == ["first", "second", "old"]
-
-
-def test_a_confirmed_delivery_is_never_claimed_again() -> None:
-    add()
-    event = claimed()
-    assert TAB_EVENTS.count_undelivered() == 1
-
-    event.confirm_delivery()
-
-    assert TAB_EVENTS.count_undelivered() == 0
-    assert claim(NOW + 100 * MINUTE) is None
-
-
-def test_a_postponed_delivery_is_claimed_at_its_time() -> None:
-    add()
-    event = claimed()
-
-    event.postpone_delivery(NOW + 5 * MINUTE)
-
-    assert claim(NOW + 4 * MINUTE) is None
-    assert claimed(NOW + 5 * MINUTE)
 
 
 def test_a_delivery_that_another_process_has_claimed_is_not_postponed() -> None:
@@ -174,16 +110,6 @@ def test_of_two_workers_one_claims_each_delivery(tables: Settings) -> None:
     assert sorted(first + second) == sorted(event.id for event in page())
 
 
-def test_old_events_are_erased_once_they_are_delivered() -> None:
-    add("delivered")
-    add("undelivered")
-    page(kind="delivered")[0].confirm_delivery()
-
-    assert TAB_EVENTS.erase_before(NOW, undelivered=False) == 0
-    assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=False) == 1
-    assert kinds() == ["undelivered"]
-
-
 def test_many_events_are_erased_in_batches() -> None:
     # Given more old events than are erased at once, with others between them
     for number in range(5):
@@ -198,10 +124,3 @@ def test_many_events_are_erased_in_batches() -> None:
     assert erased == 5
     assert sum(text.startswith("DELETE") for text in executed) == 5
     assert kinds() == ["kept"] * 5
-
-
-def test_old_events_that_remain_undelivered_are_erased_on_request() -> None:
-    add("undelivered")
-    assert TAB_EVENTS.erase_before(NOW, undelivered=True) == 0
-    assert TAB_EVENTS.erase_before(NOW + SECOND, undelivered=True) == 1
-    assert kinds() == []

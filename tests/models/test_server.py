@@ -7,10 +7,8 @@ import pytest
 from config import Settings
 from models.db.database import hold_connection
 from models.server import (
-    TAB_SERVER,
     begin_boot,
     begin_supervised_boot,
-    current_generation,
     is_boot_ready,
     is_boot_stopping,
     is_latest_stopping,
@@ -20,39 +18,9 @@ from models.server import (
     request_stop,
 )
 from tests.models.races import race_processes, race_threads
-from tests.models.times import MINUTE, NOW
+from tests.models.times import NOW
 
 pytestmark = pytest.mark.usefixtures("held")
-
-
-def test_each_boot_is_a_generation_of_its_own() -> None:
-    assert current_generation() == 0
-    assert [begin_boot(NOW), begin_boot(NOW + MINUTE)] == [1, 2]
-    assert current_generation() == 2
-    assert TAB_SERVER.get().booted_at == NOW + MINUTE
-
-
-def test_a_generation_runs_until_a_stop_is_requested() -> None:
-    generation = begin_boot(NOW)
-
-    assert not is_stopping(generation)
-    assert request_stop(generation)
-    assert is_stopping(generation)
-    # And a second request finds nothing to do
-    assert not request_stop(generation)
-
-
-def test_a_shutdown_delivered_after_the_next_boot_does_nothing() -> None:
-    # Given a shutdown of the first boot that is delivered again after the second
-    first = begin_boot(NOW)
-    request_stop(first)
-    second = begin_boot(NOW)
-
-    assert not request_stop(first)
-
-    # Then the second runs on, and the rest of the first stops
-    assert not is_stopping(second)
-    assert is_stopping(first)
 
 
 def test_what_is_left_of_an_earlier_boot_stops_with_the_one_that_runs() -> None:
@@ -61,18 +29,6 @@ def test_what_is_left_of_an_earlier_boot_stops_with_the_one_that_runs() -> None:
     request_stop(second)
 
     assert is_stopping(first)
-
-
-def test_a_generation_that_never_was_cannot_be_stopped() -> None:
-    generation = begin_boot(NOW)
-
-    assert not request_stop(generation + 1)
-    assert not is_stopping(generation)
-
-
-def test_before_the_first_boot_nothing_stops() -> None:
-    assert not is_stopping(1)
-    assert not request_stop(0)
 
 
 def test_of_many_that_stop_a_generation_one_succeeds() -> None:

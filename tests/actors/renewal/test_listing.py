@@ -182,6 +182,7 @@ def test_a_secret_that_does_not_open_is_a_hindrance() -> None:
     assert "client_secret of provider google does not open" in str(item["hindrance"])
 
 
+@pytest.mark.usefixtures("database")
 def test_pages_follow_one_another() -> None:
     ids = [store(str(number), minutes=number // 2) for number in range(5)]
 
@@ -193,11 +194,13 @@ def test_pages_follow_one_another() -> None:
 
     assert cursor is None
     assert len(seen) == 5
+    assert set(seen[:2]) == set(ids[:2])
     assert set(seen) == set(ids)
     with pytest.raises(CursorInvalid):
         list_renewals(cursor="made-up", now=NOW)
 
 
+@pytest.mark.usefixtures("database")
 def test_filters_hold() -> None:
     first = store("1", minutes=1)
     store("2", provider="gone", minutes=2)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.leases import claim, require_reauthorization
 from tests.models.races import race_processes, race_threads
 from tests.models.rows import grant, rewrite, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
@@ -18,58 +14,6 @@ from tests.models.times import MINUTE, NOW, SECOND
 pytestmark = pytest.mark.usefixtures("held")
 
 # -- Which connection a sign-in belongs to
-
-
-def test_a_first_sign_in_creates_a_connection() -> None:
-    row = stored_connection("account-1", subject="user-1", grant=grant(expires_at=NOW + MINUTE))
-
-    assert TAB_CONNECTIONS.find(row.id) == row
-    assert (row.provider, row.provider_subject, row.subject) == ("google", "account-1", "user-1")
-    assert (row.status, row.version, row.failures) == (ConnectionStatus.ACTIVE, 1, 0)
-    assert (row.created_at, row.updated_at, row.expires_at) == (NOW, NOW, NOW + MINUTE)
-    assert TAB_CONNECTIONS.access_token.open(row) == Secret("access")
-
-
-def test_the_same_account_signing_in_again_updates_its_connection() -> None:
-    # Given a connection that needs the user's consent anew
-    first = stored_connection(subject="user-1")
-    lease = claim(first.id, NOW, NOW + MINUTE)
-    assert lease is not None
-    require_reauthorization(lease, "The grant is gone.", NOW)
-
-    # When its user signs in again
-    later = NOW + timedelta(days=1)
-    again = stored_connection(
-        subject="user-1",
-        profile={"subject": "account-1", "name": "New Name"},
-        grant=grant("access-2", "refresh-2"),
-        now=later,
-    )
-
-    # Then it is the same connection, and alive
-    assert again.id == first.id
-    assert (again.status, again.reason, again.failures) == (ConnectionStatus.ACTIVE, None, 0)
-    assert again.profile["name"] == "New Name"
-    assert (again.created_at, again.updated_at) == (NOW, later)
-    assert TAB_CONNECTIONS.refresh_token.open(again) == Secret("refresh-2")
-    # And a renewal of the old grant is fenced off
-    assert again.version == 2
-
-
-def test_a_grant_without_a_refresh_token_leaves_the_old_one_in_force() -> None:
-    # Some providers hand it out at the first consent alone.
-    stored_connection()
-    again = stored_connection(grant=grant("access-2", refresh_token=None))
-
-    assert TAB_CONNECTIONS.access_token.open(again) == Secret("access-2")
-    assert TAB_CONNECTIONS.refresh_token.open(again) == Secret("refresh")
-
-
-def test_each_subject_has_a_connection_of_its_own_to_the_same_account() -> None:
-    one = stored_connection(subject="user-1")
-    other = stored_connection(subject="user-2")
-
-    assert one.id != other.id
 
 
 def test_a_subject_has_several_connections() -> None:
@@ -151,74 +95,7 @@ def test_processes_that_sign_in_the_same_accounts_share_their_connections(tables
     assert first == second
 
 
-# -- Listing
-
-
-def page(**filters: Any) -> list[str]:
-    rows = TAB_CONNECTIONS.list_page(**{"limit": 100, **filters})
-    return [row.provider_subject for row in rows]
-
-
-def test_connections_are_listed_oldest_first_page_by_page() -> None:
-    # Given connections of which several began at the same moment
-    for number in range(7):
-        stored_connection(f"account-{number}", now=NOW + (number // 3) * SECOND)
-
-    # When they are read in pages of two
-    pages: list[str] = []
-    after = None
-    while rows := TAB_CONNECTIONS.list_page(after=after, limit=2):
-        pages += [row.provider_subject for row in rows]
-        after = (rows[-1].created_at, rows[-1].id)
-
-    # Then each comes once, in the order of the whole list
-    assert pages == page()
-    assert sorted(pages) == [f"account-{number}" for number in range(7)]
-    assert sorted(pages[:3]) == ["account-0", "account-1", "account-2"]
-
-
-def test_connections_are_listed_by_provider_subject_and_status() -> None:
-    stored_connection("a", subject="user-1")
-    stored_connection("b", subject="user-2", now=NOW + SECOND)
-    stored_connection("c", subject="user-1", provider="github", now=NOW + MINUTE)
-    TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
-        TAB_CONNECTIONS.provider_subject == "b"
-    ).execute()
-
-    assert page(subject="user-1") == ["a", "c"]
-    assert page(providers=["google"]) == ["a", "b"]
-    assert page(status="revoked") == ["b"]
-    assert page(subject="user-1", providers=["github"], status="active") == ["c"]
-    assert page(subject="' OR 1=1 --") == []
-
-
 # -- Counting and erasing
-
-
-def test_connections_are_counted_by_status() -> None:
-    assert TAB_CONNECTIONS.count_by_status() == {}
-    stored_connection("a")
-    stored_connection("b")
-    TAB_CONNECTIONS.update(status=ConnectionStatus.REVOKED).where(
-        TAB_CONNECTIONS.provider_subject == "b"
-    ).execute()
-
-    assert TAB_CONNECTIONS.count_by_status() == {"active": 1, "revoked": 1}
-
-
-def test_a_provider_is_known_to_have_connections() -> None:
-    stored_connection(provider="google")
-
-    assert TAB_CONNECTIONS.exists_for("google")
-    assert not TAB_CONNECTIONS.exists_for("github")
-
-
-def test_a_connection_is_erased_once() -> None:
-    row = stored_connection()
-
-    assert TAB_CONNECTIONS.erase(row.id)
-    assert not TAB_CONNECTIONS.erase(row.id)
-    assert TAB_CONNECTIONS.find(row.id) is None
 
 
 @pytest.mark.parametrize("status", list(ConnectionStatus))

@@ -8,11 +8,10 @@ import pytest
 
 from catfeeder.sealing import Secret
 from config import Settings
-from models.db.database import database as the_database
 from models.db.database import hold_connection
-from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus, hash_state
-from tests.models.races import race_processes, race_threads
-from tests.models.times import MINUTE, NOW, SECOND
+from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from tests.models.races import race_processes
+from tests.models.times import MINUTE, NOW
 
 STATE = Secret("a-random-state:google")
 EXPIRES = NOW + 10 * MINUTE
@@ -39,45 +38,6 @@ def _pending(held: Settings) -> None:  # noqa: ARG001
     begin()
 
 
-def test_a_sign_in_is_found_by_its_state() -> None:
-    row = TAB_VERIFICATION.find(STATE)
-
-    assert row is not None
-    assert (row.provider, row.subject, row.scope) == ("google", "user-1", "openid")
-    assert (row.created_at, row.expires_at) == (NOW, EXPIRES)
-    assert row.status == StateStatus.PENDING
-    assert TAB_VERIFICATION.nonce.open(row) == Secret("the-nonce")
-    assert TAB_VERIFICATION.code_verifier.open(row) == Secret("the-verifier")
-    assert TAB_VERIFICATION.find(Secret("another-state:google")) is None
-
-
-def test_a_sign_in_may_name_no_subject_and_need_no_nonce() -> None:
-    state = Secret("bare")
-    begin(state, subject=None, nonce=None, return_to="https://app.example.com/")
-    row = TAB_VERIFICATION.find(state)
-
-    assert row is not None
-    assert row.subject == ""
-    assert row.return_to == "https://app.example.com/"
-    assert TAB_VERIFICATION.nonce.open(row) is None
-
-
-def test_the_state_itself_is_not_stored() -> None:
-    rows = the_database.execute_sql("SELECT * FROM verification").fetchall()
-
-    assert "a-random-state" not in repr(rows)
-    assert hash_state(STATE) in repr(rows)
-
-
-def test_a_state_is_claimed_once() -> None:
-    assert TAB_VERIFICATION.claim(STATE, NOW)
-    assert not TAB_VERIFICATION.claim(STATE, NOW)
-
-    row = TAB_VERIFICATION.find(STATE)
-    assert row is not None
-    assert row.status == StateStatus.EXCHANGING
-
-
 @pytest.mark.parametrize("status", [StateStatus.DONE, StateStatus.FAILED])
 def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> None:
     # Given a sign-in that has ended
@@ -91,25 +51,6 @@ def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> N
     row = TAB_VERIFICATION.find(STATE)
     assert row is not None
     assert (row.status, row.nonce, row.code_verifier) == (status, None, None)
-
-
-def test_a_state_cannot_be_claimed_from_the_moment_on_that_it_expires() -> None:
-    assert not TAB_VERIFICATION.claim(STATE, EXPIRES)
-    assert TAB_VERIFICATION.claim(STATE, EXPIRES - SECOND)
-
-
-def test_an_unknown_state_cannot_be_claimed() -> None:
-    assert not TAB_VERIFICATION.claim(Secret("another-state:google"), NOW)
-
-
-def test_of_many_threads_one_claims_a_state() -> None:
-    for number in range(10):
-        state = Secret(f"state-{number}")
-        begin(state)
-
-        wins = race_threads(4, lambda _, state: TAB_VERIFICATION.claim(state, NOW), state)
-
-        assert sorted(wins) == [False, False, False, True]
 
 
 def claim_all(states: list[str]) -> list[str]:
@@ -129,14 +70,6 @@ def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
 
     # Then each was claimed, by one of the two
     assert sorted(first + second) == sorted(states)
-
-
-def test_what_has_expired_is_erased_and_nothing_else() -> None:
-    assert TAB_VERIFICATION.erase_expired(EXPIRES - SECOND) == 0
-    assert TAB_VERIFICATION.find(STATE) is not None
-
-    assert TAB_VERIFICATION.erase_expired(EXPIRES) == 1
-    assert TAB_VERIFICATION.find(STATE) is None
 
 
 def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:

@@ -11,7 +11,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant, GrantEnd
 from models.renewal.forecasts import advance_warning, list_due_warnings
 from tests.models.rows import grant, stored_connection
-from tests.models.times import MINUTE, NOW, SECOND
+from tests.models.times import NOW
 
 pytestmark = pytest.mark.usefixtures("held")
 _END: Final = NOW + timedelta(days=14)
@@ -20,25 +20,6 @@ _END: Final = NOW + timedelta(days=14)
 def store(name: str = "a", warn_at: datetime | None = NOW) -> TAB_CONNECTIONS:
     """A connection whose grant ends, and of which its app is to be warned."""
     return stored_connection(name, grant=grant(end=GrantEnd(_END, warn_at)))
-
-
-def test_the_longest_due_warning_comes_first_and_none_before_its_time() -> None:
-    for name, warn_at in (("b", NOW), ("a", NOW - MINUTE), ("late", NOW + SECOND), ("no", None)):
-        store(name, warn_at)
-
-    assert [row.provider_subject for row in list_due_warnings(NOW, 10)] == ["a", "b"]
-    assert [row.provider_subject for row in list_due_warnings(NOW, 1)] == ["a"]
-    assert list_due_warnings(NOW - 2 * MINUTE, 10) == []
-
-
-def test_a_warning_that_two_processes_read_is_given_by_one() -> None:
-    store()
-    (first,), (second,) = list_due_warnings(NOW, 10), list_due_warnings(NOW, 10)
-
-    assert advance_warning(first, NOW + MINUTE)
-    assert not advance_warning(second, NOW + MINUTE)
-    assert list_due_warnings(NOW, 10) == []
-    assert len(list_due_warnings(NOW + MINUTE, 10)) == 1
 
 
 def test_the_warning_of_an_old_grant_is_not_given_for_a_new_one() -> None:
