@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 import catfeeder
+from actors.connections.reading import find_connection
 from catfeeder.clock import rfc3339, utc_now
 from config import Settings
+from tests.actors.renewals import begin_and_abandon
 from tests.conftest import ADMIN_API_KEY
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.answers import assert_problem
@@ -125,7 +127,8 @@ def test_a_grant_is_proven_and_its_account_learned(
     assert connection["profile"]["source"] == "userinfo"
     assert len(scripted.requests_for("/token")) == 1
     # And a second grant of that account, of the same user, takes its place once it is proven
-    second = move_in(http, grant_tokens(scripted)).json()
+    # (its token has run out as well, so its refresh token is another one by then)
+    second = move_in(http, {**grant_tokens(scripted), "expires_at": past}).json()
     assert second["profile"]["subject"] is None
     info = http.post(
         "/v1/oauth/old/user-info", json={"connection_id": second["id"]}, headers=_WAIT
@@ -135,6 +138,22 @@ def test_a_grant_is_proven_and_its_account_learned(
     identified = http.get("/v1/events", params={"kind": "identified"}).json()["items"]
     assert identified[0]["detail"] == {"merged": second["id"]}
     assert [item["id"] for item in http.get(_PATH).json()["items"]] == [connection["id"]]
+    renewed = http.post(f"{_PATH}/{connection['id']}/renew", headers=_WAIT).json()
+    assert renewed["status"] == "succeeded", renewed
+
+
+def test_a_grant_whose_renewal_is_in_flight_takes_no_other_place(
+    http: httpx.Client, scripted: ScriptedProvider
+) -> None:
+    # Given a grant of an account that is not known yet, which another process renews
+    lasting = {"expires_at": rfc3339(utc_now() + timedelta(hours=1))}
+    made = move_in(http, {**grant_tokens(scripted), **lasting}).json()
+    begin_and_abandon(find_connection(made["id"]))
+    # When its account is asked for, then what the renewal brings is not lost to a copy of it
+    asked = {"connection_id": made["id"]}
+    job = http.post("/v1/oauth/old/user-info", json=asked, headers=_WAIT).json()
+    assert job["error"]["code"] == "connection_busy"
+    assert http.get(f"{_PATH}/{made['id']}").json() == made
 
 
 def test_a_grant_that_is_dead_or_anothers_is_reported(
