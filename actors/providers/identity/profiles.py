@@ -38,7 +38,7 @@ def normalise(
         ProviderMisbehaved: The answer does not name the user.
     """
     part = {name: value_at(raw, path) for name, path in provider.profile.items()}
-    subject = subject_text(_join(raw, provider.profile["subject"]))
+    subject = find_subject(provider, raw)
     if subject is None:
         raise ProviderMisbehaved("The provider's answer does not name the user.")
     email = _find_matching(_EMAIL, part["email"])
@@ -73,9 +73,9 @@ def describe_no_one(provider: Provider) -> Profile:
     }
 
 
-def names_user(provider: Provider, raw: Mapping[str, Any]) -> bool:
-    """Return whether an answer has a subject where the provider's settings say."""
-    return subject_text(_join(raw, provider.profile["subject"])) is not None
+def find_subject(provider: Provider, raw: Mapping[str, Any]) -> str | None:
+    """Return the subject where the provider's settings say; None where an answer has none."""
+    return subject_text(_join(raw, provider.profile["subject"]))
 
 
 def only_entry(provider: Provider, answer: Any) -> dict[str, Any]:

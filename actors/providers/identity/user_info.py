@@ -22,7 +22,7 @@ from actors.providers.http.answers import error_of
 from actors.providers.identity.email_lists import choose_email
 from actors.providers.identity.profiles import (
     describe_no_one,
-    names_user,
+    find_subject,
     normalise,
     only_entry,
     subject_text,
@@ -103,7 +103,7 @@ def _ask(
 ) -> Profile:
     raw = only_entry(provider, ask_for_user_info(provider, url, access_token))
     # Some providers have a member `error` in each answer.
-    if (error := error_of(raw)) is not None and not names_user(provider, raw):
+    if (error := error_of(raw)) is not None and find_subject(provider, raw) is None:
         raise ProviderRefused(error)
     if claims is not None:
         _check_subject(raw, claims)

@@ -7,7 +7,7 @@ from datetime import datetime
 from actors.audit import EventKind, record
 from actors.errors import AuthError, IdTokenInvalid
 from actors.providers.identity.id_tokens import check_renewed_id_token
-from actors.providers.identity.profiles import subject_text
+from actors.providers.identity.profiles import find_subject, subject_text
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.tokens.answers import TokenResponse
 from catfeeder.sealing import Secret
@@ -18,7 +18,7 @@ from models.renewal.leases import Lease, keep_refresh_token, postpone_renewal
 
 
 class IdentityRefused(AuthError):
-    """Raised for tokens of a renewal whose id_token is another user's, issuer's or client's."""
+    """Raised for tokens of a renewal that are another user's, issuer's or client's."""
 
     message = "The renewed tokens are not those of the connection's user; they are not used."
 
@@ -30,13 +30,16 @@ class IdentityRefused(AuthError):
 
 
 def check_identity(provider: Provider, tokens: TokenResponse, row: TAB_CONNECTIONS) -> None:
-    """Make sure that an id_token beside renewed tokens is about the connection's user.
+    """Make sure that renewed tokens are of the connection's user, as far as their answer says.
 
-    Connections whose sign-in had no id_token have nothing to compare.
+    Connections whose sign-in had no id_token, and whose tokens' answers name no user, have nothing
+    to compare.
 
     Raises:
-        IdentityRefused: Its `iss`, `aud` or `sub` is another than that of the sign-in.
+        IdentityRefused: `iss`, `aud` or `sub` of the id_token, or the user that the answer names,
+            is another than that of the sign-in.
     """
+    _check_account(provider, tokens, row)
     subject = subject_text(row.profile.get("raw", {}).get("sub"))
     if tokens.id_token is None or provider.issuer is None or subject is None:
         return
@@ -44,6 +47,14 @@ def check_identity(provider: Provider, tokens: TokenResponse, row: TAB_CONNECTIO
         check_renewed_id_token(provider, tokens.id_token, subject)
     except IdTokenInvalid as error:
         raise IdentityRefused(error.detail, tokens.refresh_token) from None
+
+
+def _check_account(provider: Provider, tokens: TokenResponse, row: TAB_CONNECTIONS) -> None:
+    """Compare the user whom the token answer itself names; many a renewal names none."""
+    named = None if tokens.account is None else find_subject(provider, tokens.account)
+    if named is not None and row.profile.get("subject") not in (None, named):
+        detail = "The answer names another user than that of the sign-in."
+        raise IdentityRefused(detail, tokens.refresh_token)
 
 
 def record_refused_identity(

@@ -64,6 +64,25 @@ def test_a_renewal_with_another_identity_is_refused_and_the_grant_kept(
     assert tokens_of(reread(row))[0] != access_token
 
 
+def test_a_renewal_whose_answer_names_another_user_is_refused(provider: ScriptedProvider) -> None:
+    # Given a connection of a provider whose token answer names the user
+    profile = {"subject": "team + user.id"}
+    configure_plain(provider, userinfo_endpoint=None, identity="token_response", profile=profile)
+    provider.script.token_members = {"team": 5, "user": {"id": "77"}}
+    row = sign_in(provider).connection
+    access_token, _ = tokens_of(row)
+    # When a renewal names another one, then its token reaches no app
+    provider.script.token_members = {"team": 5, "user": {"id": "78"}}
+    with pytest.raises(IdentityRefused, match="another user"):
+        renew_connection(row.id)
+    assert tokens_of(reread(row))[0] == access_token
+    assert len(list_events(kind="identity_refused")["items"]) == 1
+    # And one that names the same user, or none, renews
+    for members in ({"team": "5", "user": {"id": 77}}, {}):
+        provider.script.token_members = members
+        assert renew_connection(row.id)["status"] == "active"
+
+
 def _old(keys: SigningKeys, claims: dict[str, Any]) -> str:
     return keys.sign({**claims, "iat": 1, "exp": 2, "nonce": "of-the-sign-in"})
 
