@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from actors.audit import EventKind, record
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
+from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
 from actors.providers.config.placements import forget_placement
@@ -89,7 +90,8 @@ def _check_published(key: str, settings: ProviderSettings) -> None:
         row = TAB_USER_OAUTH_CONNECTION.find(key)
     if row is None or not row.is_authentic or not row.discovered:
         return
-    if denied := find_denied(settings.model_dump(exclude_none=True), row.discovered):
+    given, preset = settings.model_dump(exclude_none=True), preset_settings(settings.preset)
+    if denied := find_denied(given, preset, row.discovered):
         raise ProviderInvalid(denied)
 
 

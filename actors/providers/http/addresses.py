@@ -37,6 +37,20 @@ def check_url(url: str, allowed_private_hosts: frozenset[str]) -> None:
         raise AddressForbidden(f"The host {parts.hostname} has a name that is never public.")
 
 
+def check_has_domain(url: str, allowed_private_hosts: frozenset[str]) -> None:
+    """Check that the host of a URL is no single label, which no public name system has.
+
+    Such a name is a placeholder, as YOUR_DOMAIN, or one of a private network.
+
+    Raises:
+        AddressForbidden: It is one, and not allowed.
+    """
+    parts, port = _split(url)
+    host = parts.hostname or ""
+    if not set(host) & set(".:") and not is_allowed(host, port, allowed_private_hosts):
+        raise AddressForbidden
+
+
 def _split(url: str) -> tuple[SplitResult, int]:
     # URL parsers disagree on backslashes and control characters.
     if not re.fullmatch(r"[!-\[\]-~]+", url):

@@ -6,7 +6,11 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
-from actors.providers.config.schema.types.fields import AuthorizationParameters, ScopeName, Text
+from actors.providers.config.schema.types.fields import (
+    AuthorizationParameters,
+    OfflineScope,
+    ScopeName,
+)
 from actors.providers.config.schema.types.parameters import (
     CodeParameter,
     ParameterNames,
@@ -28,8 +32,8 @@ class AuthorizationRequestSettings(BaseModel):
     response_type: ResponseType | None = None
     code_parameter: CodeParameter | None = None
     offline_access: bool | None = None
-    offline_scope: ScopeName | None = None
-    offline_parameters: dict[Text, Text] | None = None
+    offline_scope: OfflineScope | None = None
+    offline_parameters: AuthorizationParameters | None = None
     authorization_response_iss_parameter_supported: bool | None = None
     claims_parameter_supported: bool | None = None
 

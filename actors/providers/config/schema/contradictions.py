@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from actors.providers.config.schema.combinations import find_useless
 from actors.providers.config.schema.placements import check_placements
 from actors.providers.config.schema.types.parameters import find_placeholders
 from actors.providers.http.members import OF_CALLBACKS, OF_TOKEN_ANSWERS
@@ -31,15 +32,18 @@ def find_contradictions(given: Mapping[str, Any], preset: Mapping[str, Any]) -> 
         *_check_placeholders(whole),
         *check_placements(whole),
         *_check_authorization(whole),
+        *find_useless(given, whole),
     ]
     return {field: text for field, text in problems if field.partition("/")[0] in given}
 
 
-def find_denied(given: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, str]:
+def find_denied(
+    given: Mapping[str, Any], preset: Mapping[str, Any], published: Mapping[str, Any]
+) -> dict[str, str]:
     """Return what the metadata of the same issuer denies, as found before (RFC 8414 section 2)."""
     methods = published.get("code_challenge_methods_supported") or []
     method = given.get("code_challenge_method")
-    if published.get("issuer") != given.get("issuer") or not methods:
+    if published.get("issuer") != {**preset, **given}.get("issuer") or not methods:
         return {}
     best = "S256" if "S256" in methods else "plain"
     if method in ("S256", "plain") and (method not in methods or method != best):
@@ -98,6 +102,9 @@ def _check_names(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _check_authorization(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the parameters with a template; the braces of JSON, as in `claims`, are none."""
     known = {f"{{{name}}}" for name in whole.get("variables", {})}
+    for name, text in whole.get("offline_parameters", {}).items():
+        if left := _TEMPLATE.findall(text):
+            yield f"offline_parameters/{name}", f"holds {left[0]}, which nothing fills in"
     for name, text in whole.get("authorization_parameters", {}).items():
         left = [it for it in _TEMPLATE.findall(text) if it not in known]
         if left:

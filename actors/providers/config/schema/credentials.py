@@ -11,7 +11,7 @@ from actors.providers.config.schema.types.fields import (
     Certificate,
     ClientSecret,
     PrivateKey,
-    Text,
+    Value,
     check_algorithm,
 )
 from actors.providers.protocol.provider import SigningAlgorithm
@@ -20,13 +20,13 @@ from actors.providers.protocol.provider import SigningAlgorithm
 class CredentialSettings(BaseModel):
     """What the client is known by, and how it authenticates (RFC 7591, RFC 7523)."""
 
-    client_id: Text | None = None
+    client_id: Value | None = None
     client_secret: ClientSecret | None = None
     client_secrets: list[ClientSecret] | None = Field(default=None, min_length=1, max_length=5)
     private_key: PrivateKey | None = None
-    key_id: Text | None = None
+    key_id: Value | None = None
     certificate: Certificate | None = None
-    team_id: Text | None = None
+    team_id: Value | None = None
     token_endpoint_auth_method: (
         Literal[
             "client_secret_basic",
@@ -41,7 +41,7 @@ class CredentialSettings(BaseModel):
     ) = None
     token_endpoint_auth_signing_alg: SigningAlgorithm | None = None
     client_assertion_audience: AssertionAudience | None = None
-    client_assertion_issuer: Text | None = None
+    client_assertion_issuer: Value | None = None
     client_secret_basic_encoding: Literal["form", "raw"] | None = None
 
     @field_validator("client_secrets")

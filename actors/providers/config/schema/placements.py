@@ -35,6 +35,8 @@ def _check_headers(templates: dict[str, str]) -> dict[str, str]:
             raise ValueError(
                 "each name is that of a header (RFC 9110), and none that frames messages"
             )
+    if len({name.lower() for name in templates}) < len(templates):
+        raise ValueError("must not hold a header twice")
     return _check_values(templates)
 
 

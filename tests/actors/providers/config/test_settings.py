@@ -260,8 +260,8 @@ def test_an_invalid_name_is_refused(name: str) -> None:
     ("body", "missing"),
     [
         ({}, {"authorization_endpoint", "token_endpoint"}),
-        ({"token_endpoint": "https://a/t"}, {"authorization_endpoint"}),
-        ({"authorization_endpoint": "https://a/a"}, {"token_endpoint"}),
+        ({"token_endpoint": "https://a.example/t"}, {"authorization_endpoint"}),
+        ({"authorization_endpoint": "https://a.example/a"}, {"token_endpoint"}),
         ({"preset": "google"}, set()),
         ({"issuer": "https://idp.example"}, set()),
     ],

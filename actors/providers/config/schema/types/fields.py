@@ -9,7 +9,13 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 
 from actors.errors import AddressForbidden
-from actors.providers.http.addresses import check_url
+from actors.providers.config.schema.types.placeholders import (
+    refuse_placeholder,
+    refuse_secrets_in_query,
+    refuse_shown_secrets,
+    refuse_url_placeholder,
+)
+from actors.providers.http.addresses import check_has_domain, check_url
 from actors.providers.http.members import is_secret_name
 from actors.providers.templates.places import PLACEHOLDER, Place, fill, list_placeholders
 from catfeeder.sealing import Secret
@@ -48,15 +54,19 @@ def _check_client_secret(secret: SecretStr) -> SecretStr:
     # RFC 6749 allows visible ASCII only, but not every provider obeys.
     if not 1 <= len(secret) <= _MAX_SECRET_LENGTH:
         raise ValueError(f"must have 1 to {_MAX_SECRET_LENGTH} characters")
-    _refuse_control(secret.get_secret_value())
+    refuse_placeholder(_refuse_control(secret.get_secret_value()))
     return secret
 
 
 def _check_address(url: str) -> str:
     if "{" in url or "}" in url:
         raise ValueError("must be a URL without { and }: nothing fills it in")
+    refuse_url_placeholder(url)
+    refuse_secrets_in_query(url)
+    allowed = current_settings().allowed_private_hosts
     try:
-        check_url(url, current_settings().allowed_private_hosts)
+        check_url(url, allowed)
+        check_has_domain(url, allowed)
     except AddressForbidden:
         raise ValueError(
             "must be an https URL of a host with a public address, "
@@ -184,6 +194,9 @@ def check_member_name(name: str) -> str:
 
 Text = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_refuse_control)]
 
+#: A text that is sent as it is.
+Value = Annotated[Text, AfterValidator(refuse_placeholder)]
+
 
 def _check_page_address(url: str) -> str:
     # A page within a page is reached by a fragment, which never leaves the browser.
@@ -209,7 +222,10 @@ AssertionAudience = Annotated[
 ]
 MemberName = Annotated[str, AfterValidator(check_member_name)]
 ScopeName = Annotated[str, AfterValidator(_check_scope_name)]
+OfflineScope = Annotated[ScopeName, AfterValidator(refuse_placeholder)]
 ClientSecret = Annotated[SecretStr, AfterValidator(_check_client_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]
 Certificate = Annotated[str, Field(max_length=_MAX_PEM_LENGTH), AfterValidator(_check_certificate)]
-AuthorizationParameters = Annotated[dict[Text, Text], AfterValidator(_check_parameters)]
+AuthorizationParameters = Annotated[
+    dict[Text, Text], AfterValidator(_check_parameters), AfterValidator(refuse_shown_secrets)
+]

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from actors.providers.config.schema.types.fields import TemplateURL, Text, check_member_name
+from actors.providers.config.schema.types.placeholders import refuse_json_path
 
 _PARAMETER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:\[\]-]{0,63}")
 #: A header's name (RFC 9110 section 5.1).
@@ -157,6 +158,7 @@ def _check_separator(text: str) -> str:
 
 
 def _check_path(path: str) -> str:
+    refuse_json_path(path)
     if not _PATH.fullmatch(path) or "" in path.split("."):
         raise ValueError("must be names of members, or places in a list, parted by dots")
     return path

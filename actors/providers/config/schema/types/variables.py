@@ -36,9 +36,9 @@ def _check_rule(rule: str | list[str]) -> str | list[str]:
 
 
 def _check_pattern(pattern: str) -> str:
-    if len(pattern) > _MAX_PATTERN_LENGTH or _REPEATED_GROUP.search(pattern):
+    if not 1 <= len(pattern) <= _MAX_PATTERN_LENGTH or _REPEATED_GROUP.search(pattern):
         raise ValueError(
-            f"must be a regular expression of {_MAX_PATTERN_LENGTH} characters at most, without a "
+            f"must be a regular expression of 1 to {_MAX_PATTERN_LENGTH} characters, without a "
             "group that repeats"
         )
     try:
