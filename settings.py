@@ -81,6 +81,8 @@ class CronsSettings:
 
     renew_oath_tokens: bool = True
     renew_oath_tokens_interval: int = _seconds(30)
+    poll_devices: bool = True
+    poll_devices_interval: int = _seconds(1)
     clean_verification: bool = True
     clean_verification_interval: int = _seconds(300)
     clean_tokens: bool = True

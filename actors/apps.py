@@ -18,6 +18,7 @@ from models.apps import TAB_APPS
 from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
 
@@ -117,6 +118,7 @@ def delete_app(app_id: str, now: datetime) -> None:
             raise AppInUse
         TAB_API_KEYS.revoke_all(app_id, now)
         TAB_VERIFICATION.erase_all(app_id)
+        TAB_DEVICE_AUTHORIZATIONS.erase_all(app_id)
         TAB_USER_OAUTH_CONNECTION.erase_all(app_id)
         TAB_EVENTS.cancel_deliveries(app_id)
         TAB_APPS.erase(app_id)

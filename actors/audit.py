@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     CONNECTED = "connected"
     IMPORTED = "imported"
     IDENTIFIED = "identified"
+    DEVICE_REFUSED = "device_refused"
     SIGN_IN_REFUSED = "sign_in_refused"
     RENEWED = "renewed"
     RENEWAL_RETRIED = "renewal_retried"
@@ -90,6 +91,7 @@ DELIVERED_KINDS = frozenset(
         EventKind.EXCHANGED,
         EventKind.CONNECTED,
         EventKind.IDENTIFIED,
+        EventKind.DEVICE_REFUSED,
         EventKind.RENEWAL_FAILED,
         EventKind.REAUTHORIZATION_SOON,
         EventKind.REAUTHORIZATION_REQUIRED,

@@ -103,6 +103,7 @@ class AsyncClient:
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
     create_connection = _enqueue(Verbs.create_connection)
+    authorize_device = _enqueue(Verbs.authorize_device)
 
     def __init__(self, redis: AsyncRedis, sealer: QueueSealer, api: HttpApi | None = None) -> None:
         self._redis = redis

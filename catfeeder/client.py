@@ -121,6 +121,7 @@ class Client:
     renew = _enqueue(Verbs.renew)
     revoke_connection = _enqueue(Verbs.revoke_connection)
     create_connection = _enqueue(Verbs.create_connection)
+    authorize_device = _enqueue(Verbs.authorize_device)
 
     def __init__(
         self, client: redis.Redis, sealer: QueueSealer, api: HttpApi | None = None

@@ -49,6 +49,7 @@ CHECK_PASSWORD: Final = _build_request("check_password", PASSWORDS)
 EXCHANGE_CODE: Final = _build_request("exchange_code", OAUTH)
 FETCH_USER_INFO: Final = _build_request("fetch_user_info", OAUTH)
 REFRESH_TOKEN: Final = _build_request("refresh_token", OAUTH)
+AUTHORIZE_DEVICE: Final = _build_request("authorize_device", OAUTH)
 CREATE_CONNECTION: Final = _build_request("create_connection", OAUTH)
 RENEW_CONNECTION: Final = _build_request("renew_connection", OAUTH)
 VERIFY_CONNECTION: Final = _build_request("verify_connection", OAUTH)
@@ -61,6 +62,9 @@ DISCOVER_PROVIDER: Final = MessageType(
 )
 CHECK_PROVIDER: Final = MessageType("check_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
 RENEW_CONNECTIONS: Final = MessageType("renew_connections", RENEWALS, None, is_job=False)
+#: One poll of a provider, for a user who has the device before them.
+POLL_DEVICE: Final = MessageType("poll_device", OAUTH, None, is_job=False)
+POLL_DEVICES: Final = MessageType("poll_devices", CONTROL, _SWEEP_SECONDS, is_job=False)
 RENEW_OATHS: Final = MessageType("renew_oaths", CONTROL, _SWEEP_SECONDS, is_job=False)
 CLEAN_VERIFICATION: Final = MessageType("clean_verification", CONTROL, _SWEEP_SECONDS, is_job=False)
 CLEAN_TOKENS: Final = MessageType("clean_tokens", CONTROL, _SWEEP_SECONDS, is_job=False)
@@ -82,6 +86,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         EXCHANGE_CODE,
         FETCH_USER_INFO,
         REFRESH_TOKEN,
+        AUTHORIZE_DEVICE,
         CREATE_CONNECTION,
         RENEW_CONNECTION,
         VERIFY_CONNECTION,
@@ -89,6 +94,8 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         DISCOVER_PROVIDER,
         CHECK_PROVIDER,
         RENEW_CONNECTIONS,
+        POLL_DEVICE,
+        POLL_DEVICES,
         RENEW_OATHS,
         CLEAN_VERIFICATION,
         CLEAN_TOKENS,

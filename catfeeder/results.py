@@ -117,6 +117,23 @@ class Connection(TypedDict):
     updated_at: Time
 
 
+class DeviceAuthorization(TypedDict):
+    """The result of `authorize_device` (RFC 8628 section 3.2): what the device shows its user."""
+
+    connection_id: Annotated[
+        str, "The connection, which is `pending` until the user has agreed; ask for it by this id."
+    ]
+    user_code: Annotated[str, "What the user enters at `verification_uri`; show it as it is."]
+    verification_uri: Annotated[str, "The page to open on another device."]
+    verification_uri_complete: Annotated[
+        str | None, "The same with the code in it, such as for a QR code; null if there is none."
+    ]
+    expires_at: Annotated[Time, "When the code runs out, if no user has agreed."]
+    interval_seconds: Annotated[
+        int, "How often the provider is asked; nothing new is known any sooner."
+    ]
+
+
 class ConnectionPage(TypedDict):
     """Connections, oldest first."""
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from catfeeder.http_api import ApiRequest
 from catfeeder.import_options import ImportOptions, build_import
 from catfeeder.messages import (
+    AUTHORIZE_DEVICE,
     CHECK_PASSWORD,
     CREATE_CONNECTION,
     EXCHANGE_CODE,
@@ -31,6 +32,7 @@ from catfeeder.results import (
     AccessToken,
     Authorization,
     Connection,
+    DeviceAuthorization,
     PasswordCheck,
     PasswordHash,
     Profile,
@@ -192,6 +194,24 @@ class Verbs:
             "scope": scope,
         }
         return JobRequest(CREATE_CONNECTION, arguments | _name_variables(variables))
+
+    def authorize_device(
+        self,
+        provider: str,
+        *,
+        subject: str | None = None,
+        scope: str | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> JobRequest[DeviceAuthorization]:
+        """Ask for a code that a user enters on another device (RFC 8628 section 3.1).
+
+        Show `user_code` and `verification_uri`. The connection of `connection_id` is pending until
+        the user has agreed.
+        """
+        arguments: dict[str, Any] = {"provider": provider, "subject": subject, "scope": scope}
+        if variables:
+            arguments["variables"] = dict(variables)
+        return JobRequest(AUTHORIZE_DEVICE, arguments)
 
     def import_connection(
         self,

@@ -17,6 +17,7 @@ from catfeeder.messages import (
     CLEAN_VERIFICATION,
     DELIVER_EVENTS,
     FORECAST_GRANTS,
+    POLL_DEVICES,
     RENEW_OATHS,
     RESEAL,
     MessageType,
@@ -31,6 +32,7 @@ from models.crons import (
 )
 from models.db.database import ensure_open, hold_connection
 from models.migrate import ensure_tables
+from models.oauth.devices import has_due_polls
 from worker.boot import is_emission_over
 from worker.consuming.redis_settings import describe_risks
 from worker.key_list import KeyListPublisher
@@ -50,6 +52,7 @@ def schedule(crons: CronsSettings) -> Schedule:
     """Return the messages that are emitted, each with its interval."""
     lines = (
         (RENEW_OATHS, crons.renew_oath_tokens, crons.renew_oath_tokens_interval),
+        (POLL_DEVICES, crons.poll_devices, crons.poll_devices_interval),
         (CLEAN_VERIFICATION, crons.clean_verification, crons.clean_verification_interval),
         (CLEAN_TOKENS, crons.clean_tokens, crons.clean_tokens_interval),
         (DELIVER_EVENTS, crons.deliver_events, crons.deliver_events_interval),
@@ -193,6 +196,9 @@ def _list_due(
             for message in lines
             if known.get(message.name, now) <= now or message in stalled
         ]
+        if POLL_DEVICES in (message for message, _ in due) and not has_due_polls(now):
+            # Most services have no devices: nothing is emitted each second for none.
+            due = [line for line in due if line[0] != POLL_DEVICES]
         # A service that stops finishes its jobs and enqueues no more.
         return [] if due and is_emission_over() else due
 

@@ -7,11 +7,14 @@ from typing import Final
 
 from actors.registry import PERFORMERS, load_performer
 from catfeeder.errors import CatFeederError
-from catfeeder.messages import RENEW_OATHS, MessageType
+from catfeeder.messages import POLL_DEVICES, RENEW_OATHS, MessageType
 
 _LOG = logging.getLogger(__name__)
-#: A sweep emits its leases to workers; where there are none it renews by itself.
-_IN_PROCESS: Final = {RENEW_OATHS: "actors.renewal.in_process:renew_due_connections"}
+#: A sweep emits its leases to workers; where there are none it does their work by itself.
+_IN_PROCESS: Final = {
+    RENEW_OATHS: "actors.renewal.in_process:renew_due_connections",
+    POLL_DEVICES: "actors.devices.sweep:poll_due_devices",
+}
 
 
 class LocalQueue:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, cast
 
 from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.errors import (
+    AccessDenied,
+    AuthorizationPending,
     ConnectionBusy,
     ConnectionUnknown,
+    ExpiredToken,
     ReauthorizationRequired,
     RenewalFailing,
 )
 from actors.cursors import decode_cursor, encode_cursor, is_id
+from actors.errors import AuthError
 from actors.providers.config.placements import find_placement
 from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder import results
@@ -23,6 +28,7 @@ from catfeeder.queue.requester import is_visible, visible_app
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, DeviceStatus
 from models.oauth.providers import list_keys, public_name
 
 _HAS_ENDED: Final = (
@@ -35,6 +41,11 @@ _NEVER_DUE: Final = (
     ConnectionStatus.REAUTHORIZATION_REQUIRED,
     ConnectionStatus.REVOKED,
 )
+#: Why a device has got no token (RFC 8628 section 3.5).
+_REFUSALS: Final[Mapping[str, type[AuthError]]] = {
+    DeviceStatus.ACCESS_DENIED: AccessDenied,
+    DeviceStatus.EXPIRED_TOKEN: ExpiredToken,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,8 @@ def read_profile(row: TAB_CONNECTIONS) -> results.Profile:
 def find_connection(connection_id: str) -> TAB_CONNECTIONS:
     """Return a connection.
 
+    One that waited for a device has another id in the end, where its account was connected before.
+
     Raises:
         ConnectionUnknown: The acting app has no connection of that id.
     """
@@ -102,6 +115,8 @@ def find_connection(connection_id: str) -> TAB_CONNECTIONS:
         raise ConnectionUnknown
     with hold_connection():
         row = TAB_CONNECTIONS.find(connection_id)
+        if row is None:
+            row = TAB_DEVICE_AUTHORIZATIONS.find_connection(connection_id)
     if row is None or not is_visible(row.app):
         raise ConnectionUnknown
     return row
@@ -145,6 +160,7 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     Raises:
         ConnectionUnknown: There is no such connection.
         ReauthorizationRequired: There is no token any more, nor a way to another one.
+        AuthorizationPending, AccessDenied, ExpiredToken: It waits for a device, or got none.
     """
     row = find_connection(connection_id)
     credentials = open_credentials(row)
@@ -153,6 +169,7 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     token = TAB_CONNECTIONS.access_token.open(row)
     is_usable = token is not None and (row.expires_at is None or row.expires_at > now)
     is_dead = row.status in _NEVER_DUE
+    check_device(row, now)
     if row.status == ConnectionStatus.PENDING:
         raise ConnectionBusy
     is_awaited = token is None and not is_dead and row.refresh_token is not None
@@ -172,6 +189,24 @@ def _find_retry(row: TAB_CONNECTIONS, now: datetime, *, is_awaited: bool) -> dat
         # wait for the plan.
         return None
     return row.renew_at if row.renew_at is not None and row.renew_at > now else None
+
+
+def check_device(row: TAB_CONNECTIONS, now: datetime) -> None:
+    """Raise if a connection without a token waits for a device, or has waited for one in vain.
+
+    Raises:
+        AuthorizationPending, AccessDenied, ExpiredToken, ReauthorizationRequired: Either.
+    """
+    if row.version > 0:
+        return
+    with hold_connection():
+        device = TAB_DEVICE_AUTHORIZATIONS.find(row.id)
+    if device is None:
+        return
+    if device.next_poll_at is not None:
+        left = (device.next_poll_at - now).total_seconds()
+        raise AuthorizationPending(seconds=max(math.ceil(left), 1))
+    raise _REFUSALS.get(device.status, ReauthorizationRequired)(row.reason)
 
 
 def _view_static(row: TAB_CONNECTIONS, credentials: Credentials) -> TokenView:

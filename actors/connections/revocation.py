@@ -27,6 +27,7 @@ from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.renewal.journal import TAB_ATTEMPTS, claim_unstarted
 from models.renewal.leases import Lease, erase_leased
 
@@ -61,6 +62,7 @@ def revoke_connection(connection_id: str, wait_seconds: float | None = None) -> 
         ConnectionUnknown: There is no such connection.
         ConnectionBusy: A renewal in flight takes longer.
     """
+    connection_id = find_connection(connection_id).id
     for _ in range(_MAX_ROUNDS):
         lease = _lease(connection_id, wait_seconds)
         row = find_connection(connection_id)
@@ -71,6 +73,7 @@ def revoke_connection(connection_id: str, wait_seconds: float | None = None) -> 
         }
         with transaction():
             if erase_leased(lease):
+                TAB_DEVICE_AUTHORIZATIONS.erase(connection_id)
                 record(EventKind.REVOKED, now=utc_now(), connection=row, **outcome)
                 return cast("Revocation", {"id": connection_id, **outcome})
     raise ConnectionBusy

@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from actors.audit import EventKind, record
-from actors.connections.reading import describe_connection, find_connection, read_token
+from actors.connections.reading import (
+    check_device,
+    describe_connection,
+    find_connection,
+    read_token,
+)
 from actors.errors import ProviderNotConfigured
 from actors.moving.errors import AccountDiffers
 from actors.moving.identification import identify, is_identified
@@ -39,6 +44,7 @@ def verify_connection(connection_id: str, version: int | None = None) -> Connect
     row = find_connection(connection_id)
     if row.credentials is not None:
         return renew_connection(connection_id, version)
+    check_device(row, now)
     found = resolve_provider(row.provider, now)
     provider = fill_connection(found, row.variables, row.metadata)
     is_renewed = _renew(provider, row, version)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,6 +39,26 @@ from models.oauth.upserts import Owner, store_connection
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantOrigin:
+    """What a grant was asked for, for which user of which app, and what its answer must prove."""
+
+    app: str
+    subject: str
+    scope: str
+    #: What tells the account where neither the provider nor the app names one.
+    key: str
+    variables: Mapping[str, str] | None = None
+    nonce: Secret | None = None
+    demands: Demands = Demands()
+    #: What the tokens are for (RFC 8707).
+    resources: Sequence[str] = ()
+    #: The id of the connection, where the account has none yet.
+    connection_id: str | None = None
+    #: Members of the event.
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class FinishedSignIn:
     """The stored connection, and the tokens as the provider granted them."""
@@ -48,7 +68,7 @@ class FinishedSignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class _User:
+class User:
     """The user of a sign-in, and the login that its id_token states."""
 
     profile: Profile
@@ -75,19 +95,33 @@ def redeem(
         CodeInvalid, ProviderError: As `redeem_code` and `fetch_profile`.
     """
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
-    resources = (pending.demands or {}).get("resource", ())
-    uri = pending.redirect_uri
+    origin = _describe_origin(pending)
+    uri, resources = pending.redirect_uri, origin.resources
     tokens = redeem_code(provider, code, uri, verifier, repeated, resources=resources)
-    user_of_sign_in = _identify(provider, tokens, pending, now)
-    _add_name(user_of_sign_in.profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
-    tokens = _add_metadata(_extend_lifetime(provider, tokens), brought)
+    signed_in = identify(provider, tokens, origin, now)
+    _add_name(signed_in.profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
+    tokens = _add_metadata(extend_lifetime(provider, tokens), brought)
     second = tokens.second
-    second_user = _identify(provider, second, pending, now) if second else None
+    second_user = identify(provider, second, origin, now) if second else None
     with transaction():
-        connection = _store(provider, tokens, pending, user_of_sign_in, now)
+        connection = store_tokens(provider, tokens, origin, signed_in, now)
         if second is not None and second_user is not None:
-            _store(provider, second, pending, second_user, now)
+            store_tokens(provider, second, origin, second_user, now)
     return FinishedSignIn(connection, tokens)
+
+
+def _describe_origin(pending: TAB_VERIFICATION) -> GrantOrigin:
+    return GrantOrigin(
+        app=pending.app,
+        subject=pending.subject,
+        scope=pending.scope,
+        key=pending.state_hash,
+        variables=pending.variables,
+        nonce=TAB_VERIFICATION.nonce.open(pending),
+        demands=Demands(_compute_earliest_login(pending), _read_acr_demand(pending)),
+        resources=(pending.demands or {}).get("resource", ()),
+        detail={"unbound": True} if pending.is_unbound else {},
+    )
 
 
 def _add_name(profile: Profile, provider: Provider, user: Secret | None) -> None:
@@ -96,7 +130,7 @@ def _add_name(profile: Profile, provider: Provider, user: Secret | None) -> None
         profile["name"] = apple.name_of(user.reveal())
 
 
-def _extend_lifetime(provider: Provider, tokens: TokenResponse) -> TokenResponse:
+def extend_lifetime(provider: Provider, tokens: TokenResponse) -> TokenResponse:
     """Exchange a token of hours for one of months, where the provider has such an exchange."""
     if provider.long_lived_token is None:
         return tokens
@@ -131,32 +165,27 @@ def _add_metadata(tokens: TokenResponse, brought: Mapping[str, str]) -> TokenRes
     return replace(tokens, metadata=metadata, second=second)
 
 
-def _store(
-    provider: Provider,
-    tokens: TokenResponse,
-    pending: TAB_VERIFICATION,
-    user: _User,
-    now: datetime,
+def store_tokens(
+    provider: Provider, tokens: TokenResponse, origin: GrantOrigin, user: User, now: datetime
 ) -> TAB_CONNECTIONS:
-    profile, requested_scope = user.profile, pending.scope
+    """Store the connection of a grant, and record it; call it in a transaction."""
+    profile, requested_scope = user.profile, origin.scope
     if tokens.account is not None and tokens.account.get("token_of") == "user":
         requested_scope = provider.authorization_parameters.get("user_scope", "").replace(",", " ")
     end = forecast_consent_end(provider, tokens, now)
-    request = GrantRequest(
-        profile["subject"] or pending.subject or pending.state_hash, requested_scope
-    )
-    grant = build_grant(provider, tokens, request, now, end=end)
-    grant = replace(grant, sign_in=_describe_sign_in(pending, user.authentication))
+    account = profile["subject"] or origin.subject or origin.key
+    grant = build_grant(provider, tokens, GrantRequest(account, requested_scope), now, end=end)
+    grant = replace(grant, sign_in=_describe_sign_in(origin, user.authentication))
     connection = store_connection(
-        Owner(app=pending.app, provider=provider.name, subject=pending.subject),
+        Owner(app=origin.app, provider=provider.name, subject=origin.subject),
         profile=profile,
         grant=grant,
         now=now,
         told_once=provider.told_once,
-        variables=pending.variables,
+        variables=origin.variables,
+        connection_id=origin.connection_id,
     )
-    binding = {"unbound": True} if pending.is_unbound else {}
-    record(EventKind.EXCHANGED, now=now, connection=connection, **binding)
+    record(EventKind.EXCHANGED, now=now, connection=connection, **origin.detail)
     if grant.missing_scope:
         missing = grant.missing_scope.split()
         record(EventKind.SCOPE_MISSING, now=now, connection=connection, scopes=missing)
@@ -164,28 +193,31 @@ def _store(
 
 
 def _describe_sign_in(
-    pending: TAB_VERIFICATION, authentication: Authentication
+    origin: GrantOrigin, authentication: Authentication
 ) -> dict[str, Any] | None:
     """Return what is kept of a sign-in: the resources that it was for, and the login behind it."""
-    resources = (pending.demands or {}).get("resource")
-    return {**({"resource": resources} if resources else {}), **authentication} or None
+    resources = {"resource": list(origin.resources)} if origin.resources else {}
+    return {**resources, **authentication} or None
 
 
-def _identify(
-    provider: Provider, tokens: TokenResponse, pending: TAB_VERIFICATION, now: datetime
-) -> _User:
+def identify(provider: Provider, tokens: TokenResponse, origin: GrantOrigin, now: datetime) -> User:
+    """Return the user whose tokens these are.
+
+    Raises:
+        IdTokenInvalid: The id_token is missing or not valid.
+        ProviderError: As `fetch_profile`.
+    """
     claims: Mapping[str, Any] | None = tokens.account
     authentication: Authentication = {}
-    if provider.yields_id_token(pending.scope.split()):
+    if provider.yields_id_token(origin.scope.split()):
         if tokens.id_token is None:
             raise IdTokenInvalid("The provider's answer holds no id_token.")
-        nonce = TAB_VERIFICATION.nonce.open(pending)
-        demands = Demands(_compute_earliest_login(pending), _read_acr_demand(pending))
+        nonce, demands = origin.nonce, origin.demands
         claims = verify_id_token(provider, tokens.id_token, nonce, now, demands=demands)
         authentication = read_authentication(claims)
     asked = fill_members(provider, tokens.metadata)
     profile = fetch_profile(asked, tokens.access_token, claims, is_sign_in=True)
-    return _User(profile, authentication)
+    return User(profile, authentication)
 
 
 def _read_acr_demand(pending: TAB_VERIFICATION) -> AcrDemand | None:

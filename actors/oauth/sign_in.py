@@ -86,7 +86,7 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
     variables = read_variables(found, wishes.get("variables"))
     found = fill_variables(found, variables)
     request = build_request(found, wishes.get("scope"), wishes.get("offline_access"), wishes)
-    _check_identity(found, request)
+    check_names_users(found, request.scopes)
     expires_at = now + timedelta(seconds=current_settings().oauth.state_lifetime_seconds)
     with transaction():
         _record_beginning(found, wishes, now)
@@ -96,9 +96,13 @@ def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes
     return SignIn(url, request.state.reveal(), expires_at, comes_by_post)
 
 
-def _check_identity(provider: Provider, request: AuthorizationRequest) -> None:
-    """Make sure that a code is not spent on a sign-in that names no user."""
-    if not provider.names_its_users(request.scopes):
+def check_names_users(provider: Provider, scopes: Sequence[str]) -> None:
+    """Make sure that a code is not spent on a sign-in that names no user.
+
+    Raises:
+        ProviderNotConfigured: Nothing would name the user.
+    """
+    if not provider.names_its_users(scopes):
         raise ProviderNotConfigured(
             f"Nothing would name the user of a sign-in with {provider.public_name}: give it "
             "userinfo_endpoint; or issuer, jwks_uri and the scope openid; or identity "
@@ -173,12 +177,21 @@ def _check_parameters(wishes: SignInWishes) -> None:
     subject, scope = wishes.get("subject"), wishes.get("scope")
     if (return_to := wishes.get("return_to")) is not None:
         check_return_to(return_to)
+    check_asked(subject, scope)
+    if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):
+        raise SubjectUnbound
+
+
+def check_asked(subject: str | None, scope: str | None) -> None:
+    """Make sure that what an app asks for can be stored and sent.
+
+    Raises:
+        SubjectInvalid, ScopeInvalid: It has characters that cannot.
+    """
     if subject is not None and not _SUBJECT.fullmatch(subject):
         raise SubjectInvalid
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise ScopeInvalid
-    if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):
-        raise SubjectUnbound
 
 
 def _check_initiator(provider: Provider, iss: str | None) -> None:

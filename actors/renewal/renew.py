@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
-from actors.connections.reading import describe_connection, find_connection
+from actors.connections.reading import check_device, describe_connection, find_connection
 from actors.errors import AuthError, ProviderPaused
 from actors.providers.config.cache import shared_provider_cache
 from actors.providers.config.rates import minimum_gap
@@ -123,6 +123,7 @@ def renew_connection(
         RenewalTooSoon, ProviderPaused: The provider is not to be asked now.
         RefreshTokenMissing: There is nothing to renew it with.
         ReauthorizationRequired: Only the user can bring the connection back.
+        AuthorizationPending, AccessDenied, ExpiredToken: It waits for a device, or got no token.
         ProviderUnreachable, ProviderMisbehaved, ProviderRefused: The provider's part failed.
     """
     row = find_connection(connection_id)
@@ -136,6 +137,7 @@ def _renew_or_await(
     row: TAB_CONNECTIONS, now: datetime, seconds: float, limits: RenewalLimits
 ) -> TAB_CONNECTIONS:
     """Renew a connection, or wait up to `seconds` for the process that renews it already."""
+    check_device(row, now)
     # A connection that was moved in without a token has had no renewal that a gap could follow.
     is_new = row.access_token is None
     is_active = row.status == ConnectionStatus.ACTIVE and not is_new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Final
 
 from actors.audit import EventKind
 from catfeeder.clock import utc_now
@@ -11,17 +12,24 @@ from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.renewal.interrupted import erase_stale_attempts
 
 _LOG = logging.getLogger(__name__)
+_DEVICE_RETENTION: Final = timedelta(days=1)
 
 
 def clean_verification() -> None:
-    """Perform `clean_verification`: erase the sign-ins that have expired."""
+    """Perform `clean_verification`: erase the sign-ins and devices that have expired.
+
+    What became of a device is known for another day.
+    """
+    now = utc_now()
     with hold_connection():
-        erased = TAB_VERIFICATION.erase_expired(utc_now())
+        erased = TAB_VERIFICATION.erase_expired(now)
+        erased += TAB_DEVICE_AUTHORIZATIONS.erase_expired(now - _DEVICE_RETENTION)
     _LOG.info("Erased %d expired sign-ins.", erased)
 
 

@@ -164,6 +164,19 @@ class TAB_CONNECTIONS(Authenticated, Table):
         return bool(cls.delete().where(cls.id == connection_id).execute())
 
     @classmethod
+    def erase_tokenless(cls, ids: peewee.ModelSelect[Any]) -> None:
+        """Delete those connections of a query of ids that have never had a token."""
+        cls.delete().where(cls.id.in_(ids), cls.version == 0).execute()
+
+    @classmethod
+    def end_pending(cls, connection_id: str, reason: str, now: datetime) -> None:
+        """Record why a connection got no token: its user has to begin again."""
+        columns = {"reason": reason, "updated_at": now}
+        status = ConnectionStatus.REAUTHORIZATION_REQUIRED
+        is_pending = (cls.id == connection_id) & (cls.status == ConnectionStatus.PENDING)
+        cls.update(status=status, **columns).where(is_pending).execute()
+
+    @classmethod
     def erase_dead(cls, before: datetime) -> int:
         """Delete connections that need their user, and have yielded no token since `before`.
 

@@ -39,6 +39,7 @@ def store_connection(
     now: datetime,
     told_once: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    connection_id: str | None = None,
 ) -> TAB_CONNECTIONS:
     """Create the connection of this account for an app, or update the one that it has.
 
@@ -48,16 +49,18 @@ def store_connection(
     A profile may name no user. The app's subject then stands for the account: its connection is
     replaced, with nothing of the grant before; without a subject each sign-in is a new connection.
 
-    `variables` fill in the provider's URLs: with others it is another account.
+    `variables` fill in the provider's URLs: with others it is another account. `connection_id` is
+    the id of a new connection, if it was given one beforehand.
 
     `told_once` names parts of the profile that the provider sends at the first consent alone; they
     stay if this profile lacks them.
     """
+    more: Any = {"told_once": told_once, "variables": variables, "connection_id": connection_id}
     try:
-        return _store(owner, profile, grant, now, told_once=told_once, variables=variables)
+        return _store(owner, profile, grant, now, **more)
     except peewee.IntegrityError:
         # Two sign-ins of a new account came in at once; the other one's row is found now.
-        return _store(owner, profile, grant, now, told_once=told_once, variables=variables)
+        return _store(owner, profile, grant, now, **more)
 
 
 def _store(
@@ -68,13 +71,15 @@ def _store(
     *,
     told_once: Sequence[str],
     variables: Mapping[str, str] | None,
+    connection_id: str | None,
 ) -> TAB_CONNECTIONS:
     account = build_account_key(owner, profile["subject"], variables)
     with transaction():
         row = None if account is None else find_account(owner, account)
         if row is None:
             columns = {"provider_subject": account, "profile": profile, "variables": variables}
-            connection_id = _insert(owner, columns, _set_due(grant, None), now)
+            connection_id = connection_id or str(uuid.uuid4())
+            _insert(connection_id, owner, columns, _set_due(grant, None), now)
         else:
             connection_id = row.id
             whole = _fill_told_once(row, profile, told_once)
@@ -149,8 +154,9 @@ def _set_due(grant: Grant, row: TAB_CONNECTIONS | None) -> Grant:
     return grant
 
 
-def _insert(owner: Owner, columns: Mapping[str, Any], grant: Grant, now: datetime) -> str:
-    connection_id = str(uuid.uuid4())
+def _insert(
+    connection_id: str, owner: Owner, columns: Mapping[str, Any], grant: Grant, now: datetime
+) -> None:
     # One that nothing tells from others is an account by itself.
     account = columns["provider_subject"]
     account = f" {connection_id}" if account is None else account
@@ -164,7 +170,6 @@ def _insert(owner: Owner, columns: Mapping[str, Any], grant: Grant, now: datetim
         **_T.build_sign_in_columns(connection_id, grant),
         **_T.build_grant_columns(connection_id, 0, grant, now),
     )
-    return connection_id
 
 
 def update_account(

@@ -13,7 +13,7 @@ from tests.provider.server import Request
 _STANDARD: Final = {
     *("grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret"),
     *("refresh_token", "fb_exchange_token", "client_assertion", "client_assertion_type"),
-    "resource",
+    *("resource", "device_code"),
 }
 _MEDIA_TYPES: Final = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from tests.provider.answers import Answer, form_post, json_answer, redirect_answer
 from tests.provider.clients import Expected, check_client
+from tests.provider.devices import DEVICE_CODE, Devices
 from tests.provider.grants import Grant, Grants, Refused
 from tests.provider.script import Script, merged
 from tests.provider.server import Request
@@ -30,6 +31,7 @@ class Endpoints:
         self.script = Script()
         self.keys = SigningKeys()
         self.grants = Grants()
+        self.devices = Devices()
         #: Whose each refresh token of a pair is, as long as it serves.
         self.pair_owners: dict[str, str] = {}
         #: The number of consents: the first one has the name that Apple sends once.
@@ -37,6 +39,7 @@ class Endpoints:
         self.paths: Mapping[str, Callable[[Request], Answer]] = {
             "/.well-known/openid-configuration": self._describe,
             "/authorize": self._authorize,
+            "/device": self._authorize_device,
             "/token": self._grant_tokens,
             "/token/refresh": self._grant_tokens,
             "/exchange": self._exchange_token,
@@ -104,6 +107,14 @@ class Endpoints:
         joint = "&" if "?" in asked["redirect_uri"] else "?"
         return redirect_answer(asked["redirect_uri"] + joint + urlencode(back), 302)
 
+    def _authorize_device(self, request: Request) -> Answer:
+        """Issue a code to a device (RFC 8628 section 3.1)."""
+        try:
+            check_client(request, self._expected())
+        except Refused as refused:
+            return json_answer({"error": refused.error}, 401)
+        return json_answer(self.devices.issue(request.form, self.issuer))
+
     def _grant_tokens(self, request: Request) -> Answer:
         try:
             members = self._granted(request)
@@ -136,6 +147,9 @@ class Endpoints:
                     raise Refused("invalid_request")
                 grant = self.grants.redeem_code(form, requires_pkce=script.requires_pkce)
                 has_new = script.gives_refresh_token and self._is_lasting(grant)
+            case grant_type if grant_type == DEVICE_CODE:
+                grant = self.grants.begin(self.devices.poll(form))
+                has_new = script.gives_refresh_token
             case "refresh_token":
                 grant = self.grants.use_refresh_token(form["refresh_token"], script.rotation)
                 wanted = grant.request.get("redirect_uri")

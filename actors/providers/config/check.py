@@ -61,7 +61,7 @@ def _check_configured(provider: str) -> list[Finding]:
 
 def _check(provider: Provider) -> Iterator[Finding]:
     yield from check_settings(provider)
-    if not provider.has_sign_in:
+    if not provider.has_users:
         return
     published: Mapping[str, Any] = {}
     if provider.issuer is not None and "{" not in provider.issuer:
@@ -76,7 +76,8 @@ def _check(provider: Provider) -> Iterator[Finding]:
     if provider.yields_id_token(provider.scopes) and jwks_uri and "{" not in jwks_uri:
         yield _check_keys(jwks_uri)
     is_published = OFFLINE_ACCESS in read_texts(published, "scopes_supported")
-    yield check_renewal(provider, is_published=is_published)
+    if provider.has_sign_in:
+        yield check_renewal(provider, is_published=is_published)
     yield from check_last_grant(provider)
     yield check_revocation(provider, published)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from actors.app_settings import read_app_settings
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderTampered, ProviderUnknown
 from actors.providers.catalogue.presets import find_preset, preset_settings
-from actors.providers.protocol.provider import AUTHORIZATION_CODE, Provider
+from actors.providers.protocol.provider import AUTHORIZATION_CODE, DEVICE_CODE, Provider
 from actors.providers.protocol.provider_builder import (
     Credentials,
     build_provider,
@@ -147,7 +147,8 @@ def find_provider(name: str) -> Provider:
 def _needs_client(metadata: Mapping[str, Any]) -> bool:
     """Return whether nothing can be done without a client; keys and apps' own clients need none."""
     is_oauth = metadata.get("credential_type", "oauth2") == "oauth2"
-    return is_oauth and AUTHORIZATION_CODE in metadata.get("grant_types", (AUTHORIZATION_CODE,))
+    grants = metadata.get("grant_types") or (AUTHORIZATION_CODE,)
+    return is_oauth and not {AUTHORIZATION_CODE, DEVICE_CODE}.isdisjoint(grants)
 
 
 def _learn(row: TAB_USER_OAUTH_CONNECTION, settings: Mapping[str, str]) -> None:
@@ -205,6 +206,8 @@ def issuer_to_discover(row: TAB_USER_OAUTH_CONNECTION) -> str | None:
     """Return the issuer whose metadata completes this provider; None for a complete one."""
     given = with_base_url({**preset_settings(row.preset), **row.metadata})
     needed = [*list_needed_endpoints(given)]
+    if DEVICE_CODE in (given.get("grant_types") or ()):
+        needed.append("device_authorization_endpoint")
     if "openid" in given.get("scopes", ["openid"]):
         needed.append("jwks_uri")
     issuer = given.get("issuer")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from actors.providers.config.static_checks import report_fault, report_ok
 from actors.providers.protocol.keys import ALGORITHMS
 from actors.providers.protocol.metadata import find_unusable_endpoints
-from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.provider import DEVICE_CODE, Provider
 from catfeeder.results import Finding
 
 #: Members by which a provider wants of every client what the service does not do, and its name. The
@@ -39,8 +39,11 @@ def read_texts(published: Mapping[str, Any], name: str) -> list[str]:
 def check_published(provider: Provider, published: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what the settings and the issuer's metadata together show."""
     yield _check_client_authentication(provider, published)
-    yield _check_pkce(provider, published)
-    yield from _check_demands(published)
+    if provider.has_devices:
+        yield _check_device_grant(published)
+    if provider.has_sign_in:
+        yield _check_pkce(provider, published)
+        yield from _check_demands(published)
     yield from _check_algorithms(provider, published)
     yield from _check_optional_endpoints(provider, published)
 
@@ -103,6 +106,16 @@ def _check_pkce(provider: Provider, published: Mapping[str, Any]) -> Finding:
     return report_ok("pkce", "PKCE is used as the provider publishes it.")
 
 
+def _check_device_grant(published: Mapping[str, Any]) -> Finding:
+    """Check that the issuer publishes the device grant (RFC 8628 section 4), if it lists any."""
+    grants = read_texts(published, "grant_types_supported")
+    if grants and DEVICE_CODE not in grants:
+        remedy = "Have the provider allow the device grant, or take it out of grant_types."
+        detail = "The issuer does not list the device grant among its grant_types_supported."
+        return report_fault("device_grant", detail, remedy)
+    return report_ok("device_grant", "Nothing that the issuer publishes denies the device grant.")
+
+
 def _check_demands(published: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield a fault for each thing that every client has to do and this one does not."""
     wanted = {what: name for name, what in _DEMANDS.items() if published.get(name) is True}
@@ -139,6 +152,7 @@ def _check_optional_endpoints(
     provider: Provider, published: Mapping[str, Any]
 ) -> Iterator[Finding]:
     for name, reason in find_unusable_endpoints(published).items():
-        if getattr(provider, name) is None:
+        is_used = name != "device_authorization_endpoint" or provider.has_devices
+        if is_used and getattr(provider, name) is None:
             remedy = f"It is left out. Set {name}, or name its host in OAUTH_ALLOWED_PRIVATE_HOSTS."
             yield report_fault(name, reason, remedy)

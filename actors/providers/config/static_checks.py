@@ -21,6 +21,7 @@ from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 _ENDPOINTS: Final = (
     "authorization_endpoint",
     "token_endpoint",
+    "device_authorization_endpoint",
     "refresh_endpoint",
     "long_lived_token",
     "userinfo_endpoint",
@@ -63,11 +64,14 @@ def suggest_remedy(error: AuthError, otherwise: str) -> str:
 def check_settings(provider: Provider) -> Iterator[Finding]:
     """Yield what the settings alone show; host names are resolved."""
     yield _check_pause(provider.name)
-    yield _check_credentials(provider) if provider.has_sign_in else _check_own_client(provider)
+    yield _check_credentials(provider) if provider.has_users else _check_own_client(provider)
     yield from _check_endpoints(provider)
+    if provider.has_devices:
+        yield _check_devices(provider)
+    if provider.has_users:
+        yield _check_identity(provider)
     if not provider.has_sign_in:
         return
-    yield _check_identity(provider)
     yield _check_redirect_uri(redirect_uri_of(provider))
     yield _check_mix_up(provider)
 
@@ -114,7 +118,7 @@ def _check_own_client(provider: Provider) -> Finding:
 
 def _check_public_client(provider: Provider) -> Finding:
     """Check that a client without a secret uses PKCE (RFC 9700 section 2.1.1)."""
-    if not provider.uses_pkce:
+    if provider.has_sign_in and not provider.uses_pkce:
         remedy = 'Set code_challenge_method to "S256".'
         return report_fault("credentials", "A public client needs PKCE, which is off.", remedy)
     return report_ok("credentials", "client_id is set; a public client has no secret.")
@@ -155,6 +159,17 @@ def _url_of(provider: Provider, name: str) -> str | None:
         return None if exchange is None else exchange.endpoint
     url: str | None = getattr(provider, name)
     return url
+
+
+def _check_devices(provider: Provider) -> Finding:
+    """Check that devices get codes, and warn of what those codes are good for (RFC 8628, 5.4)."""
+    if not provider.device_authorization_endpoint:
+        remedy = (
+            "Set device_authorization_endpoint, or take the device grant out of grant_types; the "
+            "issuer publishes none."
+        )
+        return report_fault("devices", "Nothing says where devices get their codes.", remedy)
+    return report_ok("devices", "Devices are connected by a code that their users enter.")
 
 
 def _find_address_fault(url: str) -> tuple[str, str] | None:

@@ -27,11 +27,12 @@ MEMBER_FIELDS: Final = (
 URL_FIELDS: Final = (
     *("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri"),
     *("check_endpoint", "installation_token_endpoint", "client_assertion_audience"),
+    "device_authorization_endpoint",
     *MEMBER_FIELDS,
 )
 _TEXT_FIELDS: Final = (
     *("authorization_parameters", "token_parameters", "refresh_parameters", "token_headers"),
-    "userinfo_headers",
+    *("device_authorization_parameters", "userinfo_headers"),
 )
 _EXCHANGES: Final = ("long_lived_token", "renewal_exchange")
 

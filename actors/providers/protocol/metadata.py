@@ -14,7 +14,8 @@ from config import current_settings
 
 _WELL_KNOWN: Final = "/.well-known/openid-configuration"
 _NEEDED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_OPTIONAL: Final = ("userinfo_endpoint", "revocation_endpoint")
+_DEVICES: Final = "device_authorization_endpoint"
+_OPTIONAL: Final = ("userinfo_endpoint", "revocation_endpoint", _DEVICES)
 _AUTH_METHODS: Final = "token_endpoint_auth_methods_supported"
 _REVOCATION_METHODS: Final = "revocation_endpoint_auth_methods_supported"
 _SCOPES: Final = "scopes_supported"
@@ -32,6 +33,7 @@ class IssuerMetadata(TypedDict, total=False):
     jwks_uri: Required[str]
     userinfo_endpoint: str
     revocation_endpoint: str
+    device_authorization_endpoint: str
     token_endpoint_auth_methods_supported: list[Any]
     revocation_endpoint_auth_methods_supported: list[Any]
     authorization_response_iss_parameter_supported: bool

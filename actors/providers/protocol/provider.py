@@ -29,6 +29,8 @@ SigningAlgorithm: TypeAlias = Literal[
 AUTHORIZATION_CODE: Final = "authorization_code"
 CLIENT_CREDENTIALS: Final = "client_credentials"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+#: RFC 8628 section 3.4.
+DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 #: GitHub's own way to a token of an installation of a GitHub App; no standard has a name for it.
 GITHUB_APP: Final = "github_app_installation"
 
@@ -65,6 +67,8 @@ class Provider:
     #: Both are empty where no grant of `grant_types` asks them.
     authorization_endpoint: str = ""
     token_endpoint: str = ""
+    #: Where devices get their codes (RFC 8628 section 3.1).
+    device_authorization_endpoint: str | None = None
     issuer: str | None = None
     #: None is the token endpoint.
     refresh_endpoint: str | None = None
@@ -118,6 +122,7 @@ class Provider:
     callback_parameters: tuple[str, ...] = ()
     token_request_format: Literal["form", "json", "query"] = "form"
     token_request_method: str = "POST"
+    device_authorization_parameters: Mapping[str, str] = field(default_factory=dict)
     token_parameters: Mapping[str, str] = field(default_factory=dict)
     refresh_parameters: Mapping[str, str] = field(default_factory=dict)
     token_headers: Mapping[str, str] = field(default_factory=dict)
@@ -200,6 +205,16 @@ class Provider:
     def has_sign_in(self) -> bool:
         """Return whether users can sign in: not with an API key, nor where clients act alone."""
         return self.credential_type == "oauth2" and AUTHORIZATION_CODE in self.grant_types
+
+    @property
+    def has_devices(self) -> bool:
+        """Return whether users can connect a device by a code that they enter (RFC 8628)."""
+        return self.credential_type == "oauth2" and DEVICE_CODE in self.grant_types
+
+    @property
+    def has_users(self) -> bool:
+        """Return whether users agree to connections, and clients do not act alone."""
+        return self.has_sign_in or self.has_devices
 
     @property
     def uses_pkce(self) -> bool:

@@ -15,6 +15,7 @@ from actors.providers.protocol.authentication_choice import choose_client_authen
 from actors.providers.protocol.provider import (
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
+    DEVICE_CODE,
     GITHUB_APP,
     JWT_BEARER,
     Provider,
@@ -92,6 +93,8 @@ def list_needed_endpoints(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     grants = metadata.get("grant_types") or (AUTHORIZATION_CODE,)
     if AUTHORIZATION_CODE in grants:
         return ("authorization_endpoint", "token_endpoint")
+    if DEVICE_CODE in grants:
+        return ("device_authorization_endpoint", "token_endpoint")
     of_github = ("installation_token_endpoint",) if GITHUB_APP in grants else ()
     return ("token_endpoint", *of_github) if _TOKEN_GRANTS & set(grants) else of_github
 
@@ -185,8 +188,9 @@ def _read_exchanges(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 def _default_scopes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the scopes to ask for by default: a provider with an issuer has OpenID Connect."""
-    has_sign_in = AUTHORIZATION_CODE in metadata.get("grant_types", (AUTHORIZATION_CODE,))
-    return STANDARD_SCOPES if has_sign_in and metadata.get("issuer") else ()
+    grants = metadata.get("grant_types") or (AUTHORIZATION_CODE,)
+    has_users = AUTHORIZATION_CODE in grants or DEVICE_CODE in grants
+    return STANDARD_SCOPES if has_users and metadata.get("issuer") else ()
 
 
 def _read_offline_access(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 STATUS_BY_CODE: Final = {
+    "access_denied": 409,
     "account_differs": 409,
     "address_forbidden": 422,
     "api_key_invalid": 422,
@@ -18,6 +19,7 @@ STATUS_BY_CODE: Final = {
     "app_invalid": 422,
     "app_tampered": 409,
     "app_unknown": 404,
+    "authorization_pending": 409,
     "body_too_large": 413,
     "browser_mismatch": 400,
     "code_invalid": 422,
@@ -29,7 +31,9 @@ STATUS_BY_CODE: Final = {
     "credentials_refused": 422,
     "cursor_invalid": 422,
     "database_unreachable": 503,
+    "device_not_offered": 409,
     "discovery_needed": 503,
+    "expired_token": 409,
     "host_invalid": 400,
     "host_not_trusted": 400,
     "id_token_invalid": 502,

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from actors.devices.request import check_device_request
 from catfeeder.clock import rfc3339
-from catfeeder.messages import EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
-from catfeeder.results import Connection, Profile, StartedSignIn, TokenResponse
+from catfeeder.messages import AUTHORIZE_DEVICE, EXCHANGE_CODE, FETCH_USER_INFO, REFRESH_TOKEN
+from catfeeder.results import Connection, DeviceAuthorization, Profile, StartedSignIn, TokenResponse
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
@@ -29,6 +30,7 @@ from worker.http.schemas.oauth import (
     LOGIN_FORM,
     LOGIN_PARAMETERS,
     Authorize,
+    AuthorizeDevice,
     ExchangeCode,
     FetchUserInfo,
     Login,
@@ -70,6 +72,18 @@ async def authorize(
     begun = await start_sign_in(shim, request, provider, **body.model_dump())
     answer = {"authorization_url": begun.authorization_url, "state": begun.state}
     return JSONResponse({**answer, "expires_at": rfc3339(begun.expires_at)})
+
+
+@router.post(
+    "/{provider}/device", dependencies=_requires_jobs, **declare_job_route(DeviceAuthorization)
+)
+async def authorize_device(
+    provider: ProviderName, body: AuthorizeDevice, submit: SubmissionDependency
+) -> JSONResponse:
+    """Connect a device without a browser: show its user the code, and wait for the connection."""
+    asked = body.model_dump()
+    await run_with_database(check_device_request, provider, **asked)
+    return await submit(AUTHORIZE_DEVICE, provider=provider, **asked)
 
 
 @router.get(

@@ -135,6 +135,24 @@ class Authorize(AuthenticationParameters, Body):
         return self
 
 
+class AuthorizeDevice(Body):
+    """What a device is to be connected for (RFC 8628 section 3.1); each has a default."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"subject": "user-42"}]})
+
+    subject: Subject | None = Field(
+        default=None,
+        description="Your own name for the user; the connection carries it. Any person who is "
+        "shown the code can attach an account to it (docs/security.md); it is on record.",
+    )
+    scope: Text | None = Field(
+        default=None, description="Scopes parted by spaces, in place of the provider's usual ones."
+    )
+    variables: Variables | None = Field(
+        default=None, description="What the provider's URLs are filled in with, as at `authorize`."
+    )
+
+
 class Login(AuthenticationParameters):
     """The parameters of `login`, also as a third party initiates it (OpenID Connect Core 4).
 

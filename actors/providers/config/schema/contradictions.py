@@ -10,9 +10,13 @@ from actors.providers.config.schema.combinations import find_useless
 from actors.providers.config.schema.placements import check_placements
 from actors.providers.config.schema.types.parameters import find_placeholders
 from actors.providers.http.members import OF_CALLBACKS, OF_TOKEN_ANSWERS
+from actors.providers.protocol.provider import DEVICE_CODE
 
 #: Settings with placeholders; those of renewals and exchanges have a token answer before them.
-_TEMPLATES: Final = ("token_parameters", "refresh_parameters", "token_headers")
+_TEMPLATES: Final = (
+    *("device_authorization_parameters", "token_parameters", "refresh_parameters"),
+    "token_headers",
+)
 _TEMPLATE: Final = re.compile(r"\$?\{[A-Za-z_][A-Za-z0-9_.:-]*\}")
 _CREDENTIALS: Final = ("client_id", "client_secret")
 _SECRETLESS: Final = ("none", "private_key_jwt", "apple_client_secret")
@@ -28,6 +32,7 @@ def find_contradictions(given: Mapping[str, Any], preset: Mapping[str, Any]) -> 
         *_check_format(whole),
         *_check_renewal(whole),
         *_check_response_type(whole),
+        *_check_devices(whole),
         *_check_names(whole),
         *_check_placeholders(whole),
         *check_placements(whole),
@@ -76,6 +81,14 @@ def _check_response_type(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "id_token" in whole.get("response_type", "code").split() and mode is None:
         text = "brings the code in a fragment, which stays in the browser: set response_mode to "
         yield "response_type", f"{text}form_post or query in authorization_parameters"
+
+
+def _check_devices(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the device grant where nothing says where devices get their codes (RFC 8628)."""
+    has_endpoint = whole.get("device_authorization_endpoint") or whole.get("issuer")
+    if DEVICE_CODE in (whole.get("grant_types") or ()) and not has_endpoint:
+        text = "has the device grant: set device_authorization_endpoint, or issuer"
+        yield "grant_types", text
 
 
 def _check_names(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

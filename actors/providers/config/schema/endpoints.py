@@ -25,6 +25,7 @@ class EndpointSettings(BaseModel):
     issuer: Issuer | None = None
     authorization_endpoint: AuthorizationEndpoint | None = None
     token_endpoint: TemplateURL | None = None
+    device_authorization_endpoint: TemplateURL | None = None
     userinfo_endpoint: TemplateURL | None = None
     emails_endpoint: TemplateURL | None = None
     revocation_endpoint: TemplateURL | None = None

@@ -24,6 +24,7 @@ class GrantSettings(BaseModel):
             Literal[
                 "authorization_code",
                 "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code",
                 "client_credentials",
                 "urn:ietf:params:oauth:grant-type:jwt-bearer",
                 "github_app_installation",

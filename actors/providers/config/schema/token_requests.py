@@ -24,6 +24,7 @@ class TokenRequestSettings(BaseModel):
     refresh_endpoint: TemplateURL | None = None
     token_request_format: Literal["form", "json", "query"] | None = None
     token_request_method: Literal["GET", "POST"] | None = None
+    device_authorization_parameters: Parameters | None = None
     token_parameters: Parameters | None = None
     refresh_parameters: Parameters | None = None
     token_headers: Headers | None = None

@@ -60,8 +60,8 @@ def read_tokens(
         ProviderMisbehaved: It holds neither tokens nor an error.
         ProviderUnreachable: The provider is unavailable.
     """
-    answer = _move_members(_read_members(response), provider.token_response_paths)
-    _check_for_error(answer, response, provider)
+    answer = _move_members(read_members(response), provider.token_response_paths)
+    check_for_error(answer, response, provider)
     asked_at = asked_at or utc_now()
     pairs = _read_pairs(answer, provider, asked_at)
     if not pairs:
@@ -79,10 +79,14 @@ def _move_members(answer: Mapping[str, Any], paths: Mapping[str, str]) -> Mappin
     return {**answer, **{name: value for name, value in found.items() if value is not None}}
 
 
-def _check_for_error(
+def check_for_error(
     answer: Mapping[str, Any], response: requests.Response, provider: Provider
 ) -> None:
-    """Raise unless an answer is a success, by its status and its members."""
+    """Raise unless an answer is a success, by its status and its members.
+
+    Raises:
+        ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `read_tokens`.
+    """
     if response.status_code >= requests.codes.too_many_requests:
         if (error := classify_by_words(answer, response, provider)) is not None:
             raise error
@@ -158,8 +162,8 @@ def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime
     )
 
 
-def _read_members(response: requests.Response) -> Mapping[str, Any]:
-    """Return the members of the body, which is JSON or, with some providers, a form.
+def read_members(response: requests.Response) -> Mapping[str, Any]:
+    """Return the members of an answer's body, which is JSON or, with some providers, a form.
 
     A failure may be a list or a sentence alone; that is then its `message`.
     """

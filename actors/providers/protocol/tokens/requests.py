@@ -47,6 +47,15 @@ def send_renewal(
     return _send(client, url, whole)
 
 
+def send_device_request(client: Provider, members: Mapping[str, str]) -> requests.Response:
+    """Send a device authorization request (RFC 8628 section 3.1); else as `send_code`."""
+    url = check_filled(client.device_authorization_endpoint or "", "device_authorization_endpoint")
+    names = client.token_parameter_names
+    named = {names.get(name, name): value for name, value in members.items()}
+    named.pop("", None)
+    return _send(client, url, {**fill(client, client.device_authorization_parameters), **named})
+
+
 def send_exchange(
     client: Provider,
     exchange: TokenExchange,
