@@ -87,7 +87,8 @@ def test_a_device_shows_a_code_and_is_connected_once_its_user_agrees(
     waiting = shop.get(f"{connection}/token")
     assert_problem(waiting, 409, "authorization_pending")
     assert waiting.headers["Retry-After"] == "1"
-    assert_problem(http.get(connection), 404, "connection_unknown")
+    other = http.get(connection, headers={"Catfeeder-App": "default"})
+    assert_problem(other, 404, "connection_unknown")
     renewal = shop.post(f"{connection}/renew", headers=_WAIT).json()
     assert renewal["error"]["code"] == "authorization_pending"
     # And when its user agrees, the token is there
