@@ -45,6 +45,13 @@ _HARMLESS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("lease_until", "version", "updated_at"), _FENCE),
     },
     "crons": {"next_at": _SCHEDULE},
+    "device_authorizations": {
+        "status": "one that has ended has no code, nor its MAC, to be polled with",
+        "interval_seconds": _SCHEDULE,
+        "next_poll_at": _SCHEDULE,
+        "lease_until": _FENCE,
+        "version": _FENCE,
+    },
     "events": {"deliver_at": _SCHEDULE, "attempts": _SCHEDULE},
     "provider_health": dict.fromkeys(
         (
