@@ -50,7 +50,7 @@ class GrantOrigin:
     key: str
     variables: Mapping[str, str] | None = None
     nonce: Secret | None = None
-    demands: Demands = Demands()
+    demands: Demands = field(default_factory=Demands)
     #: What the tokens are for (RFC 8707).
     resources: Sequence[str] = ()
     #: The id of the connection, where the account has none yet.
@@ -192,9 +192,7 @@ def store_tokens(
     return connection
 
 
-def _describe_sign_in(
-    origin: GrantOrigin, authentication: Authentication
-) -> dict[str, Any] | None:
+def _describe_sign_in(origin: GrantOrigin, authentication: Authentication) -> dict[str, Any] | None:
     """Return what is kept of a sign-in: the resources that it was for, and the login behind it."""
     resources = {"resource": list(origin.resources)} if origin.resources else {}
     return {**resources, **authentication} or None
