@@ -62,8 +62,8 @@ DISCOVER_PROVIDER: Final = MessageType(
 )
 CHECK_PROVIDER: Final = MessageType("check_provider", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
 RENEW_CONNECTIONS: Final = MessageType("renew_connections", RENEWALS, None, is_job=False)
-#: One poll of a provider, for a user who has the device before them.
-POLL_DEVICE: Final = MessageType("poll_device", OAUTH, None, is_job=False)
+#: One poll of a provider, for a user who has the device before them; a later one replaces it.
+POLL_DEVICE: Final = MessageType("poll_device", OAUTH, _SWEEP_SECONDS, is_job=False)
 POLL_DEVICES: Final = MessageType("poll_devices", CONTROL, _SWEEP_SECONDS, is_job=False)
 RENEW_OATHS: Final = MessageType("renew_oaths", CONTROL, _SWEEP_SECONDS, is_job=False)
 CLEAN_VERIFICATION: Final = MessageType("clean_verification", CONTROL, _SWEEP_SECONDS, is_job=False)

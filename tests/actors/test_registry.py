@@ -20,6 +20,8 @@ from catfeeder.messages import (
     DELIVER_EVENTS,
     DISCOVER_PROVIDER,
     FORECAST_GRANTS,
+    POLL_DEVICE,
+    POLL_DEVICES,
     QUARANTINE,
     RENEW_CONNECTIONS,
     RENEW_OATHS,
@@ -38,6 +40,7 @@ ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "exchange_code": lambda client: client.exchange_code("google", "code", "state", "z", user="{}"),
     "fetch_user_info": lambda client: client.user_info("google", access_token="x"),
     "refresh_token": lambda client: client.refresh_token("google", "token"),
+    "authorize_device": lambda client: client.authorize_device("house", variables={"a": "b"}),
     "create_connection": lambda client: client.create_connection("house", {"api_key": "x"}),
     "renew_connection": lambda client: client.renew("id"),
     "verify_connection": lambda client: client.verify_connection("id"),
@@ -49,6 +52,8 @@ ASKED: dict[str, Callable[[Client], Job[Any]]] = {
 #: Every message that the service sends to itself, with its arguments.
 SENT: dict[MessageType, dict[str, object]] = {
     RENEW_CONNECTIONS: {"leases": []},
+    POLL_DEVICE: {"device_id": "x", "version": 1},
+    POLL_DEVICES: {},
     RENEW_OATHS: {},
     FORECAST_GRANTS: {},
     CLEAN_VERIFICATION: {},
