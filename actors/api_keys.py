@@ -21,7 +21,9 @@ from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection, transaction
 
 #: What a key may allow. `admin` includes the others.
-ScopeName: TypeAlias = Literal["jobs", "connections:read", "tokens:read", "admin"]
+ScopeName: TypeAlias = Literal["jobs", "connections:read", "tokens:read", "console:read", "admin"]
+#: The operator's, who sees every app.
+OPERATOR_SCOPES: Final = ("console:read", "admin")
 SCOPES: Final[tuple[str, ...]] = get_args(ScopeName)
 #: By this, secret scanners recognise a key of ours in a log or a repository.
 _PREFIX: Final = "cfk"
@@ -125,8 +127,8 @@ def _check(app: str, terms: KeyTerms, now: datetime) -> None:
         problems["name"] = "must have 1 to 255 characters, none of them a control character"
     if not terms["scopes"] or not set(terms["scopes"]) <= set(SCOPES):
         problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
-    elif "admin" in terms["scopes"] and app != DEFAULT_APP:
-        problems["scopes"] = "admin is the operator's, and no app's"
+    elif app != DEFAULT_APP and not set(terms["scopes"]).isdisjoint(OPERATOR_SCOPES):
+        problems["scopes"] = f"{' and '.join(OPERATOR_SCOPES)} are the operator's, and no app's"
     if not 1 <= terms["requests_per_minute"] <= _MAX_REQUESTS_PER_MINUTE:
         problems["requests_per_minute"] = f"must be 1 to {_MAX_REQUESTS_PER_MINUTE}"
     end = terms["expires_at"]
@@ -167,7 +169,7 @@ def _grant_scopes(row: TAB_API_KEYS) -> frozenset[str]:
     if "admin" in row.scopes:
         return frozenset(SCOPES)
     allowed = read_app_settings(row.app).get("scopes", SCOPES)
-    return frozenset(row.scopes) & frozenset(allowed)
+    return frozenset(row.scopes) & {*allowed, *OPERATOR_SCOPES}
 
 
 def list_api_keys() -> list[ApiKey]:

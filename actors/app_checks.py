@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.api_keys import SCOPES
+from actors.api_keys import OPERATOR_SCOPES, SCOPES
 from actors.passwords.rules import MAXIMUM_ROUNDS
 from config import current_settings, find_webhook_problem, is_return_origin
 
@@ -33,7 +33,7 @@ def _check_names(value: object) -> str | None:
 
 
 def _check_scopes(value: object) -> str | None:
-    allowed = [scope for scope in SCOPES if scope != "admin"]
+    allowed = [scope for scope in SCOPES if scope not in OPERATOR_SCOPES]
     is_list = isinstance(value, list) and set(value) <= set(allowed)
     return None if is_list else f"must be some of {', '.join(allowed)}"
 

@@ -32,6 +32,7 @@ QUEUE_LABEL: Final = "catfeeder/queue/v2"
 DATABASE_LABEL: Final = "catfeeder/database/v1"
 ROWS_LABEL: Final = "catfeeder/rows/v1"
 WEBHOOK_LABEL: Final = "catfeeder/webhook/v1"
+CONSOLE_LABEL: Final = "catfeeder/console/v1"
 
 _VERSION: Final = b"\x01"
 _KEY_BYTES: Final = 32

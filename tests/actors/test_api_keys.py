@@ -93,7 +93,7 @@ def test_admin_includes_every_scope() -> None:
     holder = find_holder(make(scopes=["admin"])["key"], NOW)
 
     assert holder is not None
-    assert holder.scopes == {"jobs", "connections:read", "tokens:read", "admin"}
+    assert holder.scopes == {"jobs", "connections:read", "tokens:read", "console:read", "admin"}
 
 
 def test_a_key_serves_until_it_expires() -> None:

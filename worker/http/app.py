@@ -28,7 +28,9 @@ from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
+from worker.http.console.router import CONSOLE_ROUTERS
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
+from worker.http.pages.assets import build_asset_routes
 from worker.http.routes import (
     apps,
     catalogue,
@@ -109,7 +111,10 @@ def _build_routes() -> list[BaseRoute]:
     shared = APIRouter(responses=PROBLEM_RESPONSES)
     for router in _ROUTERS:
         shared.include_router(router)
-    return shared.routes
+    pages = APIRouter()
+    for router in CONSOLE_ROUTERS:
+        pages.include_router(router)
+    return [*shared.routes, *pages.routes, *build_asset_routes()]
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -13,6 +14,20 @@ from fastapi.openapi.docs import get_swagger_ui_html
 POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 DOCS_PATH: Final = "/docs"
 _INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+
+
+def build_page_policy(form_targets: Iterable[str] = ()) -> str:
+    """Return the policy of a page for people: our files alone, and no script or style in it.
+
+    Browsers apply `form-action` to where a form's answer redirects as well: `form_targets` are
+    the origins beside our own.
+    """
+    targets = " ".join(["'self'", *form_targets])
+    return (
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action {targets}; script-src 'self'; style-src 'self'; font-src 'self'; "
+        "img-src 'self' data:; connect-src 'self'"
+    )
 
 
 def build_docs_policy(openapi_url: str, redirect_url: str) -> str:

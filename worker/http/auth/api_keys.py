@@ -54,6 +54,7 @@ class Scope(StrEnum):
     JOBS = "jobs"
     CONNECTIONS_READ = "connections:read"
     TOKENS_READ = "tokens:read"
+    CONSOLE_READ = "console:read"
     ADMIN = "admin"
 
 
@@ -100,14 +101,28 @@ class ApiKeyAuthenticator:
         text = text.strip()
         if scheme.lower() != "bearer" or not text:
             raise KeyRequired(headers={"WWW-Authenticate": _REALM})
-        caller = await self._find_caller(text)
-        if caller is None:
-            await self._wrong_keys.count(address)
-            raise KeyUnknown(headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'})
+        caller = await self.identify(text, address)
         await self._count(caller)
         return caller
 
-    async def _find_caller(self, text: str) -> Caller | None:
+    async def identify(self, text: str, address: str) -> Caller:
+        """Return the caller of a key, and count a wrong one.
+
+        Raises:
+            KeyUnknown, TooManyWrongKeys, DatabaseUnreachable: As `authenticate`.
+        """
+        caller = await self.find_caller(text)
+        if caller is None:
+            await self._wrong_keys.count(address)
+            raise KeyUnknown(headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'})
+        return caller
+
+    async def find_caller(self, text: str) -> Caller | None:
+        """Return the caller of a key, or None for one that is not accepted.
+
+        Raises:
+            DatabaseUnreachable: The key may be one of the database, which is away.
+        """
         # Digests have one length, so the time of the comparison does not even reveal the key's.
         if hmac.compare_digest(_compute_digest(text), self._admin_digest):
             return self._admin

@@ -31,6 +31,12 @@ class ContentCodingUnsupported(Refusal):
     message = "The body must not be compressed: send it without `Content-Encoding`."
 
 
+class FormForged(Refusal):
+    """Raised against CSRF: a change has no token of the session, or is of another origin's page."""
+
+    message = "The form was not sent from a page of this session. Load the page, and try again."
+
+
 class HostInvalid(Refusal):
     """Raised for a Host header that is missing, repeated or malformed (RFC 9112 section 3.2)."""
 

@@ -34,6 +34,7 @@ STATUS_BY_CODE: Final = {
     "device_not_offered": 409,
     "discovery_needed": 503,
     "expired_token": 409,
+    "form_forged": 403,
     "host_invalid": 400,
     "host_not_trusted": 400,
     "id_token_invalid": 502,

@@ -1,0 +1,1 @@
+"""Console: the operator's pages, which ask and act through the same functions as the API."""

@@ -1,0 +1,15 @@
+"""Router of the console: collects its routes; none of them is in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from worker.http.console import login, overview
+
+CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
+    login.public_router,
+    login.router,
+    overview.router,
+)

@@ -1,0 +1,1 @@
+"""Pages for people: templates, style sheets and scripts, all of them from this process."""

@@ -1,0 +1,32 @@
+"""Problem pages: an error as a page for people, with the status and the words of its problem."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+
+from catfeeder.errors import CatFeederError
+from worker.http.errors.statuses import get_status
+from worker.http.pages.templating import render_page
+
+_INTERNAL: str = "Something failed unexpectedly. The service's log has the reason."
+
+
+def render_problem(error: CatFeederError) -> Response:
+    """Answer with the page of one of our own errors."""
+    status = get_status(error.code)
+    is_internal = status == HTTPStatus.INTERNAL_SERVER_ERROR
+    sentence = _INTERNAL if is_internal else error.public_detail
+    return _render(status, error.code, sentence)
+
+
+def render_invalid_request(_error: RequestValidationError) -> Response:
+    """Answer with the page of an address that no link of ours has."""
+    return _render(422, "invalid_request", "The address of this page has a part that is not valid.")
+
+
+def _render(status: int, code: str, sentence: str) -> Response:
+    title = code.replace("_", " ").capitalize()
+    return render_page("problem.html", status=status, title=title, sentence=sentence)
