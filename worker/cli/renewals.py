@@ -16,7 +16,7 @@ from config import current_settings, provider_credential
 from models.db.database import hold_connection, open_database
 from models.migrate import check_schema
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, list_keys
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, list_keys, public_name
 
 #: The longest notice that apps get of it, by the event `reauthorization_soon`.
 _SOON: Final = timedelta(days=14)
@@ -83,8 +83,8 @@ def _print_renewals(
 
 def _print_ended_grants(provider: str | None, limit: int, page_size: int) -> None:
     """Print the connections whose users have to sign in again, which no renewal can help."""
-    count, after, has_more = 0, None, True
-    while has_more and count < limit:
+    count, after = 0, None
+    while True:
         size = min(limit - count, page_size)
         with hold_connection():
             rows = TAB_CONNECTIONS.list_page(
@@ -95,15 +95,19 @@ def _print_ended_grants(provider: str | None, limit: int, page_size: int) -> Non
             )
         has_more, rows = len(rows) > size, rows[:size]
         for row in rows:
-            why = f"The user has to sign in again: {row.reason}"
-            line = _COLUMNS.format(
-                renew_at="-", provider=row.provider, connection_id=row.id, why=why
-            )
-            print(line)
+            _print_ended_grant(row)
         count += len(rows)
-        after = (rows[-1].created_at, rows[-1].id) if rows else None
-    rest = "; --limit leaves out more" if has_more and count else ""
+        if not has_more or count >= limit:
+            break
+        after = (rows[-1].created_at, rows[-1].id)
+    rest = "; --limit leaves out more" if has_more else ""
     print(f"{count} connections wait for their users{rest}.", file=sys.stderr)
+
+
+def _print_ended_grant(row: TAB_CONNECTIONS) -> None:
+    why = f"The user has to sign in again: {row.reason}"
+    provider = public_name(row.provider)
+    print(_COLUMNS.format(renew_at="-", provider=provider, connection_id=row.id, why=why))
 
 
 def _print_renewal(item: ScheduledRenewal, ends_soon: str) -> None:

@@ -171,3 +171,11 @@ def test_the_failing_ones_include_those_that_wait_for_their_users(
     assert len(limited.stdout.splitlines()) == 2
     assert "2 connections wait for their users; --limit leaves out more." in limited.stderr
     assert command("renewals", "--failing", "--provider", "github").stdout == ""
+    # And where failed renewals alone fill the limit, it is said that more is left
+    failing = store("failing", hours=1)
+    with hold_connection():
+        rows = TAB_CONNECTIONS.update(status=ConnectionStatus.RENEWAL_FAILING)
+        rows.where(TAB_CONNECTIONS.id == failing).execute()
+    full = command("renewals", "--failing", "--limit", "1")
+    assert [name in full.stdout for name in (failing, *ids)] == [True, False, False, False]
+    assert "0 connections wait for their users; --limit leaves out more." in full.stderr
