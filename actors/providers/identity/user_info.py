@@ -29,6 +29,7 @@ from actors.providers.identity.profiles import (
     user_claims,
 )
 from actors.providers.identity.user_info_requests import ask_beside_user_info, ask_for_user_info
+from actors.providers.protocol.failures import classify_code
 from actors.providers.protocol.provider import Provider
 from catfeeder.results import Profile, ProfileSource
 from catfeeder.sealing import Secret
@@ -104,7 +105,7 @@ def _ask(
     raw = only_entry(provider, ask_for_user_info(provider, url, access_token))
     # Some providers have a member `error` in each answer.
     if (error := error_of(raw)) is not None and find_subject(provider, raw) is None:
-        raise ProviderRefused(error)
+        raise classify_code(error, raw, provider)
     if claims is not None:
         _check_subject(raw, claims)
     emails = provider.emails_endpoint

@@ -85,6 +85,16 @@ def classify_error(
     return ProviderRefused(shown, kind=kind, remedy=remedy, answer=said)
 
 
+def classify_code(error: str, answer: Mapping[str, Any], provider: Provider) -> AuthError:
+    """Return the error to raise for an error code in an answer of status 200, such as Slack's."""
+    kind = _kind(ErrorAnswer(answer, error, requests.codes.ok), error, requests.codes.ok, provider)
+    shown = sanitize_error_code(error)
+    if kind in _TEMPORARY:
+        text = f"The provider cannot answer at the moment: {shown}."
+        return ProviderUnreachable(text, kind=kind)
+    return ProviderRefused(shown)
+
+
 def classify_by_words(
     answer: Mapping[str, Any], response: requests.Response, provider: Provider
 ) -> AuthError | None:

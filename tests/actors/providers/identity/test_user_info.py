@@ -375,3 +375,26 @@ def test_an_operator_says_where_an_address_stands(provider: ScriptedProvider) ->
     profile = fetch_profile(found, token_of(provider))
 
     assert (profile["email"], profile["email_verified"]) == (JANE, True)
+
+
+@pytest.mark.parametrize(
+    ("preset", "error", "is_permanent"),
+    [
+        # Slack answers with status 200 whatever happens.
+        ("slack", "ratelimited", False),
+        ("slack", "service_unavailable", False),
+        ("slack", "invalid_auth", True),
+        ("google", "temporarily_unavailable", False),
+    ],
+)
+def test_an_error_in_an_answer_of_status_200_may_pass(
+    preset: str, error: str, is_permanent: bool, provider: ScriptedProvider
+) -> None:
+    token, found = token_of(provider), built_preset(provider, preset)
+    provider.answer("/userinfo", json_answer({"ok": False, "error": error}))
+
+    with pytest.raises(ProviderRefused if is_permanent else ProviderUnreachable) as failed:
+        fetch_profile(found, token)
+
+    assert error in failed.value.detail
+    assert failed.value.permanent is is_permanent
