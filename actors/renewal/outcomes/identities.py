@@ -10,11 +10,12 @@ from actors.providers.identity.id_tokens import check_renewed_id_token
 from actors.providers.identity.profiles import find_subject, subject_text
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.tokens.answers import TokenResponse
+from actors.renewal.outcomes.endings import DEAD_STATUSES
 from catfeeder.sealing import Secret
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.journal import TAB_ATTEMPTS
-from models.renewal.leases import Lease, keep_refresh_token, postpone_renewal
+from models.renewal.leases import Lease, keep_refresh_token, postpone_renewal, release
 
 
 class IdentityRefused(AuthError):
@@ -63,11 +64,15 @@ def record_refused_identity(
     """Keep the token in hand and the grant, with the refresh token that the answer brought.
 
     The answer's access token may open another user's data, so no app gets it. The event is recorded
-    once, as the connection's state changes once.
+    once, as the connection's state changes once; one that waits for its user goes on to do so.
     """
     with transaction():
         if error.refresh_token is not None:
             keep_refresh_token(lease, error.refresh_token)
+        if row.status in (*DEAD_STATUSES, ConnectionStatus.ENDED):
+            if release(lease):
+                TAB_ATTEMPTS.end(lease.connection_id, lease.version)
+            return
         if not postpone_renewal(lease, error.detail, retry_at, now):
             return
         TAB_ATTEMPTS.end(lease.connection_id, lease.version)

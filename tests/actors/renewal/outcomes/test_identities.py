@@ -11,6 +11,8 @@ from actors.connections.reading import describe_connection, read_token
 from actors.oauth.refresh import refresh_token
 from actors.renewal.outcomes.identities import IdentityRefused
 from actors.renewal.renew import renew_connection
+from models.db.database import hold_connection
+from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import HOUR, renew_all, tokens_of
 from tests.actors.sign_ins import NAME, configure, configure_plain, now, reread, sign_in
 from tests.provider.signing import SigningKeys
@@ -81,6 +83,31 @@ def test_a_renewal_whose_answer_names_another_user_is_refused(provider: Scripted
     for members in ({"team": "5", "user": {"id": 77}}, {}):
         provider.script.token_members = members
         assert renew_connection(row.id)["status"] == "active"
+
+
+@pytest.mark.parametrize("status", ["reauthorization_required", "ended"])
+def test_a_connection_that_waits_for_its_user_still_does_after_tokens_of_another(
+    status: str, provider: ScriptedProvider
+) -> None:
+    # Given a connection that is not due any more, and a provider that answers another's tokens
+    configure(provider)
+    row = sign_in(provider).connection
+    with hold_connection():
+        TAB_CONNECTIONS.update(status=status, renew_at=None).execute()
+    provider.script.claims = {"sub": "another-user"}
+
+    # When its renewal is asked for all the same, and asked for again
+    for _ in range(2):
+        with pytest.raises(IdentityRefused):
+            renew_connection(row.id)
+
+    # Then it stays as it was, and no event tells of a change
+    found = reread(row)
+    assert (found.status, found.renew_at) == (status, None)
+    assert list_events(kind="identity_refused")["items"] == []
+    # And the refresh token that the answer brought is kept, as the old one is spent
+    provider.script.claims = {}
+    assert renew_connection(row.id)["status"] == "active"
 
 
 def _old(keys: SigningKeys, claims: dict[str, Any]) -> str:
