@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from actors.audit import EventKind, record
 from actors.connections.reading import describe_connection
-from actors.errors import AuthError
+from actors.errors import AuthError, ProviderUnreachable
 from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
 from actors.oauth.pending import (
     check_pending,
@@ -20,6 +22,7 @@ from actors.oauth.redemption import FinishedSignIn, redeem
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
 from actors.providers.http.answers import clean_sentence
+from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.issuers import describe_issuers, is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
@@ -98,15 +101,26 @@ def finish_sign_in(answer: CodeAnswer, now: datetime) -> FinishedSignIn:
     _claim(state, now)
     if answer.user is not None and found.told_once:
         _store_user_data(state, answer.user)
+    answer = replace(answer, code=Secret(code or ""), state=state)
+    with _end_claim(state):
+        return _redeem(found, pending, answer, now)
+
+
+@contextmanager
+def _end_claim(state: Secret) -> Iterator[None]:
+    """Record what came of the code of a claimed sign-in.
+
+    A code that was certainly not sent can be redeemed yet, such as when the provider is back.
+    """
+    sent = threading.Event()
     try:
-        finished = _redeem(
-            found, pending, replace(answer, code=Secret(code or ""), state=state), now
-        )
-    except (AuthError, SealBroken):
-        _end(state, StateStatus.FAILED)
+        with check_before_send(sent.set):
+            yield
+    except (AuthError, SealBroken) as error:
+        may_pass = isinstance(error, ProviderUnreachable) and not sent.is_set()
+        _end(state, StateStatus.PENDING if may_pass else StateStatus.FAILED)
         raise
     _end(state, StateStatus.DONE)
-    return finished
 
 
 def _redeem(
@@ -166,4 +180,7 @@ def _store_user_data(state: Secret, user: Secret) -> None:
 
 def _end(state: Secret, status: StateStatus) -> None:
     with hold_connection():
-        TAB_VERIFICATION.end(state, status)
+        if status is StateStatus.PENDING:
+            TAB_VERIFICATION.release(state)
+        else:
+            TAB_VERIFICATION.end(state, status)

@@ -168,6 +168,13 @@ class TAB_VERIFICATION(Authenticated, Table):
         )
 
     @classmethod
+    def release(cls, state: Secret) -> None:
+        """Give a claim back whose code was not sent."""
+        cls.update(status=StateStatus.PENDING).where(
+            cls.state_hash == hash_state(state), cls.status == StateStatus.EXCHANGING
+        ).execute()
+
+    @classmethod
     def end(cls, state: Secret, status: StateStatus) -> None:
         """Record how the exchange ended, and erase the secrets that it needed.
 

@@ -43,6 +43,7 @@ from tests.actors.sign_ins import (
     status_of,
     stored_connections,
 )
+from tests.ports import free_port
 from tests.provider.answers import (
     Answer,
     form_answer,
@@ -102,6 +103,30 @@ def test_a_provider_that_fails_leaves_nothing_behind(
         exchange_code(**back)
 
     assert_nothing_is_stored(provider, back)
+
+
+def test_a_code_that_was_not_sent_can_be_redeemed_once_the_provider_is_back(
+    provider: ScriptedProvider, environment: dict[str, str]
+) -> None:
+    # Given a provider whose token endpoint cannot be connected to
+    configure(provider)
+    back = come_back(provider)
+    closed = f"127.0.0.1:{free_port()}"
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] += f",{closed}"
+    config.current_settings.cache_clear()
+    patch_provider(NAME, {"token_endpoint": f"http://{closed}/token"}, now())
+    with pytest.raises(ProviderUnreachable) as failed:
+        exchange_code(**back)
+    assert failed.value.permanent is False
+
+    # When it is back, and the app asks again
+    patch_provider(NAME, {"token_endpoint": f"http://{provider.host}/token"}, now())
+
+    # Then the code is redeemed, and posted once
+    assert exchange_code(**back)["status"] == "active"
+    assert codes_posted(provider) == 1
+    with pytest.raises(StateUsed):
+        exchange_code(**back)
 
 
 #: User info that fails in every way that there is.
