@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from catfeeder.errors import CatFeederError, QueueUnreachable
+from catfeeder.errors import CatFeederError, JobExpired, QueueUnreachable
 from catfeeder.messages import MessageType
 from catfeeder.queue.jobs import JobRecord
 from worker.http.auth.api_keys import Caller
@@ -62,6 +62,32 @@ class Submission:
             QueueUnreachable: Redis did not answer.
         """
         record = await self._get_or_send(message_type, arguments, found or {})
+        if self._wait is not None:
+            record = await self.shim.wait(record, self._wait)
+        return build_job_response(record, self._wait)
+
+    async def find_repeated(
+        self, message_type: MessageType, **arguments: Any
+    ) -> JSONResponse | None:
+        """Return the answer with the first request's job, if this is a repeat that it answers.
+
+        A route asks before it looks at what the job itself may have changed or erased.
+
+        Raises:
+            IdempotencyKeyReused, IdempotencyKeySpoilt, QueueUnreachable: As `__call__`.
+        """
+        if self._idempotency_key is None:
+            return None
+        find, key = self.shim.idempotency.find, self._idempotency_key
+        job_id = await run_in_threadpool(find, self.caller, key, message_type.name, arguments)
+        if job_id is None:
+            return None
+        try:
+            record = await self.shim.job(job_id)
+        except JobExpired:
+            return None
+        if record.error is not None and not record.error.permanent:
+            return None
         if self._wait is not None:
             record = await self.shim.wait(record, self._wait)
         return build_job_response(record, self._wait)

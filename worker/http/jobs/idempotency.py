@@ -75,6 +75,18 @@ class IdempotencyKeys:
         claim.is_first = True
         return claim
 
+    def find(
+        self, caller: Caller, text: str, message_name: str, arguments: dict[str, Any]
+    ) -> str | None:
+        """Return the id of the first request's job, if this is a repeat; claim nothing.
+
+        Raises:
+            IdempotencyKeyReused, IdempotencyKeySpoilt, QueueUnreachable: As `claim`.
+        """
+        request = ([acting_app.get(), caller.name, text], [message_name, arguments])
+        claim = self._find_earlier(*request) or self._build_claim(self._key, *request)
+        return claim.find_job()
+
     def _find_earlier(self, key: list[Any], request: list[Any]) -> Claim | None:
         """Return the claim of a first request that came under an earlier SECRET_KEY."""
         claims = (self._build_claim(previous, key, request) for previous in self._previous_keys)
@@ -115,6 +127,12 @@ class Claim:
             if (stored := self._read()) is not None:
                 self.job_id = self._check(stored)
             return bool(self._redis.exists(job_key(self.job_id)))
+
+    def find_job(self) -> str | None:
+        """Return the id of the first request's job; None where there was no such request."""
+        with translate_redis_errors():
+            stored = self._read()
+        return None if stored is None else self._check(stored)
 
     def _write(self) -> str:
         """Return what is stored of a claim for the job."""

@@ -93,6 +93,9 @@ async def renew_connection(
 
     Of several requests at the same time one renews it, and the others get the same result.
     """
+    repeated = await submit.find_repeated(RENEW_CONNECTION, connection_id=connection_id)
+    if repeated is not None:
+        return repeated
     app, version = await run_with_database(_find_version_to_renew, connection_id)
     found = {"version": version}
     with act_for(app):
@@ -104,5 +107,8 @@ async def revoke_connection(
     connection_id: ConnectionId, submit: SubmissionDependency
 ) -> JSONResponse:
     """Revoke a connection at its provider and erase it."""
+    repeated = await submit.find_repeated(REVOKE_CONNECTION, connection_id=connection_id)
+    if repeated is not None:
+        return repeated
     with act_for(await run_with_database(check_connection, connection_id)):
         return await submit(REVOKE_CONNECTION, connection_id=connection_id)

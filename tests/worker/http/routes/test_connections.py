@@ -62,6 +62,31 @@ def test_revoke_connection(http: httpx.Client, house: OidcProvider) -> None:
     assert http.get("/v1/connections").json()["items"] == []
 
 
+def test_a_repeat_gets_the_first_job_also_once_the_connection_is_gone(
+    http: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a connection that was renewed and erased, each with an Idempotency-Key
+    connection = sign_in(http, house, "alice")
+    path = f"/v1/connections/{connection['id']}"
+    requests = [("POST", f"{path}/renew", "one"), ("DELETE", path, "two")]
+    first = [
+        http.request(method, url, headers={**_WAIT, "Idempotency-Key": key}).json()
+        for method, url, key in requests
+    ]
+    # When an app whose answers were lost repeats the requests
+    repeats = [
+        http.request(method, url, headers={**_WAIT, "Idempotency-Key": key}).json()
+        for method, url, key in requests
+    ]
+    # Then it learns what came of them
+    assert repeats == first
+    assert [job["status"] for job in first] == ["succeeded"] * 2
+    # And another request with the key is refused, as one without it is
+    key = {"Idempotency-Key": "two"}
+    assert_problem(http.delete(_UNKNOWN, headers=key), 422, "idempotency_key_reused")
+    assert_problem(http.delete(path), 404, "connection_unknown")
+
+
 @pytest.mark.parametrize("path", [_UNKNOWN, "/v1/connections/not-an-id", "/v1/connections/%00"])
 @pytest.mark.usefixtures("database")  # Each kind takes another view of what a text may hold.
 def test_a_connection_that_is_not_there_is_not_found(http: httpx.Client, path: str) -> None:
