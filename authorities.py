@@ -39,16 +39,16 @@ def check_authorities(variable: str, path: str | None, root: Path) -> str | None
     return str(whole)
 
 
-def check_bundle(environment: Mapping[str, str | None], root: Path) -> str | None:
+def check_bundle(env: Mapping[str, str | None], root: Path) -> str | None:
     """Return what is trusted in place of the usual authorities, or None if nothing is.
 
     Raises:
         ConfigurationError: As `check_authorities`.
     """
-    for variable in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        if (path := optional_variable(environment, variable)) is not None:
-            return check_authorities(variable, path, root)
-    return None
+    requested = optional_variable(env, "REQUESTS_CA_BUNDLE")
+    if requested is not None:
+        return check_authorities("REQUESTS_CA_BUNDLE", requested, root)
+    return check_authorities("SSL_CERT_FILE", optional_variable(env, "SSL_CERT_FILE"), root)
 
 
 def _has_certificate(folder: Path) -> bool:

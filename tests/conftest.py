@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ import dramatiq
 import hypothesis
 import peewee
 import pytest
+import redis.utils
 from playhouse.pool import PooledDatabase
 
 import catfeeder
@@ -47,6 +49,8 @@ from worker.queue import connect_queue
 #: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
 SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else ("postgresql",)
 DATABASE_KINDS: Final = ("sqlite", *SERVER_KINDS)
+#: Those of which a test gets one that has its tables already.
+_LENT_KINDS: Final = ("sqlite", "postgresql")
 _TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
@@ -63,6 +67,19 @@ database_module.database.attach_callback(_opened.append)
 # would compile it anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A connection to Redis looks its library's version up in the installed files. A level that is set
+# clears the caches of all loggers, though most of those that tests set hold already.
+redis.utils.get_lib_version = functools.cache(redis.utils.get_lib_version)
+_set_level = logging.Logger.setLevel
+
+
+def _set_other_level(logger: logging.Logger, level: int | str) -> None:
+    if level not in (logger.level, logging.getLevelName(logger.level)):
+        _set_level(logger, level)
+
+
+logging.Logger.setLevel = _set_other_level  # type: ignore[assignment, method-assign]
 
 # The same examples in each run, however slowly they come: no run finds what another has let pass.
 # `pytest --hypothesis-profile=others` looks for new ones.
@@ -148,7 +165,7 @@ def database_url(
             request.getfixturevalue("_migrated_sqlite").copy_to(path)
         yield f"sqlite:///{path}"
     else:
-        is_lent = wants_tables and database_kind == "postgresql"
+        is_lent = wants_tables and database_kind in _LENT_KINDS
         name = f"_migrated_{database_kind}" if is_lent else f"_{database_kind}_server"
         with request.getfixturevalue(name).database() as url:
             yield url
@@ -221,16 +238,18 @@ def _logging_restored() -> Iterator[None]:
 
 
 @pytest.fixture
-def tables(settings: Settings) -> Iterator[Settings]:
+def tables(settings: Settings, database_kind: str) -> Iterator[Settings]:
     """An open database with all its tables, of one kind; the settings that lead to it."""
-    with _tables_of(settings):
+    has_tables = database_kind in _LENT_KINDS and settings.secret_key == SECRET_KEY
+    with _tables_of(settings, has_tables=has_tables and not settings.previous_secret_keys):
         yield settings
 
 
 @contextmanager
-def _tables_of(settings: Settings) -> Iterator[None]:
+def _tables_of(settings: Settings, *, has_tables: bool = False) -> Iterator[None]:
     database_module.open_database(settings)
-    migrate(datetime.now(UTC))
+    if not has_tables:
+        migrate(datetime.now(UTC))
     yield
     _close_databases()
 

@@ -44,7 +44,8 @@ class MigratedPostgres:
         self._server = server
         self._migrate = migrate
         self._tables: list[str] = []
-        self._apps: list[tuple[object, ...]] = []
+        #: What the migrations leave in tables, by name.
+        self._rows: dict[str, list[tuple[object, ...]]] = {}
         self._spare: list[str] = []
 
     @contextmanager
@@ -66,7 +67,11 @@ class MigratedPostgres:
         self._migrate(url)
         with psycopg.connect(url) as connection:
             self._tables = [name for (name,) in connection.execute(_TABLES)]
-            self._apps = connection.execute("SELECT * FROM apps").fetchall()
+            everything = sql.SQL("SELECT * FROM {}")
+            for name in self._tables:
+                self._rows[name] = connection.execute(
+                    everything.format(sql.Identifier(name))
+                ).fetchall()
         self._empty(url)
         return url
 
@@ -76,6 +81,8 @@ class MigratedPostgres:
         with psycopg.connect(url) as connection:
             connection.execute(sql.SQL(";").join(delete))
             connection.execute(_RESTART_SEQUENCES)
-            for row in self._apps:
-                marks = sql.SQL(", ").join([sql.Placeholder()] * len(row))
-                connection.execute(sql.SQL("INSERT INTO apps VALUES ({})").format(marks), row)
+            for name, rows in self._rows.items():
+                for row in rows:
+                    marks = sql.SQL(", ").join([sql.Placeholder()] * len(row))
+                    insert = sql.SQL("INSERT INTO {} VALUES ({})")
+                    connection.execute(insert.format(sql.Identifier(name), marks), row)

@@ -53,7 +53,9 @@ def test_every_setting_of_config_toml_stands_there_with_its_default_and_range(se
 
 def variables_of_the_code() -> set[str]:
     """Return what the settings ask the environment for, and each preset's credentials."""
-    code = "".join((ROOT / name).read_text() for name in ("config.py", "deployment.py"))
+    code = "".join(
+        (ROOT / name).read_text() for name in ("authorities.py", "config.py", "deployment.py")
+    )
     asked = re.findall(r'optional_variable\(env, "(\w+)"\)', code)
     credentials = {
         f"{name.upper()}_{part}"
