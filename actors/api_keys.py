@@ -110,7 +110,7 @@ def make_api_key(*, app: str = DEFAULT_APP, now: datetime, **terms: Unpack[KeyTe
         ApiKeyInvalid: A value cannot be used.
     """
     read_app_settings(app)
-    _check(app, terms, now)
+    check_terms(app, terms, now)
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     key = f"{_PREFIX}_{key_id}_{secret}"
     terms["scopes"] = [scope for scope in SCOPES if scope in terms["scopes"]]
@@ -121,7 +121,12 @@ def make_api_key(*, app: str = DEFAULT_APP, now: datetime, **terms: Unpack[KeyTe
     return {**_describe(row), "key": key}
 
 
-def _check(app: str, terms: KeyTerms, now: datetime) -> None:
+def check_terms(app: str, terms: KeyTerms, now: datetime) -> None:
+    """Check what an app's new key is to be.
+
+    Raises:
+        ApiKeyInvalid: A value cannot be used.
+    """
     problems = {}
     if not _NAME.fullmatch(terms["name"]):
         problems["name"] = "must have 1 to 255 characters, none of them a control character"

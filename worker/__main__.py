@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_letters(commands.add_parser("discard", help="delete what failed or was set aside"))
     text = "move connections of another system in, from a file"
     add_import_arguments(commands.add_parser("import", help=text))
-    text = "write all connections of an app, encrypted to an age recipient"
+    text = "write all of an app, encrypted to an age recipient"
     add_export_arguments(commands.add_parser("export", help=text))
     check = commands.add_parser("check-provider", help="look a provider's settings over")
     check.add_argument("name", help="the provider's name, such as google")

@@ -172,7 +172,8 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
     check_device(row, now)
     if row.status == ConnectionStatus.PENDING:
         raise ConnectionBusy
-    is_awaited = token is None and not is_dead and row.refresh_token is not None
+    can_renew = row.refresh_token is not None or credentials is not None
+    is_awaited = token is None and not is_dead and can_renew
     if not is_awaited and (token is None or (is_dead and not is_usable)):
         has_ended = row.status == ConnectionStatus.ENDED
         raise ReauthorizationRequired(_HAS_ENDED if has_ended else None)

@@ -34,7 +34,7 @@ def decrypt(source: BinaryIO, output: BinaryIO, identity_file: Path) -> None:
         ImportFileInvalid: The identity, or the file, is not what it should be.
     """
     age = _load()
-    lines = identity_file.read_text(encoding="utf-8").splitlines()
+    lines = identity_file.read_text(encoding="utf-8", errors="replace").splitlines()
     texts = [line.strip() for line in lines if line.strip().startswith(_SECRET_KEY)]
     if not texts:
         raise ImportFileInvalid("The file of --identity holds no AGE-SECRET-KEY-1….")

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from actors.cursors import is_id
-from actors.moving.errors import ImportFileInvalid, ImportInvalid
-from actors.moving.records import ImportRecord
+from actors.moving.errors import ImportFileInvalid
+from actors.moving.records import DEAD_STATUSES, ImportRecord
+from actors.moving.values import (
+    read_id,
+    read_object,
+    read_scope,
+    read_text,
+    read_texts,
+    read_time,
+    read_token,
+    value_at,
+)
 from catfeeder.sealing import Secret
 
 _OF_TOKENS: Final = (
     *("access_token", "refresh_token", "token_type", "scope"),
     *("expires_at", "refresh_token_expires_at"),
 )
+_TIMES: Final = ("expires_at", "refresh_token_expires_at", "created_at")
 _PROFILE: Final = ("subject", "email", "email_verified", "name", "picture", "source", "raw")
-_OTHERS: Final = ("provider", "subject", "metadata", "variables", "created_at")
-#: A number from here on counts milliseconds: in seconds it would be the year 5138.
-_MILLISECONDS_FROM: Final = 100_000_000_000
-_NUMBER: Final = re.compile(r"[0-9]{1,15}(\.[0-9]+)?")
-_MAX_TEXT: Final = 255
+#: Members that are objects, of which single ones can be mapped as well.
+_OBJECTS: Final = ("metadata", "variables", "credentials")
+_OTHERS: Final = ("provider", "subject", *_OBJECTS, "created_at")
+_MAX_TOKEN_TYPE: Final = 64
+#: Of a picture's address.
+_MAX_SHOWN: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,8 @@ class FieldMap:
     #: Our name of a provider, by the other system's.
     renamed: Mapping[str, str] = field(default_factory=dict)
     replace: bool = False
+    #: The mapped members that stood in any record.
+    found: set[str] = field(default_factory=set)
 
     def read(self, members: Mapping[str, Any]) -> ImportRecord:
         """Return what a record says.
@@ -47,62 +56,97 @@ class FieldMap:
         Raises:
             ImportInvalid: A member of it cannot be what it stands for; the sentence names it.
         """
-        provider = _read_text("provider", self._find(members, "provider")) or self.provider
-        if provider is None:
-            raise ImportInvalid("It names no provider; --provider names one for the whole file.")
-        tokens = [self._find(members, name) for name in ("access_token", "refresh_token")]
-        if not any(tokens) and members.get("credentials") is not None:
-            raise ImportInvalid("It is made from credentials: POST /v1/connections makes it anew.")
-        found = {name: self._find(members, name) for name in (*_OF_TOKENS, "created_at")}
-        times = ("expires_at", "refresh_token_expires_at", "created_at")
+        provider = read_text("provider", self._find(members, "provider")) or self.provider or ""
+        status = members.get("status")
         return ImportRecord(
-            id=_read_id(members.get("id")),
+            id=read_id(members.get("id")),
             provider=self.renamed.get(provider, provider),
-            subject=_read_text("subject", self._find(members, "subject")),
-            access_token=_read_token("access_token", found["access_token"]),
-            refresh_token=_read_token("refresh_token", found["refresh_token"]),
-            token_type=_read_text("token_type", found["token_type"]),
-            scope=_read_scope(found["scope"]),
-            **{name: _read_time(name, found[name]) for name in times},
+            subject=read_text("subject", self._find(members, "subject")),
+            access_token=read_token("access_token", self._find(members, "access_token")),
+            refresh_token=read_token("refresh_token", self._find(members, "refresh_token")),
+            token_type=read_text("token_type", self._find(members, "token_type"), _MAX_TOKEN_TYPE),
+            scope=read_scope(self._find(members, "scope")),
+            **{name: read_time(name, self._find(members, name)) for name in _TIMES},
             profile=self._read_profile(members),
-            metadata=self._read_named("metadata", members),
-            variables=self._read_variables(members),
+            metadata=self._read_members(members, "metadata") or None,
+            variables=read_texts("variables", self._read_members(members, "variables")),
+            credentials=self._read_credentials(members),
+            asked_scope=read_scope(value_at(members, self.paths.get("scope", "scope"))),
+            missing_scope=read_scope(members.get("missing_scopes")) or "",
+            status=status if status in DEAD_STATUSES else None,
             replace=self.replace,
         )
 
+    def list_unused(self) -> list[str]:
+        """Return the maps that have found nothing in any record that was read."""
+        return [f"{name}={path}" for name, path in self.paths.items() if name not in self.found]
+
+    def check_columns(self, names: Iterable[str]) -> None:
+        """Check that a CSV has the columns that are mapped, and one that makes a connection.
+
+        Raises:
+            ImportFileInvalid: It has not.
+        """
+        known = [*names]
+        for name, path in self.paths.items():
+            if not {path, path.partition(".")[0]} & {*known}:
+                raise ImportFileInvalid(f"The file has no column for --map {name}={path}.")
+        usable = {"tokens", "credentials", "access_token", "refresh_token"}
+        if not any(name.partition(".")[0] in usable for name in (*known, *self.paths)):
+            raise ImportFileInvalid(
+                "The file has no column access_token or refresh_token: --map says where the "
+                "tokens are, such as --map refresh_token=token_secret."
+            )
+
     def _find(self, members: Mapping[str, Any], name: str) -> Any:
         if (path := self.paths.get(name)) is not None:
-            return _value_at(members, path.split("."))
+            value = value_at(members, path)
+            if value is not None:
+                self.found.add(name)
+            return value
         tokens = members.get("tokens")
-        if name in _OF_TOKENS and isinstance(tokens, dict) and name in tokens:
+        if isinstance(tokens, dict) and name in _OF_TOKENS and name in tokens:
             return tokens[name]
-        return _value_at(members, name.split("."))
+        return value_at(members, name)
 
     def _read_profile(self, members: Mapping[str, Any]) -> dict[str, Any]:
         found = {name: self._find(members, f"profile.{name}") for name in _PROFILE}
-        texts = {name: _read_text(name, found[name]) for name in ("subject", "email", "name")}
-        raw = found["raw"] if isinstance(found["raw"], dict) else None
+        texts = {name: read_text(name, found[name]) for name in ("subject", "email", "name")}
         is_verified = found["email_verified"]
         known = {"email_verified": is_verified if isinstance(is_verified, bool) else None}
         shown = {name: found[name] for name in ("picture", "source")}
-        others = {name: it if isinstance(it, str) else None for name, it in shown.items()}
-        return {**texts, **known, **others, "raw": raw}
+        others = {name: it if _is_shown(it) else None for name, it in shown.items()}
+        return {**texts, **known, **others, "raw": read_object("profile.raw", found["raw"]) or None}
 
-    def _read_variables(self, members: Mapping[str, Any]) -> dict[str, str] | None:
-        named = self._read_named("variables", members) or {}
-        texts = {name: _read_text("variables", value) for name, value in named.items()}
-        return {name: text for name, text in texts.items() if text is not None} or None
+    def _read_members(self, members: Mapping[str, Any], name: str) -> dict[str, Any]:
+        """Return an object with what is mapped of its members."""
+        return {**read_object(name, self._find(members, name)), **self._read_mapped(members, name)}
 
-    def _read_named(self, parent: str, members: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return a member of members, each of which may stand elsewhere."""
-        whole = self._find(members, parent)
-        found = dict(whole) if isinstance(whole, dict) else {}
-        for name in self.paths:
-            beginning, _, member = name.partition(".")
-            is_within = beginning == parent and member
-            if is_within and (value := self._find(members, name)) is not None:
-                found[member] = value
-        return found or None
+    def _read_mapped(self, members: Mapping[str, Any], name: str) -> dict[str, Any]:
+        mapped = [path for path in self.paths if path.startswith(f"{name}.")]
+        found = {path.partition(".")[2]: self._find(members, path) for path in mapped}
+        return {member: value for member, value in found.items() if value is not None}
+
+    def _read_credentials(self, members: Mapping[str, Any]) -> Mapping[str, Secret] | None:
+        """Return credentials; no member at all stands for the provider's own client.
+
+        Where maps lead into another system's `credentials`, that counts by them alone.
+        """
+        found = self._read_mapped(members, "credentials")
+        leads_there = any(path.startswith("credentials.") for path in self.paths.values())
+        if not leads_there:
+            whole = self._find(members, "credentials")
+            known = read_object("credentials", whole)
+            if not found and not known and whole != {}:
+                return None
+            found = {**known, **found}
+        if leads_there and not found:
+            return None
+        return {name: Secret(it) for name, it in read_texts("credentials", found).items()}
+
+
+def _is_shown(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_SHOWN and value.isprintable()
 
 
 def parse_pairs(texts: Iterable[str], *, are_members: bool = False) -> dict[str, str]:
@@ -114,7 +158,8 @@ def parse_pairs(texts: Iterable[str], *, are_members: bool = False) -> dict[str,
     pairs = dict(_parse_pair(text) for text in texts)
     known = {*_OF_TOKENS, *_OTHERS, *(f"profile.{name}" for name in _PROFILE)}
     for name in pairs if are_members else ():
-        if name not in known and not name.startswith(("metadata.", "variables.")):
+        parent, _, member = name.partition(".")
+        if name not in known and not (member and parent in _OBJECTS):
             raise ImportFileInvalid(
                 f"A connection has no {name}; it has {', '.join(sorted(known))}."
             )
@@ -126,69 +171,3 @@ def _parse_pair(text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise ImportFileInvalid(f"{text} is no pair such as refresh_token=token_secret.")
     return name, value
-
-
-def _value_at(value: Any, path: list[str]) -> Any:
-    """Return what stands at a path; a name may hold dots itself, as columns of CSV do."""
-    if isinstance(value, str) and path:
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
-    if not path:
-        return value
-    if not isinstance(value, dict):
-        return None
-    whole = ".".join(path)
-    return value[whole] if whole in value else _value_at(value.get(path[0]), path[1:])
-
-
-def _read_text(name: str, value: Any) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ImportInvalid(f"Its {name} is neither a text nor a number.")
-    text = str(value)
-    if len(text) > _MAX_TEXT or not text.isprintable():
-        raise ImportInvalid(f"Its {name} is longer than {_MAX_TEXT} characters, or not printable.")
-    return text
-
-
-def _read_id(value: Any) -> str | None:
-    """Return the id of an exported connection; that of another system is none."""
-    return value if isinstance(value, str) and is_id(value) else None
-
-
-def _read_token(name: str, value: Any) -> Secret | None:
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise ImportInvalid(f"Its {name} is no text.")
-    return Secret(value)
-
-
-def _read_scope(value: Any) -> str | None:
-    if isinstance(value, str) and value.startswith("["):
-        with suppress(ValueError, RecursionError):
-            value = json.loads(value)
-    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
-        return " ".join(value)
-    if value is None or isinstance(value, str):
-        return value
-    raise ImportInvalid("Its scope is neither a text nor a list of texts.")
-
-
-def _read_time(name: str, value: Any) -> datetime | None:
-    """Return a time: ISO 8601, in UTC without a zone, or seconds or milliseconds since 1970."""
-    if value in (None, "", 0, "0"):
-        return None
-    text = str(value).strip()
-    try:
-        if _NUMBER.fullmatch(text):
-            number = float(text)
-            seconds = number / 1000 if number >= _MILLISECONDS_FROM else number
-            return datetime.fromtimestamp(seconds, UTC)
-        found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        raise ImportInvalid(f"Its {name} is no time.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

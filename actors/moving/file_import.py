@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from actors.errors import AuthError, ProviderUnknown
+from actors.moving.credentials import prepare_credentials
 from actors.moving.errors import ConnectionExists, ImportInvalid
 from actors.moving.field_map import FieldMap
 from actors.moving.files import FileRecord
-from actors.moving.first_renewals import RenewalRules, read_rules
+from actors.moving.first_renewals import read_rules
 from actors.moving.importing import prepare_import, store_prepared
+from actors.moving.restoring import KINDS
+from actors.providers.config.discovery import resolve_provider
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from models.oauth.imports import Imported, ImportedConnection, ImportOutcome, rolled_back
@@ -26,6 +29,8 @@ from models.oauth.imports import Imported, ImportedConnection, ImportOutcome, ro
 _BATCH: Final = 500
 #: Renewals at the same time that prove what was imported.
 _VERIFIERS: Final = 8
+#: What a look-up of a provider finds.
+Found = TypeVar("Found")
 _CHANGED: Final = (ImportOutcome.CREATED, ImportOutcome.REPLACED)
 
 
@@ -61,28 +66,31 @@ def import_records(
     `counts` and `refusals` are those of the batch. A trial stores nothing. `verify` is called with
     the id of each connection that is new, in threads.
     """
-    find_rules = _remember_rules()
+    preparation = _Preparation(fields)
     iterator = iter(records)
     while batch := list(islice(iterator, _BATCH)):
         progress = Progress(batch[-1].number, batch[-1].position)
-        _import_batch(batch, fields, progress, find_rules, is_trial=is_trial, verify=verify)
+        _import_batch(batch, preparation, progress, is_trial=is_trial, verify=verify)
         yield progress
 
 
-def _remember_rules() -> Callable[[str], RenewalRules]:
-    """Return `read_rules` with a memory, also of errors; no sentence repeats a name of a file."""
+def _remember(look_up: Callable[[str], Found]) -> Callable[[str], Found]:
+    """Return a look-up of providers with a memory, also of errors.
+
+    No sentence repeats a name of a file.
+    """
 
     @cache
-    def look_up(provider: str) -> RenewalRules | AuthError:
+    def remember(provider: str) -> Found | AuthError:
         try:
-            return read_rules(provider)
+            return look_up(provider)
         except ProviderUnknown:
             return ProviderUnknown("The app may use no provider of the name that it has.")
         except AuthError as error:
             return error
 
-    def find(provider: str) -> RenewalRules:
-        found = look_up(provider)
+    def find(provider: str) -> Found:
+        found = remember(provider)
         if isinstance(found, AuthError):
             raise found
         return found
@@ -90,11 +98,36 @@ def _remember_rules() -> Callable[[str], RenewalRules]:
     return find
 
 
+class _Preparation:
+    """Turns records into connections to be stored, with each provider looked up once."""
+
+    def __init__(self, fields: FieldMap) -> None:
+        self._fields = fields
+        self._find_rules = _remember(read_rules)
+        # Its issuer is asked where the service has not asked it before.
+        self._find_provider = _remember(lambda name: resolve_provider(name, utc_now()))
+
+    def prepare(self, record: FileRecord, now: datetime) -> ImportedConnection:
+        """Return what a record says.
+
+        Raises:
+            AuthError: It cannot be imported.
+        """
+        if record.members is None:
+            raise ImportInvalid(record.problem)
+        if record.members.get("kind") in KINDS:
+            raise ImportInvalid("It is no connection; `import --identity` restores it.")
+        given = self._fields.read(record.members)
+        if given.credentials is None or not given.provider:
+            return prepare_import(given, now, self._find_rules)
+        rules = self._find_rules(given.provider)
+        return prepare_credentials(given, now, rules, self._find_provider)
+
+
 def _import_batch(
     batch: Sequence[FileRecord],
-    fields: FieldMap,
+    preparation: _Preparation,
     progress: Progress,
-    find_rules: Callable[[str], RenewalRules],
     *,
     is_trial: bool,
     verify: Callable[[str], object] | None,
@@ -103,7 +136,7 @@ def _import_batch(
     prepared: list[tuple[int, ImportedConnection]] = []
     for record in batch:
         try:
-            prepared.append((record.number, _prepare(record, fields, now, find_rules)))
+            prepared.append((record.number, preparation.prepare(record, now)))
         except AuthError as error:
             _refuse(progress, record.number, error)
     items = [item for _, item in prepared]
@@ -117,17 +150,6 @@ def _import_batch(
     if verify is not None and not is_trial:
         _verify(progress, numbers, results, verify)
     progress.refusals.sort(key=lambda refusal: refusal.number)
-
-
-def _prepare(
-    record: FileRecord,
-    fields: FieldMap,
-    now: datetime,
-    find_rules: Callable[[str], RenewalRules],
-) -> ImportedConnection:
-    if record.members is None:
-        raise ImportInvalid("It is no object, or has not as many fields as the first line names.")
-    return prepare_import(fields.read(record.members), now, find_rules)
 
 
 def _count(progress: Progress, numbers: Sequence[int], results: Sequence[Imported]) -> None:

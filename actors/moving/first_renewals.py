@@ -17,7 +17,7 @@ from models.oauth.grants import GrantEnd
 
 @dataclass(frozen=True, slots=True)
 class RenewalRules:
-    """The settings of a provider that decide when its tokens are renewed."""
+    """The settings of a provider that decide when its tokens are renewed, and what they need."""
 
     #: The key of its row.
     provider: str
@@ -28,7 +28,7 @@ class RenewalRules:
     grant_lifetime: timedelta | None
     idle_lifetime: timedelta | None
     default_lifetime: timedelta | None
-    #: All settings, as they say what variables there are.
+    #: All settings, as they say what variables there are, and whether users have names.
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -18,7 +18,7 @@ from actors.providers.protocol.filling import read_variables_by_settings
 from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
-from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import MAX_METADATA_BYTES, Grant
 from models.oauth.imports import (
     Imported,
@@ -28,7 +28,7 @@ from models.oauth.imports import (
     store_imports,
 )
 from models.oauth.providers import public_name
-from models.oauth.upserts import Owner
+from models.oauth.upserts import Owner, build_account_key
 from models.renewal.journal import digest_token
 
 FindRules = Callable[[str], RenewalRules]
@@ -62,27 +62,55 @@ def prepare_import(
     Raises:
         ImportInvalid, VariablesInvalid, ProviderUnknown, ProviderTampered: As `import_connection`.
     """
-    rules = find_rules(record.provider)
-    token = record.refresh_token or record.access_token
-    if not token:
-        raise ImportInvalid("It has neither an access token nor a refresh token.")
-    if not all(_TOKEN.fullmatch(it.reveal()) for it in _tokens_of(record)):
-        raise ImportInvalid("A token of it has characters that no token has.")
-    record = _drop_expired(record, now)
-    _check_usable(rules, record)
-    _check_metadata(record)
+    rules = find_rules(_check_provider(record))
+    record = _drop_expired(_check_tokens(record), now)
+    variables = read_variables_by_settings(rules.settings, record.variables)
+    if record.status is None:
+        _check_usable(rules, record)
+    check_metadata(record)
     connection_id = record.id or make_id()
     owner = Owner(acting_app.get(), rules.provider, record.subject or "")
+    token = record.refresh_token or record.access_token or Secret(connection_id)
     return ImportedConnection(
         owner=owner,
-        digests=_digest(owner, token),
+        digests=digest_grant(owner, token),
         profile=_build_profile(rules, record.profile),
+        account_key=_find_account_key(rules, owner, record, variables),
+        variables=variables,
         grant=_build_grant(rules, record, connection_id, now),
+        status=ConnectionStatus(record.status or ConnectionStatus.ACTIVE),
         created_at=min(record.created_at or now, now),
         may_replace=record.replace,
         id=connection_id,
-        variables=read_variables_by_settings(rules.settings, record.variables),
     )
+
+
+def _check_provider(record: ImportRecord) -> str:
+    if not record.provider:
+        raise ImportInvalid("It names no provider; --provider names one for the whole file.")
+    return record.provider
+
+
+def _check_tokens(record: ImportRecord) -> ImportRecord:
+    """Return a record whose tokens, if it has any, can stand in requests."""
+    if not _tokens_of(record) and (record.status is None or record.id is None):
+        raise ImportInvalid("It has neither an access token nor a refresh token.")
+    if not all(_TOKEN.fullmatch(it.reveal()) for it in _tokens_of(record)):
+        raise ImportInvalid("A token of it has characters that no token has.")
+    return record
+
+
+def _find_account_key(
+    rules: RenewalRules,
+    owner: Owner,
+    record: ImportRecord,
+    variables: Mapping[str, str] | None,
+) -> str | None:
+    """Return what tells the account from others; None while it is not known whose it is."""
+    subject = record.profile.get("subject")
+    if subject is None and rules.settings.get("identity") != "none":
+        return None
+    return build_account_key(owner, subject, variables) or f" {make_id()}"
 
 
 def _tokens_of(record: ImportRecord) -> list[Secret]:
@@ -122,12 +150,13 @@ def _check_usable(rules: RenewalRules, record: ImportRecord) -> None:
         )
 
 
-def _check_metadata(record: ImportRecord) -> None:
+def check_metadata(record: ImportRecord) -> None:
+    """Raise where a record has more metadata than a connection keeps."""
     if record.metadata and len(json.dumps(record.metadata)) > MAX_METADATA_BYTES:
         raise ImportInvalid(f"Its metadata is larger than {MAX_METADATA_BYTES} bytes.")
 
 
-def _digest(owner: Owner, token: Secret) -> list[str]:
+def digest_grant(owner: Owner, token: Secret) -> list[str]:
     """Return the digests of a grant of one user: by SECRET_KEY, then by each previous one."""
     return digest_token(Secret("\n".join((*owner, token.reveal()))))
 
@@ -141,13 +170,15 @@ def _build_profile(rules: RenewalRules, given: Mapping[str, Any]) -> dict[str, A
 def _build_grant(
     rules: RenewalRules, record: ImportRecord, connection_id: str, now: datetime
 ) -> Grant:
+    is_dead = record.status is not None
     return Grant(
         access_token=record.access_token,
         refresh_token=record.refresh_token or None,
         token_type=read_token_type(record.token_type),
         scope=" ".join((record.scope or "").replace(",", " ").split()),
         expires_at=record.expires_at,
-        renew_at=plan_first_renewal(rules, record, connection_id, now),
+        renew_at=None if is_dead else plan_first_renewal(rules, record, connection_id, now),
+        missing_scope=record.missing_scope,
         end=forecast_end(rules, record, now),
         needs_refresh_token=rules.renewal == "refresh_token",
         metadata=record.metadata or None,

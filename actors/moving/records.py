@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from catfeeder.sealing import Secret
+from models.oauth.connections import ConnectionStatus
+
+#: A connection in one of these states has no grant that works, and is moved in as it is.
+DEAD_STATUSES: Final = (
+    *(ConnectionStatus.ENDED, ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRecord:
-    """A connection to be imported: at least one token, and what else is known of it."""
+    """A connection to be imported: a token or credentials, and what else is known of it."""
 
     provider: str
     #: That of an exported connection, which apps know it by; a new one if it is taken.
@@ -28,8 +34,15 @@ class ImportRecord:
     #: Members of the normalised profile; `subject` is the provider's name for the user.
     profile: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] | None = None
-    #: What the provider's URLs are filled in with.
-    variables: Mapping[str, str] | None = None
+    #: What the provider's URLs are filled in with for this account.
+    variables: Mapping[str, str] = field(default_factory=dict)
+    #: What a connection without a browser is made from, as `POST /v1/connections` takes it.
+    credentials: Mapping[str, Secret] | None = None
+    #: The scope to ask for by credentials.
+    asked_scope: str | None = None
+    missing_scope: str = ""
+    #: One of `DEAD_STATUSES`, of an exported connection.
+    status: str | None = None
     created_at: datetime | None = None
     #: Whether it takes the place of another grant of the account that works.
     replace: bool = False

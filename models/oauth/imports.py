@@ -18,7 +18,7 @@ from models.oauth.account_lookup import Account, find_accounts
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
-from models.oauth.upserts import Owner, build_account_key, find_account, update_account
+from models.oauth.upserts import Owner, find_account, update_account
 
 _T: Final = TAB_CONNECTIONS
 _FIELDS: Final = tuple(_T._meta.sorted_fields)
@@ -43,8 +43,7 @@ class ImportOutcome(StrEnum):
 class ImportedConnection:
     """A connection to be stored: `id` is that of a new one.
 
-    `digests` name its grant, by the current key first. The profile's `subject` is None where the
-    provider's own name of the user is not known.
+    `digests` name its grant, by the current key first.
     """
 
     owner: Owner
@@ -52,17 +51,17 @@ class ImportedConnection:
     profile: Mapping[str, Any]
     grant: Grant
     created_at: datetime
+    #: What tells the account from its provider's others; None while it is not known whose it is.
+    account_key: str | None = None
+    variables: Mapping[str, str] | None = None
+    status: ConnectionStatus = ConnectionStatus.ACTIVE
     may_replace: bool = False
     id: str = ""
-    variables: Mapping[str, str] | None = None
 
     @property
     def provider_subject(self) -> str:
         """What identifies the account among those of its provider."""
-        known = self.profile["subject"]
-        if known is None:
-            return f"{UNIDENTIFIED}{self.id}"
-        return str(build_account_key(self.owner, str(known), self.variables))
+        return f"{UNIDENTIFIED}{self.id}" if self.account_key is None else self.account_key
 
     @property
     def account(self) -> Account:
@@ -168,7 +167,8 @@ class _Batch:
         return self._note(outcome, first.id, item)
 
     def _replace(self, row: TAB_CONNECTIONS, item: ImportedConnection) -> Imported:
-        if row.status in _WORKING and not item.may_replace:
+        is_dead = item.status not in _WORKING
+        if is_dead or (row.status in _WORKING and not item.may_replace):
             return Imported(ImportOutcome.REFUSED, row.id)
         update_account(row, item.owner, {**row.profile, **_drop_empty(item)}, item.grant, self._now)
         return self._note(ImportOutcome.REPLACED, row.id, item)
@@ -186,7 +186,7 @@ class _Batch:
             "provider_subject": item.provider_subject,
             "profile": item.profile,
             "variables": item.variables,
-            "status": ConnectionStatus.ACTIVE,
+            "status": item.status,
             "failures": 0,
             "created_at": item.created_at,
             **_T.build_grant_columns(item.id, 0, item.grant, self._now),

@@ -1,4 +1,4 @@
-"""`python -m worker export`: writes all connections of an app, encrypted to an age recipient."""
+"""`python -m worker export`: writes all of an app, encrypted to an age recipient."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.migrate import check_schema
 
 
 def export_app(file: str, app: str, *, recipients: Sequence[str]) -> int:
-    """Write an app's connections to a new file; return 1 where a row could not be read.
+    """Write all of an app to a new file; return 1 where a row could not be read.
 
     Raises:
         AgeUnavailable, ImportFileInvalid: As `encrypt`.
@@ -37,7 +37,8 @@ def export_app(file: str, app: str, *, recipients: Sequence[str]) -> int:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    print(f"{counts['exported']} connections of {app} are in {path}.")
+    found = ", ".join(f"{counts[name]} {name}" for name in ("connections", "providers", "keys"))
+    print(f"The app {app} is in {path}: {found}.")
     if counts["unreadable"]:
         text = "could not be read; `python -m worker check-rows` lists rows that do not count."
         print(f"{counts['unreadable']} {text}", file=sys.stderr)

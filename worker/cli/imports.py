@@ -16,22 +16,27 @@ from typing import Any, BinaryIO, Final
 
 from actors.app_settings import read_app_settings
 from actors.moving.age import decrypt
+from actors.moving.errors import ImportFileInvalid
 from actors.moving.field_map import FieldMap, parse_pairs
-from actors.moving.file_import import Progress, import_records
+from actors.moving.file_import import Progress, Refusal, import_records
 from actors.moving.files import FileRecord, choose_format, read_records
+from actors.moving.restoring import Restoration
+from catfeeder.clock import utc_now
 from catfeeder.queue.requester import act_for
 from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
+from models.oauth.imports import rolled_back
 from worker.cli.progress import ProgressLine
+from worker.cli.restores import find_app, restore_settings, take_settings
 
 _PRIVATE: Final = 0o600
-_FINGERPRINT_BYTES: Final = 65536
+_PART_BYTES: Final = 1_048_576
 
 
 def import_file(
     file: str,
-    app: str,
+    app: str | None,
     *,
     provider: str | None,
     maps: Sequence[str],
@@ -42,8 +47,12 @@ def import_file(
     replace: bool,
     report: str | None,
     identity: str | None = None,
+    keys: bool = False,
 ) -> int:
     """Import a file for an app; return 1 where a record was refused, or a grant not proven.
+
+    An export, which `identity` opens, restores the app and its providers as well where they are not
+    there, and with `keys` its API keys.
 
     Raises:
         ImportFileInvalid: The file, or a flag, is not what it has to be.
@@ -57,17 +66,29 @@ def import_file(
     kind = choose_format(path, "jsonl" if is_export else file_format)
     open_database(current_settings(), may_create=False)
     check_schema()
-    read_app_settings(app)
-    with _open(path, identity) as opened, act_for(app):
-        run = _Run(opened, fields, app, report, is_trial=dry_run)
-        records = run.skip_done(read_records(opened, kind))
+    with _open(path, identity) as opened, contextlib.ExitStack() as stack:
+        size, digest = _measure(opened)
+        records = read_records(opened, kind, fields.check_columns)
+        settings, records = take_settings(records) if is_export else ([], records)
+        app = app or find_app(settings)
+        name = _name_run(digest, fields, app)
+        run = _Run(name, size, fields, report, is_trial=dry_run)
+        if settings and dry_run:
+            # What the settings make is there for the connections, and then it is gone.
+            stack.enter_context(rolled_back())
+        refused = restore_settings(settings, Restoration(app, utc_now(), with_keys=keys))
+        run.note_settings(len(settings), refused)
+        read_app_settings(app)
+        stack.enter_context(act_for(app))
         verifier = _load_verifier() if verify else None
-        batches = import_records(records, fields, is_trial=dry_run, verify=verifier)
-        return run.follow(batches)
+        rest = run.skip_done(records)
+        return run.follow(import_records(rest, fields, is_trial=dry_run, verify=verifier))
 
 
 def _open(path: Path, identity: str | None) -> BinaryIO:
     """Return a file to read; an encrypted one is decrypted in memory, and never on a disk."""
+    if path.is_dir():
+        raise ImportFileInvalid("It is a directory, and no file.")
     if identity is None:
         return path.open("rb")
     with path.open("rb") as source:
@@ -87,17 +108,18 @@ class _Run:
     """One import of one file: its counts, its report, and how far it has come."""
 
     def __init__(
-        self, file: BinaryIO, fields: FieldMap, app: str, report: str | None, *, is_trial: bool
+        self, name: str, size: int, fields: FieldMap, report: str | None, *, is_trial: bool
     ) -> None:
         folder = current_settings().var_dir / "imports"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        name = _fingerprint(file, fields, app)
+        self._fields = fields
         self._state = folder / f"{name}.json"
         self._report = Path(report) if report else folder / f"{name}.refused.jsonl"
         self._is_trial = is_trial
-        self._size = _measure(file)
+        self._size = size
         self._counts: Counter[str] = Counter()
         self._done = 0
+        self._settings, self._settings_refused = 0, list[Refusal]()
         if not is_trial:
             self._read_state()
 
@@ -107,6 +129,10 @@ class _Run:
             self._counts, self._done = Counter(state["counts"]), int(state["records"])
             print(f"An import of this file has stopped after {self._done} records; it goes on.")
 
+    def note_settings(self, count: int, refused: list[Refusal]) -> None:
+        """Keep how many settings come before the connections, and which of them were refused."""
+        self._settings, self._settings_refused = count, refused
+
     def skip_done(self, records: Iterator[FileRecord]) -> Iterator[FileRecord]:
         """Return the records that are not dealt with yet."""
         return (record for record in records if record.number > self._done)
@@ -115,11 +141,12 @@ class _Run:
         """Show the progress of batches, keep it and what was refused, and return the status."""
         if not self._done:
             self._report.unlink(missing_ok=True)
+        self._write_refusals(self._settings_refused)
         line = ProgressLine(self._size)
         for batch in batches:
             self._counts += batch.counts
             self._done = batch.records
-            self._write_refusals(batch)
+            self._write_refusals(batch.refusals)
             if not self._is_trial:
                 _write(self._state, {"records": self._done, "counts": self._counts})
             line.show(batch.position, self._describe())
@@ -127,38 +154,45 @@ class _Run:
         self._state.unlink(missing_ok=True)
         return self._conclude()
 
-    def _write_refusals(self, batch: Progress) -> None:
-        if not batch.refusals:
+    def _write_refusals(self, refusals: Sequence[Refusal]) -> None:
+        if not refusals:
             return
         descriptor = os.open(self._report, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _PRIVATE)
         with os.fdopen(descriptor, "a", encoding="utf-8") as report:
-            for refusal in batch.refusals:
+            for refusal in refusals:
                 report.write(json.dumps(asdict(refusal)) + "\n")
 
     def _describe(self) -> str:
         found = ", ".join(f"{count} {name}" for name, count in sorted(self._counts.items()))
-        return f"{self._done} records: {found}"
+        count = max(self._done - self._settings, 0)
+        return f"{count} records: {found or 'nothing to import'}"
 
     def _conclude(self) -> int:
         print(f"{self._describe()}.{' Nothing was stored.' if self._is_trial else ''}")
+        for unused in self._fields.list_unused() if self._done else ():
+            print(f"No record has anything where --map {unused} leads.", file=sys.stderr)
         failed = self._counts["refused"] + self._counts["unverified"]
+        failed += len(self._settings_refused)
         if failed:
             print(f"{self._report} has each of the {failed} that failed.", file=sys.stderr)
         return 1 if failed else 0
 
 
-def _measure(file: BinaryIO) -> int:
-    size = file.seek(0, os.SEEK_END)
+def _measure(file: BinaryIO) -> tuple[int, str]:
+    """Return a file's size in bytes, and the digest of all of it."""
+    size, digest = 0, hashlib.sha256()
+    while part := file.read(_PART_BYTES):
+        size += len(part)
+        digest.update(part)
     file.seek(0)
-    return size
+    return size, digest.hexdigest()
 
 
-def _fingerprint(file: BinaryIO, fields: FieldMap, app: str) -> str:
+def _name_run(digest: str, fields: FieldMap, app: str) -> str:
     """Return a name of an import: of this file, as it is read, for this app."""
-    beginning = file.read(_FINGERPRINT_BYTES)
-    file.seek(0)
-    asked = json.dumps([app, asdict(fields), _measure(file)], sort_keys=True)
-    return hashlib.sha256(beginning + asked.encode()).hexdigest()[:16]
+    read_as = [dict(fields.paths), fields.provider, dict(fields.renamed), fields.replace]
+    asked = json.dumps([digest, app, *read_as], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()[:16]
 
 
 def _write(path: Path, state: Any) -> None:

@@ -9,7 +9,8 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `import`."""
     add = parser.add_argument
     add("file", help="JSON Lines, a JSON list, or CSV whose first line names the columns")
-    add("--app", default="default", help="whose they become; `default`'s if left out")
+    text = "whose they become; that of an export, else `default`'s, if left out"
+    add("--app", help=text)
     add("--provider", help="the provider of records that name none")
     text = "where a member stands, such as refresh_token=token_secret or scope=extra_data.scope"
     add("--map", dest="maps", action="append", default=[], metavar="MEMBER=PATH", help=text)
@@ -21,9 +22,11 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     add("--verify", action="store_true", help="prove each new grant by one renewal")
     text = "take the place of grants that work, where an account has another one"
     add("--replace", action="store_true", help=text)
-    text = "where each refused record is listed; a file in VAR_DIR/imports if left out"
-    text = "open a file that `export` has written, with the age identity in this file"
+    text = "restore an app that `export` has written, with the age identity in this file"
     add("--identity", metavar="FILE", help=text)
+    text = "restore the API keys of an export as well, so that they serve here too"
+    add("--keys", action="store_true", help=text)
+    text = "where each refused record is listed; a file in VAR_DIR/imports if left out"
     add("--report", metavar="FILE", help=text)
 
 
@@ -31,6 +34,6 @@ def add_export_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `export`."""
     add = parser.add_argument
     add("file", help="where the export is written, such as web-shop.jsonl.age")
-    add("--app", default="default", help="whose connections; `default`'s if left out")
+    add("--app", default="default", help="which app; `default` if left out")
     text = "an age public key that it is encrypted to, age1…; may be given several times"
     add("--recipient", dest="recipients", action="append", required=True, metavar="KEY", help=text)

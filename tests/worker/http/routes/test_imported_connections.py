@@ -243,3 +243,21 @@ def test_the_python_client_moves_a_grant_in(
         assert proven["profile"]["subject"] == scripted.script.user["id"]
         with pytest.raises(TypeError):
             client.import_connection("old", access_token="a", colour="red")  # type: ignore[call-arg]
+
+
+def test_a_grant_has_the_variables_of_its_provider(
+    http: httpx.Client, scripted: ScriptedProvider
+) -> None:
+    # Given a provider whose URLs are filled in for each account
+    url = f"{scripted.issuer}/{{tenant}}/token"
+    endpoints = {"authorization_endpoint": url, "token_endpoint": url, "identity": "none"}
+    settings = {**endpoints, "client_id": "c", "variables": {"tenant": "[a-z]+"}}
+    assert http.put("/v1/providers/tenants", json=settings).status_code == 201
+    whole = {"provider": "tenants", "subject": "u-1", "tokens": {"refresh_token": "r-1"}}
+    # When a grant is moved in with its variables, then it has them, and no grant goes without
+    made = http.post(_PATH, json={**whole, "variables": {"tenant": "acme"}})
+    assert (made.status_code, made.json()["variables"]) == (201, {"tenant": "acme"})
+    assert_problem(http.post(_PATH, json=whole), 422, "variables_invalid")
+    # And one of another tenant is another account
+    other = {**whole, "tokens": {"refresh_token": "r-2"}, "variables": {"tenant": "other"}}
+    assert http.post(_PATH, json=other).status_code == 201
