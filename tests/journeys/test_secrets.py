@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from tests.journeys.conftest import CLIENT_SECRET, start_with_provider
 from tests.journeys.sign_in import sign_in
 from tests.oidc_provider import OidcProvider
 from tests.stack.memory import find_in_process
-from tests.stack.stack import ANONYMOUS, Stack
+from tests.stack.stack import ANONYMOUS, Stack, build_stacks
 
 pytestmark = pytest.mark.journey
 
@@ -36,17 +36,34 @@ _NEEDED: dict[str, set[str]] = {
 }
 
 
-def test_no_secret_is_found_where_it_must_not_be(
-    make_stack: Callable[..., Stack], oidc_provider: OidcProvider
-) -> None:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider) -> Iterator[Stack]:
+    """A service whose secrets are in its environment and, of a provider, in its .env."""
+    with build_stacks(tmp_path_factory.mktemp("secrets")) as build:
+        made = build(
+            GOOGLE_CLIENT_ID="canary-google", OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host
+        )
+        (made.directory.path / ".env").write_text(f"GOOGLE_CLIENT_SECRET={_GOOGLE_SECRET}\n")
+        made.configure("Server_configuration.debug_mode", "debug", "true")
+        start_with_provider(made, oidc_provider)
+        yield made
+
+
+def test_each_process_holds_the_secrets_that_it_needs_and_no_others(stack: Stack) -> None:
+    # When passwords were hashed, then each process has what the table of docs/security.md gives it
+    _hash_and_check(stack)
+    held = _held_secrets(stack)
+    assert held.keys() == _NEEDED.keys()
+    assert [kind for kind in held if not held[kind] <= _NEEDED[kind]] == []
+
+
+def test_no_secret_is_found_where_it_must_not_be(stack: Stack, oidc_provider: OidcProvider) -> None:
     # Given that secrets have gone through every journey, the good ones and the bad ones
-    stack = make_stack(OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host)
-    stack.configure("Server_configuration.debug_mode", "debug", "true")
-    start_with_provider(stack, oidc_provider)
     secrets = {
         "SECRET_KEY": stack.secret_key,
         "ADMIN_API_KEY": stack.admin_api_key,
         "client secret": CLIENT_SECRET,
+        "client secret of .env": _GOOGLE_SECRET,
         **_hash_and_check(stack),
         **_sign_in_and_renew(stack, oidc_provider),
         **_use_a_key_of_its_own(stack),
@@ -75,21 +92,6 @@ def test_no_secret_is_found_where_it_must_not_be(
         if secret.encode() in content
     ]
     assert found == []
-
-
-def test_each_process_holds_the_secrets_that_it_needs_and_no_others(
-    make_stack: Callable[..., Stack],
-) -> None:
-    # Given a service whose secrets are in its environment and, of a provider, in its .env
-    stack = make_stack(GOOGLE_CLIENT_ID="canary-google")
-    (stack.directory.path / ".env").write_text(f"GOOGLE_CLIENT_SECRET={_GOOGLE_SECRET}\n")
-    stack.start()
-
-    # When passwords were hashed, then each process has what the table of docs/security.md gives it
-    _hash_and_check(stack)
-    held = _held_secrets(stack)
-    assert held.keys() == _NEEDED.keys()
-    assert [kind for kind in held if not held[kind] <= _NEEDED[kind]] == []
 
 
 def _held_secrets(stack: Stack) -> dict[str, set[str]]:

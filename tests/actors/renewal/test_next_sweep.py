@@ -22,8 +22,8 @@ from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
 
-#: Two and a half times what one sweep leases.
-COUNT = 500
+#: More than two sweeps lease.
+COUNT = 410
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_ticks_that_come_meanwhile_ask_for_no_further_sweeps(
 ) -> None:
     # Given a backlog, no worker, and a full queue that holds the mark of its sweep
     del plain
-    store_due(COUNT)
+    store_due(LIMITS.maximum_messages + 10)
     renew_oaths()
     depth = broker.depth(RENEWALS)
     assert depth == LIMITS.maximum_messages + 1

@@ -219,7 +219,6 @@ def test_one_connection_pauses_no_provider_by_a_client_error(plain: ScriptedProv
     assert health()["state"] == "closed"
 
 
-@pytest.mark.usefixtures("database")
 @pytest.mark.parametrize("answer", [BAD_CLIENT, Answer(400), Answer(401), Answer(403)])
 def test_users_who_are_refused_in_a_row_pause_no_provider_that_renews_others(
     answer: Answer, plain: ScriptedProvider
