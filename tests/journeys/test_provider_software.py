@@ -6,17 +6,22 @@ better-auth, @node-oauth/oauth2-server and oauth2orize.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 import requests
 
 import config
 from actors.connections.errors import ReauthorizationRequired
+from actors.connections.reading import find_connection
 from actors.connections.revocation import revoke_connection
+from actors.devices.authorization import authorize_device
+from actors.devices.polling import poll_leased
+from actors.devices.sweep import claim_due_polls
 from actors.oauth.exchange import CodeAnswer, finish_sign_in
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
@@ -24,10 +29,13 @@ from actors.providers.config.check import check_provider
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.config.settings import put_provider
 from actors.providers.protocol.keys import shared_key_cache
+from actors.providers.protocol.provider import DEVICE_CODE
 from actors.providers.protocol.revocation import revoke_token
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
+from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from tests.actors.renewals import refresh_token_of, tokens_of
 from tests.actors.sign_ins import now, reread, stored_connections
 from tests.journeys.software.running import (
@@ -122,6 +130,64 @@ def assert_basic_is_learned(software: Software, client: Client) -> None:
     provider = resolve_provider(NAME, now())
     is_raw = client is BASIC and not software.decodes_basic
     assert provider.client_secret_basic_encoding == ("raw" if is_raw else "form")
+
+
+def enter_code(browser: requests.Session, page: str) -> None:
+    """Enter a device's code and agree, as its user does on the provider's pages."""
+    answer = browser.get(page, timeout=30)
+    for _ in range(3):
+        form = re.search(r'action="([^"]+)"', answer.text)
+        if form is None:
+            break
+        fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', answer.text))
+        data = {**fields, "confirm": "yes"} if "confirm" in answer.text else fields
+        answer = browser.post(urljoin(page, form[1]), data=data, timeout=30)
+    assert answer.text == "connected", answer.text
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=[client.client_id for client in CLIENTS])
+def test_a_device_is_connected_at_real_software(
+    client: Client,
+    all_served: dict[str, Served],
+    browser: requests.Session,
+    environment: dict[str, str],
+) -> None:
+    # Given a provider of devices, which the operator sets up by its issuer and checks
+    served = all_served[OIDC_PROVIDER.name]
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
+    config.current_settings.cache_clear()
+    known = {"client_id": client.client_id, "token_endpoint_auth_method": client.method}
+    if client.client_secret is not None:
+        known["client_secret"] = client.client_secret
+    grants = {"grant_types": [DEVICE_CODE]}
+    put_provider(NAME, {**OIDC_PROVIDER.settings(served.origin), **known, **grants}, now())
+    assert [one for one in check_provider(NAME)["findings"] if not one["is_ok"]] == []
+    # When a device shows a code, which is polled for before its user has entered it
+    device = authorize_device(NAME, scope="openid profile email offline_access")
+    connection_id = device["connection_id"]
+    assert poll() == 1
+    assert find_connection(connection_id).status == "pending"
+    # And the user enters it and agrees
+    enter_code(browser, device["verification_uri_complete"] or device["verification_uri"])
+    assert poll() == 1
+    # Then the connection is that of a sign-in, which is renewed and disconnected
+    row = find_connection(connection_id)
+    assert (row.status, row.profile["subject"]) == ("active", "jane")
+    first, _ = tokens_of(row)
+    assert renew_connection(row.id)["status"] == "active"
+    assert tokens_of(reread(row))[0] != first
+    assert revoke_connection(row.id)["revoked_at_provider"]
+
+
+def poll() -> int:
+    """Poll for each device, as if its interval were over, and return how many those were."""
+    with hold_connection():
+        is_waiting = TAB_DEVICE_AUTHORIZATIONS.next_poll_at.is_null(False)
+        TAB_DEVICE_AUTHORIZATIONS.update(next_poll_at=now()).where(is_waiting).execute()
+    leases = claim_due_polls(now())
+    for lease in leases:
+        poll_leased(lease)
+    return len(leases)
 
 
 def end_grant(software: Software, served: Served, row: TAB_CONNECTIONS) -> None:

@@ -10,7 +10,7 @@ server.listen(0, "127.0.0.1", () => {
     clients: settings.clients.map((client) => ({
       ...client,
       redirect_uris: [settings.redirect_uri],
-      grant_types: ["authorization_code", "refresh_token"],
+      grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
       response_types: ["code"],
     })),
     scopes: ["openid", "profile", "email", "offline_access"],
@@ -19,7 +19,16 @@ server.listen(0, "127.0.0.1", () => {
       accountId: id,
       claims: () => ({ sub: id, name: "Jane Doe", email: "jane@example.com", email_verified: true }),
     }),
-    features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
+    features: {
+      devInteractions: { enabled: false },
+      revocation: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: (context, form) => void (context.body = form),
+        userCodeConfirmSource: (context, form) => void (context.body = form),
+        successSource: (context) => void (context.body = "connected"),
+      },
+    },
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
