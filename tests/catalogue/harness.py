@@ -15,7 +15,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
-from actors.connections.reading import describe_connection
+from actors.connections.reading import describe_connection, find_connection
+from actors.devices.authorization import authorize_device
+from actors.devices.polling import poll_leased
+from actors.devices.sweep import claim_due_polls
 from actors.oauth.exchange import CodeAnswer, finish_sign_in
 from actors.oauth.sign_in import begin_sign_in
 from actors.providers.catalogue.presets import preset_settings
@@ -30,6 +33,7 @@ from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.renewal.leases import claim
 from tests.catalogue.answers import SUBJECT, Account, is_openid, kept_value
 from tests.catalogue.demands import Demands, read_demands
@@ -45,6 +49,7 @@ from tests.provider.server import Request, running_server
 
 _URLS: Final = (
     *("issuer", "authorization_endpoint", "token_endpoint", "refresh_endpoint"),
+    "device_authorization_endpoint",
     *("userinfo_endpoint", "emails_endpoint", "revocation_endpoint"),
 )
 #: Values of variables, of which one fits each pattern.
@@ -120,6 +125,8 @@ class Harness:
         _check_identity(described, provider)
         _check_kept(described, provider)
         _renew(connection, preset, provider)
+        if find_provider(name).has_devices:
+            _connect_device(name, preset)
 
     def _write_body(self, preset: Mapping[str, Any], base: str) -> dict[str, Any]:
         """Return settings that lead every URL of the preset to this server, and change no other."""
@@ -145,10 +152,7 @@ class Harness:
         return body
 
     def _sign_in(self, name: str, preset: Mapping[str, Any], at: datetime) -> TAB_CONNECTIONS:
-        wishes: dict[str, Any] = {}
-        if variables := preset.get("variables"):
-            wishes["variables"] = {key: _sample(rule) for key, rule in variables.items()}
-        begun = begin_sign_in(name, now=at, **wishes)
+        begun = begin_sign_in(name, now=at, variables=_sample_all(preset))
         url = begun.authorization_url.replace("/#/", "/")
         assert "{" not in url, url
         response = self.browser.get(url, allow_redirects=False, timeout=20)
@@ -170,6 +174,11 @@ def _replace(value: Any, own: str) -> Any:
 
 def _fill_base(issuer: str | None, body: Mapping[str, Any]) -> str | None:
     return issuer and issuer.replace("{base_url}", str(body.get("base_url")))
+
+
+def _sample_all(preset: Mapping[str, Any]) -> dict[str, str] | None:
+    variables = preset.get("variables")
+    return variables and {key: _sample(rule) for key, rule in variables.items()}
 
 
 def _sample(rule: Any) -> str:
@@ -218,6 +227,16 @@ def _renew(row: TAB_CONNECTIONS, preset: Mapping[str, Any], provider: StrictProv
     before = len(provider.tokens)
     renew_leased(lease, at)
     assert len(provider.tokens) == before + 1, "the renewal"
+
+
+def _connect_device(name: str, preset: Mapping[str, Any]) -> None:
+    device = authorize_device(name, variables=_sample_all(preset))
+    with hold_connection():
+        TAB_DEVICE_AUTHORIZATIONS.update(next_poll_at=datetime.now(UTC)).execute()
+    for lease in claim_due_polls(datetime.now(UTC)):
+        poll_leased(lease)
+    status = find_connection(device["connection_id"]).status
+    assert status == "active", f"the device is {status}"
 
 
 @contextmanager

@@ -14,6 +14,7 @@ _WIDTH: Final = 110
 #: The order of the settings in a preset; others follow by name.
 _ORDER: Final = (
     *("base_url", "variables", "issuer", "authorization_endpoint", "token_endpoint"),
+    "device_authorization_endpoint",
     *("refresh_endpoint", "userinfo_endpoint", "emails_endpoint", "revocation_endpoint"),
     *("token_endpoint_auth_method", "scopes", "scope_separator", "code_challenge_method"),
     *("authorization_parameters", "parameter_names", "response_type", "code_parameter"),

@@ -18,6 +18,7 @@ from tests.catalogue.answers import Account, write_token_answer, write_user_info
 from tests.catalogue.demands import Demands, fits, holds
 from tests.provider.answers import Answer, json_answer, redirect_answer
 from tests.provider.clients import client_key
+from tests.provider.devices import DEVICE_CODE
 from tests.provider.server import Request
 from tests.provider.signing import SigningKeys
 
@@ -64,6 +65,7 @@ class StrictProvider:
             ("userinfo_endpoint", self._answer_user_info),
             ("refresh_endpoint", self._renew),
             ("token_endpoint", self._answer_token_request),
+            ("device_authorization_endpoint", self._issue_device_code),
             ("authorization_endpoint", self._authorize),
         ):
             url = self._stated(setting)
@@ -155,6 +157,8 @@ class StrictProvider:
             _demand(is_here, f"the renewal at {elsewhere}")
             return self._renew(request)
         self._check_client(request, form)
+        if "device_code" in form:
+            return self._grant_to_device(form)
         stated = self.demands.parameters("token_parameters")
         _demand(holds(stated, form), f"token parameters {stated}")
         _demand(grant_type == stated.get("grant_type", "authorization_code"), "grant_type")
@@ -166,6 +170,22 @@ class StrictProvider:
             _demand(form.get(name) == given, f"the callback's {name}")
         self._check_verifier(form)
         self.steps.append("exchange")
+        return self._grant(with_id_token=True)
+
+    def _issue_device_code(self, request: Request) -> Answer:
+        """Answer a device authorization request (RFC 8628 section 3.1)."""
+        form = self._read(request)
+        self._check_client(request, form)
+        self._check_scopes(form.get("scope", ""))
+        self.asked = dict(form)
+        uri = {"verification_uri": f"{self.base}/activate", "expires_in": 600}
+        return json_answer({"device_code": "device-1", "user_code": "ABCD", **uri})
+
+    def _grant_to_device(self, form: Mapping[str, str]) -> Answer:
+        """Answer a poll, whose user has agreed at once (RFC 8628 section 3.4)."""
+        _demand(form.get("grant_type") == DEVICE_CODE, "grant_type")
+        _demand(form["device_code"] == "device-1", "device_code")
+        self.steps.append("device")
         return self._grant(with_id_token=True)
 
     def _read(self, request: Request) -> Mapping[str, str]:
