@@ -42,6 +42,8 @@ class EventKind(StrEnum):
     DEVICE_REFUSED = "device_refused"
     SIGN_IN_REFUSED = "sign_in_refused"
     RENEWED = "renewed"
+    TOKEN_EXCHANGED = "token_exchanged"
+    TOKEN_EXCHANGE_REFUSED = "token_exchange_refused"
     RENEWAL_RETRIED = "renewal_retried"
     RENEWAL_FAILED = "renewal_failed"
     REAUTHORIZATION_SOON = "reauthorization_soon"

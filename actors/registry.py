@@ -25,6 +25,7 @@ PERFORMERS: Final[dict[MessageType, str]] = {
     messages.FETCH_USER_INFO: "actors.oauth.user_info:fetch_user_info",
     messages.REFRESH_TOKEN: "actors.oauth.refresh:refresh_token",
     messages.AUTHORIZE_DEVICE: "actors.devices.authorization:authorize_device",
+    messages.EXCHANGE_TOKEN: "actors.derived_tokens.exchange:exchange_token",
     messages.CREATE_CONNECTION: "actors.renewal.creation:create_connection",
     messages.RENEW_CONNECTION: "actors.renewal.renew:renew_connection",
     messages.VERIFY_CONNECTION: "actors.moving.verification:verify_connection",

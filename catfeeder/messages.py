@@ -50,6 +50,8 @@ EXCHANGE_CODE: Final = _build_request("exchange_code", OAUTH)
 FETCH_USER_INFO: Final = _build_request("fetch_user_info", OAUTH)
 REFRESH_TOKEN: Final = _build_request("refresh_token", OAUTH)
 AUTHORIZE_DEVICE: Final = _build_request("authorize_device", OAUTH)
+#: For the shim alone: it reads the token from its row, and no message carries one.
+EXCHANGE_TOKEN: Final = MessageType("exchange_token", OAUTH, _PERSON_WAITS_SECONDS, is_job=True)
 CREATE_CONNECTION: Final = _build_request("create_connection", OAUTH)
 RENEW_CONNECTION: Final = _build_request("renew_connection", OAUTH)
 VERIFY_CONNECTION: Final = _build_request("verify_connection", OAUTH)
@@ -87,6 +89,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
         FETCH_USER_INFO,
         REFRESH_TOKEN,
         AUTHORIZE_DEVICE,
+        EXCHANGE_TOKEN,
         CREATE_CONNECTION,
         RENEW_CONNECTION,
         VERIFY_CONNECTION,

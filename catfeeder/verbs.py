@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, Unpack, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from catfeeder.http_api import ApiRequest
 from catfeeder.import_options import ImportOptions, build_import
@@ -146,9 +146,17 @@ class Verbs:
         return JobRequest(FETCH_USER_INFO, arguments | _name_variables(variables))
 
     def access_token(
-        self, connection_id: str, *, timeout: float = API_TIMEOUT_SECONDS
+        self,
+        connection_id: str,
+        *,
+        scope: str | None = None,
+        resource: str | Sequence[str] = (),
+        audience: str | Sequence[str] = (),
+        timeout: float = API_TIMEOUT_SECONDS,
     ) -> ApiRequest[AccessToken]:
         """Return a stored connection's token over HTTP, renewed first when it is stale.
+
+        With `scope`, `resource` or `audience` it is another one for exactly those (RFC 8693).
 
         Raises:
             ApiNotGiven: The client was made without `api_url` and `api_key`.
@@ -156,7 +164,9 @@ class Verbs:
                 the user has to sign in again.
             ServiceUnreachable: It did not answer within `timeout` seconds.
         """
-        path = f"/v1/connections/{quote(connection_id, safe='')}/token"
+        asked = {"scope": scope or (), "resource": resource, "audience": audience}
+        query = urlencode({name: values for name, values in asked.items() if values}, doseq=True)
+        path = f"/v1/connections/{quote(connection_id, safe='')}/token{query and '?'}{query}"
         return ApiRequest(AccessToken, timeout, "GET", path)
 
     def refresh_token(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,6 +17,7 @@ from actors.providers.http.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.client_authentication import list_clients
 from actors.providers.protocol.token_endpoint import TokenResponse
+from actors.providers.protocol.tokens.kept import is_derived
 from actors.renewal.kept_answers import AnswerKeeper
 from actors.renewal.limits import LIMITS, RenewalLimits, lease_end
 from actors.renewal.request import RenewalRequest
@@ -28,7 +29,7 @@ from models.db.database import transaction
 from models.oauth.grants import Grant
 from models.renewal.grouped_writes import begin_first_attempt
 from models.renewal.journal import TAB_ATTEMPTS, Attempt, begin_renewal, begin_retry, digest_token
-from models.renewal.leases import Lease, extend
+from models.renewal.leases import Lease, extend, keep_refresh_token
 
 #: A renewal that is interrupted this often in a row is interrupted by what the provider answers.
 _MAX_TRIES: Final = 5
@@ -75,7 +76,7 @@ class Renewal:
         request = self._request
         with (
             apply_breaker(request.provider, request.health, request.row.id, now),
-            check_before_send(partial(_check_time_left, self.attempt.lease)),
+            check_before_send(partial(check_time_left, self.attempt.lease)),
             self._expect_late_answer(),
         ):
             return self._send_within_grace()
@@ -145,8 +146,10 @@ class Renewal:
         if answered is None:
             return None
         try:
-            answer = TAB_ATTEMPTS.answer.open(answered)
-            return self._request.read(answer or Secret(""), self.attempt.started_at)
+            answer = TAB_ATTEMPTS.answer.open(answered) or Secret("")
+            if not is_derived(answer):
+                return self._request.read(answer, self.attempt.started_at)
+            self._adopt_refresh_token(answer)
         except (AuthError, SealBroken) as error:
             if self._is_final(error):
                 raise
@@ -158,6 +161,18 @@ class Renewal:
             _record_retry(self._request, self.attempt, now)
         return None
 
+    def _adopt_refresh_token(self, answer: Secret) -> None:
+        """Take over the refresh token of an answer whose access token was derived for a target.
+
+        The process that asked was interrupted. The connection's own token is asked for next.
+        """
+        with suppress(AuthError):
+            new = self._request.read(answer, self.attempt.started_at).refresh_token
+            if new is not None and new.reveal() != self._request.token.reveal():
+                with transaction():
+                    keep_refresh_token(self.attempt.lease, new)
+                self._request = replace(self._request, token=new)
+
     def _is_final(self, error: CatFeederError) -> bool:
         """Return whether the answer decides what became of the token."""
         if not isinstance(error, AuthError) or error.is_outcome_unknown:
@@ -167,7 +182,7 @@ class Renewal:
         return not (has_more_clients and error.kind is FailureKind.CLIENT_MISCONFIGURED)
 
 
-def _check_time_left(lease: Lease) -> None:
+def check_time_left(lease: Lease) -> None:
     """Refuse to send a token unless the whole call fits into the rest of its lease.
 
     The call takes less than half a lease. A frozen process, a frozen database or a slow name

@@ -13,12 +13,15 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.renewal.interrupted import erase_stale_attempts
 
 _LOG = logging.getLogger(__name__)
 _DEVICE_RETENTION: Final = timedelta(days=1)
+#: One without a known end is asked for again after this.
+_DERIVED_TOKENS_KEPT: Final = timedelta(days=1)
 
 
 def clean_verification() -> None:
@@ -36,11 +39,13 @@ def clean_verification() -> None:
 def clean_tokens() -> None:
     """Perform `clean_tokens`: erase connections that died `dead_connection_retention_days` ago.
 
-    The kept answers of renewals that a sign-in has overtaken go too: they hold tokens.
+    The kept answers of renewals that a sign-in has overtaken go too: they hold tokens. So do
+    derived tokens that have run out.
     """
-    kept = timedelta(days=current_settings().oauth.dead_connection_retention_days)
+    now, kept = utc_now(), timedelta(days=current_settings().oauth.dead_connection_retention_days)
     with hold_connection():
-        erased = TAB_CONNECTIONS.erase_dead(utc_now() - kept)
+        erased = TAB_CONNECTIONS.erase_dead(now - kept)
+        TAB_DERIVED_TOKENS.erase_ended(now, now - _DERIVED_TOKENS_KEPT)
         erase_stale_attempts()
         TAB_IMPORTED_GRANTS.erase_orphans()
     _LOG.info("Erased %d dead connections.", erased)

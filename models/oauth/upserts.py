@@ -14,6 +14,7 @@ import peewee
 
 from models.db.database import database, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.grants import Grant, merge_metadata
 
 _T: Final = TAB_CONNECTIONS
@@ -184,6 +185,8 @@ def update_account(
     erased = {} if is_named else _NO_GRANT
     changes = row.sign_changes(subject=owner.subject or row.subject, profile=profile)
     columns = _T.build_grant_columns(row.id, row.version, grant, now)
+    # They are of the grant before, and maybe of another user's consent.
+    TAB_DERIVED_TOKENS.erase_of(row.id)
     _T.update(
         **changes,
         status=ConnectionStatus.ACTIVE,

@@ -13,6 +13,7 @@ from catfeeder.sealing import Secret
 from models.db.database import database, transaction
 from models.db.fields import UTCDateTimeField
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 
 #: Older versions of SQLite refuse a statement with more than a thousand values.
 MAX_ROWS_PER_STATEMENT: Final = 900
@@ -196,8 +197,14 @@ def release(lease: Lease, **changes: Any) -> bool:
 
 
 def erase_leased(lease: Lease) -> bool:
-    """Delete a connection and its tokens; a sign-in or another lease since then keeps it."""
-    return bool(_T.delete().where(_holds(lease)).execute())
+    """Delete a connection and its tokens; a sign-in or another lease since then keeps it.
+
+    Call it in a transaction.
+    """
+    is_erased = bool(_T.delete().where(_holds(lease)).execute())
+    if is_erased:
+        TAB_DERIVED_TOKENS.erase_of(lease.connection_id)
+    return is_erased
 
 
 def _end(lease: Lease, **changes: Any) -> bool:

@@ -36,6 +36,7 @@ _KIND_BY_ERROR: Final = {
     "incorrect_client_credentials": FailureKind.CLIENT_MISCONFIGURED,
     "redirect_uri_mismatch": FailureKind.CLIENT_MISCONFIGURED,
     "invalid_scope": FailureKind.SCOPE,
+    "invalid_target": FailureKind.SCOPE,
     "consent_required": FailureKind.SCOPE,
     "slow_down": FailureKind.RATE_LIMITED,
     "rate_limit_exceeded": FailureKind.RATE_LIMITED,

@@ -31,6 +31,9 @@ CLIENT_CREDENTIALS: Final = "client_credentials"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 #: RFC 8628 section 3.4.
 DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+#: No connection is made by these: they derive tokens of one for a scope, resource or audience.
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+REFRESH_TOKEN: Final = "refresh_token"
 #: GitHub's own way to a token of an installation of a GitHub App; no standard has a name for it.
 GITHUB_APP: Final = "github_app_installation"
 

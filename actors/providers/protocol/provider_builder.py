@@ -18,6 +18,7 @@ from actors.providers.protocol.provider import (
     DEVICE_CODE,
     GITHUB_APP,
     JWT_BEARER,
+    TOKEN_EXCHANGE,
     Provider,
     TokenExchange,
 )
@@ -83,7 +84,7 @@ class Credentials:
     private_key: Secret | None = None
 
 
-_TOKEN_GRANTS: Final = {CLIENT_CREDENTIALS, JWT_BEARER}
+_TOKEN_GRANTS: Final = {CLIENT_CREDENTIALS, JWT_BEARER, TOKEN_EXCHANGE}
 
 
 def list_needed_endpoints(metadata: Mapping[str, Any]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.protocol.quirks import facebook
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from actors.providers.protocol.tokens.answers import TokenResponse, read_tokens
+from actors.providers.protocol.tokens.kept import deserialize_answer, serialize_answer
 from actors.providers.protocol.tokens.requests import send_code, send_exchange, send_renewal
 from actors.providers.protocol.tokens.targets import write_resources
 from catfeeder.sealing import Secret
@@ -198,7 +199,7 @@ def read_answered_tokens(
     """
     # An answer of a provider that is unavailable says nothing that would be read again.
     if response.status_code < requests.codes.too_many_requests:
-        keep(_serialize(response))
+        keep(serialize_answer(response))
     return read_tokens(response, provider)
 
 
@@ -208,21 +209,4 @@ def read_kept_tokens(provider: Provider, answer: Secret, asked_at: datetime) -> 
     Raises:
         ProviderRefused, ProviderMisbehaved, ProviderUnreachable: As `redeem_code`.
     """
-    return read_tokens(_deserialize(answer), provider, asked_at)
-
-
-def _serialize(response: requests.Response) -> Secret:
-    """Return an answer as it came: a line of JSON with status and media type, then the body."""
-    media_type = response.headers.get("Content-Type", "")
-    head = json.dumps({"status": response.status_code, "content_type": media_type})
-    return Secret.of(head.encode() + b"\n" + response.content)
-
-
-def _deserialize(answer: Secret) -> requests.Response:
-    head, _, body = answer.reveal_bytes().partition(b"\n")
-    members = json.loads(head)
-    response = requests.Response()
-    response.status_code = members["status"]
-    response.headers["Content-Type"] = members["content_type"]
-    response._content = body
-    return response
+    return read_tokens(deserialize_answer(answer), provider, asked_at)

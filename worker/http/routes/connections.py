@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse
 
 from actors.connections.reading import describe_connection, find_connection, list_connections
+from actors.derived_tokens.targets import read_target
 from actors.providers.config.breaker import check_not_paused
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
@@ -16,11 +17,12 @@ from catfeeder.results import Connection, ConnectionPage, Revocation, StoredToke
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.handlers.derived_tokens import read_derived_token
 from worker.http.handlers.new_connections import make_connection
 from worker.http.handlers.preconditions import check_connection
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
-from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody
+from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody, TokenQuery
 from worker.http.schemas.fields import ConnectionId
 from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.shapes import build_model
@@ -80,8 +82,17 @@ def _find_version_to_renew(connection_id: str) -> tuple[str, int]:
 @router.get(
     "/{connection_id}/token", response_model=build_model(StoredToken), dependencies=_requires_tokens
 )
-async def read_connection_token(connection_id: ConnectionId, shim: ShimDependency) -> JSONResponse:
-    """Return a token that can be used now; it is renewed first when it is stale."""
+async def read_connection_token(
+    connection_id: ConnectionId, query: Annotated[TokenQuery, Query()], shim: ShimDependency
+) -> JSONResponse:
+    """Return a token that can be used now; it is renewed first when it is stale.
+
+    With `scope`, `resource` or `audience` it is another one, for exactly those, which the provider
+    is asked for by token exchange (RFC 8693) or a refresh, once until it is due.
+    """
+    target = read_target(query.scope, query.resource, query.audience)
+    if target is not None:
+        return JSONResponse(await read_derived_token(shim, connection_id, target))
     return JSONResponse(await read_fresh_token(shim, connection_id))
 
 

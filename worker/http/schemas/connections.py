@@ -10,6 +10,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
+from actors.providers.protocol.tokens.targets import MAX_TARGETS
 from models.oauth.connections import ConnectionStatus
 from worker.http.schemas.fields import SecretText, Subject, Text, Variables
 from worker.http.schemas.imports import ImportFields
@@ -25,6 +26,26 @@ class ConnectionQuery(BaseModel):
     status: ConnectionStatus | None = None
     cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
+
+
+class TokenQuery(BaseModel):
+    """What a token is asked for, where not for all that was granted; `resource` may be repeated."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    scope: Text | None = Field(
+        default=None, description="Names parted by spaces, of those granted."
+    )
+    resource: list[Text] = Field(
+        default_factory=list,
+        max_length=MAX_TARGETS,
+        description="Where the token is to be used: absolute URIs (RFC 8707).",
+    )
+    audience: list[Text] = Field(
+        default_factory=list,
+        max_length=MAX_TARGETS,
+        description="The same, by the services' logical names (RFC 8693).",
+    )
 
 
 #: What a connection can be made from; a body has one of them.

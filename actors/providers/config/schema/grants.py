@@ -27,6 +27,7 @@ class GrantSettings(BaseModel):
                 "urn:ietf:params:oauth:grant-type:device_code",
                 "client_credentials",
                 "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
                 "github_app_installation",
             ]
         ]

@@ -34,6 +34,11 @@ def send_code(
     return _send(client, client.token_endpoint, whole)
 
 
+def send_grant(client: Provider, members: Parameters) -> requests.Response:
+    """Send a token request of another grant, without the parameters of codes; else as those."""
+    return _send(client, client.token_endpoint, _write(client, members, {}))
+
+
 def send_renewal(
     client: Provider, members: Parameters, metadata: Mapping[str, Any] = _NOTHING
 ) -> requests.Response:

@@ -1,0 +1,100 @@
+"""Stored derived tokens as apps get them, as long as their connection works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from actors.connections.errors import ConnectionBusy, ReauthorizationRequired
+from actors.connections.reading import find_connection
+from actors.derived_tokens.targets import build_key
+from actors.providers.config.placements import find_placement
+from actors.providers.protocol.tokens.targets import Target
+from actors.providers.protocol.tokens.types import read_token_type
+from catfeeder.clock import rfc3339
+from catfeeder.errors import JobFailed, SealBroken
+from catfeeder.results import StoredToken
+from catfeeder.sealing import Secret
+from models.db.database import hold_connection
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
+
+_DEAD = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedView:
+    """What is known of a derived token; `json` is None where none is stored that can be used."""
+
+    app: str
+    json: StoredToken | None
+    #: The provider is to be asked for another one.
+    is_due: bool = True
+    #: Another process asks for it at the moment.
+    is_leased: bool = False
+    #: Why the provider was asked in vain a moment ago.
+    failure: JobFailed | None = None
+
+
+def read_derived(connection_id: str, target: Target, now: datetime) -> DerivedView:
+    """Return the stored token of a connection for exactly this target.
+
+    Raises:
+        ConnectionUnknown: The acting app has no connection of that id.
+        ConnectionBusy: It is being made.
+        ReauthorizationRequired: Its grant is over, and with it what was derived from it.
+    """
+    connection = find_connection(connection_id)
+    if connection.status == ConnectionStatus.PENDING:
+        raise ConnectionBusy
+    if connection.status in _DEAD:
+        raise ReauthorizationRequired
+    with hold_connection():
+        row = TAB_DERIVED_TOKENS.find(build_key(connection.id, target))
+    if row is None or row.app != connection.app:
+        return DerivedView(connection.app, None)
+    token = _open_usable(row, now)
+    is_refused = row.retry_at is not None and row.retry_at > now
+    failure = _read_failure(row.failure) if is_refused else None
+    is_leased = row.lease_until is not None and row.lease_until > now
+    return DerivedView(
+        connection.app,
+        token if token is None else _describe(connection, row, token, is_failing=bool(failure)),
+        is_due=token is None or row.renew_at <= now,
+        is_leased=is_leased,
+        failure=failure,
+    )
+
+
+def _open_usable(row: TAB_DERIVED_TOKENS, now: datetime) -> Secret | None:
+    """Return the token; None where it has run out, or does not open: it is asked for again."""
+    if row.renew_at is None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    try:
+        return TAB_DERIVED_TOKENS.access_token.open(row)
+    except SealBroken:
+        return None
+
+
+def _read_failure(failure: dict[str, Any] | None) -> JobFailed | None:
+    if failure is None:
+        return None
+    return JobFailed(failure["code"], failure["detail"], permanent=failure["permanent"])
+
+
+def _describe(
+    connection: TAB_CONNECTIONS, row: TAB_DERIVED_TOKENS, token: Secret, *, is_failing: bool
+) -> StoredToken:
+    placement = find_placement(connection.provider)
+    headers, query = placement.place_token(token.reveal(), row.token_type)
+    return {
+        "access_token": token.reveal(),
+        "token_type": read_token_type(row.token_type),
+        "expires_at": rfc3339(row.expires_at),
+        "scope": row.scope,
+        "headers": headers,
+        "query_parameters": query,
+        "metadata": connection.metadata or {},
+        "renewal_failing": is_failing,
+    }
