@@ -27,6 +27,7 @@ from catfeeder.sealing import Secret
 from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.renewal.journal import TAB_ATTEMPTS, claim_unstarted
 from models.renewal.leases import Lease, erase_leased
@@ -124,6 +125,7 @@ def _revoke(row: TAB_CONNECTIONS) -> Revoked:
         provider = _adapt(fill_connection(found, row.variables, row.metadata), row)
         held = _find_tokens(row, provider)
         revoked = revoke_grant(provider, held.access_token, held.refresh_token)
+        revoked = _revoke_derived(row, provider, revoked)
     except (AuthError, SealBroken) as error:
         _LOG.warning(text, row.id, error.detail, extra=extra)
         return Revoked((), is_complete=False)
@@ -133,6 +135,25 @@ def _revoke(row: TAB_CONNECTIONS) -> Revoked:
         detail = "a renewal was cut off, and the provider may have issued other tokens since."
         _LOG.warning(text, row.id, detail, extra=extra)
         return Revoked(revoked.tokens, is_complete=False)
+    return revoked
+
+
+def _revoke_derived(row: TAB_CONNECTIONS, provider: Provider, revoked: Revoked) -> Revoked:
+    """Revoke the tokens that were derived of a grant too, unless the provider has failed.
+
+    RFC 7009 section 2.1 lets an access token live on whose refresh token is revoked.
+    """
+    if not revoked.is_complete or provider.revocation != "rfc7009":
+        return revoked
+    now = utc_now()
+    with hold_connection():
+        derived = TAB_DERIVED_TOKENS.list_of(row.id)
+    for one in derived:
+        token = TAB_DERIVED_TOKENS.access_token.open(one)
+        is_alive = token is not None and (one.expires_at is None or one.expires_at > now)
+        also = revoke_grant(provider, token, None) if is_alive else revoked
+        if not also.is_complete:
+            return Revoked(revoked.tokens, is_complete=False, failures=also.failures)
     return revoked
 
 

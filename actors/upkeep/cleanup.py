@@ -12,8 +12,8 @@ from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.renewal.interrupted import erase_stale_attempts

@@ -19,6 +19,7 @@ from catfeeder.messages import (
     CLEAN_VERIFICATION,
     DELIVER_EVENTS,
     DISCOVER_PROVIDER,
+    EXCHANGE_TOKEN,
     FORECAST_GRANTS,
     POLL_DEVICE,
     POLL_DEVICES,
@@ -41,6 +42,9 @@ ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "fetch_user_info": lambda client: client.user_info("google", access_token="x"),
     "refresh_token": lambda client: client.refresh_token("google", "token"),
     "authorize_device": lambda client: client.authorize_device("house", variables={"a": "b"}),
+    "exchange_token": lambda client: client.enqueue(
+        EXCHANGE_TOKEN, connection_id="id", scope=None, resource=["https://a/"], audience=["b"]
+    ),
     "create_connection": lambda client: client.create_connection("house", {"api_key": "x"}),
     "renew_connection": lambda client: client.renew("id"),
     "verify_connection": lambda client: client.verify_connection("id"),

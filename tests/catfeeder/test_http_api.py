@@ -138,6 +138,13 @@ def test_a_token_is_read(service: Service) -> None:
     assert asked.body == b""
     assert (token.access_token, token.expires_at) == ("canary-token", None)
     assert "canary" not in repr(token)
+    # And one for a part of what was granted is asked for by its parts
+    resources = ["https://a/?b", "https://c/"]
+    request = VERBS.access_token("x", scope="a b", resource=resources, audience="d")
+    fetch(HttpApi(service.url, KEY), request)
+    wanted = "scope=a+b&resource=https%3A%2F%2Fa%2F%3Fb&resource=https%3A%2F%2Fc%2F&audience=d"
+    assert request.path == f"/v1/connections/x/token?{wanted}"
+    assert service.received[-1].query == {"scope": "a b", "resource": "https://c/", "audience": "d"}
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ _HARMLESS: Final[dict[str, dict[str, str]]] = {
         "lease_until": _FENCE,
         "version": _FENCE,
     },
+    "derived_tokens": {
+        **dict.fromkeys(("scope", "token_type", "expires_at"), _GRANT),
+        **dict.fromkeys(("renew_at", "retry_at"), _SCHEDULE),
+        **dict.fromkeys(("owner", "lease_until", "updated_at"), _FENCE),
+        "failure": _SHOWN,
+    },
     "events": {"deliver_at": _SCHEDULE, "attempts": _SCHEDULE},
     "provider_health": dict.fromkeys(
         (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Final
@@ -38,7 +38,7 @@ _ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 _MAIL: Final = "https://mail.example/api"
 _FILES: Final = "https://files.example/"
 #: What is asked for in a query, by the names of its parts.
-_Asked = dict[str, Any]
+_Asked = Mapping[str, Any]
 
 
 class Strict:
@@ -57,9 +57,8 @@ class Strict:
     def __call__(self, request: Request) -> Answer:
         """Answer as RFC 8693 section 2.2 says."""
         form = {name: sorted(values) for name, values in parse_qs(request.body.decode()).items()}
-        target = {
-            name: form.pop(name) for name in ("scope", "resource", "audience") if name in form
-        }
+        parts = [name for name in form if name in ("scope", "resource", "audience")]
+        target = {name: form.pop(name) for name in parts}
         flat = {name: values[0] for name, values in form.items()}
         if not target or flat["grant_type"] == "authorization_code":
             return self._usual(request)
@@ -339,6 +338,7 @@ def test_derived_tokens_end_with_their_grant(
     assert _token(http, connection, resource=_MAIL) == "derived-5"
     gone = http.delete(f"/v1/connections/{connection.id}", headers={"Prefer": "wait=20"}).json()
     assert gone["result"]["revoked_at_provider"] is True, gone
+    assert scripted.requests_for("/revoke")[-1].form["token"] == "derived-5"
     assert _rows() == []
     assert_problem(_read(http, connection, resource=_MAIL), 404, "connection_unknown")
 
