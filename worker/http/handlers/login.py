@@ -84,6 +84,19 @@ async def _begin(shim: Shim, request: Request, provider: str, wishes: SignInWish
     return response
 
 
+def check_given_once(pairs: Iterable[tuple[str, str]]) -> None:
+    """Make sure that no parameter of a login is there twice (RFC 6749 section 3.1).
+
+    Others are ignored (OpenID Connect Core section 4).
+
+    Raises:
+        ParametersInvalid: One is, and two readers could take another value each.
+    """
+    known = [name for name, _ in pairs if name in Login.model_fields]
+    if len(set(known)) != len(known):
+        raise ParametersInvalid("Each parameter of a login may be there once.")
+
+
 def read_variables(pairs: Iterable[tuple[str, str]]) -> dict[str, str] | None:
     """Return the parameters such as `variables[subdomain]`, as OpenAPI calls it a deepObject.
 
@@ -100,15 +113,13 @@ async def read_login_form(request: Request) -> tuple[Login, dict[str, str] | Non
     """Return the parameters of a form, and the variables among them.
 
     Raises:
-        MediaTypeUnsupported, ParametersInvalid: The body is no form, or has a field twice.
+        MediaTypeUnsupported, ParametersInvalid: The body is no form, or `check_given_once` fails.
         RequestValidationError: A field has no value that it may have.
     """
     pairs = await read_form(request)
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ParametersInvalid
+    check_given_once(pairs)
     try:
-        return Login.model_validate(fields), read_variables(pairs)
+        return Login.model_validate(dict(pairs)), read_variables(pairs)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise RequestValidationError(

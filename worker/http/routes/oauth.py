@@ -15,7 +15,12 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.callback import finish_sign_in
-from worker.http.handlers.login import read_login_form, read_variables, start_login
+from worker.http.handlers.login import (
+    check_given_once,
+    read_login_form,
+    read_variables,
+    start_login,
+)
 from worker.http.handlers.preconditions import (
     check_connection,
     check_provider,
@@ -106,8 +111,9 @@ async def login(
 
     This is also the `initiate_login_uri` of third parties (OpenID Connect Core section 4).
     """
-    variables = read_variables(request.query_params.multi_items())
-    return await start_login(shim, request, provider, query, variables)
+    pairs = request.query_params.multi_items()
+    check_given_once(pairs)
+    return await start_login(shim, request, provider, query, read_variables(pairs))
 
 
 @router.post(

@@ -177,6 +177,12 @@ class Login(AuthenticationParameters):
         description="The issuer that initiates the sign-in; it must be the provider's own.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        """Take a parameter without a value for one that is left out (RFC 6749 section 3.1)."""
+        return {name: value for name, value in fields.items() if value != ""}
+
     @model_validator(mode="after")
     def _check_one_target(self) -> Login:
         if self.return_to is not None and self.target_link_uri is not None:

@@ -96,8 +96,32 @@ def test_a_login_refuses_what_it_cannot_use(
     assert_problem(_send(browser, method, fields), 422, code)
 
 
-def test_a_form_with_a_field_twice_is_refused(browser: httpx.Client) -> None:
+def _send_text(browser: httpx.Client, method: str, text: str) -> httpx.Response:
+    if method == "GET":
+        return browser.get(f"{_LOGIN}?{text}")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = browser.post(_LOGIN, content="iss=a&iss=b", headers=form)
+    return browser.post(_LOGIN, content=text, headers=form)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_parameter_that_is_there_twice_is_refused_if_it_counts(
+    method: str, browser: httpx.Client, honest: ScriptedProvider
+) -> None:
+    # Given a link of which two readers could take another issuer each
+    answer = _send_text(browser, method, f"iss=https://evil.example&iss={honest.issuer}")
+    # Then no sign-in begins, and what others send for themselves is ignored
     assert_problem(answer, 400, "parameters_invalid")
+    assert _asked(_send_text(browser, method, "portal=1&portal=2&login_hint=jane"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_parameter_without_a_value_counts_as_left_out(method: str, browser: httpx.Client) -> None:
+    # RFC 6749 section 3.1
+    text = "iss=&login_hint=&target_link_uri=&return_to=&max_age=&app=&prompt=login"
+    asked = _asked(_send_text(browser, method, text))
+    assert asked["prompt"] == "login"
+    assert asked.keys().isdisjoint({"login_hint", "max_age"})
+
+
+def test_a_login_by_json_is_refused(browser: httpx.Client) -> None:
     assert_problem(browser.post(_LOGIN, json={"iss": "a"}), 415, "media_type_unsupported")
