@@ -149,15 +149,21 @@ def _command(software: Software, folder: Path) -> tuple[list[str], dict[str, str
     """Return the command that starts the software, and its environment."""
     if software.source == "dev":
         return [sys.executable, "-m", f"tests.journeys.software.{software.name}"], dict(os.environ)
-    packages = installed_packages(software.source)
     if software.source == "pypi":
+        packages = installed_packages(software.source)
         script = Path(__file__).with_name(f"{software.name}.py")
         return [sys.executable, str(script)], {**os.environ, "PYTHONPATH": str(packages)}
+    script = _JOURNEYS / software.source / f"{software.name}.mjs"
+    return place_script(software.source, folder, script.name, script.read_text()), dict(os.environ)
+
+
+def place_script(source: str, folder: Path, name: str, text: str) -> list[str]:
+    """Write a script of Node where it finds the packages of `source`; return what runs it."""
     # Node looks for packages beside the file that imports them.
-    (folder / "node_modules").symlink_to(packages / "node_modules")
-    script = folder / f"{software.name}.mjs"
-    shutil.copy(_JOURNEYS / "npm" / script.name, script)
-    return ["node", str(script)], dict(os.environ)
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(installed_packages(source) / "node_modules")
+    (folder / name).write_text(text)
+    return ["node", str(folder / name)]
 
 
 #: How the packages of a lock file are installed in the folder where the command runs.
@@ -169,17 +175,21 @@ _INSTALLERS: Final = {
     ],
 }
 _INSTALLERS["moving"] = _INSTALLERS["pypi"]
+_INSTALLERS["moving_npm"] = _INSTALLERS["npm"]
 _LOCKS: Final = {
     "npm": "package-lock.json",
     "pypi": "requirements.lock",
     "moving": "requirements.lock",
+    "moving_npm": "package-lock.json",
 }
 
 
 @cache
 def installed_packages(source: str) -> Path:
     """Return a folder with the packages of npm or PyPI, made once for each lock file; else skip."""
-    if source == "npm" and (shutil.which("node") is None or shutil.which("npm") is None):
+    if _LOCKS[source] == "package-lock.json" and (
+        shutil.which("node") is None or shutil.which("npm") is None
+    ):
         pytest.skip("node and npm are not installed")
     lock = _JOURNEYS / source / _LOCKS[source]
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
