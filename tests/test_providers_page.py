@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from actors.providers.config.schema.body import ProviderSettings
 from actors.providers.protocol.provider_builder import presets
 from config import ROOT
 
@@ -60,6 +61,12 @@ def test_a_row_agrees_with_the_preset(preset: str) -> None:
     way = _REVOCATIONS[known.get("revocation", "rfc7009")]
     assert revocation == way
     assert ("revocation_endpoint" in known) == (known.get("revocation") != "none")
+
+
+def test_every_setting_stands_on_a_page() -> None:
+    text = PAGE + (ROOT / "docs" / "grants.md").read_text()
+    named = set(re.findall(r"[`\"]([a-z_]+)[`\":]", text))
+    assert sorted(ProviderSettings.model_fields.keys() - named) == []
 
 
 def test_each_cell_names_a_test() -> None:

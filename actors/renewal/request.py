@@ -142,6 +142,7 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     if provider.renewal == "access_token" and access_token is not None:
         return RenewalRequest(row, provider, health, access_token)
     if provider.renewal == "refresh_token" and refresh_token is not None:
+        provider = replace(provider, token_in_hand=access_token)
         return RenewalRequest(row, provider, health, refresh_token)
     raise RefreshTokenMissing
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from tests.catalogue.generate import FACTS_FILE
-from tests.catalogue.mapping import additions
+from tests.catalogue.mapping import additions, superseded
 
 _PLACEHOLDER: Final = re.compile(r"\\{[^{}]*\\}")
 
@@ -33,7 +33,8 @@ class Demands:
 
     def has_tag(self, tag: str) -> bool:
         """Return whether the cross-check found that the provider insists on what a tag says."""
-        return tag in self.facts.get("lacking", ())
+        is_so = tag in self.facts.get("lacking", ())
+        return is_so and tag not in superseded(self.facts["name"])
 
     def parameters(self, setting: str) -> dict[str, str]:
         """Return the parameters stated under the name of a setting."""

@@ -115,7 +115,7 @@ class Harness:
         return Outcome(name, tuple(provider.steps), provider.unmet)
 
     def _run(self, name: str, preset: Mapping[str, Any], provider: StrictProvider) -> None:
-        body = self._write_body(preset, provider.base)
+        body = self._write_body(name, preset, provider.base)
         provider.issuer = _fill_base(body.get("issuer"), body)
         at = datetime.now(UTC).replace(microsecond=0)
         put_provider(name, body, at)
@@ -128,13 +128,17 @@ class Harness:
         if find_provider(name).has_devices:
             _connect_device(name, preset)
 
-    def _write_body(self, preset: Mapping[str, Any], base: str) -> dict[str, Any]:
+    def _write_body(self, name: str, preset: Mapping[str, Any], base: str) -> dict[str, Any]:
         """Return settings that lead every URL of the preset to this server, and change no other."""
         plain = {key: it for key, it in preset.items() if key != "about"}
         body: dict[str, Any] = {**plain, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
         for setting in _URLS:
             if url := preset.get(setting):
                 body[setting] = url.replace("https://", f"{base}/", 1)
+        for setting in ("authorization_endpoint", "token_endpoint"):
+            if setting not in preset and "issuer" not in preset and "preset" not in preset:
+                stated = read_demands()[name].facts[setting]
+                body[setting] = re.sub(r"^https://\{\w+\}", f"{base}/second.example", stated)
         if exchange := preset.get("long_lived_token"):
             url = exchange["endpoint"].replace("https://", f"{base}/", 1)
             body["long_lived_token"] = {**exchange, "endpoint": url}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -35,12 +35,14 @@ _NEED_ADDITION: Final = {
     "A_REDIR": ("parameter_names",),
     "A_STATE": (),
     "R_GRANT": ("refresh_parameters",),
-    "R_ANSWER": (),
+    "R_ANSWER": ("prolonging_answer",),
     "C_CB": ("callback_parameters",),
     "U_SIGNED": (),
     "U_GRAPHQL": ("userinfo_body",),
     "U_HEADER": ("userinfo_headers",),
 }
+#: What an addition says to the generator alone.
+_NO_SETTINGS: Final = ("superseded", "of_operator")
 #: What a tag says without a value.
 _BY_TAG: Final[Mapping[str, Mapping[str, Any]]] = {
     "T_JSON": {"token_request_format": "json"},
@@ -65,9 +67,14 @@ def left_out() -> Mapping[str, str]:
     return tomllib.loads((_FOLDER / "left_out.toml").read_text(encoding="utf-8"))
 
 
+def superseded(name: str) -> set[str]:
+    """Return the tags of what the addition of a provider does in another way."""
+    return set(additions().get(name, {}).get("superseded", ()))
+
+
 def tags_of(facts: Mapping[str, Any]) -> set[str]:
     """Return the tags that count: those of the code, less what the cross-check found needless."""
-    tags = set(facts.get("quirks", {}))
+    tags = set(facts.get("quirks", {})) - superseded(facts["name"])
     return {tag for tag in tags if tag not in _WEAK or tag in facts.get("lacking", ())}
 
 
@@ -81,7 +88,9 @@ def write_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
     if name in left_out():
         raise LeftOut(left_out()[name])
     added = additions().get(name, {})
-    filled = write_urls({**facts, **{key: it for key, it in added.items() if isinstance(it, str)}})
+    own = set(added.get("of_operator", ()))
+    known = {key: it for key, it in facts.items() if key not in own}
+    filled = write_urls({**known, **{key: it for key, it in added.items() if isinstance(it, str)}})
     settings: dict[str, Any] = dict(filled.urls)
     settings |= _write_requests(facts, filled.bases)
     settings |= _write_by_tags(facts, added)
@@ -96,7 +105,7 @@ def write_settings(facts: Mapping[str, Any]) -> dict[str, Any]:
         variables |= find_variables(part, known)
     if variables:
         settings["variables"] = {_clean_name(key): it for key, it in sorted(variables.items())}
-    _check_complete(settings)
+    _check_complete(settings, own)
     return {key: _rename_variables(value, variables) for key, value in settings.items()}
 
 
@@ -176,7 +185,7 @@ def _lay_over(settings: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str
         parts = {**whole.get(name, {}), **value} if is_merged else {}
         kept = {part: path for part, path in parts.items() if path is not False}
         whole[name] = kept if is_merged else value
-    return {name: value for name, value in whole.items() if value is not False}
+    return {key: it for key, it in whole.items() if it is not False and key not in _NO_SETTINGS}
 
 
 def _write_identity(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,12 +210,11 @@ def _name_by_sub(settings: dict[str, Any]) -> None:
             settings.pop("profile", None)
 
 
-def _check_complete(settings: Mapping[str, Any]) -> None:
+def _check_complete(settings: Mapping[str, Any], own: Set[str]) -> None:
     if "issuer" in settings:
         return
-    missing = [
-        name for name in ("authorization_endpoint", "token_endpoint") if name not in settings
-    ]
+    needed = ("authorization_endpoint", "token_endpoint")
+    missing = [name for name in needed if name not in {*settings, *own}]
     if missing:
         raise LeftOut(f"no catalogue states {' and '.join(missing)}")
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from joserfc.jwt import decode
 
-from tests.catalogue.answers import Account, write_token_answer, write_user_info
+from tests.catalogue.answers import SUBJECT, Account, write_token_answer, write_user_info
 from tests.catalogue.demands import Demands, fits, holds
 from tests.provider.answers import Answer, json_answer, redirect_answer
 from tests.provider.clients import client_key
@@ -25,6 +25,8 @@ from tests.provider.signing import SigningKeys
 CLIENT_ID: Final = "client-of-the-harness"
 CLIENT_SECRET: Final = "secret-of-the-harness"
 ASSERTION_ISSUER: Final = "app.example.com"
+#: The first of the parts of an access token, which dots part.
+_FIRST: Final = "{access_token.0}"
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 
 
@@ -71,7 +73,7 @@ class StrictProvider:
             url = self._stated(setting)
             if setting == "refresh_endpoint" and url == self._stated("token_endpoint"):
                 continue
-            if url and fits(url, path, request.query):
+            if url and self._leads_to(url, path, request.query):
                 is_same = setting == "token_endpoint" and self._is_authorization(request)
                 return self._authorize(request) if is_same else answer(request)
         if (emails := self.demands.get("emails_endpoint")) and fits(emails, path, request.query):
@@ -80,6 +82,11 @@ class StrictProvider:
         if exchange and fits(exchange["endpoint"], path, {}):
             return self._exchange(request, exchange)
         raise Unmet(f"no catalogue states the URL https://{path.lstrip('/')}")
+
+    def _leads_to(self, url: str, path: str, query: Mapping[str, str]) -> bool:
+        """Return whether a path is that of a URL, which a token answer may tell as a whole."""
+        is_told = url.startswith("{token.") and url.endswith("}")
+        return path == "/api.example" if is_told else fits(url, path, query)
 
     def _stated(self, setting: str) -> str | None:
         stated = self.demands.get(setting)
@@ -253,7 +260,8 @@ class StrictProvider:
             _demand(computed == challenge, "code_verifier")
 
     def _grant(self, *, with_id_token: bool = False) -> Answer:
-        self.tokens.append(f"token-{len(self.tokens) + 1}")
+        first = f"{SUBJECT}." if _FIRST in str(self.demands.get("userinfo_endpoint")) else ""
+        self.tokens.append(f"{first}token-{len(self.tokens) + 1}")
         is_openid = "openid" in self.asked.get("scope", "").split() or self.demands.get("issuer")
         account = Account(self.demands, self.base)
         members = write_token_answer(account, self.tokens[-1])
@@ -282,6 +290,9 @@ class StrictProvider:
             _demand(grant_type == stated.get("grant_type", "refresh_token"), "grant_type")
             self._check_client(request, form)
         self.steps.append("renewal")
+        if prolonging := self.demands.get("prolonging_answer"):
+            self.tokens.append(self.tokens[-1])
+            return json_answer(dict(prolonging))
         return self._grant()
 
     def _exchange(self, request: Request, exchange: Mapping[str, Any]) -> Answer:
@@ -296,12 +307,15 @@ class StrictProvider:
     def _answer_user_info(self, request: Request) -> Answer:
         demands = self.demands
         is_post = demands.has_tag("U_POST") or demands.get("userinfo_method") == "POST"
+        is_post = is_post or bool(demands.parameters("userinfo_body"))
         _demand(request.method == ("POST" if is_post else "GET"), "the method of user info")
         usual = "query" if demands.has_tag("U_QUERY") else "header"
         location = demands.get("userinfo_token_location", usual)
         headers = self._fill(demands.parameters("userinfo_headers"))
         _demand(holds(headers, _named(headers, request)), f"headers {headers}")
         token = self.tokens[-1]
+        if _FIRST in str(demands.get("userinfo_endpoint")):
+            _demand(request.path.endswith(f"/{SUBJECT}"), "the first part of the token")
         if "{access_token}" in str(demands.get("userinfo_endpoint")):
             _demand(token in request.path, "the token in the path")
         elif not any(token in text for text in headers.values()):

@@ -15,6 +15,8 @@ URLS: Final = (
 )
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _PARTS: Final = re.compile(r"(?:https://)?(\{[^{}]+\}(?=[^.]|$)|[^/?#]*)(.*)", re.DOTALL)
+#: What the service fills in by itself.
+_KNOWN: Final = ("client_id", "access_token", "access_token.0")
 _LABEL: Final = "[a-z0-9-]+"
 _SEGMENT: Final = "[A-Za-z0-9_-]+"
 BASE_URL: Final = "{base_url}"
@@ -127,7 +129,7 @@ def _variables_of(url: str, known: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for text, usual in ((host, _LABEL), (rest, _SEGMENT)):
         for name in _PLACEHOLDER.findall(text):
-            if not name.startswith("token.") and name not in ("client_id", "access_token"):
+            if not name.startswith("token.") and name not in _KNOWN:
                 found[name] = _constrain(name, known, usual)
     return found
 

@@ -75,6 +75,10 @@ _WRONG: list[tuple[str, dict[str, Any]]] = [
     ("threads", {"long_lived_token": None}),
     ("yammer", {"token_response_paths": None}),
     ("zendesk", {"variables": None}),
+    ("coros", {"prolonging_answer": {"message": "DONE"}}),
+    ("dwolla", {"userinfo_headers": None}),
+    ("etsy", {"userinfo_endpoint": "https://openapi.etsy.com/v3/application/users/{client_id}"}),
+    ("snapchat", {"userinfo_body": {"query": "{me{id}}"}}),
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from actors.errors import CursorInvalid
 from actors.providers.catalogue.presets import describe_origin, find_preset, read_all
-from actors.providers.protocol.provider_builder import needs_base_url
+from actors.providers.protocol.provider_builder import list_needed_endpoints, needs_base_url
 from catfeeder.results import CatalogueEntry, CataloguePage
 from config import credential_variable
 
@@ -79,6 +79,8 @@ def needs_of(preset: Mapping[str, Any]) -> Iterator[str]:
     """Yield the settings that an operator has to give beside the credentials."""
     if needs_base_url(preset) and "base_url" not in preset:
         yield "base_url"
+    if "issuer" not in preset:
+        yield from (name for name in list_needed_endpoints(preset) if name not in preset)
     match preset.get("token_endpoint_auth_method"):
         case "private_key_jwt":
             yield "private_key"

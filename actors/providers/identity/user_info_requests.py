@@ -27,6 +27,8 @@ from catfeeder.sealing import Secret
 _ACCEPT: Final = {"Accept": "application/json, application/jwt;q=0.9"}
 #: What a URL or a header holds in place of the access token, and of the client_id.
 _TOKEN: Final = "{access_token}"
+#: What stands before the first dot, and names the user: the rest is the secret.
+_FIRST_PART: Final = "{access_token.0}"
 _CLIENT: Final = "{client_id}"
 
 
@@ -72,6 +74,7 @@ def _write(provider: Provider, url: str, access_token: Secret) -> tuple[str, dic
         name: text.replace(_CLIENT, provider.client_id).replace(_TOKEN, token)
         for name, text in wanted.items()
     }
+    url = url.replace(_FIRST_PART, quote(token.partition(".")[0], safe=""))
     if _TOKEN in url:
         return url.replace(_TOKEN, quote(token, safe="")), headers
     if any(_TOKEN in text for text in wanted.values()):

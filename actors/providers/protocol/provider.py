@@ -133,6 +133,10 @@ class Provider:
     token_parameter_names: Mapping[str, str] = field(default_factory=dict)
     #: Where a member of the token answer stands that is nested, or has another name.
     token_response_paths: Mapping[str, str] = field(default_factory=dict)
+    #: Members of a renewal's answer, which has no token, by which the token in hand lives on.
+    prolonging_answer: Mapping[str, str] = field(default_factory=dict)
+    #: That token, while its connection is renewed.
+    token_in_hand: Secret | None = field(default=None, repr=False)
     default_lifetime_seconds: int | None = None
     minimum_renewal_gap_seconds: int = 0
     maximum_renewals_per_minute: int | None = None

@@ -101,14 +101,15 @@ def _write_sentence(problem: ErrorDetails) -> str:
 def _check_endpoints(settings: ProviderSettings) -> None:
     """Make sure that a preset, an issuer or the operator gives the endpoints."""
     _check_base_url(settings)
-    if settings.preset is not None or settings.issuer is not None:
+    whole = {**preset_settings(settings.preset), **settings.model_dump(exclude_none=True)}
+    if "issuer" in whole:
         return
-    needed = list_needed_endpoints(settings.model_dump())
-    missing = [name for name in needed if getattr(settings, name) is None]
+    text = "is needed where there is neither preset nor issuer"
+    if settings.preset is not None:
+        text = "is needed: this preset's providers have a server of each customer for it"
+    missing = [name for name in list_needed_endpoints(whole) if name not in whole]
     if missing:
-        raise ProviderInvalid(
-            dict.fromkeys(missing, "is needed where there is neither preset nor issuer")
-        )
+        raise ProviderInvalid(dict.fromkeys(missing, text))
 
 
 def _check_base_url(settings: ProviderSettings) -> None:

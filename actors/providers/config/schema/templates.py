@@ -26,6 +26,8 @@ _OF_FIELDS: Final = {
     ("tenantid", "issuer"),
     ("installation_id", "installation_token_endpoint"),
 }
+#: The access token, and its part before the first dot, which names the user with some providers.
+_OF_TOKEN: Final = ("access_token", "access_token.0")
 _OF_HEADERS: Final = ("client_id", "access_token")
 
 
@@ -65,10 +67,10 @@ def _find_problem(field: str, placed: Placed, rules: Mapping[str, Any]) -> str |
         return _find_problem_of_member(field, name)
     if (name, field) in _OF_FIELDS:
         return None
-    if name not in ("client_id", "access_token"):
+    if name not in ("client_id", *_OF_TOKEN):
         return _describe_unknown(name)
-    if name == "access_token" and field not in _WITH_TOKEN:
-        return "must not hold {access_token}: user info alone may want it in a URL"
+    if name in _OF_TOKEN and field not in _WITH_TOKEN:
+        return f"must not hold {{{name}}}: user info alone may want it in a URL"
     return None if place in _OF_PATHS else f"may hold {{{name}}} in its path or query alone"
 
 

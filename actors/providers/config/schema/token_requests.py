@@ -13,6 +13,7 @@ from actors.providers.config.schema.types.parameters import (
     MemberPath,
     ParameterNames,
     Parameters,
+    PlainMembers,
     TokenExchangeSettings,
     TokenMember,
 )
@@ -31,6 +32,7 @@ class TokenRequestSettings(BaseModel):
     token_parameter_names: ParameterNames | None = None
     callback_parameters: list[CallbackParameter] | None = Field(default=None, max_length=20)
     token_response_paths: dict[TokenMember, MemberPath] | None = None
+    prolonging_answer: PlainMembers | None = None
     token_answer: Literal["standard", "slack_app"] | None = None
     redirect_uri_at_renewal: bool | None = None
     single_resource_tokens: bool | None = None

@@ -62,6 +62,7 @@ def read_tokens(
     """
     answer = _move_members(read_members(response), provider.token_response_paths)
     check_for_error(answer, response, provider)
+    answer = _add_token_in_hand(answer, provider)
     asked_at = asked_at or utc_now()
     pairs = _read_pairs(answer, provider, asked_at)
     if not pairs:
@@ -69,6 +70,15 @@ def read_tokens(
     metadata = _pick_metadata(answer, provider)
     first, *others = [replace(pair, metadata=metadata) for pair in pairs]
     return replace(first, second=others[0] if others else None)
+
+
+def _add_token_in_hand(answer: Mapping[str, Any], provider: Provider) -> Mapping[str, Any]:
+    """Return an answer with the token that it prolongs, where it says so and brings none."""
+    wanted, token = provider.prolonging_answer, provider.token_in_hand
+    if not wanted or token is None or answer.get("access_token"):
+        return answer
+    is_so = all(str(find_at(answer, path)) == text for path, text in wanted.items())
+    return {**answer, "access_token": token.reveal()} if is_so else answer
 
 
 def _move_members(answer: Mapping[str, Any], paths: Mapping[str, str]) -> Mapping[str, Any]:

@@ -174,6 +174,8 @@ ResponseType = Annotated[str, AfterValidator(_check_response_type)]
 ScopeSeparator = Annotated[str, AfterValidator(_check_separator)]
 MemberPath = Annotated[str, AfterValidator(_check_path)]
 
+PlainMembers = Annotated[dict[MemberPath, Text], Field(min_length=1, max_length=10)]
+
 
 class TokenExchangeSettings(BaseModel):
     """The exchange of an access token for a longer-lived one."""
