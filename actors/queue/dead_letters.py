@@ -145,7 +145,8 @@ class DeadLetters:
         """Send dead letters anew; return the ids of those sent, and of those that stay.
 
         A replayed message is as new as one just enqueued, under the id of its old job. One that
-        does not open, or is not in the catalogue, stays; so does one whose job waits or runs.
+        does not open, or is not in the catalogue, stays; so does one whose job waits or
+        runs, or has succeeded since.
 
         Raises:
             QueueUnreachable: Redis did not answer; what was not sent is still there.

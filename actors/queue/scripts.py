@@ -52,7 +52,7 @@ DISCARD: Final = Script(f"{_REMOVE} return 1", runs_when_full=True)
 # Of two replays at once one finds the letter gone. KEYS[4..6] and ARGV[2..8] are those of
 # ENQUEUE_SCRIPT: KEYS[6] is the job's record, and KEYS[7] the announcement of its end, which no
 # caller that waits from now on must get. At-least-once delivery may leave two letters of one job:
-# while it waits or runs, the other one stays.
+# while it waits or runs, and once it has succeeded, the other one stays.
 REPLAY: Final = Script(f"""
 local function enqueue(KEYS, ARGV)
 {ENQUEUE_SCRIPT.text}
@@ -63,7 +63,7 @@ if redis.call('LLEN', KEYS[4]) >= {MAX_QUEUE_LENGTH} then
 end
 if KEYS[6] then
     local status = redis.call('HGET', KEYS[6], 'status')
-    if status == 'queued' or status == 'running' then return 0 end
+    if status and string.find('queued running succeeded', status, 1, true) then return 0 end
     redis.call('DEL', KEYS[6], KEYS[7])
 end
 {_REMOVE}

@@ -68,7 +68,8 @@ def replay(queue: str, ids: Sequence[str] | None, app: str | None) -> int:
     sent, left = letters.replay(queue, ids or letters.ids(queue))
     for letter_id in left:
         print(
-            f"{letter_id} stays: it is unknown or no message of ours, or its job waits or runs.",
+            f"{letter_id} stays: it is unknown or no message of ours, or its job waits or runs, "
+            "or has succeeded.",
             file=sys.stderr,
         )
     print(f"{len(sent)} of {len(sent) + len(left)} messages were sent anew.")

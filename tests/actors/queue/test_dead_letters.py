@@ -30,10 +30,10 @@ from catfeeder.queue.encoder import (
     UnreadableMessage,
     build_quarantine_message,
 )
-from catfeeder.queue.jobs import JobError
+from catfeeder.queue.jobs import JobError, JobStore
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker
-from tests.jobs import fail
+from tests.jobs import fail, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
@@ -132,6 +132,11 @@ def test_a_second_letter_of_a_job_that_waits_stays(
     # When both are replayed, and one of them named twice
     assert letters.replay(PASSWORDS, ["one", "one", "other"]) == (["one"], ["other"])
     # Then the job is on the queue once
+    assert broker.depth(PASSWORDS) == 1
+    # And once it has succeeded, the other letter does not have it performed again
+    jobs = JobStore(broker.client, broker.encoder.sealer)
+    succeed(jobs, "a-job", {"password_hash": "…"})
+    assert letters.replay(PASSWORDS, ["other"]) == ([], ["other"])
     assert broker.depth(PASSWORDS) == 1
 
 

@@ -35,7 +35,9 @@ class Replayed(TypedDict):
 
     replayed: list[str]
     left: Annotated[
-        list[str], "Those that are unknown or no message of ours, or whose job waits or runs."
+        list[str],
+        "Those that are unknown or no message of ours, or whose job waits or runs, "
+        "or has succeeded.",
     ]
 
 
