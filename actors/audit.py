@@ -56,6 +56,8 @@ class EventKind(StrEnum):
     PROVIDER_CHANGED = "provider_changed"
     PROVIDER_PAUSED = "provider_paused"
     PROVIDER_RESUMED = "provider_resumed"
+    QUEUE_PAUSED = "queue_paused"
+    QUEUE_RESUMED = "queue_resumed"
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
     APP_CHANGED = "app_changed"
@@ -108,8 +110,15 @@ DELIVERED_KINDS = frozenset(
 )
 
 
-#: A provider's state: whichever app's renewal has found it out.
-_OF_PROVIDERS: Final = frozenset({EventKind.PROVIDER_PAUSED, EventKind.PROVIDER_RESUMED})
+#: The state of what apps share: whichever app's renewal, or request, has brought it about.
+_OF_THE_SERVICE: Final = frozenset(
+    {
+        EventKind.PROVIDER_PAUSED,
+        EventKind.PROVIDER_RESUMED,
+        EventKind.QUEUE_PAUSED,
+        EventKind.QUEUE_RESUMED,
+    }
+)
 
 
 def build_event(
@@ -142,12 +151,12 @@ def build_event(
 
 
 def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS | None) -> str:
-    """Return the app that an event concerns; the state of a shared provider is the operator's."""
+    """Return the app that an event concerns; the state of what apps share is the operator's."""
     if connection is not None:
         return connection.app
     if owner := owner_of(provider):
         return owner
-    return DEFAULT_APP if kind in _OF_PROVIDERS else acting_app.get()
+    return DEFAULT_APP if kind in _OF_THE_SERVICE else acting_app.get()
 
 
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:

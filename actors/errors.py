@@ -220,13 +220,18 @@ class ProviderRefused(AuthError):
 
 
 class ProviderPaused(AuthError):
-    """Raised while the provider's circuit breaker is open, `until` a time in RFC 3339."""
+    """Raised while the provider's circuit breaker is open, `until` a time in RFC 3339.
+
+    Without a time the operator has paused it, until it is resumed.
+    """
 
     message = "Renewals with the provider are paused."
     permanent = False
 
     def __init__(self, provider: str, reason: str, until: str | None, seconds: int) -> None:
-        super().__init__(f"Renewals with {provider} are paused until {until}: {reason}")
+        pause = "paused by the operator" if until is None else f"paused until {until}"
+        super().__init__(f"Renewals with {provider} are {pause}: {reason}")
+        self.is_by_hand = until is None
         self.headers = {"Retry-After": str(seconds)}
 
 

@@ -22,6 +22,7 @@ from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.results import Time
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
+from worker.queue_pauses import read_pauses
 
 
 class QueueName(StrEnum):
@@ -40,6 +41,8 @@ class Queue(TypedDict):
     messages: Annotated[int, "How many wait; those in flight are not counted."]
     oldest_seconds: Annotated[float | None, "How long the first of them has waited."]
     workers: int
+    paused: Annotated[bool, "Whether the operator keeps workers from fetching from it."]
+    paused_at: Time | None
     per_second: Annotated[float, "How many the workers could perform, by the latest ones."]
     dead_letters: Annotated[
         dict[str, int],
@@ -83,12 +86,15 @@ def describe_queues(broker: SealedBroker, now: datetime) -> list[Queue]:
     """
     throughputs = read_throughputs(broker)
     letters = DeadLetters(broker)
+    pauses = read_pauses(broker.client)
     return [
         {
             "queue": queue,
             "messages": broker.depth(queue),
             "oldest_seconds": _oldest_seconds(broker, queue, now),
             "workers": sum(queue in worker for worker in throughputs),
+            "paused": queue in pauses,
+            "paused_at": rfc3339(pauses.get(queue)),
             "per_second": round(math.fsum(worker.get(queue) or 0 for worker in throughputs), 3),
             "dead_letters": dict(letters.counts(queue)),
         }

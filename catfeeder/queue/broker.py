@@ -40,6 +40,10 @@ WORKERS_KEY: Final = f"{NAMESPACE}:workers"
 #: heartbeats (`worker.consuming.heartbeats`), and each addition bounds the dead letters.
 _MAINTENANCE_CHANCE: Final = 0
 
+#: The hash of the queues that the operator has paused, by when, in milliseconds since 1970: no
+#: worker fetches from them.
+PAUSED_KEY: Final = f"{NAMESPACE}:paused"
+
 #: Of a number of Redis: 64 bits with their sign.
 _MAX_COST_DIGITS: Final = 20
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -13,6 +13,10 @@ from models.db.fields import UTCDateTimeField
 
 #: One of the threads that compete for a request succeeds in each attempt of all.
 _MAX_ATTEMPTS: Final = 64
+#: The `kind` of a pause by hand, which lasts until it is resumed by hand.
+PAUSED_BY_OPERATOR: Final = "paused_by_operator"
+#: Its end: an earlier release, which knows no such pause, does not probe either.
+_NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class HealthState(StrEnum):
@@ -74,6 +78,25 @@ class TAB_PROVIDER_HEALTH(Table):
     def is_paused(self, now: datetime) -> bool:
         """Tell whether no process may ask the provider now, not even to probe it."""
         return self.paused_until is not None and self.paused_until > now
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether the pause is one by hand."""
+        return self.kind == PAUSED_BY_OPERATOR and self.state != HealthState.CLOSED
+
+    @classmethod
+    def hold(cls, provider: str, reason: str, now: datetime) -> bool:
+        """Open the breaker by hand, whatever its state; False if that was done already."""
+        is_not_held = cls.kind.is_null() | (cls.kind != PAUSED_BY_OPERATOR)
+        held = cls.update(
+            epoch=cls.epoch + 1,
+            state=HealthState.OPEN,
+            since=now,
+            paused_until=_NEVER,
+            kind=PAUSED_BY_OPERATOR,
+            reason=reason,
+        )
+        return bool(held.where(cls.provider == provider, is_not_held).execute())
 
     def count_failure(self, connection_id: str) -> int:
         """Count a connection's failure, and return the count since the last success.

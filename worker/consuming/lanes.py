@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
+from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, PAUSED_KEY
 from catfeeder.queue.lanes import NAMES_TEXT
 
 #: How many messages are sorted in one step: a few milliseconds of the server's time.
@@ -69,6 +69,10 @@ local function is_idle()
     if redis.call('EXISTS', KEYS[1], turns, backlog, unsorted) > 0 then return false end
     keep_type(KEYS[2], 'hash')
     return true
+end
+local function is_paused()
+    local queue_name = string.sub(KEYS[1], {len(NAMESPACE) + 2})
+    return redis.call('HEXISTS', '{PAUSED_KEY}', queue_name) == 1
 end
 local function push(command, app, id)
     keep_type(lane(app), 'list')

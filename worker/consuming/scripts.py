@@ -22,7 +22,7 @@ for place = 7, #ARGV do
     local _, app = read_note(ARGV[place])
     if app and place < 7 + ARGV[6] then in_hand[app] = (in_hand[app] or 0) + 1 end
 end
-if is_idle() then count = 0 end
+if is_idle() or is_paused() then count = 0 end
 if count > 0 then
     keep_types()
     sort(tonumber(ARGV[5]))
@@ -56,11 +56,11 @@ end
 return found
 """
 
-#: Fetches up to ARGV[3] messages, and with them those that an earlier command fetched whose answer
-#: was lost; ARGV[7..] are the ids in hand, of which threads process the first ARGV[6]. The app with
-#: the fewest of these has the first turn, and none gets more than ARGV[4] unless that is 0. ARGV[5]
-#: is what a message without a note costs. Each message is four values: its id, its body, how many
-#: workers died while they processed it, and whether it is spent.
+#: Fetches up to ARGV[3] messages, none of a paused queue, and with them those that an earlier
+#: command fetched whose answer was lost; ARGV[7..] are the ids in hand, of which threads process
+#: the first ARGV[6]. The app with the fewest of these has the first turn, and none gets more than
+#: ARGV[4] unless that is 0. ARGV[5] is what a message without a note costs. Each message is four
+#: values: its id, its body, how many workers died while they processed it, and whether it is spent.
 FETCH: Final = Script(_FETCH_TEXT, runs_when_full=True)
 
 #: Removes a message from its queue for good, unless it went to another worker meanwhile. Its id is

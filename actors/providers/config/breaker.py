@@ -129,6 +129,8 @@ def _reserve_request(health: TAB_PROVIDER_HEALTH, rate: Rate, now: datetime) -> 
 
 def _to_paused_error(health: TAB_PROVIDER_HEALTH, now: datetime) -> ProviderPaused:
     until = health.paused_until or now
+    if health.is_held:
+        return ProviderPaused(health.provider, health.reason or "", None, MAX_PAUSE_SECONDS)
     reason = health.reason or "another renewal probes whether it works again"
     return ProviderPaused(health.provider, reason, rfc3339(until), _count_seconds(until, now))
 
@@ -219,10 +221,17 @@ def _pause(
 def close_breaker(provider: str, now: datetime) -> None:
     """End the pause of a provider whose settings change, in the transaction of the change.
 
+    One by hand goes on.
     A request that began before the change and fails after it does not count: its epoch is past.
     """
     TAB_PROVIDER_HEALTH.ensure(provider)
     health = TAB_PROVIDER_HEALTH.find(provider)
+    if not health.is_held:
+        resume(health, now)
+
+
+def resume(health: TAB_PROVIDER_HEALTH, now: datetime) -> None:
+    """Close a breaker within a transaction, and report it where it was not closed."""
     if health.resume() and health.state != HealthState.CLOSED:
         _report_resumed(health, now)
 

@@ -211,7 +211,7 @@ def _describe_health(health: TAB_PROVIDER_HEALTH) -> RenewalState:
     return {
         "state": str(health.state),
         "failures": health.failures,
-        "paused_until": rfc3339(health.paused_until),
+        "paused_until": None if health.is_held else rfc3339(health.paused_until),
         "since": rfc3339(health.since),
         "kind": health.kind,
         "reason": health.reason,

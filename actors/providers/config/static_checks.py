@@ -16,7 +16,7 @@ from catfeeder.clock import utc_now
 from catfeeder.results import Finding
 from config import current_settings
 from models.db.database import hold_connection
-from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
+from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, public_name
 
 _ENDPOINTS: Final = (
     "authorization_endpoint",
@@ -80,8 +80,12 @@ def _check_pause(provider: str) -> Finding:
     try:
         check_not_paused(provider, utc_now())
     except ProviderPaused as error:
+        resume = f"`python -m worker providers resume {public_name(provider)}`"
         remedy = (
-            "Correct what the reason says; any change of the provider's settings ends the pause."
+            f"{resume} lets them go on."
+            if error.is_by_hand
+            else "Correct what the reason says; any change of the provider's settings ends the "
+            f"pause, and so does {resume}."
         )
         return report_fault("pause", error.detail, remedy)
     return report_ok("pause", "Renewals are not paused.")

@@ -112,13 +112,19 @@ def _read_queues(broker: SealedBroker) -> list[Metric]:
         "Messages that no worker will perform as they are, by the code of the reason.",
         labels=["queue", "reason"],
     )
+    paused = GaugeMetricFamily(
+        "catfeeder_queue_paused",
+        "1 for a queue that the operator has paused, else 0.",
+        labels=["queue"],
+    )
     for described in describe_queues(broker, utc_now()):
         queue = described["queue"]
+        paused.add_metric([queue], described["paused"])
         messages.add_metric([queue], described["messages"])
         oldest.add_metric([queue], described["oldest_seconds"] or 0)
         for reason, count in described["dead_letters"].items():
             dead.add_metric([queue, reason], count)
-    return [messages, oldest, dead]
+    return [messages, oldest, dead, paused]
 
 
 def _read_connections() -> Metric:

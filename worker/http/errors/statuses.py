@@ -77,6 +77,7 @@ STATUS_BY_CODE: Final = {
     "provider_unknown": 404,
     "provider_unreachable": 502,
     "queue_full": 503,
+    "queue_not_pausable": 409,
     "queue_overloaded": 429,
     "queue_unreachable": 503,
     "queue_unusable": 503,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable
+from typing import Any, Final, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
 import catfeeder
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
-from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
+from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, PAUSED_KEY
 from catfeeder.queue.lua_scripts import Script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from models.db.database import is_answering
@@ -36,31 +36,33 @@ return 1
 
 async def describe_health(shim: Shim) -> Health:
     """Return the members of GET /health."""
-    database, broker, (is_ready, workers) = await asyncio.gather(
+    database, broker, paused, (is_ready, workers) = await asyncio.gather(
         _is_up(run_in_reserved_thread(is_answering)),
         _is_up(_probe_broker(shim)),
+        _read_paused(shim),
         _read_start_and_workers(shim),
     )
     return {
-        "status": _choose_status(shim, database and broker, is_ready, workers),
+        "status": _choose_status(
+            shim, database and broker, is_ready, all(workers.values()) and not paused
+        ),
         "uptime": round(shim.uptime_seconds, 3),
         "version": catfeeder.__version__,
         "database": _to_word(database),
         "broker": _to_word(broker),
         "workers": workers,
+        "paused": paused,
     }
 
 
-def _choose_status(
-    shim: Shim, is_up: bool, is_ready: bool, workers: Mapping[str, int]
-) -> HealthStatus:
+def _choose_status(shim: Shim, is_up: bool, is_ready: bool, is_complete: bool) -> HealthStatus:
     if shim.draining.has_begun:
         return "stopping"
     if not is_up:
         return "unhealthy"
     if not is_ready:
         return "starting"
-    return "healthy" if all(workers.values()) else "degraded"
+    return "healthy" if is_complete else "degraded"
 
 
 async def _read_start_and_workers(shim: Shim) -> tuple[bool, dict[str, int]]:
@@ -79,6 +81,17 @@ async def _count_workers(shim: Shim) -> dict[str, int]:
             return await shim.live_workers.count(shim.redis)
     except (TimeoutError, QueueUnreachable):
         return dict.fromkeys(QUEUES, 0)
+
+
+async def _read_paused(shim: Shim) -> list[str]:
+    """Return the queues that are paused; none while the broker is away."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            with translate_redis_errors():
+                found: list[bytes] = await cast("Any", shim.redis.hkeys(PAUSED_KEY))
+    except (TimeoutError, QueueUnreachable):
+        return []
+    return [queue for queue in QUEUES if queue.encode() in found]
 
 
 def _to_word(is_up: bool) -> UpOrDown:

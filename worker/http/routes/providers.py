@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from actors.providers.config.manual_pause import pause_provider, resume_provider
 from actors.providers.config.settings import (
     describe_provider,
     erase_provider,
@@ -24,6 +25,7 @@ from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import has_provider
 from worker.http.schemas.fields import ProviderName
 from worker.http.schemas.providers import (
+    Pause,
     Provider,
     ProviderChangesBody,
     ProviderList,
@@ -77,6 +79,24 @@ def _put(provider: str, body: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
 async def change_provider(provider: ProviderName, body: ProviderChangesBody) -> JSONResponse:
     """Change some settings of a provider (RFC 7396)."""
     await run_with_database(patch_provider, provider, body, utc_now())
+    return JSONResponse(await run_with_database(describe_provider, provider))
+
+
+@router.post("/{provider}/pause", response_model=Provider)
+async def pause(provider: ProviderName, body: Pause | None = None) -> JSONResponse:
+    """Pause the renewals with a provider by hand, until they are resumed by hand.
+
+    Tokens that still serve are given meanwhile, and sign-ins go on.
+    """
+    reason = body and body.reason
+    await run_with_database(pause_provider, provider, reason, utc_now())
+    return JSONResponse(await run_with_database(describe_provider, provider))
+
+
+@router.post("/{provider}/resume", response_model=Provider)
+async def resume(provider: ProviderName) -> JSONResponse:
+    """Let the renewals with a provider go on, whether it was paused by hand or for its failures."""
+    await run_with_database(resume_provider, provider, utc_now())
     return JSONResponse(await run_with_database(describe_provider, provider))
 
 

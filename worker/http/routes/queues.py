@@ -11,13 +11,16 @@ from starlette.responses import JSONResponse
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import visible_app
+from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.schemas.queues import DeadLetterQuery, Discarded, Letters, Replayed
 from worker.http.schemas.shapes import build_model
 from worker.http.shim import Shim, ShimDependency
+from worker.queue_pauses import pause_queue, resume_queue
 from worker.queue_report import (
     DeadLetterPage,
+    Queue,
     QueueList,
     QueueName,
     describe_dead_letters,
@@ -37,6 +40,28 @@ async def read_queues(shim: ShimDependency) -> JSONResponse:
     """Return the state of each queue."""
     items = await run_in_threadpool(describe_queues, shim.client.broker, utc_now())
     return JSONResponse({"items": items})
+
+
+@router.post("/{queue}/pause", response_model=build_model(Queue))
+async def pause(queue: QueueName, shim: ShimDependency) -> JSONResponse:
+    """Keep workers from fetching from a queue until it is resumed; what is in hand goes on.
+
+    What is asked meanwhile waits as long as a job may, and is refused as on any long queue.
+    """
+    await run_with_database(pause_queue, shim.client.redis, queue.value, utc_now())
+    return await _answer_state(shim, queue)
+
+
+@router.post("/{queue}/resume", response_model=build_model(Queue))
+async def resume(queue: QueueName, shim: ShimDependency) -> JSONResponse:
+    """Let workers fetch from a queue again, at once."""
+    await run_with_database(resume_queue, shim.client.redis, queue.value, utc_now())
+    return await _answer_state(shim, queue)
+
+
+async def _answer_state(shim: Shim, queue: QueueName) -> JSONResponse:
+    items = await run_in_threadpool(describe_queues, shim.client.broker, utc_now())
+    return JSONResponse(next(item for item in items if item["queue"] == queue.value))
 
 
 @router.get("/{queue}/dead-letters", response_model=build_model(DeadLetterPage))

@@ -15,6 +15,7 @@ from pydantic import (
     create_model,
 )
 
+from actors.providers.config.manual_pause import MAX_REASON_LENGTH
 from actors.providers.config.schema.body import ProviderSettings
 from models.oauth.provider_health import HealthState
 from worker.http.schemas.fields import Text, check_storable_json
@@ -57,10 +58,27 @@ class CircuitBreaker(BaseModel):
 
     state: HealthState
     failures: int = Field(description="How many failed in a row.")
-    paused_until: datetime | None
+    paused_until: datetime | None = Field(description="null for a pause by hand.")
     since: datetime | None
-    kind: str | None = Field(description="The kind of the latest failure.")
+    kind: str | None = Field(
+        description="The kind of the latest failure; `paused_by_operator` for a pause by hand, "
+        "which lasts until it is resumed."
+    )
     reason: str | None
+
+
+class Pause(BaseModel):
+    """Why a provider is paused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"reason": "Their maintenance, until Monday."}]},
+    )
+
+    reason: Annotated[Text, Field(max_length=MAX_REASON_LENGTH)] | None = Field(
+        default=None, description="A sentence for people: apps and operators are shown it."
+    )
 
 
 class _ProviderState(BaseModel):

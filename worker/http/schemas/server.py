@@ -13,14 +13,15 @@ class Health(TypedDict):
 
     status: Annotated[
         HealthStatus,
-        "Degraded, which is 200: a queue has no worker. Starting: not all lines of the Procfile "
-        "were ready yet.",
+        "Degraded, which is 200: a queue has no worker, or is paused. Starting: not all lines of "
+        "the Procfile were ready yet.",
     ]
     uptime: Annotated[float, "Seconds since this process began to serve."]
     version: Annotated[str, "The release that this process runs."]
     database: UpOrDown
     broker: UpOrDown
     workers: Annotated[dict[str, int], "The live workers of each queue."]
+    paused: Annotated[list[str], "The queues that the operator has paused."]
 
 
 class Stopping(TypedDict):

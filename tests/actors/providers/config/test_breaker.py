@@ -20,6 +20,7 @@ from actors.providers.config.breaker import (
     check_not_paused,
 )
 from actors.providers.config.lookup import find_provider
+from actors.providers.config.manual_pause import pause_provider, resume_provider
 from actors.providers.config.settings import (
     describe_provider,
     erase_provider,
@@ -508,3 +509,19 @@ def test_an_unreachable_database_does_not_cost_the_token(
                 raise error
 
     assert caplog.text.count("was not recorded") == 2
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_pause_by_hand_outlives_what_was_under_way() -> None:
+    # Given a renewal that has begun
+    with hold_connection():
+        begun = TAB_PROVIDER_HEALTH.find(NAME)
+    with apply_breaker(find_provider(NAME), begun, "a", now()):
+        # When the operator pauses the provider meanwhile
+        pause_provider(NAME, "Mind the cat.", now())
+    # Then its success resumes nothing, and no probe ever comes
+    for at in (now(), now() + timedelta(days=3650)):
+        with pytest.raises(ProviderPaused, match="Mind the cat"):
+            check_not_paused(NAME, at)
+    resume_provider(NAME, now())
+    check_not_paused(NAME, now())

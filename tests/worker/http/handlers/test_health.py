@@ -53,7 +53,7 @@ def test_a_broker_that_is_gone(anonymous: httpx.Client, own_valkey: ValkeyServer
     health = answer.json()
     assert answer.status_code == 503
     assert (health["status"], health["database"], health["broker"]) == ("unhealthy", "up", "down")
-    assert set(health) == {"status", "uptime", "version", "database", "broker", "workers"}
+    assert set(health) == {"status", "uptime", "version", "database", "broker", "workers", "paused"}
 
 
 def test_a_queue_without_a_worker_is_degraded_and_one_with_a_worker_healthy(

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from actors.renewal.late import hasten_probe
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
@@ -96,3 +97,46 @@ def test_an_operator_sees_the_pause_everywhere_and_ends_it(
     assert http.get(f"/v1/connections/{connection}/token").json()["renewal_failing"] is False
     kinds = [event["kind"] for event in http.get("/v1/events").json()["items"]]
     assert "provider_resumed" in kinds
+
+
+def test_a_pause_by_hand_lasts_until_it_is_resumed_by_hand(
+    http: httpx.Client, connection: str
+) -> None:
+    # When the operator pauses a provider, twice
+    asked = {"reason": "Their maintenance, until Monday."}
+    for _ in range(2):
+        paused = http.post(f"/v1/providers/{HOUSE}/pause", json=asked).json()["renewals"]
+        assert (paused["state"], paused["kind"]) == ("open", "paused_by_operator")
+        assert (paused["paused_until"], paused["reason"]) == (None, asked["reason"])
+    # Then nothing is renewed, and who asks is told why
+    refused = http.post(f"/v1/connections/{connection}/renew")
+    assert_problem(refused, 503, "provider_paused")
+    assert refused.headers["Retry-After"] == "300"
+    assert refused.json()["detail"].endswith(asked["reason"])
+    # And it goes on through a change of the settings, and whatever a late answer says
+    assert http.patch(f"/v1/providers/{HOUSE}", json={"uses_nonce": True}).status_code == 200
+    hasten_probe(HOUSE, utc_now())
+    assert http.get(f"/v1/providers/{HOUSE}").json()["renewals"]["state"] == "open"
+    checked = http.get(f"/v1/providers/{HOUSE}/check").json()["findings"]
+    [pause] = [finding for finding in checked if finding["check"] == "pause"]
+    assert pause["remedy"] == f"`python -m worker providers resume {HOUSE}` lets them go on."
+    # When it is resumed, twice
+    for _ in range(2):
+        resumed = http.post(f"/v1/providers/{HOUSE}/resume").json()["renewals"]
+        assert (resumed["state"], resumed["reason"]) == ("closed", None)
+    # Then tokens are renewed at once, and the trail says once who did each
+    assert http.get(f"/v1/connections/{connection}/token").json()["renewal_failing"] is False
+    events = http.get("/v1/events").json()["items"]
+    told = [event for event in events if event["kind"].startswith("provider_")]
+    kinds = ("provider_resumed", "provider_changed", "provider_paused", "provider_changed")
+    assert [(event["kind"], event["key_id"]) for event in told] == [(one, "admin") for one in kinds]
+    assert told[2]["detail"]["failure"] == "paused_by_operator"
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_a_provider_that_is_unknown_is_neither_paused_nor_resumed(
+    http: httpx.Client, verb: str
+) -> None:
+    assert_problem(http.post(f"/v1/providers/cats/{verb}"), 404, "provider_unknown")
+    long = http.post(f"/v1/providers/{HOUSE}/pause", json={"reason": "x" * 201})
+    assert_problem(long, 422, "invalid_request")

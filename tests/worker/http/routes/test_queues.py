@@ -36,7 +36,7 @@ def test_waiting_messages_are_counted(http: httpx.Client, client: Client) -> Non
     described = {item.pop("queue"): item for item in http.get(PATH).json()["items"]}
     assert list(described) == list(QUEUES)
     assert 0 <= described["passwords"].pop("oldest_seconds") < 60
-    nobody = {"workers": 0, "per_second": 0, "dead_letters": {}}
+    nobody = {"workers": 0, "per_second": 0, "dead_letters": {}, "paused": False, "paused_at": None}
     assert described["passwords"] == {"messages": 2, **nobody}
     assert described["control"] == {"messages": 0, "oldest_seconds": None, **nobody}
 
@@ -51,6 +51,41 @@ def test_workers_are_counted(http: httpx.Client, client: Client, worker: dramati
 
     wait_until(lambda: passwords()["workers"] == 1)
     wait_until(lambda: passwords()["per_second"] > 0)
+
+
+def test_a_paused_queue_is_not_worked_off_until_it_is_resumed(
+    http: httpx.Client, client: Client, worker: dramatiq.Worker
+) -> None:
+    # Given a worker, and a queue that the operator has paused, twice
+    assert worker
+    first = http.post(f"{PATH}/passwords/pause").json()
+    assert (first["paused"], first["queue"]) == (True, "passwords")
+    assert http.post(f"{PATH}/passwords/pause").json()["paused_at"] == first["paused_at"]
+    # Then a job waits, another queue's is done, and everyone sees why
+    waiting = client.hash_password("hunter2", rounds=4)
+    refused = client.user_info("house", access_token="x")
+    wait_until(lambda: refused.record().status.is_final)
+    assert waiting.record().status == "queued"
+    assert client.broker.depth(PASSWORDS) == 1
+    health = http.get("/health").json()
+    assert (health["status"], health["paused"]) == ("degraded", ["passwords"])
+    assert 'catfeeder_queue_paused{queue="passwords"} 1.0' in http.get("/metrics").text
+    # When it is resumed, twice
+    for _ in range(2):
+        assert http.post(f"{PATH}/passwords/resume").json()["paused"] is False
+    # Then the job is done without a poll interval, and the trail has each deed once
+    assert waiting.result(timeout=60)["password_hash"].startswith("$2b$04$")
+    assert http.get("/health").json()["paused"] == []
+    events = http.get("/v1/events").json()["items"]
+    deeds = [(one["kind"], one["detail"], one["key_id"], one["app"]) for one in events]
+    of_queue = {"queue": "passwords"}
+    assert deeds == [
+        ("queue_resumed", of_queue, "admin", "default"),
+        ("queue_paused", of_queue, "admin", "default"),
+    ]
+    # And the queue of the schedule and the shutdown is never paused
+    assert_problem(http.post(f"{PATH}/control/pause"), 409, "queue_not_pausable")
+    assert http.post(f"{PATH}/birds/pause").status_code == 422
 
 
 def test_failed_messages_are_listed_and_replayed(
