@@ -88,7 +88,7 @@ async def pause(provider: ProviderName, body: Pause | None = None) -> JSONRespon
 
     Tokens that still serve are given meanwhile, and sign-ins go on.
     """
-    reason = body and body.reason
+    reason = None if body is None else body.reason
     await run_with_database(pause_provider, provider, reason, utc_now())
     return JSONResponse(await run_with_database(describe_provider, provider))
 
