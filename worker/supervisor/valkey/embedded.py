@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from worker.errors import ValkeyFailed
 from worker.supervisor.valkey.append_only_file import cut_unreadable_end, set_aside
-from worker.supervisor.valkey.binaries import list_server_binaries
+from worker.supervisor.valkey.binaries import find_version_problem, list_server_binaries
 from worker.supervisor.valkey.lock import lock_directory
 from worker.supervisor.valkey.manifest import is_manifest_readable, rebuild_manifest
 from worker.supervisor.valkey.process import LOG_NAME, await_answer, end_server, launch_server
@@ -109,13 +109,14 @@ class EmbeddedValkey:
 
     def _start_any(self, binaries: list[Path], lock: int) -> None:
         for binary in binaries:
+            reason = find_version_problem(binary)
             try:
-                if self._start(binary, lock) or self._start_mended(binary, lock):
-                    return
+                if reason is None:
+                    if self._start(binary, lock) or self._start_mended(binary, lock):
+                        return
+                    reason = "it ends at once"
             except OSError as error:
                 reason = error.strerror
-            else:
-                reason = "it ends at once"
             self._report(f"The Valkey at {binary} cannot run ({reason}).")
         raise ValkeyFailed
 

@@ -277,12 +277,18 @@ def test_files_of_a_newer_server_are_left_alone(tmp_path: Path) -> None:
 def broken_server(path: Path, kind: str) -> Path:
     """Make a program that cannot run as a server."""
     binary = path / "valkey-server"
-    binary.write_text("#!/no/such/shell\n" if kind == "interpreter" else "#!/bin/sh\nexit 3\n")
+    content = {
+        "interpreter": "#!/no/such/shell\n",
+        # It would run, and has no command that jobs need.
+        "old": f'#!/bin/sh\n[ "$1" = --version ] || exec {list_server_binaries()[0]} "$@"\n'
+        "echo 'Redis server v=6.0.16 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64'\n",
+    }
+    binary.write_text(content.get(kind, "#!/bin/sh\nexit 3\n"))
     binary.chmod(0o644 if kind == "execute bit" else 0o755)
     return binary
 
 
-@pytest.mark.parametrize("kind", ["interpreter", "execute bit", "status"])
+@pytest.mark.parametrize("kind", ["interpreter", "execute bit", "status", "old"])
 def test_a_binary_that_cannot_run_gives_way_to_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
