@@ -119,6 +119,8 @@ def _addresses(provider: ScriptedProvider, preset: str) -> dict[str, str]:
     for name in ("userinfo_endpoint", "revocation_endpoint"):
         if name not in presets()[preset]:
             del addresses[name]
+    if "device_authorization_endpoint" in presets()[preset]:
+        addresses["device_authorization_endpoint"] = f"{provider.issuer}/device"
     if preset in _REVOCATIONS:
         addresses["revocation_endpoint"] = provider.issuer + _REVOCATIONS[preset]
     if preset == "facebook":

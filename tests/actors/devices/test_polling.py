@@ -31,7 +31,14 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, has_due_polls
-from tests.actors.sign_ins import NAME, configure, now, sign_in, stored_connections
+from tests.actors.sign_ins import (
+    NAME,
+    configure,
+    configure_preset,
+    now,
+    sign_in,
+    stored_connections,
+)
 from tests.provider.answers import Answer, json_answer
 from tests.provider.devices import DEVICE_CODE
 from tests.scripted_provider import ScriptedProvider
@@ -143,6 +150,21 @@ def test_a_device_is_connected_when_its_user_agrees(
         ended = TAB_DEVICE_AUTHORIZATIONS.get_by_id(connection_id)
         assert (ended.device_code, ended.next_poll_at) == (None, None)
         assert not has_due_polls(clock.now + timedelta(days=1))
+
+
+@pytest.mark.parametrize("preset", ["google", "github", "microsoft", "gitlab"])
+def test_a_device_is_connected_with_each_preset_that_has_the_grant(
+    provider: ScriptedProvider, clock: Clock, preset: str
+) -> None:
+    # Given a provider that is asked as the preset's is, and that answers as it does
+    configure_preset(provider, preset)
+    device = begin(clock)
+    assert poll_for(clock, 6) == [5]
+    # When the user agrees, then the device is connected
+    provider.devices.decide(device["user_code"], "approved")
+    assert poll_for(clock, 6) == [4]
+    connection = describe_connection(find_connection(device["connection_id"]))
+    assert (connection["status"], connection["profile"]["provider"]) == ("active", NAME)
 
 
 def test_readers_of_a_pending_token_are_told_when_to_come_back(

@@ -38,7 +38,7 @@ class TestDocumentation:
             for method in route.methods or set()
         }
         assert described == served
-        assert len(described) == 43
+        assert len(described) == 44
 
     def test_docs_are_a_page(self, anonymous: httpx.Client) -> None:
         assert "swagger-ui" in anonymous.get("/docs").text
@@ -62,7 +62,7 @@ class TestDocumentation:
             for method, path, example in _examples(document)
         }
         # Then all are understood, and what is not there is not found
-        assert len(sent) == 14
+        assert len(sent) == 15
         assert {name: answer.status_code for name, answer in sent.items()} == {
             "patch /v1/apps/{app}": 200,
             "patch /v1/providers/{provider}": 200,

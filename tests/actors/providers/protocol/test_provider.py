@@ -49,7 +49,7 @@ def test_a_base_url_fills_in_every_endpoint(base_url: str) -> None:
 
     # Then no endpoint is left at the usual one, and none is half filled in
     urls = {name: url for name, url in known.items() if name.endswith(("_endpoint", "_uri"))}
-    assert len(urls) == 5
+    assert len(urls) == 6
     assert all(url.startswith("https://git.example/oauth/") for url in urls.values())
     assert known["issuer"] == "https://git.example"
 
