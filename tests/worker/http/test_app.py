@@ -70,6 +70,7 @@ class TestDocumentation:
             "post /v1/connections": 404,
             "post /v1/keys": 201,
             "post /v1/oauth/{provider}/authorize": 200,
+            "post /v1/oauth/{provider}/device": 202,
             "post /v1/oauth/{provider}/exchange": 202,
             "post /v1/oauth/{provider}/refresh": 202,
             "post /v1/oauth/{provider}/user-info": 404,
