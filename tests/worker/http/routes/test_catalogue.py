@@ -47,6 +47,22 @@ def test_the_catalogue_is_read_page_by_page(http: httpx.Client) -> None:
     assert http.get("/v1/catalogue", headers={"Authorization": ""}).status_code == 401
 
 
+def test_a_preset_without_a_url_of_each_customer_wants_it(http: httpx.Client) -> None:
+    # Given a preset whose customers have a server for tokens too
+    [found] = http.get("/v1/catalogue?query=looker-oauth").json()["items"]
+    assert found["needs"] == ["base_url", "token_endpoint"]
+    # When it is set up without that, and with it
+    base = {"base_url": "https://looker.example.com", "client_id": "a", "client_secret": "s"}
+    body = {"preset": "looker-oauth", **base}
+    members = assert_problem(http.put("/v1/providers/looker", json=body), 422, "provider_invalid")
+    assert [one["pointer"] for one in members["errors"]] == ["#/token_endpoint"]
+    url = {"token_endpoint": "https://looker.example.com:19999/api/token"}
+    # Then sign-ins begin
+    assert http.put("/v1/providers/looker", json={**body, **url}).status_code == 201
+    begun = http.post("/v1/oauth/looker/authorize", json={"subject": "u", "unbound": True})
+    assert begun.json()["authorization_url"].startswith("https://looker.example.com/auth?")
+
+
 def test_a_preset_of_customers_own_servers_wants_to_know_which(http: httpx.Client) -> None:
     # Given a preset whose software runs on a server of each customer
     [found] = http.get("/v1/catalogue?query=keycloak").json()["items"]
