@@ -7,11 +7,9 @@ import contextlib
 import inspect
 import os
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
-import dramatiq
 import pytest
 
 import catfeeder
@@ -90,25 +88,6 @@ async def test_both_send_the_same(client: Client, aio: AsyncClient, valkey: Valk
         assert (await other.record()).status == record.status == "queued"
 
 
-async def test_a_password_is_hashed_and_checked(aio: AsyncClient, worker: dramatiq.Worker) -> None:  # noqa: ARG001
-    hashed = await (await aio.hash_password("hunter2", rounds=4)).result()
-    job = await aio.check_password("hunter2", hashed["password_hash"])
-    assert (await job.result())["valid"] is True
-    # And its id alone leads to the same
-    assert (await aio.job(job.id).result(timeout=0))["valid"] is True
-
-
-async def test_no_such_user_is_a_wrong_password(
-    aio: AsyncClient,
-    client: Client,
-    worker: dramatiq.Worker,  # noqa: ARG001
-) -> None:
-    no = {"valid": False, "needs_rehash": False}
-    job = await aio.check_password("hunter2", None, rehash=True)
-    assert await job.result() == no
-    assert client.check_password("hunter2", None).result() == no
-
-
 async def test_many_wait_without_a_thread_and_on_one_connection(
     aio: AsyncClient, valkey: ValkeyServer, client: Client
 ) -> None:
@@ -135,16 +114,6 @@ async def test_many_wait_without_a_thread_and_on_one_connection(
     results = await asyncio.gather(*tasks)
     assert {result["password_hash"] for result in results} == set(asked)
     assert len(aio._waiter) == 0
-
-
-async def test_an_announcement_ends_the_wait(aio: AsyncClient, client: Client) -> None:
-    job = await aio.hash_password("x")
-    waiting = asyncio.create_task(job.result(timeout=30))
-    await asyncio.sleep(0.3)
-    began = time.monotonic()
-    succeed(client.jobs, job.id, {"password_hash": "$2b$"})
-    assert (await waiting)["password_hash"] == "$2b$"
-    assert time.monotonic() - began < 4
 
 
 async def test_each_outcome_has_an_error_of_its_own(aio: AsyncClient, client: Client) -> None:

@@ -84,11 +84,6 @@ def test_a_connection_is_described_without_its_tokens() -> None:
     json.dumps(described)
 
 
-def test_a_connection_without_a_name_has_no_subject() -> None:
-    assert describe_connection(store())["subject"] is None
-    assert describe_connection(store(expires_at=None, renew_at=None))["expires_at"] is None
-
-
 @pytest.mark.usefixtures("database")
 def test_an_id_that_is_none_finds_nothing() -> None:
     row = store()
@@ -309,11 +304,6 @@ def test_a_connection_without_any_token_needs_the_user() -> None:
         store("3", access_token=None, renew_at=NOW + HOUR, status="renewal_failing").id, NOW
     )
     assert (view.is_stale, view.is_usable) == (False, False)
-
-
-def test_the_token_of_no_connection_is_none() -> None:
-    with pytest.raises(ConnectionUnknown):
-        read_token(KNOWN_ID, NOW)
 
 
 def test_a_token_type_that_was_stored_before_is_written_right() -> None:

@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from actors.connections.errors import ConnectionBusy, ConnectionUnknown, ReauthorizationRequired
+from actors.connections.errors import ConnectionBusy, ReauthorizationRequired
 from actors.connections.reading import describe_connection
 from actors.errors import (
     ProviderMisbehaved,
     ProviderNotConfigured,
-    ProviderUnknown,
 )
 from actors.oauth import user_info
-from actors.oauth.errors import TokenSourceInvalid
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.discovery import discover
 from actors.providers.config.settings import patch_provider, put_provider
@@ -39,16 +37,6 @@ from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
-
-
-def test_a_profile_is_fetched_by_a_connection(provider: ScriptedProvider) -> None:
-    configure(provider)
-    row = sign_in(provider).connection
-    provider.script.user = {**provider.script.user, "name": "Jane Roe"}
-
-    profile = fetch_user_info(NAME, connection_id=row.id)
-
-    assert (profile["name"], profile["provider"]) == ("Jane Roe", NAME)
 
 
 def test_a_profile_that_a_sign_in_could_not_complete_is_completed_later(
@@ -105,49 +93,12 @@ def test_user_info_about_another_account_than_the_connections_is_refused(
         fetch_user_info(NAME, connection_id=row.id)
 
 
-def test_a_profile_is_fetched_by_a_token(provider: ScriptedProvider) -> None:
-    configure(provider)
-    token, _ = tokens_of(sign_in(provider).connection)
-
-    assert fetch_user_info(NAME, access_token=token)["subject"] == "248289761001"
-
-
 def test_metadata_is_fetched_before_user_info(provider: ScriptedProvider) -> None:
     configure(provider)
     token, _ = tokens_of(sign_in(provider).connection)
     put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
 
     assert fetch_user_info(NAME, access_token=token)
-
-
-@pytest.mark.parametrize(
-    "sources",
-    [{}, {"connection_id": "a", "access_token": Secret("b")}, {"access_token": "not a Secret"}],
-)
-def test_one_source_must_be_given(sources: Any, provider: ScriptedProvider) -> None:
-    configure(provider)
-
-    with pytest.raises(TokenSourceInvalid):
-        fetch_user_info(NAME, **sources)
-
-
-def test_a_connection_of_another_provider_is_none_of_this_one(provider: ScriptedProvider) -> None:
-    configure(provider)
-    row = sign_in(provider).connection
-    put_provider("other", {**provider.addresses(), **provider.credentials()}, now())
-    provider.requests.clear()
-
-    with pytest.raises(ConnectionUnknown):
-        fetch_user_info("other", connection_id=row.id)
-    assert provider.requests == []
-
-
-def test_an_unknown_connection_or_provider_is_an_error(provider: ScriptedProvider) -> None:
-    configure(provider)
-    with pytest.raises(ConnectionUnknown):
-        fetch_user_info(NAME, connection_id="x")
-    with pytest.raises(ProviderUnknown):
-        fetch_user_info("unknown", access_token=Secret("a"))
 
 
 # -- A token that has expired

@@ -104,14 +104,6 @@ def test_a_message_works_for_a_while_and_the_next_one_goes_on(
     assert "Resealed 2 of 5 rows; more soon." in caplog.text
 
 
-def test_progress_counts_up_to_the_total(tables: Settings) -> None:
-    store(5)
-    with started(rotated(tables), 1):
-        shown = [(progress.done, progress.total) for progress in reseal_outdated(batch_size=2)]
-
-    assert shown == [(2, 5), (4, 5), (5, 5), (5, 5)]
-
-
 def test_a_machine_that_is_still_at_the_old_key_does_not_undo_it(database: Settings) -> None:
     # Given one machine that has the new key, and one that knows it and seals with the old one
     store(2)
@@ -249,17 +241,3 @@ def test_without_a_change_of_key_there_is_nothing_to_do(
     reseal()
 
     assert caplog.text == ""
-
-
-def test_a_damaged_row_is_logged_and_stops_nothing(
-    database: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
-    store(1)
-    with started(rotated(database), 1):
-        with hold_connection():
-            TAB_CONNECTIONS.update(access_token=b"damaged").execute()
-            [row] = TAB_CONNECTIONS.select()
-        reseal()
-
-        assert f"No key opens a secret of connections {row.id}." in caplog.text
-        assert len(recorded_keys()) == 1

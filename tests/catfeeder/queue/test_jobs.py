@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.envelope import AppSealer, ServiceSealer
 from catfeeder.queue.job_parts import JobRun, seal_end
 from catfeeder.queue.job_scripts import job_key
@@ -52,27 +51,6 @@ def record_of(jobs: JobStore) -> JobRecord:
     return record
 
 
-def test_a_new_job_is_queued(jobs: JobStore) -> None:
-    record = record_of(jobs)
-    assert (record.id, record.actor, record.queue) == ("id", "hash_password", "passwords")
-    assert (record.status, record.enqueued_at) == (JobStatus.QUEUED, NOW)
-    assert (record.started_at, record.finished_at, record.result, record.error) == (None,) * 4
-
-
-def test_each_change_leaves_its_time_and_its_result(jobs: JobStore) -> None:
-    START(jobs)
-    SUCCEED(jobs)
-    record = record_of(jobs)
-    assert (record.started_at, record.finished_at) == (LATER, LATER)
-    assert (record.result, record.error) == ({"a": 1}, None)
-
-
-def test_a_failure_leaves_its_reason(jobs: JobStore) -> None:
-    FAIL(jobs)
-    record = record_of(jobs)
-    assert (record.result, record.error) == (None, ERROR)
-
-
 @pytest.mark.parametrize(
     ("before", "change", "after"),
     [
@@ -101,12 +79,6 @@ def test_nothing_follows_an_end(jobs: JobStore, end: Change, change: Change) -> 
     ended = jobs.get("id")
     assert change(jobs) is False
     assert jobs.get("id") == ended
-
-
-def test_a_running_job_cannot_be_cancelled(jobs: JobStore) -> None:
-    START(jobs)
-    assert CANCEL(jobs) is False
-    assert record_of(jobs).status == "running"
 
 
 def test_an_unknown_job_can_start_but_neither_end_nor_be_cancelled(valkey: ValkeyServer) -> None:
@@ -342,16 +314,3 @@ def test_an_app_that_seals_nonsense_has_no_job(
     assert record_of(jobs).app == "blog"
     write(valkey, "id", job=blog.seal(json.dumps(fair | members).encode(), "job:id:job"))
     assert jobs.get("id") is None
-
-
-def test_a_store_without_its_server_says_so() -> None:
-    jobs = JobStore(connect_redis("unix:///nowhere/valkey.sock"), SEALER)
-    acts: list[Callable[[], object]] = [
-        lambda: jobs.get("id"),
-        lambda: START(jobs),
-        lambda: CANCEL(jobs),
-        lambda: jobs.await_end("id", 1),
-    ]
-    for act in acts:
-        with pytest.raises(QueueUnreachable):
-            act()

@@ -108,13 +108,16 @@ def test_a_short_timeout_of_the_socket_ends_no_wait(
         job.result(timeout=1.5)
 
     # And the result reaches those that wait, also by asyncio
+    starting = threading.Timer(1.5, start_worker)
+
     async def wait() -> object:
         async with AsyncClient(connect_redis_async(url), sealer) as waiting:
             waiter = waiting.job(job.id)
-            threading.Timer(1.5, start_worker).start()
+            starting.start()
             return await waiter.result(timeout=60)
 
     assert asyncio.run(wait()) == job.result(timeout=60)
+    starting.join()
     hasty.close()
 
 

@@ -80,13 +80,6 @@ def test_a_key_that_no_process_has_yet_is_refused(directory: ServiceDirectory) -
     assert directory.worker("reseal", SECRET_KEY=OLD).returncode == 0
 
 
-def test_without_the_old_key_nothing_is_sealed(directory: ServiceDirectory) -> None:
-    ended = directory.worker("reseal", SECRET_KEY=NEW)
-
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.endswith("set that one, or add it to SECRET_KEY_PREVIOUS.\n")
-
-
 def test_a_secret_that_no_key_opens_is_named(directory: ServiceDirectory) -> None:
     # Given a secret that came from the database of another service
     foreign = KeyRing([FOREIGN]).sealer(DATABASE_LABEL)

@@ -125,24 +125,6 @@ def test_a_job_that_waited_too_long_fails_as_outdated(
     assert record.started_at is None
 
 
-def test_a_job_that_waited_for_less_is_performed(client: Client, start_worker: StartWorker) -> None:
-    message = build_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
-    recent = dataclasses.replace(message, message_timestamp=message.message_timestamp - 50_000)
-    job = send(client, recent)
-    start_worker()
-    assert job.result(timeout=60)
-
-
-def test_a_foreseen_failure_reaches_the_caller(client: Client, start_worker: StartWorker) -> None:
-    job = client.hash_password("x" * 73)
-    start_worker()
-    wait_until(lambda: has_ended(job))
-    error = job.record().error
-    assert error is not None
-    assert (error.code, error.permanent) == ("password_too_long", True)
-    assert "73 bytes" in error.detail
-
-
 def test_an_unforeseen_failure_stays_in_the_log(
     client: Client, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,15 +70,6 @@ def test_sign_ins_at_once_wait_for_one_discovery(
     assert 'catfeeder_jobs_enqueued_total{actor="discover_provider"} 1.0' in metrics
 
 
-@pytest.mark.usefixtures("house")
-def test_login_leads_a_browser_to_the_provider_without_a_key(
-    anonymous: httpx.Client, house: OidcProvider
-) -> None:
-    answer = anonymous.get("/v1/oauth/house/login")
-    assert answer.status_code == 303
-    assert answer.headers["Location"].startswith(house.issuer)
-
-
 @pytest.mark.config(OAuth={"return_to_origins": ["https://app.example.com"]})
 def test_a_login_that_cannot_begin_ends_at_the_app(anonymous: httpx.Client) -> None:
     # Given no provider of that name, and a browser that came from the app's page
