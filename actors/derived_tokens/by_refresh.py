@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from actors.connections.errors import ConnectionBusy, ReauthorizationRequired
+from actors.derived_tokens.errors import InvalidScope, InvalidTarget
 from actors.errors import AuthError, FailureKind
 from actors.providers.config.breaker import apply_breaker
 from actors.providers.http.pools import check_before_send
@@ -67,6 +68,24 @@ def ask_by_refresh(
     _end(refresh, tokens)
     check_identity(provider, tokens, row)
     return tokens
+
+
+def check_is_part(provider: Provider, row: TAB_CONNECTIONS, target: Target) -> None:
+    """Check that a refresh asks for a part of what was granted, before its token is shown.
+
+    Some providers spend a refresh token, and then refuse the target: the grant would be lost. So a
+    resource has to be one that the sign-in has named (RFC 8707 section 2.2). A scope that was not
+    granted (RFC 6749 section 6) is refused here where refresh tokens are known to be single-use.
+
+    Raises:
+        InvalidTarget, InvalidScope: It is none.
+    """
+    if not set(target.resources) <= set((row.sign_in or {}).get("resource", ())):
+        raise InvalidTarget(
+            "A refresh is for a resource that the sign-in has named: name it at authorize first."
+        )
+    if provider.single_use_refresh_tokens and not set(target.scopes) <= set(row.scope.split()):
+        raise InvalidScope("A refresh is for a part of the scope that was granted.")
 
 
 def _begin(row: TAB_CONNECTIONS, now: datetime) -> _Refresh:

@@ -11,7 +11,7 @@ from actors.connections.credentials.members import open_credentials
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown, ReauthorizationRequired
 from actors.connections.planning import plan_renewal
 from actors.connections.reading import find_connection
-from actors.derived_tokens.by_refresh import ask_by_refresh
+from actors.derived_tokens.by_refresh import ask_by_refresh, check_is_part
 from actors.derived_tokens.errors import TokenExchangeNotOffered, to_target_error
 from actors.derived_tokens.reading import read_derived
 from actors.derived_tokens.targets import build_key, read_target
@@ -101,6 +101,7 @@ def _check_way(provider: Provider, row: TAB_CONNECTIONS, target: Target) -> None
             "A refresh names no audience (RFC 8707): ask for a resource, or add "
             "urn:ietf:params:oauth:grant-type:token-exchange to the provider's grant_types."
         )
+    check_is_part(provider, row, target)
 
 
 def _renew_if_stale(row: TAB_CONNECTIONS, now: datetime) -> None:

@@ -6,6 +6,7 @@ better-auth, @node-oauth/oauth2-server and oauth2orize.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,11 +15,14 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 import requests
+from joserfc.jws import extract_compact
 
 import config
 from actors.connections.errors import ReauthorizationRequired
-from actors.connections.reading import find_connection
+from actors.connections.reading import describe_connection, find_connection
 from actors.connections.revocation import revoke_connection
+from actors.derived_tokens.errors import InvalidTarget
+from actors.derived_tokens.exchange import exchange_token
 from actors.devices.authorization import authorize_device
 from actors.devices.polling import poll_leased
 from actors.devices.sweep import claim_due_polls
@@ -35,6 +39,7 @@ from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from tests.actors.renewals import refresh_token_of, tokens_of
 from tests.actors.sign_ins import now, reread, stored_connections
@@ -107,9 +112,9 @@ def browser() -> Iterator[requests.Session]:
     shared_key_cache.cache_clear()
 
 
-def sign_in(browser: requests.Session) -> TAB_CONNECTIONS:
+def sign_in(browser: requests.Session, **asked: Any) -> TAB_CONNECTIONS:
     """Sign the user of the software in."""
-    begun = begin_sign_in(NAME, now=now())
+    begun = begin_sign_in(NAME, now=now(), **asked)
     answer = consent(browser, begun.authorization_url, REDIRECT_URI)
     back = dict(parse_qsl(urlsplit(answer).query))
     assert "code" in back, back
@@ -177,6 +182,51 @@ def test_a_device_is_connected_at_real_software(
     assert renew_connection(row.id)["status"] == "active"
     assert tokens_of(reread(row))[0] != first
     assert revoke_connection(row.id)["revoked_at_provider"]
+
+
+def test_tokens_are_for_one_resource_each_at_real_software(
+    all_served: dict[str, Served], browser: requests.Session, environment: dict[str, str]
+) -> None:
+    # Given a provider whose tokens are for one resource at a time (RFC 8707), and rotate
+    served = all_served[OIDC_PROVIDER.name]
+    environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = urlsplit(served.origin).netloc
+    config.current_settings.cache_clear()
+    known: dict[str, Any] = {
+        **OIDC_PROVIDER.settings(served.origin),
+        "client_id": BASIC.client_id,
+        "client_secret": SECRET,
+        "grant_types": ["authorization_code", "refresh_token"],
+        "identity": "id_token",
+        "single_resource_tokens": True,
+    }
+    put_provider(NAME, known, now())
+    resolve_provider(NAME, now())
+    # When a user signs in for two, then the connection's token is for the first, also renewed
+    mail, files = "https://mail.example/", "https://files.example/"
+    scope = "openid offline_access read write"
+    row = sign_in(browser, resource=[mail, files], scope=scope, max_age=3600)
+    assert audience_of(tokens_of(row)[0]) == (mail, "read write")
+    assert describe_connection(row)["auth_time"] is not None
+    renew_connection(row.id)
+    assert audience_of(tokens_of(row)[0]) == (mail, "read write")
+    # And one for the other, and a part of the scope, is derived beside it
+    exchange_token(row.id, "read", [files])
+    with hold_connection():
+        [derived] = TAB_DERIVED_TOKENS.list_of(row.id)
+    assert audience_of(TAB_DERIVED_TOKENS.access_token.open(derived)) == (files, "read")
+    assert derived.scope == "read"
+    with pytest.raises(InvalidTarget):
+        exchange_token(row.id, None, ["https://other.example/"])
+    # And the grant goes on, until it is disconnected; a JWT cannot be revoked there
+    assert renew_connection(row.id)["status"] == "active"
+    assert revoke_connection(row.id)["revoked_tokens"] == ["refresh_token"]
+
+
+def audience_of(token: Secret | None) -> tuple[str, str]:
+    """Return whom an access token is for, and its scope: it is a JWT (RFC 9068)."""
+    assert token is not None
+    claims = json.loads(extract_compact(token.reveal_bytes()).payload or b"")
+    return claims["aud"], claims["scope"]
 
 
 def poll() -> int:

@@ -22,6 +22,14 @@ server.listen(0, "127.0.0.1", () => {
     features: {
       devInteractions: { enabled: false },
       revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_context, resource) => ({
+          audience: resource,
+          scope: "read write",
+          accessTokenFormat: "jwt",
+        }),
+      },
       deviceFlow: {
         enabled: true,
         userCodeInputSource: (context, form) => void (context.body = form),
@@ -44,6 +52,7 @@ server.listen(0, "127.0.0.1", () => {
     }
     const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
     grant.addOIDCScope("openid profile email offline_access");
+    for (const resource of [params.resource ?? []].flat()) grant.addResourceScope(resource, "read write");
     const consent = { grantId: await grant.save() };
     return provider.interactionFinished(request, response, { consent });
   });
