@@ -78,6 +78,9 @@ class Event(TypedDict):
     provider: str | None
     connection_id: str | None
     subject: str | None
+    reference: Annotated[
+        str | None, "Of a sign-in that failed: what the page of its end showed the user."
+    ]
     detail: Annotated[dict[str, Any] | None, "Further members, by kind."]
     created_at: Time
 
@@ -128,6 +131,7 @@ def build_event(
     provider: str | None = None,
     connection: TAB_CONNECTIONS | None = None,
     subject: str | None = None,
+    reference: str | None = None,
     **detail: Any,
 ) -> dict[str, Any]:
     """Return an event as a row to insert, with this thread's requester as `key_id`.
@@ -144,6 +148,7 @@ def build_event(
         provider=public_name(connection.provider if connection else provider),
         connection_id=connection.id if connection else None,
         subject=(connection.subject or None) if connection else subject,
+        reference=reference,
         detail=detail or None,
         is_delivered=kind in DELIVERED_KINDS and find_webhook_url(app) is not None,
         now=now,
@@ -215,6 +220,7 @@ def describe_event(event: TAB_EVENTS) -> Event:
         "provider": event.provider,
         "connection_id": event.connection_id,
         "subject": event.subject,
+        "reference": event.reference,
         "detail": event.detail,
         "created_at": rfc3339(event.created_at),
     }

@@ -26,6 +26,7 @@ class EventFilters(TypedDict, total=False):
     provider: str | None
     connection_id: str | None
     key_id: str | None
+    reference: str | None
 
 
 class TAB_EVENTS(Authenticated, Table):
@@ -41,13 +42,16 @@ class TAB_EVENTS(Authenticated, Table):
     provider = peewee.CharField(max_length=64, null=True)
     connection_id = peewee.CharField(max_length=36, null=True, index=True)
     subject = peewee.CharField(max_length=255, null=True)
+    #: Of a sign-in that failed: what its user was shown.
+    reference = peewee.CharField(max_length=10, null=True, index=True)
     detail = JSONField(null=True)
     created_at = UTCDateTimeField(index=True)
     deliver_at = UTCDateTimeField(null=True, index=True)
     attempts = peewee.IntegerField(default=0)
     #: Of an event that is to be delivered: our signature of a delivery must not vouch for others'.
     mac = MacField(
-        *("app", "kind", "key_id", "provider", "connection_id", "subject", "detail", "created_at")
+        *("app", "kind", "key_id", "provider", "connection_id", "subject", "detail", "created_at"),
+        "reference",
     )
 
     class Meta:
@@ -65,6 +69,7 @@ class TAB_EVENTS(Authenticated, Table):
         provider: str | None,
         connection_id: str | None,
         subject: str | None,
+        reference: str | None = None,
         detail: dict[str, Any] | None,
         is_delivered: bool,
         now: datetime,
@@ -77,6 +82,7 @@ class TAB_EVENTS(Authenticated, Table):
             "provider": provider,
             "connection_id": connection_id,
             "subject": subject,
+            "reference": reference,
             "detail": detail,
             "created_at": now,
         }

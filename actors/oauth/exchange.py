@@ -33,7 +33,7 @@ from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.providers import public_name
-from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus, name_sign_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,9 @@ def exchange_code(
         named = provider if is_provider_name(provider) else None
         with hold_connection():
             kind, sentence = EventKind.SIGN_IN_REFUSED, clean_sentence(error.public_detail)
-            record(kind, now=now, provider=named, reason=error.code, message=sentence)
+            reference = name_sign_in(state)
+            detail = {"reason": error.code, "message": sentence}
+            record(kind, now=now, provider=named, reference=reference, **detail)
         raise
 
 

@@ -167,6 +167,7 @@ def record_refusal(
             now=now,
             provider=sign_in.provider if sign_in else provider,
             subject=(sign_in.subject or None) if sign_in else None,
+            reference=sign_in.reference if sign_in else None,
             reason=reason,
             **detail,
         )

@@ -46,6 +46,15 @@ class SignInColumns(TypedDict):
     expires_at: datetime
 
 
+#: Digits of a state's hash by which a sign-in's user can name it to an operator.
+_REFERENCE_DIGITS: Final = 10
+
+
+def name_sign_in(state: Secret) -> str:
+    """Return the reference of a sign-in: what its user may tell an operator, and worth nothing."""
+    return hash_state(state)[:_REFERENCE_DIGITS]
+
+
 class TAB_VERIFICATION(Authenticated, Table):
     """One pending sign-in.
 
@@ -93,6 +102,11 @@ class TAB_VERIFICATION(Authenticated, Table):
         """Names the table."""
 
         table_name = "verification"
+
+    @property
+    def reference(self) -> str:
+        """What the user may tell an operator, as `name_sign_in`."""
+        return str(self.state_hash)[:_REFERENCE_DIGITS]
 
     @classmethod
     def begin(

@@ -43,6 +43,7 @@ def test_an_event_names_its_connection_and_requester(request: pytest.FixtureRequ
         "provider": "google",
         "connection_id": connection.id,
         "subject": "user-1",
+        "reference": None,
         "detail": {"reason": "provider_unreachable"},
         "created_at": "2026-11-23T12:00:00.000Z",
     }
@@ -151,14 +152,6 @@ class TestWithWebhook:
 
         waiting = set(undelivered())
         assert {"exchanged", "renewal_failed", "revoked"} <= waiting
-        assert sorted(set(EventKind) - waiting) == [
-            *("api_key_created", "api_key_revoked", "app_changed", "authorized"),
-            *(
-                "imported",
-                "provider_changed",
-                "renewal_retried",
-                "renewed",
-                "row_refused",
-                "sign_in_refused",
-            ),
-        ]
+        # Single attempts, and what operators do, are in the trail alone
+        assert waiting.isdisjoint({"authorized", "renewed", "renewal_retried", "sign_in_refused"})
+        assert waiting.isdisjoint({"api_key_created", "app_changed", "imported", "queue_paused"})

@@ -51,6 +51,7 @@ from worker.process.join import join
 
 _ROUTERS: Final = (
     passwords.router,
+    oauth.pages,
     oauth.router,
     connections.router,
     providers.router,

@@ -54,6 +54,13 @@ def _read_index() -> tuple[_Indexed, ...]:
     )
 
 
+def find_title(name: str) -> str:
+    """Return what people call the provider of a name: as its preset does, else the name itself."""
+    if find_preset(name) is None:
+        return name
+    return title_of(name, describe_origin(name))
+
+
 def title_of(name: str, about: Mapping[str, Any]) -> str:
     """Return what a provider is called."""
     return str(about.get("title") or _OWN_TITLES.get(name, name))

@@ -40,6 +40,7 @@ from worker.http.handlers.authorization_response import (
 )
 from worker.http.handlers.preconditions import has_provider
 from worker.http.handlers.return_to import build_failure, redirect, relay, return_error
+from worker.http.handlers.sign_in_pages import note_cancelled, note_sign_in
 from worker.http.handlers.sign_ins import limit_refusals, record_sign_in_refusal
 from worker.http.shim import Shim
 
@@ -67,6 +68,7 @@ async def finish_sign_in(
         state = answer.state
         sign_in = await _find_sign_in(answer, state)
         answer = await run_with_database(_read_names, answer, sign_in)
+    note_sign_in(request, provider=sign_in.provider, reference=sign_in.reference)
     try:
         check_pending(sign_in, utc_now())
         browser = shim.sign_in_cookies.read(request, state)
@@ -159,7 +161,7 @@ async def _end(
     sign_in: TAB_VERIFICATION,
 ) -> Response:
     try:
-        response = await _redeem(shim, answer, state, sign_in)
+        response = await _redeem(shim, request, answer, state, sign_in)
     except CatFeederError as failure:
         # The browser keeps its cookie. If it begins anew, the cookie leads to what the provider
         # sends only once, such as the user's name.
@@ -171,10 +173,14 @@ async def _end(
 
 
 async def _redeem(
-    shim: Shim, answer: AuthorizationResponse, state: Secret, sign_in: TAB_VERIFICATION
+    shim: Shim,
+    request: Request,
+    answer: AuthorizationResponse,
+    state: Secret,
+    sign_in: TAB_VERIFICATION,
 ) -> Response:
     if answer.error is not None or answer.code is None:
-        return await _end_refused(answer, state, sign_in)
+        return await _end_refused(request, answer, state, sign_in)
     kept: dict[str, str] = {}
     if answer.further:
         with act_for(sign_in.app):
@@ -197,9 +203,11 @@ async def _redeem(
 
 
 async def _end_refused(
-    answer: AuthorizationResponse, state: Secret, sign_in: TAB_VERIFICATION
+    request: Request, answer: AuthorizationResponse, state: Secret, sign_in: TAB_VERIFICATION
 ) -> Response:
     error = answer.error or ProviderError(None, None)
+    if error.is_users_choice:
+        note_cancelled(request)
     await run_with_database(fail_sign_in, state, sign_in, error, utc_now())
     if sign_in.return_to is None:
         return to_problem(SignInRefused(error.sentence))

@@ -26,6 +26,7 @@ from worker.http.handlers.preconditions import (
     check_provider,
     check_variables,
 )
+from worker.http.handlers.sign_in_pages import BrowserRoute
 from worker.http.handlers.sign_ins import start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName
@@ -45,23 +46,25 @@ from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
+#: Where users' browsers come, which may be shown a page.
+pages = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=BrowserRoute)
 _requires_jobs = require_scope(Scope.JOBS)
 _requires_tokens = require_scope(Scope.TOKENS_READ)
 _ConnectionModel = build_model(Connection)
 
 
 # Before the routes that begin with a provider's name, since "callback" could be one.
-@router.get("/callback", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS)
-@router.post("/callback", response_model=_ConnectionModel, include_in_schema=False)
+@pages.get("/callback", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS)
+@pages.post("/callback", response_model=_ConnectionModel, include_in_schema=False)
 async def callback(request: Request, shim: ShimDependency) -> Response:
     """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
     return await finish_sign_in(shim, request)
 
 
-@router.get(
+@pages.get(
     "/callback/{provider}", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS
 )
-@router.post("/callback/{provider}", response_model=_ConnectionModel, include_in_schema=False)
+@pages.post("/callback/{provider}", response_model=_ConnectionModel, include_in_schema=False)
 async def callback_of_provider(provider: str, request: Request, shim: ShimDependency) -> Response:
     """Do the same for a provider that has a redirect URI of its own."""
     return await finish_sign_in(shim, request, provider)
@@ -91,7 +94,7 @@ async def authorize_device(
     return await submit(AUTHORIZE_DEVICE, provider=provider, **asked)
 
 
-@router.get(
+@pages.get(
     "/{provider}/login",
     status_code=303,
     response_class=RedirectResponse,
@@ -116,7 +119,7 @@ async def login(
     return await start_login(shim, request, provider, query, read_variables(pairs))
 
 
-@router.post(
+@pages.post(
     "/{provider}/login",
     status_code=303,
     response_class=RedirectResponse,

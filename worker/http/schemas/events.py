@@ -20,6 +20,11 @@ class EventQuery(BaseModel):
     key_id: Text | None = Field(
         default=None, description="The caller's key; `admin` is ADMIN_API_KEY."
     )
+    reference: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{10}$",
+        description="What the page of a sign-in that failed showed its user.",
+    )
     since: Time | None = Field(
         default=None,
         description="The earliest time (RFC 3339).",

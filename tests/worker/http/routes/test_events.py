@@ -52,6 +52,7 @@ def test_the_trail_holds_a_sign_in_from_beginning_to_end(
     assert set(events[0]) == {
         *(
             "id",
+            "reference",
             "app",
             "kind",
             "key_id",

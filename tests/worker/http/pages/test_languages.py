@@ -1,0 +1,35 @@
+"""Languages of the pages for users: the same words in each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from worker.http.pages.languages import LANGUAGES, read_language
+
+
+def _walk(words: dict[str, Any], path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield the path of each text, and the names in braces that it has."""
+    for name, value in words.items():
+        if isinstance(value, dict):
+            yield from _walk(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", sorted(re.findall(r"\{\w+\}", value))
+
+
+@pytest.mark.parametrize("tag", LANGUAGES[1:])
+def test_each_language_says_all_that_english_says(tag: str) -> None:
+    english, words = dict(_walk(read_language("en").words)), dict(_walk(read_language(tag).words))
+    assert words == english
+
+
+@pytest.mark.parametrize("tag", LANGUAGES[1:])
+def test_no_text_was_left_in_english(tag: str) -> None:
+    english, words = read_language("en").words, read_language(tag).words
+    same = [
+        name for name in english if isinstance(english[name], dict) and english[name] == words[name]
+    ]
+    assert same == []
