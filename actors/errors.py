@@ -218,6 +218,12 @@ class ProviderRefused(AuthError):
         if self.answer is not None:
             self.answer = self.answer.replace(token.reveal(), "…")
 
+    def tell_answer(self) -> None:
+        """Say in the sentence, too, what the provider answered beside the code."""
+        code = f"status [0-9]+(; error: {re.escape(self.error)})?(; )?"
+        if described := re.sub(f"^{code}", "", self.answer or ""):
+            self.args = (f"{self.detail} It said: {described.rstrip('.')}.",)
+
 
 class ProviderPaused(AuthError):
     """Raised while the provider's circuit breaker is open, `until` a time in RFC 3339.

@@ -11,7 +11,8 @@ from datetime import datetime
 from actors.audit import EventKind, record
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, ProviderUnreachable
-from actors.oauth.errors import IssuerMismatch, StateUnknown, StateUsed
+from actors.oauth.errors import StateUnknown, StateUsed
+from actors.oauth.issuer_checks import check_issuer
 from actors.oauth.pending import (
     check_pending,
     find_sign_in,
@@ -20,11 +21,10 @@ from actors.oauth.pending import (
 )
 from actors.oauth.redemption import FinishedSignIn, redeem
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
-from actors.providers.config.lookup import is_issuer_of_another, is_provider_name
+from actors.providers.config.lookup import is_provider_name
 from actors.providers.http.answers import clean_sentence
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.filling import fill_variables
-from actors.providers.protocol.issuers import describe_issuers, is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import utc_now
 from catfeeder.errors import SealBroken
@@ -99,7 +99,7 @@ def finish_sign_in(answer: CodeAnswer, now: datetime) -> FinishedSignIn:
     # The sign-in's own: it may be an app's, where the name may also be that of a shared one.
     refresh_if_stale(pending.provider, now)
     found = fill_variables(resolve_provider(pending.provider, now), pending.variables)
-    _check_issuer(found, iss)
+    check_issuer(found, iss)
     _claim(state, now)
     if answer.user is not None and found.told_once:
         _store_user_data(state, answer.user)
@@ -149,22 +149,6 @@ def _find_pending(provider: str, state: Secret, now: datetime) -> TAB_VERIFICATI
         raise StateUnknown
     check_pending(sign_in, now)
     return sign_in
-
-
-def _check_issuer(provider: Provider, iss: str | None) -> None:
-    """Stop a mix-up of providers (RFC 9207 section 2.4).
-
-    A provider without a configured issuer may name one all the same; it must not be another
-    provider's.
-    """
-    if iss is None:
-        is_valid = not provider.authorization_response_iss_parameter_supported
-    elif provider.issuer:
-        is_valid = is_issuer_of_answer(provider, iss)
-    else:
-        is_valid = not is_issuer_of_another(provider.name, iss)
-    if not is_valid:
-        raise IssuerMismatch(describe_issuers(provider.issuer, iss))
 
 
 def _claim(state: Secret, now: datetime) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from actors.audit import EventKind, record
 from actors.connections.forecasts import forecast_consent_end
 from actors.connections.grants import GrantRequest, build_grant
-from actors.errors import IdTokenInvalid, ProviderUnreachable
+from actors.errors import IdTokenInvalid, ProviderRefused, ProviderUnreachable
 from actors.providers.identity.authentication import (
     AcrDemand,
     Authentication,
@@ -97,7 +98,8 @@ def redeem(
     verifier = TAB_VERIFICATION.code_verifier.open(pending)
     origin = _describe_origin(pending)
     uri, resources = pending.redirect_uri, origin.resources
-    tokens = redeem_code(provider, code, uri, verifier, repeated, resources=resources)
+    with _tell_refusal(code, verifier):
+        tokens = redeem_code(provider, code, uri, verifier, repeated, resources=resources)
     signed_in = identify(provider, tokens, origin, now)
     _add_name(signed_in.profile, provider, user or TAB_VERIFICATION.told_user.open(pending))
     tokens = _add_metadata(extend_lifetime(provider, tokens), brought)

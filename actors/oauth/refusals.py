@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import unquote_plus
 
-from actors.providers.http.answers import clean_sentence
+from actors.providers.http.answers import clean_sentence, one_line
 from catfeeder.sealing import Secret
 
 #: Codes of RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6, RFC 8707, 9101 and 9470.
@@ -28,7 +29,9 @@ _OF_THE_USER: Final = re.compile(
     re.IGNORECASE,
 )
 #: What may be repeated: words and numbers, such as those of Microsoft and Facebook.
-_CODE: Final = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+_CODE: Final = re.compile("-?[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+#: A provider's number before its sentence, all in one parameter.
+_NUMBERED: Final = re.compile(r"(?=\S*[0-9])(-?[A-Za-z0-9_.-]{1,63}): +(\S.*)", re.DOTALL)
 _CAPITAL: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 _SEPARATOR: Final = re.compile("[-_ ]+")
 #: Parameter names, in small letters and without separators, in the order of preference. `error` is
@@ -36,7 +39,10 @@ _SEPARATOR: Final = re.compile("[-_ ]+")
 _CODE_NAMES: Final = ("error", "errorcode", "errorreason", "errortype", "errcode")
 _DESCRIPTION_NAMES: Final = (
     *("errordescription", "errormessage", "errormsg", "errmsg", "errorstring", "errorreason"),
+    *("errordetails", "errordetail"),
 )
+#: Names that speak of an error only beside its code.
+_VAGUE_NAMES: Final = ("description", "message", "msg", "detail", "reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,12 @@ def read_provider_error(
     if not named and not described:
         return None
     error = next(filter(None, map(_read_code, named)), None)
-    description = next(filter(None, (clean_sentence(text, secrets) for text in described)), None)
+    if error is not None:
+        described += [found[name] for name in _VAGUE_NAMES if name in found]
+    # Some providers have a sentence in place of the code, with a number before it or without.
+    described += [text for text in map(_read_sentence, named) if text]
+    decoded = map(_undo_encoding, described)
+    description = next(filter(None, (clean_sentence(text, secrets) for text in decoded)), None)
     return ProviderError(error, None if description == error else description)
 
 
@@ -81,4 +92,21 @@ def _read_code(text: str) -> str | None:
     standard = _SEPARATOR.sub("_", _CAPITAL.sub("_", code)).lower()
     if standard in _STANDARD:
         return standard
+    if numbered := _NUMBERED.fullmatch(code):
+        return numbered[1]
     return code if _CODE.fullmatch(code) else None
+
+
+def _read_sentence(text: str) -> str | None:
+    """Return what a code's parameter says beside a code, if it is of words."""
+    if numbered := _NUMBERED.fullmatch(text.strip()):
+        text = numbered[2]
+    elif _read_code(text) is not None or " " not in text:
+        return None
+    # What has more than one line was never meant for a code.
+    return text if one_line(text) == text.strip() else None
+
+
+def _undo_encoding(text: str) -> str:
+    """Return a sentence that is encoded once more in place of its blanks."""
+    return unquote_plus(text) if " " not in text else text

@@ -27,7 +27,7 @@ _DESCRIBING_MEMBER: Final = re.compile(
 _SEPARATORS: Final = re.compile(r"[\s_-]+")
 #: A word with digits among its letters, which an identifier or a token may be.
 _LIKE_A_SECRET: Final = re.compile(
-    r"(?!AADSTS\d+\b)(?=[\w+=~./-]*\d)(?=[\w+=~./-]*[A-Za-z])[\w+=~./-]{12,}"
+    r"(?<![\w+=~./-])(?!AADSTS\d+\b)(?=[\w+=~./-]*\d)(?=[\w+=~./-]*[A-Za-z])[\w+=~./-]{12,}"
 )
 #: Microsoft's error numbers, as some answers have them in the description only.
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{2,8})\b")
@@ -120,7 +120,9 @@ class ErrorAnswer:
     def describe(self, provider: Provider) -> str | None:
         """Return what the answer says of the error, as it may be shown."""
         described = [
-            f"{name}: {text}" for name, text in self._members if _DESCRIBING_MEMBER.search(name)
+            f"{name}: {text.splitlines()[0]}"
+            for name, text in self._members
+            if _DESCRIBING_MEMBER.search(name) and text.strip()
         ]
         described = [_LIKE_A_SECRET.sub("…", text) for text in described]
         secrets = [provider.client_secret, *provider.earlier_client_secrets]

@@ -27,6 +27,7 @@ from actors.renewal.renew import renew_connection
 from catfeeder.clock import rfc3339
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
+from models.events import TAB_EVENTS
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.renewals import HOUR
 from tests.actors.sign_ins import (
@@ -127,6 +128,25 @@ def test_a_code_that_was_not_sent_can_be_redeemed_once_the_provider_is_back(
     assert codes_posted(provider) == 1
     with pytest.raises(StateUsed):
         exchange_code(**back)
+
+
+def test_what_the_token_endpoint_says_of_a_code_is_told(provider: ScriptedProvider) -> None:
+    # Given a provider that says what is wrong, and repeats the code
+    configure(provider)
+    back = come_back(provider)
+    said = f"AADSTS7000222: The client secret of {back['code'].reveal()} has <b>expired</b>."
+    answer = {"error": "invalid_client", "error_description": said}
+    provider.answer("/token", json_answer(answer, 401))
+
+    with pytest.raises(ProviderRefused) as refused:
+        exchange_code(**back)
+
+    # Then the job's sentence has it, cleaned, and so has the event
+    told = refused.value.detail
+    assert "AADSTS7000222: The client secret of … has bexpired/b." in told
+    with hold_connection():
+        event = TAB_EVENTS.select().order_by(TAB_EVENTS.id.desc()).first()
+    assert "AADSTS7000222" in event.detail["message"]
 
 
 #: User info that fails in every way that there is.

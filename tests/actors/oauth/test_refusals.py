@@ -43,6 +43,16 @@ from catfeeder.sealing import Secret
             "access_denied",
             "user_denied",
         ),
+        ({"error": "server_error", "message": "Broken."}, "server_error", "Broken."),
+        # Sentences in place of a code, and those that are encoded once more
+        (
+            {"error": "AADSTS65004: User declined to consent."},
+            "AADSTS65004",
+            "User declined to consent.",
+        ),
+        ({"error": "-401"}, "-401", None),
+        ({"error": "The user said no"}, None, "The user said no"),
+        ({"error": "x", "error_description": "The%20user+said%20no"}, "x", "The user said no"),
         # What is not fit to repeat
         ({"error": "<script>"}, None, None),
         ({"error": "a" * 65, "error_code": "17"}, "17", None),
@@ -64,7 +74,7 @@ def test_an_error_is_read_and_cleaned(
 
 
 def test_what_names_no_error_is_none() -> None:
-    assert read_provider_error({"code": "c", "realmId": "1"}) is None
+    assert read_provider_error({"code": "c", "realmId": "1", "message": "Welcome"}) is None
 
 
 @pytest.mark.parametrize(

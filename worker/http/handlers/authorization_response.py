@@ -37,6 +37,11 @@ _MAX_PARAMETERS: Final = 100
 _STATE: Final = re.compile(r"[A-Za-z0-9_-]{43}:[a-z0-9_-]{1,64}")
 
 
+_TOO_LONG: Final = ParametersInvalid(
+    f"The parameters do not make an answer of a provider: there are more than {_MAX_PARAMETERS}."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
     """The parameters of RFC 6749 sections 4.1.2 and 4.1.2.1, and RFC 9207's."""
@@ -81,36 +86,41 @@ async def read_authorization_response(request: Request) -> AuthorizationResponse
     """
     if request.method == "GET":
         return _parse(request.query_params.multi_items())
-    return _parse(await read_form(request))
+    # The body's bound is one of their number, too; `_parse` says what is wrong with many.
+    return _parse(await read_form(request, max_fields=None))
 
 
-async def read_form(request: Request) -> list[tuple[str, str]]:
+async def read_form(
+    request: Request, max_fields: int | None = _MAX_PARAMETERS
+) -> list[tuple[str, str]]:
     """Return the fields of a form in their order; one may be there twice.
 
     Raises:
         MediaTypeUnsupported: The body is not said to be a form.
-        ParametersInvalid: It is none, or has more than 100 fields.
+        ParametersInvalid: It is none, or has more fields than that.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise MediaTypeUnsupported(f"The body must be a form: `Content-Type: {_FORM}`.")
     text = (await request.body()).decode(errors="replace")
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=max_fields)
     except ValueError:
         raise ParametersInvalid from None
 
 
 def _parse(pairs: list[tuple[str, str]]) -> AuthorizationResponse:
-    if len(pairs) > _MAX_PARAMETERS:
-        raise ParametersInvalid
+    is_too_long = len(pairs) > _MAX_PARAMETERS
+    if is_too_long:
+        # Only the state is read, which says where the user goes on.
+        pairs = list(dict.fromkeys(pair for pair in pairs if pair[0] == "state"))[:2]
     # A parameter without a value counts as left out (RFC 6749 section 3.1).
     found = {name: value for name, value in pairs if value}
     name = _find_state_parameter(found)
     pairs = [("state" if one == name else one, value) for one, value in pairs]
     found = {one: value for one, value in pairs if value}
-    fault = _find_fault(pairs)
+    fault = _TOO_LONG if is_too_long else _find_fault(pairs)
     state = found.get("state")
-    if fault is not None and (state is None or _is_twice(pairs)):
+    if fault is not None and (state is None or _is_ambiguous(pairs)):
         raise fault
     if state is not None and len(state) > MAX_STATE_LENGTH:
         raise StateUnknown
@@ -132,8 +142,8 @@ def _find_state_parameter(found: Mapping[str, str]) -> str:
     return named[0] if len(named) == 1 else "state"
 
 
-def _is_twice(pairs: Iterable[tuple[str, str]]) -> bool:
-    return [name for name, _ in pairs].count("state") > 1
+def _is_ambiguous(pairs: Iterable[tuple[str, str]]) -> bool:
+    return len({value for name, value in pairs if name == "state"}) > 1
 
 
 def _find_fault(pairs: Iterable[tuple[str, str]]) -> ParametersInvalid | None:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from actors.errors import AuthError
 from actors.oauth.errors import BrowserMismatch, RedirectMismatch, StateUnknown
+from actors.oauth.issuer_checks import check_issuer_of_error
 from actors.oauth.pending import (
     check_arrival,
     check_pending,
@@ -75,6 +76,9 @@ async def finish_sign_in(
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
         if answer.fault is not None:
             raise answer.fault
+        if answer.error is not None and not sign_in.is_relayed:
+            with act_for(sign_in.app):
+                await run_with_database(check_issuer_of_error, sign_in, answer.iss)
     except (AuthError, ParametersInvalid) as refused:
         return await _refuse(shim, request, refused, sign_in, answer)
     return await _end(shim, request, answer, state, sign_in)
@@ -106,8 +110,12 @@ def _read_names(answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> Aut
     is_whole = answer.code is not None or answer.error is not None
     if answer.state_parameter == "state" and is_whole:
         return answer
-    with act_for(sign_in.app):
-        state_parameter, code_parameter = find_callback_names(sign_in)
+    try:
+        with act_for(sign_in.app):
+            state_parameter, code_parameter = find_callback_names(sign_in)
+    except AuthError:
+        # A provider that was erased meanwhile has no names of its own.
+        state_parameter, code_parameter = "state", "code"
     if answer.state_parameter not in ("state", state_parameter):
         raise StateUnknown
     return answer.take_code(code_parameter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -249,6 +249,40 @@ def test_an_oversized_answer_is_refused_where_the_user_goes_on(
     assert_problem(anonymous.post(_PATH, data={**plain, **damage}), 400, "parameters_invalid")
     # And the true answer still serves
     assert anonymous.get(_PATH, params=plain).status_code == 200
+
+
+def test_an_answer_that_makes_none_leaves_no_user_on_a_page_of_json(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a browser that brings far too much, its state twice, or nothing but a state
+    states = [consented(http, house, "alice", return_to=_APP)["state"] for _ in range(4)]
+    many = [("state", states[0]), *((f"p{number}", "x") for number in range(101))]
+    twice = [("state", states[1]), ("state", states[1]), ("code", "c")]
+    # When its provider is there, or was erased meanwhile, then the app is told
+    for fields in (many, twice):
+        assert _told(anonymous.get(f"{_PATH}?{urlencode(fields)}"))["error"] == "parameters_invalid"
+    posted = urlencode([("state", states[2]), *many[1:]])
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    told = _told(anonymous.post(_PATH, content=posted, headers=form))
+    assert (told["error"], told["state"]) == ("parameters_invalid", states[2])
+    assert http.delete("/v1/providers/house").status_code == 204
+    told = _told(anonymous.get(_PATH, params={"state": states[3]}))
+    assert "neither a code nor an error" in told["error_description"]
+
+
+def test_an_error_of_another_issuer_ends_no_sign_in(
+    http: httpx.Client, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Given an error that names another issuer (RFC 9207 section 2.4)
+    answer = consented(http, house, "alice", return_to=_APP)
+    error = {"error": "access_denied", "state": answer["state"], "iss": "https://evil.example"}
+    told = _told(anonymous.get(_PATH, params=error))
+    # Then the app is told of both issuers
+    assert told["error"] == "issuer_mismatch"
+    assert "https://evil.example" in told["error_description"]
+    assert house.issuer in told["error_description"]
+    # And the true answer still serves
+    assert "connection_id" in _told(anonymous.get(_PATH, params=answer))
 
 
 def test_a_sign_in_that_cannot_be_finished_now_goes_on_at_the_app(
