@@ -126,6 +126,18 @@ def _describe_origin(pending: TAB_VERIFICATION) -> GrantOrigin:
     )
 
 
+@contextmanager
+def _tell_refusal(*sent: Secret | None) -> Iterator[None]:
+    """Have a refusal say what the provider said, without the secrets that were sent."""
+    try:
+        yield
+    except ProviderRefused as error:
+        for secret in filter(None, sent):
+            error.hide(secret)
+        error.tell_answer()
+        raise
+
+
 def _add_name(profile: Profile, provider: Provider, user: Secret | None) -> None:
     """Fill in the name that Apple sends at the first consent alone, if the profile has none."""
     if profile["name"] is None and user is not None and "name" in provider.told_once:

@@ -120,7 +120,7 @@ class ErrorAnswer:
     def describe(self, provider: Provider) -> str | None:
         """Return what the answer says of the error, as it may be shown."""
         described = [
-            f"{name}: {text.splitlines()[0]}"
+            f"{name}: {text.strip().splitlines()[0]}"
             for name, text in self._members
             if _DESCRIBING_MEMBER.search(name) and text.strip()
         ]
