@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from actors.app_settings import AppUnknown, read_app_settings
+from actors.audit import EventPage, list_events
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import ProviderTampered, ProviderUnknown
@@ -21,10 +23,14 @@ from actors.passwords.rules import (
 )
 from actors.providers.config.lookup import merge_metadata, provider_row
 from actors.providers.protocol.filling import read_variables_by_settings
+from actors.renewal.listing import RenewalPage
 from catfeeder.queue.requester import is_app_id
+from catfeeder.results import ConnectionPage
 from catfeeder.sealing import Secret
 from config import Settings
 from models.oauth.providers import public_name
+
+T = TypeVar("T", ConnectionPage, EventPage, RenewalPage)
 
 
 def check_provider(provider: str) -> None:
@@ -34,6 +40,22 @@ def check_provider(provider: str) -> None:
         ProviderUnknown: It does not exist.
     """
     provider_row(provider)
+
+
+def list_of_provider(list_page: Callable[..., T], *, provider: str | None, **query: Any) -> T:
+    """Return a page of a list, whose emptiness says something of a provider that is known.
+
+    One that was erased is known as long as there are events of it.
+
+    Raises:
+        ProviderUnknown: The page is empty, and there is no provider of that name.
+    """
+    page = list_page(provider=provider, **query)
+    if provider is None or page["items"] or has_provider(provider):
+        return page
+    if not list_events(provider=provider, limit=1)["items"]:
+        check_provider(provider)
+    return page
 
 
 def check_variables(provider: str, variables: Mapping[str, str] | None) -> None:

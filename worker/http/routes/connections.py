@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -19,7 +20,7 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.derived_tokens import read_derived_token
 from worker.http.handlers.new_connections import make_connection
-from worker.http.handlers.preconditions import check_connection
+from worker.http.handlers.preconditions import check_connection, list_of_provider
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
 from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody, TokenQuery
@@ -38,7 +39,9 @@ _ConnectionJob = declare_job_route(Connection)["response_model"]
 @router.get("", response_model=build_model(ConnectionPage), dependencies=_requires_reading)
 async def read_connections(query: Annotated[ConnectionQuery, Query()]) -> JSONResponse:
     """Return a page of connections, oldest first."""
-    return JSONResponse(await run_with_database(list_connections, **query.model_dump()))
+    wanted = query.model_dump()
+    list_page = partial(list_of_provider, list_connections)
+    return JSONResponse(await run_with_database(list_page, **wanted))
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,6 +12,7 @@ from actors.audit import EventPage, list_events
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.handlers.preconditions import list_of_provider
 from worker.http.schemas.events import EventQuery
 from worker.http.schemas.shapes import build_model
 
@@ -25,4 +27,6 @@ router = APIRouter(
 @router.get("", response_model=build_model(EventPage))
 async def read_events(query: Annotated[EventQuery, Query()]) -> JSONResponse:
     """Return a page of events, newest first, so that new ones never shift the pages behind."""
-    return JSONResponse(await run_with_database(list_events, **query.model_dump()))
+    wanted = query.model_dump()
+    list_page = partial(list_of_provider, list_events)
+    return JSONResponse(await run_with_database(list_page, **wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +13,7 @@ from catfeeder.clock import utc_now
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.handlers.preconditions import list_of_provider
 from worker.http.schemas.renewals import RenewalQuery
 from worker.http.schemas.shapes import build_model
 
@@ -26,4 +28,6 @@ router = APIRouter(
 @router.get("", response_model=build_model(RenewalPage))
 async def read_renewals(query: Annotated[RenewalQuery, Query()]) -> JSONResponse:
     """Return which tokens would be renewed when and why, the next first; nothing is renewed."""
-    return JSONResponse(await run_with_database(list_renewals, **query.model_dump(), now=utc_now()))
+    wanted = query.model_dump()
+    list_page = partial(list_of_provider, list_renewals)
+    return JSONResponse(await run_with_database(list_page, **wanted, now=utc_now()))

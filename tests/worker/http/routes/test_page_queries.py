@@ -47,3 +47,18 @@ def test_each_parameter_that_is_wrong_is_named(http: httpx.Client) -> None:
     ]:
         members = assert_problem(http.get(query), 422, "invalid_request")
         assert [fault.get("parameter") for fault in members["errors"]] == parameters, query
+
+
+def test_an_empty_page_is_of_a_provider_that_there_is_or_was(http: httpx.Client) -> None:
+    # Given a provider without connections, and one that was erased
+    settings = {"preset": "google", "client_id": "a", "client_secret": "b"}
+    for name in ("known", "erased"):
+        assert http.put(f"/v1/providers/{name}", json=settings).status_code == 201
+    assert http.delete("/v1/providers/erased").status_code == 204
+    for path in ("/v1/connections", "/v1/events", "/v1/renewals"):
+        # Then their pages are answered
+        for name in ("known", "erased"):
+            assert http.get(path, params={"provider": name}).status_code == 200
+        # And a name that was mistyped is no provider without connections
+        told = assert_problem(http.get(f"{path}?provider=knwon"), 404, "provider_unknown")
+        assert "knwon" in told["detail"]
