@@ -19,7 +19,7 @@ from actors.oauth.errors import (
 )
 from actors.oauth.refusals import ProviderError
 from actors.providers.config.lookup import find_provider
-from actors.providers.http.members import OF_CALLBACKS, pick_members
+from actors.providers.http.members import OF_CALLBACKS, pick_members, spell_names
 from actors.providers.protocol.filling import list_members
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import own_redirect_uri
@@ -142,7 +142,9 @@ def pick_callback_metadata(
     provider: Provider, sign_in: TAB_VERIFICATION, parameters: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the further parameters of a callback that are kept, with those stored before."""
-    usual = OF_CALLBACKS if provider.metadata is None else provider.metadata
+    usual = (
+        spell_names(parameters, OF_CALLBACKS) if provider.metadata is None else provider.metadata
+    )
     names = dict.fromkeys((*list_members(provider), *usual, *provider.callback_parameters))
     # A browser brings them: a host that tokens go to is the provider's own word alone.
     of_hosts = list_members(provider, Place.ORIGIN, Place.HOST)

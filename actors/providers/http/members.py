@@ -22,13 +22,28 @@ OF_TOKEN_ANSWERS: Final = (
     *("unionid", "membership_id", "merchant_id", "seller_id", "stripe_user_id", "livemode"),
     *("hub_id", "hub_domain", "cloud_id", "realm_id", "realmId", "shop", "checkr_account_id"),
     *("patient", "encounter", "need_patient_banner", "smart_style_url", "fhirUser", "environment"),
+    *("api_url", "access_url", "api_access_point", "web_access_point", "rest_instance_url"),
+    *("soap_instance_url", "server_endpoint", "client_endpoint", "base_domain", "domain_prefix"),
+    *("apicp", "appcp", "member_id", "location_id", "store_id", "store_hash", "shop_id", "site_id"),
+    *(
+        "team_id",
+        "project_id",
+        "portal_id",
+        "instance_id",
+        "organization",
+        "workspace",
+        "user_type",
+    ),
 )
 #: A browser brings these, and no signature vouches for them: no user's name is among them.
 OF_CALLBACKS: Final = (
     *("realmId", "location", "accounts-server", "shop", "host", "merchant_id", "seller_id"),
     *("selling_partner_id", "installation_id", "setup_action", "businessId", "account_id"),
     *("tenant", "tenantId", "region", "dc", "domain", "subdomain", "context", "api_domain"),
+    *("instance_id", "store_id", "store_hash", "shop_id", "main_account_id", "location_id"),
+    *("member_id", "organization_id", "company_id", "hub_id", "portal_id", "site_id"),
 )
+_SEPARATORS: Final = re.compile("[_. -]")
 _MAX_DEPTH: Final = 4
 _SECRET_NAME: Final = re.compile(
     "token|secret|passw|credential|assertion|jwt|cookie|private|signature|hmac|verifier|authorization"
@@ -41,6 +56,20 @@ _JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 def is_secret_name(name: str) -> bool:
     """Return whether a member of this name may hold a token or another secret."""
     return _SECRET_NAME.search(name) is not None
+
+
+def spell_names(answer: Mapping[str, Any], usual: Iterable[str]) -> list[str]:
+    """Return the usual names, and those that an answer has in another spelling.
+
+    `instance_url`, `instanceUrl` and `Instance-URL` are the same name.
+    """
+    names = dict.fromkeys(usual)
+    known = {_normalize(name) for name in names}
+    return [*names, *(name for name in answer if name not in names and _normalize(name) in known)]
+
+
+def _normalize(name: str) -> str:
+    return _SEPARATORS.sub("", name).lower()
 
 
 def pick_members(

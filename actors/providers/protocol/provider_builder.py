@@ -45,6 +45,8 @@ _FACEBOOK_EXCHANGE: Final = {
     "token_parameter": "fb_exchange_token",
 }
 
+#: What a scope of such a name includes wherever it is in use, such as with Shopify and GitHub.
+_IMPLIED_SCOPES: Final = {"write_*": ["read_*"], "user": ["user:email", "read:user"]}
 OFFLINE_ACCESS: Final = "offline_access"
 STANDARD_SCOPES: Final = ("openid", "profile", "email")
 
@@ -121,6 +123,7 @@ def build_provider(name: str, metadata: Mapping[str, Any], credentials: Credenti
     values["scopes"] = tuple(metadata.get("scopes", _default_scopes(metadata)))
     values["told_once"] = tuple(metadata.get("told_once", ()))
     values["profile"] = {**STANDARD_PROFILE, **metadata.get("profile", {})}
+    values.setdefault("implied_scopes", _IMPLIED_SCOPES)
     if metadata.get("grant_types") is not None:
         values["grant_types"] = tuple(metadata["grant_types"])
     if metadata.get("metadata") is not None:

@@ -58,6 +58,15 @@ def test_further_members_and_parameters_come_with_the_connection_and_its_token(
     assert again["metadata"] == {**expected, "api_domain": "https://api.example"}
 
 
+def test_a_usual_name_is_kept_in_whichever_spelling(provider: ScriptedProvider) -> None:
+    provider.script.token_members = {"InstanceUrl": "https://a.example", "api-domain": "b.example"}
+    configure(provider)
+    parameters = {"realm_id": "1", "realmid": "2", "TenantID": "t", "name": "Jane"}
+    described = exchange_code(**come_back(provider), parameters=parameters)
+    kept = {"InstanceUrl": "https://a.example", "api-domain": "b.example"}
+    assert described["metadata"] == {**kept, "realm_id": "1", "realmid": "2", "TenantID": "t"}
+
+
 @pytest.mark.parametrize(
     ("names", "kept"),
     [

@@ -146,6 +146,19 @@ def test_an_operator_says_which_scope_implies_which(provider: ScriptedProvider) 
     assert described["missing_scopes"] == ["read_themes"]
 
 
+def test_what_a_scope_includes_by_its_name_is_not_missing(provider: ScriptedProvider) -> None:
+    # Given a provider of whose scopes nothing is set
+    configure_plain(provider, profile={"subject": "sub"})
+    provider.script.granted_scope = "write_products user"
+    asked = "read_products write_products user:email write_orders"
+    described = exchange_code(**come_back(provider, scope=asked))
+    assert described["missing_scopes"] == ["write_orders"]
+    # And an operator who knows better says so
+    configure_plain(provider, profile={"subject": "sub"}, implied_scopes={})
+    described = exchange_code(**come_back(provider, scope=asked))
+    assert described["missing_scopes"] == ["read_products", "user:email", "write_orders"]
+
+
 def test_what_was_issued_proves_its_scope(provider: ScriptedProvider) -> None:
     # Given a provider that names neither of the two
     configure(provider)

@@ -13,7 +13,7 @@ import requests
 from actors.errors import ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
-from actors.providers.http.members import OF_TOKEN_ANSWERS, find_at, pick_members
+from actors.providers.http.members import OF_TOKEN_ANSWERS, find_at, pick_members, spell_names
 from actors.providers.protocol.failures import classify_by_words, classify_error
 from actors.providers.protocol.filling import list_members
 from actors.providers.protocol.provider import Provider
@@ -141,7 +141,9 @@ def _read_account(answer: Mapping[str, Any], provider: Provider) -> Mapping[str,
 
 def _pick_metadata(answer: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
     """Return the further members of an answer that are kept, by the provider's list."""
-    usual = OF_TOKEN_ANSWERS if provider.metadata is None else provider.metadata
+    usual = (
+        spell_names(answer, OF_TOKEN_ANSWERS) if provider.metadata is None else provider.metadata
+    )
     names = dict.fromkeys((*list_members(provider), *usual))
     return pick_members(answer, names, _list_tokens(answer))
 
