@@ -194,7 +194,7 @@ class ProviderRefused(AuthError):
     """Raised for an error response (RFC 6749 section 5.2); `error` is its code, if fit to show.
 
     `remedy` is a sentence that says what to do about it, and `answer` what the provider answered,
-    cleaned.
+    cleaned; `brief` is the first line of each member.
     """
 
     message = "The provider refused the request."
@@ -206,7 +206,9 @@ class ProviderRefused(AuthError):
         kind: FailureKind = FailureKind.MALFORMED,
         remedy: str | None = None,
         answer: str | None = None,
+        brief: str | None = None,
     ) -> None:
+        self.brief = brief
         self.error = sanitize_error_code(error)
         self.kind = kind
         self.answer = answer
@@ -217,11 +219,13 @@ class ProviderRefused(AuthError):
         """Remove a token that was sent from what the provider answered."""
         if self.answer is not None:
             self.answer = self.answer.replace(token.reveal(), "…")
+        if self.brief is not None:
+            self.brief = self.brief.replace(token.reveal(), "…")
 
     def tell_answer(self) -> None:
         """Say in the sentence, too, what the provider answered beside the code."""
-        code = f"status [0-9]+(; error: {re.escape(self.error)})?(; )?"
-        if described := re.sub(f"^{code}", "", self.answer or ""):
+        described = re.sub(f"^error: {re.escape(self.error)}(; )?", "", self.brief or "")
+        if described:
             self.args = (f"{self.detail} It said: {described.rstrip('.')}.",)
 
 

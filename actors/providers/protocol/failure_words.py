@@ -117,13 +117,12 @@ class ErrorAnswer:
         pattern = re.compile(rf"(?<![^\W_]){re.escape(_normal(word))}(?![^\W_])")
         return any(pattern.search(text) for text in self._texts)
 
-    def describe(self, provider: Provider) -> str | None:
-        """Return what the answer says of the error, as it may be shown."""
-        described = [
-            f"{name}: {text.strip().splitlines()[0]}"
-            for name, text in self._members
-            if _DESCRIBING_MEMBER.search(name) and text.strip()
-        ]
+    def describe(self, provider: Provider, *, is_brief: bool = False) -> str | None:
+        """Return what the answer says of the error, as it may be shown, or each first line."""
+        told = [it for it in self._members if _DESCRIBING_MEMBER.search(it[0])]
+        if is_brief:
+            told = [(name, text.strip().splitlines()[0]) for name, text in told if text.strip()]
+        described = [f"{name}: {text}" for name, text in told]
         described = [_LIKE_A_SECRET.sub("…", text) for text in described]
         secrets = [provider.client_secret, *provider.earlier_client_secrets]
         return clean_sentence("; ".join(described), [one for one in secrets if one is not None])

@@ -83,7 +83,8 @@ def classify_error(
     remedy = provider.failure_remedies.get(sign, usual)
     described = words.describe(provider)
     said = f"status {status}; {described}" if described else f"status {status}"
-    return ProviderRefused(shown, kind=kind, remedy=remedy, answer=said)
+    brief = words.describe(provider, is_brief=True)
+    return ProviderRefused(shown, kind=kind, remedy=remedy, answer=said, brief=brief)
 
 
 def classify_code(error: str, answer: Mapping[str, Any], provider: Provider) -> AuthError:
