@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from actors.audit import EventKind, record
+from actors.connections.credentials.checking import check_credentials
+from actors.connections.credentials.errors import CredentialsRefused
+from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.reading import (
     check_device,
     describe_connection,
@@ -32,17 +35,21 @@ def verify_connection(connection_id: str, version: int | None = None) -> Connect
 
     The grant is renewed once, by the same lease and journal as ever; one that nothing renews is
     proven by user info alone. User info says whose account it is, and completes the profile. One of
-    credentials has no account, and is renewed.
+    credentials has no account: it is renewed, or its key is shown to the provider's check.
 
     Raises:
         ConnectionUnknown: There is no such connection.
         AccountDiffers: The provider's word on the account is another than that of the import.
-        ProviderNotConfigured: The provider offers neither a renewal nor user info.
+        CredentialsRefused: The provider's check refuses them; the connection stays as it is.
+        ProviderNotConfigured: The provider offers neither a renewal nor user info, nor a check.
         CatFeederError: As `renew_connection` and `fetch_profile`.
     """
     now = utc_now()
     row = find_connection(connection_id)
-    if row.credentials is not None:
+    credentials = open_credentials(row)
+    if credentials is not None and credentials.is_static:
+        return _check_static(row, credentials, now)
+    if credentials is not None:
         return renew_connection(connection_id, version)
     check_device(row, now)
     found = resolve_provider(row.provider, now)
@@ -54,6 +61,18 @@ def verify_connection(connection_id: str, version: int | None = None) -> Connect
         row = find_connection(connection_id)
     else:
         raise ProviderNotConfigured.lacks(provider.name, "userinfo_endpoint")
+    return describe_connection(row)
+
+
+def _check_static(row: TAB_CONNECTIONS, credentials: Credentials, now: datetime) -> Connection:
+    """Show an API key or a password to the provider's check; nothing renews it."""
+    provider = fill_connection(resolve_provider(row.provider, now), row.variables, row.metadata)
+    if provider.check_endpoint is None:
+        raise ProviderNotConfigured.lacks(provider.name, "check_endpoint")
+    try:
+        check_credentials(provider, credentials, row.variables)
+    except CredentialsRefused:
+        raise CredentialsRefused("The provider's check refuses these credentials.") from None
     return describe_connection(row)
 
 

@@ -12,11 +12,14 @@ import pytest
 
 from actors.connections.reading import list_connections
 from actors.moving import file_import, importing
+from actors.providers.config.settings import put_provider
 from catfeeder.clock import rfc3339, utc_now
 from config import current_settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.sign_ins import configure_plain
+from tests.provider.answers import Answer, json_answer
+from tests.provider.server import Request
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.cli.conftest import Command
 
@@ -205,3 +208,39 @@ def test_grants_are_proven_and_first_renewals_spread(
     assert ended.stdout == "2 records: 2 created, 1 unverified, 1 verified.\n", ended
     [refusal] = [it for it in refusals() if it["code"] == "reauthorization_required"]
     assert refusal["number"] == 2
+
+
+@pytest.mark.usefixtures("tables")
+def test_credentials_are_moved_in_and_proven(
+    command: Command, provider: ScriptedProvider, tmp_path: Path
+) -> None:
+    # Given a provider that can be asked about API keys, and one that issues tokens to clients
+    def check(request: Request) -> Answer:
+        return Answer(200 if request.headers.get("authorization") == "Bearer right" else 401)
+
+    provider.answer("/check", check)
+    provider.answer("/clients", lambda _: json_answer({"access_token": "t", "expires_in": 60}))
+    url, client = f"{provider.issuer}/clients", "client_credentials"
+    key = {"credential_type": "api_key", "check_endpoint": f"{provider.issuer}/check"}
+    put_provider("mailer", key, utc_now())
+    put_provider("clients", {"token_endpoint": url, "grant_types": [client]}, utc_now())
+    path = tmp_path / "keys.csv"
+    path.write_text(
+        "kind,user,key,id,secret\nmailer,1,right,,\nmailer,2,wrong,,\nclients,,,c-1,sesame\n"
+        "clients,,,c-2,\n"
+    )
+    # When they are imported by flags and proven
+    names = {"api_key": "key", "client_id": "id", "client_secret": "secret"}
+    maps = {"provider": "kind", "subject": "user"}
+    maps |= {f"credentials.{name}": column for name, column in names.items()}
+    flags = [part for name, place in maps.items() for part in ("--map", f"{name}={place}")]
+    ended = command("import", str(path), "--verify", *flags)
+    # Then each that works has a connection that can be used, and the others are listed
+    assert ended.stdout == "4 records: 3 created, 1 refused, 1 unverified, 2 verified.\n", ended
+    assert {it["number"]: it["code"] for it in refusals()} == {
+        2: "credentials_refused",
+        4: "credentials_invalid",
+    }
+    assert {str(row.status) for row in stored()} == {"active"}
+    # And once more it changes nothing
+    assert command("import", str(path), *flags).stdout == "4 records: 3 known, 1 refused.\n"
