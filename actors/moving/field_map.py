@@ -9,6 +9,7 @@ from typing import Any, Final
 from actors.moving.errors import ImportFileInvalid
 from actors.moving.records import DEAD_STATUSES, ImportRecord
 from actors.moving.values import (
+    parse_object,
     read_id,
     read_object,
     read_scope,
@@ -110,7 +111,12 @@ class FieldMap:
         return value_at(members, name)
 
     def _read_profile(self, members: Mapping[str, Any]) -> dict[str, Any]:
-        found = {name: self._find(members, f"profile.{name}") for name in _PROFILE}
+        whole = parse_object(members.get("profile"))
+        found = {name: whole.get(name) for name in _PROFILE}
+        # Mapped ones, and columns of CSV that are named so.
+        for name in _PROFILE:
+            if (full := f"profile.{name}") in self.paths or full in members:
+                found[name] = self._find(members, full)
         texts = {name: read_text(name, found[name]) for name in ("subject", "email", "name")}
         is_verified = found["email_verified"]
         known = {"email_verified": is_verified if isinstance(is_verified, bool) else None}

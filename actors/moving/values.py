@@ -38,13 +38,13 @@ def _refuse_constant(_name: str) -> Never:
 
 def value_at(value: Any, path: str) -> Any:
     """Return what stands at a path; a name may hold dots itself, as columns of CSV do."""
-    if isinstance(value, str) and path:
+    if not path:
+        return value
+    if isinstance(value, str):
         try:
             value = parse_json(value)
         except (ValueError, RecursionError):
             return None
-    if not path:
-        return value
     if not isinstance(value, dict):
         return None
     if path in value:
@@ -93,12 +93,17 @@ def read_scope(value: Any) -> str | None:
     return read_text("scope", value and " ".join(value.split()), _MAX_SCOPE)
 
 
-def read_object(name: str, value: Any) -> dict[str, Any]:
+def parse_object(value: Any) -> dict[str, Any]:
     """Return an object, or that of a text; what is none is an empty one."""
     if isinstance(value, str):
         with suppress(ValueError, RecursionError):
             value = parse_json(value)
-    if not isinstance(value, dict):
+    return value if isinstance(value, dict) else {}
+
+
+def read_object(name: str, value: Any) -> dict[str, Any]:
+    """Return an object that can be stored, or that of a text; what is none is an empty one."""
+    if not (value := parse_object(value)):
         return {}
     try:
         size = len(json.dumps(value, ensure_ascii=False).encode())
@@ -106,7 +111,7 @@ def read_object(name: str, value: Any) -> dict[str, Any]:
         raise ImportInvalid(f"Its {name} has a text that is no Unicode.") from None
     if size > _MAX_JSON_BYTES:
         raise ImportInvalid(f"Its {name} is larger than {_MAX_JSON_BYTES} bytes.")
-    return value
+    return dict(value)
 
 
 def read_texts(name: str, members: Mapping[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -11,8 +12,9 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from benchmarks.measuring.core_time import server_core_seconds
 from benchmarks.measuring.figures import Figure, circumstances, table
 from benchmarks.measuring.stack import SECRET_KEY
 from benchmarks.renewals.database import PROVIDER, configure_provider, kinds, open_here
@@ -36,9 +38,9 @@ def main() -> None:
         for name, kind in kinds().items():
             with kind() as url, open_here(url, Path(directory)):
                 configure_provider("https://provider.example.com/token")
-                seconds = _import(path, url, directory)
-                figures += _describe(name, count, seconds, _import(path, url, directory))
-                slowest = max(slowest, seconds)
+                first, again = (_import(path, url, directory) for _ in range(2))
+                figures += _describe(name, count, first, again)
+                slowest = max(slowest, first.seconds)
     print(f"{circumstances()}\n\n{table(figures)}")
     sys.exit(slowest > _GOAL_SECONDS)
 
@@ -61,21 +63,34 @@ def _build(number: int, ends_at: str) -> dict[str, Any]:
     return {"subject": f"user-{number}", "tokens": tokens, "profile": profile}
 
 
-def _import(path: Path, url: str, directory: str) -> float:
-    """Return the seconds that the command takes."""
+class Spent(NamedTuple):
+    """What the command has taken: the time, and how long it and the database kept a core busy."""
+
+    seconds: float
+    core_seconds: float
+
+
+def _import(path: Path, url: str, directory: str) -> Spent:
+    """Run the command, and return what it takes."""
     settings = {"SECRET_KEY": SECRET_KEY, "VAR_DIR": directory, "DATABASE_URL": url}
     command = [sys.executable, "-m", "worker", "import", str(path), "--provider", PROVIDER]
-    started = time.monotonic()
+    started, busy = time.monotonic(), _measure_cores(url)
     subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=True)
-    return time.monotonic() - started
+    return Spent(time.monotonic() - started, _measure_cores(url) - busy)
 
 
-def _describe(name: str, count: int, seconds: float, again: float) -> list[Figure]:
+def _measure_cores(url: str) -> float:
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime + server_core_seconds(url)
+
+
+def _describe(name: str, count: int, first: Spent, again: Spent) -> list[Figure]:
     what = f"{name}: import of {count:,} connections"
     busiest = _find_busiest_minute()
     return [
-        Figure(what, f"{seconds:.1f} s", goal=f"under {_GOAL_SECONDS} s"),
-        Figure(f"{name}: the same file again, which changes nothing", f"{again:.1f} s"),
+        Figure(what, f"{first.seconds:.1f} s", goal=f"under {_GOAL_SECONDS} s"),
+        Figure(f"{name}: of which it and the database compute", f"{first.core_seconds:.1f} s"),
+        Figure(f"{name}: the same file again, which changes nothing", f"{again.seconds:.1f} s"),
         Figure(f"{name}: first renewals in the busiest minute", f"{busiest:,}"),
     ]
 

@@ -15,6 +15,8 @@ from models.db.errors import StoredSecretBroken
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+#: As `json.dumps` with this option, which makes an encoder for each call.
+_write_json: Final = json.JSONEncoder(sort_keys=True).encode
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -40,7 +42,7 @@ class JSONField(peewee.TextField):
     def db_value(self, value: object) -> str | None:
         """Write JSON data as text."""
         # In ASCII: JSON may escape half a surrogate pair, which no database takes as text.
-        return None if value is None else json.dumps(value, sort_keys=True)
+        return None if value is None else _write_json(value)
 
     def python_value(self, value: str | None) -> Any:
         """Read text as JSON data; what is no JSON, which another writer has stored, as it is."""

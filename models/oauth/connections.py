@@ -11,6 +11,7 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.db.statements import is_one_of
 from models.oauth.grants import Grant
 from models.sealing.row_macs import Authenticated, MacField
 
@@ -202,8 +203,8 @@ class TAB_CONNECTIONS(Authenticated, Table):
     @classmethod
     def find_providers(cls, ids: Collection[str]) -> dict[str, str]:
         """Return the provider of each connection of `ids` that exists, by its id."""
-        query = cls.select(cls.id, cls.provider).where(cls.id.in_(list(ids)))
-        return {row.id: row.provider for row in query}
+        query = cls.select(cls.id, cls.provider).where(is_one_of(cls.id, list(ids)))
+        return dict(query.tuples().iterator())
 
     @classmethod
     def exists_for(cls, provider: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 import peewee
 
 from models.db.database import Table
-from models.db.statements import PreparedInsert, split
+from models.db.statements import PreparedInsert, is_one_of, split
 from models.oauth.connections import TAB_CONNECTIONS
 from models.sealing.row_macs import Authenticated, MacField
 
@@ -34,7 +34,7 @@ class TAB_IMPORTED_GRANTS(Authenticated, Table):
         """Return the connection of each digest that has one, which need not be there any more."""
         found: dict[str, str] = {}
         for some in split(list(digests)):
-            rows = cls.keep_authentic(cls.select().where(cls.digest.in_(some)))
+            rows = cls.keep_authentic(cls.select().where(is_one_of(cls.digest, some)))
             found |= {row.digest: row.connection_id for row in rows}
         return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import peewee
@@ -80,14 +81,24 @@ class MacField(peewee.BlobField):
 
     def _encode(self, values: Mapping[str, Any]) -> bytes:
         """Return table, MAC, and name and value of each column, each after its length."""
+        parts = [*self._place]
+        for name, field, column in self._columns:
+            if (text := _encode_value(field, values[name])) is not None:
+                parts += [column, text]
+        return b"".join([part for text in parts for part in (len(text).to_bytes(4, "big"), text)])
+
+    @cached_property
+    def _place(self) -> tuple[bytes, bytes]:
+        return self.model._meta.table_name.encode(), self.column_name.encode()
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, peewee.Field, bytes]]:
+        """The columns that are authenticated, in the order of their names."""
         meta = self.model._meta
         # A number that the database assigns is not known yet when the row is signed.
         keys = [] if isinstance(meta.primary_key, peewee.AutoField) else [meta.primary_key.name]
-        parts = [meta.table_name.encode(), self.column_name.encode()]
-        for name in sorted((*keys, *self.covered)):
-            if (text := _encode_value(meta.fields[name], values[name])) is not None:
-                parts += [meta.fields[name].column_name.encode(), text]
-        return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        fields = [(name, meta.fields[name]) for name in sorted((*keys, *self.covered))]
+        return [(name, field, field.column_name.encode()) for name, field in fields]
 
 
 def _current_prefix() -> bytes:

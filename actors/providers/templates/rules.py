@@ -47,6 +47,8 @@ def check_variables(
         VariablesInvalid: One is missing, unknown, or not what its rule and its places allow.
     """
     given = given or {}
+    if not rules and not given:
+        return None
     placed = [it for url in urls for it in list_placeholders(url)]
     values = {name: _normalize(name, value, placed) for name, value in given.items()}
     if problems := dict(_find_problems(rules, placed, values)):
