@@ -15,7 +15,6 @@ from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.tokens.devices import (
     PollRefusal,
     Refused,
-    limit_interval,
     poll_token,
 )
 from catfeeder.clock import utc_now
@@ -29,6 +28,8 @@ _LOG = logging.getLogger(__name__)
 Clock: TypeAlias = Callable[[], datetime]
 #: What each `slow_down` adds to the interval, for good.
 _SLOW_DOWN_SECONDS: Final = 5
+#: What an interval is doubled to at most, unless the provider has asked for a longer one.
+_MAX_BACKOFF_SECONDS: Final = 300
 #: Beside the time limits of what a poll sends, for the database.
 _SPARE_SECONDS: Final = 5
 
@@ -116,13 +117,13 @@ def _take_failure(poll: Poll, error: CatFeederError, now: datetime) -> None:
     extra = {"connection_id": poll.row.id, "provider": poll.row.provider}
     _LOG.warning("The device of connection %s waits: %s", poll.row.id, error.detail, extra=extra)
     wished = error.retry_after_seconds if isinstance(error, ProviderUnreachable) else 0
-    _plan(poll, 2 * poll.row.interval_seconds, now, wished)
+    interval = poll.row.interval_seconds
+    _plan(poll, max(interval, min(2 * interval, _MAX_BACKOFF_SECONDS)), now, wished)
 
 
 def _plan(poll: Poll, interval_seconds: int, now: datetime, wished_seconds: int = 0) -> None:
     """Write the time of the next poll; the end of the code is met at once."""
-    interval = limit_interval(interval_seconds)
-    at = now + timedelta(seconds=max(interval, wished_seconds))
+    at = now + timedelta(seconds=max(interval_seconds, wished_seconds))
     with hold_connection():
         next_poll_at = min(at, poll.row.expires_at)
-        TAB_DEVICE_AUTHORIZATIONS.plan_poll(poll.lease, interval, next_poll_at)
+        TAB_DEVICE_AUTHORIZATIONS.plan_poll(poll.lease, interval_seconds, next_poll_at)

@@ -19,7 +19,7 @@ from catfeeder.errors import SealBroken
 from models.api_keys import TAB_API_KEYS
 from models.apps import TAB_APPS
 from models.db.database import hold_connection
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, public_name
 
 _BATCH: Final = 500
@@ -60,7 +60,8 @@ def _list_records(app: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
             yield "providers", _describe_provider(provider)
     yield from (("keys", _describe_key(key)) for key in keys if key.revoked_at is None)
     for connection in _list_connections(app):
-        if connection.status != ConnectionStatus.PENDING or connection.credentials is not None:
+        # One that waits for a device, or has waited for one in vain, has nothing to restore.
+        if connection.version > 0 or connection.credentials is not None:
             yield "connections", _describe(connection)
 
 

@@ -20,13 +20,16 @@ import config
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
-from catfeeder.messages import CLEAN_TOKENS, RENEW_OATHS, MessageType
+from catfeeder.messages import CLEAN_TOKENS, POLL_DEVICES, RENEW_OATHS, MessageType
+from catfeeder.sealing import Secret
 from config import CronsSettings, Settings
 from models.crons import TAB_CRONS, claim_tick, ensure_cron, list_next_ticks
 from models.db import database as database_module
 from models.db.database import hold_connection, open_database
 from models.db.errors import DatabaseUnreachable
 from models.migrate import migrate
+from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, NewDevice
+from models.oauth.upserts import Owner
 from models.server import begin_boot, request_stop
 from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
@@ -100,6 +103,32 @@ def test_a_message_is_emitted_at_once_and_then_at_each_interval(client: Client) 
     assert tick(client, LINES, NOW + 3600 * SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
 
     assert emitted(client) == ["clean_tokens"] * 2 + ["renew_oaths"] * 4
+
+
+def test_a_sweep_of_devices_is_emitted_only_while_a_poll_is_due(client: Client) -> None:
+    # Given a schedule that looks for devices each second, and none
+    lines = {POLL_DEVICES: SECOND}
+    observer = TickObserver()
+    for seconds in range(20):
+        assert tick(client, lines, NOW + seconds * SECOND, observer) == []
+    # When a device waits, then it is emitted each second from when the first poll is due
+    with hold_connection():
+        device = NewDevice(
+            id="device-1",
+            owner=Owner("default", "house", ""),
+            scope="",
+            variables=None,
+            device_code=Secret("code"),
+            interval_seconds=5,
+            expires_at=NOW + 600 * SECOND,
+        )
+        TAB_DEVICE_AUTHORIZATIONS.begin(device, {"subject": None}, NOW + 20 * SECOND)
+    emitted_at = [
+        seconds
+        for seconds in range(20, 28)
+        if tick(client, lines, NOW + seconds * SECOND, observer) == [POLL_DEVICES]
+    ]
+    assert emitted_at == [25, 26, 27]
 
 
 def test_missed_ticks_are_made_up_for_by_one(client: Client) -> None:

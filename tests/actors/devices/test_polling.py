@@ -21,7 +21,7 @@ from actors.connections.reading import describe_connection, find_connection, rea
 from actors.connections.revocation import revoke_connection
 from actors.devices.authorization import authorize_device
 from actors.devices.polling import poll_leased
-from actors.devices.sweep import claim_due_polls
+from actors.devices.sweep import claim_due_polls, poll_due_devices
 from actors.errors import AuthError
 from actors.renewal.renew import renew_connection
 from actors.upkeep.cleanup import clean_verification
@@ -216,6 +216,23 @@ def test_a_provider_that_wants_fewer_polls_gets_fewer(
     assert devices.devices.latest.too_early == 0
 
 
+@pytest.mark.parametrize("interval", [400, "10", 0, None], ids=str)
+def test_an_interval_is_kept_as_the_provider_states_it(
+    devices: ScriptedProvider, clock: Clock, interval: Any
+) -> None:
+    # Where none is stated it is five seconds (RFC 8628 section 3.2)
+    wanted = int(interval or 5)
+    devices.devices.interval = wanted
+    issue = devices.devices.issue
+    stated = {"interval": interval}
+    devices.devices.issue = lambda *asked: {**issue(*asked), **stated}  # type: ignore[method-assign]
+    begin(clock)
+    clock.now += (wanted - 1) * SECOND
+
+    assert poll_for(clock, 2) == [1]
+    assert devices.devices.latest.too_early == 0
+
+
 @pytest.mark.parametrize(
     ("answers", "polls"),
     [
@@ -269,6 +286,19 @@ def test_a_device_that_is_refused_is_polled_for_no_more(
     assert detail["reason"] == wanted.get(error, "provider_refused")
     with pytest.raises(error):
         renew_connection(device["connection_id"])
+
+
+def test_a_program_without_a_queue_polls_by_itself(devices: ScriptedProvider, clock: Clock) -> None:
+    # Given a device whose interval is over, and no worker
+    device = begin(clock)
+    devices.devices.decide(device["user_code"], "approved")
+    devices.devices.latest.interval = 0
+    with hold_connection():
+        TAB_DEVICE_AUTHORIZATIONS.update(next_poll_at=now()).execute()
+    # When the schedule performs the sweep in this process
+    poll_due_devices()
+    # Then the device is connected
+    assert find_connection(device["connection_id"]).status == "active"
 
 
 def test_a_code_that_runs_out_is_not_polled_for(devices: ScriptedProvider, clock: Clock) -> None:

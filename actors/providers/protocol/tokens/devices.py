@@ -26,7 +26,6 @@ from config import current_settings
 
 #: Where the provider states none (RFC 8628 section 3.2).
 _USUAL_INTERVAL_SECONDS: Final = 5
-_MAX_INTERVAL_SECONDS: Final = 300
 #: No code that a person enters is longer, and none is good for longer.
 _MAX_USER_CODE_LENGTH: Final = 64
 _MAX_LIFETIME_SECONDS: Final = 86_400
@@ -130,25 +129,21 @@ def _read_device_code(response: requests.Response, client: Provider) -> DeviceCo
         user_code=user_code,
         verification_uri=uri,
         verification_uri_complete=_read_uri(answer, "verification_uri_complete"),
-        expires_in=min(expires_in, _MAX_LIFETIME_SECONDS),
-        interval_seconds=limit_interval(
-            _read_seconds(answer.get("interval")) or _USUAL_INTERVAL_SECONDS
-        ),
+        expires_in=expires_in,
+        interval_seconds=_read_seconds(answer.get("interval")) or _USUAL_INTERVAL_SECONDS,
     )
 
 
-def limit_interval(seconds: int) -> int:
-    """Return an interval between polls that is neither a flood nor for ever."""
-    return min(seconds, _MAX_INTERVAL_SECONDS)
-
-
 def _read_seconds(value: Any) -> int | None:
-    """Return a positive number of seconds, which some write as text; None for anything else."""
+    """Return a positive number of seconds, which some write as text; None for anything else.
+
+    More than a day is as good as a day: no code is good for longer.
+    """
     try:
         seconds = int(value) if isinstance(value, int | float | str) else 0
     except ValueError:
         return None
-    return seconds if seconds > 0 else None
+    return min(seconds, _MAX_LIFETIME_SECONDS) if seconds > 0 else None
 
 
 def _read_uri(answer: Mapping[str, Any], name: str) -> str | None:
