@@ -8,10 +8,18 @@ from typing import Any, Final
 
 from actors.providers.catalogue.presets import read_all
 from actors.providers.catalogue.search import needs_of, title_of
+from actors.providers.protocol.provider_builder import presets
 from config import ROOT, credential_variable
+from tests.catalogue.counts import FIRST_COUNT, count_by_catalogue
 from tests.catalogue.generate import explain_left_out
 
 PAGE: Final = ROOT / "docs" / "catalogue.md"
+_COUNTS: Final = (
+    "Of the providers that each catalogue states: those that demand nothing which a provider's "
+    "settings could not say before there was a catalogue, and those that have a preset now, which "
+    "the harness runs (`make catalogue`). "
+    f"The six read by hand were first counted as {FIRST_COUNT}."
+)
 _HEAD: Final = Path(__file__).parent / "page_head.md"
 
 
@@ -21,6 +29,8 @@ def write_page() -> str:
     disputed = sum(bool(about.get("disagreements")) for _, _, about in rows)
     head = _HEAD.read_text(encoding="utf-8").format(count=len(rows), disputed=disputed)
     lines = [_row(*row) for row in rows]
+    said = {name for name, _, _ in rows} | {name.replace("_", "-") for name in presets()}
+    counts = [f"| {' | '.join(map(str, one))} |" for one in count_by_catalogue(said)]
     reasons = [f"| `{name}` | {reason} |" for name, reason in sorted(explain_left_out().items())]
     return "\n".join(
         [
@@ -28,6 +38,9 @@ def write_page() -> str:
             "| preset | provider | set up by | needs besides | stated by | disputed |",
             "|---|---|---|---|---|---|",
             *lines,
+            *("", "## Counts by catalogue", "", _COUNTS, ""),
+            *("| catalogue | providers | could be said before | have a preset that passes |",),
+            *("|---|---|---|---|", *counts),
             *("", "## Left out", "", "| provider | why |", "|---|---|"),
             *reasons,
             "",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors.oauth.sign_in import begin_sign_in
+from actors.providers.catalogue import presets as presets_module
 from actors.providers.catalogue.presets import (
     FOLDER,
     find_preset,
@@ -64,6 +65,18 @@ def test_a_preset_that_is_read_alone_is_as_in_its_file() -> None:
     for name in ("", "no-such-one", "presets", "../presets", "Notion", "n", "notion.about"):
         assert find_preset(name) is None
         assert preset_settings(name) == {}
+
+
+def test_a_process_reads_no_preset_that_it_does_not_use() -> None:
+    # Given a process that has used none yet
+    presets_module._read_file.cache_clear()
+    # When a preset made by hand is used, and one of the catalogue, then its file alone is read
+    for name, files in (("google", 0), ("notion", 1), ("netsuite", 1)):
+        assert find_preset(name)
+        assert presets_module._read_file.cache_info().currsize == files
+    # And however many are used, it holds few
+    assert len([name for name, _, _ in read_all() if find_preset(name)]) > 600
+    assert presets_module._read_file.cache_info().currsize <= 4
 
 
 def test_no_two_presets_have_a_variable_in_common() -> None:

@@ -31,7 +31,7 @@ _WELL_KNOWN: Final = "/.well-known/"
 def find_useless(given: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with settings together; `given` are those without a preset's."""
     yield from _check_issuer(whole)
-    yield from _check_grants(given)
+    yield from _check_grants(given, whole)
     yield from _check_user_info(whole)
     yield from _check_names_of_requests(whole)
     yield from _check_exchange(whole.get("long_lived_token", {}))
@@ -49,9 +49,9 @@ def _check_issuer(whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "client_assertion_audience", "is the issuer, and there is none: set issuer"
 
 
-def _check_grants(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    kind, grants = given.get("credential_type"), given.get("grant_types")
-    if kind in ("api_key", "basic") and grants is not None:
+def _check_grants(given: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    kind, grants = whole.get("credential_type"), whole.get("grant_types")
+    if kind in ("api_key", "basic") and "grant_types" in given:
         text = f"are grants of OAuth 2.0, and credential_type is {kind}: leave out one of them"
         yield "grant_types", text
     if grants == ["refresh_token"]:

@@ -67,7 +67,7 @@ def _find_problem(field: str, placed: Placed, rules: Mapping[str, Any]) -> str |
         return _find_problem_of_member(field, name)
     if (name, field) in _OF_FIELDS:
         return None
-    if name not in ("client_id", *_OF_TOKEN):
+    if name not in ("client_id", *_OF_TOKEN) or field == "client_assertion_audience":
         return _describe_unknown(name)
     if name in _OF_TOKEN and field not in _WITH_TOKEN:
         return f"must not hold {{{name}}}: user info alone may want it in a URL"
