@@ -43,6 +43,7 @@ from worker.http.routes import (
     providers,
     queues,
     renewals,
+    root,
     server,
 )
 from worker.http.schemas.problems import PROBLEM_RESPONSES
@@ -63,6 +64,7 @@ _ROUTERS: Final = (
     queues.router,
     jobs.router,
     server.router,
+    root.router,
 )
 #: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
 _CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")

@@ -14,7 +14,7 @@ from catfeeder.errors import CatFeederError
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.errors.problems import to_problem
 from worker.http.pages.languages import choose_language
-from worker.http.pages.templating import render_page
+from worker.http.pages.templating import accepts_html, render_page
 
 #: The codes of sign-ins that cannot be finished any more.
 _EXPIRED: Final = frozenset({"state_expired", "state_unknown", "state_used", "outcome_unknown"})
@@ -32,7 +32,7 @@ class BrowserRoute(GuardedRoute):
         handle = super().get_unguarded_handler()
 
         async def handle_and_present(request: Request) -> Response:
-            if "text/html" not in request.headers.get("accept", ""):
+            if not accepts_html(request):
                 return await handle(request)
             try:
                 response = await handle(request)

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from worker.http.asgi.content_security import build_page_policy
@@ -31,6 +32,11 @@ def render_page(
         "Referrer-Policy": "same-origin",
     }
     return HTMLResponse(render(template, **context), status, headers)
+
+
+def accepts_html(request: Request) -> bool:
+    """Return whether a request comes from a browser that is to show the answer to its user."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 def render(template: str, **context: Any) -> str:

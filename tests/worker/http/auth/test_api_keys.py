@@ -16,6 +16,7 @@ from worker.http.auth.api_keys import RequireScope
 from worker.http.console.access import ConsoleRoute
 
 _OPEN = {
+    ("GET", "/"),
     ("GET", "/console/login"),
     ("POST", "/console/login"),
     ("GET", "/docs"),
