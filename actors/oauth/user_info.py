@@ -12,7 +12,8 @@ from actors.moving.identification import identify, is_identified
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.user_info import fetch_profile
-from actors.providers.protocol.filling import fill_connection, fill_request
+from actors.providers.protocol.filling import fill_connection, fill_request, list_members
+from actors.providers.protocol.provider import Provider
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
@@ -36,7 +37,7 @@ def fetch_user_info(
 
     Raises:
         TokenSourceInvalid: Not exactly one of `connection_id` and `access_token` is given, or
-            `variables` beside the former.
+            `variables` beside the former; or the latter does not suffice.
         VariablesInvalid: As `fill_request`.
         ConnectionUnknown: This provider has no such connection.
         ReauthorizationRequired: The connection has no token any more.
@@ -51,8 +52,19 @@ def fetch_user_info(
             return _fetch_profile_of(provider, connection_id, now)
         case None, Secret():
             found = fill_request(resolve_provider(provider, now), variables)
+            _check_askable(found)
             return fetch_profile(found, access_token)
     raise TokenSourceInvalid
+
+
+def _check_askable(provider: Provider) -> None:
+    """Raise where the URL of user info is told by a token answer, which no bare token brings."""
+    url = provider.userinfo_endpoint or ""
+    if members := [it for it in list_members(provider) if f"{{token.{it}}}" in url]:
+        raise TokenSourceInvalid(
+            f"The URL of user info of {provider.public_name} needs {members[0]} of the token "
+            "answer, which a connection has and an access token has not: give connection_id."
+        )
 
 
 def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profile:

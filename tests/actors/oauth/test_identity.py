@@ -9,9 +9,11 @@ import pytest
 from actors.connections.reading import describe_connection
 from actors.connections.revocation import revoke_connection
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderNotConfigured
+from actors.oauth.errors import TokenSourceInvalid
 from actors.oauth.exchange import exchange_code
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
+from catfeeder.sealing import Secret
 from tests.actors.renewals import tokens_of
 from tests.actors.sign_ins import (
     NAME,
@@ -120,6 +122,9 @@ def test_the_token_answer_says_where_user_info_is(provider: ScriptedProvider) ->
     # Then what the provider said counts, within one segment of the path
     assert shown["metadata"] == {"api.url": f"{provider.issuer}/", "user": "a/../b"}
     assert len(provider.requests_for("/users/a%2F..%2Fb")) == 1
+    # And an access token alone, which tells no host, is not enough
+    with pytest.raises(TokenSourceInvalid, match=r"api\.url"):
+        fetch_user_info(NAME, access_token=Secret("token"))
     # And the grant is ended there too
     provider.answer("/revoke/a%2F..%2Fb", provider.paths["/revoke"])
     assert revoke_connection(shown["id"])["revoked_at_provider"]
