@@ -1,3 +1,3 @@
-"""Command line: the bodies of `python -m worker COMMAND`, loaded when their command is given."""
+"""Command line: `python -m worker NOUN VERB`, whose bodies are loaded when they are asked for."""
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
 from models.oauth.imports import rolled_back
-from worker.cli.progress import ProgressLine
 from worker.cli.restores import find_app, restore_settings, take_settings
+from worker.cli.terminal.progress import ProgressLine
 
 _PRIVATE: Final = 0o600
 _PART_BYTES: Final = 1_048_576

@@ -1,4 +1,4 @@
-"""`python -m worker redis-acl`: prints the least rights in Redis of the service, or of one app.
+"""`keys redis-acl`: prints the least rights in Redis of the service, or of one app.
 
 An app's client runs two scripts, which send and cancel a job, and waits for the job's end. Redis
 checks each command of a script, too, and a user has every command on every key that it may use: so

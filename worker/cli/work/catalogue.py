@@ -1,17 +1,20 @@
-"""`python -m worker providers search`: the presets that there are, and what each needs."""
+"""`providers search`: the presets that there are, and what each needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from actors.providers.catalogue.search import search_catalogue
 from catfeeder.results import CatalogueEntry
+from worker.cli.terminal.output import print_json
 
 
-def print_presets(verb: str, words: list[str], limit: int) -> int:
+def print_presets(words: Sequence[str], limit: int, *, as_json: bool) -> int:
     """Print the presets whose name has all the words; return 1 when there is none."""
-    del verb  # There is one, and the parser knows it.
     page = search_catalogue(" ".join(words), limit)
+    if as_json:
+        print_json(page)
+        return 0 if page["items"] else 1
     for entry in page["items"]:
         print("\n".join(_write_lines(entry)))
     if page["next_cursor"] is not None:

@@ -1,4 +1,4 @@
-"""`queue-key`, `queue-roots` and `webhook-key`: print a key that is derived from SECRET_KEY."""
+"""`keys queue`, `queue-roots` and `webhook`: print a key that is derived from SECRET_KEY."""
 
 from __future__ import annotations
 

@@ -1,0 +1,145 @@
+"""Commands of the service as a whole: moving in and out, the database, settings, completion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.terminal.commands import noun, verb
+from worker.cli.terminal.options import Json, OneApp
+
+config = noun("The settings of .env and config.toml.")
+rows = noun("Rows of the database that another program has written.")
+
+
+def import_file(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines, a JSON list, or CSV.")],
+    *,
+    app: OneApp = "default",
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The provider of records that name none.")
+    ] = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="MEMBER=PATH",
+            help="Where a member stands, such as refresh_token=token_secret; repeatable.",
+        ),
+    ] = None,
+    renames: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rename",
+            metavar="THEIRS=OURS",
+            help="Our name of a provider, such as google-oauth2=google; repeatable.",
+        ),
+    ] = None,
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="jsonl, json or csv, if not as named."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would come of it, and store nothing.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Prove each new grant by one renewal.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Take the place of grants that work, where an account has another."
+        ),
+    ] = False,
+    identity: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The age identity that opens an export."),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Where refused records are listed."),
+    ] = None,
+) -> int:
+    """Move connections of another system in, from a file."""
+    from worker.cli.imports import import_file
+
+    return import_file(
+        file,
+        app,
+        provider=provider,
+        maps=maps or (),
+        renames=renames or (),
+        file_format=file_format,
+        dry_run=dry_run,
+        verify=verify,
+        replace=replace,
+        report=report,
+        identity=identity,
+    )
+
+
+def export_app(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Such as web-shop.jsonl.age.")],
+    recipients: Annotated[
+        list[str],
+        typer.Option(
+            "--recipient", metavar="KEY", help="An age public key, age1…, to read it; repeatable."
+        ),
+    ],
+    app: OneApp = "default",
+) -> int:
+    """Write all connections of an app, encrypted to an age recipient."""
+    from worker.cli.exports import export_app
+
+    return export_app(file, app, recipients=recipients)
+
+
+def migrate() -> int:
+    """Bring the database's tables up to date, and take an earlier shutdown back."""
+    from worker.cli.migrate import migrate_database
+
+    return migrate_database()
+
+
+def reseal() -> int:
+    """Seal what is stored with a changed SECRET_KEY."""
+    from worker.cli.reseal import reseal
+
+    return reseal()
+
+
+def print_completion(
+    shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")],
+) -> int:
+    """Print what a shell completes the word `worker` by, which then runs these commands."""
+    from worker.cli.completion import print_completion
+
+    return print_completion(shell)
+
+
+@verb(config, "check")
+def check_settings(as_json: Json = False) -> int:
+    """Look the settings over, and whether database and broker can be used."""
+    from worker.cli.settings_check import print_findings
+
+    return print_findings(as_json=as_json)
+
+
+@verb(rows, "list")
+def list_rows() -> int:
+    """List the rows that do not count, as this service has not written them so."""
+    from worker.cli.rows import check_rows
+
+    return check_rows(None)
+
+
+@verb(rows, "accept")
+def accept_row(
+    table: Annotated[str, typer.Argument(metavar="TABLE")],
+    key: Annotated[str, typer.Argument(metavar="KEY")],
+) -> int:
+    """Sign a row as it is, after you have looked at it."""
+    from worker.cli.rows import check_rows
+
+    return check_rows([table, key])

@@ -1,0 +1,85 @@
+"""Commands and their errors: a sentence on stderr and a status, and no traceback.
+
+docs/command-line.md lists the statuses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand
+
+#: What a shell reports for a program whose output has no reader any more: 128 and SIGPIPE.
+_NOT_READ: Final = 141
+#: A fault of the program, as sysexits.h has it.
+_FAULT: Final = 70
+_TRACEBACK: Final = "CATFEEDER_TRACEBACK"
+
+
+def noun(text: str) -> typer.Typer:
+    """Return a group of verbs with its line of help."""
+    return typer.Typer(help=text, no_args_is_help=True)
+
+
+def verb(
+    group: typer.Typer, name: str, *, is_hidden: bool = False
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Add a command to a group; its function returns the status, its docstring is the help."""
+    return group.command(name, cls=_Command, hidden=is_hidden)
+
+
+class _Command(TyperCommand):
+    """A command of the operator, who sees what belongs to any app."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry the command out, and end with its status."""
+        with report_errors():
+            _see_all_apps()
+            status = super().invoke(ctx)
+            # Here, and not at the interpreter's end, a missing reader is noticed.
+            sys.stdout.flush()
+        if status:
+            raise typer.Exit(status)
+
+
+def _see_all_apps() -> None:
+    from catfeeder.queue.requester import sees_all_apps
+
+    sees_all_apps.set(True)
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """Turn what ends a command early into a sentence on stderr and a status.
+
+    Raises:
+        typer.Exit: With the status.
+    """
+    from catfeeder.errors import CatFeederError
+
+    try:
+        yield
+    except CatFeederError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except BrokenPipeError:
+        # A reader such as `head` has read enough; the interpreter's end must not write either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_NOT_READ) from None
+    except (PermissionError, FileNotFoundError) as error:
+        # A file that no setting names, such as one of the service's own.
+        print(f"{error.filename or 'A file'} cannot be used: {error.strerror}.", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except Exception as error:
+        # typer's own ends are passed on: they are no faults.
+        if os.environ.get(_TRACEBACK) or type(error).__module__.startswith("typer"):
+            raise
+        kind = type(error).__name__
+        text = f"This is a fault of the program ({kind}): {_TRACEBACK}=1 shows where."
+        print(text, file=sys.stderr)
+        raise typer.Exit(_FAULT) from None

@@ -1,0 +1,26 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print JSON, in the shapes of the API.")
+]
+App: TypeAlias = Annotated[
+    str | None, typer.Option("--app", metavar="APP", help="Of this app alone.")
+]
+OneApp: TypeAlias = Annotated[str, typer.Option("--app", metavar="APP", help="The app's id.")]
+Limit: TypeAlias = Annotated[
+    int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="How many to list.")
+]
+Cursor: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--cursor", metavar="CURSOR", help="The `next_cursor` of the page before."),
+]
+Provider: TypeAlias = Annotated[
+    str | None, typer.Option("--provider", metavar="NAME", help="Of this provider alone.")
+]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,0 +1,76 @@
+"""Output of commands: tables on a terminal, tab-separated text in a pipe, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+#: The colours of states on a terminal; the words say the same without.
+_STYLES: Final = {
+    **dict.fromkeys(("active", "succeeded", "closed", "ok"), "green"),
+    **dict.fromkeys(("failed", "FAIL", "reauthorization_required", "open", "paused"), "red"),
+    **dict.fromkeys(("renewal_failing", "half_open", "pending", "running"), "yellow"),
+}
+
+
+def print_json(value: object) -> None:
+    """Print JSON data, in ASCII: no control character of another program reaches a terminal."""
+    print(json.dumps(value, indent=2))
+
+
+def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Print rows below their heads, nothing where there are none, and return their count."""
+    texts = ([to_text(cell) for cell in row] for row in rows)
+    if sys.stdout.isatty():
+        return _print_table(heads, list(texts))
+    count = 0
+    for count, row in enumerate(texts, 1):
+        if count == 1:
+            print("\t".join(heads))
+        print("\t".join(row))
+    return count
+
+
+def print_members(members: Mapping[str, Any]) -> None:
+    """Print the members of one thing, one a line."""
+    rows = [[name, to_text(value)] for name, value in members.items()]
+    if sys.stdout.isatty():
+        _print_table((), rows)
+        return
+    for row in rows:
+        print("\t".join(row))
+
+
+def to_text(value: object) -> str:
+    """Return a value as one line; control characters, which another may have chosen, as `?`."""
+    match value:
+        case None | "":
+            text = "-"
+        case bool():
+            text = "yes" if value else "no"
+        case dict():
+            text = json.dumps(value)
+        case list() | tuple():
+            text = ", ".join(map(to_text, value)) or "-"
+        case _:
+            text = str(value)
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    # Loaded for a terminal alone: it costs a tenth of a second.
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if rows:
+        table = Table(box=SIMPLE_HEAD, show_header=bool(heads), pad_edge=False)
+        for head in heads or ("", ""):
+            table.add_column(head, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in row))
+        Console(highlight=False).print(table)
+    return len(rows)

@@ -1,0 +1,168 @@
+"""`connections`: list, show, renew and disconnect them, and make links to reconnect."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from actors.audit import Event, list_events
+from actors.connections.reading import describe_connection, find_connection, list_connections
+from actors.oauth.reconnection import begin_reconnection
+from actors.providers.config.breaker import check_not_paused
+from catfeeder.client import Client
+from catfeeder.clock import rfc3339, utc_now
+from catfeeder.errors import CatFeederError
+from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
+from catfeeder.queue.requester import act_for
+from catfeeder.results import Connection
+from worker.cli.terminal.confirmation import confirm
+from worker.cli.terminal.output import print_json, print_members, print_rows
+from worker.cli.terminal.progress import ProgressLine
+from worker.cli.terminal.session import connect_queue, open_tables, see_app
+
+_HEADS: Final = ("ID", "APP", "PROVIDER", "SUBJECT", "ACCOUNT", "STATUS", "EXPIRES AT", "REASON")
+_EVENT_HEADS: Final = ("WHEN", "EVENT", "KEY", "DETAIL")
+#: As long as a provider may take, and a queue that has something to do.
+_JOB_SECONDS: Final = 60.0
+_EVENTS: Final = 20
+
+
+class _Deed(Protocol):
+    def __call__(self, client: Client, connection_id: str) -> Any:
+        """Ask for a job about a connection, and return its result."""
+
+
+def print_connections(app: str | None, limit: int, *, as_json: bool, **wanted: str | None) -> int:
+    """Print connections, the oldest first: of an app, or all.
+
+    Raises:
+        AppUnknown, CursorInvalid: There is no such app, or page.
+    """
+    open_tables()
+    with see_app(app):
+        page = list_connections(limit=limit, **wanted)
+    if as_json:
+        print_json(page)
+        return 0
+    print_rows(_HEADS, map(_to_row, page["items"]))
+    if page["next_cursor"]:
+        print(f"There are more: --cursor {page['next_cursor']}", file=sys.stderr)
+    return 0
+
+
+def _to_row(connection: Connection) -> tuple[object, ...]:
+    profile = connection["profile"]
+    return (
+        *(connection["id"], connection["app"], connection["provider"], connection["subject"]),
+        profile.get("email") or profile.get("name") or profile.get("subject"),
+        *(connection["status"], connection["expires_at"], connection["reason"]),
+    )
+
+
+def print_connection(connection_id: str, *, as_json: bool) -> int:
+    """Print a connection, and its latest events below.
+
+    Raises:
+        ConnectionUnknown: There is none.
+    """
+    open_tables()
+    connection = describe_connection(find_connection(connection_id))
+    if as_json:
+        print_json(connection)
+        return 0
+    profile = {
+        f"profile.{name}": value for name, value in connection["profile"].items() if name != "raw"
+    }
+    members = {name: value for name, value in connection.items() if name != "profile"}
+    print_members({**members, **profile})
+    print()
+    events = list_events(connection_id=connection["id"], limit=_EVENTS)["items"]
+    print_rows(_EVENT_HEADS, map(_to_event_row, events))
+    return 0
+
+
+def _to_event_row(event: Event) -> tuple[object, ...]:
+    return event["created_at"], event["kind"], event["key_id"], event["detail"]
+
+
+def renew_connections(connection_ids: Sequence[str], *, as_json: bool) -> int:
+    """Renew connections, one after the other; return 1 where one could not be.
+
+    Raises:
+        ConfigurationError, QueueUnreachable: The service cannot be asked.
+    """
+    return _do_each(connection_ids, _renew, lambda found: str(found["status"]), as_json=as_json)
+
+
+def _renew(client: Client, connection_id: str) -> Any:
+    row = find_connection(connection_id)
+    check_not_paused(row.provider, utc_now())
+    with act_for(row.app):
+        found = {"version": row.version}
+        job = client.enqueue(RENEW_CONNECTION, connection_id=connection_id, found=found)
+        return job.result(timeout=_JOB_SECONDS)
+
+
+def disconnect(connection_ids: Sequence[str], *, is_sure: bool, as_json: bool) -> int:
+    """Revoke and erase connections, one after the other; return 1 where one could not be.
+
+    Raises:
+        NotConfirmed: The operator does not want it, or is not there to be asked.
+        ConfigurationError, QueueUnreachable: The service cannot be asked.
+    """
+    count = len(connection_ids)
+    text = "this connection" if count == 1 else f"these {count} connections"
+    confirm(f"Revoke {text} at the provider, and erase what is stored?", is_sure=is_sure)
+    return _do_each(connection_ids, _revoke, lambda _: "disconnected", as_json=as_json)
+
+
+def _revoke(client: Client, connection_id: str) -> Any:
+    with act_for(find_connection(connection_id).app):
+        job = client.enqueue(REVOKE_CONNECTION, connection_id=connection_id)
+        return job.result(timeout=_JOB_SECONDS)
+
+
+def _do_each(
+    connection_ids: Sequence[str], deed: _Deed, describe: Callable[[Any], str], *, as_json: bool
+) -> int:
+    """Do something to each connection, and print what came of it, failures on stderr."""
+    open_tables()
+    client = connect_queue()
+    line = ProgressLine(len(connection_ids))
+    results, failures = [], []
+    for place, connection_id in enumerate(connection_ids):
+        line.show(place, connection_id)
+        try:
+            results.append((connection_id, deed(client, connection_id)))
+        except CatFeederError as error:
+            failures.append(f"{connection_id}: {error}")
+    line.end()
+    if as_json:
+        print_json({"items": [result for _, result in results]})
+    else:
+        print_rows(("CONNECTION", "STATUS"), [(one, describe(result)) for one, result in results])
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return 1 if failures else 0
+
+
+def print_reconnect_link(connection_id: str, return_to: str | None, *, as_json: bool) -> int:
+    """Print the URL by which the user of a connection signs in anew.
+
+    Raises:
+        ConnectionUnknown, SignInNotOffered, ReturnToForbidden: There can be none.
+    """
+    open_tables()
+    sign_in = begin_reconnection(connection_id, return_to, utc_now())
+    ends_at = rfc3339(sign_in.expires_at)
+    if as_json:
+        print_json({"authorization_url": sign_in.authorization_url, "expires_at": ends_at})
+        return 0
+    print(sign_in.authorization_url)
+    print(
+        f"It serves once, until {ends_at}. Give it to this user alone: whose browser ends the "
+        "sign-in is attached.",
+        file=sys.stderr,
+    )
+    return 0
