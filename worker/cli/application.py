@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
-from typer.completion import completion_init
+from typer._completion_classes import completion_init
 
 from worker.cli.completion import VARIABLE
 from worker.cli.definitions import access, connections, providers, queues, service

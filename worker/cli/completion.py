@@ -7,7 +7,7 @@ import sys
 from typing import Final
 
 import typer
-from typer.completion import get_completion_script
+from typer._completion_shared import get_completion_script
 
 #: The word that is completed, and the variable by which the shell asks for what fits.
 WORD: Final = "worker"

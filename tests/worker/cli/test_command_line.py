@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import json
 import os
-import pkgutil
 import re
 import signal
 import socket
@@ -17,35 +15,88 @@ import sys
 import psutil
 import pytest
 
+import catfeeder
 from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.stack.directory import STAND_IN, ServiceDirectory
 from tests.waiting import wait_until
 from tests.worker.cli.conftest import Command
-from worker.__main__ import COMMANDS, _parser
+from worker.cli.old_names import translate_old_names
 
 pytestmark = pytest.mark.timeout(200)
 
 
-def test_help_lists_the_commands(command: Command) -> None:
+def test_help_lists_nouns_and_verbs(command: Command) -> None:
     ended = command("--help")
-
     assert ended.returncode == 0
-    for name in COMMANDS:
+    for name in ("run", "connections", "providers", "queues", "keys", "events", "migrate"):
         assert re.search(rf"^ +{name}\s", ended.stdout, re.MULTILINE)
+    # What a noun can do is in its own help, the names of before are in none
+    verbs = command("queues", "--help").stdout
+    assert all(f"  {verb} " in verbs for verb in ("list", "pause", "dead-letters", "replay"))
+    assert "make-key" not in ended.stdout
+    assert command("--version").stdout == f"catfeeder {catfeeder.__version__}\n"
 
 
-@pytest.mark.parametrize(("name", "function"), COMMANDS.items())
-def test_each_command_takes_what_the_parser_has_read(name: str, function: str) -> None:
-    [subparsers] = _parser()._subparsers._group_actions  # type: ignore[union-attr]
-    parsed = {action.dest for action in subparsers.choices[name]._actions} - {"help"}  # type: ignore[index]
-    parameters = inspect.signature(pkgutil.resolve_name(function)).parameters.values()
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("apps", "apps list"),
+        ("apps --json", "apps list --json"),
+        ("apps --help", "apps --help"),
+        ("queues", "queues list"),
+        ("queues passwords --limit 3", "queues dead-letters passwords --limit 3"),
+        ("replay oauth --id x", "queues replay oauth --id x"),
+        ("check-rows --accept apps web-shop", "rows accept apps web-shop"),
+        ("check-rows", "rows list"),
+        ("make-key shop --scope jobs", "keys make shop --scope jobs"),
+        ("queues pause oauth", "queues pause oauth"),
+        ("", ""),
+    ],
+    ids=str,
+)
+def test_names_of_before_go_on(typed: str, meant: str) -> None:
+    assert translate_old_names(typed.split()) == meant.split()
 
-    names = {parameter.name for parameter in parameters}
-    collects = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    assert collects or parsed <= names
-    # And what is not parsed has a default
-    needed = {p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD}
-    assert needed <= parsed
+
+@pytest.mark.parametrize(
+    "typed", ["", "frobnicate", "queues frobnicate x --no", "keys make", "jobs"]
+)
+def test_what_is_mistyped_is_usage_and_no_traceback(command: Command, typed: str) -> None:
+    ended = command(*typed.split())
+    assert ended.returncode == 2
+    assert "Usage: python -m worker" in ended.stdout + ended.stderr
+
+
+def test_a_fault_of_the_program_is_a_sentence(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> int:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("worker.cli.access.apps.print_apps", fail)
+    ended = command("apps")
+    assert (ended.returncode, ended.stdout) == (70, "")
+    assert ended.stderr.startswith("This is a fault of the program (ZeroDivisionError)")
+    assert "secret" not in ended.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_is_told_how_to_complete_our_commands(command: Command, shell: str) -> None:
+    printed = command("completion", shell).stdout
+    run = f"{sys.executable} -m worker"
+    assert printed.startswith(("worker()", "function worker"))
+    assert f"_WORKER_COMPLETE=complete_{shell}" in printed
+    assert printed.count(run) >= 2
+    assert command("completion", "sh").returncode == 2
+
+
+def test_a_shell_that_completes_gets_our_verbs(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_WORKER_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "worker queues re")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert command().stdout.split() == ["resume", "replay"]
 
 
 @pytest.mark.parametrize("option", ["--threads", "--prefetch", "--grace"])
@@ -87,13 +138,23 @@ def test_output_without_a_reader_ends_a_command_silently(directory: ServiceDirec
 def test_help_imports_neither_settings_nor_client() -> None:
     code = (
         "import sys, worker.__main__ as w\n"
-        "try: w.main(['--help'])\n"
-        "except SystemExit: print(sorted({'config', 'catfeeder', 'models'} & set(sys.modules)))"
+        "w.main(['--help'])\n"
+        "print(sorted({'config', 'catfeeder', 'models', 'rich'} & set(sys.modules)))"
     )
 
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert ended.stdout.endswith("[]\n")
+
+
+def test_a_process_of_the_service_loads_no_library_of_the_command_line() -> None:
+    code = (
+        "import sys, worker.__main__, worker.supervisor.run, worker.process.perform\n"
+        "import worker.scheduler\n"
+        "print(sorted({'typer', 'rich', 'worker.cli.application'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
 
 
 def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(

@@ -49,7 +49,7 @@ def test_an_operator_sees_what_waits_and_what_failed_and_sends_it_anew(
     # And the dead letters are listed without what they hold
     listed = command("queues", "passwords")
     assert listed.returncode == 0, listed.stderr
-    assert f"hash_password     {failed}  internal_error" in listed.stdout
+    assert f"hash_password\tdefault\t{failed}\tinternal_error" in listed.stdout
     assert "hunter2" not in listed.stdout + listed.stderr
     # When they are sent anew
     replayed = command("replay", "passwords")

@@ -14,7 +14,7 @@ from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.models.rows import grant, stored_connection
 from tests.worker.cli.conftest import Command
-from worker.cli.renewals import print_renewals
+from worker.cli.work.renewals import print_renewals
 
 
 def store(name: str, *, hours: float, provider: str = "google") -> str:
@@ -44,12 +44,14 @@ def test_the_next_day_is_listed_and_nothing_is_renewed(command: Command) -> None
 
     # Then they are listed in their order, with what would go wrong
     assert ended.returncode == 0, ended.stderr
-    first, second, fault = ended.stdout.splitlines()
+    head, first, second = ended.stdout.splitlines()
+    assert head.split("\t")[:2] == ["RENEW AT", "PROVIDER"]
     assert due in first
     assert "google" in first
     assert "The token expires at" in first
     assert hopeless in second
-    assert "would fail: No provider named gone is configured: PUT /v1/providers/gone" in fault
+    fault = second.split("\t")[-1]
+    assert fault.startswith("No provider named gone is configured: PUT /v1/providers/gone")
     assert ended.stderr == "2 renewals would be made. None was.\n"
     # And nothing has happened
     with hold_connection():
@@ -70,8 +72,8 @@ def test_a_grant_that_ends_soon_is_listed_with_its_end(command: Command) -> None
             row.where(TAB_CONNECTIONS.id == row_id).execute()
 
     printed = command("renewals").stdout.splitlines()
-    assert len(printed) == 4
-    assert printed[1].strip().startswith("grant ends: 20")
+    ends = [line.split("\t")[4] for line in printed]
+    assert [end[:2] for end in ends] == ["GR", "20", "-", "-"]
 
 
 @pytest.mark.usefixtures("tables")
@@ -138,7 +140,7 @@ def test_each_page_is_listed(
     ids = [store(str(number), hours=number) for number in range(5)]
 
     # When they are listed
-    print_renewals(provider=None, failing=False, days=1, limit=5, page_size=2)
+    print_renewals(None, is_failing=False, days=1, limit=5, page_size=2)
 
     # Then each is there, once
     said = capsys.readouterr()
@@ -159,16 +161,16 @@ def test_the_failing_ones_include_those_that_wait_for_their_users(
         ).where(TAB_CONNECTIONS.id.in_(ids)).execute()
     # When the operator lists what fails, also by pages of two
     ended = command("renewals", "--failing")
-    print_renewals("google", failing=True, days=1, limit=100, page_size=2)
+    print_renewals("google", is_failing=True, days=1, limit=100, page_size=2)
     assert capsys.readouterr().out == ended.stdout
     # Then they are there with the reason, and the other is not
-    lines = ended.stdout.splitlines()
+    _, *lines = ended.stdout.splitlines()
     assert {line.split()[2] for line in lines} == set(ids)
     assert all("The user has to sign in again: It is over." in line for line in lines)
     assert "3 connections wait for their users." in ended.stderr
     # And the limit and the provider leave some out
     limited = command("renewals", "--failing", "--limit", "2")
-    assert len(limited.stdout.splitlines()) == 2
+    assert len(limited.stdout.splitlines()) == 3
     assert "2 connections wait for their users; --limit leaves out more." in limited.stderr
     assert command("renewals", "--failing", "--provider", "github").stdout == ""
     # And where failed renewals alone fill the limit, it is said that more is left

@@ -16,7 +16,10 @@ rows = noun("Rows of the database that another program has written.")
 def import_file(
     file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines, a JSON list, or CSV.")],
     *,
-    app: OneApp = "default",
+    app: Annotated[
+        str | None,
+        typer.Option(metavar="APP", help="Whose they become; an export's own, else default."),
+    ] = None,
     provider: Annotated[
         str | None, typer.Option(metavar="NAME", help="The provider of records that name none.")
     ] = None,
@@ -54,8 +57,11 @@ def import_file(
     ] = False,
     identity: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The age identity that opens an export."),
+        typer.Option(metavar="FILE", help="Restore an export, with the age identity in this file."),
     ] = None,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Restore the API keys of an export as well.")
+    ] = False,
     report: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Where refused records are listed."),
@@ -76,6 +82,7 @@ def import_file(
         replace=replace,
         report=report,
         identity=identity,
+        keys=keys,
     )
 
 
@@ -89,7 +96,7 @@ def export_app(
     ],
     app: OneApp = "default",
 ) -> int:
-    """Write all connections of an app, encrypted to an age recipient."""
+    """Write all of an app, encrypted to an age recipient."""
     from worker.cli.exports import export_app
 
     return export_app(file, app, recipients=recipients)

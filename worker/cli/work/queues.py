@@ -126,7 +126,8 @@ def replay(queue: str, ids: Sequence[str] | None, app: str | None, *, as_json: b
         return 1 if left else 0
     for letter_id in left:
         print(
-            f"{letter_id} stays: it is unknown or no message of ours, or its job waits or runs.",
+            f"{letter_id} stays: it is unknown or no message of ours, or its job waits or runs, "
+            "or has succeeded.",
             file=sys.stderr,
         )
     print(f"{len(sent)} of {len(sent) + len(left)} messages were sent anew.")

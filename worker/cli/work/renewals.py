@@ -58,7 +58,7 @@ def print_renewals(
     print_rows(_HEADS, [*(_to_row(item, soon) for item in page["items"]), *map(_to_ended, ended)])
     _print_conclusion(page)
     if is_failing:
-        rest = "; --limit leaves out more" if is_cut and ended else ""
+        rest = "; --limit leaves out more" if is_cut else ""
         print(f"{len(ended)} connections wait for their users{rest}.", file=sys.stderr)
     return 0
 
@@ -104,7 +104,7 @@ def _collect(
 def _list_ended(provider: str | None, limit: int, page_size: int) -> list[TAB_CONNECTIONS]:
     """Return the connections whose users have to sign in again, and one more than `limit`."""
     found: list[TAB_CONNECTIONS] = []
-    after, has_more = None, limit > 0
+    after, has_more = None, True
     while has_more and len(found) <= limit:
         size = min(limit + 1 - len(found), page_size)
         with hold_connection():
