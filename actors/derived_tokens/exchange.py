@@ -61,14 +61,16 @@ def exchange_token(
     now = utc_now()
     target = read_target(scope, resource, audience)
     row = find_connection(connection_id)
-    if target is None or not read_derived(row.id, target, now).is_due:
+    if target is None or not (view := read_derived(row.id, target, now)).is_due:
         return
     provider = _adapt(resolve_provider(row.provider, now), row)
     _check_way(provider, row, target)
     if TOKEN_EXCHANGE in provider.grant_types:
         _renew_if_stale(row, now)
     key = build_key(row.id, target)
-    claimed = TAB_DERIVED_TOKENS.claim(key, row.id, target.to_json(), now, lease_end(now))
+    until, seen = lease_end(now), view.updated_at
+    asked = target.to_json()
+    claimed = TAB_DERIVED_TOKENS.claim(key, row.id, asked, now, until=until, seen=seen)
     if claimed is None:
         raise ConnectionBusy
     claim, row = claimed
@@ -157,6 +159,6 @@ def _store(
         renew_at=plan_renewal(expires_at or now + assumed, claim.key, now),
     )
     with transaction():
-        if not TAB_DERIVED_TOKENS.store(claim, grant, now):
+        if not TAB_DERIVED_TOKENS.store(claim, grant, utc_now()):
             raise ConnectionBusy("The connection's grant was replaced meanwhile; ask again.")
         record(EventKind.TOKEN_EXCHANGED, now=now, connection=row, **target.to_json())

@@ -35,6 +35,8 @@ class DerivedView:
     is_leased: bool = False
     #: Why the provider was asked in vain a moment ago.
     failure: JobFailed | None = None
+    #: When its row was written last; None where there is none.
+    updated_at: datetime | None = None
 
 
 def read_derived(connection_id: str, target: Target, now: datetime) -> DerivedView:
@@ -64,6 +66,7 @@ def read_derived(connection_id: str, target: Target, now: datetime) -> DerivedVi
         is_due=token is None or row.renew_at <= now,
         is_leased=is_leased,
         failure=failure,
+        updated_at=row.updated_at,
     )
 
 

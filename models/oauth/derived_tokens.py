@@ -87,11 +87,19 @@ class TAB_DERIVED_TOKENS(Authenticated, Table):
 
     @classmethod
     def claim(
-        cls, key: str, connection_id: str, asked: Mapping[str, Any], now: datetime, until: datetime
+        cls,
+        key: str,
+        connection_id: str,
+        asked: Mapping[str, Any],
+        now: datetime,
+        *,
+        until: datetime,
+        seen: datetime | None,
     ) -> tuple[Claim, TAB_CONNECTIONS] | None:
         """Claim the right to ask for a token, and return the connection as it is then.
 
-        None where another process has it, the connection is gone, or all its places are claimed.
+        None where another process has it, or has asked since the row was `seen` with its
+        `updated_at`; where the connection is gone, or all its places are claimed.
         The connection is locked meanwhile: what replaces its grant comes before or after.
         """
         with transaction():
@@ -115,6 +123,8 @@ class TAB_DERIVED_TOKENS(Authenticated, Table):
                         lease_until=until,
                         updated_at=now,
                     )
+            elif found.updated_at != seen:
+                is_ours = False
             else:
                 leased = cls.update(owner=claim.owner, lease_until=until)
                 is_ours = bool(leased.where(cls.key == key, cls._is_unleased(now)).execute())
