@@ -20,6 +20,7 @@ from models.db.database import database, hold_connection
 from models.server import begin_boot
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider, running_oidc_provider
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
 from worker.http.app import create_app
@@ -68,9 +69,18 @@ def toml_conf(toml_conf: dict[str, Any], request: pytest.FixtureRequest) -> dict
 
 
 @pytest.fixture
-def private_hosts(oidc_provider: OidcProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return oidc_provider.host
+def scripted() -> Iterator[ScriptedProvider]:
+    """A provider that the test controls, in place of the OpenID provider."""
+    with running_scripted_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def private_hosts(request: pytest.FixtureRequest) -> str:
+    """The provider of the test, which may be called though it is on this machine."""
+    name = "scripted" if "scripted" in request.fixturenames else "oidc_provider"
+    host: str = request.getfixturevalue(name).host
+    return host
 
 
 @pytest.fixture

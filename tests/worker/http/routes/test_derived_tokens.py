@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Final
@@ -28,7 +28,7 @@ from tests.actors.sign_ins import configure, event_kinds, now, reread, sign_in
 from tests.provider.answers import Answer, json_answer
 from tests.provider.grants import Refused
 from tests.provider.server import Request
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import calling
 
@@ -96,17 +96,10 @@ class Strict:
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedProvider]:
+def scripted(scripted: ScriptedProvider) -> ScriptedProvider:
     """A provider that the test controls; each of its refresh tokens serves once."""
-    with running_scripted_provider() as provider:
-        provider.script.rotation = "single_use"
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return scripted.host
+    scripted.script.rotation = "single_use"
+    return scripted
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import catfeeder
 from config import Settings
 from tests.conftest import derive_app_key
 from tests.provider.devices import DEVICE_CODE
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import calling
@@ -24,18 +24,11 @@ _PATH: Final = "/v1/oauth/house/device"
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedProvider]:
+def scripted(scripted: ScriptedProvider) -> ScriptedProvider:
     """A provider that the test controls, and that wants a second between polls."""
-    with running_scripted_provider() as provider:
-        provider.devices.interval = 1
-        provider.script.metadata = {"device_authorization_endpoint": f"{provider.issuer}/device"}
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return scripted.host
+    scripted.devices.interval = 1
+    scripted.script.metadata = {"device_authorization_endpoint": f"{scripted.issuer}/device"}
+    return scripted
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -18,26 +18,13 @@ from models.oauth.connections import TAB_CONNECTIONS
 from tests.provider.answers import Answer, json_answer
 from tests.provider.clients import certified_key, client_key_pem
 from tests.provider.server import Request
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
 
 pytestmark = pytest.mark.usefixtures("worker")
 _WAIT: Final = {"Prefer": "wait=20"}
 _PATH: Final = "/v1/connections"
 _JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-
-
-@pytest.fixture
-def scripted() -> Iterator[ScriptedProvider]:
-    """A provider that the test controls."""
-    with running_scripted_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return scripted.host
 
 
 class Tokens:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,37 +15,24 @@ from catfeeder.clock import rfc3339, utc_now
 from config import Settings
 from tests.actors.renewals import begin_and_abandon
 from tests.conftest import ADMIN_API_KEY
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
 
 _WAIT = {"Prefer": "wait=20"}
 _PATH = "/v1/connections"
 
 
-@pytest.fixture
-def scripted(
-    _scripted: ScriptedProvider,
+@pytest.fixture(autouse=True)
+def _old(
+    scripted: ScriptedProvider,
     http: httpx.Client,
     worker: dramatiq.Worker,  # noqa: ARG001
-) -> ScriptedProvider:
-    """A provider that the test controls, known to the service; refresh tokens serve once."""
-    _scripted.script.rotation = "single_use"
-    settings = {**_scripted.addresses(), **_scripted.credentials(), "scopes": ["read"]}
+) -> None:
+    """Let the service know the provider, whose refresh tokens serve once."""
+    scripted.script.rotation = "single_use"
+    settings = {**scripted.addresses(), **scripted.credentials(), "scopes": ["read"]}
     answer = http.put("/v1/providers/old", json=settings)
     assert answer.status_code == 201, answer.text
-    return _scripted
-
-
-@pytest.fixture
-def _scripted() -> Iterator[ScriptedProvider]:
-    with running_scripted_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(_scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return _scripted.host
 
 
 def grant_tokens(provider: ScriptedProvider) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,7 +10,7 @@ import pytest
 
 from tests.provider.answers import Answer
 from tests.provider.server import Request
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
 
 _WAIT = {"Prefer": "wait=20"}
@@ -19,19 +18,6 @@ _PATH = "/v1/connections"
 _KEY = {"api_key": "sk-123 456"}
 _LOGIN = {"username": "alice", "password": "sésame:ouvre"}
 _BASIC = base64.b64encode("alice:sésame:ouvre".encode()).decode()
-
-
-@pytest.fixture
-def scripted() -> Iterator[ScriptedProvider]:
-    """A provider that the test controls."""
-    with running_scripted_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return scripted.host
 
 
 def _configure(http: httpx.Client, name: str = "mailer", **settings: Any) -> None:

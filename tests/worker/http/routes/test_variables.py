@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import dramatiq
@@ -15,7 +14,7 @@ from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.provider.answers import Answer, json_answer
 from tests.provider.server import Request
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
 
 _WAIT: Final = {"Prefer": "wait=20"}
@@ -38,29 +37,17 @@ _WRONG: Final[tuple[dict[str, str], ...]] = (
 
 
 @pytest.fixture
-def _scripted() -> Iterator[ScriptedProvider]:
-    with running_scripted_provider() as provider:
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(_scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return _scripted.host
-
-
-@pytest.fixture
 def tenants(
-    _scripted: ScriptedProvider,
+    scripted: ScriptedProvider,
     http: httpx.Client,
     worker: dramatiq.Worker,  # noqa: ARG001
 ) -> ScriptedProvider:
     """A provider that has a path for each customer, and nothing elsewhere."""
     for tenant in ("acme", "globex"):
         for path in _ENDPOINTS.values():
-            _scripted.answer(f"/{tenant}/{path}", _scripted.paths[f"/{path}"])
-    _configure(http, _scripted, **_scripted.credentials())
-    return _scripted
+            scripted.answer(f"/{tenant}/{path}", scripted.paths[f"/{path}"])
+    _configure(http, scripted, **scripted.credentials())
+    return scripted
 
 
 def _configure(http: httpx.Client, provider: ScriptedProvider, **settings: Any) -> None:
