@@ -1,4 +1,4 @@
-"""The boot that a process belongs to: its supervisor's, or the latest under other managers."""
+"""Boot generation of a process: its supervisor's, or the latest under other managers."""
 
 from __future__ import annotations
 

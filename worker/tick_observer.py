@@ -1,4 +1,4 @@
-"""Ticks that stand still, as a clock that was set back may leave them."""
+"""Stalled ticks: those that stand still, as a clock that was set back may leave them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that do not count: lists them for an operator, and signs one that the operator accepts."""
+"""Refused rows: lists them for an operator, and signs one that the operator accepts."""
 
 from __future__ import annotations
 

@@ -70,20 +70,6 @@ def test_a_user_signs_in_and_the_token_is_kept_fresh(
     assert not accepts(oidc_provider, first)
 
 
-def test_the_same_account_signing_in_again_updates_its_connection(
-    stack: Stack, oidc_provider: OidcProvider
-) -> None:
-    # Given a connected account
-    first = sign_in(stack, oidc_provider, "bob", subject="user-2")
-    # When it signs in again, and another account does so for the same subject
-    second = sign_in(stack, oidc_provider, "bob", subject="user-2")
-    other = sign_in(stack, oidc_provider, "bob-at-work", subject="user-2")
-    # Then the first has one connection and the subject two
-    assert second["id"] == first["id"]
-    listed = stack.call("GET", "/v1/connections?subject=user-2").json()["items"]
-    assert [item["id"] for item in listed] == [first["id"], other["id"]]
-
-
 def test_a_browser_is_led_through_the_login(stack: Stack, oidc_provider: OidcProvider) -> None:
     # Given a browser that opens the login of the provider, without any key
     login = stack.call("GET", "/v1/oauth/house/login", key=ANONYMOUS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 import psutil
 import pytest
 
@@ -86,21 +84,6 @@ def test_it_emits_the_schedule_when_asked_to(client: Client, start: StartPerform
     wait_until(lambda: READY in other.output)
     assert other.stop() == 0
     assert client.broker.depth("control") == 0
-
-
-@pytest.mark.usefixtures("tables")
-def test_a_second_signal_ends_the_process_at_once(client: Client, start: StartPerformer) -> None:
-    # Given a performer that has begun a hash of some seconds, and is stopping
-    performer = start("passwords")
-    wait_until(lambda: READY in performer.output)
-    job = client.hash_password("hunter2", rounds=16)
-    wait_until(lambda: job.record().status is JobStatus.RUNNING)
-    performer.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: "Shutting down" in performer.output)
-    # When it gets a second signal
-    assert performer.stop() == 1
-    # Then the job was not waited for
-    assert job.record().status is JobStatus.RUNNING
 
 
 @pytest.mark.usefixtures("tables")

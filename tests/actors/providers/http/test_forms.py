@@ -14,7 +14,7 @@ import requests.adapters
 from requests.auth import HTTPBasicAuth
 
 import config
-from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
+from actors.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.transport import shared_adapter
 from tests.provider.answers import Answer, broken_gzip, broken_off, json_answer, redirect_answer
@@ -165,14 +165,6 @@ def test_a_form_with_a_truncated_answer_is_not_posted_again(provider: ScriptedPr
 
     assert failure.value.is_outcome_unknown
     assert len(provider.requests) == 1
-
-
-def test_a_form_is_not_posted_to_a_forbidden_host(provider: ScriptedProvider) -> None:
-    _, _, port = provider.host.partition(":")
-    with pytest.raises(AddressForbidden):
-        post_form(f"http://localhost:{port}/token", {}, None)
-
-    assert provider.requests == []
 
 
 def test_a_failed_connect_is_known_to_be_unsent(environment: dict[str, str]) -> None:

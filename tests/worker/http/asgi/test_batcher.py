@@ -55,11 +55,11 @@ async def test_one_failure_is_enough_for_all_waiting_tasks() -> None:
     batches = Batcher(oracle)
     tasks = await asking(oracle, batches)
     oracle.may_answer.set()
-    # Then all who wait are told, those who came meanwhile too
+    # Then each task that waits gets the error, and each that came meanwhile
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 4
     assert oracle.asked == [[1, 2]]
-    # And who comes later asks again
+    # And a later task asks again
     oracle.is_away = False
     assert await asyncio.wait_for(batches.ask(5), 60) == 10
 

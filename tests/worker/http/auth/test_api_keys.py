@@ -1,4 +1,4 @@
-"""API keys: who is let in, who is turned away, and how."""
+"""API keys: which caller is let in, which is refused, and how."""
 
 from __future__ import annotations
 

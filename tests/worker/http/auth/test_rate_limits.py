@@ -112,16 +112,6 @@ async def test_a_redis_without_memory_counts_on(async_redis: Redis, valkey: Valk
 
 
 @pytest.mark.anyio
-async def test_a_cancelled_request_takes_no_other_along(async_redis: Redis) -> None:
-    rate_limiter = RateLimiter(async_redis)
-    leaving = asyncio.create_task(rate_limiter.take("a", 1))
-    staying = asyncio.create_task(rate_limiter.take("b", 1))
-    await asyncio.sleep(0)
-    leaving.cancel()
-    assert await staying == 0
-
-
-@pytest.mark.anyio
 async def test_what_is_kept_is_forgotten_after_a_minute(
     async_redis: Redis, valkey: ValkeyServer
 ) -> None:

@@ -108,7 +108,7 @@ def test_a_pause_by_hand_lasts_until_it_is_resumed_by_hand(
         paused = http.post(f"/v1/providers/{HOUSE}/pause", json=asked).json()["renewals"]
         assert (paused["state"], paused["kind"]) == ("open", "paused_by_operator")
         assert (paused["paused_until"], paused["reason"]) == (None, asked["reason"])
-    # Then nothing is renewed, and who asks is told why
+    # Then nothing is renewed, and the caller learns why
     refused = http.post(f"/v1/connections/{connection}/renew")
     assert_problem(refused, 503, "provider_paused")
     assert refused.headers["Retry-After"] == "300"

@@ -68,7 +68,7 @@ def test_a_queue_takes_what_workers_can_do_in_time(
     [
         # All machines' workers are counted, whatever config.toml says of this one.
         ([{PASSWORDS: 20.0 * TEN}, {PASSWORDS: 10.0 * TEN}, {OAUTH: 900.0}], 600),
-        # Who has not hashed yet is as fast as the others.
+        # A worker that has not hashed yet is as fast as the others.
         ([{PASSWORDS: 10.0 * TEN}, {PASSWORDS: None}], 400),
         # And while nobody has, the estimate stands.
         ([{PASSWORDS: None}, {OAUTH: 900.0}], 200),

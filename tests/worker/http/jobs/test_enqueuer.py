@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -161,18 +160,6 @@ async def test_without_a_broker_each_request_fails(
     outcomes = await asyncio.gather(*sent, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [QueueUnreachable] * 3
-
-
-async def test_a_cancelled_request_takes_no_other_along(enqueuer: BatchingEnqueuer) -> None:
-    leaving = asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS))
-    staying = asyncio.create_task(enqueuer.send(HASH_PASSWORD, _ARGUMENTS))
-    await asyncio.sleep(0)
-
-    leaving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await leaving
-
-    assert (await staying).status is JobStatus.QUEUED
 
 
 async def test_each_message_names_its_own_requester(

@@ -31,15 +31,6 @@ def test_connections_are_listed_page_by_page(http: httpx.Client, house: OidcProv
     assert http.get("/v1/connections?status=revoked").json()["items"] == []
 
 
-def test_a_token_is_read(http: httpx.Client, house: OidcProvider) -> None:
-    connection = sign_in(http, house, "alice")
-    answer = http.get(f"/v1/connections/{connection['id']}/token")
-    token = answer.json()
-    assert answer.status_code == 200
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert {"access_token", "token_type", "expires_at", "scope"} <= set(token)
-
-
 def test_renew_connection(http: httpx.Client, house: OidcProvider) -> None:
     # Given a connection and its token
     connection = sign_in(http, house, "alice")
@@ -92,8 +83,3 @@ def test_a_repeat_gets_the_first_job_also_once_the_connection_is_gone(
 def test_a_connection_that_is_not_there_is_not_found(http: httpx.Client, path: str) -> None:
     for method, action in (("GET", ""), ("DELETE", ""), ("GET", "/token"), ("POST", "/renew")):
         assert_problem(http.request(method, path + action), 404, "connection_unknown")
-
-
-def test_a_provider_in_use_is_not_removed(http: httpx.Client, house: OidcProvider) -> None:
-    sign_in(http, house, "alice")
-    assert_problem(http.delete("/v1/providers/house"), 409, "provider_in_use")

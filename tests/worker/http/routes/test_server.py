@@ -31,6 +31,7 @@ def test_health_needs_no_key(anonymous: httpx.Client) -> None:
         "database": "up",
         "broker": "up",
         "workers": dict.fromkeys(QUEUES, 0),
+        "paused": [],
     }
 
 

@@ -320,7 +320,7 @@ def test_accounts_of_two_providers_with_one_address_are_not_merged(
     honest: ScriptedProvider,
     evil: ScriptedProvider,
 ) -> None:
-    # Given somebody who is signed in with the honest provider
+    # Given a user who is signed in with the honest provider
     owned = victim.get(_CALLBACK, params=honest.consent(_begin(victim))).json()
     # When an attacker's provider tells the same address, verified, for an account of its own
     evil.script.user = {**evil.script.user, "id": "another"}
