@@ -57,11 +57,18 @@ class ConsoleRoute(APIRoute):
                 request.state.visit = visit
                 return await handle(request)
             except CatFeederError as error:
-                return render_problem(error)
+                return render_problem(error, _find_way_back(request))
             except RequestValidationError as error:
                 return render_invalid_request(error)
 
         return enter_and_handle
+
+
+def _find_way_back(request: Request) -> str:
+    """Return the page above a request's own: of a change, the page whose form was sent."""
+    above = request.url.path.rpartition("/")[0]
+    query = request.url.query
+    return f"{above}?{query}" if query else above
 
 
 async def _enter(request: Request) -> Visit | None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 import catfeeder
 from worker.http.console.access import Visit
+from worker.http.console.notices import find_notice
 from worker.http.pages.templating import render_page
 
 
@@ -52,6 +53,7 @@ def render_console(
         menu=_MENU,
         path=request.url.path,
         app=request.query_params.get("app", ""),
+        notice=find_notice(request),
         version=catfeeder.__version__,
         **context,
     )

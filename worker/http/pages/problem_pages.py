@@ -14,12 +14,12 @@ from worker.http.pages.templating import render_page
 _INTERNAL: str = "Something failed unexpectedly. The service's log has the reason."
 
 
-def render_problem(error: CatFeederError) -> Response:
-    """Answer with the page of one of our own errors."""
+def render_problem(error: CatFeederError, back: str | None = None) -> Response:
+    """Answer with the page of one of our own errors, with a link back where a path is given."""
     status = get_status(error.code)
     is_internal = status == HTTPStatus.INTERNAL_SERVER_ERROR
     sentence = _INTERNAL if is_internal else error.public_detail
-    return _render(status, error.code, sentence)
+    return _render(status, error.code, sentence, back)
 
 
 def render_invalid_request(_error: RequestValidationError) -> Response:
@@ -27,6 +27,6 @@ def render_invalid_request(_error: RequestValidationError) -> Response:
     return _render(422, "invalid_request", "The address of this page has a part that is not valid.")
 
 
-def _render(status: int, code: str, sentence: str) -> Response:
+def _render(status: int, code: str, sentence: str, back: str | None = None) -> Response:
     title = code.replace("_", " ").capitalize()
-    return render_page("problem.html", status=status, title=title, sentence=sentence)
+    return render_page("problem.html", status=status, title=title, sentence=sentence, back=back)
