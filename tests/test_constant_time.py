@@ -17,7 +17,8 @@ _DOORS: Final = {
     "catfeeder/sealing.py": {"__eq__"},
     "models/oauth/sign_ins.py": {"accepts_browser"},
     "models/sealing/row_macs.py": {"holds"},
-    "worker/http/auth/api_keys.py": {"_find_caller"},
+    "worker/http/auth/api_keys.py": {"find_caller"},
+    "worker/http/console/access.py": {"_check_change"},
     "worker/http/jobs/idempotency.py": {"_check"},
 }
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)

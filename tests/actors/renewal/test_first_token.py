@@ -75,12 +75,12 @@ def test_a_provider_that_is_away_leaves_no_connection(provider: ScriptedProvider
     ],
 )
 def test_the_check_asks_for_no_more_than_the_grant_needs(
-    provider: ScriptedProvider, body: dict[str, object], remedy: str | None
+    provider: ScriptedProvider, body: dict[str, list[str]], remedy: str | None
 ) -> None:
-    endpoints = {
-        "token_endpoint": f"{provider.issuer}/token",
-        "installation_token_endpoint": f"{provider.issuer}/{{installation_id}}/token",
-    }
+    endpoints = {"token_endpoint": f"{provider.issuer}/token"}
+    if "github_app_installation" in body.get("grant_types", ()):
+        path = "{installation_id}/token"
+        endpoints = {"installation_token_endpoint": f"{provider.issuer}/{path}"}
     put_provider(NAME, {**endpoints, **body}, now())
     report = check_provider(NAME)
     remedies = [one["remedy"] for one in report["findings"] if one["remedy"]]

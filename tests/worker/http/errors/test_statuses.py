@@ -25,8 +25,9 @@ _CLIENT_ONLY: Final = {
     *("api_not_given", "invalid_api_key", "invalid_api_url", "invalid_queue_key"),
     "service_unreachable",
 }
-#: Errors that become others on their way: a `reauthorization_required`, a dead letter, a 500.
+#: Errors that become others on their way: a `reauthorization_required`, a line of a report, a 500.
 _INTERNAL: Final = {
+    *("key_not_restored", "provider_differs"),
     "grant_ended",
     "refused_alone",
     *("unreadable_message", "internal_error", "seal_broken"),
@@ -49,7 +50,7 @@ def _walk(kind: type[CatFeederError]) -> Iterator[type[CatFeederError]]:
 
 def _list_codes() -> set[str]:
     _import_all()
-    packages = ("actors", "catfeeder", "models", "settings", "worker.http")
+    packages = ("actors", "catfeeder", "models", "settings", "worker.http", "worker.queue_pauses")
     return {
         kind.__new__(kind).code
         for kind in _walk(CatFeederError)

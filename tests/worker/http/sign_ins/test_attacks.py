@@ -373,7 +373,6 @@ _SPELLINGS: Final = [
     "https://app.example.com./",
     "https://app.example.com /",
     "ftp://app.example.com/",
-    "",
 ]
 
 
