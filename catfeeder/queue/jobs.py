@@ -11,6 +11,7 @@ import redis
 from redis.exceptions import OutOfMemoryError
 
 from catfeeder.queue.envelope import QueueSealer
+from catfeeder.queue.job_index import build_addition
 from catfeeder.queue.job_parts import JobRun, open_record, seal_end, seal_start
 from catfeeder.queue.job_records import JobError, JobRecord, JobStatus, unwrap_result
 from catfeeder.queue.job_scripts import (
@@ -20,7 +21,7 @@ from catfeeder.queue.job_scripts import (
     ended_key,
     job_key,
 )
-from catfeeder.queue.lua_scripts import Call, call_script
+from catfeeder.queue.lua_scripts import Call, call_script, call_scripts
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.redis_faults import is_of_other_type
 
@@ -91,7 +92,16 @@ class JobStore(JobReader):
 
     def start(self, run: JobRun, now: datetime) -> bool:
         """Record that a worker begins; false when the job was cancelled or has ended before."""
-        return self._run(build_start(run, seal_start(self._sealer, run, now)))
+        start = build_start(run, seal_start(self._sealer, run, now))
+        if run.key is None or run.key.is_service:
+            return self._run(start)
+        # An app's own message: the web process has indexed all others.
+        with translate_redis_errors():
+            index = build_addition([(run.key.app, run.job_id)])
+            began, _ = call_scripts(self._client, [start, index])
+            if isinstance(began, Exception):
+                raise began
+        return bool(began)
 
     def build_success(self, run: JobRun, result: object, now: datetime) -> Call:
         """Return the call that records and announces the result, which must be JSON data."""

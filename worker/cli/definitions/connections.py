@@ -133,6 +133,26 @@ def list_events(
     )
 
 
+@verb(jobs, "list")
+def list_jobs(
+    *,
+    app: App = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Such as queued or failed.")
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(metavar="ACTOR", help="Such as renew_connection.")
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    as_json: Json = False,
+) -> int:
+    """List the latest jobs, the newest first."""
+    from worker.cli.work.jobs import print_jobs
+
+    return print_jobs(app, status, actor, limit=limit, cursor=cursor, as_json=as_json)
+
+
 @verb(jobs, "show")
 def show_job(job_id: _JobId, as_json: Json = False) -> int:
     """Show a job; its result may hold tokens, and is shown with --json alone."""

@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Final
+
+from actors.queue.job_list import JobFilter, JobList
 from catfeeder.clock import utc_now
-from worker.cli.terminal.output import print_json, print_members
-from worker.cli.terminal.session import connect_queue
+from worker.cli.terminal.output import print_json, print_members, print_rows
+from worker.cli.terminal.session import connect_queue, open_tables, see_app
 from worker.http.errors.refusals import JobNotCancellable
-from worker.http.handlers.job_response import describe_job
+from worker.http.handlers.job_response import describe_job, describe_listed_job
+from worker.http.schemas.jobs import ListedJob
+from worker.key_list import ServingKeys, read_stored
+
+_HEADS: Final = ("ID", "APP", "ACTOR", "QUEUE", "STATUS", "ENQUEUED AT", "FINISHED AT", "ERROR")
+
+
+def print_jobs(
+    app: str | None,
+    status: str | None,
+    actor: str | None,
+    *,
+    limit: int,
+    cursor: str | None,
+    as_json: bool,
+) -> int:
+    """Print jobs, the latest first: an app's, or all.
+
+    Raises:
+        AppUnknown, CursorInvalid: There is no such app, or page.
+        ConfigurationError, QueueUnreachable: The service cannot be asked.
+    """
+    open_tables()
+    client = connect_queue()
+    jobs = JobList(client.redis, client.jobs, ServingKeys(read_stored).check)
+    with see_app(app):
+        found, next_cursor = jobs.page(app, JobFilter(status, actor), cursor, limit)
+    items = [describe_listed_job(record) for record in found]
+    if as_json:
+        print_json({"items": items, "next_cursor": next_cursor})
+        return 0
+    print_rows(_HEADS, map(_to_row, items))
+    if next_cursor:
+        print(f"There are more: --cursor {next_cursor}", file=sys.stderr)
+    return 0
+
+
+def _to_row(job: ListedJob) -> tuple[object, ...]:
+    error = job.get("error")
+    return (
+        *(job["id"], job["app"], job["actor"], job["queue"], job["status"]),
+        *(job["enqueued_at"], job.get("finished_at"), error and error["code"]),
+    )
 
 
 def print_job(job_id: str, *, as_json: bool) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from starlette.responses import JSONResponse
 
 from catfeeder.clock import rfc3339
 from catfeeder.queue.jobs import JobRecord, JobStatus
-from worker.http.schemas.jobs import JobAnswer
+from worker.http.schemas.jobs import JobAnswer, ListedJob
 
 
 def describe_job(record: JobRecord) -> JobAnswer:
@@ -32,6 +34,13 @@ def describe_job(record: JobRecord) -> JobAnswer:
             "permanent": error.permanent,
         }
     return members
+
+
+def describe_listed_job(record: JobRecord) -> ListedJob:
+    """Return the members of a job in a list: all but its result."""
+    described = describe_job(record)
+    described.pop("result", None)
+    return {"app": record.app, **cast("ListedJob", described)}
 
 
 def build_job_response(record: JobRecord, waited_seconds: int | None) -> JSONResponse:

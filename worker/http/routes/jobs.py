@@ -1,23 +1,27 @@
-"""Routes of jobs: read and cancel them."""
+"""Routes of jobs: list, read and cancel them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from actors.queue.job_list import JobFilter, JobList
 from catfeeder.client import Job as Handle
 from catfeeder.messages import REFRESH_TOKEN
 from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.requester import visible_app
+from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import RequireScope, Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.errors.refusals import JobNotCancellable
-from worker.http.handlers.job_response import describe_job
+from worker.http.handlers.job_response import describe_job, describe_listed_job
 from worker.http.handlers.preferences import PreferredWait
 from worker.http.schemas.fields import JobId
-from worker.http.schemas.jobs import Job
+from worker.http.schemas.jobs import Job, JobPage, JobQuery
+from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
 router = APIRouter(
@@ -26,6 +30,20 @@ router = APIRouter(
     route_class=GuardedRoute,
     dependencies=require_scope(Scope.JOBS),
 )
+
+
+@router.get("", response_model=build_model(JobPage))
+async def read_jobs(query: Annotated[JobQuery, Query()], shim: ShimDependency) -> JSONResponse:
+    """Return a page of jobs, the latest first: the latest 5,000 of an app, for an hour.
+
+    One that a client has put onto the queue itself is listed once a worker has begun it.
+    """
+    jobs = JobList(shim.client.redis, shim.client.jobs, shim.serving_keys.check)
+    wanted = JobFilter(query.status and query.status.value, query.actor)
+    app = visible_app() or query.app
+    found, cursor = await run_with_database(jobs.page, app, wanted, query.cursor, query.limit)
+    items = [describe_listed_job(record) for record in found]
+    return JSONResponse({"items": items, "next_cursor": cursor})
 
 
 @router.get("/{job_id}", response_model=Job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Annotated, Any, Final, TypedDict, Union
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from catfeeder.queue.jobs import JobStatus
 from catfeeder.results import (
@@ -17,6 +17,7 @@ from catfeeder.results import (
     Time,
     TokenResponse,
 )
+from worker.http.schemas.fields import Text
 from worker.http.schemas.shapes import build_model
 
 #: The results of the jobs that `GET /v1/jobs/{id}` may show.
@@ -46,6 +47,37 @@ class JobAnswer(_EnqueuedJob, total=False):
     finished_at: Time
     result: Annotated[Any, "There once the job has succeeded."]
     error: JobFailure
+
+
+class ListedJob(_EnqueuedJob, total=False):
+    """A job in a list: `GET /v1/jobs/{id}` has its result."""
+
+    app: str
+    started_at: Time
+    finished_at: Time
+    error: JobFailure
+
+
+class JobPage(TypedDict):
+    """Jobs, the latest first."""
+
+    items: list[ListedJob]
+    next_cursor: Annotated[
+        str | None,
+        "The `cursor` of the next page; null on the last one. With filters a page may be short.",
+    ]
+
+
+class JobQuery(BaseModel):
+    """The jobs to list; an unknown parameter is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    app: Text | None = Field(default=None, description="For an operator who sees all apps.")
+    status: JobStatus | None = None
+    actor: Text | None = Field(default=None, examples=["renew_connection"])
+    cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
+    limit: int = Field(default=100, ge=1, le=500)
 
 
 def _build_job(name: str, result: Any) -> type[BaseModel]:

@@ -46,6 +46,7 @@ _SCOPES = {
     ("GET", "/v1/connections/{connection_id}/token"): "tokens:read",
     ("DELETE", "/v1/keys/{key_id}"): "admin",
     ("GET", "/v1/events"): "connections:read",
+    ("GET", "/v1/jobs"): "jobs",
     ("GET", "/v1/jobs/{job_id}"): "jobs",
     ("GET", "/v1/keys"): "admin",
     ("GET", "/v1/providers"): "admin",

@@ -9,10 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+import catfeeder
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.queue.job_scripts import job_key
 from catfeeder.queue.jobs import JobError
+from config import Settings
+from tests.conftest import derive_app_key
 from tests.jobs import fail, start, succeed
 from tests.servers import ValkeyServer
 from tests.worker.http.answers import assert_problem
@@ -116,3 +119,45 @@ def test_a_job_that_a_redis_writer_has_spoilt_is_unknown(
     # Then it is unknown, and nothing breaks
     for answer in answers:
         assert_problem(answer, 404, "job_expired")
+
+
+def test_jobs_are_listed_by_app_status_and_actor_page_by_page(
+    http: httpx.Client, path: str, service: Client, settings: Settings
+) -> None:
+    # Given two jobs over HTTP, one of which failed, and one that an app has put onto the queue
+    other = _id(
+        http.post("/v1/passwords/hash", json={"password": "other horse"}).headers["Location"]
+    )
+    fail(service.jobs, other, JobError("some_code", "It broke.", permanent=True), utc_now())
+    assert http.post("/v1/apps", json={"id": "shop"}).status_code == 201
+    shop = catfeeder.connect(
+        settings.required_redis_url(), derive_app_key(settings, "shop", 1).to_text()
+    )
+    own = shop.check_password("x", "$2b$10$0123456789012345678901uL8hZ4yqg1VQ3m1m4nq7T0p3iVw4rGK")
+
+    def listed(app: str | None = None, **query: object) -> list[str]:
+        headers = {} if app is None else {"Catfeeder-App": app}
+        answer = http.get("/v1/jobs", params=query, headers=headers)  # type: ignore[arg-type]
+        return [job["id"] for job in answer.json()["items"]]
+
+    # Then the latest is first, and the app's own is there once a worker has begun it
+    assert listed() == [other, _id(path)]
+    start(service.jobs, own.id)
+    assert listed() == [own.id, other, _id(path)]
+    # And each filter has its own
+    assert listed("shop") == listed(app="shop") == listed(actor="check_password") == [own.id]
+    assert listed(status="running") == [own.id]
+    assert listed("default", status="queued") == [_id(path)]
+    [failed] = http.get("/v1/jobs", params={"status": "failed"}).json()["items"]
+    assert (failed["app"], failed["error"]["code"]) == ("default", "some_code")
+    # And pages follow each other
+    first = http.get("/v1/jobs", params={"limit": 2}).json()
+    assert [job["id"] for job in first["items"]] == [own.id, other]
+    rest = http.get("/v1/jobs", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert ([job["id"] for job in rest["items"]], rest["next_cursor"]) == ([_id(path)], None)
+    assert_problem(http.get("/v1/jobs", params={"cursor": "x"}), 422, "cursor_invalid")
+    # And neither a job that has expired nor what another program writes there is any
+    service.redis.delete(job_key(other))
+    service.redis.zadd("catfeeder:jobs:default", {own.id: 1.0, "none": 2.0})
+    assert listed("default") == [_id(path)]
+    shop.close()
