@@ -30,6 +30,7 @@ from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.console.router import CONSOLE_ROUTERS
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
+from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.pages.assets import build_asset_routes
 from worker.http.routes import (
     apps,
@@ -96,6 +97,8 @@ def build_app(shim: Shim) -> FastAPI:
         title="Cat Feeder's auth worker",
         version="1",
         summary="Passwords, sign-in with providers and fresh tokens, off your request path.",
+        description=INTRODUCTION,
+        openapi_tags=TAGS,
         lifespan=_lifespan,
         middleware=_build_middleware(shim),
         redoc_url=None,

@@ -22,8 +22,9 @@ class GuardedRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        """Add the required scope to the description."""
+        """Take the summary from the docstring, and add the required scope to the description."""
         super().__init__(path, endpoint, **options)
+        self.summary, self.description = _part_summary(self.description)
         for requirement in self._find_required_scopes():
             self.description += f"\n\nNeeds a key with the scope `{requirement.scope}`."
 
@@ -49,6 +50,12 @@ class GuardedRoute(APIRoute):
     def get_unguarded_handler(self) -> _Handler:
         """Return FastAPI's own handler."""
         return super().get_route_handler()
+
+
+def _part_summary(text: str) -> tuple[str, str]:
+    """Return a docstring's first sentence, as plain text without its full stop, and the rest."""
+    first, _, rest = text.partition("\n")
+    return first.replace("`", "").removesuffix("."), rest.strip()
 
 
 def _check_media_type(request: Request) -> None:

@@ -66,7 +66,7 @@ async def callback(request: Request, shim: ShimDependency) -> Response:
 )
 @pages.post("/callback/{provider}", response_model=_ConnectionModel, include_in_schema=False)
 async def callback_of_provider(provider: str, request: Request, shim: ShimDependency) -> Response:
-    """Do the same for a provider that has a redirect URI of its own."""
+    """Finish a sign-in with a provider that has a redirect URI of its own."""
     return await finish_sign_in(shim, request, provider)
 
 
@@ -126,7 +126,7 @@ async def login(
     openapi_extra=LOGIN_FORM,
 )
 async def login_by_form(provider: ProviderName, shim: ShimDependency, request: Request) -> Response:
-    """Do the same with a form, as a third party may (OpenID Connect Core section 4)."""
+    """Begin a sign-in by a form, as a third party may (OpenID Connect Core section 4)."""
     return await start_login(shim, request, provider, *await read_login_form(request))
 
 

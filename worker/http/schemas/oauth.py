@@ -81,7 +81,13 @@ class Authorize(AuthenticationParameters, Body):
                     "subject": "user-42",
                     "relay": True,
                     "return_to": "https://app.example.com/signed-in",
-                }
+                },
+                {
+                    "relay": True,
+                    "return_to": "https://app.example.com/signed-in",
+                    "scope": "openid email",
+                    "prompt": "select_account",
+                },
             ]
         }
     )
