@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,9 @@ from catfeeder.queue.requester import DEFAULT_APP, act_for, visible_app
 from catfeeder.results import Time
 from models.api_keys import TAB_API_KEYS
 from models.db.database import hold_connection, transaction
+from models.db.errors import DatabaseUnreachable
 
+_LOG = logging.getLogger(__name__)
 #: What a key may allow. `admin` includes the others.
 ScopeName: TypeAlias = Literal["jobs", "connections:read", "tokens:read", "console:read", "admin"]
 #: The operator's, who sees every app.
@@ -36,6 +39,8 @@ _NAME: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 _MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
 #: A key for longer than this should have no end.
 _MAX_LIFETIME: Final = timedelta(days=3650)
+#: All processes together write the last use of a key about so often.
+_USE_INTERVAL: Final = timedelta(minutes=1)
 
 
 class ApiKeyUnknown(AuthError):
@@ -75,6 +80,7 @@ class ApiKey(TypedDict):
     created_at: Time
     expires_at: Time | None
     revoked_at: Time | None
+    last_used_at: Annotated[Time | None, "Noted once a minute at most; null for never."]
 
 
 class MadeApiKey(ApiKey):
@@ -149,7 +155,7 @@ def has_form_of_key(text: str) -> bool:
 
 
 def find_holder(key: str, now: datetime) -> KeyHolder | None:
-    """Return the holder of a key; None where it is unknown, revoked or expired."""
+    """Return the holder of a key, and note its use; None if unknown, revoked or expired."""
     found = _KEY.fullmatch(key)
     if found is None:
         return None
@@ -157,6 +163,7 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
         row = TAB_API_KEYS.find_valid(found[1], now)
     if row is None or not hmac.compare_digest(row.key_hash, _hash(key)):
         return None
+    _note_use(row, now)
     settings = read_app_settings(row.app)
     return KeyHolder(
         row.id,
@@ -167,6 +174,17 @@ def find_holder(key: str, now: datetime) -> KeyHolder | None:
         settings.get("requests_per_minute"),
         settings.get("maximum_rounds"),
     )
+
+
+def _note_use(row: TAB_API_KEYS, now: datetime) -> None:
+    """Write the time of a use once a minute; a database that takes no writes lets the key serve."""
+    if row.last_used_at is not None and now < row.last_used_at + _USE_INTERVAL:
+        return
+    try:
+        with hold_connection():
+            row.note_use(now)
+    except DatabaseUnreachable as error:
+        _LOG.warning("The use of the API key %s is not noted: %s", row.id, error)
 
 
 def _grant_scopes(row: TAB_API_KEYS) -> frozenset[str]:
@@ -207,6 +225,7 @@ def _describe(row: TAB_API_KEYS) -> ApiKey:
         "created_at": rfc3339(row.created_at),
         "expires_at": rfc3339(row.expires_at),
         "revoked_at": rfc3339(row.revoked_at),
+        "last_used_at": rfc3339(row.last_used_at),
     }
 
 

@@ -24,6 +24,7 @@ class TAB_API_KEYS(Authenticated, Table):
     created_at = UTCDateTimeField()
     expires_at = UTCDateTimeField(null=True)
     revoked_at = UTCDateTimeField(null=True)
+    last_used_at = UTCDateTimeField(null=True)
     mac = MacField(
         *("app", "name", "key_hash", "scopes", "requests_per_minute"),
         *("created_at", "expires_at", "revoked_at"),
@@ -69,6 +70,11 @@ class TAB_API_KEYS(Authenticated, Table):
             cls.expires_at.is_null() | (cls.expires_at > now),
         )
         return cls.authentic(row)
+
+    def note_use(self, now: datetime) -> None:
+        """Record that the key is used."""
+        table = type(self)
+        table.update(last_used_at=now).where(table.id == self.id).execute()
 
     @classmethod
     def list_all(cls, app: str | None = None) -> list[TAB_API_KEYS]:

@@ -63,6 +63,7 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept() -> None:
         "created_at": "2026-11-23T12:00:00.000Z",
         "expires_at": None,
         "revoked_at": None,
+        "last_used_at": None,
         "key": key,
     }
     # And what is stored, listed and in the trail does not hold the key

@@ -7,9 +7,12 @@ from typing import Final
 from fastapi import APIRouter
 
 from worker.http.console import login, overview
+from worker.http.console.apps import apps, keys
 
 CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.public_router,
     login.router,
     overview.router,
+    apps.router,
+    keys.router,
 )

@@ -11,7 +11,9 @@ import pytest
 from actors.api_keys import KeyHolder, MadeApiKey, make_api_key, revoke_api_key
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
+from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
+from tests.models.statements import record_statements
 from worker.http.auth.stored_keys import StoredKeyCache
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("database")]
@@ -123,3 +125,22 @@ async def test_without_a_database_only_what_is_fresh_is_known(
     clock.now = 5
     with pytest.raises(DatabaseUnreachable):
         await keys.find_holder(made["key"])
+
+
+async def test_the_last_use_of_a_key_is_written_once_a_minute(clock: Clock) -> None:
+    # Given a key that was used half a minute ago, and another that nothing has used for an hour
+    now, keys = utc_now(), StoredKeyCache(clock)
+    recent, idle = make(), make()
+    ages = {recent["id"]: timedelta(seconds=30), idle["id"]: timedelta(hours=1)}
+    with hold_connection():
+        for key_id, age in ages.items():
+            TAB_API_KEYS.update(last_used_at=now - age).where(TAB_API_KEYS.id == key_id).execute()
+    # When both are used
+    with record_statements() as statements:
+        for made in (recent, idle):
+            assert await keys.find_holder(made["key"])
+    # Then the idle one's use is written, and the other's is near enough
+    assert sum("UPDATE" in sql for sql in statements) == 1
+    with hold_connection():
+        used = {row.id: now - row.last_used_at for row in TAB_API_KEYS.list_all()}
+    assert used[recent["id"]] > timedelta(seconds=20) > used[idle["id"]]

@@ -31,9 +31,10 @@ def test_a_key_is_made_used_and_revoked(http: httpx.Client, anonymous: httpx.Cli
     made = _make(http)
     assert set(made) == {
         *("id", "app", "name", "scopes", "requests_per_minute"),
-        *("created_at", "expires_at", "revoked_at", "key"),
+        *("created_at", "expires_at", "revoked_at", "last_used_at", "key"),
     }
     headers = _with(made["key"])
+    assert made["last_used_at"] is None
     # Then the app may do what its scope says, and no more
     body = {"password": "correct horse battery"}
     assert anonymous.post("/v1/passwords/hash", json=body, headers=headers).status_code == 202
@@ -43,7 +44,9 @@ def test_a_key_is_made_used_and_revoked(http: httpx.Client, anonymous: httpx.Cli
     # And the key is listed, without what would let anybody use it
     listed = http.get("/v1/keys")
     [item] = listed.json()["items"]
-    assert item == {name: value for name, value in made.items() if name != "key"}
+    used_at = item["last_used_at"]
+    assert made["created_at"] <= used_at
+    assert item == {**{it: made[it] for it in made if it != "key"}, "last_used_at": used_at}
     assert made["key"].split("_", 2)[2] not in listed.text
     # And when it is revoked it ends at once
     revoked = http.delete(f"/v1/keys/{made['id']}")

@@ -1,0 +1,1 @@
+"""Pages of apps and of their API keys."""
