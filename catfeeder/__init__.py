@@ -46,8 +46,8 @@ __all__ = [
     "connect_async",
 ]
 
-#: As in pyproject.toml.
-__version__: Final = "0.1.0"
+#: The one place of the version: the wheel, /health and `--version` have it from here.
+__version__: Final = "1.0.0"
 
 #: Redis answers an app's client within this time, or is taken to be away: a person waits, and asks
 #: again. A worker, which waits for Redis alone, gives it longer.

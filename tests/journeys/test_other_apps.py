@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from email.parser import Parser
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
@@ -63,7 +64,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client's wheel, built from a copy, since building writes beside the sources."""
     source = tmp_path_factory.mktemp("source")
     shutil.copytree(ROOT / "catfeeder", source / "catfeeder")
-    shutil.copy(ROOT / "pyproject.toml", source)
+    for name in ("LICENSE", "pyproject.toml"):
+        shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
         [*command, "--no-deps", "--no-build-isolation", "--wheel-dir", source / "dist", source],
@@ -125,6 +127,26 @@ def test_the_wheel_holds_the_client_and_nothing_of_the_service(wheel: Path) -> N
     sources = {path.relative_to(ROOT).as_posix() for path in client}
     assert {name for name in names if ".dist-info/" not in name} == sources
     assert "catfeeder/py.typed" in names
+
+
+def test_the_wheel_says_its_licence_and_the_version_that_all_else_tells(
+    wheel: Path, stack: Stack
+) -> None:
+    # Given the wheel's metadata
+    with zipfile.ZipFile(wheel) as files:
+        (metadata,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+        told = Parser().parsestr(files.read(metadata).decode())
+        licence = files.read(f"{metadata.removesuffix('METADATA')}licenses/LICENSE").decode()
+
+    # Then it has the licence, whole
+    assert (told["License-Expression"], told["License-File"]) == ("MIT", "LICENSE")
+    assert licence == (ROOT / "LICENSE").read_text()
+    # And one version is told everywhere, the last that the changelog has released
+    version = told["Version"]
+    assert stack.command("--version").stdout == f"catfeeder {version}\n"
+    assert stack.call("GET", "/health").json()["version"] == version
+    released = re.findall(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert released[:1] in ([], [version])
 
 
 def test_the_client_brings_in_few_packages(app: Path) -> None:

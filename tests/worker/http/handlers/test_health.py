@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import time
-import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,11 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-import catfeeder
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.redis_connection import connect_redis_async
-from config import ROOT
 from tests.servers import ValkeyServer, running_valkey
 from worker.boot import Boot
 from worker.consuming.in_flight import HEARTBEATS_KEY
@@ -135,12 +132,6 @@ def test_a_full_broker_is_down_as_it_takes_no_job(
     assert anonymous.get("/health").json()["broker"] == "down"
     own_valkey.client.config_set("maxmemory", 0)
     assert anonymous.get("/health").json()["broker"] == "up"
-
-
-def test_the_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-
-    assert catfeeder.__version__ == project["version"]
 
 
 def test_a_broker_that_hangs(anonymous: httpx.Client, own_valkey: ValkeyServer) -> None:
