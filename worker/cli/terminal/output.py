@@ -15,6 +15,11 @@ _STYLES: Final = {
 }
 
 
+def is_terminal() -> bool:
+    """Return whether a person reads what is printed."""
+    return sys.stdout.isatty()
+
+
 def print_json(value: object) -> None:
     """Print JSON data, in ASCII: no control character of another program reaches a terminal."""
     print(json.dumps(value, indent=2))
@@ -23,7 +28,7 @@ def print_json(value: object) -> None:
 def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Print rows below their heads, nothing where there are none, and return their count."""
     texts = ([to_text(cell) for cell in row] for row in rows)
-    if sys.stdout.isatty():
+    if is_terminal():
         return _print_table(heads, list(texts))
     count = 0
     for count, row in enumerate(texts, 1):
@@ -36,7 +41,7 @@ def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
 def print_members(members: Mapping[str, Any]) -> None:
     """Print the members of one thing, one a line."""
     rows = [[name, to_text(value)] for name, value in members.items()]
-    if sys.stdout.isatty():
+    if is_terminal():
         _print_table((), rows)
         return
     for row in rows:

@@ -1,13 +1,14 @@
-"""Progress line: one that is drawn anew on a terminal, and now and then a new one elsewhere."""
+"""Progress: a bar on a terminal, and now and then a line elsewhere; both on stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_WIDTH: Final = 24
-_TERMINAL_SECONDS: Final = 0.1
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
 _LOG_SECONDS: Final = 10.0
 
 
@@ -16,26 +17,36 @@ class ProgressLine:
 
     def __init__(self, total: int) -> None:
         self._total = max(total, 1)
-        self._is_terminal = sys.stderr.isatty()
-        self._pause = _TERMINAL_SECONDS if self._is_terminal else _LOG_SECONDS
-        self._shown_at = time.monotonic() if not self._is_terminal else 0.0
+        self._bar = _start_bar(self._total) if sys.stderr.isatty() else None
+        self._shown_at = time.monotonic()
 
     def show(self, done: int, text: str) -> None:
-        """Show progress, unless that was done a moment ago."""
-        now = time.monotonic()
-        if now - self._shown_at < self._pause:
+        """Show progress; away from a terminal, unless that was done a moment ago."""
+        if self._bar is not None:
+            progress, task = self._bar
+            progress.update(task, completed=min(done, self._total), description=text)
             return
-        self._shown_at = now
-        share = min(done / self._total, 1)
-        if self._is_terminal:
-            bar = "█" * int(share * _WIDTH)
-            sys.stderr.write(f"\r\x1b[K{bar:░<{_WIDTH}} {share:4.0%} {text}")
-        else:
-            sys.stderr.write(f"{share:.0%} {text}\n")
-        sys.stderr.flush()
+        now = time.monotonic()
+        if now - self._shown_at >= _LOG_SECONDS:
+            self._shown_at = now
+            print(f"{min(done / self._total, 1):.0%} {text}", file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Clear the line of a terminal."""
-        if self._is_terminal:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar[0].stop()
+
+
+def _start_bar(total: int) -> tuple[Progress, TaskID]:
+    # Loaded for a terminal alone: it costs a tenth of a second.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress.start()
+    return progress, progress.add_task("", total=total)

@@ -99,8 +99,8 @@ def _renew(client: Client, connection_id: str) -> Any:
     row = find_connection(connection_id)
     check_not_paused(row.provider, utc_now())
     with act_for(row.app):
-        found = {"version": row.version}
-        job = client.enqueue(RENEW_CONNECTION, connection_id=connection_id, found=found)
+        version = row.version
+        job = client.enqueue(RENEW_CONNECTION, connection_id=connection_id, version=version)
         return job.result(timeout=_JOB_SECONDS)
 
 

@@ -1,0 +1,213 @@
+"""Nouns and verbs: what the command line shows and does is what the API does."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import dramatiq
+import pytest
+
+from actors.api_keys import find_holder
+from actors.audit import EventKind, list_events, record
+from catfeeder.client import Client
+from catfeeder.clock import utc_now
+from config import current_settings
+from models.db.database import hold_connection
+from tests.actors.renewals import connect
+from tests.actors.sign_ins import configure_plain
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.worker.cli.conftest import Command
+from worker.cli.work.events import print_events
+
+
+@pytest.fixture
+def provider() -> Iterator[ScriptedProvider]:
+    """A provider over real HTTP that behaves as its script says."""
+    with running_scripted_provider() as started:
+        yield started
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
+    """The environment, with the provider as the one private host that may be called."""
+    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
+
+
+@pytest.fixture
+def plain(provider: ScriptedProvider, tables: object) -> ScriptedProvider:
+    """The same, configured as a provider of plain OAuth 2.0."""
+    del tables
+    configure_plain(provider)
+    return provider
+
+
+def read_json(command: Command, *typed: str) -> Any:
+    ended = command(*typed, "--json")
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_a_connection_is_found_renewed_and_disconnected(
+    plain: ScriptedProvider, worker: dramatiq.Worker, command: Command
+) -> None:
+    assert worker
+    # Given two users' connections
+    first, second = (row.id for row in connect(plain, 2, subject="user-1", unbound=True))
+    # When the operator lists and shows them
+    head, *lines = command("connections", "list", "--subject", "user-1").stdout.splitlines()
+    assert head.split("\t")[:3] == ["ID", "APP", "PROVIDER"]
+    assert [line.split("\t")[0] for line in lines] == [first, second]
+    page = read_json(command, "connections", "list", "--limit", "1", "--app", "default")
+    assert [one["id"] for one in page["items"]] == [first]
+    cursor = page["next_cursor"]
+    rest = read_json(command, "connections", "list", "--cursor", cursor, "--status", "active")
+    assert [one["id"] for one in rest["items"]] == [second]
+    shown = command("connections", "show", first).stdout
+    assert "status\tactive" in shown
+    assert "\texchanged\t" in shown
+    assert read_json(command, "connections", "show", first) == page["items"][0]
+    # And renews one of them, and one that there is not
+    renewed = command("connections", "renew", first, "0" * 36)
+    assert renewed.stdout.splitlines()[1:] == [f"{first}\tactive"]
+    assert renewed.stderr.startswith(f"{'0' * 36}: There is no connection of that id")
+    assert renewed.returncode == 1
+    kinds = [event["kind"] for event in list_events(connection_id=first)["items"]]
+    assert kinds[0] == "renewed"
+    # Then a link to reconnect leads to the provider, and no token is shown anywhere
+    link = read_json(command, "connections", "reconnect-link", second)["authorization_url"]
+    assert link.startswith(f"http://{plain.host}/")
+    # And a disconnect asks first, and then nothing is left
+    asked = command("connections", "disconnect", first)
+    assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
+    assert command("connections", "disconnect", first, "--yes").returncode == 0
+    assert command("connections", "show", first).returncode == 1
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_provider_is_set_up_paused_and_resumed(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a provider that is set up with a secret from stdin
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hunter2\n"))
+    settings = ("preset=google", "client_id=my-app", "client_secret=-", 'scopes=["openid"]')
+    made = command("providers", "set", "house", *settings)
+    assert made.returncode == 0, made.stderr
+    assert read_json(command, "providers", "show", "house")["scopes"] == ["openid"]
+    # When a setting is changed, and renewals are paused and resumed
+    assert read_json(command, "providers", "set", "house", "scopes=null")["scopes"] != ["openid"]
+    reason = ("--reason", "Mind the cat.")
+    assert command("providers", "pause", "house", *reason).returncode == 0
+    listed = command("providers", "list").stdout
+    assert "house\t-\tgoogle\tmy-app\topen\t-\tMind the cat." in listed
+    assert command("providers", "resume", "house").returncode == 0
+    [item] = read_json(command, "providers", "list")["items"]
+    assert (item["renewals"]["state"], item["has_client_secret"]) == ("closed", True)
+    assert "hunter2" not in json.dumps(item)
+    # Then a mistake is a sentence
+    for wrong in (("set", "house", "nonsense"), ("set", "house", "scopes=1"), ("pause", "none")):
+        ended = command("providers", *wrong)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert len(ended.stderr.splitlines()) == 1
+
+
+def test_queues_are_paused_and_jobs_listed_and_cancelled(
+    client: Client, worker: dramatiq.Worker, command: Command
+) -> None:
+    assert worker
+    done = client.hash_password("hunter2", rounds=4)
+    done.result(timeout=60)
+    # Given a queue that the operator has paused
+    assert command("queues", "pause", "passwords").returncode == 0
+    assert "\tpaused\t" in command("queues", "list").stdout
+    [state] = [one for one in read_json(command, "queues", "list")["items"] if one["paused"]]
+    assert state["queue"] == "passwords"
+    waiting = client.hash_password("hunter2", rounds=4)
+    # Then a job can be looked at and cancelled, and those that were begun are listed
+    assert read_json(command, "jobs", "show", waiting.id)["status"] == "queued"
+    assert command("jobs", "cancel", waiting.id).stdout == f"Job {waiting.id} is cancelled.\n"
+    assert command("jobs", "cancel", waiting.id).returncode == 1
+    listed = read_json(command, "jobs", "list", "--status", "succeeded", "--app", "default")
+    assert [(one["id"], one["app"]) for one in listed["items"]] == [(done.id, "default")]
+    assert command("jobs", "list", "--actor", "check_password").stdout == ""
+    # And the queue goes on
+    assert command("queues", "resume", "passwords").returncode == 0
+    client.hash_password("hunter2", rounds=4).result(timeout=60)
+    assert "cannot be paused" in command("queues", "pause", "control").stderr
+
+
+@pytest.mark.usefixtures("tables")
+def test_keys_are_listed_and_revoked(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = read_json(command, "keys", "make", "web shop", "--scope", "jobs")
+    assert "web shop" in command("keys", "list", "--app", "default").stdout
+    assert made["key"] not in command("keys", "list").stdout
+    # On a terminal the operator is asked, and may think better of it
+    answers = io.StringIO("n\ny\n")
+    monkeypatch.setattr(answers, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", answers)
+    assert command("keys", "revoke", made["id"]).returncode == 1
+    assert find_holder(made["key"], utc_now()) is not None
+    assert command("keys", "revoke", made["id"]).returncode == 0
+    assert find_holder(made["key"], utc_now()) is None
+    assert command("keys", "list", "--app", "none").returncode == 1
+
+
+@pytest.mark.usefixtures("tables")
+def test_events_are_followed_until_they_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    # Given an event, and others that come while the operator looks
+    def write(reason: str) -> None:
+        with hold_connection():
+            record(EventKind.PROVIDER_CHANGED, now=utc_now(), reason=reason)
+
+    later = iter(("second", "third"))
+
+    def wait() -> None:
+        if (reason := next(later, None)) is None:
+            raise KeyboardInterrupt
+        write(reason)
+
+    write("first")
+    with pytest.raises(KeyboardInterrupt):
+        print_events(1, follows=True, as_json=True, wait=wait)
+    # Then each is one line of JSON, in order and once
+    lines = [json.loads(line)["detail"]["reason"] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["first", "second", "third"]
+    # And the list of the same has the newest first
+    print_events(2, follows=False, as_json=False)
+    head, newest, *_ = capsys.readouterr().out.splitlines()
+    assert head.startswith("WHEN\tEVENT")
+    assert "third" in newest
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_settings_are_checked_and_what_is_wrong_is_named(
+    command: Command, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    well = command("config", "check")
+    assert well.returncode == 0, well.stdout
+    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 3
+    # When the broker cannot be reached
+    environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
+    current_settings.cache_clear()
+    unwell = json.loads(command("config", "check", "--json").stdout)
+    # Then it is the one finding that is not well
+    assert [one["check"] for one in unwell["findings"] if not one["is_ok"]] == ["broker"]
+    # And settings that cannot be used end the check
+    monkeypatch.setenv("LOG_FORMAT", "xml")
+    assert command("config", "check").stdout.startswith("FAIL settings: LOG_FORMAT")
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_terminal_gets_tables(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.cli.terminal.output.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    shown = command("apps", "list").stdout
+    assert "─" in shown
+    assert "\t" not in shown
+    assert "default" in shown
+    assert "default" in command("apps", "show", "default").stdout
