@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from actors.app_settings import read_app_settings
@@ -14,9 +14,11 @@ from actors.moving.exporting import export_lines
 from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
+from worker.cli.terminal.output import json_answer
+from worker.cli.terminal.progress import ProgressLine
 
 
-def export_app(file: str, app: str, *, recipients: Sequence[str]) -> int:
+def export_app(file: str, app: str, *, recipients: Sequence[str], as_json: bool = False) -> int:
     """Write all of an app to a new file; return 1 where a row could not be read.
 
     Raises:
@@ -33,13 +35,23 @@ def export_app(file: str, app: str, *, recipients: Sequence[str]) -> int:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as output:
-            encrypt(export_lines(app, counts), output, recipients)
+            encrypt(_show_progress(export_lines(app, counts), counts), output, recipients)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
     found = ", ".join(f"{counts[name]} {name}" for name in ("connections", "providers", "keys"))
-    print(f"The app {app} is in {path}: {found}.")
+    with json_answer(as_json) as answer:
+        answer.update(file=str(path), counts=dict(counts))
+        print(f"The app {app} is in {path}: {found}.")
     if counts["unreadable"]:
-        text = "could not be read; `python -m worker check-rows` lists rows that do not count."
+        text = "could not be read; `python -m worker rows list` lists rows that do not count."
         print(f"{counts['unreadable']} {text}", file=sys.stderr)
     return 1 if counts["unreadable"] else 0
+
+
+def _show_progress(lines: Iterable[bytes], counts: Mapping[str, int]) -> Iterator[bytes]:
+    """Pass lines on, and show how many connections there were so far."""
+    with ProgressLine() as line:
+        for one in lines:
+            yield one
+            line.show(counts["connections"], f"{counts['connections']} connections")

@@ -28,6 +28,7 @@ from models.db.database import open_database
 from models.migrate import check_schema
 from models.oauth.imports import rolled_back
 from worker.cli.restores import find_app, restore_settings, take_settings
+from worker.cli.terminal.output import json_answer
 from worker.cli.terminal.progress import ProgressLine
 
 _PRIVATE: Final = 0o600
@@ -48,6 +49,7 @@ def import_file(
     report: str | None,
     identity: str | None = None,
     keys: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Import a file for an app; return 1 where a record was refused, or a grant not proven.
 
@@ -66,7 +68,11 @@ def import_file(
     kind = choose_format(path, "jsonl" if is_export else file_format)
     open_database(current_settings(), may_create=False)
     check_schema()
-    with _open(path, identity) as opened, contextlib.ExitStack() as stack:
+    with (
+        json_answer(as_json) as answer,
+        _open(path, identity) as opened,
+        contextlib.ExitStack() as stack,
+    ):
         size, digest = _measure(opened)
         records = read_records(opened, kind, fields.check_columns)
         settings, records = take_settings(records) if is_export else ([], records)
@@ -82,7 +88,9 @@ def import_file(
         stack.enter_context(act_for(app))
         verifier = _load_verifier() if verify else None
         rest = run.skip_done(records)
-        return run.follow(import_records(rest, fields, is_trial=dry_run, verify=verifier))
+        status = run.follow(import_records(rest, fields, is_trial=dry_run, verify=verifier))
+        answer.update(run.summarize())
+    return status
 
 
 def _open(path: Path, identity: str | None) -> BinaryIO:
@@ -142,15 +150,14 @@ class _Run:
         if not self._done:
             self._report.unlink(missing_ok=True)
         self._write_refusals(self._settings_refused)
-        line = ProgressLine(self._size)
-        for batch in batches:
-            self._counts += batch.counts
-            self._done = batch.records
-            self._write_refusals(batch.refusals)
-            if not self._is_trial:
-                _write(self._state, {"records": self._done, "counts": self._counts})
-            line.show(batch.position, self._describe())
-        line.end()
+        with ProgressLine(self._size) as line:
+            for batch in batches:
+                self._counts += batch.counts
+                self._done = batch.records
+                self._write_refusals(batch.refusals)
+                if not self._is_trial:
+                    _write(self._state, {"records": self._done, "counts": self._counts})
+                line.show(batch.position, self._describe())
         self._state.unlink(missing_ok=True)
         return self._conclude()
 
@@ -166,6 +173,11 @@ class _Run:
         found = ", ".join(f"{count} {name}" for name, count in sorted(self._counts.items()))
         count = max(self._done - self._settings, 0)
         return f"{count} records: {found or 'nothing to import'}"
+
+    def summarize(self) -> dict[str, Any]:
+        """Return how many records were dealt with, what came of them, and where the refused are."""
+        report = str(self._report) if self._report.exists() else None
+        return {"records": self._done, "counts": dict(self._counts), "report": report}
 
     def _conclude(self) -> int:
         print(f"{self._describe()}.{' Nothing was stored.' if self._is_trial else ''}")

@@ -9,9 +9,10 @@ from config import load_settings
 from models.db.database import describe_database, hold_connection, open_database
 from models.migrate import migrate
 from models.server import begin_boot, current_generation, is_latest_stopping
+from worker.cli.terminal.output import json_answer
 
 
-def migrate_database() -> int:
+def migrate_database(*, as_json: bool = False) -> int:
     """Apply the migrations that are missing, begin a boot, and print what was done to what.
 
     Raises:
@@ -21,10 +22,12 @@ def migrate_database() -> int:
     open_database(settings)
     now = utc_now()
     applied = migrate(now)
-    print(f"The database is {describe_database(settings)}.")
-    print("\n".join(applied) or "The database is up to date.")
-    with hold_connection():
-        print(_begin_boot_if_needed(now))
+    with json_answer(as_json) as answer:
+        answer.update(database=describe_database(settings), applied=list(applied))
+        print(f"The database is {describe_database(settings)}.")
+        print("\n".join(applied) or "The database is up to date.")
+        with hold_connection():
+            print(_begin_boot_if_needed(now))
     return 0
 
 

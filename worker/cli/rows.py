@@ -9,6 +9,7 @@ from models.db.database import open_database
 from models.db.fields import primary_key_of
 from models.migrate import check_schema
 from models.sealing.refused_rows import accept_row, list_refused_rows
+from worker.cli.terminal.output import print_json
 
 #: What an operator does about a row of each table.
 _REMEDIES: Final = {
@@ -19,10 +20,10 @@ _REMEDIES: Final = {
     "user_oauth_connection": "PUT /v1/providers/{key} sets it anew",
     "verification": "its user begins the sign-in again",
 }
-_ACCEPT: Final = "python -m worker check-rows --accept TABLE KEY"
+_ACCEPT: Final = "python -m worker rows accept TABLE KEY"
 
 
-def check_rows(accept: list[str] | None) -> int:
+def check_rows(accept: list[str] | None, *, as_json: bool = False) -> int:
     """List the rows that do not count, or accept one as it is; return 1 if any remains.
 
     Raises:
@@ -32,13 +33,17 @@ def check_rows(accept: list[str] | None) -> int:
     check_schema()
     if accept is not None:
         return _accept(*accept)
-    count = 0
+    found = []
     for row in list_refused_rows():
         table, key = row._meta.table_name, primary_key_of(row)
-        remedy = _REMEDIES.get(table, "restore it from a backup")
-        print(f"{table} {key!a}: {remedy.replace('{key}', str(key))}.")
-        count += 1
-    if count:
+        remedy = _REMEDIES.get(table, "restore it from a backup").replace("{key}", str(key))
+        found.append({"table": table, "key": str(key), "remedy": remedy})
+        if not as_json:
+            print(f"{table} {key!a}: {remedy}.")
+    if as_json:
+        print_json({"items": found})
+        return 1 if found else 0
+    if count := len(found):
         print(f"{count} rows count as absent: this service did not write them as they are.")
         print(f"One that you know to be right is signed as it is by: {_ACCEPT}")
         return 1

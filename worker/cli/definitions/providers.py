@@ -78,16 +78,17 @@ def pause_provider(
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="A sentence for apps and operators.")
     ] = None,
+    as_json: Json = False,
 ) -> int:
     """Pause the renewals with a provider until they are resumed; sign-ins go on."""
     from worker.cli.work.providers import pause_provider
 
-    return pause_provider(name, reason)
+    return pause_provider(name, reason, as_json=as_json)
 
 
 @verb(providers, "resume")
-def resume_provider(name: _Name) -> int:
+def resume_provider(name: _Name, as_json: Json = False) -> int:
     """Let the renewals with a provider go on, however they were paused."""
     from worker.cli.work.providers import resume_provider
 
-    return resume_provider(name)
+    return resume_provider(name, as_json=as_json)

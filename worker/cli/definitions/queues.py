@@ -29,19 +29,19 @@ def list_queues(as_json: Json = False) -> int:
 
 
 @verb(queues, "pause")
-def pause(queue: _Queue) -> int:
+def pause(queue: _Queue, as_json: Json = False) -> int:
     """Keep all workers from fetching from a queue until it is resumed; jobs in hand go on."""
     from worker.cli.work.queues import pause_queue
 
-    return pause_queue(queue)
+    return pause_queue(queue, as_json=as_json)
 
 
 @verb(queues, "resume")
-def resume(queue: _Queue) -> int:
+def resume(queue: _Queue, as_json: Json = False) -> int:
     """Let workers fetch from a queue again."""
     from worker.cli.work.queues import resume_queue
 
-    return resume_queue(queue)
+    return resume_queue(queue, as_json=as_json)
 
 
 @verb(queues, "dead-letters")

@@ -66,6 +66,7 @@ def import_file(
         str | None,
         typer.Option(metavar="FILE", help="Where refused records are listed."),
     ] = None,
+    as_json: Json = False,
 ) -> int:
     """Move connections of another system in, from a file."""
     from worker.cli.imports import import_file
@@ -83,6 +84,7 @@ def import_file(
         report=report,
         identity=identity,
         keys=keys,
+        as_json=as_json,
     )
 
 
@@ -95,25 +97,26 @@ def export_app(
         ),
     ],
     app: OneApp = "default",
+    as_json: Json = False,
 ) -> int:
     """Write all of an app, encrypted to an age recipient."""
     from worker.cli.exports import export_app
 
-    return export_app(file, app, recipients=recipients)
+    return export_app(file, app, recipients=recipients, as_json=as_json)
 
 
-def migrate() -> int:
+def migrate(as_json: Json = False) -> int:
     """Bring the database's tables up to date, and take an earlier shutdown back."""
     from worker.cli.migrate import migrate_database
 
-    return migrate_database()
+    return migrate_database(as_json=as_json)
 
 
-def reseal() -> int:
+def reseal(as_json: Json = False) -> int:
     """Seal what is stored with a changed SECRET_KEY."""
     from worker.cli.reseal import reseal
 
-    return reseal()
+    return reseal(as_json=as_json)
 
 
 def print_completion(
@@ -134,11 +137,11 @@ def check_settings(as_json: Json = False) -> int:
 
 
 @verb(rows, "list")
-def list_rows() -> int:
+def list_rows(as_json: Json = False) -> int:
     """List the rows that do not count, as this service has not written them so."""
     from worker.cli.rows import check_rows
 
-    return check_rows(None)
+    return check_rows(None, as_json=as_json)
 
 
 @verb(rows, "accept")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any, Final
 
 #: The colours of states on a terminal; the words say the same without.
@@ -23,6 +24,19 @@ def is_terminal() -> bool:
 def print_json(value: object) -> None:
     """Print JSON data, in ASCII: no control character of another program reaches a terminal."""
     print(json.dumps(value, indent=2))
+
+
+@contextmanager
+def json_answer(is_wanted: bool) -> Iterator[dict[str, Any]]:
+    """Yield what the block fills, and print it as JSON if that is wanted; text then goes to stderr.
+
+    Where the block raises, nothing is printed.
+    """
+    answer: dict[str, Any] = {}
+    with redirect_stdout(sys.stderr) if is_wanted else nullcontext():
+        yield answer
+    if is_wanted:
+        print_json(answer)
 
 
 def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> int:

@@ -129,15 +129,14 @@ def _do_each(
     """Do something to each connection, and print what came of it, failures on stderr."""
     open_tables()
     client = connect_queue()
-    line = ProgressLine(len(connection_ids))
     results, failures = [], []
-    for place, connection_id in enumerate(connection_ids):
-        line.show(place, connection_id)
-        try:
-            results.append((connection_id, deed(client, connection_id)))
-        except CatFeederError as error:
-            failures.append(f"{connection_id}: {error}")
-    line.end()
+    with ProgressLine(len(connection_ids)) as line:
+        for place, connection_id in enumerate(connection_ids):
+            line.show(place, connection_id)
+            try:
+                results.append((connection_id, deed(client, connection_id)))
+            except CatFeederError as error:
+                failures.append(f"{connection_id}: {error}")
     if as_json:
         print_json({"items": [result for _, result in results]})
     else:

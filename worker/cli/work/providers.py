@@ -92,7 +92,7 @@ def print_findings(name: str, *, as_json: bool) -> int:
     return 0 if report["is_ok"] else 1
 
 
-def pause_provider(name: str, reason: str | None) -> int:
+def pause_provider(name: str, reason: str | None, *, as_json: bool) -> int:
     """Pause the renewals with a provider.
 
     Raises:
@@ -100,11 +100,13 @@ def pause_provider(name: str, reason: str | None) -> int:
     """
     _open()
     manual_pause.pause_provider(name, reason, utc_now())
+    if as_json:
+        return print_provider(name, as_json=True)
     print(f"Renewals with {name} are paused until `python -m worker providers resume {name}`.")
     return 0
 
 
-def resume_provider(name: str) -> int:
+def resume_provider(name: str, *, as_json: bool) -> int:
     """Resume the renewals with a provider.
 
     Raises:
@@ -112,6 +114,8 @@ def resume_provider(name: str) -> int:
     """
     _open()
     manual_pause.resume_provider(name, utc_now())
+    if as_json:
+        return print_provider(name, as_json=True)
     print(f"Renewals with {name} go on.")
     return 0
 

@@ -12,6 +12,7 @@ from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
+from catfeeder.queue.broker import SealedBroker
 from models.db.database import ensure_open
 from models.db.errors import DatabaseUnreachable
 from worker import queue_pauses
@@ -53,7 +54,7 @@ def _to_row(queue: Queue) -> tuple[object, ...]:
     )
 
 
-def pause_queue(queue: str) -> int:
+def pause_queue(queue: str, *, as_json: bool) -> int:
     """Pause a queue.
 
     Raises:
@@ -62,12 +63,15 @@ def pause_queue(queue: str) -> int:
     """
     _check(queue)
     open_tables()
-    queue_pauses.pause_queue(connect_queue().redis, queue, utc_now())
+    client = connect_queue()
+    queue_pauses.pause_queue(client.redis, queue, utc_now())
+    if as_json:
+        return _print_state(client.broker, queue)
     print(f"No worker fetches from {queue} until `python -m worker queues resume {queue}`.")
     return 0
 
 
-def resume_queue(queue: str) -> int:
+def resume_queue(queue: str, *, as_json: bool) -> int:
     """Resume a queue.
 
     Raises:
@@ -76,8 +80,17 @@ def resume_queue(queue: str) -> int:
     """
     _check(queue)
     open_tables()
-    queue_pauses.resume_queue(connect_queue().redis, queue, utc_now())
+    client = connect_queue()
+    queue_pauses.resume_queue(client.redis, queue, utc_now())
+    if as_json:
+        return _print_state(client.broker, queue)
     print(f"Workers fetch from {queue}.")
+    return 0
+
+
+def _print_state(broker: SealedBroker, queue: str) -> int:
+    items = describe_queues(broker, utc_now())
+    print_json(next(item for item in items if item["queue"] == queue))
     return 0
 
 
