@@ -65,10 +65,10 @@ bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ 
 	@.venv-bench/bin/python -m benchmarks
 
 queue-key: $(RUNTIME_STAMP) ## Print the key that lets an app (APP=its id) put jobs on the queue
-	@exec $(BIN)/python -m worker queue-key $(if $(APP),--app $(APP))
+	@exec $(BIN)/python -m worker keys queue $(if $(APP),--app $(APP))
 
 redis-acl: $(RUNTIME_STAMP) ## Print the rights in Redis of an app's user (APP=its id), or of the service's
-	@exec $(BIN)/python -m worker redis-acl $(APP)
+	@exec $(BIN)/python -m worker keys redis-acl $(APP)
 
 lock: ## Renew the lock files from pyproject.toml (needs uv)
 	@head -n 1 requirements.lock > requirements.lock.new

@@ -21,7 +21,7 @@ _lock: Final = threading.Lock()
 class AppUnknown(AuthError):
     """Raised for an app's id without a row."""
 
-    message = "There is no app of that id; `python -m worker apps` lists those that there are."
+    message = "There is no app of that id; `python -m worker apps list` lists those that there are."
 
 
 class AppTampered(AuthError):
@@ -29,7 +29,7 @@ class AppTampered(AuthError):
 
     message = (
         "The app's row was changed in the database by something else than this service: "
-        "`python -m worker check-rows` says what to do."
+        "`python -m worker rows list` says what to do."
     )
 
 

@@ -72,13 +72,13 @@ def connect(
     """Return a client of the service whose queue is at `redis_url`.
 
     That is redis://, rediss://, unix:// or redis+sentinel:// (`catfeeder.queue.redis_url`).
-    `queue_key` is what `python -m worker queue-key --app ID` prints beside the service. It lets its
-    holder ask for jobs in the name of that app and read their results; it opens nothing of another
-    app, and nothing that is stored in the database. While it is being replaced, since it was
-    revoked or SECRET_KEY changes, give both keys with a comma between: requests are sealed with the
-    first, and results of either are read.
+    `queue_key` is what `python -m worker keys queue --app ID` prints beside the service. It lets
+    its holder ask for jobs in the name of that app and read their results; it opens nothing of
+    another app, and nothing that is stored in the database. While it is being replaced, since it
+    was revoked or SECRET_KEY changes, give both keys with a comma between: requests are sealed with
+    the first, and results of either are read.
 
-    `api_url` and `api_key`, the service's HTTP address and a key of `python -m worker make-key`,
+    `api_url` and `api_key`, the service's HTTP address and a key of `python -m worker keys make`,
     are for `authorize` (scope `jobs`) and `access_token` (scope `tokens:read`) alone.
 
     Raises:

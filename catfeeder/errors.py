@@ -69,7 +69,7 @@ class SealBroken(CatFeederError):
 class InvalidQueueKey(CatFeederError):
     """Raised for a `queue_key` that is not one app's: `cfq_`, its id, a generation and 32 bytes."""
 
-    message = "The queue key is not one that `python -m worker queue-key` prints: cfq_…"
+    message = "The queue key is not one that `python -m worker keys queue` prints: cfq_…"
 
 
 class QueueUnreachable(CatFeederError):

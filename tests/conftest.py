@@ -278,7 +278,7 @@ def database(tables: Settings) -> Settings:
 
 @pytest.fixture
 def queue_key(settings: Settings) -> str:
-    """What `python -m worker queue-key` prints."""
+    """What `python -m worker keys queue` prints."""
     return derive_app_key(settings, DEFAULT_APP).to_text()
 
 

@@ -28,7 +28,7 @@ class ProcfileInvalid(ServiceFailure):
 class QueueUnknown(ServiceFailure):
     """Raised for a queue that an operator names and that does not exist."""
 
-    message = "There is no such queue: `python -m worker queues` lists those that there are."
+    message = "There is no such queue: `python -m worker queues list` lists those that there are."
 
 
 class ServiceUnhealthy(ServiceFailure):

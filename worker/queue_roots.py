@@ -18,7 +18,7 @@ def list_queue_roots(settings: Settings) -> list[Key]:
             return [key_from_text(text) for text in settings.queue_keys]
         except InvalidQueueKey:
             raise ConfigurationError(
-                "QUEUE_KEYS must be what `python -m worker queue-roots` prints."
+                "QUEUE_KEYS must be what `python -m worker keys queue-roots` prints."
             ) from None
     return KeyRing(settings.secret_keys()).keys(QUEUE_LABEL)
 

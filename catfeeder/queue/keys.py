@@ -85,7 +85,7 @@ class AppKey:
         if _FIRST_FORMAT.fullmatch(text):
             raise InvalidQueueKey(
                 "The queue key is one of an earlier release, which served all apps: each app has "
-                "its own now, cfq_…, as `python -m worker queue-key --app ID` prints it."
+                "its own now, cfq_…, as `python -m worker keys queue --app ID` prints it."
             )
         app, _, rest = text.removeprefix(_PREFIX).partition(".")
         generation, _, key = rest.partition(".")

@@ -11,8 +11,8 @@ GRANTS: Final = "~catfeeder:* &catfeeder:bell:* &catfeeder:ended:* +@all -@admin
 _OLD: Final = "The Redis of REDIS_URL is too old: jobs need Redis 6.2 or later, or any Valkey."
 _RIGHTS: Final = (
     "The Redis of REDIS_URL does not let our user do what jobs need: let its administrator grant "
-    f"`ACL SETUSER <user> {GRANTS}`, or to an app's client what `python -m worker redis-acl <app>` "
-    "prints."
+    f"`ACL SETUSER <user> {GRANTS}`, or to an app's client what "
+    "`python -m worker keys redis-acl <app>` prints."
 )
 _CLUSTER: Final = (
     "The Redis of REDIS_URL is a cluster, which spreads the keys of a job over its servers: set "

@@ -210,7 +210,7 @@ def _report(row: Table) -> None:
     text = (
         "Row %s of the table %s is not as this service wrote it (its MAC does not hold), so it "
         "counts as absent: something else has written to the database. "
-        "`python -m worker check-rows` lists such rows and what to do."
+        "`python -m worker rows list` lists such rows and what to do."
     )
     _LOG.error(text, name, table)
     for reporter in reporters:

@@ -1,4 +1,4 @@
-"""`python -m worker check-rows`: lists rows that something else has written, and accepts one."""
+"""`python -m worker rows list`: lists rows that something else has written, and accepts one."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_only_a_start_makes_a_database(
         *("connections renew x", "connections disconnect x --yes", "connections reconnect-link x"),
         *("providers list", "providers show google", "providers check google"),
         *("providers set google client_id=x", "providers pause google", "providers resume google"),
-        *("queues pause oauth", "queues resume oauth"),
+        *("queues pause oauth", "queues resume oauth", "jobs list"),
     )
     elsewhere = {"run", "migrate", "perform", "scheduler", "completion", "config check"}
     without_database = {"queues list", "queues dead-letters", "queues replay", "queues discard"}

@@ -136,7 +136,7 @@ def test_a_client_without_a_right_gets_a_sentence(
     # Then its client says what to grant
     with (
         catfeeder.connect(users["shop"], key) as shop,
-        pytest.raises(QueueUnusable, match="`python -m worker redis-acl <app>` prints"),
+        pytest.raises(QueueUnusable, match="`python -m worker keys redis-acl <app>` prints"),
     ):
         shop.hash_password(PASSWORD)
 

@@ -15,7 +15,7 @@ _NOTICES: Final = {
     "app-deleted": "The app is deleted, and its keys with it.",
     "key-revoked": "The key is revoked; within five seconds no process accepts it.",
     "queue-key-revoked": (
-        "The queue keys of up to now are revoked. `python -m worker queue-key --app …` prints the "
+        "The queue keys of up to now are revoked. `python -m worker keys queue --app …` prints the "
         "new one."
     ),
 }

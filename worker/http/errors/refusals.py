@@ -82,7 +82,7 @@ class KeyRequired(Refusal):
 class KeyUnknown(Refusal):
     """Raised as RFC 6750's `invalid_token`: a key that is wrong, revoked or expired."""
 
-    message = "The API key is unknown, revoked or expired: `python -m worker make-key` makes one."
+    message = "The API key is unknown, revoked or expired: `python -m worker keys make` makes one."
 
 
 class MediaTypeUnsupported(Refusal):

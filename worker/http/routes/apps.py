@@ -44,7 +44,7 @@ async def read_apps() -> JSONResponse:
 
 @router.post("", status_code=201, response_model=_AppModel)
 async def make_app(body: NewApp, shim: ShimDependency) -> JSONResponse:
-    """Make an app; its keys come from `POST /v1/keys` and `python -m worker queue-key`."""
+    """Make an app; its keys come from `POST /v1/keys` and `python -m worker keys queue`."""
     settings = body.model_dump(exclude_none=True, exclude={"id", "name"})
     made = await run_with_database(create_app, body.id, body.name or body.id, settings, utc_now())
     await _publish(shim)
@@ -75,7 +75,7 @@ async def remove_app(app: str, shim: ShimDependency) -> Response:
 
 @router.post("/{app}/revoke-queue-key", response_model=_AppModel)
 async def revoke_app_queue_key(app: str, shim: ShimDependency) -> JSONResponse:
-    """Revoke an app's queue keys of up to now; `python -m worker queue-key` prints its new one."""
+    """Revoke an app's queue keys of up to now; `python -m worker keys queue` prints its new one."""
     changed = await run_with_database(revoke_queue_key, app, utc_now())
     await _publish(shim)
     return JSONResponse(changed)
