@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from settings import ConfigurationError
 
@@ -42,12 +43,24 @@ def host_in_url(host: str) -> str:
     return f"[{reachable}]" if ":" in reachable else reachable
 
 
+def find_url_host(url: str) -> str | None:
+    """Return the host of a URL as a Host header names it, an address in its shortest form.
+
+    Return None where there is none.
+    """
+    try:
+        host = urlsplit(url).hostname
+        return str(ipaddress.ip_address(host)) if host and _is_ip_address(host) else host
+    except ValueError:
+        return None
+
+
 def check_origins(where: str, origins: Iterable[str]) -> None:
     """Refuse an origin that no browser sends, such as one with a slash at its end."""
     for origin in origins:
         if origin != "*" and not _ORIGIN.fullmatch(origin):
             raise ConfigurationError(
-                f"config.toml: {where} must list origins such as https://app.example.com, in lower "
+                f"{where} must list origins such as https://app.example.com, in lower "
                 f"case, without path, slash at the end or default port, which {origin!r} is not."
             )
 
@@ -62,7 +75,7 @@ def check_return_origins(where: str, origins: Iterable[str]) -> None:
     for origin in origins:
         if not is_return_origin(origin):
             raise ConfigurationError(
-                f"config.toml: {where} must list origins such as https://app.example.com, without "
+                f"{where} must list origins such as https://app.example.com, without "
                 f"path or slash at the end, which {origin!r} is not."
             )
 
@@ -72,7 +85,7 @@ def check_names(where: str, names: Iterable[str]) -> None:
     for name in names:
         if name != "*" and not _is_ip_address(name) and not _NAME.fullmatch(name):
             raise ConfigurationError(
-                f"config.toml: {where} must list names such as auth.example.com, without scheme, "
+                f"{where} must list names such as auth.example.com, without scheme, "
                 f"port or path, which {name!r} is not."
             )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from addresses import (
     check_url_path,
+    find_url_host,
     host_in_url,
     is_return_origin,
     reachable_host,
@@ -21,6 +22,7 @@ from environment import (
     ROOT,
     _get_environement_variable,
     check_named_files,
+    check_setting_names,
     find_mention,
     is_secret_variable,
     optional_variable,
@@ -35,6 +37,7 @@ from public_addresses import (
     is_public,
     literal_addresses,
 )
+from setting_variables import name_setting, read_overrides
 from settings import (
     ConfigurationError,
     CronsSettings,
@@ -59,8 +62,8 @@ from validation import (
 )
 
 #: The service imports settings from here alone: `addresses`, `authorities`, `configuration_files`,
-#: `deployment`, `environment`, `file_modes`, `key_strength`, `settings` and `validation` belong
-#: to this module.
+#: `deployment`, `environment`, `file_modes`, `key_strength`, `setting_variables`, `settings` and
+#: `validation` belong to this module.
 __all__ = [
     "ENV",
     "ENV_FILE",
@@ -83,6 +86,7 @@ __all__ = [
     "current_settings",
     "describe_open_files",
     "find_mention",
+    "find_url_host",
     "find_webhook_problem",
     "host_in_url",
     "is_allowed",
@@ -135,9 +139,12 @@ def load_settings(
     """
     env = read_environment() if environment is None else environment
     check_named_files(env)
-    sections = parse_sections(read_toml() if toml_conf is None else toml_conf)
+    check_setting_names(env)
+    overrides = read_overrides(functools.partial(optional_variable, env))
+    sections = parse_sections(read_toml() if toml_conf is None else toml_conf, overrides)
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
-    check_webhook_url(sections["oauth"].webhook_url, private_hosts)
+    where = name_setting(overrides, "OAuth", "webhook_url")
+    check_webhook_url(where, sections["oauth"].webhook_url, private_hosts)
     return Settings(
         **load_place(env, sections["server"], ROOT),
         log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),

@@ -12,6 +12,7 @@ from typing import Final
 from dotenv.parser import Binding, parse_stream
 
 from addresses import expand_path
+from setting_variables import PREFIX, SETTING_VARIABLES, is_meant_as_setting
 from settings import ConfigurationError
 
 ROOT: Final = Path(__file__).resolve().parent
@@ -97,7 +98,11 @@ def read_text(path: Path, what: str) -> str:
 def is_known(name: str) -> bool:
     """Return whether a name is that of a variable of the service, or `<NAME>_FILE` of one."""
     names = (name, name.removesuffix("_FILE"))
-    return any(each in VARIABLES or _CREDENTIAL.fullmatch(each) for each in names)
+    return any(_is_variable(each) or _CREDENTIAL.fullmatch(each) for each in names)
+
+
+def _is_variable(name: str) -> bool:
+    return name in VARIABLES or name in SETTING_VARIABLES
 
 
 def is_secret_variable(name: str) -> bool:
@@ -107,7 +112,7 @@ def is_secret_variable(name: str) -> bool:
 
 def names_file(name: str) -> bool:
     """Return whether a name is `<NAME>_FILE` for a variable of the service."""
-    return name.endswith("_FILE") and name not in VARIABLES and is_known(name)
+    return name.endswith("_FILE") and not _is_variable(name) and is_known(name)
 
 
 def check_text(name: str, value: str) -> str:
@@ -150,9 +155,23 @@ def check_named_files(environment: Mapping[str, str | None]) -> None:
             _read_named_file(name, path)
 
 
+def check_setting_names(environment: Mapping[str, str | None]) -> None:
+    """Refuse a variable that begins as those of settings do, and is none.
+
+    Raises:
+        ConfigurationError: There is one; the message names the likeliest that was meant.
+    """
+    for name, value in environment.items():
+        if is_meant_as_setting(name, value or "") and not is_known(name):
+            raise ConfigurationError(
+                f"{name} is not a setting. {_suggest(name)}"
+                "docs/configuration.md says how they are named."
+            )
+
+
 def _is_ours(name: str, environment: Mapping[str, str | None]) -> bool:
     """Return whether a variable can be no other program's: TLS_PRIVATE_KEY may well be."""
-    if name in VARIABLES or _CLIENT_PARTS.fullmatch(name):
+    if _is_variable(name) or _CLIENT_PARTS.fullmatch(name):
         return True
     clients = [_CLIENT_PARTS.fullmatch(other.removesuffix("_FILE")) for other in environment]
     return any(client and name.startswith(f"{client[1]}_") for client in clients)
@@ -204,9 +223,15 @@ def _find_line(binding: Binding) -> int:
 
 
 def _advise(name: str) -> str:
-    close = difflib.get_close_matches(name.upper(), sorted(VARIABLES), n=1)
-    meant = f"Did you mean {close[0]}? " if close else ""
-    return f"{meant}.env.example lists all names; what other programs read belongs elsewhere."
+    rest = ".env.example lists all names; what other programs read belongs elsewhere."
+    return f"{_suggest(name)}{rest}"
+
+
+def _suggest(name: str) -> str:
+    # What all settings begin with would make any two of them alike.
+    names = {each.removeprefix(PREFIX): each for each in (*VARIABLES, *SETTING_VARIABLES)}
+    close = difflib.get_close_matches(name.upper().removeprefix(PREFIX), names, n=1)
+    return f"Did you mean {names[close[0]]}? " if close else ""
 
 
 def _find_swallowed_name(text: str) -> str | None:

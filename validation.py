@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from addresses import check_names, check_origins, check_return_origins
+from addresses import check_names, check_origins, check_return_origins, find_url_host
 from public_addresses import HTTP_URL, find_webhook_problem
+from setting_variables import Overrides, name_setting
 from settings import SECTIONS, ConfigurationError, OAuthSettings
 
 _LOG_FORMATS: Final = ("text", "json")
@@ -23,8 +25,8 @@ def find_table(toml_conf: Any, section: str) -> Any:
     return toml_conf
 
 
-def parse_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
-    """Check all of config.toml and return each section under its attribute of Settings.
+def parse_sections(conf: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """Check all of config.toml, below `overrides`, and return each section by its attribute.
 
     Raises:
         ConfigurationError: A name is unknown or a value cannot be used; the message names it.
@@ -33,33 +35,42 @@ def parse_sections(conf: Mapping[str, Any]) -> dict[str, Any]:
         if name not in SECTIONS or "." in name:
             raise ConfigurationError(f"config.toml: [{name}] is not a section.")
     sections = {
-        attribute: _parse_section(kind, conf, name) for name, (attribute, kind) in SECTIONS.items()
+        attribute: _parse_section(kind, conf, name, overrides)
+        for name, (attribute, kind) in SECTIONS.items()
     }
-    if sections["passwords"].rounds < 10 and not sections["debug"].testing:
-        raise ConfigurationError(
-            "config.toml: [Passwords] rounds must be 10 to 16; fewer are for tests alone."
-        )
-    _check_lease(sections["oauth"])
-    check_origins("[Server_configuration] cors_origins", sections["server"].cors_origins)
-    check_return_origins("[OAuth] return_to_origins", sections["oauth"].return_to_origins)
-    check_names("[Server_configuration] trusted_hosts", sections["server"].trusted_hosts)
-    _check_proxies(sections["server"].trusted_proxies)
+    _check_sections(sections, functools.partial(name_setting, overrides))
     return sections
 
 
-def _parse_section(kind: type[Any], conf: Mapping[str, Any], name: str) -> Any:
+def _check_sections(sections: Mapping[str, Any], where: Callable[[str, str], str]) -> None:
+    server, oauth = sections["server"], sections["oauth"]
+    if sections["passwords"].rounds < 10 and not sections["debug"].testing:
+        raise ConfigurationError(
+            f"{where('Passwords', 'rounds')} must be 10 to 16; fewer are for tests alone."
+        )
+    _check_lease(where("OAuth", "lease_seconds"), oauth)
+    check_origins(where("Server_configuration", "cors_origins"), server.cors_origins)
+    check_return_origins(where("OAuth", "return_to_origins"), oauth.return_to_origins)
+    check_names(where("Server_configuration", "trusted_hosts"), server.trusted_hosts)
+    _check_proxies(where("Server_configuration", "trusted_proxies"), server.trusted_proxies)
+
+
+def _parse_section(
+    kind: type[Any], conf: Mapping[str, Any], name: str, overrides: Overrides
+) -> Any:
     table = find_table(conf, name)
     if not isinstance(table, Mapping):
         raise ConfigurationError(f"config.toml: {name} must be a section, [{name}].")
     hints = get_type_hints(kind)
     fields = {item.name: item for item in dataclasses.fields(kind)}
     values = {}
-    for key, value in table.items():
+    for key, value in {**table, **overrides.get(name, {})}.items():
         if f"{name}.{key}" in SECTIONS:
             continue
         if key not in fields:
             raise ConfigurationError(f"config.toml: [{name}] {key} is not a setting.")
-        values[key] = _parse_value(f"config.toml: [{name}] {key}", value, hints[key], fields[key])
+        where = name_setting(overrides, name, key)
+        values[key] = _parse_value(where, value, hints[key], fields[key])
     return kind(**values)
 
 
@@ -76,19 +87,19 @@ def _parse_value(where: str, value: Any, kind: Any, setting: dataclasses.Field[A
     return value
 
 
-def _check_proxies(entries: tuple[str, ...]) -> None:
+def _check_proxies(where: str, entries: tuple[str, ...]) -> None:
     for entry in entries:
         try:
             if entry != "unix":
                 ipaddress.ip_network(entry)
         except ValueError:
             raise ConfigurationError(
-                "config.toml: [Server_configuration] trusted_proxies must be addresses, networks "
+                f"{where} must be addresses, networks "
                 f'such as "10.0.0.0/8", or "unix", which {entry!r} is not.'
             ) from None
 
 
-def _check_lease(oauth: OAuthSettings) -> None:
+def _check_lease(where: str, oauth: OAuthSettings) -> None:
     """Refuse a lease that could end while its worker still waits for the provider.
 
     A whole call takes at most twice the time of one request, however many client secrets are tried.
@@ -96,16 +107,16 @@ def _check_lease(oauth: OAuthSettings) -> None:
     whole_call_seconds = 2 * (oauth.connect_timeout_seconds + oauth.read_timeout_seconds)
     if oauth.lease_seconds < 2 * whole_call_seconds:
         raise ConfigurationError(
-            f"config.toml: [OAuth] lease_seconds must be at least {2 * whole_call_seconds}, four "
+            f"{where} must be at least {2 * whole_call_seconds}, four "
             "times connect_timeout_seconds and read_timeout_seconds together: two would renew the "
             "same connection at once."
         )
 
 
-def check_webhook_url(url: str, private_hosts: frozenset[str]) -> None:
+def check_webhook_url(where: str, url: str, private_hosts: frozenset[str]) -> None:
     """Refuse a `webhook_url` to which no event would ever be delivered."""
     if url and (problem := find_webhook_problem(url, private_hosts)):
-        raise ConfigurationError(f"config.toml: [OAuth] webhook_url {problem}.")
+        raise ConfigurationError(f"{where} {problem}.")
 
 
 def parse_port(text: str | None, default: int) -> int:
@@ -119,7 +130,7 @@ def parse_port(text: str | None, default: int) -> int:
 
 def check_redirect_uri(text: str | None) -> str | None:
     """Return REDIRECT_URI, or None where it is unset."""
-    if text is not None and not HTTP_URL.fullmatch(text):
+    if text is not None and not (HTTP_URL.fullmatch(text) and find_url_host(text)):
         raise ConfigurationError("REDIRECT_URI must begin with https:// or http:// and a host.")
     return text
 

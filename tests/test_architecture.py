@@ -224,6 +224,7 @@ def copy(tmp_path: Path) -> Path:
         "file_modes.py",
         "key_strength.py",
         "public_addresses.py",
+        "setting_variables.py",
         "settings.py",
         "validation.py",
         "pyproject.toml",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import dataclasses
+import json
 import logging
 import os
 import re
@@ -37,7 +38,9 @@ from config import (
     read_environment,
     read_toml,
 )
+from setting_variables import SETTING_VARIABLES, setting_variable
 
+_PROXIES: Final = ("10.0.0.0/8",)
 SECRET = "canary-of-the-settings-7f1c9a04be63"
 
 
@@ -457,6 +460,127 @@ def test_no_environment_fails_in_any_other_way(environment: dict[str, str]) -> N
     sentence = sentence_of(lambda: load_settings(environment, {}))
 
     assert sentence == "" or sentence.partition(" ")[0] in environment
+
+
+# -- Settings of config.toml that the environment gives
+
+
+_SERVER = "CATFEEDER_SERVER_CONFIGURATION"
+
+
+@pytest.mark.parametrize(
+    ("variables", "section", "key", "value"),
+    [
+        ({"CATFEEDER_OAUTH_LEASE_SECONDS": "120"}, "oauth", "lease_seconds", 120),
+        ({"CATFEEDER_CRONS_CLEAN_TOKENS": "False"}, "crons", "clean_tokens", False),
+        ({"CATFEEDER_PROCESSES_PASSWORDS": "0"}, "processes", "passwords", 0),
+        ({f"{_SERVER}_DEBUG_MODE_DEBUG": "true"}, "debug", "debug", True),
+        ({f"{_SERVER}_TRUSTED_PROXIES": '["10.0.0.0/8"]'}, "server", "trusted_proxies", _PROXIES),
+        ({f"{_SERVER}_TRUSTED_PROXIES": " 10.0.0.0/8"}, "server", "trusted_proxies", _PROXIES),
+        (
+            {f"{_SERVER}_CORS_ORIGINS": "https://a.example, https://b.example"},
+            *("server", "cors_origins", ("https://a.example", "https://b.example")),
+        ),
+        ({f"{_SERVER}_TRUSTED_HOSTS": "[]"}, "server", "trusted_hosts", ()),
+        ({"CATFEEDER_OAUTH_WEBHOOK_URL": '""'}, "oauth", "webhook_url", ""),
+        (
+            {"CATFEEDER_OAUTH_WEBHOOK_URL": "https://hooks.example.com/in"},
+            *("oauth", "webhook_url", "https://hooks.example.com/in"),
+        ),
+    ],
+)
+def test_a_variable_sets_what_config_toml_sets_and_wins(
+    variables: dict[str, str], section: str, key: str, value: object, tmp_path: Path
+) -> None:
+    # Given a config.toml that says otherwise
+    conf = {
+        "OAuth": {"lease_seconds": 100, "webhook_url": "https://other.example.com/"},
+        "Server_configuration": {"trusted_hosts": ["auth.example.com"], "host": "::1"},
+    }
+
+    # Then the variable counts, and all else stays as the file has it
+    chosen = load_settings(variables, conf)
+    assert getattr(getattr(chosen, section), key) == value
+    assert chosen.host == "::1"
+    # And so it does where it stands in .env, and where it names a file
+    lines = [f"{name}='{text}'" for name, text in variables.items()]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    read = read_environment(tmp_path / ".env")
+    assert load_settings({name: read[name] for name in variables}, conf) == chosen
+    for name, text in variables.items():
+        (tmp_path / name).write_text(text)
+    files = {f"{name}_FILE": str(tmp_path / name) for name in variables}
+    assert load_settings(files, conf) == chosen
+
+
+def test_every_setting_has_a_variable_of_its_own_that_takes_its_default() -> None:
+    count = sum(len(dataclasses.fields(kind)) for _, kind in settings_module.SECTIONS.values())
+    defaults = {
+        setting_variable(section, field.name): json.dumps(field.default)
+        for section, (_, kind) in settings_module.SECTIONS.items()
+        for field in dataclasses.fields(kind)
+    }
+
+    assert len(defaults) == count
+    assert load_settings(defaults, {}) == load_settings({}, {})
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "sentence"),
+    [
+        ("CATFEEDER_OAUTH_LEASE_SECONDS", "soon", " must be a whole number."),
+        ("CATFEEDER_OAUTH_LEASE_SECONDS", "1.5", " must be a whole number."),
+        ("CATFEEDER_OAUTH_LEASE_SECONDS", "0", " must be 1 to 315360000."),
+        ("CATFEEDER_OAUTH_LEASE_SECONDS", "59", " must be at least 60, four times"),
+        ("CATFEEDER_CRONS_CLEAN_TOKENS", "yes", " must be true or false."),
+        ("CATFEEDER_PASSWORDS_ROUNDS", "9", " must be 10 to 16; fewer are for tests alone."),
+        (f"{_SERVER}_CORS_ORIGINS", "[1]", " must be a list of strings."),
+        (f"{_SERVER}_CORS_ORIGINS", "a.example", " must list origins such as"),
+        (f"{_SERVER}_TRUSTED_PROXIES", "proxy", " must be addresses, networks"),
+        ("CATFEEDER_OAUTH_WEBHOOK_URL", "http://a.example/", " must begin with https://"),
+        (
+            "CATFEEDER_OAUTH_LEASE_SECOND",
+            "90",
+            " is not a setting. Did you mean CATFEEDER_OAUTH_LEASE_SECONDS? ",
+        ),
+        ("CATFEEDER_SERVER_PORT", "80", f" is not a setting. Did you mean {_SERVER}_PORT? "),
+        ("CATFEEDER_COLOUR", "blue", " is not a setting. docs/configuration.md says"),
+    ],
+)
+def test_a_variable_that_sets_nothing_usable_is_refused_by_its_name(
+    variable: str, text: str, sentence: str
+) -> None:
+    assert refusal({}, **{variable: text}).startswith(f"{variable}{sentence}")
+
+
+def test_what_begins_like_a_setting_and_is_none_is_left_alone() -> None:
+    # Given what Kubernetes sets for a Service `catfeeder`, a provider of that name, and our own
+    links = {
+        "CATFEEDER_SERVICE_HOST": "10.0.0.7",
+        "CATFEEDER_SERVICE_PORT_HTTP": "5000",
+        "CATFEEDER_PORT": "tcp://10.0.0.7:5000",
+        "CATFEEDER_WEB_PORT_5000_TCP_ADDR": "10.0.0.7",
+        "CATFEEDER_CLIENT_ID": "cats",
+    }
+    code = "".join(path.read_text() for path in (ROOT / "worker").rglob("*.py"))
+    own = re.findall(r'"(CATFEEDER_\w+)"', code + (ROOT / "environment.py").read_text())
+    assert len(own) >= 4
+
+    # Then none of them ends a start
+    assert load_settings({**links, **dict.fromkeys(own, "1")}, {}) == load_settings({}, {})
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(SETTING_VARIABLES)),
+        st.text(max_size=12) | toml_values.map(lambda value: json.dumps(value, default=str)),
+        max_size=3,
+    )
+)
+def test_no_variable_of_a_setting_fails_in_any_other_way(environment: dict[str, str]) -> None:
+    sentence = sentence_of(lambda: load_settings(environment, {}))
+
+    assert sentence == "" or sentence.partition(" ")[0].startswith(("CATFEEDER_", "HOST"))
 
 
 # -- What the environment sets
@@ -880,12 +1004,14 @@ def test_a_dotenv_may_hold_every_variable_that_is_offered(tmp_path: Path) -> Non
             "config",
             {
                 *("addresses", "authorities", "configuration_files", "deployment", "environment"),
-                *("file_modes", "key_strength", "public_addresses", "settings", "validation"),
+                *("file_modes", "key_strength", "public_addresses", "setting_variables"),
+                *("settings", "validation"),
             },
         ),
         ("deployment", {"addresses", "environment", "settings", "validation"}),
-        ("environment", {"addresses", "settings"}),
-        ("validation", {"addresses", "public_addresses", "settings"}),
+        ("environment", {"addresses", "setting_variables", "settings"}),
+        ("validation", {"addresses", "public_addresses", "setting_variables", "settings"}),
+        ("setting_variables", {"settings"}),
         ("public_addresses", set()),
         ("addresses", {"settings"}),
         ("authorities", {"addresses", "environment", "settings"}),

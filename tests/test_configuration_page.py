@@ -14,6 +14,7 @@ from actors.providers.protocol.provider_builder import presets
 from config import ROOT, load_settings
 from environment import VARIABLES
 from key_strength import MINIMUM_KEY_LENGTH
+from setting_variables import SETTING_VARIABLES
 
 PAGE: Final = (ROOT / "docs" / "configuration.md").read_text()
 _USUAL_PARTS: Final = ("CLIENT_ID", "CLIENT_SECRET")
@@ -78,6 +79,15 @@ def test_env_example_offers_every_variable_and_no_other() -> None:
     assert {name for name, _ in offered} == variables_of_the_code()
     # And sets none: what is unset has a default that works.
     assert {value for _, value in offered} == {""}
+
+
+def test_each_variable_of_a_setting_that_is_written_is_one_and_is_taken() -> None:
+    written = re.findall(r"(CATFEEDER_[A-Z_]+)=([^`;\s]+)", PAGE + EXAMPLE)
+    assert len(written) >= 6
+
+    for name, value in written:
+        assert name in SETTING_VARIABLES
+        load_settings({name: value}, {})
 
 
 def test_the_defaults_of_the_environment_are_those_written() -> None:

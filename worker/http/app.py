@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
-from config import Settings, current_settings, reachable_host
+from config import Settings, current_settings, find_url_host, reachable_host
 from worker.consuming.broker_abilities import check_if_reachable
 from worker.http.asgi.body_limit import BodyLimit
 from worker.http.asgi.content_security import DOCS_PATH, build_docs_policy
@@ -126,14 +126,14 @@ def _build_routes() -> list[BaseRoute]:
 def _build_middleware(shim: Shim) -> list[Middleware]:
     """Return the middleware, the outermost first."""
     server_settings: Final = shim.settings.server
-    # What the start prints must be answered.
-    own_host = reachable_host(shim.settings.host)
+    # What the start prints must be answered, and what providers send users back to.
+    own_hosts = (reachable_host(shim.settings.host), find_url_host(shim.settings.redirect_uri))
     chosen = [
         Middleware(TrustedProxies, proxies=server_settings.trusted_proxies),
         Middleware(AnswerHead),
         Middleware(CountRequests, metrics=shim.metrics),
         Middleware(ResponseHeaders, policies=_POLICIES),
-        Middleware(TrustedHosts, hosts=[*server_settings.trusted_hosts, own_host]),
+        Middleware(TrustedHosts, hosts=[*server_settings.trusted_hosts, *filter(None, own_hosts)]),
         Middleware(CatchUnexpectedErrors),
         Middleware(BodyLimit),
     ]

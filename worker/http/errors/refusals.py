@@ -46,7 +46,7 @@ class HostInvalid(Refusal):
 class HostNotTrusted(Refusal):
     """Raised against DNS rebinding."""
 
-    message = "The Host header names none of [Server_configuration] trusted_hosts of config.toml."
+    message = "The Host header names neither REDIRECT_URI's host nor one of trusted_hosts."
 
 
 class IdempotencyKeyReused(Refusal):

@@ -52,3 +52,18 @@ def test_another_host_is_refused(anonymous: httpx.Client) -> None:
     answer = anonymous.get("/health", headers={"Host": "evil.example"})
     assert_problem(answer, 400, "host_not_trusted")
     assert "evil" not in answer.text
+
+
+@pytest.mark.environ(
+    REDIRECT_URI="https://Auth.Example.com:8443/v1/oauth/callback",
+    CATFEEDER_SERVER_CONFIGURATION_TRUSTED_HOSTS="probe.internal",
+)
+def test_the_host_that_providers_send_users_back_to_is_trusted(anonymous: httpx.Client) -> None:
+    # Given a public address, and a list of hosts that does not name it
+
+    # Then what a proxy passes on for it is answered, as is what the list names
+    for host in ("auth.example.com", "auth.example.com:8443", "probe.internal"):
+        assert anonymous.get("/health", headers={"Host": host}).status_code == 200
+    # And no other host below it
+    for host in ("example.com", "evil.auth.example.com", "localhost"):
+        assert_problem(anonymous.get("/health", headers={"Host": host}), 400, "host_not_trusted")
