@@ -103,6 +103,7 @@ class OAuthSettings:
 
     require_state: bool = True
     state_lifetime_seconds: int = _seconds(600)
+    connect_session_seconds: int = _seconds(3600)
     redirect_path_per_provider: bool = True
     return_to_origins: tuple[str, ...] = ()
     connect_timeout_seconds: int = _seconds(5)

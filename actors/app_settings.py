@@ -43,6 +43,7 @@ class AppSettings(TypedDict, total=False):
     requests_per_minute: Annotated[int, "How many requests all of its API keys may make."]
     allow_login: Annotated[bool, "Whether a browser without a key may begin a sign-in for it."]
     webhook_url: Annotated[str, "Where its events are posted; none if left out."]
+    logo: Annotated[str, "What its users' pages show beside its name: a `data:` URL (RFC 2397)."]
 
 
 def read_app_settings(app: str) -> AppSettings:

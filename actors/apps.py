@@ -17,6 +17,7 @@ from models.api_keys import TAB_API_KEYS
 from models.apps import TAB_APPS
 from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS
+from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
@@ -119,6 +120,7 @@ def delete_app(app_id: str, now: datetime) -> None:
         TAB_API_KEYS.revoke_all(app_id, now)
         TAB_VERIFICATION.erase_all(app_id)
         TAB_DEVICE_AUTHORIZATIONS.erase_all(app_id)
+        TAB_CONNECT_SESSIONS.erase_all(app_id)
         TAB_USER_OAUTH_CONNECTION.erase_all(app_id)
         TAB_EVENTS.cancel_deliveries(app_id)
         TAB_APPS.erase(app_id)

@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     """What can happen. The names are read by apps: never rename one."""
 
     AUTHORIZED = "authorized"
+    CONNECT_SESSION_CREATED = "connect_session_created"
+    CONNECT_SESSION_OPENED = "connect_session_opened"
     EXCHANGED = "exchanged"
     CONNECTED = "connected"
     IMPORTED = "imported"

@@ -112,6 +112,7 @@ class Client:
     hash_password = _enqueue(Verbs.hash_password)
     check_password = _enqueue(Verbs.check_password)
     authorize = _fetch(Verbs.authorize)
+    connect_session = _fetch(Verbs.connect_session)
     exchange_code = _enqueue(Verbs.exchange_code)
     user_info = _enqueue(Verbs.user_info)
     access_token = _fetch(Verbs.access_token)

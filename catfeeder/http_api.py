@@ -3,8 +3,8 @@
 The queue key lets its holder ask for work, and opens nothing that is stored. A message that answers
 with a stored token would end that: so `access_token` needs an API key with the scope `tokens:read`,
 which can be limited, watched and revoked. `authorize` stores a row and reads the provider's, which
-the service's HTTP process does at once, without a worker; it needs the scope `jobs`, and so does
-`import_connection`.
+the service's HTTP process does at once, without a worker; it needs the scope `jobs`, and so do
+`connect_session` and `import_connection`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
-from catfeeder.results import AccessToken, Authorization, Connection
+from catfeeder.results import AccessToken, Authorization, Connection, ConnectLink
 
-A = TypeVar("A", Authorization, AccessToken, Connection)
+A = TypeVar("A", Authorization, AccessToken, Connection, ConnectLink)
 
 #: Requests of one asyncio client at the same time; further ones wait, within their own timeout.
 _MAX_THREADS: Final = 64

@@ -240,6 +240,21 @@ class StartedSignIn(TypedDict):
     expires_at: Annotated[Time, "When the sign-in has to have come back."]
 
 
+class ConnectSession(TypedDict):
+    """The answer of `connect_session`: the page where a user connects accounts."""
+
+    url: Annotated[str, "Lead the user's browser there; the first that opens it has the page."]
+    expires_at: Annotated[Time, "Until when the link can be opened."]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectLink:
+    """A `ConnectSession` in Python: lead the browser of your user's session to the URL."""
+
+    url: str = field(repr=False)
+    expires_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Authorization:
     """A `StartedSignIn` in Python: send the browser to the URL, and compare `state` later."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class RequestParameters(TypedDict, total=False):
@@ -45,3 +45,14 @@ class SignInOptions(RequestParameters, total=False):
     variables: Mapping[str, str] | None
     #: Whether the connection is to last; None leaves it to the provider's setting.
     offline_access: bool | None
+
+
+def check_sign_in_options(options: SignInOptions) -> dict[str, Any]:
+    """Return the options that are given.
+
+    Raises:
+        TypeError: There is no such option.
+    """
+    if unknown := options.keys() - SignInOptions.__optional_keys__:
+        raise TypeError(f"authorize() has no option {', '.join(sorted(unknown))}")
+    return {name: value for name, value in options.items() if value is not None}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, Unpack, cast
 from urllib.parse import quote, urlencode
 
+from catfeeder.connect_options import ConnectOptions, build_connect_session
 from catfeeder.http_api import ApiRequest
 from catfeeder.import_options import ImportOptions, build_import
 from catfeeder.messages import (
@@ -32,6 +33,7 @@ from catfeeder.results import (
     AccessToken,
     Authorization,
     Connection,
+    ConnectLink,
     DeviceAuthorization,
     PasswordCheck,
     PasswordHash,
@@ -40,7 +42,7 @@ from catfeeder.results import (
     TokenResponse,
 )
 from catfeeder.sealing import Secret
-from catfeeder.sign_in_options import SignInOptions
+from catfeeder.sign_in_options import SignInOptions, check_sign_in_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 R_co = TypeVar("R_co", covariant=True)
@@ -99,11 +101,19 @@ class Verbs:
             RequestRefused: The service refused it, such as for an unknown provider.
             ServiceUnreachable: It did not answer within `timeout` seconds.
         """
-        if unknown := options.keys() - SignInOptions.__optional_keys__:
-            raise TypeError(f"authorize() has no option {', '.join(sorted(unknown))}")
-        body = {name: value for name, value in options.items() if value is not None}
+        body = check_sign_in_options(options)
         path = f"/v1/oauth/{quote(provider, safe='')}/authorize"
         return ApiRequest(Authorization, timeout, "POST", path, body)
+
+    def connect_session(
+        self,
+        subject: str | None = None,
+        *,
+        timeout: float = API_TIMEOUT_SECONDS,
+        **options: Unpack[ConnectOptions],
+    ) -> ApiRequest[ConnectLink]:
+        """Make a link to the page where a user connects accounts; it raises as `authorize`."""
+        return build_connect_session(subject, timeout, options)
 
     def exchange_code(
         self,

@@ -63,6 +63,8 @@ class SignInWishes(SignInOptions, total=False):
     earlier_browsers: Sequence[Secret]
     #: The issuer that a third party names which initiates the sign-in.
     iss: str | None
+    #: Whether `return_to` is a page of this service, which no app has to list.
+    returns_to_own_page: bool
 
 
 def begin_sign_in(provider: str, *, now: datetime, **wishes: Unpack[SignInWishes]) -> SignIn:
@@ -175,7 +177,8 @@ def _find_earlier_user_data(provider: Provider, wishes: SignInWishes) -> Secret 
 
 def _check_parameters(wishes: SignInWishes) -> None:
     subject, scope = wishes.get("subject"), wishes.get("scope")
-    if (return_to := wishes.get("return_to")) is not None:
+    return_to = wishes.get("return_to")
+    if return_to is not None and not wishes.get("returns_to_own_page"):
         check_return_to(return_to)
     check_asked(subject, scope)
     if subject is not None and not (_is_bound(wishes) or wishes.get("unbound")):

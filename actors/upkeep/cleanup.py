@@ -11,6 +11,7 @@ from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
+from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
@@ -20,6 +21,8 @@ from models.renewal.interrupted import erase_stale_attempts
 
 _LOG = logging.getLogger(__name__)
 _DEVICE_RETENTION: Final = timedelta(days=1)
+#: A user who comes late is led back to the app.
+_CONNECT_SESSION_RETENTION: Final = timedelta(days=1)
 #: One without a known end is asked for again after this.
 _DERIVED_TOKENS_KEPT: Final = timedelta(days=1)
 
@@ -32,6 +35,7 @@ def clean_verification() -> None:
     now = utc_now()
     with hold_connection():
         erased = TAB_VERIFICATION.erase_expired(now)
+        erased += TAB_CONNECT_SESSIONS.erase_expired(now - _CONNECT_SESSION_RETENTION)
         erased += TAB_DEVICE_AUTHORIZATIONS.erase_expired(now - _DEVICE_RETENTION)
     _LOG.info("Erased %d expired sign-ins.", erased)
 

@@ -1,4 +1,4 @@
-"""The client's two requests over HTTP: what is sent, what comes back, and what can go wrong."""
+"""The client's requests over HTTP: what is sent, what comes back, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from typing import Any
 
 import pytest
 
+from catfeeder.connect_options import ConnectOptions
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
 from catfeeder.http_api import ApiRequest, HttpApi
-from catfeeder.results import AccessToken, Authorization, StartedSignIn, StoredToken
+from catfeeder.results import (
+    AccessToken,
+    Authorization,
+    ConnectLink,
+    ConnectSession,
+    StartedSignIn,
+    StoredToken,
+)
 from catfeeder.verbs import Verbs
 from tests.provider import answers
 from tests.provider.answers import Answer, json_answer
@@ -124,8 +132,27 @@ def test_a_sign_in_is_begun(service: Service) -> None:
         VERBS.authorize("my house", sujbect="user-1")  # type: ignore[call-arg]
 
 
+def test_a_link_to_the_connect_page_is_made(service: Service) -> None:
+    made = {"url": "https://auth.example/connect?link=canary", "expires_at": BEGUN["expires_at"]}
+    service.answer = json_answer(made)
+    options: ConnectOptions = {"providers": ["github"], "return_to": "https://app.example/"}
+    link = fetch(HttpApi(service.url, KEY), VERBS.connect_session("user-1", **options))
+    asked = service.received[0]
+    assert (asked.method, asked.path) == ("POST", "/v1/connect-sessions")
+    assert json.loads(asked.body) == {"subject": "user-1", **options}
+    assert link.url == made["url"]
+    assert "canary" not in repr(link)
+    with pytest.raises(TypeError, match="no option provider"):
+        VERBS.connect_session("user-1", provider="github")  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize(
-    ("shape", "made"), [(StartedSignIn, Authorization), (StoredToken, AccessToken)]
+    ("shape", "made"),
+    [
+        (StartedSignIn, Authorization),
+        (StoredToken, AccessToken),
+        (ConnectSession, ConnectLink),
+    ],
 )
 def test_an_answer_has_the_fields_of_its_shape(shape: type, made: type[Any]) -> None:
     assert [item.name for item in dataclasses.fields(made)] == list(shape.__annotations__)

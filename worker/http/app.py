@@ -28,6 +28,7 @@ from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
+from worker.http.connect.router import CONNECT_ROUTERS
 from worker.http.console.router import CONSOLE_ROUTERS
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.introduction import INTRODUCTION, TAGS
@@ -35,6 +36,7 @@ from worker.http.pages.assets import build_asset_routes
 from worker.http.routes import (
     apps,
     catalogue,
+    connect_sessions,
     connections,
     events,
     jobs,
@@ -56,6 +58,7 @@ _ROUTERS: Final = (
     oauth.pages,
     oauth.router,
     connections.router,
+    connect_sessions.router,
     providers.router,
     catalogue.router,
     apps.router,
@@ -118,7 +121,7 @@ def _build_routes() -> list[BaseRoute]:
     for router in _ROUTERS:
         shared.include_router(router)
     pages = APIRouter()
-    for router in CONSOLE_ROUTERS:
+    for router in (*CONNECT_ROUTERS, *CONSOLE_ROUTERS):
         pages.include_router(router)
     return [*shared.routes, *pages.routes, *build_asset_routes()]
 

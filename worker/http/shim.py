@@ -25,6 +25,7 @@ from worker.http.asgi.draining import Draining
 from worker.http.asgi.metrics import Metrics
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import ApiKeyAuthenticator
+from worker.http.auth.connect_cookies import ConnectCookies
 from worker.http.auth.console_sessions import ConsoleSessions
 from worker.http.auth.rate_limits import RateLimiter
 from worker.http.auth.sign_in_cookies import SignInCookies
@@ -53,6 +54,7 @@ class Shim:
     rate_limiter: RateLimiter
     api_keys: ApiKeyAuthenticator
     sign_in_cookies: SignInCookies
+    connect_cookies: ConnectCookies
     console_sessions: ConsoleSessions
     job_reader: BatchedJobReader
     waiter: JobWaiter
@@ -157,6 +159,7 @@ def build_shim(settings: Settings) -> Shim:
         rate_limiter=rate_limiter,
         api_keys=api_keys,
         sign_in_cookies=SignInCookies(settings),
+        connect_cookies=ConnectCookies(settings),
         console_sessions=ConsoleSessions(settings, redis),
         job_reader=job_reader,
         waiter=waiter,

@@ -19,7 +19,7 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Caller, Scope
 from worker.http.auth.console_sessions import ConsoleSession
 from worker.http.errors.refusals import FormForged, KeyLacksScope
-from worker.http.pages.forms import read_form
+from worker.http.pages.forms import check_origin, read_form
 from worker.http.pages.problem_pages import render_invalid_request, render_problem
 from worker.http.shim import Shim
 
@@ -110,20 +110,3 @@ async def _check_change(request: Request, session: ConsoleSession, caller: Calle
     if Scope.ADMIN not in caller.scopes and request.url.path != LOGOUT_PATH:
         raise KeyLacksScope("This session may only look: sign in with a key of the scope admin.")
     return Visit(session, caller, form)
-
-
-def check_origin(request: Request) -> None:
-    """Refuse a form that another site's page sent.
-
-    Raises:
-        FormForged: The browser says that another origin's page sent it.
-    """
-    site = request.headers.get("sec-fetch-site")
-    origin = request.headers.get("origin")
-    if site is not None:
-        is_own = site in ("same-origin", "none")
-    else:
-        # Browsers say no site where a page came by plain HTTP.
-        is_own = origin is None or origin.partition("://")[2] == request.headers.get("host")
-    if not is_own:
-        raise FormForged

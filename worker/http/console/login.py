@@ -10,11 +10,11 @@ from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from worker.http.auth.api_keys import Scope
 from worker.http.auth.client_address import get_client_address
-from worker.http.console.access import LOGIN_PATH, LOGOUT_PATH, ConsoleRoute, check_origin
+from worker.http.console.access import LOGIN_PATH, LOGOUT_PATH, ConsoleRoute
 from worker.http.console.rendering import read_visit
 from worker.http.errors.refusals import KeyLacksScope, KeyRequired
 from worker.http.errors.statuses import get_status
-from worker.http.pages.forms import read_form
+from worker.http.pages.forms import check_origin, read_form
 from worker.http.pages.problem_pages import render_problem
 from worker.http.pages.templating import render_page
 from worker.http.shim import Shim, ShimDependency

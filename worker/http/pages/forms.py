@@ -1,4 +1,4 @@
-"""HTML forms: reads the fields of an `application/x-www-form-urlencoded` body."""
+"""HTML forms: where one comes from, and the fields of its `x-www-form-urlencoded` body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from worker.http.errors.refusals import MediaTypeUnsupported, ParametersInvalid
+from worker.http.errors.refusals import FormForged, MediaTypeUnsupported, ParametersInvalid
 
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _MAX_FIELDS: Final = 500
@@ -29,3 +29,20 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError:
         raise ParametersInvalid("The form is not in UTF-8, or has too many fields.") from None
     return dict(found)
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a form that another site's page sent.
+
+    Raises:
+        FormForged: The browser says that another origin's page sent it.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        is_own = site in ("same-origin", "none")
+    else:
+        # Browsers say no site where a page came by plain HTTP.
+        is_own = origin is None or origin.partition("://")[2] == request.headers.get("host")
+    if not is_own:
+        raise FormForged

@@ -38,6 +38,11 @@ class AppChanges(Body):
         description="Where its events are posted: https, and public unless "
         "OAUTH_ALLOWED_PRIVATE_HOSTS names the host. For `default`, config.toml's if left out.",
     )
+    logo: str | None = Field(
+        default=None,
+        description="What the pages of its users show beside its name: a `data:` URL of at most "
+        "32768 characters, of a PNG, JPEG or WebP image in base64.",
+    )
 
 
 class NewApp(AppChanges):

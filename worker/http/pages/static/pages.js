@@ -17,6 +17,7 @@ function follow(part) {
   source.onmessage = (event) => {
     part.innerHTML = event.data;
     localizeTimes(part);
+    if (part.querySelector("[data-ended]")) source.close();
   };
   source.onerror = () => part.setAttribute("data-stale", "");
   source.onopen = () => part.removeAttribute("data-stale");

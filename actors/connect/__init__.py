@@ -1,0 +1,3 @@
+"""Connect sessions: what the page shows where a user connects accounts, and by which link."""
+
+from __future__ import annotations
