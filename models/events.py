@@ -37,7 +37,7 @@ class TAB_EVENTS(Authenticated, Table):
 
     id = peewee.BigAutoField()
     app = peewee.CharField(max_length=32)
-    kind = peewee.CharField(max_length=64, index=True)
+    kind = peewee.CharField(max_length=64)
     key_id = peewee.CharField(max_length=32, null=True)
     provider = peewee.CharField(max_length=64, null=True)
     connection_id = peewee.CharField(max_length=36, null=True, index=True)
@@ -58,6 +58,7 @@ class TAB_EVENTS(Authenticated, Table):
         """Names the table."""
 
         table_name = "events"
+        indexes = ((("kind", "id"), False),)
 
     @classmethod
     def build_row(

@@ -109,6 +109,14 @@ def list_renewals(
     }
 
 
+def describe_renewal(row: TAB_CONNECTIONS, now: datetime) -> ScheduledRenewal | None:
+    """Return when and why one connection is renewed; None where it is not due at any time."""
+    if row.renew_at is None:
+        return None
+    with hold_connection():
+        return _describe(row, _look_up(row.provider, now), now)
+
+
 def _describe(row: TAB_CONNECTIONS, means: _Means, now: datetime) -> ScheduledRenewal:
     cause = _cause(row, means, now)
     return {

@@ -69,7 +69,7 @@ class TAB_CONNECTIONS(Authenticated, Table):
     failures = peewee.IntegerField()
     #: Of a connection whose renewals fail: since when the provider refuses them.
     refused_since = UTCDateTimeField(null=True)
-    created_at = UTCDateTimeField()
+    created_at = UTCDateTimeField(index=True)
     updated_at = UTCDateTimeField()
     mac = MacField("app", "provider", "subject", "provider_subject", "profile", "variables")
     metadata_mac = MacField("metadata", is_optional=True)
@@ -81,7 +81,10 @@ class TAB_CONNECTIONS(Authenticated, Table):
         table_name = "connections"
         indexes = (
             (("app", "provider", "provider_subject", "subject"), True),
-            (("subject",), False),
+            (("app", "created_at"), False),
+            (("provider", "created_at"), False),
+            (("status", "created_at"), False),
+            (("subject", "created_at"), False),
             (("provider", "renew_at"), False),
             (("status", "renew_at"), False),
         )
@@ -115,9 +118,9 @@ class TAB_CONNECTIONS(Authenticated, Table):
             query = query.where(cls.provider.in_(providers))
         if after is not None:
             at, last_id = after
-            query = query.where(
-                (cls.created_at > at) | ((cls.created_at == at) & (cls.id > last_id))
-            )
+            # The second condition implies the first, which is where the index is entered.
+            is_behind = (cls.created_at > at) | (cls.id > last_id)
+            query = query.where(cls.created_at >= at, is_behind)
         return list(query)
 
     @classmethod

@@ -35,6 +35,13 @@ def list_keys(app: str | None, name: str) -> list[str]:
     return [name, *(row.name for row in rows if public_name(row.name) == name)]
 
 
+def list_names(app: str | None) -> list[str]:
+    """Return the names that stand for a provider in an app, or without one in any, sorted."""
+    column = TAB_USER_OAUTH_CONNECTION.name
+    keys = [row.name for row in TAB_USER_OAUTH_CONNECTION.select(column)]
+    return sorted({public_name(key) for key in keys if app is None or owner_of(key) in (None, app)})
+
+
 @overload
 def public_name(key: str) -> str: ...
 @overload

@@ -16,6 +16,7 @@ from models.db.database import Table, hold_connection
 from models.db.database import database as the_database
 from models.db.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
 from models.migrate import ensure_tables, join_service, migrate
+from models.oauth.email_lookup import INDEX_NAME, MYSQL_COLUMN
 from tests.models.races import race_processes
 from tests.models.reopening import reopened
 from tests.models.times import NOW
@@ -96,8 +97,11 @@ def test_the_migrations_make_the_tables_that_we_use(table: type[Table]) -> None:
     # Given the columns and indexes that the migrations have made
     name = table._meta.table_name
     with hold_connection():
-        made = {c.name: (c.null, c.primary_key) for c in the_database.get_columns(name)}
-        indexes = {(tuple(i.columns), i.unique) for i in the_database.get_indexes(name)}
+        columns = [c for c in the_database.get_columns(name) if c.name != MYSQL_COLUMN]
+        made = {c.name: (c.null, c.primary_key) for c in columns}
+        # Peewee cannot describe an index over an expression.
+        listed = [i for i in the_database.get_indexes(name) if i.name != INDEX_NAME]
+        indexes = {(tuple(i.columns), i.unique) for i in listed}
 
     # Then they are those that the table describes
     fields = table._meta.sorted_fields

@@ -13,6 +13,15 @@ _NOTICES: Final = {
     "app-made": "The app is made. It needs a key next.",
     "app-changed": "The app is changed; all processes follow within seconds.",
     "app-deleted": "The app is deleted, and its keys with it.",
+    "renewal-done": "The provider has renewed the token.",
+    "renewal-failed": "The renewal failed: the state and the events below say why.",
+    "renewal-begun": "The renewal takes longer; its outcome will stand here.",
+    "user-info-done": "The profile is what the provider says of the user now.",
+    "user-info-failed": "The provider did not tell the profile; the jobs' page has the reason.",
+    "user-info-begun": "The provider takes longer; its answer will stand here.",
+    "disconnect-done": "The connection is disconnected and erased; an event says what was revoked.",
+    "disconnect-failed": "The connection could not be disconnected just now; try it again.",
+    "disconnect-begun": "The connection is being disconnected, which takes longer.",
     "key-revoked": "The key is revoked; within five seconds no process accepts it.",
     "queue-key-revoked": (
         "The queue keys of up to now are revoked. `python -m worker keys queue --app …` prints the "

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from worker.http.console import login, overview
 from worker.http.console.apps import apps, keys
+from worker.http.console.connections import changes, listing, page
 
 CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.public_router,
@@ -15,4 +16,7 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     overview.router,
     apps.router,
     keys.router,
+    listing.router,
+    page.router,
+    changes.router,
 )

@@ -21,9 +21,11 @@ from actors.passwords.rules import (
     parse_hash,
     truncate_password,
 )
+from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import merge_metadata, provider_row
 from actors.providers.protocol.filling import read_variables_by_settings
 from actors.renewal.listing import RenewalPage
+from catfeeder.clock import utc_now
 from catfeeder.queue.requester import is_app_id
 from catfeeder.results import ConnectionPage
 from catfeeder.sealing import Secret
@@ -89,6 +91,18 @@ def check_connection(connection_id: str, provider: str | None = None) -> str:
     if provider is not None and public_name(row.provider) != provider:
         raise ConnectionUnknown
     return str(row.app)
+
+
+def find_version_to_renew(connection_id: str) -> tuple[str, int]:
+    """Return the app of a connection, and the version of its grant that is to be renewed.
+
+    Raises:
+        ConnectionUnknown: It does not exist.
+        ProviderPaused: Its provider is not asked at the moment.
+    """
+    row = find_connection(connection_id)
+    check_not_paused(row.provider, utc_now())
+    return row.app, row.version
 
 
 def check_login_allowed(app: str) -> str:

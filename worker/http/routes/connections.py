@@ -10,8 +10,6 @@ from starlette.responses import JSONResponse
 
 from actors.connections.reading import describe_connection, find_connection, list_connections
 from actors.derived_tokens.targets import read_target
-from actors.providers.config.breaker import check_not_paused
-from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
 from catfeeder.queue.requester import act_for
 from catfeeder.results import Connection, ConnectionPage, Revocation, StoredToken
@@ -20,7 +18,11 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.derived_tokens import read_derived_token
 from worker.http.handlers.new_connections import make_connection
-from worker.http.handlers.preconditions import check_connection, list_of_provider
+from worker.http.handlers.preconditions import (
+    check_connection,
+    find_version_to_renew,
+    list_of_provider,
+)
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
 from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody, TokenQuery
@@ -76,12 +78,6 @@ def _describe(connection_id: str) -> Connection:
     return describe_connection(find_connection(connection_id))
 
 
-def _find_version_to_renew(connection_id: str) -> tuple[str, int]:
-    row = find_connection(connection_id)
-    check_not_paused(row.provider, utc_now())
-    return row.app, row.version
-
-
 @router.get(
     "/{connection_id}/token", response_model=build_model(StoredToken), dependencies=_requires_tokens
 )
@@ -110,7 +106,7 @@ async def renew_connection(
     repeated = await submit.find_repeated(RENEW_CONNECTION, connection_id=connection_id)
     if repeated is not None:
         return repeated
-    app, version = await run_with_database(_find_version_to_renew, connection_id)
+    app, version = await run_with_database(find_version_to_renew, connection_id)
     found = {"version": version}
     with act_for(app):
         return await submit(RENEW_CONNECTION, connection_id=connection_id, found=found)

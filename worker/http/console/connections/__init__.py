@@ -1,0 +1,1 @@
+"""Pages of connections: searched, told one by one, and changed, one or all that match."""

@@ -1,0 +1,58 @@
+"""Routes of one connection's page: its facts, its next renewal and its life, never a token."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from actors.audit import list_events
+from actors.connections.reading import describe_connection, find_connection
+from actors.renewal.listing import describe_renewal
+from catfeeder.clock import rfc3339, utc_now
+from models.oauth.connections import TAB_CONNECTIONS
+from worker.http.asgi.threads import run_with_database
+from worker.http.console.access import ConsoleRoute
+from worker.http.console.rendering import render_console
+from worker.http.console.words import EVENT_HELPERS, STATUS_MEANINGS, find_remedy
+from worker.http.schemas.fields import ConnectionId
+
+router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
+_EVENTS: Final = 30
+_Cursor = Annotated[str | None, Query(max_length=512)]
+
+
+@router.get("/console/connections/{connection_id}")
+async def show_connection(
+    request: Request, connection_id: ConnectionId, cursor: _Cursor = None
+) -> Response:
+    """Show a connection."""
+    found = await run_with_database(_read, connection_id, cursor)
+    return render_console(request, "connections/one.html", **EVENT_HELPERS, **found)
+
+
+def _read(connection_id: str, cursor: str | None) -> dict[str, Any]:
+    row = find_connection(connection_id)
+    return {
+        "connection": describe_connection(row),
+        "facts": _read_facts(row),
+        "meaning": STATUS_MEANINGS[row.status].sentence,
+        "remedy": find_remedy(row.status, row.reason),
+        "renewal": describe_renewal(row, utc_now()),
+        "events": list_events(connection_id=row.id, cursor=cursor, limit=_EVENTS),
+    }
+
+
+def _read_facts(row: TAB_CONNECTIONS) -> dict[str, Any]:
+    """Return what operators are told beside what apps are."""
+    return {
+        "renewals": max(row.version - 1, 0),
+        "failures": row.failures,
+        "refused_since": rfc3339(row.refused_since),
+        "grant_expires_at": rfc3339(row.grant_expires_at),
+        "token_type": row.token_type,
+        "has_refresh_token": row.refresh_token is not None,
+        "has_credentials": row.credentials is not None,
+    }
