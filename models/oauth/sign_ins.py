@@ -254,4 +254,5 @@ class TAB_VERIFICATION(Authenticated, Table):
 
 def hash_state(state: Secret) -> str:
     """Return the SHA-256 of a state, or of a browser's secret: 64 hexadecimal digits."""
-    return hashlib.sha256(state.reveal_bytes()).hexdigest()
+    # Those that we made are ASCII; another that comes may hold what is no text.
+    return hashlib.sha256(state.reveal().encode(errors="surrogatepass")).hexdigest()
