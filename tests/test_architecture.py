@@ -182,6 +182,10 @@ PLANTS: Final = {
         "worker/crons.py",
         "import worker.http.app",
     ),
+    "typer and rich are the command line's: no process of the service loads them": (
+        "worker/crons.py",
+        "import rich.table",
+    ),
     "The shim never hashes and never calls a provider, not even by a chain of imports": (
         "worker/http/app.py",
         "import actors.passwords.hashing",

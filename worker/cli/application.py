@@ -9,7 +9,17 @@ import typer
 from typer._completion_classes import completion_init
 
 from worker.cli.completion import VARIABLE
-from worker.cli.definitions import access, connections, providers, queues, service
+from worker.cli.definitions import (
+    apps,
+    connections,
+    events,
+    jobs,
+    keys,
+    providers,
+    queues,
+    renewals,
+    service,
+)
 from worker.cli.old_names import translate_old_names
 from worker.cli.terminal.commands import verb
 
@@ -24,16 +34,16 @@ _PROCESSES: Final = {
 _NOUNS: Final = {
     "connections": connections.connections,
     "providers": providers.providers,
-    "jobs": connections.jobs,
+    "jobs": jobs.jobs,
     "queues": queues.queues,
-    "apps": access.apps,
-    "keys": access.keys,
+    "apps": apps.apps,
+    "keys": keys.keys,
     "config": service.config,
     "rows": service.rows,
 }
 _COMMANDS: Final[dict[str, Callable[..., int]]] = {
-    "events": connections.list_events,
-    "renewals": connections.list_renewals,
+    "events": events.list_events,
+    "renewals": renewals.list_renewals,
     "import": service.import_file,
     "export": service.export_app,
     "migrate": service.migrate,

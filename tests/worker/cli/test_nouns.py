@@ -52,7 +52,10 @@ def read_json(command: Command, *typed: str) -> Any:
 
 
 def test_a_connection_is_found_renewed_and_disconnected(
-    plain: ScriptedProvider, worker: dramatiq.Worker, command: Command
+    plain: ScriptedProvider,
+    worker: dramatiq.Worker,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert worker
     # Given two users' connections
@@ -77,6 +80,11 @@ def test_a_connection_is_found_renewed_and_disconnected(
     assert renewed.returncode == 1
     kinds = [event["kind"] for event in list_events(connection_id=first)["items"]]
     assert kinds[0] == "renewed"
+    # Also those of a list that is piped
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{first}\n{second}\n"))
+    assert len(read_json(command, "connections", "renew", "-")["items"]) == 2
+    listed = read_json(command, "jobs", "list", "--actor", "renew_connection")["items"]
+    assert {one["status"] for one in listed} == {"succeeded"}
     # Then a link to reconnect leads to the provider, and no token is shown anywhere
     link = read_json(command, "connections", "reconnect-link", second)["authorization_url"]
     assert link.startswith(f"http://{plain.host}/")
@@ -200,6 +208,15 @@ def test_the_settings_are_checked_and_what_is_wrong_is_named(
     # And settings that cannot be used end the check
     monkeypatch.setenv("LOG_FORMAT", "xml")
     assert command("config", "check").stdout.startswith("FAIL settings: LOG_FORMAT")
+
+
+@pytest.mark.parametrize(
+    "typed", ["connections list --status odd", "jobs list --status odd", "events --kind odd"]
+)
+def test_a_filter_that_nothing_can_pass_is_refused(command: Command, typed: str) -> None:
+    ended = command(*typed.split())
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert " is one of " in ended.stderr
 
 
 @pytest.mark.usefixtures("tables")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from catfeeder.queue.requester import act_for
 from catfeeder.sealing import Secret
 from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
+from worker.queue_pauses import pause_queue, resume_queue
 
 
 def ask(client: Client, app: str, count: int = 1, cost: int | None = None) -> list[str]:
@@ -58,6 +60,26 @@ def test_each_app_has_its_turn(client: Client, broker: ConsumingBroker) -> None:
     [later] = ask(client, "shop")
     assert take(broker, 1, in_hand) == [later]
     assert broker.depth(PASSWORDS) == 48
+
+
+@pytest.mark.usefixtures("tables")
+def test_no_worker_takes_anything_of_a_paused_queue(
+    client: Client, broker: ConsumingBroker
+) -> None:
+    # Given a worker with a message in hand, and others that wait
+    first, second, *_ = ask(client, "shop", 3)
+    assert take(broker, 1, []) == [first]
+    # When the queue is paused
+    pause_queue(client.redis, PASSWORDS, utc_now())
+    # Then neither a fetch nor the end of a message brings another, in this process or a new one
+    assert take(broker, 2, [first]) == take(broker, 2, [], "another") == []
+    end: dict[str, Any] = {"job_end": None, "spent_seconds": 0, "processing": []}
+    ended = broker.in_flight.acknowledge("w", PASSWORDS, first, count=1, candidates=[], **end)
+    assert ended == []
+    assert broker.depth(PASSWORDS) == 2
+    # And each is there once it goes on
+    resume_queue(client.redis, PASSWORDS, utc_now())
+    assert take(broker, 1, []) == [second]
 
 
 def test_an_app_holds_no_more_of_a_process_than_it_may(

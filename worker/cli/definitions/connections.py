@@ -1,4 +1,4 @@
-"""`connections`, `renewals`, `events` and `jobs`: users' grants and what goes on with them."""
+"""`connections`: users' grants, never their tokens."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from worker.cli.terminal.commands import noun, verb
 from worker.cli.terminal.options import App, Cursor, Json, Limit, Provider, Yes
 
 connections = noun("Users' connections to providers.")
-jobs = noun("Jobs that apps have asked for, until an hour after their end.")
 
 _Id: TypeAlias = Annotated[str, typer.Argument(metavar="ID")]
-_Ids: TypeAlias = Annotated[list[str], typer.Argument(metavar="ID", help="One or several.")]
-_JobId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="As the API returned it.")]
+_Ids: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="ID", help="One or several; - reads them from stdin.")
+]
 
 
 @verb(connections, "list")
@@ -82,88 +82,3 @@ def make_reconnect_link(
     from worker.cli.work.connections import print_reconnect_link
 
     return print_reconnect_link(connection_id, return_to, as_json=as_json)
-
-
-def list_renewals(
-    provider: Provider = None,
-    is_failing: Annotated[
-        bool, typer.Option("--failing", help="Only what has failed or needs its user.")
-    ] = False,
-    days: Annotated[int, typer.Option(min=1, max=3650, metavar="N", help="How far ahead.")] = 1,
-    limit: Limit = 100,
-    as_json: Json = False,
-) -> int:
-    """List what would be renewed when and why; nothing is renewed."""
-    from worker.cli.work.renewals import print_renewals
-
-    return print_renewals(provider, is_failing=is_failing, days=days, limit=limit, as_json=as_json)
-
-
-def list_events(
-    *,
-    follows: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new ones until Ctrl-C.")
-    ] = False,
-    app: App = None,
-    kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Such as renewal_failed.")
-    ] = None,
-    provider: Provider = None,
-    connection: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of this connection alone.")
-    ] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of this API key's requests alone.")
-    ] = None,
-    limit: Limit = 100,
-    as_json: Json = False,
-) -> int:
-    """List what has happened, the newest first; with --follow as it happens, the newest last."""
-    from worker.cli.work.events import print_events
-
-    return print_events(
-        limit,
-        follows=follows,
-        as_json=as_json,
-        app=app,
-        kind=kind,
-        provider=provider,
-        connection_id=connection,
-        key_id=key,
-    )
-
-
-@verb(jobs, "list")
-def list_jobs(
-    *,
-    app: App = None,
-    status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Such as queued or failed.")
-    ] = None,
-    actor: Annotated[
-        str | None, typer.Option(metavar="ACTOR", help="Such as renew_connection.")
-    ] = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-    as_json: Json = False,
-) -> int:
-    """List the latest jobs, the newest first."""
-    from worker.cli.work.jobs import print_jobs
-
-    return print_jobs(app, status, actor, limit=limit, cursor=cursor, as_json=as_json)
-
-
-@verb(jobs, "show")
-def show_job(job_id: _JobId, as_json: Json = False) -> int:
-    """Show a job; its result may hold tokens, and is shown with --json alone."""
-    from worker.cli.work.jobs import print_job
-
-    return print_job(job_id, as_json=as_json)
-
-
-@verb(jobs, "cancel")
-def cancel_job(job_id: _JobId, as_json: Json = False) -> int:
-    """Cancel a job that no worker has begun."""
-    from worker.cli.work.jobs import cancel_job
-
-    return cancel_job(job_id, as_json=as_json)

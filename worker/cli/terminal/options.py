@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, TypeAlias
 
 import typer
+
+
+def check_choice(option: str, value: str | None, choices: Iterable[str]) -> None:
+    """Return if a value is one of the choices, or none was given.
+
+    Raises:
+        typer.BadParameter: It is none of them.
+    """
+    known = [str(choice) for choice in choices]
+    if value is not None and value not in known:
+        raise typer.BadParameter(f"{option} is one of {', '.join(known)}.")
+
 
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON, in the shapes of the API.")

@@ -14,6 +14,11 @@ _STYLES: Final = {
     **dict.fromkeys(("failed", "FAIL", "reauthorization_required", "open", "paused"), "red"),
     **dict.fromkeys(("renewal_failing", "half_open", "pending", "running"), "yellow"),
 }
+#: The longest cell that is not broken, an id; how wide a column of longer ones is at least; and
+#: what lies between two columns.
+_UNBROKEN: Final = 36
+_SENTENCE: Final = 24
+_GAP: Final = 3
 
 
 def is_terminal() -> bool:
@@ -85,11 +90,23 @@ def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    if rows:
-        table = Table(box=SIMPLE_HEAD, show_header=bool(heads), pad_edge=False)
-        for head in heads or ("", ""):
-            table.add_column(head, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in row))
-        Console(highlight=False).print(table)
+    if not rows:
+        print("There is nothing to list.", file=sys.stderr)
+        return 0
+    widths = [_find_width(column) for column in zip(heads or ("", ""), *rows, strict=True)]
+    table = Table(box=SIMPLE_HEAD, show_header=bool(heads), pad_edge=False)
+    for head, width in zip(heads or ("", ""), widths, strict=True):
+        table.add_column(head, overflow="fold", min_width=width)
+    for row in rows:
+        table.add_row(*(Text(cell, _STYLES.get(cell, "")) for cell in row))
+    console = Console(highlight=False)
+    # A narrow terminal breaks lines by itself: an id stays one word.
+    console.width = max(console.width, sum(widths) + _GAP * len(widths))
+    console.print(table)
     return len(rows)
+
+
+def _find_width(cells: Sequence[str]) -> int:
+    """Return the least width of a column: ids and times are not broken, sentences are."""
+    longest = max(map(len, cells))
+    return longest if longest <= _UNBROKEN else max(len(cells[0]), _SENTENCE)

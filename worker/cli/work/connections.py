@@ -13,10 +13,15 @@ from actors.providers.config.breaker import check_not_paused
 from catfeeder.client import Client
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
-from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION
-from catfeeder.queue.requester import act_for
+from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
+from catfeeder.queue.job_index import build_addition
+from catfeeder.queue.lua_scripts import call_script
+from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.results import Connection
-from worker.cli.terminal.confirmation import confirm
+from models.oauth.connections import ConnectionStatus
+from worker.cli.terminal.confirmation import NotConfirmed, confirm
+from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.progress import ProgressLine
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
@@ -37,8 +42,9 @@ def print_connections(app: str | None, limit: int, *, as_json: bool, **wanted: s
     """Print connections, the oldest first: of an app, or all.
 
     Raises:
-        AppUnknown, CursorInvalid: There is no such app, or page.
+        AppUnknown, CursorInvalid, BadParameter: There is no such app, page or status.
     """
+    check_choice("--status", wanted.get("status"), ConnectionStatus)
     open_tables()
     with see_app(app):
         page = list_connections(limit=limit, **wanted)
@@ -100,8 +106,7 @@ def _renew(client: Client, connection_id: str) -> Any:
     check_not_paused(row.provider, utc_now())
     with act_for(row.app):
         version = row.version
-        job = client.enqueue(RENEW_CONNECTION, connection_id=connection_id, version=version)
-        return job.result(timeout=_JOB_SECONDS)
+        return _perform(client, RENEW_CONNECTION, connection_id=connection_id, version=version)
 
 
 def disconnect(connection_ids: Sequence[str], *, is_sure: bool, as_json: bool) -> int:
@@ -112,6 +117,8 @@ def disconnect(connection_ids: Sequence[str], *, is_sure: bool, as_json: bool) -
         ConfigurationError, QueueUnreachable: The service cannot be asked.
     """
     count = len(connection_ids)
+    if connection_ids == ["-"] and not is_sure:
+        raise NotConfirmed
     text = "this connection" if count == 1 else f"these {count} connections"
     confirm(f"Revoke {text} at the provider, and erase what is stored?", is_sure=is_sure)
     return _do_each(connection_ids, _revoke, lambda _: "disconnected", as_json=as_json)
@@ -119,15 +126,27 @@ def disconnect(connection_ids: Sequence[str], *, is_sure: bool, as_json: bool) -
 
 def _revoke(client: Client, connection_id: str) -> Any:
     with act_for(find_connection(connection_id).app):
-        job = client.enqueue(REVOKE_CONNECTION, connection_id=connection_id)
-        return job.result(timeout=_JOB_SECONDS)
+        return _perform(client, REVOKE_CONNECTION, connection_id=connection_id)
+
+
+def _perform(client: Client, message_type: MessageType, **arguments: Any) -> Any:
+    """Ask for a job in the name of the acting app, let it be listed, and return its result."""
+    job = client.enqueue(message_type, **arguments)
+    with translate_redis_errors():
+        call_script(client.redis, build_addition([(acting_app.get(), job.id)]))
+    return job.result(timeout=_JOB_SECONDS)
 
 
 def _do_each(
     connection_ids: Sequence[str], deed: _Deed, describe: Callable[[Any], str], *, as_json: bool
 ) -> int:
-    """Do something to each connection, and print what came of it, failures on stderr."""
+    """Do something to each connection, and print what came of it, failures on stderr.
+
+    The id `-` stands for those on stdin, one a line.
+    """
     open_tables()
+    if connection_ids == ["-"]:
+        connection_ids = sys.stdin.read().split()
     client = connect_queue()
     results, failures = [], []
     with ProgressLine(len(connection_ids)) as line:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from actors.audit import Event, list_events
+from actors.audit import Event, EventKind, list_events
+from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_rows, to_text
 from worker.cli.terminal.session import open_tables, see_app
 
@@ -31,6 +32,7 @@ def print_events(
     Raises:
         AppUnknown: There is no such app.
     """
+    check_choice("--kind", wanted.get("kind"), EventKind)
     open_tables()
     with see_app(app):
         if follows:

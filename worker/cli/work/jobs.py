@@ -7,6 +7,8 @@ from typing import Final
 
 from actors.queue.job_list import JobFilter, JobList
 from catfeeder.clock import utc_now
+from catfeeder.queue.jobs import JobStatus
+from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
 from worker.http.errors.refusals import JobNotCancellable
@@ -32,6 +34,7 @@ def print_jobs(
         AppUnknown, CursorInvalid: There is no such app, or page.
         ConfigurationError, QueueUnreachable: The service cannot be asked.
     """
+    check_choice("--status", status, JobStatus)
     open_tables()
     client = connect_queue()
     jobs = JobList(client.redis, client.jobs, ServingKeys(read_stored).check)

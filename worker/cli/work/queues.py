@@ -49,7 +49,7 @@ def _to_row(queue: Queue) -> tuple[object, ...]:
     reasons = queue["dead_letters"].items()
     return (
         *(queue["queue"], queue["messages"], None if oldest is None else f"{oldest:.1f} s"),
-        *(queue["workers"], queue["per_second"], "paused" if queue["paused"] else "open"),
+        *(queue["workers"], queue["per_second"], "paused" if queue["paused"] else "worked off"),
         ", ".join(f"{count} {reason}" for reason, count in reasons) or "none",
     )
 

@@ -1,0 +1,43 @@
+"""`events`: the audit trail."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.terminal.options import App, Json, Limit, Provider
+
+
+def list_events(
+    *,
+    follows: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new ones until Ctrl-C.")
+    ] = False,
+    app: App = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Such as renewal_failed.")
+    ] = None,
+    provider: Provider = None,
+    connection: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of this connection alone.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of this API key's requests alone.")
+    ] = None,
+    limit: Limit = 100,
+    as_json: Json = False,
+) -> int:
+    """List what has happened, the newest first; with --follow as it happens, the newest last."""
+    from worker.cli.work.events import print_events
+
+    return print_events(
+        limit,
+        follows=follows,
+        as_json=as_json,
+        app=app,
+        kind=kind,
+        provider=provider,
+        connection_id=connection,
+        key_id=key,
+    )
