@@ -30,6 +30,7 @@ _GRANT: Final = "says what the provider granted; the provider decides by the sea
 #: The columns without a MAC or seal, each with the reason why no attack comes of it. A new column
 #: that decides who may do what, where a secret goes, or whose identity it is, has no place here.
 _HARMLESS: Final[dict[str, dict[str, str]]] = {
+    "api_keys": {"last_used_at": _SHOWN},
     "attempts": {
         "version": _FENCE,
         "token_digest": "tells a retry from a first try; the answer itself is sealed for its row",
