@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 #: The first line of each file.
-HEAD: Final = "# Presets of the catalogue; ../presets.toml explains the settings.\n"
+HEAD: Final = "# Presets of the catalogue; ../config/schema/help.toml explains the settings.\n"
 _BARE: Final = re.compile("[A-Za-z0-9_-]+")
 _WIDTH: Final = 110
 #: The order of the settings in a preset; others follow by name.

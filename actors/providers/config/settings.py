@@ -33,7 +33,7 @@ _NOT_METADATA: Final = {"preset", "client_id", "client_secret", "client_secrets"
 
 
 #: Null is a value of these: there is none, whatever the preset or the issuer says.
-_NULLABLE: Final = ("userinfo_endpoint", "emails_endpoint")
+NULLABLE: Final = ("userinfo_endpoint", "emails_endpoint")
 
 
 class RenewalState(TypedDict):
@@ -47,8 +47,10 @@ class RenewalState(TypedDict):
     reason: str | None
 
 
-def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
-    """Create or replace a provider.
+def put_provider(
+    name: str, body: Mapping[str, Any], now: datetime, changed: Iterable[str] | None = None
+) -> None:
+    """Create or replace a provider; the event names the fields of `changed`, or those of the body.
 
     Null leaves a field to the preset or the issuer, but as userinfo_endpoint or emails_endpoint it
     says that there is none.
@@ -56,7 +58,7 @@ def put_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
     Raises:
         ProviderInvalid: A field cannot be used; `fields` says which and why.
     """
-    _store(name, body, body, now)
+    _store(name, body, body if changed is None else changed, now)
 
 
 def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: datetime) -> None:
@@ -65,7 +67,7 @@ def _store(name: str, body: Mapping[str, Any], changed: Iterable[str], now: date
     settings = validate_settings(body)
     _check_published(key, settings)
     metadata = settings.model_dump(exclude_none=True, exclude=_NOT_METADATA)
-    metadata |= {name: None for name in _NULLABLE if body.get(name, ...) is None}
+    metadata |= {name: None for name in NULLABLE if body.get(name, ...) is None}
     secrets = [_to_secret(one) for one in settings.client_secrets or ()]
     newest = _to_secret(settings.client_secret) if settings.client_secret else None
     with transaction():
@@ -130,7 +132,7 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         }
         if not {"client_secret", "client_secrets"} & body.keys():
             current["client_secrets"] = [one.reveal() for one in row.client_secrets] or None
-        nulls = {one: None for one in _NULLABLE if {**current, **body}.get(one, ...) is None}
+        nulls = {one: None for one in NULLABLE if {**current, **body}.get(one, ...) is None}
         _store(name, {**_merge_patch(current, body), **nulls}, body, now)
 
 

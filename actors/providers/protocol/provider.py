@@ -54,7 +54,7 @@ class TokenExchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One provider; fields are named after RFC 8414 and RFC 7591, else as presets.toml explains."""
+    """One provider; fields are named after RFC 8414 and RFC 7591, else as help.toml explains."""
 
     name: str
     client_id: str

@@ -90,6 +90,22 @@ class ConsoleSessions:
             await self._redis.delete(_build_key(session.id))
         self._set(response, "", 0)
 
+    def seal_field(self, session: ConsoleSession, secret: Secret) -> str:
+        """Return a secret that was typed, sealed for a form of this session alone.
+
+        A form that is shown again holds it so, and no page shows it.
+        """
+        sealed = self._sealer.seal(secret.reveal_bytes(), _name_field(session))
+        return base64.urlsafe_b64encode(sealed).decode()
+
+    def open_field(self, session: ConsoleSession, sealed: str) -> Secret | None:
+        """Return what `seal_field` has sealed in this session; None for anything else."""
+        try:
+            opened = base64.b64decode(sealed, altchars=b"-_", validate=True)
+            return Secret.of(self._sealer.open(opened, _name_field(session)))
+        except (SealBroken, binascii.Error, ValueError):
+            return None
+
     def _open(self, cookie: str) -> ConsoleSession | None:
         try:
             sealed = base64.b64decode(cookie, altchars=b"-_", validate=True)
@@ -108,6 +124,10 @@ class ConsoleSessions:
             httponly=True,
             samesite="strict",
         )
+
+
+def _name_field(session: ConsoleSession) -> str:
+    return f"{_CONTEXT}, form of {session.id}"
 
 
 def _build_key(session_id: str) -> str:

@@ -23,6 +23,11 @@ _NOTICES: Final = {
     "disconnect-failed": "The connection could not be disconnected just now; try it again.",
     "disconnect-begun": "The connection is being disconnected, which takes longer.",
     "key-revoked": "The key is revoked; within five seconds no process accepts it.",
+    "provider-made": "The provider is added. A check says whether it can work.",
+    "provider-changed": "The settings are saved, and hold from now on.",
+    "provider-paused": "Its renewals are paused until they are resumed.",
+    "provider-resumed": "Its renewals go on; what waited is due at once.",
+    "provider-deleted": "The provider is deleted, and its secrets with it.",
     "queue-key-revoked": (
         "The queue keys of up to now are revoked. `python -m worker keys queue --app …` prints the "
         "new one."

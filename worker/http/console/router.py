@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from worker.http.console import login, overview
 from worker.http.console.apps import apps, keys
 from worker.http.console.connections import changes, listing, page
+from worker.http.console.providers import catalogue, editing, providers
 
 CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.public_router,
@@ -19,4 +20,7 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     listing.router,
     page.router,
     changes.router,
+    catalogue.router,
+    editing.router,
+    providers.router,
 )

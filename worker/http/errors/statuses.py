@@ -70,6 +70,7 @@ STATUS_BY_CODE: Final = {
     "password_too_common": 422,
     "password_too_long": 422,
     "password_too_short": 422,
+    "provider_changed_meanwhile": 409,
     "provider_in_use": 409,
     "provider_invalid": 422,
     "provider_misbehaved": 502,

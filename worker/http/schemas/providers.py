@@ -17,6 +17,7 @@ from pydantic import (
 
 from actors.providers.config.manual_pause import MAX_REASON_LENGTH
 from actors.providers.config.schema.body import ProviderSettings
+from actors.providers.config.schema.help_texts import describe_schema
 from models.oauth.provider_health import HealthState
 from worker.http.schemas.fields import Text, check_storable_json
 
@@ -36,9 +37,9 @@ _SECRETS: Final = ("client_secret", "client_secrets", "private_key")
 
 def _describe_settings(*examples: Mapping[str, Any]) -> WithJsonSchema:
     """Return the schema of a body that `actors` validates, so that each mistake is named."""
-    meaning = "What each setting means is written in actors/providers/presets.toml."
-    schema = ProviderSettings.model_json_schema()
-    return WithJsonSchema({**schema, "description": meaning, "examples": list(examples)})
+    meaning = "The settings of a provider: a preset or an issuer fills in what is left out."
+    schema = {**describe_schema(), "description": meaning}
+    return WithJsonSchema({**schema, "examples": list(examples)})
 
 
 #: All settings of a provider: a preset or an issuer fills in what is left out.

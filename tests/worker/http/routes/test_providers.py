@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from actors.providers.config.schema.body import ProviderSettings
+from actors.providers.config.schema.help_texts import read_help
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.conftest import SetLimits
@@ -55,7 +56,8 @@ def test_each_setting_is_described(method: str, http: httpx.Client) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     body = paths["/v1/providers/{provider}"][method]["requestBody"]["content"]["application/json"]
     assert set(body["schema"]["properties"]) == set(ProviderSettings.model_fields)
-    assert "presets.toml" in body["schema"]["description"]
+    assert all(len(it["description"]) > 15 for it in body["schema"]["properties"].values())
+    assert set(read_help()) == set(ProviderSettings.model_fields)
     assert body["schema"]["examples"]
 
 
