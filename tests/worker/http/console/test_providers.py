@@ -209,5 +209,4 @@ def test_a_check_shows_its_findings_with_their_remedies(
         assert finding in page.text
     # And a job that there is not leads to a sentence
     unknown = operator.get("/console/providers/house?check=unknown-job")
-    assert "job_expired" not in unknown.text
-    assert "unknown or too old" in unknown.text
+    assert "The job is unknown" in unknown.text
