@@ -85,14 +85,23 @@ def test_a_connection_is_found_renewed_and_disconnected(
     assert len(read_json(command, "connections", "renew", "-")["items"]) == 2
     listed = read_json(command, "jobs", "list", "--actor", "renew_connection")["items"]
     assert {one["status"] for one in listed} == {"succeeded"}
-    # Then a link to reconnect leads to the provider, and no token is shown anywhere
-    link = read_json(command, "connections", "reconnect-link", second)["authorization_url"]
-    assert link.startswith(f"http://{plain.host}/")
     # And a disconnect asks first, and then nothing is left
     asked = command("connections", "disconnect", first)
     assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
     assert command("connections", "disconnect", first, "--yes").returncode == 0
     assert command("connections", "show", first).returncode == 1
+
+
+def test_a_link_leads_a_user_to_the_page_for_a_connection(
+    plain: ScriptedProvider, command: Command
+) -> None:
+    [row] = connect(plain, subject="user-1", unbound=True)
+    link = read_json(command, "connections", "reconnect-link", row.id)
+    assert "/connect?link=" in link["url"]
+    printed = command("connections", "reconnect-link", row.id)
+    assert printed.stdout.startswith("http")
+    assert "in the browser that opens it first" in printed.stderr
+    assert command("connections", "reconnect-link", "none").returncode == 1
 
 
 @pytest.mark.usefixtures("tables")

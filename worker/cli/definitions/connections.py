@@ -78,7 +78,7 @@ def make_reconnect_link(
     ] = None,
     as_json: Json = False,
 ) -> int:
-    """Print a link by which the user of a connection signs in anew, once."""
+    """Print a link to the page where the user of a connection connects it anew."""
     from worker.cli.work.connections import print_reconnect_link
 
     return print_reconnect_link(connection_id, return_to, as_json=as_json)

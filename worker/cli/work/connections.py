@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from actors.audit import Event, list_events
+from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import describe_connection, find_connection, list_connections
-from actors.oauth.reconnection import begin_reconnection
 from actors.providers.config.breaker import check_not_paused
 from catfeeder.client import Client
 from catfeeder.clock import rfc3339, utc_now
@@ -166,21 +166,22 @@ def _do_each(
 
 
 def print_reconnect_link(connection_id: str, return_to: str | None, *, as_json: bool) -> int:
-    """Print the URL by which the user of a connection signs in anew.
+    """Print the link to the page where the user of a connection connects it anew.
 
     Raises:
-        ConnectionUnknown, SignInNotOffered, ReturnToForbidden: There can be none.
+        ConnectionUnknown, ConnectSessionInvalid, ReturnToForbidden: There can be none.
     """
     open_tables()
-    sign_in = begin_reconnection(connection_id, return_to, utc_now())
-    ends_at = rfc3339(sign_in.expires_at)
+    wishes = ConnectWishes(connection_id=connection_id, return_to=return_to)
+    link = create_connect_session(wishes, utc_now())
+    ends_at = rfc3339(link.expires_at)
     if as_json:
-        print_json({"authorization_url": sign_in.authorization_url, "expires_at": ends_at})
+        print_json({"url": link.url, "expires_at": ends_at})
         return 0
-    print(sign_in.authorization_url)
+    print(link.url)
     print(
-        f"It serves once, until {ends_at}. Give it to this user alone: whose browser ends the "
-        "sign-in is attached.",
+        f"It serves until {ends_at}, in the browser that opens it first: give it to this user "
+        "alone.",
         file=sys.stderr,
     )
     return 0
