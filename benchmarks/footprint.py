@@ -58,7 +58,7 @@ def _processes(stack: Stack) -> dict[str, psutil.Process]:
 
 
 def _kind(command: str) -> str:
-    kinds = ("uvicorn", "passwords", "oauth", "schedule", "worker run", "valkey")
+    kinds = ("worker web", "passwords", "oauth", "schedule", "worker run", "valkey")
     return next((kind for kind in kinds if kind in command), command.partition(" ")[0])
 
 

@@ -16,6 +16,7 @@ _INTERRUPTED: Final = 130
 #: The function behind each process; its parameters are the parser's, and it returns the status.
 PROCESSES: Final[Mapping[str, str]] = {
     "run": "worker.supervisor.run:run_service",
+    "web": "worker.http.serve:serve_http",
     "perform": "worker.process.perform:perform_messages",
     "scheduler": "worker.scheduler:run_scheduler",
 }
@@ -36,7 +37,8 @@ def _run_process(name: str, wishes: dict[str, Any]) -> int:
     from catfeeder.errors import CatFeederError
     from catfeeder.queue.requester import sees_all_apps
 
-    sees_all_apps.set(True)
+    # The shim acts for one app after the other, as each request's key says.
+    sees_all_apps.set(name != "web")
     try:
         return int(pkgutil.resolve_name(PROCESSES[name])(**wishes))
     except CatFeederError as error:
@@ -70,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker", description="Cat Feeder's service.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="start the whole service; Ctrl-C drains and stops it")
+    commands.add_parser("web", help="serve HTTP, at HOST and PORT or as config.toml says")
     _add_perform(commands.add_parser("perform", help="perform the messages of some queues"))
     commands.add_parser("scheduler", help="ask for renewals and clean-ups when they are due")
     return parser

@@ -27,7 +27,7 @@ _GOOGLE_SECRET = "canary-google-secret-Zq9"
 #: docs/security.md has it.
 _NEEDED: dict[str, set[str]] = {
     "worker run": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
-    "uvicorn": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
+    "worker web": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
     "--queues passwords": set(),
     "--queues oauth": {"SECRET_KEY", "GOOGLE_CLIENT_SECRET"},
     "--queues control": {"SECRET_KEY"},

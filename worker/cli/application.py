@@ -28,6 +28,7 @@ _HELP: Final = "Cat Feeder's auth worker. docs/command-line.md has all of it, ex
 #: Commands of the service's own processes: `worker.__main__` runs them, without this module.
 _PROCESSES: Final = {
     "run": "Start the whole service; Ctrl-C drains and stops it.",
+    "web": "Serve HTTP, at HOST and PORT or as config.toml says.",
     "perform": "Perform the messages of some queues.",
     "scheduler": "Ask for renewals and clean-ups when they are due.",
 }

@@ -1,4 +1,4 @@
-"""Application factory: `uvicorn worker.http.app:create_app --factory` serves what it returns."""
+"""Application factory of the HTTP shim: `python -m worker web` serves what it returns."""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def select_needs(command: str) -> frozenset[str] | None:
         return _needs_of(found[1].split(), schedules=_SCHEDULE in command)
     if "worker scheduler" in command:
         return _NEEDS[CONTROL]
-    return _WEB if "worker.http.app" in command else None
+    # An older Procfile has uvicorn's own command.
+    is_web = re.search(r"\bworker web\b|worker\.http\.app", command)
+    return _WEB if is_web else None
 
 
 def _needs_of(queues: Collection[str], *, schedules: bool) -> frozenset[str]:

@@ -1,0 +1,47 @@
+"""HTTP server process, `python -m worker web`: serves the shim at the address of the settings."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from config import current_settings
+from worker.process.signals import list_stop_signals
+
+#: How long requests in progress may go on after a signal to stop.
+_GRACE_SECONDS: Final = 5
+
+
+def serve_http() -> int:
+    """Serve until a signal to stop, and return the exit status.
+
+    No access log is written: the callback's query string carries codes and states.
+
+    Raises:
+        ConfigurationError: A setting cannot be used.
+    """
+    settings = current_settings()
+    # uvicorn passes a signal on once it has stopped for it, and that is no failure.
+    for number in list_stop_signals():
+        signal.signal(number, _end_well)
+    uvicorn.run(
+        "worker.http.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        http="worker.http.asgi.connections:GuardedProtocol",
+        # Else WEB_CONCURRENCY would start as many on one port.
+        workers=1,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return 0
+
+
+def _end_well(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
