@@ -124,6 +124,13 @@ def test_a_provider_is_set_up_paused_and_resumed(
     [item] = read_json(command, "providers", "list")["items"]
     assert (item["renewals"]["state"], item["has_client_secret"]) == ("closed", True)
     assert "hunter2" not in json.dumps(item)
+    # And an app's own of that name is another
+    assert command("apps", "add", "shop").returncode == 0
+    own = read_json(command, "providers", "set", "house", "preset=google", "--app", "shop")
+    assert own["app"] == "shop"
+    paused = read_json(command, "providers", "pause", "house", "--app", "shop")
+    assert (paused["app"], paused["renewals"]["state"]) == ("shop", "open")
+    assert read_json(command, "providers", "show", "house")["renewals"]["state"] == "closed"
     # Then a mistake is a sentence
     for wrong in (("set", "house", "nonsense"), ("set", "house", "scopes=1"), ("pause", "none")):
         ended = command("providers", *wrong)

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from worker.cli.terminal.commands import noun, verb
-from worker.cli.terminal.options import Json, Limit
+from worker.cli.terminal.options import ForApp, Json, Limit
 
 providers = noun("Providers: settings, checks, pauses, and the catalogue.")
 
@@ -17,19 +17,19 @@ _Name: TypeAlias = Annotated[
 
 
 @verb(providers, "list")
-def list_providers(as_json: Json = False) -> int:
+def list_providers(app: ForApp = None, as_json: Json = False) -> int:
     """List the providers and whether renewals with them go on."""
     from worker.cli.work.providers import print_providers
 
-    return print_providers(as_json=as_json)
+    return print_providers(app, as_json=as_json)
 
 
 @verb(providers, "show")
-def show_provider(name: _Name, as_json: Json = False) -> int:
+def show_provider(name: _Name, app: ForApp = None, as_json: Json = False) -> int:
     """Show a provider, without its secrets."""
     from worker.cli.work.providers import print_provider
 
-    return print_provider(name, as_json=as_json)
+    return print_provider(name, app, as_json=as_json)
 
 
 @verb(providers, "search")
@@ -47,11 +47,11 @@ def search_catalogue(
 
 
 @verb(providers, "check")
-def check_provider(name: _Name, as_json: Json = False) -> int:
+def check_provider(name: _Name, app: ForApp = None, as_json: Json = False) -> int:
     """Look a provider's settings over: each finding comes with its remedy."""
     from worker.cli.work.providers import print_findings
 
-    return print_findings(name, as_json=as_json)
+    return print_findings(name, app, as_json=as_json)
 
 
 @verb(providers, "set")
@@ -64,12 +64,13 @@ def set_provider(
             help="VALUE may be JSON; null removes a setting, and - reads a secret from stdin.",
         ),
     ],
+    app: ForApp = None,
     as_json: Json = False,
 ) -> int:
     """Change settings of a provider, or set a new one up."""
     from worker.cli.work.providers import set_provider
 
-    return set_provider(name, settings, as_json=as_json)
+    return set_provider(name, settings, app, as_json=as_json)
 
 
 @verb(providers, "pause")
@@ -78,17 +79,18 @@ def pause_provider(
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="A sentence for apps and operators.")
     ] = None,
+    app: ForApp = None,
     as_json: Json = False,
 ) -> int:
     """Pause the renewals with a provider until they are resumed; sign-ins go on."""
     from worker.cli.work.providers import pause_provider
 
-    return pause_provider(name, reason, as_json=as_json)
+    return pause_provider(name, reason, app, as_json=as_json)
 
 
 @verb(providers, "resume")
-def resume_provider(name: _Name, as_json: Json = False) -> int:
+def resume_provider(name: _Name, app: ForApp = None, as_json: Json = False) -> int:
     """Let the renewals with a provider go on, however they were paused."""
     from worker.cli.work.providers import resume_provider
 
-    return resume_provider(name, as_json=as_json)
+    return resume_provider(name, app, as_json=as_json)

@@ -25,6 +25,10 @@ Json: TypeAlias = Annotated[
 App: TypeAlias = Annotated[
     str | None, typer.Option("--app", metavar="APP", help="Of this app alone.")
 ]
+ForApp: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--app", metavar="APP", help="An app's own, or as it sees a shared one."),
+]
 OneApp: TypeAlias = Annotated[str, typer.Option("--app", metavar="APP", help="The app's id.")]
 Limit: TypeAlias = Annotated[
     int, typer.Option("--limit", min=1, max=100_000, metavar="N", help="How many to list.")

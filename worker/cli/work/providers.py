@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from actors.errors import ProviderUnknown
@@ -19,7 +20,7 @@ from actors.providers.config.settings import (
 )
 from catfeeder.clock import utc_now
 from worker.cli.terminal.output import print_json, print_members, print_rows
-from worker.cli.terminal.session import open_tables
+from worker.cli.terminal.session import open_tables, see_app
 from worker.errors import ServiceFailure
 
 _HEADS: Final = ("NAME", "APP", "PRESET", "CLIENT ID", "RENEWALS", "PAUSED UNTIL", "REASON")
@@ -37,10 +38,10 @@ class SettingInvalid(ServiceFailure):
     message = "A setting is written NAME=VALUE, such as client_id=my-app; VALUE may be JSON."
 
 
-def print_providers(*, as_json: bool) -> int:
-    """Print all providers, without their secrets."""
-    _open()
-    found = list_providers()
+def print_providers(app: str | None, *, as_json: bool) -> int:
+    """Print all providers, or those that an app may see, without their secrets."""
+    with _open(app):
+        found = list_providers()
     if as_json:
         print_json({"items": found})
     else:
@@ -56,14 +57,14 @@ def _to_row(provider: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
-def print_provider(name: str, *, as_json: bool) -> int:
+def print_provider(name: str, app: str | None, *, as_json: bool) -> int:
     """Print a provider, without its secrets.
 
     Raises:
         ProviderUnknown: There is none.
     """
-    _open()
-    found = describe_provider(name)
+    with _open(app):
+        found = describe_provider(name)
     if as_json:
         print_json(found)
         return 0
@@ -72,15 +73,15 @@ def print_provider(name: str, *, as_json: bool) -> int:
     return 0
 
 
-def print_findings(name: str, *, as_json: bool) -> int:
+def print_findings(name: str, app: str | None, *, as_json: bool) -> int:
     """Print each finding, with its remedy where it is not well; return 1 when one is not.
 
     Raises:
         ProviderUnknown: There is no such provider.
         ConfigurationError: The database cannot be used.
     """
-    _open()
-    report = check_provider(name)
+    with _open(app):
+        report = check_provider(name)
     if as_json:
         print_json(report)
         return 0 if report["is_ok"] else 1
@@ -92,48 +93,48 @@ def print_findings(name: str, *, as_json: bool) -> int:
     return 0 if report["is_ok"] else 1
 
 
-def pause_provider(name: str, reason: str | None, *, as_json: bool) -> int:
+def pause_provider(name: str, reason: str | None, app: str | None, *, as_json: bool) -> int:
     """Pause the renewals with a provider.
 
     Raises:
         ProviderUnknown: There is none.
     """
-    _open()
-    manual_pause.pause_provider(name, reason, utc_now())
+    with _open(app):
+        manual_pause.pause_provider(name, reason, utc_now())
     if as_json:
-        return print_provider(name, as_json=True)
+        return print_provider(name, app, as_json=True)
     print(f"Renewals with {name} are paused until `python -m worker providers resume {name}`.")
     return 0
 
 
-def resume_provider(name: str, *, as_json: bool) -> int:
+def resume_provider(name: str, app: str | None, *, as_json: bool) -> int:
     """Resume the renewals with a provider.
 
     Raises:
         ProviderUnknown: There is none.
     """
-    _open()
-    manual_pause.resume_provider(name, utc_now())
+    with _open(app):
+        manual_pause.resume_provider(name, utc_now())
     if as_json:
-        return print_provider(name, as_json=True)
+        return print_provider(name, app, as_json=True)
     print(f"Renewals with {name} go on.")
     return 0
 
 
-def set_provider(name: str, given: Sequence[str], *, as_json: bool) -> int:
+def set_provider(name: str, given: Sequence[str], app: str | None, *, as_json: bool) -> int:
     """Change settings of a provider, or make it; `null` removes one, `-` reads it from stdin.
 
     Raises:
         SettingInvalid, ProviderInvalid: It cannot be set so.
     """
     settings = dict(map(_parse_setting, given))
-    _open()
-    try:
-        patch_provider(name, settings, utc_now())
-    except ProviderUnknown:
-        put_provider(name, settings, utc_now())
+    with _open(app):
+        try:
+            patch_provider(name, settings, utc_now())
+        except ProviderUnknown:
+            put_provider(name, settings, utc_now())
     if as_json:
-        return print_provider(name, as_json=True)
+        return print_provider(name, app, as_json=True)
     print(f"{name} is set; `python -m worker providers check {name}` looks it over.")
     return 0
 
@@ -151,7 +152,10 @@ def _parse_setting(given: str) -> tuple[str, Any]:
         return name, text
 
 
-def _open() -> None:
-    """Open the database, with the presets for which there are credentials."""
+@contextmanager
+def _open(app: str | None) -> Iterator[None]:
+    """Open the database, with the presets for which there are credentials, and act for an app."""
     open_tables()
     add_configured_presets(utc_now())
+    with see_app(app):
+        yield
