@@ -202,14 +202,23 @@ def list_events(
     Raises:
         CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
     """
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise CursorInvalid
     wanted["app"] = visible_app() or wanted.get("app")
-    before = None if cursor is None else int(cursor)
+    before = None if cursor is None else read_event_cursor(cursor)
     with hold_connection():
         rows = TAB_EVENTS.list_page(since=since, before=before, limit=limit + 1, **wanted)
     next_cursor = str(rows[limit - 1].id) if len(rows) > limit else None
     return {"items": [describe_event(row) for row in rows[:limit]], "next_cursor": next_cursor}
+
+
+def read_event_cursor(cursor: str) -> int:
+    """Return the number of the event below which the next page begins.
+
+    Raises:
+        CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
+    """
+    if not _CURSOR.fullmatch(cursor):
+        raise CursorInvalid
+    return int(cursor)
 
 
 def describe_event(event: TAB_EVENTS) -> Event:

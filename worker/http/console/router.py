@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from worker.http.console import login, overview
+from worker.http.console import events, login, overview, renewals
 from worker.http.console.apps import apps, keys
 from worker.http.console.connections import changes, listing, page
 from worker.http.console.providers import catalogue, editing, providers
@@ -23,4 +23,6 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     catalogue.router,
     editing.router,
     providers.router,
+    events.router,
+    renewals.router,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import httpx
@@ -102,3 +103,17 @@ def test_a_connection_is_renewed_refreshed_and_disconnected(
     assert http.get(f"/v1/connections/{connection['id']}").status_code == 404
     kept = http.get("/v1/events", params={"kind": "revoked"}).json()["items"]
     assert [event["key_id"] for event in kept] == ["admin"]
+
+
+def test_a_reconnect_link_is_made_for_the_connections_user(
+    operator: httpx.Client, connection: dict[str, str], anonymous: httpx.Client, http: httpx.Client
+) -> None:
+    path = f"/console/connections/{connection['id']}"
+    # When a link is asked for
+    page = act(operator, operator.get(path), f"{path}/reconnect-link")
+    # Then it leads to the page where the user connects, and an event says who made it
+    link = re.search('value="[^"]*(/connect[?]link=[^"]+)"', page.text)
+    assert link is not None
+    assert anonymous.get(link[1]).status_code < 400
+    made = http.get("/v1/events", params={"kind": "connect_session_created"}).json()["items"]
+    assert [event["key_id"] for event in made] == ["admin"]

@@ -1,4 +1,4 @@
-"""Routes of changes to one connection: renewed, disconnected, or its user's profile fetched."""
+"""Routes of changes to one connection: renewed, disconnected, its profile fetched, or a link."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import find_connection
+from catfeeder.clock import rfc3339, utc_now
 from catfeeder.messages import FETCH_USER_INFO, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
 from catfeeder.queue.jobs import JobStatus
 from catfeeder.queue.requester import act_for
@@ -16,6 +18,7 @@ from models.oauth.providers import public_name
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
 from worker.http.console.notices import go_to
+from worker.http.console.rendering import render_console
 from worker.http.handlers.preconditions import check_connection, find_version_to_renew
 from worker.http.schemas.fields import ConnectionId
 from worker.http.shim import Shim, ShimDependency
@@ -55,6 +58,20 @@ async def disconnect(
     outcome = await _perform(shim, app, REVOKE_CONNECTION, {"connection_id": connection_id})
     path = f"{_LIST}/{connection_id}" if outcome == "failed" else _LIST
     return go_to(request, path, f"disconnect-{outcome}")
+
+
+@router.post("/console/connections/{connection_id}/reconnect-link")
+async def make_reconnect_link(request: Request, connection_id: ConnectionId) -> Response:
+    """Make a link by which the user connects the account anew; it is shown on this answer alone."""
+    wishes = ConnectWishes(connection_id=connection_id)
+    link = await run_with_database(create_connect_session, wishes, utc_now())
+    return render_console(
+        request,
+        "connections/link.html",
+        connection_id=connection_id,
+        link_url=link.url,
+        expires_at=rfc3339(link.expires_at),
+    )
 
 
 def _find_provider(connection_id: str) -> tuple[str, str]:

@@ -6,66 +6,56 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from actors.apps import list_apps
 from actors.connections.search import list_provider_names, search_connections
 from actors.cursors import is_id
 from models.oauth.connections import ConnectionStatus
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
+from worker.http.console.filters import EmptyIsNone, Filters, OptionalText
 from worker.http.console.rendering import render_console
-from worker.http.schemas.fields import Text
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
 
-def _drop_empty(value: object) -> object:
-    """Return None for a field of a form that was left empty."""
-    return (value.strip() or None) if isinstance(value, str) else value
+class ConnectionFilters(Filters):
+    """What the form of the list asks for; `q` is a subject or an e-mail address."""
 
+    q: OptionalText = None
+    provider: OptionalText = None
+    status: Annotated[ConnectionStatus | None, EmptyIsNone] = None
 
-_EmptyIsNone = BeforeValidator(_drop_empty)
-
-
-class Filters(BaseModel):
-    """What the form of the list asks for."""
-
-    text: Annotated[Text | None, _EmptyIsNone] = Field(default=None, alias="q")
-    provider: Annotated[Text | None, _EmptyIsNone] = None
-    status: Annotated[ConnectionStatus | None, _EmptyIsNone] = None
-
-    def to_query(self) -> dict[str, str]:
-        """Return the parameters that are set, as links have them."""
-        found = {"q": self.text, "provider": self.provider, "status": self.status}
-        return {name: str(value) for name, value in found.items() if value}
-
-
-class _ListQuery(Filters):
-    cursor: Annotated[str | None, _EmptyIsNone] = Field(default=None, max_length=512)
+    def to_search(self) -> dict[str, Any]:
+        """Return what `search_connections` takes."""
+        search = super().to_search()
+        search["text"] = search.pop("q")
+        return search
 
 
 @router.get("/console/connections")
-async def show_connections(request: Request, query: Annotated[_ListQuery, Query()]) -> Response:
+async def show_connections(
+    request: Request, filters: Annotated[ConnectionFilters, Query()]
+) -> Response:
     """Show a page of the connections that match; an id leads to its connection."""
-    app = request.query_params.get("app")
-    if query.text is not None and is_id(query.text):
-        suffix = f"?{urlencode({'app': app})}" if app else ""
-        return RedirectResponse(f"/console/connections/{query.text}{suffix}", 303)
-    found = await run_with_database(_search, query)
-    kept = query.to_query() | ({"app": app} if app else {})
+    if filters.q is not None and is_id(filters.q):
+        suffix = f"?{urlencode({'app': filters.app})}" if filters.app else ""
+        return RedirectResponse(f"/console/connections/{filters.q}{suffix}", 303)
     return render_console(
         request,
         "connections/list.html",
-        filters=query,
-        kept=kept,
+        filters=filters,
+        kept=filters.to_query(),
         statuses=list(ConnectionStatus),
-        is_first=query.cursor is None,
-        **found,
+        **await run_with_database(_search, filters),
     )
 
 
-def _search(query: _ListQuery) -> dict[str, Any]:
-    asked = query.model_dump()
-    return {"page": search_connections(**asked), "providers": list_provider_names()}
+def _search(filters: ConnectionFilters) -> dict[str, Any]:
+    return {
+        "page": search_connections(**filters.to_search()),
+        "providers": list_provider_names(),
+        "apps": [app["id"] for app in list_apps()],
+    }
