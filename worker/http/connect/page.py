@@ -114,6 +114,6 @@ def _take_end(visit: ConnectVisit, query: dict[str, Any]) -> str:
                 return build_address(visit.path, FAILED)
             return build_address(visit.path, "connected", public_name(row.provider))
         state = query.get("state", "")
-        code, provider = find_notice(query.get("error", "")), state.rpartition(":")[2]
+        code = find_notice(query.get("error", ""))
         reference = name_sign_in(Secret(state)) if state and code == FAILED else None
-        return build_address(visit.path, code, provider, reference)
+        return build_address(visit.path, code, query.get("provider", ""), reference)

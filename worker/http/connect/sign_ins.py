@@ -69,7 +69,7 @@ def _collect_wishes(visit: ConnectVisit, offer: Offer) -> SignInWishes:
         "return_to": session.return_to,
     }
     if not session.is_relayed:
-        wishes["return_to"] = f"{find_public_origin()}{visit.path}/end"
+        wishes["return_to"] = f"{find_public_origin()}{visit.path}/end?provider={offer.name}"
         wishes["returns_to_own_page"] = True
     if connection_id := visit.form.get("connection_id"):
         row = find_account(session, connection_id)

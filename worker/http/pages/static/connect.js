@@ -10,7 +10,7 @@ function compile(pattern) {
   }
 }
 
-// People copy the whole address of their account: keep the part that is asked for.
+// People copy the whole address of their account: the part that is asked for is kept.
 function cut(input) {
   let text = input.value.trim();
   const { before, after } = input.dataset;
@@ -19,20 +19,19 @@ function cut(input) {
   return "small" in input.dataset ? text.toLowerCase() : text;
 }
 
-function isValid(input) {
-  if (input.required && input.value.trim() === "") return false;
+function isValid(input, text) {
+  if (input.required && text === "") return false;
   const patterns = JSON.parse(input.dataset.patterns || "[]");
-  return patterns.every((pattern) => compile(pattern).test(input.value));
+  return patterns.every((pattern) => compile(pattern).test(text));
 }
 
 function check(input) {
-  if (input.dataset.patterns) {
-    const text = cut(input);
-    if (text !== input.value) input.value = text;
-  }
-  const valid = isValid(input);
+  const text = input.dataset.patterns ? cut(input) : input.value.trim();
+  const valid = isValid(input, text);
+  // What can be no part of an address while it is typed is an address that was pasted.
+  if (input.dataset.before && input.value.trim().startsWith(input.dataset.before)) input.value = text;
   input.classList.toggle("is-invalid", !valid);
-  input.classList.toggle("is-valid", valid && input.value !== "" && Boolean(input.dataset.patterns));
+  input.classList.toggle("is-valid", valid && text !== "" && Boolean(input.dataset.patterns));
   input.setAttribute("aria-invalid", String(!valid));
   return valid;
 }
