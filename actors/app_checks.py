@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from actors.api_keys import OPERATOR_SCOPES, SCOPES
+from actors.app_logos import find_logo_problem
 from actors.passwords.rules import MAXIMUM_ROUNDS
 from config import current_settings, find_webhook_problem, is_return_origin
 
 #: Without control characters, which a terminal would obey.
 _NAME: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
 _MAX_REQUESTS_PER_MINUTE: Final = 1_000_000
-#: Every process keeps the settings of the apps that it serves.
-_MAX_LOGO_LENGTH: Final = 32_768
-#: Pictures alone: SVG is a document, and may hold more.
-_LOGO: Final = re.compile("data:(image/(?:png|jpeg|webp));base64,([A-Za-z0-9+/]+={0,2})")
-_BEGINNINGS: Final = {
-    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-}
 
 
 def find_app_problems(name: str, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -81,22 +71,6 @@ def _check_webhook_url(value: object) -> str | None:
     return find_webhook_problem(value, current_settings().allowed_private_hosts)
 
 
-def _check_logo(value: object) -> str | None:
-    found = _LOGO.fullmatch(value) if isinstance(value, str) else None
-    if found is None or len(found[0]) > _MAX_LOGO_LENGTH:
-        return (
-            f"must be a data: URL of at most {_MAX_LOGO_LENGTH} characters: an image of the type "
-            "image/png, image/jpeg or image/webp, in base64"
-        )
-    try:
-        image = base64.b64decode(found[2], validate=True)
-    except binascii.Error:
-        return "must be in base64"
-    return (
-        None if _BEGINNINGS[found[1]].match(image) else f"must be an image of the type {found[1]}"
-    )
-
-
 _CHECKS: Final = {
     "providers": _check_names,
     "scopes": _check_scopes,
@@ -105,5 +79,5 @@ _CHECKS: Final = {
     "requests_per_minute": _check_rate,
     "allow_login": _check_flag,
     "webhook_url": _check_webhook_url,
-    "logo": _check_logo,
+    "logo": find_logo_problem,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,6 +226,18 @@ def test_check_rows_names_what_another_writer_changed_and_signs_it_on_request(
         "webhook_url": "https://hooks.example.com/cats",
     }
     assert "return_to" in command("apps", "change", "bot", "--return-to-origin", "x/y").stderr
+
+
+@pytest.mark.usefixtures("tables")
+def test_the_logo_of_an_app_comes_from_a_file(command: Command, tmp_path: Path) -> None:
+    assert command("apps", "add", "bot").returncode == 0
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert command("apps", "change", "bot", "--logo", str(logo)).returncode == 0
+    shown = json.loads(command("apps", "show", "bot", "--json").stdout)
+    assert shown["logo"] == "data:image/png;base64,iVBORw0KGgo="
+    assert "PNG" in command("apps", "change", "bot", "--logo", __file__).stderr
+    assert "cannot be read" in command("apps", "change", "bot", "--logo", "nosuch").stderr
 
 
 @pytest.mark.usefixtures("tables")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from actors import apps
-from actors.apps import App
+from actors.app_logos import encode_logo
+from actors.apps import App, AppInvalid
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.redis_connection import connect_redis
@@ -48,8 +50,25 @@ def print_app(app_id: str, *, as_json: bool) -> int:
     """
     open_tables()
     found = apps.describe_app(app_id)
-    (print_json if as_json else print_members)(found)
+    if as_json:
+        print_json(found)
+    else:
+        print_members({**found, "logo": "yes"} if "logo" in found else found)
     return 0
+
+
+def read_logo(path: Path | None) -> str | None:
+    """Return the image of a file as the setting has it.
+
+    Raises:
+        AppInvalid: There is no such file.
+    """
+    if path is None:
+        return None
+    try:
+        return encode_logo(path.read_bytes())
+    except OSError:
+        raise AppInvalid({"logo": f"is a file that cannot be read: {path}"}) from None
 
 
 def add_app(app_id: str, name: str | None, settings: Mapping[str, Any], *, as_json: bool) -> int:

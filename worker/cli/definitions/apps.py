@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -35,6 +36,10 @@ _Origins: TypeAlias = Annotated[
 ]
 _Webhook: TypeAlias = Annotated[
     str | None, typer.Option(metavar="URL", help="Where its events are posted.")
+]
+_Logo: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A PNG, JPEG or WebP image that its users' pages show."),
 ]
 _Login: TypeAlias = Annotated[
     bool | None,
@@ -72,11 +77,12 @@ def add_app(
     scopes: _Scopes = None,
     return_to_origins: _Origins = None,
     webhook_url: _Webhook = None,
+    logo: _Logo = None,
     allow_login: _Login = None,
     as_json: Json = False,
 ) -> int:
     """Make an app."""
-    from worker.cli.access.apps import add_app
+    from worker.cli.access.apps import add_app, read_logo
 
     found = _collect(
         maximum_rounds=maximum_rounds,
@@ -85,6 +91,7 @@ def add_app(
         scopes=scopes,
         return_to_origins=return_to_origins,
         webhook_url=webhook_url,
+        logo=read_logo(logo),
         allow_login=allow_login,
     )
     return add_app(id, name, found, as_json=as_json)
@@ -101,11 +108,12 @@ def change_app(
     scopes: _Scopes = None,
     return_to_origins: _Origins = None,
     webhook_url: _Webhook = None,
+    logo: _Logo = None,
     allow_login: _Login = None,
     as_json: Json = False,
 ) -> int:
     """Change settings of an app; those that are left out stay."""
-    from worker.cli.access.apps import change_app
+    from worker.cli.access.apps import change_app, read_logo
 
     found = _collect(
         maximum_rounds=maximum_rounds,
@@ -114,6 +122,7 @@ def change_app(
         scopes=scopes,
         return_to_origins=return_to_origins,
         webhook_url=webhook_url,
+        logo=read_logo(logo),
         allow_login=allow_login,
     )
     return change_app(id, name, found, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from datetime import timedelta
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from catfeeder.clock import utc_now
-from models.db.database import hold_connection
+from models.db.database import database, hold_connection
 from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.oidc_provider import OidcProvider
@@ -374,3 +375,49 @@ def test_the_page_speaks_the_browsers_language(
     page = open_link(browser, make_link(shop))
     assert f'<html lang="{language}">' in page.text
     assert words in page.text
+
+
+_PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 24
+
+
+def _to_url(image: bytes, kind: str = "image/png") -> str:
+    return f"data:{kind};base64,{base64.b64encode(image).decode()}"
+
+
+@pytest.mark.parametrize(
+    "logo",
+    [
+        "https://shop.example/logo.png",
+        _to_url(b"<svg onload='alert(1)'/>", "image/svg+xml"),
+        _to_url(b"<script>"),
+        _to_url(_PNG * 1024),
+        'data:image/png;base64,iVBO"onerror="x',
+    ],
+    ids=["address", "svg", "no-image", "large", "quote"],
+)
+def test_a_logo_is_a_small_picture(
+    shop: httpx.Client, http: httpx.Client, browser: httpx.Client, logo: str
+) -> None:
+    assert http.patch("/v1/apps/shop", json={"logo": logo}).status_code == 422
+    good = _to_url(_PNG)
+    assert http.patch("/v1/apps/shop", json={"logo": good}).json()["logo"] == good
+    assert f'src="{good}"' in browser.get(make_link(shop)).text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "subject = 'user-2'",
+        "app = 'default'",
+        "providers = NULL",
+        "return_to = 'https://e.example/'",
+    ],
+)
+def test_no_session_is_turned_to_another_by_sql(
+    shop: httpx.Client, http: httpx.Client, browser: httpx.Client, change: str
+) -> None:
+    http.put("/v1/providers/keys", json={"credential_type": "api_key"})
+    page = open_link(browser, make_link(shop, providers=["keys"], return_to=RETURN_TO))
+    with hold_connection():
+        database.execute_sql(f"UPDATE connect_sessions SET {change}")  # noqa: S608
+    assert browser.get(page.url.path).status_code == 404
