@@ -15,6 +15,8 @@ class TAB_CRONS(Table):
 
     name = peewee.CharField(max_length=64, primary_key=True)
     next_at = UTCDateTimeField()
+    #: When it was emitted last; None where a release before this column did.
+    last_at = UTCDateTimeField(null=True)
 
     class Meta:
         """Names the table."""
@@ -32,6 +34,11 @@ def list_next_ticks() -> dict[str, datetime]:
     return {row.name: row.next_at for row in TAB_CRONS.select()}
 
 
+def list_ticks() -> dict[str, TAB_CRONS]:
+    """Return each cron by its name, with its last and its next tick."""
+    return {row.name: row for row in TAB_CRONS.select()}
+
+
 def return_tick(name: str, now: datetime) -> None:
     """Make a cron due again whose claimed tick could not be emitted."""
     TAB_CRONS.update(next_at=now).where(TAB_CRONS.name == name).execute()
@@ -43,7 +50,7 @@ def claim_tick(name: str, interval: timedelta, now: datetime) -> bool:
     One tick makes up for all that were missed while no scheduler ran.
     """
     return bool(
-        TAB_CRONS.update(next_at=now + interval)
+        TAB_CRONS.update(next_at=now + interval, last_at=now)
         .where(TAB_CRONS.name == name, TAB_CRONS.next_at <= now)
         .execute()
     )
@@ -52,7 +59,7 @@ def claim_tick(name: str, interval: timedelta, now: datetime) -> bool:
 def claim_stalled_tick(name: str, interval: timedelta, now: datetime, seen: datetime) -> bool:
     """Claim a tick that is not due and stands still at `seen`; False if it has moved meanwhile."""
     return bool(
-        TAB_CRONS.update(next_at=now + interval)
+        TAB_CRONS.update(next_at=now + interval, last_at=now)
         .where(TAB_CRONS.name == name, TAB_CRONS.next_at == seen)
         .execute()
     )

@@ -179,6 +179,21 @@ class TAB_EVENTS(Authenticated, Table):
         return int(cls.select().where(cls.deliver_at.is_null(False)).count())
 
     @classmethod
+    def count_undelivered_by_app(cls) -> list[tuple[str, int, datetime]]:
+        """Return for each app how many events remain to be delivered, and since when."""
+        counted = cls.select(cls.app, peewee.fn.COUNT(cls.id), peewee.fn.MIN(cls.created_at))
+        waiting = counted.where(cls.deliver_at.is_null(False)).group_by(cls.app).order_by(cls.app)
+        return [(row[0], row[1], row[2]) for row in waiting.tuples().iterator()]
+
+    @classmethod
+    def count_kinds(cls, kinds: Sequence[str], since: datetime, before: datetime) -> dict[str, int]:
+        """Return how many events of some kinds happened in a time, by their kind."""
+        counted = cls.select(cls.kind, peewee.fn.COUNT(cls.id)).where(
+            cls.created_at >= since, cls.created_at < before, cls.kind.in_(kinds)
+        )
+        return dict(counted.group_by(cls.kind).tuples().iterator())
+
+    @classmethod
     def erase_before(
         cls,
         before: datetime,

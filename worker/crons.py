@@ -1,4 +1,4 @@
-"""Periodic schedule: which message is emitted at which interval, and the thread that emits it."""
+"""Periodic schedule: the thread that emits each message at its interval."""
 
 from __future__ import annotations
 
@@ -11,18 +11,8 @@ from typing import Final
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import OperatorError, QueueUnreachable
-from catfeeder.messages import (
-    CLEAN_EVENTS,
-    CLEAN_TOKENS,
-    CLEAN_VERIFICATION,
-    DELIVER_EVENTS,
-    FORECAST_GRANTS,
-    POLL_DEVICES,
-    RENEW_OATHS,
-    RESEAL,
-    MessageType,
-)
-from config import CronsSettings, current_settings
+from catfeeder.messages import POLL_DEVICES, MessageType
+from config import current_settings
 from models.crons import (
     claim_stalled_tick,
     claim_tick,
@@ -37,8 +27,10 @@ from worker.boot import is_emission_over
 from worker.consuming.redis_settings import describe_risks
 from worker.key_list import KeyListPublisher
 from worker.local_queue import LocalQueue
+from worker.process_list import ProcessAnnouncer
 from worker.queue import connect_queue
-from worker.tick_observer import Schedule, TickObserver
+from worker.schedule import Schedule, schedule
+from worker.tick_observer import TickObserver
 
 _LOG = logging.getLogger(__name__)
 #: No interval is shorter than a second.
@@ -46,21 +38,6 @@ _TICK_SECONDS: Final = 1.0
 
 #: Where messages go: the queue, or this very process where REDIS_URL is not set.
 Emitter = Client | LocalQueue
-
-
-def schedule(crons: CronsSettings) -> Schedule:
-    """Return the messages that are emitted, each with its interval."""
-    lines = (
-        (RENEW_OATHS, crons.renew_oath_tokens, crons.renew_oath_tokens_interval),
-        (POLL_DEVICES, crons.poll_devices, crons.poll_devices_interval),
-        (CLEAN_VERIFICATION, crons.clean_verification, crons.clean_verification_interval),
-        (CLEAN_TOKENS, crons.clean_tokens, crons.clean_tokens_interval),
-        (DELIVER_EVENTS, crons.deliver_events, crons.deliver_events_interval),
-        (CLEAN_EVENTS, crons.clean_events, crons.clean_events_interval),
-        (FORECAST_GRANTS, crons.forecast_grants, crons.forecast_grants_interval),
-        (RESEAL, crons.reseal, crons.reseal_interval),
-    )
-    return {message: timedelta(seconds=seconds) for message, is_on, seconds in lines if is_on}
 
 
 class Crons:
@@ -118,6 +95,9 @@ class Crons:
         is_checked = False
         # A program without a queue has no apps on it.
         publisher = KeyListPublisher(client) if isinstance(client, Client) else None
+        announcer = (
+            ProcessAnnouncer(client.redis, "schedule") if isinstance(client, Client) else None
+        )
         while not self._stopping.is_set():
             try:
                 if not is_checked:
@@ -126,7 +106,7 @@ class Crons:
                     is_checked = True
                 # One connection for all ticks: opening one costs five times as much as a tick.
                 with hold_connection():
-                    self._tick_repeatedly(client, lines, publisher)
+                    self._tick_repeatedly(client, lines, publisher, announcer)
             except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             except Exception:  # noqa: BLE001
@@ -135,15 +115,23 @@ class Crons:
             if publisher is not None:
                 publisher.repeat()
             self._stopping.wait(self._tick_seconds)
+        if announcer is not None:
+            announcer.withdraw()
         client.close()
 
     def _tick_repeatedly(
-        self, client: Emitter, lines: Schedule, publisher: KeyListPublisher | None
+        self,
+        client: Emitter,
+        lines: Schedule,
+        publisher: KeyListPublisher | None,
+        announcer: ProcessAnnouncer | None,
     ) -> None:
         observer = TickObserver()
         while not self._stopping.is_set():
             if publisher is not None:
                 publisher.publish()
+            if announcer is not None:
+                announcer.announce()
             tick(client, lines, self._clock(), observer)
             self._stopping.wait(self._tick_seconds)
 

@@ -44,6 +44,7 @@ class Queue(TypedDict):
     paused: Annotated[bool, "Whether the operator keeps workers from fetching from it."]
     paused_at: Time | None
     per_second: Annotated[float, "How many the workers could perform, by the latest ones."]
+    done_per_second: Annotated[float, "How many they performed, in the last seconds."]
     dead_letters: Annotated[
         dict[str, int],
         "How many messages no worker will perform, by the code of the reason, such as "
@@ -84,7 +85,8 @@ def describe_queues(broker: SealedBroker, now: datetime) -> list[Queue]:
     Raises:
         QueueUnreachable: Redis did not answer.
     """
-    throughputs = read_throughputs(broker)
+    reports = read_reports(broker)
+    throughputs = [report.get("per_second", {}) for report in reports]
     letters = DeadLetters(broker)
     pauses = read_pauses(broker.client)
     return [
@@ -96,10 +98,17 @@ def describe_queues(broker: SealedBroker, now: datetime) -> list[Queue]:
             "paused": queue in pauses,
             "paused_at": rfc3339(pauses.get(queue)),
             "per_second": round(math.fsum(worker.get(queue) or 0 for worker in throughputs), 3),
+            "done_per_second": _sum_done(reports, queue),
             "dead_letters": dict(letters.counts(queue)),
         }
         for queue in QUEUES
     ]
+
+
+def _sum_done(reports: Sequence[Mapping[str, Any]], queue: str) -> float:
+    """Return what the workers perform; one of an earlier release does not say."""
+    done = (report.get("done_per_second", {}).get(queue) or 0 for report in reports)
+    return round(math.fsum(done), 3)
 
 
 def read_throughputs(broker: SealedBroker) -> list[Mapping[str, float | None]]:
@@ -110,7 +119,7 @@ def read_throughputs(broker: SealedBroker) -> list[Mapping[str, float | None]]:
     Raises:
         QueueUnreachable: Redis did not answer.
     """
-    return [report.get("per_second", {}) for report in _read_reports(broker)]
+    return [report.get("per_second", {}) for report in read_reports(broker)]
 
 
 def read_work_rates(broker: SealedBroker, usual_cost: int) -> list[Mapping[str, float | None]]:
@@ -123,7 +132,7 @@ def read_work_rates(broker: SealedBroker, usual_cost: int) -> list[Mapping[str, 
     """
     return [
         report.get("work") or _weigh(report.get("per_second", {}), usual_cost)
-        for report in _read_reports(broker)
+        for report in read_reports(broker)
     ]
 
 
@@ -134,7 +143,12 @@ def _weigh(per_second: Mapping[str, float | None], usual_cost: int) -> Mapping[s
     }
 
 
-def _read_reports(broker: SealedBroker) -> list[dict[str, Any]]:
+def read_reports(broker: SealedBroker) -> list[dict[str, Any]]:
+    """Return what each worker reports with its heartbeat.
+
+    Raises:
+        QueueUnreachable: Redis did not answer.
+    """
     with translate_redis_errors():
         reports = cast("list[bytes]", broker.client.hvals(WORKERS_KEY))
     return [json.loads(report) for report in reports]

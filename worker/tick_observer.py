@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 from catfeeder.messages import MessageType
+from worker.schedule import Schedule
 
 #: By how much a scheduler may be late that ticks once a second.
 _STALLED_SLACK: Final = timedelta(seconds=5)
-
-#: The messages that are emitted, each with its interval.
-Schedule: TypeAlias = dict[MessageType, timedelta]
 
 
 class TickObserver:

@@ -34,9 +34,10 @@ from models.server import begin_boot, request_stop
 from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
-from worker.crons import Crons, schedule, tick
+from worker.crons import Crons, tick
 from worker.key_list import KeyList, read_published
-from worker.tick_observer import Schedule, TickObserver
+from worker.schedule import Schedule, schedule
+from worker.tick_observer import TickObserver
 
 pytestmark = pytest.mark.usefixtures("tables")
 

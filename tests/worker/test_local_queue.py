@@ -7,8 +7,8 @@ import pytest
 from catfeeder.messages import CATALOGUE, RENEW_OATHS
 from config import CronsSettings
 from models.db import database as database_module
-from worker.crons import schedule
 from worker.local_queue import LocalQueue
+from worker.schedule import schedule
 
 
 @pytest.mark.usefixtures("tables")

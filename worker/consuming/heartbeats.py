@@ -21,6 +21,7 @@ import redis
 from dramatiq import Broker, Middleware, Worker
 from dramatiq.errors import ConnectionClosed
 
+import catfeeder
 from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis_faults import describe_loss
@@ -138,7 +139,8 @@ class Heartbeats(Middleware):
 
     def _beat(self, broker: ConsumingBroker, live: set[str]) -> dict[str, float]:
         """Beat for all live processes of this machine, and return all workers' heartbeats."""
-        report = json.dumps({"release": own_release(), **self._measure()})
+        own = {"release": own_release(), "version": catfeeder.__version__}
+        report = json.dumps({**own, **self._measure()})
         arguments = [broker.broker_id, report, time.time() * 1000, *live]
         call = Call(BEAT, [HEARTBEATS_KEY, WORKERS_KEY], arguments)
         found, reporting = call_script(broker.client, call)

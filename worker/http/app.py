@@ -26,6 +26,7 @@ from worker.http.asgi.head_requests import AnswerHead
 from worker.http.asgi.logs import set_up_logging
 from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
+from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.connect.router import CONNECT_ROUTERS
@@ -52,6 +53,7 @@ from worker.http.routes import (
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
+from worker.process_list import ANNOUNCE_SECONDS, ProcessAnnouncer
 
 _ROUTERS: Final = (
     passwords.router,
@@ -164,11 +166,21 @@ def _build_cors(settings: Settings) -> list[Middleware]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     shim: Shim = app.state.shim
     await shim.draining.load_generation()
+    announcer = ProcessAnnouncer(shim.client.redis, "web")
     tasks = [
         asyncio.create_task(shim.waiter.listen()),
         asyncio.create_task(shim.draining.watch()),
+        asyncio.create_task(_announce_process(announcer)),
     ]
     yield
     for task in tasks:
         await cancel_and_wait(task)
+    await run_in_reserved_thread(announcer.withdraw)
     await shim.close()
+
+
+async def _announce_process(announcer: ProcessAnnouncer) -> None:
+    """Announce this process until cancelled, for the console's list of what runs."""
+    while True:
+        await run_in_reserved_thread(announcer.announce)
+        await asyncio.sleep(ANNOUNCE_SECONDS)

@@ -7,6 +7,7 @@ of bcrypt at the start. What waits for others is measured by how long a message 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -23,6 +24,9 @@ _WEIGHT: Final = 0.1
 _MIN_SECONDS: Final = 0.001
 #: How many busy seconds it takes until what was measured before counts half.
 _HALF_LIFE_SECONDS: Final = 20.0
+
+#: How long ago a message was performed that counts half in the rate of what is done.
+_DONE_HALF_LIFE_SECONDS: Final = 5.0
 
 EstimateCost = Callable[[MessageProxy], int]
 
@@ -86,6 +90,33 @@ class CoreMeter:
         return self.work_per_second * self._messages / self._costs if self._costs else None
 
 
+class DoneRate:
+    """How many messages a second were performed lately; safe for several threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._count = 0.0
+        self._since = clock()
+
+    def add(self) -> None:
+        """Count a message."""
+        with self._lock:
+            self._fade()
+            self._count += 1
+
+    def read(self) -> float:
+        """Return the rate; it fades to 0 while nothing is performed."""
+        with self._lock:
+            self._fade()
+            return self._count * math.log(2) / _DONE_HALF_LIFE_SECONDS
+
+    def _fade(self) -> None:
+        now = self._clock()
+        self._count *= 0.5 ** ((now - self._since) / _DONE_HALF_LIFE_SECONDS)
+        self._since = now
+
+
 class ThroughputMeter(Middleware):
     """Measures each queue of this process."""
 
@@ -97,10 +128,15 @@ class ThroughputMeter(Middleware):
         self._threads = 0
         self._thread = threading.local()
         self._core = CoreMeter(1)
+        self._done: dict[str, DoneRate] = {}
 
     def report(self) -> dict[str, dict[str, float | None]]:
-        """Return both rates, as a worker's report holds them."""
-        return {"per_second": self.messages_per_second(), "work": self.work_per_second()}
+        """Return the rates, as a worker's report holds them."""
+        return {
+            "per_second": self.messages_per_second(),
+            "work": self.work_per_second(),
+            "done_per_second": {queue: rate.read() for queue, rate in self._done.items()},
+        }
 
     def messages_per_second(self) -> dict[str, float | None]:
         """Return for each queue how many messages this process performs per second.
@@ -123,6 +159,7 @@ class ThroughputMeter(Middleware):
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Read the worker's queues and threads, and measure bcrypt if it is to hash."""
         self._queues = broker.get_declared_queues() & set(worker.consumers)
+        self._done = {queue: DoneRate() for queue in self._queues}
         self._threads = worker.worker_threads
         if PASSWORDS in self._queues:
             from actors.passwords.hashing import measure_rounds_per_second
@@ -143,7 +180,9 @@ class ThroughputMeter(Middleware):
         result: Any = None,  # noqa: ARG002
         exception: BaseException | None = None,
     ) -> None:
-        """Update the average."""
+        """Update the averages."""
+        if message.queue_name in self._done:
+            self._done[message.queue_name].add()
         if message.queue_name == PASSWORDS:
             self._core.end(0 if exception else self._estimate_cost(message))
             return

@@ -26,6 +26,8 @@ from worker.http.errors.refusals import TooManyConnections
 _OTHER_DESCRIPTORS: Final = 200
 _MINIMUM: Final = 16
 _HEALTH_PATH: Final = "/health"
+#: What an endless answer sets in its request's state: a function that ends it.
+END_STREAM: Final = "end_stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,14 @@ class GuardedProtocol(H11Protocol):
         elif not is_within:
             self.app = _answer_health_alone(self.app)
         self._await_header(limits.header_seconds if is_within else limits.reserved_seconds)
+
+    def shutdown(self) -> None:
+        """Begin the graceful end; an answer without an end of its own is told to end now."""
+        super().shutdown()
+        if self.cycle is not None and not self.cycle.response_complete:
+            end_stream = self.cycle.scope["state"].get(END_STREAM)
+            if end_stream is not None:
+                end_stream()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""

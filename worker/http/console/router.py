@@ -6,9 +6,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from worker.http.console import events, login, overview, renewals
+from worker.http.console import events, login, renewals
 from worker.http.console.apps import apps, keys
 from worker.http.console.connections import changes, listing, page
+from worker.http.console.overview import routes as overview
 from worker.http.console.providers import catalogue, editing, providers
 
 CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (

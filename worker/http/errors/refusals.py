@@ -138,6 +138,12 @@ class TooManyAttempts(Refusal):
     permanent = False
 
 
+class TooManyStreams(Refusal):
+    """Raised for a page that wants to be kept live by a process that does so for enough others."""
+
+    message = "As many pages as may be are kept live; load this one again to see its latest state."
+
+
 class TooManyConnections(Refusal):
     """Raised on the connections that are kept for the health check alone."""
 

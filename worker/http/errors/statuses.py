@@ -113,6 +113,7 @@ STATUS_BY_CODE: Final = {
     "token_source_invalid": 422,
     "too_many_attempts": 429,
     "too_many_connections": 503,
+    "too_many_streams": 503,
     "too_many_wrong_keys": 429,
     "unmet_authentication_requirements": 400,
     "variables_invalid": 422,

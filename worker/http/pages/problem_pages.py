@@ -19,7 +19,9 @@ def render_problem(error: CatFeederError, back: str | None = None) -> Response:
     status = get_status(error.code)
     is_internal = status == HTTPStatus.INTERNAL_SERVER_ERROR
     sentence = _INTERNAL if is_internal else error.public_detail
-    return _render(status, error.code, sentence, back)
+    response = _render(status, error.code, sentence, back)
+    response.headers.update(getattr(error, "headers", {}))
+    return response
 
 
 def render_invalid_request(_error: RequestValidationError) -> Response:

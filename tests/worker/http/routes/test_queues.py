@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import bcrypt
 import dramatiq
@@ -36,7 +37,8 @@ def test_waiting_messages_are_counted(http: httpx.Client, client: Client) -> Non
     described = {item.pop("queue"): item for item in http.get(PATH).json()["items"]}
     assert list(described) == list(QUEUES)
     assert 0 <= described["passwords"].pop("oldest_seconds") < 60
-    nobody = {"workers": 0, "per_second": 0, "dead_letters": {}, "paused": False, "paused_at": None}
+    idle = {"workers": 0, "per_second": 0, "done_per_second": 0}
+    nobody: dict[str, Any] = {**idle, "dead_letters": {}, "paused": False, "paused_at": None}
     assert described["passwords"] == {"messages": 2, **nobody}
     assert described["control"] == {"messages": 0, "oldest_seconds": None, **nobody}
 
@@ -50,7 +52,7 @@ def test_workers_are_counted(http: httpx.Client, client: Client, worker: dramati
         return found
 
     wait_until(lambda: passwords()["workers"] == 1)
-    wait_until(lambda: passwords()["per_second"] > 0)
+    wait_until(lambda: passwords()["per_second"] > passwords()["done_per_second"] > 0)
 
 
 def test_a_paused_queue_is_not_worked_off_until_it_is_resumed(

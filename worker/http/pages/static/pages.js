@@ -11,15 +11,45 @@ function localizeTimes(root) {
   }
 }
 
-// Replaces a part by what its event source sends: HTML of our own templates.
+// Makes `old` what `fresh` is, node by node: focus and scroll positions stay where they are.
+function morph(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+    old.replaceWith(fresh);
+    return;
+  }
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+    return;
+  }
+  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) {
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+  morphChildren(old, fresh);
+}
+
+function morphChildren(old, fresh) {
+  const wanted = [...fresh.childNodes];
+  const present = [...old.childNodes];
+  wanted.forEach((node, place) => (place < present.length ? morph(present[place], node) : old.append(node)));
+  present.slice(wanted.length).forEach((node) => node.remove());
+}
+
+// Keeps a part as its event source says: HTML of our own templates.
 function follow(part) {
   const source = new EventSource(part.dataset.live);
   source.onmessage = (event) => {
-    part.innerHTML = event.data;
-    localizeTimes(part);
+    const fresh = document.createElement("template");
+    fresh.innerHTML = event.data;
+    localizeTimes(fresh.content);
+    morphChildren(part, fresh.content);
     if (part.querySelector("[data-ended]")) source.close();
   };
-  source.onerror = () => part.setAttribute("data-stale", "");
+  source.onerror = () => {
+    part.setAttribute("data-stale", "");
+    // Refused, as by a service that stops: browsers give such a source up.
+    if (source.readyState === EventSource.CLOSED) setTimeout(follow, 5000, part);
+  };
   source.onopen = () => part.removeAttribute("data-stale");
 }
 

@@ -1,0 +1,1 @@
+"""Overview: the whole service on one screen, what is wrong on top, kept live."""
