@@ -27,6 +27,8 @@ _STATES: Final = (
     (ConnectionStatus.ENDED, 150),
 )
 _HOURS: Final = 24
+#: Nothing falls due while pages are measured.
+_SOONEST: Final = timedelta(minutes=30)
 
 
 def configure_providers(now: datetime) -> None:
@@ -69,7 +71,7 @@ def _build_connection(
 ) -> dict[str, Any]:
     status = _find_status(number)
     is_due = status in (ConnectionStatus.ACTIVE, ConnectionStatus.RENEWAL_FAILING)
-    renew_at = now + timedelta(hours=_HOURS) * (number * 7919 % 10_007) / 10_007
+    renew_at = now + _SOONEST + timedelta(hours=_HOURS) * (number * 7919 % 10_007) / 10_007
     created_at = now - timedelta(days=365) * (1 - number / count)
     values: dict[str, Any] = dict.fromkeys(field.name for field in _T._meta.sorted_fields)
     values |= {

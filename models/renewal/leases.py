@@ -101,6 +101,22 @@ def expedite_failing(provider: str, now: datetime) -> None:
         _T.update(renew_at=now).where(_T.id.in_(some)).execute()
 
 
+def expedite(ids: Sequence[str], now: datetime) -> list[TAB_CONNECTIONS]:
+    """Make those of some connections due now that are renewed by plan, and return them.
+
+    Call it in a transaction. Rows that another transaction has locked keep their time, and so do
+    those under a lease.
+    """
+    is_planned = _T.status.in_((ConnectionStatus.ACTIVE, ConnectionStatus.RENEWAL_FAILING))
+    later = _T.select().where(_T.id.in_(ids), _T.renew_at > now, is_planned, _is_unleased(now))
+    if database.for_update:
+        later = later.for_update(skip_locked=True)
+    rows = _T.keep_authentic(later)
+    if rows:
+        _T.update(renew_at=now).where(_T.id.in_([row.id for row in rows])).execute()
+    return rows
+
+
 def has_renewed_since(provider: str, since: datetime) -> bool:
     """Return whether a connection of a provider was renewed since a time, and did not fail after.
 

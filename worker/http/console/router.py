@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from worker.http.console import events, login, renewals
 from worker.http.console.apps import apps, keys
-from worker.http.console.connections import changes, listing, page
+from worker.http.console.connections import changes, listing, many, page
 from worker.http.console.overview import routes as overview
 from worker.http.console.providers import catalogue, editing, providers
 
@@ -19,6 +19,7 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     apps.router,
     keys.router,
     listing.router,
+    many.router,  # Before the routes that begin with a connection's id.
     page.router,
     changes.router,
     catalogue.router,

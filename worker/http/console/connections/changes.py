@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,22 +11,19 @@ from starlette.responses import Response
 from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import find_connection
 from catfeeder.clock import rfc3339, utc_now
-from catfeeder.messages import FETCH_USER_INFO, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
-from catfeeder.queue.jobs import JobStatus
-from catfeeder.queue.requester import act_for
+from catfeeder.messages import FETCH_USER_INFO, RENEW_CONNECTION, REVOKE_CONNECTION
 from models.oauth.providers import public_name
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
+from worker.http.console.connections.jobs import perform_for
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import render_console
 from worker.http.handlers.preconditions import check_connection, find_version_to_renew
 from worker.http.schemas.fields import ConnectionId
-from worker.http.shim import Shim, ShimDependency
+from worker.http.shim import ShimDependency
 
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 _LIST: Final = "/console/connections"
-#: A job that takes longer goes on, and the page says so.
-_WAIT_SECONDS: Final = 10
 
 
 @router.post("/console/connections/{connection_id}/renew")
@@ -34,7 +31,7 @@ async def renew(request: Request, connection_id: ConnectionId, shim: ShimDepende
     """Renew a connection's token now."""
     app, version = await run_with_database(find_version_to_renew, connection_id)
     arguments = {"connection_id": connection_id, "version": version}
-    outcome = await _perform(shim, app, RENEW_CONNECTION, arguments)
+    outcome = await perform_for(shim, app, RENEW_CONNECTION, arguments)
     return go_to(request, f"{_LIST}/{connection_id}", f"renewal-{outcome}")
 
 
@@ -45,7 +42,7 @@ async def refresh_user_info(
     """Fetch the profile of a connection's user anew."""
     app, provider = await run_with_database(_find_provider, connection_id)
     arguments = {"provider": provider, "connection_id": connection_id, "access_token": None}
-    outcome = await _perform(shim, app, FETCH_USER_INFO, arguments)
+    outcome = await perform_for(shim, app, FETCH_USER_INFO, arguments)
     return go_to(request, f"{_LIST}/{connection_id}", f"user-info-{outcome}")
 
 
@@ -55,7 +52,7 @@ async def disconnect(
 ) -> Response:
     """Revoke a connection at its provider and erase it."""
     app = await run_with_database(check_connection, connection_id)
-    outcome = await _perform(shim, app, REVOKE_CONNECTION, {"connection_id": connection_id})
+    outcome = await perform_for(shim, app, REVOKE_CONNECTION, {"connection_id": connection_id})
     path = f"{_LIST}/{connection_id}" if outcome == "failed" else _LIST
     return go_to(request, path, f"disconnect-{outcome}")
 
@@ -77,14 +74,3 @@ async def make_reconnect_link(request: Request, connection_id: ConnectionId) -> 
 def _find_provider(connection_id: str) -> tuple[str, str]:
     row = find_connection(connection_id)
     return row.app, public_name(row.provider)
-
-
-async def _perform(
-    shim: Shim, app: str, message_type: MessageType, arguments: dict[str, Any]
-) -> str:
-    """Perform a job for an app, and return how it ended: done, failed, or not yet (begun)."""
-    with act_for(app):
-        record = await shim.wait(await shim.send(message_type, arguments), _WAIT_SECONDS)
-    if not record.status.is_final:
-        return "begun"
-    return "done" if record.status is JobStatus.SUCCEEDED else "failed"

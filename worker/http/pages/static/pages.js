@@ -67,5 +67,9 @@ document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.question || event.target.dataset.question;
   if (question && !confirm(question)) event.preventDefault();
 });
+// Work that goes on over several pages: its form is sent by itself, after so many milliseconds.
+for (const form of document.querySelectorAll("form[data-continues]")) {
+  setTimeout(() => form.requestSubmit(), Number(form.dataset.continues));
+}
 localizeTimes(document);
 document.querySelectorAll("[data-live]").forEach(follow);
