@@ -49,13 +49,6 @@ def find_sign_in(state: Secret) -> TAB_VERIFICATION:
     return row
 
 
-def has_reference(reference: str, app: str, subject: str) -> bool:
-    """Return whether a reference names a sign-in of an app's subject."""
-    with hold_connection():
-        rows = TAB_VERIFICATION.find_by_hash_prefixes([reference])
-    return any((row.app, row.subject) == (app, subject) for row in rows)
-
-
 def undo_second_encoding(state: Secret, *others: str | None) -> tuple[Secret, list[str | None]]:
     """Return a state as it was sent, and what came beside it, if both are encoded once more.
 

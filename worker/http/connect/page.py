@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from actors.connect.accounts import list_accounts, note_connected
+from actors.connect.failures import is_reference_of
 from actors.connect.offers import Offer, list_offers
 from actors.connections.errors import ConnectionUnknown
-from actors.oauth.pending import has_reference
 from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
@@ -27,7 +26,6 @@ from worker.http.connect.rendering import Brand, read_brand, render_connect
 router = APIRouter(route_class=ConnectRoute, include_in_schema=False)
 #: Where a connection's token cannot be had without its user.
 _NEEDS_USER: Final = ("ended", "reauthorization_required")
-_REFERENCE: Final = re.compile("[0-9a-f]{10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +71,12 @@ def _read_state(session: TAB_CONNECT_SESSIONS, query: dict[str, str]) -> _State:
         return _State(read_brand(session.app), rows, _read_notice(session, offers, query))
 
 
-def list_session_offers(session: TAB_CONNECT_SESSIONS) -> list[Offer]:
-    """Return what a page offers: of a relayed session, sign-ins alone."""
-    offers = list_offers(session.providers)
+def list_session_offers(session: TAB_CONNECT_SESSIONS, wanted: str | None = None) -> list[Offer]:
+    """Return what a page offers, or of that one provider; of a relayed session sign-ins alone."""
+    names = session.providers
+    if wanted is not None:
+        names = [wanted] if names is None or wanted in names else []
+    offers = list_offers(names)
     if not session.is_relayed:
         return offers
     return [offer.keep_sign_in() for offer in offers if offer.has_sign_in]
@@ -90,11 +91,8 @@ def _read_notice(
         return None
     titles = {offer.name: offer.title for offer in offers}
     reference = query.get("reference", "")
-    is_known = _REFERENCE.fullmatch(reference) and has_reference(
-        reference, session.app, session.subject
-    )
     title = titles.get(query.get("provider", ""), "")
-    return Notice(code, title, reference if is_known else None)
+    return Notice(code, title, reference if is_reference_of(session, reference) else None)
 
 
 @router.get(f"{SESSION_PATH}/end")

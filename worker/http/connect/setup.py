@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from actors.connect.accounts import note_connected
+from actors.connect.failures import record_failure
 from actors.connect.offers import MEMBERS, Offer
 from actors.connections.creation import NewConnection, create_at_once
 from actors.connections.credentials.errors import CredentialsInvalid
@@ -21,9 +22,10 @@ from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from worker.http.asgi.threads import run_with_database
 from worker.http.connect.access import SESSION_PATH, ConnectRoute, ConnectVisit, read_visit
-from worker.http.connect.notices import build_address, find_notice
+from worker.http.connect.notices import FAILED, build_address, find_notice
 from worker.http.connect.page import list_session_offers
 from worker.http.connect.rendering import read_brand, render_connect
+from worker.http.handlers.sign_ins import limit_refusals
 from worker.http.shim import Shim, ShimDependency
 
 router = APIRouter(route_class=ConnectRoute, include_in_schema=False)
@@ -96,11 +98,10 @@ async def find_offer(request: Request, provider: str) -> Offer:
         ProviderUnknown: Nothing.
     """
     session = read_visit(request).session
-    offers = await run_in_threadpool(list_session_offers, session)
-    offer = next((one for one in offers if one.name == provider), None)
-    if offer is None:
+    offers = await run_in_threadpool(list_session_offers, session, provider)
+    if not offers or offers[0].name != provider:
         raise ProviderUnknown
-    return offer
+    return offers[0]
 
 
 async def answer_failure(request: Request, offer: Offer, error: CatFeederError) -> Response:
@@ -108,8 +109,14 @@ async def answer_failure(request: Request, offer: Offer, error: CatFeederError) 
     code = error.code
     if code in _FAULTS_OF_FIELDS:
         return await render_form(request, offer, code)
-    address = build_address(read_visit(request).path, find_notice(code), offer.name)
-    return RedirectResponse(address, 303)
+    visit, notice = read_visit(request), find_notice(code)
+    reference = None
+    if notice == FAILED:
+        await limit_refusals(request.app.state.shim, request)
+        reference = await run_with_database(
+            record_failure, visit.session, offer.name, code, utc_now()
+        )
+    return RedirectResponse(build_address(visit.path, notice, offer.name, reference), 303)
 
 
 async def render_form(request: Request, offer: Offer, fault: str | None = None) -> Response:
