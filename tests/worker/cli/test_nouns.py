@@ -60,20 +60,7 @@ def test_a_connection_is_found_renewed_and_disconnected(
     assert worker
     # Given two users' connections
     first, second = (row.id for row in connect(plain, 2, subject="user-1", unbound=True))
-    # When the operator lists and shows them
-    head, *lines = command("connections", "list", "--subject", "user-1").stdout.splitlines()
-    assert head.split("\t")[:3] == ["ID", "APP", "PROVIDER"]
-    assert [line.split("\t")[0] for line in lines] == [first, second]
-    page = read_json(command, "connections", "list", "--limit", "1", "--app", "default")
-    assert [one["id"] for one in page["items"]] == [first]
-    cursor = page["next_cursor"]
-    rest = read_json(command, "connections", "list", "--cursor", cursor, "--status", "active")
-    assert [one["id"] for one in rest["items"]] == [second]
-    shown = command("connections", "show", first).stdout
-    assert "status\tactive" in shown
-    assert "\texchanged\t" in shown
-    assert read_json(command, "connections", "show", first) == page["items"][0]
-    # And renews one of them, and one that there is not
+    # When the operator renews one of them, and one that there is not
     renewed = command("connections", "renew", first, "0" * 36)
     assert renewed.stdout.splitlines()[1:] == [f"{first}\tactive"]
     assert renewed.stderr.startswith(f"{'0' * 36}: There is no connection of that id")
@@ -90,6 +77,30 @@ def test_a_connection_is_found_renewed_and_disconnected(
     assert (asked.returncode, "--yes" in asked.stderr) == (1, True)
     assert command("connections", "disconnect", first, "--yes").returncode == 0
     assert command("connections", "show", first).returncode == 1
+
+
+def test_connections_are_listed_searched_and_shown(
+    plain: ScriptedProvider, command: Command
+) -> None:
+    # Given two users' connections
+    first, second = (row.id for row in connect(plain, 2, subject="user-1", unbound=True))
+    # When the operator lists and shows them
+    head, *lines = command("connections", "list", "--subject", "user-1").stdout.splitlines()
+    assert head.split("\t")[:3] == ["ID", "APP", "PROVIDER"]
+    assert [line.split("\t")[0] for line in lines] == [first, second]
+    page = read_json(command, "connections", "list", "--limit", "1", "--app", "default")
+    assert [one["id"] for one in page["items"]] == [first]
+    cursor = page["next_cursor"]
+    rest = read_json(command, "connections", "list", "--cursor", cursor, "--status", "active")
+    assert [one["id"] for one in rest["items"]] == [second]
+    found = read_json(command, "connections", "list", "--search", "user-1")["items"]
+    assert [one["id"] for one in found] == [second, first]
+    assert command("connections", "list", "--search", "x", "--subject", "y").returncode == 2
+    shown = command("connections", "show", first).stdout
+    assert "renewal.why\tThe token expires at" in shown
+    assert "status\tactive" in shown
+    assert "\texchanged\t" in shown
+    assert read_json(command, "connections", "show", first) == page["items"][0]
 
 
 def test_a_link_leads_a_user_to_the_page_for_a_connection(

@@ -25,6 +25,7 @@ from tests.conftest import OTHER_SECRET_KEY, SECRET_KEY
 from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.cli.conftest import Command, Ended
+from worker.__main__ import PROCESSES
 from worker.cli.application import build_application
 
 
@@ -108,7 +109,7 @@ def test_only_a_start_makes_a_database(
         *("providers set google client_id=x", "providers pause google", "providers resume google"),
         *("queues pause oauth", "queues resume oauth", "jobs list"),
     )
-    elsewhere = {"run", "migrate", "perform", "scheduler", "completion", "config check"}
+    elsewhere = {*PROCESSES, "migrate", "completion", "config check"}
     without_database = {"queues list", "queues dead-letters", "queues replay", "queues discard"}
     without_database |= {"providers search", "jobs show", "jobs cancel", "keys queue-roots"}
     tried = {" ".join(one.split()[:2]) for one in typed} | {one.split()[0] for one in typed}

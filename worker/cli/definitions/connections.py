@@ -25,6 +25,9 @@ def list_connections(
     subject: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of this user of an app alone.")
     ] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A user of an app, or an e-mail address.")
+    ] = None,
     status: Annotated[
         str | None, typer.Option(metavar="STATUS", help="Such as active or renewal_failing.")
     ] = None,
@@ -32,13 +35,14 @@ def list_connections(
     cursor: Cursor = None,
     as_json: Json = False,
 ) -> int:
-    """List connections, the oldest first."""
+    """List connections, the oldest first; those of a search the newest first."""
     from worker.cli.work.connections import print_connections
 
     return print_connections(
         app,
         limit,
         as_json=as_json,
+        search=search,
         provider=provider,
         subject=subject,
         status=status,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
+
+import typer
 
 from actors.audit import Event, list_events
 from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import describe_connection, find_connection, list_connections
-from actors.providers.config.breaker import check_not_paused
+from actors.connections.search import search_connections
+from actors.renewal.listing import describe_renewal
 from catfeeder.client import Client
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
@@ -18,19 +21,23 @@ from catfeeder.queue.job_index import build_addition
 from catfeeder.queue.lua_scripts import call_script
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.requester import act_for, acting_app
-from catfeeder.results import Connection
+from catfeeder.results import Connection, ConnectionPage
 from models.oauth.connections import ConnectionStatus
 from worker.cli.terminal.confirmation import NotConfirmed, confirm
 from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.progress import ProgressLine
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
+from worker.http.handlers.preconditions import find_version_to_renew
 
 _HEADS: Final = ("ID", "APP", "PROVIDER", "SUBJECT", "ACCOUNT", "STATUS", "EXPIRES AT", "REASON")
 _EVENT_HEADS: Final = ("WHEN", "EVENT", "KEY", "DETAIL")
 #: As long as a provider may take, and a queue that has something to do.
 _JOB_SECONDS: Final = 60.0
 _EVENTS: Final = 20
+_PLAN: Final[tuple[Literal["renew_at", "grant_expires_at", "why", "hindrance"], ...]] = (
+    *("renew_at", "grant_expires_at", "why", "hindrance"),
+)
 
 
 class _Deed(Protocol):
@@ -38,8 +45,10 @@ class _Deed(Protocol):
         """Ask for a job about a connection, and return its result."""
 
 
-def print_connections(app: str | None, limit: int, *, as_json: bool, **wanted: str | None) -> int:
-    """Print connections, the oldest first: of an app, or all.
+def print_connections(
+    app: str | None, limit: int, *, as_json: bool, search: str | None = None, **wanted: str | None
+) -> int:
+    """Print connections: of an app, or all; the oldest first, or of a search the newest.
 
     Raises:
         AppUnknown, CursorInvalid, BadParameter: There is no such app, page or status.
@@ -47,7 +56,7 @@ def print_connections(app: str | None, limit: int, *, as_json: bool, **wanted: s
     check_choice("--status", wanted.get("status"), ConnectionStatus)
     open_tables()
     with see_app(app):
-        page = list_connections(limit=limit, **wanted)
+        page = _list(search, limit, **wanted)
     if as_json:
         print_json(page)
         return 0
@@ -55,6 +64,16 @@ def print_connections(app: str | None, limit: int, *, as_json: bool, **wanted: s
     if page["next_cursor"]:
         print(f"There are more: --cursor {page['next_cursor']}", file=sys.stderr)
     return 0
+
+
+def _list(
+    search: str | None, limit: int, *, subject: str | None = None, **wanted: str | None
+) -> ConnectionPage:
+    if search is None:
+        return list_connections(subject=subject, limit=limit, **wanted)
+    if subject is not None:
+        raise typer.BadParameter("--search looks for subjects, too: leave --subject out.")
+    return search_connections(text=search, limit=limit, **wanted)
 
 
 def _to_row(connection: Connection) -> tuple[object, ...]:
@@ -67,13 +86,14 @@ def _to_row(connection: Connection) -> tuple[object, ...]:
 
 
 def print_connection(connection_id: str, *, as_json: bool) -> int:
-    """Print a connection, and its latest events below.
+    """Print a connection with its next renewal, and its latest events below.
 
     Raises:
         ConnectionUnknown: There is none.
     """
     open_tables()
-    connection = describe_connection(find_connection(connection_id))
+    row = find_connection(connection_id)
+    connection = describe_connection(row)
     if as_json:
         print_json(connection)
         return 0
@@ -81,7 +101,9 @@ def print_connection(connection_id: str, *, as_json: bool) -> int:
         f"profile.{name}": value for name, value in connection["profile"].items() if name != "raw"
     }
     members = {name: value for name, value in connection.items() if name != "profile"}
-    print_members({**members, **profile})
+    renewal = describe_renewal(row, utc_now())
+    plan = {} if renewal is None else {f"renewal.{name}": renewal[name] for name in _PLAN}
+    print_members({**members, **profile, **plan})
     print()
     events = list_events(connection_id=connection["id"], limit=_EVENTS)["items"]
     print_rows(_EVENT_HEADS, map(_to_event_row, events))
@@ -102,10 +124,8 @@ def renew_connections(connection_ids: Sequence[str], *, as_json: bool) -> int:
 
 
 def _renew(client: Client, connection_id: str) -> Any:
-    row = find_connection(connection_id)
-    check_not_paused(row.provider, utc_now())
-    with act_for(row.app):
-        version = row.version
+    app, version = find_version_to_renew(connection_id)
+    with act_for(app):
         return _perform(client, RENEW_CONNECTION, connection_id=connection_id, version=version)
 
 
