@@ -64,6 +64,7 @@ class EventKind(StrEnum):
     API_KEY_CREATED = "api_key_created"
     API_KEY_REVOKED = "api_key_revoked"
     APP_CHANGED = "app_changed"
+    WEBHOOK_RESENT = "webhook_resent"
     ROW_REFUSED = "row_refused"
 
 

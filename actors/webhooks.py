@@ -24,9 +24,10 @@ from catfeeder.clock import utc_now
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
 from config import current_settings
-from models.db.database import hold_connection
+from models.db.database import hold_connection, transaction
 from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
+from models.webhook_deliveries import TAB_WEBHOOK_DELIVERIES, DeliveryStatus
 
 _LOG = logging.getLogger(__name__)
 #: For what a delivery needs beside the receiver's time: its name's look-up, our database.
@@ -105,15 +106,16 @@ def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
     """Post an event; return whether the receiver was reachable, and so worth trying again now."""
     body = json.dumps(describe_event(event)).encode()
     try:
-        post_json(url, body, sign_delivery(str(event.id), body, now, app=event.app))
+        status = post_json(url, body, sign_delivery(str(event.id), body, now, app=event.app))
     except AuthError as error:
         text = "Event %s was not delivered to webhook_url of %s, and is tried again later: %s"
         extra = {"connection_id": event.connection_id}
         _LOG.warning(text, event.id, event.app, _describe(error), extra=extra)
-        _postpone(event, getattr(error, "retry_after_seconds", 0), now)
+        _postpone(event, error, now)
         return not isinstance(error, ProviderUnreachable)
-    with hold_connection():
+    with transaction():
         event.confirm_delivery()
+        TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.DELIVERED, status, None, utc_now())
     return True
 
 
@@ -127,20 +129,24 @@ def _describe(error: AuthError) -> str:
     return error.detail
 
 
-def _postpone(event: TAB_EVENTS, retry_after_seconds: int, now: datetime) -> None:
+def _postpone(event: TAB_EVENTS, error: AuthError, now: datetime) -> None:
+    answer = error.status, _describe(error), utc_now()
     if event.attempts >= _MAX_ATTEMPTS:
         text, extra = (
             "Event %s is given up after %d attempts.",
             {"connection_id": event.connection_id},
         )
         _LOG.error(text, event.id, event.attempts, extra=extra)
-        with hold_connection():
+        with transaction():
             event.confirm_delivery()
+            TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.GIVEN_UP, *answer)
         return
+    retry_after_seconds = getattr(error, "retry_after_seconds", 0)
     asked_for = now + timedelta(seconds=min(retry_after_seconds, _RETRY_CAP_SECONDS))
     planned = plan_retry(event.attempts, _RETRY_SECONDS, _RETRY_CAP_SECONDS, now)
-    with hold_connection():
+    with transaction():
         event.postpone_delivery(max(planned, asked_for))
+        TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.WAITING, *answer)
 
 
 def sign_delivery(

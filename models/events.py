@@ -166,6 +166,12 @@ class TAB_EVENTS(Authenticated, Table):
         table = type(self)
         table.update(deliver_at=None, mac=None).where(table.id == self.id).execute()
 
+    def deliver_anew(self, now: datetime) -> None:
+        """Make the delivery of an event that is ours due again, as if it had just happened."""
+        table = type(self)
+        changes = {"deliver_at": now, "attempts": 0, "mac": table.mac.sign(self.__data__)}
+        table.update(changes).where(table.id == self.id).execute()
+
     def postpone_delivery(self, deliver_at: datetime) -> None:
         """Set the time of the next delivery, unless another process has claimed the event since."""
         table = type(self)

@@ -18,6 +18,7 @@ from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
 from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.renewal.interrupted import erase_stale_attempts
+from models.webhook_deliveries import TAB_WEBHOOK_DELIVERIES
 
 _LOG = logging.getLogger(__name__)
 _DEVICE_RETENTION: Final = timedelta(days=1)
@@ -69,4 +70,5 @@ def clean_events() -> None:
             undelivered=undelivered,
             kind=EventKind.RENEWED,
         )
+        TAB_WEBHOOK_DELIVERIES.erase_before(now - timedelta(days=oauth.events_retention_days))
     _LOG.info("Erased %d old events.", erased)

@@ -49,6 +49,7 @@ from worker.http.routes import (
     renewals,
     root,
     server,
+    webhook_deliveries,
 )
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
@@ -66,6 +67,7 @@ _ROUTERS: Final = (
     apps.router,
     keys.router,
     events.router,
+    webhook_deliveries.router,
     renewals.router,
     queues.router,
     jobs.router,

@@ -27,12 +27,14 @@ def check_available(response: requests.Response) -> requests.Response:
         return response
     # Only these two say that the request was not even begun.
     is_rejected = is_rate_limited or status == requests.codes.service_unavailable
-    raise ProviderUnreachable(
+    error = ProviderUnreachable(
         f"The {peer()} answered with status {status}.",
         kind=FailureKind.RATE_LIMITED if is_rate_limited else FailureKind.TRANSIENT,
         retry_after_seconds=retry_after_seconds(response),
         is_outcome_unknown=not is_rejected,
     )
+    error.status = status
+    raise error
 
 
 def retry_after_seconds(response: requests.Response) -> int:

@@ -61,8 +61,8 @@ def send_delete(
     return send("DELETE", url, json=json, auth=auth, headers=headers)
 
 
-def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """Post JSON and expect nothing but success in return.
+def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """Post JSON, expect nothing but success in return, and return its status.
 
     Raises:
         ProviderUnreachable: No answer in time, or its status is 5xx or 429.
@@ -73,7 +73,10 @@ def post_json(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     with call_peer("receiver"):
         response = send("POST", url, data=body, headers=headers)
     if response.status_code >= requests.codes.multiple_choices:
-        raise ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
+        error = ProviderMisbehaved(f"The receiver answered with status {response.status_code}.")
+        error.status = response.status_code
+        raise error
+    return response.status_code
 
 
 def send(method: str, url: str, **options: Any) -> requests.Response:

@@ -17,6 +17,7 @@ from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import ConnectionStatus
 from models.oauth.sign_ins import TAB_VERIFICATION
+from models.webhook_deliveries import TAB_WEBHOOK_DELIVERIES, DeliveryStatus
 from tests.actors.renewals import change, connect
 from tests.actors.sign_ins import NAME, configure_plain, now, reread, stored_connections
 from tests.scripted_provider import ScriptedProvider
@@ -84,6 +85,20 @@ def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) 
     # Where there is no webhook, none of them waits for it
     assert left_events() == ["recent"]
     assert "2 old events" in caplog.text
+
+
+def test_a_delivery_is_forgotten_with_the_events() -> None:
+    # Given deliveries of before and within the time that events are kept
+    with hold_connection():
+        for number, days in enumerate((91, 1), 1):
+            event = TAB_EVENTS(id=number, app="default", kind="recovered", created_at=now())
+            answered_at = now() - timedelta(days=days)
+            TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.DELIVERED, 204, None, answered_at)
+
+    clean_events()
+
+    with hold_connection():
+        assert [row.event_id for row in TAB_WEBHOOK_DELIVERIES.select()] == [2]
 
 
 def test_the_event_of_a_renewal_is_kept_for_a_week() -> None:

@@ -76,6 +76,9 @@ _HARMLESS: Final[dict[str, dict[str, str]]] = {
         "created_at": _SHOWN,
         "updated_at": _FENCE,
     },
+    "webhook_deliveries": dict.fromkeys(
+        ("status", "attempts", "answer_status", "answer", "answered_at"), _SHOWN
+    ),
     "verification": {
         "status": "a sign-in that has ended has no secrets, nor their MAC, to begin anew with",
     },

@@ -28,6 +28,7 @@ _NOTICES: Final = {
     "provider-paused": "Its renewals are paused until they are resumed.",
     "provider-resumed": "Its renewals go on; what waited is due at once.",
     "provider-deleted": "The provider is deleted, and its secrets with it.",
+    "deliveries-resent": "What can be sent anew is on its way; its answer stands here in seconds.",
     "queue-key-revoked": (
         "The queue keys of up to now are revoked. `python -m worker keys queue --app …` prints the "
         "new one."

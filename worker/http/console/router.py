@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from worker.http.console import events, login, renewals
+from worker.http.console import events, login, renewals, webhooks
 from worker.http.console.apps import apps, keys
 from worker.http.console.connections import changes, listing, many, page
 from worker.http.console.overview import routes as overview
@@ -27,4 +27,5 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     providers.router,
     events.router,
     renewals.router,
+    webhooks.router,
 )

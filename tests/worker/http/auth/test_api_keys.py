@@ -59,6 +59,7 @@ _SCOPES = {
     ("GET", "/v1/queues"): "admin",
     ("GET", "/v1/queues/{queue}/dead-letters"): "admin",
     ("GET", "/v1/renewals"): "connections:read",
+    ("GET", "/v1/webhook-deliveries"): "connections:read",
     ("PATCH", "/v1/providers/{provider}"): "admin",
     ("POST", "/v1/connections/{connection_id}/renew"): "jobs",
     ("POST", "/v1/connections"): "jobs",
@@ -77,6 +78,7 @@ _SCOPES = {
     ("POST", "/v1/providers/{provider}/pause"): "admin",
     ("POST", "/v1/providers/{provider}/resume"): "admin",
     ("POST", "/v1/server/shutdown"): "admin",
+    ("POST", "/v1/webhook-deliveries/resend"): "admin",
     ("PUT", "/v1/providers/{provider}"): "admin",
 }
 
