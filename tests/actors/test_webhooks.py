@@ -23,6 +23,7 @@ from actors.app_settings import forget_app_settings
 from actors.apps import AppInvalid, change_app, create_app
 from actors.audit import EventKind, list_events, record
 from actors.stopping import clear_stop_request, request_stop
+from actors.webhook_deliveries import list_deliveries, resend_deliveries
 from actors.webhooks import deliver_events, export_webhook_key, sign_delivery
 from catfeeder.queue.requester import act_for
 from config import ROOT, Settings
@@ -616,3 +617,76 @@ def test_no_event_that_another_writer_makes_or_changes_is_signed_and_delivered(
     assert receiver.ids() == [first]
     refused = [line for line in caplog.messages if "of the table events is not as" in line]
     assert len(refused) == 3
+
+
+def test_each_delivery_is_kept_with_its_answer_and_can_be_sent_anew(receiver: Receiver) -> None:
+    # Given an event that is taken at once, and one that the receiver refuses until it is given up
+    [taken] = write()
+    deliver_events()
+    [refused] = write()
+    receiver.paths[_PATH] = lambda _: Answer(500)
+    for _ in range(2):
+        let_fall_due(refused)
+        deliver_events()
+    [waiting, delivered] = list_deliveries()["items"]
+    assert (waiting["event_id"], waiting["status"], waiting["attempts"]) == (refused, "waiting", 2)
+    assert waiting["answer_status"] == 500
+    assert waiting["answer"] == "The receiver answered with status 500."
+    assert str(waiting["next_attempt_at"]) > waiting["answered_at"]
+    assert (delivered["event_id"], delivered["status"]) == (taken, "delivered")
+    assert (delivered["answer_status"], delivered["answer"]) == (204, None)
+    with hold_connection():
+        TAB_EVENTS.update(attempts=39).where(TAB_EVENTS.id == refused).execute()
+    let_fall_due(refused)
+    deliver_events()
+    [given_up] = list_deliveries(status="given_up")["items"]
+    assert (given_up["event_id"], given_up["next_attempt_at"]) == (refused, None)
+    # When the receiver is mended, and what was given up is sent anew
+    receiver.paths[_PATH] = lambda _: Answer(200)
+    assert resend_deliveries(None, now()) == {"resent": [refused], "left": []}
+    deliver_events()
+    # Then it comes under its own id, signed as any
+    assert receiver.ids()[-1] == refused
+    last = list_deliveries()["items"][0]
+    assert (last["status"], last["answer_status"], last["attempts"]) == ("delivered", 200, 4)
+
+
+def test_what_is_sent_anew_is_ours_and_on_record(receiver: Receiver) -> None:
+    # Given an event that was delivered
+    [taken] = write()
+    deliver_events()
+    # When it is sent anew, with an id that no event has
+    unknown = 10**9
+    resent = resend_deliveries([taken, unknown, taken], now())
+    # Then it comes again, and the trail says so
+    assert resent == {"resent": [taken], "left": [unknown]}
+    deliver_events()
+    assert receiver.ids() == [taken, taken]
+    [event] = list_events(kind="webhook_resent")["items"]
+    assert event["detail"] == {"events": [taken]}
+    # And one that another writer has changed since does not
+    with hold_connection():
+        the_database.execute_sql("UPDATE events SET subject = 'forged'")
+    assert resend_deliveries([taken], now()) == {"resent": [], "left": [taken]}
+
+
+def test_deliveries_are_listed_by_page_and_app(receiver: Receiver) -> None:
+    # Given the deliveries of two apps, of which one has no receiver any more
+    url = receiver.issuer + _PATH
+    create_app("shop", "Shop", {"webhook_url": url}, now())
+    ids = write(3)
+    with act_for("shop"), hold_connection():
+        record(EventKind.RECOVERED, now=now())
+    deliver_events()
+    # Then an app sees its own, and a page goes on behind another
+    with act_for("shop"):
+        [own] = list_deliveries()["items"]
+        assert resend_deliveries(ids, now())["resent"] == []
+    first = list_deliveries(limit=2)
+    assert [it["event_id"] for it in first["items"]] == [ids[2], ids[1]]
+    second = list_deliveries(limit=2, cursor=first["next_cursor"])
+    assert ([it["event_id"] for it in second["items"]], second["next_cursor"]) == ([ids[0]], None)
+    # And what has no receiver is not sent
+    change_app("shop", {"webhook_url": None}, now())
+    with act_for("shop"):
+        assert resend_deliveries([own["event_id"]], now())["left"] == [own["event_id"]]

@@ -90,15 +90,16 @@ def test_events_are_erased_after_three_months(caplog: pytest.LogCaptureFixture) 
 def test_a_delivery_is_forgotten_with_the_events() -> None:
     # Given deliveries of before and within the time that events are kept
     with hold_connection():
-        for number, days in enumerate((91, 1), 1):
-            event = TAB_EVENTS(id=number, app="default", kind="recovered", created_at=now())
+        for days in (91, 1):
+            record(EventKind.RECOVERED, now=now())
+            event = TAB_EVENTS.select().order_by(TAB_EVENTS.id.desc()).get()
             answered_at = now() - timedelta(days=days)
             TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.DELIVERED, 204, None, answered_at)
 
     clean_events()
 
     with hold_connection():
-        assert [row.event_id for row in TAB_WEBHOOK_DELIVERIES.select()] == [2]
+        assert [row.event_id for row in TAB_WEBHOOK_DELIVERIES.select()] == [event.id]
 
 
 def test_the_event_of_a_renewal_is_kept_for_a_week() -> None:

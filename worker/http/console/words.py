@@ -106,6 +106,7 @@ EVENT_WORDS: Final[Mapping[str, EventWords]] = {
     EventKind.API_KEY_CREATED: EventWords("An API key was made", "blue"),
     EventKind.API_KEY_REVOKED: EventWords("An API key was revoked", "blue"),
     EventKind.APP_CHANGED: EventWords("An app changed", "blue"),
+    EventKind.WEBHOOK_RESENT: EventWords("Events sent anew", "blue"),
     EventKind.CONNECT_SESSION_CREATED: EventWords("A link for a user to connect was made", "blue"),
     EventKind.CONNECT_SESSION_OPENED: EventWords("A user opened the link to connect", "blue"),
     EventKind.ROW_REFUSED: EventWords(
