@@ -624,7 +624,7 @@ def test_each_delivery_is_kept_with_its_answer_and_can_be_sent_anew(receiver: Re
     [taken] = write()
     deliver_events()
     [refused] = write()
-    receiver.paths[_PATH] = lambda _: Answer(500)
+    receiver.paths = {_PATH: lambda _: Answer(500)}
     for _ in range(2):
         let_fall_due(refused)
         deliver_events()
@@ -642,7 +642,7 @@ def test_each_delivery_is_kept_with_its_answer_and_can_be_sent_anew(receiver: Re
     [given_up] = list_deliveries(status="given_up")["items"]
     assert (given_up["event_id"], given_up["next_attempt_at"]) == (refused, None)
     # When the receiver is mended, and what was given up is sent anew
-    receiver.paths[_PATH] = lambda _: Answer(200)
+    receiver.paths = {_PATH: lambda _: Answer(200)}
     assert resend_deliveries(None, now()) == {"resent": [refused], "left": []}
     deliver_events()
     # Then it comes under its own id, signed as any
