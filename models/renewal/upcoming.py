@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-import peewee
-
-from models.db.database import database
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.connections import TAB_CONNECTIONS
 
 _T = TAB_CONNECTIONS
 
@@ -50,37 +47,3 @@ def list_upcoming_renewals(
         # The second condition implies the first, which is where the index is entered.
         query = query.where(_T.renew_at >= at, (_T.renew_at > at) | (_T.id > last_id))
     return list(query)
-
-
-class DueCount(NamedTuple):
-    """How many connections fall due within a time, and how many of them fail at the moment."""
-
-    due: int
-    failing: int
-    #: False where more fall due than were counted.
-    is_exact: bool
-
-
-def count_due(
-    since: datetime | None,
-    before: datetime,
-    *,
-    app: str | None = None,
-    providers: Sequence[str] | None = None,
-    most: int,
-) -> DueCount:
-    """Count the connections that fall due within a time, of which `most` are read at most."""
-    read = _T.select(_T.app, _T.status).where(_T.renew_at < before).limit(most + 1)
-    if since is not None:
-        read = read.where(_T.renew_at >= since)
-    if providers is not None:
-        read = read.where(_T.provider.in_(providers))
-    some = read.alias("some")
-    is_apps = peewee.Value(1) == 1 if app is None else some.c.app == app
-    is_failing = is_apps & (some.c.status == ConnectionStatus.RENEWAL_FAILING)
-    columns = (
-        peewee.fn.COUNT(some.c.app),
-        *(peewee.fn.SUM(peewee.Case(None, [(it, 1)], 0)) for it in (is_apps, is_failing)),
-    )
-    number, due, failing = peewee.Select([some], columns).bind(database).tuples().execute()[0]
-    return DueCount(min(int(due or 0), most), int(failing or 0), is_exact=int(number) <= most)

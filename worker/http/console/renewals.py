@@ -11,7 +11,7 @@ from starlette.responses import Response
 from actors.apps import list_apps
 from actors.connections.search import list_provider_names
 from actors.renewal.listing import list_renewals
-from actors.renewal.timeline import MAX_IN_HOUR, build_timeline
+from actors.renewal.timeline import build_timeline
 from catfeeder.clock import utc_now
 from models.oauth.connections import ConnectionStatus
 from worker.http.asgi.threads import run_with_database
@@ -39,7 +39,6 @@ async def show_renewals(request: Request, filters: Annotated[RenewalFilters, Que
         "renewals.html",
         filters=filters,
         kept=filters.to_query(),
-        most=MAX_IN_HOUR,
         **found,
     )
 
