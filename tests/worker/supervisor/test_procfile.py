@@ -83,25 +83,6 @@ def test_the_supervisor_waits_longer_than_any_worker_takes_to_stop() -> None:
     assert 2 * max(map(int, graces)) < WORKER_GRACE_SECONDS
 
 
-def test_the_operations_page_has_each_command_and_waits_for_its_end() -> None:
-    # Given the commands for systemd and containers, which operators copy
-    page = (ROOT / "docs" / "operations.md").read_text()
-    commands = read_procfile(ROOT / "Procfile")
-
-    # Then they are those of the Procfile, line by line
-    units = dict(re.findall(r"^\| `(\w+)` \| `catfeeder-\1@.*\| `(.*)` \|$", page, re.MULTILINE))
-    containers = dict(re.findall(r"^  (\w+): \{<<: .*? command: (.*)\}$", page, re.MULTILINE))
-    assert units == commands
-    assert list(containers) == list(commands)
-    for name, command in commands.items():
-        assert command.replace("$", "$$") in containers[name]
-
-    # And a stop has at least the time of the supervisor's
-    for setting in (r"TimeoutStopSec=(\d+)", r"stop_grace_period: (\d+)", r"Seconds: (\d+)"):
-        [seconds] = re.findall(setting, page)
-        assert int(seconds) >= WORKER_GRACE_SECONDS
-
-
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_bytes(b"web: \xff\n")
 
