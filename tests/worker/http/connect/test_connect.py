@@ -183,12 +183,10 @@ def test_a_link_expires(shop: httpx.Client, browser: httpx.Client) -> None:
 def test_what_fails_is_said_in_words_with_a_reference_that_is_true(
     shop: httpx.Client, http: httpx.Client, browser: httpx.Client, house: OidcProvider
 ) -> None:
-    # Given a provider that works, and one of which nothing names the users
-    bare = {
-        "authorization_endpoint": "https://id.example/a",
-        "token_endpoint": "https://id.example/t",
-    }
-    http.put("/v1/providers/bare", json={**bare, "client_id": "x", "client_secret": "y"})
+    # Given a provider that works, and one whose issuer publishes nothing
+    bare = {"issuer": f"{house.issuer}/nowhere", "client_id": "x", "client_secret": "y"}
+    made = http.put("/v1/providers/bare", json=bare)
+    assert made.status_code == 201, made.text
     page = open_link(browser, make_link(shop))
     # When the user does not agree
     address = _sign_in(browser, page, "providers/house/sign-in")
@@ -208,7 +206,7 @@ def test_what_fails_is_said_in_words_with_a_reference_that_is_true(
     [reference] = re.findall(">([0-9a-f]{10})<", stopped.text)
     [event] = shop.get("/v1/events", params={"reference": reference}).json()["items"]
     assert (event["subject"], event["provider"]) == ("user-1", "bare")
-    assert event["detail"] == {"reason": "provider_not_configured"}
+    assert event["detail"] == {"reason": "provider_refused"}
     # And an address has no words of its own, and no reference of another's
     forged = browser.get(
         page.url.path,
