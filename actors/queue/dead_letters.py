@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from dramatiq import MessageProxy
 
@@ -33,6 +33,25 @@ from catfeeder.queue.redis_connection import translate_redis_errors
 MAX_COUNT: Final = 1000
 #: Long enough for a weekend.
 TTL_SECONDS: Final = 72 * 3600
+
+
+class LetterFilter(NamedTuple):
+    """What dead letters are wanted; None stands for all."""
+
+    reason: str | None = None
+    actor: str | None = None
+    job_id: str | None = None
+
+    def passes(self, letter: DeadLetter) -> bool:
+        """Return whether a letter is wanted."""
+        return (
+            self.reason in (None, letter.reason)
+            and self.actor in (None, letter.actor)
+            and self.job_id in (None, letter.job_id)
+        )
+
+
+_ALL: Final = LetterFilter()
 
 
 class DeadLetters:
@@ -92,7 +111,7 @@ class DeadLetters:
         return Counter(reason.decode() for reason in reasons)
 
     def page(
-        self, queue: str, cursor: str | None, limit: int
+        self, queue: str, cursor: str | None, limit: int, wanted: LetterFilter = _ALL
     ) -> tuple[list[DeadLetter], str | None]:
         """Return up to `limit` dead letters, the latest first, and the cursor of the next page.
 
@@ -103,7 +122,7 @@ class DeadLetters:
         start = _start(cursor)
         found: list[DeadLetter] = []
         for place, letter in enumerate(self._read(queue, start, limit + 1), start):
-            if self._app not in (None, letter.app):
+            if self._app not in (None, letter.app) or not wanted.passes(letter):
                 continue
             if len(found) == limit:
                 return found, str(place)
@@ -128,14 +147,14 @@ class DeadLetters:
             for (letter_id, died_ms), body, reason in zip(found, kept, why, strict=True):
                 yield describe_letter(self._broker.encoder, letter_id, died_ms, body, reason)
 
-    def ids(self, queue: str) -> list[str]:
-        """Return the ids of all of a queue's dead letters, the oldest first.
+    def ids(self, queue: str, wanted: LetterFilter = _ALL) -> list[str]:
+        """Return the ids of all of a queue's dead letters that are wanted, the oldest first.
 
         Raises:
             QueueUnreachable: Redis did not answer.
         """
-        if self._app is not None:
-            letters, _ = self.page(queue, None, self._maximum_count)
+        if self._app is not None or wanted != _ALL:
+            letters, _ = self.page(queue, None, self._maximum_count, wanted)
             return [letter.id for letter in reversed(letters)]
         with translate_redis_errors():
             found = cast("list[bytes]", self._redis.zrange(_keys(queue)[0], 0, -1))

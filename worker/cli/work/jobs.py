@@ -15,6 +15,7 @@ from worker.http.errors.refusals import JobNotCancellable
 from worker.http.handlers.job_response import describe_job, describe_listed_job
 from worker.http.schemas.jobs import ListedJob
 from worker.key_list import ServingKeys, read_stored
+from worker.work_changes import record_cancellation
 
 _HEADS: Final = ("ID", "APP", "ACTOR", "QUEUE", "STATUS", "ENQUEUED AT", "FINISHED AT", "ERROR")
 
@@ -86,6 +87,7 @@ def cancel_job(job_id: str, *, as_json: bool) -> int:
     record = client.job(job_id).record()
     if not client.jobs.cancel(record.id, utc_now()):
         raise JobNotCancellable
+    record_cancellation(record, utc_now())
     if as_json:
         print_json(describe_job(client.job(job_id).record()))
     else:

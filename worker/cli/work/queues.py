@@ -20,6 +20,7 @@ from worker.cli.terminal.output import print_json, print_rows
 from worker.cli.terminal.session import connect_queue, open_tables
 from worker.errors import QueueUnknown
 from worker.queue_report import DeadLetter, Queue, describe_dead_letters, describe_queues
+from worker.work_changes import discard_letters, replay_letters
 
 _QUEUE_HEADS: Final = (
     *("QUEUE", "MESSAGES", "OLDEST", "WORKERS", "PER SECOND", "STATE", "DEAD LETTERS"),
@@ -133,7 +134,7 @@ def replay(queue: str, ids: Sequence[str] | None, app: str | None, *, as_json: b
         ConfigurationError, QueueUnreachable: The broker cannot be used, or did not answer.
     """
     letters = _open_letters(queue, app)
-    sent, left = letters.replay(queue, ids or letters.ids(queue))
+    sent, left = replay_letters(letters, queue, ids or letters.ids(queue), utc_now())
     if as_json:
         print_json({"replayed": sent, "left": left})
         return 1 if left else 0
@@ -157,7 +158,7 @@ def discard(queue: str, ids: Sequence[str] | None, app: str | None, *, as_json: 
         ConfigurationError, QueueUnreachable: The broker cannot be used, or did not answer.
     """
     letters = _open_letters(queue, app)
-    deleted, unknown = letters.discard(queue, ids or letters.ids(queue))
+    deleted, unknown = discard_letters(letters, queue, ids or letters.ids(queue), utc_now())
     if as_json:
         print_json({"discarded": deleted, "unknown": unknown})
         return 1 if unknown else 0

@@ -29,6 +29,14 @@ _NOTICES: Final = {
     "provider-resumed": "Its renewals go on; what waited is due at once.",
     "provider-deleted": "The provider is deleted, and its secrets with it.",
     "deliveries-resent": "What can be sent anew is on its way; its answer stands here in seconds.",
+    "queue-paused": "The queue is paused: no worker fetches from it until it is resumed.",
+    "queue-resumed": "The queue is resumed: its workers fetch from it again.",
+    "letters-replayed": "They are sent anew, each under the id of its job.",
+    "letters-left": (
+        "Some were left: gone, not to be opened, or their job waits, runs or has succeeded."
+    ),
+    "letters-discarded": "They are discarded for good.",
+    "job-cancelled": "The job is cancelled: no worker will begin it.",
     "queue-key-revoked": (
         "The queue keys of up to now are revoked. `python -m worker keys queue --app …` prints the "
         "new one."

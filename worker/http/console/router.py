@@ -11,6 +11,7 @@ from worker.http.console.apps import apps, keys
 from worker.http.console.connections import changes, listing, many, page
 from worker.http.console.overview import routes as overview
 from worker.http.console.providers import catalogue, editing, providers
+from worker.http.console.work import dead_letters, jobs, queues
 
 CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.public_router,
@@ -28,4 +29,7 @@ CONSOLE_ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
     renewals.router,
     webhooks.router,
+    queues.router,
+    dead_letters.router,
+    jobs.router,
 )

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 
 from actors.queue.job_list import JobFilter, JobList
 from catfeeder.client import Job as Handle
+from catfeeder.clock import utc_now
 from catfeeder.messages import REFRESH_TOKEN
 from catfeeder.queue.jobs import JobRecord, JobStatus
 from catfeeder.queue.requester import visible_app
@@ -22,7 +23,8 @@ from worker.http.handlers.preferences import PreferredWait
 from worker.http.schemas.fields import JobId
 from worker.http.schemas.jobs import Job, JobPage, JobQuery
 from worker.http.schemas.shapes import build_model
-from worker.http.shim import ShimDependency
+from worker.http.shim import Shim, ShimDependency
+from worker.work_changes import record_cancellation
 
 router = APIRouter(
     prefix="/v1/jobs",
@@ -38,12 +40,17 @@ async def read_jobs(query: Annotated[JobQuery, Query()], shim: ShimDependency) -
 
     One that a client has put onto the queue itself is listed once a worker has begun it.
     """
+    return JSONResponse(await list_jobs(shim, query))
+
+
+async def list_jobs(shim: Shim, query: JobQuery) -> JobPage:
+    """Return a page of the jobs that a caller sees."""
     jobs = JobList(shim.client.redis, shim.client.jobs, shim.serving_keys.check)
     wanted = JobFilter(query.status and query.status.value, query.actor)
     app = visible_app() or query.app
     found, cursor = await run_with_database(jobs.page, app, wanted, query.cursor, query.limit)
     items = [describe_listed_job(record) for record in found]
-    return JSONResponse({"items": items, "next_cursor": cursor})
+    return {"items": items, "next_cursor": cursor}
 
 
 @router.get("/{job_id}", response_model=Job)
@@ -61,13 +68,26 @@ async def read_job(
 @router.delete("/{job_id}", response_model=Job)
 async def cancel_job(job_id: JobId, shim: ShimDependency) -> JSONResponse:
     """Cancel a job that no worker has begun."""
-    await shim.job(job_id)
-    return JSONResponse(describe_job(await run_in_threadpool(_cancel, shim.client.job(job_id))))
+    return JSONResponse(describe_job(await cancel(shim, job_id)))
 
 
-def _cancel(handle: Handle[Any]) -> JobRecord:
+async def cancel(shim: Shim, job_id: str) -> JobRecord:
+    """Cancel a job that a caller sees, and return it.
+
+    Raises:
+        JobExpired: There is no such job, or it is another app's.
+        JobNotCancellable: A worker has begun it.
+        QueueUnreachable: Redis did not answer.
+    """
+    was_cancelled = (await shim.job(job_id)).status is JobStatus.CANCELLED
+    return await run_in_threadpool(_cancel, shim.client.job(job_id), was_cancelled)
+
+
+def _cancel(handle: Handle[Any], was_cancelled: bool) -> JobRecord:
     handle.cancel()
     record = handle.record()
     if record.status is not JobStatus.CANCELLED:
         raise JobNotCancellable
+    if not was_cancelled:
+        record_cancellation(record, utc_now())
     return record

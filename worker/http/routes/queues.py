@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from actors.queue.dead_letters import DeadLetters
+from actors.queue.dead_letters import DeadLetters, LetterFilter
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import visible_app
 from worker.http.asgi.threads import run_with_database
@@ -26,6 +26,7 @@ from worker.queue_report import (
     describe_dead_letters,
     describe_queues,
 )
+from worker.work_changes import discard_letters, replay_letters
 
 router = APIRouter(
     prefix="/v1/queues",
@@ -72,11 +73,18 @@ async def read_dead_letters(
 
     With the header `Catfeeder-App` it has those of that app alone.
     """
+    return JSONResponse(await list_dead_letters(shim, queue, query))
+
+
+async def list_dead_letters(shim: Shim, queue: QueueName, query: DeadLetterQuery) -> DeadLetterPage:
+    """Return a page of the dead letters that a caller sees."""
+    wanted = LetterFilter(query.reason, query.actor, query.job_id)
+    letters = open_letters(shim)
     found, cursor = await run_in_threadpool(
-        _open_letters(shim).page, queue.value, **query.model_dump()
+        letters.page, queue.value, query.cursor, query.limit, wanted
     )
     items = await run_in_threadpool(describe_dead_letters, found)
-    return JSONResponse({"items": items, "next_cursor": cursor})
+    return {"items": items, "next_cursor": cursor}
 
 
 @router.post("/{queue}/replay", response_model=build_model(Replayed))
@@ -85,13 +93,20 @@ async def replay(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSO
 
     With the header `Catfeeder-App` those of that app alone; any other is left.
     """
-    return JSONResponse(await run_in_threadpool(_replay, shim, queue.value, wanted.ids))
+    return JSONResponse(await run_in_threadpool(replay_some, shim, queue.value, wanted.ids))
 
 
-def _replay(shim: Shim, queue: str, ids: list[str] | None) -> Replayed:
+def replay_some(shim: Shim, queue: str, ids: list[str] | None) -> Replayed:
+    """Send some dead letters anew, or all.
+
+    Raises:
+        ServerStopping: The service is stopping.
+        QueueUnreachable: Redis did not answer; what was not sent is still there.
+    """
     shim.draining.refuse_work()
-    letters = _open_letters(shim)
-    sent, left = letters.replay(queue, letters.ids(queue) if ids is None else ids)
+    letters = open_letters(shim)
+    wanted = letters.ids(queue) if ids is None else ids
+    sent, left = replay_letters(letters, queue, wanted, utc_now())
     return {"replayed": sent, "left": left}
 
 
@@ -101,14 +116,21 @@ async def discard(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JS
 
     With the header `Catfeeder-App` those of that app alone; any other is unknown.
     """
-    return JSONResponse(await run_in_threadpool(_discard, shim, queue.value, wanted.ids))
+    return JSONResponse(await run_in_threadpool(discard_some, shim, queue.value, wanted.ids))
 
 
-def _discard(shim: Shim, queue: str, ids: list[str] | None) -> Discarded:
-    letters = _open_letters(shim)
-    deleted, unknown = letters.discard(queue, letters.ids(queue) if ids is None else ids)
+def discard_some(shim: Shim, queue: str, ids: list[str] | None) -> Discarded:
+    """Delete some dead letters for good, or all.
+
+    Raises:
+        QueueUnreachable: Redis did not answer.
+    """
+    letters = open_letters(shim)
+    wanted = letters.ids(queue) if ids is None else ids
+    deleted, unknown = discard_letters(letters, queue, wanted, utc_now())
     return {"discarded": deleted, "unknown": unknown}
 
 
-def _open_letters(shim: Shim) -> DeadLetters:
+def open_letters(shim: Shim) -> DeadLetters:
+    """Return the dead letters that a caller sees."""
     return DeadLetters(shim.client.broker, app=visible_app())

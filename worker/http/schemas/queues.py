@@ -6,12 +6,17 @@ from typing import Annotated, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from worker.http.schemas.fields import Text
+
 
 class DeadLetterQuery(BaseModel):
     """The page to read; an unknown parameter is refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
+    reason: Text | None = Field(default=None, examples=["kills_workers"])
+    actor: Text | None = Field(default=None, examples=["renew_connection"])
+    job_id: Text | None = None
     cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
 
