@@ -88,6 +88,7 @@ class TestDocumentation:
             "patch /v1/apps/{app}": {200},
             "patch /v1/providers/{provider}": {200},
             "post /v1/apps": {201},
+            "post /v1/connect-sessions": {404},
             "post /v1/connections": {201, 404},
             "post /v1/keys": {201},
             "post /v1/oauth/{provider}/authorize": {200},
@@ -100,6 +101,7 @@ class TestDocumentation:
             "post /v1/providers/{provider}/pause": {200},
             "post /v1/queues/{queue}/discard": {200},
             "post /v1/queues/{queue}/replay": {200},
+            "post /v1/webhook-deliveries/resend": {200},
             "put /v1/providers/{provider}": {200},
         }
 
