@@ -48,6 +48,8 @@ REFUSED = [
     "HGETALL catfeeder:passwords.XQ.msgs",
     "HGETALL catfeeder:workers",
     "HSET catfeeder:keys x y",
+    "HSET catfeeder:paused passwords 1",
+    "EXPIRE catfeeder:jobs:default 1",
     "RPUSH catfeeder:passwords.lane:blog x",
     "RPUSH catfeeder:passwords.turns x",
     "EXISTS catfeeder:spent:x",
