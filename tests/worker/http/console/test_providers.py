@@ -88,7 +88,7 @@ def test_a_form_names_each_mistake_and_loses_nothing_that_was_typed(
     assert wrong.status_code == 422
     for sentence in (
         "must be an https URL",
-        "1: must be 1 to 255",
+        "line 2: must be 1",
         "must be JSON",
         "valid integer",
     ):

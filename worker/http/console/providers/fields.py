@@ -66,7 +66,7 @@ def _list_concerns(known: dict[str, Field]) -> Iterator[Group]:
         if issubclass(concern, BaseModel):
             names = [it for it in concern.model_fields if it in known and it not in _ESSENTIAL]
             words = re.findall("[A-Z][a-z]+", concern.__name__)
-            title = " ".join(words[:-1]).capitalize()
+            title = " ".join(words).capitalize()
             yield Group(title, concern.__doc__ or "", tuple(known[name] for name in names))
 
 
@@ -76,7 +76,8 @@ def _build(name: str, described: dict[str, Any]) -> Field:
     choices = schema.get("enum") or schema.get("items", {}).get("enum") or ()
     bounds = schema.get("minimum"), schema.get("maximum")
     has_void, void = _find_void(name, kind)
-    return Field(name, kind, described["description"], tuple(choices), *bounds, has_void, void)
+    meaning = described["description"].replace("`", "")
+    return Field(name, kind, meaning, tuple(choices), *bounds, has_void, void)
 
 
 def _find_kind(schema: dict[str, Any]) -> str:

@@ -126,7 +126,8 @@ def sort_problems(fields: Mapping[str, str], known: Iterable[str]) -> dict[str, 
     for pointer, sentence in fields.items():
         name, _, place = pointer.partition("/")
         name = _SHOWN_AT.get(name, name)
-        text = f"{place}: {sentence}" if place else sentence
+        where = f"line {int(place) + 1}" if place.isdigit() else place
+        text = f"{where}: {sentence}" if place else sentence
         if name not in names:
             name, text = "", f"{pointer}: {sentence}"
         sorted_[name] = f"{sorted_[name]}; {text}" if name in sorted_ else text
