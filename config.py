@@ -39,6 +39,7 @@ from public_addresses import (
 )
 from setting_variables import name_setting, read_overrides
 from settings import (
+    ARGON2_SETS,
     ConfigurationError,
     CronsSettings,
     DatabaseSettings,
@@ -65,6 +66,7 @@ from validation import (
 #: `deployment`, `environment`, `file_modes`, `key_strength`, `setting_variables`, `settings` and
 #: `validation` belong to this module.
 __all__ = [
+    "ARGON2_SETS",
     "ENV",
     "ENV_FILE",
     "IGNORE_ENV_FILE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,10 @@ class ConfigurationError(OperatorError, ValueError):
 
 def _number(default: int, minimum: int, maximum: int) -> Any:
     return field(default=default, metadata={"range": (minimum, maximum)})
+
+
+def _choice(default: str, choices: Iterable[str]) -> Any:
+    return field(default=default, metadata={"choices": tuple(choices)})
 
 
 def _seconds(default: int) -> Any:
@@ -65,11 +69,30 @@ class DatabaseSettings:
     max_connections: int = _number(20, 1, 1000)
 
 
+#: What new hashes are made with.
+SCHEMES: Final = ("bcrypt", "argon2id")
+#: Argon2's parameters by name: KiB of memory, passes, lanes. The five of OWASP's Password Storage
+#: Cheat Sheet are as strong as each other; the other two are those of RFC 9106 section 4.
+ARGON2_SETS: Final[Mapping[str, tuple[int, int, int]]] = {
+    "owasp-46-mib": (47104, 1, 1),
+    "owasp-19-mib": (19456, 2, 1),
+    "owasp-12-mib": (12288, 3, 1),
+    "owasp-9-mib": (9216, 4, 1),
+    "owasp-7-mib": (7168, 5, 1),
+    "rfc9106-2-gib": (2_097_152, 1, 4),
+    "rfc9106-64-mib": (65536, 3, 4),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PasswordsSettings:
-    """`[Passwords]`: the bcrypt cost, and the policy for new passwords over HTTP."""
+    """`[Passwords]`: the scheme of new hashes and its cost, and the policy for new passwords."""
 
+    scheme: str = _choice("bcrypt", SCHEMES)
     rounds: int = _number(10, 4, 16)
+    argon2: str = _choice("owasp-19-mib", ARGON2_SETS)
+    memory_mib: int = _number(128, 20, 65536)
+    accept_digests: tuple[str, ...] = ()
     policy: bool = True
     minimum_length: int = _number(8, 1, 72)
     refuse_common: bool = True

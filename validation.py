@@ -13,9 +13,20 @@ from urllib.parse import urlsplit
 from addresses import check_names, check_origins, check_return_origins, find_url_host
 from public_addresses import HTTP_URL, find_webhook_problem
 from setting_variables import Overrides, name_setting
-from settings import SECTIONS, ConfigurationError, OAuthSettings
+from settings import (
+    ARGON2_SETS,
+    SECTIONS,
+    ConfigurationError,
+    OAuthSettings,
+    PasswordsSettings,
+)
 
 _LOG_FORMATS: Final = ("text", "json")
+#: What `[Passwords] accept_digests` may name; `actors.passwords.stored.digests` reads them.
+_DIGESTS: Final = (
+    *("md5", "sha1", "sha256", "sha512", "django_md5", "django_sha1"),
+    *("ldap_md5", "ldap_smd5", "ldap_sha", "ldap_sha256", "ldap_sha384", "ldap_sha512"),
+)
 
 
 def find_table(toml_conf: Any, section: str) -> Any:
@@ -48,6 +59,7 @@ def _check_sections(sections: Mapping[str, Any], where: Callable[[str, str], str
         raise ConfigurationError(
             f"{where('Passwords', 'rounds')} must be 10 to 16; fewer are for tests alone."
         )
+    _check_passwords(where, sections["passwords"])
     _check_lease(where("OAuth", "lease_seconds"), oauth)
     check_origins(where("Server_configuration", "cors_origins"), server.cors_origins)
     check_return_origins(where("OAuth", "return_to_origins"), oauth.return_to_origins)
@@ -84,7 +96,24 @@ def _parse_value(where: str, value: Any, kind: Any, setting: dataclasses.Field[A
     minimum, maximum = setting.metadata.get("range", (None, None))
     if minimum is not None and not minimum <= value <= maximum:
         raise ConfigurationError(f"{where} must be {minimum} to {maximum}.")
+    if value not in (choices := setting.metadata.get("choices", (value,))):
+        raise ConfigurationError(f"{where} must be one of {', '.join(choices)}.")
     return value
+
+
+def _check_passwords(where: Callable[[str, str], str], passwords: PasswordsSettings) -> None:
+    """Refuse Argon2 where no process may take its memory, and names of digests that are none."""
+    if unknown := set(passwords.accept_digests) - set(_DIGESTS):
+        raise ConfigurationError(
+            f"{where('Passwords', 'accept_digests')} may have {', '.join(_DIGESTS)}; "
+            f"{', '.join(sorted(map(repr, unknown)))} is none of them."
+        )
+    memory_mib = -(-ARGON2_SETS[passwords.argon2][0] // 1024)
+    if memory_mib > passwords.memory_mib:
+        raise ConfigurationError(
+            f"{where('Passwords', 'memory_mib')} must be at least {memory_mib}, which one hash of "
+            f"{passwords.argon2} takes."
+        )
 
 
 def _check_proxies(where: str, entries: tuple[str, ...]) -> None:

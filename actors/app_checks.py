@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from actors.api_keys import OPERATOR_SCOPES, SCOPES
 from actors.app_logos import find_logo_problem
-from actors.passwords.rules import MAXIMUM_ROUNDS
+from actors.passwords.schemes import MAXIMUM_ROUNDS
 from config import current_settings, find_webhook_problem, is_return_origin
 
 #: Without control characters, which a terminal would obey.

@@ -15,6 +15,7 @@ from catfeeder.client import require_api
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
+from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import (
     ENQUEUE_SCRIPT,
@@ -29,6 +30,7 @@ from catfeeder.queue.job_scripts import CHANGE_SCRIPT, job_key
 from catfeeder.queue.jobs import JobReader, JobRecord, unwrap_result
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
+from catfeeder.sealing import Secret
 from catfeeder.verbs import JobRequest, Verbs, describe_as
 
 P = ParamSpec("P")
@@ -93,6 +95,7 @@ class AsyncClient:
 
     hash_password = _enqueue(Verbs.hash_password)
     check_password = _enqueue(Verbs.check_password)
+    check_policy = _fetch(Verbs.check_policy)
     authorize = _fetch(Verbs.authorize)
     connect_session = _fetch(Verbs.connect_session)
     exchange_code = _enqueue(Verbs.exchange_code)
@@ -121,6 +124,28 @@ class AsyncClient:
     def job(self, job_id: str) -> AsyncJob[Any]:
         """Return the handle of a job by its id, which need not exist."""
         return AsyncJob(job_id, self)
+
+    async def login(
+        self,
+        password: str | bytes | Secret,
+        password_hash: str | bytes | Secret | None,
+        *,
+        scheme: str | None = None,
+        timeout: float = LOGIN_TIMEOUT_SECONDS,  # noqa: ASYNC109
+    ) -> Login:
+        """Check a password at a login, and return whether it is right and what to store.
+
+        Pass None as `password_hash` where there is no such user: the check takes as long. The
+        policy for new passwords is not applied. Where the hash is outdated, `new_hash` takes its
+        place; it is made in the same job.
+
+        Raises:
+            JobTimeout: It has not ended within `timeout` seconds.
+            JobFailed: The hash is of no known form, or the password has a NUL.
+            QueueUnreachable: Redis did not answer.
+        """
+        job = await self.check_password(password, password_hash, rehash=True, scheme=scheme)
+        return read_login(await job.result(timeout))
 
     async def enqueue(self, message_type: MessageType, **arguments: Any) -> AsyncJob[Any]:
         """Send a message of the catalogue; its job exists before it can start.

@@ -12,12 +12,14 @@ import redis
 from catfeeder.clock import utc_now
 from catfeeder.errors import ApiNotGiven, JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
+from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.job_scripts import ENDED_TTL_SECONDS
 from catfeeder.queue.jobs import JobRecord, JobStore, unwrap_result
+from catfeeder.sealing import Secret
 from catfeeder.verbs import JobRequest, Verbs, describe_as
 
 P = ParamSpec("P")
@@ -111,6 +113,7 @@ class Client:
 
     hash_password = _enqueue(Verbs.hash_password)
     check_password = _enqueue(Verbs.check_password)
+    check_policy = _fetch(Verbs.check_policy)
     authorize = _fetch(Verbs.authorize)
     connect_session = _fetch(Verbs.connect_session)
     exchange_code = _enqueue(Verbs.exchange_code)
@@ -136,6 +139,28 @@ class Client:
     def job(self, job_id: str) -> Job[Any]:
         """Return the handle of a job by its id, which need not exist."""
         return Job(job_id, self)
+
+    def login(
+        self,
+        password: str | bytes | Secret,
+        password_hash: str | bytes | Secret | None,
+        *,
+        scheme: str | None = None,
+        timeout: float = LOGIN_TIMEOUT_SECONDS,
+    ) -> Login:
+        """Check a password at a login, and return whether it is right and what to store.
+
+        Pass None as `password_hash` where there is no such user: the check takes as long. The
+        policy for new passwords is not applied. Where the hash is outdated, `new_hash` takes its
+        place; it is made in the same job.
+
+        Raises:
+            JobTimeout: It has not ended within `timeout` seconds.
+            JobFailed: The hash is of no known form, or the password has a NUL.
+            QueueUnreachable: Redis did not answer.
+        """
+        job = self.check_password(password, password_hash, rehash=True, scheme=scheme)
+        return read_login(job.result(timeout))
 
     def enqueue(self, message_type: MessageType, **arguments: Any) -> Job[Any]:
         """Send a message of the catalogue; its job exists before it can start.

@@ -27,9 +27,15 @@ from typing import Any, Final, Generic, TypeVar, cast
 from urllib.parse import SplitResult, quote, urlsplit
 
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
-from catfeeder.results import AccessToken, Authorization, Connection, ConnectLink
+from catfeeder.results import (
+    AccessToken,
+    Authorization,
+    Connection,
+    ConnectLink,
+    PolicyVerdict,
+)
 
-A = TypeVar("A", Authorization, AccessToken, Connection, ConnectLink)
+A = TypeVar("A", Authorization, AccessToken, Connection, ConnectLink, PolicyVerdict)
 
 #: Requests of one asyncio client at the same time; further ones wait, within their own timeout.
 _MAX_THREADS: Final = 64

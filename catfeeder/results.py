@@ -31,7 +31,7 @@ ProfileSource: TypeAlias = Literal["userinfo", "id_token", "token_response", "cr
 class PasswordHash(TypedDict):
     """The result of `hash_password`."""
 
-    password_hash: Annotated[str, "A bcrypt hash: store it beside the user."]
+    password_hash: Annotated[str, "A hash of bcrypt or Argon2id: store it beside the user."]
 
 
 class _PasswordVerdict(TypedDict):
@@ -47,6 +47,20 @@ class PasswordCheck(_PasswordVerdict, total=False):
     password_hash: Annotated[
         str, "The new hash that `rehash` asked for: store it in place of the one that was checked."
     ]
+
+
+class PolicyReason(TypedDict):
+    """One rule that a password breaks."""
+
+    code: Annotated[str, "The name of the rule, such as `password_too_short`."]
+    detail: Annotated[str, "The sentence for people."]
+
+
+class PolicyVerdict(TypedDict):
+    """What the policy says of a new password."""
+
+    acceptable: Annotated[bool, "It would be hashed."]
+    reasons: Annotated[list[PolicyReason], "Every rule that it breaks."]
 
 
 class Profile(TypedDict):

@@ -121,6 +121,18 @@ def key_id(key: Key) -> bytes:
     return hashlib.sha256(b"catfeeder/key-id/v1" + key).digest()[:_KEY_ID_BYTES]
 
 
+def encrypt_in_counter_mode(key: bytes, plaintext: bytes) -> bytes:
+    """Return AES-CTR from a counter of zero, for Firebase's password hashes; it seals nothing.
+
+    The same key and counter must never encrypt a second text.
+    """
+    from cryptography.hazmat.primitives.ciphers import Cipher as AnyCipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.ciphers.modes import CTR
+
+    return AnyCipher(AES(key), CTR(bytes(16))).encryptor().update(plaintext)
+
+
 class Cipher:
     """AES-256-GCM with one key: a nonce of 12 bytes before the ciphertext, the tag behind it."""
 

@@ -9,34 +9,30 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack, cast
 from urllib.parse import quote, urlencode
 
 from catfeeder.connect_options import ConnectOptions, build_connect_session
 from catfeeder.http_api import ApiRequest
 from catfeeder.import_options import ImportOptions, build_import
+from catfeeder.job_requests import API_TIMEOUT_SECONDS, JobRequest, wrap_secret
 from catfeeder.messages import (
     AUTHORIZE_DEVICE,
-    CHECK_PASSWORD,
     CREATE_CONNECTION,
     EXCHANGE_CODE,
     FETCH_USER_INFO,
-    HASH_PASSWORD,
     REFRESH_TOKEN,
     RENEW_CONNECTION,
     REVOKE_CONNECTION,
     VERIFY_CONNECTION,
-    MessageType,
 )
+from catfeeder.password_verbs import PasswordVerbs
 from catfeeder.results import (
     AccessToken,
     Authorization,
     Connection,
     ConnectLink,
     DeviceAuthorization,
-    PasswordCheck,
-    PasswordHash,
     Profile,
     Revocation,
     TokenResponse,
@@ -45,44 +41,10 @@ from catfeeder.sealing import Secret
 from catfeeder.sign_in_options import SignInOptions, check_sign_in_options
 
 F = TypeVar("F", bound=Callable[..., Any])
-R_co = TypeVar("R_co", covariant=True)
-
-#: A provider may have to be asked first, for which the service gives it 20 seconds.
-API_TIMEOUT_SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class JobRequest(Generic[R_co]):
-    """A message of the catalogue with its arguments; its job results in an `R_co`."""
-
-    message_type: MessageType
-    arguments: dict[str, Any]
-
-
-class Verbs:
+class Verbs(PasswordVerbs):
     """What an app may ask for; each verb raises what the client's class says."""
-
-    def hash_password(
-        self, password: str | bytes | Secret, rounds: int | None = None
-    ) -> JobRequest[PasswordHash]:
-        """Ask for a bcrypt hash, of the service's own cost unless `rounds` says 10 to 16."""
-        return JobRequest(HASH_PASSWORD, {"password": _wrap(password), "rounds": rounds})
-
-    def check_password(
-        self,
-        password: str | bytes | Secret,
-        password_hash: str | bytes | Secret | None,
-        *,
-        rehash: bool = False,
-    ) -> JobRequest[PasswordCheck]:
-        """Ask whether a hash is of a password, and with `rehash` for a new hash where it is due.
-
-        Pass None where there is no such user: the answer is no, and takes as long as any other.
-        """
-        stored = None if password_hash is None else _wrap(password_hash)
-        arguments = {"password": _wrap(password), "password_hash": stored}
-        # A service of an earlier release takes no `rehash`.
-        return JobRequest(CHECK_PASSWORD, {**arguments, "rehash": True} if rehash else arguments)
 
     def authorize(
         self,
@@ -131,10 +93,15 @@ class Verbs:
         `parameters` are the further ones of the callback, such as `realmId`. The result is the
         connection, without its tokens.
         """
-        arguments = {"provider": provider, "code": _wrap(code), "state": _wrap(state), "iss": iss}
+        arguments = {
+            "provider": provider,
+            "code": wrap_secret(code),
+            "state": wrap_secret(state),
+            "iss": iss,
+        }
         # A service of an earlier release takes no `user`, and needs none where there is none.
         if user is not None:
-            arguments["user"] = _wrap(user)
+            arguments["user"] = wrap_secret(user)
         if parameters:
             arguments["parameters"] = dict(parameters)
         return JobRequest(EXCHANGE_CODE, arguments)
@@ -151,7 +118,7 @@ class Verbs:
 
         `variables` fill in the provider's URLs, beside a token; a connection has its own.
         """
-        token = None if access_token is None else _wrap(access_token)
+        token = None if access_token is None else wrap_secret(access_token)
         arguments = {"provider": provider, "connection_id": connection_id, "access_token": token}
         return JobRequest(FETCH_USER_INFO, arguments | _name_variables(variables))
 
@@ -190,7 +157,7 @@ class Verbs:
 
         `variables` fill in the provider's URLs, as at the sign-in that it is from.
         """
-        arguments = {"provider": provider, "refresh_token": _wrap(refresh_token)}
+        arguments = {"provider": provider, "refresh_token": wrap_secret(refresh_token)}
         return JobRequest(REFRESH_TOKEN, arguments | _name_variables(variables))
 
     def create_connection(
@@ -209,7 +176,7 @@ class Verbs:
         """
         arguments: dict[str, Any] = {
             "provider": provider,
-            "credentials": {name: _wrap(value) for name, value in credentials.items()},
+            "credentials": {name: wrap_secret(value) for name, value in credentials.items()},
             "subject": subject,
             "scope": scope,
         }
@@ -255,7 +222,9 @@ class Verbs:
             ServiceUnreachable: It did not answer within `timeout` seconds.
         """
         tokens = {"access_token": access_token, "refresh_token": refresh_token}
-        given = {name: _wrap(token).reveal() for name, token in tokens.items() if token is not None}
+        given = {
+            name: wrap_secret(token).reveal() for name, token in tokens.items() if token is not None
+        }
         return build_import(provider, given, timeout, options)
 
     def verify_connection(self, connection_id: str) -> JobRequest[Connection]:
@@ -292,7 +261,3 @@ def describe_as(verb: Callable[..., object], returns: str) -> Callable[[F], F]:
 def _name_variables(variables: Mapping[str, str] | None) -> dict[str, Any]:
     """Return an argument, where there is any: a service of an earlier release takes none."""
     return {"variables": dict(variables)} if variables else {}
-
-
-def _wrap(value: str | bytes | Secret) -> Secret:
-    return value if isinstance(value, Secret) else Secret.of(value)

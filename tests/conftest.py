@@ -185,14 +185,14 @@ def environment(valkey: ValkeyServer, database_url: str, tmp_path: Path) -> dict
 
 @pytest.fixture
 def toml_conf() -> dict[str, Any]:
-    """What config.toml says: hashes are cheap; redefine it in a module to set more.
+    """What config.toml says: hashes are cheap, passwords short; redefine it to set more.
 
     One callback serves all of a test's providers, unless the test is about that.
     """
     return {
         "OAuth": {"redirect_path_per_provider": False},
         "Server_configuration": {"debug_mode": {"testing": True}},
-        "Passwords": {"rounds": 4},
+        "Passwords": {"rounds": 4, "policy": False},
     }
 
 

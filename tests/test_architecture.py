@@ -161,7 +161,7 @@ PLANTS: Final = {
         "models/oauth/sign_ins.py",
         "import catfeeder.client",
     ),
-    "bcrypt comes in by actors.passwords": ("actors/errors.py", "import bcrypt"),
+    "bcrypt and Argon2 come in by actors.passwords": ("actors/errors.py", "import bcrypt"),
     "requests_oauthlib comes in by actors.providers": (
         "actors/errors.py",
         "import requests_oauthlib",

@@ -1,7 +1,8 @@
-"""Cost of a job: how much of a core bcrypt takes for it, in rounds of its key schedule.
+"""Cost of a job: how much of a core it takes, in rounds of bcrypt's key schedule.
 
-A hash with n rounds takes 2^n of them, whatever the machine; how many a second it makes, each
-process measures. Jobs that wait for a provider count as one each.
+A bcrypt hash with n rounds takes 2^n of them, whatever the machine; of every other scheme the
+module of its family says how much of it takes as long as one round. How many of them a second
+makes, each process measures. Jobs that wait for a provider count as one each.
 """
 
 from __future__ import annotations
@@ -11,35 +12,57 @@ from typing import Any, Final
 
 from actors.passwords.errors import PasswordRefused
 from actors.passwords.normalization import list_candidates
-from actors.passwords.rules import MAXIMUM_ROUNDS, encode_hash, encode_password, parse_hash
+from actors.passwords.rules import encode_hash, encode_password, parse_hash
+from actors.passwords.schemes import (
+    MAXIMUM_ROUNDS,
+    BcryptScheme,
+    choose_replacement,
+    choose_scheme,
+    configured_scheme,
+)
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
+from config import PasswordsSettings
 
 #: What is refused without a hash, as all that waits for no core.
 _NOTHING: Final = 1
 
 
-def estimate_cost(message_name: str, arguments: Mapping[str, Any], usual_rounds: int) -> int:
-    """Return what a message costs at most; `usual_rounds` are those of config.toml."""
+def estimate_cost(
+    message_name: str, arguments: Mapping[str, Any], settings: PasswordsSettings
+) -> int:
+    """Return what a message costs at most."""
     try:
         if message_name == HASH_PASSWORD.name:
-            return _cost_of(arguments.get("rounds") or usual_rounds)
+            return _estimate_hash(arguments, settings)
         if message_name == CHECK_PASSWORD.name:
-            return _estimate_check(arguments, usual_rounds)
+            return _estimate_check(arguments, settings)
     except (TypeError, PasswordRefused):
         return _NOTHING
     return _NOTHING
 
 
-def _estimate_check(arguments: Mapping[str, Any], usual_rounds: int) -> int:
+def estimate_usual_cost(settings: PasswordsSettings) -> int:
+    """Return what a hash of the configured scheme costs."""
+    return configured_scheme(settings).cost
+
+
+def _estimate_hash(arguments: Mapping[str, Any], settings: PasswordsSettings) -> int:
+    names = ("scheme", "rounds", "argon2")
+    chosen = choose_scheme(settings, *(arguments.get(name) for name in names))
+    if isinstance(chosen, BcryptScheme) and chosen.rounds > MAXIMUM_ROUNDS:
+        return _NOTHING
+    return chosen.cost
+
+
+def _estimate_check(arguments: Mapping[str, Any], settings: PasswordsSettings) -> int:
     password_hash = arguments.get("password_hash")
-    rounds = (
-        usual_rounds if password_hash is None else parse_hash(encode_hash(password_hash)).rounds
-    )
+    if password_hash is None:
+        wanted = choose_scheme(settings, arguments.get("scheme"))
+        cost, read_bytes = wanted.cost, wanted.read_bytes
+    else:
+        stored = parse_hash(encode_hash(password_hash))
+        wanted = choose_replacement(settings, stored, arguments.get("scheme"))
+        cost, read_bytes = stored.cost, stored.read_bytes
     # A wrong password is compared in each of its forms.
-    forms = len(list_candidates(encode_password(arguments.get("password"))))
-    rehash = _cost_of(max(rounds, usual_rounds)) if arguments.get("rehash") else 0
-    return forms * _cost_of(rounds) + rehash
-
-
-def _cost_of(rounds: int) -> int:
-    return 1 << rounds if 0 < rounds <= MAXIMUM_ROUNDS else _NOTHING
+    forms = len(list_candidates(encode_password(arguments.get("password")), read_bytes))
+    return forms * cost + (wanted.cost if arguments.get("rehash") else 0)

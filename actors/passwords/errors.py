@@ -1,4 +1,4 @@
-"""The errors of passwords: what bcrypt cannot take, and what the policy refuses."""
+"""The errors of passwords: what no scheme can take, and what the policy refuses."""
 
 from __future__ import annotations
 
@@ -51,23 +51,51 @@ class PasswordBlank(PasswordRefused):
 
 
 class PasswordHashInvalid(PasswordRefused):
-    """Raised on checking against text that is no bcrypt hash of a supported kind."""
+    """Raised on checking against text that is no hash of a supported form."""
 
     message = (
-        "The password hash is not one of bcrypt: 60 characters that begin with $2a$, $2b$ or $2y$."
+        "The password hash is of no known form. Known are: bcrypt ($2a$, $2b$, $2y$, $2x$, $2$; "
+        "{bcrypt}; Django's bcrypt$ and bcrypt_sha256$; passlib's $bcrypt-sha256$; WordPress's "
+        "$wp$), Argon2 ($argon2id$, $argon2i$, $argon2d$; Django's argon2$; {argon2}), scrypt "
+        "($scrypt$; Django's scrypt$; Werkzeug's scrypt:; {scrypt}; Firebase's as $fbscrypt$), "
+        "PBKDF2 (Django's pbkdf2_sha256$ and pbkdf2_sha1$; passlib's $pbkdf2-sha256$ and its kin; "
+        "Werkzeug's pbkdf2:; ASP.NET Identity's; {pbkdf2}), Keycloak's credentials as JSON, "
+        "SHA-crypt ($5$, $6$), phpass ($P$, $H$, $S$), LDAP's {SSHA}, {SSHA256}, {SSHA384} and "
+        "{SSHA512}, and the digests that [Passwords] accept_digests names."
     )
 
 
 class PasswordHashTooSlow(PasswordRefused):
     """Raised on checking against a hash that would keep a core busy for minutes or hours."""
 
-    message = "The password hash has too many rounds."
+    message = "The password hash would take too long to check."
 
     def __init__(self, maximum: int) -> None:
         super().__init__(
-            f"The password hash has more than {maximum} rounds; each one more doubles the time of "
-            "a check."
+            f"The password hash would take longer to check than bcrypt takes for {maximum} rounds, "
+            "the most that may be asked for."
         )
+
+
+class PasswordHashTooLarge(PasswordRefused):
+    """Raised for a hash that needs more memory than the service has for hashing."""
+
+    message = "The password hash would need too much memory."
+
+    def __init__(self, memory_mib: int) -> None:
+        super().__init__(
+            f"The password hash would need more memory than the {memory_mib} MiB of [Passwords] "
+            "memory_mib."
+        )
+
+
+class SchemeInvalid(PasswordRefused):
+    """Raised for a scheme of new hashes, or parameters of it, that there are not."""
+
+    message = (
+        "scheme must be bcrypt, which takes rounds, or argon2id, which takes the name of one of "
+        "its sets of parameters as argon2."
+    )
 
 
 class RoundsOutOfRange(PasswordRefused):
@@ -92,3 +120,17 @@ class PasswordTooCommon(PasswordRefused):
     """Raised by the policy for a password of the list, in any case."""
 
     message = "The password is one of the commonest, which attackers try first."
+
+
+class PasswordTooEasy(PasswordRefused):
+    """Raised by the policy for a password made of what is known of its user."""
+
+    message = (
+        "The password is easily guessed from the user's name, address or what else user_inputs has."
+    )
+
+
+class UserInputsInvalid(PasswordRefused):
+    """Raised for `user_inputs` that are no short list of texts."""
+
+    message = "user_inputs must be a list of at most 20 texts of at most 255 characters each."

@@ -1,18 +1,13 @@
-"""bcrypt: hashes and checks passwords; the one module that loads it."""
+"""Password hashing: the class of the original project, and the actors of both messages."""
 
 from __future__ import annotations
 
-import functools
-import hmac
-import time
-from typing import Final
+from collections.abc import Sequence
 
-import bcrypt
-
+from actors.passwords.derivation import is_of, make_dummy, make_hash
 from actors.passwords.normalization import check_visible, list_candidates, normalize_password
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
-    BcryptHash,
     can_hash,
     check_hashable,
     check_rounds,
@@ -21,17 +16,19 @@ from actors.passwords.rules import (
     find_maximum_rounds,
     parse_hash,
 )
+from actors.passwords.schemes import (
+    BcryptScheme,
+    Scheme,
+    check_affordable,
+    choose_replacement,
+    choose_scheme,
+    is_outdated,
+)
+from actors.passwords.stored.form import StoredHash
 from catfeeder.queue.requester import maximum_rounds
 from catfeeder.results import PasswordCheck, PasswordHash
 from catfeeder.sealing import Secret
 from config import PasswordsSettings, current_settings
-
-#: The prefix of new hashes; $2a$ and $2y$ are those of older libraries, and of PHP.
-_PREFIX: Final = "2b"
-#: A few milliseconds at the start of a process; the quickest of the measurements counts.
-_MEASURED_ROUNDS: Final = 7
-_MEASUREMENTS: Final = 3
-_CLOCK_SECONDS: Final = 1e-6
 
 
 class PasswordHandling:
@@ -47,13 +44,17 @@ class PasswordHandling:
     #: The policy for new passwords; none unless one is set.
     policy: PasswordsSettings | None = None
 
-    def __init__(self, error: int = 84, success: int = 0, debug: bool = False) -> None:
+    def __init__(
+        self, error: int = 84, success: int = 0, debug: bool = False, *, scheme: str = "bcrypt"
+    ) -> None:
+        """`scheme` of new hashes is `bcrypt` or `argon2id`, with the parameters of config.toml."""
         self.error = error
         self.success = success
         self.debug = debug
+        self.scheme = scheme
 
-    def hash_password(self, password: str | bytes) -> str:
-        """Return the bcrypt hash of a password.
+    def hash_password(self, password: str | bytes, *, scheme: str | None = None) -> str:
+        """Return the hash of a password, by the scheme of the instance unless another is named.
 
         Raises:
             TypeError: The password is neither str nor bytes.
@@ -62,60 +63,83 @@ class PasswordHandling:
         encoded = encode_password(password)
         if self.policy is not None:
             check_policy(encoded.decode(errors="surrogateescape"), self.policy)
-        return _hash(encoded, self.salt_rounds)
+        return _hash(encoded, self._choose(scheme or self.scheme))
+
+    def _choose(self, scheme: str) -> Scheme:
+        settings = current_settings()
+        if scheme == "bcrypt":
+            check_rounds(self.salt_rounds, testing=settings.debug.testing)
+            return BcryptScheme(self.salt_rounds)
+        return choose_scheme(settings.passwords, scheme)
 
     def check_password(self, password: str | bytes, password_hash: bytes | str) -> bool:
         """Tell whether a hash is of the password, as it comes or normalised.
 
         Raises:
             TypeError: One of the two is neither str nor bytes.
-            PasswordRefused: The hash is not one of bcrypt, or the password has a NUL byte.
+            PasswordRefused: The hash is of no known form, or the password has a NUL byte.
         """
         encoded = encode_password(password)
         return _find_match(encoded, parse_hash(encode_hash(password_hash))) is not None
 
 
-def hash_password(password: Secret, rounds: int | None = None) -> PasswordHash:
-    """Perform `hash_password`; the default of `rounds` is `[Passwords] rounds`.
+def hash_password(
+    password: Secret,
+    rounds: int | None = None,
+    *,
+    scheme: str | None = None,
+    argon2: str | None = None,
+    user_inputs: Sequence[str] = (),
+) -> PasswordHash:
+    """Perform `hash_password`; what is not asked for is that of `[Passwords]`.
 
     Raises:
-        PasswordRefused: The password cannot be hashed, or not with so many rounds.
+        PasswordRefused: The password cannot be hashed, or not with these parameters, or the policy
+            refuses it.
     """
     settings = current_settings()
     if rounds is not None:
         check_rounds(rounds, testing=settings.debug.testing, maximum=_find_maximum())
-    chosen = settings.passwords.rounds if rounds is None else rounds
+    chosen = choose_scheme(settings.passwords, scheme, rounds, argon2)
+    check_affordable(chosen, settings.passwords, _find_maximum())
     normalized = normalize_password(encode_password(password))
-    check_hashable(normalized)
+    check_hashable(normalized, chosen.read_bytes)
+    check_policy(normalized.decode(errors="surrogateescape"), settings.passwords, user_inputs)
     check_visible(normalized)
     return {"password_hash": _hash(normalized, chosen)}
 
 
 def check_password(
-    password: Secret, password_hash: Secret | None = None, *, rehash: bool = False
+    password: Secret,
+    password_hash: Secret | None = None,
+    *,
+    rehash: bool = False,
+    scheme: str | None = None,
 ) -> PasswordCheck:
     """Perform `check_password`; with `rehash` return a new hash where the old one needs it.
 
-    Without a `password_hash`, since no user of that name exists, a hash that fits no password is
-    checked: the answer comes as late as that for a wrong password.
+    `scheme` is what a new hash is made with. Without a `password_hash`, since no user of that name
+    exists, a hash that fits no password is checked: the answer comes as late as that for a wrong
+    password.
 
     Raises:
-        PasswordRefused: The hash is not one of bcrypt, or the password has a NUL byte.
+        PasswordRefused: The hash is of no known form, or the password has a NUL byte.
     """
+    settings = current_settings().passwords
     encoded = encode_password(password)
-    rounds = current_settings().passwords.rounds
     if password_hash is None:
-        _find_match(encoded, _make_dummy(rounds))
+        _find_match(encoded, make_dummy(choose_scheme(settings, scheme)))
         return {"valid": False, "needs_rehash": False}
-    parts = parse_hash(encode_hash(password_hash), _find_maximum())
-    is_outdated = parts.prefix != _PREFIX or parts.rounds < rounds
-    matched = _find_match(encoded, parts)
+    stored = parse_hash(encode_hash(password_hash), _find_maximum())
+    wanted = choose_replacement(settings, stored, scheme)
+    outdated = is_outdated(stored, wanted)
+    matched = _find_match(encoded, stored)
     if matched is None:
-        return {"valid": False, "needs_rehash": is_outdated}
-    best = _choose_new_form(encoded, matched)
-    answer: PasswordCheck = {"valid": True, "needs_rehash": is_outdated or best != matched}
-    if rehash and answer["needs_rehash"]:
-        answer["password_hash"] = _hash(best, max(rounds, parts.rounds))
+        return {"valid": False, "needs_rehash": outdated}
+    best = _choose_new_form(encoded, matched, wanted)
+    answer: PasswordCheck = {"valid": True, "needs_rehash": outdated or best != matched}
+    if rehash and answer["needs_rehash"] and can_hash(best, wanted.read_bytes):
+        answer["password_hash"] = _hash(best, wanted)
     return answer
 
 
@@ -124,44 +148,28 @@ def _find_maximum() -> int:
     return find_maximum_rounds(maximum_rounds.get())
 
 
-def _hash(password: bytes, rounds: int) -> str:
-    check_hashable(password)
-    check_rounds(rounds, testing=current_settings().debug.testing)
-    salt = bcrypt.gensalt(rounds, prefix=_PREFIX.encode())
-    return bcrypt.hashpw(password, salt).decode()
+def _hash(password: bytes, scheme: Scheme) -> str:
+    check_hashable(password, scheme.read_bytes)
+    if isinstance(scheme, BcryptScheme):
+        check_rounds(scheme.rounds, testing=current_settings().debug.testing)
+    return make_hash(password, scheme)
 
 
-def _find_match(password: bytes, parts: BcryptHash) -> bytes | None:
+def _find_match(password: bytes, stored: StoredHash) -> bytes | None:
     """Return the bytes of which the hash is, of all forms of the password; None if of none."""
-    for form in list_candidates(password):
-        again = bcrypt.hashpw(form, parts.setting)
-        if hmac.compare_digest(again[-len(parts.digest) :], parts.digest):
+    for form in list_candidates(password, stored.read_bytes):
+        if is_of(form, stored):
             return form
     return None
 
 
-def _make_dummy(rounds: int) -> BcryptHash:
-    """Return a hash that costs what a real one does; its digest is that of no known password."""
-    return parse_hash(bcrypt.gensalt(rounds, prefix=_PREFIX.encode()) + b"." * 31)
-
-
-def _choose_new_form(password: bytes, matched: bytes) -> bytes:
-    """Return what a new hash is made of: the normalised password, if bcrypt takes all of it.
+def _choose_new_form(password: bytes, matched: bytes, wanted: Scheme) -> bytes:
+    """Return what a new hash is made of: the normalised password, if the scheme takes all of it.
 
     Of a longer one bcrypt has seen the beginning, and goes on to see no more: the user has proven
-    no other password than that.
+    no other password than that. Argon2id reads all that was typed.
     """
     normalized = normalize_password(password)
-    return normalized if can_hash(password) and can_hash(normalized) else matched
-
-
-@functools.cache
-def measure_rounds_per_second() -> float:
-    """Return how many rounds of bcrypt's key schedule a core of this machine makes in a second."""
-    salt = bcrypt.gensalt(_MEASURED_ROUNDS)
-    seconds = []
-    for _ in range(_MEASUREMENTS):
-        began = time.thread_time()
-        bcrypt.hashpw(b"", salt)
-        seconds.append(time.thread_time() - began)
-    return (1 << _MEASURED_ROUNDS) / max(min(seconds), _CLOCK_SECONDS)
+    if can_hash(password, wanted.read_bytes) and can_hash(normalized, wanted.read_bytes):
+        return normalized
+    return matched

@@ -10,10 +10,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from actors.passwords.errors import PasswordBlank
+from actors.passwords.errors import MAXIMUM_BYTES, PasswordBlank
 from actors.passwords.rules import truncate_password
 
-#: NFC sorts runs of combining marks in quadratic time; bcrypt reads 72 bytes of what is left.
+#: NFC sorts runs of combining marks in quadratic time.
 _MAXIMUM_BYTES: Final = 4096
 
 #: Z: spaces and separators. Cc, Cf: controls and format characters, such as U+200B.
@@ -52,8 +52,8 @@ def check_visible(password: bytes) -> None:
         raise PasswordBlank
 
 
-def list_candidates(password: bytes) -> list[bytes]:
-    """Return what a hash may be of, if it is of this password: at most 72 bytes each.
+def list_candidates(password: bytes, read_bytes: int | None = MAXIMUM_BYTES) -> list[bytes]:
+    """Return what a hash that reads so many bytes may be of, if it is of this password.
 
     The normalised password is first. The bytes as they came are second, where they differ: hashes
     of other libraries, and of earlier releases, are of those.
@@ -61,7 +61,8 @@ def list_candidates(password: bytes) -> list[bytes]:
     Raises:
         PasswordHasNul: The password holds a NUL byte.
     """
-    forms = [truncate_password(form) for form in (normalize_password(password), password)]
+    normalized = normalize_password(password)
+    forms = [truncate_password(form, read_bytes) for form in (normalized, password)]
     return list(dict.fromkeys(forms))
 
 

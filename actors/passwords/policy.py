@@ -1,26 +1,115 @@
-"""Password policy after NIST SP 800-63B: new passwords are long, and none of the commonest."""
+"""Password policy after NIST SP 800-63B: new passwords are long, not common, and not personal."""
 
 from __future__ import annotations
 
 import functools
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
-from actors.passwords.errors import PasswordTooCommon, PasswordTooShort
+from actors.passwords.errors import (
+    PasswordRefused,
+    PasswordTooCommon,
+    PasswordTooEasy,
+    PasswordTooShort,
+    UserInputsInvalid,
+)
+from actors.passwords.normalization import check_visible
+from actors.passwords.rules import check_hashable
 from config import PasswordsSettings
 
+#: Fewer guesses than this are within reach of an attack on a login without a limit of attempts,
+#: by zxcvbn's scale.
+_GUESSABLE: Final = 10**6
+#: zxcvbn takes time that grows with the square of the length, and 0.3 seconds for so many.
+_ESTIMATED_CHARACTERS: Final = 72
+_MAXIMUM_INPUTS: Final = 20
+_MAXIMUM_INPUT_LENGTH: Final = 255
+#: Shorter pieces of a name or an address are in many passwords by chance.
+_PIECE: Final = re.compile(r"[^\W_]{3,}")
+#: zxcvbn keeps the inputs of a call in a table that all threads share.
+_ESTIMATING: Final = threading.Lock()
 
-def check_policy(password: str, settings: PasswordsSettings) -> None:
+
+def check_policy(
+    password: str, settings: PasswordsSettings, user_inputs: Sequence[str] = ()
+) -> None:
     """Make sure that a new password meets the policy of `[Passwords]`, if it is on.
+
+    `user_inputs` are what an attacker knows of the user: the name, the e-mail address, the app's
+    name.
 
     Raises:
         PasswordTooShort: It has too few characters.
         PasswordTooCommon: It is on the list of common ones, in any case.
+        PasswordTooEasy: It is easily guessed from `user_inputs`.
+        UserInputsInvalid: They are too many, too long, or not text.
     """
+    for refusal in _find_refusals(password, settings, user_inputs):
+        raise refusal
+
+
+def list_refusals(
+    password: bytes,
+    settings: PasswordsSettings,
+    user_inputs: Sequence[str],
+    read_bytes: int | None,
+) -> list[PasswordRefused]:
+    """Return every reason for which a scheme that reads so many bytes would not hash a password."""
+    refusals: list[PasswordRefused] = []
+    try:
+        check_hashable(password, read_bytes)
+        check_visible(password)
+    except PasswordRefused as refusal:
+        refusals.append(refusal)
+    text = password.decode(errors="surrogateescape")
+    return [*refusals, *_find_refusals(text, settings, user_inputs)]
+
+
+def _find_refusals(
+    password: str, settings: PasswordsSettings, user_inputs: Sequence[str]
+) -> Iterator[PasswordRefused]:
+    _check_user_inputs(user_inputs)
     if not settings.policy:
         return
     if len(password) < settings.minimum_length:
-        raise PasswordTooShort(len(password), settings.minimum_length)
+        yield PasswordTooShort(len(password), settings.minimum_length)
     if settings.refuse_common and password.lower() in load_common_passwords():
-        raise PasswordTooCommon
+        yield PasswordTooCommon()
+    if user_inputs and _is_easy(password, user_inputs):
+        yield PasswordTooEasy()
+
+
+def _check_user_inputs(user_inputs: Sequence[str]) -> None:
+    is_list = isinstance(user_inputs, list | tuple) and len(user_inputs) <= _MAXIMUM_INPUTS
+    if not is_list or not all(
+        isinstance(item, str) and len(item) <= _MAXIMUM_INPUT_LENGTH for item in user_inputs
+    ):
+        raise UserInputsInvalid
+
+
+def _is_easy(password: str, user_inputs: Sequence[str]) -> bool:
+    """Return whether few guesses made of the inputs and a little more find the password."""
+    from zxcvbn import zxcvbn
+
+    words = sorted({word for text in user_inputs for word in _list_words(text)})
+    with _ESTIMATING:
+        found = zxcvbn(password[:_ESTIMATED_CHARACTERS], user_inputs=words)
+    is_personal = any(map(_is_of_inputs, found["sequence"]))
+    return is_personal and found["guesses"] < _GUESSABLE
+
+
+def _list_words(text: str) -> list[str]:
+    """Return an input as a whole, an address without its host, and their pieces."""
+    lowered = text.lower()
+    wholes = [lowered, lowered.partition("@")[0], "".join(lowered.split())]
+    return [word for word in [*wholes, *_PIECE.findall(lowered)] if len(word) >= 3]
+
+
+def _is_of_inputs(match: Mapping[str, Any]) -> bool:
+    is_word = match.get("dictionary_name") == "user_inputs"
+    return is_word or any(map(_is_of_inputs, match.get("base_matches", ())))
 
 
 @functools.cache

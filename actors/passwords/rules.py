@@ -1,53 +1,26 @@
-"""bcrypt's limits: which passwords, rounds and hashes it can take; loads no bcrypt itself."""
+"""Limits of passwords and hashes: what can be hashed and checked; loads no bcrypt and no Argon2."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Final
 
 from actors.passwords.errors import (
     MAXIMUM_BYTES,
     PasswordHashInvalid,
-    PasswordHashTooSlow,
     PasswordHasNul,
     PasswordNotText,
     PasswordTooLong,
     RoundsOutOfRange,
 )
+from actors.passwords.schemes import MAXIMUM_ROUNDS, configured_scheme
+from actors.passwords.stored.families import parse_stored_hash
+from actors.passwords.stored.form import StoredHash
 from catfeeder.sealing import Secret
 from config import current_settings
 
 #: Fewer rounds than OWASP's floor are for tests, where ten would take most of the time.
 MINIMUM_ROUNDS: Final = 10
 MINIMUM_ROUNDS_IN_TESTS: Final = 4
-#: Sixteen take about five seconds of a core, and nothing can stop them once begun.
-MAXIMUM_ROUNDS: Final = 16
-
-_HASH: Final = re.compile(
-    rb"\$(?P<prefix>2[aby])\$(?P<rounds>[0-9]{2})\$"
-    rb"(?P<salt>[./A-Za-z0-9]{22})(?P<digest>[./A-Za-z0-9]{31})"
-)
-_BASE64: Final = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#: Only the first two of its six bits belong to the salt's 128.
-_LAST_SALT_BITS: Final = 0b110000
-
-
-@dataclass(frozen=True, slots=True)
-class BcryptHash:
-    """The parts of a bcrypt hash."""
-
-    prefix: str
-    rounds: int
-    salt: bytes
-    digest: bytes
-
-    @property
-    def setting(self) -> bytes:
-        """The algorithm, rounds and salt, from which bcrypt hashes another password."""
-        # Passlib before 1.5.3 left the salt's last four bits as they came; bcrypt insists on zeros.
-        last = _BASE64[_BASE64.index(self.salt[-1:]) & _LAST_SALT_BITS]
-        return b"$%s$%02d$%s%c" % (self.prefix.encode(), self.rounds, self.salt[:-1], last)
 
 
 def encode_password(password: object) -> bytes:
@@ -87,34 +60,35 @@ def _bytes_of(value: object, what: str) -> bytes:
     raise TypeError(f"a {what} must be str or bytes, not {type(value).__name__}")
 
 
-def check_hashable(password: bytes) -> None:
-    """Make sure that bcrypt hashes all of a password.
+def check_hashable(password: bytes, read_bytes: int | None = MAXIMUM_BYTES) -> None:
+    """Make sure that a scheme which reads so many bytes hashes all of a password.
 
     Raises:
         PasswordTooLong: It would ignore the end.
-        PasswordHasNul: It would stop in the middle.
+        PasswordHasNul: bcrypt would stop in the middle, and no scheme takes what another cannot.
     """
-    if not can_hash(password):
+    if not can_hash(password, read_bytes):
         raise PasswordTooLong(len(password))
-    _check_nul(password)
+    check_nul(password)
 
 
-def can_hash(password: bytes) -> bool:
-    """Return whether bcrypt reads all bytes of a password, if none is NUL."""
-    return len(password) <= MAXIMUM_BYTES
+def can_hash(password: bytes, read_bytes: int | None = MAXIMUM_BYTES) -> bool:
+    """Return whether a scheme reads all bytes of a password, if none is NUL."""
+    return read_bytes is None or len(password) <= read_bytes
 
 
-def truncate_password(password: bytes) -> bytes:
-    """Return the first 72 bytes of a password: older libraries hashed those of a longer one.
+def truncate_password(password: bytes, read_bytes: int | None = MAXIMUM_BYTES) -> bytes:
+    """Return the bytes of a password that a hash is of: bcrypt's of a longer one is of 72.
 
     Raises:
         PasswordHasNul: It holds a NUL byte.
     """
-    _check_nul(password)
-    return password[:MAXIMUM_BYTES]
+    check_nul(password)
+    return password[:read_bytes]
 
 
-def _check_nul(password: bytes) -> None:
+def check_nul(password: bytes) -> None:
+    """Raise PasswordHasNul for a password with a NUL byte."""
     if b"\0" in password:
         raise PasswordHasNul
 
@@ -141,19 +115,21 @@ def find_maximum_rounds(bound: int | None) -> int:
     return max(bound, current_settings().passwords.rounds)
 
 
-def parse_hash(password_hash: bytes, maximum: int = MAXIMUM_ROUNDS) -> BcryptHash:
-    """Return the parts of a bcrypt hash of at most `maximum` rounds.
+def parse_hash(password_hash: bytes, maximum: int = MAXIMUM_ROUNDS) -> StoredHash:
+    """Return the parts of a hash that takes no longer to check than `maximum` rounds of bcrypt.
+
+    What the service itself makes may always be checked.
 
     Raises:
-        PasswordHashInvalid: It is not one of the kinds that can be checked.
+        PasswordHashInvalid: It is of no form that can be checked.
         PasswordHashTooSlow: Checking it would keep a core busy for too long.
+        PasswordHashTooLarge: Checking it would take too much memory.
     """
-    parts = _HASH.fullmatch(password_hash)
-    # bcrypt itself begins at four rounds.
-    if parts is None or int(parts["rounds"]) < MINIMUM_ROUNDS_IN_TESTS or int(parts["rounds"]) > 31:
-        raise PasswordHashInvalid
-    if int(parts["rounds"]) > maximum:
-        raise PasswordHashTooSlow(maximum)
-    return BcryptHash(
-        parts["prefix"].decode(), int(parts["rounds"]), parts["salt"], parts["digest"]
+    settings = current_settings().passwords
+    return parse_stored_hash(
+        password_hash,
+        maximum_rounds=maximum,
+        maximum_cost=max(1 << maximum, configured_scheme(settings).cost),
+        memory_kib=settings.memory_mib * 1024,
+        digests=settings.accept_digests,
     )

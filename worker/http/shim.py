@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
 
+from actors.passwords.costs import estimate_usual_cost
 from catfeeder.client import Client
 from catfeeder.errors import JobExpired, QueueUnreachable, SealBroken
 from catfeeder.messages import MessageType
@@ -184,7 +185,7 @@ def _build_enqueuer(settings: Settings, client: Client) -> BatchingEnqueuer:
     admission = AdmissionControl(
         settings,
         client.broker.read_backlog,
-        partial(read_work_rates, client.broker, 1 << settings.passwords.rounds),
+        partial(read_work_rates, client.broker, estimate_usual_cost(settings.passwords)),
     )
     return BatchingEnqueuer(client.redis, client.broker.encoder, admission.admit)
 

@@ -9,7 +9,7 @@ import redis
 from dramatiq.middleware import AgeLimit, Middleware, Retries
 from dramatiq.results import Results
 
-from actors.passwords.costs import estimate_cost
+from actors.passwords.costs import estimate_cost, estimate_usual_cost
 from actors.registry import bind
 from catfeeder.errors import OperatorError
 from catfeeder.messages import PASSWORDS
@@ -47,15 +47,15 @@ def build_broker(
     serving = _find_serving_keys(settings, client, known_keys)
     sealer = queue_sealer(settings, serving.check)
     encoder = SealedEncoder(sealer)
-    rounds = settings.passwords.rounds
+    passwords = settings.passwords
     meter = ThroughputMeter(
-        lambda message: estimate_cost(message.actor_name, message.kwargs, rounds)
+        lambda message: estimate_cost(message.actor_name, message.kwargs, passwords)
     )
     endings: JobEndings = {}
     heartbeats = Heartbeats(settings.var_dir / "workers", meter.report, heartbeat_timing)
     around = [heartbeats, *_middleware(JobStore(client, sealer), serving, meter, endings)]
     broker = ConsumingBroker(client, encoder, around, endings)
-    broker.in_flight.usual_costs[PASSWORDS] = 1 << rounds
+    broker.in_flight.usual_costs[PASSWORDS] = estimate_usual_cost(passwords)
     # Consumers decode with the process's encoder, and actors enqueue with the process's broker.
     dramatiq.set_encoder(encoder)
     dramatiq.set_broker(broker)

@@ -17,6 +17,7 @@ from typing import Final, cast
 
 from dramatiq import Worker
 
+from actors.passwords.memory import share_one_arena
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEWALS
@@ -67,6 +68,8 @@ def perform_messages(
     # Without SECRET_KEY, a process of the passwords cannot tell whether it is the service's.
     check = _join_and_publish if set(queues) == {PASSWORDS} else None
     drop_other_secrets(queues, schedules=schedule, check=check)
+    if PASSWORDS in queues:
+        share_one_arena()
     signals = StopSignals()
     broker = _build_joined_broker(queues, heartbeat_timing)
     _limit_concurrency(broker, queues, prefetch, per_app)

@@ -263,7 +263,7 @@ class TestMessages:
     ) -> None:
         # Given a hash, and settings that ask for five rounds
         password_hash = hash_password(Secret("x"), rounds)["password_hash"]
-        toml_conf["Passwords"] = {"rounds": 5}
+        toml_conf["Passwords"] = {"rounds": 5, "policy": False}
         current_settings.cache_clear()
         # Then only one that was made with fewer is out of date
         answer = check_password(Secret("x"), Secret(password_hash))
@@ -353,7 +353,7 @@ class TestMessages:
         self, password: str, toml_conf: dict[str, object]
     ) -> None:
         # Given a user's hash of the configured rounds
-        toml_conf["Passwords"] = {"rounds": 10}
+        toml_conf["Passwords"] = {"rounds": 10, "policy": False}
         current_settings.cache_clear()
         stored = Secret(hash_password(Secret("x"))["password_hash"])
         # When a wrong password is checked against it, and against no hash

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from actors.passwords import PasswordHandling
 from actors.passwords.errors import (
     PasswordHashInvalid,
+    PasswordHashTooLarge,
     PasswordHashTooSlow,
     PasswordHasNul,
     PasswordTooLong,
 )
-from actors.passwords.rules import BcryptHash, check_hashable, parse_hash, truncate_password
+from actors.passwords.rules import check_hashable, parse_hash, truncate_password
+from actors.passwords.stored.bcrypt_forms import BcryptHash, parse_bcrypt
 from catfeeder.errors import CatFeederError
 from config import Settings
 
@@ -25,15 +27,16 @@ HASH = f"$2b$04${SALT}{DIGEST}"
 
 
 def test_a_hash_is_taken_apart_and_put_together() -> None:
-    parts = parse_hash(HASH.encode())
-    assert parts == BcryptHash("2b", 4, SALT.encode(), DIGEST.encode())
+    parts = parse_bcrypt(HASH)
+    assert parts == BcryptHash(DIGEST.encode(), "2b", 4, SALT.encode())
     assert parts.setting == HASH[:29].encode()
 
 
-@pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])
+@pytest.mark.parametrize("prefix", ["2", "2a", "2b", "2x", "2y"])
 @pytest.mark.parametrize("rounds", [4, 9, 16])
 def test_every_kind_that_can_be_checked_is_read(prefix: str, rounds: int) -> None:
     parts = parse_hash(f"${prefix}${rounds:02}${SALT}{DIGEST}".encode())
+    assert isinstance(parts, BcryptHash)
     assert (parts.prefix, parts.rounds) == (prefix, rounds)
 
 
@@ -48,8 +51,6 @@ def test_every_kind_that_can_be_checked_is_read(prefix: str, rounds: int) -> Non
         HASH + "x",
         HASH + "\n",
         " " + HASH,
-        HASH.replace("$2b$", "$2$"),  # before 1997
-        HASH.replace("$2b$", "$2x$"),  # crypt_blowfish with the bug of CVE-2011-2483
         HASH.replace("$2b$", "$2B$"),
         HASH.replace("$04$", "$4$"),
         HASH.replace("$04$", "$03$"),
@@ -61,8 +62,19 @@ def test_every_kind_that_can_be_checked_is_read(prefix: str, rounds: int) -> Non
         HASH.replace("S", "é", 1),
         HASH.replace("S", "+", 1),
         HASH.replace("S", "\0", 1),
-        "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b7dWRWJTmaaJObG",
-        "5f4dcc3b5aa765d61d8327deb882cf99",
+        "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ",
+        "$argon2id$v=18$m=65536,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b7dWRWJTmaaJObG",
+        "$argon2id$v=19$m=8,t=3,p=4$c29tZXNhbHQ$RdescudvJCsgt3ub+b7dWRWJTmaaJObG",
+        "5f4dcc3b5aa765d61d8327deb882cf99",  # a digest that config.toml does not name
+        "{SHA}I7dElEdfX4dJgLdnbVEeI9iG2mQ=",
+        "{noop}hunter2",
+        "scrypt:32767:8:1$salt$" + "0" * 128,  # N is no power of two
+        "$scrypt$ln=0,r=8,p=1$c2FsdA$" + "A" * 43,
+        "pbkdf2_sha256$0$salt$" + "A" * 43 + "=",
+        "AQAAAAMAACcQAAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M",  # no such PRF
+        '{"secretData": "{}", "credentialData": "{}"}',
+        "{" * 4000,
+        "$2b$04$" * 1000,
     ],
 )
 def test_anything_else_is_a_typed_error(password_hash: str) -> None:
@@ -70,16 +82,46 @@ def test_anything_else_is_a_typed_error(password_hash: str) -> None:
         parse_hash(password_hash.encode())
 
 
-@pytest.mark.parametrize("rounds", [17, 31])
-def test_a_hash_that_would_take_hours_is_refused(rounds: int) -> None:
-    with pytest.raises(PasswordHashTooSlow):
-        parse_hash(HASH.replace("$04$", f"${rounds}$").encode())
+@pytest.mark.parametrize(
+    "password_hash",
+    [
+        HASH.replace("$04$", "$17$"),
+        HASH.replace("$04$", "$31$"),
+        HASH.replace("$2b$04$", "$bcrypt-sha256$v=2,t=2b,r=31$").replace(SALT, f"{SALT}$"),
+        "$argon2id$v=19$m=65536,t=4294967295,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b7dWRWJTmaaJObG",
+        "pbkdf2_sha256$2147483647$salt$" + "A" * 43 + "=",
+        "$scrypt$ln=20,r=8,p=1024$c2FsdA$" + "A" * 43,
+        "$6$rounds=999999999$salt$" + "a" * 86,
+        "$P$S12345678" + "a" * 22,
+        "AQAAAAF/////AAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M",
+    ],
+    ids=[
+        *("bcrypt-17", "bcrypt-31", "bcrypt-sha256", "argon2", "pbkdf2", "scrypt", "sha-crypt"),
+        *("phpass", "asp-net"),
+    ],
+)
+def test_a_hash_that_would_take_hours_is_refused(password_hash: str) -> None:
+    with pytest.raises(PasswordHashTooSlow, match="16 rounds"):
+        parse_hash(password_hash.encode())
+
+
+@pytest.mark.parametrize(
+    "password_hash",
+    [
+        "$argon2id$v=19$m=131073,t=1,p=1$c29tZXNhbHQ$RdescudvJCsgt3ub+b7dWRWJTmaaJObG",
+        "$scrypt$ln=17,r=8,p=1$c2FsdA$" + "A" * 43,
+    ],
+    ids=["argon2", "scrypt"],
+)
+def test_a_hash_that_would_take_more_than_the_memory_is_refused(password_hash: str) -> None:
+    with pytest.raises(PasswordHashTooLarge, match="128 MiB"):
+        parse_hash(password_hash.encode())
 
 
 @hypothesis.given(password_hash=st.binary(max_size=70) | st.binary(min_size=60, max_size=60))
 def test_reading_never_fails_otherwise(password_hash: bytes) -> None:
     with contextlib.suppress(PasswordHashInvalid, PasswordHashTooSlow):
-        assert len(parse_hash(password_hash).setting) == 29
+        assert parse_hash(password_hash).cost > 0
 
 
 @hypothesis.given(at=st.integers(0, 59), byte=st.integers(0, 255))
@@ -87,7 +129,7 @@ def test_a_damaged_hash_is_refused_or_still_a_hash(at: int, byte: int) -> None:
     damaged = bytearray(HASH.encode())
     damaged[at] = byte
     with contextlib.suppress(PasswordHashInvalid, PasswordHashTooSlow):
-        assert len(parse_hash(bytes(damaged)).setting) == 29
+        assert parse_hash(bytes(damaged)).cost == 16
 
 
 @pytest.mark.usefixtures("settings")

@@ -162,7 +162,7 @@ class ThroughputMeter(Middleware):
         self._done = {queue: DoneRate() for queue in self._queues}
         self._threads = worker.worker_threads
         if PASSWORDS in self._queues:
-            from actors.passwords.hashing import measure_rounds_per_second
+            from actors.passwords.derivation import measure_rounds_per_second
 
             self._core = CoreMeter(measure_rounds_per_second())
 

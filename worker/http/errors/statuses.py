@@ -65,9 +65,11 @@ STATUS_BY_CODE: Final = {
     "password_blank": 422,
     "password_has_nul": 422,
     "password_hash_invalid": 422,
+    "password_hash_too_large": 422,
     "password_hash_too_slow": 422,
     "password_not_text": 422,
     "password_too_common": 422,
+    "password_too_easy": 422,
     "password_too_long": 422,
     "password_too_short": 422,
     "provider_changed_meanwhile": 409,
@@ -97,6 +99,7 @@ STATUS_BY_CODE: Final = {
     "request_parameter_invalid": 422,
     "return_to_forbidden": 400,
     "rounds_out_of_range": 422,
+    "scheme_invalid": 422,
     "scope_invalid": 422,
     "server_stopping": 503,
     "sign_in_not_offered": 409,
@@ -116,6 +119,7 @@ STATUS_BY_CODE: Final = {
     "too_many_streams": 503,
     "too_many_wrong_keys": 429,
     "unmet_authentication_requirements": 400,
+    "user_inputs_invalid": 422,
     "variables_invalid": 422,
 }
 

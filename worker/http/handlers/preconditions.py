@@ -10,17 +10,6 @@ from actors.audit import EventPage, list_events
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import ProviderTampered, ProviderUnknown
-from actors.passwords.normalization import check_visible, normalize_password
-from actors.passwords.policy import check_policy
-from actors.passwords.rules import (
-    check_hashable,
-    check_rounds,
-    encode_hash,
-    encode_password,
-    find_maximum_rounds,
-    parse_hash,
-    truncate_password,
-)
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import merge_metadata, provider_row
 from actors.providers.protocol.filling import read_variables_by_settings
@@ -28,8 +17,6 @@ from actors.renewal.listing import RenewalPage
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import is_app_id
 from catfeeder.results import ConnectionPage
-from catfeeder.sealing import Secret
-from config import Settings
 from models.oauth.providers import public_name
 
 T = TypeVar("T", ConnectionPage, EventPage, RenewalPage)
@@ -114,31 +101,3 @@ def check_login_allowed(app: str) -> str:
     if not is_app_id(app) or not read_app_settings(app).get("allow_login"):
         raise AppUnknown("No app of that id lets a browser begin a sign-in without a key.")
     return app
-
-
-def check_new_password(
-    password: Secret, rounds: int | None, maximum_rounds: int, settings: Settings
-) -> None:
-    """Raise unless a password can be hashed with so many rounds, and meets the policy.
-
-    Raises:
-        PasswordRefused: The error's code names the rule.
-    """
-    normalized = normalize_password(encode_password(password))
-    check_hashable(normalized)
-    if rounds is not None:
-        most = find_maximum_rounds(maximum_rounds)
-        check_rounds(rounds, testing=settings.debug.testing, maximum=most)
-    check_policy(normalized.decode(errors="surrogateescape"), settings.passwords)
-    check_visible(normalized)
-
-
-def check_comparable(password: Secret, password_hash: Secret | None, maximum_rounds: int) -> None:
-    """Raise unless a password can be compared with a hash, or with a dummy in place of None.
-
-    Raises:
-        PasswordRefused: The error's code names the rule.
-    """
-    truncate_password(encode_password(password))
-    if password_hash is not None:
-        parse_hash(encode_hash(password_hash), find_maximum_rounds(maximum_rounds))

@@ -1,10 +1,11 @@
 """Admission control: new jobs are refused before they would wait longer than they may.
 
-A job is weighed by what it costs (`actors.passwords.costs`), since one of 16 rounds takes as long
-as 64 of 10. Each worker reports how much of that it does in a second, wherever it runs and whatever
-else its machine does. Workers serve apps in turn, so an app's jobs take as long as what it has
-waiting divided by its share: all that the workers do while it is alone, and less for each other app
-that has jobs waiting. No app is refused for what another one has asked for.
+A job is weighed by what it costs (`actors.passwords.costs`): one of 16 rounds takes as long as 64
+of 10, and Argon2id as long as its passes over its memory. Each worker reports how much of that it
+does in a second, wherever it runs and whatever else its machine does. Workers serve apps in turn,
+so an app's jobs take as long as what it has waiting divided by its share: all that the workers do
+while it is alone, and less for each other app that has jobs waiting. No app is refused for what
+another one has asked for.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class AdmissionControl:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`read_backlog` returns the cost of what waits on the queue of a name, by app."""
-        self._rounds = settings.passwords.rounds
+        self._passwords = settings.passwords
         self._backlogs = BacklogCache(read_backlog, clock)
         self._read_rates = read_rates
         self._clock = clock
@@ -70,7 +71,7 @@ class AdmissionControl:
             QueueOverloaded: It would wait too long; `Retry-After` says until when.
             QueueUnreachable: Redis did not answer.
         """
-        cost = estimate_cost(message_type.name, arguments, self._rounds)
+        cost = estimate_cost(message_type.name, arguments, self._passwords)
         if message_type.queue in self._estimates:
             if message_type.max_age_seconds is not None:
                 self._refuse_excess(message_type.queue, app, message_type.max_age_seconds)

@@ -1,4 +1,4 @@
-"""Routes of passwords: hash and check them."""
+"""Routes of passwords: hash and check them, and ask the policy."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from actors.passwords.policy import load_common_passwords
+from actors.passwords.normalization import normalize_password
+from actors.passwords.policy import list_refusals, load_common_passwords
+from actors.passwords.rules import encode_password
+from actors.passwords.schemes import choose_scheme
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
-from catfeeder.results import PasswordCheck, PasswordHash
+from catfeeder.results import PasswordCheck, PasswordHash, PolicyReason, PolicyVerdict
+from config import PasswordsSettings
 from worker.http.auth.api_keys import Scope, require_scope
-from worker.http.handlers.preconditions import check_comparable, check_new_password
+from worker.http.handlers.password_preconditions import check_comparable, check_new_password
 from worker.http.handlers.quick_route import QuickRoute
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.jobs import declare_job_route
-from worker.http.schemas.passwords import CheckPassword, HashPassword
+from worker.http.schemas.passwords import CheckPassword, HashPassword, PolicyPassword
+from worker.http.schemas.shapes import build_model
 
 router = APIRouter(
     prefix="/v1/passwords",
@@ -30,11 +35,20 @@ router = APIRouter(
 async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSONResponse:
     """Hash a new password; the result is `{"password_hash"}`."""
     settings = submit.shim.settings
-    if settings.passwords.policy and not load_common_passwords.cache_info().currsize:
-        # It takes as long as a hash, once.
-        await run_in_threadpool(load_common_passwords)
-    check_new_password(body.password, body.rounds, submit.caller.maximum_rounds, settings)
-    return await submit(HASH_PASSWORD, password=body.password, rounds=body.rounds)
+    most = submit.caller.maximum_rounds
+    if body.user_inputs:
+        # An estimate takes longer than a hash may.
+        await run_in_threadpool(check_new_password, body, most, settings)
+    else:
+        if settings.passwords.policy and not load_common_passwords.cache_info().currsize:
+            # It takes as long as a hash, once.
+            await run_in_threadpool(load_common_passwords)
+        check_new_password(body, most, settings)
+    arguments: dict[str, Any] = {"password": body.password, "rounds": body.rounds}
+    # A worker of an earlier release takes none of these.
+    more = {"scheme": body.scheme, "argon2": body.argon2, "user_inputs": body.user_inputs}
+    arguments |= {name: value for name, value in more.items() if value}
+    return await submit(HASH_PASSWORD, **arguments)
 
 
 @router.post("/check", **declare_job_route(PasswordCheck))
@@ -44,9 +58,26 @@ async def check_password(body: CheckPassword, submit: SubmissionDependency) -> J
     With `rehash` the result has a new `password_hash` too, where the password is right and the hash
     outdated. Where you know no user of that name, send `null` as `password_hash`.
     """
-    check_comparable(body.password, body.password_hash, submit.caller.maximum_rounds)
+    check_comparable(body, submit.caller.maximum_rounds)
     arguments: dict[str, Any] = {"password": body.password, "password_hash": body.password_hash}
-    # A worker of an earlier release takes no `rehash`.
-    if body.rehash:
-        arguments["rehash"] = True
+    # A worker of an earlier release takes none of these.
+    more = {"rehash": body.rehash, "scheme": body.scheme}
+    arguments |= {name: value for name, value in more.items() if value}
     return await submit(CHECK_PASSWORD, **arguments)
+
+
+@router.post("/policy", response_model=build_model(PolicyVerdict))
+async def check_policy(body: PolicyPassword, submit: SubmissionDependency) -> JSONResponse:
+    """Tell whether a new password would be taken, with every reason why not; hash nothing."""
+    verdict = await run_in_threadpool(_judge, body, submit.shim.settings.passwords)
+    return JSONResponse(verdict)
+
+
+def _judge(body: PolicyPassword, settings: PasswordsSettings) -> PolicyVerdict:
+    read_bytes = choose_scheme(settings, body.scheme).read_bytes
+    normalized = normalize_password(encode_password(body.password))
+    refusals = list_refusals(normalized, settings, body.user_inputs, read_bytes)
+    reasons: list[PolicyReason] = [
+        {"code": refusal.code, "detail": refusal.detail} for refusal in refusals
+    ]
+    return {"acceptable": not reasons, "reasons": reasons}

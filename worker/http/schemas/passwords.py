@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,6 +12,18 @@ _PASSWORD: Final = "correct horse battery staple"
 #: Of the password above, so that the example of a check is true.
 _HASH: Final = "$2b$10$53cj06FBAR3PaS.6vrK/weMBOhBztGn2h0ux5AvxqVrrDwA.lpwHi"
 
+Scheme = Literal["bcrypt", "argon2id"]
+_USER_INPUTS: Final = (
+    "What an attacker knows of the user, such as the name, the e-mail address and your app's name: "
+    "a password that is made of it is refused."
+)
+UserInputs = Annotated[
+    list[Annotated[str, Field(max_length=255)]],
+    Field(
+        max_length=20,
+    ),
+]
+
 
 class HashPassword(Body):
     """A new password."""
@@ -19,12 +31,21 @@ class HashPassword(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"password": _PASSWORD}]})
 
     password: SecretText = Field(
-        description="At most 72 bytes in UTF-8, as bcrypt takes no more. It is normalised first "
-        "(RFC 8265, OpaqueString), and needs a visible character."
+        description="For bcrypt at most 72 bytes in UTF-8, as it takes no more. It is normalised "
+        "first (RFC 8265, OpaqueString), and needs a visible character."
+    )
+    scheme: Scheme | None = Field(
+        default=None, description="What to hash with; config.toml has the default."
     )
     rounds: int | None = Field(
         default=None, description="bcrypt's cost, 10 to 16; config.toml has the default."
     )
+    argon2: str | None = Field(
+        default=None,
+        description="The name of a set of Argon2id's parameters, such as `owasp-19-mib`; "
+        "config.toml has the default.",
+    )
+    user_inputs: UserInputs = Field(default=[], description=_USER_INPUTS)
 
 
 class CheckPassword(Body):
@@ -38,11 +59,27 @@ class CheckPassword(Body):
 
     password: SecretText
     password_hash: SecretText | None = Field(
-        description="A bcrypt hash: $2a$, $2b$ or $2y$. null where there is no such user: a dummy "
-        "is checked, so that the time of the answer does not show which users exist."
+        description="A hash of bcrypt, Argon2, scrypt, PBKDF2 or another of the known forms "
+        "(docs/passwords.md). null where there is no such user: a dummy is checked, so that the "
+        "time of the answer does not show which users exist."
     )
     rehash: bool = Field(
         default=False,
         description="Return a new `password_hash` too, if the password is right and its hash needs "
         "it. The policy for new passwords is not applied.",
     )
+    scheme: Scheme | None = Field(
+        default=None, description="What a new hash is made with; config.toml has the default."
+    )
+
+
+class PolicyPassword(Body):
+    """A password that a user thinks of."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"password": _PASSWORD}]})
+
+    password: SecretText
+    scheme: Scheme | None = Field(
+        default=None, description="What it would be hashed with; config.toml has the default."
+    )
+    user_inputs: UserInputs = Field(default=[], description=_USER_INPUTS)

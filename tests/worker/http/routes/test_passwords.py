@@ -9,6 +9,8 @@ import pytest
 
 from tests.worker.http.answers import assert_problem
 
+pytestmark = pytest.mark.config(Passwords={"policy": True})
+
 PASSWORD = "correct horse battery staple"
 #: Of the password above, by another library and with $2y$.
 OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOhY1KyR4Ycwy.BmoLODKnGkh1lpE4U2a"
@@ -159,3 +161,91 @@ class TestOutsideOfTests:
 @pytest.mark.config(Passwords={"policy": False})
 def test_hash_password_takes_a_short_password(http: httpx.Client) -> None:
     assert http.post("/v1/passwords/hash", json={"password": "a"}).status_code == 202
+
+
+@pytest.mark.usefixtures("worker")
+def test_hash_password_by_the_scheme_and_parameters_of_the_request(http: httpx.Client) -> None:
+    # Given a service that hashes with bcrypt, and a password that is too long for it
+    long = "correct horse battery staple, " * 4
+    wait = {"Prefer": "wait=10"}
+    body = {"password": long, "scheme": "argon2id", "argon2": "owasp-7-mib"}
+    # When Argon2id is asked for by name
+    hashed = http.post("/v1/passwords/hash", json=body, headers=wait).json()["result"]
+    # Then it is a PHC string of all of the password
+    assert hashed["password_hash"].startswith("$argon2id$v=19$m=7168,t=5,p=1$")
+    answers = [
+        http.post("/v1/passwords/check", json={"password": text, **hashed}, headers=wait).json()
+        for text in (long, long[:72])
+    ]
+    # And it is not outdated, though bcrypt is the service's own
+    assert [answer["result"]["valid"] for answer in answers] == [True, False]
+    assert answers[0]["result"]["needs_rehash"] is False
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ({"scheme": "md5"}, "invalid_request"),
+        ({"scheme": "argon2id", "rounds": 10}, "scheme_invalid"),
+        ({"scheme": "bcrypt", "argon2": "owasp-7-mib"}, "scheme_invalid"),
+        ({"argon2": "owasp-1-mib"}, "scheme_invalid"),
+        ({"argon2": "rfc9106-2-gib"}, "password_hash_too_large"),
+        ({"user_inputs": ["x" * 256]}, "invalid_request"),
+        ({"user_inputs": ["x"] * 21}, "invalid_request"),
+    ],
+    ids=["unknown", "rounds", "set", "no-set", "memory", "long-input", "many-inputs"],
+)
+def test_hash_password_refuses_a_scheme_that_there_is_not(
+    http: httpx.Client, more: dict[str, object], code: str
+) -> None:
+    assert_problem(http.post("/v1/passwords/hash", json={"password": PASSWORD, **more}), 422, code)
+
+
+def test_check_password_lists_the_known_forms_and_echoes_nothing(http: httpx.Client) -> None:
+    body = {"password": PASSWORD, "password_hash": "$unknown$canary"}
+    members = assert_problem(
+        http.post("/v1/passwords/check", json=body), 422, "password_hash_invalid"
+    )
+    assert "$argon2id$" in members["detail"]
+    assert "pbkdf2_sha256$" in members["detail"]
+    assert "canary" not in str(members)
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        ({"password": PASSWORD}, []),
+        ({"password": PASSWORD, "user_inputs": ["tabby.cat@example.com"]}, []),
+        ({"password": "monkey"}, ["password_too_short", "password_too_common"]),
+        (
+            {"password": "tabby.cat1", "user_inputs": ["Tabby.Cat@example.com", "Cat Feeder"]},
+            ["password_too_easy"],
+        ),
+        ({"password": "CatFeeder2", "user_inputs": ["Cat Feeder"]}, ["password_too_easy"]),
+        ({"password": "tabbytabby", "user_inputs": ["Tabby"]}, ["password_too_easy"]),
+        ({"password": "ä" * 37}, ["password_too_long"]),
+        ({"password": "ä" * 37, "scheme": "argon2id"}, []),
+        ({"password": "long\0 enough"}, ["password_has_nul"]),
+        ({"password": " " * 4}, ["password_blank", "password_too_short"]),
+    ],
+    ids=[
+        *("good", "stranger", "every-rule", "personal", "app", "repeated", "bcrypt", "argon2id"),
+        *("nul", "blank"),
+    ],
+)
+def test_policy_answers_with_every_reason_and_hashes_nothing(
+    http: httpx.Client, body: dict[str, object], codes: list[str]
+) -> None:
+    # Given no worker
+    answer = http.post("/v1/passwords/policy", json=body)
+    # Then the answer is there at once
+    assert answer.status_code == 200
+    verdict = answer.json()
+    assert [reason["code"] for reason in verdict["reasons"]] == codes
+    assert verdict["acceptable"] == (not codes)
+    assert str(body["password"]) not in str(verdict["reasons"])
+
+
+def test_hash_password_counts_what_is_known_of_the_user(http: httpx.Client) -> None:
+    body = {"password": "tabby.cat1", "user_inputs": ["tabby.cat@example.com"]}
+    assert_problem(http.post("/v1/passwords/hash", json=body), 422, "password_too_easy")

@@ -1,0 +1,27 @@
+"""Job request: a message that a verb makes, with what its arguments share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from catfeeder.messages import MessageType
+from catfeeder.sealing import Secret
+
+R_co = TypeVar("R_co", covariant=True)
+
+#: A provider may have to be asked first, for which the service gives it 20 seconds.
+API_TIMEOUT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest(Generic[R_co]):
+    """A message of the catalogue with its arguments; its job results in an `R_co`."""
+
+    message_type: MessageType
+    arguments: dict[str, Any]
+
+
+def wrap_secret(value: str | bytes | Secret) -> Secret:
+    """Return a secret as one."""
+    return value if isinstance(value, Secret) else Secret.of(value)
