@@ -15,6 +15,7 @@ from catfeeder.client import require_api
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
+from catfeeder.job_requests import JobRequest
 from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import (
@@ -31,7 +32,7 @@ from catfeeder.queue.jobs import JobReader, JobRecord, unwrap_result
 from catfeeder.queue.redis_connection import translate_redis_errors
 from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
 from catfeeder.sealing import Secret
-from catfeeder.verbs import JobRequest, Verbs, describe_as
+from catfeeder.verbs import Verbs, describe_as
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -63,7 +63,7 @@ def test_a_job_in_hand_ends_before_the_process_does(client: Client, start: Start
     # Given a performer that has begun a hash of a second or so
     performer = start("passwords")
     wait_until(lambda: READY in performer.output)
-    job = client.hash_password("hunter2", rounds=13)
+    job = client.hash_password("correct horse battery", rounds=13)
     wait_until(lambda: job.record().status is not JobStatus.QUEUED)
     # When it is stopped
     assert performer.stop() == 0
@@ -93,7 +93,7 @@ def test_a_process_that_hashes_passwords_loads_no_tables(
     # Given a performer of passwords and one of other queues, each at work
     hashing = start("passwords")
     other = start("control")
-    client.hash_password("hunter2", rounds=10).result(timeout=60)
+    client.hash_password("correct horse battery", rounds=10).result(timeout=60)
     wait_until(lambda: "Ready" in other.output)
     # Then only the latter holds the library of SQLite
     assert "_sqlite3" in mapped_files(other)

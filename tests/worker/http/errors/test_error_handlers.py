@@ -88,7 +88,8 @@ def test_a_field_that_is_not_known_is_pointed_at(http: httpx.Client) -> None:
     assert fault == {
         "pointer": "#/round",
         "code": "extra_forbidden",
-        "detail": "There is no field of this name; there are password, rounds.",
+        "detail": "There is no field of this name; there are password, scheme, rounds, argon2, "
+        "user_inputs.",
     }
 
 
