@@ -13,7 +13,7 @@ from tests.collected import NamedTest, missing
 
 _LINK: Final = re.compile(r'\[[^]]+\]\((\.\./tests/[^ )]+) "([^"]+)"\)')
 #: The pages that prove what they say by tests.
-_PAGES: Final = {"conformance", "grants", "providers", "queue", "renewal", "security"}
+_PAGES: Final = {"conformance", "grants", "passwords", "providers", "queue", "renewal", "security"}
 
 
 def _named_by(page: Path) -> set[NamedTest]:
