@@ -22,6 +22,11 @@ class ConnectLinkExpired(AuthError):
 
     message = "The link has expired: ask the app for a new one."
 
+    def __init__(self, return_to: str | None = None) -> None:
+        """`return_to` is where the page would have led back to."""
+        super().__init__()
+        self.return_to = return_to
+
 
 class ConnectLinkTaken(AuthError):
     """Raised for a link that another browser has opened first."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from actors.app_settings import read_app_settings
+from actors.connect.variables import Variable, list_variables
 from actors.errors import (
     DiscoveryNeeded,
     ProviderNotConfigured,
@@ -16,24 +18,13 @@ from actors.errors import (
 )
 from actors.providers.catalogue.search import find_title
 from actors.providers.config.lookup import find_provider, merge_metadata, provider_row
-from actors.providers.protocol.filling import URL_FIELDS
 from actors.providers.protocol.provider import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE
-from actors.providers.templates.places import (
-    MAX_VALUE_LENGTH,
-    PLACEHOLDER,
-    Place,
-    list_placeholders,
-)
-from actors.providers.templates.rules import Rule
 from catfeeder.queue.requester import acting_app
 from models.db.database import hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, public_name
 
 #: A page with more would be no choice: an app names the providers.
 _MAX_OFFERS: Final = 100
-#: What people type at the place of a variable, where its own rule is a pattern.
-_LABEL_PATTERN: Final = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_SEGMENT_PATTERN: Final = r"[A-Za-z0-9_~-]+(\.[A-Za-z0-9_~-]+)*"
 
 
 class Way(StrEnum):
@@ -52,19 +43,6 @@ MEMBERS: Final[Mapping[Way, tuple[str, ...]]] = {
     Way.BASIC: ("username", "password"),
     Way.CLIENT: ("client_id", "client_secret"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A variable that the user fills in: the patterns that its value meets, or its values."""
-
-    name: str
-    patterns: Sequence[str]
-    values: Sequence[str]
-    #: A URL that it is a part of, as far as people know it, such as https://{subdomain}.example.
-    example: str
-    #: Hosts do not tell small letters from capitals.
-    is_of_host: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +71,28 @@ class Offer:
         return next((way for way in self.ways if way in MEMBERS), None)
 
 
+class _Version(NamedTuple):
+    """A row as it was at a time: what is written anew has other times."""
+
+    key: str
+    updated_at: datetime
+    discovered_at: datetime | None
+
+
+#: The offers that this process has read; None for those without credentials. A page has many, and
+#: presets are parsed for each.
+_usable: Final[dict[_Version, Offer | None]] = {}
+_MAX_KEPT: Final = 1000
+
+
 def list_offers(names: Sequence[str] | None) -> list[Offer]:
     """Return the offers of these providers, or of all that the acting app may use.
 
     One that cannot be used, such as for want of its credentials, is left out.
     """
     with hold_connection():
-        wanted = _list_usable() if names is None else names
-        found = (_read_if_usable(name) for name in wanted)
+        rows = _list_rows() if names is None else filter(None, map(_find_row, names))
+        found = map(_read_if_usable, rows)
         return [offer for offer in found if offer is not None and offer.ways][:_MAX_OFFERS]
 
 
@@ -110,7 +102,36 @@ def read_offer(name: str) -> Offer:
     Raises:
         ProviderUnknown, ProviderTampered: As `provider_row`.
     """
-    row = provider_row(name)
+    return _describe(provider_row(name))
+
+
+def _find_row(name: str) -> TAB_USER_OAUTH_CONNECTION | None:
+    try:
+        return provider_row(name)
+    except (ProviderUnknown, ProviderTampered):
+        return None
+
+
+def _read_if_usable(row: TAB_USER_OAUTH_CONNECTION) -> Offer | None:
+    version = _Version(row.name, row.updated_at, row.discovered_at)
+    if version not in _usable:
+        if len(_usable) >= _MAX_KEPT:
+            _usable.clear()
+        _usable[version] = _describe(row) if _has_credentials(row.name) else None
+    return _usable[version]
+
+
+def _has_credentials(key: str) -> bool:
+    try:
+        find_provider(key)
+    except DiscoveryNeeded:
+        return True
+    except (ProviderUnknown, ProviderTampered, ProviderNotConfigured):
+        return False
+    return True
+
+
+def _describe(row: TAB_USER_OAUTH_CONNECTION) -> Offer:
     settings = merge_metadata(row)
     return Offer(
         name=public_name(row.name),
@@ -118,18 +139,8 @@ def read_offer(name: str) -> Offer:
         preset=row.preset or "",
         ways=_list_ways(settings),
         has_issuer="issuer" in settings,
-        variables=[*_list_variables(settings)],
+        variables=[*list_variables(settings)],
     )
-
-
-def _read_if_usable(name: str) -> Offer | None:
-    try:
-        find_provider(name)
-    except DiscoveryNeeded:
-        pass
-    except (ProviderUnknown, ProviderTampered, ProviderNotConfigured):
-        return None
-    return read_offer(name)
 
 
 def _find_title(row: TAB_USER_OAUTH_CONNECTION) -> str:
@@ -142,17 +153,16 @@ def _title_of_own(row: TAB_USER_OAUTH_CONNECTION) -> str:
     return f"{find_title(row.preset or '')} ({public_name(row.name)})"
 
 
-def _list_usable() -> list[str]:
-    """Return the names of the acting app's own providers and of the shared ones, in order."""
+def _list_rows() -> list[TAB_USER_OAUTH_CONNECTION]:
+    """Return the acting app's own providers and the shared ones that it may use, by name."""
     app = acting_app.get()
     shared = read_app_settings(app).get("providers")
     rows = TAB_USER_OAUTH_CONNECTION.list_all()
-    names = {
-        public_name(row.name)
-        for row in rows
-        if row.app == app or (row.app is None and (shared is None or row.name in shared))
-    }
-    return sorted(names)
+    usable = {row.name: row for row in rows if row.app is None}
+    if shared is not None:
+        usable = {name: row for name, row in usable.items() if name in shared}
+    usable |= {public_name(row.name): row for row in rows if row.app == app}
+    return [row for _, row in sorted(usable.items())]
 
 
 def _list_ways(settings: Mapping[str, Any]) -> list[Way]:
@@ -164,27 +174,3 @@ def _list_ways(settings: Mapping[str, Any]) -> list[Way]:
     ways = [way for grant, way in known.items() if grant in grants]
     # With the clients of many users, each has an account of its own there.
     return ways or ([Way.CLIENT] if CLIENT_CREDENTIALS in grants else [])
-
-
-def _list_variables(settings: Mapping[str, Any]) -> Iterator[Variable]:
-    urls = [str(url) for name in URL_FIELDS if (url := settings.get(name))]
-    for name, rule in (settings.get("variables") or {}).items():
-        yield _describe_variable(name, rule, urls)
-
-
-def _describe_variable(name: str, rule: Rule, urls: Sequence[str]) -> Variable:
-    url = next((url for url in urls if f"{{{name}}}" in url), "")
-    if not isinstance(rule, str):
-        return Variable(name, (), tuple(rule), _shorten(url, name))
-    is_label = any(it == (name, Place.LABEL) for one in urls for it in list_placeholders(one))
-    place = _LABEL_PATTERN if is_label else _SEGMENT_PATTERN
-    length = f".{{1,{MAX_VALUE_LENGTH}}}"
-    return Variable(name, (rule, place, length), (), _shorten(url, name), is_label)
-
-
-def _shorten(url: str, name: str) -> str:
-    """Return a URL up to the part that a variable stands in, and nothing with other ones."""
-    start = url.find(f"{{{name}}}")
-    end = len(url) if (slash := url.find("/", max(start, len("https://")))) < 0 else slash
-    shown = url[:end]
-    return shown if [*PLACEHOLDER.findall(shown)] == [name] else ""

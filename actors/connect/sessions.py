@@ -132,7 +132,7 @@ def find_link(token: Secret, browser: Secret | None, now: datetime) -> TAB_CONNE
     if row is None:
         raise ConnectLinkUnknown
     if row.expires_at <= now:
-        raise ConnectLinkExpired
+        raise ConnectLinkExpired(row.return_to)
     if row.browser_hash is not None and not row.accepts_browser(browser):
         raise ConnectLinkTaken
     return row
@@ -166,7 +166,7 @@ def find_session(session_id: str, browser: Secret | None, now: datetime) -> TAB_
     if not row.accepts_browser(browser):
         raise ConnectLinkTaken
     if row.expires_at <= now:
-        raise ConnectLinkExpired
+        raise ConnectLinkExpired(row.return_to)
     return row
 
 

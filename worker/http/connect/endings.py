@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import Request
 from starlette.responses import Response
 
+from actors.connect.errors import ConnectLinkExpired
 from catfeeder.errors import CatFeederError
 from worker.http.connect.notices import find_notice
 from worker.http.errors.statuses import get_status
@@ -35,5 +36,7 @@ def render_ending(request: Request, error: CatFeederError) -> Response:
         language=language.tag,
         title=shown["title"],
         text=text.replace("{provider}", ""),
+        back=error.return_to if isinstance(error, ConnectLinkExpired) else None,
+        words=language.words,
         icon=_ICONS.get(kind or "", "circle-exclamation"),
     )

@@ -166,11 +166,12 @@ def test_a_link_expires(shop: httpx.Client, browser: httpx.Client) -> None:
             TAB_CONNECT_SESSIONS.update(past).execute()
 
     # A page that was opened lasts anew from then on, and ends in words
-    page = open_link(browser, make_link(shop))
+    page = open_link(browser, make_link(shop, return_to=RETURN_TO))
     expire()
     late = browser.get(page.url.path)
     assert late.status_code == 410
     assert "This link has expired" in late.text
+    assert f'href="{RETURN_TO}"' in late.text
     with hold_connection():
         TAB_CONNECT_SESSIONS.delete().execute()
     link = make_link(shop)
@@ -372,6 +373,28 @@ def test_what_no_page_could_do_is_refused(
 ) -> None:
     http.put("/v1/providers/keys", json={"credential_type": "api_key"})
     assert_problem(shop.post("/v1/connect-sessions", json=body), status, code)
+
+
+def test_a_page_offers_what_its_app_may_use_and_can_be_used(
+    shop: httpx.Client, http: httpx.Client, browser: httpx.Client
+) -> None:
+    # Given shared providers, of which the app may use two, and one that has no credentials
+    known = {"client_id": "a", "client_secret": "b"}
+    for preset in ("github", "gitlab", "spotify"):
+        assert http.put(f"/v1/providers/{preset}", json={"preset": preset, **known}).is_success
+    assert http.put("/v1/providers/notion", json={"preset": "notion"}).is_success
+    http.patch("/v1/apps/shop", json={"providers": ["github", "gitlab", "notion"]})
+    # And one of the app's own, which stands before the shared one
+    assert shop.put("/v1/providers/gitlab", json={"credential_type": "api_key"}).is_success
+    page = open_link(browser, make_link(shop))
+    assert re.findall('id="provider-([^"]+)"', page.text) == ["github", "gitlab"]
+    assert "fa-github" in page.text
+    assert f"{page.url.path}/providers/github/sign-in" in page.text
+    assert f"{page.url.path}/providers/gitlab/sign-in" not in page.text
+    # And what is changed is offered as it is now
+    http.patch("/v1/providers/github", json={"grant_types": ["client_credentials"]})
+    changed = browser.get(page.url.path).text
+    assert f"{page.url.path}/providers/github/sign-in" not in changed
 
 
 @pytest.mark.parametrize(
