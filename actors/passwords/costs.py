@@ -47,9 +47,9 @@ def estimate_usual_cost(settings: PasswordsSettings) -> int:
 
 
 def _estimate_hash(arguments: Mapping[str, Any], settings: PasswordsSettings) -> int:
-    names = ("scheme", "rounds", "argon2")
-    chosen = choose_scheme(settings, *(arguments.get(name) for name in names))
-    if isinstance(chosen, BcryptScheme) and chosen.rounds > MAXIMUM_ROUNDS:
+    asked = arguments.get
+    chosen = choose_scheme(settings, asked("scheme"), asked("rounds"), asked("argon2"))
+    if type(chosen) is BcryptScheme and chosen.rounds > MAXIMUM_ROUNDS:
         return _NOTHING
     return chosen.cost
 

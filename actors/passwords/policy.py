@@ -70,7 +70,8 @@ def list_refusals(
 def _find_refusals(
     password: str, settings: PasswordsSettings, user_inputs: Sequence[str]
 ) -> Iterator[PasswordRefused]:
-    _check_user_inputs(user_inputs)
+    if user_inputs != ():
+        _check_user_inputs(user_inputs)
     if not settings.policy:
         return
     if len(password) < settings.minimum_length:

@@ -93,13 +93,18 @@ def choose_scheme(
     implied = "bcrypt" if rounds is not None else "argon2id" if argon2 is not None else None
     name = scheme or implied or settings.scheme
     if name == "bcrypt" and argon2 is None:
-        return BcryptScheme(settings.rounds if rounds is None else _as_number(rounds))
+        return _build_bcrypt(settings.rounds if rounds is None else _as_number(rounds))
     chosen = settings.argon2 if argon2 is None else argon2
     if name != "argon2id" or rounds is not None or not isinstance(chosen, str):
         raise SchemeInvalid
     if chosen not in ARGON2_SETS:
         raise SchemeInvalid(f"argon2 must be one of {', '.join(ARGON2_SETS)}.")
     return Argon2Scheme(*ARGON2_SETS[chosen])
+
+
+@functools.lru_cache(64)
+def _build_bcrypt(rounds: int) -> BcryptScheme:
+    return BcryptScheme(rounds)
 
 
 def _as_number(rounds: object) -> int:

@@ -76,7 +76,7 @@ async def check_policy(body: PolicyPassword, submit: SubmissionDependency) -> JS
 def _judge(body: PolicyPassword, settings: PasswordsSettings) -> PolicyVerdict:
     read_bytes = choose_scheme(settings, body.scheme).read_bytes
     normalized = normalize_password(encode_password(body.password))
-    refusals = list_refusals(normalized, settings, body.user_inputs, read_bytes)
+    refusals = list_refusals(normalized, settings, body.user_inputs or (), read_bytes)
     reasons: list[PolicyReason] = [
         {"code": refusal.code, "detail": refusal.detail} for refusal in refusals
     ]

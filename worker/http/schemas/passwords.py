@@ -45,7 +45,7 @@ class HashPassword(Body):
         description="The name of a set of Argon2id's parameters, such as `owasp-19-mib`; "
         "config.toml has the default.",
     )
-    user_inputs: UserInputs = Field(default=[], description=_USER_INPUTS)
+    user_inputs: UserInputs | None = Field(default=None, description=_USER_INPUTS)
 
 
 class CheckPassword(Body):
@@ -82,4 +82,4 @@ class PolicyPassword(Body):
     scheme: Scheme | None = Field(
         default=None, description="What it would be hashed with; config.toml has the default."
     )
-    user_inputs: UserInputs = Field(default=[], description=_USER_INPUTS)
+    user_inputs: UserInputs | None = Field(default=None, description=_USER_INPUTS)
