@@ -15,6 +15,7 @@ from worker.cli.definitions import (
     events,
     jobs,
     keys,
+    passwords,
     providers,
     queues,
     renewals,
@@ -39,6 +40,7 @@ _NOUNS: Final = {
     "queues": queues.queues,
     "apps": apps.apps,
     "keys": keys.keys,
+    "passwords": passwords.passwords,
     "config": service.config,
     "rows": service.rows,
 }
