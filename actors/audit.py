@@ -49,6 +49,7 @@ class EventKind(StrEnum):
     RENEWAL_REQUESTED = "renewal_requested"
     RENEWAL_RETRIED = "renewal_retried"
     RENEWAL_FAILED = "renewal_failed"
+    RENEWAL_FAILED_AGAIN = "renewal_failed_again"
     REAUTHORIZATION_SOON = "reauthorization_soon"
     REAUTHORIZATION_REQUIRED = "reauthorization_required"
     ENDED = "ended"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from models.events import TAB_EVENTS, EventFilters
 
-_MAX_READ: Final = 10_000
+_MAX_READ: Final = 5_000
 _CHUNK: Final = 1_000
 #: The filters that an index answers in the order of ids, the most telling first.
 _INDEXED: Final = ("reference", "connection_id", "kind")

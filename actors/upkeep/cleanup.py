@@ -65,10 +65,11 @@ def clean_events() -> None:
         erased = TAB_EVENTS.erase_before(
             now - timedelta(days=oauth.events_retention_days), undelivered=undelivered
         )
-        erased += TAB_EVENTS.erase_before(
-            now - timedelta(days=oauth.renewed_events_retention_days),
-            undelivered=undelivered,
-            kind=EventKind.RENEWED,
-        )
+        for kind in (EventKind.RENEWED, EventKind.RENEWAL_FAILED_AGAIN):
+            erased += TAB_EVENTS.erase_before(
+                now - timedelta(days=oauth.renewed_events_retention_days),
+                undelivered=undelivered,
+                kind=kind,
+            )
         TAB_WEBHOOK_DELIVERIES.erase_before(now - timedelta(days=oauth.events_retention_days))
     _LOG.info("Erased %d old events.", erased)

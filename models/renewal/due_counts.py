@@ -16,7 +16,7 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 _FEW: Final = 500
 #: Without a planner that is asked, more are not counted.
 _MAX_COUNTED: Final = 2_000
-_MAX_FAILING: Final = 2_000
+_MAX_FAILING: Final = 1_000
 _T: Final = TAB_CONNECTIONS
 
 
@@ -26,10 +26,9 @@ class DueFilters(NamedTuple):
     app: str | None = None
     providers: Sequence[str] | None = None
 
-    def matches(self, row: TAB_CONNECTIONS) -> bool:
-        """Return whether a connection is one of them."""
-        has_provider = self.providers is None or row.provider in self.providers
-        return has_provider and self.app in (None, row.app)
+    def match(self, app: str, provider: str) -> bool:
+        """Return whether a connection of an app with a provider is one of them."""
+        return self.app in (None, app) and (self.providers is None or provider in self.providers)
 
 
 class DueCount(NamedTuple):
@@ -53,8 +52,8 @@ def count_due(filters: DueFilters, since: datetime | None, before: datetime) -> 
     if (expected := _estimate(due)) is not None and expected > _FEW:
         is_of_app = [] if filters.app is None else [_T.app == filters.app]
         return DueCount(_estimate(due.where(*is_of_app)) or 0, is_exact=False)
-    rows = list(due.select(_T.app, _T.provider).limit(_MAX_COUNTED + 1))
-    found = sum(map(filters.matches, rows))
+    rows = list(due.select(_T.app, _T.provider).limit(_MAX_COUNTED + 1).tuples().iterator())
+    found = sum(filters.match(app, provider) for app, provider in rows)
     return DueCount(min(found, _MAX_COUNTED), is_exact=len(rows) <= _MAX_COUNTED)
 
 
@@ -62,8 +61,8 @@ def list_failing_times(filters: DueFilters, before: datetime) -> list[datetime]:
     """Return when connections are due whose renewal fails at the moment, the first ones first."""
     is_failing = _T.status == ConnectionStatus.RENEWAL_FAILING
     query = _T.select(_T.app, _T.provider, _T.renew_at).where(is_failing, _T.renew_at < before)
-    rows = query.order_by(_T.renew_at).limit(_MAX_FAILING)
-    return [row.renew_at for row in rows if filters.matches(row)]
+    rows = query.order_by(_T.renew_at).limit(_MAX_FAILING).tuples().iterator()
+    return [at for app, provider, at in rows if filters.match(app, provider)]
 
 
 def _estimate(query: peewee.ModelSelect[Any]) -> int | None:

@@ -103,9 +103,9 @@ def _postpone(attempt: Attempt, row: TAB_CONNECTIONS, error: CatFeederError, now
         if not postpone_renewal(attempt.lease, reason, retry_at, now, is_refusal=is_refusal):
             return
         close_attempt(attempt, is_open=is_unclear or attempt.is_retry, keep_answer=is_unclear)
-        if row.status != ConnectionStatus.RENEWAL_FAILING:
-            detail = build_event_detail(error)
-            record(EventKind.RENEWAL_FAILED, now=now, connection=row, **detail)
+        is_first = row.status != ConnectionStatus.RENEWAL_FAILING
+        kind = EventKind.RENEWAL_FAILED if is_first else EventKind.RENEWAL_FAILED_AGAIN
+        record(kind, now=now, connection=row, **build_event_detail(error))
 
 
 def _plan_retry(row: TAB_CONNECTIONS, error: CatFeederError, now: datetime) -> datetime:

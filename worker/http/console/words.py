@@ -89,6 +89,7 @@ EVENT_WORDS: Final[Mapping[str, EventWords]] = {
         "A token was sent once more, as no answer to it was known", "yellow"
     ),
     EventKind.RENEWAL_FAILED: EventWords("A renewal failed; it is tried again", "red"),
+    EventKind.RENEWAL_FAILED_AGAIN: EventWords("The renewal failed again", "red"),
     EventKind.REAUTHORIZATION_SOON: EventWords("The grant ends soon", "yellow"),
     EventKind.REAUTHORIZATION_REQUIRED: EventWords("The grant ended; the user is needed", "red"),
     EventKind.ENDED: EventWords("The token ran out, with nothing to renew it"),

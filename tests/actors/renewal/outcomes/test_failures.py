@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from actors.audit import DELIVERED_KINDS, EventKind
 from actors.connections.errors import ReauthorizationRequired
 from actors.connections.reading import describe_connection, read_token
 from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
@@ -176,8 +177,10 @@ def test_waits_grow_with_each_failure_and_one_event_is_recorded(plain: ScriptedP
     for wait, longest in zip(waits, (30, 60, 120, 240, 480, 600, 600), strict=True):
         assert 0 <= wait <= longest
     assert reread(row).failures == 7
-    # And the events name the change, not each attempt
+    # And one event names the change; those of the other attempts reach no webhook
     assert event_kinds().count("renewal_failed") == 1
+    assert event_kinds().count("renewal_failed_again") == 6
+    assert EventKind.RENEWAL_FAILED_AGAIN not in DELIVERED_KINDS
 
 
 def test_a_connection_recovers(plain: ScriptedProvider) -> None:
