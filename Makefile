@@ -23,7 +23,7 @@ BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | c
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test mutants chaos catalogue check format wheel bench queue-key redis-acl lock clean
+.PHONY: help setup run test screenshots mutants chaos catalogue check format wheel bench queue-key redis-acl lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops i
 # Most tests wait for processes that they have started, so three tests more than there are cores keep these busy.
 test: check ## Check, then run every test
 	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 3)') --dist loadfile --no-loadscope-reorder $(TESTS)
+
+screenshots: $(DEV_STAMP) ## Write each page of the console, at two sizes, light and dark, into var/screenshots (or SCREENSHOTS=...)
+	@SCREENSHOTS=$(abspath $(or $(SCREENSHOTS),var/screenshots)) $(BIN)/python -m pytest -q -k each_page tests/worker/http/console/test_in_browser.py
+	@echo "The screenshots are in $(or $(SCREENSHOTS),var/screenshots)."
 
 mutants: $(DEV_STAMP) ## Take each defence of docs/security.md out, and see that its tests notice (takes some minutes)
 	@$(BIN)/python -m tests.mutants $(MUTANTS)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from catfeeder.clock import rfc3339
 from catfeeder.messages import CONTROL, OAUTH, PASSWORDS, POLL_DEVICES, RENEWALS
 from models.oauth.connections import ConnectionStatus
 from worker.http.console.overview.counts import Undelivered
@@ -57,8 +56,9 @@ def _find_outages(state: Overview) -> Iterator[Fault]:
 def _find_queue_faults(queue: Queue) -> Iterator[Fault]:
     name, waiting = queue["queue"], queue["messages"]
     where = ("/console/queues", "Queues")
+    paused_at = queue["paused_at"]
     if queue["paused"]:
-        since = f" since {queue['paused_at']}" if queue["paused_at"] else ""
+        since = f" since {_tell(datetime.fromisoformat(paused_at))}" if paused_at else ""
         what = f"The queue {name} is paused{since}: {_count(waiting, 'message')} waiting."
         yield Fault(True, what, "Resume it when its workers may go on.", *where)
     elif not queue["workers"]:
@@ -88,7 +88,7 @@ def _find_cron_faults(crons: list[CronLine], now: datetime) -> Iterator[Fault]:
     ]
     if late:
         first = min(late, key=lambda cron: cron.next_at or now)
-        what = f"The schedule stands still: {first.name} was due at {rfc3339(first.next_at)}."
+        what = f"The schedule stands still: {first.name} was due at {_tell(first.next_at)}."
         remedy = "Start the Procfile's line `scheduler`: without it no token is renewed in time."
         yield Fault(True, what, remedy, "#crons", "Schedule")
 
@@ -109,7 +109,7 @@ def _describe_provider(provider: PausedProvider) -> Fault:
 def _find_webhook_faults(undelivered: list[Undelivered], now: datetime) -> Iterator[Fault]:
     for app, count, since in undelivered:
         if since < now - _DELIVERY_SLACK:
-            lacks = f"lacks {_count(count, 'event')} since {rfc3339(since)}"
+            lacks = f"lacks {_count(count, 'event')} since {_tell(since)}"
             what = f"The webhook of the app {app} {lacks}."
             remedy = "See what its receiver answered, and mend it; then they come by themselves."
             yield _warn(what, remedy, f"/console/webhooks?app={app}", "Webhooks")
@@ -129,6 +129,11 @@ def _find_version_faults(state: Overview) -> Iterator[Fault]:
         what = f"Processes of {len(versions)} versions run: {', '.join(versions)}."
         remedy = "They work side by side during a rollout: restart those that are left behind."
         yield _warn(what, remedy, "#processes", "Processes")
+
+
+def _tell(moment: datetime | None) -> str:
+    """Return a time within a sentence, to the minute."""
+    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _count(number: int, thing: str) -> str:
