@@ -355,6 +355,20 @@ def test_our_config_toml_names_every_setting() -> None:
             "[Passwords]\nrounds = 9",
             "[Passwords] rounds must be 10 to 16; fewer are for tests alone.",
         ),
+        (
+            '[Passwords]\nscheme = "md5"',
+            "[Passwords] scheme must be one of bcrypt, argon2id.",
+        ),
+        (
+            '[Passwords]\nargon2 = "rfc9106-2-gib"',
+            "[Passwords] memory_mib must be at least 2048, which one hash of rfc9106-2-gib takes.",
+        ),
+        (
+            '[Passwords]\naccept_digests = ["md5", "crc32"]',
+            "[Passwords] accept_digests may have md5, sha1, sha256, sha512, django_md5, "  # noqa: ISC004
+            "django_sha1, ldap_md5, ldap_smd5, ldap_sha, ldap_sha256, ldap_sha384, ldap_sha512; "
+            "'crc32' is none of them.",
+        ),
         ("[Passwords]\nrounds = 17", "[Passwords] rounds must be 4 to 16."),
         (
             "[OAuth]\nwebhook_url = 'file:///etc/passwd'",

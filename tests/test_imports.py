@@ -10,7 +10,7 @@ import pytest
 from config import ROOT
 
 _OURS = {"actors", "catfeeder", "models", "worker"}
-_HEAVY = {"bcrypt", "fastapi", "requests_oauthlib", "starlette", "uvicorn"}
+_HEAVY = {"argon2", "bcrypt", "fastapi", "requests_oauthlib", "starlette", "uvicorn"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -44,7 +44,10 @@ def loaded_by(statement: str) -> set[str]:
             _HEAVY | {"requests"},
         ),
         # The shim never hashes and never calls a provider.
-        ("import worker.http.app", {"bcrypt", "psycopg", "requests", "requests_oauthlib"}),
+        (
+            "import worker.http.app",
+            {"argon2", "bcrypt", "psycopg", "requests", "requests_oauthlib"},
+        ),
         # Who performs loads what a message needs when the first one comes, and no tables before.
         ("import worker.process.perform", _HEAVY | {"peewee", "requests"}),
         # The supervisor has processes to start, and starts them sooner without these.
