@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,22 @@ def migrate(now: datetime, directory: Path = _DIRECTORY) -> list[str]:
             f"The database of DATABASE_URL refused a migration: {describe_cause(error)}."
         ) from error
     return list(applied)
+
+
+def apply_migrations(names: Collection[str]) -> None:
+    """Apply those of the missing migrations that are named, within the caller's transaction."""
+    if names:
+        Runner(database.obj, str(_DIRECTORY)).up(max(names))
+
+
+def list_applied() -> list[str]:
+    """Return the names of the migrations that were applied."""
+    return sorted(Runner(database.obj, str(_DIRECTORY)).applied())
+
+
+def list_known() -> list[str]:
+    """Return the names of this release's migrations, in order."""
+    return [step.name for step in Runner(database.obj, str(_DIRECTORY)).migrations()]
 
 
 def once_per_database(prepare: Callable[[datetime], None]) -> Callable[[datetime], None]:

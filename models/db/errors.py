@@ -75,6 +75,20 @@ class SchemaTooOld(OperatorError):
     message = "The database lacks tables that this version needs: run `python -m worker migrate`."
 
 
+class BackupInvalid(OperatorError):
+    """Raised for a file that cannot be restored; the database is as it was."""
+
+    message = "The file is no backup of this service, or it is damaged: nothing is restored."
+
+
+class DatabaseInUse(OperatorError):
+    """Raised by a restore that would erase what the service has stored."""
+
+    message = (
+        "The database of DATABASE_URL is in use, and a restore would erase it: name an empty one."
+    )
+
+
 def describe_cause(error: Exception) -> str:
     """Return the reason that a database or the system gives, in one line without a full stop.
 

@@ -49,6 +49,8 @@ _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "renewals": renewals.list_renewals,
     "import": service.import_file,
     "export": service.export_app,
+    "backup": service.back_up,
+    "restore": service.restore,
     "migrate": service.migrate,
     "reseal": service.reseal,
     "completion": service.print_completion,

@@ -105,6 +105,26 @@ def export_app(
     return export_app(file, app, recipients=recipients, as_json=as_json)
 
 
+def back_up(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Such as catfeeder.backup.")],
+    as_json: Json = False,
+) -> int:
+    """Write the whole database to a file, beside the running service; no key is in it."""
+    from worker.cli.backups import back_up_database
+
+    return back_up_database(file, as_json=as_json)
+
+
+def restore(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `backup` has written.")],
+    as_json: Json = False,
+) -> int:
+    """Put a backup in place of an unused database, and say what must be signed in again."""
+    from worker.cli.backups import restore_database
+
+    return restore_database(file, as_json=as_json)
+
+
 def migrate(as_json: Json = False) -> int:
     """Bring the database's tables up to date, and take an earlier shutdown back."""
     from worker.cli.migrate import migrate_database
