@@ -127,6 +127,7 @@ def list_connections(
     provider: str | None = None,
     subject: str | None = None,
     status: str | None = None,
+    email: str | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> results.ConnectionPage:
@@ -142,6 +143,7 @@ def list_connections(
             providers=None if provider is None else list_keys(visible_app(), provider),
             subject=subject,
             status=status,
+            email=email,
             after=after,
             limit=limit + 1,
         )

@@ -12,6 +12,7 @@ import peewee
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
 from models.db.statements import is_one_of
+from models.oauth.email_lookup import has_email
 from models.oauth.grants import Grant
 from models.sealing.row_macs import Authenticated, MacField
 
@@ -103,6 +104,7 @@ class TAB_CONNECTIONS(Authenticated, Table):
         providers: Sequence[str] | None = None,
         subject: str | None = None,
         status: str | None = None,
+        email: str | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int,
     ) -> list[TAB_CONNECTIONS]:
@@ -114,6 +116,8 @@ class TAB_CONNECTIONS(Authenticated, Table):
         for column, wanted in ((cls.app, app), (cls.subject, subject), (cls.status, status)):
             if wanted is not None:
                 query = query.where(column == wanted)
+        if email is not None:
+            query = query.where(has_email(email))
         if providers is not None:
             query = query.where(cls.provider.in_(providers))
         if after is not None:

@@ -16,7 +16,7 @@ from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 _FEW: Final = 500
 #: Without a planner that is asked, more are not counted.
 _MAX_COUNTED: Final = 2_000
-_MAX_FAILING: Final = 1_000
+_MAX_FAILING: Final = 500
 _T: Final = TAB_CONNECTIONS
 
 
@@ -50,8 +50,9 @@ def count_due(filters: DueFilters, since: datetime | None, before: datetime) -> 
     if filters.providers is not None:
         due = due.where(_T.provider.in_(filters.providers))
     if (expected := _estimate(due)) is not None and expected > _FEW:
-        is_of_app = [] if filters.app is None else [_T.app == filters.app]
-        return DueCount(_estimate(due.where(*is_of_app)) or 0, is_exact=False)
+        if filters.app is not None:
+            expected = _estimate(due.where(_T.app == filters.app)) or 0
+        return DueCount(expected, is_exact=False)
     rows = list(due.select(_T.app, _T.provider).limit(_MAX_COUNTED + 1).tuples().iterator())
     found = sum(filters.match(app, provider) for app, provider in rows)
     return DueCount(min(found, _MAX_COUNTED), is_exact=len(rows) <= _MAX_COUNTED)

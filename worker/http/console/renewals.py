@@ -21,7 +21,7 @@ from worker.http.console.rendering import render_console
 
 router = APIRouter(prefix="/console/renewals", route_class=ConsoleRoute, include_in_schema=False)
 _FAILING: Final = 10
-_PAGE: Final = 50
+_PAGE: Final = 30
 
 
 class RenewalFilters(Filters):

@@ -24,6 +24,9 @@ class ConnectionQuery(BaseModel):
     provider: Text | None = None
     subject: Subject | None = None
     status: ConnectionStatus | None = None
+    email: Text | None = Field(
+        default=None, description="The whole address of a profile, in any case."
+    )
     cursor: str | None = Field(default=None, max_length=512, description="A page's `next_cursor`.")
     limit: int = Field(default=100, ge=1, le=500)
 

@@ -48,6 +48,9 @@ def test_a_connection_is_found_by_whatever_is_known_of_it(
         # Then it alone is shown
         assert mine in found, asked
         assert theirs not in found, asked
+    # And the API finds it by its address, too
+    listed_ids = http.get("/v1/connections", params={"email": EMAIL.upper()}).json()["items"]
+    assert [it["id"] for it in listed_ids] == [connection["id"]]
     # And an id leads to its page
     page = operator.get("/console/connections", params={"q": connection["id"]})
     assert page.url.path == mine
