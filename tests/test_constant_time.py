@@ -15,9 +15,11 @@ _DOORS: Final = {
     "actors/passwords/derivation.py": {"is_of"},
     "actors/providers/identity/id_tokens.py": {"_matches"},
     "catfeeder/sealing.py": {"__eq__"},
+    "models/oauth/connect_sessions.py": {"accepts_browser", "find_by_token"},
     "models/oauth/sign_ins.py": {"accepts_browser"},
     "models/sealing/row_macs.py": {"holds"},
     "worker/http/auth/api_keys.py": {"find_caller"},
+    "worker/http/connect/access.py": {"_enter"},
     "worker/http/console/access.py": {"_check_change"},
     "worker/http/jobs/idempotency.py": {"_check"},
 }
