@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Final
 
 from benchmarks import footprint
+from benchmarks.console import pages
 from benchmarks.jobs import accepting, overload, round_trip, sealed_send, throughput
 from benchmarks.measuring.figures import Figure, circumstances, table
 from benchmarks.measuring.plot import draw
@@ -58,6 +59,7 @@ def main() -> None:
         "renewal rate": rate.measure,
         "renewal rate at the default interval": rate.measure_default,
         "sweep cost": sweep_cost.measure,
+        "console pages": pages.measure,
     }
     figures = []
     for name, measure in steps.items():

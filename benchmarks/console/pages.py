@@ -21,7 +21,7 @@ from benchmarks.console.population import (
 )
 from benchmarks.measuring.figures import Figure, milliseconds, percentile, table
 from benchmarks.measuring.stack import ADMIN_API_KEY, new_stack
-from benchmarks.renewals.database import open_here, postgresql
+from benchmarks.renewals.database import kinds, open_here, postgresql
 from models.db.database import hold_connection
 
 _COUNT: Final = 1_000_000
@@ -59,6 +59,8 @@ _PAGES: Final = {
 
 def measure(count: int = _COUNT, repeats: int = _REPEATS) -> list[Figure]:
     """Measure each page's HTML, from the request until its last byte is there."""
+    if "PostgreSQL" not in kinds():
+        return []
     with postgresql() as url, _filled(url, count), _signed_in(url) as visitor:
         found = []
         for name, path in _PAGES.items():
