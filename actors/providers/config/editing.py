@@ -107,15 +107,18 @@ def _read_own(row: TAB_USER_OAUTH_CONNECTION) -> dict[str, Any]:
 def _merge_client_secrets(
     row: TAB_USER_OAUTH_CONNECTION, changes: SecretChanges
 ) -> dict[str, list[str]]:
-    stored = [secret.reveal() for secret in row.client_secrets]
-    if "client_secret" in changes:
-        newest = changes["client_secret"]
-        earlier = stored if changes.get("keeps_earlier") else []
-        stored = [*([newest] if newest else []), *earlier][:_MAX_SECRETS]
-    return {"client_secrets": stored} if stored else {}
+    """Return the secrets that hold; those stored are opened only where they are to stay."""
+    newest = changes.get("client_secret")
+    is_kept = "client_secret" not in changes or changes.get("keeps_earlier")
+    earlier = [secret.reveal() for secret in row.client_secrets] if is_kept else []
+    secrets = [*([newest] if newest else []), *earlier][:_MAX_SECRETS]
+    return {"client_secrets": secrets} if secrets else {}
 
 
 def _merge_key(row: TAB_USER_OAUTH_CONNECTION, changes: SecretChanges) -> dict[str, str]:
-    stored = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
-    key = changes.get("private_key", stored.reveal() if stored else None)
+    if "private_key" in changes:
+        key = changes["private_key"]
+    else:
+        stored = TAB_USER_OAUTH_CONNECTION.private_key.open(row)
+        key = stored.reveal() if stored else None
     return {"private_key": key} if key else {}
