@@ -145,7 +145,7 @@ def test_no_key_is_minted_or_widened_by_sql(
     # And the operator reads which row that was, and what to do, once
     lines = [line for line in caplog.messages if made["id"] in line]
     assert len(lines) == 1
-    assert "check-rows" in lines[0]
+    assert "rows list" in lines[0]
     kinds = [event["kind"] for event in http.get("/v1/events").json()["items"]]
     assert "row_refused" in kinds
 
