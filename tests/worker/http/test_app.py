@@ -98,6 +98,7 @@ class TestDocumentation:
             "post /v1/oauth/{provider}/user-info": {404},
             "post /v1/passwords/check": {202},
             "post /v1/passwords/hash": {202},
+            "post /v1/passwords/policy": {200},
             "post /v1/providers/{provider}/pause": {200},
             "post /v1/queues/{queue}/discard": {200},
             "post /v1/queues/{queue}/replay": {200},
