@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -107,8 +108,7 @@ class TAB_WEBHOOK_DELIVERIES(Authenticated, Table):
         if app is not None:
             query = query.where(cls.app == app)
         rows: list[Any] = cls.keep_authentic(query.order_by(cls.event_id))
-        digest = TAB_EVENTS.mac.compute_digest
-        return [row.event for row in rows if digest(row.event) == row.event_digest]
+        return [row.event for row in rows if _is_as_it_was(row.event, row.event_digest)]
 
     @classmethod
     def resend(cls, events: Sequence[TAB_EVENTS], now: datetime) -> None:
@@ -128,3 +128,7 @@ class TAB_WEBHOOK_DELIVERIES(Authenticated, Table):
             if not ids:
                 return erased
             erased += int(cls.delete().where(cls.event_id << ids).execute())
+
+
+def _is_as_it_was(event: TAB_EVENTS, digest: str) -> bool:
+    return hmac.compare_digest(TAB_EVENTS.mac.compute_digest(event), digest)

@@ -28,7 +28,7 @@ from actors.providers.config.discovery_gate import forget_failures
 from actors.providers.http.transport import shared_adapter
 from catfeeder.client import Client
 from catfeeder.queue.keys import AppKey
-from catfeeder.queue.requester import DEFAULT_APP
+from catfeeder.queue.requester import DEFAULT_APP, acting_app, sees_all_apps
 from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key
 from config import Settings
 from models.db import database as database_module
@@ -110,6 +110,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A file is run by one of pytest's workers, and the others would wait for it.
     """
     items.sort(key=lambda item: _TURNS.get(item.path.relative_to(_TESTS).parts[0], len(_TURNS)))
+
+
+@pytest.fixture(autouse=True)
+def _act_for_the_first_app() -> None:
+    """Forget for whom the test before has acted: commands see every app, in the same process."""
+    acting_app.set(DEFAULT_APP)
+    sees_all_apps.set(False)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ _DOORS: Final = {
     "models/oauth/connect_sessions.py": {"accepts_browser", "find_by_token"},
     "models/oauth/sign_ins.py": {"accepts_browser"},
     "models/sealing/row_macs.py": {"holds"},
+    "models/webhook_deliveries.py": {"_is_as_it_was"},
     "worker/http/auth/api_keys.py": {"find_caller"},
     "worker/http/connect/access.py": {"_enter"},
     "worker/http/console/access.py": {"_check_change"},

@@ -45,7 +45,7 @@ _HARMLESS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("renew_at", "warn_at"), _SCHEDULE),
         **dict.fromkeys(("lease_until", "version", "updated_at"), _FENCE),
     },
-    "crons": {"next_at": _SCHEDULE},
+    "crons": {"next_at": _SCHEDULE, "last_at": _SHOWN},
     "device_authorizations": {
         "status": "one that has ended has no code, nor its MAC, to be polled with",
         "interval_seconds": _SCHEDULE,

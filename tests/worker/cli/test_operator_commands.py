@@ -107,11 +107,12 @@ def test_only_a_start_makes_a_database(
         *("connections renew x", "connections disconnect x --yes", "connections reconnect-link x"),
         *("providers list", "providers show google", "providers check google"),
         *("providers set google client_id=x", "providers pause google", "providers resume google"),
-        *("queues pause oauth", "queues resume oauth", "jobs list"),
+        *("queues pause oauth", "queues resume oauth", "jobs list", "backup all.gz"),
     )
-    elsewhere = {*PROCESSES, "migrate", "completion", "config check"}
+    elsewhere = {*PROCESSES, "migrate", "completion", "config check", "restore"}
     without_database = {"queues list", "queues dead-letters", "queues replay", "queues discard"}
     without_database |= {"providers search", "jobs show", "jobs cancel", "keys queue-roots"}
+    without_database |= {"passwords tune"}
     tried = {" ".join(one.split()[:2]) for one in typed} | {one.split()[0] for one in typed}
     known = set(list_commands())
     assert known <= tried | elsewhere | without_database | {"keys queue"}

@@ -66,6 +66,7 @@ _SCOPES = {
     ("POST", "/v1/keys"): "admin",
     ("POST", "/v1/oauth/{provider}/authorize"): "jobs",
     ("POST", "/v1/oauth/{provider}/device"): "jobs",
+    ("POST", "/v1/passwords/policy"): "jobs",
     ("POST", "/v1/oauth/{provider}/exchange"): "jobs",
     ("POST", "/v1/oauth/{provider}/refresh"): "tokens:read",
     ("POST", "/v1/oauth/{provider}/user-info"): "jobs",
