@@ -53,8 +53,7 @@ catalogue: $(DEV_STAMP) ## Try every preset of the catalogue, and print what pas
 check: $(DEV_STAMP) ## Lint, format, types and import rules, without the tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo & imports=$$!; $(BIN)/mypy; types=$$?; wait $$imports && exit $$types
 
 format: $(DEV_STAMP) ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix --quiet .
