@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from actors.providers.http.answers import one_line
@@ -53,6 +54,8 @@ _SECRET_NAME: Final = re.compile(
 _JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
+# Cached, since each renewal looks at the same hundred names.
+@lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Return whether a member of this name may hold a token or another secret."""
     return _SECRET_NAME.search(name) is not None
@@ -63,11 +66,17 @@ def spell_names(answer: Mapping[str, Any], usual: Iterable[str]) -> list[str]:
 
     `instance_url`, `instanceUrl` and `Instance-URL` are the same name.
     """
-    names = dict.fromkeys(usual)
-    known = {_normalize(name) for name in names}
+    names, known = _index_names(tuple(usual))
     return [*names, *(name for name in answer if name not in names and _normalize(name) in known)]
 
 
+@lru_cache(maxsize=16)
+def _index_names(usual: tuple[str, ...]) -> tuple[dict[str, None], frozenset[str]]:
+    """Return names in their order, and what their spellings have in common."""
+    return dict.fromkeys(usual), frozenset(map(_normalize, usual))
+
+
+@lru_cache(maxsize=1024)
 def _normalize(name: str) -> str:
     return _SEPARATORS.sub("", name).lower()
 
@@ -81,8 +90,10 @@ def pick_members(
     so is each that holds one of the `tokens` or a JWT.
     """
     texts = [token.reveal() for token in tokens if token is not None]
-    found = {name: _clean(find_at(answer, name), texts, _MAX_DEPTH) for name in names}
-    named = {name: value for name, value in found.items() if not is_secret_name(name)}
+    found = ((name, find_at(answer, name)) for name in names)
+    there = [(name, value) for name, value in found if value is not None]
+    cleaned = ((name, _clean(value, texts, _MAX_DEPTH)) for name, value in there)
+    named = {name: value for name, value in cleaned if not is_secret_name(name)}
     return limit_metadata({name: value for name, value in named.items() if value not in _EMPTY})
 
 

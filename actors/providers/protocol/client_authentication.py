@@ -80,7 +80,8 @@ def list_clients(provider: Provider) -> list[Provider]:
     """
     clients = []
     for secret in (provider.client_secret, *provider.earlier_client_secrets):
-        client = replace(provider, client_secret=secret)
+        is_current = secret is provider.client_secret
+        client = provider if is_current else replace(provider, client_secret=secret)
         other = _other_form(client)
         clients += [client] if other is None else [client, other]
     return clients
