@@ -138,11 +138,13 @@ def prepare_renewal(row: TAB_CONNECTIONS, now: datetime, memory: ProviderCache) 
     if (credentials := open_credentials(row)) is not None:
         return build_request(row, provider, health, credentials)
     refresh_token = TAB_CONNECTIONS.refresh_token.open(row)
-    access_token = TAB_CONNECTIONS.access_token.open(row)
+    needs_token = provider.renewal == "access_token" or bool(provider.prolonging_answer)
+    access_token = TAB_CONNECTIONS.access_token.open(row) if needs_token else None
     if provider.renewal == "access_token" and access_token is not None:
         return RenewalRequest(row, provider, health, access_token)
     if provider.renewal == "refresh_token" and refresh_token is not None:
-        provider = replace(provider, token_in_hand=access_token)
+        if access_token is not None:
+            provider = replace(provider, token_in_hand=access_token)
         return RenewalRequest(row, provider, health, refresh_token)
     raise RefreshTokenMissing
 
