@@ -46,7 +46,7 @@ class AuthError(CatFeederError):
     message = "The sign-in failed."
     #: None where the failure says nothing about the provider.
     kind: FailureKind | None = None
-    #: The status of the answer that failed, where that is told.
+    #: The status of the answer that failed, where one came.
     status: int | None = None
     #: True where something was sent and no answer says what became of it.
     is_outcome_unknown: bool = False

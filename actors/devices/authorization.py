@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from actors.audit import EventKind, record
 from actors.devices.request import DeviceRequest, build_device_request
 from actors.providers.config.discovery import resolve_provider
-from actors.providers.protocol.provider import Provider
+from actors.providers.identity.profiles import describe_no_one
 from actors.providers.protocol.tokens.devices import DeviceCode, request_device_code
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import acting_app
-from catfeeder.results import DeviceAuthorization, Profile
+from catfeeder.results import DeviceAuthorization
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, NewDevice
@@ -65,22 +65,8 @@ def _store(
         expires_at=asked_at + timedelta(seconds=issued.expires_in),
     )
     with transaction():
-        TAB_DEVICE_AUTHORIZATIONS.begin(device, _build_profile(request.provider), now)
+        TAB_DEVICE_AUTHORIZATIONS.begin(device, describe_no_one(request.provider, None), now)
         connection = TAB_CONNECTIONS.get_by_id(device.id)
         binding = {"unbound": True} if subject else {}
         record(EventKind.AUTHORIZED, now=now, connection=connection, by="device_code", **binding)
     return device
-
-
-def _build_profile(provider: Provider) -> Profile:
-    """Return the profile of a user that nothing is known of yet."""
-    return {
-        "provider": provider.public_name,
-        "subject": None,
-        "email": None,
-        "email_verified": None,
-        "name": None,
-        "picture": None,
-        "source": None,
-        "raw": {},
-    }

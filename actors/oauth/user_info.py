@@ -58,7 +58,7 @@ def fetch_user_info(
 
 
 def _check_askable(provider: Provider) -> None:
-    """Raise where the URL of user info is told by a token answer, which no bare token brings."""
+    """Raise where the URL of user info comes from a token answer, which no bare token brings."""
     url = provider.userinfo_endpoint or ""
     if members := [it for it in list_members(provider) if f"{{token.{it}}}" in url]:
         raise TokenSourceInvalid(

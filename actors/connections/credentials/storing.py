@@ -9,9 +9,9 @@ from typing import Any
 
 from actors.audit import EventKind, record
 from actors.connections.credentials.members import Credentials
+from actors.providers.identity.profiles import describe_no_one
 from actors.providers.protocol.provider import Provider
 from catfeeder.queue.requester import acting_app
-from catfeeder.results import Profile
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.grants import Grant
@@ -53,14 +53,4 @@ def store_static(
 
 def build_profile(provider: Provider, credentials: Credentials) -> dict[str, Any]:
     """Return the profile of credentials, which name an account and tell nothing of a person."""
-    profile: Profile = {
-        "provider": provider.public_name,
-        "subject": credentials.account,
-        "email": None,
-        "email_verified": None,
-        "name": None,
-        "picture": None,
-        "source": "credentials",
-        "raw": {},
-    }
-    return {**profile}
+    return {**describe_no_one(provider, "credentials", credentials.account)}

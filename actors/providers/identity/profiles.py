@@ -59,16 +59,21 @@ def user_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if name not in _TOKEN_CLAIMS}
 
 
-def describe_no_one(provider: Provider) -> Profile:
-    """Return the profile of a provider that names no users."""
+def describe_no_one(
+    provider: Provider, source: ProfileSource | None = "none", subject: str | None = None
+) -> Profile:
+    """Return the profile of a user of whom nothing is known, but for an account's name.
+
+    `source` is "none" where the provider names no users, and None where it has not named one yet.
+    """
     return {
         "provider": provider.public_name,
-        "subject": None,
+        "subject": subject,
         "email": None,
         "email_verified": None,
         "name": None,
         "picture": None,
-        "source": "none",
+        "source": source,
         "raw": {},
     }
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace as change
+from datetime import datetime
 from typing import Final
+
+import redis
 
 from actors.apps import describe_app
 from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
-from catfeeder.queue.broker import SealedBroker
 from models.db.database import ensure_open
 from models.db.errors import DatabaseUnreachable
 from worker import queue_pauses
@@ -62,14 +64,8 @@ def pause_queue(queue: str, *, as_json: bool) -> int:
         QueueUnknown, QueueNotPausable: There is no such queue, or it carries the schedule.
         ConfigurationError, QueueUnreachable, DatabaseUnreachable: A part cannot be used.
     """
-    _check(queue)
-    open_tables()
-    client = connect_queue()
-    queue_pauses.pause_queue(client.redis, queue, utc_now())
-    if as_json:
-        return _print_state(client.broker, queue)
-    print(f"No worker fetches from {queue} until `python -m worker queues resume {queue}`.")
-    return 0
+    done = f"No worker fetches from {queue} until `python -m worker queues resume {queue}`."
+    return _change(queue_pauses.pause_queue, queue, done, as_json)
 
 
 def resume_queue(queue: str, *, as_json: bool) -> int:
@@ -79,19 +75,22 @@ def resume_queue(queue: str, *, as_json: bool) -> int:
         QueueUnknown: There is no such queue.
         ConfigurationError, QueueUnreachable, DatabaseUnreachable: A part cannot be used.
     """
+    return _change(queue_pauses.resume_queue, queue, f"Workers fetch from {queue}.", as_json)
+
+
+def _change(
+    act: Callable[[redis.Redis, str, datetime], object], queue: str, done: str, as_json: bool
+) -> int:
+    """Pause or resume a queue, and print its state, or that it is `done`."""
     _check(queue)
     open_tables()
     client = connect_queue()
-    queue_pauses.resume_queue(client.redis, queue, utc_now())
+    act(client.redis, queue, utc_now())
     if as_json:
-        return _print_state(client.broker, queue)
-    print(f"Workers fetch from {queue}.")
-    return 0
-
-
-def _print_state(broker: SealedBroker, queue: str) -> int:
-    items = describe_queues(broker, utc_now())
-    print_json(next(item for item in items if item["queue"] == queue))
+        items = describe_queues(client.broker, utc_now())
+        print_json(next(item for item in items if item["queue"] == queue))
+    else:
+        print(done)
     return 0
 
 

@@ -126,7 +126,7 @@ class GuardedProtocol(H11Protocol):
         self._await_header(limits.header_seconds if is_within else limits.reserved_seconds)
 
     def shutdown(self) -> None:
-        """Begin the graceful end; an answer without an end of its own is told to end now."""
+        """Begin the graceful end; an answer without an end of its own ends now."""
         super().shutdown()
         if self.cycle is not None and not self.cycle.response_complete:
             end_stream = self.cycle.scope["state"].get(END_STREAM)

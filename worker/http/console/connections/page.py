@@ -46,7 +46,7 @@ def _read(connection_id: str, cursor: str | None) -> dict[str, Any]:
 
 
 def _read_facts(row: TAB_CONNECTIONS) -> dict[str, Any]:
-    """Return what operators are told beside what apps are."""
+    """Return what operators see beside what apps see."""
     return {
         "renewals": max(row.version - 1, 0),
         "failures": row.failures,

@@ -58,7 +58,7 @@ class Overview(NamedTuple):
 
 
 async def read_overview(shim: Shim, counts: CountCache) -> Overview:
-    """Return the state; a part that is away is told of in `outages`."""
+    """Return the state; `outages` names each part that is away."""
     now = utc_now()
     outages: list[str] = []
     queues, processes, risks = await _read_queues(shim, now, outages)
