@@ -148,6 +148,9 @@ def test_the_overview_is_used_by_keys_while_it_changes(
     page = context.new_page()
     page.goto("/console")
     focused = "document.activeElement.textContent.trim()"
+    # And all counts are there: the first that come put further lines on top
+    part = "document.querySelector('[data-live]').innerText.toLowerCase()"
+    page.wait_for_function(f"() => !{part}.includes('being counted')")
     # Then the first key leads to a link past the menu, and from there into the content
     page.keyboard.press("Tab")
     assert page.evaluate(focused) == "Skip to the content"
