@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     RENEWED = "renewed"
     TOKEN_EXCHANGED = "token_exchanged"
     TOKEN_EXCHANGE_REFUSED = "token_exchange_refused"
+    PROFILE_REQUESTED = "profile_requested"
     RENEWAL_REQUESTED = "renewal_requested"
     RENEWAL_RETRIED = "renewal_retried"
     RENEWAL_FAILED = "renewal_failed"

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from actors.audit import EventKind, record_all
 from actors.connections.search import build_search
 from actors.cursors import decode_cursor, encode_cursor
+from catfeeder.queue.requester import visible_app
 from models.db.database import hold_connection, transaction
 from models.oauth.connection_search import find_page
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -43,6 +44,13 @@ def read_slice(
         found = find_page(search, after=after, limit=limit)
     end = None if found.end is None else encode_cursor(found.end)
     return Slice(TAB_CONNECTIONS.keep_authentic(found.rows), end)
+
+
+def read_rows(ids: Sequence[str]) -> list[TAB_CONNECTIONS]:
+    """Return the connections of `ids` that there are still, authentic all, and visible."""
+    with hold_connection():
+        found = TAB_CONNECTIONS.list_of(ids, visible_app())
+    return TAB_CONNECTIONS.keep_authentic(found)
 
 
 def is_renewed_by_plan(row: TAB_CONNECTIONS) -> bool:

@@ -214,6 +214,12 @@ class TAB_CONNECTIONS(Authenticated, Table):
         return dict(query.tuples().iterator())
 
     @classmethod
+    def list_of(cls, ids: Collection[str], app: str | None) -> list[TAB_CONNECTIONS]:
+        """Return the connections of `ids` that exist, of one app or of any, authentic or not."""
+        query = cls.select().where(is_one_of(cls.id, list(ids)))
+        return list(query if app is None else query.where(cls.app == app))
+
+    @classmethod
     def exists_for(cls, provider: str) -> bool:
         """Tell whether a provider has any connection."""
         return bool(cls.select(cls.id).where(cls.provider == provider).limit(1).exists())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,10 @@ from worker.http.asgi.content_security import build_page_policy
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
+#: A time as our sentences hold it (RFC 3339).
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _FOLDER: Final = Path(__file__).with_name("templates")
 
 
@@ -58,6 +62,7 @@ def _get_environment() -> Environment:
         auto_reload=False,
     )
     environment.filters["utc"] = _describe_utc
+    environment.filters["with_times"] = _mark_times
     return environment
 
 
@@ -65,3 +70,21 @@ def _describe_utc(value: str | datetime) -> str:
     """Return an RFC 3339 time as people read it; scripts turn it into the viewer's zone."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _mark_times(sentence: str) -> Markup:
+    """Return a sentence as HTML, its times as `<time>` elements; what is no time stays text."""
+    from markupsafe import Markup, escape
+
+    parts, end = [], 0
+    for found in _TIME.finditer(sentence):
+        try:
+            text = _describe_utc(found[0])
+        except ValueError:
+            continue
+        parts += [
+            escape(sentence[end : found.start()]),
+            Markup('<time datetime="{}">{}</time>').format(found[0], text),
+        ]
+        end = found.end()
+    return Markup("").join([*parts, escape(sentence[end:])])

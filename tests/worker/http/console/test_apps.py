@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any, Final
 
 import httpx
@@ -55,15 +56,23 @@ def test_a_form_changes_what_it_changes_and_apps_are_deleted(
     body = {"id": "web-shop", "requests_per_minute": 90, "scopes": ["jobs"]}
     http.post("/v1/apps", json=body)
     made = operator.get("/console/apps/web-shop")
-    # When another operator changes one setting while a form of before changes others
-    http.patch("/v1/apps/web-shop", json={"maximum_rounds": 14})
+    # When another operator changes some settings while a form of before changes others
+    logo = "data:image/png;base64,iVBORw0KGgo="
+    http.patch("/v1/apps/web-shop", json={"maximum_rounds": 14, "logo": logo})
     changes = {"name": "web-shop", "providers.is_bound": "on", "scopes.is_bound": "on"}
-    changes |= {"scopes.jobs": "on", "maximum_rounds": "14"}
+    [before] = re.findall('name="before" value="([^"]+)"', made.text)
+    changes |= {"scopes.jobs": "on", "before": unescape(before)}
     act(operator, made, "/console/apps/web-shop", **changes)
     # Then a bound that is empty lets nothing through, and one that is cleared is gone
     shown = http.get("/v1/apps/web-shop").json()
     assert (shown["providers"], shown["scopes"], shown["maximum_rounds"]) == ([], ["jobs"], 14)
     assert "requests_per_minute" not in shown
+    # And the logo stays until it is another, which has to be a picture, or none
+    assert (shown["logo"], shown["name"]) == (logo, "web-shop")
+    svg = act(operator, made, "/console/apps/web-shop", logo="data:image/svg+xml;base64,PHN2Zz4=")
+    assert (svg.status_code, "must be a PNG" in svg.text) == (422, True)
+    act(operator, made, "/console/apps/web-shop", **changes, logo="none")
+    assert "logo" not in http.get("/v1/apps/web-shop").json()
     # When its queue key is revoked, and the app deleted
     page = act(operator, made, "/console/apps/web-shop/revoke-queue-key")
     assert "generation 2" in page.text

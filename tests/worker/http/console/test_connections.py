@@ -93,12 +93,16 @@ def test_a_connection_is_renewed_refreshed_and_disconnected(
 ) -> None:
     path = f"/console/connections/{connection['id']}"
     page = operator.get(path)
+    # Then each time of a sentence is one that the page shows in the viewer's zone
+    assert re.search("The token expires at <time datetime=[^>]+>[^<]+ UTC</time>", page.text)
     # When it is renewed and its profile fetched, then the page says so, and who did it
     page = act(operator, page, f"{path}/renew")
     assert "has renewed the token" in page.text
     assert "by the key admin" in page.text
     page = act(operator, page, f"{path}/user-info")
     assert "what the provider says of the user" in page.text
+    asked = http.get("/v1/events", params={"kind": "profile_requested"}).json()["items"]
+    assert [(it["connection_id"], it["key_id"]) for it in asked] == [(connection["id"], "admin")]
     # When it is disconnected, then it is gone, and an event says who did it
     page = act(operator, page, f"{path}/disconnect")
     assert page.url.path == "/console/connections"

@@ -17,6 +17,7 @@ from tests.oidc_provider import OidcProvider
 from tests.worker.http.signing_in import sign_in
 from tests.worker.http.visits import act
 from worker.http.console.connections import slices
+from worker.http.errors.refusals import QueueOverloaded
 
 ALL = "/console/connections/all"
 
@@ -103,3 +104,28 @@ def test_links_are_made_for_all_that_match(
     pages = list(go_on(operator, page, confirmed=str(len(connections))))
     links = [link for page in pages for link in re.findall("[?]link=[^\\s<]+", page.text)]
     assert len(set(links)) == len(connections)
+
+
+def test_what_was_halted_is_asked_for_again_and_counted_once(
+    operator: httpx.Client,
+    connections: list[dict[str, Any]],
+    http: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a queue that takes nothing for a moment
+    async def refuse(*_: Any) -> str:
+        raise QueueOverloaded
+
+    page = operator.get(ALL, params={"action": "renew"})
+    # When all are renewed, two by the plan and one by a job
+    with monkeypatch.context() as overloaded:
+        overloaded.setattr(slices, "perform_for", refuse)
+        overloaded.setattr(slices, "_SLICE", 3)
+        page = next(go_on(operator, page, confirmed=str(len(connections))))
+    assert "2 made due or renewed" in page.text
+    assert "It goes on by itself" in page.text
+    # Then the page goes on with that one alone
+    [last] = go_on(operator, page)
+    assert "3 made due or renewed" in last.text
+    events = http.get("/v1/events", params={"kind": "renewal_requested"}).json()["items"]
+    assert len(events) == len(connections) - 1

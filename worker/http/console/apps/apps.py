@@ -14,7 +14,7 @@ from actors.apps import AppExists, AppInvalid, describe_app, list_apps
 from catfeeder.errors import CatFeederError
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
-from worker.http.console.apps.app_form import find_changes, read_form, write_form
+from worker.http.console.apps.app_form import find_changes, find_logo, write_form
 from worker.http.console.form_fields import check_body
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
@@ -45,7 +45,7 @@ async def show_new_app(request: Request) -> Response:
 async def make_app_by_form(request: Request, shim: ShimDependency) -> Response:
     """Make an app, or show what is wrong with it beside what was typed."""
     form = read_visit(request).form
-    settings = {name: it for name, it in read_form(form).items() if it is not None}
+    settings = {name: it for name, it in find_changes(form, {}).items() if it is not None}
     try:
         wanted = {**settings, "id": form.get("id", "").strip()}
         body = check_body(NewApp, wanted, AppInvalid)
@@ -97,5 +97,6 @@ def _render_form(
 ) -> Response:
     status = 200 if error is None else get_status(error.code)
     problems = error.fields if isinstance(error, AppInvalid) else {}
-    context = {"form": form, "shown": shown, "scopes": _SCOPES, "problems": problems}
+    context: dict[str, Any] = {"form": form, "shown": shown, "scopes": _SCOPES}
+    context |= {"problems": problems, "logo": find_logo(form, shown)}
     return render_console(request, "app.html", status=status, error=error, **context)

@@ -8,10 +8,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from actors.audit import EventKind, record
 from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import find_connection
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.messages import FETCH_USER_INFO, RENEW_CONNECTION, REVOKE_CONNECTION
+from models.db.database import hold_connection
 from models.oauth.providers import public_name
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
@@ -40,7 +42,7 @@ async def refresh_user_info(
     request: Request, connection_id: ConnectionId, shim: ShimDependency
 ) -> Response:
     """Fetch the profile of a connection's user anew."""
-    app, provider = await run_with_database(_find_provider, connection_id)
+    app, provider = await run_with_database(_record_request, connection_id)
     arguments = {"provider": provider, "connection_id": connection_id, "access_token": None}
     outcome = await perform_for(shim, app, FETCH_USER_INFO, arguments)
     return go_to(request, f"{_LIST}/{connection_id}", f"user-info-{outcome}")
@@ -71,6 +73,9 @@ async def make_reconnect_link(request: Request, connection_id: ConnectionId) -> 
     )
 
 
-def _find_provider(connection_id: str) -> tuple[str, str]:
+def _record_request(connection_id: str) -> tuple[str, str]:
+    """Record that a profile is asked for, and return its connection's app and provider."""
     row = find_connection(connection_id)
+    with hold_connection():
+        record(EventKind.PROFILE_REQUESTED, now=utc_now(), connection=row)
     return row.app, public_name(row.provider)

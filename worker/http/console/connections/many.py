@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.connections.many import Slice, read_slice
+from actors.connections.many import Slice, read_rows, read_slice
 from actors.connections.search import count_connections
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
@@ -49,6 +49,8 @@ class _Progress(ManyFilters):
     begun: _Number = 0
     failed: _Number = 0
     passed: _Number = 0
+    #: The connections of which the request before could ask nothing, with commas between them.
+    halted: OptionalText = None
 
     @property
     def is_confirmed(self) -> bool:
@@ -68,8 +70,7 @@ async def change_many(request: Request, shim: ShimDependency) -> Response:
     form = _read_form(request)
     if not form.is_confirmed:
         return await _ask(request, form, "Type the number that is shown, to confirm it.")
-    limit = choose_limit(form.action, form.status)
-    some: Slice = await run_with_database(read_slice, **_to_search(form), limit=limit)
+    some: Slice = await run_with_database(_read_slice, form)
     outcome = await change_slice(shim, form.action, some.rows)
     return _render_progress(request, form, some, outcome)
 
@@ -97,10 +98,17 @@ async def _ask(request: Request, filters: ManyFilters, fault: str | None = None)
     )
 
 
+def _read_slice(form: _Progress) -> Slice:
+    """Return what was halted before, else the next connections that match."""
+    if form.halted is not None:
+        return Slice(read_rows(form.halted.split(",")), form.cursor)
+    limit = choose_limit(form.action, form.status)
+    return read_slice(**_to_search(form), limit=limit)
+
+
 def _render_progress(request: Request, form: _Progress, some: Slice, outcome: Outcome) -> Response:
     counts = {name: getattr(form, name) + outcome.counts[name] for name in _COUNTS}
-    # What was halted is asked for again, from where it began.
-    cursor = form.cursor or "" if outcome.halted_by else some.next_cursor
+    cursor, halted = some.next_cursor, ",".join(outcome.halted)
     fields = {**_to_fields(form), **counts, "count": form.count, "is_exact": form.is_exact}
     return render_console(
         request,
@@ -108,8 +116,8 @@ def _render_progress(request: Request, form: _Progress, some: Slice, outcome: Ou
         filters=form,
         counts=counts,
         outcome=outcome,
-        has_more=cursor is not None,
-        fields={**fields, "cursor": cursor, "confirmed": form.count},
+        has_more=bool(cursor or halted),
+        fields={**fields, "cursor": cursor or "", "halted": halted, "confirmed": form.count},
     )
 
 

@@ -38,12 +38,13 @@ class Action(StrEnum):
 class Outcome:
     """What came of a slice, by `done`, `begun`, `failed` and `passed`.
 
-    `links` are those that were made, beside their users; `halted_by` is why not all was asked for,
-    which may be asked for again.
+    `links` are those that were made, beside their users; `halted` are the connections of which
+    nothing could be asked just now, because of `halted_by`.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     links: list[tuple[str, str]] = field(default_factory=list)
+    halted: list[str] = field(default_factory=list)
     halted_by: str | None = None
 
 
@@ -58,10 +59,10 @@ async def change_slice(shim: Shim, action: Action, rows: Sequence[TAB_CONNECTION
         return await _renew(shim, rows)
     if action is Action.RECONNECT_LINK:
         return await run_with_database(_make_links, rows)
-    jobs = (
-        perform_for(shim, row.app, REVOKE_CONNECTION, {"connection_id": row.id}) for row in rows
+    return await _gather(
+        (row.id, perform_for(shim, row.app, REVOKE_CONNECTION, {"connection_id": row.id}))
+        for row in rows
     )
-    return await _gather(jobs)
 
 
 async def _renew(shim: Shim, rows: Sequence[TAB_CONNECTIONS]) -> Outcome:
@@ -69,21 +70,24 @@ async def _renew(shim: Shim, rows: Sequence[TAB_CONNECTIONS]) -> Outcome:
     planned = [row for row in rows if is_renewed_by_plan(row)]
     others = [row for row in rows if not is_renewed_by_plan(row) and row.refresh_token is not None]
     await run_with_database(make_due, planned, utc_now())
-    outcome = await _gather(
-        perform_for(
-            shim, row.app, RENEW_CONNECTION, {"connection_id": row.id, "version": row.version}
-        )
-        for row in others
-    )
+    outcome = await _gather((row.id, _ask_for_renewal(shim, row)) for row in others)
     outcome.counts["done"] += len(planned)
     outcome.counts["passed"] += len(rows) - len(planned) - len(others)
     return outcome
 
 
-async def _gather(jobs: Iterable[Awaitable[str]]) -> Outcome:
-    outcome = Outcome()
-    for ended in await asyncio.gather(*jobs, return_exceptions=True):
+def _ask_for_renewal(shim: Shim, row: TAB_CONNECTIONS) -> Awaitable[str]:
+    arguments = {"connection_id": row.id, "version": row.version}
+    return perform_for(shim, row.app, RENEW_CONNECTION, arguments)
+
+
+async def _gather(jobs: Iterable[tuple[str, Awaitable[str]]]) -> Outcome:
+    """Await the job of each connection, and return what came of them."""
+    outcome, asked = Outcome(), list(jobs)
+    ends = await asyncio.gather(*(job for _, job in asked), return_exceptions=True)
+    for (connection_id, _), ended in zip(asked, ends, strict=True):
         if isinstance(ended, CatFeederError):
+            outcome.halted.append(connection_id)
             outcome.halted_by = ended.public_detail
         elif isinstance(ended, BaseException):
             raise ended

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from catfeeder.clock import rfc3339
 from catfeeder.messages import CONTROL, OAUTH, PASSWORDS, POLL_DEVICES, RENEWALS
 from models.oauth.connections import ConnectionStatus
 from worker.http.console.overview.counts import Undelivered
@@ -15,6 +17,7 @@ from worker.queue_report import Queue
 #: How long the first message of a queue may wait: people wait for the first two.
 _MAX_WAITS: Final = {PASSWORDS: 10, OAUTH: 10, RENEWALS: 300, CONTROL: 60}
 _CRON_SLACK: Final = timedelta(seconds=60)
+_NUMBERS: Final = re.compile("[0-9][0-9,.:TZ-]*")
 _DELIVERY_SLACK: Final = timedelta(minutes=5)
 
 
@@ -26,6 +29,11 @@ class Fault(NamedTuple):
     remedy: str
     link: str
     link_words: str
+
+    @property
+    def key(self) -> str:
+        """The same as long as this is wrong, whatever its numbers and times become."""
+        return _NUMBERS.sub("#", self.what)
 
 
 def find_faults(state: Overview) -> list[Fault]:
@@ -132,8 +140,8 @@ def _find_version_faults(state: Overview) -> Iterator[Fault]:
 
 
 def _tell(moment: datetime | None) -> str:
-    """Return a time within a sentence, to the minute."""
-    return "" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """Return a time within a sentence, which the page shows in its viewer's zone."""
+    return rfc3339(moment) or ""
 
 
 def _count(number: int, thing: str) -> str:

@@ -28,11 +28,46 @@ function morph(old, fresh) {
   morphChildren(old, fresh);
 }
 
+// What a node is the same by, wherever it stands: an element's data-key, or its place among the rest.
+function keyOf(node) {
+  return node.dataset?.key;
+}
+
+// Nodes that stay are never moved, as a moved one loses focus: what came is put around them, what
+// went is taken away.
 function morphChildren(old, fresh) {
   const wanted = [...fresh.childNodes];
-  const present = [...old.childNodes];
-  wanted.forEach((node, place) => (place < present.length ? morph(present[place], node) : old.append(node)));
-  present.slice(wanted.length).forEach((node) => node.remove());
+  const keys = new Set(wanted.map(keyOf).filter(Boolean));
+  const kept = new Map([...old.childNodes].filter(keyOf).map((node) => [keyOf(node), node]));
+  let next = old.firstChild;
+  for (const node of wanted) {
+    const key = keyOf(node);
+    if (key) {
+      const same = kept.get(key);
+      kept.delete(key);
+      if (!same) {
+        old.insertBefore(node, next);
+        continue;
+      }
+      while (next !== same && next && !(keyOf(next) && keys.has(keyOf(next)))) next = removeAt(next);
+      if (next !== same) old.insertBefore(same, next);
+      next = same.nextSibling;
+      morph(same, node);
+    } else if (next && !keyOf(next)) {
+      const present = next;
+      next = next.nextSibling;
+      morph(present, node);
+    } else {
+      old.insertBefore(node, next);
+    }
+  }
+  while (next) next = removeAt(next);
+}
+
+function removeAt(node) {
+  const { nextSibling } = node;
+  node.remove();
+  return nextSibling;
 }
 
 // Keeps a part as its event source says: HTML of our own templates.
