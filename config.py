@@ -29,7 +29,14 @@ from environment import (
     read_text,
 )
 from file_modes import describe_open_files
-from key_strength import MINIMUM_KEY_LENGTH, check_admin_key, check_former_keys, check_secret_key
+from key_strength import (
+    MINIMUM_KEY_LENGTH,
+    check_admin_key,
+    check_former_keys,
+    check_pepper,
+    check_pepper_alone,
+    check_secret_key,
+)
 from public_addresses import (
     find_webhook_problem,
     is_allowed,
@@ -168,16 +175,29 @@ class _Keys(TypedDict):
     previous_secret_keys: tuple[str, ...]
     admin_api_key: str | None
     queue_keys: tuple[str, ...]
+    password_pepper: str | None
+    previous_password_peppers: tuple[str, ...]
 
 
 def _load_keys(env: Mapping[str, str | None], *, former_may_be_weak: bool) -> _Keys:
-    former = parse_secret_keys(optional_variable(env, "SECRET_KEY_PREVIOUS") or "")
-    return {
-        "secret_key": check_secret_key(optional_variable(env, "SECRET_KEY")),
+    read = functools.partial(optional_variable, env)
+    former = parse_secret_keys(read("SECRET_KEY_PREVIOUS") or "")
+    keys: _Keys = {
+        "secret_key": check_secret_key(read("SECRET_KEY")),
         "previous_secret_keys": check_former_keys(former, may_be_weak=former_may_be_weak),
-        "admin_api_key": check_admin_key(optional_variable(env, "ADMIN_API_KEY")),
-        "queue_keys": parse_secret_keys(optional_variable(env, "QUEUE_KEYS") or ""),
+        "admin_api_key": check_admin_key(read("ADMIN_API_KEY")),
+        "queue_keys": parse_secret_keys(read("QUEUE_KEYS") or ""),
+        "password_pepper": check_pepper("PASSWORD_PEPPER", read("PASSWORD_PEPPER")),
+        "previous_password_peppers": _load_former_peppers(read("PASSWORD_PEPPER_PREVIOUS") or ""),
     }
+    others = (keys["secret_key"], keys["admin_api_key"], *former)
+    check_pepper_alone(keys["password_pepper"], others)
+    return keys
+
+
+def _load_former_peppers(text: str) -> tuple[str, ...]:
+    peppers = [check_pepper("PASSWORD_PEPPER_PREVIOUS", each) for each in parse_secret_keys(text)]
+    return tuple(filter(None, peppers))
 
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ whole repeat, a run of the alphabet or the keyboard, and a word that examples of
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from settings import ConfigurationError
@@ -44,6 +45,9 @@ _COMMAND: Final = 'Make one by `python3 -c "import secrets; print(secrets.token_
 _REMEDIES: Final = {
     "SECRET_KEY": f"{_COMMAND}; docs/operations.md says how to change the key of a database.",
     "ADMIN_API_KEY": f"{_COMMAND}.",
+    "PASSWORD_PEPPER": f"{_COMMAND}.",
+    "PASSWORD_PEPPER_PREVIOUS": "It lists former values of PASSWORD_PEPPER, with commas between "
+    "them or one a line.",
 }
 _FORMER: Final = (
     "SECRET_KEY_PREVIOUS lists a key of too little variety, by which others could seal what opens "
@@ -72,6 +76,32 @@ def check_admin_key(text: str | None) -> str | None:
             "ADMIN_API_KEY can be sent by no client: it must be of ASCII, without spaces."
         )
     return _check("ADMIN_API_KEY", text)
+
+
+def check_pepper(name: str, text: str | None) -> str | None:
+    """Return PASSWORD_PEPPER, or one that PASSWORD_PEPPER_PREVIOUS lists; None where it is unset.
+
+    Raises:
+        ConfigurationError: It could be guessed, or no list could hold it.
+    """
+    if text is not None and not (text.isascii() and text.isprintable() and not set(text) & {*" ,"}):
+        raise ConfigurationError(
+            f"{name} must be of ASCII, without spaces and commas. {_REMEDIES[name]}"
+        )
+    return _check(name, text)
+
+
+def check_pepper_alone(pepper: str | None, others: Collection[str | None]) -> None:
+    """Refuse a PASSWORD_PEPPER that is another key as well, which its processes are not to have.
+
+    Raises:
+        ConfigurationError: It is SECRET_KEY, one of before, or ADMIN_API_KEY.
+    """
+    if pepper is not None and pepper in others:
+        raise ConfigurationError(
+            "PASSWORD_PEPPER is SECRET_KEY or ADMIN_API_KEY as well, and must be a key of its own. "
+            f"{_REMEDIES['PASSWORD_PEPPER']}"
+        )
 
 
 def check_former_keys(keys: tuple[str, ...], *, may_be_weak: bool) -> tuple[str, ...]:

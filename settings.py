@@ -177,6 +177,8 @@ class Settings:
     previous_secret_keys: tuple[str, ...] = field(repr=False)
     admin_api_key: str | None = field(repr=False)
     queue_keys: tuple[str, ...] = field(repr=False)
+    password_pepper: str | None = field(repr=False)
+    previous_password_peppers: tuple[str, ...] = field(repr=False)
     allowed_private_hosts: frozenset[str]
     ca_bundle: str | None
     ca_file: str | None

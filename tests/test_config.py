@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import dataclasses
+import functools
 import json
 import logging
 import os
@@ -737,7 +738,9 @@ WEAK_KEYS = {
 }
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "ADMIN_API_KEY", "SECRET_KEY_PREVIOUS"])
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "ADMIN_API_KEY", "SECRET_KEY_PREVIOUS", "PASSWORD_PEPPER"]
+)
 @pytest.mark.parametrize("weak", WEAK_KEYS.values(), ids=WEAK_KEYS)
 def test_a_key_that_can_be_guessed_is_refused_unseen(name: str, weak: str) -> None:
     environment = {"SECRET_KEY": SECRET, name: weak}
@@ -818,6 +821,28 @@ def test_a_previous_secret_key_that_is_none_is_refused_unseen(text: str) -> None
     assert "hunter2" not in said
 
 
+def test_a_pepper_is_a_key_of_its_own_and_its_former_ones_are_as_good(tmp_path: Path) -> None:
+    # Given a pepper in a file, and former ones
+    (tmp_path / "pepper").write_text(f"{OTHER}\n")
+    given = {"PASSWORD_PEPPER_FILE": str(tmp_path / "pepper"), "SECRET_KEY": SECRET}
+    chosen = load_settings({**given, "PASSWORD_PEPPER_PREVIOUS": f"{SECRET}, {OTHER}"}, {})
+    assert (chosen.password_pepper, chosen.previous_password_peppers) == (OTHER, (SECRET, OTHER))
+    # When it is another key as well, a former one is weak, or one could not be listed
+    for wrong, sentence in (
+        ({"SECRET_KEY": OTHER}, "PASSWORD_PEPPER is SECRET_KEY or ADMIN_API_KEY as well"),
+        ({"SECRET_KEY_PREVIOUS": OTHER}, "PASSWORD_PEPPER is SECRET_KEY or ADMIN_API_KEY as well"),
+        ({"ADMIN_API_KEY": OTHER}, "PASSWORD_PEPPER is SECRET_KEY or ADMIN_API_KEY as well"),
+        ({"PASSWORD_PEPPER_PREVIOUS": "hunter2"}, "PASSWORD_PEPPER_PREVIOUS is too short"),
+        ({"PASSWORD_PEPPER_PREVIOUS": "x" * 40}, "PASSWORD_PEPPER_PREVIOUS has too little"),
+        ({"PASSWORD_PEPPER": f"{OTHER},{SECRET}"}, "PASSWORD_PEPPER must be of ASCII, without"),
+    ):
+        # Then a sentence says so, and shows none
+        said = sentence_of(functools.partial(load_settings, {**given, **wrong}, {}))
+        assert said.startswith(sentence)
+        assert OTHER not in said
+        assert "hunter2" not in said
+
+
 def test_the_redis_url_must_be_there_where_it_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="REDIS_URL is not set"):
         load_settings({}, {}).required_redis_url()
@@ -825,12 +850,14 @@ def test_the_redis_url_must_be_there_where_it_is_needed() -> None:
 
 
 def test_settings_do_not_show_their_secrets() -> None:
-    keys = dict.fromkeys(("SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_API_KEY"), SECRET)
+    names = ("SECRET_KEY", "SECRET_KEY_PREVIOUS", "ADMIN_API_KEY", "PASSWORD_PEPPER_PREVIOUS")
+    keys = {**dict.fromkeys(names, SECRET), "PASSWORD_PEPPER": OTHER}
     urls = dict.fromkeys(("REDIS_URL", "DATABASE_URL"), f"redis://:{SECRET}@127.0.0.1")
     chosen = load_settings({**keys, **urls}, {})
 
     assert SECRET not in repr(chosen)
     assert SECRET not in str(chosen)
+    assert OTHER not in repr(chosen)
     assert "127.0.0.1" in repr(chosen)
 
 

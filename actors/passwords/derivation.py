@@ -13,10 +13,12 @@ import bcrypt
 from argon2 import low_level
 
 from actors.passwords.memory import BUDGET
+from actors.passwords.pepper import Pepper, find_pepper
 from actors.passwords.schemes import DIGEST_BYTES, PREFIX, SALT_BYTES, Argon2Scheme, Scheme
 from actors.passwords.stored.argon2_forms import CURRENT_VERSION, Argon2Hash
 from actors.passwords.stored.bcrypt_forms import BcryptHash
 from actors.passwords.stored.form import StandardLibraryHash, StoredHash
+from actors.passwords.stored.peppered import PepperedHash, strip_pepper, write_peppered
 from config import current_settings
 
 _KINDS: Final = {
@@ -34,9 +36,14 @@ def is_of(password: bytes, stored: StoredHash) -> bool:
     """Return whether a hash is of these bytes, in a time that does not depend on how near they are.
 
     It waits until the process has memory for the check.
+
+    Raises:
+        PepperUnknown: The hash was made with a pepper that this process does not have.
     """
+    if isinstance(stored, PepperedHash):
+        password = find_pepper(stored.key_id).apply(password)
     with BUDGET.borrow(stored.memory_kib, current_settings().passwords.memory_mib * 1024):
-        again = _derive(password, stored)
+        again = _derive(password, strip_pepper(stored))
     return again is not None and hmac.compare_digest(again, stored.digest)
 
 
@@ -69,8 +76,14 @@ def _derive_argon2(password: bytes, stored: Argon2Hash) -> bytes:
     )
 
 
-def make_hash(password: bytes, scheme: Scheme) -> str:
+def make_hash(password: bytes, scheme: Scheme, pepper: Pepper | None = None) -> str:
     """Return a new hash, with a salt of its own; waits until the process has memory for it."""
+    if pepper is None:
+        return _make_bare_hash(password, scheme)
+    return write_peppered(_make_bare_hash(pepper.apply(password), scheme), pepper.key_id)
+
+
+def _make_bare_hash(password: bytes, scheme: Scheme) -> str:
     if isinstance(scheme, Argon2Scheme):
         made = _make_dummy_argon2(scheme)
         with BUDGET.borrow(made.memory_kib, current_settings().passwords.memory_mib * 1024):
@@ -79,8 +92,13 @@ def make_hash(password: bytes, scheme: Scheme) -> str:
     return bcrypt.hashpw(password, salt).decode()
 
 
-def make_dummy(scheme: Scheme) -> StoredHash:
+def make_dummy(scheme: Scheme, pepper: Pepper | None = None) -> StoredHash:
     """Return a hash that costs what a real one does; its digest is that of no known password."""
+    bare = _make_bare_dummy(scheme)
+    return bare if pepper is None else PepperedHash(bare.digest, bare, pepper.key_id)
+
+
+def _make_bare_dummy(scheme: Scheme) -> BcryptHash | Argon2Hash:
     if isinstance(scheme, Argon2Scheme):
         return _make_dummy_argon2(scheme)
     salt = bcrypt.gensalt(scheme.rounds, prefix=PREFIX.encode())[-22:]

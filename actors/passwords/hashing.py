@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from actors.passwords.derivation import is_of, make_dummy, make_hash
 from actors.passwords.normalization import check_visible, list_candidates, normalize_password
+from actors.passwords.pepper import Pepper, find_current_pepper
 from actors.passwords.policy import check_policy
 from actors.passwords.rules import (
     can_hash,
@@ -25,6 +26,7 @@ from actors.passwords.schemes import (
     is_outdated,
 )
 from actors.passwords.stored.form import StoredHash
+from actors.passwords.stored.peppered import find_pepper_id
 from catfeeder.queue.requester import maximum_rounds
 from catfeeder.results import PasswordCheck, PasswordHash
 from catfeeder.sealing import Secret
@@ -35,8 +37,8 @@ class PasswordHandling:
     """Hashes and checks passwords in this process, without a queue.
 
     Every refusal is a `PasswordRefused`, which is a ValueError. `error`, `success` and `debug` are
-    stored and not used; the seed's other classes use theirs. A password is hashed as it comes; the
-    message `hash_password` normalises it first.
+    stored and not used; the seed's other classes use theirs. A password is hashed as it comes, and
+    without a pepper; the message `hash_password` normalises it first, and peppers it.
     """
 
     #: bcrypt's cost: each round more doubles the time.
@@ -78,6 +80,7 @@ class PasswordHandling:
         Raises:
             TypeError: One of the two is neither str nor bytes.
             PasswordRefused: The hash is of no known form, or the password has a NUL byte.
+            PepperUnknown: It was made with a pepper that this process does not have.
         """
         encoded = encode_password(password)
         return _find_match(encoded, parse_hash(encode_hash(password_hash))) is not None
@@ -106,7 +109,7 @@ def hash_password(
     check_hashable(normalized, chosen.read_bytes)
     check_policy(normalized.decode(errors="surrogateescape"), settings.passwords, user_inputs)
     check_visible(normalized)
-    return {"password_hash": _hash(normalized, chosen)}
+    return {"password_hash": _hash(normalized, chosen, find_current_pepper())}
 
 
 def check_password(
@@ -124,22 +127,25 @@ def check_password(
 
     Raises:
         PasswordRefused: The hash is of no known form, or the password has a NUL byte.
+        PepperUnknown: The hash was made with a pepper that is not set.
     """
     settings = current_settings().passwords
     encoded = encode_password(password)
+    pepper = find_current_pepper()
     if password_hash is None:
-        _find_match(encoded, make_dummy(choose_scheme(settings, scheme)))
+        _find_match(encoded, make_dummy(choose_scheme(settings, scheme), pepper))
         return {"valid": False, "needs_rehash": False}
     stored = parse_hash(encode_hash(password_hash), _find_maximum())
     wanted = choose_replacement(settings, stored, scheme)
-    outdated = is_outdated(stored, wanted)
+    has_pepper = find_pepper_id(stored) == (pepper.key_id if pepper else None)
+    outdated = is_outdated(stored, wanted) or not has_pepper
     matched = _find_match(encoded, stored)
     if matched is None:
         return {"valid": False, "needs_rehash": outdated}
     best = _choose_new_form(encoded, matched, wanted)
     answer: PasswordCheck = {"valid": True, "needs_rehash": outdated or best != matched}
     if rehash and answer["needs_rehash"] and can_hash(best, wanted.read_bytes):
-        answer["password_hash"] = _hash(best, wanted)
+        answer["password_hash"] = _hash(best, wanted, pepper)
     return answer
 
 
@@ -148,11 +154,11 @@ def _find_maximum() -> int:
     return find_maximum_rounds(maximum_rounds.get())
 
 
-def _hash(password: bytes, scheme: Scheme) -> str:
+def _hash(password: bytes, scheme: Scheme, pepper: Pepper | None = None) -> str:
     check_hashable(password, scheme.read_bytes)
     if isinstance(scheme, BcryptScheme):
         check_rounds(scheme.rounds, testing=current_settings().debug.testing)
-    return make_hash(password, scheme)
+    return make_hash(password, scheme, pepper)
 
 
 def _find_match(password: bytes, stored: StoredHash) -> bytes | None:

@@ -19,6 +19,7 @@ from actors.passwords.stored.argon2_forms import (
 )
 from actors.passwords.stored.bcrypt_forms import BcryptHash
 from actors.passwords.stored.form import StoredHash
+from actors.passwords.stored.peppered import strip_pepper
 from config import ARGON2_SETS, PasswordsSettings
 
 #: Sixteen rounds take about five seconds of a core, and nothing can stop them once begun.
@@ -134,6 +135,7 @@ def choose_replacement(
 
     An app may ask for Argon2id where config.toml has bcrypt, which then stays with it.
     """
+    stored = strip_pepper(stored)
     if scheme is None and isinstance(stored, Argon2Hash):
         return choose_scheme(settings, "argon2id")
     wanted = choose_scheme(settings, scheme)
@@ -143,7 +145,11 @@ def choose_replacement(
 
 
 def is_outdated(stored: StoredHash, wanted: Scheme) -> bool:
-    """Return whether a hash is weaker than what would replace it, or of another form."""
+    """Return whether a hash is weaker than what would replace it, or of another form.
+
+    Peppers are not compared: a process without them estimates costs as well.
+    """
+    stored = strip_pepper(stored)
     if isinstance(stored, Argon2Hash) and isinstance(wanted, Argon2Scheme):
         return not (_is_our_argon2(stored) and _is_as_strong(stored, wanted))
     if isinstance(stored, BcryptHash) and isinstance(wanted, BcryptScheme):

@@ -37,6 +37,7 @@ def test_compose_starts_each_line_once_the_tables_are_there() -> None:
         assert (waits_for == "service_completed_successfully") is (name != "migrate")
         assert int(service["stop_grace_period"].rstrip("s")) >= WORKER_GRACE_SECONDS
         assert set(service["environment"]) <= _KNOWN
+        assert ("PASSWORD_PEPPER" in service["environment"]) is (name == "passwords")
         # And what it may do is little; the image's health check is web's alone
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
         assert service.get("healthcheck", {}).get("disable", False) is (name != "web")

@@ -23,12 +23,13 @@ _ACCESS_TOKEN = "canary-access-token-Zq9"
 _REFRESH_TOKEN = "canary-refresh-token-Zq9"
 _NUL_PASSWORD = "canary-nul-password-Zq9\0"
 _GOOGLE_SECRET = "canary-google-secret-Zq9"
+_PEPPER = "canary-pepper-Zq9-x7Lw2vTk5Rb8nYd3uHf6"
 #: The secrets of the operator that each process may have, by a part of its command; as the table of
 #: docs/security.md has it.
 _NEEDED: dict[str, set[str]] = {
-    "worker run": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
+    "worker run": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET", "PASSWORD_PEPPER"},
     "worker web": {"SECRET_KEY", "ADMIN_API_KEY", "GOOGLE_CLIENT_SECRET"},
-    "--queues passwords": set(),
+    "--queues passwords": {"PASSWORD_PEPPER"},
     "--queues oauth": {"SECRET_KEY", "GOOGLE_CLIENT_SECRET"},
     "--queues control": {"SECRET_KEY"},
     "/bin/sh -c while": set(),
@@ -43,7 +44,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider)
         made = build(
             GOOGLE_CLIENT_ID="canary-google", OAUTH_ALLOWED_PRIVATE_HOSTS=oidc_provider.host
         )
-        (made.directory.path / ".env").write_text(f"GOOGLE_CLIENT_SECRET={_GOOGLE_SECRET}\n")
+        env_file = f"GOOGLE_CLIENT_SECRET={_GOOGLE_SECRET}\nPASSWORD_PEPPER={_PEPPER}\n"
+        (made.directory.path / ".env").write_text(env_file)
         made.configure("Server_configuration.debug_mode", "debug", "true")
         start_with_provider(made, oidc_provider)
         yield made
@@ -64,6 +66,7 @@ def test_no_secret_is_found_where_it_must_not_be(stack: Stack, oidc_provider: Oi
         "ADMIN_API_KEY": stack.admin_api_key,
         "client secret": CLIENT_SECRET,
         "client secret of .env": _GOOGLE_SECRET,
+        "pepper": _PEPPER,
         **_hash_and_check(stack),
         **_sign_in_and_renew(stack, oidc_provider),
         **_use_a_key_of_its_own(stack),
@@ -100,6 +103,7 @@ def _held_secrets(stack: Stack) -> dict[str, set[str]]:
         "SECRET_KEY": stack.secret_key,
         "ADMIN_API_KEY": stack.admin_api_key,
         "GOOGLE_CLIENT_SECRET": _GOOGLE_SECRET,
+        "PASSWORD_PEPPER": _PEPPER,
     }
     held: dict[str, set[str]] = {}
     for process in stack.directory.processes():
@@ -111,6 +115,7 @@ def _held_secrets(stack: Stack) -> dict[str, set[str]]:
 
 def _hash_and_check(stack: Stack) -> dict[str, str]:
     hashed = stack.result("/v1/passwords/hash", {"password": _PASSWORD})["password_hash"]
+    assert hashed.startswith("{pepper:")
     body = {"password": _PASSWORD, "password_hash": hashed}
     assert stack.result("/v1/passwords/check", body)["valid"] is True
     return {"password": _PASSWORD, "password hash": hashed}

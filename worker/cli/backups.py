@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import catfeeder
+from actors.passwords.pepper import list_peppers
 from catfeeder.clock import rfc3339, utc_now
 from config import current_settings
 from models.backup.backup import back_up, count_due_since, restore
@@ -24,12 +25,18 @@ def back_up_database(file: str, *, as_json: bool = False) -> int:
     open_database(settings, may_create=False)
     with json_answer(as_json) as answer:
         head, counts = back_up(Path(file), rfc3339(utc_now()), catfeeder.__version__)
-        answer.update(file=file, key_ids=head["key_ids"], counts=dict(counts))
+        peppers = [pepper.key_id for pepper in list_peppers(settings)]
+        answer.update(file=file, key_ids=head["key_ids"], pepper_ids=peppers, counts=dict(counts))
         print(f"{describe_database(settings)} is in {file}: {_describe(counts)}.")
         print(
             f"It holds no key. Keep the SECRET_KEY of the id {', '.join(head['key_ids'])} apart "
             "from it: without it no token in it can be read."
         )
+        if peppers:
+            print(
+                f"Keep the PASSWORD_PEPPER of the id {', '.join(peppers)} likewise: without it no "
+                "password can be checked that your apps store hashed with it."
+            )
     return 0
 
 

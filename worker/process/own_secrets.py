@@ -30,9 +30,11 @@ _CREDENTIALS: Final = "CREDENTIALS"
 _PROXY: Final = "OAUTH_PROXY_URL"
 _BROKER: Final = "REDIS_URL"
 
+_PEPPERS: Final = frozenset({"PASSWORD_PEPPER", "PASSWORD_PEPPER_PREVIOUS"})
+
 #: What a process that performs each queue needs. The table of docs/security.md says the same.
 _NEEDS: Final[Mapping[str, frozenset[str]]] = {
-    PASSWORDS: frozenset({_BROKER, "QUEUE_KEYS"}),
+    PASSWORDS: _PEPPERS | {_BROKER, "QUEUE_KEYS"},
     OAUTH: _STORED | {_BROKER, _PROXY, _CREDENTIALS},
     RENEWALS: _STORED | {_BROKER, _PROXY, _CREDENTIALS},
     CONTROL: _STORED | {_BROKER, _PROXY},
@@ -83,7 +85,7 @@ def _is_kept(name: str, needs: frozenset[str]) -> bool:
 
 
 #: The secrets that are no provider's.
-_NAMED: Final = _STORED | {"ADMIN_API_KEY", "QUEUE_KEYS", _BROKER, _PROXY}
+_NAMED: Final = _STORED | _PEPPERS | {"ADMIN_API_KEY", "QUEUE_KEYS", _BROKER, _PROXY}
 
 
 def drop_other_secrets(

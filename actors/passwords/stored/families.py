@@ -16,6 +16,7 @@ from actors.passwords.stored.digests import find_digest, parse_salted_ldap
 from actors.passwords.stored.form import StoredHash
 from actors.passwords.stored.keycloak import parse_keycloak
 from actors.passwords.stored.pbkdf2_forms import parse_pbkdf2
+from actors.passwords.stored.peppered import parse_peppered
 from actors.passwords.stored.phpass import parse_phpass
 from actors.passwords.stored.scrypt_forms import parse_scrypt
 from actors.passwords.stored.sha_crypt import parse_sha_crypt
@@ -27,6 +28,7 @@ _MAXIMUM_LENGTH: Final = 4096
 _PARSERS: Final[tuple[Parser, ...]] = (
     parse_bcrypt,
     parse_argon2,
+    parse_peppered,
     parse_scrypt,
     parse_pbkdf2,
     parse_sha_crypt,

@@ -223,9 +223,11 @@ def test_the_settings_are_checked_and_what_is_wrong_is_named(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PASSWORD_PEPPER", "Vn3kq8Zt0uYw5Rb1xLc7Gs9dHf2jKm4p")
     well = command("config", "check")
     assert well.returncode == 0, well.stdout
-    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 3
+    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 4
+    assert "bcrypt (10 rounds), with the pepper" in well.stdout
     # When the broker cannot be reached
     environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
     current_settings.cache_clear()

@@ -16,6 +16,8 @@ from tests.conftest import ADMIN_API_KEY, SECRET_KEY
 from tests.stack.memory import find_in_process
 from tests.stack.processes import ProcfileProcess
 from tests.waiting import wait_until
+from worker.process.own_secrets import build_environment, select_needs
+from worker.supervisor.procfile import read_procfile
 
 _CLIENT_SECRET = "a-client-secret-of-google-Zq9"
 _PASSWORDS = "perform --queues passwords --threads 1 --prefetch 1 --grace 1"
@@ -66,3 +68,15 @@ def test_a_process_of_the_passwords_holds_the_keys_of_the_queue_alone(
     environment = _environment_of(process)
     assert "QUEUE_KEYS=" in environment
     assert "DATABASE_URL" not in environment
+
+
+@pytest.mark.parametrize("name", ["PASSWORD_PEPPER", "PASSWORD_PEPPER_FILE"])
+def test_the_pepper_is_for_the_passwords_alone(settings: Settings, name: str) -> None:
+    lines = read_procfile(ROOT / "Procfile")
+    kept = {
+        line: name in build_environment({name: "x"}, needs, settings)
+        for line, command in lines.items()
+        if (needs := select_needs(command)) is not None
+    }
+    assert [line for line in kept if kept[line]] == ["passwords"]
+    assert len(kept) == 4
