@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, TypeAlias, TypedDict, Unpack, get_args
 
-from actors.app_settings import read_app_settings
-from actors.audit import EventKind, record
+from actors.apps.settings import read_app_settings
 from actors.errors import AuthError
+from actors.events.audit import EventKind, record
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import DEFAULT_APP, act_for, visible_app
 from catfeeder.results import Time

@@ -71,7 +71,7 @@ def connect(
 ) -> Client:
     """Return a client of the service whose queue is at `redis_url`.
 
-    That is redis://, rediss://, unix:// or redis+sentinel:// (`catfeeder.queue.redis_url`).
+    That is redis://, rediss://, unix:// or redis+sentinel:// (`catfeeder.queue.redis.url`).
     `queue_key` is what `python -m worker keys queue --app ID` prints beside the service. It lets
     its holder ask for jobs in the name of that app and read their results; it opens nothing of
     another app, and nothing that is stored in the database. While it is being replaced, since it
@@ -87,7 +87,7 @@ def connect(
             call.
     """
     from catfeeder.client import Client
-    from catfeeder.queue.redis_connection import connect_redis
+    from catfeeder.queue.redis.connection import connect_redis
 
     sealer, api = _build_sealer(queue_key), _build_api(api_url, api_key)
     return Client(connect_redis(redis_url, reply_timeout=_REPLY_TIMEOUT_SECONDS), sealer, api)
@@ -98,7 +98,7 @@ def connect_async(
 ) -> AsyncClient:
     """Return the asyncio twin of `connect`, for the tasks of one event loop."""
     from catfeeder.aio import AsyncClient
-    from catfeeder.queue.redis_connection import connect_redis_async
+    from catfeeder.queue.redis.connection import connect_redis_async
 
     sealer, api = _build_sealer(queue_key), _build_api(api_url, api_key)
     redis = connect_redis_async(redis_url, reply_timeout=_REPLY_TIMEOUT_SECONDS)

@@ -15,7 +15,6 @@ from catfeeder.client import require_api
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
-from catfeeder.job_requests import JobRequest
 from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import (
@@ -27,12 +26,13 @@ from catfeeder.queue.broker import (
 )
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import QueueSealer
-from catfeeder.queue.job_scripts import CHANGE_SCRIPT, job_key
-from catfeeder.queue.jobs import JobReader, JobRecord, unwrap_result
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.jobs.scripts import CHANGE_SCRIPT, job_key
+from catfeeder.queue.jobs.store import JobReader, JobRecord, unwrap_result
+from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
 from catfeeder.sealing import Secret
-from catfeeder.verbs import Verbs, describe_as
+from catfeeder.verbs.job_requests import JobRequest
+from catfeeder.verbs.table import Verbs, describe_as
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,16 +12,16 @@ import redis
 from catfeeder.clock import utc_now
 from catfeeder.errors import ApiNotGiven, JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
-from catfeeder.job_requests import JobRequest
 from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import QueueSealer
-from catfeeder.queue.job_scripts import ENDED_TTL_SECONDS
-from catfeeder.queue.jobs import JobRecord, JobStore, unwrap_result
+from catfeeder.queue.jobs.scripts import ENDED_TTL_SECONDS
+from catfeeder.queue.jobs.store import JobRecord, JobStore, unwrap_result
 from catfeeder.sealing import Secret
-from catfeeder.verbs import Verbs, describe_as
+from catfeeder.verbs.job_requests import JobRequest
+from catfeeder.verbs.table import Verbs, describe_as
 
 P = ParamSpec("P")
 R = TypeVar("R")

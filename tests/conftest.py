@@ -22,7 +22,7 @@ from playhouse.pool import PooledDatabase
 import catfeeder
 import config
 from actors import stopping
-from actors.app_settings import forget_app_settings
+from actors.apps.settings import forget_app_settings
 from actors.providers.config import cache
 from actors.providers.config.discovery_gate import forget_failures
 from actors.providers.http.transport import shared_adapter
@@ -44,7 +44,7 @@ from tests.servers import (
 from worker.consuming.broker import ConsumingBroker
 from worker.process import perform
 from worker.process.build import build_broker
-from worker.queue import connect_queue
+from worker.queue.client import connect_queue
 
 #: The databases that are servers. MariaDB has no wheel: it is tested on where it is installed.
 SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else ("postgresql",)

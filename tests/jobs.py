@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from catfeeder.clock import utc_now
-from catfeeder.queue.job_parts import seal_job
-from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
-from catfeeder.queue.jobs import JobError, JobRecord, JobRun, JobStatus, JobStore
+from catfeeder.queue.jobs.parts import seal_job
+from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.store import JobError, JobRecord, JobRun, JobStatus, JobStore
 from catfeeder.queue.lua_scripts import call_script
 
 MESSAGE_ID: Final = "its-message"

@@ -20,7 +20,7 @@ import pytest
 import redis
 from psycopg import sql
 
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from worker.supervisor.valkey.binaries import list_server_binaries
 
 _START_SECONDS: Final = 60

@@ -203,7 +203,7 @@ PLANTS: Final = {
         "import worker.process.perform",
     ),
     "Within catfeeder: both clients, their verbs, the queue, then what is sealed": (
-        "catfeeder/queue/jobs.py",
+        "catfeeder/queue/jobs/store.py",
         "import catfeeder.client",
     ),
     "Within worker.http: routes, handlers, jobs, authentication, ASGI, errors": (

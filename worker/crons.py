@@ -24,11 +24,11 @@ from models.db.database import ensure_open, hold_connection
 from models.migrate import ensure_tables
 from models.oauth.devices import has_due_polls
 from worker.boot import is_emission_over
-from worker.consuming.redis_settings import describe_risks
-from worker.key_list import KeyListPublisher
-from worker.local_queue import LocalQueue
+from worker.consuming.start_checks.durability import describe_risks
 from worker.process_list import ProcessAnnouncer
-from worker.queue import connect_queue
+from worker.queue.client import connect_queue
+from worker.queue.key_list import KeyListPublisher
+from worker.queue.local import LocalQueue
 from worker.schedule import Schedule, schedule
 from worker.tick_observer import TickObserver
 

@@ -7,7 +7,7 @@ import sys
 from catfeeder.errors import CatFeederError
 from config import current_settings
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.broker_abilities import check_if_reachable
+from worker.consuming.start_checks.abilities import check_if_reachable
 from worker.process.build import build_broker
 from worker.process.join import join
 from worker.process.logs import set_up_logging

@@ -20,7 +20,7 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import NAMESPACE
 from catfeeder.queue.lua_scripts import Call, Script, call_script
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 
 _KEY: Final = f"{NAMESPACE}:processes"
 ANNOUNCE_SECONDS: Final = 5.0

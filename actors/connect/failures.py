@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 from typing import Final
 
-from actors.audit import EventKind, list_events, record
+from actors.events.audit import EventKind, list_events, record
 from models.db.database import hold_connection
 from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from actors.app_settings import read_app_settings
+from actors.apps.settings import read_app_settings
 from actors.connect.variables import Variable, list_variables
 from actors.errors import (
     DiscoveryNeeded,

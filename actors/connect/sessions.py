@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
-from actors.audit import EventKind, record
 from actors.connect.errors import (
     ConnectLinkExpired,
     ConnectLinkTaken,
@@ -19,6 +18,7 @@ from actors.connect.errors import (
 )
 from actors.connect.offers import Offer, Way, read_offer
 from actors.connections.reading import find_connection
+from actors.events.audit import EventKind, record
 from actors.oauth.sign_in import check_asked, check_return_to
 from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.sealing import Secret

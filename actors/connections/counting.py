@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models.db.database import hold_connection
-from models.oauth.connection_counts import MOST, count_of_provider
+from models.oauth.lookups.counts import MOST, count_of_provider
 
 
 def count_connections(providers: Iterable[str]) -> dict[str, str]:

@@ -6,8 +6,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from actors.audit import EventKind, record
 from actors.errors import AuthError
+from actors.events.audit import EventKind, record
 from actors.providers.protocol.provider import Provider
 from actors.stopping import is_stop_requested
 from catfeeder.clock import rfc3339, utc_now

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, cast
 
-from actors.audit import EventKind, record
 from actors.connections.credentials.members import open_credentials
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import AuthError, FailureKind
+from actors.events.audit import EventKind, record
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider

@@ -7,14 +7,8 @@ from actors.cursors import decode_cursor, encode_cursor
 from catfeeder import results
 from catfeeder.queue.requester import visible_app
 from models.db.database import hold_connection
-from models.oauth.connection_search import (
-    ConnectionSearch,
-    Count,
-    Position,
-    count_matching,
-    find_page,
-)
 from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.lookups.search import ConnectionSearch, Count, Position, count_matching, find_page
 from models.oauth.providers import list_keys, list_names
 
 

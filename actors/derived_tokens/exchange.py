@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from actors.audit import EventKind, record
 from actors.connections.credentials.members import open_credentials
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown, ReauthorizationRequired
 from actors.connections.planning import plan_renewal
@@ -16,6 +15,7 @@ from actors.derived_tokens.errors import TokenExchangeNotOffered, to_target_erro
 from actors.derived_tokens.reading import read_derived
 from actors.derived_tokens.targets import build_key, read_target
 from actors.errors import AuthError, ProviderUnreachable
+from actors.events.audit import EventKind, record
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.filling import fill_connection

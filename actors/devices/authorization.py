@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from actors.audit import EventKind, record
 from actors.devices.request import DeviceRequest, build_device_request
+from actors.events.audit import EventKind, record
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.profiles import describe_no_one
 from actors.providers.protocol.tokens.devices import DeviceCode, request_device_code

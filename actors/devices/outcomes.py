@@ -6,9 +6,9 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from actors.audit import EventKind, record
 from actors.connections.errors import ConnectionUnknown
 from actors.errors import AuthError
+from actors.events.audit import EventKind, record
 from actors.oauth.redemption import GrantOrigin, User, extend_lifetime, identify, store_tokens
 from actors.providers.protocol.filling import fill_members
 from actors.providers.protocol.provider import Provider

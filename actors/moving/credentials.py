@@ -18,7 +18,7 @@ from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder.queue.requester import acting_app
 from models.oauth.connections import ConnectionStatus
 from models.oauth.grants import Grant, GrantEnd
-from models.oauth.imports import ImportedConnection, make_id
+from models.oauth.imports.bulk import ImportedConnection, make_id
 from models.oauth.upserts import Owner, build_account_key
 
 #: Members of a key file by those of the assertion that is made of it.

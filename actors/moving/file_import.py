@@ -23,7 +23,7 @@ from actors.moving.restoring import KINDS
 from actors.providers.config.discovery import resolve_provider
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
-from models.oauth.imports import Imported, ImportedConnection, ImportOutcome, rolled_back
+from models.oauth.imports.bulk import Imported, ImportedConnection, ImportOutcome, rolled_back
 
 #: Records of a transaction. SQLite admits no other writer meanwhile: some 50 milliseconds.
 _BATCH: Final = 500

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from actors.audit import EventKind, record
 from actors.connections.errors import ConnectionBusy
 from actors.connections.reading import find_connection
+from actors.events.audit import EventKind, record
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
 from config import current_settings
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.identities import is_identified, store_identity
+from models.oauth.imports.identities import is_identified, store_identity
 from models.renewal.journal import claim_unstarted
 from models.renewal.leases import Lease, find_leased, release
 

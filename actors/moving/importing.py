@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from actors.audit import EventKind, record_all
 from actors.connections.reading import find_connection
+from actors.events.audit import EventKind, record_all
 from actors.moving.errors import ConnectionExists, ImportInvalid
 from actors.moving.first_renewals import RenewalRules, forecast_end, plan_first_renewal, read_rules
 from actors.moving.records import ImportRecord
@@ -20,7 +20,7 @@ from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import MAX_METADATA_BYTES, Grant
-from models.oauth.imports import (
+from models.oauth.imports.bulk import (
     Imported,
     ImportedConnection,
     ImportOutcome,

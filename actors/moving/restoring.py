@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from actors.api_keys import KeyTerms, check_terms
-from actors.app_settings import AppUnknown, forget_app_settings
-from actors.apps import change_app, create_app, describe_app
-from actors.audit import EventKind, record
+from actors.apps.registration import change_app, create_app, describe_app
+from actors.apps.settings import AppUnknown, forget_app_settings
 from actors.errors import AuthError
+from actors.events.audit import EventKind, record
 from actors.moving.errors import ImportInvalid
 from actors.moving.values import read_time
 from actors.providers.config.lookup import find_credential, is_provider_name, provider_row

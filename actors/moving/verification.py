@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from actors.audit import EventKind, record
 from actors.connections.credentials.checking import check_credentials
 from actors.connections.credentials.errors import CredentialsRefused
 from actors.connections.credentials.members import Credentials, open_credentials
@@ -15,6 +14,7 @@ from actors.connections.reading import (
     read_token,
 )
 from actors.errors import ProviderNotConfigured
+from actors.events.audit import EventKind, record
 from actors.moving.errors import AccountDiffers
 from actors.moving.identification import identify, is_identified
 from actors.providers.config.discovery import resolve_provider
@@ -27,7 +27,7 @@ from catfeeder.results import Connection, Profile
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.identities import store_profile
+from models.oauth.imports.identities import store_profile
 
 
 def verify_connection(connection_id: str, version: int | None = None) -> Connection:

@@ -22,7 +22,7 @@ from actors.providers.identity.authentication import AcrDemand
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.redirect_uris import redirect_uri_of
 from catfeeder.sealing import Secret
-from catfeeder.sign_in_options import RequestParameters
+from catfeeder.verbs.sign_in_options import RequestParameters
 
 #: A state, nonce or verifier cannot be guessed: 256 bits, where RFC 6749 asks for 128.
 _RANDOM_BYTES: Final = 32

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from actors.audit import EventKind, record
 from actors.connections.reading import describe_connection
 from actors.errors import AuthError, ProviderUnreachable
+from actors.events.audit import EventKind, record
 from actors.oauth.errors import StateUnknown, StateUsed
 from actors.oauth.issuer_checks import check_issuer
 from actors.oauth.pending import (

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import unquote
 
-from actors.audit import EventKind, record
 from actors.errors import OutcomeUnknown
+from actors.events.audit import EventKind, record
 from actors.oauth.errors import (
     BrowserMismatch,
     RedirectMismatch,

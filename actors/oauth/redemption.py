@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from actors.audit import EventKind, record
 from actors.connections.forecasts import forecast_consent_end
 from actors.connections.grants import GrantRequest, build_grant
 from actors.errors import IdTokenInvalid, ProviderRefused, ProviderUnreachable
+from actors.events.audit import EventKind, record
 from actors.providers.identity.authentication import (
     AcrDemand,
     Authentication,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from actors.audit import EventKind, record
 from actors.errors import AuthError
+from actors.events.audit import EventKind, record
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.protocol.filling import fill_request

@@ -11,7 +11,7 @@ from actors.oauth.errors import RequestParameterInvalid
 from actors.providers.identity.authentication import AcrDemand
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.tokens.targets import RESOURCE_SENTENCE, read_resources
-from catfeeder.sign_in_options import RequestParameters
+from catfeeder.verbs.sign_in_options import RequestParameters
 
 #: Ten years, as longer lifetimes of other settings.
 MAX_AGE_LIMIT: Final = 315_360_000

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
-from actors.app_settings import read_app_settings
-from actors.audit import EventKind, record
+from actors.apps.settings import read_app_settings
 from actors.errors import ProviderNotConfigured
+from actors.events.audit import EventKind, record
 from actors.oauth.authorization_request import (
     AuthorizationRequest,
     build_request,
@@ -31,7 +31,7 @@ from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Secret
-from catfeeder.sign_in_options import SignInOptions
+from catfeeder.verbs.sign_in_options import SignInOptions
 from config import current_settings
 from models.db.database import transaction
 from models.oauth.sign_ins import TAB_VERIFICATION

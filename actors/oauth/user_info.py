@@ -19,7 +19,7 @@ from catfeeder.clock import utc_now
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
-from models.oauth.identities import store_profile
+from models.oauth.imports.identities import store_profile
 from models.oauth.providers import public_name
 
 

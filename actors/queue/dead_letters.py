@@ -25,9 +25,9 @@ from catfeeder.queue.broker import (
     build_enqueue,
     build_queued_job,
 )
-from catfeeder.queue.job_scripts import ended_key
+from catfeeder.queue.jobs.scripts import ended_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 
 #: For each queue. The latest show what is wrong; a flood must not fill the broker's memory.
 MAX_COUNT: Final = 1000

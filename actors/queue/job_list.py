@@ -9,12 +9,12 @@ import redis
 
 from actors.errors import CursorInvalid
 from catfeeder.errors import SealBroken
-from catfeeder.queue.job_index import index_key
-from catfeeder.queue.job_scripts import job_key
-from catfeeder.queue.jobs import JobReader, JobRecord
+from catfeeder.queue.jobs.index import index_key
+from catfeeder.queue.jobs.scripts import job_key
+from catfeeder.queue.jobs.store import JobReader, JobRecord
 from catfeeder.queue.keys import KeyName
-from catfeeder.queue.redis_connection import translate_redis_errors
-from catfeeder.queue.redis_faults import is_of_other_type
+from catfeeder.queue.redis.connection import translate_redis_errors
+from catfeeder.queue.redis.faults import is_of_other_type
 from models.apps import TAB_APPS
 from models.db.database import hold_connection
 

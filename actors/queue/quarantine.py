@@ -13,9 +13,9 @@ from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import UnreadableMessage, build_quarantine_message
-from catfeeder.queue.jobs import JobError, JobRun, JobStore
+from catfeeder.queue.jobs.store import JobError, JobRun, JobStore
 from catfeeder.queue.keys import KeyName
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 
 _LOG = logging.getLogger(__name__)
 #: A worker of a newer release may take the same request a moment later.

@@ -6,7 +6,7 @@ from typing import Final
 
 from catfeeder.queue.broker import ENQUEUE_SCRIPT, MAX_QUEUE_LENGTH
 from catfeeder.queue.lua_scripts import Script
-from catfeeder.queue.redis_connection import QUEUE_FULL
+from catfeeder.queue.redis.connection import QUEUE_FULL
 
 # With KEYS[4] and KEYS[5] the message is moved from those that a worker has in flight, and KEYS[6]
 # says for ARGV[6] seconds that its id is spent; else ARGV[6] is its body. Dead letters that are too

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from actors.audit import EventKind, record
 from actors.errors import AuthError, FailureKind, OutcomeUnknown, ProviderUnreachable
+from actors.events.audit import EventKind, record
 from actors.providers.config.breaker import apply_breaker, check_not_paused
 from actors.providers.http.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
-from actors.providers.protocol.client_authentication import list_clients
+from actors.providers.protocol.client_authentication.methods import list_clients
 from actors.providers.protocol.token_endpoint import TokenResponse
 from actors.providers.protocol.tokens.kept import is_derived
 from actors.renewal.kept_answers import AnswerKeeper

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from actors.audit import EventKind, record
 from actors.connections.credentials.errors import CredentialsRefused
 from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.credentials.storing import build_profile
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import FailureKind, ProviderRefused
+from actors.events.audit import EventKind, record
 from actors.providers.config.breaker import apply_breaker
 from actors.providers.protocol.provider import Provider
 from actors.renewal.limits import LIMITS, lease_end

@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from actors.audit import EventKind
+from actors.events.audit import EventKind
 from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import hold_connection
@@ -15,7 +15,7 @@ from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS
-from models.oauth.imported_grants import TAB_IMPORTED_GRANTS
+from models.oauth.imports.grants import TAB_IMPORTED_GRANTS
 from models.oauth.sign_ins import TAB_VERIFICATION
 from models.renewal.interrupted import erase_stale_attempts
 from models.webhook_deliveries import TAB_WEBHOOK_DELIVERIES

@@ -19,7 +19,7 @@ from benchmarks.jobs.sealed_send import lone_valkey
 from benchmarks.measuring.figures import Figure, spread, table
 from benchmarks.measuring.load import Request, answers_per_second
 from benchmarks.measuring.stack import Stack, core_seconds, new_stack, running
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from config import ROOT
 from tests.ports import free_port
 

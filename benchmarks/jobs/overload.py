@@ -14,7 +14,7 @@ from benchmarks.measuring.figures import Figure, percentile, table
 from benchmarks.measuring.load import Request, answers_per_second
 from benchmarks.measuring.stack import new_stack
 from catfeeder.client import Client
-from catfeeder.queue.jobs import JobRecord
+from catfeeder.queue.jobs.store import JobRecord
 
 _SECONDS: Final = 30.0
 _FACTOR: Final = 5

@@ -14,12 +14,12 @@ from dramatiq.brokers.redis import RedisBroker
 from catfeeder.errors import MessageTooLarge
 from catfeeder.messages import MessageType
 from catfeeder.queue.encoder import MAX_MESSAGE_BYTES, SealedEncoder, find_key
-from catfeeder.queue.job_parts import seal_job
-from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
-from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.jobs.parts import seal_job
+from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.store import JobRecord, JobStatus
 from catfeeder.queue.lanes import DEPTH, NOTE_TEXT, backlog_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script
-from catfeeder.queue.redis_connection import QUEUE_FULL, translate_redis_errors
+from catfeeder.queue.redis.connection import QUEUE_FULL, translate_redis_errors
 from catfeeder.queue.requester import (
     APP_OPTION,
     DEFAULT_APP,

@@ -1,8 +1,8 @@
 """Lanes (fair queueing): what waits on a queue, by app, so that each app has its turn.
 
 Every client appends to the queue's own list, as Dramatiq does. Workers sort that list into a lane
-for each app when they fetch (`worker.consuming.lanes`), and serve the lanes in turn. Beside the
-list `catfeeder:passwords` and its bodies there are
+for each app when they fetch (`worker.consuming.in_flight.lanes`), and serve the lanes in turn.
+Beside the list `catfeeder:passwords` and its bodies there are
 
 - `.lane:<app>`, the list of an app's sorted messages; internal messages have no app;
 - `.turns`, the list of the apps that have such a lane, in the order of their turns;

@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from catfeeder.clock import utc_now
-from catfeeder.queue.job_scripts import CHANNEL_PREFIX
-from catfeeder.queue.jobs import JobRecord
-from catfeeder.queue.redis_faults import describe_loss
+from catfeeder.queue.jobs.scripts import CHANNEL_PREFIX
+from catfeeder.queue.jobs.store import JobRecord
+from catfeeder.queue.redis.faults import describe_loss
 
 #: Redis publishes at most once, and a connection can be dead unnoticed. So each task that waits
 #: polls as well, rarely enough for a thousand of them to be no load.

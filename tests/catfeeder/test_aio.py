@@ -24,7 +24,7 @@ from catfeeder.errors import (
     JobTimeout,
     QueueUnreachable,
 )
-from catfeeder.queue.jobs import JobError
+from catfeeder.queue.jobs.store import JobError
 from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings
 from tests.actors.test_registry import ASKED

@@ -27,9 +27,9 @@ from catfeeder.errors import (
     QueueUnreachable,
 )
 from catfeeder.messages import RENEW_OATHS
-from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.jobs.store import JobError, JobStore
 from catfeeder.queue.keys import AppKey
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.sealing import Key
 from tests.jobs import fail, succeed
 from tests.servers import ValkeyServer

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from catfeeder.connect_options import ConnectOptions
 from catfeeder.errors import InvalidApiKey, InvalidApiUrl, RequestRefused, ServiceUnreachable
 from catfeeder.http_api import ApiRequest, HttpApi
 from catfeeder.results import (
@@ -26,7 +25,8 @@ from catfeeder.results import (
     StartedSignIn,
     StoredToken,
 )
-from catfeeder.verbs import Verbs
+from catfeeder.verbs.connect_options import ConnectOptions
+from catfeeder.verbs.table import Verbs
 from tests.provider import answers
 from tests.provider.answers import Answer, json_answer
 from tests.provider.certificates import self_signed_certificate

@@ -29,7 +29,7 @@ from actors.devices.sweep import claim_due_polls
 from actors.oauth.exchange import CodeAnswer, finish_sign_in
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
-from actors.providers.config.check import check_provider
+from actors.providers.config.checks.check import check_provider
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.config.settings import put_provider
 from actors.providers.protocol.keys import shared_key_cache

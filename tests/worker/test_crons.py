@@ -35,7 +35,7 @@ from tests.chaos.postgres import Postgres
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.crons import Crons, tick
-from worker.key_list import KeyList, read_published
+from worker.queue.key_list import KeyList, read_published
 from worker.schedule import Schedule, schedule
 from worker.tick_observer import TickObserver
 

@@ -11,7 +11,7 @@ from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
 from catfeeder.messages import HASH_PASSWORD, SHUT_DOWN
 from catfeeder.queue.broker import build_message, build_queued_job
-from catfeeder.queue.jobs import JobStatus
+from catfeeder.queue.jobs.store import JobStatus
 from tests.stack.processes import ProcfileProcess
 from tests.waiting import wait_until
 from tests.worker.conftest import PERFORM, StartPerformer

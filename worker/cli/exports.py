@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from actors.app_settings import read_app_settings
+from actors.apps.settings import read_app_settings
 from actors.moving.age import encrypt
 from actors.moving.exporting import export_lines
 from config import current_settings

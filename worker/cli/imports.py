@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from actors.app_settings import read_app_settings
+from actors.apps.settings import read_app_settings
 from actors.moving.age import decrypt
 from actors.moving.errors import ImportFileInvalid
 from actors.moving.field_map import FieldMap, parse_pairs
@@ -26,7 +26,7 @@ from catfeeder.queue.requester import act_for
 from config import current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
-from models.oauth.imports import rolled_back
+from models.oauth.imports.bulk import rolled_back
 from worker.cli.restores import find_app, restore_settings, take_settings
 from worker.cli.terminal.output import json_answer
 from worker.cli.terminal.progress import ProgressLine

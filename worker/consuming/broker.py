@@ -19,7 +19,7 @@ from actors.queue.spent_messages import compute_spent_seconds
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import SealedEncoder
 from worker.consuming.consumer import QueueConsumer
-from worker.consuming.in_flight import (
+from worker.consuming.in_flight.messages import (
     MAX_WORKER_DEATHS,
     Fetched,
     InFlightMessages,

@@ -24,12 +24,12 @@ from dramatiq.errors import ConnectionClosed
 import catfeeder
 from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
-from catfeeder.queue.redis_faults import describe_loss
+from catfeeder.queue.redis.faults import describe_loss
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.in_flight import HEARTBEATS_KEY
+from worker.consuming.in_flight.messages import HEARTBEATS_KEY
+from worker.consuming.in_flight.scripts import BEAT
 from worker.consuming.process_locks import ProcessLocks
 from worker.consuming.releases import own_release
-from worker.consuming.scripts import BEAT
 
 _LOG = logging.getLogger(__name__)
 _JOIN_SECONDS: Final = 2.0

@@ -11,7 +11,7 @@ import redis
 from dramatiq import Broker, Middleware, Worker
 
 from catfeeder.queue.broker import NOTIFICATION_PREFIX
-from catfeeder.queue.redis_faults import describe_loss
+from catfeeder.queue.redis.faults import describe_loss
 
 _LOG = logging.getLogger(__name__)
 #: How long the thread waits for a notification before it checks whether the worker stops.

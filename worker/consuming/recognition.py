@@ -24,7 +24,7 @@ from catfeeder.queue.requester import (
     is_app_id,
     is_requester,
 )
-from worker.consuming.in_flight import MAX_WORKER_DEATHS
+from worker.consuming.in_flight.messages import MAX_WORKER_DEATHS
 
 
 class UnknownMessage(UnreadableMessage):

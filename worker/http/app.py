@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings, find_url_host, reachable_host
-from worker.consuming.broker_abilities import check_if_reachable
+from worker.consuming.start_checks.abilities import check_if_reachable
 from worker.http.asgi.body_limit import BodyLimit
 from worker.http.asgi.content_security import DOCS_PATH, build_docs_policy
 from worker.http.asgi.head_requests import AnswerHead
@@ -35,22 +35,17 @@ from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_er
 from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.pages.assets import build_asset_routes
 from worker.http.routes import (
-    apps,
     catalogue,
     connect_sessions,
     connections,
-    events,
-    jobs,
-    keys,
     oauth,
     passwords,
     providers,
-    queues,
-    renewals,
     root,
     server,
-    webhook_deliveries,
 )
+from worker.http.routes.access import apps, keys
+from worker.http.routes.work import events, jobs, queues, renewals, webhook_deliveries
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join

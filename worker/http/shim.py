@@ -15,9 +15,9 @@ from actors.passwords.costs import estimate_usual_cost
 from catfeeder.client import Client
 from catfeeder.errors import JobExpired, QueueUnreachable, SealBroken
 from catfeeder.messages import MessageType
-from catfeeder.queue.jobs import JobRecord, unwrap_result
+from catfeeder.queue.jobs.store import JobRecord, unwrap_result
 from catfeeder.queue.keys import SERVICE
-from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.redis.connection import connect_redis_async
 from catfeeder.queue.requester import is_visible
 from catfeeder.queue.waiting import JobWaiter
 from catfeeder.sealing import KeyRing, Secret
@@ -38,9 +38,9 @@ from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.live_workers import LiveWorkers
 from worker.http.limits import Limits
-from worker.key_list import ServingKeys, read_stored
-from worker.queue import connect_queue
-from worker.queue_report import read_work_rates
+from worker.queue.client import connect_queue
+from worker.queue.key_list import ServingKeys, read_stored
+from worker.queue.report import read_work_rates
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from actors.registry import bind
 from catfeeder.errors import OperatorError
 from catfeeder.messages import PASSWORDS
 from catfeeder.queue.encoder import SealedEncoder
-from catfeeder.queue.jobs import JobStore
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.jobs.store import JobStore
+from catfeeder.queue.redis.connection import connect_redis
 from config import Settings
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.heartbeats import Heartbeats, HeartbeatTiming
@@ -24,8 +24,8 @@ from worker.consuming.middleware.poison_messages import PoisonMessageIsolation
 from worker.consuming.middleware.renewals import RenewalLifecycle
 from worker.consuming.middleware.requester_context import RequesterContext
 from worker.consuming.middleware.throughput import ThroughputMeter
-from worker.key_list import KeyList, ServingKeys, read_published, read_stored
-from worker.queue import queue_sealer
+from worker.queue.client import queue_sealer
+from worker.queue.key_list import KeyList, ServingKeys, read_published, read_stored
 
 _HEARTBEAT_TIMING = HeartbeatTiming()
 

@@ -22,7 +22,7 @@ from config import (
     load_settings,
     read_environment,
 )
-from worker.queue_roots import export_queue_roots
+from worker.queue.roots import export_queue_roots
 
 _STORED: Final = frozenset({"SECRET_KEY", "SECRET_KEY_PREVIOUS", "DATABASE_URL"})
 #: Stands for the variables of providers' credentials.

@@ -21,20 +21,20 @@ from actors.passwords.memory import share_one_arena
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import OAUTH, PASSWORDS, QUEUES, RENEWALS
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from config import ConfigurationError, Settings, current_settings
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.broker_abilities import check_if_reachable
 from worker.consuming.heartbeats import HeartbeatTiming
+from worker.consuming.start_checks.abilities import check_if_reachable
 from worker.consuming.work_queue import WorkQueue
-from worker.key_list import UNKNOWN, KeyList, publish, read_stored
 from worker.process.build import build_broker
 from worker.process.logs import set_up_logging
 from worker.process.open_files import warn_of_open_files
 from worker.process.own_secrets import drop_other_secrets
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
-from worker.queue import queue_sealer
+from worker.queue.client import queue_sealer
+from worker.queue.key_list import UNKNOWN, KeyList, publish, read_stored
 
 _LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ async def drain_queues(redis_url: str, seconds: float) -> bool:
     """
     # Loading Dramatiq and redis takes a quarter of a second that the start does not have.
     from catfeeder.queue.broker import NAMESPACE
-    from catfeeder.queue.redis_connection import connect_redis, translate_redis_errors
+    from catfeeder.queue.redis.connection import connect_redis, translate_redis_errors
 
     # Dramatiq keeps the body of a message here from its enqueueing until it was acknowledged.
     keys = [f"{NAMESPACE}:{queue}.msgs" for queue in _AWAITED_QUEUES]

@@ -18,8 +18,8 @@ def check_broker(redis_url: str) -> None:
         QueueUnreachable: It does not.
     """
     # Loading the client takes time, so an embedded server is started without it.
-    from catfeeder.queue.redis_connection import connect_redis
-    from worker.consuming.broker_abilities import check_abilities
+    from catfeeder.queue.redis.connection import connect_redis
+    from worker.consuming.start_checks.abilities import check_abilities
 
     with connect_redis(redis_url) as client:
         check_abilities(client)
@@ -61,9 +61,9 @@ def publish_queue_keys(settings: Settings, redis_url: str) -> None:
         QueueUnreachable, DatabaseUnreachable: One of them did not answer.
     """
     # Loaded late: the supervisor has processes to start, and starts them sooner without these.
-    from catfeeder.queue.redis_connection import connect_redis
-    from worker.key_list import publish
-    from worker.queue import queue_sealer
+    from catfeeder.queue.redis.connection import connect_redis
+    from worker.queue.client import queue_sealer
+    from worker.queue.key_list import publish
 
     with connect_redis(redis_url) as client:
         publish(client, queue_sealer(settings))

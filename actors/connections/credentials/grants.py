@@ -113,7 +113,10 @@ def _check_key(provider: Provider, members: Mapping[str, str]) -> None:
             raise CredentialsInvalid("The provider has no private_key: give one.")
         return
     # Imported late: it loads cryptography, which the shim does not need otherwise.
-    from actors.providers.protocol.client_assertions import PrivateKeyUnusable, read_private_key
+    from actors.providers.protocol.client_authentication.assertions import (
+        PrivateKeyUnusable,
+        read_private_key,
+    )
 
     try:
         read_private_key(Secret(members["private_key"]))

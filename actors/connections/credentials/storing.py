@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from actors.audit import EventKind, record
 from actors.connections.credentials.members import Credentials
+from actors.events.audit import EventKind, record
 from actors.providers.identity.profiles import describe_no_one
 from actors.providers.protocol.provider import Provider
 from catfeeder.queue.requester import acting_app

@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from actors.audit import EventKind, record
 from actors.backoff import plan_retry
 from actors.errors import AuthError, FailureKind, ProviderPaused, ProviderRefused
+from actors.events.audit import EventKind, record
 from actors.providers.config.rates import Rate, rate_of
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import rfc3339

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from actors.app_settings import read_app_settings
+from actors.apps.settings import read_app_settings
 from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderTampered, ProviderUnknown
 from actors.providers.catalogue.presets import find_preset, preset_settings
 from actors.providers.protocol.provider import AUTHORIZATION_CODE, DEVICE_CODE, Provider

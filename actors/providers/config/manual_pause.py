@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from actors.audit import EventKind, record
+from actors.events.audit import EventKind, record
 from actors.providers.config.breaker import resume
 from actors.providers.config.lookup import provider_row
 from actors.providers.config.settings import own_or_shared_key

@@ -8,8 +8,8 @@ from typing import Any, Final, TypedDict
 
 from pydantic import SecretStr
 
-from actors.audit import EventKind, record
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
+from actors.events.audit import EventKind, record
 from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.breaker import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row

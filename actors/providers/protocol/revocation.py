@@ -12,7 +12,7 @@ import requests
 from actors.errors import AuthError, ProviderRefused
 from actors.providers.http.answers import error_of, parse_json
 from actors.providers.http.forms import post_form
-from actors.providers.protocol.client_authentication import (
+from actors.providers.protocol.client_authentication.methods import (
     authorization_of,
     client_credentials,
     try_each_secret,

@@ -15,7 +15,7 @@ from actors.errors import CodeInvalid, TokenInvalid
 from actors.providers.http.answers import is_visible_ascii
 from actors.providers.http.forms import Parameters
 from actors.providers.http.quiet_logs import silence_http_logs
-from actors.providers.protocol.client_authentication import (
+from actors.providers.protocol.client_authentication.methods import (
     client_credentials,
     try_each_secret,
 )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from actors.audit import EventKind, record
 from actors.connections.errors import ReauthorizationRequired
 from actors.errors import AuthError
+from actors.events.audit import EventKind, record
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import Lease, end_connection, release

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
-from actors.audit import EventKind, record
 from actors.backoff import plan_retry
 from actors.connections.errors import ReauthorizationRequired
 from actors.connections.forecasts import GrantEnded, has_grant_ended
@@ -17,6 +16,7 @@ from actors.errors import (
     ProviderRefused,
     ProviderUnreachable,
 )
+from actors.events.audit import EventKind, record
 from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
 from actors.renewal.attempt import describe_spent_token
 from actors.renewal.limits import LIMITS, RenewalLimits

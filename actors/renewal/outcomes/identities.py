@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from actors.audit import EventKind, record
 from actors.errors import AuthError, IdTokenInvalid
+from actors.events.audit import EventKind, record
 from actors.providers.identity.id_tokens import check_renewed_id_token
 from actors.providers.identity.profiles import find_subject, subject_text
 from actors.providers.protocol.provider import Provider

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from actors.audit import list_events
 from actors.connections.errors import ReauthorizationRequired
 from actors.connections.forecasts import forecast_grants, warn_of_grant_ends
+from actors.events.audit import list_events
 from actors.renewal.renew import renew_connection
 from actors.stopping import clear_stop_request, request_stop
 from catfeeder.clock import rfc3339, utc_now

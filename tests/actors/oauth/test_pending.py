@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 import config
-from actors.audit import list_events
 from actors.errors import OutcomeUnknown
+from actors.events.audit import list_events
 from actors.oauth.errors import (
     BrowserMismatch,
     RedirectMismatch,

@@ -16,7 +16,7 @@ from actors.oauth.errors import RequestParameterInvalid
 from actors.oauth.sign_in import begin_sign_in
 from actors.providers.identity.authentication import UnmetAuthenticationRequirements
 from actors.renewal.renew import renew_connection
-from catfeeder.sign_in_options import RequestParameters
+from catfeeder.verbs.sign_in_options import RequestParameters
 from tests.actors.sign_ins import (
     NAME,
     configure,

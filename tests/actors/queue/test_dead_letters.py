@@ -30,7 +30,7 @@ from catfeeder.queue.encoder import (
     UnreadableMessage,
     build_quarantine_message,
 )
-from catfeeder.queue.jobs import JobError, JobStore
+from catfeeder.queue.jobs.store import JobError, JobStore
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker
 from tests.jobs import fail, succeed

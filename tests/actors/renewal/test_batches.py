@@ -11,7 +11,7 @@ from actors.renewal.limits import RenewalLimits
 from actors.renewal.renew import renew_connections
 from catfeeder.messages import RENEW_CONNECTIONS
 from catfeeder.queue.broker import build_message
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.renewals import connect, lease_connections

@@ -6,7 +6,7 @@ import pytest
 
 from actors.connections.credentials.members import open_credentials
 from actors.errors import ProviderUnreachable
-from actors.providers.config.check import check_provider
+from actors.providers.config.checks.check import check_provider
 from actors.providers.config.settings import put_provider
 from actors.renewal.creation import create_connection
 from catfeeder.sealing import Secret

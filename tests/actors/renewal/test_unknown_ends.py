@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.providers.config.settings import patch_provider
-from actors.renewal.listing import list_renewals
+from actors.renewal.plan.listing import list_renewals
 from actors.renewal.renew import renew_connection
 from models.oauth.connections import ConnectionStatus
 from tests.actors.renewals import HOUR, change, connect, renew_all, tokens_of

@@ -12,8 +12,8 @@ from catfeeder.messages import HASH_PASSWORD, RENEW_OATHS
 from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import ServiceSealer
-from catfeeder.queue.jobs import JobStore
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.jobs.store import JobStore
+from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.sealing import Key, Secret
 from tests.servers import ValkeyServer
 

@@ -11,9 +11,9 @@ import pytest
 from redis.asyncio import Redis
 
 from catfeeder.client import Client
-from catfeeder.queue.job_scripts import job_key
-from catfeeder.queue.jobs import JobRecord, JobStatus
-from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.jobs.scripts import job_key
+from catfeeder.queue.jobs.store import JobRecord, JobStatus
+from catfeeder.queue.redis.connection import connect_redis_async
 from catfeeder.queue.waiting import JobWaiter
 from config import Settings
 from tests.jobs import put_job, succeed

@@ -14,7 +14,7 @@ import typer
 
 import config
 from actors.api_keys import find_holder, list_api_keys
-from actors.app_settings import read_app_settings
+from actors.apps.settings import read_app_settings
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
 from catfeeder.queue.keys import AppKey

@@ -7,12 +7,12 @@ from typing import cast
 
 import pytest
 
-from actors.apps import create_app
+from actors.apps.registration import create_app
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.messages import PASSWORDS
-from catfeeder.queue.jobs import JobError
+from catfeeder.queue.jobs.store import JobError
 from config import current_settings
 from tests.jobs import fail
 from tests.worker.cli.conftest import Command

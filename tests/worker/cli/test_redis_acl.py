@@ -9,17 +9,17 @@ import pytest
 import redis
 
 import catfeeder
-from actors.apps import create_app
+from actors.apps.registration import create_app
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnusable
-from catfeeder.queue.redis_connection import connect_redis
-from catfeeder.queue.redis_faults import describe_refusal
+from catfeeder.queue.redis.connection import connect_redis
+from catfeeder.queue.redis.faults import describe_refusal
 from config import Settings
 from tests.conftest import StartWorker, derive_app_key
 from tests.servers import ValkeyServer
 from tests.worker.cli.conftest import Command
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.broker_abilities import check_abilities
+from worker.consuming.start_checks.abilities import check_abilities
 from worker.process.build import build_broker
 
 PASSWORD = "correct horse battery staple"

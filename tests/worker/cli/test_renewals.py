@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from actors.apps import create_app
+from actors.apps.registration import create_app
 from actors.providers.config.settings import put_provider
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import act_for

@@ -11,8 +11,8 @@ import pytest
 
 import config
 from actors.api_keys import find_holder, make_api_key
-from actors.app_settings import forget_app_settings
-from actors.apps import create_app, describe_app
+from actors.apps.registration import create_app, describe_app
+from actors.apps.settings import forget_app_settings
 from actors.connections.creation import NewConnection
 from actors.connections.reading import list_connections, read_token
 from actors.moving.importing import import_connection

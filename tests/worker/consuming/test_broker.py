@@ -21,7 +21,7 @@ from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import ServiceSealer
 from catfeeder.queue.lanes import DEPTH
 from catfeeder.queue.lua_scripts import Call, Script, call_script
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.sealing import Key, Secret
 from tests.conftest import StartWorker
 from tests.dead_letters import set_aside
@@ -29,7 +29,7 @@ from tests.jobs import run_of
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.scripts import ACKNOWLEDGE, END_JOB, FETCH
+from worker.consuming.in_flight.scripts import ACKNOWLEDGE, END_JOB, FETCH
 
 DELAYED = f"{PASSWORDS}.DQ"
 #: Too old for a message that only newer workers know.
@@ -311,7 +311,7 @@ def test_a_connection_lost_in_the_middle_of_a_fetch_loses_no_message(
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.consuming.in_flight.call_script", call_and_lose)
+        patch.setattr("worker.consuming.in_flight.messages.call_script", call_and_lose)
         with pytest.raises(ConnectionClosed, match=r"[Tt]ime"):
             next(consumer)
     # When Dramatiq builds the consumer anew
@@ -429,7 +429,7 @@ def test_a_connection_lost_with_an_acknowledgement_loses_no_message(
         raise redis.TimeoutError
 
     with monkeypatch.context() as patch:
-        patch.setattr("worker.consuming.in_flight.call_script", call_and_lose)
+        patch.setattr("worker.consuming.in_flight.messages.call_script", call_and_lose)
         with pytest.raises(ConnectionClosed, match=r"[Tt]ime"):
             consumer.ack(message)
     # When Dramatiq tries again

@@ -13,7 +13,7 @@ from catfeeder.messages import HASH_PASSWORD, PASSWORDS
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from worker.consuming.broker import ConsumingBroker
-from worker.consuming.in_flight import MAX_WORKER_DEATHS
+from worker.consuming.in_flight.messages import MAX_WORKER_DEATHS
 
 
 @pytest.fixture

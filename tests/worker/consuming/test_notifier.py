@@ -16,7 +16,7 @@ from redis.client import PubSub
 from catfeeder.client import Client, Job
 from catfeeder.messages import CONTROL, PASSWORDS
 from catfeeder.queue.broker import NOTIFICATION_PREFIX
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from tests.conftest import StartWorker
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until

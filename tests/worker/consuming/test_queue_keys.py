@@ -10,7 +10,7 @@ import bcrypt
 import pytest
 
 import catfeeder
-from actors.apps import create_app, delete_app, revoke_queue_key
+from actors.apps.registration import create_app, delete_app, revoke_queue_key
 from catfeeder.client import Client, Job
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobExpired, JobFailed, SealBroken
@@ -25,9 +25,9 @@ from catfeeder.messages import (
 from catfeeder.queue.broker import assign_redis_id, build_message
 from catfeeder.queue.encoder import to_json
 from catfeeder.queue.envelope import AppSealer
-from catfeeder.queue.job_parts import seal_end
-from catfeeder.queue.job_scripts import job_key
-from catfeeder.queue.jobs import JobStatus
+from catfeeder.queue.jobs.parts import seal_end
+from catfeeder.queue.jobs.scripts import job_key
+from catfeeder.queue.jobs.store import JobStatus
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection
@@ -41,9 +41,9 @@ from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 from tests.worker.worker_process import Workers
 from worker.consuming.recognition import NotForApps
-from worker.key_list import KeyList, publish
 from worker.process.build import build_broker
 from worker.process.perform import stop_worker
+from worker.queue.key_list import KeyList, publish
 
 PASSWORD = "correct horse battery staple"
 

@@ -13,7 +13,7 @@ from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.messages import CLEAN_TOKENS, HASH_PASSWORD, MessageType
 from catfeeder.queue.broker import build_message
-from catfeeder.queue.job_scripts import job_key
+from catfeeder.queue.jobs.scripts import job_key
 from catfeeder.sealing import Secret
 from tests.conftest import StartWorker
 from tests.dead_letters import set_aside

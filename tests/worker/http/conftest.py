@@ -14,7 +14,7 @@ from playhouse.pool import PooledDatabase
 from redis.asyncio import Redis
 
 from catfeeder.clock import utc_now
-from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.redis.connection import connect_redis_async
 from config import Settings
 from models.db.database import database, hold_connection
 from models.server import begin_boot

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import catfeeder
-from actors.app_settings import forget_app_settings
+from actors.apps.settings import forget_app_settings
 from catfeeder.clock import utc_now
 from config import Settings
 from models.apps import TAB_APPS

@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from actors.app_settings import forget_app_settings
+from actors.apps.settings import forget_app_settings
 from catfeeder.clock import utc_now
 from models.db.database import database as the_database
 from models.db.database import transaction

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from actors import apps
-from actors.app_logos import encode_logo
-from actors.apps import App, AppInvalid
+from actors.apps import registration
+from actors.apps.logos import encode_logo
+from actors.apps.registration import App, AppInvalid
 from catfeeder.clock import utc_now
 from catfeeder.errors import QueueUnreachable
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from config import ConfigurationError, Settings
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.session import open_tables
-from worker.key_list import publish
-from worker.queue import queue_sealer
+from worker.queue.client import queue_sealer
+from worker.queue.key_list import publish
 from worker.supervisor.valkey.embedded import find_running_url
 
 _HEADS: Final = ("ID", "NAME", "PROVIDERS", "SCOPES", "ALLOWS LOGIN", "WEBHOOK")
@@ -26,7 +26,7 @@ _HEADS: Final = ("ID", "NAME", "PROVIDERS", "SCOPES", "ALLOWS LOGIN", "WEBHOOK")
 def print_apps(*, as_json: bool) -> int:
     """Print all apps."""
     open_tables()
-    found = apps.list_apps()
+    found = registration.list_apps()
     if as_json:
         print_json({"items": found})
     else:
@@ -49,7 +49,7 @@ def print_app(app_id: str, *, as_json: bool) -> int:
         AppUnknown: There is none.
     """
     open_tables()
-    found = apps.describe_app(app_id)
+    found = registration.describe_app(app_id)
     if as_json:
         print_json(found)
     else:
@@ -78,7 +78,7 @@ def add_app(app_id: str, name: str | None, settings: Mapping[str, Any], *, as_js
         AppInvalid, AppExists: It cannot be made so.
     """
     service = open_tables()
-    made = apps.create_app(app_id, name or app_id, settings, utc_now())
+    made = registration.create_app(app_id, name or app_id, settings, utc_now())
     _publish(service)
     if as_json:
         print_json(made)
@@ -95,7 +95,7 @@ def change_app(app_id: str, name: str | None, settings: Mapping[str, Any], *, as
     """
     service = open_tables()
     changes = settings if name is None else {**settings, "name": name}
-    changed = apps.change_app(app_id, changes, utc_now())
+    changed = registration.change_app(app_id, changes, utc_now())
     _publish(service)
     if as_json:
         print_json(changed)
@@ -111,7 +111,7 @@ def delete_app(app_id: str) -> int:
         AppUnknown, AppInUse: It cannot be deleted.
     """
     service = open_tables()
-    apps.delete_app(app_id, utc_now())
+    registration.delete_app(app_id, utc_now())
     _publish(service)
     print(f"App {app_id} is deleted, and its keys with it.")
     return 0
@@ -124,7 +124,7 @@ def revoke_queue_key(app_id: str) -> int:
         AppUnknown: There is none.
     """
     service = open_tables()
-    apps.revoke_queue_key(app_id, utc_now())
+    registration.revoke_queue_key(app_id, utc_now())
     _publish(service)
     print(f"It is revoked; `python -m worker keys queue --app {app_id}` prints the new one.")
     return 0

@@ -8,7 +8,7 @@ from catfeeder.queue.keys import AppKey
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import QUEUE_LABEL, KeyRing
 from config import Settings, current_settings
-from worker.queue_roots import export_queue_roots
+from worker.queue.roots import export_queue_roots
 
 
 def print_queue_key(app: str) -> int:
@@ -38,7 +38,7 @@ def print_queue_roots() -> int:
 
 def _find_generation(settings: Settings, app: str) -> int:
     # Loaded late: other commands of this module need no tables.
-    from actors.apps import describe_app
+    from actors.apps.registration import describe_app
     from models.db.database import open_database
     from models.db.errors import DatabaseMissing, SchemaTooOld
     from models.migrate import is_schema_current
@@ -65,8 +65,8 @@ def print_webhook_key(app: str) -> int:
         ConfigurationError: SECRET_KEY is not set.
     """
     # It loads the tables, which the other key does not need.
-    from actors.apps import describe_app
-    from actors.webhooks import export_webhook_key
+    from actors.apps.registration import describe_app
+    from actors.events.webhooks import export_webhook_key
     from models.db.database import open_database
 
     if app != DEFAULT_APP:

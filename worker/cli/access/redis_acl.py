@@ -14,9 +14,9 @@ from typing import Final
 
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX
-from catfeeder.queue.job_scripts import CHANNEL_PREFIX, job_key
+from catfeeder.queue.jobs.scripts import CHANNEL_PREFIX, job_key
 from catfeeder.queue.lua_scripts import NOTHING_KEY
-from catfeeder.queue.redis_faults import GRANTS
+from catfeeder.queue.redis.faults import GRANTS
 from config import current_settings
 
 _PASSWORD_BYTES: Final = 32
@@ -67,7 +67,7 @@ def list_app_rules(app: str) -> list[str]:
 
 
 def _check_app(app: str) -> None:
-    from actors.apps import describe_app
+    from actors.apps.registration import describe_app
     from models.db.database import open_database
 
     open_database(current_settings(), may_create=False)

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from actors.app_settings import read_app_settings
+from actors.apps.settings import read_app_settings
 from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.queue.requester import act_for
 from config import Settings, current_settings
 from models.db.database import open_database
 from models.migrate import check_schema
-from worker.queue import queue_sealer
+from worker.queue.client import queue_sealer
 from worker.supervisor.valkey.embedded import find_running_url
 
 _AT_REST: Final = (

@@ -8,18 +8,18 @@ from typing import Any, Final, Literal, Protocol
 
 import typer
 
-from actors.audit import Event, list_events
 from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import describe_connection, find_connection, list_connections
 from actors.connections.search import search_connections
-from actors.renewal.listing import describe_renewal
+from actors.events.audit import Event, list_events
+from actors.renewal.plan.listing import describe_renewal
 from catfeeder.client import Client
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
-from catfeeder.queue.job_index import build_addition
+from catfeeder.queue.jobs.index import build_addition
 from catfeeder.queue.lua_scripts import call_script
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.results import Connection, ConnectionPage
 from models.oauth.connections import ConnectionStatus

@@ -7,15 +7,15 @@ from typing import Final
 
 from actors.queue.job_list import JobFilter, JobList
 from catfeeder.clock import utc_now
-from catfeeder.queue.jobs import JobStatus
+from catfeeder.queue.jobs.store import JobStatus
 from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
 from worker.http.errors.refusals import JobNotCancellable
 from worker.http.handlers.job_response import describe_job, describe_listed_job
-from worker.http.schemas.jobs import ListedJob
-from worker.key_list import ServingKeys, read_stored
-from worker.work_changes import record_cancellation
+from worker.http.schemas.work.jobs import ListedJob
+from worker.queue.changes import record_cancellation
+from worker.queue.key_list import ServingKeys, read_stored
 
 _HEADS: Final = ("ID", "APP", "ACTOR", "QUEUE", "STATUS", "ENQUEUED AT", "FINISHED AT", "ERROR")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from actors.errors import ProviderUnknown
 from actors.providers.config import manual_pause
-from actors.providers.config.check import check_provider
+from actors.providers.config.checks.check import check_provider
 from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.settings import (
     describe_provider,

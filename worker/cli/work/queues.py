@@ -10,19 +10,19 @@ from typing import Final
 
 import redis
 
-from actors.apps import describe_app
+from actors.apps.registration import describe_app
 from actors.queue import bodies
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
 from models.db.database import ensure_open
 from models.db.errors import DatabaseUnreachable
-from worker import queue_pauses
 from worker.cli.terminal.output import print_json, print_rows
 from worker.cli.terminal.session import connect_queue, open_tables
 from worker.errors import QueueUnknown
-from worker.queue_report import DeadLetter, Queue, describe_dead_letters, describe_queues
-from worker.work_changes import discard_letters, replay_letters
+from worker.queue import pauses
+from worker.queue.changes import discard_letters, replay_letters
+from worker.queue.report import DeadLetter, Queue, describe_dead_letters, describe_queues
 
 _QUEUE_HEADS: Final = (
     *("QUEUE", "MESSAGES", "OLDEST", "WORKERS", "PER SECOND", "STATE", "DEAD LETTERS"),
@@ -65,7 +65,7 @@ def pause_queue(queue: str, *, as_json: bool) -> int:
         ConfigurationError, QueueUnreachable, DatabaseUnreachable: A part cannot be used.
     """
     done = f"No worker fetches from {queue} until `python -m worker queues resume {queue}`."
-    return _change(queue_pauses.pause_queue, queue, done, as_json)
+    return _change(pauses.pause_queue, queue, done, as_json)
 
 
 def resume_queue(queue: str, *, as_json: bool) -> int:
@@ -75,7 +75,7 @@ def resume_queue(queue: str, *, as_json: bool) -> int:
         QueueUnknown: There is no such queue.
         ConfigurationError, QueueUnreachable, DatabaseUnreachable: A part cannot be used.
     """
-    return _change(queue_pauses.resume_queue, queue, f"Workers fetch from {queue}.", as_json)
+    return _change(pauses.resume_queue, queue, f"Workers fetch from {queue}.", as_json)
 
 
 def _change(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from actors.providers.config.lookup import provider_row
-from actors.renewal.listing import RenewalPage, ScheduledRenewal, list_renewals
+from actors.renewal.plan.listing import RenewalPage, ScheduledRenewal, list_renewals
 from catfeeder.clock import rfc3339, utc_now
 from config import provider_credential
 from models.db.database import hold_connection

@@ -12,7 +12,7 @@ from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, JobOutdated, OperatorError
 from catfeeder.messages import CATALOGUE
 from catfeeder.queue.encoder import find_key
-from catfeeder.queue.jobs import JobError, JobRun, JobStore
+from catfeeder.queue.jobs.store import JobError, JobRun, JobStore
 from catfeeder.queue.lua_scripts import Call
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 

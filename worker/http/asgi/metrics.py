@@ -21,7 +21,7 @@ from models.db.errors import DatabaseUnreachable
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
-from worker.queue_report import describe_queues
+from worker.queue.report import describe_queues
 
 #: Any caller may send any method and path: labels made of them would grow without end.
 _METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})

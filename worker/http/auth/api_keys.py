@@ -12,7 +12,7 @@ from fastapi import Request, Security, params
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from actors.api_keys import has_form_of_key
-from actors.app_settings import AppUnknown, read_app_settings
+from actors.apps.settings import AppUnknown, read_app_settings
 from actors.passwords.schemes import MAXIMUM_ROUNDS
 from catfeeder.queue.requester import (
     DEFAULT_APP,

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from catfeeder.errors import SealBroken
 from catfeeder.queue.broker import NAMESPACE
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.sealing import CONSOLE_LABEL, KeyRing, Secret
 from config import Settings
 

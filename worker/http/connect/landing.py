@@ -21,7 +21,7 @@ from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from worker.http.asgi.threads import run_with_database
 from worker.http.connect.endings import render_ending
 from worker.http.connect.rendering import read_brand
-from worker.http.handlers.sign_ins import limit_refusals
+from worker.http.handlers.sign_in.start import limit_refusals
 from worker.http.pages.forms import check_origin, read_form
 from worker.http.pages.languages import choose_language
 from worker.http.pages.templating import render_page

@@ -11,10 +11,10 @@ from typing import Any, Final
 from fastapi import Request
 from starlette.responses import Response
 
-from actors.app_settings import read_app_settings
-from actors.apps import describe_app
+from actors.apps.registration import describe_app
+from actors.apps.settings import read_app_settings
 from worker.http.connect.access import read_visit
-from worker.http.handlers.return_to import redirect
+from worker.http.handlers.sign_in.return_to import redirect
 from worker.http.pages.languages import choose_language
 from worker.http.pages.templating import render_page
 

@@ -25,7 +25,7 @@ from worker.http.connect.access import SESSION_PATH, ConnectRoute, ConnectVisit,
 from worker.http.connect.notices import FAILED, build_address, find_notice
 from worker.http.connect.page import list_session_offers
 from worker.http.connect.rendering import read_brand, render_connect
-from worker.http.handlers.sign_ins import limit_refusals
+from worker.http.handlers.sign_in.start import limit_refusals
 from worker.http.shim import Shim, ShimDependency
 
 router = APIRouter(route_class=ConnectRoute, include_in_schema=False)

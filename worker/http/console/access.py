@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
-from actors.app_settings import AppUnknown, read_app_settings
+from actors.apps.settings import AppUnknown, read_app_settings
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.requester import acting_app, is_app_id, requester, sees_all_apps
 from worker.http.asgi.threads import run_with_database

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.apps import list_apps
-from actors.audit import EventKind, EventPage
+from actors.apps.registration import list_apps
 from actors.connections.search import list_provider_names
 from actors.cursors import is_id
-from actors.event_search import search_events
+from actors.events.audit import EventKind, EventPage
+from actors.events.search import search_events
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
 from worker.http.console.filters import EmptyIsNone, Filters, OptionalText

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.apps import list_apps
+from actors.apps.registration import list_apps
 from actors.connections.search import list_provider_names
-from actors.renewal.listing import list_renewals
-from actors.renewal.timeline import build_timeline
+from actors.renewal.plan.listing import list_renewals
+from actors.renewal.plan.timeline import build_timeline
 from catfeeder.clock import utc_now
 from models.oauth.connections import ConnectionStatus
 from worker.http.asgi.threads import run_with_database

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.apps import list_apps
-from actors.webhook_deliveries import list_deliveries
+from actors.apps.registration import list_apps
+from actors.events.deliveries import list_deliveries
 from catfeeder.queue.requester import DEFAULT_APP
 from config import current_settings
 from models.webhook_deliveries import DeliveryStatus
@@ -17,8 +17,8 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
-from worker.http.routes.webhook_deliveries import resend
-from worker.http.schemas.webhook_deliveries import EventsToResend
+from worker.http.routes.work.webhook_deliveries import resend
+from worker.http.schemas.work.webhook_deliveries import EventsToResend
 
 router = APIRouter(prefix="/console/webhooks", route_class=ConsoleRoute, include_in_schema=False)
 _PAGE: Final = 50

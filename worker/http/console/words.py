@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from actors.audit import EventKind
 from actors.errors import FailureKind
+from actors.events.audit import EventKind
 from models.oauth.connections import ConnectionStatus
 
 

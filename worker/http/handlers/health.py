@@ -13,7 +13,7 @@ from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, PAUSED_KEY
 from catfeeder.queue.lua_scripts import Script
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 from models.db.database import is_answering
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.schemas.server import Health, HealthStatus, UpOrDown

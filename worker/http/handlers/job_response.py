@@ -7,8 +7,8 @@ from typing import cast
 from starlette.responses import JSONResponse
 
 from catfeeder.clock import rfc3339
-from catfeeder.queue.jobs import JobRecord, JobStatus
-from worker.http.schemas.jobs import JobAnswer, ListedJob
+from catfeeder.queue.jobs.store import JobRecord, JobStatus
+from worker.http.schemas.work.jobs import JobAnswer, ListedJob
 
 
 def describe_job(record: JobRecord) -> JobAnswer:

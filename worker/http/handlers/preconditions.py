@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from actors.app_settings import AppUnknown, read_app_settings
-from actors.audit import EventPage, list_events
+from actors.apps.settings import AppUnknown, read_app_settings
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import ProviderTampered, ProviderUnknown
+from actors.events.audit import EventPage, list_events
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import merge_metadata, provider_row
 from actors.providers.protocol.filling import read_variables_by_settings
-from actors.renewal.listing import RenewalPage
+from actors.renewal.plan.listing import RenewalPage
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import is_app_id
 from catfeeder.results import ConnectionPage

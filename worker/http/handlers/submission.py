@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from catfeeder.errors import CatFeederError, JobExpired, QueueUnreachable
 from catfeeder.messages import MessageType
-from catfeeder.queue.jobs import JobRecord
+from catfeeder.queue.jobs.store import JobRecord
 from worker.http.auth.api_keys import Caller
 from worker.http.handlers.job_response import build_job_response
 from worker.http.handlers.preferences import PreferredWait

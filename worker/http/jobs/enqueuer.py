@@ -17,10 +17,10 @@ from catfeeder.errors import CatFeederError, QueueUnreachable
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import assign_redis_id, build_enqueue, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
-from catfeeder.queue.job_index import build_addition
-from catfeeder.queue.jobs import JobRecord
+from catfeeder.queue.jobs.index import build_addition
+from catfeeder.queue.jobs.store import JobRecord
 from catfeeder.queue.lua_scripts import Call, call_scripts
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 from worker.http.asgi.batcher import Batcher
 
 _log: Final = logging.getLogger(__name__)

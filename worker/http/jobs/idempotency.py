@@ -22,10 +22,10 @@ import redis
 
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.encoder import to_json
-from catfeeder.queue.job_scripts import JOB_TTL_SECONDS, job_key
+from catfeeder.queue.jobs.scripts import JOB_TTL_SECONDS, job_key
 from catfeeder.queue.lua_scripts import Call, Script, call_script
-from catfeeder.queue.redis_connection import translate_redis_errors
-from catfeeder.queue.redis_faults import is_of_other_type
+from catfeeder.queue.redis.connection import translate_redis_errors
+from catfeeder.queue.redis.faults import is_of_other_type
 from catfeeder.queue.requester import acting_app
 from catfeeder.sealing import Key, KeyRing
 from worker.http.auth.api_keys import Caller

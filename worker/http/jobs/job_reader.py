@@ -13,10 +13,10 @@ import redis
 from redis.asyncio import Redis
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.queue.job_scripts import job_key
-from catfeeder.queue.jobs import JobReader, JobRecord
-from catfeeder.queue.redis_connection import translate_redis_errors
-from catfeeder.queue.redis_faults import is_of_other_type
+from catfeeder.queue.jobs.scripts import job_key
+from catfeeder.queue.jobs.store import JobReader, JobRecord
+from catfeeder.queue.redis.connection import translate_redis_errors
+from catfeeder.queue.redis.faults import is_of_other_type
 from worker.http.asgi.batcher import Batcher
 
 #: Redis answers within a millisecond. A caller learns soon that it hangs.

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import WORKERS_KEY
-from catfeeder.queue.redis_connection import translate_redis_errors
-from worker.consuming.in_flight import HEARTBEATS_KEY
+from catfeeder.queue.redis.connection import translate_redis_errors
+from worker.consuming.in_flight.messages import HEARTBEATS_KEY
 
 #: A worker beats each second; no two machines' clocks are compared.
 _TIMEOUT_SECONDS: Final = 5.0

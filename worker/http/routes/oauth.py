@@ -14,23 +14,22 @@ from catfeeder.results import Connection, DeviceAuthorization, Profile, StartedS
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.handlers.callback import finish_sign_in
-from worker.http.handlers.login import (
-    check_given_once,
-    read_login_form,
-    read_variables,
-    start_login,
-)
 from worker.http.handlers.preconditions import (
     check_connection,
     check_provider,
     check_variables,
 )
-from worker.http.handlers.sign_in_pages import BrowserRoute
-from worker.http.handlers.sign_ins import start_sign_in
+from worker.http.handlers.sign_in.callback import finish_sign_in
+from worker.http.handlers.sign_in.login import (
+    check_given_once,
+    read_login_form,
+    read_variables,
+    start_login,
+)
+from worker.http.handlers.sign_in.pages import BrowserRoute
+from worker.http.handlers.sign_in.start import start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName
-from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.oauth import (
     CALLBACK_PARAMETERS,
     LOGIN_FORM,
@@ -43,6 +42,7 @@ from worker.http.schemas.oauth import (
     RefreshToken,
 )
 from worker.http.schemas.shapes import build_model
+from worker.http.schemas.work.jobs import declare_job_route
 from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)

@@ -19,9 +19,9 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.handlers.password_preconditions import check_comparable, check_new_password
 from worker.http.handlers.quick_route import QuickRoute
 from worker.http.handlers.submission import SubmissionDependency
-from worker.http.schemas.jobs import declare_job_route
 from worker.http.schemas.passwords import CheckPassword, HashPassword, PolicyPassword
 from worker.http.schemas.shapes import build_model
+from worker.http.schemas.work.jobs import declare_job_route
 
 router = APIRouter(
     prefix="/v1/passwords",

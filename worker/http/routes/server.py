@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from catfeeder.errors import QueueUnreachable
 from catfeeder.messages import SHUT_DOWN
-from catfeeder.queue.redis_connection import translate_redis_errors
+from catfeeder.queue.redis.connection import translate_redis_errors
 from models.db.database import hold_connection
 from models.server import current_generation
 from worker.http.auth.api_keys import Scope, require_scope

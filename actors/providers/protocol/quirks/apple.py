@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from actors.errors import ProviderNotConfigured
 from actors.providers.http.answers import one_line, parse_json
-from actors.providers.protocol.client_assertions import sign_assertion
+from actors.providers.protocol.client_authentication.assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 
 _AUDIENCE: Final = "https://appleid.apple.com"

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json, read_json, send_delete
-from actors.providers.protocol.client_authentication import secret_text
+from actors.providers.protocol.client_authentication.methods import secret_text
 from actors.providers.protocol.provider import Provider
 from catfeeder.sealing import Secret
 

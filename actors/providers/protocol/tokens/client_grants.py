@@ -10,8 +10,8 @@ import requests
 
 from actors.errors import FailureKind, ProviderRefused
 from actors.providers.http.forms import send_parameters
-from actors.providers.protocol.client_assertions import sign_claims
-from actors.providers.protocol.client_authentication import (
+from actors.providers.protocol.client_authentication.assertions import sign_claims
+from actors.providers.protocol.client_authentication.methods import (
     choose_audience,
     client_credentials,
     try_each_secret,

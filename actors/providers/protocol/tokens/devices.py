@@ -12,7 +12,10 @@ import requests
 from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderNotConfigured
 from actors.providers.http.addresses import check_url
 from actors.providers.http.answers import error_of, is_visible_ascii, one_line
-from actors.providers.protocol.client_authentication import client_credentials, try_each_secret
+from actors.providers.protocol.client_authentication.methods import (
+    client_credentials,
+    try_each_secret,
+)
 from actors.providers.protocol.provider import DEVICE_CODE, Provider
 from actors.providers.protocol.tokens.answers import (
     TokenResponse,

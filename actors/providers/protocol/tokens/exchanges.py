@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from actors.errors import ProviderMisbehaved
-from actors.providers.protocol.client_authentication import client_credentials, try_each_secret
+from actors.providers.protocol.client_authentication.methods import (
+    client_credentials,
+    try_each_secret,
+)
 from actors.providers.protocol.provider import TOKEN_EXCHANGE, Provider
 from actors.providers.protocol.tokens.answers import TokenResponse, read_tokens
 from actors.providers.protocol.tokens.requests import send_grant

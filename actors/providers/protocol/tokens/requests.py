@@ -10,7 +10,7 @@ import requests
 
 from actors.providers.http.forms import Format, Parameters, send_parameters
 from actors.providers.http.members import find_at
-from actors.providers.protocol.client_authentication import authorization_of, secret_text
+from actors.providers.protocol.client_authentication.methods import authorization_of, secret_text
 from actors.providers.protocol.filling import check_filled
 from actors.providers.protocol.provider import Provider, TokenExchange
 from catfeeder.sealing import Secret

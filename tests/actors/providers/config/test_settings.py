@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
 
-from actors.audit import list_events
 from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
+from actors.events.audit import list_events
 from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.discovery import discover_provider
 from actors.providers.config.lookup import find_provider
@@ -28,7 +28,7 @@ from actors.providers.config.settings import (
     patch_provider,
     put_provider,
 )
-from actors.providers.protocol.client_assertions import read_private_key
+from actors.providers.protocol.client_authentication.assertions import read_private_key
 from actors.providers.protocol.provider_builder import presets
 from catfeeder.sealing import Secret
 from models.db.database import database as the_database

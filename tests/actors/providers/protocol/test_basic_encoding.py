@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from actors.errors import ProviderRefused
-from actors.providers.config.check import check_provider
+from actors.providers.config.checks.check import check_provider
 from actors.providers.config.discovery import discover
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.settings import describe_provider, patch_provider

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.audit import list_events
 from actors.connections.reading import describe_connection, read_token
+from actors.events.audit import list_events
 from actors.oauth.refresh import refresh_token
 from actors.renewal.outcomes.identities import IdentityRefused
 from actors.renewal.renew import renew_connection

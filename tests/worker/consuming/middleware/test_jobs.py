@@ -20,8 +20,8 @@ from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed, QueueUnreachable
 from catfeeder.messages import CLEAN_VERIFICATION, HASH_PASSWORD, SHUT_DOWN
 from catfeeder.queue.broker import build_message, build_queued_job
-from catfeeder.queue.jobs import JobError, JobStatus, JobStore
-from catfeeder.queue.redis_connection import connect_redis
+from catfeeder.queue.jobs.store import JobError, JobStatus, JobStore
+from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
 from models.db.errors import DatabaseUnreachable

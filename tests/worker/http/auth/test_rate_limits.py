@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.redis.connection import connect_redis_async
 from config import Settings
 from tests.servers import ValkeyServer
 from worker.http.auth.rate_limits import RateLimiter

@@ -11,7 +11,7 @@ import pytest
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.identities import store_profile
+from models.oauth.imports.identities import store_profile
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.signing_in import HOUSE, sign_in
 from tests.worker.http.visits import act

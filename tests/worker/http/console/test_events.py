@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from actors.audit import EventKind, record
+from actors.events.audit import EventKind, record
 from catfeeder.clock import utc_now
 from models import event_search
 from models.db.database import hold_connection

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from actors.audit import EventKind, record
-from actors.webhooks import deliver_events
+from actors.events.audit import EventKind, record
+from actors.events.webhooks import deliver_events
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from tests.oidc_provider import OidcProvider

@@ -50,7 +50,7 @@ def _walk(kind: type[CatFeederError]) -> Iterator[type[CatFeederError]]:
 
 def _list_codes() -> set[str]:
     _import_all()
-    packages = ("actors", "catfeeder", "models", "settings", "worker.http", "worker.queue_pauses")
+    packages = ("actors", "catfeeder", "models", "settings", "worker.http", "worker.queue.pauses")
     return {
         kind.__new__(kind).code
         for kind in _walk(CatFeederError)

@@ -15,10 +15,10 @@ import pytest
 
 from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import WORKERS_KEY
-from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.redis.connection import connect_redis_async
 from tests.servers import ValkeyServer, running_valkey
 from worker.boot import Boot
-from worker.consuming.in_flight import HEARTBEATS_KEY
+from worker.consuming.in_flight.messages import HEARTBEATS_KEY
 from worker.http.jobs.live_workers import LiveWorkers
 from worker.http.shim import Shim
 

@@ -12,7 +12,7 @@ import pytest
 from catfeeder.client import Client
 from catfeeder.errors import MessageTooLarge, QueueUnreachable
 from catfeeder.messages import HASH_PASSWORD, RENEW_CONNECTION, REVOKE_CONNECTION, MessageType
-from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.jobs.store import JobRecord, JobStatus
 from catfeeder.queue.requester import requester
 from catfeeder.sealing import Secret
 from tests.worker.http.broken_broker import cut_off

@@ -19,7 +19,7 @@ from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.queue.broker import build_message, build_queued_job
-from catfeeder.queue.jobs import JobError
+from catfeeder.queue.jobs.store import JobError
 from catfeeder.queue.lua_scripts import call_scripts
 from catfeeder.sealing import KeyRing, Secret
 from config import Settings

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from catfeeder.client import Client
 from catfeeder.errors import QueueUnreachable
-from catfeeder.queue.redis_connection import connect_redis_async
+from catfeeder.queue.redis.connection import connect_redis_async
 from tests.servers import ValkeyServer
 from worker.http.jobs.job_reader import BatchedJobReader
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 import catfeeder
-from actors.audit import EventKind, record
+from actors.events.audit import EventKind, record
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
 from models.db.database import hold_connection

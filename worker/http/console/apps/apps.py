@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.api_keys import OPERATOR_SCOPES, SCOPES
-from actors.apps import AppExists, AppInvalid, describe_app, list_apps
+from actors.apps.registration import AppExists, AppInvalid, describe_app, list_apps
 from catfeeder.errors import CatFeederError
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
@@ -19,8 +19,8 @@ from worker.http.console.form_fields import check_body
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
 from worker.http.errors.statuses import get_status
-from worker.http.routes.apps import make_app, patch_app, remove_app, revoke_app_queue_key
-from worker.http.schemas.apps import AppChanges, NewApp
+from worker.http.routes.access.apps import make_app, patch_app, remove_app, revoke_app_queue_key
+from worker.http.schemas.access.apps import AppChanges, NewApp
 from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/console/apps", route_class=ConsoleRoute, include_in_schema=False)

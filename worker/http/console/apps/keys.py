@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from actors.api_keys import SCOPES, ApiKey, ApiKeyInvalid, list_api_keys
-from actors.app_settings import AppUnknown
-from actors.apps import list_apps
+from actors.apps.registration import list_apps
+from actors.apps.settings import AppUnknown
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.requester import DEFAULT_APP
@@ -22,8 +22,8 @@ from worker.http.console.form_fields import check_body, read_number, read_ticks
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
 from worker.http.errors.statuses import get_status
-from worker.http.routes.keys import make_key, revoke_key
-from worker.http.schemas.keys import NewKey
+from worker.http.routes.access.keys import make_key, revoke_key
+from worker.http.schemas.access.keys import NewKey
 from worker.http.shim import ShimDependency
 
 router = APIRouter(prefix="/console/keys", route_class=ConsoleRoute, include_in_schema=False)

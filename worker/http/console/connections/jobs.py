@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from catfeeder.messages import MessageType
-from catfeeder.queue.jobs import JobStatus
+from catfeeder.queue.jobs.store import JobStatus
 from catfeeder.queue.requester import act_for
 from worker.http.shim import Shim
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from actors.apps import list_apps
+from actors.apps.registration import list_apps
 from actors.connections.search import list_provider_names, search_connections
 from actors.cursors import is_id
 from models.oauth.connections import ConnectionStatus

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.audit import list_events
 from actors.connections.reading import describe_connection, find_connection
-from actors.renewal.listing import describe_renewal
+from actors.events.audit import list_events
+from actors.renewal.plan.listing import describe_renewal
 from catfeeder.clock import rfc3339, utc_now
 from models.oauth.connections import TAB_CONNECTIONS
 from worker.http.asgi.threads import run_with_database

@@ -12,7 +12,7 @@ from catfeeder.messages import CONTROL, OAUTH, PASSWORDS, POLL_DEVICES, RENEWALS
 from models.oauth.connections import ConnectionStatus
 from worker.http.console.overview.counts import Undelivered
 from worker.http.console.overview.state import CronLine, Overview, PausedProvider
-from worker.queue_report import Queue
+from worker.queue.report import Queue
 
 #: How long the first message of a queue may wait: people wait for the first two.
 _MAX_WAITS: Final = {PASSWORDS: 10, OAUTH: 10, RENEWALS: 300, CONTROL: 60}

@@ -14,12 +14,12 @@ from models.crons import list_ticks
 from models.db.errors import DatabaseUnreachable
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from models.oauth.providers import owner_of, public_name
-from worker.consuming.redis_settings import describe_risks
+from worker.consuming.start_checks.durability import describe_risks
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.overview.counts import CountCache, Counts
 from worker.http.shim import Shim
 from worker.process_list import RunningProcesses, read_processes
-from worker.queue_report import Queue, describe_queues, read_reports
+from worker.queue.report import Queue, describe_queues, read_reports
 from worker.schedule import list_crons
 
 

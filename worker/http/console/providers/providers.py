@@ -13,7 +13,7 @@ from actors.errors import ProviderInvalid
 from actors.providers.config.settings import describe_provider, list_providers
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import CHECK_PROVIDER
-from catfeeder.queue.job_records import JobRecord, unwrap_result
+from catfeeder.queue.jobs.records import JobRecord, unwrap_result
 from models.oauth.providers import own_key
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute

@@ -17,10 +17,15 @@ from worker.http.console.filters import Filters, OptionalText
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
 from worker.http.console.work.words import REASON_MEANINGS
-from worker.http.routes.queues import discard_some, list_dead_letters, open_letters, replay_some
-from worker.http.schemas.queues import DeadLetterQuery
+from worker.http.routes.work.queues import (
+    discard_some,
+    list_dead_letters,
+    open_letters,
+    replay_some,
+)
+from worker.http.schemas.work.queues import DeadLetterQuery
 from worker.http.shim import Shim, ShimDependency
-from worker.queue_report import QueueName
+from worker.queue.report import QueueName
 
 router = APIRouter(
     prefix="/console/queues/{queue}/dead-letters", route_class=ConsoleRoute, include_in_schema=False

@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from actors.apps import list_apps
+from actors.apps.registration import list_apps
 from actors.cursors import is_id
 from actors.queue.dead_letters import LetterFilter
 from catfeeder.messages import CATALOGUE
-from catfeeder.queue.jobs import JobRecord, JobStatus
+from catfeeder.queue.jobs.store import JobRecord, JobStatus
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
 from worker.http.console.filters import EmptyIsNone, Filters, OptionalText
@@ -24,12 +24,12 @@ from worker.http.console.rendering import render_console
 from worker.http.console.work.words import REASON_MEANINGS, STATUS_MEANINGS
 from worker.http.handlers.job_response import describe_listed_job
 from worker.http.pages.templating import render
-from worker.http.routes.jobs import cancel, list_jobs
-from worker.http.routes.queues import open_letters
+from worker.http.routes.work.jobs import cancel, list_jobs
+from worker.http.routes.work.queues import open_letters
 from worker.http.schemas.fields import JobId
-from worker.http.schemas.jobs import JobQuery
+from worker.http.schemas.work.jobs import JobQuery
 from worker.http.shim import Shim, ShimDependency
-from worker.queue_report import describe_dead_letters
+from worker.queue.report import describe_dead_letters
 
 router = APIRouter(prefix="/console/jobs", route_class=ConsoleRoute, include_in_schema=False)
 _PAGE_SIZE: Final = 50

@@ -14,8 +14,8 @@ from worker.http.console.access import ConsoleRoute
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import render_console
 from worker.http.shim import ShimDependency
-from worker.queue_pauses import pause_queue, resume_queue
-from worker.queue_report import QueueName, describe_queues
+from worker.queue.pauses import pause_queue, resume_queue
+from worker.queue.report import QueueName, describe_queues
 
 router = APIRouter(prefix="/console/queues", route_class=ConsoleRoute, include_in_schema=False)
 _PATH = "/console/queues"

@@ -120,7 +120,10 @@ def _refuse_query(url: str) -> str:
 
 def _check_private_key(pem: SecretStr) -> SecretStr:
     # Imported late: it loads cryptography, which the shim does not need otherwise.
-    from actors.providers.protocol.client_assertions import PrivateKeyUnusable, read_private_key
+    from actors.providers.protocol.client_authentication.assertions import (
+        PrivateKeyUnusable,
+        read_private_key,
+    )
 
     try:
         if len(pem.get_secret_value()) > _MAX_PEM_LENGTH:
@@ -140,7 +143,7 @@ def check_algorithm(pem: SecretStr, algorithm: str) -> None:
     Raises:
         ValueError: It cannot; the sentence says by which one it would.
     """
-    from actors.providers.protocol.client_assertions import read_private_key
+    from actors.providers.protocol.client_authentication.assertions import read_private_key
     from actors.providers.protocol.keys import fits_algorithm
 
     key, usual = read_private_key(Secret(pem.get_secret_value()))
@@ -158,7 +161,10 @@ def _check_audience(audience: str) -> str:
 
 
 def _check_certificate(pem: str) -> str:
-    from actors.providers.protocol.client_assertions import CertificateUnusable, read_certificate
+    from actors.providers.protocol.client_authentication.assertions import (
+        CertificateUnusable,
+        read_certificate,
+    )
 
     try:
         read_certificate(pem)

@@ -1,0 +1,1 @@
+"""Events: the audit trail, its search, and webhooks with their deliveries."""

@@ -1,0 +1,244 @@
+"""Audit trail: what happened to a connection, provider or key, when, and at whose request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, TypedDict, Unpack
+
+from actors.apps.settings import find_webhook_url
+from actors.errors import CursorInvalid
+from catfeeder.clock import rfc3339, utc_now
+from catfeeder.queue.requester import (
+    DEFAULT_APP,
+    act_for,
+    acting_app,
+    requester,
+    visible_app,
+)
+from catfeeder.results import Time
+from models.db.database import hold_connection
+from models.db.errors import DatabaseUnreachable
+from models.events import TAB_EVENTS, EventFilters
+from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.providers import owner_of, public_name
+from models.sealing import row_macs
+
+#: The number of an event, as `next_cursor` gives it.
+_CURSOR: Final = re.compile("[0-9]{1,18}")
+
+
+class EventKind(StrEnum):
+    """What can happen. The names are read by apps: never rename one."""
+
+    AUTHORIZED = "authorized"
+    CONNECT_SESSION_CREATED = "connect_session_created"
+    CONNECT_SESSION_OPENED = "connect_session_opened"
+    EXCHANGED = "exchanged"
+    CONNECTED = "connected"
+    IMPORTED = "imported"
+    IDENTIFIED = "identified"
+    DEVICE_REFUSED = "device_refused"
+    SIGN_IN_REFUSED = "sign_in_refused"
+    RENEWED = "renewed"
+    TOKEN_EXCHANGED = "token_exchanged"
+    TOKEN_EXCHANGE_REFUSED = "token_exchange_refused"
+    PROFILE_REQUESTED = "profile_requested"
+    RENEWAL_REQUESTED = "renewal_requested"
+    RENEWAL_RETRIED = "renewal_retried"
+    RENEWAL_FAILED = "renewal_failed"
+    RENEWAL_FAILED_AGAIN = "renewal_failed_again"
+    REAUTHORIZATION_SOON = "reauthorization_soon"
+    REAUTHORIZATION_REQUIRED = "reauthorization_required"
+    ENDED = "ended"
+    RECOVERED = "recovered"
+    REVOKED = "revoked"
+    SCOPE_MISSING = "scope_missing"
+    IDENTITY_REFUSED = "identity_refused"
+    PROVIDER_CHANGED = "provider_changed"
+    PROVIDER_PAUSED = "provider_paused"
+    PROVIDER_RESUMED = "provider_resumed"
+    QUEUE_PAUSED = "queue_paused"
+    QUEUE_RESUMED = "queue_resumed"
+    DEAD_LETTERS_REPLAYED = "dead_letters_replayed"
+    DEAD_LETTERS_DISCARDED = "dead_letters_discarded"
+    JOB_CANCELLED = "job_cancelled"
+    API_KEY_CREATED = "api_key_created"
+    API_KEY_REVOKED = "api_key_revoked"
+    APP_CHANGED = "app_changed"
+    WEBHOOK_RESENT = "webhook_resent"
+    ROW_REFUSED = "row_refused"
+
+
+class Event(TypedDict):
+    """One thing that happened; there is never a secret in it."""
+
+    id: Annotated[int, "Later events have greater ones."]
+    app: Annotated[str, "The app that it concerns."]
+    kind: Annotated[str, EventKind]
+    key_id: Annotated[
+        str | None,
+        "The API key that it was asked with; null for browsers, the schedule, the command line and "
+        "apps on the queue.",
+    ]
+    provider: str | None
+    connection_id: str | None
+    subject: str | None
+    reference: Annotated[
+        str | None, "Of a sign-in that failed: what the page of its end showed the user."
+    ]
+    detail: Annotated[dict[str, Any] | None, "Further members, by kind."]
+    created_at: Time
+
+
+class EventPage(TypedDict):
+    """Events, newest first."""
+
+    items: list[Event]
+    next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
+
+
+#: The events that go to the webhook: each change of a connection's state, and no single attempt.
+DELIVERED_KINDS = frozenset(
+    {
+        EventKind.EXCHANGED,
+        EventKind.CONNECTED,
+        EventKind.IDENTIFIED,
+        EventKind.DEVICE_REFUSED,
+        EventKind.RENEWAL_FAILED,
+        EventKind.REAUTHORIZATION_SOON,
+        EventKind.REAUTHORIZATION_REQUIRED,
+        EventKind.ENDED,
+        EventKind.RECOVERED,
+        EventKind.REVOKED,
+        EventKind.SCOPE_MISSING,
+        EventKind.IDENTITY_REFUSED,
+        EventKind.PROVIDER_PAUSED,
+        EventKind.PROVIDER_RESUMED,
+    }
+)
+
+
+#: The state of what apps share: whichever app's renewal, or request, has brought it about.
+_OF_THE_SERVICE: Final = frozenset(
+    {
+        EventKind.PROVIDER_PAUSED,
+        EventKind.PROVIDER_RESUMED,
+        EventKind.QUEUE_PAUSED,
+        EventKind.QUEUE_RESUMED,
+    }
+)
+
+
+def build_event(
+    kind: EventKind,
+    *,
+    now: datetime,
+    provider: str | None = None,
+    connection: TAB_CONNECTIONS | None = None,
+    subject: str | None = None,
+    reference: str | None = None,
+    **detail: Any,
+) -> dict[str, Any]:
+    """Return an event as a row to insert, with this thread's requester as `key_id`.
+
+    It belongs to the app of the connection or the provider, else to the one that the thread acts
+    for, and is delivered where that app has a webhook.
+    `detail` is JSON data for people and apps: our codes and sentences, never a secret.
+    """
+    app = _find_app(kind, provider, connection)
+    return TAB_EVENTS.build_row(
+        kind.value,
+        app=app,
+        key_id=requester.get(),
+        provider=public_name(connection.provider if connection else provider),
+        connection_id=connection.id if connection else None,
+        subject=(connection.subject or None) if connection else subject,
+        reference=reference,
+        detail=detail or None,
+        is_delivered=kind in DELIVERED_KINDS and find_webhook_url(app) is not None,
+        now=now,
+    )
+
+
+def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS | None) -> str:
+    """Return the app that an event concerns; the state of what apps share is the operator's."""
+    if connection is not None:
+        return connection.app
+    if owner := owner_of(provider):
+        return owner
+    return DEFAULT_APP if kind in _OF_THE_SERVICE else acting_app.get()
+
+
+def record(kind: EventKind, *, now: datetime, **more: Any) -> None:
+    """Insert an event, as `build_event` takes it, in the transaction that makes the change."""
+    TAB_EVENTS.insert_rows([build_event(kind, now=now, **more)])
+
+
+def record_all(
+    kind: EventKind,
+    changed: Iterable[tuple[TAB_CONNECTIONS, Mapping[str, Any]]],
+    now: datetime,
+) -> None:
+    """Insert an event of each connection with its detail, in the transaction of the changes."""
+    rows = (build_event(kind, now=now, connection=row, **detail) for row, detail in changed)
+    TAB_EVENTS.insert_many_rows(rows)
+
+
+def _record_refused_row(table: str, name: str) -> None:
+    """Write the event of a row that something else has written; the log has it in any case."""
+    with suppress(DatabaseUnreachable), hold_connection(), act_for(DEFAULT_APP):
+        record(EventKind.ROW_REFUSED, now=utc_now(), table=table, row=name)
+
+
+row_macs.reporters[:] = [_record_refused_row]
+
+
+def list_events(
+    *,
+    since: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 100,
+    **wanted: Unpack[EventFilters],
+) -> EventPage:
+    """Return a page of at most `limit` events, newest first: an app's, or all that are visible.
+
+    Raises:
+        CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
+    """
+    wanted["app"] = visible_app() or wanted.get("app")
+    before = None if cursor is None else read_event_cursor(cursor)
+    with hold_connection():
+        rows = TAB_EVENTS.list_page(since=since, before=before, limit=limit + 1, **wanted)
+    next_cursor = str(rows[limit - 1].id) if len(rows) > limit else None
+    return {"items": [describe_event(row) for row in rows[:limit]], "next_cursor": next_cursor}
+
+
+def read_event_cursor(cursor: str) -> int:
+    """Return the number of the event below which the next page begins.
+
+    Raises:
+        CursorInvalid: `cursor` is not a `next_cursor` of an earlier page.
+    """
+    if not _CURSOR.fullmatch(cursor):
+        raise CursorInvalid
+    return int(cursor)
+
+
+def describe_event(event: TAB_EVENTS) -> Event:
+    """Return an event as apps see it."""
+    return {
+        "id": event.id,
+        "app": event.app,
+        "kind": event.kind,
+        "key_id": event.key_id,
+        "provider": event.provider,
+        "connection_id": event.connection_id,
+        "subject": event.subject,
+        "reference": event.reference,
+        "detail": event.detail,
+        "created_at": rfc3339(event.created_at),
+    }

@@ -1,0 +1,1 @@
+"""Checks of a provider's configuration: static, published, and of offline access."""

@@ -1,0 +1,1 @@
+"""Client authentication: its methods, assertions, and the choice among them."""

@@ -1,0 +1,1 @@
+"""Jobs as Redis holds them: records, their sealed parts, their states, and their index by app."""

@@ -1,0 +1,1 @@
+"""Redis or Valkey: its URL, the connection to it, and its faults as sentences."""

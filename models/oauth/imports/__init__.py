@@ -1,0 +1,1 @@
+"""Tables' side of imports: grants of another system, each of them stored once."""

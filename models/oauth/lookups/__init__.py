@@ -1,0 +1,1 @@
+"""Look-ups of connections: by account, by search, and how many there are."""

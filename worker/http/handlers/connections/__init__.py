@@ -1,0 +1,1 @@
+"""Connections over HTTP: new ones, moved ones, and their tokens."""

@@ -1,0 +1,1 @@
+"""Sign-in in a browser: its start, the provider's answer, and its end."""

@@ -1,0 +1,1 @@
+"""Routes of access: apps and API keys."""

@@ -1,0 +1,1 @@
+"""Routes of work: jobs, queues, renewals, events and deliveries."""

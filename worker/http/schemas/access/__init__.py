@@ -1,0 +1,1 @@
+"""Schemas of access: apps and API keys."""

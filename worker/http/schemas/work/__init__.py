@@ -1,0 +1,1 @@
+"""Schemas of work: jobs, queues, renewals, events and deliveries."""
