@@ -206,7 +206,7 @@ PLANTS: Final = {
         "catfeeder/queue/jobs/store.py",
         "import catfeeder.client",
     ),
-    "Within worker.http: routes, handlers, jobs, authentication, ASGI, errors": (
+    "Within worker.http: routes, sign-ins, handlers, jobs, authentication, ASGI, errors": (
         "worker/http/auth/rate_limits.py",
         "import worker.http.jobs.enqueuer",
     ),

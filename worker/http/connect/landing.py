@@ -21,11 +21,11 @@ from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from worker.http.asgi.threads import run_with_database
 from worker.http.connect.endings import render_ending
 from worker.http.connect.rendering import read_brand
-from worker.http.handlers.sign_in.start import limit_refusals
 from worker.http.pages.forms import check_origin, read_form
 from worker.http.pages.languages import choose_language
 from worker.http.pages.templating import render_page
 from worker.http.shim import Shim, ShimDependency
+from worker.http.sign_ins.start import limit_refusals
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from actors.apps.registration import describe_app
 from actors.apps.settings import read_app_settings
 from worker.http.connect.access import read_visit
-from worker.http.handlers.sign_in.return_to import redirect
 from worker.http.pages.languages import choose_language
 from worker.http.pages.templating import render_page
+from worker.http.sign_ins.return_to import redirect
 
 _MARKS: Final = Path(__file__).with_name("marks.toml")
 

@@ -25,8 +25,8 @@ from worker.http.connect.access import SESSION_PATH, ConnectRoute, ConnectVisit,
 from worker.http.connect.notices import FAILED, build_address, find_notice
 from worker.http.connect.page import list_session_offers
 from worker.http.connect.rendering import read_brand, render_connect
-from worker.http.handlers.sign_in.start import limit_refusals
 from worker.http.shim import Shim, ShimDependency
+from worker.http.sign_ins.start import limit_refusals
 
 router = APIRouter(route_class=ConnectRoute, include_in_schema=False)
 PROVIDER_PATH: Final = f"{SESSION_PATH}/providers/{{provider}}"

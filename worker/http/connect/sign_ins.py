@@ -29,10 +29,10 @@ from worker.http.connect.setup import (
     read_variables,
     render_form,
 )
-from worker.http.handlers.sign_in.start import limit_sign_ins, start_sign_in
 from worker.http.pages.languages import Language, choose_language
 from worker.http.pages.templating import render
 from worker.http.shim import Shim, ShimDependency
+from worker.http.sign_ins.start import limit_sign_ins, start_sign_in
 
 router = APIRouter(route_class=ConnectRoute, include_in_schema=False)
 _LIVE_SECONDS: Final = 2.0

@@ -16,15 +16,15 @@ from catfeeder.results import Connection, ConnectionPage, Revocation, StoredToke
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.handlers.connections.derived_tokens import read_derived_token
-from worker.http.handlers.connections.new import make_connection
-from worker.http.handlers.connections.tokens import read_fresh_token
+from worker.http.handlers.derived_tokens import read_derived_token
+from worker.http.handlers.new_connections import make_connection
 from worker.http.handlers.preconditions import (
     check_connection,
     find_version_to_renew,
     list_of_provider,
 )
 from worker.http.handlers.submission import SubmissionDependency
+from worker.http.handlers.tokens import read_fresh_token
 from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody, TokenQuery
 from worker.http.schemas.fields import ConnectionId
 from worker.http.schemas.shapes import build_model

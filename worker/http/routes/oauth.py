@@ -19,15 +19,6 @@ from worker.http.handlers.preconditions import (
     check_provider,
     check_variables,
 )
-from worker.http.handlers.sign_in.callback import finish_sign_in
-from worker.http.handlers.sign_in.login import (
-    check_given_once,
-    read_login_form,
-    read_variables,
-    start_login,
-)
-from worker.http.handlers.sign_in.pages import BrowserRoute
-from worker.http.handlers.sign_in.start import start_sign_in
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName
 from worker.http.schemas.oauth import (
@@ -44,6 +35,15 @@ from worker.http.schemas.oauth import (
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.jobs import declare_job_route
 from worker.http.shim import ShimDependency
+from worker.http.sign_ins.callback import finish_sign_in
+from worker.http.sign_ins.login import (
+    check_given_once,
+    read_login_form,
+    read_variables,
+    start_login,
+)
+from worker.http.sign_ins.pages import BrowserRoute
+from worker.http.sign_ins.start import start_sign_in
 
 router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 #: Where users' browsers come, which may be shown a page.

@@ -11,7 +11,7 @@ from catfeeder.clock import utc_now
 from catfeeder.messages import CREATE_CONNECTION
 from catfeeder.sealing import Secret
 from worker.http.asgi.threads import run_with_database
-from worker.http.handlers.connections.imported import import_tokens
+from worker.http.handlers.imported_connections import import_tokens
 from worker.http.handlers.submission import Submission
 from worker.http.schemas.connections import NewConnectionBody
 from worker.http.schemas.imports import to_record

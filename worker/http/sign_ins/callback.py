@@ -36,14 +36,14 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import ParametersInvalid, SignInRefused, TooManyAttempts
 from worker.http.handlers.preconditions import has_provider
-from worker.http.handlers.sign_in.authorization_response import (
+from worker.http.shim import Shim
+from worker.http.sign_ins.authorization_response import (
     AuthorizationResponse,
     read_authorization_response,
 )
-from worker.http.handlers.sign_in.pages import note_cancelled, note_sign_in
-from worker.http.handlers.sign_in.return_to import build_failure, redirect, relay, return_error
-from worker.http.handlers.sign_in.start import limit_refusals, record_sign_in_refusal
-from worker.http.shim import Shim
+from worker.http.sign_ins.pages import note_cancelled, note_sign_in
+from worker.http.sign_ins.return_to import build_failure, redirect, relay, return_error
+from worker.http.sign_ins.start import limit_refusals, record_sign_in_refusal
 
 _log: Final = logging.getLogger(__name__)
 

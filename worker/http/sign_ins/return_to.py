@@ -14,7 +14,7 @@ from actors.providers.http.answers import clean_sentence
 from catfeeder.errors import CatFeederError
 from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import SignInRefused
-from worker.http.handlers.sign_in.authorization_response import AuthorizationResponse
+from worker.http.sign_ins.authorization_response import AuthorizationResponse
 
 _OWN_NAMES: Final = frozenset(
     {"code", "connection_id", "error", "error_description", "error_uri", "iss", "state"}

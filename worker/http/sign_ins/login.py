@@ -18,11 +18,11 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import RequireScope, Scope
 from worker.http.errors.refusals import ParametersInvalid
 from worker.http.handlers.preconditions import check_login_allowed
-from worker.http.handlers.sign_in.authorization_response import read_form
-from worker.http.handlers.sign_in.return_to import build_failure
-from worker.http.handlers.sign_in.start import is_permitted_return_to, limit_sign_ins, start_sign_in
 from worker.http.schemas.oauth import Login
 from worker.http.shim import Shim
+from worker.http.sign_ins.authorization_response import read_form
+from worker.http.sign_ins.return_to import build_failure
+from worker.http.sign_ins.start import is_permitted_return_to, limit_sign_ins, start_sign_in
 
 _VARIABLE: Final = re.compile(r"variables\[([^\[\]]*)\]")
 

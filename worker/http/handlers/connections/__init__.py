@@ -1,1 +1,0 @@
-"""Connections over HTTP: new ones, moved ones, and their tokens."""
