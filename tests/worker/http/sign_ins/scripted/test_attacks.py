@@ -23,7 +23,7 @@ from tests.provider.answers import json_answer
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.conftest import SetLimits
-from tests.worker.http.sign_ins.conftest import begin, put_provider
+from tests.worker.http.sign_ins.scripted.conftest import begin, put_provider
 
 _APP: Final = "https://app.example.com"
 _CALLBACK: Final = "/v1/oauth/callback"

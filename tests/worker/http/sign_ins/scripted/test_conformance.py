@@ -18,7 +18,7 @@ from models.oauth.connections import TAB_CONNECTIONS
 from tests.provider.signing import rsa_key, unsigned
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.sign_ins.conftest import begin, put_provider
+from tests.worker.http.sign_ins.scripted.conftest import begin, put_provider
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _WAIT: Final = {"Prefer": "wait=20"}

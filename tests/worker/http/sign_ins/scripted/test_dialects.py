@@ -13,7 +13,7 @@ from tests.provider.dialects import Dialect, Exchange
 from tests.provider.script import Script
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.sign_ins.conftest import begin
+from tests.worker.http.sign_ins.scripted.conftest import begin
 
 _POST: Final = {"token_endpoint_auth_method": "client_secret_post"}
 _ID, _SECRET = ScriptedProvider.client_id, "client-secret-of-tests"

@@ -12,7 +12,7 @@ from tests.provider.answers import Answer
 from tests.provider.presets import play
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.sign_ins.conftest import begin
+from tests.worker.http.sign_ins.scripted.conftest import begin
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _RETURN_TO: Final = "https://app.example.com/signed-in"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.sign_ins.conftest import put_provider
+from tests.worker.http.sign_ins.scripted.conftest import put_provider
 
 _LOGIN = "/v1/oauth/honest/login"
 _CALLBACK = "/v1/oauth/callback"

@@ -36,7 +36,7 @@ from tests.provider.signing import SigningKeys, encoded, sign_with, signed_by_pu
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
-from tests.worker.http.sign_ins.conftest import begin, put_provider
+from tests.worker.http.sign_ins.scripted.conftest import begin, put_provider
 
 _CALLBACK: Final = "/v1/oauth/callback"
 _MAX_BYTES: Final = 65_536
