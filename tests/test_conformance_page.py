@@ -9,7 +9,7 @@ from typing import Final
 from config import ROOT
 
 _PAGE: Final = ROOT / "docs" / "conformance.md"
-_TESTS: Final = ROOT / "tests" / "worker" / "http" / "sign_ins" / "test_conformance.py"
+_TESTS: Final = ROOT / "tests" / "worker" / "http" / "sign_ins" / "scripted" / "test_conformance.py"
 _ROW: Final = re.compile(r"^\| ([^|]+) \| `([a-z0-9-]+)` \| [^|]+ \| (.+) \|$", re.MULTILINE)
 _LINK: Final = re.compile(r'\[[^]]+\]\(([^ )]+) "([^"]+)"\)')
 #: How many modules each plan has.
