@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from actors.events.audit import EventKind, record_all
 from actors.connections.search import build_search
 from actors.cursors import decode_cursor, encode_cursor
+from actors.events.audit import EventKind, record_all
 from catfeeder.queue.requester import visible_app
 from models.db.database import hold_connection, transaction
-from models.oauth.lookups.search import find_page
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.lookups.search import find_page
 from models.renewal.leases import expedite
 
 _PLANNED: Final = (ConnectionStatus.ACTIVE, ConnectionStatus.RENEWAL_FAILING)
