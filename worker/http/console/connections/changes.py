@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.audit import EventKind, record
+from actors.events.audit import EventKind, record
 from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import find_connection
 from catfeeder.clock import rfc3339, utc_now
