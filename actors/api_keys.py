@@ -14,7 +14,8 @@ from typing import Annotated, Final, Literal, TypeAlias, TypedDict, Unpack, get_
 
 from actors.apps.settings import read_app_settings
 from actors.errors import AuthError
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import DEFAULT_APP, act_for, visible_app
 from catfeeder.results import Time

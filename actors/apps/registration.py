@@ -9,7 +9,8 @@ from typing import Annotated, Any, TypedDict
 from actors.apps.checks import find_app_problems
 from actors.apps.settings import AppSettings, AppTampered, AppUnknown, forget_app_settings
 from actors.errors import AuthError
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import DEFAULT_APP, act_for, is_app_id
 from catfeeder.results import Time

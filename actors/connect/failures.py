@@ -7,7 +7,8 @@ import secrets
 from datetime import datetime
 from typing import Final
 
-from actors.events.audit import EventKind, list_events, record
+from actors.events.audit import list_events, record
+from actors.events.kinds import EventKind
 from models.db.database import hold_connection
 from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 

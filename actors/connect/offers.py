@@ -10,14 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from actors.apps.settings import read_app_settings
 from actors.connect.variables import Variable, list_variables
-from actors.errors import (
+from actors.providers.catalogue.search import find_title
+from actors.providers.config.lookup import find_provider, merge_metadata, provider_row
+from actors.providers.errors import (
     DiscoveryNeeded,
     ProviderNotConfigured,
     ProviderTampered,
     ProviderUnknown,
 )
-from actors.providers.catalogue.search import find_title
-from actors.providers.config.lookup import find_provider, merge_metadata, provider_row
 from actors.providers.protocol.provider import AUTHORIZATION_CODE, CLIENT_CREDENTIALS, DEVICE_CODE
 from catfeeder.queue.requester import acting_app
 from models.db.database import hold_connection

@@ -18,7 +18,8 @@ from actors.connect.errors import (
 )
 from actors.connect.offers import Offer, Way, read_offer
 from actors.connections.reading import find_connection
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.oauth.sign_in import check_asked, check_return_to
 from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.sealing import Secret

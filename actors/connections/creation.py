@@ -13,8 +13,8 @@ from actors.connections.credentials.grants import read_grant_credentials
 from actors.connections.credentials.members import Credentials, read_static_credentials
 from actors.connections.credentials.storing import store_static
 from actors.connections.reading import describe_connection
-from actors.errors import DiscoveryNeeded
 from actors.providers.config.lookup import find_provider
+from actors.providers.errors import DiscoveryNeeded
 from actors.providers.protocol.filling import fill_variables, read_variables
 from actors.providers.protocol.provider import Provider
 from catfeeder.results import Connection

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from actors.connections.search import build_search
 from actors.cursors import decode_cursor, encode_cursor
-from actors.events.audit import EventKind, record_all
+from actors.events.audit import record_all
+from actors.events.kinds import EventKind
 from catfeeder.queue.requester import visible_app
 from models.db.database import hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus

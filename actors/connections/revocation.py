@@ -13,7 +13,8 @@ from actors.connections.credentials.members import open_credentials
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
 from actors.errors import AuthError, FailureKind
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from actors.errors import AuthError, FailureKind, ProviderRefused
+from actors.errors import AuthError, FailureKind
+from actors.providers.errors import ProviderRefused
 from catfeeder.errors import CatFeederError
 
 

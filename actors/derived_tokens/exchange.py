@@ -14,10 +14,12 @@ from actors.derived_tokens.by_refresh import ask_by_refresh, check_is_part
 from actors.derived_tokens.errors import TokenExchangeNotOffered, to_target_error
 from actors.derived_tokens.reading import read_derived
 from actors.derived_tokens.targets import build_key, read_target
-from actors.errors import AuthError, ProviderUnreachable
-from actors.events.audit import EventKind, record
+from actors.errors import AuthError
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import REFRESH_TOKEN, TOKEN_EXCHANGE, Provider
 from actors.providers.protocol.tokens.answers import TokenResponse

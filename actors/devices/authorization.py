@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from actors.devices.request import DeviceRequest, build_device_request
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.profiles import describe_no_one
 from actors.providers.protocol.tokens.devices import DeviceCode, request_device_code

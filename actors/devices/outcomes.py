@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from actors.connections.errors import ConnectionUnknown
 from actors.errors import AuthError
-from actors.events.audit import EventKind, record
-from actors.oauth.redemption import GrantOrigin, User, extend_lifetime, identify, store_tokens
+from actors.events.audit import record
+from actors.events.kinds import EventKind
+from actors.oauth.stored_grants import GrantOrigin, User, extend_lifetime, identify, store_tokens
 from actors.providers.protocol.filling import fill_members
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.revocation import revoke_grant

@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 
 from actors.connections.errors import AccessDenied, ExpiredToken
 from actors.devices.outcomes import Poll, end_refused, finish
-from actors.errors import AuthError, ProviderUnreachable
+from actors.errors import AuthError
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.protocol.filling import fill_variables
 from actors.providers.protocol.tokens.devices import (
     PollRefusal,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from actors.devices.errors import DeviceNotOffered
-from actors.errors import DiscoveryNeeded
 from actors.oauth.offline_access import ask_for_offline_access
 from actors.oauth.sign_in import check_asked, check_names_users
 from actors.providers.config.lookup import find_provider
+from actors.providers.errors import DiscoveryNeeded
 from actors.providers.protocol.filling import fill_variables, read_variables
 from actors.providers.protocol.provider import Provider
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Final, TypedDict, Unpack
 
 from actors.apps.settings import find_webhook_url
 from actors.errors import CursorInvalid
+from actors.events.kinds import DELIVERED_KINDS, SERVICE_KINDS, EventKind
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import (
     DEFAULT_APP,
@@ -29,48 +29,6 @@ from models.sealing import row_macs
 
 #: The number of an event, as `next_cursor` gives it.
 _CURSOR: Final = re.compile("[0-9]{1,18}")
-
-
-class EventKind(StrEnum):
-    """What can happen. The names are read by apps: never rename one."""
-
-    AUTHORIZED = "authorized"
-    CONNECT_SESSION_CREATED = "connect_session_created"
-    CONNECT_SESSION_OPENED = "connect_session_opened"
-    EXCHANGED = "exchanged"
-    CONNECTED = "connected"
-    IMPORTED = "imported"
-    IDENTIFIED = "identified"
-    DEVICE_REFUSED = "device_refused"
-    SIGN_IN_REFUSED = "sign_in_refused"
-    RENEWED = "renewed"
-    TOKEN_EXCHANGED = "token_exchanged"
-    TOKEN_EXCHANGE_REFUSED = "token_exchange_refused"
-    PROFILE_REQUESTED = "profile_requested"
-    RENEWAL_REQUESTED = "renewal_requested"
-    RENEWAL_RETRIED = "renewal_retried"
-    RENEWAL_FAILED = "renewal_failed"
-    RENEWAL_FAILED_AGAIN = "renewal_failed_again"
-    REAUTHORIZATION_SOON = "reauthorization_soon"
-    REAUTHORIZATION_REQUIRED = "reauthorization_required"
-    ENDED = "ended"
-    RECOVERED = "recovered"
-    REVOKED = "revoked"
-    SCOPE_MISSING = "scope_missing"
-    IDENTITY_REFUSED = "identity_refused"
-    PROVIDER_CHANGED = "provider_changed"
-    PROVIDER_PAUSED = "provider_paused"
-    PROVIDER_RESUMED = "provider_resumed"
-    QUEUE_PAUSED = "queue_paused"
-    QUEUE_RESUMED = "queue_resumed"
-    DEAD_LETTERS_REPLAYED = "dead_letters_replayed"
-    DEAD_LETTERS_DISCARDED = "dead_letters_discarded"
-    JOB_CANCELLED = "job_cancelled"
-    API_KEY_CREATED = "api_key_created"
-    API_KEY_REVOKED = "api_key_revoked"
-    APP_CHANGED = "app_changed"
-    WEBHOOK_RESENT = "webhook_resent"
-    ROW_REFUSED = "row_refused"
 
 
 class Event(TypedDict):
@@ -99,38 +57,6 @@ class EventPage(TypedDict):
 
     items: list[Event]
     next_cursor: Annotated[str | None, "The `cursor` of the next page; null on the last one."]
-
-
-#: The events that go to the webhook: each change of a connection's state, and no single attempt.
-DELIVERED_KINDS = frozenset(
-    {
-        EventKind.EXCHANGED,
-        EventKind.CONNECTED,
-        EventKind.IDENTIFIED,
-        EventKind.DEVICE_REFUSED,
-        EventKind.RENEWAL_FAILED,
-        EventKind.REAUTHORIZATION_SOON,
-        EventKind.REAUTHORIZATION_REQUIRED,
-        EventKind.ENDED,
-        EventKind.RECOVERED,
-        EventKind.REVOKED,
-        EventKind.SCOPE_MISSING,
-        EventKind.IDENTITY_REFUSED,
-        EventKind.PROVIDER_PAUSED,
-        EventKind.PROVIDER_RESUMED,
-    }
-)
-
-
-#: The state of what apps share: whichever app's renewal, or request, has brought it about.
-_OF_THE_SERVICE: Final = frozenset(
-    {
-        EventKind.PROVIDER_PAUSED,
-        EventKind.PROVIDER_RESUMED,
-        EventKind.QUEUE_PAUSED,
-        EventKind.QUEUE_RESUMED,
-    }
-)
 
 
 def build_event(
@@ -170,7 +96,7 @@ def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS
         return connection.app
     if owner := owner_of(provider):
         return owner
-    return DEFAULT_APP if kind in _OF_THE_SERVICE else acting_app.get()
+    return DEFAULT_APP if kind in SERVICE_KINDS else acting_app.get()
 
 
 def record(kind: EventKind, *, now: datetime, **more: Any) -> None:

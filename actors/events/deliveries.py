@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, TypedDict
 
 from actors.apps.settings import find_webhook_url
 from actors.errors import CursorInvalid
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import rfc3339
 from catfeeder.queue.requester import act_for, visible_app
 from catfeeder.results import Time

@@ -16,8 +16,9 @@ from typing import Final
 
 from actors.apps.settings import find_webhook_url
 from actors.backoff import plan_retry
-from actors.errors import AddressForbidden, AuthError, ProviderUnreachable
+from actors.errors import AuthError
 from actors.events.audit import describe_event
+from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.requests import post_json
 from actors.stopping import is_stop_requested
 from catfeeder.clock import utc_now

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import Final, TypeVar
 
-from actors.errors import AuthError, ProviderUnknown
+from actors.errors import AuthError
 from actors.moving.credentials import prepare_credentials
 from actors.moving.errors import ConnectionExists, ImportInvalid
 from actors.moving.field_map import FieldMap
@@ -21,6 +21,7 @@ from actors.moving.first_renewals import read_rules
 from actors.moving.importing import prepare_import, store_prepared
 from actors.moving.restoring import KINDS
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.errors import ProviderUnknown
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from models.oauth.imports.bulk import Imported, ImportedConnection, ImportOutcome, rolled_back

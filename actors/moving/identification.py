@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from actors.connections.errors import ConnectionBusy
 from actors.connections.reading import find_connection
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
 from config import current_settings

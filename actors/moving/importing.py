@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from actors.connections.reading import find_connection
-from actors.events.audit import EventKind, record_all
+from actors.events.audit import record_all
+from actors.events.kinds import EventKind
 from actors.moving.errors import ConnectionExists, ImportInvalid
 from actors.moving.first_renewals import RenewalRules, forecast_end, plan_first_renewal, read_rules
 from actors.moving.records import ImportRecord

@@ -16,7 +16,8 @@ from actors.api_keys import KeyTerms, check_terms
 from actors.apps.registration import change_app, create_app, describe_app
 from actors.apps.settings import AppUnknown, forget_app_settings
 from actors.errors import AuthError
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.moving.errors import ImportInvalid
 from actors.moving.values import read_time
 from actors.providers.config.lookup import find_credential, is_provider_name, provider_row

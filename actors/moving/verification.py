@@ -7,17 +7,14 @@ from datetime import datetime
 from actors.connections.credentials.checking import check_credentials
 from actors.connections.credentials.errors import CredentialsRefused
 from actors.connections.credentials.members import Credentials, open_credentials
-from actors.connections.reading import (
-    check_device,
-    describe_connection,
-    find_connection,
-    read_token,
-)
-from actors.errors import ProviderNotConfigured
-from actors.events.audit import EventKind, record
+from actors.connections.reading import describe_connection, find_connection
+from actors.connections.token_reading import check_device, read_token
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.moving.errors import AccountDiffers
 from actors.moving.identification import identify, is_identified
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.errors import ProviderNotConfigured
 from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from actors.connections.reading import describe_connection
-from actors.errors import AuthError, ProviderUnreachable
-from actors.events.audit import EventKind, record
+from actors.errors import AuthError
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.oauth.errors import StateUnknown, StateUsed
 from actors.oauth.issuer_checks import check_issuer
 from actors.oauth.pending import (
@@ -22,6 +23,7 @@ from actors.oauth.pending import (
 from actors.oauth.redemption import FinishedSignIn, redeem
 from actors.providers.config.discovery import refresh_if_stale, resolve_provider
 from actors.providers.config.lookup import is_provider_name
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.answers import clean_sentence
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.filling import fill_variables
@@ -33,7 +35,8 @@ from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.providers import public_name
-from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus, name_sign_in
+from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from models.oauth.state_hashes import name_sign_in
 
 
 @dataclass(frozen=True, slots=True)

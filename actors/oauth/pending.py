@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from actors.errors import OutcomeUnknown
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.oauth.errors import (
     BrowserMismatch,
     RedirectMismatch,

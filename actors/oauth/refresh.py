@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from actors.errors import AuthError
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.protocol.filling import fill_request

@@ -10,8 +10,8 @@ from typing import Any, Final, Unpack
 from urllib.parse import urlsplit
 
 from actors.apps.settings import read_app_settings
-from actors.errors import ProviderNotConfigured
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.oauth.authorization_request import (
     AuthorizationRequest,
     build_request,
@@ -26,6 +26,7 @@ from actors.oauth.errors import (
     SubjectUnbound,
 )
 from actors.providers.config.lookup import find_provider
+from actors.providers.errors import ProviderNotConfigured
 from actors.providers.protocol.filling import fill_variables, read_variables
 from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider

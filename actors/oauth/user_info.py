@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from actors.connections.errors import ConnectionUnknown
-from actors.connections.reading import find_connection, read_profile, read_token
-from actors.errors import ProviderMisbehaved
+from actors.connections.reading import find_connection, read_profile
+from actors.connections.token_reading import read_token
 from actors.moving.identification import identify, is_identified
 from actors.oauth.errors import TokenSourceInvalid
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.filling import fill_connection, fill_request, list_members
 from actors.providers.protocol.provider import Provider

@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from actors.errors import AuthError, FailureKind, OutcomeUnknown, ProviderUnreachable
-from actors.events.audit import EventKind, record
+from actors.errors import AuthError, FailureKind, OutcomeUnknown
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.config.breaker import apply_breaker, check_not_paused
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.late_answers import LateAnswer
 from actors.providers.http.pools import check_before_send
 from actors.providers.protocol.client_authentication.methods import list_clients

@@ -11,9 +11,11 @@ from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.credentials.storing import build_profile
 from actors.connections.errors import ConnectionBusy, ConnectionUnknown
 from actors.connections.reading import find_connection
-from actors.errors import FailureKind, ProviderRefused
-from actors.events.audit import EventKind, record
+from actors.errors import FailureKind
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.config.breaker import apply_breaker
+from actors.providers.errors import ProviderRefused
 from actors.providers.protocol.provider import Provider
 from actors.renewal.limits import LIMITS, lease_end
 from actors.renewal.request import RenewalRequest, build_request

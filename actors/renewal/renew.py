@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
-from actors.connections.reading import check_device, describe_connection, find_connection
-from actors.errors import AuthError, ProviderPaused
+from actors.connections.reading import describe_connection, find_connection
+from actors.connections.token_reading import check_device
+from actors.errors import AuthError
 from actors.providers.config.cache import shared_provider_cache
 from actors.providers.config.rates import minimum_gap
+from actors.providers.errors import ProviderPaused
 from actors.renewal.batches import TimeSlice
 from actors.renewal.kept_answers import import_answer_files
 from actors.renewal.leased import (

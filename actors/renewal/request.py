@@ -12,8 +12,9 @@ import requests
 from actors.connections.credentials.members import Credentials, open_credentials
 from actors.connections.forecasts import forecast_renewal_end
 from actors.connections.grants import GrantRequest, build_grant, with_known_lifetime
-from actors.errors import AuthError, ProviderRefused
+from actors.errors import AuthError
 from actors.providers.config.cache import ProviderCache
+from actors.providers.errors import ProviderRefused
 from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.token_endpoint import (

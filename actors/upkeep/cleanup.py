@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 from typing import Final
 
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import hold_connection

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import peewee
 
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import Secret
 from models.db.database import database, transaction

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ import peewee
 from catfeeder.sealing import Secret
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.oauth.state_hashes import REFERENCE_DIGITS, hash_state
 from models.sealing.row_macs import Authenticated, MacField
 
 #: A user who returns after an outage may need what the provider sends once alone.
@@ -44,15 +44,6 @@ class SignInColumns(TypedDict):
     is_relayed: NotRequired[bool]
     variables: NotRequired[Mapping[str, str] | None]
     expires_at: datetime
-
-
-#: Digits of a state's hash by which a sign-in's user can name it to an operator.
-_REFERENCE_DIGITS: Final = 10
-
-
-def name_sign_in(state: Secret) -> str:
-    """Return the reference of a sign-in: what its user may tell an operator, and worth nothing."""
-    return hash_state(state)[:_REFERENCE_DIGITS]
 
 
 class TAB_VERIFICATION(Authenticated, Table):
@@ -106,7 +97,7 @@ class TAB_VERIFICATION(Authenticated, Table):
     @property
     def reference(self) -> str:
         """What the user may tell an operator, as `name_sign_in`."""
-        return str(self.state_hash)[:_REFERENCE_DIGITS]
+        return str(self.state_hash)[:REFERENCE_DIGITS]
 
     @classmethod
     def begin(
@@ -250,9 +241,3 @@ class TAB_VERIFICATION(Authenticated, Table):
         """
         is_free = cls.told_user.is_null() | (cls.expires_at <= now - _USER_DATA_RETENTION)
         return int(cls.delete().where(cls.expires_at <= now, is_free).execute())
-
-
-def hash_state(state: Secret) -> str:
-    """Return the SHA-256 of a state, or of a browser's secret: 64 hexadecimal digits."""
-    # Those that we made are ASCII; another that comes may hold what is no text.
-    return hashlib.sha256(state.reveal().encode(errors="surrogatepass")).hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS

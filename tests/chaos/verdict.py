@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from models.oauth.connections import ConnectionStatus
 from tests.chaos.connections import Compared
 from tests.chaos.kills import Kill

@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from actors.connections.reading import list_connections, read_token
+from actors.connections.reading import list_connections
+from actors.connections.token_reading import read_token
 from actors.providers.config.discovery import discover
 from actors.providers.config.settings import put_provider
 from actors.renewal.renew import renew_connection

@@ -19,13 +19,9 @@ from actors.queue.spent_messages import compute_spent_seconds
 from catfeeder.queue.broker import SealedBroker
 from catfeeder.queue.encoder import SealedEncoder
 from worker.consuming.consumer import QueueConsumer
-from worker.consuming.in_flight.messages import (
-    MAX_WORKER_DEATHS,
-    Fetched,
-    InFlightMessages,
-    in_flight_key,
-    translate_transient_errors,
-)
+from worker.consuming.in_flight.entries import Fetched
+from worker.consuming.in_flight.messages import MAX_WORKER_DEATHS, InFlightMessages, in_flight_key
+from worker.consuming.in_flight.transient_errors import translate_transient_errors
 from worker.consuming.middleware.broker_retries import retry_until_broker_returns
 from worker.consuming.middleware.jobs import JobEndings, is_refusal, to_job_error
 from worker.consuming.notifier import QueueNotifier

@@ -14,7 +14,7 @@ from catfeeder.queue.encoder import (
     UnreadableMessage,
     build_quarantine_message,
 )
-from worker.consuming.in_flight.messages import Fetched
+from worker.consuming.in_flight.entries import Fetched
 from worker.consuming.recognition import SpentMessage, UnknownMessage, check_message
 from worker.consuming.releases import own_release
 

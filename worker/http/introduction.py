@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from worker.http.schemas.oauth import Authorize, ExchangeCode
+from worker.http.schemas.oauth import ExchangeCode
 from worker.http.schemas.passwords import HashPassword
+from worker.http.schemas.sign_ins import Authorize
 
 
 def _get_example(body: type[Any]) -> str:

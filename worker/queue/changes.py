@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.queue.jobs.store import JobRecord
 from catfeeder.queue.requester import act_for

@@ -12,7 +12,8 @@ from typing import cast
 
 import redis
 
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import CONTROL
 from catfeeder.queue.broker import NOTIFICATION_PREFIX, PAUSED_KEY

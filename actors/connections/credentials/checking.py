@@ -9,7 +9,7 @@ import requests
 
 from actors.connections.credentials.errors import CredentialsRefused
 from actors.connections.credentials.members import Credentials
-from actors.errors import ProviderMisbehaved
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.requests import send
 from actors.providers.protocol.placements import Placement
 from actors.providers.protocol.provider import Provider

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from actors.connections.credentials.members import Credentials
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.identity.profiles import describe_no_one
 from actors.providers.protocol.provider import Provider
 from catfeeder.queue.requester import acting_app

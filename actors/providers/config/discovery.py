@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from actors.errors import AuthError, DiscoveryNeeded
+from actors.errors import AuthError
 from actors.providers.config.discovery_gate import ask_alone
 from actors.providers.config.lookup import (
     find_provider,
@@ -13,6 +13,7 @@ from actors.providers.config.lookup import (
     issuer_to_discover,
     provider_row,
 )
+from actors.providers.errors import DiscoveryNeeded
 from actors.providers.protocol.metadata import fetch_metadata
 from actors.providers.protocol.provider import Provider
 from catfeeder.clock import utc_now

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from actors.errors import ProviderUnavailable, ProviderUnreachable
+from actors.providers.errors import ProviderUnavailable, ProviderUnreachable
 
 #: How long this process does not ask an issuer again whose answer did not come.
 COOL_DOWN_SECONDS: Final = 15.0

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, TypedDict
 
-from actors.errors import AuthError, ProviderInvalid
+from actors.errors import AuthError
 from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.lookup import provider_row
 from actors.providers.config.settings import own_or_shared_key, put_provider
+from actors.providers.errors import ProviderInvalid
 from catfeeder.clock import rfc3339
 from models.db.database import hold_connection, transaction
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION

@@ -11,8 +11,13 @@ from functools import partial
 from typing import Any, Final
 
 from actors.apps.settings import read_app_settings
-from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderTampered, ProviderUnknown
 from actors.providers.catalogue.presets import find_preset, preset_settings
+from actors.providers.errors import (
+    DiscoveryNeeded,
+    ProviderNotConfigured,
+    ProviderTampered,
+    ProviderUnknown,
+)
 from actors.providers.protocol.provider import AUTHORIZATION_CODE, DEVICE_CODE, Provider
 from actors.providers.protocol.provider_builder import (
     Credentials,

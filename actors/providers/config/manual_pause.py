@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from actors.events.audit import EventKind, record
-from actors.providers.config.breaker import resume
+from actors.events.audit import record
+from actors.events.kinds import EventKind
+from actors.providers.config.breaker_outcomes import resume
 from actors.providers.config.lookup import provider_row
 from actors.providers.config.settings import own_or_shared_key
 from models.db.database import transaction

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from actors.errors import ProviderUnknown
 from actors.providers.config.lookup import merge_metadata, provider_row
+from actors.providers.errors import ProviderUnknown
 from config import current_settings
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION

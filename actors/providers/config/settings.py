@@ -8,10 +8,10 @@ from typing import Any, Final, TypedDict
 
 from pydantic import SecretStr
 
-from actors.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.catalogue.presets import preset_settings
-from actors.providers.config.breaker import close_breaker
+from actors.providers.config.breaker_outcomes import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
 from actors.providers.config.placements import forget_placement
 from actors.providers.config.schema.body import (
@@ -20,6 +20,7 @@ from actors.providers.config.schema.body import (
     validate_settings,
 )
 from actors.providers.config.schema.contradictions import find_denied
+from actors.providers.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, acting_app, is_visible, sees_all_apps
 from catfeeder.sealing import Secret

@@ -10,7 +10,7 @@ import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
-from actors.errors import AddressForbidden, ProviderUnreachable
+from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.happy_eyeballs import interleave_families
 from config import is_allowed, is_never_public, is_public, literal_addresses
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import requests
 
-from actors.errors import FailureKind, ProviderUnreachable
+from actors.errors import FailureKind
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.peer import peer
 
 _MAX_SECONDS: Final = 10 * 365 * 86400

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import urllib3
 
-from actors.errors import ProviderUnreachable
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.causes import describe_cause
 from actors.providers.http.forms import read_answer
 from actors.providers.http.pools import DeadlineSocket, keep_late_connections

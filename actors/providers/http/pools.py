@@ -16,7 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
-from actors.errors import AddressForbidden, ProviderUnreachable
+from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.addresses import resolve, resolve_permitted
 from actors.providers.http.happy_eyeballs import connect_any
 from config import current_settings, is_allowed

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from requests.auth import AuthBase
 
-from actors.errors import ProviderMisbehaved, ProviderRefused
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused
 from actors.providers.http.answers import is_data, parse_json
 from actors.providers.http.availability import check_available
 from actors.providers.http.peer import call_peer

@@ -14,7 +14,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
+from actors.providers.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.addresses import check_url
 from actors.providers.http.causes import describe_cause
 from actors.providers.http.peer import peer

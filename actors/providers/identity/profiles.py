@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.errors import ProviderMisbehaved
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.answers import one_line
 from actors.providers.protocol.provider import Provider
 from catfeeder.results import Profile, ProfileSource

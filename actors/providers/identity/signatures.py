@@ -11,8 +11,9 @@ from joserfc.jws import deserialize_compact, extract_compact
 
 from actors.errors import IdTokenInvalid
 from actors.providers.http.answers import parse_json
-from actors.providers.protocol.keys import ALGORITHMS, SIGNATURES, KeyCache
+from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.published_keys import ALGORITHMS, SIGNATURES
 
 _SHARED_SECRET: Final = ("HS256", "HS384", "HS512")
 

@@ -8,11 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from actors.errors import (
+from actors.errors import AuthError, FailureKind, IdTokenInvalid
+from actors.providers.errors import (
     AddressForbidden,
-    AuthError,
-    FailureKind,
-    IdTokenInvalid,
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
-from actors.errors import IdTokenInvalid, ProviderMisbehaved, TokenInvalid
+from actors.errors import IdTokenInvalid, TokenInvalid
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.answers import is_visible_ascii
 from actors.providers.http.requests import read_json, send
 from actors.providers.identity.id_tokens import check_audience, check_issuer

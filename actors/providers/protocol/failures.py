@@ -11,13 +11,8 @@ from typing import Any, Final
 
 import requests
 
-from actors.errors import (
-    AuthError,
-    FailureKind,
-    ProviderRefused,
-    ProviderUnreachable,
-    sanitize_error_code,
-)
+from actors.errors import AuthError, FailureKind
+from actors.providers.errors import ProviderRefused, ProviderUnreachable, sanitize_error_code
 from actors.providers.http.answers import error_of
 from actors.providers.http.availability import retry_after_seconds
 from actors.providers.protocol.failure_words import ErrorAnswer, usual_words, words_of_host

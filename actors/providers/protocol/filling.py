@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from actors.errors import ProviderMisbehaved
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.members import find_at
 from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.templates.places import (

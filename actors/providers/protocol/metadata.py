@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Required, TypedDict, cast
 
-from actors.errors import AddressForbidden, ProviderMisbehaved
+from actors.providers.errors import AddressForbidden, ProviderMisbehaved
 from actors.providers.http.addresses import check_url
 from actors.providers.http.requests import get_json
 from actors.providers.protocol.issuers import show_issuer

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from actors.errors import ProviderNotConfigured
+from actors.providers.errors import ProviderNotConfigured
 from actors.providers.protocol.client_authentication.choice import choose_client_authentication
 from actors.providers.protocol.provider import (
     AUTHORIZATION_CODE,

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import requests
 
-from actors.errors import AuthError, ProviderRefused
+from actors.errors import AuthError
+from actors.providers.errors import ProviderRefused
 from actors.providers.http.answers import error_of, parse_json
 from actors.providers.http.forms import post_form
 from actors.providers.protocol.client_authentication.methods import (

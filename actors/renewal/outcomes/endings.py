@@ -7,7 +7,8 @@ from typing import Final
 
 from actors.connections.errors import ReauthorizationRequired
 from actors.errors import AuthError
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from models.db.database import transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.leases import Lease, end_connection, release

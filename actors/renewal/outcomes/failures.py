@@ -8,16 +8,11 @@ from functools import partial
 from actors.backoff import plan_retry
 from actors.connections.errors import ReauthorizationRequired
 from actors.connections.forecasts import GrantEnded, has_grant_ended
-from actors.errors import (
-    AuthError,
-    FailureKind,
-    OutcomeUnknown,
-    ProviderPaused,
-    ProviderRefused,
-    ProviderUnreachable,
-)
-from actors.events.audit import EventKind, record
-from actors.providers.config.breaker import MAX_RETRY_AFTER_SECONDS
+from actors.errors import AuthError, FailureKind, OutcomeUnknown
+from actors.events.audit import record
+from actors.events.kinds import EventKind
+from actors.providers.config.breaker_outcomes import MAX_RETRY_AFTER_SECONDS
+from actors.providers.errors import ProviderPaused, ProviderRefused, ProviderUnreachable
 from actors.renewal.attempt import describe_spent_token
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.outcomes.endings import DEAD_STATUSES, record_missing_means

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
-from actors.events.audit import EventKind, build_event
+from actors.events.audit import build_event
+from actors.events.kinds import EventKind
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.outcomes.retries import retry_while_unreachable
 from catfeeder.clock import utc_now

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from actors.errors import AuthError, IdTokenInvalid
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from actors.providers.identity.id_tokens import check_renewed_id_token
 from actors.providers.identity.profiles import find_subject, subject_text
 from actors.providers.protocol.provider import Provider

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from actors.errors import AuthError, FailureKind, ProviderRefused
+from actors.errors import AuthError, FailureKind
+from actors.providers.errors import ProviderRefused
 from catfeeder.clock import rfc3339
 from catfeeder.errors import CatFeederError
 from config import current_settings

@@ -8,9 +8,10 @@ from typing import Annotated, Final, NamedTuple, TypedDict, Unpack
 
 from actors.connections.forecasts import GrantEnded, has_grant_ended
 from actors.cursors import decode_cursor, encode_cursor
-from actors.errors import AuthError, DiscoveryNeeded
+from actors.errors import AuthError
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import find_provider
+from actors.providers.errors import DiscoveryNeeded
 from catfeeder.clock import rfc3339
 from catfeeder.errors import SealBroken
 from catfeeder.queue.requester import visible_app

@@ -13,12 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.connections.errors import ConnectionUnknown, ReauthorizationRequired, RenewalFailing
-from actors.connections.reading import (
-    describe_connection,
-    find_connection,
-    list_connections,
-    read_token,
-)
+from actors.connections.reading import describe_connection, find_connection, list_connections
+from actors.connections.token_reading import read_token
 from actors.errors import CursorInvalid
 from catfeeder.clock import rfc3339
 from models.db.database import hold_connection

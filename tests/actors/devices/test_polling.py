@@ -17,8 +17,9 @@ from actors.connections.errors import (
     ExpiredToken,
     ReauthorizationRequired,
 )
-from actors.connections.reading import describe_connection, find_connection, read_token
+from actors.connections.reading import describe_connection, find_connection
 from actors.connections.revocation import revoke_connection
+from actors.connections.token_reading import read_token
 from actors.devices.authorization import authorize_device
 from actors.devices.polling import poll_leased
 from actors.devices.sweep import claim_due_polls, poll_due_devices

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from actors.errors import CursorInvalid
-from actors.events.audit import EventKind, list_events, record
+from actors.events.audit import list_events, record
+from actors.events.kinds import EventKind
 from catfeeder.queue.requester import requester
 from models.db.database import hold_connection, transaction
 from models.events import TAB_EVENTS

@@ -21,8 +21,9 @@ import pytest
 import config
 from actors.apps.registration import AppInvalid, change_app, create_app
 from actors.apps.settings import forget_app_settings
-from actors.events.audit import EventKind, list_events, record
+from actors.events.audit import list_events, record
 from actors.events.deliveries import list_deliveries, resend_deliveries
+from actors.events.kinds import EventKind
 from actors.events.webhooks import deliver_events, export_webhook_key, sign_delivery
 from actors.stopping import clear_stop_request, request_stop
 from catfeeder.queue.requester import act_for

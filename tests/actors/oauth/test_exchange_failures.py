@@ -8,21 +8,20 @@ from typing import Any
 import pytest
 
 import config
-from actors.connections.reading import describe_connection, read_token
-from actors.errors import (
+from actors.connections.reading import describe_connection
+from actors.connections.token_reading import read_token
+from actors.errors import AuthError, CodeInvalid, IdTokenInvalid
+from actors.oauth.errors import StateUsed
+from actors.oauth.exchange import CodeAnswer, exchange_code, finish_sign_in
+from actors.oauth.user_info import fetch_user_info
+from actors.providers.config.settings import erase_provider, patch_provider
+from actors.providers.errors import (
     AddressForbidden,
-    AuthError,
-    CodeInvalid,
-    IdTokenInvalid,
     ProviderMisbehaved,
     ProviderRefused,
     ProviderUnknown,
     ProviderUnreachable,
 )
-from actors.oauth.errors import StateUsed
-from actors.oauth.exchange import CodeAnswer, exchange_code, finish_sign_in
-from actors.oauth.user_info import fetch_user_info
-from actors.providers.config.settings import erase_provider, patch_provider
 from actors.renewal.renew import renew_connection
 from catfeeder.clock import rfc3339
 from catfeeder.sealing import Secret

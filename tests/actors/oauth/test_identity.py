@@ -8,11 +8,11 @@ import pytest
 
 from actors.connections.reading import describe_connection
 from actors.connections.revocation import revoke_connection
-from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderNotConfigured
 from actors.oauth.errors import TokenSourceInvalid
 from actors.oauth.exchange import exchange_code
 from actors.oauth.sign_in import begin_sign_in
 from actors.oauth.user_info import fetch_user_info
+from actors.providers.errors import AddressForbidden, ProviderMisbehaved, ProviderNotConfigured
 from catfeeder.sealing import Secret
 from tests.actors.renewals import tokens_of
 from tests.actors.sign_ins import (

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from actors.connections.reading import describe_connection, read_token
-from actors.errors import ProviderInvalid
+from actors.connections.reading import describe_connection
+from actors.connections.token_reading import read_token
 from actors.oauth.exchange import exchange_code
 from actors.oauth.refresh import refresh_token
 from actors.providers.config.settings import patch_provider
+from actors.providers.errors import ProviderInvalid
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS

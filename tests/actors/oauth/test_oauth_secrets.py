@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from actors.connections.reading import read_token
 from actors.connections.revocation import revoke_connection
+from actors.connections.token_reading import read_token
 from actors.oauth.exchange import exchange_code
 from actors.oauth.refresh import refresh_token
 from actors.oauth.user_info import fetch_user_info

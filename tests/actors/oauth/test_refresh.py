@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors.errors import ProviderRefused, ProviderUnknown, TokenInvalid
+from actors.errors import TokenInvalid
 from actors.oauth.refresh import refresh_token
+from actors.providers.errors import ProviderRefused, ProviderUnknown
 from catfeeder.sealing import Secret
 from tests.actors.renewals import tokens_of
 from tests.actors.sign_ins import NAME, configure, sign_in

@@ -8,11 +8,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from actors.errors import DiscoveryNeeded
 from actors.oauth.authorization_request import compute_code_challenge
 from actors.oauth.errors import ReturnToForbidden, ScopeInvalid, SubjectInvalid
 from actors.oauth.sign_in import SignIn, begin_sign_in
 from actors.providers.config.settings import patch_provider, put_provider
+from actors.providers.errors import DiscoveryNeeded
 from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION

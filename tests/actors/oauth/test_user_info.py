@@ -9,14 +9,11 @@ import pytest
 
 from actors.connections.errors import ConnectionBusy, ReauthorizationRequired
 from actors.connections.reading import describe_connection
-from actors.errors import (
-    ProviderMisbehaved,
-    ProviderNotConfigured,
-)
 from actors.oauth import user_info
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.discovery import discover
 from actors.providers.config.settings import patch_provider, put_provider
+from actors.providers.errors import ProviderMisbehaved, ProviderNotConfigured
 from actors.renewal.limits import RenewalLimits
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret

@@ -10,19 +10,20 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from actors.connections.errors import ReauthorizationRequired
-from actors.connections.reading import describe_connection, list_connections, read_token
+from actors.connections.reading import describe_connection, list_connections
 from actors.connections.revocation import revoke_connection
-from actors.errors import (
+from actors.connections.token_reading import read_token
+from actors.oauth.exchange import exchange_code
+from actors.oauth.sign_in import begin_sign_in
+from actors.providers.config.discovery import discover
+from actors.providers.config.settings import describe_provider, patch_provider
+from actors.providers.errors import (
     ProviderInvalid,
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
 )
-from actors.oauth.exchange import exchange_code
-from actors.oauth.sign_in import begin_sign_in
-from actors.providers.config.discovery import discover
-from actors.providers.config.settings import describe_provider, patch_provider
 from actors.providers.protocol.provider_builder import presets
 from actors.renewal.renew import RenewalTooSoon, renew_connection
 from catfeeder.sealing import Secret

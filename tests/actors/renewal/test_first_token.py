@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from actors.connections.credentials.members import open_credentials
-from actors.errors import ProviderUnreachable
 from actors.providers.config.checks.check import check_provider
 from actors.providers.config.settings import put_provider
+from actors.providers.errors import ProviderUnreachable
 from actors.renewal.creation import create_connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction

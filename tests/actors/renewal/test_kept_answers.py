@@ -12,8 +12,8 @@ from typing import Any, Final
 import pytest
 
 from actors.connections.errors import ReauthorizationRequired
-from actors.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.config.settings import patch_provider
+from actors.providers.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.protocol import token_endpoint
 from actors.providers.protocol.tokens.answers import read_tokens
 from actors.renewal.kept_answers import import_answer_files

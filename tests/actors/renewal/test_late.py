@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from actors.connections.errors import ConnectionBusy
-from actors.errors import ProviderUnreachable
 from actors.providers.config.settings import patch_provider
+from actors.providers.errors import ProviderUnreachable
 from actors.renewal.renew import renew_connection
 from config import Settings
 from models.db.database import hold_connection

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from actors.providers.config.breaker import FAILURE_THRESHOLD, MAX_PAUSE_SECONDS
+from actors.providers.config.breaker_outcomes import FAILURE_THRESHOLD, MAX_PAUSE_SECONDS
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from tests.actors.renewals import HOUR, change, connect, refreshes, renew_all
 from tests.actors.sign_ins import event_kinds, now, stored_connections

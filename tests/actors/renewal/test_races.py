@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from actors.connections.errors import ConnectionBusy, RenewalFailing
-from actors.errors import ProviderUnreachable
+from actors.providers.errors import ProviderUnreachable
 from actors.renewal.leased import renew_leased
 from actors.renewal.limits import RenewalLimits
 from actors.renewal.outcomes.grants import store_grant

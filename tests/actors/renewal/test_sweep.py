@@ -8,10 +8,10 @@ from typing import Any, Final
 import dramatiq
 import pytest
 
-from actors.errors import ProviderPaused
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.rates import allowances, rate_of
 from actors.providers.config.settings import patch_provider, put_provider
+from actors.providers.errors import ProviderPaused
 from actors.renewal.limits import LIMITS, RenewalLimits
 from actors.renewal.renew import renew_connection
 from actors.renewal.sweep import renew_oaths, sweep

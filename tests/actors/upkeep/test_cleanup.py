@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.events.audit import EventKind, list_events, record
+from actors.events.audit import list_events, record
+from actors.events.kinds import EventKind
 from actors.oauth.sign_in import begin_sign_in
 from actors.upkeep import cleanup
 from actors.upkeep.cleanup import clean_events, clean_tokens, clean_verification

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import config
-from actors.connections.reading import list_connections, read_token
+from actors.connections.reading import list_connections
+from actors.connections.token_reading import read_token
 from catfeeder.clock import utc_now
 from models.api_keys import TAB_API_KEYS
 from models.backup.tables import HISTORY, TABLES

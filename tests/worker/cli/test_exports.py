@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from actors.connections.reading import list_connections, read_token
+from actors.connections.reading import list_connections
+from actors.connections.token_reading import read_token
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS

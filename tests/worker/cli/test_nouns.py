@@ -12,7 +12,8 @@ import dramatiq
 import pytest
 
 from actors.api_keys import find_holder
-from actors.events.audit import EventKind, list_events, record
+from actors.events.audit import list_events, record
+from actors.events.kinds import EventKind
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from config import current_settings

@@ -14,7 +14,8 @@ from actors.api_keys import find_holder, make_api_key
 from actors.apps.registration import create_app, describe_app
 from actors.apps.settings import forget_app_settings
 from actors.connections.creation import NewConnection
-from actors.connections.reading import list_connections, read_token
+from actors.connections.reading import list_connections
+from actors.connections.token_reading import read_token
 from actors.moving.importing import import_connection
 from actors.moving.records import ImportRecord
 from actors.providers.config import cache

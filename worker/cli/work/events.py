@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from actors.events.audit import Event, EventKind, list_events
+from actors.events.audit import Event, list_events
+from actors.events.kinds import EventKind
 from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_rows, to_text
 from worker.cli.terminal.session import open_tables, see_app

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from actors.errors import ProviderUnknown
 from actors.providers.config import manual_pause
 from actors.providers.config.checks.check import check_provider
 from actors.providers.config.configured_presets import add_configured_presets
@@ -18,6 +17,7 @@ from actors.providers.config.settings import (
     patch_provider,
     put_provider,
 )
+from actors.providers.errors import ProviderUnknown
 from catfeeder.clock import utc_now
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.session import open_tables, see_app

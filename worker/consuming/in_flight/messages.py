@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import redis
-from dramatiq.errors import ConnectionClosed
 
 from actors.queue.spent_messages import SPENT_PREFIX
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
-from catfeeder.queue.redis.connection import is_transient, translate_redis_errors
-from catfeeder.queue.redis.faults import describe_loss
+from catfeeder.queue.redis.connection import translate_redis_errors
+from worker.consuming.in_flight.entries import Fetched, parse_entries
 from worker.consuming.in_flight.scripts import (
     ACKNOWLEDGE,
     ACKNOWLEDGE_AND_FETCH,
@@ -25,6 +22,7 @@ from worker.consuming.in_flight.scripts import (
     REQUEUE,
     SET_WORKER_DEATHS,
 )
+from worker.consuming.in_flight.transient_errors import translate_transient_errors
 
 #: Dramatiq's sorted set of its consuming brokers, by the time of their last heartbeat.
 HEARTBEATS_KEY: Final = f"{NAMESPACE}:__heartbeats__"
@@ -33,39 +31,6 @@ _DEATHS_PREFIX: Final = f"{NAMESPACE}:ends:"
 _DEATHS_TTL_SECONDS: Final = 24 * 3600
 #: How many workers may die while they process a message; the last of them processes it alone.
 MAX_WORKER_DEATHS: Final = 3
-
-
-@contextmanager
-def translate_transient_errors() -> Iterator[None]:
-    """Raise `ConnectionClosed`, the one error that Dramatiq retries, for faults of Redis that pass.
-
-    Raises:
-        ConnectionClosed: Redis did not answer, or cannot write at the moment.
-        redis.RedisError: Waiting does not help.
-    """
-    try:
-        yield
-    except redis.RedisError as error:
-        if not is_transient(error):
-            raise
-        raise ConnectionClosed(
-            f"Redis cannot be used at the moment: {describe_loss(error)}."
-        ) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """One entry of a queue, how many workers died of it, and whether it was performed before."""
-
-    id: bytes
-    body: bytes | None
-    worker_deaths: int
-    is_spent: bool
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it has a body, and text as its id."""
-        return self.body is not None and self.id.decode(errors="ignore").encode() == self.id
 
 
 class InFlightMessages:
@@ -99,7 +64,7 @@ class InFlightMessages:
         shares = self._shares(queue_name, processing)
         arguments = [_now_ms(), broker_id, count, *shares, *processing, *candidates]
         with translate_transient_errors():
-            return _parse(call_script(self._redis, Call(FETCH, keys, arguments)))
+            return parse_entries(call_script(self._redis, Call(FETCH, keys, arguments)))
 
     def _shares(self, queue_name: str, processing: Collection[str]) -> tuple[int, int, int]:
         limit = self.app_limits.get(queue_name, 0)
@@ -136,7 +101,7 @@ class InFlightMessages:
             arguments += job_end.arguments
         with translate_transient_errors():
             answer = call_script(self._redis, Call(script, keys, arguments))
-        return _parse(answer) if count else []
+        return parse_entries(answer) if count else []
 
     def _list_held(
         self,
@@ -226,14 +191,6 @@ class InFlightMessages:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _parse(values: list[Any]) -> list[Fetched]:
-    entries = zip(values[::4], values[1::4], values[2::4], values[3::4], strict=True)
-    return [
-        Fetched(entry_id, body, int(deaths or 0), bool(is_spent))
-        for entry_id, body, deaths, is_spent in entries
-    ]
 
 
 def _keys(broker_id: str, queue_name: str) -> tuple[str, str, str]:

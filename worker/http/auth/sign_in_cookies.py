@@ -17,7 +17,7 @@ from starlette.responses import Response
 from actors.oauth.sign_in import SignIn
 from catfeeder.sealing import Secret
 from config import Settings
-from models.oauth.sign_ins import hash_state
+from models.oauth.state_hashes import hash_state
 
 _NAME: Final = "catfeeder-sign-in-"
 _STATE_DIGITS: Final = 16

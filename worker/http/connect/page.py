@@ -18,7 +18,7 @@ from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from models.oauth.providers import public_name
-from models.oauth.sign_ins import name_sign_in
+from models.oauth.state_hashes import name_sign_in
 from worker.http.connect.access import SESSION_PATH, ConnectRoute, ConnectVisit, read_visit
 from worker.http.connect.notices import COLOURS, FAILED, Notice, build_address, find_notice
 from worker.http.connect.rendering import Brand, read_brand, render_connect

@@ -14,7 +14,7 @@ from actors.connect.failures import record_failure
 from actors.connect.offers import MEMBERS, Offer
 from actors.connections.creation import NewConnection, create_at_once
 from actors.connections.credentials.errors import CredentialsInvalid
-from actors.errors import ProviderUnknown
+from actors.providers.errors import ProviderUnknown
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import CREATE_CONNECTION

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from actors.apps.registration import list_apps
 from actors.connections.search import list_provider_names
 from actors.cursors import is_id
-from actors.events.audit import EventKind, EventPage
+from actors.events.audit import EventPage
+from actors.events.kinds import EventKind
 from actors.events.search import search_events
 from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute

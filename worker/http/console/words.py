@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from actors.errors import FailureKind
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from models.oauth.connections import ConnectionStatus
 
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from actors.apps.settings import AppUnknown, read_app_settings
 from actors.connections.errors import ConnectionUnknown
 from actors.connections.reading import find_connection
-from actors.errors import ProviderTampered, ProviderUnknown
 from actors.events.audit import EventPage, list_events
 from actors.providers.config.breaker import check_not_paused
 from actors.providers.config.lookup import merge_metadata, provider_row
+from actors.providers.errors import ProviderTampered, ProviderUnknown
 from actors.providers.protocol.filling import read_variables_by_settings
 from actors.renewal.plan.listing import RenewalPage
 from catfeeder.clock import utc_now

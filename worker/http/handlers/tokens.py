@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from actors.connections.reading import TokenView, read_token
-from actors.errors import ProviderPaused
+from actors.connections.token_reading import TokenView, read_token
 from actors.providers.config.breaker import check_not_paused
+from actors.providers.errors import ProviderPaused
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import RENEW_CONNECTION

@@ -21,18 +21,15 @@ from worker.http.handlers.preconditions import (
 )
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName
-from worker.http.schemas.oauth import (
+from worker.http.schemas.oauth import AuthorizeDevice, ExchangeCode, FetchUserInfo, RefreshToken
+from worker.http.schemas.shapes import build_model
+from worker.http.schemas.sign_ins import (
     CALLBACK_PARAMETERS,
     LOGIN_FORM,
     LOGIN_PARAMETERS,
     Authorize,
-    AuthorizeDevice,
-    ExchangeCode,
-    FetchUserInfo,
     Login,
-    RefreshToken,
 )
-from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.jobs import declare_job_route
 from worker.http.shim import ShimDependency
 from worker.http.sign_ins.callback import finish_sign_in

@@ -18,7 +18,7 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import RequireScope, Scope
 from worker.http.errors.refusals import ParametersInvalid
 from worker.http.handlers.preconditions import check_login_allowed
-from worker.http.schemas.oauth import Login
+from worker.http.schemas.sign_ins import Login
 from worker.http.shim import Shim
 from worker.http.sign_ins.authorization_response import read_form
 from worker.http.sign_ins.return_to import build_failure

@@ -6,10 +6,10 @@ from typing import Unpack
 
 from fastapi import Request
 
-from actors.errors import DiscoveryNeeded
 from actors.oauth.errors import IssuerMismatch, ReturnToForbidden
 from actors.oauth.pending import record_refusal
 from actors.oauth.sign_in import SignIn, SignInWishes, begin_sign_in, check_return_to
+from actors.providers.errors import DiscoveryNeeded
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobFailed
 from catfeeder.messages import DISCOVER_PROVIDER

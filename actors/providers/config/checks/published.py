@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from actors.providers.config.checks.static import report_fault, report_ok
-from actors.providers.protocol.keys import ALGORITHMS
 from actors.providers.protocol.metadata import find_unusable_endpoints
 from actors.providers.protocol.provider import DEVICE_CODE, Provider
+from actors.providers.protocol.published_keys import ALGORITHMS
 from catfeeder.results import Finding
 
 #: Members by which a provider wants of every client what the service does not do, and its name. The

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from actors.errors import AddressForbidden, AuthError, ProviderPaused, ProviderUnreachable
+from actors.errors import AuthError
 from actors.providers.config.breaker import check_not_paused
+from actors.providers.errors import AddressForbidden, ProviderPaused, ProviderUnreachable
 from actors.providers.http.addresses import check_url, resolve_permitted
 from actors.providers.protocol.client_authentication.methods import client_credentials
 from actors.providers.protocol.provider import CLIENT_CREDENTIALS, GITHUB_APP, Provider

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ConfigDict, ValidationError
 
-from actors.errors import ProviderInvalid
 from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.lookup import is_provider_name
 from actors.providers.config.schema.authorization_requests import AuthorizationRequestSettings
@@ -20,6 +19,7 @@ from actors.providers.config.schema.identity import IdentitySettings
 from actors.providers.config.schema.renewal import RenewalSettings
 from actors.providers.config.schema.templates import find_template_problems
 from actors.providers.config.schema.token_requests import TokenRequestSettings
+from actors.providers.errors import ProviderInvalid
 from actors.providers.protocol.provider_builder import list_needed_endpoints, needs_base_url
 
 if TYPE_CHECKING:

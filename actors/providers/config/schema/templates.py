@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any, Final
 
-from actors.errors import AddressForbidden
 from actors.providers.config.schema.types.fields import check_filled_in
+from actors.providers.errors import AddressForbidden
 from actors.providers.http.members import is_secret_name
 from actors.providers.protocol.filling import MEMBER_FIELDS, URL_FIELDS
 from actors.providers.templates.places import (

@@ -14,9 +14,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 from joserfc.jwt import encode
 
-from actors.errors import ProviderNotConfigured
-from actors.providers.protocol.keys import SIGNATURES, fits_algorithm, is_rsa_too_short
+from actors.providers.errors import ProviderNotConfigured
 from actors.providers.protocol.provider import Provider
+from actors.providers.protocol.published_keys import SIGNATURES, fits_algorithm, is_rsa_too_short
 from catfeeder.sealing import Secret
 
 #: Each request has its own assertion, which is useless once it has expired.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.errors import ProviderNotConfigured
+from actors.providers.errors import ProviderNotConfigured
 
 
 def choose_client_authentication(metadata: Mapping[str, Any]) -> dict[str, Any]:

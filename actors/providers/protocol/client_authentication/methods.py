@@ -13,7 +13,8 @@ from urllib.parse import quote
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from actors.errors import FailureKind, ProviderNotConfigured, ProviderRefused
+from actors.errors import FailureKind
+from actors.providers.errors import ProviderNotConfigured, ProviderRefused
 from actors.providers.protocol.client_authentication.assertions import sign_assertion
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple

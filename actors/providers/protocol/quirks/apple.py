@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.errors import ProviderNotConfigured
+from actors.providers.errors import ProviderNotConfigured
 from actors.providers.http.answers import one_line, parse_json
 from actors.providers.protocol.client_authentication.assertions import sign_assertion
 from actors.providers.protocol.provider import Provider

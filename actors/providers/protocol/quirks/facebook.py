@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json, read_json, send_delete
 from actors.providers.protocol.client_authentication.methods import secret_text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.errors import ProviderRefused
+from actors.providers.errors import ProviderRefused
 from actors.providers.http.requests import send_delete
 from actors.providers.protocol.client_authentication.methods import basic_header, try_each_secret
 from actors.providers.protocol.provider import Provider

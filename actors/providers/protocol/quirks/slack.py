@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from actors.errors import ProviderRefused
+from actors.providers.errors import ProviderRefused
 from actors.providers.http.answers import error_of, parse_json
 from actors.providers.http.forms import post_form
 from catfeeder.sealing import Secret

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from actors.errors import ProviderMisbehaved
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.answers import error_of, is_data, is_visible_ascii, one_line, parse_json
 from actors.providers.http.availability import check_available
 from actors.providers.http.members import OF_TOKEN_ANSWERS, find_at, pick_members, spell_names

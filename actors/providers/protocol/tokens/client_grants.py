@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import requests
 
-from actors.errors import FailureKind, ProviderRefused
+from actors.errors import FailureKind
+from actors.providers.errors import ProviderRefused
 from actors.providers.http.forms import send_parameters
 from actors.providers.protocol.client_authentication.assertions import sign_claims
 from actors.providers.protocol.client_authentication.methods import (

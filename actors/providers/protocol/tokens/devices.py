@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import requests
 
-from actors.errors import AddressForbidden, ProviderMisbehaved, ProviderNotConfigured
+from actors.providers.errors import AddressForbidden, ProviderMisbehaved, ProviderNotConfigured
 from actors.providers.http.addresses import check_url
 from actors.providers.http.answers import error_of, is_visible_ascii, one_line
 from actors.providers.protocol.client_authentication.methods import (

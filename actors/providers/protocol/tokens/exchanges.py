@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from actors.errors import ProviderMisbehaved
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.protocol.client_authentication.methods import (
     client_credentials,
     try_each_secret,

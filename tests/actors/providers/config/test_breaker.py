@@ -11,14 +11,9 @@ from typing import Any
 import pytest
 
 from actors.connections.errors import ReauthorizationRequired
-from actors.connections.reading import read_token
-from actors.errors import ProviderPaused, ProviderRefused, ProviderUnreachable
-from actors.providers.config.breaker import (
-    FAILURE_THRESHOLD,
-    MAX_PAUSE_SECONDS,
-    apply_breaker,
-    check_not_paused,
-)
+from actors.connections.token_reading import read_token
+from actors.providers.config.breaker import apply_breaker, check_not_paused
+from actors.providers.config.breaker_outcomes import FAILURE_THRESHOLD, MAX_PAUSE_SECONDS
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.manual_pause import pause_provider, resume_provider
 from actors.providers.config.settings import (
@@ -27,6 +22,7 @@ from actors.providers.config.settings import (
     patch_provider,
     put_provider,
 )
+from actors.providers.errors import ProviderPaused, ProviderRefused, ProviderUnreachable
 from actors.renewal.leased import renew_leased
 from actors.renewal.renew import renew_connection, renew_connections
 from catfeeder.errors import CatFeederError

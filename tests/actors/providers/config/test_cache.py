@@ -7,9 +7,9 @@ from datetime import datetime
 
 import pytest
 
-from actors.errors import ProviderUnknown
 from actors.providers.config.cache import CachedProvider, ProviderCache, shared_provider_cache
 from actors.providers.config.discovery import resolve_provider
+from actors.providers.errors import ProviderUnknown
 from actors.providers.protocol.provider import Provider
 from models.db.database import hold_connection
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH

@@ -8,15 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from actors.errors import (
-    AddressForbidden,
-    AuthError,
-    DiscoveryNeeded,
-    ProviderMisbehaved,
-    ProviderUnavailable,
-    ProviderUnknown,
-    ProviderUnreachable,
-)
+from actors.errors import AuthError
 from actors.providers.config import discovery_gate
 from actors.providers.config.discovery import (
     discover,
@@ -26,6 +18,14 @@ from actors.providers.config.discovery import (
 )
 from actors.providers.config.lookup import find_provider, provider_row
 from actors.providers.config.settings import put_provider
+from actors.providers.errors import (
+    AddressForbidden,
+    DiscoveryNeeded,
+    ProviderMisbehaved,
+    ProviderUnavailable,
+    ProviderUnknown,
+    ProviderUnreachable,
+)
 from tests.actors.sign_ins import NAME, configure, configure_preset, now, sign_in
 from tests.provider.answers import Answer, json_answer
 from tests.scripted_provider import ScriptedProvider

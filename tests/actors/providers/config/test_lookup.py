@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from actors.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
 from actors.providers.config.discovery import discover
 from actors.providers.config.lookup import find_provider, issuer_to_discover, provider_row
 from actors.providers.config.settings import put_provider
+from actors.providers.errors import DiscoveryNeeded, ProviderNotConfigured, ProviderUnknown
 from catfeeder.sealing import Secret
 from tests.actors.sign_ins import NAME, now
 from tests.scripted_provider import ScriptedProvider

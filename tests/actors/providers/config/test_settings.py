@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey
 
-from actors.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.events.audit import list_events
 from actors.providers.config.configured_presets import add_configured_presets
 from actors.providers.config.discovery import discover_provider
@@ -28,6 +27,7 @@ from actors.providers.config.settings import (
     patch_provider,
     put_provider,
 )
+from actors.providers.errors import ProviderInUse, ProviderInvalid, ProviderUnknown
 from actors.providers.protocol.client_authentication.assertions import read_private_key
 from actors.providers.protocol.provider_builder import presets
 from catfeeder.sealing import Secret

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.errors import ProviderInvalid
 from actors.providers.config.schema.body import validate_settings
+from actors.providers.errors import ProviderInvalid
 
 pytestmark = pytest.mark.usefixtures("settings")
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from actors.errors import AddressForbidden, ProviderUnreachable
+from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.addresses import check_url, resolve_permitted
 from config import is_allowed, is_public
 

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 import requests
 
-from actors.errors import ProviderUnreachable
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.availability import retry_after_seconds
 from actors.providers.http.requests import get_json
 from tests.provider.answers import Answer, json_answer

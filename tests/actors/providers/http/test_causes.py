@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 import config
-from actors.errors import ProviderUnreachable
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.requests import get_json
 from config import Settings
 

@@ -14,7 +14,7 @@ import requests.adapters
 from requests.auth import HTTPBasicAuth
 
 import config
-from actors.errors import ProviderMisbehaved, ProviderUnreachable
+from actors.providers.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.transport import shared_adapter
 from tests.provider.answers import Answer, broken_gzip, broken_off, json_answer, redirect_answer

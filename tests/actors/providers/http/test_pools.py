@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import config
-from actors.errors import AddressForbidden, ProviderUnreachable
+from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http import pools
 from actors.providers.http.pools import _DeadlineStream
 from actors.providers.http.requests import get_json

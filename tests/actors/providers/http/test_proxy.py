@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import config
-from actors.errors import AddressForbidden, ProviderUnreachable
+from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json
 from actors.providers.http.transport import shared_adapter

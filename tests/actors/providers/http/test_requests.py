@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.providers.http.requests import get_json, post_json
 from tests.provider.answers import Answer, broken_gzip, html_answer, json_answer, json_text
 from tests.scripted_provider import ScriptedProvider

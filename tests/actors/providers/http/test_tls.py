@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import config
-from actors.errors import ProviderUnreachable
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json
 from actors.providers.http.tls import build_context, trusted_bundles

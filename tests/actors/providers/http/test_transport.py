@@ -16,7 +16,8 @@ import pytest
 import requests
 
 import config
-from actors.errors import AddressForbidden, AuthError, ProviderMisbehaved, ProviderUnreachable
+from actors.errors import AuthError
+from actors.providers.errors import AddressForbidden, ProviderMisbehaved, ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json
 from actors.providers.http.transport import guard_session

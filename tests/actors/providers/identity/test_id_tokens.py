@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
-from actors.errors import AuthError, IdTokenInvalid, ProviderMisbehaved
+from actors.errors import AuthError, IdTokenInvalid
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.protocol.keys import KeyCache
 from catfeeder.sealing import Secret

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.errors import ProviderMisbehaved
+from actors.providers.errors import ProviderMisbehaved
 from actors.providers.identity.profiles import normalise, subject_text
 from actors.providers.protocol.provider_builder import (
     Credentials,

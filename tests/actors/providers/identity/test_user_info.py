@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from actors.errors import (
-    IdTokenInvalid,
+from actors.errors import IdTokenInvalid, TokenInvalid
+from actors.providers.errors import (
     ProviderMisbehaved,
     ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
-    TokenInvalid,
 )
 from actors.providers.identity.user_info import fetch_profile
 from catfeeder.sealing import Secret

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from actors.errors import ProviderRefused
+from actors.providers.errors import ProviderRefused
 from actors.providers.identity.user_info import fetch_profile
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from actors.errors import ProviderRefused
 from actors.providers.config.checks.check import check_provider
 from actors.providers.config.discovery import discover
 from actors.providers.config.lookup import find_provider
 from actors.providers.config.settings import describe_provider, patch_provider
+from actors.providers.errors import ProviderRefused
 from actors.providers.protocol.token_endpoint import use_refresh_token
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret

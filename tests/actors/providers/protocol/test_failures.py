@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from actors.errors import AuthError, FailureKind, ProviderRefused, ProviderUnreachable
+from actors.errors import AuthError, FailureKind
+from actors.providers.errors import ProviderRefused, ProviderUnreachable
 from actors.providers.protocol.failure_words import usual_words, words_of_host
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.provider_builder import (

@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
-from actors.errors import IdTokenInvalid, ProviderMisbehaved, ProviderUnreachable
+from actors.errors import IdTokenInvalid
+from actors.providers.errors import ProviderMisbehaved, ProviderUnreachable
 from actors.providers.protocol.keys import KeyCache
 from tests.actors.providers.clock import Clock
 from tests.actors.providers.id_token_claims import right_claims, verified

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.errors import AddressForbidden, AuthError, ProviderMisbehaved, ProviderRefused
+from actors.errors import AuthError
+from actors.providers.errors import AddressForbidden, ProviderMisbehaved, ProviderRefused
 from actors.providers.protocol.metadata import fetch_metadata
 from tests.actors.providers.any_json import any_json
 from tests.provider.answers import Answer, html_answer, json_answer

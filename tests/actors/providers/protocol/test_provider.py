@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from actors.errors import ProviderNotConfigured
 from actors.providers.config.schema.body import ProviderSettings
+from actors.providers.errors import ProviderNotConfigured
 from actors.providers.http.addresses import check_url
 from actors.providers.protocol.issuers import is_issuer_of_answer
 from actors.providers.protocol.provider import Provider

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.errors import AuthError, ProviderMisbehaved, ProviderRefused, ProviderUnreachable
+from actors.errors import AuthError
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.providers.protocol.revocation import revoke_token
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built

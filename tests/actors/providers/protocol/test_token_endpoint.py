@@ -11,14 +11,8 @@ from urllib.parse import parse_qs, unquote_plus, urlsplit
 import pytest
 import requests
 
-from actors.errors import (
-    AuthError,
-    CodeInvalid,
-    ProviderNotConfigured,
-    ProviderRefused,
-    ProviderUnreachable,
-    TokenInvalid,
-)
+from actors.errors import AuthError, CodeInvalid, TokenInvalid
+from actors.providers.errors import ProviderNotConfigured, ProviderRefused, ProviderUnreachable
 from actors.providers.protocol.provider import Provider, TokenExchange
 from actors.providers.protocol.provider_builder import Credentials, build_provider
 from actors.providers.protocol.revocation import revoke_token

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from actors.connections.errors import ReauthorizationRequired
-from actors.connections.reading import describe_connection, read_token
+from actors.connections.reading import describe_connection
+from actors.connections.token_reading import read_token
 from actors.providers.config.settings import patch_provider
 from actors.renewal.renew import renew_connection, renew_connections
 from actors.renewal.request import RefreshTokenMissing

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from actors.connections.errors import ReauthorizationRequired
-from actors.connections.reading import describe_connection, read_token
-from actors.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
-from actors.events.audit import DELIVERED_KINDS, EventKind
+from actors.connections.reading import describe_connection
+from actors.connections.token_reading import read_token
+from actors.events.kinds import DELIVERED_KINDS, EventKind
 from actors.oauth.exchange import exchange_code
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused, ProviderUnreachable
 from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
 from models.oauth.connections import ConnectionStatus

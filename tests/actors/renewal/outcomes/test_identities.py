@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from actors.connections.reading import describe_connection, read_token
+from actors.connections.reading import describe_connection
+from actors.connections.token_reading import read_token
 from actors.events.audit import list_events
 from actors.oauth.refresh import refresh_token
 from actors.renewal.outcomes.identities import IdentityRefused

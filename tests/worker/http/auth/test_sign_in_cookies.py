@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from catfeeder.sealing import Secret
-from models.oauth.sign_ins import hash_state
+from models.oauth.state_hashes import hash_state
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.conftest import SetLimits

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from models import event_search
 from models.db.database import hold_connection

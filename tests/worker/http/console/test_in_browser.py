@@ -15,7 +15,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
-from actors.events.audit import EventKind, build_event
+from actors.events.audit import build_event
+from actors.events.kinds import EventKind
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.clock import utc_now

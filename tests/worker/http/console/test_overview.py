@@ -13,7 +13,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from actors.events.audit import EventKind, build_event
+from actors.events.audit import build_event
+from actors.events.kinds import EventKind
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.messages import RENEW_OATHS

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 import catfeeder
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from catfeeder.messages import QUEUES
 from models.db.database import hold_connection

@@ -9,7 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from actors.api_keys import SCOPES, ApiKey
-from actors.events.audit import Event, EventKind
+from actors.events.audit import Event
+from actors.events.kinds import EventKind
 from catfeeder import results
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.signing_in import HOUSE, sign_in

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from actors.connect.sessions import ConnectWishes, create_connect_session
 from actors.connections.reading import find_connection
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.messages import FETCH_USER_INFO, RENEW_CONNECTION, REVOKE_CONNECTION
 from models.db.database import hold_connection

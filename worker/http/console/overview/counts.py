@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from models.events import TAB_EVENTS

@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.errors import ProviderUnknown
 from actors.providers.catalogue.presets import describe_origin, find_preset
 from actors.providers.catalogue.search import needs_of, search_catalogue, title_of
+from actors.providers.errors import ProviderUnknown
 from config import credential_variable
 from worker.http.console.access import ConsoleRoute
 from worker.http.console.rendering import render_console

@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from actors.errors import ProviderInvalid
 from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.editing import (
     ProviderChangedMeanwhile,
@@ -18,6 +17,7 @@ from actors.providers.config.editing import (
     replace_settings,
 )
 from actors.providers.config.settings import describe_provider
+from actors.providers.errors import ProviderInvalid
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
 from worker.http.asgi.threads import run_with_database

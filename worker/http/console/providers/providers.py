@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from actors.connections.counting import count_connections
-from actors.errors import ProviderInvalid
 from actors.providers.config.settings import describe_provider, list_providers
+from actors.providers.errors import ProviderInvalid
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import CHECK_PROVIDER
 from catfeeder.queue.jobs.records import JobRecord, unwrap_result

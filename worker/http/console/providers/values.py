@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from actors.errors import ProviderInvalid
 from actors.providers.config.schema.body import validate_settings
+from actors.providers.errors import ProviderInvalid
 from worker.http.console.form_fields import (
     read_flag,
     read_lines,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from actors.events.audit import EventKind
+from actors.events.kinds import EventKind
 from worker.http.schemas.fields import Text, Time
 
 

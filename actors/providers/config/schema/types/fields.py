@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from actors.errors import AddressForbidden
 from actors.providers.config.schema.types.placeholders import (
     refuse_placeholder,
     refuse_secrets_in_query,
     refuse_shown_secrets,
     refuse_url_placeholder,
 )
+from actors.providers.errors import AddressForbidden
 from actors.providers.http.addresses import check_has_domain, check_url
 from actors.providers.http.members import is_secret_name
 from actors.providers.templates.places import PLACEHOLDER, Place, fill, list_placeholders
@@ -144,7 +144,7 @@ def check_algorithm(pem: SecretStr, algorithm: str) -> None:
         ValueError: It cannot; the sentence says by which one it would.
     """
     from actors.providers.protocol.client_authentication.assertions import read_private_key
-    from actors.providers.protocol.keys import fits_algorithm
+    from actors.providers.protocol.published_keys import fits_algorithm
 
     key, usual = read_private_key(Secret(pem.get_secret_value()))
     if not fits_algorithm(key, algorithm):

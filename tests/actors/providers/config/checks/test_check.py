@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import config
-from actors.errors import ProviderUnknown
 from actors.providers.config.checks.check import check_provider
 from actors.providers.config.settings import patch_provider, put_provider
+from actors.providers.errors import ProviderUnknown
 from tests.actors.providers.any_json import any_json
 from tests.actors.sign_ins import NAME, configure, configure_plain, configure_preset, now, sign_in
 from tests.provider.answers import Answer, json_answer

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from actors.errors import ProviderInvalid, ProviderNotConfigured
+from actors.providers.errors import ProviderInvalid, ProviderNotConfigured
 from actors.providers.protocol.client_authentication.methods import client_credentials
 from actors.renewal.renew import renew_connection
 from catfeeder.sealing import Secret

@@ -12,7 +12,8 @@ import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actors.errors import AuthError, ProviderMisbehaved, ProviderRefused
+from actors.errors import AuthError
+from actors.providers.errors import ProviderMisbehaved, ProviderRefused
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.tokens.answers import TokenResponse, read_tokens
 from tests.actors.providers.any_json import any_json

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from actors.events.audit import EventKind, record
+from actors.events.audit import record
+from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from tests.oidc_provider import OidcProvider
