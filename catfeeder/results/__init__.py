@@ -8,30 +8,40 @@ of RFC 3339 in UTC. The two dataclasses are what the Python client makes of an a
 from __future__ import annotations
 
 from catfeeder.results.connections import (
-    AccessToken,
-    Authorization,
-    CatalogueEntry,
-    CataloguePage,
     Connection,
     ConnectionPage,
     ConnectionStatus,
-    ConnectLink,
-    ConnectSession,
-    DeviceAuthorization,
-    Finding,
+    Profile,
+    ProfileSource,
+    Revocation,
+)
+from catfeeder.results.formats import (
     Format,
+    Time,
+)
+from catfeeder.results.operations import (
+    CatalogueEntry,
+    CataloguePage,
+    Finding,
+    ProviderCheck,
+    Shutdown,
+)
+from catfeeder.results.passwords import (
     PasswordCheck,
     PasswordHash,
     PolicyReason,
     PolicyVerdict,
-    Profile,
-    ProfileSource,
-    ProviderCheck,
-    Revocation,
-    Shutdown,
+)
+from catfeeder.results.sign_ins import (
+    Authorization,
+    ConnectLink,
+    ConnectSession,
+    DeviceAuthorization,
     StartedSignIn,
+)
+from catfeeder.results.tokens import (
+    AccessToken,
     StoredToken,
-    Time,
     TokenResponse,
 )
 
