@@ -7,23 +7,17 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from addresses import (
-    check_url_path,
-    find_url_host,
-    host_in_url,
-    is_return_origin,
-    reachable_host,
-)
+from addresses import check_url_path, find_url_host, host_in_url, is_return_origin, reachable_host
 from authorities import check_authorities, check_bundle
 from configuration_files import ENV_FILE, TOML_FILE, read_environment, read_toml
 from deployment import load_place
+from env_file import find_mention
 from environment import (
     IGNORE_ENV_FILE,
     ROOT,
     _get_environement_variable,
     check_named_files,
     check_setting_names,
-    find_mention,
     is_secret_variable,
     optional_variable,
     read_text,

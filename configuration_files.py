@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import toml
 
-from environment import IGNORE_ENV_FILE, ROOT, parse_env_file, read_text
+from env_file import parse_env_file
+from environment import IGNORE_ENV_FILE, ROOT, read_text
 from settings import ConfigurationError
 
 ENV_FILE: Final = ROOT / ".env"

@@ -15,7 +15,6 @@ from models.sealing.row_macs import Authenticated, MacField
 
 #: How many due events are read to find one that no other process has claimed.
 _CLAIM_CANDIDATES: Final = 10
-_ERASE_BATCH: Final = 1000
 
 
 class EventFilters(TypedDict, total=False):
@@ -198,47 +197,6 @@ class TAB_EVENTS(Authenticated, Table):
             cls.created_at >= since, cls.created_at < before, cls.kind.in_(kinds)
         )
         return dict(counted.group_by(cls.kind).tuples().iterator())
-
-    @classmethod
-    def erase_before(
-        cls,
-        before: datetime,
-        *,
-        undelivered: bool,
-        kind: str | None = None,
-        batch: int = _ERASE_BATCH,
-    ) -> int:
-        """Delete older events, and with `undelivered` also those that remain to be delivered.
-
-        A busy service has hundreds of thousands an hour. They are deleted `batch` ids at a time,
-        each batch in a transaction of its own, so that other writers do not wait.
-
-        Returns:
-            How many rows that were.
-        """
-        conditions = [cls.created_at < before]
-        if not undelivered:
-            conditions.append(cls.deliver_at.is_null())
-        if kind is not None:
-            conditions.append(cls.kind == kind)
-        erased = 0
-        for start in cls._list_batches(before, conditions, batch):
-            some = cls.id.between(start, start + batch - 1)
-            erased += int(cls.delete().where(some, *conditions).execute())
-        return erased
-
-    @classmethod
-    def _list_batches(
-        cls, before: datetime, conditions: Sequence[peewee.Expression], batch: int
-    ) -> range:
-        """Return the first id of each batch that may hold events to be erased."""
-        first = cls.select(cls.id).where(*conditions).order_by(cls.id).first()
-        older = cls.select(cls.id).where(cls.created_at < before)
-        last = older.order_by(cls.created_at.desc()).first()
-        if first is None or last is None:
-            return range(0)
-        # Ids follow the order of times, or so nearly that the next run finds the rest.
-        return range(first.id, last.id + 1, batch)
 
 
 #: The columns of an event but for its id, which the database assigns.

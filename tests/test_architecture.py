@@ -224,6 +224,7 @@ def copy(tmp_path: Path) -> Path:
         "authorities.py",
         "configuration_files.py",
         "deployment.py",
+        "env_file.py",
         "environment.py",
         "file_modes.py",
         "key_strength.py",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import cast
 
-from actors.connections.errors import (
-    ConnectionUnknown,
-)
+from actors.connections.errors import ConnectionUnknown
 from actors.cursors import decode_cursor, encode_cursor, is_id
 from catfeeder import results
 from catfeeder.clock import rfc3339

@@ -13,11 +13,7 @@ from actors.errors import AuthError
 from actors.providers.config.discovery import resolve_provider
 from actors.providers.errors import ProviderUnreachable
 from actors.providers.protocol.filling import fill_variables
-from actors.providers.protocol.tokens.devices import (
-    PollRefusal,
-    Refused,
-    poll_token,
-)
+from actors.providers.protocol.tokens.devices import PollRefusal, Refused, poll_token
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError, SealBroken
 from catfeeder.queue.requester import act_for

@@ -12,13 +12,7 @@ from actors.apps.settings import find_webhook_url
 from actors.errors import CursorInvalid
 from actors.events.kinds import DELIVERED_KINDS, SERVICE_KINDS, EventKind
 from catfeeder.clock import rfc3339, utc_now
-from catfeeder.queue.requester import (
-    DEFAULT_APP,
-    act_for,
-    acting_app,
-    requester,
-    visible_app,
-)
+from catfeeder.queue.requester import DEFAULT_APP, act_for, acting_app, requester, visible_app
 from catfeeder.results import Time
 from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable

@@ -34,6 +34,7 @@ from catfeeder.queue.requester import is_visible
 from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
+from models.oauth import sign_in_user_data
 from models.oauth.providers import public_name
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from models.oauth.state_hashes import name_sign_in
@@ -164,7 +165,7 @@ def _claim(state: Secret, now: datetime) -> None:
 def _store_user_data(state: Secret, user: Secret) -> None:
     """Store what comes with the first consent alone, as the exchange may fail."""
     with hold_connection():
-        TAB_VERIFICATION.store_user_data(state, user)
+        sign_in_user_data.store_user_data(state, user)
 
 
 def _end(state: Secret, status: StateStatus) -> None:

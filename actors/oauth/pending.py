@@ -28,6 +28,7 @@ from actors.providers.templates.places import Place
 from catfeeder.queue.requester import act_for, acting_app
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection, transaction
+from models.oauth import sign_in_user_data
 from models.oauth.providers import public_name
 from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 
@@ -110,7 +111,7 @@ def store_user_data(sign_in: TAB_VERIFICATION, state: Secret, user: Secret) -> N
         ProviderUnknown, ProviderNotConfigured, DiscoveryNeeded: As `find_provider`.
     """
     if find_provider(sign_in.provider).told_once:
-        TAB_VERIFICATION.store_user_data(state, user)
+        sign_in_user_data.store_user_data(state, user)
 
 
 def store_callback_metadata(

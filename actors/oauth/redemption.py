@@ -9,16 +9,10 @@ from datetime import datetime, timedelta
 
 from actors.oauth.stored_grants import GrantOrigin, extend_lifetime, identify, store_tokens
 from actors.providers.errors import ProviderRefused
-from actors.providers.identity.authentication import (
-    AcrDemand,
-    Demands,
-)
+from actors.providers.identity.authentication import AcrDemand, Demands
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import apple
-from actors.providers.protocol.token_endpoint import (
-    TokenResponse,
-    redeem_code,
-)
+from actors.providers.protocol.token_endpoint import TokenResponse, redeem_code
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
 from models.db.database import transaction

@@ -35,6 +35,7 @@ from catfeeder.sealing import Secret
 from catfeeder.verbs.sign_in_options import SignInOptions
 from config import current_settings
 from models.db.database import transaction
+from models.oauth import sign_in_user_data
 from models.oauth.sign_ins import TAB_VERIFICATION
 
 _SUBJECT: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}")
@@ -171,7 +172,7 @@ def _find_earlier_user_data(provider: Provider, wishes: SignInWishes) -> Secret 
     if not provider.told_once:
         return None
     browsers = wishes.get("earlier_browsers", ())
-    return TAB_VERIFICATION.find_earlier_user_data(
+    return sign_in_user_data.find_earlier_user_data(
         acting_app.get(), provider.name, wishes.get("subject"), browsers
     )
 

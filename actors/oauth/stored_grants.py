@@ -14,19 +14,12 @@ from actors.errors import IdTokenInvalid
 from actors.events.audit import record
 from actors.events.kinds import EventKind
 from actors.providers.errors import ProviderUnreachable
-from actors.providers.identity.authentication import (
-    Authentication,
-    Demands,
-    read_authentication,
-)
+from actors.providers.identity.authentication import Authentication, Demands, read_authentication
 from actors.providers.identity.id_tokens import verify_id_token
 from actors.providers.identity.user_info import fetch_profile
 from actors.providers.protocol.filling import fill_members
 from actors.providers.protocol.provider import Provider
-from actors.providers.protocol.token_endpoint import (
-    TokenResponse,
-    exchange_token,
-)
+from actors.providers.protocol.token_endpoint import TokenResponse, exchange_token
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
 from models.oauth.connections import TAB_CONNECTIONS

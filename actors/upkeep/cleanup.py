@@ -10,7 +10,7 @@ from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import hold_connection
-from models.events import TAB_EVENTS
+from models.event_retention import erase_events
 from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
@@ -62,11 +62,11 @@ def clean_events() -> None:
     # Where there is no webhook any more, no event waits for its delivery.
     undelivered = not oauth.webhook_url
     with hold_connection():
-        erased = TAB_EVENTS.erase_before(
+        erased = erase_events(
             now - timedelta(days=oauth.events_retention_days), undelivered=undelivered
         )
         for kind in (EventKind.RENEWED, EventKind.RENEWAL_FAILED_AGAIN):
-            erased += TAB_EVENTS.erase_before(
+            erased += erase_events(
                 now - timedelta(days=oauth.renewed_events_retention_days),
                 undelivered=undelivered,
                 kind=kind,

@@ -15,10 +15,7 @@ from catfeeder.results.connections import (
     ProfileSource,
     Revocation,
 )
-from catfeeder.results.formats import (
-    Format,
-    Time,
-)
+from catfeeder.results.formats import Format, Time
 from catfeeder.results.operations import (
     CatalogueEntry,
     CataloguePage,
@@ -26,12 +23,7 @@ from catfeeder.results.operations import (
     ProviderCheck,
     Shutdown,
 )
-from catfeeder.results.passwords import (
-    PasswordCheck,
-    PasswordHash,
-    PolicyReason,
-    PolicyVerdict,
-)
+from catfeeder.results.passwords import PasswordCheck, PasswordHash, PolicyReason, PolicyVerdict
 from catfeeder.results.sign_ins import (
     Authorization,
     ConnectLink,
@@ -39,11 +31,7 @@ from catfeeder.results.sign_ins import (
     DeviceAuthorization,
     StartedSignIn,
 )
-from catfeeder.results.tokens import (
-    AccessToken,
-    StoredToken,
-    TokenResponse,
-)
+from catfeeder.results.tokens import AccessToken, StoredToken, TokenResponse
 
 __all__ = [
     "AccessToken",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -25,3 +26,8 @@ class JobRequest(Generic[R_co]):
 def wrap_secret(value: str | bytes | Secret) -> Secret:
     """Return a secret as one."""
     return value if isinstance(value, Secret) else Secret.of(value)
+
+
+def name_variables(variables: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return an argument, where there is any: a service of an earlier release takes none."""
+    return {"variables": dict(variables)} if variables else {}

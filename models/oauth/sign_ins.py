@@ -193,14 +193,6 @@ class TAB_VERIFICATION(Authenticated, Table):
         ).execute()
 
     @classmethod
-    def store_user_data(cls, state: Secret, told_user: Secret) -> None:
-        """Store user data that the provider sends once, until a profile has it."""
-        key = hash_state(state)
-        cls.update(told_user=cls.told_user.seal(key, told_user)).where(
-            cls.state_hash == key, cls.status != StateStatus.DONE
-        ).execute()
-
-    @classmethod
     def store_callback_parameters(cls, state: Secret, parameters: Mapping[str, str]) -> None:
         """Store further parameters of the callback of a sign-in that has not ended."""
         key, columns = hash_state(state), {"callback_parameters": dict(parameters)}
@@ -208,24 +200,6 @@ class TAB_VERIFICATION(Authenticated, Table):
         cls.update(parameters_mac=mac, **columns).where(
             cls.state_hash == key, cls.status == StateStatus.PENDING
         ).execute()
-
-    @classmethod
-    def find_earlier_user_data(
-        cls, app: str, provider: str, subject: str | None, browsers: Sequence[Secret]
-    ) -> Secret | None:
-        """Return the user data of the latest unfinished sign-in of this subject or browser.
-
-        The app vouches for the subject, and the browser's secrets for the browser.
-        """
-        is_same = cls.browser_hash.in_([hash_state(browser) for browser in browsers])
-        if subject:
-            is_same |= cls.subject == subject
-        kept = cls.select().where(
-            cls.app == app, cls.provider == provider, cls.told_user.is_null(False), is_same
-        )
-        rows = (row for row in kept.order_by(cls.created_at.desc()) if row.is_authentic)
-        row = next(rows, None)
-        return None if row is None else cls.told_user.open(row)
 
     @classmethod
     def erase_all(cls, app: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from config import Settings
 from models.db.database import hold_connection
+from models.event_retention import erase_events
 from models.events import TAB_EVENTS
 from tests.models.races import race_processes
 from tests.models.statements import record_statements
@@ -118,7 +119,7 @@ def test_many_events_are_erased_in_batches() -> None:
 
     # When those of one kind are erased
     with record_statements() as executed:
-        erased = TAB_EVENTS.erase_before(NOW + 9 * SECOND, undelivered=True, kind="old", batch=2)
+        erased = erase_events(NOW + 9 * SECOND, undelivered=True, kind="old", batch=2)
 
     # Then all of them are, by statements that look at so many each, and no others
     assert erased == 5

@@ -14,11 +14,7 @@ from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.breaker_outcomes import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
 from actors.providers.config.placements import forget_placement
-from actors.providers.config.schema.body import (
-    ProviderSettings,
-    validate_name,
-    validate_settings,
-)
+from actors.providers.config.schema.body import ProviderSettings, validate_name, validate_settings
 from actors.providers.config.schema.contradictions import find_denied
 from actors.providers.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
 from catfeeder.clock import rfc3339, utc_now

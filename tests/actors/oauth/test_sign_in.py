@@ -17,13 +17,7 @@ from catfeeder.sealing import Secret
 from models.db.database import database, hold_connection
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
-from tests.actors.sign_ins import (
-    NAME,
-    configure,
-    configure_plain,
-    event_kinds,
-    now,
-)
+from tests.actors.sign_ins import NAME, configure, configure_plain, event_kinds, now
 from tests.models.rows import rewrite
 from tests.scripted_provider import ScriptedProvider
 

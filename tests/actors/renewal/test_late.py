@@ -16,13 +16,7 @@ from config import Settings
 from models.db.database import hold_connection
 from models.oauth.connections import ConnectionStatus
 from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
-from tests.actors.renewals import (
-    change,
-    connect,
-    refresh_token_of,
-    refreshes,
-    renew_all,
-)
+from tests.actors.renewals import change, connect, refresh_token_of, refreshes, renew_all
 from tests.actors.sign_ins import NAME, event_kinds, now, reread
 from tests.provider.answers import Answer, json_answer, not_http
 from tests.provider.server import Request

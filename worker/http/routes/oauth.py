@@ -14,11 +14,7 @@ from catfeeder.results import Connection, DeviceAuthorization, Profile, StartedS
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
-from worker.http.handlers.preconditions import (
-    check_connection,
-    check_provider,
-    check_variables,
-)
+from worker.http.handlers.preconditions import check_connection, check_provider, check_variables
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.fields import ProviderName
 from worker.http.schemas.oauth import AuthorizeDevice, ExchangeCode, FetchUserInfo, RefreshToken

@@ -8,14 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from catfeeder.sealing import Secret
-from worker.http.schemas.fields import (
-    Body,
-    Subject,
-    Text,
-    Variables,
-    accept_secret,
-    check_storable,
-)
+from worker.http.schemas.fields import Body, Subject, Text, Variables, accept_secret, check_storable
 
 #: Characters of what comes back from a provider. Codes that are signed tokens take some 4,000, and
 #: tokens with many claims some 16,000; a message to a worker takes all of them together.

@@ -9,12 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from actors.oauth.request_parameters import MAX_AGE_LIMIT
 from actors.providers.protocol.tokens.targets import MAX_TARGETS
-from worker.http.schemas.fields import (
-    Body,
-    Subject,
-    Text,
-    Variables,
-)
+from worker.http.schemas.fields import Body, Subject, Text, Variables
 
 
 class AuthenticationParameters(BaseModel):

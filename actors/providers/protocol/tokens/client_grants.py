@@ -19,11 +19,7 @@ from actors.providers.protocol.client_authentication.methods import (
 )
 from actors.providers.protocol.placements import fill_template, list_placeholders
 from actors.providers.protocol.provider import CLIENT_CREDENTIALS, GITHUB_APP, JWT_BEARER, Provider
-from actors.providers.protocol.token_endpoint import (
-    KeepAnswer,
-    TokenResponse,
-    read_answered_tokens,
-)
+from actors.providers.protocol.token_endpoint import KeepAnswer, TokenResponse, read_answered_tokens
 from actors.providers.protocol.tokens.requests import send_code
 from catfeeder.sealing import Secret
 

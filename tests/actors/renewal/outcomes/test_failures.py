@@ -15,21 +15,8 @@ from actors.providers.errors import ProviderMisbehaved, ProviderRefused, Provide
 from actors.renewal.renew import renew_connection
 from catfeeder.errors import CatFeederError
 from models.oauth.connections import ConnectionStatus
-from tests.actors.renewals import (
-    HOUR,
-    connect,
-    held_renewal,
-    recover_at,
-    renew_all,
-    tokens_of,
-)
-from tests.actors.sign_ins import (
-    come_back,
-    event_kinds,
-    now,
-    reread,
-    sign_in,
-)
+from tests.actors.renewals import HOUR, connect, held_renewal, recover_at, renew_all, tokens_of
+from tests.actors.sign_ins import come_back, event_kinds, now, reread, sign_in
 from tests.provider.answers import Answer, form_answer, html_answer, json_answer
 from tests.scripted_provider import ScriptedProvider
 
