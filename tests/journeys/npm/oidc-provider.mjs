@@ -44,7 +44,13 @@ server.listen(0, "127.0.0.1", () => {
     ttl: { AccessToken: 3600, Grant: 86400, IdToken: 3600, Interaction: 600, RefreshToken: 86400, Session: 600 },
   });
   const answer = provider.callback();
+  const grants = [];
   server.on("request", async (request, response) => {
+    // As where its user takes the consent back in the settings of their account.
+    if (request.url === "/forget") {
+      await Promise.all(grants.splice(0).map((grant) => grant.destroy()));
+      return response.end();
+    }
     if (!request.url.startsWith("/interaction/")) return answer(request, response);
     const { prompt, params, session } = await provider.interactionDetails(request, response);
     if (prompt.name === "login") {
@@ -54,6 +60,7 @@ server.listen(0, "127.0.0.1", () => {
     grant.addOIDCScope("openid profile email offline_access");
     for (const resource of [params.resource ?? []].flat()) grant.addResourceScope(resource, "read write");
     const consent = { grantId: await grant.save() };
+    grants.push(grant);
     return provider.interactionFinished(request, response, { consent });
   });
   console.log(server.address().port);
