@@ -25,9 +25,11 @@ from models.db.errors import DatabaseUnreachable
 
 _LOG = logging.getLogger(__name__)
 #: What a key may allow. `admin` includes the others.
-ScopeName: TypeAlias = Literal["jobs", "connections:read", "tokens:read", "console:read", "admin"]
+ScopeName: TypeAlias = Literal[
+    "jobs", "connections:read", "tokens:read", "console:read", "metrics", "admin"
+]
 #: The operator's, who sees every app.
-OPERATOR_SCOPES: Final = ("console:read", "admin")
+OPERATOR_SCOPES: Final = ("console:read", "metrics", "admin")
 SCOPES: Final[tuple[str, ...]] = get_args(ScopeName)
 #: By this, secret scanners recognise a key of ours in a log or a repository.
 _PREFIX: Final = "cfk"
@@ -140,7 +142,7 @@ def check_terms(app: str, terms: KeyTerms, now: datetime) -> None:
     if not terms["scopes"] or not set(terms["scopes"]) <= set(SCOPES):
         problems["scopes"] = f"must be some of {', '.join(SCOPES)}"
     elif app != DEFAULT_APP and not set(terms["scopes"]).isdisjoint(OPERATOR_SCOPES):
-        problems["scopes"] = f"{' and '.join(OPERATOR_SCOPES)} are the operator's, and no app's"
+        problems["scopes"] = f"{', '.join(OPERATOR_SCOPES)} are the operator's, and no app's"
     if not 1 <= terms["requests_per_minute"] <= _MAX_REQUESTS_PER_MINUTE:
         problems["requests_per_minute"] = f"must be 1 to {_MAX_REQUESTS_PER_MINUTE}"
     end = terms["expires_at"]

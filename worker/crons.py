@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from actors.telemetry.metrics import TICKS
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from catfeeder.errors import OperatorError, QueueUnreachable
@@ -30,6 +31,9 @@ from worker.queue.client import connect_queue
 from worker.queue.key_list import KeyListPublisher
 from worker.queue.local import LocalQueue
 from worker.schedule import Schedule, schedule
+from worker.side_tasks import SideTasks
+from worker.telemetry.process_figures import SCHEDULER
+from worker.telemetry.publishing import MetricsPublisher
 from worker.tick_observer import TickObserver
 
 _LOG = logging.getLogger(__name__)
@@ -53,12 +57,16 @@ class Crons:
         debug: bool = False,
         clock: Callable[[], datetime] = utc_now,
         tick_seconds: float = _TICK_SECONDS,
+        *,
+        publishes_metrics: bool = False,
     ) -> None:
+        """`publishes_metrics` is for a process whose schedule is all that it does."""
         self.error = error
         self.success = success
         self.debug = debug
         self._clock = clock
         self._tick_seconds = tick_seconds
+        self._publishes_metrics = publishes_metrics
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         if debug:
@@ -93,11 +101,7 @@ class Crons:
     def _run(self, client: Emitter, lines: Schedule) -> None:
         """Tick until `stop`; the thread survives outages of the broker and of the database."""
         is_checked = False
-        # A program without a queue has no apps on it.
-        publisher = KeyListPublisher(client) if isinstance(client, Client) else None
-        announcer = (
-            ProcessAnnouncer(client.redis, "schedule") if isinstance(client, Client) else None
-        )
+        side_tasks = self._build_side_tasks(client)
         while not self._stopping.is_set():
             try:
                 if not is_checked:
@@ -106,32 +110,29 @@ class Crons:
                     is_checked = True
                 # One connection for all ticks: opening one costs five times as much as a tick.
                 with hold_connection():
-                    self._tick_repeatedly(client, lines, publisher, announcer)
+                    self._tick_repeatedly(client, lines, side_tasks)
             except (OperatorError, QueueUnreachable) as error:
                 _LOG.warning("The schedule waits: %s", error)
             except Exception:  # noqa: BLE001
                 # If the thread ended unnoticed, every token would expire.
                 _LOG.exception("The schedule waits: this error is unexpected.")
-            if publisher is not None:
-                publisher.repeat()
+            side_tasks.repeat()
             self._stopping.wait(self._tick_seconds)
-        if announcer is not None:
-            announcer.withdraw()
+        side_tasks.end()
         client.close()
 
-    def _tick_repeatedly(
-        self,
-        client: Emitter,
-        lines: Schedule,
-        publisher: KeyListPublisher | None,
-        announcer: ProcessAnnouncer | None,
-    ) -> None:
+    def _build_side_tasks(self, client: Emitter) -> SideTasks:
+        # A program without a queue has no apps on it.
+        if not isinstance(client, Client):
+            return SideTasks()
+        metrics = MetricsPublisher(client.redis, SCHEDULER) if self._publishes_metrics else None
+        announcer = ProcessAnnouncer(client.redis, "schedule")
+        return SideTasks(KeyListPublisher(client), announcer, metrics)
+
+    def _tick_repeatedly(self, client: Emitter, lines: Schedule, side_tasks: SideTasks) -> None:
         observer = TickObserver()
         while not self._stopping.is_set():
-            if publisher is not None:
-                publisher.publish()
-            if announcer is not None:
-                announcer.announce()
+            side_tasks.perform()
             tick(client, lines, self._clock(), observer)
             self._stopping.wait(self._tick_seconds)
 
@@ -165,6 +166,7 @@ def tick(
             is_claimed = _claim(message, lines[message], now, stalled_at)
         if is_claimed:
             _emit(client, message, now)
+            TICKS.inc(message.name)
             emitted.append(message)
     return emitted
 

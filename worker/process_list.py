@@ -56,8 +56,15 @@ class ProcessAnnouncer:
     ) -> None:
         self._client = client
         self._entry = json.dumps(
-            {"kind": kind, "version": catfeeder.__version__, "id": uuid.uuid4().hex}
+            {
+                "kind": kind,
+                "version": catfeeder.__version__,
+                "id": uuid.uuid4().hex,
+                # Which of a kind is the oldest: a total order is enough, so clocks may differ.
+                "since": f"{time.time():017.6f}",
+            }
         )
+        self._kind = kind
         self._clock = clock
         self._next_at = clock()
 
@@ -68,6 +75,17 @@ class ProcessAnnouncer:
         self._next_at = self._clock() + ANNOUNCE_SECONDS
         with contextlib.suppress(QueueUnreachable), translate_redis_errors():
             call_script(self._client, Call(_ANNOUNCE, [_KEY], [self._entry]))
+
+    def is_oldest(self) -> bool:
+        """Return whether no live process of this kind was started before this one.
+
+        Raises:
+            QueueUnreachable: Redis did not answer.
+        """
+        own = _find_age(cast("dict[str, str]", _parse(self._entry)))
+        known = filter(None, map(_parse, _read_announced(self._client)))
+        ages = [_find_age(each) for each in known if each["kind"] == self._kind]
+        return all(own <= age for age in ages if age[0])
 
     def withdraw(self) -> None:
         """Take the announcement back, at the end of the process."""
@@ -83,9 +101,8 @@ def read_processes(
     Raises:
         QueueUnreachable: Redis did not answer.
     """
-    with translate_redis_errors():
-        announced = cast("list[bytes]", call_script(client, Call(_READ, [_KEY], [])))
-    found = [(each["kind"], each["version"]) for each in map(_parse, announced) if each]
+    announced = filter(None, map(_parse, _read_announced(client)))
+    found = [(each["kind"], each["version"]) for each in announced]
     found += [(_name_worker(each), each.get("version", _UNKNOWN)) for each in reports]
     return [
         {"kind": kind, "version": version, "count": count}
@@ -93,12 +110,21 @@ def read_processes(
     ]
 
 
+def _read_announced(client: redis.Redis) -> list[bytes]:
+    with translate_redis_errors():
+        return cast("list[bytes]", call_script(client, Call(_READ, [_KEY], [])))
+
+
+def _find_age(announced: Mapping[str, str]) -> tuple[str, str]:
+    return announced.get("since", ""), announced.get("id", "")
+
+
 def _name_worker(report: Mapping[str, Any]) -> str:
     queues = [queue for queue in QUEUES if queue in report.get("per_second", {})]
     return f"worker of {', '.join(queues)}" if queues else "worker"
 
 
-def _parse(entry: bytes) -> dict[str, str] | None:
+def _parse(entry: bytes | str) -> dict[str, str] | None:
     """Return an announcement; None for what another program has written."""
     try:
         found = json.loads(entry)

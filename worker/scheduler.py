@@ -25,7 +25,7 @@ def run_scheduler() -> int:
     warn_of_open_files(settings)
     settings.required_redis_url()
     signals = StopSignals()
-    crons = Crons(debug=settings.debug.debug)
+    crons = Crons(debug=settings.debug.debug, publishes_metrics=True)
     status = crons.inject_crons()
     if status == crons.success:
         report_ready()

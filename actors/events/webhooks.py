@@ -21,6 +21,7 @@ from actors.events.audit import describe_event
 from actors.providers.errors import AddressForbidden, ProviderUnreachable
 from actors.providers.http.requests import post_json
 from actors.stopping import is_stop_requested
+from actors.telemetry.metrics import WEBHOOK_DELIVERIES
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import DEFAULT_APP
 from catfeeder.sealing import WEBHOOK_LABEL, Key, KeyRing
@@ -114,6 +115,7 @@ def _deliver(url: str, event: TAB_EVENTS, now: datetime) -> bool:
         _LOG.warning(text, event.id, event.app, _describe(error), extra=extra)
         _postpone(event, error, now)
         return not isinstance(error, ProviderUnreachable)
+    WEBHOOK_DELIVERIES.inc("delivered")
     with transaction():
         event.confirm_delivery()
         TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.DELIVERED, status, None, utc_now())
@@ -138,10 +140,12 @@ def _postpone(event: TAB_EVENTS, error: AuthError, now: datetime) -> None:
             {"connection_id": event.connection_id},
         )
         _LOG.error(text, event.id, event.attempts, extra=extra)
+        WEBHOOK_DELIVERIES.inc("given_up")
         with transaction():
             event.confirm_delivery()
             TAB_WEBHOOK_DELIVERIES.note(event, DeliveryStatus.GIVEN_UP, *answer)
         return
+    WEBHOOK_DELIVERIES.inc("failed")
     retry_after_seconds = getattr(error, "retry_after_seconds", 0)
     asked_for = now + timedelta(seconds=min(retry_after_seconds, _RETRY_CAP_SECONDS))
     planned = plan_retry(event.attempts, _RETRY_SECONDS, _RETRY_CAP_SECONDS, now)

@@ -17,6 +17,7 @@ from actors.providers.config.cache import ProviderCache
 from actors.renewal.attempt import Renewal, begin
 from actors.renewal.late import hasten_probe, wait_for_late_answer
 from actors.renewal.limits import LIMITS, RenewalLimits
+from actors.renewal.outcomes.counting import count_failure, count_lost_lease
 from actors.renewal.outcomes.failures import record_failure
 from actors.renewal.outcomes.grants import store_grant
 from actors.renewal.request import prepare_renewal
@@ -64,7 +65,11 @@ def begin_renewal(
     else:
         # The database may have kept this thread waiting, and the lease is to last for the call.
         renewal = begin(request, lease, max(now, utc_now()), limits)
-        return None if renewal is None else _perform(renewal, row, now, limits)
+        if renewal is None:
+            count_lost_lease(row.provider, "begin")
+            return None
+        return _perform(renewal, row, now, limits)
+    count_failure(row.provider, failure)
     if failure is not None:
         raise failure
     return None
@@ -80,6 +85,7 @@ def _perform(
         if wait_for_late_answer(renewal, partial(_conclude_late, renewal, row, now, limits)):
             raise
         failure = record_failure(renewal.attempt, row, error, now, limits)
+        count_failure(row.provider, failure)
         renewal.keeper.discard_file()
     else:
         wait_until_stored = store_grant(renewal.attempt, row, grant, now, limits)
@@ -101,7 +107,7 @@ def _conclude_late(
         with _unexpected_as_renewal_broken(row):
             grant = renewal.receive_late_grant()
     except (AuthError, SealBroken) as error:
-        record_failure(renewal.attempt, row, error, now, limits)
+        count_failure(row.provider, record_failure(renewal.attempt, row, error, now, limits))
         renewal.keeper.discard_file()
         _LOG.warning(FAILED, row.id, error.detail, extra=log_fields(row))
     else:

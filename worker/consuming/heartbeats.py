@@ -22,6 +22,7 @@ from dramatiq import Broker, Middleware, Worker
 from dramatiq.errors import ConnectionClosed
 
 import catfeeder
+from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis.faults import describe_loss
@@ -30,6 +31,8 @@ from worker.consuming.in_flight.messages import HEARTBEATS_KEY
 from worker.consuming.in_flight.scripts import BEAT
 from worker.consuming.process_locks import ProcessLocks
 from worker.consuming.releases import own_release
+from worker.telemetry.process_figures import name_role
+from worker.telemetry.publishing import MetricsPublisher
 
 _LOG = logging.getLogger(__name__)
 _JOIN_SECONDS: Final = 2.0
@@ -76,18 +79,22 @@ class Heartbeats(Middleware):
         folder: Path,
         measure: Callable[[], Mapping[str, Mapping[str, float | None]]],
         timing: HeartbeatTiming,
+        publisher: MetricsPublisher,
     ) -> None:
+        """`measure` returns the rates of a worker's report; `publisher` is of its metrics."""
         self._locks = ProcessLocks(folder)
+        self._publisher = publisher
         self._measure = measure
         self._timing = timing
         self._detector = FailureDetector(timing)
         self._stopping = threading.Event()
         self._thread = threading.Thread()
 
-    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002
+    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Acquire the process lock and begin to beat: a worker that is ready counts as live."""
         broker = cast("ConsumingBroker", broker)
         broker.stopping.clear()
+        self._publisher.set_role(name_role(worker.consumer_whitelist or QUEUES))
         try:
             self._locks.acquire(broker.broker_id)
         except OSError as error:
@@ -111,6 +118,7 @@ class Heartbeats(Middleware):
         broker = cast("ConsumingBroker", broker)
         self._stopping.set()
         self._thread.join(_JOIN_SECONDS)
+        self._publisher.end()
         if not any(broker.processing.values()):
             try:
                 broker.in_flight.forget_worker(broker.broker_id)
@@ -121,6 +129,7 @@ class Heartbeats(Middleware):
     def _run(self, broker: ConsumingBroker) -> None:
         while not self._stopping.wait(self._timing.interval_seconds):
             self._check_workers(broker)
+            self._publisher.publish()
 
     def _check_workers(self, broker: ConsumingBroker) -> None:
         try:

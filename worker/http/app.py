@@ -24,7 +24,6 @@ from worker.http.asgi.body_limit import BodyLimit
 from worker.http.asgi.content_security import DOCS_PATH, build_docs_policy
 from worker.http.asgi.head_requests import AnswerHead
 from worker.http.asgi.logs import set_up_logging
-from worker.http.asgi.metrics import CountRequests
 from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
@@ -33,6 +32,7 @@ from worker.http.connect.router import CONNECT_ROUTERS
 from worker.http.console.router import CONSOLE_ROUTERS
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.introduction import INTRODUCTION, TAGS
+from worker.http.metrics.requests import CountRequests
 from worker.http.pages.assets import build_asset_routes
 from worker.http.routes import (
     catalogue,
@@ -49,7 +49,7 @@ from worker.http.routes.work import events, jobs, queues, renewals, webhook_deli
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
-from worker.process_list import ANNOUNCE_SECONDS, ProcessAnnouncer
+from worker.process_list import ANNOUNCE_SECONDS
 
 _ROUTERS: Final = (
     passwords.router,
@@ -163,21 +163,20 @@ def _build_cors(settings: Settings) -> list[Middleware]:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     shim: Shim = app.state.shim
     await shim.draining.load_generation()
-    announcer = ProcessAnnouncer(shim.client.redis, "web")
     tasks = [
         asyncio.create_task(shim.waiter.listen()),
         asyncio.create_task(shim.draining.watch()),
-        asyncio.create_task(_announce_process(announcer)),
+        asyncio.create_task(_announce_process(shim)),
     ]
     yield
     for task in tasks:
         await cancel_and_wait(task)
-    await run_in_reserved_thread(announcer.withdraw)
+    await run_in_reserved_thread(shim.metrics.end)
     await shim.close()
 
 
-async def _announce_process(announcer: ProcessAnnouncer) -> None:
-    """Announce this process until cancelled, for the console's list of what runs."""
+async def _announce_process(shim: Shim) -> None:
+    """Announce this process and its metrics until cancelled, for the console and for scrapes."""
     while True:
-        await run_in_reserved_thread(announcer.announce)
+        await run_in_reserved_thread(shim.metrics.announce)
         await asyncio.sleep(ANNOUNCE_SECONDS)

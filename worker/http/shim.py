@@ -23,7 +23,6 @@ from catfeeder.queue.waiting import JobWaiter
 from catfeeder.sealing import KeyRing, Secret
 from config import ConfigurationError, Settings
 from worker.http.asgi.draining import Draining
-from worker.http.asgi.metrics import Metrics
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import ApiKeyAuthenticator
 from worker.http.auth.connect_cookies import ConnectCookies
@@ -38,6 +37,7 @@ from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.live_workers import LiveWorkers
 from worker.http.limits import Limits
+from worker.http.metrics.scrape import Metrics
 from worker.queue.client import connect_queue
 from worker.queue.key_list import ServingKeys, read_stored
 from worker.queue.report import read_work_rates

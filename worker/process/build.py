@@ -20,12 +20,14 @@ from config import Settings
 from worker.consuming.broker import ConsumingBroker
 from worker.consuming.heartbeats import Heartbeats, HeartbeatTiming
 from worker.consuming.middleware.jobs import JobEndings, JobResults, JobStarts
+from worker.consuming.middleware.metrics import CountMessages
 from worker.consuming.middleware.poison_messages import PoisonMessageIsolation
 from worker.consuming.middleware.renewals import RenewalLifecycle
 from worker.consuming.middleware.requester_context import RequesterContext
 from worker.consuming.middleware.throughput import ThroughputMeter
 from worker.queue.client import queue_sealer
 from worker.queue.key_list import KeyList, ServingKeys, read_published, read_stored
+from worker.telemetry.publishing import MetricsPublisher
 
 _HEARTBEAT_TIMING = HeartbeatTiming()
 
@@ -52,7 +54,8 @@ def build_broker(
         lambda message: estimate_cost(message.actor_name, message.kwargs, passwords)
     )
     endings: JobEndings = {}
-    heartbeats = Heartbeats(settings.var_dir / "workers", meter.report, heartbeat_timing)
+    publisher = MetricsPublisher(client, "worker")
+    heartbeats = Heartbeats(settings.var_dir / "workers", meter.report, heartbeat_timing, publisher)
     around = [heartbeats, *_middleware(JobStore(client, sealer), serving, meter, endings)]
     broker = ConsumingBroker(client, encoder, around, endings)
     broker.in_flight.usual_costs[PASSWORDS] = estimate_usual_cost(passwords)
@@ -98,6 +101,7 @@ def _middleware(
         # Before all that may skip a message, since it counts the end of each.
         PoisonMessageIsolation(),
         meter,
+        CountMessages(),
         # Early before a message and so late after it: all that is written meanwhile names both.
         RequesterContext(serving.find_maximum_rounds),
         AgeLimit(),

@@ -13,6 +13,7 @@ from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.requests import send
 from actors.providers.protocol.placements import Placement
 from actors.providers.protocol.provider import Provider
+from actors.telemetry.provider_calls import ProviderCall
 
 _SUCCESSES: Final = range(200, 300)
 
@@ -33,7 +34,8 @@ def check_credentials(
         return
     placement = Placement(provider.api_headers, provider.api_query_parameters, provider.client_id)
     headers, query = placement.place_members(credentials.kind, credentials.members, variables)
-    answer = send(provider.check_method, provider.check_endpoint, headers=headers, params=query)
+    with ProviderCall(provider.name, "check"):
+        answer = send(provider.check_method, provider.check_endpoint, headers=headers, params=query)
     if answer.status_code in _SUCCESSES:
         return
     status = f"status {answer.status_code}"

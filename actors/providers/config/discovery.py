@@ -16,6 +16,7 @@ from actors.providers.config.lookup import (
 from actors.providers.errors import DiscoveryNeeded
 from actors.providers.protocol.metadata import fetch_metadata
 from actors.providers.protocol.provider import Provider
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import hold_connection
@@ -46,7 +47,7 @@ def discover(provider: str, now: datetime) -> None:
     if issuer is not None:
         oauth = current_settings().oauth
         longest = 2 * (oauth.connect_timeout_seconds + oauth.read_timeout_seconds)
-        with ask_alone(issuer, longest):
+        with ask_alone(issuer, longest), ProviderCall(row.name, "discovery"):
             metadata = fetch_metadata(issuer)
         with hold_connection():
             row.store_discovery(metadata, now)

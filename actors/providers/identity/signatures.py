@@ -14,6 +14,7 @@ from actors.providers.http.answers import parse_json
 from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.published_keys import ALGORITHMS, SIGNATURES
+from actors.telemetry.provider_calls import whose_keys
 
 _SHARED_SECRET: Final = ("HS256", "HS384", "HS512")
 
@@ -32,6 +33,7 @@ def verify_signature(
     """
     if provider.jwks_uri is None:
         raise IdTokenInvalid(f"The provider publishes no keys to check the {name} with.")
+    whose_keys.set(provider.name)
     try:
         claims = parse_json(_read_signed(provider.jwks_uri, text, key_cache, name))
     except (JoseError, ValueError, TypeError, RecursionError) as error:

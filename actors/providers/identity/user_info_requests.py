@@ -23,6 +23,7 @@ from actors.providers.protocol.filling import check_filled
 from actors.providers.protocol.keys import shared_key_cache
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.sealing import Secret
 
 _ACCEPT: Final = {"Accept": "application/json, application/jwt;q=0.9"}
@@ -46,11 +47,13 @@ def ask_for_user_info(provider: Provider, url: str, access_token: Secret) -> Any
         return facebook.get_json_with_proof(provider, url, access_token, headers)
     headers |= {name: it for name, it in _ACCEPT.items() if name not in headers}
     body = _write_body(provider, access_token)
-    response = send(provider.userinfo_method, url, headers=headers, **body)
+    with ProviderCall(provider.name, "user_info"):
+        response = send(provider.userinfo_method, url, headers=headers, **body)
     if response.status_code == requests.codes.method_not_allowed and not body:
         # Both methods are the standard's, and some providers have one of them alone.
         other = "GET" if provider.userinfo_method == "POST" else "POST"
-        response = send(other, url, headers=headers)
+        with ProviderCall(provider.name, "user_info"):
+            response = send(other, url, headers=headers)
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if response.ok and media_type == "application/jwt":
         return _open_signed(provider, response.text.strip())
@@ -62,7 +65,9 @@ def ask_beside_user_info(provider: Provider, url: str, access_token: Secret) -> 
     url, headers = _write(provider, check_filled(url, "emails_endpoint"), access_token)
     if provider.appsecret_proof:
         return facebook.get_json_with_proof(provider, url, access_token, headers)
-    return read_json(send("GET", url, headers=headers))
+    with ProviderCall(provider.name, "emails"):
+        response = send("GET", url, headers=headers)
+    return read_json(response)
 
 
 def _write(provider: Provider, url: str, access_token: Secret) -> tuple[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from actors.errors import AuthError
 from actors.providers.errors import ProviderMisbehaved
 from actors.providers.http.requests import get_json
 from actors.providers.protocol.published_keys import PublishedKey, import_keys
+from actors.telemetry.provider_calls import ProviderCall, whose_keys
 
 #: Old keys are fetched anew, but after a failed attempt not more often than this.
 _MIN_FETCH_INTERVAL_SECONDS: Final = 60
@@ -75,7 +76,9 @@ class _PublishedKeys:
     def _fetch(self) -> None:
         """Fetch the keys; if that fails, the known keys stay in use."""
         try:
-            self._keys = import_keys(get_json(self._jwks_uri))
+            with ProviderCall(whose_keys.get(), "keys"):
+                document = get_json(self._jwks_uri)
+            self._keys = import_keys(document)
             self._fetched_at = self._clock()
         except AuthError as error:
             self._failure = error

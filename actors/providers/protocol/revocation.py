@@ -22,6 +22,7 @@ from actors.providers.protocol.failure_words import ErrorAnswer
 from actors.providers.protocol.filling import check_filled
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.quirks import facebook, github, slack
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.sealing import Secret
 
 #: The codes of answers whose sentences say that a token is not known.
@@ -68,13 +69,14 @@ def revoke_grant(
 def _revoke_by_quirk(provider: Provider, url: str, access_token: Secret) -> None:
     """Revoke a grant the provider's own way, by its access token."""
     url = url.replace("{client_id}", quote(provider.client_id, safe=""))
-    match provider.revocation:
-        case "github_grant":
-            github.delete_grant(provider, url, access_token)
-        case "facebook_permissions":
-            facebook.delete_permissions(provider, url, access_token)
-        case _:
-            slack.revoke(url, access_token)
+    with ProviderCall(provider.name, "revocation"):
+        match provider.revocation:
+            case "github_grant":
+                github.delete_grant(provider, url, access_token)
+            case "facebook_permissions":
+                facebook.delete_permissions(provider, url, access_token)
+            case _:
+                slack.revoke(url, access_token)
 
 
 def _revoke_each(provider: Provider, held: Mapping[str, Secret]) -> Revoked:
@@ -106,7 +108,9 @@ def revoke_token(provider: Provider, token: Secret, hint: str) -> bool:
     form = {"token": token.reveal(), "token_type_hint": hint}
 
     def revoke(client: Provider) -> None:
-        response = post_form(url, {**form, **client_credentials(client)}, authorization_of(client))
+        whole = {**form, **client_credentials(client)}
+        with ProviderCall(client.name, "revocation"):
+            response = post_form(url, whole, authorization_of(client))
         error = _error_of(response)
         if error is not None:
             raise ProviderRefused(error)

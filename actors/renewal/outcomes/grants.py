@@ -9,7 +9,9 @@ from datetime import datetime
 from actors.events.audit import build_event
 from actors.events.kinds import EventKind
 from actors.renewal.limits import LIMITS, RenewalLimits
+from actors.renewal.outcomes.counting import count_grant
 from actors.renewal.outcomes.retries import retry_while_unreachable
+from actors.telemetry.tracing import span
 from catfeeder.clock import utc_now
 from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
@@ -39,7 +41,9 @@ def store_grant(
 
     def store() -> None:
         wait = begun.pop() if begun else _begin_storing(attempt.lease, known, grant, now)
-        wait()
+        with span("store grant"):
+            is_stored = wait()
+        count_grant(row.provider, is_stored=is_stored)
 
     return lambda: retry_while_unreachable(store, limits.outcome_seconds)
 

@@ -10,6 +10,9 @@ from typing import Any, Final, cast
 import redis
 
 from actors.queue.spent_messages import SPENT_PREFIX
+from actors.telemetry.metrics import REQUEUED
+from actors.telemetry.series import OTHER
+from catfeeder.messages import QUEUES
 from catfeeder.queue.broker import NAMESPACE, NOTIFICATION_PREFIX, WORKERS_KEY
 from catfeeder.queue.lua_scripts import Call, call_script
 from catfeeder.queue.redis.connection import translate_redis_errors
@@ -144,11 +147,13 @@ class InFlightMessages:
         keys = cast("Iterator[bytes]", self._redis.scan_iter(match=f"{prefix}*", count=1000))
         names = [key.decode(errors="replace") for key in keys]
         queues = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-        count = sum(
-            self._requeue(broker_id, queue, "LPUSH", _DEATHS_TTL_SECONDS) for queue in queues
-        )
+        counts = {
+            queue: self._requeue(broker_id, queue, "LPUSH", _DEATHS_TTL_SECONDS) for queue in queues
+        }
+        for queue, count in counts.items():
+            REQUEUED.inc(queue if queue in QUEUES else OTHER, amount=count)
         self.forget_worker(broker_id)
-        return count
+        return sum(counts.values())
 
     def forget_worker(self, broker_id: str) -> None:
         """Remove the heartbeat and the report of a worker that has nothing in flight.

@@ -55,6 +55,7 @@ class Scope(StrEnum):
     CONNECTIONS_READ = "connections:read"
     TOKENS_READ = "tokens:read"
     CONSOLE_READ = "console:read"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 

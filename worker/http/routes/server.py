@@ -19,6 +19,7 @@ from models.server import current_generation
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.health import describe_health
+from worker.http.metrics.scrape import Part
 from worker.http.schemas.server import Health, Stopping
 from worker.http.schemas.shapes import build_model
 from worker.http.shim import Shim, ShimDependency
@@ -79,8 +80,16 @@ async def health(shim: ShimDependency) -> JSONResponse:
 
 
 # A key rather than "loopback only": behind a proxy on the same machine every client is loopback.
-@router.get("/metrics", response_class=PlainTextResponse, dependencies=_requires_admin)
-async def metrics(shim: ShimDependency) -> Response:
-    """Return what Prometheus scrapes, with this process's own counters."""
-    text = await run_in_threadpool(shim.metrics.text)
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    dependencies=require_scope(Scope.METRICS),
+)
+async def metrics(shim: ShimDependency, of: Part | None = None) -> Response:
+    """Return what Prometheus scrapes: this process's metrics, and those of the whole service.
+
+    Of several web processes one alone answers with the latter, so that sums over all are right.
+    `of=process` and `of=service` ask for the one part from any process, such as through a proxy.
+    """
+    text = await run_in_threadpool(shim.metrics.text, of)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -20,6 +20,7 @@ from actors.providers.protocol.keys import KeyCache
 from actors.providers.protocol.metadata import fetch_document
 from actors.providers.protocol.provider import Provider
 from actors.providers.protocol.provider_builder import OFFLINE_ACCESS
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.results import Finding, ProviderCheck
 
 _CHECK_ISSUER: Final = "Check issuer: it is the URL before /.well-known/openid-configuration."
@@ -62,7 +63,8 @@ def _check(provider: Provider) -> Iterator[Finding]:
     published: Mapping[str, Any] = {}
     if provider.issuer is not None and "{" not in provider.issuer:
         try:
-            published = fetch_document(provider.issuer)
+            with ProviderCall(provider.name, "discovery"):
+                published = fetch_document(provider.issuer)
         except AuthError as error:
             yield report_fault("discovery", error.detail, suggest_remedy(error, _CHECK_ISSUER))
         else:

@@ -15,6 +15,7 @@ from actors.providers.http.forms import post_form
 from actors.providers.http.requests import get_json, read_json, send_delete
 from actors.providers.protocol.client_authentication.methods import secret_text
 from actors.providers.protocol.provider import Provider
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.sealing import Secret
 
 T = TypeVar("T")
@@ -46,9 +47,12 @@ def get_json_with_proof(
     Raises:
         ProviderRefused, ProviderUnreachable, ProviderMisbehaved: As `get_json`.
     """
-    return _try_each_proof(
-        provider, lambda client: get_json(add_proof(client, url, access_token), headers)
-    )
+
+    def ask(client: Provider) -> Any:
+        with ProviderCall(client.name, "user_info"):
+            return get_json(add_proof(client, url, access_token), headers)
+
+    return _try_each_proof(provider, ask)
 
 
 def _try_each_proof(provider: Provider, ask: Callable[[Provider], T]) -> T:
@@ -90,7 +94,9 @@ def _debug_token(provider: Provider, url: str, access_token: Secret) -> Any:
     app_token = Secret(f"{provider.client_id}|{secret_text(provider)}")
     form = {"method": "get", "input_token": access_token.reveal()}
     headers = {"Authorization": f"Bearer {app_token.reveal()}"}
-    return read_json(post_form(add_proof(provider, url, app_token), form, None, headers))
+    with ProviderCall(provider.name, "debug_token"):
+        response = post_form(add_proof(provider, url, app_token), form, None, headers)
+    return read_json(response)
 
 
 def delete_permissions(provider: Provider, url: str, access_token: Secret) -> None:

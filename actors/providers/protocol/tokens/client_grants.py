@@ -21,6 +21,7 @@ from actors.providers.protocol.placements import fill_template, list_placeholder
 from actors.providers.protocol.provider import CLIENT_CREDENTIALS, GITHUB_APP, JWT_BEARER, Provider
 from actors.providers.protocol.token_endpoint import KeepAnswer, TokenResponse, read_answered_tokens
 from actors.providers.protocol.tokens.requests import send_code
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.sealing import Secret
 
 #: The renewal of a connection whose next token is asked for with its credentials.
@@ -126,4 +127,5 @@ def _ask_github(client: Provider, members: Mapping[str, str]) -> requests.Respon
     token = sign_claims(client, {"iss": client.client_id}, lifetime, _GITHUB_SKEW_SECONDS)
     url = fill_template(client.installation_token_endpoint or "", members)
     headers = {**_GITHUB_HEADERS, "Authorization": f"Bearer {token}"}
-    return send_parameters(url, {}, None, headers, encoding="json", is_any_status=True)
+    with ProviderCall(client.name, "grant"):
+        return send_parameters(url, {}, None, headers, encoding="json", is_any_status=True)

@@ -13,6 +13,7 @@ from actors.providers.http.members import find_at
 from actors.providers.protocol.client_authentication.methods import authorization_of, secret_text
 from actors.providers.protocol.filling import check_filled
 from actors.providers.protocol.provider import Provider, TokenExchange
+from actors.telemetry.provider_calls import ProviderCall
 from catfeeder.sealing import Secret
 
 #: What a setting holds in place of a value: a credential, or a kept member of the token answer.
@@ -31,12 +32,12 @@ def send_code(
         ProviderUnreachable, ProviderMisbehaved, AddressForbidden: As `send_parameters`.
     """
     whole = _write(client, members, {**repeated, **fill(client, client.token_parameters)})
-    return _send(client, client.token_endpoint, whole)
+    return _send(client, "code", client.token_endpoint, whole)
 
 
 def send_grant(client: Provider, members: Parameters) -> requests.Response:
     """Send a token request of another grant, without the parameters of codes; else as those."""
-    return _send(client, client.token_endpoint, _write(client, members, {}))
+    return _send(client, "grant", client.token_endpoint, _write(client, members, {}))
 
 
 def send_renewal(
@@ -49,7 +50,7 @@ def send_renewal(
     further = fill(client, client.refresh_parameters, metadata)
     whole = _write(client, members, further)
     url = check_filled(client.refresh_endpoint or client.token_endpoint, "refresh_endpoint")
-    return _send(client, url, whole)
+    return _send(client, "refresh", url, whole)
 
 
 def send_device_request(client: Provider, members: Mapping[str, str]) -> requests.Response:
@@ -58,7 +59,8 @@ def send_device_request(client: Provider, members: Mapping[str, str]) -> request
     names = client.token_parameter_names
     named = {names.get(name, name): value for name, value in members.items()}
     named.pop("", None)
-    return _send(client, url, {**fill(client, client.device_authorization_parameters), **named})
+    whole = {**fill(client, client.device_authorization_parameters), **named}
+    return _send(client, "device_authorization", url, whole)
 
 
 def send_exchange(
@@ -76,15 +78,16 @@ def send_exchange(
     members = {"grant_type": exchange.grant_type, exchange.token_parameter: access_token.reveal()}
     has_own = exchange.parameters is not None
     members |= fill(client, exchange.parameters or {}, metadata) if has_own else credentials
-    return send_parameters(
-        exchange.endpoint or client.token_endpoint,
-        members,
-        None if has_own else authorization_of(client),
-        client.token_headers and fill(client, client.token_headers),
-        method=exchange.method,
-        encoding="query" if exchange.method == "GET" else _body_format(client),
-        is_any_status=True,
-    )
+    with ProviderCall(client.name, "exchange"):
+        return send_parameters(
+            exchange.endpoint or client.token_endpoint,
+            members,
+            None if has_own else authorization_of(client),
+            client.token_headers and fill(client, client.token_headers),
+            method=exchange.method,
+            encoding="query" if exchange.method == "GET" else _body_format(client),
+            is_any_status=True,
+        )
 
 
 def _body_format(client: Provider) -> Format:
@@ -102,16 +105,17 @@ def _write(client: Provider, members: Parameters, further: Mapping[str, str]) ->
     return {**further, **members} if further else members
 
 
-def _send(client: Provider, url: str, parameters: Parameters) -> requests.Response:
-    return send_parameters(
-        url,
-        parameters,
-        authorization_of(client),
-        client.token_headers and fill(client, client.token_headers),
-        method=client.token_request_method,
-        encoding=client.token_request_format,
-        is_any_status=True,
-    )
+def _send(client: Provider, operation: str, url: str, parameters: Parameters) -> requests.Response:
+    with ProviderCall(client.name, operation):
+        return send_parameters(
+            url,
+            parameters,
+            authorization_of(client),
+            client.token_headers and fill(client, client.token_headers),
+            method=client.token_request_method,
+            encoding=client.token_request_format,
+            is_any_status=True,
+        )
 
 
 def fill(

@@ -42,7 +42,7 @@ _SCOPES = {
     ("DELETE", "/v1/connections/{connection_id}"): "jobs",
     ("DELETE", "/v1/jobs/{job_id}"): "jobs",
     ("DELETE", "/v1/providers/{provider}"): "admin",
-    ("GET", "/metrics"): "admin",
+    ("GET", "/metrics"): "metrics",
     ("GET", "/v1/catalogue"): "connections:read",
     ("POST", "/v1/connect-sessions"): "jobs",
     ("GET", "/v1/connections"): "connections:read",

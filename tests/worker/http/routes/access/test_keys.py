@@ -64,6 +64,7 @@ def test_a_key_is_made_used_and_revoked(http: httpx.Client, anonymous: httpx.Cli
         ("jobs", {"/v1/jobs/none": 404}),
         ("connections:read", {"/v1/connections": 200, "/v1/events": 200, "/v1/renewals": 200}),
         ("tokens:read", {"/v1/connections/none/token": 404}),
+        ("metrics", {"/metrics": 200}),
         (
             "admin",
             {
