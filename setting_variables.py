@@ -22,6 +22,8 @@ _OTHERS: Final = frozenset(
         "CATFEEDER_IGNORE_ENV_FILE",
         "CATFEEDER_QUEUE_KEY",
         "CATFEEDER_READY_FD",
+        "CATFEEDER_RESTARTED",
+        "CATFEEDER_SUPERVISOR_PID",
         "CATFEEDER_TRACEBACK",
     }
 )

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from config import ROOT
-from tests.deploy.manifests import DEPLOY, read_yaml
+from tests.deploy.manifests import COMMANDS, DEPLOY, read_yaml
 from tests.ports import free_port
 from tests.waiting import wait_until
 
@@ -124,13 +124,18 @@ def metrics_of(expression: str) -> set[str]:
 
 
 def test_each_metric_of_alerts_and_dashboard_is_there(service: dict[str, str]) -> None:
-    # Given the metrics of a service
-    answer = requests.get(
-        f"http://127.0.0.1:{service['PORT']}/metrics",
-        headers={"Authorization": f"Bearer {service['ADMIN_API_KEY']}"},
-        timeout=30,
-    )
-    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", answer.text, re.MULTILINE))
+    # Given the metrics of a service, to which each of its processes adds
+    url = f"http://127.0.0.1:{service['PORT']}/metrics"
+    headers = {"Authorization": f"Bearer {service['ADMIN_API_KEY']}"}
+
+    def scrape() -> str:
+        return requests.get(url, headers=headers, timeout=30).text
+
+    def find_roles() -> set[str]:
+        return set(re.findall(r'^catfeeder_processes{role="(\w+)"}', scrape(), re.MULTILINE))
+
+    wait_until(lambda: find_roles() == {*COMMANDS, "supervisor"})
+    types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", scrape(), re.MULTILINE))
     there = {
         f"{name}{end}"
         for name, kind in types.items()

@@ -6,12 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from config import Settings, read_environment
 from worker.process.own_secrets import build_environment, select_needs
+from worker.telemetry.process_figures import RESTARTED, SUPERVISOR_PID
 
 WEB: Final = "web"
 _PASSWORDS: Final = "passwords"
@@ -31,6 +32,10 @@ class PlannedProcess:
         """Whether the command reports that it is ready, as ours do: others count once started."""
         return re.search(r"\bworker (perform|scheduler)\b", self.command) is not None
 
+    def mark_restarted(self) -> PlannedProcess:
+        """Return the plan of its replacement, which counts the restart in the metrics."""
+        return replace(self, environment={**self.environment, RESTARTED: self.kind})
+
     @property
     def name(self) -> str:
         """Its name among all copies of all lines."""
@@ -48,6 +53,9 @@ def plan_processes(
         inherited = _inherit(settings, command)
         for number in range(1, _count(settings, kind) + 1):
             environment = {**inherited, **_describe_place(settings, redis_url, number)}
+            if kind == WEB and number == 1:
+                # Who reports what the supervisor itself uses: that has no connection to Redis.
+                environment[SUPERVISOR_PID] = str(os.getpid())
             yield PlannedProcess(kind, number, command, {**environment, **(added or {})})
 
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from catfeeder.errors import QueueUnreachable
-from catfeeder.queue.redis.connection import connect_redis
 from config import Settings
 from worker.boot import VARIABLE
 from worker.errors import ServiceUnhealthy, ValkeyFailed
@@ -29,8 +28,6 @@ from worker.supervisor.stores import (
 )
 from worker.supervisor.supervisor import Supervisor
 from worker.supervisor.valkey.embedded import EmbeddedValkey
-from worker.telemetry.process_figures import SUPERVISOR
-from worker.telemetry.publishing import MetricsPublisher
 
 #: Dramatiq applies the Procfile's --grace twice: to workers, then consumers.
 WORKER_GRACE_SECONDS: Final = 45.0
@@ -64,7 +61,6 @@ class Service:
         )
         self._redis_url = ""
         self._generation = 0
-        self._metrics: MetricsPublisher | None = None
 
     @property
     def is_stopping(self) -> bool:
@@ -102,7 +98,6 @@ class Service:
             await self._hear_shutdown()
             self._check_processes()
             await self._restart_dead_valkey()
-            await self._publish_metrics()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _STOP_POLL_SECONDS)
 
@@ -116,12 +111,6 @@ class Service:
             await self._await_jobs()
         await self._supervisor.stop(workers, WORKER_GRACE_SECONDS)
         await self._supervisor.stop(web, _WEB_GRACE_SECONDS)
-
-    async def _publish_metrics(self) -> None:
-        if self._metrics is None:
-            self._metrics = MetricsPublisher(connect_redis(self._redis_url), SUPERVISOR)
-        if self._metrics.is_due:
-            await asyncio.to_thread(self._metrics.publish_now)
 
     async def end(self) -> None:
         """End at once whatever still runs, the broker last, and leave nothing behind."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
-from actors.telemetry.metrics import RESTARTS
 from worker.supervisor.output import LineHandler
 from worker.supervisor.plan import PlannedProcess
 from worker.supervisor.processes import ServiceProcess, start_process
@@ -96,8 +95,8 @@ class Supervisor:
         while name not in self._stopping:
             began_at = time.monotonic()
             status = await self._run_to_end(planned)
+            planned = planned.mark_restarted()
             if name not in self._stopping:
-                RESTARTS.inc(planned.kind)
                 delay = self._histories[name].add_end(status, time.monotonic() - began_at)
                 end = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
                 self._on_line(name, f"{end}; started anew in {delay:g} s")

@@ -11,14 +11,17 @@ from typing import Final, TypedDict
 from catfeeder.messages import CONTROL, OAUTH, PASSWORDS, QUEUES, RENEWALS
 
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
-_STATM: Final = Path("/proc/self/statm")
-_OPEN_FILES: Final = Path("/proc/self/fd")
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 #: The roles by the queues of the Procfile's lines.
 _ROLES: Final = {
     frozenset({PASSWORDS}): "passwords",
     frozenset({OAUTH, RENEWALS}): "oauth",
     frozenset({CONTROL}): "scheduler",
 }
+#: Tells one process of `make run` to report the figures of its supervisor, by its id.
+SUPERVISOR_PID: Final = "CATFEEDER_SUPERVISOR_PID"
+#: Tells a process that it replaces one of its line that has ended by itself.
+RESTARTED: Final = "CATFEEDER_RESTARTED"
 WEB: Final = "web"
 SCHEDULER: Final = "scheduler"
 SUPERVISOR: Final = "supervisor"
@@ -39,33 +42,45 @@ def name_role(queues: Collection[str]) -> str:
     return _ROLES.get(frozenset(known), "+".join(known) or "worker")
 
 
-def read_figures(role: str) -> ProcessFigures:
-    """Return the figures of this process."""
-    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+def read_figures(role: str, process: str = "self") -> ProcessFigures:
+    """Return the figures of a process by its id, of this one if it is left out."""
     return {
         "role": role,
-        "memory_bytes": _read_memory_bytes(),
-        "open_files": _count_open_files(),
-        "open_files_limit": 0 if soft_limit == resource.RLIM_INFINITY else soft_limit,
+        "memory_bytes": _read_memory_bytes(process),
+        "open_files": _count_open_files(process),
+        "open_files_limit": _read_open_files_limit(process),
     }
 
 
-def read_cpu_seconds() -> float:
-    """Return what this process has used of a core since its start, user and system."""
-    used = os.times()
-    return used.user + used.system
-
-
-def _read_memory_bytes() -> int:
+def read_cpu_seconds(process: str = "self") -> float:
+    """Return what a process has used of a core since its start, user and system."""
     try:
-        return int(_STATM.read_text().split()[1]) * _PAGE_BYTES
+        # The name before the parenthesis may have spaces in it.
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+    except (OSError, IndexError, ValueError):
+        used = os.times()
+        return used.user + used.system if process == "self" else 0.0
+
+
+def _read_memory_bytes(process: str) -> int:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_BYTES
     except (OSError, IndexError, ValueError):
         return 0
 
 
-def _count_open_files() -> int:
+def _count_open_files(process: str) -> int:
     try:
         # The folder is open itself while it is listed.
-        return len(os.listdir(_OPEN_FILES)) - 1  # noqa: PTH208  Half the cost, every few seconds.
+        is_own = process == "self"
+        return len(os.listdir(f"/proc/{process}/fd")) - is_own  # noqa: PTH208  Half the cost.
     except OSError:
         return 0
+
+
+def _read_open_files_limit(process: str) -> int:
+    if process != "self":
+        return 0
+    soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if soft_limit == resource.RLIM_INFINITY else soft_limit

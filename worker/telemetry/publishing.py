@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -16,13 +17,20 @@ from typing import Final
 
 import redis
 
-from actors.telemetry.metrics import CPU_SECONDS
+from actors.telemetry.metrics import CPU_SECONDS, RESTARTS
 from actors.telemetry.series import UNSENT, Series
 from catfeeder.errors import QueueUnreachable
 from catfeeder.queue.broker import NAMESPACE
 from catfeeder.queue.lua_scripts import Call, Script, call_script
 from catfeeder.queue.redis.connection import translate_redis_errors
-from worker.telemetry.process_figures import read_cpu_seconds, read_figures
+from worker.telemetry.process_figures import (
+    RESTARTED,
+    SUPERVISOR,
+    SUPERVISOR_PID,
+    ProcessFigures,
+    read_cpu_seconds,
+    read_figures,
+)
 
 TOTALS_KEY: Final = f"{NAMESPACE}:metrics"
 PROCESSES_KEY: Final = f"{NAMESPACE}:metrics:processes"
@@ -75,7 +83,8 @@ class MetricsPublisher:
         self._clock = clock
         self._id = uuid.uuid4().hex
         self._next_at = clock()
-        self._cpu_seconds = 0.0
+        self._supervisor_pid = os.environ.get(SUPERVISOR_PID, "")
+        self._cpu_seconds: dict[str, float] = {}
         self._number = 0
         self._pending: Mapping[Series, float] = {}
 
@@ -97,9 +106,9 @@ class MetricsPublisher:
         """Publish what was counted until now."""
         self._next_at = self._clock() + PUBLISH_SECONDS
         if not self._pending:
-            self._count_cpu()
+            self._count()
             self._pending, self._number = UNSENT.drain(), self._number + 1
-        figures = json.dumps(read_figures(self._role), separators=(",", ":"))
+        figures = json.dumps(self._read_figures(), separators=(",", ":"))
         arguments = [self._id, self._number, figures, *_write(self._pending)]
         with contextlib.suppress(QueueUnreachable, redis.RedisError), translate_redis_errors():
             call_script(self._client, Call(_PUBLISH, [TOTALS_KEY, PROCESSES_KEY], arguments))
@@ -111,10 +120,22 @@ class MetricsPublisher:
         with contextlib.suppress(QueueUnreachable, redis.RedisError), translate_redis_errors():
             self._client.hdel(PROCESSES_KEY, self._id)
 
-    def _count_cpu(self) -> None:
-        used = read_cpu_seconds()
-        CPU_SECONDS.inc(self._role, amount=used - self._cpu_seconds)
-        self._cpu_seconds = used
+    def _read_figures(self) -> list[ProcessFigures]:
+        return [read_figures(role, process) for role, process in self._list_processes()]
+
+    def _list_processes(self) -> list[tuple[str, str]]:
+        """Return this process, and its supervisor where this one reports for it."""
+        own = [(self._role, "self")]
+        return [*own, (SUPERVISOR, self._supervisor_pid)] if self._supervisor_pid else own
+
+    def _count(self) -> None:
+        """Count what the kernel counts, and once that this process replaces another."""
+        for role, process in self._list_processes():
+            used = read_cpu_seconds(process)
+            CPU_SECONDS.inc(role, amount=max(0.0, used - self._cpu_seconds.get(process, 0.0)))
+            self._cpu_seconds[process] = used
+        if role := os.environ.pop(RESTARTED, ""):
+            RESTARTS.inc(role)
 
 
 def _write(amounts: Mapping[Series, float]) -> Iterator[str]:

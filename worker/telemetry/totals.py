@@ -96,13 +96,16 @@ def _parse_amount(text: bytes) -> float | None:
 def _read_processes(entries: Any, now: int) -> Iterator[ProcessFigures]:
     for entry in entries:
         published_at, _, rest = entry.partition(b" ")
-        figures = _parse_json(rest.partition(b" ")[2])
         is_live = published_at.isdigit() and int(published_at) > now - _LIVE_SECONDS
-        if is_live and isinstance(figures, dict) and _are_figures(figures):
-            yield cast("ProcessFigures", figures)
+        listed = _parse_json(rest.partition(b" ")[2]) if is_live else ()
+        for figures in listed if isinstance(listed, list) else ():
+            if _are_figures(figures):
+                yield figures
 
 
-def _are_figures(figures: dict[str, Any]) -> bool:
+def _are_figures(figures: Any) -> bool:
+    if not isinstance(figures, dict):
+        return False
     role = figures.get("role")
     has_role = isinstance(role, str) and _LABEL.fullmatch(role) is not None
     return has_role and all(
