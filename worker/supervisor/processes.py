@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from worker.process.readiness import READY_VARIABLE
+from worker.supervisor.forking import ForkedProcess, ForkServer
 from worker.supervisor.output import LineHandler
+
+_Process = asyncio.subprocess.Process | ForkedProcess
 
 #: A line without an end is passed on in pieces of this size.
 _MAX_LINE_BYTES: Final = 64 * 1024
@@ -22,9 +25,7 @@ _POLL_SECONDS: Final = 0.05
 class ServiceProcess:
     """A command in a session of its own, so that it can be signalled together with its children."""
 
-    def __init__(
-        self, name: str, process: asyncio.subprocess.Process, reading: asyncio.Task[None]
-    ) -> None:
+    def __init__(self, name: str, process: _Process, reading: asyncio.Task[None]) -> None:
         """Wrap a process that `start_process` has started, and the task that reads its lines."""
         self.name = name
         self.pid = process.pid
@@ -61,10 +62,13 @@ async def start_process(
     environment: Mapping[str, str],
     on_line: LineHandler,
     on_ready: Callable[[], None] | None = None,
+    *,
+    fork_server: ForkServer | None = None,
 ) -> ServiceProcess:
     """Start a Procfile command; the shell expands its $VARIABLES and becomes the program.
 
-    With `on_ready` the process gets a pipe, and `on_ready` is called once it writes to that.
+    A command of ours is forked by the `fork_server`, where there is one. With `on_ready` the
+    process gets a pipe, and `on_ready` is called once it writes to that.
 
     Raises:
         OSError: There is no shell, or no room for another process.
@@ -74,7 +78,10 @@ async def start_process(
     # Our own pipe: with one of asyncio's, wait() may last until the last grandchild closes it.
     reading = asyncio.create_task(_read_lines(read_end, name, on_line))
     try:
-        process = await _spawn(command, environment, write_end, passed)
+        process: _Process | None = None
+        if fork_server is not None:
+            process = await fork_server.start(command, environment, write_end, passed)
+        process = process or await _spawn(command, environment, write_end, passed)
     finally:
         for end in (write_end, *passed):
             os.close(end)

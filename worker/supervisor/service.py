@@ -14,6 +14,7 @@ from worker.boot import VARIABLE
 from worker.errors import ServiceUnhealthy, ValkeyFailed
 from worker.supervisor.addresses import check_address
 from worker.supervisor.drain import drain_queues
+from worker.supervisor.forking import launch_fork_server
 from worker.supervisor.guardian import Guardian
 from worker.supervisor.health import read_health_status
 from worker.supervisor.output import LineHandler
@@ -46,7 +47,7 @@ class Service:
     def __init__(
         self, settings: Settings, commands: Mapping[str, str], on_line: LineHandler
     ) -> None:
-        """Start the guardian alone.
+        """Start the guardian and the fork server alone.
 
         `commands` are the Procfile's; `on_line` gets what the processes print, and what happens.
         """
@@ -55,7 +56,8 @@ class Service:
         self._on_line = on_line
         self._stopping = asyncio.Event()
         self._guardian = Guardian()
-        self._supervisor = Supervisor(on_line, self._inform_guardian)
+        self._fork_server = launch_fork_server()
+        self._supervisor = Supervisor(on_line, self._inform_guardian, fork_server=self._fork_server)
         self._valkey = EmbeddedValkey(
             settings.var_dir, report=self._report, is_wanted=lambda: not self.is_stopping
         )
@@ -114,6 +116,7 @@ class Service:
 
     async def end(self) -> None:
         """End at once whatever still runs, the broker last, and leave nothing behind."""
+        await self._end_fork_server()
         await self._supervisor.stop(self._supervisor.names(), 0)
         self._valkey.stop()
         self._guardian.stop()
@@ -139,9 +142,14 @@ class Service:
             if planned.kind != WEB and not self.is_stopping:
                 self._supervisor.keep_running(planned)
         await self._await(self._is_all_ready)
+        await self._end_fork_server()
         if not self.is_stopping:
             await asyncio.to_thread(announce_ready, self._generation)
         await self._await(self._is_web_healthy)
+
+    async def _end_fork_server(self) -> None:
+        if self._fork_server is not None:
+            await self._fork_server.stop()
 
     async def _await(self, is_so: Callable[[], Awaitable[bool]]) -> None:
         """Wait until something is so, or until a stop is requested by a signal or over HTTP."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import Final
 
+from worker.supervisor.forking import ForkServer
 from worker.supervisor.output import LineHandler
 from worker.supervisor.plan import PlannedProcess
 from worker.supervisor.processes import ServiceProcess, start_process
@@ -25,14 +26,16 @@ class Supervisor:
         on_line: LineHandler,
         on_change: Callable[[], None],
         policy: RestartPolicy | None = None,
+        fork_server: ForkServer | None = None,
     ) -> None:
-        """Keep no process yet.
+        """Keep no process yet; the first ones of ours are to be forked by the `fork_server`.
 
         `on_line` gets each line of each process; `on_change` is called when one starts or ends.
         """
         self._on_line = on_line
         self._on_change = on_change
         self._policy = policy or RestartPolicy()
+        self._fork_server = fork_server
         self._plans: dict[str, PlannedProcess] = {}
         self._histories: dict[str, RestartHistory] = {}
         self._keeping: dict[str, asyncio.Task[None]] = {}
@@ -112,6 +115,7 @@ class Supervisor:
                 planned.environment,
                 self._on_line,
                 add_ready if planned.announces else None,
+                fork_server=self._fork_server,
             )
         except OSError as error:
             self._on_line(planned.name, f"cannot be started: {error.strerror}")
