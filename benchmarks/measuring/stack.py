@@ -83,10 +83,13 @@ def new_stack() -> Iterator[Stack]:
 
 
 @contextmanager
-def running(command: Sequence[str], variables: Mapping[str, str]) -> Iterator[psutil.Process]:
+def running(
+    command: Sequence[str], variables: Mapping[str, str], directory: Path | None = None
+) -> Iterator[psutil.Process]:
     """Keep another process running for the block, and yield it."""
     process = subprocess.Popen(
         command,
+        cwd=directory,
         env={**os.environ, **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

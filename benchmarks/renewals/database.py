@@ -103,7 +103,7 @@ def fill(first: int, end: int) -> None:
 
 def make_due(numbers: Sequence[int], renew_at: datetime) -> None:
     """Make these connections due at a time, without a lease."""
-    ids, rows = [_id_of(number) for number in numbers], TAB_CONNECTIONS
+    ids, rows = [id_of(number) for number in numbers], TAB_CONNECTIONS
     # All at once, as they would fall due for a sweep; SQLite takes not too many in one statement.
     with transaction():
         for start in range(0, len(ids), 500):
@@ -112,14 +112,14 @@ def make_due(numbers: Sequence[int], renew_at: datetime) -> None:
             ).execute()
 
 
-def _id_of(number: int) -> str:
+def id_of(number: int) -> str:
     """Return the id of a connection: numbers that follow one another lie far apart in an index."""
     return f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}"
 
 
 def _build_row(number: int, same: dict[str, Any]) -> dict[str, Any]:
     table, now = TAB_CONNECTIONS, datetime.now(UTC)
-    connection_id = _id_of(number)
+    connection_id = id_of(number)
     renew_at = now + _SOONEST * (1 + (number * 7919 % 10_007) / 10_007)
     named = {
         "id": connection_id,
