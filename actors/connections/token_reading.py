@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,15 +19,18 @@ from actors.connections.errors import (
     RenewalFailing,
 )
 from actors.connections.reading import find_connection
+from actors.cursors import is_id
 from actors.errors import AuthError
 from actors.providers.config.placements import find_placement
 from actors.providers.protocol.tokens.types import read_token_type
 from catfeeder import results
 from catfeeder.clock import rfc3339
+from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, DeviceStatus
+from models.oauth.token_rows import find_token_rows
 
 _HAS_ENDED: Final = (
     "The token has run out, and the provider gave nothing to renew it with: the user signs in "
@@ -81,7 +85,25 @@ def read_token(connection_id: str, now: datetime) -> TokenView:
         ReauthorizationRequired: There is no token any more, nor a way to another one.
         AuthorizationPending, AccessDenied, ExpiredToken: It waits for a device, or got none.
     """
-    row = find_connection(connection_id)
+    return _view(find_connection(connection_id), now)
+
+
+def read_tokens(ids: Sequence[str], now: datetime) -> dict[str, TokenView]:
+    """Return the tokens of connections of any app by their ids, in one look at the database.
+
+    What cannot be told of by its row alone is left out: `read_token` says what is the matter.
+    """
+    with hold_connection():
+        rows = find_token_rows(list(filter(is_id, ids)))
+    views = {}
+    for connection_id, row in rows.items():
+        with suppress(CatFeederError):
+            views[connection_id] = _view(row, now)
+    return views
+
+
+def _view(row: TAB_CONNECTIONS, now: datetime) -> TokenView:
+    """Return the token of a connection; raise as `read_token`."""
     credentials = open_credentials(row)
     if credentials is not None and credentials.is_static:
         return _view_static(row, credentials)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final
 
 _HEAD_END: Final = b"\r\n\r\n"
@@ -79,9 +80,13 @@ def _is_whole(answer: bytes) -> bool:
 
 
 def put_load(
-    port: int, request: bytes, callers: int, seconds: float, pause_seconds: float = 0.0
+    port: int,
+    requests: Sequence[bytes],
+    callers: int,
+    seconds: float,
+    pause_seconds: float = 0.0,
 ) -> Load:
-    """Let so many callers ask again and again; each answer has to be 200.
+    """Let so many callers ask again and again, by each request in turn; each answer has to be 200.
 
     Raises:
         RuntimeError: An answer has another status.
@@ -91,7 +96,7 @@ def put_load(
         for user in users:
             selector.register(user.socket, selectors.EVENT_READ, user)
         try:
-            return _ask_on(users, selector, request, seconds, pause_seconds)
+            return _ask_on(users, selector, cycle(requests), seconds, pause_seconds)
         finally:
             for user in users:
                 user.socket.close()
@@ -100,7 +105,7 @@ def put_load(
 def _ask_on(
     users: list[_Caller],
     selector: selectors.BaseSelector,
-    request: bytes,
+    requests: Iterator[bytes],
     seconds: float,
     pause_seconds: float,
 ) -> Load:
@@ -108,19 +113,10 @@ def _ask_on(
     busy, began = time.process_time(), time.perf_counter()
     ends = began + seconds
     for user in users:
-        user.ask(request)
+        user.ask(next(requests))
     pending = len(users)
     while pending:
-        ready = selector.select(_SILENCE_SECONDS)
-        if not ready:
-            raise TimeoutError("no answer came")
-        for key, _ in ready:
-            user = key.data
-            status = user.take_in()
-            if status is None:
-                continue
-            if status != 200:
-                raise RuntimeError(f"an answer was {user.received[:400]!r}")
+        for user in _await_answers(selector):
             now = time.perf_counter()
             durations.append(now - user.asked_at)
             if now >= ends:
@@ -128,5 +124,19 @@ def _ask_on(
                 continue
             if pause_seconds:
                 time.sleep(pause_seconds)
-            user.ask(request)
+            user.ask(next(requests))
     return Load(time.perf_counter() - began, durations, time.process_time() - busy)
+
+
+def _await_answers(selector: selectors.BaseSelector) -> Iterator[_Caller]:
+    """Yield the callers whose answers have come whole."""
+    ready = selector.select(_SILENCE_SECONDS)
+    if not ready:
+        raise TimeoutError("no answer came")
+    for key, _ in ready:
+        user: _Caller = key.data
+        status = user.take_in()
+        if status not in (None, 200):
+            raise RuntimeError(f"an answer was {user.received[:400]!r}")
+        if status is not None:
+            yield user

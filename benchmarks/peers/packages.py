@@ -57,7 +57,7 @@ def running_script(name: str, settings: dict[str, Any]) -> Iterator[tuple[int, d
     # Node looks for packages beside the file that imports them.
     script = shutil.copy(_FOLDER / name, packages / name)
     process = subprocess.Popen(
-        ["node", str(script), json.dumps(settings)],
+        [shutil.which("node") or "node", str(script), json.dumps(settings)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -38,11 +38,11 @@ _SERVER_OPTIONS: Final = "--host 127.0.0.1 --http h11 --no-access-log --no-serve
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server of one process, and the request that reads a token there."""
+    """A server of one process, and the requests that read tokens there."""
 
     port: int
     process: psutil.Process
-    request: bytes
+    requests: list[bytes]
 
 
 def start_ours(parts: contextlib.ExitStack, url: str) -> Contender:
@@ -66,9 +66,9 @@ def start_ours(parts: contextlib.ExitStack, url: str) -> Contender:
     command = [sys.executable, "-m", "worker", "web"]
     process = parts.enter_context(running(command, variables, stack.directory.path))
     _await_port(port)
-    path = f"/v1/connections/{id_of(1234)}/token"
     headers = {"Authorization": f"Bearer {made['key']}"}
-    return Contender(port, process, build_request("GET", path, headers, port))
+    paths = [f"/v1/connections/{id_of(number)}/token" for number in range(_CONNECTIONS)]
+    return Contender(port, process, [build_request("GET", path, headers, port) for path in paths])
 
 
 def start_bare(parts: contextlib.ExitStack, url: str) -> dict[str, Contender]:
@@ -86,7 +86,7 @@ def start_bare(parts: contextlib.ExitStack, url: str) -> dict[str, Contender]:
     process = parts.enter_context(running(command, variables))
     _await_port(port)
     return {
-        name: Contender(port, process, build_request("GET", f"/{path}/{token_id}", {}, port))
+        name: Contender(port, process, [build_request("GET", f"/{path}/{token_id}", {}, port)])
         for name, path in ((BARE, "threaded"), (BLOCKING, "blocking"))
     }
 
@@ -111,7 +111,7 @@ def start_better_auth(
     }
     body = f'{{"accountId":"{told["account"]}"}}'.encode()
     request = build_request("POST", "/api/auth/get-access-token", headers, told["port"], body)
-    return Contender(told["port"], psutil.Process(pid), request)
+    return Contender(told["port"], psutil.Process(pid), [request])
 
 
 def has_better_auth() -> bool:

@@ -78,13 +78,13 @@ def sample(
             for name, contender in contenders.items():
                 samples[name].append(_sample(contender, seconds))
         ours = contenders[OURS]
-        idle = put_load(ours.port, ours.request, 1, _IDLE_SECONDS, _IDLE_PAUSE_SECONDS)
+        idle = put_load(ours.port, ours.requests, 1, _IDLE_SECONDS, _IDLE_PAUSE_SECONDS)
     return samples, idle.durations
 
 
 def _sample(contender: Contender, seconds: float) -> Sample:
     busy = core_seconds(contender.process)
-    load = put_load(contender.port, contender.request, _CALLERS, seconds)
+    load = put_load(contender.port, contender.requests, _CALLERS, seconds)
     spent = core_seconds(contender.process) - busy
     count = len(load.durations)
     return Sample(

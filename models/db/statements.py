@@ -73,6 +73,37 @@ class PreparedUpdate(PreparedStatement):
         return f"UPDATE {self._table} SET {', '.join(changes)} WHERE {' AND '.join(where)}"  # noqa: S608
 
 
+class PreparedSelect(PreparedStatement):
+    """Reads columns of rows by their primary key; the values are those of Python."""
+
+    def __init__(self, *fields: peewee.Field) -> None:
+        super().__init__(*fields)
+        self._readers: list[tuple[str, Callable[[Any], Any]]] = [
+            (field.name, field.python_value) for field in fields
+        ]
+
+    def find(self, keys: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the columns, by their names, of those rows that exist.
+
+        SQLite is asked for one after the other: it answers in the process, and no text is new.
+        """
+        if supports_bulk_writes():
+            return self._fetch([list(keys)])
+        return [row for key in keys for row in self._fetch([key])]
+
+    def _fetch(self, values: Sequence[Any]) -> list[dict[str, Any]]:
+        found = database.execute_sql(self._get_sql(), values).fetchall()
+        return [
+            {name: read(value) for (name, read), value in zip(self._readers, row, strict=True)}
+            for row in found
+        ]
+
+    def _build_sql(self) -> str:
+        key = _quote(self._fields[0].model._meta.primary_key.column_name)
+        mark = f"ANY({database.param})" if supports_bulk_writes() else database.param
+        return f"SELECT {', '.join(self._names())} FROM {self._table} WHERE {key} = {mark}"  # noqa: S608
+
+
 class PreparedDelete(PreparedStatement):
     """Deletes the row whose fields have the values given."""
 

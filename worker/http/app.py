@@ -45,6 +45,7 @@ from worker.http.routes import (
     server,
 )
 from worker.http.routes.access import apps, keys
+from worker.http.routes.quick_token_read import QuickTokenRead
 from worker.http.routes.work import events, jobs, queues, renewals, webhook_deliveries
 from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
@@ -69,6 +70,7 @@ _ROUTERS: Final = (
     server.router,
     root.router,
 )
+_TOKEN_PATH: Final = "/v1/connections/{connection_id}/token"
 #: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
 _CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")
 _CORS_ANSWER_HEADERS: Final = ("Location", "Preference-Applied", "Retry-After")
@@ -122,7 +124,7 @@ def _build_routes() -> list[BaseRoute]:
     pages = APIRouter()
     for router in (*CONNECT_ROUTERS, *CONSOLE_ROUTERS):
         pages.include_router(router)
-    return [*shared.routes, *pages.routes, *build_asset_routes()]
+    return [QuickTokenRead(_TOKEN_PATH), *shared.routes, *pages.routes, *build_asset_routes()]
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:

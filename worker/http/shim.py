@@ -36,6 +36,7 @@ from worker.http.jobs.enqueuer import BatchingEnqueuer
 from worker.http.jobs.idempotency import IdempotencyKeys
 from worker.http.jobs.job_reader import BatchedJobReader
 from worker.http.jobs.live_workers import LiveWorkers
+from worker.http.jobs.token_reader import TokenReader
 from worker.http.limits import Limits
 from worker.http.metrics.scrape import Metrics
 from worker.queue.client import connect_queue
@@ -67,6 +68,7 @@ class Shim:
     serving_keys: ServingKeys = field(default_factory=lambda: ServingKeys(read_stored))
     limits: Limits = field(default_factory=Limits)
     live_workers: LiveWorkers = field(default_factory=LiveWorkers)
+    token_reader: TokenReader = field(default_factory=TokenReader)
     started_at: float = field(default_factory=time.monotonic)
 
     async def send(

@@ -12,6 +12,7 @@ from worker.http.errors.refusals import BodyTooLarge, ContentCodingUnsupported
 
 #: A token or a provider's settings take a few KiB; more is a mistake, or an attack on memory.
 MAXIMUM_BODY_BYTES: Final = 64 * 1024
+_OF_BODIES: Final = (b"content-length", b"transfer-encoding")
 
 
 class BodyLimit:
@@ -23,6 +24,9 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with a `receive` that counts bytes."""
         if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif not any(name in _OF_BODIES for name, _ in scope["headers"]):
+            # Without a length and a coding there is no body (RFC 9112 section 6.3).
             await self._app(scope, receive, send)
         elif _is_compressed(scope):
             headers = {"Accept-Encoding": "identity", "Connection": "close"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from worker.http.errors.problems import to_problem
@@ -19,6 +19,8 @@ _HOST: Final = re.compile(
     r"(?P<name>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
 )
 _MAX_PORT: Final = 65535
+#: Of what `_HOST` matches.
+_MAX_LENGTH: Final = 253 + len(":65535")
 
 
 class TrustedHosts:
@@ -33,11 +35,11 @@ class TrustedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        hosts = Headers(scope=scope).getlist("host") if scope["type"] == "http" else None
-        if hosts is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        name = parse_host(hosts[0]) if len(hosts) == 1 else None
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        name = parse_host(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
         if name is None:
             await to_problem(HostInvalid())(scope, receive, send)
         elif not self._is_trusted(name):
@@ -57,6 +59,12 @@ def parse_host(header: str) -> str | None:
 
     An IPv6 address comes without its brackets, within which a colon is no separator.
     """
+    return _parse_short_host(header) if len(header) <= _MAX_LENGTH else None
+
+
+# What clients make up is bounded in number and in length.
+@lru_cache(maxsize=256)
+def _parse_short_host(header: str) -> str | None:
     found = _HOST.fullmatch(header.lower())
     if found is None or int(found["port"] or 0) > _MAX_PORT:
         return None

@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -20,6 +21,7 @@ _log: Final = logging.getLogger(__name__)
 UNIX: Final = "unix"
 #: More proxies than stand in one row; what is before them is the client's own.
 _MAX_HOPS: Final = 32
+_FORWARDED: Final = (b"x-forwarded-for", b"forwarded")
 _SCHEMES: Final = ("http", "https")
 #: A parameter of RFC 7239 section 4, whose value may be quoted.
 _PARAMETER: Final = re.compile(r'([a-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))', re.IGNORECASE)
@@ -38,11 +40,16 @@ class TrustedProxies:
         entries = list(proxies)
         self._trusts_unix = UNIX in entries
         self._networks = [ipaddress.ip_network(entry) for entry in entries if entry != UNIX]
+        self._trusts_any = bool(entries)
         self._has_warned = False
+        # Of peers alone, whose addresses no client can make up.
+        self._is_trusted_address = lru_cache(maxsize=1024)(self._parse_and_look_up)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, with the client's own address and scheme."""
-        if scope["type"] == "http":
+        if scope["type"] == "http" and (
+            self._networks or self._trusts_unix or _is_forwarded(scope)
+        ):
             self._apply(scope)
         await self._app(scope, receive, send)
 
@@ -69,7 +76,10 @@ class TrustedProxies:
     def _is_trusted_peer(self, client: Sequence[object] | None) -> bool:
         if not client or not client[0]:
             return self._trusts_unix
-        address = parse_node(str(client[0]))
+        return self._is_trusted_address(str(client[0]))
+
+    def _parse_and_look_up(self, text: str) -> bool:
+        address = parse_node(text)
         return address is not None and self._is_trusted(address)
 
     def _is_trusted(self, address: Address) -> bool:
@@ -93,6 +103,10 @@ class TrustedProxies:
                 "which is not believed. If it is your proxy, all its clients are counted as one: "
                 "add its address."
             )
+
+
+def _is_forwarded(scope: Scope) -> bool:
+    return any(name in _FORWARDED for name, _ in scope["headers"])
 
 
 def parse_node(text: str) -> Address | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 from fastapi import Request
@@ -16,8 +17,13 @@ def get_client_address(request: Request) -> str:
 
     IPv6 is cut to its /64 network; what is no address becomes `unknown`.
     """
+    return _normalize(request.client.host if request.client else "")
+
+
+@lru_cache(maxsize=1024)
+def _normalize(host: str) -> str:
     try:
-        address = ipaddress.ip_address(request.client.host if request.client else "")
+        address = ipaddress.ip_address(host)
     except ValueError:
         # A proxy can be made to pass on anything, and this text goes into a log.
         return "unknown"

@@ -32,7 +32,7 @@ async def read_fresh_token(shim: Shim, connection_id: str) -> StoredToken:
         CatFeederError: The token has expired, and why it could not be renewed.
     """
     now = utc_now()
-    view = await run_with_database(read_token, connection_id, now)
+    view = await shim.token_reader.read(connection_id, now)
     view.check_not_postponed(now)
     if not view.is_stale:
         return view.json

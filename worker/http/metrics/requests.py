@@ -65,6 +65,7 @@ class CountRequests:
     def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._children: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, then record its status and duration."""
@@ -88,5 +89,12 @@ class CountRequests:
     def _record(self, scope: Scope, status: str, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else _OTHER
         route = getattr(scope.get("route"), "path", _OTHER)
-        self._metrics.requests.labels(method, route, status).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
+        children = self._children.get((method, route, status))
+        if children is None:
+            # Looking a child up by its labels takes longer than counting with it.
+            children = self._children[method, route, status] = (
+                self._metrics.requests.labels(method, route, status),
+                self._metrics.seconds.labels(route),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
