@@ -78,7 +78,7 @@ def _find_refusals(
         yield PasswordTooShort(len(password), settings.minimum_length)
     if settings.refuse_common and password.lower() in load_common_passwords():
         yield PasswordTooCommon()
-    if user_inputs and _is_easy(password, user_inputs):
+    if user_inputs and password and _is_easy(password, user_inputs):
         yield PasswordTooEasy()
 
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from fastapi import APIRouter, FastAPI
@@ -30,6 +30,7 @@ from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.connect.router import CONNECT_ROUTERS
 from worker.http.console.router import CONSOLE_ROUTERS
+from worker.http.document import describe, name_operation
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.metrics.requests import CountRequests
@@ -109,6 +110,7 @@ def build_app(shim: Shim) -> FastAPI:
         # A redirect to the path without its slash would repeat the query, codes and all.
         redirect_slashes=False,
     )
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.state.shim = shim
     app.router.routes.extend(_build_routes())
     register_error_handlers(app)
@@ -118,7 +120,7 @@ def build_app(shim: Shim) -> FastAPI:
 @cache
 def _build_routes() -> list[BaseRoute]:
     """Return the routes, which all applications of a process share: FastAPI prepares them once."""
-    shared = APIRouter(responses=PROBLEM_RESPONSES)
+    shared = APIRouter(responses=PROBLEM_RESPONSES, generate_unique_id_function=name_operation)
     for router in _ROUTERS:
         shared.include_router(router)
     pages = APIRouter()

@@ -14,7 +14,12 @@ from actors.providers.catalogue.presets import preset_settings
 from actors.providers.config.breaker_outcomes import close_breaker
 from actors.providers.config.lookup import find_credential, merge_metadata, provider_row
 from actors.providers.config.placements import forget_placement
-from actors.providers.config.schema.body import ProviderSettings, validate_name, validate_settings
+from actors.providers.config.schema.body import (
+    ProviderSettings,
+    check_names,
+    validate_name,
+    validate_settings,
+)
 from actors.providers.config.schema.contradictions import find_denied
 from actors.providers.errors import ProviderInUse, ProviderInvalid, ProviderNotConfigured
 from catfeeder.clock import rfc3339, utc_now
@@ -117,6 +122,7 @@ def patch_provider(name: str, body: Mapping[str, Any], now: datetime) -> None:
         ProviderUnknown: There is no such provider.
         ProviderInvalid: A field cannot be used.
     """
+    check_names(body)
     with transaction():
         # Locked, as the whole row is written back: a patch at the same time would be lost.
         row = provider_row(own_or_shared_key(name), is_locked=True)

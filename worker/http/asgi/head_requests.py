@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: A program that only looks at a link must not spend the code in it.
-_SPENT_BY_GET: Final = "/callback"
+_SPENT_BY_GET: Final = re.compile(r"/callback(/[^/]*)?\Z")
 
 
 class AnswerHead:
@@ -21,7 +22,7 @@ class AnswerHead:
         """Pass any other request on as it is."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
-        elif scope["path"].endswith(_SPENT_BY_GET):
+        elif _SPENT_BY_GET.search(scope["path"]):
             await Response(headers={"Cache-Control": "no-store"})(scope, receive, send)
         else:
             await self._app({**scope, "method": "GET"}, receive, _drop_content(send))

@@ -42,7 +42,7 @@ _REALM: Final = 'Bearer realm="catfeeder"'
 #: For the OpenAPI document alone: GuardedRoute reads the header before FastAPI would.
 _bearer: Final = HTTPBearer(
     auto_error=False,
-    scheme_name="API key",
+    scheme_name="api_key",
     description="What ADMIN_API_KEY of .env holds, or a key of `POST /v1/keys` that has the scope "
     "which the operation names.",
 )

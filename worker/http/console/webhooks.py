@@ -17,7 +17,7 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.console.access import ConsoleRoute
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
-from worker.http.routes.work.webhook_deliveries import resend
+from worker.http.routes.work.webhook_deliveries import resend_events
 from worker.http.schemas.work.webhook_deliveries import EventsToResend
 
 router = APIRouter(prefix="/console/webhooks", route_class=ConsoleRoute, include_in_schema=False)
@@ -49,5 +49,5 @@ async def resend_by_form(request: Request) -> Response:
     event_id = read_visit(request).form.get("event_id", "")
     is_number = event_id.isascii() and event_id.isdigit()
     ids = ([int(event_id)] if is_number else []) if event_id else None
-    await resend(EventsToResend(event_ids=ids))
+    await resend_events(EventsToResend(event_ids=ids))
     return go_to(request, "/console/webhooks", "deliveries-resent")

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catfeeder.errors import CatFeederError, OperatorError
@@ -82,14 +83,21 @@ async def _handle_operator_error(_request: Request, error: OperatorError) -> Pro
     return to_problem(error)
 
 
-async def _handle_http_error(request: Request, error: HTTPException) -> ProblemResponse:
+async def _handle_http_error(request: Request, error: HTTPException) -> Response:
     if isinstance(error.__cause__, CatFeederError):
         # FastAPI wraps what is raised while it reads a body, such as BodyTooLarge.
         return to_problem(error.__cause__)
     if error.status_code == 400:
         return _build_malformed_json()
     if error.status_code == 405:
-        return build_plain_problem(405, {"Allow": ", ".join(list_methods(request))})
+        allow = {"Allow": ", ".join(list_methods(request))}
+        # RFC 9110 section 9.3.7: what may be done here, without doing it.
+        is_question = request.method == "OPTIONS"
+        return (
+            Response(status_code=204, headers=allow)
+            if is_question
+            else build_plain_problem(405, allow)
+        )
     return build_plain_problem(error.status_code, error.headers)
 
 

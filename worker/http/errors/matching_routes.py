@@ -11,14 +11,15 @@ from starlette.routing import Match, Route
 def list_methods(request: Request) -> list[str]:
     """Return the methods that the request's path takes (RFC 9110 section 10.2.1).
 
-    A path has a route for each of its methods, of which the framework names one alone.
+    A path has a route for each of its methods, of which the framework names one alone. HEAD is
+    answered wherever GET is, and OPTIONS everywhere.
     """
     routes = [context.original_route for context in iter_route_contexts(request.app.routes)]
-    found: set[str] = set()
+    found = {"OPTIONS"}
     for route in routes:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
             found |= route.methods or set()
-    return sorted(found)
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
 
 
 def list_fields(request: Request) -> list[str]:

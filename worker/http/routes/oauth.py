@@ -16,16 +16,17 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import check_connection, check_provider, check_variables
 from worker.http.handlers.submission import SubmissionDependency
-from worker.http.schemas.fields import ProviderName
-from worker.http.schemas.oauth import AuthorizeDevice, ExchangeCode, FetchUserInfo, RefreshToken
-from worker.http.schemas.shapes import build_model
-from worker.http.schemas.sign_ins import (
+from worker.http.schemas.browsers import (
+    CALLBACK_ANSWERS,
+    CALLBACK_FORM,
     CALLBACK_PARAMETERS,
     LOGIN_FORM,
     LOGIN_PARAMETERS,
-    Authorize,
-    Login,
 )
+from worker.http.schemas.fields import ProviderName
+from worker.http.schemas.oauth import AuthorizeDevice, ExchangeCode, FetchUserInfo, RefreshToken
+from worker.http.schemas.shapes import build_model
+from worker.http.schemas.sign_ins import Authorize, Login
 from worker.http.schemas.work.jobs import declare_job_route
 from worker.http.shim import ShimDependency
 from worker.http.sign_ins.callback import finish_sign_in
@@ -43,30 +44,41 @@ router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 pages = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=BrowserRoute)
 _requires_jobs = require_scope(Scope.JOBS)
 _requires_tokens = require_scope(Scope.TOKENS_READ)
-_ConnectionModel = build_model(Connection)
 
 
 # Before the routes that begin with a provider's name, since "callback" could be one.
-@pages.get("/callback", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS)
-@pages.post("/callback", response_model=_ConnectionModel, include_in_schema=False)
-async def callback(request: Request, shim: ShimDependency) -> Response:
-    """Finish a sign-in: the provider sends the browser here, by GET or with a form."""
+@pages.get("/callback", **CALLBACK_ANSWERS, openapi_extra=CALLBACK_PARAMETERS)
+async def receive_callback(request: Request, shim: ShimDependency) -> Response:
+    """Finish a sign-in: the provider sends the browser here."""
     return await finish_sign_in(shim, request)
 
 
-@pages.get(
-    "/callback/{provider}", response_model=_ConnectionModel, openapi_extra=CALLBACK_PARAMETERS
-)
-@pages.post("/callback/{provider}", response_model=_ConnectionModel, include_in_schema=False)
-async def callback_of_provider(provider: str, request: Request, shim: ShimDependency) -> Response:
+@pages.post("/callback", **CALLBACK_ANSWERS, openapi_extra=CALLBACK_FORM)
+async def receive_callback_form(request: Request, shim: ShimDependency) -> Response:
+    """Finish a sign-in by a form, which some providers have the browser send."""
+    return await finish_sign_in(shim, request)
+
+
+@pages.get("/callback/{provider}", **CALLBACK_ANSWERS, openapi_extra=CALLBACK_PARAMETERS)
+async def receive_provider_callback(
+    provider: ProviderName, request: Request, shim: ShimDependency
+) -> Response:
     """Finish a sign-in with a provider that has a redirect URI of its own."""
+    return await finish_sign_in(shim, request, provider)
+
+
+@pages.post("/callback/{provider}", **CALLBACK_ANSWERS, openapi_extra=CALLBACK_FORM)
+async def receive_provider_callback_form(
+    provider: ProviderName, request: Request, shim: ShimDependency
+) -> Response:
+    """Finish a sign-in by a form at a provider's own redirect URI."""
     return await finish_sign_in(shim, request, provider)
 
 
 @router.post(
     "/{provider}/authorize", response_model=build_model(StartedSignIn), dependencies=_requires_jobs
 )
-async def authorize(
+async def begin_sign_in(
     provider: ProviderName, shim: ShimDependency, request: Request, body: Authorize
 ) -> JSONResponse:
     """Begin a sign-in: send the user's browser to `authorization_url`."""
@@ -93,7 +105,7 @@ async def authorize_device(
     response_class=RedirectResponse,
     openapi_extra=LOGIN_PARAMETERS,
 )
-async def login(
+async def begin_browser_sign_in(
     provider: ProviderName,
     shim: ShimDependency,
     request: Request,
@@ -118,7 +130,9 @@ async def login(
     response_class=RedirectResponse,
     openapi_extra=LOGIN_FORM,
 )
-async def login_by_form(provider: ProviderName, shim: ShimDependency, request: Request) -> Response:
+async def begin_browser_sign_in_by_form(
+    provider: ProviderName, shim: ShimDependency, request: Request
+) -> Response:
     """Begin a sign-in by a form, as a third party may (OpenID Connect Core section 4)."""
     return await start_login(shim, request, provider, *await read_login_form(request))
 

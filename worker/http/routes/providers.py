@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from actors.providers.config.manual_pause import pause_provider, resume_provider
+from actors.providers.config import manual_pause
 from actors.providers.config.settings import (
     describe_provider,
     erase_provider,
@@ -83,20 +83,20 @@ async def change_provider(provider: ProviderName, body: ProviderChangesBody) -> 
 
 
 @router.post("/{provider}/pause", response_model=Provider)
-async def pause(provider: ProviderName, body: Pause | None = None) -> JSONResponse:
+async def pause_provider(provider: ProviderName, body: Pause | None = None) -> JSONResponse:
     """Pause the renewals with a provider by hand, until they are resumed by hand.
 
     Tokens that still serve are given meanwhile, and sign-ins go on.
     """
     reason = None if body is None else body.reason
-    await run_with_database(pause_provider, provider, reason, utc_now())
+    await run_with_database(manual_pause.pause_provider, provider, reason, utc_now())
     return JSONResponse(await run_with_database(describe_provider, provider))
 
 
 @router.post("/{provider}/resume", response_model=Provider)
-async def resume(provider: ProviderName) -> JSONResponse:
+async def resume_provider(provider: ProviderName) -> JSONResponse:
     """Let the renewals with a provider go on, whether it was paused by hand or for its failures."""
-    await run_with_database(resume_provider, provider, utc_now())
+    await run_with_database(manual_pause.resume_provider, provider, utc_now())
     return JSONResponse(await run_with_database(describe_provider, provider))
 
 

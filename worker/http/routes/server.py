@@ -36,7 +36,7 @@ _log: Final = logging.getLogger(__name__)
     response_model=build_model(Stopping),
     dependencies=_requires_admin,
 )
-async def shut_down(shim: ShimDependency) -> JSONResponse:
+async def shut_down_service(shim: ShimDependency) -> JSONResponse:
     """Drain and stop the whole service; this answer comes first."""
     await run_in_threadpool(_check_broker, shim)
     # The latest boot, which may be a newer one's than this process's: all older ones stop with it.
@@ -69,7 +69,7 @@ async def _request_shutdown(shim: Shim, generation: int) -> None:
 
 
 @router.get("/health", response_model=_HEALTH, responses={503: {"model": _HEALTH}})
-async def health(shim: ShimDependency) -> JSONResponse:
+async def read_health(shim: ShimDependency) -> JSONResponse:
     """Return whether the service can do its work; needs no key.
 
     `degraded` is 200: this process does its part, and some queue has no worker at the moment.

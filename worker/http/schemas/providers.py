@@ -19,6 +19,7 @@ from actors.providers.config.manual_pause import MAX_REASON_LENGTH
 from actors.providers.config.schema.body import ProviderSettings
 from actors.providers.config.schema.help_texts import describe_schema
 from models.oauth.provider_health import HealthState
+from worker.http.schemas.components import COMPONENT, REF_TEMPLATE
 from worker.http.schemas.fields import Text, check_storable_json
 
 _PRESET: Final = {
@@ -35,22 +36,32 @@ _ISSUER: Final = {
 _SECRETS: Final = ("client_secret", "client_secrets", "private_key")
 
 
-def _describe_settings(*examples: Mapping[str, Any]) -> WithJsonSchema:
+def _describe_settings(name: str, meaning: str, *examples: Mapping[str, Any]) -> WithJsonSchema:
     """Return the schema of a body that `actors` validates, so that each mistake is named."""
-    meaning = "The settings of a provider: a preset or an issuer fills in what is left out."
-    schema = {**describe_schema(), "description": meaning}
+    schema = {**describe_schema(REF_TEMPLATE), "description": meaning, COMPONENT: name}
     return WithJsonSchema({**schema, "examples": list(examples)})
 
 
 #: All settings of a provider: a preset or an issuer fills in what is left out.
 ProviderSettingsBody = Annotated[
-    dict[str, Any], AfterValidator(check_storable_json), _describe_settings(_PRESET, _ISSUER)
+    dict[str, Any],
+    AfterValidator(check_storable_json),
+    _describe_settings(
+        "ProviderSettings",
+        "The settings of a provider: a preset or an issuer fills in what is left out.",
+        _PRESET,
+        _ISSUER,
+    ),
 ]
 #: The settings to change (RFC 7396): null removes one.
 ProviderChangesBody = Annotated[
     dict[str, Any],
     AfterValidator(check_storable_json),
-    _describe_settings({"scopes": ["openid", "email"]}),
+    _describe_settings(
+        "ProviderChanges",
+        "The settings to change (RFC 7396): null removes one.",
+        {"scopes": ["openid", "email"]},
+    ),
 ]
 
 

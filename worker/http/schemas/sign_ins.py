@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -154,38 +154,3 @@ class Login(AuthenticationParameters):
         if self.return_to is not None and self.target_link_uri is not None:
             raise PydanticCustomError("exactly_one", "Give return_to or target_link_uri, not both")
         return self
-
-
-def _describe_parameter(name: str, description: str) -> dict[str, Any]:
-    schema = {"type": "string"}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-#: Parsed by hand, since a parameter that is there twice must be refused (RFC 6749 section 3.1).
-CALLBACK_PARAMETERS: Final[dict[str, Any]] = {
-    "parameters": [
-        _describe_parameter("code", "The authorization code."),
-        _describe_parameter("state", "The state that the sign-in began with."),
-        _describe_parameter("iss", "The issuer (RFC 9207)."),
-        _describe_parameter("error", "Why there is no code (RFC 6749 section 4.1.2.1)."),
-    ]
-}
-#: Parsed by hand, as FastAPI reads no parameters that are objects.
-LOGIN_PARAMETERS: Final[dict[str, Any]] = {
-    "parameters": [
-        {
-            "name": "variables",
-            "in": "query",
-            "style": "deepObject",
-            "description": "What the provider's URLs are filled in with, a parameter each: "
-            "`variables[subdomain]=acme`.",
-            "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-        }
-    ]
-}
-#: Parsed by hand, as FastAPI reads forms by a package that nothing else here needs.
-LOGIN_FORM: Final[dict[str, Any]] = {
-    "requestBody": {
-        "content": {"application/x-www-form-urlencoded": {"schema": Login.model_json_schema()}}
-    }
-}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 #: /v1/oauth/callback/authorize is the callback of a provider that is called authorize.
 _RESERVED_NAME: Final = "callback"
+_UNKNOWN: Final = "is no setting of a provider"
 
 
 class ProviderSettings(
@@ -85,6 +86,17 @@ def validate_settings(body: Mapping[str, Any]) -> ProviderSettings:
     return settings
 
 
+def check_names(body: Mapping[str, Any]) -> None:
+    """Make sure that all members are settings, those that a patch removes by null too.
+
+    Raises:
+        ProviderInvalid: Some are not.
+    """
+    unknown = body.keys() - ProviderSettings.model_fields
+    if unknown:
+        raise ProviderInvalid({_build_pointer([name]): _UNKNOWN for name in unknown})
+
+
 def _build_pointer(path: Sequence[int | str]) -> str:
     """Return a path as a JSON pointer writes it (RFC 6901 section 3)."""
     # pydantic appends [key] to the path of a dictionary's key.
@@ -94,7 +106,7 @@ def _build_pointer(path: Sequence[int | str]) -> str:
 
 def _write_sentence(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
-        return "is no setting of a provider"
+        return _UNKNOWN
     return problem["msg"].removeprefix("Value error, ")
 
 

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE
+
 from actors.providers.config.schema.body import ProviderSettings
 
 _FILE = Path(__file__).with_name("help.toml")
@@ -18,9 +20,12 @@ def read_help() -> dict[str, str]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
 
 
-def describe_schema() -> dict[str, Any]:
-    """Return the JSON schema of a provider's settings, each with what it means."""
-    schema = ProviderSettings.model_json_schema()
+def describe_schema(ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
+    """Return the JSON schema of a provider's settings, each with what it means.
+
+    `ref_template` says where the schemas that it refers to will stand.
+    """
+    schema = ProviderSettings.model_json_schema(ref_template=ref_template)
     for name, described in schema["properties"].items():
         described["description"] = read_help()[name]
     return schema

@@ -302,7 +302,7 @@ def test_refused_settings_change_nothing() -> None:
 def test_a_patch_changes_the_fields_it_names_and_null_removes_one() -> None:
     put_provider(NAME, {**PLAIN, "scopes": ["a"], "uses_nonce": False}, now())
 
-    patch_provider(NAME, {"scopes": ["b"], "uses_nonce": None, "nonsense": None}, now())
+    patch_provider(NAME, {"scopes": ["b"], "uses_nonce": None}, now())
 
     shown = describe_provider(NAME)
     assert shown["scopes"] == ["b"]

@@ -22,13 +22,14 @@ def test_head_is_refused_as_get_is(http: httpx.Client, anonymous: httpx.Client) 
     assert anonymous.head("/v1/connections").status_code == 401
     assert http.head("/v1/nothing").status_code == 404
     refused = http.head("/v1/passwords/hash")
-    assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "OPTIONS, POST")
     # And any other method is refused as ever
     assert_problem(http.put("/health"), 405, "method_not_allowed")
 
 
-def test_a_look_at_the_callback_spends_no_code(anonymous: httpx.Client) -> None:
-    looked = anonymous.head("/v1/oauth/callback", params={"code": "c", "state": "s:google"})
+@pytest.mark.parametrize("path", ["/v1/oauth/callback", "/v1/oauth/callback/google"])
+def test_a_look_at_the_callback_spends_no_code(anonymous: httpx.Client, path: str) -> None:
+    looked = anonymous.head(path, params={"code": "c", "state": "s:google"})
 
     assert (looked.status_code, looked.content) == (200, b"")
     assert looked.headers["Cache-Control"] == "no-store"

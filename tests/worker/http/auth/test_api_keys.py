@@ -151,7 +151,7 @@ def test_every_route_shows_the_scope_that_it_demands(anonymous: httpx.Client) ->
         for method, operation in operations.items():
             name = (method.upper(), path)
             if "security" in operation:
-                [[scope]] = [need["API key"] for need in operation["security"]]
+                [[scope]] = [need["api_key"] for need in operation["security"]]
                 shown[name] = scope
             for scope in re.findall("Needs a key with the scope `(.*)`", operation["description"]):
                 told[name] = scope

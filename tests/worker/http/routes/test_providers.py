@@ -44,6 +44,14 @@ def test_a_provider_is_changed_in_part(http: httpx.Client) -> None:
     assert changed.json()["has_client_secret"] is True
 
 
+def test_what_is_no_setting_is_not_removed_either(http: httpx.Client) -> None:
+    http.put("/v1/providers/google", json=SETTINGS)
+    answer = http.patch("/v1/providers/google", json={"scpoes": None, "client_id": None})
+    [fault] = assert_problem(answer, 422, "provider_invalid")["errors"]
+    assert fault["pointer"] == "#/scpoes"
+    assert http.get("/v1/providers/google").json()["client_id"] == SETTINGS["client_id"]
+
+
 def test_a_provider_is_removed(http: httpx.Client) -> None:
     http.put("/v1/providers/google", json=SETTINGS)
     removed = http.delete("/v1/providers/google")
@@ -51,14 +59,13 @@ def test_a_provider_is_removed(http: httpx.Client) -> None:
     assert_problem(http.get("/v1/providers/google"), 404, "provider_unknown")
 
 
-@pytest.mark.parametrize("method", ["put", "patch"])
-def test_each_setting_is_described(method: str, http: httpx.Client) -> None:
-    paths = http.get("/openapi.json").json()["paths"]
-    body = paths["/v1/providers/{provider}"][method]["requestBody"]["content"]["application/json"]
-    assert set(body["schema"]["properties"]) == set(ProviderSettings.model_fields)
-    assert all(len(it["description"]) > 15 for it in body["schema"]["properties"].values())
+@pytest.mark.parametrize("name", ["ProviderSettings", "ProviderChanges"])
+def test_each_setting_is_described(name: str, http: httpx.Client) -> None:
+    schema = http.get("/openapi.json").json()["components"]["schemas"][name]
+    assert set(schema["properties"]) == set(ProviderSettings.model_fields)
+    assert all(len(it["description"]) > 15 for it in schema["properties"].values())
     assert set(read_help()) == set(ProviderSettings.model_fields)
-    assert body["schema"]["examples"]
+    assert schema["examples"]
 
 
 def test_each_setting_that_is_wrong_is_named(http: httpx.Client) -> None:

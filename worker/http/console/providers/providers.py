@@ -20,7 +20,7 @@ from worker.http.console.access import ConsoleRoute
 from worker.http.console.form_fields import check_body
 from worker.http.console.notices import go_to
 from worker.http.console.rendering import read_visit, render_console
-from worker.http.routes.providers import pause, remove_provider, resume
+from worker.http.routes.providers import pause_provider, remove_provider, resume_provider
 from worker.http.schemas.providers import Pause
 from worker.http.shim import Shim, ShimDependency
 
@@ -83,14 +83,14 @@ async def begin_check(request: Request, name: str, shim: ShimDependency) -> Resp
 async def pause_by_form(request: Request, name: str) -> Response:
     """Pause a provider's renewals until they are resumed by hand."""
     reason = read_visit(request).form.get("reason", "").strip() or None
-    await pause(name, check_body(Pause, {"reason": reason}, ProviderInvalid))
+    await pause_provider(name, check_body(Pause, {"reason": reason}, ProviderInvalid))
     return go_to(request, f"/console/providers/{name}", "provider-paused")
 
 
 @router.post("/{name}/resume")
 async def resume_by_form(request: Request, name: str) -> Response:
     """Let a provider's renewals go on."""
-    await resume(name)
+    await resume_provider(name)
     return go_to(request, f"/console/providers/{name}", "provider-resumed")
 
 

@@ -17,8 +17,8 @@ from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.queues import DeadLetterQuery, Discarded, Letters, Replayed
 from worker.http.shim import Shim, ShimDependency
+from worker.queue import pauses
 from worker.queue.changes import discard_letters, replay_letters
-from worker.queue.pauses import pause_queue, resume_queue
 from worker.queue.report import (
     DeadLetterPage,
     Queue,
@@ -44,19 +44,19 @@ async def read_queues(shim: ShimDependency) -> JSONResponse:
 
 
 @router.post("/{queue}/pause", response_model=build_model(Queue))
-async def pause(queue: QueueName, shim: ShimDependency) -> JSONResponse:
+async def pause_queue(queue: QueueName, shim: ShimDependency) -> JSONResponse:
     """Keep workers from fetching from a queue until it is resumed; what is in hand goes on.
 
     What is asked meanwhile waits as long as a job may, and is refused as on any long queue.
     """
-    await run_with_database(pause_queue, shim.client.redis, queue.value, utc_now())
+    await run_with_database(pauses.pause_queue, shim.client.redis, queue.value, utc_now())
     return await _answer_state(shim, queue)
 
 
 @router.post("/{queue}/resume", response_model=build_model(Queue))
-async def resume(queue: QueueName, shim: ShimDependency) -> JSONResponse:
+async def resume_queue(queue: QueueName, shim: ShimDependency) -> JSONResponse:
     """Let workers fetch from a queue again, at once."""
-    await run_with_database(resume_queue, shim.client.redis, queue.value, utc_now())
+    await run_with_database(pauses.resume_queue, shim.client.redis, queue.value, utc_now())
     return await _answer_state(shim, queue)
 
 
@@ -88,7 +88,9 @@ async def list_dead_letters(shim: Shim, queue: QueueName, query: DeadLetterQuery
 
 
 @router.post("/{queue}/replay", response_model=build_model(Replayed))
-async def replay(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
+async def replay_dead_letters(
+    queue: QueueName, wanted: Letters, shim: ShimDependency
+) -> JSONResponse:
     """Send dead letters anew, each as if it had just been asked for, under its job's id.
 
     With the header `Catfeeder-App` those of that app alone; any other is left.
@@ -111,7 +113,9 @@ def replay_some(shim: Shim, queue: str, ids: list[str] | None) -> Replayed:
 
 
 @router.post("/{queue}/discard", response_model=build_model(Discarded))
-async def discard(queue: QueueName, wanted: Letters, shim: ShimDependency) -> JSONResponse:
+async def discard_dead_letters(
+    queue: QueueName, wanted: Letters, shim: ShimDependency
+) -> JSONResponse:
     """Delete dead letters for good; their jobs have failed and stay so.
 
     With the header `Catfeeder-App` those of that app alone; any other is unknown.

@@ -32,7 +32,7 @@ async def read_deliveries(query: Annotated[DeliveryQuery, Query()]) -> JSONRespo
 
 
 @router.post("/resend", response_model=build_model(Resent), dependencies=require_scope(Scope.ADMIN))
-async def resend(wanted: EventsToResend) -> JSONResponse:
+async def resend_events(wanted: EventsToResend) -> JSONResponse:
     """Have events delivered anew within seconds, under the same ids, whatever came of them before.
 
     With the header `Catfeeder-App` those of that app alone; any other is left.

@@ -10,18 +10,31 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from catfeeder.queue.jobs.store import JobStatus
 from catfeeder.results import (
     Connection,
+    DeviceAuthorization,
     PasswordCheck,
     PasswordHash,
     Profile,
+    ProviderCheck,
     Revocation,
+    Shutdown,
     Time,
     TokenResponse,
 )
 from worker.http.schemas.fields import Text
 from worker.http.schemas.shapes import build_model
 
-#: The results of the jobs that `GET /v1/jobs/{id}` may show.
-_RESULTS: Final = (PasswordHash, PasswordCheck, Connection, Profile, TokenResponse, Revocation)
+#: The results of the jobs that `GET /v1/jobs/{id}` may show; some of the service's own have none.
+RESULTS: Final = (
+    Connection,
+    DeviceAuthorization,
+    PasswordHash,
+    PasswordCheck,
+    Profile,
+    ProviderCheck,
+    Revocation,
+    Shutdown,
+    TokenResponse,
+)
 
 
 class JobFailure(TypedDict):
@@ -83,13 +96,11 @@ class JobQuery(BaseModel):
 def _build_job(name: str, result: Any) -> type[BaseModel]:
     described = Field(default=None, description="There once the job has succeeded.")
     base = build_model(JobAnswer)
-    return create_model(
-        name, __base__=base, __doc__=JobAnswer.__doc__, result=(result | None, described)
-    )
+    return create_model(name, __base__=base, __doc__=JobAnswer.__doc__, result=(result, described))
 
 
 #: A job of any kind.
-Job: Final = _build_job("Job", Union[tuple(map(build_model, _RESULTS))])  # noqa: UP007
+Job: Final = _build_job("Job", Union[(*map(build_model, RESULTS), None)])
 
 
 @functools.cache

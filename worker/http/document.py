@@ -1,0 +1,46 @@
+"""OpenAPI document: FastAPI's own, with the schemas of errors and bodies as named components."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from worker.http.schemas.components import move_to_components
+from worker.http.schemas.problems import PROBLEM_SCHEMAS
+
+
+def name_operation(route: APIRoute) -> str:
+    """Return the operation id of a route: the name of its function, such as `hash_password`."""
+    return route.name
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of an application, which is made once."""
+    if not app.openapi_schema:
+        app.openapi_schema = _build_document(app)
+    return app.openapi_schema
+
+
+def _build_document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version=app.openapi_version,
+        summary=app.summary,
+        description=app.description,
+        tags=app.openapi_tags,
+        routes=app.routes,
+    )
+    # Parts of it belong to the routes, which other applications of the process share.
+    document = copy.deepcopy(made)
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    schemas.update(PROBLEM_SCHEMAS)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                content["schema"] = move_to_components(content["schema"], schemas)
+    return document
