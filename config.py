@@ -54,6 +54,7 @@ from settings import (
 from validation import (
     check_log_format,
     check_proxy_url,
+    check_range_url,
     check_webhook_url,
     credential_variable,
     find_table,
@@ -148,6 +149,8 @@ def load_settings(
     private_hosts = parse_hosts(optional_variable(env, "OAUTH_ALLOWED_PRIVATE_HOSTS") or "")
     where = name_setting(overrides, "OAuth", "webhook_url")
     check_webhook_url(where, sections["oauth"].webhook_url, private_hosts)
+    where = name_setting(overrides, "Passwords", "breach_range_url")
+    check_range_url(where, sections["passwords"].breach_range_url, private_hosts)
     return Settings(
         **load_place(env, sections["server"], ROOT),
         log_format=check_log_format(optional_variable(env, "LOG_FORMAT") or "text"),

@@ -96,6 +96,11 @@ class PasswordsSettings:
     policy: bool = True
     minimum_length: int = _number(8, 1, 72)
     refuse_common: bool = True
+    breach_list: str = ""
+    breach_range_url: str = ""
+    breach_minimum_count: int = _number(1, 1, 10**9)
+    breach_unavailable: str = _choice("accept", ("accept", "refuse"))
+    breach_timeout_seconds: int = _number(2, 1, 30)
 
 
 @dataclass(frozen=True, slots=True)

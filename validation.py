@@ -148,6 +148,15 @@ def check_webhook_url(where: str, url: str, private_hosts: frozenset[str]) -> No
         raise ConfigurationError(f"{where} {problem}.")
 
 
+def check_range_url(where: str, url: str, private_hosts: frozenset[str]) -> None:
+    """Refuse a `breach_range_url` that could never be asked."""
+    if url and url.count("{prefix}") != 1:
+        raise ConfigurationError(f"{where} must have {{prefix}} where the five digits belong.")
+    filled = url.replace("{prefix}", "00000")
+    if url and (problem := find_webhook_problem(filled, private_hosts)):
+        raise ConfigurationError(f"{where} {problem}.")
+
+
 def parse_port(text: str | None, default: int) -> int:
     """Return PORT as a number, or `default` where it is unset."""
     if text is None:

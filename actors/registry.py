@@ -21,6 +21,7 @@ _LOG = logging.getLogger(__name__)
 PERFORMERS: Final[dict[MessageType, str]] = {
     messages.HASH_PASSWORD: "actors.passwords.hashing:hash_password",
     messages.CHECK_PASSWORD: "actors.passwords.hashing:check_password",
+    messages.CHECK_POLICY: "actors.passwords.verdicts:check_policy",
     messages.EXCHANGE_CODE: "actors.oauth.exchange:exchange_code",
     messages.FETCH_USER_INFO: "actors.oauth.user_info:fetch_user_info",
     messages.REFRESH_TOKEN: "actors.oauth.refresh:refresh_token",

@@ -46,6 +46,8 @@ def _build_request(name: str, queue: str) -> MessageType:
 
 HASH_PASSWORD: Final = _build_request("hash_password", PASSWORDS)
 CHECK_PASSWORD: Final = _build_request("check_password", PASSWORDS)
+#: For the shim alone, where a range server of breach lists is to be asked.
+CHECK_POLICY: Final = MessageType("check_policy", PASSWORDS, _PERSON_WAITS_SECONDS, is_job=True)
 EXCHANGE_CODE: Final = _build_request("exchange_code", OAUTH)
 FETCH_USER_INFO: Final = _build_request("fetch_user_info", OAUTH)
 REFRESH_TOKEN: Final = _build_request("refresh_token", OAUTH)
@@ -85,6 +87,7 @@ CATALOGUE: Final[dict[str, MessageType]] = {
     for message in (
         HASH_PASSWORD,
         CHECK_PASSWORD,
+        CHECK_POLICY,
         EXCHANGE_CODE,
         FETCH_USER_INFO,
         REFRESH_TOKEN,

@@ -149,3 +149,35 @@ class UserInputsInvalid(PasswordRefused):
     """Raised for `user_inputs` that are no short list of texts."""
 
     message = "user_inputs must be a list of at most 20 texts of at most 255 characters each."
+
+
+class PasswordBreached(PasswordRefused):
+    """Raised by the policy for a password of a breach list."""
+
+    message = "The password is in a list of leaked ones, which attackers try first."
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = count
+        if count is None:
+            super().__init__()
+            return
+        times = "once" if count == 1 else f"{count:,} times"
+        super().__init__(f"The password has leaked {times}, and attackers try such ones first.")
+
+
+class BreachListUnavailable(PasswordRefused):
+    """Raised by the policy where a breach list cannot be asked, and config.toml wants it to be."""
+
+    message = "The list of leaked passwords cannot be asked at the moment: try again later."
+    permanent = False
+    is_foreseen = False
+
+
+class BreachListInvalid(CatFeederError):
+    """Raised for a breach list, or a filter of one, that cannot be used; `fault` is a predicate."""
+
+    message = "The breach list cannot be used."
+
+    def __init__(self, fault: str, path: object = None) -> None:
+        self.fault = fault
+        super().__init__(f"{path or 'The breach list'} {fault}.")

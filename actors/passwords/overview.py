@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from actors.passwords.breaches.lists import open_breach_list
 from actors.passwords.pepper import list_peppers
-from config import Settings
+from config import PasswordsSettings, Settings
 
 
-def describe_hashing(settings: Settings) -> str:
-    """Return a sentence on scheme and pepper; it names keys by their ids."""
+def describe_passwords(settings: Settings) -> str:
+    """Return sentences on scheme, pepper and breach list; they name keys by their ids.
+
+    Raises:
+        ConfigurationError: The breach list cannot be used.
+    """
+    return f"{_describe_hashing(settings)} {_describe_breaches(settings.passwords)}"
+
+
+def _describe_breaches(passwords: PasswordsSettings) -> str:
+    breach_list = open_breach_list(passwords)
+    asked = [] if breach_list is None else [breach_list.describe()]
+    asked += ["the range server of breach_range_url"] if passwords.breach_range_url else []
+    if not asked or not passwords.policy:
+        return "No list of leaked passwords is asked."
+    return f"Leaked passwords are looked up in {' and '.join(asked)}."
+
+
+def _describe_hashing(settings: Settings) -> str:
     passwords = settings.passwords
     parameters = {"bcrypt": f"{passwords.rounds} rounds", "argon2id": passwords.argon2}
     scheme = f"New hashes are of {passwords.scheme} ({parameters[passwords.scheme]})"

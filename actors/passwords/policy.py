@@ -1,24 +1,29 @@
-"""Password policy after NIST SP 800-63B: new passwords are long, not common, and not personal."""
+"""Password policy after NIST SP 800-63B: new passwords are long, not common, personal or leaked."""
 
 from __future__ import annotations
 
 import functools
+import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from actors.passwords.breaches.lists import find_breach
 from actors.passwords.errors import (
+    BreachListUnavailable,
+    PasswordBreached,
     PasswordRefused,
     PasswordTooCommon,
     PasswordTooEasy,
     PasswordTooShort,
     UserInputsInvalid,
 )
-from actors.passwords.normalization import check_visible
-from actors.passwords.rules import check_hashable
 from config import PasswordsSettings
 
+_LOG = logging.getLogger(__name__)
+#: The value of `breach_unavailable` with which what cannot be checked is taken.
+_ACCEPT: Final = "accept"
 #: Fewer guesses than this are within reach of an attack on a login without a limit of attempts,
 #: by zxcvbn's scale.
 _GUESSABLE: Final = 10**6
@@ -33,43 +38,49 @@ _ESTIMATING: Final = threading.Lock()
 
 
 def check_policy(
-    password: str, settings: PasswordsSettings, user_inputs: Sequence[str] = ()
+    password: str,
+    settings: PasswordsSettings,
+    user_inputs: Sequence[str] = (),
+    *,
+    asks_server: bool = True,
 ) -> None:
     """Make sure that a new password meets the policy of `[Passwords]`, if it is on.
 
     `user_inputs` are what an attacker knows of the user: the name, the e-mail address, the app's
-    name.
+    name. Without `asks_server` the range server of breach lists is not asked: this process calls
+    no other server, and another will.
 
     Raises:
         PasswordTooShort: It has too few characters.
         PasswordTooCommon: It is on the list of common ones, in any case.
         PasswordTooEasy: It is easily guessed from `user_inputs`.
+        PasswordBreached: It has leaked.
+        BreachListUnavailable: That cannot be known, and `breach_unavailable` is `refuse`.
         UserInputsInvalid: They are too many, too long, or not text.
     """
-    for refusal in _find_refusals(password, settings, user_inputs):
-        raise refusal
+    for refusal in find_refusals(password, settings, user_inputs, asks_server=asks_server):
+        if not is_waived(refusal, settings):
+            raise refusal
+        _LOG.warning("A password was taken unchecked: breach_unavailable is %r.", _ACCEPT)
 
 
-def list_refusals(
-    password: bytes,
+def is_waived(refusal: PasswordRefused, settings: PasswordsSettings) -> bool:
+    """Return whether a password is taken all the same, since a breach list is away."""
+    return isinstance(refusal, BreachListUnavailable) and settings.breach_unavailable == _ACCEPT
+
+
+def find_refusals(
+    password: str,
     settings: PasswordsSettings,
     user_inputs: Sequence[str],
-    read_bytes: int | None,
-) -> list[PasswordRefused]:
-    """Return every reason for which a scheme that reads so many bytes would not hash a password."""
-    refusals: list[PasswordRefused] = []
-    try:
-        check_hashable(password, read_bytes)
-        check_visible(password)
-    except PasswordRefused as refusal:
-        refusals.append(refusal)
-    text = password.decode(errors="surrogateescape")
-    return [*refusals, *_find_refusals(text, settings, user_inputs)]
-
-
-def _find_refusals(
-    password: str, settings: PasswordsSettings, user_inputs: Sequence[str]
+    *,
+    asks_server: bool,
 ) -> Iterator[PasswordRefused]:
+    """Yield each rule that a password breaks, the quickest to check first.
+
+    Raises:
+        UserInputsInvalid: As `check_policy`.
+    """
     if user_inputs != ():
         _check_user_inputs(user_inputs)
     if not settings.policy:
@@ -80,6 +91,12 @@ def _find_refusals(
         yield PasswordTooCommon()
     if user_inputs and password and _is_easy(password, user_inputs):
         yield PasswordTooEasy()
+    try:
+        encoded = password.encode(errors="surrogateescape")
+        if hit := find_breach(encoded, settings, asks_server=asks_server):
+            yield PasswordBreached(hit.count)
+    except BreachListUnavailable as error:
+        yield error
 
 
 def _check_user_inputs(user_inputs: Sequence[str]) -> None:

@@ -26,15 +26,25 @@ class PasswordCheck(_PasswordVerdict, total=False):
     ]
 
 
-class PolicyReason(TypedDict):
-    """One rule that a password breaks."""
-
+class _BrokenRule(TypedDict):
     code: Annotated[str, "The name of the rule, such as `password_too_short`."]
     detail: Annotated[str, "The sentence for people."]
 
 
-class PolicyVerdict(TypedDict):
-    """What the policy says of a new password."""
+class PolicyReason(_BrokenRule, total=False):
+    """One rule that a password breaks."""
 
+    count: Annotated[int, "How often a password has leaked, where the breach list says so."]
+
+
+class _Judgement(TypedDict):
     acceptable: Annotated[bool, "It would be hashed."]
     reasons: Annotated[list[PolicyReason], "Every rule that it breaks."]
+
+
+class PolicyVerdict(_Judgement, total=False):
+    """What the policy says of a new password."""
+
+    unchecked: Annotated[
+        list[str], "The rules that could not be checked, since a breach list is away."
+    ]

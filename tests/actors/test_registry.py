@@ -13,6 +13,7 @@ from catfeeder.client import Client, Job
 from catfeeder.errors import CatFeederError
 from catfeeder.messages import (
     CATALOGUE,
+    CHECK_POLICY,
     CHECK_PROVIDER,
     CLEAN_EVENTS,
     CLEAN_TOKENS,
@@ -31,6 +32,7 @@ from catfeeder.messages import (
     MessageType,
 )
 from catfeeder.queue.broker import build_message
+from catfeeder.sealing import Secret
 from config import ROOT
 from worker.consuming.broker import ConsumingBroker
 
@@ -38,6 +40,9 @@ from worker.consuming.broker import ConsumingBroker
 ASKED: dict[str, Callable[[Client], Job[Any]]] = {
     "hash_password": lambda client: client.hash_password("x", rounds=10),
     "check_password": lambda client: client.check_password("x", "y"),
+    "check_policy": lambda client: client.enqueue(
+        CHECK_POLICY, password=Secret("x"), scheme=None, user_inputs=["y"]
+    ),
     "exchange_code": lambda client: client.exchange_code("google", "code", "state", "z", user="{}"),
     "fetch_user_info": lambda client: client.user_info("google", access_token="x"),
     "refresh_token": lambda client: client.refresh_token("google", "token"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from actors.passwords.overview import describe_hashing
+from actors.passwords.overview import describe_passwords
 from catfeeder.errors import CatFeederError
 from catfeeder.results import Finding
 from config import Settings, load_settings
@@ -38,7 +38,7 @@ def _check() -> Iterator[Finding]:
         return
     detail = "What .env, the environment and config.toml say can be used."
     yield Finding(check="settings", is_ok=True, detail=detail, remedy=None)
-    yield _try("passwords", lambda: describe_hashing(settings))
+    yield _try("passwords", lambda: describe_passwords(settings))
     yield _try("database", lambda: _try_database(settings))
     yield _try("broker", _try_broker)
 

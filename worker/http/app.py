@@ -16,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
+from actors.passwords.breaches.lists import open_breach_list
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings, find_url_host, reachable_host
@@ -86,6 +87,7 @@ def create_app() -> FastAPI:
     try:
         settings = current_settings()
         set_up_logging(settings)
+        open_breach_list(settings.passwords)
         join(settings)
         shim = build_shim(settings)
         check_if_reachable(shim.client.redis)

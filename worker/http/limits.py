@@ -14,6 +14,8 @@ class Limits:
     #: Longer than a worker may take to ask an issuer for its metadata.
     discovery_seconds: float = 20
     renewal_seconds: float = 20
+    #: Longer than a range server of breach lists may take to answer, behind a queue.
+    policy_seconds: float = 40
     #: A worker asks an issuer twice and for its keys.
     provider_check_seconds: float = 55
     #: By address. Many people may share one, but not so many that more than this sign in at once.

@@ -71,6 +71,8 @@ def build_environment(
     Raises:
         ConfigurationError: SECRET_KEY is needed, and not set.
     """
+    if settings.passwords.breach_range_url and needs >= _PEPPERS:
+        needs |= {_PROXY}
     kept = {name: value for name, value in environment.items() if value and _is_kept(name, needs)}
     if "QUEUE_KEYS" in needs and "SECRET_KEY" not in needs:
         kept["QUEUE_KEYS"] = export_queue_roots(settings)

@@ -17,6 +17,7 @@ from typing import Final, cast
 
 from dramatiq import Worker
 
+from actors.passwords.breaches.lists import open_breach_list
 from actors.passwords.memory import share_one_arena
 from catfeeder.clock import utc_now
 from catfeeder.errors import CatFeederError
@@ -155,6 +156,8 @@ def _join_service(queues: Collection[str]) -> tuple[Settings, KeyList | None]:
     settings = current_settings()
     set_up_logging(settings)
     warn_of_open_files(settings)
+    if PASSWORDS in queues:
+        open_breach_list(settings.passwords)
     if set(queues) == {PASSWORDS}:
         # With the keys of the queue alone there is no database to join.
         known = UNKNOWN if settings.secret_key is None else _join_in_child(settings)

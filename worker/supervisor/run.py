@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from actors.passwords.breaches.lists import open_breach_list
 from config import (
     ENV_FILE,
     ROOT,
@@ -67,6 +68,7 @@ def _prepare() -> tuple[Settings, LineHandler]:
     toml_conf = read_toml()
     environment = read_environment()
     settings = load_settings(environment, toml_conf)
+    open_breach_list(settings.passwords)
     print_line = line_printer(settings.log_format)
     if "SECRET_KEY" in list_missing_secrets(environment):
         refuse_new_secret_key(settings)

@@ -6,6 +6,7 @@ import re
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,6 +27,20 @@ from config import current_settings, is_allowed
 USER_AGENT: Final = "cat-feeder-auth-worker"
 _CHUNK_BYTES: Final = 16384
 _TUNNEL_STATUS: Final = re.compile("Tunnel connection failed: ([0-9]{3})")
+
+
+#: Seconds to connect and to read, where the requests of `[OAuth]` have others.
+_LIMITS: Final[ContextVar[tuple[float, float] | None]] = ContextVar("limits", default=None)
+
+
+@contextmanager
+def limit_seconds(seconds: float) -> Iterator[None]:
+    """Give each request of the block so long to connect, and as long again to be answered."""
+    token = _LIMITS.set((seconds, seconds))
+    try:
+        yield
+    finally:
+        _LIMITS.reset(token)
 
 
 _POOL_CLASSES: Final = {"http": GuardedHTTPPool, "https": GuardedHTTPSPool}
@@ -64,7 +79,7 @@ class GuardedAdapter(HTTPAdapter):
         """
         oauth = current_settings().oauth
         check_url(str(request.url), current_settings().allowed_private_hosts)
-        limits = (oauth.connect_timeout_seconds, oauth.read_timeout_seconds)
+        limits = _LIMITS.get() or (oauth.connect_timeout_seconds, oauth.read_timeout_seconds)
         with translate_http_errors():
             proxies = proxies_for(str(request.url))
             response = super().send(

@@ -177,12 +177,14 @@ _INSTALLERS: Final = {
 _INSTALLERS["moving"] = _INSTALLERS["pypi"]
 _INSTALLERS["moving_npm"] = _INSTALLERS["npm"]
 _INSTALLERS["axe_npm"] = _INSTALLERS["npm"]
+_INSTALLERS["passwords_npm"] = _INSTALLERS["npm"]
 _LOCKS: Final = {
     "npm": "package-lock.json",
     "pypi": "requirements.lock",
     "moving": "requirements.lock",
     "moving_npm": "package-lock.json",
     "axe_npm": "package-lock.json",
+    "passwords_npm": "package-lock.json",
 }
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from actors.passwords.breaches.lists import find_breach
 from actors.passwords.calibration import Measurement, choose_best
+from config import PasswordsSettings
+from tests.actors.passwords.breaches.made_lists import list_lines, write_file
 from worker.__main__ import main
 
 
@@ -38,3 +42,28 @@ def test_of_each_scheme_the_slowest_that_fits_is_named() -> None:
     ]
     best = [found.parameters for found in choose_best(measured, 200)]
     assert best == ["rounds = 11", 'argon2 = "rfc9106-64-mib"']
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_filter_of_a_breach_list_is_built_with_progress(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # Given a list, when its filter is built
+    source = write_file(tmp_path / "hashes", list_lines())
+    command = ["passwords", "build-breach-filter", str(source), "--minimum-count", "7"]
+    assert main([*command, "--json"]) == 0
+    said = capsys.readouterr()
+    built = json.loads(said.out)
+    # Then it stands beside the list, with the setting that names it
+    assert built["file"] == f"{source}.filter"
+    assert 25_000 < built["entries"] < 27_000
+    assert built["bytes"] == Path(built["file"]).stat().st_size
+    assert f'breach_list = "{source}.filter"' in said.err
+    hit = find_breach(
+        b"correct horse", PasswordsSettings(breach_list=built["file"]), asks_server=False
+    )
+    assert hit
+    # And what is no list is refused by a sentence
+    (tmp_path / "words").write_text("password1")
+    assert main(["passwords", "build-breach-filter", str(tmp_path / "words")]) == 1
+    assert "has a line that is not HASH:count" in capsys.readouterr().err

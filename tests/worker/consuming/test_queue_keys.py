@@ -153,6 +153,7 @@ def test_an_app_sends_no_message_of_the_service(
     # When an app sends what stops the service, renews, cleans, quarantines
     internal = {kind for kind in CATALOGUE.values() if not kind.is_for_apps}
     jobs: dict[str, dict[str, Any]] = {"shut_down": {"generation": 1}}
+    jobs |= {"check_policy": {"password": Secret("x"), "scheme": None}}
     jobs |= {name: {"provider": "house"} for name in ("discover_provider", "check_provider")}
     for kind in internal:
         push(blog, kind, SENT.get(kind) or jobs.get(kind.name, {}))

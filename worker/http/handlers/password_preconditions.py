@@ -32,7 +32,7 @@ def check_new_password(body: HashPassword, maximum_rounds: int, settings: Settin
     if body.rounds is not None:
         check_rounds(body.rounds, testing=settings.debug.testing, maximum=most)
     text = normalized.decode(errors="surrogateescape")
-    check_policy(text, settings.passwords, body.user_inputs or ())
+    check_policy(text, settings.passwords, body.user_inputs or (), asks_server=False)
     check_visible(normalized)
 
 

@@ -8,13 +8,10 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from actors.passwords.normalization import normalize_password
-from actors.passwords.policy import list_refusals, load_common_passwords
-from actors.passwords.rules import encode_password
-from actors.passwords.schemes import choose_scheme
-from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
-from catfeeder.results import PasswordCheck, PasswordHash, PolicyReason, PolicyVerdict
-from config import PasswordsSettings
+from actors.passwords.policy import load_common_passwords
+from actors.passwords.verdicts import judge_password
+from catfeeder.messages import CHECK_PASSWORD, CHECK_POLICY, HASH_PASSWORD
+from catfeeder.results import PasswordCheck, PasswordHash, PolicyVerdict
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.handlers.password_preconditions import check_comparable, check_new_password
 from worker.http.handlers.quick_route import QuickRoute
@@ -36,8 +33,8 @@ async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSO
     """Hash a new password; the result is `{"password_hash"}`."""
     settings = submit.shim.settings
     most = submit.caller.maximum_rounds
-    if body.user_inputs:
-        # An estimate takes longer than a hash may.
+    if body.user_inputs or settings.passwords.breach_list:
+        # An estimate takes longer than a hash may; a list is read from a disk.
         await run_in_threadpool(check_new_password, body, most, settings)
     else:
         if settings.passwords.policy and not load_common_passwords.cache_info().currsize:
@@ -69,15 +66,19 @@ async def check_password(body: CheckPassword, submit: SubmissionDependency) -> J
 @router.post("/policy", response_model=build_model(PolicyVerdict))
 async def check_policy(body: PolicyPassword, submit: SubmissionDependency) -> JSONResponse:
     """Tell whether a new password would be taken, with every reason why not; hash nothing."""
-    verdict = await run_in_threadpool(_judge, body, submit.shim.settings.passwords)
+    shim, settings = submit.shim, submit.shim.settings.passwords
+    if settings.breach_range_url:
+        # This process calls no other server: one that hashes does.
+        arguments = {"password": body.password, "scheme": body.scheme}
+        more = {"user_inputs": body.user_inputs} if body.user_inputs else {}
+        seconds = shim.limits.policy_seconds
+        return JSONResponse(await shim.perform(CHECK_POLICY, seconds, **arguments, **more))
+    verdict = await run_in_threadpool(
+        judge_password,
+        body.password,
+        settings,
+        body.scheme,
+        body.user_inputs or (),
+        asks_server=False,
+    )
     return JSONResponse(verdict)
-
-
-def _judge(body: PolicyPassword, settings: PasswordsSettings) -> PolicyVerdict:
-    read_bytes = choose_scheme(settings, body.scheme).read_bytes
-    normalized = normalize_password(encode_password(body.password))
-    refusals = list_refusals(normalized, settings, body.user_inputs or (), read_bytes)
-    reasons: list[PolicyReason] = [
-        {"code": refusal.code, "detail": refusal.detail} for refusal in refusals
-    ]
-    return {"acceptable": not reasons, "reasons": reasons}

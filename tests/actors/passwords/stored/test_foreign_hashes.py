@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import subprocess
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import django.contrib.auth.hashers
@@ -14,7 +16,8 @@ import werkzeug.security
 
 from actors.passwords.hashing import check_password
 from catfeeder.sealing import Secret
-from config import current_settings
+from config import ROOT, current_settings
+from tests.journeys.software.running import place_script
 
 #: Not ASCII, and longer than what bcrypt reads.
 LONG: Final = "pässword " * 12
@@ -62,6 +65,15 @@ def _werkzeug(method: str, password: str) -> str:
     return werkzeug.security.generate_password_hash(password, method)
 
 
+def _bcryptjs(password: str) -> str:
+    """Return a hash of Node's bcryptjs; skip the test where there is no Node, or no package."""
+    script = ROOT / "tests" / "journeys" / "passwords_npm" / "bcryptjs.mjs"
+    with tempfile.TemporaryDirectory() as folder:
+        command = place_script("passwords_npm", Path(folder), script.name, script.read_text())
+        made = subprocess.run(command, input=password, capture_output=True, text=True, check=True)
+    return made.stdout.strip()
+
+
 Maker = Callable[[str], str]
 
 
@@ -93,6 +105,7 @@ WHOLE: Final[dict[str, Maker]] = {
 BCRYPT: Final[dict[str, Maker]] = {
     **_makers(_django, "bcrypt"),
     **_makers(_passlib, "ldap_bcrypt", rounds=4),
+    "bcryptjs": _bcryptjs,
     **{
         f"passlib-bcrypt-{ident}": functools.partial(_passlib, "bcrypt", rounds=4, ident=ident)
         for ident in ("2", "2a", "2y", "2b")
@@ -135,7 +148,7 @@ def test_every_form_of_bcrypt_is_of_the_beginning(name: str) -> None:
     made = BCRYPT[name](SHORT)
     assert _check(SHORT, made)["valid"]
     assert not _check(SHORT + "!", made)["valid"]
-    assert _check(SHORT, made)["needs_rehash"] == (name != "passlib-bcrypt-2b")
+    assert _check(SHORT, made)["needs_rehash"] == (name not in ("bcryptjs", "passlib-bcrypt-2b"))
     # What other software cut off, when it let a long password pass, is ignored
     assert _check("x" * 80, BCRYPT[name]("x" * 72))["valid"]
 

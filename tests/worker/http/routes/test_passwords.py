@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from actors.passwords.breaches.range_server import RANGE_SERVER
+from catfeeder.client import Client
+from catfeeder.errors import JobFailed
+from tests.actors.passwords.breaches.made_lists import sha1, write_file
+from tests.actors.passwords.breaches.range_server import ScriptedRanges, serve_ranges
 from tests.worker.http.answers import assert_problem
 
 pytestmark = pytest.mark.config(Passwords={"policy": True})
@@ -250,3 +257,66 @@ def test_policy_answers_with_every_reason_and_hashes_nothing(
 def test_hash_password_counts_what_is_known_of_the_user(http: httpx.Client) -> None:
     body = {"password": "tabby.cat1", "user_inputs": ["tabby.cat@example.com"]}
     assert_problem(http.post("/v1/passwords/hash", json=body), 422, "password_too_easy")
+
+
+class TestLeakedPasswords:
+    """A service with a breach list, and one with a range server."""
+
+    @pytest.fixture
+    def ranges(self) -> Iterator[ScriptedRanges]:
+        """A range server of one password."""
+        digest = sha1(PASSWORD)
+        with serve_ranges({digest[:5]: f"{digest[5:]}:7"}) as server:
+            RANGE_SERVER.forget_failure()
+            yield server
+
+    @pytest.fixture(params=["file", "server"])
+    def environment(
+        self,
+        environment: dict[str, str],
+        toml_conf: dict[str, Any],
+        ranges: ScriptedRanges,
+        tmp_path: Path,
+        request: pytest.FixtureRequest,
+    ) -> dict[str, str]:
+        """The list's name in config.toml."""
+        toml_conf["Passwords"] = {"rounds": 4}
+        if request.param == "file":
+            path = write_file(tmp_path / "list", [f"{sha1(PASSWORD)}:7"])
+            toml_conf["Passwords"]["breach_list"] = str(path)
+        else:
+            url = f"http://{ranges.host}/range/{{prefix}}"
+            toml_conf["Passwords"]["breach_range_url"] = url
+        return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": ranges.host}
+
+    @pytest.mark.usefixtures("worker")
+    def test_every_way_in_refuses_what_has_leaked(self, http: httpx.Client, client: Client) -> None:
+        # When a password that has leaked is judged and hashed, over HTTP and by the queue
+        body = {"password": PASSWORD, "user_inputs": ["Tabby"]}
+        verdict = http.post("/v1/passwords/policy", json=body).json()
+        wait = {"Prefer": "wait=10"}
+        hashed = http.post("/v1/passwords/hash", json=body, headers=wait)
+        with pytest.raises(JobFailed) as failed:
+            client.hash_password(PASSWORD).result(timeout=30)
+        # Then each says so, with how often it was seen
+        [reason] = verdict["reasons"]
+        assert (verdict["acceptable"], reason["code"], reason["count"]) == (
+            False,
+            "password_breached",
+            7,
+        )
+        members = hashed.json()
+        refused = members if hashed.status_code == 422 else members["error"]
+        assert refused["code"] == failed.value.code == "password_breached"
+        assert "leaked 7 times" in refused["detail"]
+        assert failed.value.permanent
+        # And another is taken, and the check of one at a login is not asked
+        good = {"password": "no list has this password"}
+        assert http.post("/v1/passwords/policy", json=good).json() == {
+            "acceptable": True,
+            "reasons": [],
+        }
+        assert http.post("/v1/passwords/hash", json=good, headers=wait).json()["result"]
+        check = {"password": PASSWORD, "password_hash": OLD_HASH}
+        answer = http.post("/v1/passwords/check", json=check, headers=wait)
+        assert answer.json()["result"]["valid"] is True
