@@ -85,7 +85,7 @@ async def read_health(shim: ShimDependency) -> JSONResponse:
     response_class=PlainTextResponse,
     dependencies=require_scope(Scope.METRICS),
 )
-async def metrics(shim: ShimDependency, of: Part | None = None) -> Response:
+async def read_metrics(shim: ShimDependency, of: Part | None = None) -> Response:
     """Return what Prometheus scrapes: this process's metrics, and those of the whole service.
 
     Of several web processes one alone answers with the latter, so that sums over all are right.
