@@ -6,7 +6,7 @@ import http.client
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 
@@ -17,28 +17,48 @@ from benchmarks.measuring.stack import Stack, core_seconds, new_stack
 _SETTLING_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 40
 _MEGABYTE: Final = 1_000_000
+#: What each process does, by a part of its command.
+_ROLES: Final = {
+    "worker web": "web",
+    "--queues passwords": "passwords",
+    "--queues oauth": "oauth",
+    "--schedule": "scheduler",
+    "worker run": "supervisor",
+    "/bin/sh": "guardian",
+    "valkey": "valkey",
+}
 
 
 def measure(idle_seconds: float = _IDLE_SECONDS) -> list[Figure]:
     """Start the stack twice and leave it alone the second time."""
     with new_stack() as stack:
         stack.start().stop()
-        healthy_after = _seconds_to_health(stack)
+        started = _start_again(stack)
         time.sleep(_SETTLING_SECONDS)
         before = _cpu_seconds(stack)
         time.sleep(idle_seconds)
         after = _cpu_seconds(stack)
         memory = _megabytes(stack)
     busy = {name: (after[name] - before.get(name, 0)) / idle_seconds for name in after}
-    return list(_figures(healthy_after, busy, memory))
+    return list(_figures(started, busy, memory))
 
 
-def _seconds_to_health(stack: Stack) -> float:
+class _Start(NamedTuple):
+    """How long a start took, and for how long it kept a core busy."""
+
+    seconds: float
+    core_seconds: float
+
+
+def _start_again(stack: Stack) -> _Start:
     began = time.monotonic()
     stack.directory.run(**stack.environment)
     while not _is_healthy(stack.port):
         time.sleep(0.01)
-    return time.monotonic() - began
+    seconds = time.monotonic() - began
+    # Of processes that have ended, such as the fork server, their parent has the time.
+    ended = sum(sum(one.cpu_times()[2:4]) for one in stack.directory.processes("worker run"))
+    return _Start(seconds, stack.core_seconds() + ended)
 
 
 def _is_healthy(port: int) -> bool:
@@ -58,8 +78,7 @@ def _processes(stack: Stack) -> dict[str, psutil.Process]:
 
 
 def _kind(command: str) -> str:
-    kinds = ("worker web", "passwords", "oauth", "schedule", "worker run", "valkey")
-    return next((kind for kind in kinds if kind in command), command.partition(" ")[0])
+    return next((role for part, role in _ROLES.items() if part in command), command)
 
 
 def _cpu_seconds(stack: Stack) -> dict[str, float]:
@@ -76,17 +95,26 @@ def _megabytes(stack: Stack) -> dict[str, tuple[float, float]]:
 
 
 def _figures(
-    healthy_after: float, busy: dict[str, float], memory: dict[str, tuple[float, float]]
+    started: _Start, busy: dict[str, float], memory: dict[str, tuple[float, float]]
 ) -> Iterator[Figure]:
     rss, pss = (sum(one[at] for one in memory.values()) for at in (0, 1))
     yield Figure(
-        "idle stack: memory", f"{rss:.0f} MB RSS", f"{pss:.0f} MB, shared pages once", goal="< 350"
+        "idle stack: memory, each shared page once (PSS)",
+        f"{pss:.0f} MB",
+        f"{rss:.0f} MB RSS, shared pages as often as they are shared",
+        goal="< 160 MB",
     )
     yield Figure("idle stack: CPU", f"{sum(busy.values()) * 100:.2f} % of a core", goal="< 2 %")
-    yield Figure("second start: first healthy answer", f"{healthy_after:.2f} s", goal="< 2 s")
+    yield Figure(
+        "second start: first healthy answer",
+        f"{started.seconds:.2f} s",
+        f"{started.core_seconds:.2f} s of a core until then",
+        goal="< 0.7 s",
+    )
     for name, (own_rss, own_pss) in sorted(memory.items()):
         share = f"{busy.get(name, 0) * 100:.2f} % of a core"
-        yield Figure(f"- {name.rpartition(' ')[0]}", f"{own_rss:.0f} MB, {share}", f"{own_pss:.0f}")
+        role = name.rpartition(" ")[0]
+        yield Figure(f"- {role}", f"{own_pss:.0f} MB, {share}", f"{own_rss:.0f} MB RSS")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ class Stack:
             "SECRET_KEY": SECRET_KEY,
             "ADMIN_API_KEY": ADMIN_API_KEY,
             "VAR_DIR": str(self.directory.path / "var"),
+            # A second start reads the bytecode that the first one wrote, whatever the shell says.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
 
     @property

@@ -165,7 +165,11 @@ class ConsumingBroker(SealedBroker):
         )
         fetched = retry_until_broker_returns(acknowledge) if job_end else acknowledge()
         self.endings.pop(redis_message_id, None)
-        return self._partition(queue_name, fetched)[0]
+        messages, _ = self._partition(queue_name, fetched)
+        if self.poison_candidates.held_ids(queue_name):
+            # The next fetch releases one.
+            self._notifier.event_of(queue_name).set()
+        return messages
 
     def move_to_dead_letters(self, queue_name: str, message: MessageProxy) -> None:
         """Move a failed message to the dead letters, with the code of its error.

@@ -13,6 +13,8 @@ from typing import Any, Final, Protocol, cast
 from dramatiq import Consumer, Message, MessageProxy
 from dramatiq.errors import ConnectionClosed
 
+from worker.consuming.notifier import Notification
+
 _LOG = logging.getLogger(__name__)
 
 #: While the process stops, its consumers fetch nothing and only wait for the worker threads.
@@ -57,7 +59,7 @@ class QueueConsumer(Consumer):
         source: MessageSource,
         queue_name: str,
         prefetch: int,
-        notification: threading.Event,
+        notification: Notification,
         poll_seconds: float,
         *,
         fetches_on_ack: bool,
@@ -86,21 +88,28 @@ class QueueConsumer(Consumer):
         if not self._fetched and self._may_have_more:
             self._fetch()
         if not self._fetched:
-            self._notification.wait(self._poll_seconds)
-            self._may_have_more = True
+            self._wait()
             return None
         message = MessageProxy(self._fetched.pop(0))
         self._processing.add(_id_of(message))
         self._fetched_ids.discard(_id_of(message))
         return message
 
+    def _wait(self) -> None:
+        """Wait for a notification or a poll interval, or for what a worker thread has fetched."""
+        was_woken = self._notification.wait(self._poll_seconds)
+        # What is announced from now on ends the next wait.
+        self._notification.clear()
+        if self._notification.is_announced or not was_woken:
+            self._may_have_more = True
+
     def _fetch(self) -> None:
         """Fetch what there is room for, unless a worker thread is about to."""
         if not self._fetching.acquire(timeout=self._poll_seconds):
             return
         try:
-            # Cleared before the fetch: a notification between the fetch and the wait ends the wait.
-            self._notification.clear()
+            # Before the fetch: a notification between the fetch and the wait ends the wait.
+            self._notification.forget()
             in_hand = (self._processing - self._unacknowledgeable) | self._fetched_ids
             free = self._prefetch - len(in_hand)
             if free > 0:
@@ -115,16 +124,23 @@ class QueueConsumer(Consumer):
 
     def ack(self, message: MessageProxy) -> None:
         """Remove a message from its queue for good."""
+        if self._fetches_on_ack and not self._source.stopping.is_set():
+            self._ack_and_fetch(message)
+            return
         with self._freeing_slot(message):
-            if self._fetches_on_ack:
-                self._ack_and_fetch(message)
-            else:
-                self._source.acknowledge(self._queue_name, message, 0)
+            self._source.acknowledge(self._queue_name, message, 0)
 
     def _ack_and_fetch(self, message: MessageProxy) -> None:
-        with self._fetching:
-            count = int(not self._source.stopping.is_set())
-            self._hold(self._source.acknowledge(self._queue_name, message, count))
+        """Remove a message, and fill its slot in the same round trip.
+
+        Where there was nothing to fill it with, the consumer has nothing to fetch either.
+        """
+        with self._noting_failure(message), self._fetching:
+            found = self._source.acknowledge(self._queue_name, message, 1)
+            self._hold(found)
+        self._processing.discard(_id_of(message))
+        if found:
+            self._notification.wake()
 
     def nack(self, message: MessageProxy) -> None:
         """Move a failed message to the dead letters."""
@@ -152,6 +168,13 @@ class QueueConsumer(Consumer):
     @contextmanager
     def _freeing_slot(self, message: MessageProxy) -> Iterator[None]:
         """Free the message's slot after the block, unless Dramatiq is to try the block again."""
+        with self._noting_failure(message):
+            yield
+        self._free_slots([_id_of(message)])
+
+    @contextmanager
+    def _noting_failure(self, message: MessageProxy) -> Iterator[None]:
+        """Free the slot of a message that Redis refuses in the block, for a reason that stays."""
         try:
             yield
         except ConnectionClosed:
@@ -161,7 +184,6 @@ class QueueConsumer(Consumer):
             self._unacknowledgeable.add(_id_of(message))
             self._notification.set()
             raise
-        self._free_slots([_id_of(message)])
 
     def _free_slots(self, ids: Iterable[str]) -> None:
         self._processing.difference_update(ids)

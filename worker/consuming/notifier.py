@@ -20,6 +20,27 @@ _LISTEN_SECONDS: Final = 5.0
 _JOIN_SECONDS: Final = 2.0
 
 
+class Notification(threading.Event):
+    """Wakes the consumer of a queue; `is_announced` tells it whether a fetch may find something."""
+
+    is_announced = False
+
+    def set(self) -> None:
+        """Wake the consumer, which then fetches."""
+        self.is_announced = True
+        super().set()
+
+    def wake(self) -> None:
+        """Wake the consumer for what has been fetched already."""
+        super().set()
+
+    def forget(self) -> None:
+        """Forget what was announced so far, as the fetch that follows finds it."""
+        # In this order: an announcement between the two wakes the consumer once more than needed.
+        self.clear()
+        self.is_announced = False
+
+
 class QueueNotifier(Middleware):
     """Listens for the queues of a process, in one thread and on one connection.
 
@@ -29,15 +50,15 @@ class QueueNotifier(Middleware):
     def __init__(self, client: redis.Redis, reconnect_seconds: float = 0.5) -> None:
         self._client = client
         self._reconnect_seconds = reconnect_seconds
-        self._events: dict[str, threading.Event] = {}
+        self._events: dict[str, Notification] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread()
         # True from the start, so that the first failure is logged and no further one.
         self._is_listening = True
 
-    def event_of(self, queue_name: str) -> threading.Event:
-        """Return the event that a notification of a queue sets; the consumer clears it."""
-        return self._events.setdefault(queue_name, threading.Event())
+    def event_of(self, queue_name: str) -> Notification:
+        """Return the event that a notification of a queue sets."""
+        return self._events.setdefault(queue_name, Notification())
 
     def after_worker_boot(self, broker: Broker, worker: Worker) -> None:
         """Begin to listen for the queues that the worker consumes."""

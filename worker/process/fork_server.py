@@ -21,7 +21,7 @@ from worker.process.titles import set_title
 #: What every process loads, or most of them do.
 _MODULES: Final = (
     *("worker.process.perform", "worker.process.join", "worker.crons"),
-    *("actors.passwords.hashing", "argon2", "bcrypt"),
+    *("actors.passwords.hashing", "argon2", "bcrypt", "actors.renewal.sweep"),
     # Half of what the shim loads, and the longest to load.
     *("uvicorn", "redis.asyncio"),
 )
