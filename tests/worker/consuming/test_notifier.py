@@ -202,6 +202,33 @@ def test_a_freed_slot_ends_the_wait(client: Client, broker: ConsumingBroker, end
     assert not looking.is_alive()
 
 
+def test_a_job_that_leaves_the_queue_empty_is_followed_by_no_fetch(
+    client: Client, broker: ConsumingBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a process that performs one message of an app at a time, and two that wait
+    broker.in_flight.app_limits[PASSWORDS] = 1
+    for _ in range(2):
+        client.hash_password("hunter2")
+    consumer = broker.consume(PASSWORDS, prefetch=8, timeout=30_000)
+    first = next(consumer)
+    assert first is not None
+    monkeypatch.setattr(broker, "fetch", lambda *_: pytest.fail("fetched again"))
+
+    # When the first is done, then the second has come with the acknowledgement
+    consumer.ack(first)
+    second = next(consumer)
+    assert second is not None
+
+    # And when that is done, the consumer sleeps until another is announced
+    consumer.ack(second)
+    assert not broker._notifier.event_of(PASSWORDS).is_announced
+    client.hash_password("hunter2")
+    monkeypatch.undo()
+    broker._notifier.event_of(PASSWORDS).set()
+    assert next(consumer) is None
+    assert next(consumer) is not None
+
+
 def test_each_queue_has_an_event_of_its_own(broker: ConsumingBroker) -> None:
     assert broker._notifier.event_of(CONTROL) is broker._notifier.event_of(CONTROL)
     assert broker._notifier.event_of(CONTROL) is not broker._notifier.event_of(PASSWORDS)
