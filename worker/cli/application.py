@@ -15,6 +15,7 @@ from worker.cli.definitions import (
     events,
     jobs,
     keys,
+    moving,
     passwords,
     providers,
     queues,
@@ -47,8 +48,8 @@ _NOUNS: Final = {
 _COMMANDS: Final[dict[str, Callable[..., int]]] = {
     "events": events.list_events,
     "renewals": renewals.list_renewals,
-    "import": service.import_file,
-    "export": service.export_app,
+    "import": moving.import_file,
+    "export": moving.export_app,
     "backup": service.back_up,
     "restore": service.restore,
     "migrate": service.migrate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -66,71 +67,60 @@ def show_app(id: _Id, as_json: Json = False) -> int:  # noqa: A002
     return print_app(id, as_json=as_json)
 
 
-@verb(apps, "add")
-def add_app(
-    id: _Id,  # noqa: A002
-    *,
-    name: _Name = None,
-    maximum_rounds: _Rounds = None,
-    requests_per_minute: _Rate = None,
-    providers: _Providers = None,
-    scopes: _Scopes = None,
-    return_to_origins: _Origins = None,
-    webhook_url: _Webhook = None,
-    logo: _Logo = None,
-    allow_login: _Login = None,
-    as_json: Json = False,
-) -> int:
-    """Make an app."""
-    from worker.cli.access.apps import add_app, read_logo
+def _take_settings(
+    command: Callable[[str, str | None, dict[str, Any], bool], int],
+) -> Callable[..., int]:
+    """Return a command with an option for each setting; it gets those that were given."""
 
-    found = _collect(
-        maximum_rounds=maximum_rounds,
-        requests_per_minute=requests_per_minute,
-        providers=providers,
-        scopes=scopes,
-        return_to_origins=return_to_origins,
-        webhook_url=webhook_url,
-        logo=read_logo(logo),
-        allow_login=allow_login,
-    )
-    return add_app(id, name, found, as_json=as_json)
+    def run(
+        id: _Id,  # noqa: A002
+        *,
+        name: _Name = None,
+        maximum_rounds: _Rounds = None,
+        requests_per_minute: _Rate = None,
+        providers: _Providers = None,
+        scopes: _Scopes = None,
+        return_to_origins: _Origins = None,
+        webhook_url: _Webhook = None,
+        logo: _Logo = None,
+        allow_login: _Login = None,
+        as_json: Json = False,
+    ) -> int:
+        from worker.cli.access.apps import read_logo
+
+        settings = {
+            "maximum_rounds": maximum_rounds,
+            "requests_per_minute": requests_per_minute,
+            "providers": providers,
+            "scopes": scopes,
+            "return_to_origins": return_to_origins,
+            "webhook_url": webhook_url,
+            "logo": read_logo(logo),
+            "allow_login": allow_login,
+        }
+        given = {name: value for name, value in settings.items() if value not in (None, [])}
+        return command(id, name, given, as_json)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    return run
+
+
+@verb(apps, "add")
+@_take_settings
+def add_app(app_id: str, name: str | None, settings: dict[str, Any], as_json: bool) -> int:
+    """Make an app."""
+    from worker.cli.access.apps import add_app
+
+    return add_app(app_id, name, settings, as_json=as_json)
 
 
 @verb(apps, "change")
-def change_app(
-    id: _Id,  # noqa: A002
-    *,
-    name: _Name = None,
-    maximum_rounds: _Rounds = None,
-    requests_per_minute: _Rate = None,
-    providers: _Providers = None,
-    scopes: _Scopes = None,
-    return_to_origins: _Origins = None,
-    webhook_url: _Webhook = None,
-    logo: _Logo = None,
-    allow_login: _Login = None,
-    as_json: Json = False,
-) -> int:
+@_take_settings
+def change_app(app_id: str, name: str | None, settings: dict[str, Any], as_json: bool) -> int:
     """Change settings of an app; those that are left out stay."""
-    from worker.cli.access.apps import change_app, read_logo
+    from worker.cli.access.apps import change_app
 
-    found = _collect(
-        maximum_rounds=maximum_rounds,
-        requests_per_minute=requests_per_minute,
-        providers=providers,
-        scopes=scopes,
-        return_to_origins=return_to_origins,
-        webhook_url=webhook_url,
-        logo=read_logo(logo),
-        allow_login=allow_login,
-    )
-    return change_app(id, name, found, as_json=as_json)
-
-
-def _collect(**settings: Any) -> dict[str, Any]:
-    """Return the settings that were given."""
-    return {name: value for name, value in settings.items() if value is not None and value != []}
+    return change_app(app_id, name, settings, as_json=as_json)
 
 
 @verb(apps, "delete")

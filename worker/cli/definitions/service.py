@@ -1,4 +1,4 @@
-"""Commands of the service as a whole: moving in and out, the database, settings, completion."""
+"""Commands of the service as a whole: the database, settings, completion."""
 
 from __future__ import annotations
 
@@ -7,102 +7,10 @@ from typing import Annotated
 import typer
 
 from worker.cli.terminal.commands import noun, verb
-from worker.cli.terminal.options import Json, OneApp
+from worker.cli.terminal.options import Json
 
 config = noun("The settings of .env and config.toml.")
 rows = noun("Rows of the database that another program has written.")
-
-
-def import_file(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="JSON Lines, a JSON list, or CSV.")],
-    *,
-    app: Annotated[
-        str | None,
-        typer.Option(metavar="APP", help="Whose they become; an export's own, else default."),
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The provider of records that name none.")
-    ] = None,
-    maps: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="MEMBER=PATH",
-            help="Where a member stands, such as refresh_token=token_secret; repeatable.",
-        ),
-    ] = None,
-    renames: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--rename",
-            metavar="THEIRS=OURS",
-            help="Our name of a provider, such as google-oauth2=google; repeatable.",
-        ),
-    ] = None,
-    file_format: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="jsonl, json or csv, if not as named."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would come of it, and store nothing.")
-    ] = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Prove each new grant by one renewal.")
-    ] = False,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace", help="Take the place of grants that work, where an account has another."
-        ),
-    ] = False,
-    identity: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Restore an export, with the age identity in this file."),
-    ] = None,
-    keys: Annotated[
-        bool, typer.Option("--keys", help="Restore the API keys of an export as well.")
-    ] = False,
-    report: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Where refused records are listed."),
-    ] = None,
-    as_json: Json = False,
-) -> int:
-    """Move connections of another system in, from a file."""
-    from worker.cli.imports import import_file
-
-    return import_file(
-        file,
-        app,
-        provider=provider,
-        maps=maps or (),
-        renames=renames or (),
-        file_format=file_format,
-        dry_run=dry_run,
-        verify=verify,
-        replace=replace,
-        report=report,
-        identity=identity,
-        keys=keys,
-        as_json=as_json,
-    )
-
-
-def export_app(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Such as web-shop.jsonl.age.")],
-    recipients: Annotated[
-        list[str],
-        typer.Option(
-            "--recipient", metavar="KEY", help="An age public key, age1…, to read it; repeatable."
-        ),
-    ],
-    app: OneApp = "default",
-    as_json: Json = False,
-) -> int:
-    """Write all of an app, encrypted to an age recipient."""
-    from worker.cli.exports import export_app
-
-    return export_app(file, app, recipients=recipients, as_json=as_json)
 
 
 def back_up(
