@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from actors.connections.creation import NewConnection, fill_in, read_credentials
 from actors.connections.credentials.members import Credentials
-from actors.connections.credentials.storing import build_profile
+from actors.connections.credentials.storing import build_bare_grant, build_profile
 from actors.moving.first_renewals import RenewalRules, plan_first_renewal
 from actors.moving.importing import check_metadata, digest_grant
 from actors.moving.records import ImportRecord
@@ -91,18 +91,7 @@ def _build_grant(
     connection_id: str,
     now: datetime,
 ) -> Grant:
-    plain = Grant(
-        access_token=None,
-        refresh_token=None,
-        token_type=credentials.kind,
-        scope="",
-        expires_at=None,
-        renew_at=None,
-        end=GrantEnd(),
-        needs_refresh_token=False,
-        metadata=record.metadata or None,
-        credentials=credentials.serialize(),
-    )
+    plain = replace(build_bare_grant(credentials), end=GrantEnd(), metadata=record.metadata or None)
     if credentials.is_static:
         return plain
     renewable = replace(rules, renewal=credentials.kind)

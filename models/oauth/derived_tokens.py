@@ -106,29 +106,52 @@ class TAB_DERIVED_TOKENS(Authenticated, Table):
             connection = _lock_connection(connection_id)
             if connection is None:
                 return None
-            found = cls.get_or_none(cls.key == key)
-            if found is not None and not found.is_authentic:
-                cls.delete().where(cls.key == key).execute()
-                found = None
             claim = Claim(key, secrets.token_hex(_OWNER_BYTES))
+            found = cls._find_authentic(key)
             if found is None:
-                is_ours = cls._make_room(connection_id, now)
-                if is_ours:
-                    cls.create(
-                        key=key,
-                        connection_id=connection_id,
-                        app=connection.app,
-                        asked=dict(asked),
-                        owner=claim.owner,
-                        lease_until=until,
-                        updated_at=now,
-                    )
-            elif found.updated_at != seen:
-                is_ours = False
+                is_ours = cls._create_claimed(claim, connection, asked, now, until=until)
             else:
-                leased = cls.update(owner=claim.owner, lease_until=until)
-                is_ours = bool(leased.where(cls.key == key, cls._is_unleased(now)).execute())
+                is_ours = found.updated_at == seen and cls._lease(claim, now, until=until)
         return (claim, connection) if is_ours else None
+
+    @classmethod
+    def _find_authentic(cls, key: str) -> TAB_DERIVED_TOKENS | None:
+        """Return the row of a key; one that something else has written is deleted."""
+        found: TAB_DERIVED_TOKENS | None = cls.get_or_none(cls.key == key)
+        if found is None or found.is_authentic:
+            return found
+        cls.delete().where(cls.key == key).execute()
+        return None
+
+    @classmethod
+    def _create_claimed(
+        cls,
+        claim: Claim,
+        connection: TAB_CONNECTIONS,
+        asked: Mapping[str, Any],
+        now: datetime,
+        *,
+        until: datetime,
+    ) -> bool:
+        """Insert a row that is claimed; return False where all places are claimed by others."""
+        has_room = cls._make_room(connection.id, now)
+        if has_room:
+            cls.create(
+                key=claim.key,
+                connection_id=connection.id,
+                app=connection.app,
+                asked=dict(asked),
+                owner=claim.owner,
+                lease_until=until,
+                updated_at=now,
+            )
+        return has_room
+
+    @classmethod
+    def _lease(cls, claim: Claim, now: datetime, *, until: datetime) -> bool:
+        """Lease the row of a claim's key; return False where another process has it."""
+        leased = cls.update(owner=claim.owner, lease_until=until)
+        return bool(leased.where(cls.key == claim.key, cls._is_unleased(now)).execute())
 
     @classmethod
     def _make_room(cls, connection_id: str, now: datetime) -> bool:

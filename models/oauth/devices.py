@@ -102,21 +102,7 @@ class TAB_DEVICE_AUTHORIZATIONS(Authenticated, Table):
                 created_at=now,
                 expires_at=new.expires_at,
             )
-            TAB_CONNECTIONS.create(
-                id=new.id,
-                **new.owner._asdict(),
-                # No provider's name of an account begins with a blank.
-                provider_subject=f" {new.id}",
-                profile=profile,
-                scope="",
-                token_type="",
-                variables=new.variables,
-                status=ConnectionStatus.PENDING,
-                version=0,
-                failures=0,
-                created_at=now,
-                updated_at=now,
-            )
+            _create_pending_connection(new, profile, now)
 
     @classmethod
     def find(cls, device_id: str) -> TAB_DEVICE_AUTHORIZATIONS | None:
@@ -220,3 +206,22 @@ def has_due_polls(now: datetime) -> bool:
     """Return whether a poll is due; it reads one entry of an index."""
     table = TAB_DEVICE_AUTHORIZATIONS
     return bool(table.select(table.id).where(table.next_poll_at <= now).limit(1).exists())
+
+
+def _create_pending_connection(new: NewDevice, profile: Mapping[str, Any], now: datetime) -> None:
+    """Insert the connection that waits for the tokens of a device."""
+    TAB_CONNECTIONS.create(
+        id=new.id,
+        **new.owner._asdict(),
+        # No provider's name of an account begins with a blank.
+        provider_subject=f" {new.id}",
+        profile=profile,
+        scope="",
+        token_type="",
+        variables=new.variables,
+        status=ConnectionStatus.PENDING,
+        version=0,
+        failures=0,
+        created_at=now,
+        updated_at=now,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +29,22 @@ def store_static(
 
     The app may have one of these credentials already, which is then updated.
     """
-    grant = Grant(
+    owner = Owner(acting_app.get(), provider.name, subject or "")
+    with transaction():
+        row = store_connection(
+            owner,
+            profile=build_profile(provider, credentials),
+            grant=build_bare_grant(credentials),
+            now=now,
+            variables=variables,
+        )
+        record(EventKind.CONNECTED, now=now, connection=row, by=credentials.kind)
+    return row
+
+
+def build_bare_grant(credentials: Credentials) -> Grant:
+    """Return the grant of a connection that has its credentials, and no token."""
+    return Grant(
         access_token=None,
         refresh_token=None,
         token_type=credentials.kind,
@@ -38,18 +52,8 @@ def store_static(
         expires_at=None,
         renew_at=None,
         needs_refresh_token=False,
+        credentials=credentials.serialize(),
     )
-    owner = Owner(acting_app.get(), provider.name, subject or "")
-    with transaction():
-        row = store_connection(
-            owner,
-            profile=build_profile(provider, credentials),
-            grant=replace(grant, credentials=credentials.serialize()),
-            now=now,
-            variables=variables,
-        )
-        record(EventKind.CONNECTED, now=now, connection=row, by=credentials.kind)
-    return row
 
 
 def build_profile(provider: Provider, credentials: Credentials) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from actors.api_keys import ApiKey, list_api_keys, make_api_key, revoke_api_key
+from actors.api_keys import ApiKey, MadeApiKey, list_api_keys, make_api_key, revoke_api_key
 from catfeeder.clock import utc_now
 from catfeeder.queue.requester import DEFAULT_APP
 from worker.cli.terminal.confirmation import confirm
@@ -78,7 +78,13 @@ def make_key(
     )
     if as_json:
         print_json(made)
-        return 0
+    else:
+        _print_made(made)
+    return 0
+
+
+def _print_made(made: MadeApiKey) -> None:
+    """Print a key on stdout, and what is to be known of it on stderr."""
     print(made["key"])
     end = f"until {made['expires_at']}" if made["expires_at"] else "without an end"
     owner = "" if made["app"] == DEFAULT_APP else f" of {made['app']}"
@@ -86,7 +92,6 @@ def make_key(
         f"Key {made['id']}{owner} serves {', '.join(made['scopes'])}, {end}.",
         file=sys.stderr,
     )
-    return 0
 
 
 def revoke_key(key_id: str, *, is_sure: bool) -> int:

@@ -51,15 +51,15 @@ def print_renewals(
     if as_json:
         print_json(page)
         return 0
-    ended = _list_ended(provider, limit - len(page["items"]), page_size) if is_failing else []
-    is_cut = len(ended) > limit - len(page["items"])
-    ended = ended[: limit - len(page["items"])]
+    left = limit - len(page["items"])
+    ended = _list_ended(provider, left, page_size) if is_failing else []
     soon = rfc3339(now + _SOON)
-    print_rows(_HEADS, [*(_to_row(item, soon) for item in page["items"]), *map(_to_ended, ended)])
+    rows = [_to_row(item, soon) for item in page["items"]]
+    print_rows(_HEADS, [*rows, *map(_to_ended, ended[:left])])
     _print_conclusion(page)
     if is_failing:
-        rest = "; --limit leaves out more" if is_cut else ""
-        print(f"{len(ended)} connections wait for their users{rest}.", file=sys.stderr)
+        rest = "; --limit leaves out more" if len(ended) > left else ""
+        print(f"{len(ended[:left])} connections wait for their users{rest}.", file=sys.stderr)
     return 0
 
 

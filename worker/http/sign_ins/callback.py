@@ -74,14 +74,19 @@ async def finish_sign_in(
         check_pending(sign_in, utc_now())
         browser = shim.sign_in_cookies.read(request, state)
         check_arrival(sign_in, provider_in_path=provider_in_path, browser=browser)
-        if answer.fault is not None:
-            raise answer.fault
-        if answer.error is not None and not sign_in.is_relayed:
-            with act_for(sign_in.app):
-                await run_with_database(check_issuer_of_error, sign_in, answer.iss)
+        await _check_answer(answer, sign_in)
     except (AuthError, ParametersInvalid) as refused:
         return await _refuse(shim, request, refused, sign_in, answer)
     return await _end(shim, request, answer, state, sign_in)
+
+
+async def _check_answer(answer: AuthorizationResponse, sign_in: TAB_VERIFICATION) -> None:
+    """Raise the fault of an answer, or that its error comes from another issuer (RFC 9207)."""
+    if answer.fault is not None:
+        raise answer.fault
+    if answer.error is not None and not sign_in.is_relayed:
+        with act_for(sign_in.app):
+            await run_with_database(check_issuer_of_error, sign_in, answer.iss)
 
 
 @asynccontextmanager

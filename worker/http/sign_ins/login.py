@@ -45,7 +45,19 @@ async def start_login(
     if shim.settings.server.login_requires_key:
         await RequireScope(Scope.JOBS).check(request)
     return_to = parameters.return_to or parameters.target_link_uri
-    wishes: SignInWishes = {
+    wishes = _read_wishes(parameters, return_to, variables)
+    try:
+        return await _begin(shim, request, provider, wishes)
+    except CatFeederError as failure:
+        if return_to is None or not await run_with_database(is_permitted_return_to, return_to):
+            raise
+        return build_failure(failure, return_to)
+
+
+def _read_wishes(
+    parameters: Login, return_to: str | None, variables: dict[str, str] | None
+) -> SignInWishes:
+    return {
         "return_to": return_to,
         "variables": variables,
         "offline_access": parameters.offline_access,
@@ -57,12 +69,6 @@ async def start_login(
         "acr_essential": parameters.acr_essential,
         "ui_locales": parameters.ui_locales,
     }
-    try:
-        return await _begin(shim, request, provider, wishes)
-    except CatFeederError as failure:
-        if return_to is None or not await run_with_database(is_permitted_return_to, return_to):
-            raise
-        return build_failure(failure, return_to)
 
 
 async def _begin(shim: Shim, request: Request, provider: str, wishes: SignInWishes) -> Response:
