@@ -15,7 +15,7 @@ from catfeeder.client import require_api
 from catfeeder.clock import utc_now
 from catfeeder.errors import JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
-from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
+from catfeeder.logins import Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import (
     ENQUEUE_SCRIPT,
@@ -30,8 +30,7 @@ from catfeeder.queue.jobs.scripts import CHANGE_SCRIPT, job_key
 from catfeeder.queue.jobs.store import JobReader, JobRecord, unwrap_result
 from catfeeder.queue.redis.connection import translate_redis_errors
 from catfeeder.queue.waiting import JobWaiter, cancel_and_wait
-from catfeeder.sealing import Secret
-from catfeeder.verbs.job_requests import JobRequest
+from catfeeder.verbs.job_requests import JobRequest, LoginRequest
 from catfeeder.verbs.table import Verbs, describe_as
 
 P = ParamSpec("P")
@@ -87,6 +86,18 @@ def _fetch(
     return fetch
 
 
+def _log_in(
+    verb: Callable[Concatenate[Any, P], LoginRequest],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, Login]]:
+    @describe_as(verb, "Login")
+    async def log_in(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> Login:
+        request = verb(self, *args, **kwargs)
+        job = await self.enqueue(request.check.message_type, **request.check.arguments)
+        return read_login(await job.result(request.timeout))
+
+    return log_in
+
+
 class AsyncClient:
     """Asks the auth worker for jobs; for the tasks of one event loop.
 
@@ -109,6 +120,7 @@ class AsyncClient:
     revoke_connection = _enqueue(Verbs.revoke_connection)
     create_connection = _enqueue(Verbs.create_connection)
     authorize_device = _enqueue(Verbs.authorize_device)
+    login = _log_in(Verbs.login)
 
     def __init__(self, redis: AsyncRedis, sealer: QueueSealer, api: HttpApi | None = None) -> None:
         self._redis = redis
@@ -125,28 +137,6 @@ class AsyncClient:
     def job(self, job_id: str) -> AsyncJob[Any]:
         """Return the handle of a job by its id, which need not exist."""
         return AsyncJob(job_id, self)
-
-    async def login(
-        self,
-        password: str | bytes | Secret,
-        password_hash: str | bytes | Secret | None,
-        *,
-        scheme: str | None = None,
-        timeout: float = LOGIN_TIMEOUT_SECONDS,  # noqa: ASYNC109
-    ) -> Login:
-        """Check a password at a login, and return whether it is right and what to store.
-
-        Pass None as `password_hash` where there is no such user: the check takes as long. The
-        policy for new passwords is not applied. Where the hash is outdated, `new_hash` takes its
-        place; it is made in the same job.
-
-        Raises:
-            JobTimeout: It has not ended within `timeout` seconds.
-            JobFailed: The hash is of no known form, or the password has a NUL.
-            QueueUnreachable: Redis did not answer.
-        """
-        job = await self.check_password(password, password_hash, rehash=True, scheme=scheme)
-        return read_login(await job.result(timeout))
 
     async def enqueue(self, message_type: MessageType, **arguments: Any) -> AsyncJob[Any]:
         """Send a message of the catalogue; its job exists before it can start.

@@ -12,15 +12,14 @@ import redis
 from catfeeder.clock import utc_now
 from catfeeder.errors import ApiNotGiven, JobExpired
 from catfeeder.http_api import A, ApiRequest, HttpApi
-from catfeeder.logins import LOGIN_TIMEOUT_SECONDS, Login, read_login
+from catfeeder.logins import Login, read_login
 from catfeeder.messages import MessageType
 from catfeeder.queue.broker import SealedBroker, build_message, build_queued_job
 from catfeeder.queue.encoder import SealedEncoder
 from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.jobs.scripts import ENDED_TTL_SECONDS
 from catfeeder.queue.jobs.store import JobRecord, JobStore, unwrap_result
-from catfeeder.sealing import Secret
-from catfeeder.verbs.job_requests import JobRequest
+from catfeeder.verbs.job_requests import JobRequest, LoginRequest
 from catfeeder.verbs.table import Verbs, describe_as
 
 P = ParamSpec("P")
@@ -104,6 +103,18 @@ def _fetch(
     return fetch
 
 
+def _log_in(
+    verb: Callable[Concatenate[Any, P], LoginRequest],
+) -> Callable[Concatenate[Client, P], Login]:
+    @describe_as(verb, "Login")
+    def log_in(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> Login:
+        request = verb(self, *args, **kwargs)
+        job = self.enqueue(request.check.message_type, **request.check.arguments)
+        return read_login(job.result(request.timeout))
+
+    return log_in
+
+
 class Client:
     """Asks the auth worker for jobs; safe to share between threads.
 
@@ -127,6 +138,7 @@ class Client:
     revoke_connection = _enqueue(Verbs.revoke_connection)
     create_connection = _enqueue(Verbs.create_connection)
     authorize_device = _enqueue(Verbs.authorize_device)
+    login = _log_in(Verbs.login)
 
     def __init__(
         self, client: redis.Redis, sealer: QueueSealer, api: HttpApi | None = None
@@ -140,28 +152,6 @@ class Client:
     def job(self, job_id: str) -> Job[Any]:
         """Return the handle of a job by its id, which need not exist."""
         return Job(job_id, self)
-
-    def login(
-        self,
-        password: str | bytes | Secret,
-        password_hash: str | bytes | Secret | None,
-        *,
-        scheme: str | None = None,
-        timeout: float = LOGIN_TIMEOUT_SECONDS,
-    ) -> Login:
-        """Check a password at a login, and return whether it is right and what to store.
-
-        Pass None as `password_hash` where there is no such user: the check takes as long. The
-        policy for new passwords is not applied. Where the hash is outdated, `new_hash` takes its
-        place; it is made in the same job.
-
-        Raises:
-            JobTimeout: It has not ended within `timeout` seconds.
-            JobFailed: The hash is of no known form, or the password has a NUL.
-            QueueUnreachable: Redis did not answer.
-        """
-        job = self.check_password(password, password_hash, rehash=True, scheme=scheme)
-        return read_login(job.result(timeout))
 
     def enqueue(self, message_type: MessageType, **arguments: Any) -> Job[Any]:
         """Send a message of the catalogue; its job exists before it can start.

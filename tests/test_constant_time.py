@@ -20,8 +20,7 @@ _DOORS: Final = {
     "models/sealing/row_macs.py": {"holds"},
     "models/webhook_deliveries.py": {"_is_as_it_was"},
     "worker/http/auth/api_keys.py": {"find_caller"},
-    "worker/http/connect/access.py": {"_enter"},
-    "worker/http/console/access.py": {"_check_change"},
+    "worker/http/pages/forms.py": {"read_own_form"},
     "worker/http/jobs/idempotency.py": {"_check"},
 }
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -29,6 +29,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, DeviceStatus
 from models.oauth.token_rows import find_token_rows
 
@@ -120,7 +121,9 @@ def _view(row: TAB_CONNECTIONS, now: datetime) -> TokenView:
         raise ReauthorizationRequired(_HAS_ENDED if has_ended else None)
     retry_at = _find_retry(row, now, is_awaited=is_awaited)
     is_due = not is_dead and retry_at is None and (row.renew_at is not None or not is_usable)
-    answer = _describe_token(row, token or Secret(""))
+    is_failing = row.status == ConnectionStatus.RENEWAL_FAILING
+    token = token or Secret("")
+    answer = describe_token(row, row, token, variables=row.variables, is_failing=is_failing)
     return TokenView(answer, row.app, row.provider, row.version, is_due, is_usable, retry_at)
 
 
@@ -168,9 +171,17 @@ def _view_static(row: TAB_CONNECTIONS, credentials: Credentials) -> TokenView:
     return TokenView(answer, row.app, row.provider, row.version, False, True, None)
 
 
-def _describe_token(row: TAB_CONNECTIONS, token: Secret) -> results.StoredToken:
-    placement = find_placement(row.provider)
-    headers, query = placement.place_token(token.reveal(), row.token_type, row.variables)
+def describe_token(
+    row: TAB_CONNECTIONS | TAB_DERIVED_TOKENS,
+    connection: TAB_CONNECTIONS,
+    token: Secret,
+    *,
+    variables: Mapping[str, str] | None = None,
+    is_failing: bool,
+) -> results.StoredToken:
+    """Return a token of a connection as an app gets it: its own, or one that is derived from it."""
+    placement = find_placement(connection.provider)
+    headers, query = placement.place_token(token.reveal(), row.token_type, variables)
     return {
         "access_token": token.reveal(),
         "token_type": read_token_type(row.token_type),
@@ -178,6 +189,6 @@ def _describe_token(row: TAB_CONNECTIONS, token: Secret) -> results.StoredToken:
         "scope": row.scope,
         "headers": headers,
         "query_parameters": query,
-        "metadata": row.metadata or {},
-        "renewal_failing": row.status == ConnectionStatus.RENEWAL_FAILING,
+        "metadata": connection.metadata or {},
+        "renewal_failing": is_failing,
     }

@@ -8,16 +8,14 @@ from typing import Any
 
 from actors.connections.errors import ConnectionBusy, ReauthorizationRequired
 from actors.connections.reading import find_connection
+from actors.connections.token_reading import describe_token
 from actors.derived_tokens.targets import build_key
-from actors.providers.config.placements import find_placement
 from actors.providers.protocol.tokens.targets import Target
-from actors.providers.protocol.tokens.types import read_token_type
-from catfeeder.clock import rfc3339
 from catfeeder.errors import JobFailed, SealBroken
 from catfeeder.results import StoredToken
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
-from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
+from models.oauth.connections import ConnectionStatus
 from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 
 _DEAD = (ConnectionStatus.REAUTHORIZATION_REQUIRED, ConnectionStatus.REVOKED)
@@ -62,7 +60,7 @@ def read_derived(connection_id: str, target: Target, now: datetime) -> DerivedVi
     is_leased = row.lease_until is not None and row.lease_until > now
     return DerivedView(
         connection.app,
-        token if token is None else _describe(connection, row, token, is_failing=bool(failure)),
+        None if token is None else describe_token(row, connection, token, is_failing=bool(failure)),
         is_due=token is None or row.renew_at <= now,
         is_leased=is_leased,
         failure=failure,
@@ -84,20 +82,3 @@ def _read_failure(failure: dict[str, Any] | None) -> JobFailed | None:
     if failure is None:
         return None
     return JobFailed(failure["code"], failure["detail"], permanent=failure["permanent"])
-
-
-def _describe(
-    connection: TAB_CONNECTIONS, row: TAB_DERIVED_TOKENS, token: Secret, *, is_failing: bool
-) -> StoredToken:
-    placement = find_placement(connection.provider)
-    headers, query = placement.place_token(token.reveal(), row.token_type)
-    return {
-        "access_token": token.reveal(),
-        "token_type": read_token_type(row.token_type),
-        "expires_at": rfc3339(row.expires_at),
-        "scope": row.scope,
-        "headers": headers,
-        "query_parameters": query,
-        "metadata": connection.metadata or {},
-        "renewal_failing": is_failing,
-    }

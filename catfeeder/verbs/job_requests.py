@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from catfeeder.messages import MessageType
+from catfeeder.results import PasswordCheck
 from catfeeder.sealing import Secret
 
 R_co = TypeVar("R_co", covariant=True)
@@ -21,6 +22,14 @@ class JobRequest(Generic[R_co]):
 
     message_type: MessageType
     arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """The check of a password at a login, and for how many seconds its end is waited for."""
+
+    check: JobRequest[PasswordCheck]
+    timeout: float
 
 
 def wrap_secret(value: str | bytes | Secret) -> Secret:

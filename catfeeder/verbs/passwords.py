@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from catfeeder.http_api import ApiRequest
+from catfeeder.logins import LOGIN_TIMEOUT_SECONDS
 from catfeeder.messages import CHECK_PASSWORD, HASH_PASSWORD
 from catfeeder.results import PasswordCheck, PasswordHash, PolicyVerdict
 from catfeeder.sealing import Secret
-from catfeeder.verbs.job_requests import API_TIMEOUT_SECONDS, JobRequest, wrap_secret
+from catfeeder.verbs.job_requests import API_TIMEOUT_SECONDS, JobRequest, LoginRequest, wrap_secret
 
 
 class PasswordVerbs:
@@ -51,6 +52,31 @@ class PasswordVerbs:
         arguments: dict[str, Any] = {"password": wrap_secret(password), "password_hash": stored}
         more = {"rehash": rehash, "scheme": scheme}
         return JobRequest(CHECK_PASSWORD, arguments | _name_given(more))
+
+    def login(
+        self,
+        password: str | bytes | Secret,
+        password_hash: str | bytes | Secret | None,
+        *,
+        scheme: str | None = None,
+        timeout: float = LOGIN_TIMEOUT_SECONDS,
+    ) -> LoginRequest:
+        """Check a password at a login, and return whether it is right and what to store.
+
+        Pass None as `password_hash` where there is no such user: the check takes as long. The
+        policy for new passwords is not applied. Where the hash is outdated, `new_hash` takes its
+        place; it is made in the same job.
+
+        Raises:
+            JobTimeout: It has not ended within `timeout` seconds.
+            JobFailed: The hash is of no known form, or the password has a NUL.
+            QueueUnreachable: Redis did not answer.
+        """
+        # A client has verbs of the same names, which send what these only build.
+        check = PasswordVerbs.check_password(
+            self, password, password_hash, rehash=True, scheme=scheme
+        )
+        return LoginRequest(check, timeout)
 
     def check_policy(
         self,

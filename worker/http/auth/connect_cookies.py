@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -13,60 +11,31 @@ from starlette.responses import Response
 from catfeeder.sealing import Secret
 from config import Settings
 from models.oauth.connect_sessions import name_session
-
-_NAME: Final = "catfeeder-connect-"
-_NAME_DIGITS: Final = 16
-_RANDOM_BYTES: Final = 32
-#: Beyond so many the earlier ones are deleted, lest they swell all requests of the browser.
-_MAX_SESSIONS: Final = 8
+from worker.http.auth.browser_cookies import BrowserCookies
 
 
-class ConnectCookies:
+class ConnectCookies(BrowserCookies):
     """Sets and reads the cookies, one for each session."""
+
+    name = "catfeeder-connect-"
 
     def __init__(self, settings: Settings) -> None:
         """Derive `Secure` from the redirect URI: by that address browsers come."""
-        self._is_secure = urlsplit(settings.redirect_uri).scheme == "https"
-        # With this prefix no other host below the same domain can put a cookie in its place.
-        self._prefix = f"__Host-{_NAME}" if self._is_secure else _NAME
-        self._path = "/" if self._is_secure else "/connect"
-        self._seconds = settings.oauth.connect_session_seconds
-
-    def generate_secret(self) -> Secret:
-        """Return a new secret of 256 random bits for one session."""
-        return Secret(secrets.token_urlsafe(_RANDOM_BYTES))
+        is_secure = urlsplit(settings.redirect_uri).scheme == "https"
+        seconds = settings.oauth.connect_session_seconds
+        super().__init__(is_secure=is_secure, path="/connect", seconds=seconds)
 
     def bind(self, request: Request, response: Response, session_id: str, browser: Secret) -> None:
         """Set the cookie of a session on the response."""
-        earlier = [name for name in request.cookies if name.startswith(self._prefix)]
-        if len(earlier) >= _MAX_SESSIONS:
-            for name in earlier:
-                self._set(response, name, "", 0)
-        self._set(response, self._build_name(session_id), browser.reveal(), self._seconds)
+        self._bind(request, response, session_id, browser)
 
     def read(self, request: Request, session_id: str) -> Secret | None:
         """Return the secret of a session, if the browser sent one."""
-        value = request.cookies.get(self._build_name(session_id))
-        return Secret(value) if value else None
+        return self._read(request, session_id)
 
     def read_by_token(self, request: Request, token: Secret) -> Secret | None:
         """Return the secret of the session of a link, if the browser sent one."""
-        return self.read(request, name_session(token))
-
-    def _build_name(self, session_id: str) -> str:
-        return self._prefix + session_id[:_NAME_DIGITS]
-
-    def _set(self, response: Response, name: str, value: str, seconds: int) -> None:
-        # Lax: the browser comes back from the provider's site, and its cookie has to come along.
-        response.set_cookie(
-            name,
-            value,
-            max_age=seconds,
-            path=self._path,
-            secure=self._is_secure,
-            httponly=True,
-            samesite="lax",
-        )
+        return self._read(request, name_session(token))
 
 
 def derive_csrf_token(browser: Secret) -> str:

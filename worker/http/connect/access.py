@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,8 +18,8 @@ from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.connect_cookies import derive_csrf_token
 from worker.http.connect.endings import render_ending
-from worker.http.errors.refusals import FormForged, ParametersInvalid
-from worker.http.pages.forms import check_origin, read_form
+from worker.http.errors.refusals import ParametersInvalid
+from worker.http.pages.forms import read_own_form
 from worker.http.shim import Shim
 
 SESSION_PATH: Final = f"{CONNECT_PATH}/{{session_id}}"
@@ -82,8 +81,4 @@ async def _enter(request: Request) -> ConnectVisit:
     csrf_token = derive_csrf_token(browser) if browser else ""
     if request.method in ("GET", "HEAD"):
         return ConnectVisit(session, csrf_token, {})
-    check_origin(request)
-    form = await read_form(request)
-    if not hmac.compare_digest(form.pop("csrf_token", "").encode(), csrf_token.encode()):
-        raise FormForged
-    return ConnectVisit(session, csrf_token, form)
+    return ConnectVisit(session, csrf_token, await read_own_form(request, csrf_token))

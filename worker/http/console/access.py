@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,8 +17,8 @@ from catfeeder.queue.requester import acting_app, is_app_id, requester, sees_all
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Caller, Scope
 from worker.http.auth.console_sessions import ConsoleSession
-from worker.http.errors.refusals import FormForged, KeyLacksScope
-from worker.http.pages.forms import check_origin, read_form
+from worker.http.errors.refusals import KeyLacksScope
+from worker.http.pages.forms import read_own_form
 from worker.http.pages.problem_pages import render_invalid_request, render_problem
 from worker.http.shim import Shim
 
@@ -103,10 +102,7 @@ async def _act_for_app(wanted: str | None) -> None:
 
 
 async def _check_change(request: Request, session: ConsoleSession, caller: Caller) -> Visit:
-    check_origin(request)
-    form = await read_form(request)
-    if not hmac.compare_digest(form.pop("csrf_token", "").encode(), session.csrf_token.encode()):
-        raise FormForged
+    form = await read_own_form(request, session.csrf_token)
     if Scope.ADMIN not in caller.scopes and request.url.path != LOGOUT_PATH:
         raise KeyLacksScope("This session may only look: sign in with a key of the scope admin.")
     return Visit(session, caller, form)

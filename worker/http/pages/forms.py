@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -29,6 +30,20 @@ async def read_form(request: Request) -> dict[str, str]:
     except ValueError:
         raise ParametersInvalid("The form is not in UTF-8, or has too many fields.") from None
     return dict(found)
+
+
+async def read_own_form(request: Request, csrf_token: str) -> dict[str, str]:
+    """Return the fields of a form of ours, less its token.
+
+    Raises:
+        FormForged: Another site's page sent it, or it does not carry the session's `csrf_token`.
+        MediaTypeUnsupported, ParametersInvalid: As `read_form`.
+    """
+    check_origin(request)
+    form = await read_form(request)
+    if not hmac.compare_digest(form.pop("csrf_token", "").encode(), csrf_token.encode()):
+        raise FormForged
+    return form
 
 
 def check_origin(request: Request) -> None:
