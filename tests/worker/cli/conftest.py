@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -42,8 +41,10 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
-    """A directory to type commands in, whose Procfile starts stand-ins."""
-    (tmp_path / "here").mkdir()
-    with standing_in(tmp_path / "here") as directory:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceDirectory]:
+    """A directory to type commands in, whose Procfile starts stand-ins.
+
+    Its path is short, as that of a socket has to be: it does not have the test's name.
+    """
+    with standing_in(tmp_path_factory.mktemp("here")) as directory:
         yield directory

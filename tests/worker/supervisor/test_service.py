@@ -9,7 +9,6 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -24,8 +23,9 @@ pytestmark = pytest.mark.timeout(200)
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[ServiceDirectory]:
-    with standing_in(tmp_path) as directory:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceDirectory]:
+    # Its path is short, as that of a socket has to be: it does not have the test's name.
+    with standing_in(tmp_path_factory.mktemp("here")) as directory:
         yield directory
 
 
