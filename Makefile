@@ -37,8 +37,8 @@ run: $(RUNTIME_STAMP) ## Start the whole service here; Ctrl-C drains and stops i
 test: check ## Check, then run every test
 	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 3)') --dist loadfile --no-loadscope-reorder $(TESTS)
 
-screenshots: $(DEV_STAMP) ## Write each page of the console, at two sizes, light and dark, into var/screenshots (or SCREENSHOTS=...)
-	@SCREENSHOTS=$(abspath $(or $(SCREENSHOTS),var/screenshots)) $(BIN)/python -m pytest -q -k each_page tests/worker/http/console/test_in_browser.py
+screenshots: $(DEV_STAMP) ## Write each page, at two sizes, light and dark, into var/screenshots (or SCREENSHOTS=...)
+	@SCREENSHOTS=$(abspath $(or $(SCREENSHOTS),var/screenshots)) $(BIN)/python -m pytest -q -k each_page tests/worker/http/console/test_in_browser.py tests/worker/http/connect/test_in_browser.py
 	@echo "The screenshots are in $(or $(SCREENSHOTS),var/screenshots)."
 
 mutants: $(DEV_STAMP) ## Take each defence of docs/security.md out, and see that its tests notice (takes some minutes)

@@ -21,6 +21,7 @@ from worker.cli.definitions import (
     queues,
     renewals,
     service,
+    webhooks,
 )
 from worker.cli.old_names import translate_old_names
 from worker.cli.terminal.commands import verb
@@ -41,6 +42,7 @@ _NOUNS: Final = {
     "queues": queues.queues,
     "apps": apps.apps,
     "keys": keys.keys,
+    "webhooks": webhooks.webhooks,
     "passwords": passwords.passwords,
     "config": service.config,
     "rows": service.rows,

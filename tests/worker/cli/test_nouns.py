@@ -14,6 +14,7 @@ import pytest
 from actors.api_keys import find_holder
 from actors.events.audit import list_events, record
 from actors.events.kinds import EventKind
+from actors.events.webhooks import deliver_events
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
 from config import current_settings
@@ -258,3 +259,29 @@ def test_a_terminal_gets_tables(command: Command, monkeypatch: pytest.MonkeyPatc
     assert "\t" not in shown
     assert "default" in shown
     assert "default" in command("apps", "show", "default").stdout
+
+
+@pytest.mark.usefixtures("tables")
+def test_deliveries_are_listed_shown_and_sent_anew(
+    command: Command, provider: ScriptedProvider
+) -> None:
+    # Given an event that its receiver, which knows no such path, does not take
+    url = f"{provider.issuer}/nosuch"
+    assert command("apps", "change", "default", "--webhook-url", url).returncode == 0
+    with hold_connection():
+        record(EventKind.RECOVERED, now=utc_now(), provider="house")
+    deliver_events()
+    [delivery] = read_json(command, "webhooks", "list", "--status", "waiting")["items"]
+    event_id = str(delivery["event_id"])
+    # When it is shown, then its receiver's answer is there
+    assert read_json(command, "webhooks", "show", event_id) == delivery
+    assert "answer_status\t404" in command("webhooks", "show", event_id).stdout
+    assert command("webhooks", "show", "999").returncode == 1
+    # When it is sent anew, beside one that there is not
+    sent = command("webhooks", "resend", event_id, "999")
+    assert (sent.returncode, sent.stdout) == (1, "1 event sent anew.\n")
+    assert "999" in sent.stderr
+    assert list_events(limit=1)["items"][0]["detail"] == {"events": [int(event_id)]}
+    assert read_json(command, "webhooks", "resend", "--all") == {"resent": [], "left": []}
+    for wrong in (("resend",), ("resend", "1", "--all"), ("list", "--status", "x"), ("show", "x")):
+        assert command("webhooks", *wrong).returncode == 2

@@ -1,22 +1,18 @@
-"""The console in Chromium: each page at two sizes and in both schemes, for eyes and ears and keys.
-
-With the variable SCREENSHOTS, a folder, each page is written there too: `make screenshots`.
-"""
+"""The console in Chromium: each page at two sizes, light and dark, for eyes, ears and keys."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from actors.events.audit import build_event
+from actors.events.audit import build_event, record
 from actors.events.kinds import EventKind
+from actors.events.webhooks import deliver_events
 from actors.queue.dead_letters import DeadLetters
 from catfeeder.client import Client
 from catfeeder.clock import utc_now
@@ -25,27 +21,21 @@ from catfeeder.queue.broker import build_message
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
+from models.oauth.connections import TAB_CONNECTIONS
 from tests.browser import start_browser
 from tests.conftest import ADMIN_API_KEY
-from tests.journeys.software.running import installed_packages
 from tests.oidc_provider import OidcProvider
+from tests.page_looks import Look, inspect, list_looks, open_context
 from tests.worker.http.signing_in import sign_in
 
-_FOLDER: Final = os.environ.get("SCREENSHOTS")
-_SIZES: Final[dict[str, ViewportSize]] = {
-    "wide": {"width": 1280, "height": 800},
-    "phone": {"width": 360, "height": 740},
-}
-#: Each size and each scheme once; `make screenshots` wants all four.
-_LOOKS: Final = (
-    [(size, scheme) for size in _SIZES for scheme in ("light", "dark")]
-    if _FOLDER
-    else [("wide", "light"), ("phone", "dark")]
+_LOOKS: Final = list_looks("en")
+#: Pages that answer a form: their names, where the form stands, what is typed, and its button.
+_ANSWERS: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
+    ("provider-refused", "/providers/-/new", {"#name": "No Name"}, "Add it"),
+    ("provider-checked", "/providers/house", {}, "Check"),
+    ("key-refused", "/keys", {"#name": "x"}, "Make the key"),
+    ("key-made", "/keys", {"#name": "bot", "[name='scopes.jobs']": ""}, "Make the key"),
 )
-#: What is serious to those who read by ear or by key.
-_AXE: Final = """async () => (await axe.run({resultTypes: ["violations"]})).violations
-    .filter((found) => ["serious", "critical"].includes(found.impact))
-    .map((found) => [found.id, found.nodes.slice(0, 3).map((node) => node.html)])"""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +57,15 @@ def pages(http: httpx.Client, house: OidcProvider, service: Client) -> list[tupl
     message = build_message(HASH_PASSWORD, {"password": Secret("hunter2"), "rounds": 4})
     body = service.broker.encoder.encode(message.copy(options={"redis_message_id": "a"}).asdict())
     DeadLetters(service.broker).add(PASSWORDS, "a", "internal_error", body)
+    http.patch("/v1/apps/default", json={"webhook_url": f"{house.issuer}/hooks"})
+    failing = sign_in(http, house, "bob", subject="user-2")
     now = utc_now()
+    with hold_connection():
+        reason = "client_misconfigured: 401 invalid_client (The client's secret has expired.)"
+        changes = {"status": "renewal_failing", "reason": reason, "failures": 3}
+        TAB_CONNECTIONS.update(changes).where(TAB_CONNECTIONS.id == failing["id"]).execute()
+        record(EventKind.RECOVERED, now=now, provider="house")
+    deliver_events()
     with hold_connection():
         kinds = [EventKind.RENEWED] * 5 + [EventKind.RENEWAL_FAILED]
         TAB_EVENTS.insert_rows([build_event(kind, now=now) for kind in kinds])
@@ -75,9 +73,15 @@ def pages(http: httpx.Client, house: OidcProvider, service: Client) -> list[tupl
         ("overview", ""),
         ("connections", "/connections"),
         ("connection", f"/connections/{connection['id']}"),
+        ("all-that-match", "/connections/all?action=disconnect&status=active"),
+        ("connection-failing", f"/connections/{failing['id']}"),
         ("renewals", "/renewals"),
         ("providers", "/providers"),
         ("provider", "/providers/house"),
+        ("provider-settings", "/providers/house/settings"),
+        ("provider-new", "/providers/-/new?preset=zendesk"),
+        ("catalogue", "/providers/-/catalogue?query=goo"),
+        ("preset", "/providers/-/catalogue/google"),
         ("queues", "/queues"),
         ("dead-letters", "/queues/passwords/dead-letters"),
         ("confirm", "/queues/passwords/dead-letters/all/discard"),
@@ -87,57 +91,58 @@ def pages(http: httpx.Client, house: OidcProvider, service: Client) -> list[tupl
         ("webhooks", "/webhooks"),
         ("apps", "/apps"),
         ("app", "/apps/web-shop"),
+        ("app-new", "/apps/-/new"),
+        ("connections-none", "/connections?q=nobody@example.com"),
         ("keys", "/keys"),
     ]
 
 
-def _open_context(browser: Browser, url: str, size: str, scheme: Any) -> BrowserContext:
-    """Return a signed-in context into which scripts of the test may be put."""
-    context = browser.new_context(
-        base_url=url, viewport=_SIZES[size], color_scheme=scheme, bypass_csp=True
-    )
+def _sign_in(context: BrowserContext) -> Page:
+    """Return a page of an operator who has entered the key."""
     page = context.new_page()
     page.goto("/console/login")
     page.fill("#api_key", ADMIN_API_KEY)
     page.click("button[type=submit]")
-    page.close()
-    return context
+    return page
 
 
-@pytest.mark.parametrize(("size", "scheme"), _LOOKS, ids=[f"{a}-{b}" for a, b in _LOOKS])
+@pytest.mark.parametrize("look", _LOOKS, ids=str)
 def test_each_page_is_accessible_and_fits(
-    browser: Browser, url: str, pages: list[tuple[str, str]], size: str, scheme: str
+    browser: Browser, url: str, pages: list[tuple[str, str]], look: Look
 ) -> None:
-    axe = (installed_packages("axe_npm") / "node_modules/axe-core/axe.min.js").read_text()
-    context = _open_context(browser, url, size, scheme)
+    context = open_context(browser, url, look)
     requested: list[str] = []
     context.on("request", lambda request: requested.append(request.url))
     page = context.new_page()
     told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
+    page.on("console", lambda it: told.append(it.text) if it.type in ("error", "warning") else None)
+    # When each page is opened, the first without a session
     found: list[str] = []
-    # When each page is opened
-    for name, path in pages:
+    for name, path in (("login", "/login"), *pages):
+        if name == "overview":
+            _sign_in(context).close()
         answer = page.goto(f"/console{path}", wait_until="load")
         assert answer is not None
         assert answer.status == 200, path
-        _save_screenshot(page, f"{name}-{size}-{scheme}.png")
-        page.evaluate(axe)
-        too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-        faults = [*page.evaluate(_AXE), *(["too wide"] if page.evaluate(too_wide) else [])]
-        found.extend(f"{name}: {fault}" for fault in faults)
+        found += inspect(page, name, look)
+    # And those that answer a form, or an error
+    of_link = dict(pages)["connection"]
+    for name, path, typed, button in (
+        *_ANSWERS,
+        ("reconnect-link", of_link, {}, "Make a reconnect link"),
+    ):
+        page.goto(f"/console{path}")
+        for field, text in typed.items():
+            page.fill(field, text) if text else page.check(field)
+        page.locator("main, .page-header").get_by_role("button", name=button).first.click()
+        page.wait_for_load_state()
+        found += inspect(page, name, look)
     context.close()
     # Then axe finds nothing serious, no page is wider than the screen, and the browser asks no
     # other host
     assert not found, "\n".join(found)
-    assert told == []
+    assert [it for it in told if "422" not in it] == []
     assert {urlsplit(each).netloc for each in requested} == {urlsplit(url).netloc}
-
-
-def _save_screenshot(page: Page, name: str) -> None:
-    if _FOLDER:
-        Path(_FOLDER).mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=Path(_FOLDER) / name, full_page=True)
 
 
 def test_the_overview_is_used_by_keys_while_it_changes(
@@ -145,8 +150,8 @@ def test_the_overview_is_used_by_keys_while_it_changes(
 ) -> None:
     # Given the overview, and no mouse
     assert pages
-    context = _open_context(browser, url, "wide", "light")
-    page = context.new_page()
+    context = open_context(browser, url, _LOOKS[0])
+    page = _sign_in(context)
     page.goto("/console")
     focused = "document.activeElement.textContent.trim()"
     # Then the first key leads to a link past the menu, and from there into the content
