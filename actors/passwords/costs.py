@@ -56,13 +56,14 @@ def _estimate_hash(arguments: Mapping[str, Any], settings: PasswordsSettings) ->
 
 def _estimate_check(arguments: Mapping[str, Any], settings: PasswordsSettings) -> int:
     password_hash = arguments.get("password_hash")
+    password = encode_password(arguments.get("password"))
     if password_hash is None:
         wanted = choose_scheme(settings, arguments.get("scheme"))
         cost, read_bytes = wanted.cost, wanted.read_bytes
     else:
-        stored = parse_hash(encode_hash(password_hash))
+        stored = parse_hash(encode_hash(password_hash), length=len(password))
         wanted = choose_replacement(settings, stored, arguments.get("scheme"))
-        cost, read_bytes = stored.cost, stored.read_bytes
+        cost, read_bytes = stored.cost_of(len(password)), stored.read_bytes
     # A wrong password is compared in each of its forms.
-    forms = len(list_candidates(encode_password(arguments.get("password")), read_bytes))
+    forms = len(list_candidates(password, read_bytes))
     return forms * cost + (wanted.cost if arguments.get("rehash") else 0)

@@ -83,7 +83,8 @@ class PasswordHandling:
             PepperUnknown: It was made with a pepper that this process does not have.
         """
         encoded = encode_password(password)
-        return _find_match(encoded, parse_hash(encode_hash(password_hash))) is not None
+        stored = parse_hash(encode_hash(password_hash), length=len(encoded))
+        return _find_match(encoded, stored) is not None
 
 
 def hash_password(
@@ -135,7 +136,7 @@ def check_password(
     if password_hash is None:
         _find_match(encoded, make_dummy(choose_scheme(settings, scheme), pepper))
         return {"valid": False, "needs_rehash": False}
-    stored = parse_hash(encode_hash(password_hash), _find_maximum())
+    stored = parse_hash(encode_hash(password_hash), _find_maximum(), length=len(encoded))
     wanted = choose_replacement(settings, stored, scheme)
     has_pepper = find_pepper_id(stored) == (pepper.key_id if pepper else None)
     outdated = is_outdated(stored, wanted) or not has_pepper

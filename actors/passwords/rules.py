@@ -115,8 +115,12 @@ def find_maximum_rounds(bound: int | None) -> int:
     return max(bound, current_settings().passwords.rounds)
 
 
-def parse_hash(password_hash: bytes, maximum: int = MAXIMUM_ROUNDS) -> StoredHash:
+def parse_hash(
+    password_hash: bytes, maximum: int = MAXIMUM_ROUNDS, *, length: int = 0
+) -> StoredHash:
     """Return the parts of a hash that takes no longer to check than `maximum` rounds of bcrypt.
+
+    `length` is that of the password, which some forms digest in each of their rounds.
 
     What the service itself makes may always be checked.
 
@@ -132,4 +136,5 @@ def parse_hash(password_hash: bytes, maximum: int = MAXIMUM_ROUNDS) -> StoredHas
         maximum_cost=max(1 << maximum, configured_scheme(settings).cost),
         memory_kib=settings.memory_mib * 1024,
         digests=settings.accept_digests,
+        length=length,
     )

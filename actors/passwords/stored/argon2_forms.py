@@ -10,6 +10,8 @@ from actors.passwords.stored.form import StoredHash, decode_base64, divide_cost
 
 #: One round of bcrypt takes as long as a pass over so many KiB, as measured with 19 and 64 MiB.
 _KIB_PER_ROUND: Final = 64
+#: Each is a thread, in each quarter of a pass: thousands of them fail, or take the machine.
+_MAXIMUM_LANES: Final = 64
 #: Without `v` it is version 1.0, of before the RFC.
 _FIRST_VERSION: Final = 0x10
 CURRENT_VERSION: Final = 0x13
@@ -37,8 +39,9 @@ class Argon2Hash(StoredHash):
 
     @property
     def cost(self) -> int:
-        """Passes over the memory."""
-        return estimate_argon2_cost(self.memory, self.passes)
+        """Passes over the memory; more lanes than any software takes are beyond every bound."""
+        cost = estimate_argon2_cost(self.memory, self.passes)
+        return cost if self.lanes <= _MAXIMUM_LANES else cost << 32
 
     @property
     def memory_kib(self) -> int:

@@ -30,10 +30,10 @@ _DJANGO_SHA256: Final = re.compile(
     rf"bcrypt_sha256\$\$(?P<prefix>2[aby])\$(?P<rounds>[0-9]{{2}})\${_SALT}{_DIGEST}", re.ASCII
 )
 _PASSLIB_1: Final = re.compile(
-    rf"\$bcrypt-sha256\$(?P<prefix>2[aby]),(?P<rounds>[0-9]{{1,2}})\${_SALT}\${_DIGEST}", re.ASCII
+    rf"\$bcrypt-sha256\$(?P<prefix>2[aby]),(?P<rounds>[1-9][0-9]?)\${_SALT}\${_DIGEST}", re.ASCII
 )
 _PASSLIB_2: Final = re.compile(
-    rf"\$bcrypt-sha256\$v=2,t=(?P<prefix>2[aby]),r=(?P<rounds>[0-9]{{1,2}})\${_SALT}\${_DIGEST}",
+    rf"\$bcrypt-sha256\$v=2,t=(?P<prefix>2[aby]),r=(?P<rounds>[1-9][0-9]?)\${_SALT}\${_DIGEST}",
     re.ASCII,
 )
 _WORDPRESS: Final = re.compile(

@@ -45,8 +45,11 @@ def parse_stored_hash(
     maximum_cost: int,
     memory_kib: int,
     digests: Collection[str] = (),
+    length: int = 0,
 ) -> StoredHash:
     """Return the parts of a hash that may be checked within the bounds of cost and memory.
+
+    `length` is that of the password, in bytes.
 
     Raises:
         PasswordHashInvalid: It is of no form that can be checked.
@@ -56,7 +59,7 @@ def parse_stored_hash(
     found = _parse(password_hash, digests)
     if found is None:
         raise PasswordHashInvalid
-    if found.cost > maximum_cost:
+    if found.cost_of(length) > maximum_cost:
         raise PasswordHashTooSlow(maximum_rounds)
     if found.memory_kib > memory_kib:
         raise PasswordHashTooLarge(memory_kib // 1024)

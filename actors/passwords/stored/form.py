@@ -23,6 +23,10 @@ class StoredHash(ABC):
     def cost(self) -> int:
         """The core time of one check, in rounds of bcrypt's key schedule."""
 
+    def cost_of(self, length: int) -> int:  # noqa: ARG002
+        """The same for a password of so many bytes, of which most forms make a digest once."""
+        return self.cost
+
     @property
     def memory_kib(self) -> int:
         """The memory of one check, where that is more than a little."""
@@ -39,8 +43,26 @@ class StandardLibraryHash(StoredHash):
     """A hash that the standard library's primitives derive."""
 
     @abstractmethod
-    def derive(self, password: bytes) -> bytes:
-        """Return the digest that this password has under the same parameters and salt."""
+    def derive(self, password: bytes) -> bytes | None:
+        """Return the digest that this password has under the same parameters and salt.
+
+        None where the form takes no password of that length.
+        """
+
+
+#: Software that digests all of a password in each round takes no longer ones.
+REPEATED_BYTES: Final = 4096
+#: What a digest reads at once: so many bytes more of a password make a round longer by itself.
+_DIGESTED_BYTES: Final = 64
+
+
+def repeat_cost(cost: int, length: int) -> int:
+    """Return the cost of a form whose rounds each digest a password of so many bytes."""
+    return cost * (1 + min(length, REPEATED_BYTES) // _DIGESTED_BYTES)
+
+
+#: A parameter: a number without sign, leading zeros, or digits of other scripts.
+NUMBER: Final = "[1-9][0-9]{0,9}"
 
 
 def divide_cost(work: int, per_round: int) -> int:

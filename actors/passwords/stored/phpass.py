@@ -7,7 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from actors.passwords.stored.form import StandardLibraryHash, divide_cost
+from actors.passwords.stored.form import (
+    REPEATED_BYTES,
+    StandardLibraryHash,
+    divide_cost,
+    repeat_cost,
+)
 
 _ALPHABET: Final = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGESTS_PER_ROUND: Final = {"md5": 200, "sha512": 80}
@@ -32,8 +37,14 @@ class PhpassHash(StandardLibraryHash):
         """Digests."""
         return divide_cost(1 << self.log_rounds, _DIGESTS_PER_ROUND[self.algorithm])
 
-    def derive(self, password: bytes) -> bytes:
+    def cost_of(self, length: int) -> int:
+        """Each round digests the password."""
+        return repeat_cost(self.cost, length)
+
+    def derive(self, password: bytes) -> bytes | None:
         """Return the digest in phpass's alphabet, of which Drupal keeps the beginning."""
+        if len(password) > REPEATED_BYTES:
+            return None
         digest = getattr(hashlib, self.algorithm)
         last: bytes = digest(self.salt + password).digest()
         for _ in range(1 << self.log_rounds):

@@ -17,6 +17,8 @@ from catfeeder.sealing import encrypt_in_counter_mode
 
 #: One round of bcrypt takes as long as so many blocks, N times r times p, of 128 bytes.
 _BLOCKS_PER_ROUND: Final = 200
+#: What PBKDF2 before and behind takes as long as, for each lane.
+_BLOCKS_AROUND: Final = 8
 #: What OpenSSL needs beside the blocks themselves.
 _SPARE_BYTES: Final = 1 << 20
 #: OpenSSL's limit of memory is an int of C.
@@ -24,18 +26,18 @@ _MAXIMUM_BYTES: Final = (1 << 31) - 1
 _MAXIMUM_LOG_N: Final = 31
 _B64: Final = "[A-Za-z0-9+/]"
 _PHC: Final = re.compile(
-    r"\$scrypt\$ln=(?P<log_n>[0-9]{1,2}),r=(?P<r>[0-9]{1,5}),p=(?P<p>[0-9]{1,5})"
+    r"\$scrypt\$ln=(?P<log_n>[1-9][0-9]?),r=(?P<r>[1-9][0-9]{0,4}),p=(?P<p>[1-9][0-9]{0,4})"
     rf"\$(?P<salt>{_B64}{{0,1024}})\$(?P<digest>{_B64}{{22,128}})",
     re.ASCII,
 )
 #: The salt is text.
 _DJANGO: Final = re.compile(
-    r"scrypt\$(?P<n>[0-9]{1,10})\$(?P<salt>[^$]{1,128})\$(?P<r>[0-9]{1,5})\$(?P<p>[0-9]{1,5})"
+    r"scrypt\$(?P<n>[1-9][0-9]{0,9})\$(?P<salt>[^$]{1,128})\$(?P<r>[1-9][0-9]{0,4})\$(?P<p>[1-9][0-9]{0,4})"
     rf"\$(?P<digest>{_B64}{{22,128}}={{0,2}})",
     re.ASCII,
 )
 _WERKZEUG: Final = re.compile(
-    r"scrypt:(?P<n>[0-9]{1,10}):(?P<r>[0-9]{1,5}):(?P<p>[0-9]{1,5})"
+    r"scrypt:(?P<n>[1-9][0-9]{0,9}):(?P<r>[1-9][0-9]{0,4}):(?P<p>[1-9][0-9]{0,4})"
     r"\$(?P<salt>[^$]{1,128})\$(?P<digest>[0-9a-f]{32,256})",
     re.ASCII,
 )
@@ -46,7 +48,7 @@ _SPRING: Final = re.compile(
 )
 #: As Supabase's exports and imports spell the parameters of a Firebase project.
 _FIREBASE: Final = re.compile(
-    r"\$fbscrypt\$v=1,n=(?P<log_n>[0-9]{1,2}),r=(?P<r>[0-9]{1,5}),p=(?P<p>[0-9]{1,5})"
+    r"\$fbscrypt\$v=1,n=(?P<log_n>[1-9][0-9]?),r=(?P<r>[1-9][0-9]{0,4}),p=(?P<p>[1-9][0-9]{0,4})"
     rf"(?:,ss=(?P<separator>{_B64}{{0,128}}={{0,2}}))?,sk=(?P<key>{_B64}{{22,512}}={{0,2}})"
     rf"\$(?P<salt>{_B64}{{2,128}}={{0,2}})\$(?P<digest>{_B64}{{22,512}}={{0,2}})",
     re.ASCII,
@@ -67,7 +69,7 @@ class ScryptHash(StandardLibraryHash):
     @property
     def cost(self) -> int:
         """Blocks that are mixed."""
-        return divide_cost(self.n * self.r * self.p, _BLOCKS_PER_ROUND)
+        return divide_cost((self.n + _BLOCKS_AROUND) * self.r * self.p, _BLOCKS_PER_ROUND)
 
     @property
     def memory_kib(self) -> int:

@@ -7,12 +7,19 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from actors.passwords.stored.form import StandardLibraryHash, divide_cost
+from actors.passwords.stored.form import (
+    REPEATED_BYTES,
+    StandardLibraryHash,
+    divide_cost,
+    repeat_cost,
+)
 
 _ALPHABET: Final = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DEFAULT_ROUNDS: Final = 5000
 #: One round of bcrypt takes as long as so many, of which each is a digest called from Python.
 _DIGESTS_PER_ROUND: Final = 80
+#: And as so many bytes that are digested.
+_BYTES_PER_ROUND: Final = 50_000
 _PATTERN: Final = re.compile(
     r"(?:\{CRYPT\})?\$(?P<number>[56])\$(?:rounds=(?P<rounds>[1-9][0-9]{3,8})\$)?"
     r"(?P<salt>[^$\s:]{0,16})\$(?P<digest>[./0-9A-Za-z]{43}|[./0-9A-Za-z]{86})",
@@ -34,8 +41,15 @@ class ShaCryptHash(StandardLibraryHash):
         """Digests."""
         return divide_cost(self.rounds, _DIGESTS_PER_ROUND)
 
-    def derive(self, password: bytes) -> bytes:
+    def cost_of(self, length: int) -> int:
+        """Each round digests the password, and before them it is digested once for each byte."""
+        square = min(length, REPEATED_BYTES) ** 2
+        return repeat_cost(self.cost, length) + square // _BYTES_PER_ROUND
+
+    def derive(self, password: bytes) -> bytes | None:
         """Return the digest in the order and alphabet of crypt(3)."""
+        if len(password) > REPEATED_BYTES:
+            return None
         return _encode(_digest(self.algorithm, password, self.salt, self.rounds))
 
 
@@ -63,7 +77,10 @@ def _digest(algorithm: str, password: bytes, salt: bytes, rounds: int) -> bytes:
         start += inner if length & 1 else password
         length >>= 1
     last = hash_of(start)
-    repeated = _fill(hash_of(password * len(password)), len(password))
+    square = hashlib.new(algorithm)
+    for _ in password:
+        square.update(password)
+    repeated = _fill(square.digest(), len(password))
     salted = _fill(hash_of(salt * (16 + last[0])), len(salt))
     return _iterate(algorithm, last, repeated, salted, rounds)
 

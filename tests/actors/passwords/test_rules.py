@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import hypothesis
 import pytest
@@ -94,15 +95,72 @@ def test_anything_else_is_a_typed_error(password_hash: str) -> None:
         "$6$rounds=999999999$salt$" + "a" * 86,
         "$P$S12345678" + "a" * 22,
         "AQAAAAF/////AAAAEAhftMyfTJylOlZT+eEotFXd1elee8ih5WsjXaR3PA9M",
+        "$argon2id$v=19$m=65536,t=1,p=8192$c29tZXNhbHQ$RdescudvJCsgt3ub+b7dWRWJTmaaJObG",
     ],
     ids=[
         *("bcrypt-17", "bcrypt-31", "bcrypt-sha256", "argon2", "pbkdf2", "scrypt", "sha-crypt"),
-        *("phpass", "asp-net"),
+        *("phpass", "asp-net", "argon2-lanes"),
     ],
 )
 def test_a_hash_that_would_take_hours_is_refused(password_hash: str) -> None:
     with pytest.raises(PasswordHashTooSlow, match="16 rounds"):
         parse_hash(password_hash.encode())
+
+
+@pytest.mark.parametrize(
+    "password_hash",
+    [f"$6$salt${'a' * 86}", f"$5$salt${'a' * 43}", f"$P$B12345678{'a' * 22}"],
+    ids=["sha512-crypt", "sha256-crypt", "phpass"],
+)
+def test_a_long_password_costs_what_its_rounds_digest_of_it(password_hash: str) -> None:
+    # Given forms that digest all of a password in each round
+    short, long = (parse_hash(password_hash.encode()).cost_of(length) for length in (8, 4096))
+    assert long > 60 * short
+    dear = password_hash.replace("$salt", "$rounds=999999$salt").replace("$B", "$J")
+    assert parse_hash(dear.encode())
+    # Then what would take minutes is refused, and what no software takes is never right, at once
+    with pytest.raises(PasswordHashTooSlow):
+        parse_hash(dear.encode(), length=4096)
+    began = time.process_time()
+    assert not PasswordHandling().check_password("x" * 1_000_000, password_hash)
+    assert time.process_time() - began < 1
+
+
+_S, _D = "c3Nzc3Nzc3Nzc3Nzc3Nzcw", "c3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3M"
+_KEYCLOAK = (
+    '{{"secretData":{{"salt":"{s}==","value":"{d}="}},"credentialData":{{"algorithm":"argon2",'
+    '"hashIterations":1,"additionalParameters":{{"version":["1.3"],"type":["id"],'
+    '"memory":["{number}"],"parallelism":["1"]}}}}}}'
+)
+#: With digits of another script, as they are and as JSON escapes them.
+_WIDE = "\N{FULLWIDTH DIGIT ONE}024"
+_ODD_NUMBERS = ("+1024", "-1024", "01024", "1_024", " 1024", "1024 ", _WIDE, "\\uff11", "1e3", "")
+_NUMBERED = {
+    "pbkdf2": "pbkdf2_sha256${number}$salt${d}=",
+    "passlib-pbkdf2": "$pbkdf2-sha256${number}${s}${d}",
+    "werkzeug-pbkdf2": "pbkdf2:sha256:{number}$salt$" + "ab" * 32,
+    "werkzeug-scrypt": "scrypt:{number}:8:1$salt$" + "ab" * 64,
+    "werkzeug-scrypt-r": "scrypt:16:{number}:1$salt$" + "ab" * 64,
+    "django-scrypt-p": "scrypt$1024$salt$8${number}${d}=",
+    "scrypt-r": "$scrypt$ln=4,r={number},p=1${s}${d}",
+    "argon2": "$argon2id$v=19$m={number},t=1,p=1${s}${d}",
+    "argon2-t": "$argon2id$v=19$m=64,t={number},p=1${s}${d}",
+    "sha-crypt": "$6$rounds={number}$salt$" + "a" * 86,
+    "keycloak": _KEYCLOAK,
+}
+
+
+@pytest.mark.parametrize("form", _NUMBERED.values(), ids=_NUMBERED)
+def test_a_parameter_is_a_plain_number(form: str) -> None:
+    assert parse_hash(form.format(number="1024", s=_S, d=_D).encode())
+    # When it has a sign, a leading zero, an underscore, a space, digits of another script or none
+    for odd in _ODD_NUMBERS:
+        with pytest.raises(PasswordHashInvalid):
+            parse_hash(form.format(number=odd, s=_S, d=_D).encode())
+    # And one that stands there twice is no form either
+    twice = form.replace("{number}", "1024,m=1024").format(s=_S, d=_D)
+    with pytest.raises(PasswordHashInvalid):
+        parse_hash(twice.encode())
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def check_comparable(body: CheckPassword, maximum_rounds: int) -> None:
     Raises:
         PasswordRefused: The error's code names the rule.
     """
-    check_nul(encode_password(body.password))
+    encoded = encode_password(body.password)
+    check_nul(encoded)
     if body.password_hash is not None:
-        parse_hash(encode_hash(body.password_hash), find_maximum_rounds(maximum_rounds))
+        most = find_maximum_rounds(maximum_rounds)
+        parse_hash(encode_hash(body.password_hash), most, length=len(encoded))
