@@ -19,6 +19,7 @@ from actors.passwords.errors import (
     PasswordTooShort,
     UserInputsInvalid,
 )
+from catfeeder.queue.requester import DEFAULT_APP, acting_app
 from config import PasswordsSettings
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +33,10 @@ _ESTIMATED_CHARACTERS: Final = 72
 _MAXIMUM_INPUTS: Final = 20
 _MAXIMUM_INPUT_LENGTH: Final = 255
 #: Shorter pieces of a name or an address are in many passwords by chance.
-_PIECE: Final = re.compile(r"[^\W_]{3,}")
+_PIECE: Final = re.compile(r"[^\W_]{2,}")
+#: What may stand beside the words of a password that is as good as those alone.
+_LITTLE_CHARACTERS: Final = 6
+_LITTLE_LETTERS: Final = 2
 #: zxcvbn keeps the inputs of a call in a table that all threads share.
 _ESTIMATING: Final = threading.Lock()
 
@@ -47,8 +51,8 @@ def check_policy(
     """Make sure that a new password meets the policy of `[Passwords]`, if it is on.
 
     `user_inputs` are what an attacker knows of the user: the name, the e-mail address, the app's
-    name. Without `asks_server` the range server of breach lists is not asked: this process calls
-    no other server, and another will.
+    name; the id of the app that asks counts by itself. Without `asks_server` the range server of
+    breach lists is not asked: this process calls no other server, and another will.
 
     Raises:
         PasswordTooShort: It has too few characters.
@@ -89,7 +93,7 @@ def find_refusals(
         yield PasswordTooShort(len(password), settings.minimum_length)
     if settings.refuse_common and password.lower() in load_common_passwords():
         yield PasswordTooCommon()
-    if user_inputs and password and _is_easy(password, user_inputs):
+    if password and _is_personal(password, user_inputs):
         yield PasswordTooEasy()
     try:
         encoded = password.encode(errors="surrogateescape")
@@ -107,22 +111,47 @@ def _check_user_inputs(user_inputs: Sequence[str]) -> None:
         raise UserInputsInvalid
 
 
+def _is_personal(password: str, user_inputs: Sequence[str]) -> bool:
+    """Return whether a password is made of the inputs, or of the id of the app that asks."""
+    app = acting_app.get()
+    known = (*user_inputs, app) if app != DEFAULT_APP else user_inputs
+    is_given = bool(user_inputs)
+    return _has_little_else(password, known) or (is_given and _is_easy(password, user_inputs))
+
+
 def _is_easy(password: str, user_inputs: Sequence[str]) -> bool:
     """Return whether few guesses made of the inputs and a little more find the password."""
     from zxcvbn import zxcvbn
 
-    words = sorted({word for text in user_inputs for word in _list_words(text)})
+    words = sorted(_list_all_words(user_inputs))
     with _ESTIMATING:
         found = zxcvbn(password[:_ESTIMATED_CHARACTERS], user_inputs=words)
     is_personal = any(map(_is_of_inputs, found["sequence"]))
     return is_personal and found["guesses"] < _GUESSABLE
 
 
+def _has_little_else(password: str, known: Sequence[str]) -> bool:
+    """Return whether a password is of such words, and but a year, some signs or a letter or two.
+
+    zxcvbn counts 10,000 guesses for each further part of a password, and so takes "Acme2024!".
+    """
+    rest = password.lower()
+    for word in sorted(_list_all_words(known), key=len, reverse=True):
+        rest = rest.replace(word, "")
+    is_short = len(rest) <= _LITTLE_CHARACTERS and len(rest) < len(password)
+    return is_short and sum(map(str.isalpha, rest)) <= _LITTLE_LETTERS
+
+
+def _list_all_words(texts: Sequence[str]) -> set[str]:
+    return {word for text in texts for word in _list_words(text)}
+
+
 def _list_words(text: str) -> list[str]:
     """Return an input as a whole, an address without its host, and their pieces."""
     lowered = text.lower()
     wholes = [lowered, lowered.partition("@")[0], "".join(lowered.split())]
-    return [word for word in [*wholes, *_PIECE.findall(lowered)] if len(word) >= 3]
+    words = [*wholes, *_PIECE.findall(lowered)]
+    return [word for word in words if len(word) >= (3 if word.isascii() else 2)]
 
 
 def _is_of_inputs(match: Mapping[str, Any]) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors.passwords.errors import PasswordTooCommon, PasswordTooShort
+from actors.passwords.errors import PasswordTooCommon, PasswordTooEasy, PasswordTooShort
 from actors.passwords.policy import check_policy, load_common_passwords
+from catfeeder.queue.requester import acting_app
 from config import PasswordsSettings
 
 
@@ -44,3 +45,16 @@ def test_each_rule_can_be_off() -> None:
 def test_the_list_is_long_and_in_lower_case() -> None:
     assert len(load_common_passwords()) > 10_000
     assert all(password == password.lower() for password in load_common_passwords())
+
+
+def test_the_id_of_the_app_that_asks_counts_by_itself() -> None:
+    # Given passwords of an app's id, which no caller has passed
+    check_policy("Web-Shop2024", PasswordsSettings())
+    token = acting_app.set("web-shop")
+    try:
+        for password in ("Web-Shop2024", "shopwebshop", "shop.web!!"):
+            with pytest.raises(PasswordTooEasy):
+                check_policy(password, PasswordsSettings())
+        check_policy("a web of shops in town", PasswordsSettings())
+    finally:
+        acting_app.reset(token)

@@ -230,6 +230,14 @@ def test_check_password_lists_the_known_forms_and_echoes_nothing(http: httpx.Cli
         ),
         ({"password": "CatFeeder2", "user_inputs": ["Cat Feeder"]}, ["password_too_easy"]),
         ({"password": "tabbytabby", "user_inputs": ["Tabby"]}, ["password_too_easy"]),
+        ({"password": "Acme2024!", "user_inputs": ["Acme"]}, ["password_too_easy"]),
+        ({"password": "feederCat9", "user_inputs": ["Cat Feeder"]}, ["password_too_easy"]),
+        (
+            {"password": "tabby@example", "user_inputs": ["tabby@example.com"]},
+            ["password_too_easy"],
+        ),
+        ({"password": "\u65e5\u672c" * 4, "user_inputs": ["\u65e5\u672c"]}, ["password_too_easy"]),
+        ({"password": "acme sells shovels", "user_inputs": ["Acme"]}, []),
         ({"password": "ä" * 37}, ["password_too_long"]),
         ({"password": "ä" * 37, "scheme": "argon2id"}, []),
         ({"password": "long\0 enough"}, ["password_has_nul"]),
@@ -237,7 +245,8 @@ def test_check_password_lists_the_known_forms_and_echoes_nothing(http: httpx.Cli
         ({"password": "", "user_inputs": ["Tabby"]}, ["password_blank", "password_too_short"]),
     ],
     ids=[
-        *("good", "stranger", "every-rule", "personal", "app", "repeated", "bcrypt", "argon2id"),
+        *("good", "stranger", "every-rule", "personal", "app", "repeated", "year", "turned"),
+        *("address", "two-characters", "phrase", "bcrypt", "argon2id"),
         *("nul", "blank", "empty"),
     ],
 )
