@@ -6,7 +6,9 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from benchmarks import footprint
@@ -15,10 +17,12 @@ from benchmarks.jobs import accepting, overload, round_trip, sealed_send, throug
 from benchmarks.measuring.figures import Figure, circumstances, table
 from benchmarks.measuring.plot import draw
 from benchmarks.renewals import rate, sweep_cost
+from benchmarks.tokens import race, read, sign_ins
 from config import ROOT
 
 _DIRECTORY: Final = ROOT / "docs" / "benchmarks"
-_PLOT: Final = "round-trip.png"
+#: Of each file its caption, and what draws it.
+Plots = dict[str, tuple[str, Callable[[Path], None]]]
 _PAGE: Final = """\
 # Measured
 
@@ -40,6 +44,15 @@ thread, as it is usually written, and with 16; the goal is held against both. Th
 each second, so that no run waits for its first sweep; the figures of the default interval of 30
 seconds have config.toml as it is, and more due at once than one sweep leases.
 
+A token is read from one web process, with nothing set and the key of an app, at a table of 2,000
+connections, each of which is read in turn. Beside it are an endpoint of FastAPI that reads one row
+by Peewee and opens one AES-GCM value, under the same options of uvicorn, in a thread of the pool or
+in the event loop, and `get-access-token` of better-auth on SQLite with encrypted tokens, in one
+process of Node. In the race the provider refuses a refresh token that it has seen; the whole service
+runs as it comes. A sign-in lasts from the callback to the answer with the stored connection, and the
+service begins, seals and records it too; the loop of Authlib redeems a code, verifies the id_token
+and inserts a row.
+
 {table}
 {plot}"""
 
@@ -48,10 +61,13 @@ def main() -> None:
     """Run every benchmark, the quiet ones first."""
     # A signal that ends this process ends those that it has started, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    durations: round_trip.Durations = {}
+    plots: Plots = {}
     steps: dict[str, Callable[[], list[Figure]]] = {
         "footprint": footprint.measure,
-        "round trip": lambda: _round_trip(durations),
+        "round trip": lambda: _round_trip(plots),
+        "race for a token": lambda: _race(plots),
+        "token reads": lambda: _token_reads(plots),
+        "sign-ins": lambda: _sign_ins(plots),
         "sealed send": sealed_send.measure,
         "accepting": accepting.measure,
         "throughput": throughput.measure,
@@ -66,25 +82,44 @@ def main() -> None:
         print(f"Measuring: {name} …", flush=True)
         figures += measure()
     print(table(figures))
-    _write(figures, durations)
+    _write(figures, plots)
 
 
-def _round_trip(durations: round_trip.Durations) -> list[Figure]:
-    durations.update(round_trip.sample())
+def _round_trip(plots: Plots) -> list[Figure]:
+    durations = round_trip.sample()
+    plots["round-trip.png"] = "Share of answers over time", partial(draw, durations)
     return round_trip.figures(durations)
 
 
-def _write(figures: list[Figure], durations: round_trip.Durations) -> None:
+def _race(plots: Plots) -> list[Figure]:
+    races = race.run()
+    plots["race.png"] = "Failed reads over time", partial(race.draw_race, races)
+    return race.figures(races)
+
+
+def _token_reads(plots: Plots) -> list[Figure]:
+    sampled = read.sample_all()
+    plots["token-reads.png"] = "Token reads a second", partial(read.draw_reads, sampled)
+    return list(read.compare(sampled))
+
+
+def _sign_ins(plots: Plots) -> list[Figure]:
+    contests = sign_ins.run_all()
+    plots["sign-ins.png"] = "Sign-ins a second", partial(sign_ins.draw_sign_ins, contests)
+    return list(sign_ins.compare(contests))
+
+
+def _write(figures: list[Figure], plots: Plots) -> None:
     _DIRECTORY.mkdir(exist_ok=True)
-    plot = ""
-    if find_spec("matplotlib"):
-        draw(durations, _DIRECTORY / _PLOT)
-        plot = f"\n![Share of answers over time]({_PLOT})\n"
+    shown = ""
+    for name, (caption, draw_to) in plots.items() if find_spec("matplotlib") else ():
+        draw_to(_DIRECTORY / name)
+        shown += f"\n![{caption}]({name})\n"
     page = _PAGE.format(
         date=datetime.now(UTC).date(),
         circumstances=circumstances(),
         table=table(figures),
-        plot=plot,
+        plot=shown,
     )
     (_DIRECTORY / "README.md").write_text(page)
 

@@ -7,6 +7,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from benchmarks.measuring.figures import Figure, milliseconds, percentile, spread, table
@@ -49,15 +50,24 @@ class Sample:
 
 
 Samples = dict[str, list[Sample]]
+#: Of each database the contenders' samples, and our durations where one caller asks.
+Sampled = dict[str, tuple[Samples, list[float]]]
 
 
 def measure(repeats: int = _REPEATS, seconds: float = _SECONDS) -> list[Figure]:
-    """Read a token from each contender in turn, on each database that there is."""
-    return [
-        figure
-        for name, opened in kinds().items()
-        for figure in figures(name, *sample(opened, repeats, seconds))
-    ]
+    """Read tokens from each contender in turn, on each database that there is, and compare."""
+    return list(compare(sample_all(repeats, seconds)))
+
+
+def sample_all(repeats: int = _REPEATS, seconds: float = _SECONDS) -> Sampled:
+    """Return the samples of each database that there is."""
+    return {name: sample(opened, repeats, seconds) for name, opened in kinds().items()}
+
+
+def compare(sampled: Sampled) -> Iterator[Figure]:
+    """Compare the contenders on each database."""
+    for database, (samples, idle) in sampled.items():
+        yield from figures(database, samples, idle)
 
 
 def sample(
@@ -142,6 +152,22 @@ def _rates(samples: Sequence[Sample]) -> str:
 
 def _costs(samples: Sequence[Sample]) -> str:
     return spread([one.core_milliseconds for one in samples], ".2f", "ms")
+
+
+def draw_reads(sampled: Sampled, path: Path) -> None:
+    """Write the plot of reads a second to a PNG file, a bar for each contender and database."""
+    from benchmarks.measuring.plot import draw_bars
+
+    rates = {
+        name if name == BETTER_AUTH else f"{name}, {database}": statistics.median(
+            one.per_second for one in taken
+        )
+        for database, (samples, _) in sampled.items()
+        for name, taken in samples.items()
+        if name != BETTER_AUTH or database == "SQLite"
+    }
+    title = f"Token reads a second: one process, {_CALLERS} callers"
+    draw_bars(rates, path, title, "reads a second")
 
 
 if __name__ == "__main__":
