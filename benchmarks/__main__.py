@@ -48,10 +48,10 @@ A token is read from one web process, with nothing set and the key of an app, at
 connections, each of which is read in turn. Beside it are an endpoint of FastAPI that reads one row
 by Peewee and opens one AES-GCM value, under the same options of uvicorn, in a thread of the pool or
 in the event loop, and `get-access-token` of better-auth on SQLite with encrypted tokens, in one
-process of Node. In the race the provider refuses a refresh token that it has seen; the whole service
-runs as it comes. A sign-in lasts from the callback to the answer with the stored connection, and the
-service begins, seals and records it too; the loop of Authlib redeems a code, verifies the id_token
-and inserts a row.
+process of Node. In the race the provider refuses a refresh token that it has seen; the whole
+service runs as it comes. A sign-in lasts from the callback to the answer with the stored
+connection, and the service checks its state, seals and records it too; the loop of Authlib redeems
+a code, verifies the id_token and inserts a row.
 
 {table}
 {plot}"""
