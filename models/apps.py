@@ -10,6 +10,7 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
+from models.db.statements import find_by_key
 from models.sealing.row_macs import Authenticated, MacField
 
 
@@ -36,8 +37,7 @@ class TAB_APPS(Authenticated, Table):
     @classmethod
     def find(cls, app_id: str) -> TAB_APPS | None:
         """Return the app of that id, authentic or not."""
-        row: TAB_APPS | None = cls.get_or_none(cls.id == app_id)
-        return row
+        return find_by_key(cls, app_id)
 
     @classmethod
     def list_all(cls) -> list[TAB_APPS]:

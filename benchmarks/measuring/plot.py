@@ -43,7 +43,7 @@ def draw(durations: Mapping[str, Sequence[float]], path: Path) -> None:
 def draw_bars(values: Mapping[str, float], path: Path, title: str, unit: str) -> None:
     """Write bars with their values to a PNG file; those whose names begin with "ours" stand out."""
     figure, axes = new_axes()
-    names = list(reversed(values))
+    names = list(values)[::-1]
     colors = [COLORS[0] if name.startswith("ours") else COLORS[2] for name in names]
     bars = axes.barh(names, [values[name] for name in names], color=colors, height=0.6)
     axes.bar_label(bars, fmt="{:,.0f}", padding=4)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -109,7 +109,7 @@ def _set_up(stack: Stack, issuer: str) -> None:
 
 
 def _ask(
-    session: requests.Session, method: str, url: str, body: dict[str, object]
+    session: requests.Session, method: str, url: str, body: Mapping[str, object]
 ) -> requests.Response:
     headers = {"Authorization": f"Bearer {ADMIN_API_KEY}"}
     answer = session.request(method, url, headers=headers, json=body, timeout=_PATIENCE_SECONDS)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import peewee
 
-from models.db.database import database
+from models.db.database import Table, database
+
+T = TypeVar("T", bound=Table)
 
 #: Older versions of SQLite refuse a statement with more than a thousand values.
 _MAX_VALUES: Final = 900
@@ -102,6 +104,26 @@ class PreparedSelect(PreparedStatement):
         key = _quote(self._fields[0].model._meta.primary_key.column_name)
         mark = f"ANY({database.param})" if supports_bulk_writes() else database.param
         return f"SELECT {', '.join(self._names())} FROM {self._table} WHERE {key} = {mark}"  # noqa: S608
+
+
+_by_key: Final[dict[type[Table], PreparedSelect]] = {}
+
+
+def find_by_key(table: type[T], key: Any) -> T | None:
+    """Return the row that has this primary key, as `get_or_none` does at several times the cost."""
+    select = _by_key.get(table)
+    if select is None:
+        select = _by_key[table] = PreparedSelect(*table._meta.sorted_fields)
+    for values in select.find([key]):
+        return build_row(table, values)
+    return None
+
+
+def build_row(table: type[T], values: dict[str, Any]) -> T:
+    """Return a row as it was read, with the columns that were read."""
+    row = table(__no_default__=True)
+    row.__data__ = values
+    return row
 
 
 class PreparedDelete(PreparedStatement):

@@ -11,7 +11,7 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
-from models.db.statements import is_one_of
+from models.db.statements import find_by_key, is_one_of
 from models.oauth.email_lookup import has_email
 from models.oauth.grants import Grant
 from models.sealing.row_macs import Authenticated, MacField
@@ -93,7 +93,7 @@ class TAB_CONNECTIONS(Authenticated, Table):
     @classmethod
     def find(cls, connection_id: str) -> TAB_CONNECTIONS | None:
         """Return the connection of that id."""
-        row: TAB_CONNECTIONS | None = cls.get_or_none(cls.id == connection_id)
+        row = find_by_key(cls, connection_id)
         return cls.authentic(row)
 
     @classmethod

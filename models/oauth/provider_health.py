@@ -10,6 +10,7 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import UTCDateTimeField
+from models.db.statements import find_by_key
 
 #: One of the threads that compete for a request succeeds in each attempt of all.
 _MAX_ATTEMPTS: Final = 64
@@ -56,7 +57,7 @@ class TAB_PROVIDER_HEALTH(Table):
     @classmethod
     def find(cls, provider: str) -> TAB_PROVIDER_HEALTH:
         """Return a provider's health; without a row it is in good health."""
-        row: TAB_PROVIDER_HEALTH | None = cls.get_or_none(cls.provider == provider)
+        row = find_by_key(cls, provider)
         return row or cls(**_build_healthy_row(provider))
 
     @classmethod

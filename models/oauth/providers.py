@@ -12,6 +12,7 @@ import peewee
 from catfeeder.sealing import Secret
 from models.db.database import Table, database
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.db.statements import find_by_key
 from models.sealing.row_macs import Authenticated, MacField
 
 #: What an operator has set, whichever of it decides where tokens and secrets are sent.
@@ -92,8 +93,7 @@ class TAB_USER_OAUTH_CONNECTION(Authenticated, Table):
     @classmethod
     def find(cls, name: str) -> TAB_USER_OAUTH_CONNECTION | None:
         """Return the provider of that name, authentic or not."""
-        row: TAB_USER_OAUTH_CONNECTION | None = cls.get_or_none(cls.name == name)
-        return row
+        return find_by_key(cls, name)
 
     @classmethod
     def lock(cls, name: str) -> None:

@@ -15,6 +15,7 @@ import peewee
 from catfeeder.sealing import Secret
 from models.db.database import Table
 from models.db.fields import JSONField, SealedField, UTCDateTimeField
+from models.db.statements import find_by_key
 from models.oauth.state_hashes import REFERENCE_DIGITS, hash_state
 from models.sealing.row_macs import Authenticated, MacField
 
@@ -129,7 +130,7 @@ class TAB_VERIFICATION(Authenticated, Table):
     @classmethod
     def find(cls, state: Secret) -> TAB_VERIFICATION | None:
         """Return the sign-in of a state, whatever its status."""
-        row: TAB_VERIFICATION | None = cls.get_or_none(cls.state_hash == hash_state(state))
+        row = find_by_key(cls, hash_state(state))
         return cls.authentic(row)
 
     def required_macs(self) -> list[MacField]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from models.db.statements import PreparedSelect
+from models.db.statements import PreparedSelect, build_row
 from models.oauth.connections import TAB_CONNECTIONS
 
 #: Columns that nothing needs for an answer with the token.
@@ -25,8 +25,7 @@ def find_token_rows(ids: Sequence[str]) -> dict[str, TAB_CONNECTIONS]:
     """
     found = {}
     for values in _reading.find(ids):
-        row = TAB_CONNECTIONS(__no_default__=True)
-        row.__data__ = values
+        row = build_row(TAB_CONNECTIONS, values)
         if all(mac.holds(row) for mac in row.required_macs()):
             found[row.id] = row
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from models.db.database import hold_connection, transaction
-from models.db.statements import PreparedDelete, PreparedInsert, PreparedUpdate
+from models.db.statements import PreparedDelete, PreparedInsert, PreparedUpdate, find_by_key
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.journal import TAB_ATTEMPTS
 from tests.models.rows import stored_connection
@@ -65,3 +65,16 @@ def test_a_row_that_is_as_given_is_deleted() -> None:
         assert not delete.execute(other, 2)
 
     assert [row.connection_id for row in TAB_ATTEMPTS.select()] == [other]
+
+
+def test_a_row_is_found_by_its_key_as_peewee_reads_it() -> None:
+    found, other = ids(2)
+    with hold_connection():
+        rows = {key: TAB_CONNECTIONS.get_by_id(key) for key in (found, other)}
+        # Each column is the same, and nothing counts as changed
+        for key, row in rows.items():
+            read = find_by_key(TAB_CONNECTIONS, key)
+            assert read is not None
+            assert (read.__data__, read.dirty_fields) == (row.__data__, row.dirty_fields)
+        # And an unknown key has none
+        assert find_by_key(TAB_CONNECTIONS, "unknown") is None
