@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 ScopeName: TypeAlias = Literal[
     "jobs", "connections:read", "tokens:read", "console:read", "metrics", "admin"
 ]
-#: The operator's, who sees every app.
+#: The scopes of an operator: each shows every app.
 OPERATOR_SCOPES: Final = ("console:read", "metrics", "admin")
 SCOPES: Final[tuple[str, ...]] = get_args(ScopeName)
 #: By this, secret scanners recognise a key of ours in a log or a repository.

@@ -1,4 +1,4 @@
-"""Begin of a device authorization (RFC 8628 section 3.2): the code that a user has to enter."""
+"""Beginning of a device authorization (RFC 8628 section 3.2): the code that a user has to enter."""
 
 from __future__ import annotations
 

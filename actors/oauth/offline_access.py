@@ -76,7 +76,7 @@ def _add(
 def _remove(
     provider: Provider, scopes: Sequence[str], parameters: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """Leave out what serves a lasting connection alone, so that nobody is prompted for it."""
+    """Leave out what serves a lasting connection alone, so that no user is prompted for it."""
     asked = {
         name: value
         for name, value in parameters.items()

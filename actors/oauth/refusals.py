@@ -22,7 +22,7 @@ _STANDARD: Final = frozenset(
         *("unmet_authentication_requirements", "invalid_target"),
     }
 )
-#: What the user, and nobody else, decides; the operator need do nothing.
+#: What the user alone decides; the operator need do nothing.
 _OF_THE_USER: Final = re.compile(
     "access_denied|consent_required|login_required|interaction_required|account_selection_required"
     "|user_.*|.*cancel.*",

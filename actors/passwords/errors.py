@@ -43,7 +43,7 @@ class PasswordNotText(PasswordRefused):
 
 
 class PasswordBlank(PasswordRefused):
-    """Raised on hashing a new password that nobody can see."""
+    """Raised on hashing a new password that no person can see."""
 
     message = (
         "The password has no visible character: spaces and zero-width characters alone are refused."

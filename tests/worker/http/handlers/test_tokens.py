@@ -73,7 +73,8 @@ def _short_wait(set_limits: SetLimits) -> None:
 
 def test_a_fresh_token_costs_no_job(http: httpx.Client, user: Connected) -> None:
     assert user.token().json()["access_token"] == user.first
-    assert 'actor="renew_connection"' not in http.get("/metrics").text
+    enqueued = 'catfeeder_jobs_enqueued_total{actor="renew_connection"}'
+    assert enqueued not in http.get("/metrics").text
 
 
 @pytest.mark.parametrize("age", ["fall_due", "expire"])

@@ -1,1 +1,1 @@
-"""Pages of connections: searched, told one by one, and changed, one or all that match."""
+"""Pages of connections: searched, shown one by one, and changed, one or all that match."""

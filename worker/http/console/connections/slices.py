@@ -1,4 +1,4 @@
-"""A slice of a change to all connections that match: what is done to each, and what comes of it."""
+"""Slice of a change to all connections that match: what is done to each, and what comes of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong: each fault in words, with what to do about it and where."""
+"""Faults of the service: each in words, with what to do about it and where."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes of jobs: listed, filtered, told one by one without what is secret, and cancelled."""
+"""Routes of jobs: listed, filtered, shown one by one without what is secret, and cancelled."""
 
 from __future__ import annotations
 
