@@ -76,7 +76,7 @@ class PepperUnknown(PasswordRefused):
     def __init__(self, key_id: str) -> None:
         super().__init__(
             f"The password hash was made with the pepper of the id {key_id}, which this service "
-            "does not have: its PASSWORD_PEPPER belongs into PASSWORD_PEPPER_PREVIOUS."
+            "does not have: add that PASSWORD_PEPPER to PASSWORD_PEPPER_PREVIOUS."
         )
 
 

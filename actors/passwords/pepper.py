@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import hmac
+import logging
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -16,6 +17,7 @@ from actors.passwords.errors import PepperUnknown
 from catfeeder.sealing import Key, Secret, derive_key, key_id
 from config import Settings, current_settings
 
+_LOG = logging.getLogger(__name__)
 #: Part of what every stored hash is of: never change it.
 _LABEL: Final = "catfeeder/pepper/v1"
 
@@ -58,6 +60,7 @@ def find_pepper(wanted: str) -> Pepper:
     for pepper in list_peppers(current_settings()):
         if pepper.key_id == wanted:
             return pepper
+    _LOG.warning("A hash was made with the pepper of the id %s, which is not set.", wanted)
     raise PepperUnknown(wanted)
 
 
