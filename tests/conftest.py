@@ -232,7 +232,7 @@ def _settings_of(environment: dict[str, str], toml_conf: dict[str, Any]) -> Iter
         adapter = shared_adapter()
         yield chosen
         # Connections are kept alive, and the next provider may come to listen at the same port.
-        adapter.poolmanager.clear()
+        adapter.close()
     config.current_settings.cache_clear()
     # An exception that is kept keeps what was known of this test's providers.
     cache._shared.clear()

@@ -112,7 +112,8 @@ class RenewalRequest:
         asked_scope = self._find_asked_scope()
         request = GrantRequest(row.provider_subject, asked_scope, row.scope, known)
         grant = build_grant(self.provider, tokens, request, asked_at, end=end)
-        grant = replace(grant, metadata=merge_metadata(row.metadata, tokens.metadata))
+        if tokens.metadata or row.metadata:
+            grant = replace(grant, metadata=merge_metadata(row.metadata, tokens.metadata))
         if tokens.scope is None and self.credentials is None:
             return replace(grant, scope=row.scope, missing_scope=row.missing_scope)
         return grant

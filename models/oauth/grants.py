@@ -66,6 +66,8 @@ def merge_metadata(
 
 def limit_metadata(members: Mapping[str, Any]) -> dict[str, Any]:
     """Return members without those that do not fit into 4 KiB beside the ones before."""
+    if not members or len(json.dumps(members)) <= MAX_METADATA_BYTES:
+        return dict(members)
     kept: dict[str, Any] = {}
     for name, value in members.items():
         if len(json.dumps({**kept, name: value})) <= MAX_METADATA_BYTES:

@@ -23,7 +23,6 @@ from actors.providers.http.availability import check_available
 from actors.providers.http.transport import (
     USER_AGENT,
     check_no_redirect,
-    proxies_for,
     read_bounded_body,
     shared_adapter,
     translate_http_errors,
@@ -78,12 +77,16 @@ def send_parameters(
     is_any_status: bool = False,
 ) -> requests.Response:
     """Send parameters once, as a form, as JSON or in the query; else as `post_form`."""
-    check_url(url, current_settings().allowed_private_hosts)
+    _check_url(url, current_settings().allowed_private_hosts)
     with translate_http_errors():
         whole = _authenticate(auth, {**_HEADERS_BY_FORMAT[encoding], **(headers or {})})
         query = urlencode(parameters, doseq=True) if encoding == "query" else ""
         answer = _send(method, url, query, _write_body(parameters, encoding), whole)
         return read_answer(answer, is_any_status=is_any_status)
+
+
+#: Cached, as there are few token endpoints. A URL that is refused raises each time.
+_check_url: Final = lru_cache(maxsize=1024)(check_url)
 
 
 def _write_body(parameters: Parameters, encoding: Format) -> bytes | None:
@@ -97,20 +100,16 @@ def _authenticate(auth: AuthBase | None, headers: dict[str, str]) -> dict[str, s
     if auth is None:
         return headers
     request = requests.PreparedRequest()
-    request.headers = CaseInsensitiveDict(headers)
-    return dict(auth(request).headers)
+    request.headers = CaseInsensitiveDict()
+    added = auth(request).headers
+    return {**{name: it for name, it in headers.items() if name not in added}, **added}
 
 
 def _send(
     method: str, url: str, query: str, body: bytes | None, headers: Mapping[str, str]
 ) -> urllib3.BaseHTTPResponse:
     oauth = current_settings().oauth
-    target = _build_target(url)
-    adapter: Any = shared_adapter()
-    proxies = proxies_for(url)
-    pool = adapter.get_connection_with_tls_context(target, verify=True, proxies=proxies)
-    adapter.cert_verify(pool)
-    path = adapter.request_url(target, proxies)
+    pool, path = shared_adapter().find_pool(url)
     if query:
         path += ("&" if "?" in path else "?") + query
     answer: urllib3.BaseHTTPResponse = pool.urlopen(
@@ -129,14 +128,6 @@ def _send(
         decode_content=False,
     )
     return answer
-
-
-@lru_cache(maxsize=64)
-def _build_target(url: str) -> requests.PreparedRequest:
-    """Parse a URL as requests does; cached, as there are few token endpoints."""
-    target = requests.PreparedRequest()
-    target.prepare_url(url, None)
-    return target
 
 
 def read_answer(

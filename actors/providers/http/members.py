@@ -89,9 +89,11 @@ def pick_members(
     Dots lead into objects. A member that has the name of a secret is left out at every depth, and
     so is each that holds one of the `tokens` or a JWT.
     """
-    texts = [token.reveal() for token in tokens if token is not None]
-    found = ((name, find_at(answer, name)) for name in names)
+    # Most of the hundred names are in no answer, and each renewal looks for all of them.
+    places = [name for name in names if name in answer or "." in name]
+    found = ((name, find_at(answer, name)) for name in places)
     there = [(name, value) for name, value in found if value is not None]
+    texts = [token.reveal() for token in tokens if token is not None] if there else []
     cleaned = ((name, _clean(value, texts, _MAX_DEPTH)) for name, value in there)
     named = {name: value for name, value in cleaned if not is_secret_name(name)}
     return limit_metadata({name: value for name, value in named.items() if value not in _EMPTY})

@@ -182,6 +182,8 @@ class Provider:
     emails: Mapping[str, str] = field(default_factory=dict)
     told_once: tuple[str, ...] = ()
     email_trust: str = "claim"
+    #: What is derived from the fields above once, for all requests; a changed copy begins anew.
+    prepared: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def yields_id_token(self, scopes: Iterable[str]) -> bool:
         """Return whether a sign-in for these scopes yields an id_token that we can check.

@@ -157,7 +157,7 @@ def use_refresh_token(
         return read_answered_tokens(client, send_renewal(client, whole, metadata or {}), keep)
 
     tokens = try_each_secret(provider, refresh)
-    return replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
+    return tokens if tokens.refresh_token else replace(tokens, refresh_token=refresh_token)
 
 
 def exchange_token(

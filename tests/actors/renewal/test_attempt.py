@@ -53,7 +53,7 @@ def test_a_renewal_that_waits_for_its_connection_for_too_long_sends_nothing(
     half = timedelta(seconds=current_settings().oauth.lease_seconds) / 2
     at = now() - half + timedelta(seconds=0.4)
     renewal = begun(row, at)
-    shared_adapter().poolmanager.clear()
+    shared_adapter().close()
     resolve = socket.getaddrinfo
 
     def resolve_slowly(*arguments: Any, **options: Any) -> Any:

@@ -79,6 +79,13 @@ def list_clients(provider: Provider) -> list[Provider]:
 
     That is with each secret, and where Basic may be read otherwise, in its other form too.
     """
+    known: list[Provider] | None = provider.prepared.get("clients")
+    if known is None:
+        known = provider.prepared["clients"] = _list_clients(provider)
+    return known
+
+
+def _list_clients(provider: Provider) -> list[Provider]:
     clients = []
     for secret in (provider.client_secret, *provider.earlier_client_secrets):
         is_current = secret is provider.client_secret
@@ -95,11 +102,12 @@ def _other_form(client: Provider) -> Provider | None:
     """
     if client.basic_fallback is None or client.client_secret is None:
         return None
-    is_plain = all(quote(part, safe="") == part for part in _basic_parts(client))
+    if all(quote(part, safe="") == part for part in _basic_parts(client)):
+        return None
     other = replace(client, **client.basic_fallback)  # type: ignore[arg-type]
     is_raw = other.client_secret_basic_encoding == "raw"
     is_ambiguous = is_raw and ":" in client.client_id
-    return None if is_plain or is_ambiguous else other
+    return None if is_ambiguous else other
 
 
 def _ask_and_learn(provider: Provider, client: Provider, ask: Callable[[Provider], T]) -> T:
@@ -134,6 +142,13 @@ def authorization_of(provider: Provider) -> AuthBase | None:
 
     Some providers take the secret alone, as the user name of Basic or as a bearer token.
     """
+    if "authorization" not in provider.prepared:
+        provider.prepared["authorization"] = _build_authorization(provider)
+    known: AuthBase | None = provider.prepared["authorization"]
+    return known
+
+
+def _build_authorization(provider: Provider) -> AuthBase | None:
     match provider.token_endpoint_auth_method:
         case "client_secret_basic":
             return basic_header(provider)

@@ -67,9 +67,8 @@ def read_tokens(
     pairs = _read_pairs(answer, provider, asked_at)
     if not pairs:
         raise classify_by_words(answer, response, provider) or _build_missing_token_error()
-    metadata = _pick_metadata(answer, provider)
-    first, *others = [replace(pair, metadata=metadata) for pair in pairs]
-    return replace(first, second=others[0] if others else None)
+    first, *others = pairs
+    return replace(first, second=others[0]) if others else first
 
 
 def _add_token_in_hand(answer: Mapping[str, Any], provider: Provider) -> Mapping[str, Any]:
@@ -112,15 +111,19 @@ def _read_pairs(
 ) -> list[TokenResponse]:
     """Return the tokens of each account in an answer: of one, or of Slack's bot and user."""
     if provider.token_answer == "slack_app":
+        metadata = _pick_metadata(answer, provider)
         # `token_type` says whose the token is: bot or user. Both are bearer tokens.
         return [
-            replace(_read_pair(pair, provider, asked_at), account=account, token_type="Bearer")
+            replace(
+                _read_pair(pair, provider, asked_at, account, metadata),
+                token_type="Bearer",
+            )
             for pair, account in slack.split_pairs(answer)
         ]
     if answer.get("access_token") in (None, ""):
         return []
-    pair = _read_pair(answer, provider, asked_at)
-    return [replace(pair, account=_read_account(answer, provider))]
+    account, metadata = _read_account(answer, provider), _pick_metadata(answer, provider)
+    return [_read_pair(answer, provider, asked_at, account, metadata)]
 
 
 def _read_account(answer: Mapping[str, Any], provider: Provider) -> Mapping[str, Any] | None:
@@ -157,7 +160,13 @@ def _build_missing_token_error() -> ProviderMisbehaved:
     return ProviderMisbehaved("The provider's answer holds no access token.")
 
 
-def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime) -> TokenResponse:
+def _read_pair(
+    answer: Mapping[str, Any],
+    provider: Provider,
+    asked_at: datetime,
+    account: Mapping[str, Any] | None,
+    metadata: Mapping[str, Any],
+) -> TokenResponse:
     access_token = _read_token(answer, "access_token")
     if access_token is None:
         raise _build_missing_token_error()
@@ -171,6 +180,8 @@ def _read_pair(answer: Mapping[str, Any], provider: Provider, asked_at: datetime
         id_token=_read_token(answer, "id_token"),
         states_lifetime=lifetime is not None,
         refresh_token_expires_in=read_refresh_token_lifetime(answer, asked_at),
+        metadata=metadata,
+        account=account,
     )
 
 

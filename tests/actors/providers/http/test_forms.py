@@ -61,7 +61,7 @@ def trusted(
         config.current_settings.cache_clear()
         server.url = f"https://{host}/token"
         yield server
-        shared_adapter().poolmanager.clear()
+        shared_adapter().close()
 
 
 def test_a_form_is_sent_in_one_write(environment: dict[str, str]) -> None:
