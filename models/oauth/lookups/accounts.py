@@ -12,11 +12,13 @@ from models.oauth.connections import TAB_CONNECTIONS
 _T: Final = TAB_CONNECTIONS
 #: App, provider and `provider_subject` of a connection.
 Account = tuple[str, str, str]
-#: With `IN` a PostgreSQL without statistics of a table that has just grown reads every connection
-#: of the provider instead. LIMIT keeps it at one look-up by the unique index for each name.
-_EACH: Final = """SELECT wanted.name FROM unnest(%s::text[]) AS wanted(name), LATERAL (
-    SELECT 1 FROM connections
-    WHERE app = %s AND provider = %s AND provider_subject = wanted.name LIMIT 1
+#: The first connection at or behind each name, in an order that the unique index alone has. Asked
+#: for the one that equals it, a PostgreSQL without statistics of a table that has just grown takes
+#: an index that begins with the provider, and reads all of its connections each time.
+_EACH: Final = """SELECT found.* FROM unnest(%s::text[]) AS wanted(name), LATERAL (
+    SELECT app, provider, provider_subject FROM connections
+    WHERE (app, provider, provider_subject) >= (%s, %s, wanted.name)
+    ORDER BY app, provider, provider_subject LIMIT 1
 ) AS found"""
 
 
@@ -34,8 +36,8 @@ def find_accounts(wanted: Iterable[Account]) -> set[Account]:
 
 
 def _find_each(app: str, provider: str, names: list[str]) -> Iterator[str]:
-    for (name,) in database.execute_sql(_EACH, (names, app, provider)):
-        yield name
+    accounts = set(database.execute_sql(_EACH, (names, app, provider)))
+    return (name for name in names if (app, provider, name) in accounts)
 
 
 def _find_by_list(app: str, provider: str, names: list[str]) -> Iterator[str]:

@@ -24,8 +24,6 @@ def test_accounts_are_looked_up_by_index() -> None:
             f"INSERT INTO connections ({', '.join(names)}) SELECT {columns} "  # noqa: S608
             "FROM connections, generate_series(1, 5000) AS number"
         )
-        # Statistics of a smaller table let PostgreSQL take a shorter index at times.
-        database.execute_sql("ANALYZE connections")
         # When some accounts are looked up, then those that there are are found
         wanted = [(first.app, first.provider, f"account-{number}") for number in range(4900, 5300)]
         with listen() as calls:
@@ -34,3 +32,4 @@ def test_accounts_are_looked_up_by_index() -> None:
         [(sql, values)] = calls
         plan = "\n".join(row for (row,) in database.execute_sql(f"EXPLAIN ANALYZE {sql}", values))
     assert "Rows Removed by Filter" not in plan, plan
+    assert "Sort" not in plan, plan
