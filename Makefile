@@ -64,7 +64,7 @@ wheel: $(DEV_STAMP) ## Build the client that other apps install, into dist/
 	@rm -rf build catfeeder.egg-info
 	@ls dist/catfeeder-*.whl
 
-bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ (takes some minutes)
+bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ (takes half an hour)
 	@.venv-bench/bin/python -m benchmarks
 
 queue-key: $(RUNTIME_STAMP) ## Print the key that lets an app (APP=its id) put jobs on the queue

@@ -16,7 +16,7 @@ from benchmarks.console import pages
 from benchmarks.jobs import accepting, overload, round_trip, sealed_send, throughput
 from benchmarks.measuring.figures import Figure, circumstances, table
 from benchmarks.measuring.plot import draw
-from benchmarks.renewals import rate, sweep_cost
+from benchmarks.renewals import rate, soak, sweep_cost
 from benchmarks.tokens import race, read, sign_ins
 from config import ROOT
 
@@ -42,7 +42,8 @@ The service renews with one oauth process, as it is unless set otherwise, and wi
 Python keeps one process to one core. The bare loop of requests-oauthlib is one process, with one
 thread, as it is usually written, and with 16; the goal is held against both. The comparison sweeps
 each second, so that no run waits for its first sweep; the figures of the default interval of 30
-seconds have config.toml as it is, and more due at once than one sweep leases.
+seconds have config.toml as it is, and more due at once than one sweep leases. The soak has a
+million tokens of an hour, whose ends are spread evenly, as in a service that has run for a while.
 
 A token is read from one web process, with nothing set and the key of an app, at a table of 2,000
 connections, each of which is read in turn. Beside it are an endpoint of FastAPI that reads one row
@@ -75,6 +76,7 @@ def main() -> None:
         "renewal rate": rate.measure,
         "renewal rate at the default interval": rate.measure_default,
         "sweep cost": sweep_cost.measure,
+        "soak": lambda: _soak(plots),
         "console pages": pages.measure,
     }
     figures = []
@@ -107,6 +109,12 @@ def _sign_ins(plots: Plots) -> list[Figure]:
     contests = sign_ins.run_all()
     plots["sign-ins.png"] = "Sign-ins a second", partial(sign_ins.draw_sign_ins, contests)
     return list(sign_ins.compare(contests))
+
+
+def _soak(plots: Plots) -> list[Figure]:
+    found = soak.run()
+    plots["soak.png"] = "What tokens had left when they were renewed", partial(soak.draw, found)
+    return soak.figures(found)
 
 
 def _write(figures: list[Figure], plots: Plots) -> None:

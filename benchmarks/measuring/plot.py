@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+_BIN_SECONDS: Final = 5
 #: Ours comes first.
 COLORS: Final = ("#0969da", "#cf222e", "#8c959f", "#bf8700")
 
@@ -51,4 +52,27 @@ def draw_bars(values: Mapping[str, float], path: Path, title: str, unit: str) ->
     axes.grid(visible=True, axis="x", alpha=0.2)
     axes.margins(x=0.12)
     axes.set(xlabel=unit, title=title)
+    figure.savefig(path, dpi=120)
+
+
+def draw_soak(renewals: Sequence[tuple[float, float]], of: str, path: Path) -> None:
+    """Write the plot of the seconds that each token had left when it was renewed."""
+    bins: dict[int, list[float]] = {}
+    for at, left in renewals:
+        bins.setdefault(int(at // _BIN_SECONDS), []).append(left / 60)
+    minutes = [number * _BIN_SECONDS / 60 for number in sorted(bins)]
+    ordered = [sorted(bins[number]) for number in sorted(bins)]
+    figure, axes = new_axes()
+    least, most = [each[0] for each in ordered], [each[-1] for each in ordered]
+    axes.fill_between(minutes, least, most, color=COLORS[0], alpha=0.25, label="least to most")
+    axes.plot(minutes, [each[len(each) // 2] for each in ordered], color=COLORS[0], label="median")
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.annotate("its end", (0, 0.1))
+    axes.set(
+        xlabel="minutes of the soak",
+        ylabel="minutes that the token had left",
+        title=f"When tokens were renewed: {of}",
+        ylim=(-0.5, 13),
+    )
+    axes.legend(loc="lower right", frameon=False)
     figure.savefig(path, dpi=120)

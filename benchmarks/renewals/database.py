@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,24 @@ PROVIDER: Final = "instant"
 _BATCH: Final = 10_000
 #: Connections that are not to be due fall due in half an hour at the earliest, over half an hour.
 _SOONEST: Final = timedelta(minutes=30)
+#: Between the time when a token falls due and its end.
+MARGIN: Final = timedelta(minutes=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When connections fall due: evenly over a time, in an order that their numbers do not have."""
+
+    first: datetime
+    over: timedelta
+
+    def renew_at(self, number: int) -> datetime:
+        """Return when the connection of a number falls due."""
+        return self.first + self.over * ((number * 7919 % 10_007) / 10_007)
+
+    def expires_at(self, number: int) -> datetime:
+        """Return when its token ends."""
+        return self.renew_at(number) + MARGIN
 
 
 @contextmanager
@@ -92,11 +111,14 @@ def configure_provider(token_endpoint: str) -> None:
         )
 
 
-def fill(first: int, end: int) -> None:
-    """Add the connections of these numbers, none of them due, and update the statistics."""
+def fill(first: int, end: int, schedule: Schedule | None = None) -> None:
+    """Add the connections of these numbers, by default none of them due; update the statistics."""
+    planned = schedule or Schedule(datetime.now(UTC) + _SOONEST, _SOONEST)
     for start in range(first, end, _BATCH):
         same = _build_common_columns()
-        _insert([_build_row(number, same) for number in range(start, min(start + _BATCH, end))])
+        _insert(
+            [_build_row(number, same, planned) for number in range(start, min(start + _BATCH, end))]
+        )
     with hold_connection():
         database.execute_sql("ANALYZE")
 
@@ -117,10 +139,14 @@ def id_of(number: int) -> str:
     return f"{number * 2654435761 % 2**32:08x}-0000-4000-8000-{number:012x}"
 
 
-def _build_row(number: int, same: dict[str, Any]) -> dict[str, Any]:
-    table, now = TAB_CONNECTIONS, datetime.now(UTC)
+def number_of(connection_id: str) -> int:
+    """Return the number of the connection of that id."""
+    return int(connection_id.rpartition("-")[2], 16)
+
+
+def _build_row(number: int, same: dict[str, Any], schedule: Schedule) -> dict[str, Any]:
+    table = TAB_CONNECTIONS
     connection_id = id_of(number)
-    renew_at = now + _SOONEST * (1 + (number * 7919 % 10_007) / 10_007)
     named = {
         "id": connection_id,
         "subject": f"user-{number}",
@@ -133,8 +159,8 @@ def _build_row(number: int, same: dict[str, Any]) -> dict[str, Any]:
         "mac": table.mac.sign({**account, **named}),
         "access_token": table.access_token.seal(connection_id, Secret(f"access-{number:040}")),
         "refresh_token": table.refresh_token.seal(connection_id, Secret(f"refresh-{number:040}")),
-        "expires_at": table.expires_at.db_value(renew_at + timedelta(minutes=12)),
-        "renew_at": table.renew_at.db_value(renew_at),
+        "expires_at": table.expires_at.db_value(schedule.expires_at(number)),
+        "renew_at": table.renew_at.db_value(schedule.renew_at(number)),
     }
 
 
