@@ -24,6 +24,8 @@ from worker.http.shim import Shim
 
 LOGIN_PATH: Final = "/console/login"
 LOGOUT_PATH: Final = "/console/logout"
+#: Of the login's address, where a form was sent without a session.
+SESSION_ENDED: Final = "ended"
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -52,7 +54,7 @@ class ConsoleRoute(APIRoute):
             try:
                 visit = await _enter(request)
                 if visit is None:
-                    return RedirectResponse(LOGIN_PATH, 303)
+                    return _lead_to_login(request)
                 request.state.visit = visit
                 return await handle(request)
             except CatFeederError as error:
@@ -61,6 +63,12 @@ class ConsoleRoute(APIRoute):
                 return render_invalid_request(error)
 
         return enter_and_handle
+
+
+def _lead_to_login(request: Request) -> Response:
+    """Lead to the login, which says so where a form came after its session had ended."""
+    is_change = request.method not in ("GET", "HEAD") and request.url.path != LOGOUT_PATH
+    return RedirectResponse(f"{LOGIN_PATH}?{SESSION_ENDED}" if is_change else LOGIN_PATH, 303)
 
 
 def _find_way_back(request: Request) -> str:

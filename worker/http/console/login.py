@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,7 +12,7 @@ from catfeeder.errors import CatFeederError
 from catfeeder.sealing import Secret
 from worker.http.auth.api_keys import Scope
 from worker.http.auth.client_address import get_client_address
-from worker.http.console.access import LOGIN_PATH, LOGOUT_PATH, ConsoleRoute
+from worker.http.console.access import LOGIN_PATH, LOGOUT_PATH, SESSION_ENDED, ConsoleRoute
 from worker.http.console.rendering import read_visit
 from worker.http.errors.refusals import KeyLacksScope, KeyRequired
 from worker.http.errors.statuses import get_status
@@ -19,15 +21,20 @@ from worker.http.pages.problem_pages import render_problem
 from worker.http.pages.templating import render_page
 from worker.http.shim import Shim, ShimDependency
 
+_SESSION_ENDED: Final = (
+    "Your session had ended before this form was sent: nothing was changed, and what you typed is "
+    "not kept. Sign in, and send it again."
+)
 #: Without a session: the login itself.
 public_router = APIRouter(include_in_schema=False)
 router = APIRouter(route_class=ConsoleRoute, include_in_schema=False)
 
 
 @public_router.get(LOGIN_PATH)
-async def show_login() -> Response:
+async def show_login(request: Request) -> Response:
     """Show the form."""
-    return render_page("console/login.html", fault=None)
+    fault = _SESSION_ENDED if SESSION_ENDED in request.query_params else None
+    return render_page("console/login.html", fault=fault)
 
 
 @public_router.post(LOGIN_PATH)

@@ -58,7 +58,7 @@ def pages(http: httpx.Client, house: OidcProvider, service: Client) -> list[tupl
     body = service.broker.encoder.encode(message.copy(options={"redis_message_id": "a"}).asdict())
     DeadLetters(service.broker).add(PASSWORDS, "a", "internal_error", body)
     http.patch("/v1/apps/default", json={"webhook_url": f"{house.issuer}/hooks"})
-    failing = sign_in(http, house, "bob", subject="user-2")
+    failing = sign_in(http, house, "bob", subject="<b>" + "W" * 200 + "\u202e")
     now = utc_now()
     with hold_connection():
         reason = "client_misconfigured: 401 invalid_client (The client's secret has expired.)"

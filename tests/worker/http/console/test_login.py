@@ -32,6 +32,10 @@ def test_a_session_lasts_from_the_login_to_the_logout(visitor: httpx.Client) -> 
     assert ended.url.path == "/console/login"
     visitor.cookies.update(copied)
     assert visitor.get("/console").url.path == "/console/login"
+    # And a form that was open meanwhile is said to have changed nothing
+    late = act(visitor, page, "/console/queues/oauth/pause")
+    assert late.url.path == "/console/login"
+    assert "what you typed is not kept" in late.text
 
 
 def test_without_a_session_every_page_leads_to_the_login(
