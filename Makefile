@@ -15,7 +15,9 @@ VENV_USABLE := $(shell if [ ! -e .venv ] && [ ! -L .venv ] || [ -L .venv ]; then
 	2>/dev/null; then echo yes; else echo no; fi)
 
 # A stamp carries the checksum of its lock, so an unchanged lock costs nothing on the next run.
-RUNTIME_STAMP := .venv/installed-run-$(shell cksum < requirements.lock | cut -d ' ' -f 1)
+# OTEL=1 is for traces: docs/operations.md.
+RUNTIME_LOCK := $(if $(OTEL),requirements-otel.lock,requirements.lock)
+RUNTIME_STAMP := .venv/installed-run-$(shell cksum < $(RUNTIME_LOCK) | cut -d ' ' -f 1)
 DEV_STAMP := .venv/installed-dev-$(shell cksum < requirements-dev.lock | cut -d ' ' -f 1)
 # The benchmarks' peers have an environment to themselves: neither the service nor the tests ever see them.
 BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | cut -d ' ' -f 1)
@@ -83,6 +85,9 @@ lock: ## Renew the lock files from pyproject.toml (needs uv)
 	@head -n 1 requirements-bench.lock > requirements-bench.lock.new
 	@$(COMPILE) --group bench --constraints requirements.lock >> requirements-bench.lock.new
 	@mv requirements-bench.lock.new requirements-bench.lock
+	@head -n 1 requirements-otel.lock > requirements-otel.lock.new
+	@$(COMPILE) --group otel --constraints requirements.lock >> requirements-otel.lock.new
+	@mv requirements-otel.lock.new requirements-otel.lock
 
 clean: ## Remove what set-up, build and tools wrote; data and keys stay
 	@rm -rf .venv .venv-bench build dist catfeeder.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -114,7 +119,7 @@ INSTALL = echo "Installing $$(grep -c == $(1)) packages from $(1)" && \
 
 # The tools' lock holds all of the runtime's: with it, the smaller one need not be installed.
 $(RUNTIME_STAMP): | .venv/bin/python
-	@if [ ! -e $(DEV_STAMP) ]; then $(call INSTALL,requirements.lock); fi
+	@if [ ! -e $(DEV_STAMP) ]; then $(call INSTALL,$(RUNTIME_LOCK)); fi
 	@touch $@
 
 $(DEV_STAMP): | .venv/bin/python

@@ -88,6 +88,9 @@ def _is_variable(name: str) -> bool:
 
 def is_secret_variable(name: str) -> bool:
     """Return whether a variable may hold a secret; each part of a provider's credentials counts."""
+    if name.startswith("OTEL_"):
+        # Those of the exporter of traces, which every process may need.
+        return False
     return name in _SECRETS or _CREDENTIAL.fullmatch(name) is not None
 
 

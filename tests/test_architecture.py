@@ -92,6 +92,7 @@ LOCKS: Final = {
     "requirements.lock": "service",
     "requirements-dev.lock": "dev",
     "requirements-bench.lock": "bench",
+    "requirements-otel.lock": "otel",
 }
 
 
@@ -138,7 +139,7 @@ def group_of(name: str) -> list[str]:
     return requirements
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.lock", "requirements-bench.lock"])
+@pytest.mark.parametrize("name", [name for name in LOCKS if name != "requirements.lock"])
 def test_another_lock_holds_the_very_versions_of_the_services(name: str) -> None:
     # Else the tests, or the benchmarks, would run with other versions than the service.
     service, other = locked("requirements.lock"), locked(name)
@@ -173,6 +174,10 @@ PLANTS: Final = {
         "import settings",
     ),
     "toml and dotenv come in by config": ("worker/errors.py", "import toml"),
+    "OpenTelemetry comes in by worker.telemetry, where traces are asked for": (
+        "worker/errors.py",
+        "import opentelemetry.trace",
+    ),
     "cryptography comes in by catfeeder.sealing": ("models/db/fields.py", "import cryptography"),
     "The client carries nothing heavy, not even by a chain of imports": (
         "catfeeder/errors.py",

@@ -34,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run_process(name: str, wishes: dict[str, Any]) -> int:
+    from worker.telemetry.switch import keep_out_unwanted
+
+    keep_out_unwanted(name)
     from catfeeder.errors import CatFeederError
     from catfeeder.queue.requester import sees_all_apps
 

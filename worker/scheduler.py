@@ -9,6 +9,8 @@ from worker.process.open_files import warn_of_open_files
 from worker.process.own_secrets import drop_other_secrets
 from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
+from worker.telemetry.process_figures import SCHEDULER
+from worker.telemetry.switch import start_tracing
 
 
 def run_scheduler() -> int:
@@ -22,6 +24,7 @@ def run_scheduler() -> int:
     drop_other_secrets((), schedules=True)
     settings = current_settings()
     set_up_logging(settings)
+    start_tracing(SCHEDULER)
     warn_of_open_files(settings)
     settings.required_redis_url()
     signals = StopSignals()

@@ -13,6 +13,7 @@ from actors.errors import CursorInvalid
 from actors.events.kinds import DELIVERED_KINDS, SERVICE_KINDS, EventKind
 from catfeeder.clock import rfc3339, utc_now
 from catfeeder.queue.requester import DEFAULT_APP, act_for, acting_app, requester, visible_app
+from catfeeder.queue.trace_context import request_id
 from catfeeder.results import Time
 from models.db.database import hold_connection
 from models.db.errors import DatabaseUnreachable
@@ -23,6 +24,9 @@ from models.sealing import row_macs
 
 #: The number of an event, as `next_cursor` gives it.
 _CURSOR: Final = re.compile("[0-9]{1,18}")
+
+#: Where the id of a request is kept, under the MAC of the row.
+_REQUEST_ID: Final = "request_id"
 
 
 class Event(TypedDict):
@@ -41,6 +45,10 @@ class Event(TypedDict):
     subject: str | None
     reference: Annotated[
         str | None, "Of a sign-in that failed: what the page of its end showed the user."
+    ]
+    request_id: Annotated[
+        str | None,
+        "The id of the HTTP request that caused it, as in the header X-Request-ID of its answer.",
     ]
     detail: Annotated[dict[str, Any] | None, "Further members, by kind."]
     created_at: Time
@@ -78,10 +86,16 @@ def build_event(
         connection_id=connection.id if connection else None,
         subject=(connection.subject or None) if connection else subject,
         reference=reference,
-        detail=detail or None,
+        detail=_name_request(detail) or None,
         is_delivered=kind in DELIVERED_KINDS and find_webhook_url(app) is not None,
         now=now,
     )
+
+
+def _name_request(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return what is stored as detail: with the id of the HTTP request, if there is one."""
+    of_request = request_id.get()
+    return detail if of_request is None else {**detail, _REQUEST_ID: of_request}
 
 
 def _find_app(kind: EventKind, provider: str | None, connection: TAB_CONNECTIONS | None) -> str:
@@ -150,6 +164,7 @@ def read_event_cursor(cursor: str) -> int:
 
 def describe_event(event: TAB_EVENTS) -> Event:
     """Return an event as apps see it."""
+    detail = dict(event.detail or {})
     return {
         "id": event.id,
         "app": event.app,
@@ -159,6 +174,7 @@ def describe_event(event: TAB_EVENTS) -> Event:
         "connection_id": event.connection_id,
         "subject": event.subject,
         "reference": event.reference,
-        "detail": event.detail,
+        "request_id": detail.pop(_REQUEST_ID, None),
+        "detail": detail or None,
         "created_at": rfc3339(event.created_at),
     }

@@ -27,6 +27,7 @@ from catfeeder.queue.requester import (
     acting_app,
     requester,
 )
+from catfeeder.queue.trace_context import build_trace_options
 
 #: All our queues live under this prefix, apart from other Dramatiq programs on the same server.
 NAMESPACE: Final = "catfeeder"
@@ -173,7 +174,11 @@ def build_message(
 
     `message_id` is a new one where it is left out; a job that Redis knows by it is not sent again.
     """
-    options = {APP_OPTION: acting_app.get(), REQUESTER_OPTION: requester.get()}
+    options = {
+        APP_OPTION: acting_app.get(),
+        REQUESTER_OPTION: requester.get(),
+        **build_trace_options(),
+    }
     if options[APP_OPTION] == DEFAULT_APP:
         del options[APP_OPTION]
     return Message(

@@ -16,6 +16,7 @@ from catfeeder.messages import QUARANTINE
 from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.keys import KeyName
 from catfeeder.queue.requester import APP_OPTION, SEALED_BY_OPTION
+from catfeeder.queue.trace_context import TRACE_OPTIONS, read_trace_options
 from catfeeder.sealing import Secret
 
 # The mark of a Secret keeps its text from ever being printed once it is decoded again.
@@ -93,8 +94,9 @@ class SealedEncoder(Encoder):
         key = find_key(data["options"])
         if key is not None or not self.sealer.own.is_service:
             # What an app may not say is not sent in its name either.
-            own_id = {"redis_message_id": data["options"]["redis_message_id"]}
-            data = {**data, "options": own_id}
+            options = data["options"]
+            own_id = {"redis_message_id": options["redis_message_id"]}
+            data = {**data, "options": {**own_id, **read_trace_options(options)}}
         return self.sealer.seal(to_json(data), _CONTEXT, key)
 
     def decode(self, data: bytes) -> MessageData:
@@ -138,7 +140,7 @@ def find_key(options: Mapping[str, Any]) -> KeyName | None:
 
 def _attribute(message: MessageData, key: KeyName) -> MessageData:
     """Return an app's message as one of that app, whatever its text says."""
-    if set(message["options"]) != {"redis_message_id"}:
+    if set(message["options"]) - TRACE_OPTIONS != {"redis_message_id"}:
         raise UnreadableMessage("Its options are not its own redis_message_id alone.")
     message["options"] |= {APP_OPTION: key.app, SEALED_BY_OPTION: str(key)}
     return message

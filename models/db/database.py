@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar, Final
 from urllib.parse import unquote
 
@@ -160,13 +160,22 @@ def hold_connection() -> Iterator[None]:
             database.close()
 
 
+_observe: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+def observe_transactions(observe: Callable[[], AbstractContextManager[None]] | None) -> None:
+    """Let each transaction run within what `observe` returns, such as the span of a trace."""
+    global _observe  # noqa: PLW0603  The one switch of the process.
+    _observe = observe or nullcontext
+
+
 @contextmanager
 def transaction() -> Iterator[None]:
     """Run the block as one transaction, on the connection that is held or on one of its own.
 
     Call no provider and hash nothing within it: on SQLite all other writers wait.
     """
-    with hold_connection(), database.atomic():
+    with _observe(), hold_connection(), database.atomic():
         yield
 
 

@@ -24,6 +24,7 @@ from catfeeder.queue.requester import (
     is_app_id,
     is_requester,
 )
+from catfeeder.queue.trace_context import TRACE_OPTIONS
 from worker.consuming.in_flight.messages import MAX_WORKER_DEATHS
 
 
@@ -63,7 +64,7 @@ def check_message(
         UnreadableMessage: It is not what the client sends, or stands in another's place.
     """
     # Options steer Dramatiq: retries, delays, callbacks. Ours come from the catalogue alone.
-    options = dict(fields["options"])
+    options = {name: it for name, it in fields["options"].items() if name not in TRACE_OPTIONS}
     requester = options.pop(REQUESTER_OPTION, None)
     app = options.pop(APP_OPTION, DEFAULT_APP)
     sealed_by = options.pop(SEALED_BY_OPTION, None)

@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import BaseRoute
 
 from actors.passwords.breaches.lists import open_breach_list
+from actors.telemetry.tracing import is_tracing
 from catfeeder.errors import CatFeederError
 from catfeeder.queue.waiting import cancel_and_wait
 from config import Settings, current_settings, find_url_host, reachable_host
@@ -25,6 +26,7 @@ from worker.http.asgi.body_limit import BodyLimit
 from worker.http.asgi.content_security import DOCS_PATH, build_docs_policy
 from worker.http.asgi.head_requests import AnswerHead
 from worker.http.asgi.logs import set_up_logging
+from worker.http.asgi.request_ids import RequestIds
 from worker.http.asgi.response_headers import ResponseHeaders
 from worker.http.asgi.threads import run_in_reserved_thread
 from worker.http.asgi.trusted_hosts import TrustedHosts
@@ -53,6 +55,9 @@ from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
 from worker.process_list import ANNOUNCE_SECONDS
+from worker.telemetry.http_spans import TraceRequests
+from worker.telemetry.process_figures import WEB
+from worker.telemetry.switch import start_tracing
 
 _ROUTERS: Final = (
     passwords.router,
@@ -74,8 +79,14 @@ _ROUTERS: Final = (
 )
 _TOKEN_PATH: Final = "/v1/connections/{connection_id}/token"
 #: What a page of a listed origin may send and read, beyond what browsers always allow (CORS).
-_CORS_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer")
-_CORS_ANSWER_HEADERS: Final = ("Location", "Preference-Applied", "Retry-After")
+_CORS_HEADERS: Final = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Prefer",
+    "X-Request-ID",
+)
+_CORS_ANSWER_HEADERS: Final = ("Location", "Preference-Applied", "Retry-After", "X-Request-ID")
 _CORS_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 #: The paths are FastAPI's own.
@@ -87,6 +98,7 @@ def create_app() -> FastAPI:
     try:
         settings = current_settings()
         set_up_logging(settings)
+        start_tracing(WEB)
         open_breach_list(settings.passwords)
         join(settings)
         shim = build_shim(settings)
@@ -109,6 +121,8 @@ def build_app(shim: Shim) -> FastAPI:
         lifespan=_lifespan,
         middleware=_build_middleware(shim),
         redoc_url=None,
+        # Its own spans and logs would hold URLs and texts of errors.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # A redirect to the path without its slash would repeat the query, codes and all.
         redirect_slashes=False,
     )
@@ -137,6 +151,7 @@ def _build_middleware(shim: Shim) -> list[Middleware]:
     # What the start prints must be answered, and what providers send users back to.
     own_hosts = (reachable_host(shim.settings.host), find_url_host(shim.settings.redirect_uri))
     chosen = [
+        Middleware(RequestIds),
         Middleware(TrustedProxies, proxies=server_settings.trusted_proxies),
         Middleware(AnswerHead),
         Middleware(CountRequests, metrics=shim.metrics),
@@ -147,7 +162,8 @@ def _build_middleware(shim: Shim) -> list[Middleware]:
     ]
     if server_settings.gzip_minimum_bytes:
         chosen.append(Middleware(GZipMiddleware, minimum_size=server_settings.gzip_minimum_bytes))
-    return [*_build_cors(shim.settings), *chosen]
+    traced = [Middleware(TraceRequests)] if is_tracing() else []
+    return [*traced, *_build_cors(shim.settings), *chosen]
 
 
 def _build_cors(settings: Settings) -> list[Middleware]:

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis as AsyncRedis
 
 from actors.passwords.costs import estimate_usual_cost
+from actors.telemetry.tracing import PRODUCER, span
 from catfeeder.client import Client
 from catfeeder.errors import JobExpired, QueueUnreachable, SealBroken
 from catfeeder.messages import MessageType
@@ -82,7 +83,8 @@ class Shim:
             QueueUnreachable: Redis did not answer.
         """
         self.draining.refuse_work()
-        job = await self.enqueuer.send(message_type, arguments, job_id)
+        with span(f"send {message_type.name}", PRODUCER):
+            job = await self.enqueuer.send(message_type, arguments, job_id)
         self.metrics.jobs.labels(message_type.name).inc()
         return job
 

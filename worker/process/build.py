@@ -25,6 +25,7 @@ from worker.consuming.middleware.poison_messages import PoisonMessageIsolation
 from worker.consuming.middleware.renewals import RenewalLifecycle
 from worker.consuming.middleware.requester_context import RequesterContext
 from worker.consuming.middleware.throughput import ThroughputMeter
+from worker.consuming.middleware.traces import TraceMessages
 from worker.queue.client import queue_sealer
 from worker.queue.key_list import KeyList, ServingKeys, read_published, read_stored
 from worker.telemetry.publishing import MetricsPublisher
@@ -100,6 +101,7 @@ def _middleware(
     return [
         # Before all that may skip a message, since it counts the end of each.
         PoisonMessageIsolation(),
+        TraceMessages(),
         meter,
         CountMessages(),
         # Early before a message and so late after it: all that is written meanwhile names both.

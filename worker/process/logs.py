@@ -15,6 +15,7 @@ from dramatiq import Message, MessageProxy
 from dramatiq.middleware import CurrentMessage
 
 from catfeeder.queue.requester import requester
+from catfeeder.queue.trace_context import request_id
 from config import Settings
 
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
@@ -36,7 +37,7 @@ def _build_configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"messages": {"()": HideArguments}, "context": {"()": AddContext}},
         "formatters": {
-            "text": {"format": _TEXT_FORMAT},
+            "text": {"()": NamingRequests, "fmt": _TEXT_FORMAT},
             "json": {
                 "()": "pythonjsonlogger.json.JsonFormatter",
                 "fmt": _JSON_FORMAT,
@@ -56,6 +57,16 @@ def _build_configuration(log_format: str, *, debug: bool) -> dict[str, Any]:
     }
 
 
+class NamingRequests(logging.Formatter):
+    """Lines of text, each with the id of its request at the end, where it has one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  Of the library.
+        """Return the line; a traceback follows it."""
+        line = super().formatMessage(record)
+        named = record.__dict__.get("request_id")
+        return f"{line} [request {named}]" if named else line
+
+
 class HideArguments(logging.Filter):
     """Prints a message as its name and id: its arguments may be secrets that no client wrapped."""
 
@@ -67,7 +78,7 @@ class HideArguments(logging.Filter):
 
 
 class AddContext(logging.Filter):
-    """Adds `job_id`, `message_name` and `requester`, where the thread has them."""
+    """Adds `job_id`, `message_name`, `requester` and `request_id`, where the thread has them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set the fields that the record does not have, and accept it."""
@@ -77,6 +88,8 @@ class AddContext(logging.Filter):
             record.__dict__.setdefault("message_name", message.actor_name)
         if (key_id := requester.get()) is not None:
             record.__dict__.setdefault("requester", key_id)
+        if (of_request := request_id.get()) is not None:
+            record.__dict__.setdefault("request_id", of_request)
         # uvicorn's duplicate of the message for terminals.
         record.__dict__.pop("color_message", None)
         return True

@@ -36,6 +36,8 @@ from worker.process.readiness import report_ready
 from worker.process.signals import StopSignals
 from worker.queue.client import queue_sealer
 from worker.queue.key_list import UNKNOWN, KeyList, publish, read_stored
+from worker.telemetry.process_figures import name_role
+from worker.telemetry.switch import start_tracing
 
 _LOG = logging.getLogger(__name__)
 
@@ -155,6 +157,7 @@ def _join_service(queues: Collection[str]) -> tuple[Settings, KeyList | None]:
         raise ConfigurationError(f"--queues must be of {QUEUES}, which {unknown} is not.")
     settings = current_settings()
     set_up_logging(settings)
+    start_tracing(name_role(queues))
     warn_of_open_files(settings)
     if PASSWORDS in queues:
         open_breach_list(settings.passwords)

@@ -27,6 +27,7 @@ from actors.providers.http.transport import (
     shared_adapter,
     translate_http_errors,
 )
+from actors.telemetry.tracing import annotate
 from config import current_settings
 
 #: How the parameters of a request are written: in its body, or in its query.
@@ -127,6 +128,7 @@ def _send(
         preload_content=False,
         decode_content=False,
     )
+    annotate({"http.request.method": method, "http.response.status_code": answer.status})
     return answer
 
 

@@ -23,6 +23,7 @@ from actors.providers.http.peer import peer
 from actors.providers.http.pools import GuardedHTTPPool, GuardedHTTPSPool
 from actors.providers.http.quiet_logs import silence_http_logs
 from actors.providers.http.tls import build_context, trusted_bundles
+from actors.telemetry.tracing import annotate
 from config import current_settings, is_allowed
 
 USER_AGENT: Final = "cat-feeder-auth-worker"
@@ -114,6 +115,10 @@ class GuardedAdapter(HTTPAdapter):
             proxies = proxies_for(str(request.url))
             response = super().send(
                 request, stream=True, timeout=limits, verify=True, proxies=proxies
+            )
+            status = response.status_code
+            annotate(
+                {"http.request.method": request.method or "", "http.response.status_code": status}
             )
             with response:
                 response._content = read_bounded_body(response.iter_content(_CHUNK_BYTES))

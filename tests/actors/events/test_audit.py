@@ -45,6 +45,7 @@ def test_an_event_names_its_connection_and_requester(request: pytest.FixtureRequ
         "connection_id": connection.id,
         "subject": "user-1",
         "reference": None,
+        "request_id": None,
         "detail": {"reason": "provider_unreachable"},
         "created_at": "2026-11-23T12:00:00.000Z",
     }

@@ -31,6 +31,7 @@ from catfeeder.queue.jobs.store import JobStatus
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection
+from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
 from tests.actors.test_registry import SENT
 from tests.conftest import StartWorker, derive_app_key
@@ -145,6 +146,28 @@ def test_an_app_acts_for_itself_whatever_its_message_says(
         assert TAB_CONNECTIONS.find(connection.id) is not None
     # And the shop disconnects its user
     assert shop.revoke_connection(connection.id).result(timeout=60)["id"] == connection.id
+
+
+def test_an_app_s_message_brings_its_request_and_its_trace_along(
+    shop: Client, start_worker: StartWorker
+) -> None:
+    # Given two users of the shop, and messages with what belongs there and what does not
+    first, second = stored_connection(app="shop"), stored_connection("account-2", app="shop")
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    good = {"request_id": "shop-17", "traceparent": trace}
+    push(shop, REVOKE_CONNECTION, {"connection_id": first.id}, **good)
+    bad = {"request_id": "not a\nsane one", "traceparent": "00-0-0-0"}
+    push(shop, REVOKE_CONNECTION, {"connection_id": second.id}, **bad)
+    start_worker()
+
+    # Then both are performed, and the event of one names its request
+    def details() -> list[Any]:
+        with hold_connection():
+            revoked = TAB_EVENTS.list_page(kind="revoked", limit=10)
+        return [(event.detail or {}).get("request_id") for event in revoked]
+
+    wait_until(lambda: len(details()) == 2)
+    assert set(details()) == {"shop-17", None}
 
 
 def test_an_app_sends_no_message_of_the_service(

@@ -14,6 +14,7 @@ from dramatiq import MessageProxy
 from catfeeder.client import Client
 from catfeeder.messages import HASH_PASSWORD
 from catfeeder.queue.broker import build_message
+from catfeeder.queue.trace_context import request_id
 from config import DebugSettings, Settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
@@ -119,3 +120,22 @@ def test_a_record_names_the_job_that_its_thread_performs(
     at_work, idle = read(capsys.readouterr().err)
     assert (at_work["job_id"], at_work["message_name"]) == (job.id, "hash_password")
     assert "job_id" not in idle
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_a_line_names_the_request_that_it_is_of(
+    settings: Settings, capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    set_up_logging(dataclasses.replace(settings, log_format=log_format))
+    token = request_id.set("shop-17")
+    logging.getLogger("actors.renewal").warning("It failed.")
+    request_id.reset(token)
+    logging.getLogger("actors.renewal").warning("It failed.")
+
+    first, second = capsys.readouterr().err.splitlines()
+    if log_format == "json":
+        assert json.loads(first)["request_id"] == "shop-17"
+    else:
+        assert first.endswith("It failed. [request shop-17]")
+    assert "shop-17" not in second
+    assert "request" not in second

@@ -19,6 +19,7 @@ from catfeeder.queue.requester import (
     requester,
     sees_all_apps,
 )
+from catfeeder.queue.trace_context import REQUEST_ID_OPTION, read_trace_options, request_id
 
 
 class RequesterContext(CurrentMessage):
@@ -33,6 +34,7 @@ class RequesterContext(CurrentMessage):
         """Set all of them; each thread has its own."""
         super().before_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(message.options.get(REQUESTER_OPTION))
+        request_id.set(read_trace_options(message.options).get(REQUEST_ID_OPTION))
         acting_app.set(message.options.get(APP_OPTION, DEFAULT_APP))
         if SEALED_BY_OPTION in message.options:
             maximum_rounds.set(self._find_maximum_rounds(acting_app.get()))
@@ -51,6 +53,7 @@ class RequesterContext(CurrentMessage):
         """Reset them."""
         super().after_process_message(broker, message)  # type: ignore[no-untyped-call]
         requester.set(None)
+        request_id.set(None)
         maximum_rounds.set(None)
         acting_app.set(DEFAULT_APP)
         sees_all_apps.set(False)

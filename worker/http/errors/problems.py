@@ -11,6 +11,7 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse
 
 from catfeeder.errors import CatFeederError, JobFailed
+from catfeeder.queue.trace_context import request_id
 from worker.http.errors.statuses import get_status
 
 #: A 503 without a `Retry-After` of its own passes within a few seconds, if at all.
@@ -69,6 +70,8 @@ def build_problem(
         "detail": detail,
         "code": code,
     }
+    if (of_request := request_id.get()) is not None:
+        content["request_id"] = of_request
     if faults:
         content["errors"] = [fault.as_json() for fault in faults]
     return ProblemResponse(content, status, headers=headers)

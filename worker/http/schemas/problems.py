@@ -29,6 +29,10 @@ _PROBLEM: Final = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "The sentence for people."},
         "code": {"type": "string", "description": "The word to act upon; jobs carry the same."},
+        "request_id": {
+            "type": "string",
+            "description": "As in the header X-Request-ID; logs and events have the same.",
+        },
         "errors": {"type": "array", "items": refer_to("Fault")},
     },
 }

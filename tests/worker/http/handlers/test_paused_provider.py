@@ -55,7 +55,7 @@ def test_a_token_that_still_serves_is_given_and_no_job_made(
 
     assert answer.status_code == 200
     assert answer.json()["renewal_failing"] is True
-    assert 'actor="renew_connection"' not in http.get("/metrics").text
+    assert 'enqueued_total{actor="renew_connection"' not in http.get("/metrics").text
 
 
 @pytest.mark.usefixtures("_pause")
@@ -71,7 +71,7 @@ def test_a_request_that_needs_the_provider_says_when_to_come_back(
         assert_problem(answer, 503, "provider_paused")
         assert 200 <= int(answer.headers["Retry-After"]) <= 300
         assert "No." in answer.json()["detail"]
-    assert 'actor="renew_connection"' not in http.get("/metrics").text
+    assert 'enqueued_total{actor="renew_connection"' not in http.get("/metrics").text
 
 
 @pytest.mark.usefixtures("_pause")

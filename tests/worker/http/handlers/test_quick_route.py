@@ -19,7 +19,7 @@ def _answer(caller: httpx.Client, path: str, content: bytes, **headers: str) -> 
     url = f"/v1/passwords/{path}"
     answer = caller.post(url, content=content, headers={"Content-Type": _COMMON, **headers})
     members = answer.json()
-    for own in ("id", "enqueued_at"):
+    for own in ("id", "enqueued_at", "request_id"):
         members.pop(own, None)
     kept = {name for name in answer.headers if name not in ("date", "content-length")}
     return answer.status_code, members, kept

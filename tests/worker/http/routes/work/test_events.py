@@ -54,6 +54,7 @@ def test_the_trail_holds_a_sign_in_from_beginning_to_end(
         *(
             "id",
             "reference",
+            "request_id",
             "app",
             "kind",
             "key_id",
