@@ -27,7 +27,7 @@ _CLIENT_ONLY: Final = {
 }
 #: Errors that become others on their way: a `reauthorization_required`, a line of a report, a 500.
 _INTERNAL: Final = {
-    *("key_not_restored", "provider_differs"),
+    *("breach_list_invalid", "key_not_restored", "provider_differs"),
     "grant_ended",
     "refused_alone",
     *("unreadable_message", "internal_error", "seal_broken"),
