@@ -25,7 +25,7 @@ BENCH_STAMP := .venv-bench/installed-$(shell cksum < requirements-bench.lock | c
 COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url
 
-.PHONY: help setup run test screenshots mutants chaos catalogue check format wheel bench queue-key redis-acl lock clean
+.PHONY: help setup run test screenshots mutants chaos catalogue check format wheel sdk bench queue-key redis-acl lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,10 @@ wheel: $(DEV_STAMP) ## Build the client that other apps install, into dist/
 	@$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@rm -rf build catfeeder.egg-info
 	@ls dist/catfeeder-*.whl
+
+sdk: $(DEV_STAMP) ## Build the clients over HTTP, a wheel and a tarball of npm, into dist/
+	@$(BIN)/python -m sdk.build
+	@ls dist/catfeeder_http-*.whl dist/catfeeder-http-*.tgz
 
 bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ (takes half an hour)
 	@.venv-bench/bin/python -m benchmarks

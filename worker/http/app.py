@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -111,6 +111,18 @@ def create_app() -> FastAPI:
 
 def build_app(shim: Shim) -> FastAPI:
     """Assemble routes, error handlers and middleware around a shim."""
+    app = _build_documented_app(lifespan=_lifespan, middleware=_build_middleware(shim))
+    app.state.shim = shim
+    register_error_handlers(app)
+    return app
+
+
+def describe_api() -> dict[str, Any]:
+    """Return the OpenAPI document without a service behind it, for generators of clients."""
+    return _build_documented_app().openapi()
+
+
+def _build_documented_app(**options: Any) -> FastAPI:
     # The pages are served from here: FastAPI's own load their scripts from another server.
     app = FastAPIOffline(
         title="Cat Feeder's auth worker",
@@ -118,18 +130,15 @@ def build_app(shim: Shim) -> FastAPI:
         summary="Passwords, sign-in with providers and fresh tokens, off your request path.",
         description=INTRODUCTION,
         openapi_tags=TAGS,
-        lifespan=_lifespan,
-        middleware=_build_middleware(shim),
         redoc_url=None,
         # Its own spans and logs would hold URLs and texts of errors.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         # A redirect to the path without its slash would repeat the query, codes and all.
         redirect_slashes=False,
+        **options,
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
-    app.state.shim = shim
     app.router.routes.extend(_build_routes())
-    register_error_handlers(app)
     return app
 
 

@@ -1,0 +1,99 @@
+// Typed client of Cat Feeder's auth worker over HTTP. `api` has every route, typed by
+// /openapi.json; the methods are what most apps need.
+
+import { timingSafeEqual } from "node:crypto";
+import createClient, { type Client } from "openapi-fetch";
+import { JobCancelled, JobFailed, JobTimeout, SignInRefused, StateMismatch } from "./errors.js";
+import { PATIENCE, type Patience, retrying } from "./retries.js";
+import type { components, paths } from "./schema.js";
+
+export * from "./errors.js";
+export { verifyWebhook } from "./webhooks.js";
+export type { components, operations, paths } from "./schema.js";
+export type { Patience } from "./retries.js";
+
+type Schemas = components["schemas"];
+interface AnyJob {
+  id: string;
+  status: Schemas["JobStatus"];
+  result?: unknown;
+  error?: Schemas["JobFailure"];
+}
+type Result<J extends AnyJob> = Exclude<J["result"], undefined>;
+
+export interface Options {
+  /** The app that an operator's key acts for. */
+  app?: string;
+  patience?: Partial<Patience>;
+  fetch?: typeof fetch;
+}
+
+/** Return a client of the service at `url`, without `/v1`; nothing is sent yet. */
+export function connect(url: string, apiKey: string, options: Options = {}): CatFeeder {
+  return new CatFeeder(url, apiKey, options);
+}
+
+export class CatFeeder {
+  /** Every route: `api.GET("/v1/connections", {...})`; problems are thrown. */
+  readonly api: Client<paths>;
+
+  constructor(url: string, apiKey: string, options: Options) {
+    const headers = { Authorization: `Bearer ${apiKey}`, ...(options.app && { "Catfeeder-App": options.app }) };
+    const patience = { ...PATIENCE, ...options.patience };
+    this.api = createClient<paths>({ baseUrl: url, headers, fetch: retrying(patience, options.fetch) });
+  }
+
+  async hashPassword(password: string, more: Omit<Schemas["HashPassword"], "password"> = {}) {
+    return this.result(this.api.POST("/v1/passwords/hash", { body: { password, ...more } }));
+  }
+
+  /** Null as the hash where there is no such user. */
+  async checkPassword(password: string, passwordHash: string | null, rehash = true) {
+    const body = { password, password_hash: passwordHash, rehash };
+    return this.result(this.api.POST("/v1/passwords/check", { body }));
+  }
+
+  /** Begin a sign-in by relay: keep `state` in the user's session, and redirect the browser. */
+  async beginSignIn(provider: string, returnTo: string, more: Partial<Schemas["Authorize"]> = {}) {
+    const body = { unbound: false, ...more, relay: true, return_to: returnTo };
+    const begun = await this.api.POST("/v1/oauth/{provider}/authorize", { params: { path: { provider } }, body });
+    return begun.data!;
+  }
+
+  /** Redeem what came back, if it is this session's: `state` is what the session kept. */
+  async finishSignIn(query: URLSearchParams, state: string | undefined) {
+    if (!state || !isEqual(query.get("state") ?? "", state)) throw new StateMismatch();
+    const code = query.get("code");
+    if (code === null) throw new SignInRefused(query.get("error") ?? "no_code");
+    const iss = query.get("iss");
+    const body = { code, state, ...(iss !== null && { iss }) };
+    const provider = state.split(":").at(-1)!;
+    return this.result(this.api.POST("/v1/oauth/{provider}/exchange", { params: { path: { provider } }, body }));
+  }
+
+  /** Return a token that can be used now. */
+  async readConnectionToken(connectionId: string) {
+    const params = { path: { connection_id: connectionId } };
+    return (await this.api.GET("/v1/connections/{connection_id}/token", { params })).data!;
+  }
+
+  /** Wait for the job of an answer, and return its result. */
+  async result<J extends AnyJob>(answer: Promise<{ data?: J }>, seconds = 60): Promise<Result<J>> {
+    let job: AnyJob = (await answer).data!;
+    const deadline = Date.now() + seconds * 1000;
+    while (job.status !== "succeeded") {
+      if (job.status === "failed") throw new JobFailed(job.error!.code, job.error!.detail, job.error!.permanent);
+      if (job.status === "cancelled") throw new JobCancelled();
+      const left = Math.floor((deadline - Date.now()) / 1000);
+      if (left <= 0) throw new JobTimeout(job.id);
+      const params = { path: { job_id: job.id }, header: { Prefer: `wait=${Math.min(left, 25)}` } };
+      job = (await this.api.GET("/v1/jobs/{job_id}", { params })).data as AnyJob;
+    }
+    return job.result as Result<J>;
+  }
+}
+
+function isEqual(one: string, other: string): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

@@ -1,0 +1,170 @@
+"""The packages of the SDK against a running service: an app of Python, and the same one of Node."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+from actors.events.webhooks import export_webhook_key, sign_delivery
+from catfeeder.clock import utc_now
+from tests.conftest import ADMIN_API_KEY
+from tests.oidc_provider import OidcProvider
+from tests.worker.http.signing_in import HOUSE
+
+_APP = "https://app.example.com"
+_RETURN_TO = f"{_APP}/signed-in"
+_BODY = b'{"id": 7, "kind": "exchanged"}'
+_PASSWORD = "correct horse battery staple"
+_SECONDS = 60
+
+pytestmark = pytest.mark.config(OAuth={"return_to_origins": [_APP]})
+
+
+class _LoseFirstAnswer(httpx.HTTPTransport):
+    """Lets the first request reach the service, and loses its answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        self.sent += 1
+        if self.sent == 1:
+            response.read()
+            raise httpx.ReadError("the answer was lost", request=request)
+        return response
+
+
+@pytest.fixture
+def service(catfeeder_http: Any, url: str) -> Iterator[Any]:
+    """A client of the running service."""
+    client = catfeeder_http.connect(url, ADMIN_API_KEY)
+    yield client
+    client.get_httpx_client().close()
+
+
+def _go_round(anonymous: httpx.Client, house: OidcProvider, begun: Any) -> dict[str, str]:
+    """Consent as the user's browser does, and return the query that comes to `return_to`."""
+    answer = house.consent(begun.authorization_url, "alice")
+    relayed = anonymous.get("/v1/oauth/callback", params=answer)
+    assert relayed.headers["Location"].startswith(_RETURN_TO)
+    return dict(parse_qsl(urlsplit(relayed.headers["Location"]).query))
+
+
+def test_python_signs_up_and_in(
+    catfeeder_http: Any, service: Any, anonymous: httpx.Client, house: OidcProvider
+) -> None:
+    # Given a password that was hashed at sign-up
+    stored = service.hash_password(_PASSWORD).password_hash
+    # Then the right one is right at login, and no other
+    assert service.check_password(_PASSWORD, stored).valid
+    assert not service.check_password("wrong", stored).valid
+    # And a sign-in by relay ends in the session that began it alone
+    begun = service.begin_sign_in(HOUSE, _RETURN_TO, subject="user-1")
+    query = _go_round(anonymous, house, begun)
+    for stranger in ("another:house", None):
+        with pytest.raises(catfeeder_http.StateMismatch):
+            service.finish_sign_in(query, stranger)
+    connection = service.finish_sign_in(query, begun.state)
+    assert (connection.subject, connection.profile.subject) == ("user-1", "alice")
+    token = service.read_connection_token(connection.id)
+    assert token.headers["Authorization"] == f"Bearer {token.access_token}"
+    # And nothing that was secret shows
+    shown = repr(
+        [
+            service,
+            begun,
+            token,
+            importlib.import_module("catfeeder_http.models").HashPassword(_PASSWORD),
+        ]
+    )
+    assert not [
+        s for s in (ADMIN_API_KEY, begun.state, token.access_token, _PASSWORD) if s in shown
+    ]
+
+
+@pytest.mark.usefixtures("worker")
+def test_python_asks_again_for_one_job(service: Any, http: httpx.Client) -> None:
+    retries = importlib.import_module("catfeeder_http.retries")
+    lossy = _LoseFirstAnswer()
+    transport = retries.RetryingTransport(retries.Patience(), lossy)
+    # Given an answer that is lost on its way
+    service.set_httpx_client(
+        httpx.Client(
+            base_url=str(http.base_url),
+            headers={"Authorization": f"Bearer {ADMIN_API_KEY}"},
+            transport=transport,
+        )
+    )
+    # When the client asks again by itself
+    assert service.hash_password(_PASSWORD).password_hash
+    # Then the service has one job
+    assert lossy.sent == 2
+    assert len(http.get("/v1/jobs").json()["items"]) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_python_raises_what_the_service_answers(catfeeder_http: Any, service: Any) -> None:
+    with pytest.raises(catfeeder_http.ProblemAnswered) as refused:
+        service.read_connection_token("none")
+    assert (refused.value.status, refused.value.code) == (404, "connection_unknown")
+    with pytest.raises(catfeeder_http.ProblemAnswered) as blank:
+        service.hash_password("")
+    assert (blank.value.code, blank.value.permanent) == ("password_blank", True)
+    away = catfeeder_http.connect("http://127.0.0.1:9", ADMIN_API_KEY, patience=_no_patience())
+    with pytest.raises(catfeeder_http.ServiceUnreachable) as unreachable:
+        away.read_connection_token("none")
+    assert ADMIN_API_KEY not in str(unreachable.value)
+
+
+def _no_patience() -> Any:
+    return importlib.import_module("catfeeder_http.retries").Patience(attempts=1)
+
+
+def test_python_takes_our_webhooks_alone(catfeeder_http: Any, tables: object) -> None:
+    assert tables
+    headers, key = sign_delivery("7", _BODY, utc_now()), export_webhook_key()
+    assert catfeeder_http.verify_webhook(headers, _BODY, key)["kind"] == "exchanged"
+    for body, later in ((_BODY + b" ", 0), (_BODY, 301), (_BODY, -301)):
+        moment = utc_now().timestamp() + later
+        with pytest.raises(catfeeder_http.WebhookNotOurs):
+            catfeeder_http.verify_webhook(headers, body, key, now=moment)
+
+
+def test_node_does_the_same(
+    typescript_package: Path, http: httpx.Client, url: str, house: OidcProvider
+) -> None:
+    assert house
+    webhook = {
+        "headers": sign_delivery("7", _BODY, utc_now()),
+        "body": _BODY.decode(),
+        "key": export_webhook_key(),
+    }
+    script = shutil.copy(Path(__file__).with_name("journey.mjs"), typescript_package)
+    arguments = [url, ADMIN_API_KEY, _RETURN_TO, json.dumps(webhook)]
+    done = subprocess.run(
+        ["node", script, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "check": [{"valid": True, "needs_rehash": False}, {"valid": False, "needs_rehash": False}],
+        "sent": 2,
+        "stranger": True,
+        "subject": "user-1",
+        "token": True,
+        "event": "exchanged",
+        "forged": True,
+        "refused": [True, 404, "connection_unknown", False],
+    }
+    hashed = http.get("/v1/jobs", params={"actor": "hash_password"}).json()["items"]
+    assert len(hashed) == 2
