@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import psutil
+import psycopg  # noqa: F401  Before our tables: Peewee would do without it, see models.db.drivers.
 
 from actors.api_keys import make_api_key
 from benchmarks.jobs.sealed_send import lone_valkey
