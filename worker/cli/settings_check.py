@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from actors.passwords.overview import describe_passwords
+from actors.providers.config.checks.static import check_settings
+from actors.providers.config.lookup import find_provider
+from actors.providers.config.settings import list_providers
+from actors.providers.errors import DiscoveryNeeded
 from catfeeder.errors import CatFeederError
+from catfeeder.messages import QUEUES
+from catfeeder.queue.requester import DEFAULT_APP, act_for
 from catfeeder.results import Finding
-from config import Settings, load_settings
+from config import ConfigurationError, Settings, load_settings
 from models.db.database import describe_database, open_database
 from models.migrate import check_schema
+from worker.cli.place_checks import try_files, try_ports, try_var_dir
 from worker.cli.terminal.output import print_json
 from worker.cli.terminal.session import connect_queue
+from worker.consuming.start_checks.abilities import check_abilities
 
 _REMEDY: Final = "See docs/configuration.md, or what the sentence names."
 
@@ -38,9 +47,35 @@ def _check() -> Iterator[Finding]:
         return
     detail = "What .env, the environment and config.toml say can be used."
     yield Finding(check="settings", is_ok=True, detail=detail, remedy=None)
+    yield _try("files", lambda: try_files(settings))
+    yield _try("var_dir", lambda: try_var_dir(settings))
+    yield _try("ports", lambda: try_ports(settings))
     yield _try("passwords", lambda: describe_passwords(settings))
-    yield _try("database", lambda: _try_database(settings))
+    database = _try("database", lambda: _try_database(settings))
+    yield database
     yield _try("broker", _try_broker)
+    if database["is_ok"]:
+        yield from _check_providers()
+
+
+def _check_providers() -> Iterator[Finding]:
+    """Look each provider's settings over, and ask none of them."""
+    for row in list_providers():
+        name, app = row["name"], row["app"]
+        whose = "" if app is None else f" of {app}"
+        # An app's own is found before a shared one of its name.
+        with act_for(app or DEFAULT_APP):
+            yield _try(f"provider {name}{whose}", partial(_try_provider, name))
+
+
+def _try_provider(name: str) -> str:
+    try:
+        findings = list(check_settings(find_provider(name)))
+    except DiscoveryNeeded:
+        return "Its issuer was not asked yet; the first sign-in does."
+    if faults := [finding["detail"] for finding in findings if not finding["is_ok"]]:
+        raise ConfigurationError(" ".join(faults))
+    return "Its settings can be used; `providers check` asks it as well."
 
 
 def _try(part: str, attempt: Callable[[], str]) -> Finding:
@@ -58,5 +93,6 @@ def _try_database(settings: Settings) -> str:
 
 def _try_broker() -> str:
     client = connect_queue()
-    depth = sum(map(client.broker.depth, ("passwords", "oauth", "renewals", "control")))
-    return f"It answers; {depth} messages wait."
+    check_abilities(client.redis)
+    depth = sum(map(client.broker.depth, QUEUES))
+    return f"It does what jobs need, by the rights of its user; {depth} messages wait."

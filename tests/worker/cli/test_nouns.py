@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import dramatiq
@@ -21,6 +23,7 @@ from config import current_settings
 from models.db.database import hold_connection
 from tests.actors.renewals import connect
 from tests.actors.sign_ins import configure_plain
+from tests.ports import free_port
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.cli.conftest import Command
 from worker.cli.work.events import print_events
@@ -226,9 +229,10 @@ def test_the_settings_are_checked_and_what_is_wrong_is_named(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PASSWORD_PEPPER", "Vn3kq8Zt0uYw5Rb1xLc7Gs9dHf2jKm4p")
+    monkeypatch.setenv("PORT", str(free_port()))
     well = command("config", "check")
     assert well.returncode == 0, well.stdout
-    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 4
+    assert [line[:4] for line in well.stdout.splitlines()] == ["ok  "] * 7
     assert "bcrypt (10 rounds), with the pepper" in well.stdout
     # When the broker cannot be reached
     environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
@@ -236,6 +240,16 @@ def test_the_settings_are_checked_and_what_is_wrong_is_named(
     unwell = json.loads(command("config", "check", "--json").stdout)
     # Then it is the one finding that is not well
     assert [one["check"] for one in unwell["findings"] if not one["is_ok"]] == ["broker"]
+    # And so are a port that another program has, a folder that cannot be, and a provider
+    made = command("providers", "set", "google", "preset=google", "client_id=app")
+    assert made.returncode == 0, made.stderr
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
+        monkeypatch.setenv("VAR_DIR", "/dev/null/var")
+        current_settings.cache_clear()
+        unwell = json.loads(command("config", "check", "--json").stdout)
+    named = [one["check"] for one in unwell["findings"] if not one["is_ok"]]
+    assert {"var_dir", "ports", "provider google"} <= set(named)
     # And settings that cannot be used end the check
     monkeypatch.setenv("LOG_FORMAT", "xml")
     assert command("config", "check").stdout.startswith("FAIL settings: LOG_FORMAT")
