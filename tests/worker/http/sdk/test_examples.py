@@ -1,11 +1,14 @@
-"""The examples of sign-ins: an app of Flask and one of FastAPI before a running service."""
+"""The examples of sign-ins: apps of Flask, FastAPI and Express before a running service."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +16,7 @@ import httpx
 import pytest
 from werkzeug.serving import make_server
 
+import examples
 from examples import fastapi_sign_in, flask_sign_in
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider
@@ -20,6 +24,13 @@ from tests.worker.http.serving import served
 from tests.worker.http.signing_in import HOUSE
 
 _OWN_URL = "https://app.example.com"
+_SERVE = """
+import { connect } from "./lib/index.js";
+import { createApp } from "./express_sign_in.mjs";
+const [url, key, provider, ownUrl] = process.argv.slice(2);
+const app = createApp(connect(url, key), provider, "a key of the test", ownUrl);
+const server = app.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
+"""
 _ATTRIBUTES = ("Secure", "HttpOnly", "Path=/", "SameSite=Lax")
 
 pytestmark = pytest.mark.config(OAuth={"return_to_origins": [_OWN_URL]})
@@ -34,7 +45,7 @@ class _Browser:
 
     def open(self, path: str, method: str = "GET") -> httpx.Response:
         """Return what an app answers; keep the cookie that comes."""
-        headers = {"Cookie": self.cookie} if self.cookie else {}
+        headers = {"X-Forwarded-Proto": "https", "Cookie": self.cookie}
         answer = httpx.request(method, self._url + path, headers=headers)
         set_cookie = answer.headers.get("Set-Cookie")
         if set_cookie:
@@ -43,10 +54,15 @@ class _Browser:
         return answer
 
 
-@pytest.fixture(params=["flask", "fastapi"])
-def app_url(request: pytest.FixtureRequest, catfeeder_http: Any, url: str) -> Iterator[str]:
+@pytest.fixture(params=["flask", "fastapi", "express"])
+def app_url(request: pytest.FixtureRequest, url: str) -> Iterator[str]:
     """Where the app is served."""
-    with catfeeder_http.connect(url, ADMIN_API_KEY) as client:
+    if request.param == "express":
+        with _serve_express(request.getfixturevalue("typescript_package"), url) as app_url:
+            yield app_url
+        return
+    package = request.getfixturevalue("catfeeder_http")
+    with package.connect(url, ADMIN_API_KEY) as client:
         if request.param == "flask":
             app = flask_sign_in.create_app(client, HOUSE, "a key of the test", _OWN_URL)
             serving = _serve_flask(app)
@@ -54,6 +70,18 @@ def app_url(request: pytest.FixtureRequest, catfeeder_http: Any, url: str) -> It
             serving = served(fastapi_sign_in.create_app(client, HOUSE, _OWN_URL))
         with serving as app_url:
             yield app_url
+
+
+@contextmanager
+def _serve_express(package: Path, url: str) -> Iterator[str]:
+    shutil.copy(Path(examples.__file__).with_name("express_sign_in.mjs"), package)
+    script = package / "serve.mjs"
+    script.write_text(_SERVE)
+    command = ["node", str(script), url, ADMIN_API_KEY, HOUSE, _OWN_URL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
 
 
 @contextmanager
