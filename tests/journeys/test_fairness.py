@@ -86,7 +86,7 @@ def test_one_apps_dearest_hashes_delay_no_others_checks(make_stack: Callable[...
     # share a core with it
     one_hash = 2 ** (16 - 10) * statistics.median(idle)
     assert _p99(busy) < 2 * _p99(idle) + one_hash
-    assert statistics.median(busy) < 4 * statistics.median(idle)
+    assert statistics.median(busy) < one_hash / 8
     assert set(statuses) == {202, 429}
     # The hashes in progress, of seconds each, are of no use any more
     stack.directory.end_all()

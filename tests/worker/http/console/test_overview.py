@@ -40,6 +40,18 @@ def _text(page: httpx.Response) -> str:
     return " ".join(re.sub("<[^>]+>", " ", page.text).split())
 
 
+def _look_once_counted(looker: httpx.Client, counted: str) -> httpx.Response:
+    """Return the page once its counts, which come from the background, have arrived."""
+    pages: list[httpx.Response] = []
+
+    def is_counted() -> bool:
+        pages.append(looker.get("/console"))
+        return counted in pages[-1].text
+
+    wait_until(is_counted)
+    return pages[-1]
+
+
 def test_it_shows_what_each_part_of_the_service_does(
     looker: httpx.Client, client: Client, worker: dramatiq.Worker
 ) -> None:
@@ -53,7 +65,7 @@ def test_it_shows_what_each_part_of_the_service_does(
         kinds = [EventKind.RENEWED] * 3 + [EventKind.RENEWAL_FAILED]
         TAB_EVENTS.insert_rows([build_event(kind, now=now) for kind in kinds])
     # When the page is looked at
-    page = looker.get("/console")
+    page = _look_once_counted(looker, "3 done and 1 failed")
     text = _text(page)
     # Then it has the queues with their workers, and the connections by state
     assert "passwords 0 \u2013 " in text
@@ -88,7 +100,7 @@ def test_what_is_wrong_is_on_top_with_its_remedy(
         event = build_event(EventKind.REVOKED, now=now - timedelta(hours=1))
         TAB_EVENTS.insert_rows([event | {"deliver_at": now}])
     # When the page is looked at
-    text = _text(looker.get("/console"))
+    text = _text(_look_once_counted(looker, "lacks 1 event"))
     # Then each is told of, what stands still first, with what to do
     sentences = (
         "No worker performs the queue passwords: 1 message waiting. Start the line of the Procfile",

@@ -44,7 +44,9 @@ def _change(connection_id: str, **values: Any) -> None:
 
 def _show(answer: httpx.Response) -> tuple[Any, ...]:
     names = {name for name in answer.headers if name != "date"}
-    text = answer.json() if answer.content else None
+    text = answer.json() if answer.content else {}
+    # Each request has an id of its own.
+    text.pop("request_id", None)
     return answer.status_code, text, names, answer.headers["content-type"]
 
 
