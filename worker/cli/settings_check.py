@@ -73,8 +73,14 @@ def _try_provider(name: str) -> str:
         findings = list(check_settings(find_provider(name)))
     except DiscoveryNeeded:
         return "Its issuer was not asked yet; the first sign-in does."
-    if faults := [finding["detail"] for finding in findings if not finding["is_ok"]]:
-        raise ConfigurationError(" ".join(faults))
+    checks: dict[str, list[str]] = {}
+    for finding in findings:
+        if not finding["is_ok"]:
+            checks.setdefault(finding["detail"], []).append(finding["check"])
+    if checks:
+        raise ConfigurationError(
+            " ".join(f"{', '.join(names)}: {detail}" for detail, names in checks.items())
+        )
     return "Its settings can be used; `providers check` asks it as well."
 
 
