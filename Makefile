@@ -70,8 +70,8 @@ sdk: $(DEV_STAMP) ## Build the clients over HTTP, a wheel and a tarball of npm, 
 	@$(BIN)/python -m sdk.build
 	@ls dist/catfeeder_http-*.whl dist/catfeeder-http-*.tgz
 
-bench: $(BENCH_STAMP) ## Measure it beside its peers and write docs/benchmarks/ (takes half an hour)
-	@.venv-bench/bin/python -m benchmarks
+bench: $(BENCH_STAMP) ## Measure it beside its peers (STEPS=... alone) and write docs/benchmarks/ (takes an hour)
+	@.venv-bench/bin/python -m benchmarks $(STEPS)
 
 queue-key: $(RUNTIME_STAMP) ## Print the key that lets an app (APP=its id) put jobs on the queue
 	@exec $(BIN)/python -m worker keys queue $(if $(APP),--app $(APP))
