@@ -34,7 +34,7 @@ BETTER_AUTH: Final = "better-auth"
 _CONNECTIONS: Final = 2_000
 #: As long as those of `fill`.
 _TOKEN: Final = f"access-{0:040}"
-_SERVER_OPTIONS: Final = "--host 127.0.0.1 --http h11 --no-access-log --no-server-header"
+_SERVER_OPTIONS: Final = "--host 127.0.0.1 --http httptools --no-access-log --no-server-header"
 
 
 @dataclass(frozen=True, slots=True)

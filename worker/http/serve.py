@@ -34,6 +34,7 @@ def serve_http() -> int:
         host=settings.host,
         port=settings.port,
         http="worker.http.asgi.connections:GuardedProtocol",
+        ws="none",
         # Else WEB_CONCURRENCY would start as many on one port.
         workers=1,
         access_log=False,

@@ -12,13 +12,11 @@ import resource
 from dataclasses import dataclass
 from typing import Any, Final
 
-import h11
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from config import current_settings
-from worker.http.asgi.framing import find_framing_fault
+from worker.http.asgi.strict_protocol import StrictProtocol
 from worker.http.errors.problems import to_problem
 from worker.http.errors.refusals import TooManyConnections
 
@@ -99,7 +97,7 @@ class ConnectionGuard:
             loop.call_later(self.limits.sweep_seconds, self._sweep, loop)
 
 
-class GuardedProtocol(H11Protocol):
+class GuardedProtocol(StrictProtocol):
     """A connection with deadlines, by `uvicorn --http` and the address of this class."""
 
     #: Read from the settings where it is None.
@@ -128,8 +126,8 @@ class GuardedProtocol(H11Protocol):
     def shutdown(self) -> None:
         """Begin the graceful end; an answer without an end of its own ends now."""
         super().shutdown()
-        if self.cycle is not None and not self.cycle.response_complete:
-            end_stream = self.cycle.scope["state"].get(END_STREAM)
+        if self.running is not None and not self.running.response_complete:
+            end_stream = self.running.scope["state"].get(END_STREAM)
             if end_stream is not None:
                 end_stream()
 
@@ -142,15 +140,6 @@ class GuardedProtocol(H11Protocol):
         """Read on, and set the deadline of what is to come next."""
         super().data_received(data)
         self._set_deadline()
-
-    def handle_events(self) -> None:
-        """Parse what has come; a request of ambiguous length ends its connection (RFC 9112 6.1)."""
-        if self.conn.their_state is h11.IDLE:
-            fault = find_framing_fault(self.conn.trailing_data[0])
-            if fault is not None:
-                self.send_400_response(fault)
-                return
-        super().handle_events()
 
     def on_response_complete(self) -> None:
         """Await the next request, which may be there already."""
@@ -181,7 +170,7 @@ class GuardedProtocol(H11Protocol):
         if self.flow.write_paused:
             # The client has to take in what was sent, whatever else it sends.
             return
-        cycle = self.cycle
+        cycle = self.running
         if cycle is None or cycle.response_complete:
             if self not in self._guard.idle and self in self._guard.all:
                 self._await_header(self._guard.limits.header_seconds)

@@ -2,31 +2,89 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from collections.abc import Sequence
 
-#: h11 takes a line feed alone for the end of a line, too.
-_END_OF_HEADER: Final = re.compile(rb"\r?\n\r?\n")
-_LENGTH: Final = re.compile(rb"^content-length[ \t]*:", re.IGNORECASE | re.MULTILINE)
-_CODING: Final = re.compile(rb"^transfer-encoding[ \t]*:", re.IGNORECASE | re.MULTILINE)
-_OLD_VERSION: Final = re.compile(rb"[^\n]*HTTP/1\.0\r?\n")
+import httptools
 
 
-def find_framing_fault(received: bytes) -> str | None:
-    """Return what is wrong with the framing of the request that begins here, once it has a header.
+class FramingFault(httptools.HttpParserError):
+    """A request that no other can safely follow on its connection."""
 
-    A proxy that goes by the one field and a server that goes by the other part two requests at
-    different places, so that one client's request begins with another's (request smuggling).
+    message = "Invalid HTTP request received."
+
+    def __init__(self) -> None:
+        super().__init__(self.message)
+
+
+class LengthAmbiguous(FramingFault):
+    """A proxy may go by the one field, and a server by the other."""
+
+    message = "Content-Length and Transfer-Encoding exclude each other."
+
+
+class LengthRepeated(FramingFault):
+    """A proxy may go by the first, and a server by the last."""
+
+    message = "The length of the body is given twice."
+
+
+class LengthMalformed(FramingFault):
+    """It is no number, or in another coding than chunks."""
+
+    message = "The length of the body cannot be read."
+
+
+class CodingTooNew(FramingFault):
+    """A proxy of that version knows no chunks."""
+
+    message = "HTTP/1.0 has no Transfer-Encoding."
+
+
+class VersionUnknown(FramingFault):
+    """The parser takes others, which have other rules."""
+
+    message = "Another version of HTTP is spoken here."
+
+
+class TunnelUnknown(FramingFault):
+    """What follows would be another protocol's."""
+
+    message = "No tunnel is made here."
+
+
+class HeaderTooLarge(FramingFault):
+    """A header, a trailer or the line of a chunk goes on and on."""
+
+    message = "The header of the request is too large."
+
+
+class TooManyAhead(FramingFault):
+    """Requests come faster than their answers are awaited."""
+
+    message = "Too many requests are sent ahead of their answers."
+
+
+def check_framing(headers: Sequence[tuple[bytes, bytes]], version: str) -> int:
+    """Return the length of a request's body, 0 for one in chunks; names are in lower case.
+
+    A proxy that sees another end than the server parts two requests at different places, so that
+    one client's request begins with another's (request smuggling).
+
+    Raises:
+        FramingFault: The connection has to end.
     """
-    end = _END_OF_HEADER.search(received)
-    if end is None:
-        return None
-    header = received[: end.start() + 1]
-    lengths, codings = len(_LENGTH.findall(header)), len(_CODING.findall(header))
+    if version not in ("1.0", "1.1"):
+        raise VersionUnknown
+    lengths = [value for name, value in headers if name == b"content-length"]
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
     if lengths and codings:
-        return "Content-Length and Transfer-Encoding exclude each other."
-    if lengths > 1 or codings > 1:
-        return "The length of the body is given twice."
-    if codings and _OLD_VERSION.match(header):
-        return "HTTP/1.0 has no Transfer-Encoding."
-    return None
+        raise LengthAmbiguous
+    if len(lengths) > 1 or len(codings) > 1:
+        raise LengthRepeated
+    if codings and version == "1.0":
+        raise CodingTooNew
+    if any(not value.isdigit() for value in lengths):
+        raise LengthMalformed
+    if any(value.lower() != b"chunked" for value in codings):
+        raise LengthMalformed
+    return int(lengths[0]) if lengths else 0
