@@ -129,7 +129,7 @@ class AsyncClient:
         self._encoder = SealedEncoder(sealer)
         self._enqueue_script = redis.register_script(ENQUEUE_SCRIPT.text)
         self._change_script = redis.register_script(CHANGE_SCRIPT.text)
-        self._waiter = JobWaiter(redis, self.find, self._reader.read_announcement)
+        self._waiter = JobWaiter(redis, self.find, self._reader.read_end)
         self._listening: asyncio.Task[None] | None = None
         self._app = sealer.own.app
         self._api = api

@@ -203,4 +203,5 @@ def build_queued_job(message: Message[Any], now: datetime, app: str | None = Non
         JobStatus.QUEUED,
         now,
         app=app or message.options.get(APP_OPTION, DEFAULT_APP),
+        redis_message_id=message.options.get("redis_message_id"),
     )

@@ -30,8 +30,8 @@ _MAX_CACHED: Final = 1000
 _MAX_CACHED_BYTES: Final = 8 * 1024
 _LOG: Final = logging.getLogger(__name__)
 
-#: Resolved when a job may have ended, with its record where that is known.
-Waiter = asyncio.Future[JobRecord | None]
+#: Resolved when a job may have ended, with its announcement where there was one.
+Waiter = asyncio.Future[bytes | None]
 
 
 async def cancel_and_wait(task: asyncio.Task[None]) -> None:
@@ -50,6 +50,20 @@ async def cancel_and_wait(task: asyncio.Task[None]) -> None:
         task.result()
 
 
+async def _result_within(waiter: Waiter, seconds: float) -> bytes | None:
+    """Return what a future is resolved with; after `seconds` it is resolved with None."""
+    timer = asyncio.get_running_loop().call_later(seconds, _resolve, waiter, None)
+    try:
+        return await waiter
+    finally:
+        timer.cancel()
+
+
+def _resolve(waiter: Waiter, announcement: bytes | None) -> None:
+    if not waiter.done():
+        waiter.set_result(announcement)
+
+
 class JobWaiter:
     """Lets tasks wait for their jobs; no thread and no connection is held meanwhile."""
 
@@ -57,7 +71,7 @@ class JobWaiter:
         self,
         redis: Redis,
         find: Callable[[str], Awaitable[JobRecord | None]],
-        parse: Callable[[str, bytes], JobRecord | None],
+        parse: Callable[[JobRecord, bytes], JobRecord | None],
         *,
         poll_interval: float = _POLL_INTERVAL_SECONDS,
         reconnect_delay: float = _RECONNECT_DELAY_SECONDS,
@@ -104,13 +118,13 @@ class JobWaiter:
                 left = deadline - loop.time()
                 if record.status.is_final or left <= 0:
                     break
-                await asyncio.wait([waiter], timeout=min(left, self._poll_interval))
-                record = (waiter.result() if waiter.done() else None) or record
+                announcement = await _result_within(waiter, min(left, self._poll_interval))
+                record = (announcement and self._parse(record, announcement)) or record
         return record
 
     def _cached(self, record: JobRecord) -> JobRecord | None:
         announcement = self._cache.get(record.id)
-        cached = None if announcement is None else self._parse(record.id, announcement)
+        cached = None if announcement is None else self._parse(record, announcement)
         # A job may have been sent anew under its id since then.
         return cached if cached and cached.enqueued_at == record.enqueued_at else None
 
@@ -138,11 +152,10 @@ class JobWaiter:
         """Let tasks wait again after a `close`."""
         self._is_closed = False
 
-    def _wake(self, job_ids: Iterable[str], record: JobRecord | None = None) -> None:
+    def _wake(self, job_ids: Iterable[str], announcement: bytes | None = None) -> None:
         for job_id in job_ids:
             for waiter in self._waiters.get(job_id, ()):
-                if not waiter.done():
-                    waiter.set_result(record)
+                _resolve(waiter, announcement)
 
     async def listen(self) -> None:
         """Wake the tasks whose jobs end, until cancelled; a lost connection is made anew."""
@@ -175,7 +188,7 @@ class JobWaiter:
         job_id = message["channel"].decode(errors="replace").removeprefix(CHANNEL_PREFIX)
         # For most jobs no task waits, or one in another process.
         if job_id in self._waiters:
-            self._wake([job_id], self._parse(job_id, message["data"]))
+            self._wake([job_id], message["data"])
         else:
             self._remember(job_id, message["data"])
 

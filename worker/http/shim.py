@@ -154,9 +154,7 @@ def build_shim(settings: Settings) -> Shim:
     api_keys = _build_authenticator(settings, rate_limiter)
     client = connect_queue(settings)
     job_reader = BatchedJobReader(redis, client.jobs)
-    waiter = JobWaiter(
-        redis, partial(_find_if_reachable, job_reader), client.jobs.read_announcement
-    )
+    waiter = JobWaiter(redis, partial(_find_if_reachable, job_reader), client.jobs.read_end)
     return Shim(
         settings=settings,
         client=client,

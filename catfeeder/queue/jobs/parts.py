@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -97,6 +98,24 @@ def open_record(
         return None
 
 
+def open_end(
+    sealer: QueueSealer, job: JobRecord, fields: Mapping[bytes, bytes]
+) -> JobRecord | None:
+    """Return a job that this process has sent as it ended; None where that cannot be told.
+
+    Its first part says what is known here, and is not opened: of a hash over HTTP that part took as
+    long as all of the others.
+    """
+    if b"end" not in fields or job.redis_message_id is None:
+        return None
+    run = JobRun(job.id, job.actor, job.redis_message_id, job.sealed_by or sealer.own)
+    try:
+        return replace(job, sealed_by=run.key, **_open_run(sealer, run, fields))
+    except _MALFORMED:
+        # Of another sending, perhaps: all of its parts say of which.
+        return None
+
+
 def _open(
     sealer: QueueSealer, job_id: str, sealed: bytes, fields: Mapping[bytes, bytes]
 ) -> JobRecord:
@@ -105,25 +124,32 @@ def _open(
     if not key.is_service and job["app"] != key.app:
         raise SealBroken(_OTHER_APP)
     run = JobRun(job_id, _text(job["actor"]), _text(job["redis_message_id"]), key)
+    return JobRecord(
+        id=job_id,
+        actor=run.actor,
+        queue=_text(job["queue"]),
+        enqueued_at=_time(job["enqueued_at"]),
+        app=_text(job["app"]),
+        sealed_by=key,
+        redis_message_id=run.redis_message_id,
+        **_open_run(sealer, run, fields),
+    )
+
+
+def _open_run(sealer: QueueSealer, run: JobRun, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Return the members of a record that its worker has sealed."""
     started = _open_part(sealer, run, "start", fields)
     ended = _open_part(sealer, run, "end", fields)
     if ended.get("actor", run.actor) != run.actor:
         raise SealBroken(_OTHER_ACTOR)
     error = ended.get("error")
-    return JobRecord(
-        id=job_id,
-        actor=run.actor,
-        queue=_text(job["queue"]),
-        status=_status(started, ended),
-        enqueued_at=_time(job["enqueued_at"]),
-        started_at=_time(started["started_at"]) if started else None,
-        finished_at=_time(ended["finished_at"]) if ended else None,
-        result=ended.get("result"),
-        error=JobError(*error) if error else None,
-        app=_text(job["app"]),
-        sealed_by=key,
-        redis_message_id=run.redis_message_id,
-    )
+    return {
+        "status": _status(started, ended),
+        "started_at": _time(started["started_at"]) if started else None,
+        "finished_at": _time(ended["finished_at"]) if ended else None,
+        "result": ended.get("result"),
+        "error": JobError(*error) if error else None,
+    }
 
 
 def _open_part(

@@ -50,7 +50,7 @@ class JobRecord:
     result: Any = None
     error: JobError | None = None
     app: str = DEFAULT_APP
-    #: The key that it is sealed with, and the id of its message on the queue; None as it is sent.
+    #: The key that it is sealed with, None as it is sent; and the id of its message on the queue.
     sealed_by: KeyName | None = field(default=None, compare=False)
     redis_message_id: str | None = field(default=None, compare=False)
 

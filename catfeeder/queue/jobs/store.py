@@ -12,7 +12,7 @@ from redis.exceptions import OutOfMemoryError
 
 from catfeeder.queue.envelope import QueueSealer
 from catfeeder.queue.jobs.index import build_addition
-from catfeeder.queue.jobs.parts import JobRun, open_record, seal_end, seal_start
+from catfeeder.queue.jobs.parts import JobRun, open_end, open_record, seal_end, seal_start
 from catfeeder.queue.jobs.records import JobError, JobRecord, JobStatus, unwrap_result
 from catfeeder.queue.jobs.scripts import (
     build_cancellation,
@@ -55,12 +55,15 @@ class JobReader:
 
     def read_announcement(self, job_id: str, announcement: bytes) -> JobRecord | None:
         """Return the record that was announced at a job's end; None when it cannot be read."""
-        try:
-            parts = list(_split_parts(announcement))
-            fields = dict(zip(parts[::2], parts[1::2], strict=True))
-        except ValueError:
+        fields = _parse_announcement(announcement)
+        return self.read_hash(job_id, fields) if fields else None
+
+    def read_end(self, job: JobRecord, announcement: bytes) -> JobRecord | None:
+        """Return as `read_announcement` does, of a job that is known; less of it is opened."""
+        fields = _parse_announcement(announcement)
+        if not fields:
             return None
-        return self.read_hash(job_id, fields)
+        return open_end(self._sealer, job, fields) or self.read_hash(job.id, fields)
 
     def build_cancellation(self, record: JobRecord, now: datetime) -> Call:
         """Return the call that cancels a job that was read, and that no worker has begun."""
@@ -173,6 +176,15 @@ class JobStore(JobReader):
 def _pause(seconds: float) -> None:
     """Let a moment pass; the caller then looks at the job by itself."""
     time.sleep(min(seconds, _SHORT_POLL_SECONDS))
+
+
+def _parse_announcement(announcement: bytes) -> dict[bytes, bytes]:
+    """Return the fields of the hash that was announced; none of what is no announcement."""
+    try:
+        parts = list(_split_parts(announcement))
+        return dict(zip(parts[::2], parts[1::2], strict=True))
+    except ValueError:
+        return {}
 
 
 def _split_parts(announcement: bytes) -> Iterator[bytes]:

@@ -42,7 +42,7 @@ class Desk:
         self.waiter = JobWaiter(
             redis,
             self.find,
-            client.jobs.read_announcement,
+            client.jobs.read_end,
             poll_interval=poll_interval,
             reconnect_delay=0.01,
         )

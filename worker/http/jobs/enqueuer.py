@@ -69,7 +69,7 @@ class BatchingEnqueuer:
             MessageTooLarge: No worker would accept the message.
             QueueUnreachable: Redis did not answer; the job may exist or not.
         """
-        message = build_message(message_type, arguments, job_id)
+        message = assign_redis_id(build_message(message_type, arguments, job_id))
         pending = _PendingMessage(message_type, message, build_queued_job(message, utc_now()))
         failure = await self._batcher.ask(pending)
         if failure is not None:
@@ -109,9 +109,8 @@ class BatchingEnqueuer:
     def _prepare(self, pending: _PendingMessage) -> Call | Exception:
         """Return the call that sends a message, or why this message alone is not sent."""
         try:
-            message = assign_redis_id(pending.message)
-            cost = self._admit(pending.message_type, pending.job.app, message.kwargs)
-            return build_enqueue(message, pending.job, self._encoder, cost)
+            cost = self._admit(pending.message_type, pending.job.app, pending.message.kwargs)
+            return build_enqueue(pending.message, pending.job, self._encoder, cost)
         except QueueUnreachable:
             raise
         except Exception as error:  # noqa: BLE001  Whatever it is, it is no other message's.

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from catfeeder.queue.keys import AppKey, KeyName
 from catfeeder.queue.lua_scripts import call_script
 from catfeeder.queue.redis.connection import connect_redis
 from catfeeder.sealing import Key
-from tests.jobs import fail, put_job, start, succeed
+from tests.jobs import MESSAGE_ID, fail, put_job, start, succeed
 from tests.servers import ValkeyServer
 from tests.waiting import wait_until
 
@@ -152,6 +153,31 @@ def test_a_record_is_announced_for_its_own_job_alone(jobs: JobStore, valkey: Val
     announcement = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
     assert jobs.read_announcement("id", announcement) == jobs.get("id")
     assert jobs.read_announcement("other", announcement) is None
+
+
+@pytest.mark.parametrize("sending", [MESSAGE_ID, "another sending", None])
+@pytest.mark.parametrize("end", [SUCCEED, FAIL, CANCEL])
+def test_a_sender_reads_an_end_as_it_is(
+    jobs: JobStore, valkey: ValkeyServer, end: Change, sending: str | None
+) -> None:
+    # Given a job as its sender knows it, or knows it no more
+    sent = replace(record_of(jobs), sealed_by=None, redis_message_id=sending)
+    # When it ends
+    end(jobs)
+    announcement = os.fsencode(valkey.client.lindex("catfeeder:ended:id", 0) or b"")
+    # Then all of it is read, whatever had to be opened for that
+    assert jobs.read_end(sent, announcement) == jobs.get("id")
+
+
+def test_a_sender_believes_no_end_of_another_job(jobs: JobStore, valkey: ValkeyServer) -> None:
+    # Given two jobs, of which one ends
+    put_job(jobs, "other")
+    succeed(jobs, "other", "its result")
+    sent, ended = record_of(jobs), valkey.client.hget(job_key("other"), "end") or b""
+    # When another program announces that end as the other job's
+    announcement = b"3:end%d:%b" % (len(ended), os.fsencode(ended))
+    # Then it is no record
+    assert jobs.read_end(sent, announcement) is None
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 1e-9, 0.2])
