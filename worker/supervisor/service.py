@@ -129,15 +129,19 @@ class Service:
         return self._valkey.url
 
     async def _start_processes(self) -> None:
-        """Start the shim before the others, as it loads longest and they would share its cores."""
+        """Start the shim before the others, as it loads longest.
+
+        Forks of loaded code follow at once; others would load their code on the shim's cores.
+        """
         boot = {VARIABLE: str(self._generation)}
         plans = list(plan_processes(self._settings, self._commands, self._redis_url, boot))
         for planned in plans:
             if planned.kind == WEB:
                 self._supervisor.keep_running(planned)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HEAD_START_SECONDS):
-                await self._await(self._is_web_answering)
+        if self._fork_server is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_HEAD_START_SECONDS):
+                    await self._await(self._is_web_answering)
         for planned in plans:
             if planned.kind != WEB and not self.is_stopping:
                 self._supervisor.keep_running(planned)
