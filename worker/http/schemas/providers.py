@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -11,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    WithJsonSchema,
     create_model,
 )
 
@@ -21,6 +21,7 @@ from actors.providers.config.schema.help_texts import describe_schema
 from models.oauth.provider_health import HealthState
 from worker.http.schemas.components import COMPONENT, REF_TEMPLATE
 from worker.http.schemas.fields import Text, check_storable_json
+from worker.http.schemas.shapes import DOCUMENTED
 
 _PRESET: Final = {
     "preset": "google",
@@ -36,37 +37,49 @@ _ISSUER: Final = {
 _SECRETS: Final = ("client_secret", "client_secrets", "private_key")
 
 
-def _describe_settings(name: str, meaning: str, *examples: Mapping[str, Any]) -> WithJsonSchema:
-    """Return the schema of a body that `actors` validates, so that each mistake is named."""
-    schema = {**describe_schema(REF_TEMPLATE), "description": meaning, COMPONENT: name}
-    return WithJsonSchema({**schema, "examples": list(examples)})
+@dataclass(frozen=True, slots=True)
+class _SettingsSchema:
+    """The schema of a body that `actors` validates, so that each mistake is named.
+
+    It is written when the OpenAPI document is first asked for.
+    """
+
+    name: str
+    meaning: str
+    examples: Sequence[Mapping[str, Any]]
+
+    def __get_pydantic_json_schema__(self, _core_schema: Any, _handler: Any) -> dict[str, Any]:
+        """Return the schema in place of pydantic's own."""
+        schema = {**describe_schema(REF_TEMPLATE), "description": self.meaning}
+        return {**schema, COMPONENT: self.name, "examples": list(self.examples)}
 
 
 #: All settings of a provider: a preset or an issuer fills in what is left out.
 ProviderSettingsBody = Annotated[
     dict[str, Any],
     AfterValidator(check_storable_json),
-    _describe_settings(
+    _SettingsSchema(
         "ProviderSettings",
         "The settings of a provider: a preset or an issuer fills in what is left out.",
-        _PRESET,
-        _ISSUER,
+        (_PRESET, _ISSUER),
     ),
 ]
 #: The settings to change (RFC 7396): null removes one.
 ProviderChangesBody = Annotated[
     dict[str, Any],
     AfterValidator(check_storable_json),
-    _describe_settings(
+    _SettingsSchema(
         "ProviderChanges",
         "The settings to change (RFC 7396): null removes one.",
-        {"scopes": ["openid", "email"]},
+        ({"scopes": ["openid", "email"]},),
     ),
 ]
 
 
 class CircuitBreaker(BaseModel):
     """Whether renewals with a provider go on."""
+
+    model_config = DOCUMENTED
 
     state: HealthState
     failures: int = Field(description="How many failed in a row.")
@@ -96,6 +109,8 @@ class Pause(BaseModel):
 class _ProviderState(BaseModel):
     """A provider: its settings with those of its preset or issuer, without its secrets."""
 
+    model_config = DOCUMENTED
+
     name: str
     app: str | None = Field(description="The app whose own provider it is; null for a shared one.")
     preset: str | None
@@ -121,7 +136,7 @@ Provider: Final = create_model(
 )
 _items: Any = list[Provider]  # type: ignore[valid-type]
 ProviderList: Final = create_model(
-    "ProviderList", __doc__="All providers, by name.", items=(_items, ...)
+    "ProviderList", __config__=DOCUMENTED, __doc__="All providers, by name.", items=(_items, ...)
 )
 
 

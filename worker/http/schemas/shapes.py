@@ -12,6 +12,7 @@ from enum import Enum
 from typing import (
     Annotated,
     Any,
+    Final,
     Literal,
     Union,
     get_args,
@@ -20,9 +21,12 @@ from typing import (
     is_typeddict,
 )
 
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from catfeeder.results import Format
+
+#: pydantic prepares these models when the OpenAPI document is first asked for.
+DOCUMENTED: Final = ConfigDict(defer_build=True)
 
 
 @functools.cache
@@ -33,7 +37,7 @@ def build_model(shape: Any) -> type[BaseModel]:
         name: (_to_model_type(hint), ... if name in shape.__required_keys__ else None)
         for name, hint in hints.items()
     }
-    return create_model(shape.__name__, __doc__=shape.__doc__, **fields)
+    return create_model(shape.__name__, __config__=DOCUMENTED, __doc__=shape.__doc__, **fields)
 
 
 def _to_model_type(hint: Any) -> Any:

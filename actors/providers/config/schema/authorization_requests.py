@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
 from actors.providers.config.schema.types.fields import (
     AuthorizationParameters,
@@ -17,9 +17,10 @@ from actors.providers.config.schema.types.parameters import (
     ResponseType,
     ScopeSeparator,
 )
+from actors.providers.config.schema.types.part import SettingsPart
 
 
-class AuthorizationRequestSettings(BaseModel):
+class AuthorizationRequestSettings(SettingsPart):
     """What is written in the authorization request (RFC 6749 section 4.1.1, RFC 7636)."""
 
     scopes: list[ScopeName] | None = Field(default=None, max_length=100)

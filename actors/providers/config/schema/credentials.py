@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from actors.providers.config.schema.types.fields import (
     AssertionAudience,
@@ -14,10 +14,11 @@ from actors.providers.config.schema.types.fields import (
     Value,
     check_algorithm,
 )
+from actors.providers.config.schema.types.part import SettingsPart
 from actors.providers.protocol.provider import SigningAlgorithm
 
 
-class CredentialSettings(BaseModel):
+class CredentialSettings(SettingsPart):
     """What the client is known by, and how it authenticates (RFC 7591, RFC 7523)."""
 
     client_id: Value | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from actors.providers.catalogue.presets import find_preset, preset_settings
 from actors.providers.config.schema.types.fields import (
@@ -12,11 +12,12 @@ from actors.providers.config.schema.types.fields import (
     Issuer,
     TemplateURL,
 )
+from actors.providers.config.schema.types.part import SettingsPart
 from actors.providers.config.schema.types.variables import Variables
 from actors.providers.protocol.provider_builder import needs_base_url
 
 
-class EndpointSettings(BaseModel):
+class EndpointSettings(SettingsPart):
     """Where a provider is: its preset or issuer, and its endpoints (RFC 8414)."""
 
     preset: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors.providers.config.schema.placements import (
     AssertionClaims,
@@ -13,9 +13,10 @@ from actors.providers.config.schema.placements import (
     QueryTemplates,
 )
 from actors.providers.config.schema.types.fields import TemplateURL
+from actors.providers.config.schema.types.part import SettingsPart
 
 
-class GrantSettings(BaseModel):
+class GrantSettings(SettingsPart):
     """The kind of credentials, the grants that make connections, and where keys stand."""
 
     credential_type: Literal["oauth2", "api_key", "basic"] | None = None

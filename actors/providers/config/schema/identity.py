@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors.providers.config.schema.types.fields import MemberName, Text
 from actors.providers.config.schema.types.parameters import Headers
+from actors.providers.config.schema.types.part import SettingsPart
 from actors.providers.config.schema.types.user_info import (
     ProfilePath,
     TokenScheme,
@@ -15,7 +16,7 @@ from actors.providers.config.schema.types.user_info import (
 )
 
 
-class IdentitySettings(BaseModel):
+class IdentitySettings(SettingsPart):
     """How user info is asked for, and where its parts stand."""
 
     identity: Literal["userinfo", "id_token", "token_response", "none"] | None = None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors.providers.config.schema.types.fields import Text
+from actors.providers.config.schema.types.part import SettingsPart
 
 _FailureKind = Literal[
     "grant_dead", "client_misconfigured", "scope", "rate_limited", "transient", "malformed"
 ]
 
 
-class RenewalSettings(BaseModel):
+class RenewalSettings(SettingsPart):
     """How long tokens live, how they are renewed and revoked, and what a failure means."""
 
     default_lifetime_seconds: int | None = Field(default=None, ge=1, le=315_360_000)

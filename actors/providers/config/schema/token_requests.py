@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from actors.providers.config.schema.types.fields import TemplateURL
 from actors.providers.config.schema.types.parameters import (
@@ -17,9 +17,10 @@ from actors.providers.config.schema.types.parameters import (
     TokenExchangeSettings,
     TokenMember,
 )
+from actors.providers.config.schema.types.part import SettingsPart
 
 
-class TokenRequestSettings(BaseModel):
+class TokenRequestSettings(SettingsPart):
     """How the token endpoint is asked and answers, where not as RFC 6749 has it."""
 
     refresh_endpoint: TemplateURL | None = None
