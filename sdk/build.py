@@ -89,7 +89,7 @@ def _list_job_routes(document: dict[str, Any]) -> list[tuple[str, str]]:
         (method.upper(), path)
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if "Idempotency-Key" in (each["name"] for each in operation.get("parameters", ()))
+        if "Idempotency-Key" in (each.get("name") for each in operation.get("parameters", ()))
     ]
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from worker.http.auth.api_keys import APP_HEADER
 from worker.http.schemas.components import move_to_components
 from worker.http.schemas.problems import PROBLEM_SCHEMAS
+
+#: Read as a request is authenticated, whatever its route.
+_ACTING_APP: Final = {
+    "name": APP_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The app that an operator's key acts for; any other key may name its own alone.",
+    "schema": {"type": "string"},
+    "example": "default",
+}
 
 
 def name_operation(route: APIRoute) -> str:
@@ -39,8 +50,12 @@ def _build_document(app: FastAPI) -> dict[str, Any]:
     document = copy.deepcopy(made)
     schemas: dict[str, Any] = document["components"]["schemas"]
     schemas.update(PROBLEM_SCHEMAS)
+    document["components"]["parameters"] = {"ActingApp": _ACTING_APP}
     for operations in document["paths"].values():
         for operation in operations.values():
+            if "security" in operation:
+                shared = {"$ref": "#/components/parameters/ActingApp"}
+                operation.setdefault("parameters", []).append(shared)
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 content["schema"] = move_to_components(content["schema"], schemas)
     return document

@@ -51,6 +51,21 @@ def test_every_error_is_the_one_problem(document: dict[str, Any]) -> None:
     assert "Problem" in document["components"]["schemas"]
 
 
+def test_requests_take_the_headers_that_they_heed(document: dict[str, Any]) -> None:
+    app: Any = document["components"]["parameters"]["ActingApp"]
+    assert (app["name"], app["in"], app["required"]) == ("Catfeeder-App", "header", False)
+    for operation in _list_operations(document):
+        parameters, name = operation.get("parameters", []), operation["operationId"]
+        named = {each.get("name") for each in parameters}
+        # What makes a job can be repeated and awaited; a job can be awaited
+        is_job = "202" in operation["responses"] and name != "shut_down_service"
+        assert ("Idempotency-Key" in named) == is_job, name
+        assert ("Prefer" in named) == (is_job or name == "read_job"), name
+        # What needs a key may name the app that an operator acts for
+        has_app = {"$ref": "#/components/parameters/ActingApp"} in parameters
+        assert has_app == ("security" in operation), name
+
+
 def test_bodies_have_names(document: dict[str, Any]) -> None:
     bodies = {
         operation["operationId"]: content["schema"]

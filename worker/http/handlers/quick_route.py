@@ -22,21 +22,26 @@ _PLAIN_TYPES: Final = ("application/json", "application/json; charset=utf-8")
 
 
 class QuickRoute(GuardedRoute):
-    """A guarded route whose endpoint takes a `body` and a `submit`, and nothing else."""
+    """A guarded route whose endpoint takes a `body`, with a `submit` or the `shim`, alone."""
 
     def get_unguarded_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return a handler that tries the fast path first."""
         handle_by_fastapi = super().get_unguarded_handler()
         endpoint = self.endpoint
-        model: type[BaseModel] = get_type_hints(endpoint)["body"]
+        hints = get_type_hints(endpoint)
+        model: type[BaseModel] = hints["body"]
+        makes_job = "submit" in hints
 
         async def handle(request: Request) -> Response:
             body = await _parse_plain_body(request, model)
             if body is None:
                 return await handle_by_fastapi(request)
+            shim = request.app.state.shim
+            if not makes_job:
+                answer: Response = await endpoint(body=body, shim=shim)
+                return answer
             wait = parse_preferred_wait(request.headers.getlist("prefer"))
-            submit = Submission(request, request.app.state.shim, wait, None)
-            answer: Response = await endpoint(body=body, submit=submit)
+            answer = await endpoint(body=body, submit=Submission(request, shim, wait, None))
             return answer
 
         return handle

@@ -19,6 +19,7 @@ from worker.http.handlers.submission import SubmissionDependency
 from worker.http.schemas.passwords import CheckPassword, HashPassword, PolicyPassword
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.jobs import declare_job_route
+from worker.http.shim import ShimDependency
 
 router = APIRouter(
     prefix="/v1/passwords",
@@ -64,9 +65,9 @@ async def check_password(body: CheckPassword, submit: SubmissionDependency) -> J
 
 
 @router.post("/policy", response_model=build_model(PolicyVerdict))
-async def check_policy(body: PolicyPassword, submit: SubmissionDependency) -> JSONResponse:
+async def check_policy(body: PolicyPassword, shim: ShimDependency) -> JSONResponse:
     """Tell whether a new password would be taken, with every reason why not; hash nothing."""
-    shim, settings = submit.shim, submit.shim.settings.passwords
+    settings = shim.settings.passwords
     if settings.breach_range_url:
         # This process calls no other server: one that hashes does.
         arguments = {"password": body.password, "scheme": body.scheme}

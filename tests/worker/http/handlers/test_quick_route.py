@@ -47,6 +47,8 @@ _REQUESTS = [
     ("check", json.dumps({**_GOOD, "password_hash": _HASH})),
     ("check", json.dumps({**_GOOD, "password_hash": "none"})),
     ("check", json.dumps(_GOOD)),
+    ("policy", json.dumps(_GOOD)),
+    ("policy", json.dumps({"password": 7})),
 ]
 
 
