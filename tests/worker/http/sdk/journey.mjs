@@ -1,5 +1,5 @@
 // An app of Node that does what the test for Python does; prints what came of it as JSON.
-import { connect, ProblemAnswered, StateMismatch, verifyWebhook, WebhookNotOurs } from "./lib/index.js";
+import { connect, ProblemAnswered, StateMismatch, verifyWebhook, WebhookNotOurs } from "catfeeder-http";
 
 const [url, key, returnTo, webhook] = process.argv.slice(2);
 const client = connect(url, key);

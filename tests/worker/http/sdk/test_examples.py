@@ -25,7 +25,7 @@ from tests.worker.http.signing_in import HOUSE
 
 _OWN_URL = "https://app.example.com"
 _SERVE = """
-import { connect } from "./lib/index.js";
+import { connect } from "catfeeder-http";
 import { createApp } from "./express_sign_in.mjs";
 const [url, key, provider, ownUrl] = process.argv.slice(2);
 const app = createApp(connect(url, key), provider, "a key of the test", ownUrl);
@@ -58,7 +58,7 @@ class _Browser:
 def app_url(request: pytest.FixtureRequest, url: str) -> Iterator[str]:
     """Where the app is served."""
     if request.param == "express":
-        with _serve_express(request.getfixturevalue("typescript_package"), url) as app_url:
+        with _serve_express(request.getfixturevalue("node_folder"), url) as app_url:
             yield app_url
         return
     package = request.getfixturevalue("catfeeder_http")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
+import catfeeder
 from actors.events.webhooks import export_webhook_key, sign_delivery
 from catfeeder.clock import utc_now
 from tests.conftest import ADMIN_API_KEY
@@ -51,6 +54,25 @@ def service(catfeeder_http: Any, url: str) -> Iterator[Any]:
     client = catfeeder_http.connect(url, ADMIN_API_KEY)
     yield client
     client.get_httpx_client().close()
+
+
+def test_packages_name_all_that_they_need(python_folder: Path, node_folder: Path) -> None:
+    # Given the packages as they are installed
+    (metadata,) = python_folder.glob("*.dist-info/METADATA")
+    needed = set(re.findall(r"^Requires-Dist: (\w+)", metadata.read_text(), re.MULTILINE))
+    modules = (python_folder / "catfeeder_http").rglob("*.py")
+    text = "\n".join(module.read_text() for module in modules)
+    imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
+    # Then each names what it imports, has its types, its licence and a page that tells its use
+    assert imported - sys.stdlib_module_names == needed
+    package = node_folder / "node_modules" / "catfeeder-http"
+    there = {file.name for file in package.iterdir()}
+    assert there == {"lib", "LICENSE", "README.md", "package.json"}
+    for file in (package / "lib" / "index.d.ts", python_folder / "catfeeder_http" / "py.typed"):
+        assert file.exists()
+    assert (metadata.parent / "licenses" / "LICENSE").exists()
+    for manifest in (metadata, package / "package.json"):
+        assert catfeeder.__version__ in manifest.read_text()
 
 
 def _go_round(anonymous: httpx.Client, house: OidcProvider, begun: Any) -> dict[str, str]:
@@ -142,7 +164,7 @@ def test_python_takes_our_webhooks_alone(catfeeder_http: Any, tables: object) ->
 
 
 def test_node_does_the_same(
-    typescript_package: Path, http: httpx.Client, url: str, house: OidcProvider
+    node_folder: Path, http: httpx.Client, url: str, house: OidcProvider
 ) -> None:
     assert house
     webhook = {
@@ -150,7 +172,7 @@ def test_node_does_the_same(
         "body": _BODY.decode(),
         "key": export_webhook_key(),
     }
-    script = shutil.copy(Path(__file__).with_name("journey.mjs"), typescript_package)
+    script = shutil.copy(Path(__file__).with_name("journey.mjs"), node_folder)
     arguments = [url, ADMIN_API_KEY, _RETURN_TO, json.dumps(webhook)]
     done = subprocess.run(
         ["node", script, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False
