@@ -37,11 +37,12 @@ class QuickRoute(GuardedRoute):
             if body is None:
                 return await handle_by_fastapi(request)
             shim = request.app.state.shim
-            if not makes_job:
-                answer: Response = await endpoint(body=body, shim=shim)
-                return answer
-            wait = parse_preferred_wait(request.headers.getlist("prefer"))
-            answer = await endpoint(body=body, submit=Submission(request, shim, wait, None))
+            if makes_job:
+                wait = parse_preferred_wait(request.headers.getlist("prefer"))
+                more: dict[str, Any] = {"submit": Submission(request, shim, wait, None)}
+            else:
+                more = {"shim": shim}
+            answer: Response = await endpoint(body=body, **more)
             return answer
 
         return handle
