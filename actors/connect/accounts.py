@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from actors.connections.errors import ConnectionUnknown
-from actors.connections.reading import describe_connection, find_connection, list_connections
+from actors.connections.reading import describe_connection, find_connection
 from catfeeder.results import Connection
 from models.db.database import hold_connection
 from models.oauth.connect_sessions import TAB_CONNECT_SESSIONS
-from models.oauth.connections import TAB_CONNECTIONS
+from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import public_name
 
-#: A device that got no token leaves a connection that names no account.
-_WITHOUT_TOKEN = ("pending", "reauthorization_required")
+#: A page shows no more accounts of one subject than these.
+_MAX_SHOWN: Final = 100
 
 
 def list_accounts(session: TAB_CONNECT_SESSIONS, providers: Collection[str]) -> list[Connection]:
     """Return the connections to these providers that a page shows, oldest first."""
-    if session.subject:
-        found = list_connections(subject=session.subject)["items"]
-    else:
-        found = _list_by_id([session.connection_id, *(session.connected or ())])
-    shown = [one for one in found if one["provider"] in providers and _is_shown(one)]
-    return [one for one in shown if one["status"] != "revoked"]
-
-
-def _list_by_id(ids: Collection[str | None]) -> list[Connection]:
-    found = []
     with hold_connection():
-        for connection_id in dict.fromkeys(ids):
-            row = TAB_CONNECTIONS.find(connection_id) if connection_id else None
-            if row is not None:
-                found.append(describe_connection(row))
-    return found
+        rows = [row for row in _list_rows(session) if _is_shown(row)]
+    return [describe_connection(row) for row in rows if public_name(row.provider) in providers]
 
 
-def _is_shown(connection: Connection) -> bool:
-    is_nobodys = connection["profile"]["source"] is None
-    return not (is_nobodys and connection["status"] in _WITHOUT_TOKEN)
+def _list_rows(session: TAB_CONNECT_SESSIONS) -> list[TAB_CONNECTIONS]:
+    if session.subject:
+        rows = TAB_CONNECTIONS.list_page(
+            app=session.app, subject=session.subject, limit=_MAX_SHOWN
+        )
+        return TAB_CONNECTIONS.keep_authentic(rows)
+    ids = dict.fromkeys([session.connection_id, *(session.connected or ())])
+    found = [TAB_CONNECTIONS.find(one) for one in ids if one]
+    return [row for row in found if row is not None]
+
+
+def _is_shown(row: TAB_CONNECTIONS) -> bool:
+    """Tell whether a connection is an account, or was one: a device that got no token is none."""
+    return row.version > 0 and row.status != ConnectionStatus.REVOKED
 
 
 def find_account(session: TAB_CONNECT_SESSIONS, connection_id: str) -> TAB_CONNECTIONS:

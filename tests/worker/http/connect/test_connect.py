@@ -351,6 +351,31 @@ def test_a_link_for_one_connection_is_for_its_subject_or_for_it_alone(
         assert other not in page.text
 
 
+def test_an_account_without_a_name_can_be_reconnected_and_a_device_without_a_token_is_none(
+    shop: httpx.Client, http: httpx.Client, browser: httpx.Client
+) -> None:
+    # Given a connection that was moved in without its account's name, and one of a failed device
+    known = {"client_id": "a", "client_secret": "b"}
+    http.put("/v1/providers/github", json={"preset": "github", **known})
+    moved, device = (_move_in(shop, f"r-{at}") for at in range(2))
+    with hold_connection():
+        ends = {"status": "reauthorization_required"}
+        TAB_CONNECTIONS.update(ends).where(TAB_CONNECTIONS.id == moved).execute()
+        never = {**ends, "version": 0}
+        TAB_CONNECTIONS.update(never).where(TAB_CONNECTIONS.id == device).execute()
+    # Then the user sees that the account has to be reconnected, and of the device nothing
+    page = open_link(browser, make_link(shop))
+    assert f'name="connection_id" value="{moved}"' in page.text
+    assert "Needs reconnecting" in page.text
+    assert device not in page.text
+
+
+def _move_in(shop: httpx.Client, refresh_token: str) -> str:
+    tokens = {"access_token": f"a-{refresh_token}", "refresh_token": refresh_token}
+    body = {"provider": "github", "subject": "user-1", "tokens": tokens}
+    return str(shop.post("/v1/connections", json=body).json()["id"])
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
