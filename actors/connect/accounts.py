@@ -26,9 +26,7 @@ def list_accounts(session: TAB_CONNECT_SESSIONS, providers: Collection[str]) -> 
 
 def _list_rows(session: TAB_CONNECT_SESSIONS) -> list[TAB_CONNECTIONS]:
     if session.subject:
-        rows = TAB_CONNECTIONS.list_page(
-            app=session.app, subject=session.subject, limit=_MAX_SHOWN
-        )
+        rows = TAB_CONNECTIONS.list_page(app=session.app, subject=session.subject, limit=_MAX_SHOWN)
         return TAB_CONNECTIONS.keep_authentic(rows)
     ids = dict.fromkeys([session.connection_id, *(session.connected or ())])
     found = [TAB_CONNECTIONS.find(one) for one in ids if one]

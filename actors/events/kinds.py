@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     TOKEN_EXCHANGED = "token_exchanged"
     TOKEN_EXCHANGE_REFUSED = "token_exchange_refused"
     PROFILE_REQUESTED = "profile_requested"
+    PROFILE_CHANGED = "profile_changed"
     RENEWAL_REQUESTED = "renewal_requested"
     RENEWAL_RETRIED = "renewal_retried"
     RENEWAL_FAILED = "renewal_failed"
@@ -54,6 +55,7 @@ DELIVERED_KINDS = frozenset(
         EventKind.EXCHANGED,
         EventKind.CONNECTED,
         EventKind.IDENTIFIED,
+        EventKind.PROFILE_CHANGED,
         EventKind.DEVICE_REFUSED,
         EventKind.RENEWAL_FAILED,
         EventKind.REAUTHORIZATION_SOON,

@@ -7,6 +7,7 @@ from datetime import datetime
 from actors.connections.credentials.checking import check_credentials
 from actors.connections.credentials.errors import CredentialsRefused
 from actors.connections.credentials.members import Credentials, open_credentials
+from actors.connections.profiles import change_profile
 from actors.connections.reading import describe_connection, find_connection
 from actors.connections.token_reading import check_device, read_token
 from actors.events.audit import record
@@ -20,11 +21,10 @@ from actors.providers.protocol.filling import fill_connection
 from actors.providers.protocol.provider import Provider
 from actors.renewal.renew import RenewalTooSoon, renew_connection
 from catfeeder.clock import utc_now
-from catfeeder.results import Connection, Profile
+from catfeeder.results import Connection
 from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from models.oauth.imports.identities import store_profile
 
 
 def verify_connection(connection_id: str, version: int | None = None) -> Connection:
@@ -93,7 +93,8 @@ def _check_account(provider: Provider, connection_id: str, now: datetime) -> TAB
         return identify(row, profile, now)
     if profile["subject"] != row.profile.get("subject"):
         _refuse(row, now)
-    return _complete_profile(row, profile)
+    change_profile(row, profile, now)
+    return find_connection(row.id)
 
 
 def _refuse(row: TAB_CONNECTIONS, now: datetime) -> None:
@@ -101,9 +102,3 @@ def _refuse(row: TAB_CONNECTIONS, now: datetime) -> None:
         kind, code = EventKind.IDENTITY_REFUSED, AccountDiffers().code
         record(kind, now=now, connection=row, reason=code, detail=AccountDiffers.message)
     raise AccountDiffers
-
-
-def _complete_profile(row: TAB_CONNECTIONS, profile: Profile) -> TAB_CONNECTIONS:
-    with hold_connection():
-        store_profile(row, profile)
-    return find_connection(row.id)

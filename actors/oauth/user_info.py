@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from actors.connections.errors import ConnectionUnknown
+from actors.connections.profiles import change_profile
 from actors.connections.reading import find_connection, read_profile
 from actors.connections.token_reading import read_token
 from actors.moving.identification import identify, is_identified
@@ -19,8 +20,6 @@ from actors.renewal.renew import renew_connection
 from catfeeder.clock import utc_now
 from catfeeder.results import Profile
 from catfeeder.sealing import Secret
-from models.db.database import hold_connection
-from models.oauth.imports.identities import store_profile
 from models.oauth.providers import public_name
 
 
@@ -83,8 +82,7 @@ def _fetch_profile_of(provider: str, connection_id: str, now: datetime) -> Profi
         raise ProviderMisbehaved("User info speaks of another account than the connection's.")
     elif _is_incomplete(read_profile(row), profile):
         profile = _complete(read_profile(row), profile)
-        with hold_connection():
-            store_profile(row, profile)
+        change_profile(row, profile, now)
     return profile
 
 

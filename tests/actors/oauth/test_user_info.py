@@ -9,6 +9,7 @@ import pytest
 
 from actors.connections.errors import ConnectionBusy, ReauthorizationRequired
 from actors.connections.reading import describe_connection
+from actors.events.audit import list_events
 from actors.oauth import user_info
 from actors.oauth.user_info import fetch_user_info
 from actors.providers.config.discovery import discover
@@ -57,6 +58,11 @@ def test_a_profile_that_a_sign_in_could_not_complete_is_completed_later(
     assert (profile["email"], profile["email_verified"]) == ("jane@example.com", True)
     assert profile["raw"]["team"] == "t1"
     assert asked == profile
+    # And an event says so, without what the profile holds; the same answer once more leaves none
+    fetch_user_info(NAME, connection_id=row.id)
+    [event] = [it for it in list_events()["items"] if it["kind"] == "profile_changed"]
+    assert (event["connection_id"], event["subject"]) == (row.id, row.subject or None)
+    assert event["detail"] == {"changed": ["name", "picture", "raw", "source"]}
     # And a sign-in asks twice for what fails for a moment
     provider.answer("/userinfo", json_answer({}, 503), times=1)
     again = describe_connection(sign_in(provider).connection)["profile"]

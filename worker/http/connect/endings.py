@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 from starlette.responses import Response
@@ -29,14 +29,19 @@ def render_ending(request: Request, error: CatFeederError) -> Response:
     kind = _BY_CODE.get(error.code)
     words = language.words["connect"]
     shown = words["endings"][kind] if kind else words["endings"]["failed"]
-    text = shown["text"] if kind else words["notices"][find_notice(error.code)]
+    text = shown["text"] if kind else _find_text(words, find_notice(error.code))
     return render_page(
         "connect/ending.html",
         status=get_status(error.code),
         language=language.tag,
         title=shown["title"],
-        text=text.replace("{provider}", ""),
+        text=text,
         back=error.return_to if isinstance(error, ConnectLinkExpired) else None,
         words=language.words,
         icon=_ICONS.get(kind or "", "circle-exclamation"),
     )
+
+
+def _find_text(words: dict[str, Any], notice: str) -> str:
+    """Return a notice that names no provider."""
+    return str(words["notices_unnamed"].get(notice) or words["notices"][notice])

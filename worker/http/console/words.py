@@ -85,6 +85,7 @@ EVENT_WORDS: Final[Mapping[str, EventWords]] = {
     EventKind.TOKEN_EXCHANGED: EventWords("A token for another target was got", "green"),
     EventKind.TOKEN_EXCHANGE_REFUSED: EventWords("A token for another target was refused", "red"),
     EventKind.PROFILE_REQUESTED: EventWords("The profile was asked for anew", "blue"),
+    EventKind.PROFILE_CHANGED: EventWords("The stored profile changed", "blue"),
     EventKind.RENEWAL_REQUESTED: EventWords("It was made due at once, with others", "blue"),
     EventKind.RENEWAL_RETRIED: EventWords(
         "A token was sent once more, as no answer to it was known", "yellow"

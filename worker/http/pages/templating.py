@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from worker.http.asgi.content_security import build_page_policy
+from worker.http.pages.sentences import fill, isolate
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -61,6 +62,8 @@ def _get_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["fill"] = fill
+    environment.filters["isolated"] = isolate
     environment.filters["utc"] = _describe_utc
     environment.filters["with_times"] = _mark_times
     return environment

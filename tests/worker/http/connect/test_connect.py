@@ -351,6 +351,38 @@ def test_a_link_for_one_connection_is_for_its_subject_or_for_it_alone(
         assert other not in page.text
 
 
+def test_an_apps_name_turns_no_sentence_around_it(
+    shop: httpx.Client, http: httpx.Client, browser: httpx.Client
+) -> None:
+    http.put("/v1/providers/house", json={"credential_type": "api_key"})
+    assert http.patch("/v1/apps/shop", json={"name": "Shop \u202e{provider}"}).is_success
+    link = make_link(shop, return_to=RETURN_TO)
+    landing, page = browser.get(link), open_link(browser, link)
+    for shown in (landing, page, browser.get(f"{page.url.path}/providers/house")):
+        # Each isolate ends within its sentence, in texts, titles and attributes
+        assert "\u2068Shop \u202e{provider}\u2069" in shown.text
+        assert "\u202e" not in re.sub("\u2068[^\u2069<]*\u2069", "", shown.text)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Nothing was connected: you did not agree at the provider."),
+        ("de", "Sie haben beim Anbieter nicht zugestimmt."),
+        ("fr", "donné votre accord chez le fournisseur."),
+        ("es", "su consentimiento al proveedor."),
+    ],
+    ids=["en", "de", "fr", "es"],
+)
+def test_a_notice_without_a_provider_is_a_sentence(
+    shop: httpx.Client, browser: httpx.Client, language: str, words: str
+) -> None:
+    page = open_link(browser, make_link(shop))
+    notice = {"notice": "cancelled", "provider": "gone"}
+    answer = browser.get(page.url.path, params=notice, headers={"Accept-Language": language})
+    assert words in answer.text
+
+
 def test_an_account_without_a_name_can_be_reconnected_and_a_device_without_a_token_is_none(
     shop: httpx.Client, http: httpx.Client, browser: httpx.Client
 ) -> None:

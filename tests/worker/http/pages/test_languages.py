@@ -36,6 +36,13 @@ def test_no_text_was_left_in_english(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
+def test_a_notice_that_names_a_provider_has_words_for_one_without_a_name(tag: str) -> None:
+    words = read_language(tag).words["connect"]
+    naming = {name for name, text in words["notices"].items() if "{provider}" in text}
+    assert words["notices_unnamed"].keys() == naming
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
 def test_each_language_is_set_as_its_readers_expect(tag: str) -> None:
     text = (_FOLDER / f"{tag}.toml").read_text(encoding="utf-8")
     texts = [line.partition(" = ")[2] for line in text.splitlines() if " = " in line]
