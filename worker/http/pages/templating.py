@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-#: A time as our sentences hold it (RFC 3339).
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+#: A time as our sentences hold it (RFC 3339), or a command or setting between backticks.
+_MARKED: Final = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))|`(?P<code>[^`]+)`"
+)
 _FOLDER: Final = Path(__file__).with_name("templates")
 
 
@@ -65,7 +67,7 @@ def _get_environment() -> Environment:
     environment.filters["fill"] = fill
     environment.filters["isolated"] = isolate
     environment.filters["utc"] = _describe_utc
-    environment.filters["with_times"] = _mark_times
+    environment.filters["marked"] = _mark
     return environment
 
 
@@ -75,19 +77,24 @@ def _describe_utc(value: str | datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _mark_times(sentence: str) -> Markup:
-    """Return a sentence as HTML, its times as `<time>` elements; what is no time stays text."""
+def _mark(sentence: str) -> Markup:
+    """Return a sentence as HTML, with its times as `<time>` and its commands as `<code>`."""
     from markupsafe import Markup, escape
 
     parts, end = [], 0
-    for found in _TIME.finditer(sentence):
-        try:
-            text = _describe_utc(found[0])
-        except ValueError:
-            continue
-        parts += [
-            escape(sentence[end : found.start()]),
-            Markup('<time datetime="{}">{}</time>').format(found[0], text),
-        ]
+    for found in _MARKED.finditer(sentence):
+        parts += [escape(sentence[end : found.start()]), _build_mark(found)]
         end = found.end()
     return Markup("").join([*parts, escape(sentence[end:])])
+
+
+def _build_mark(found: re.Match[str]) -> Markup:
+    from markupsafe import Markup, escape
+
+    if found["code"] is not None:
+        return Markup("<code>{}</code>").format(found["code"])
+    try:
+        text = _describe_utc(found["time"])
+    except ValueError:
+        return escape(found["time"])
+    return Markup('<time datetime="{}">{}</time>').format(found["time"], text)

@@ -18,6 +18,7 @@ from worker.queue.report import Queue
 _MAX_WAITS: Final = {PASSWORDS: 10, OAUTH: 10, RENEWALS: 300, CONTROL: 60}
 _CRON_SLACK: Final = timedelta(seconds=60)
 _NUMBERS: Final = re.compile("[0-9][0-9,.:TZ-]*")
+_KIND: Final = re.compile("^[a-z_]+: ")
 _DELIVERY_SLACK: Final = timedelta(minutes=5)
 
 
@@ -104,7 +105,9 @@ def _find_cron_faults(crons: list[CronLine], now: datetime) -> Iterator[Fault]:
 def _describe_provider(provider: PausedProvider) -> Fault:
     owner = f" of the app {provider.app}" if provider.app else ""
     link = f"/console/providers/{provider.name}" + (f"?app={provider.app}" if provider.app else "")
-    why = f": {provider.reason}" if provider.reason else "."
+    # The kind of a failure is for programs; what is said by hand stays as it is.
+    reason = provider.reason if provider.is_held else _KIND.sub("", provider.reason or "")
+    why = f": {reason}" if reason else "."
     what = f"Renewals with {provider.name}{owner} are paused{why}"
     remedy = (
         "They were paused by hand; resume them when they may go on."

@@ -7,8 +7,17 @@ function localizeTimes(root) {
     const moment = new Date(time.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     time.title = moment.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
-    time.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    time.textContent = describeTime(moment);
   }
+}
+
+// A date and a time of the viewer's language, with no break within either.
+function describeTime(moment) {
+  const whole = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const hour = moment.toLocaleTimeString(undefined, { timeStyle: "medium" });
+  if (!whole.endsWith(" " + hour)) return whole;
+  const date = whole.slice(0, -hour.length - 1);
+  return date.replaceAll(" ", "\u00a0") + " " + hour.replaceAll(" ", "\u00a0");
 }
 
 // Makes `old` what `fresh` is, node by node: focus and scroll positions stay where they are.
