@@ -10,6 +10,7 @@ from models.db.fields import primary_key_of
 from models.migrate import check_schema
 from models.sealing.refused_rows import accept_row, list_refused_rows
 from worker.cli.terminal.output import print_json
+from worker.cli.terminal.sentences import say_in_commands
 
 #: What an operator does about a row of each table.
 _REMEDIES: Final = {
@@ -39,7 +40,7 @@ def check_rows(accept: list[str] | None, *, as_json: bool = False) -> int:
         remedy = _REMEDIES.get(table, "restore it from a backup").replace("{key}", str(key))
         found.append({"table": table, "key": str(key), "remedy": remedy})
         if not as_json:
-            print(f"{table} {key!a}: {remedy}.")
+            print(f"{table} {key!a}: {say_in_commands(remedy)}.")
     if as_json:
         print_json({"items": found})
         return 1 if found else 0

@@ -191,7 +191,9 @@ def test_check_provider_prints_each_finding(command: Command, provider: Scripted
     # And an unknown provider is named
     nobody = command("check-provider", "nobody")
     assert (nobody.returncode, nobody.stdout) == (1, "")
-    assert nobody.stderr.startswith("No provider named nobody is configured: PUT /v1/providers/")
+    assert nobody.stderr.startswith(
+        "No provider named nobody is configured: `python -m worker providers set "
+    )
 
 
 @pytest.mark.usefixtures("tables")

@@ -51,7 +51,9 @@ def test_the_next_day_is_listed_and_nothing_is_renewed(command: Command) -> None
     assert "The token expires at" in first
     assert hopeless in second
     fault = second.split("\t")[-1]
-    assert fault.startswith("No provider named gone is configured: PUT /v1/providers/gone")
+    assert fault.startswith(
+        "No provider named gone is configured: `python -m worker providers set gone`"
+    )
     assert ended.stderr == "2 renewals would be made. None was.\n"
     # And nothing has happened
     with hold_connection():

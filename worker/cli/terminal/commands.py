@@ -14,6 +14,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand
 
+from worker.cli.terminal.sentences import say_in_commands
+
 #: What a shell reports for a program whose output has no reader any more: 128 and SIGPIPE.
 _NOT_READ: Final = 141
 #: A fault of the program, as sysexits.h has it.
@@ -65,7 +67,7 @@ def report_errors() -> Iterator[None]:
     try:
         yield
     except CatFeederError as error:
-        print(error, file=sys.stderr)
+        print(say_in_commands(str(error)), file=sys.stderr)
         raise typer.Exit(1) from None
     except BrokenPipeError:
         # A reader such as `head` has read enough; the interpreter's end must not write either.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from actors.providers.catalogue.search import search_catalogue
 from catfeeder.results import CatalogueEntry
 from worker.cli.terminal.output import print_json
+from worker.cli.terminal.sentences import say_in_commands
 
 
 def print_presets(words: Sequence[str], limit: int, *, as_json: bool) -> int:
@@ -28,7 +29,8 @@ def _write_lines(entry: CatalogueEntry) -> Iterator[str]:
     yield f"{entry['preset']:<32}  {entry['title']}"
     yield f"    set up by {' and '.join(entry['environment'])}"
     if entry["needs"]:
-        yield f"    needs {', '.join(entry['needs'])}: PUT /v1/providers/{entry['preset']}"
+        remedy = say_in_commands(f"PUT /v1/providers/{entry['preset']}")
+        yield f"    needs {', '.join(entry['needs'])}: {remedy}"
     for name, rule in entry["variables"].items():
         yield f"    each user gives {name}: {rule if isinstance(rule, str) else ', '.join(rule)}"
     if entry["stated_by"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from actors.providers.config.settings import (
 from actors.providers.errors import ProviderUnknown
 from catfeeder.clock import utc_now
 from worker.cli.terminal.output import print_json, print_members, print_rows
+from worker.cli.terminal.sentences import say_in_commands
 from worker.cli.terminal.session import open_tables, see_app
 from worker.errors import ServiceFailure
 
@@ -89,7 +91,7 @@ def print_findings(name: str, app: str | None, *, as_json: bool) -> int:
         mark = "ok  " if finding["is_ok"] else "FAIL"
         print(f"{mark} {finding['check']}: {finding['detail']}")
         if not finding["is_ok"]:
-            print(f"     {finding['remedy']}")
+            print(f"     {say_in_commands(finding['remedy'] or '')}")
     return 0 if report["is_ok"] else 1
 
 
@@ -99,7 +101,7 @@ def pause_provider(name: str, reason: str | None, app: str | None, *, as_json: b
     Raises:
         ProviderUnknown: There is none.
     """
-    with _open(app):
+    with _open(app), _unlogged():
         manual_pause.pause_provider(name, reason, utc_now())
     if as_json:
         return print_provider(name, app, as_json=True)
@@ -113,7 +115,7 @@ def resume_provider(name: str, app: str | None, *, as_json: bool) -> int:
     Raises:
         ProviderUnknown: There is none.
     """
-    with _open(app):
+    with _open(app), _unlogged():
         manual_pause.resume_provider(name, utc_now())
     if as_json:
         return print_provider(name, app, as_json=True)
@@ -159,3 +161,13 @@ def _open(app: str | None) -> Iterator[None]:
     add_configured_presets(utc_now())
     with see_app(app):
         yield
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep the service's log of what the command says itself off the terminal."""
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -17,6 +17,7 @@ from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION, list_keys, public_name
 from worker.cli.terminal.output import print_json, print_rows
+from worker.cli.terminal.sentences import say_in_commands
 from worker.cli.terminal.session import open_tables
 
 #: The longest notice that apps get of it, by the event `reauthorization_soon`.
@@ -125,7 +126,7 @@ def _to_row(item: ScheduledRenewal, ends_soon: str) -> tuple[object, ...]:
     end = item["grant_expires_at"]
     return (
         *(item["renew_at"], item["provider"], item["connection_id"], item["why"]),
-        *(end if end and end <= ends_soon else None, item["hindrance"]),
+        *(end if end and end <= ends_soon else None, say_in_commands(item["hindrance"] or "")),
     )
 
 
