@@ -14,6 +14,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from catfeeder.errors import CatFeederError
 from worker.http.asgi.connections import END_STREAM
 from worker.http.errors.refusals import TooManyStreams
 from worker.http.shim import Shim
@@ -53,12 +54,22 @@ async def _follow(
     _open.add(ended)
     try:
         while not _is_over(shim, ended) and await shim.console_sessions.read(request):
-            part = await read_part()
+            part = await _try(read_part)
+            if part is None:
+                break
             is_new, latest = part != latest, part
             yield _to_event(part) if is_new else _NOTHING_NEW
             await _pause(shim, ended)
     finally:
         _open.discard(ended)
+
+
+async def _try(read_part: Callable[[], Awaitable[str]]) -> str | None:
+    """Return the part; None while its database or queue is away: its page then asks anew."""
+    try:
+        return await read_part()
+    except CatFeederError:
+        return None
 
 
 def _to_event(part: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
@@ -11,14 +12,31 @@ from catfeeder.errors import CatFeederError
 from worker.http.errors.statuses import get_status
 from worker.http.pages.templating import render_page
 
-_INTERNAL: str = "Something failed unexpectedly. The service's log has the reason."
+_INTERNAL: Final = "Something failed unexpectedly. The service's log has the reason."
+#: What an operator does about what the service needs and cannot reach, by the code of the error.
+_REMEDIES: Final = {
+    "database_unreachable": (
+        "See that the server that DATABASE_URL names runs, or that SQLite's file under VAR_DIR can "
+        "be used; `python -m worker config check` says what is wrong. The service goes on by "
+        "itself once it is back."
+    ),
+    "queue_unreachable": (
+        "See that the server that REDIS_URL names runs; `python -m worker config check` says what "
+        "is wrong. The service goes on by itself once it is back."
+    ),
+}
+
+
+def find_remedy(code: str) -> str:
+    """Return what an operator does about an error; nothing where its sentence says it."""
+    return _REMEDIES.get(code, "")
 
 
 def render_problem(error: CatFeederError, back: str | None = None) -> Response:
     """Answer with the page of one of our own errors, with a link back where a path is given."""
     status = get_status(error.code)
     is_internal = status == HTTPStatus.INTERNAL_SERVER_ERROR
-    sentence = _INTERNAL if is_internal else error.public_detail
+    sentence = _INTERNAL if is_internal else f"{error.public_detail} {find_remedy(error.code)}"
     response = _render(status, error.code, sentence, back)
     response.headers.update(getattr(error, "headers", {}))
     return response

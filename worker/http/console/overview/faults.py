@@ -12,6 +12,7 @@ from catfeeder.messages import CONTROL, OAUTH, PASSWORDS, POLL_DEVICES, RENEWALS
 from models.oauth.connections import ConnectionStatus
 from worker.http.console.overview.counts import Undelivered
 from worker.http.console.overview.state import CronLine, Overview, PausedProvider
+from worker.http.pages.problem_pages import find_remedy
 from worker.queue.report import Queue
 
 #: How long the first message of a queue may wait: people wait for the first two.
@@ -57,9 +58,8 @@ def _warn(what: str, remedy: str, link: str = "", words: str = "") -> Fault:
 
 
 def _find_outages(state: Overview) -> Iterator[Fault]:
-    for sentence in state.outages:
-        remedy = "Until it is back, nothing that it holds is shown below."
-        yield Fault(True, sentence, remedy, "", "")
+    for error in state.outages:
+        yield Fault(True, error.public_detail, find_remedy(error.code), "", "")
 
 
 def _find_queue_faults(queue: Queue) -> Iterator[Fault]:

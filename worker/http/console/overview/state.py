@@ -54,13 +54,13 @@ class Overview(NamedTuple):
     providers: list[PausedProvider]
     crons: list[CronLine]
     counts: Counts | None
-    outages: list[str]
+    outages: list[CatFeederError]
 
 
 async def read_overview(shim: Shim, counts: CountCache) -> Overview:
     """Return the state; `outages` names each part that is away."""
     now = utc_now()
-    outages: list[str] = []
+    outages: list[CatFeederError] = []
     queues, processes, risks = await _read_queues(shim, now, outages)
     providers, crons = await _read_tables(shim, outages)
     counted = await counts.read()
@@ -68,7 +68,7 @@ async def read_overview(shim: Shim, counts: CountCache) -> Overview:
 
 
 async def _read_queues(
-    shim: Shim, now: datetime, outages: list[str]
+    shim: Shim, now: datetime, outages: list[CatFeederError]
 ) -> tuple[list[Queue], list[RunningProcesses], list[str]]:
     broker = shim.client.broker
     try:
@@ -79,7 +79,7 @@ async def _read_queues(
             run_in_threadpool(describe_risks, broker.client),
         )
     except QueueUnreachable as error:
-        outages.append(error.public_detail)
+        outages.append(error)
         return [], [], []
     for queue in queues:
         # A report outlives its worker where no other is left to see it die.
@@ -88,17 +88,13 @@ async def _read_queues(
 
 
 async def _read_tables(
-    shim: Shim, outages: list[str]
+    shim: Shim, outages: list[CatFeederError]
 ) -> tuple[list[PausedProvider], list[CronLine]]:
     try:
         return await run_with_database(_read_providers), await run_with_database(_read_crons, shim)
     except DatabaseUnreachable as error:
-        outages.append(_to_sentence(error))
+        outages.append(error)
         return [], []
-
-
-def _to_sentence(error: CatFeederError) -> str:
-    return error.public_detail
 
 
 def _read_providers() -> list[PausedProvider]:

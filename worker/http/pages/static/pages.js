@@ -87,6 +87,7 @@ function follow(part) {
     fresh.innerHTML = event.data;
     localizeTimes(fresh.content);
     morphChildren(part, fresh.content);
+    part.removeAttribute("data-stale");
     if (part.querySelector("[data-ended]")) source.close();
   };
   source.onerror = () => {
@@ -94,7 +95,6 @@ function follow(part) {
     // Refused, as by a service that stops: browsers give such a source up.
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, 5000, part);
   };
-  source.onopen = () => part.removeAttribute("data-stale");
 }
 
 function toggle(button) {
