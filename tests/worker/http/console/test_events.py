@@ -8,8 +8,10 @@ import pytest
 from actors.events.audit import record
 from actors.events.kinds import EventKind
 from catfeeder.clock import utc_now
+from config import Settings
 from models import event_search
 from models.db.database import hold_connection
+from tests.actors.outages import outage
 from worker.http.console.words import EVENT_WORDS
 
 REFERENCE = "0123456789"
@@ -69,6 +71,30 @@ def test_events_are_followed_live(operator: httpx.Client) -> None:
         # When something happens, then it is sent
         write(EventKind.SIGN_IN_REFUSED, "google")
         assert "A sign-in failed" in read_part(lines)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_while_the_database_is_away_pages_say_what_to_do_and_streams_end_in_peace(
+    operator: httpx.Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a page that is followed, and a database that is gone
+    with operator.stream("GET", "/console/events/live") as stream:
+        lines = stream.iter_lines()
+        assert "No event" in read_part(lines)
+        with outage(settings.database_url):
+            # When another is asked for, then it has the remedy in words; so has the overview
+            for path, status in (("/console/connections", 503), ("/console", 200)):
+                answer = operator.get(path)
+                assert answer.status_code == status
+                assert "See that the server that DATABASE_URL names runs" in answer.text
+                assert "<code>python -m worker config check</code>" in answer.text
+            # And the stream ends, which its page notices, without a fault in the log
+            assert not any(line.startswith("data:") for line in lines)
+    assert not [it for it in caplog.records if it.levelname == "ERROR"]
+    # And all goes on once it is back
+    assert operator.get("/console/connections").status_code == 200
+    with operator.stream("GET", "/console/events/live") as stream:
+        assert "No event" in read_part(stream.iter_lines())
 
 
 def read_part(lines: object) -> str:
