@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from actors.events.audit import record
 from actors.events.kinds import EventKind
@@ -75,13 +76,17 @@ def test_events_are_followed_live(operator: httpx.Client) -> None:
 
 @pytest.mark.parametrize("database_kind", ["postgresql"])
 def test_while_the_database_is_away_pages_say_what_to_do_and_streams_end_in_peace(
-    operator: httpx.Client, settings: Settings, caplog: pytest.LogCaptureFixture
+    operator: httpx.Client,
+    app: FastAPI,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     # Given a page that is followed, and a database that is gone
     with operator.stream("GET", "/console/events/live") as stream:
         lines = stream.iter_lines()
         assert "No event" in read_part(lines)
         with outage(settings.database_url):
+            app.state.overview_feed = None
             # When another is asked for, then it has the remedy in words; so has the overview
             for path, status in (("/console/connections", 503), ("/console", 200)):
                 answer = operator.get(path)
