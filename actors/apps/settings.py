@@ -14,7 +14,7 @@ from models.db.database import hold_connection
 
 #: How long another process may go on with settings that were changed.
 _TTL_SECONDS: Final = 2.0
-_cache: Final[dict[str, tuple[AppSettings, float]]] = {}
+_cache: Final[dict[str, tuple[AppSettings, str, float]]] = {}
 _lock: Final = threading.Lock()
 
 
@@ -54,10 +54,19 @@ def read_app_settings(app: str) -> AppSettings:
         AppTampered: Something else has written its row.
         DatabaseUnreachable: They are not cached, and the database is away.
     """
+    return _read(app)[0]
+
+
+def read_app_name(app: str) -> str:
+    """Return what people call an app; raises as `read_app_settings`."""
+    return _read(app)[1]
+
+
+def _read(app: str) -> tuple[AppSettings, str]:
     now = time.monotonic()
-    cached = _cache.get(app)
-    if cached is not None and cached[1] > now:
-        return cached[0]
+    settings, name, until = _cache.get(app, ({}, "", 0.0))
+    if until > now:
+        return settings, name
     with hold_connection():
         row = TAB_APPS.find(app)
     if row is None and app != DEFAULT_APP:
@@ -65,10 +74,10 @@ def read_app_settings(app: str) -> AppSettings:
     # The default app always exists: without its row, its bounds would be gone.
     if row is None or not row.is_authentic:
         raise AppTampered
-    settings: AppSettings = {**_defaults(app), **row.settings}
+    settings = {**_defaults(app), **row.settings}
     with _lock:
-        _cache[app] = (settings, now + _TTL_SECONDS)
-    return settings
+        _cache[app] = (settings, row.name, now + _TTL_SECONDS)
+    return settings, row.name
 
 
 def find_webhook_url(app: str) -> str | None:

@@ -19,7 +19,7 @@ from actors.passwords.errors import (
     PasswordTooShort,
     UserInputsInvalid,
 )
-from catfeeder.queue.requester import DEFAULT_APP, acting_app
+from catfeeder.queue.requester import DEFAULT_APP, acting_app, app_name
 from config import PasswordsSettings
 
 _LOG = logging.getLogger(__name__)
@@ -50,9 +50,9 @@ def check_policy(
 ) -> None:
     """Make sure that a new password meets the policy of `[Passwords]`, if it is on.
 
-    `user_inputs` are what an attacker knows of the user: the name, the e-mail address, the app's
-    name; the id of the app that asks counts by itself. Without `asks_server` the range server of
-    breach lists is not asked: this process calls no other server, and another will.
+    `user_inputs` are what an attacker knows of the user: the name, the e-mail address, the product.
+    The id and the name of the app that asks count by themselves. Without `asks_server` the range
+    server of breach lists is not asked: this process calls no other server, and another will.
 
     Raises:
         PasswordTooShort: It has too few characters.
@@ -112,9 +112,9 @@ def _check_user_inputs(user_inputs: Sequence[str]) -> None:
 
 
 def _is_personal(password: str, user_inputs: Sequence[str]) -> bool:
-    """Return whether a password is made of the inputs, or of the id of the app that asks."""
-    app = acting_app.get()
-    known = (*user_inputs, app) if app != DEFAULT_APP else user_inputs
+    """Return whether a password is made of the inputs, or of what the app that asks is called."""
+    names = {acting_app.get(), app_name.get()} - {DEFAULT_APP, None}
+    known = [*user_inputs, *filter(None, names)]
     is_given = bool(user_inputs)
     return _has_little_else(password, known) or (is_given and _is_easy(password, user_inputs))
 

@@ -12,6 +12,8 @@ from typing import Final
 DEFAULT_APP: Final = "default"
 #: The app that the current request or message acts for; what it stores belongs to that app.
 acting_app: Final[ContextVar[str]] = ContextVar("acting_app", default=DEFAULT_APP)
+#: What people call that app, where a process knows it and has use for it.
+app_name: Final[ContextVar[str | None]] = ContextVar("app_name", default=None)
 #: True while the operator acts for no app in particular, and finds what belongs to any.
 sees_all_apps: Final[ContextVar[bool]] = ContextVar("sees_all_apps", default=False)
 #: The most rounds of a hash that an app may ask for by a message of its own. None stands for the

@@ -26,6 +26,7 @@ from config import ConfigurationError, Settings
 from worker.http.asgi.draining import Draining
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import ApiKeyAuthenticator
+from worker.http.auth.app_names import AppNames
 from worker.http.auth.connect_cookies import ConnectCookies
 from worker.http.auth.console_sessions import ConsoleSessions
 from worker.http.auth.rate_limits import RateLimiter
@@ -70,6 +71,7 @@ class Shim:
     limits: Limits = field(default_factory=Limits)
     live_workers: LiveWorkers = field(default_factory=LiveWorkers)
     token_reader: TokenReader = field(default_factory=TokenReader)
+    app_names: AppNames = field(default_factory=AppNames)
     started_at: float = field(default_factory=time.monotonic)
 
     async def send(

@@ -105,7 +105,7 @@ def _middleware(
         meter,
         CountMessages(),
         # Early before a message and so late after it: all that is written meanwhile names both.
-        RequesterContext(serving.find_maximum_rounds),
+        RequesterContext(serving.find_maximum_rounds, serving.find_app_name),
         AgeLimit(),
         JobStarts(jobs),
         Results(backend=JobResults(jobs, endings)),

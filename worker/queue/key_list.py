@@ -38,12 +38,14 @@ MAX_AGE: Final = timedelta(minutes=5)
 class KeyList:
     """By app, the generation from which on its queue keys serve; deleted apps among them.
 
-    `maximum_rounds` has the apps for which the operator has set one.
+    `maximum_rounds` has the apps for which the operator has set one, and `names` those that people
+    call by another name than the id.
     """
 
     issued_at: datetime
     generations: Mapping[str, int]
     maximum_rounds: Mapping[str, int] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Write the list."""
@@ -54,7 +56,9 @@ class KeyList:
         """Read what `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
         issued_at = datetime.fromisoformat(fields["issued_at"])
-        return cls(issued_at, fields["generations"], fields["maximum_rounds"])
+        # A list of an earlier release has no names.
+        names = fields.get("names", {})
+        return cls(issued_at, fields["generations"], fields["maximum_rounds"], names)
 
 
 #: What a process knows that has no database: it takes the list that is published.
@@ -76,7 +80,10 @@ def read_stored() -> KeyList:
         retired, rows = TAB_RETIRED_QUEUE_KEYS.list_generations(), TAB_APPS.list_all()
     generations = retired | {row.id: row.queue_generation for row in rows}
     bounds = {row.id: row.settings.get("maximum_rounds") for row in rows}
-    return KeyList(issued_at, generations, {app: most for app, most in bounds.items() if most})
+    names = {row.id: row.name for row in rows if row.name != row.id}
+    return KeyList(
+        issued_at, generations, {app: most for app, most in bounds.items() if most}, names
+    )
 
 
 def publish(client: redis.Redis, sealer: QueueSealer, found: KeyList | None = None) -> None:
@@ -151,6 +158,7 @@ class ServingKeys:
         self._lock = threading.Lock()
         self._generations: dict[str, int] = {}
         self._maximum_rounds: Mapping[str, int] = {}
+        self._names: Mapping[str, str] = {}
         self._issued_at: datetime | None = None
         self._look_at = 0.0
         if known is not None:
@@ -181,6 +189,13 @@ class ServingKeys:
         """Return the most rounds that an app may ask for, by the latest list; None for no bound."""
         return self._maximum_rounds.get(app)
 
+    def find_app_name(self, app: str) -> str | None:
+        """Return what people call an app, by a list of these seconds; None where that is its id."""
+        with self._lock:
+            if time.monotonic() >= self._look_at:
+                self.look()
+            return self._names.get(app)
+
     def look(self) -> None:
         """Read the list; while its source is away, what is known stays until it is too old."""
         self._look_at = time.monotonic() + _LOOK_SECONDS
@@ -197,4 +212,5 @@ class ServingKeys:
         for app, generation in found.generations.items():
             self._generations[app] = max(generation, self._generations.get(app, 0))
         if self._issued_at is None or found.issued_at >= self._issued_at:
-            self._issued_at, self._maximum_rounds = found.issued_at, found.maximum_rounds
+            self._issued_at, self._names = found.issued_at, found.names
+            self._maximum_rounds = found.maximum_rounds

@@ -17,6 +17,7 @@ from catfeeder.errors import JobExpired, JobFailed, SealBroken
 from catfeeder.messages import (
     CATALOGUE,
     CHECK_PASSWORD,
+    CHECK_POLICY,
     QUARANTINE,
     REVOKE_CONNECTION,
     SHUT_DOWN,
@@ -28,8 +29,9 @@ from catfeeder.queue.envelope import AppSealer
 from catfeeder.queue.jobs.parts import seal_end
 from catfeeder.queue.jobs.scripts import job_key
 from catfeeder.queue.jobs.store import JobStatus
+from catfeeder.queue.requester import act_for
 from catfeeder.sealing import Secret
-from config import Settings
+from config import Settings, current_settings
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
@@ -44,7 +46,7 @@ from tests.worker.worker_process import Workers
 from worker.consuming.recognition import NotForApps
 from worker.process.build import build_broker
 from worker.process.perform import stop_worker
-from worker.queue.key_list import KeyList, publish
+from worker.queue.key_list import UNKNOWN, KeyList, publish
 
 PASSWORD = "correct horse battery staple"
 
@@ -239,6 +241,35 @@ def test_the_passwords_process_has_no_database_and_hears_of_a_revocation(
     assert is_refused(blog, service)
     for renewed in connected(tables, "shop", 2):
         assert renewed.hash_password("0 s, of the shop").result(timeout=60)
+
+
+@pytest.fixture
+def judging(tables: Settings, toml_conf: dict[str, Any]) -> Settings:
+    """The settings of the test, with the policy."""
+    toml_conf["Passwords"]["policy"] = True
+    current_settings.cache_clear()
+    return tables
+
+
+def test_what_an_app_is_called_counts_in_a_process_without_the_database(
+    judging: Settings, shop: Client, blog: Client, service: Client, start_worker: StartWorker
+) -> None:
+    # Given a process that knows of apps what was published
+    publish(service.redis, service.broker.encoder.sealer)
+    password = Secret("TheShop2026!")
+    with closing(build_broker(judging, known_keys=UNKNOWN)) as broker:
+        worker = start_worker(broker=broker)
+        # When a password is made of an app's name, then it is refused by that app
+        with pytest.raises(JobFailed) as refused:
+            shop.hash_password(password).result(timeout=60)
+        assert refused.value.code == "password_too_easy"
+        # And so it is by the service, asked for that app; and another app takes it
+        for app, acceptable in (("shop", False), ("blog", True)):
+            with act_for(app):
+                asked = service.enqueue(CHECK_POLICY, password=password, scheme=None)
+            assert asked.result(timeout=60)["acceptable"] is acceptable
+        assert blog.hash_password(password).result(timeout=60)
+        stop_worker(worker, 60)
 
 
 def test_an_app_asks_for_no_dearer_hash_than_it_may(

@@ -342,6 +342,30 @@ def test_an_app_asks_for_no_dearer_hash_than_its_bound(
     assert shop.post("/v1/passwords/hash", json={**wanted, "rounds": 5}).status_code == 202
 
 
+@pytest.mark.config(Passwords={"policy": True})
+def test_what_an_app_is_called_counts_against_its_users_passwords(
+    http: httpx.Client, blog: httpx.Client, shop: httpx.Client
+) -> None:
+    # Given an app whose name is not its id, and one of the service's own
+    for changed, name in (("shop", "Purrfect Whiskers"), ("default", "Meowington")):
+        assert http.patch(f"/v1/apps/{changed}", json={"name": name}).status_code == 200
+    # When passwords of their names come to them and to another, by a key or by the operator
+    for caller, headers, password, refused in (
+        (shop, {}, "Whiskers2026!", True),
+        (http, _as("shop"), "purrfectwhiskers", True),
+        (blog, {}, "Whiskers2026!", False),
+        (shop, {}, "Meowington1!", False),
+        (http, {}, "Meowington1!", True),
+        (shop, {}, "ten whiskers of a cat", False),
+    ):
+        body = {"password": password}
+        hashed = caller.post("/v1/passwords/hash", json=body, headers=headers)
+        verdict = caller.post("/v1/passwords/policy", json=body, headers=headers).json()
+        # Then each is refused by the app whose name it is, and by that alone
+        assert hashed.status_code == (422 if refused else 202)
+        assert [each["code"] for each in verdict["reasons"]] == ["password_too_easy"] * refused
+
+
 @pytest.mark.usefixtures("worker", "shop")
 def test_hashes_of_the_configured_rounds_serve_an_app_with_a_lower_bound(
     http: httpx.Client,

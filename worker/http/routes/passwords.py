@@ -34,6 +34,7 @@ async def hash_password(body: HashPassword, submit: SubmissionDependency) -> JSO
     """Hash a new password; the result is `{"password_hash"}`."""
     settings = submit.shim.settings
     most = submit.caller.maximum_rounds
+    await submit.shim.app_names.note()
     if body.user_inputs or settings.passwords.breach_list:
         # An estimate takes longer than a hash may; a list is read from a disk.
         await run_in_threadpool(check_new_password, body, most, settings)
@@ -74,6 +75,7 @@ async def check_policy(body: PolicyPassword, shim: ShimDependency) -> JSONRespon
         more = {"user_inputs": body.user_inputs} if body.user_inputs else {}
         seconds = shim.limits.policy_seconds
         return JSONResponse(await shim.perform(CHECK_POLICY, seconds, **arguments, **more))
+    await shim.app_names.note()
     verdict = await run_in_threadpool(
         judge_password,
         body.password,

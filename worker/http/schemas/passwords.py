@@ -14,8 +14,8 @@ _HASH: Final = "$2b$10$53cj06FBAR3PaS.6vrK/weMBOhBztGn2h0ux5AvxqVrrDwA.lpwHi"
 
 Scheme = Literal["bcrypt", "argon2id"]
 _USER_INPUTS: Final = (
-    "What an attacker knows of the user, such as the name, the e-mail address and your app's name: "
-    "a password that is made of it is refused."
+    "What an attacker knows of the user, such as the name, the e-mail address and your product's "
+    "name: a password that is made of it is refused. The app's id and name count by themselves."
 )
 UserInputs = Annotated[
     list[Annotated[str, Field(max_length=255)]],

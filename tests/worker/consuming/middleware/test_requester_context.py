@@ -66,7 +66,7 @@ def proxy(**options: Any) -> MessageProxy:
 
 def test_the_context_ends_with_the_message(broker: ConsumingBroker) -> None:
     message = proxy(requester="0123456789ab")
-    middleware = RequesterContext(lambda _: None)
+    middleware = RequesterContext(lambda _: None, lambda _: None)
     ends: list[Callable[[], None]] = [
         lambda: middleware.after_process_message(broker, message, result=1),
         lambda: middleware.after_process_message(broker, message, exception=ValueError()),
