@@ -71,7 +71,7 @@ class Parameters:
 
 
 class BloomFilter:
-    """A filter's file, open for as long as the process lives."""
+    """A filter's file, open for as long as it is asked, whatever takes its place meanwhile."""
 
     def __init__(self, path: Path) -> None:
         """Open a file and check all of it, at some gigabytes a second.

@@ -16,6 +16,8 @@ from actors.passwords.errors import BreachListInvalid
 _MAXIMUM_NTLM_CHARACTERS: Final = 256
 #: A hash, and how often it was seen, as Have I Been Pwned writes them; others leave the count out.
 LINE: Final = re.compile(rb"(?P<hash>[0-9A-Fa-f]+)(?::(?P<count>[0-9]{1,12}))?\r?")
+#: How many digits choose a range, and are left out of its lines.
+PREFIX_DIGITS: Final = 5
 #: Longer than any line.
 LINE_BYTES: Final = 64
 NO_LINE: Final = "has a line that is not HASH:count, in SHA-1 or NTLM"
@@ -74,6 +76,18 @@ def find_line(lines: bytes, wanted: bytes) -> Hit | None:
     if parts is None or (parts["count"] is not None and not int(parts["count"])):
         return None
     return Hit(None if parts["count"] is None else int(parts["count"]))
+
+
+def find_in_range(lines: bytes, digest: bytes, algorithm: Algorithm) -> Hit | None:
+    """Return what the lines of a digest's range say of it, or None; they may be none.
+
+    Raises:
+        BreachListInvalid: They are another text, or of another algorithm.
+    """
+    first = lines.partition(b"\n")[0]
+    if lines and Algorithm.of_line(first, PREFIX_DIGITS) is not algorithm:
+        raise BreachListInvalid(f"is of another algorithm than {algorithm.name}")
+    return find_line(lines, digest.hex().upper()[PREFIX_DIGITS:].encode())
 
 
 def join_digests(lines: Sequence[bytes], digits: int, minimum_count: int) -> bytes:

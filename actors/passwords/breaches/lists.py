@@ -1,45 +1,30 @@
-"""Look-up in what `[Passwords]` names: a file, a folder or a filter here, and a range server."""
+"""Look-up in what `[Passwords]` names: a list on this machine, and a range server."""
 
 from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Protocol
 
-from actors.passwords.breaches.bloom_filter import MAGIC, BloomFilter
-from actors.passwords.breaches.digests import Algorithm, Hit, hash_password
-from actors.passwords.breaches.range_folder import RangeFolder
+from actors.passwords.breaches.digests import Hit, hash_password
 from actors.passwords.breaches.range_server import RANGE_SERVER, choose_algorithm
-from actors.passwords.breaches.sorted_file import SortedFile
+from actors.passwords.breaches.watched_list import BreachList, WatchedList
 from actors.passwords.errors import BreachListInvalid
 from config import ROOT, ConfigurationError, PasswordsSettings
 
 
-class BreachList(Protocol):
-    """A list on this machine."""
-
-    algorithm: Algorithm
-
-    def find(self, digest: bytes) -> Hit | None:
-        """Return what the list says of a digest, or None."""
-
-    def describe(self) -> str:
-        """Return what the list is, for operators."""
-
-
 def open_breach_list(settings: PasswordsSettings) -> BreachList | None:
-    """Return the list of `breach_list`, opened once a process; None where none is named.
+    """Return the list of `breach_list`; None where none is named.
 
     Raises:
         ConfigurationError: It is missing, unreadable, damaged, or no list.
     """
-    return _open(settings.breach_list) if settings.breach_list else None
+    return _open(settings.breach_list).get() if settings.breach_list else None
 
 
 @functools.cache
-def _open(name: str) -> BreachList:
+def _open(name: str) -> WatchedList:
     try:
-        return _recognize(ROOT / Path(name).expanduser())
+        return WatchedList(ROOT / Path(name).expanduser())
     except BreachListInvalid as error:
         raise ConfigurationError(f"[Passwords] breach_list: {name} {error.fault}.") from None
     except (OSError, ValueError, RuntimeError) as error:
@@ -47,14 +32,6 @@ def _open(name: str) -> BreachList:
         raise ConfigurationError(
             f"[Passwords] breach_list: {name} cannot be read: {reason}."
         ) from None
-
-
-def _recognize(path: Path) -> BreachList:
-    if path.is_dir():
-        return RangeFolder(path)
-    with path.open("rb") as file:
-        is_filter = file.read(len(MAGIC)) == MAGIC
-    return BloomFilter(path) if is_filter else SortedFile(path)
 
 
 def find_breach(password: bytes, settings: PasswordsSettings, *, asks_server: bool) -> Hit | None:

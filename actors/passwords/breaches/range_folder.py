@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from actors.passwords.breaches.digests import Algorithm, Hit, find_line, join_digests
+from actors.passwords.breaches.digests import (
+    PREFIX_DIGITS,
+    Algorithm,
+    Hit,
+    find_in_range,
+    join_digests,
+)
 from actors.passwords.errors import BreachListInvalid, BreachListUnavailable
 
-PREFIX_DIGITS: Final = 5
 _PREFIXES: Final = 16**PREFIX_DIGITS
 #: Some of the million, from one end to the other.
 _SAMPLES: Final = (*range(0, _PREFIXES, _PREFIXES // 64), _PREFIXES - 1)
@@ -24,7 +29,7 @@ class RangeFolder:
         """Look at some of the files.
 
         Raises:
-            BreachListInvalid: One is missing, or has no lines of hashes.
+            BreachListInvalid: One is missing, or has no lines of hashes, or of another algorithm.
             OSError: One cannot be read.
         """
         self._path = path
@@ -35,8 +40,8 @@ class RangeFolder:
             name = Path(error.filename).name
             raise BreachListInvalid(f"is a folder without the range file {name}") from None
         self.algorithm = Algorithm.of_line(lines[0], PREFIX_DIGITS)
-        for line in lines:
-            Algorithm.of_line(line, PREFIX_DIGITS)
+        if any(Algorithm.of_line(line, PREFIX_DIGITS) is not self.algorithm for line in lines):
+            raise BreachListInvalid("is a folder with range files of both SHA-1 and NTLM")
         self.size = _PREFIXES
 
     def describe(self) -> str:
@@ -47,14 +52,13 @@ class RangeFolder:
         """Return what the list says of a digest, or None.
 
         Raises:
-            BreachListUnavailable: The range file is missing or cannot be read.
+            BreachListUnavailable: The range file is missing, cannot be read, or is damaged.
         """
-        wanted = digest.hex().upper()
+        number = int(digest.hex()[:PREFIX_DIGITS], 16)
         try:
-            lines = self._read(int(wanted[:PREFIX_DIGITS], 16))
-        except OSError:
+            return find_in_range(self._read(number), digest, self.algorithm)
+        except (OSError, BreachListInvalid):
             raise BreachListUnavailable from None
-        return find_line(lines, wanted[PREFIX_DIGITS:].encode())
 
     def count_entries(self) -> Iterator[tuple[int, int]]:
         """Yield how many lines another file has, and 1 for the file."""

@@ -8,9 +8,8 @@ import time
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from actors.passwords.breaches.digests import Algorithm, Hit, find_line
-from actors.passwords.breaches.range_folder import PREFIX_DIGITS
-from actors.passwords.errors import BreachListUnavailable
+from actors.passwords.breaches.digests import PREFIX_DIGITS, Algorithm, Hit, find_in_range
+from actors.passwords.errors import BreachListInvalid, BreachListUnavailable
 from config import PasswordsSettings
 
 _LOG = logging.getLogger(__name__)
@@ -33,20 +32,18 @@ class RangeServer:
         """Return what the server says of a digest, or None; `now` is of the monotonic clock.
 
         Raises:
-            BreachListUnavailable: It does not answer, or has failed a moment ago.
+            BreachListUnavailable: It does not answer with hashes, or has failed a moment ago.
         """
         now = time.monotonic() if now is None else now
         with self._lock:
             if now - self._failed_at < _PAUSE_SECONDS:
                 raise BreachListUnavailable
         try:
-            wanted = digest.hex().upper()
-            lines = _fetch(wanted[:PREFIX_DIGITS], settings)
+            return _ask(digest, settings)
         except BreachListUnavailable:
             with self._lock:
                 self._failed_at = now
             raise
-        return find_line(lines, wanted[PREFIX_DIGITS:].encode())
 
     def forget_failure(self) -> None:
         """Ask the server again at once."""
@@ -58,6 +55,16 @@ def choose_algorithm(url: str) -> Algorithm:
     """Return what a server is asked for: NTLM where its URL has `mode=ntlm`, else SHA-1."""
     is_ntlm = parse_qs(urlsplit(url).query).get("mode") == ["ntlm"]
     return Algorithm.NTLM if is_ntlm else Algorithm.SHA1
+
+
+def _ask(digest: bytes, settings: PasswordsSettings) -> Hit | None:
+    lines = _fetch(digest.hex().upper()[:PREFIX_DIGITS], settings)
+    try:
+        return find_in_range(lines, digest, choose_algorithm(settings.breach_range_url))
+    except BreachListInvalid as error:
+        # A page of a proxy, say: without a look at it, each password would be one that no list has.
+        _LOG.warning("The answer of breach_range_url %s.", error.fault)
+        raise BreachListUnavailable from None
 
 
 def _fetch(prefix: str, settings: PasswordsSettings) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.passwords.breaches.digests import (
+    LINE,
     LINE_BYTES,
     NO_LINE,
     Algorithm,
@@ -23,13 +24,15 @@ _BLOCK_BYTES: Final = 4096
 #: Where it does not, bisection goes on in the rest.
 _NEAR_SHARE: Final = 1 / 2048
 _SAMPLES: Final = 64
+#: A file of up to this size is checked line by line.
+_SMALL_BYTES: Final = 1 << 20
 #: A list of this size that was downloaded as a whole has hashes that begin with FF.
 _LARGE_BYTES: Final = 1 << 18
 _CHUNK_BYTES: Final = 1 << 20
 
 
 class SortedFile:
-    """One file, open for as long as the process lives: what replaces it counts from a start on."""
+    """One file, open for as long as it is searched, whatever takes its place meanwhile."""
 
     def __init__(self, path: Path) -> None:
         """Open a file and look at some of its lines.
@@ -39,7 +42,10 @@ class SortedFile:
             OSError: It cannot be read.
         """
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.size = os.fstat(self._descriptor).st_size
+        size = os.fstat(self._descriptor).st_size
+        tail = self._read(max(0, size - _BLOCK_BYTES), _BLOCK_BYTES)
+        #: Up to the end of the last line; some lists have blank ones behind it.
+        self.size = size - len(tail) + len(tail.rstrip())
         self.algorithm = Algorithm.of_line(self._read(0, LINE_BYTES).partition(b"\n")[0])
         self._check_order()
 
@@ -68,7 +74,7 @@ class SortedFile:
     def count_entries(self) -> Iterator[tuple[int, int]]:
         """Yield how many lines another part of the file has, and its size in bytes."""
         offset = 0
-        while chunk := self._read(offset, _CHUNK_BYTES):
+        while chunk := self._read_chunk(offset):
             offset += len(chunk)
             yield chunk.count(b"\n") or 1, len(chunk)
 
@@ -79,24 +85,32 @@ class SortedFile:
             BreachListInvalid: A line is none of a hash.
         """
         offset, rest, digits = 0, b"", self.algorithm.digits
-        while chunk := self._read(offset, _CHUNK_BYTES):
+        while chunk := self._read_chunk(offset):
             offset += len(chunk)
             *lines, rest = (rest + chunk).split(b"\n")
             yield join_digests(lines, digits, minimum_count), len(chunk)
         yield join_digests([rest] if rest else [], digits, minimum_count), 0
 
     def _check_order(self) -> None:
-        """Compare some lines, and look for the end."""
-        offsets = [self.size * each // _SAMPLES for each in range(1, _SAMPLES)]
-        found = [self._find_hash(offset) for offset in offsets]
-        hashes = [text for start, text in found if start < self.size]
-        for text in hashes:
-            Algorithm.of_line(text)
+        """Compare some lines, or all of a small file, and look for the end."""
+        is_small = self.size <= _SMALL_BYTES
+        lines = self._read(0, self.size).split(b"\n") if is_small else self._sample()
+        *before, last = lines
+        if any(Algorithm.of_line(line) is not self.algorithm for line in before):
+            raise BreachListInvalid("has hashes of both SHA-1 and NTLM")
+        hashes = [line[: self.algorithm.digits].upper() for line in lines]
         if hashes != sorted(hashes):
             raise BreachListInvalid("is not sorted by hash: take the download that is")
-        end = self._read(max(0, self.size - LINE_BYTES), LINE_BYTES).rstrip()
-        if self.size > _LARGE_BYTES and not end.rpartition(b"\n")[2].upper().startswith(b"FF"):
+        is_whole = LINE.fullmatch(last) is not None and len(hashes[-1]) == self.algorithm.digits
+        if not is_whole or (self.size > _LARGE_BYTES and not hashes[-1].startswith(b"FF")):
             raise BreachListInvalid("is cut off: its last hashes are missing")
+
+    def _sample(self) -> list[bytes]:
+        """Return lines from all over the file, the first and the last included."""
+        starts = [self._find_hash(self.size * each // _SAMPLES)[0] for each in range(1, _SAMPLES)]
+        lines = [self._read(start, LINE_BYTES).partition(b"\n")[0] for start in (0, *starts)]
+        end = self._read(self.size - LINE_BYTES, LINE_BYTES)
+        return [*lines, end.rpartition(b"\n")[2]]
 
     def _narrow(self, wanted: bytes) -> tuple[int, int]:
         """Return between which offsets the wanted line begins, if there is one: within a block."""
@@ -129,6 +143,9 @@ class SortedFile:
         if start < self.size and len(text) < self.algorithm.digits:
             raise BreachListInvalid(NO_LINE)
         return start, text
+
+    def _read_chunk(self, offset: int) -> bytes:
+        return self._read(offset, min(_CHUNK_BYTES, self.size - offset))
 
     def _read(self, offset: int, count: int) -> bytes:
         return os.pread(self._descriptor, count, offset)

@@ -9,13 +9,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ScriptedRanges(ThreadingHTTPServer):
-    """Serves the lines of prefixes; `status` and `pause` are for what goes wrong."""
+    """Serves the lines of prefixes; `status`, `text` and `released` are for what goes wrong."""
 
     def __init__(self, ranges: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.ranges = ranges
         self.status = 200
+        #: What is answered in place of lines.
+        self.text: str | None = None
         self.asked: list[str] = []
+        self.wants_padding: list[str | None] = []
         self.released = threading.Event()
         self.released.set()
 
@@ -30,9 +33,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.requestline)
+        self.server.wants_padding.append(self.headers["Add-Padding"])
         self.server.released.wait(10)
         lines = self.server.ranges.get(self.path.rpartition("/")[2].partition("?")[0], "")
-        padded = f"{'0' * 34}1:0\r\n{lines}\r\n".encode()
+        digits = 27 if self.path.endswith("mode=ntlm") else 35
+        padding = f"{'0' * (digits - 1)}1:0\r\n{lines}\r\n"
+        padded = (padding if self.server.text is None else self.server.text).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Content-Length", str(len(padded)))

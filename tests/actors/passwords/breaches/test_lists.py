@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 
 from actors.passwords.breaches.bloom_builder import build_filter
 from actors.passwords.breaches.bloom_filter import BLOCK_BYTES, BloomFilter
+from actors.passwords.breaches.digests import Algorithm, Hit
 from actors.passwords.breaches.lists import find_breach, open_breach_list
 from actors.passwords.breaches.md4 import hash_md4
 from actors.passwords.breaches.sorted_file import SortedFile
+from actors.passwords.breaches.watched_list import WatchedList
 from actors.passwords.errors import (
     BreachListInvalid,
     BreachListUnavailable,
@@ -28,6 +31,7 @@ from tests.actors.passwords.breaches.made_lists import (
     LEAKED,
     list_lines,
     ntlm,
+    sha1,
     write_file,
     write_folder,
 )
@@ -81,13 +85,14 @@ def test_what_has_leaked_is_refused_with_its_count(tmp_path: Path, write: Write)
     check_policy("correct horse", _name(tmp_path / "list", policy=False))
 
 
-def test_every_line_of_a_file_is_found_and_no_other(tmp_path: Path) -> None:
-    # Given lines of different lengths, some without a count and the last without its end
+@pytest.mark.parametrize("end", ["", "\n\r\n\n"], ids=["no-end", "blank-lines"])
+def test_every_line_of_a_file_is_found_and_no_other(tmp_path: Path, end: str) -> None:
+    # Given lines of different lengths, some without a count, and an end as few lists have it
     lines = [
         line.partition(":")[0] if number % 3 else line for number, line in enumerate(list_lines())
     ]
     path = tmp_path / "list"
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines) + end)
     found = SortedFile(path)
     # Then each is found, the first and the last included, and none beside them
     for line in [*lines[::7], lines[0], lines[-1]]:
@@ -97,6 +102,8 @@ def test_every_line_of_a_file_is_found_and_no_other(tmp_path: Path) -> None:
         assert hit.count == (int(count) if count else None)
     assert not any(found.find(os.urandom(20)) for _ in range(200))
     assert not any(found.find(each * 20) for each in (b"\0", b"\xff"))
+    # And a filter of it has them all
+    assert build_filter(path, tmp_path / "filter", 0.1, 1, lambda *_: None).entries == len(lines)
 
 
 def test_a_filter_finds_all_and_little_else(tmp_path: Path) -> None:
@@ -129,6 +136,11 @@ def _change(at: int, to: bytes = b"\x01") -> Callable[[bytes], bytes]:
     return lambda content: content[:at] + bytes([content[at] ^ to[0]]) + content[at + 1 :]
 
 
+def _put_first_last(content: bytes) -> bytes:
+    first, _, rest = content.partition(b"\n")
+    return rest + first + b"\n"
+
+
 @pytest.mark.parametrize(
     ("write", "change", "sentence"),
     [
@@ -136,6 +148,9 @@ def _change(at: int, to: bytes = b"\x01") -> Callable[[bytes], bytes]:
         (_FORMATS["sha1"], lambda _: b"", "not HASH:count"),
         (_FORMATS["sha1"], lambda _: b"password1\npassword2\n", "not HASH:count"),
         (_FORMATS["sha1"], lambda text: b"\n".join(text.split(b"\n")[::-1][1:]), "is not sorted"),
+        (_FORMATS["sha1-few"], _put_first_last, "is not sorted"),
+        (_FORMATS["sha1-few"], lambda text: text[:-9], "is cut off"),
+        (_FORMATS["sha1-few"], lambda text: b"0" * 32 + b":1\n" + text, "of both SHA-1 and NTLM"),
         (_FORMATS["sha1"], lambda text: text[: len(text) * 3 // 4], "is cut off"),
         (_FORMATS["sha1"], lambda text: text[:9000] + bytes(len(text) - 9000), "not HASH:count"),
         (_build, _change(10), "damaged head"),
@@ -145,7 +160,8 @@ def _change(at: int, to: bytes = b"\x01") -> Callable[[bytes], bytes]:
         (_build, lambda content: content[:20], "is too short"),
     ],
     ids=[
-        *("missing", "empty", "foreign", "unsorted", "cut", "zeros"),
+        *("missing", "empty", "foreign", "unsorted", "one-astray", "last-cut", "mixed"),
+        *("cut", "zeros"),
         *("filter-head", "filter-bit", "filter-cut", "filter-longer", "filter-short"),
     ],
 )
@@ -174,10 +190,57 @@ def test_a_range_that_is_missing_is_said_and_config_decides(tmp_path: Path) -> N
     with pytest.raises(BreachListUnavailable) as failure:
         check_policy(GOOD, strict)
     assert isinstance(failure.value, PasswordRefused)
-    # And one without the first of its files ends the start
+    # And so it does where a file is damaged, which has no more to say than one that is missing
+    number = sha1(GOOD)[:5]
+    (path / f"{number}.txt").write_text("<html>")
+    assert judge_password(GOOD, _name(path), None, (), asks_server=False) == verdict
+    # And one without the first of its files ends the start, or one with some of another algorithm
+    last = path / "FFFFF.txt"
+    was = last.read_text()
+    last.write_text(f"{'0' * 27}:1\n")
+    with pytest.raises(ConfigurationError, match="both SHA-1 and NTLM"):
+        open_breach_list(_name(path.rename(tmp_path / "mixed")))
+    path = (tmp_path / "mixed").rename(tmp_path / "list")
+    last.write_text(was)
     (path / "00000.txt").unlink()
     with pytest.raises(ConfigurationError, match="without the range file 00000"):
         open_breach_list(_name(path.rename(tmp_path / "other")))
+
+
+def test_a_list_that_was_replaced_is_asked_within_seconds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Given a list that a process has open, without a password that leaks later
+    path, now, leaked = tmp_path / "list", [0.0], bytes.fromhex(sha1("correct horse"))
+    write_file(path, [f"{sha1('another')}:1"])
+    watched = WatchedList(path, lambda: now[0])
+    assert watched.get().find(leaked) is None
+
+    # When files take its place, one after the other
+    def replace_by(write: Write, seconds: float) -> None:
+        write(tmp_path / "new").replace(path)
+        now[0] += seconds
+
+    replace_by(_FORMATS["sha1"], 9.9)
+    assert watched.get().find(leaked) is None
+    now[0] += 0.1
+    # Then each is asked within ten seconds, of whatever format, and the first stays readable
+    assert watched.get().find(leaked) == Hit(7)
+    replace_by(_build, 10)
+    before = watched.get()
+    assert before.find(leaked) == Hit(None)
+    # And one that is damaged is not, nor one that is gone: the former goes on, and the log says so
+    with caplog.at_level(logging.ERROR):
+        replace_by(lambda path: write_file(path, ["no hash"]), 10)
+        assert watched.get() is before
+        assert "not HASH:count, in SHA-1 or NTLM; the former is asked" in caplog.text
+        path.unlink()
+        now[0] += 10
+        assert watched.get() is before
+    assert before.find(leaked) == Hit(None)
+    # And a whole one serves again
+    replace_by(_FORMATS["ntlm"], 10)
+    assert watched.get().algorithm is Algorithm.NTLM
 
 
 @pytest.mark.parametrize(

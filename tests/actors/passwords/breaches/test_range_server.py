@@ -64,9 +64,30 @@ def test_a_leaked_password_is_known_by_five_digits(
     current_settings.cache_clear()
     assert not check_policy(Secret("correct horse"))["acceptable"]
     assert ranges.asked[-1].split()[1] == f"/range/{ntlm('correct horse')[:5]}?mode=ntlm"
+    # And each time as many lines as for any other prefix
+    assert set(ranges.wants_padding) == {"true"}
 
 
-@pytest.mark.parametrize("failure", ["status", "hangs", "redirect"])
+def test_padding_is_no_leak(ranges: ScriptedRanges) -> None:
+    # Given an answer that has a password's own digits, as one that was never seen
+    digest = sha1("correct horse")
+    ranges.ranges = {digest[:5]: f"{digest[5:]}:0"}
+    assert check_policy(Secret("correct horse"))["acceptable"]
+    # And one without a line is one that has not seen it either
+    ranges.text = ""
+    verdict = check_policy(Secret("correct horse"))
+    assert verdict == {"acceptable": True, "reasons": []}
+
+
+#: What is no answer of a range server, by what goes wrong.
+_ANSWERS = {
+    "page": "<html>Sign in to the network</html>",
+    "huge": f"{'0' * 35}:1\r\n" * 40_000,
+    "ntlm": f"{'0' * 27}:1\r\n",
+}
+
+
+@pytest.mark.parametrize("failure", ["status", "hangs", "redirect", "tls", *_ANSWERS])
 def test_a_server_that_is_away_is_said_and_config_decides(
     ranges: ScriptedRanges,
     toml_conf: dict[str, Any],
@@ -75,8 +96,13 @@ def test_a_server_that_is_away_is_said_and_config_decides(
 ) -> None:
     # Given a server that fails
     ranges.status = {"status": 500, "redirect": 302}.get(failure, 200)
+    ranges.text = _ANSWERS.get(failure)
     if failure == "hangs":
         ranges.released.clear()
+    if failure == "tls":
+        url = toml_conf["Passwords"]["breach_range_url"].replace("http:", "https:")
+        toml_conf["Passwords"]["breach_range_url"] = url
+        current_settings.cache_clear()
     # When a password is judged, then what is unknown is said; it is hashed, and the log has it
     with caplog.at_level(logging.WARNING):
         assert check_policy(Secret(GOOD)) == {
@@ -95,7 +121,7 @@ def test_a_server_that_is_away_is_said_and_config_decides(
         perform_hash(Secret(GOOD))
     assert (refused.value.code, refused.value.permanent) == ("breach_list_unavailable", False)
     # And meanwhile it was asked once, since each wait keeps a core from hashing
-    assert len(ranges.asked) == 1
+    assert len(ranges.asked) == (failure != "tls")
 
 
 def test_a_server_that_is_back_is_asked_after_a_pause(ranges: ScriptedRanges) -> None:
