@@ -60,7 +60,7 @@ def find_pepper(wanted: str) -> Pepper:
     for pepper in list_peppers(current_settings()):
         if pepper.key_id == wanted:
             return pepper
-    _LOG.warning("A hash was made with the pepper of the id %s, which is not set.", wanted)
+    _LOG.error("A hash was made with the pepper of the id %s, which is not set.", wanted)
     raise PepperUnknown(wanted)
 
 

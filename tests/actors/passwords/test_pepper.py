@@ -20,6 +20,7 @@ from config import current_settings
 
 _OLD = "Vn3kq8Zt0uYw5Rb1xLc7Gs9dHf2jKm4p"
 _NEW = "c6Tz1Qe9Wa3Xs5Dd7Rf0Vg2Bh4Nj8Mky"
+_OLDER = "Yx8Nc2Kw6Qe4Tb0Zr7Mf5Hj1Lg3Vd9Sp"
 _PASSWORD = "correct horse"
 _FOREIGN = "pbkdf2_sha256$1000$gVAXTzJtQBPT$H3DBiBX95xPTVvCPfmqIWHZk7dlbHnJGnPWz/uMQXY4="
 
@@ -109,6 +110,23 @@ def test_hashes_are_replaced_as_peppers_come_change_and_go(set_peppers: SetPeppe
     assert _check(peppered) == {"valid": True, "needs_rehash": False}
 
 
+def test_processes_of_two_peppers_take_each_others_hashes(set_peppers: SetPeppers) -> None:
+    # Given a change that some processes have made, and some have not yet
+    before, after = (_OLD, _NEW), (_NEW, _OLD)
+    for maker, checker in ((before, after), (after, before)):
+        set_peppers(*maker)
+        made = _make()
+        assert _check(made) == {"valid": True, "needs_rehash": False}
+        # When a process of the other side checks, then no login is refused, and none let in
+        set_peppers(*checker)
+        assert _check(made, "wrong") == {"valid": False, "needs_rehash": True}
+        assert _check(made)["password_hash"].startswith(f"{{pepper:{_id_of(checker[0])}}}")
+    # And of several former ones each is known, in whatever order they stand
+    for former in ((_OLD, _OLDER), (_OLDER, _OLD)):
+        set_peppers(_NEW, *former)
+        assert _check(made)["valid"]
+
+
 @pytest.mark.parametrize("peppers", [(), (_NEW,)], ids=["off", "another"])
 def test_a_hash_whose_pepper_is_lost_is_no_wrong_password(
     set_peppers: SetPeppers, peppers: tuple[str, ...], caplog: pytest.LogCaptureFixture
@@ -123,7 +141,9 @@ def test_a_hash_whose_pepper_is_lost_is_no_wrong_password(
         with pytest.raises(PepperUnknown, match=f"{_id_of(_OLD)}.* PASSWORD_PEPPER_PREVIOUS") as it:
             attempt()
         assert (it.value.code, it.value.permanent) == ("pepper_unknown", False)
-        assert f"the pepper of the id {_id_of(_OLD)}, which is not set" in caplog.text
+        [line] = caplog.records
+        assert f"the pepper of the id {_id_of(_OLD)}, which is not set" in line.getMessage()
+        assert line.levelname == "ERROR"
         caplog.clear()
 
 

@@ -14,6 +14,7 @@ import catfeeder
 import models
 import worker.http
 from catfeeder.errors import CatFeederError, JobFailed, RequestRefused
+from worker.http.console.work.words import REASON_MEANINGS
 from worker.http.errors.statuses import STATUS_BY_CODE, get_status
 
 #: Their codes are those of the answer or job that they carry.
@@ -48,14 +49,25 @@ def _walk(kind: type[CatFeederError]) -> Iterator[type[CatFeederError]]:
         yield from _walk(child)
 
 
-def _list_codes() -> set[str]:
+def _list_kinds() -> list[type[CatFeederError]]:
     _import_all()
     packages = ("actors", "catfeeder", "models", "settings", "worker.http", "worker.queue.pauses")
-    return {
-        kind.__new__(kind).code
+    return [
+        kind
         for kind in _walk(CatFeederError)
         if kind.__module__.startswith(packages) and kind not in _CARRIERS
-    }
+    ]
+
+
+def _list_codes() -> set[str]:
+    return {kind.__new__(kind).code for kind in _list_kinds()}
+
+
+def test_each_error_that_makes_a_dead_letter_has_its_meaning_in_the_console() -> None:
+    # Given the errors that are no refusal of a job, but a fault that an operator has to see
+    codes = {kind.__new__(kind).code for kind in _list_kinds() if not kind.is_foreseen}
+    assert {"pepper_unknown", "internal_error"} <= codes
+    assert codes <= set(REASON_MEANINGS)
 
 
 def test_each_error_that_can_reach_a_caller_has_a_status_and_each_status_an_error() -> None:

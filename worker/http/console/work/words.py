@@ -27,6 +27,26 @@ REASON_MEANINGS: Final[Mapping[str, str]] = {
     ),
     "database_unreachable": "The database was away. Replay it now that it is back.",
     "queue_unreachable": "Redis was away. Replay it now that it is back.",
+    "queue_unusable": (
+        "Redis refuses what jobs need: `python -m worker config check` says what to change."
+    ),
+    "queue_full": "A queue was at its limit. Replay it once workers have worked that off.",
+    "renewal_broken": (
+        "The renewal broke by an error that was not foreseen. The workers' log has the traceback; "
+        "the token is renewed again by itself."
+    ),
+    "seal_broken": (
+        "What the job had to read was sealed with another SECRET_KEY, or was changed. Set the "
+        "former key as SECRET_KEY_PREVIOUS, if there is one."
+    ),
+    "pepper_unknown": (
+        "A password's hash was made with a pepper that is not set. The workers' log has its id: "
+        "add that PASSWORD_PEPPER to PASSWORD_PEPPER_PREVIOUS. Its user has to log in again."
+    ),
+    "breach_list_unavailable": (
+        "No list of leaked passwords could be asked, and breach_unavailable is `refuse`. Look at "
+        "breach_list and breach_range_url; the password has to be sent again."
+    ),
 }
 
 #: What a job's status means to its reader.
