@@ -83,9 +83,12 @@ class PasswordVerbs:
         password: str | Secret,
         *,
         user_inputs: Sequence[str] = (),
+        scheme: str | None = None,
         timeout: float = API_TIMEOUT_SECONDS,
     ) -> ApiRequest[PolicyVerdict]:
         """Return over HTTP whether a new password would be taken, with every reason why not.
+
+        `scheme` is what it would be hashed with, unless it is the service's own.
 
         Raises:
             ApiNotGiven: The client was made without `api_url` and `api_key`.
@@ -94,7 +97,7 @@ class PasswordVerbs:
         """
         body = {
             "password": wrap_secret(password).reveal(),
-            **_name_given({"user_inputs": [*user_inputs]}),
+            **_name_given({"user_inputs": [*user_inputs], "scheme": scheme}),
         }
         return ApiRequest(PolicyVerdict, timeout, "POST", "/v1/passwords/policy", body)
 

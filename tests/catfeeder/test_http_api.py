@@ -22,6 +22,7 @@ from catfeeder.results import (
     Authorization,
     ConnectLink,
     ConnectSession,
+    PolicyVerdict,
     StartedSignIn,
     StoredToken,
 )
@@ -130,6 +131,18 @@ def test_a_sign_in_is_begun(service: Service) -> None:
     # And an option that there is not is no option of Python either
     with pytest.raises(TypeError, match="no option sujbect"):
         VERBS.authorize("my house", sujbect="user-1")  # type: ignore[call-arg]
+
+
+def test_the_policy_judges_by_what_is_known_of_the_user(service: Service) -> None:
+    reason = {"code": "password_too_easy", "detail": "The password is easily guessed."}
+    service.answer = json_answer({"acceptable": False, "reasons": [reason]})
+    verb = VERBS.check_policy("Tabby2026!", user_inputs=("Tabby",), scheme="argon2id")
+    verdict: PolicyVerdict = fetch(HttpApi(service.url, KEY), verb)
+    assert (verdict["acceptable"], verdict["reasons"]) == (False, [reason])
+    asked = service.received[0]
+    assert (asked.method, asked.path) == ("POST", "/v1/passwords/policy")
+    body = {"password": "Tabby2026!", "user_inputs": ["Tabby"], "scheme": "argon2id"}
+    assert json.loads(asked.body) == body
 
 
 def test_a_link_to_the_connect_page_is_made(service: Service) -> None:

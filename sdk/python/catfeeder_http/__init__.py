@@ -17,6 +17,7 @@ from .faults import (
     StateMismatch,
     WebhookNotOurs,
 )
+from .logins import Login
 from .service import CatFeeder, SignIn, connect
 from .webhooks import verify_webhook
 
@@ -26,6 +27,7 @@ __all__ = (
     "JobCancelled",
     "JobFailed",
     "JobTimeout",
+    "Login",
     "ProblemAnswered",
     "ServiceUnreachable",
     "SignIn",

@@ -14,9 +14,10 @@ import httpx
 
 from .api.connections import read_connection_token
 from .api.oauth import begin_sign_in, exchange_code
-from .api.passwords import check_password, hash_password
+from .api.passwords import check_password, check_policy, hash_password
 from .client import AuthenticatedClient
 from .faults import JobCancelled, JobFailed, JobTimeout, SignInRefused, StateMismatch
+from .logins import Login, read_login
 from .models import (
     Authorize,
     CheckPassword,
@@ -25,6 +26,8 @@ from .models import (
     HashPassword,
     PasswordCheck,
     PasswordHash,
+    PolicyPassword,
+    PolicyVerdict,
     StoredToken,
 )
 from .retries import AsyncRetryingTransport, Patience, RetryingTransport
@@ -73,11 +76,34 @@ class CatFeeder(AuthenticatedClient):
         return self._end(hash_password.sync(client=self, body=body))
 
     def check_password(
-        self, password: str, password_hash: str | None, *, rehash: bool = True
+        self, password: str, password_hash: str | None, *, rehash: bool = True, **more: Any
     ) -> PasswordCheck:
         """Check a password; None as the hash where there is no such user."""
-        body = CheckPassword(password=password, password_hash=password_hash, rehash=rehash)
+        body = CheckPassword(password=password, password_hash=password_hash, rehash=rehash, **more)
         return self._end(check_password.sync(client=self, body=body))
+
+    def login(self, password: str, password_hash: str | None, **more: Any) -> Login:
+        """Check a password at a login, and return whether it is right and what to store.
+
+        Pass None as `password_hash` where there is no such user: the check takes as long. Where
+        the hash is outdated, `new_hash` takes its place. `more` may have the `scheme` of that.
+
+        Raises:
+            ProblemAnswered: The hash is of no known form, or the password has a NUL.
+            JobFailed: Its pepper is not set.
+        """
+        return read_login(self.check_password(password, password_hash, **more))
+
+    async def login_async(self, password: str, password_hash: str | None, **more: Any) -> Login:
+        """Do the same with asyncio."""
+        body = CheckPassword(password=password, password_hash=password_hash, rehash=True, **more)
+        job: Any = await check_password.asyncio(client=self, body=body)
+        return read_login((await self.wait_for_async(job)).result)
+
+    def check_policy(self, password: str, **more: Any) -> PolicyVerdict:
+        """Say whether a new password would be taken, and why not; `more` as in `hash_password`."""
+        verdict: Any = check_policy.sync(client=self, body=PolicyPassword(password, **more))
+        return verdict
 
     def begin_sign_in(self, provider: str, return_to: str, **more: Any) -> SignIn:
         """Begin a sign-in by relay; `more` are further fields, such as `subject` or `scope`."""

@@ -28,6 +28,12 @@ export interface Options {
   fetch?: typeof fetch;
 }
 
+/** The outcome of a login. */
+export interface Login {
+  valid: boolean;
+  newHash?: string;
+}
+
 /** Return a client of the service at `url`, without `/v1`; nothing is sent yet. */
 export function connect(url: string, apiKey: string, options: Options = {}): CatFeeder {
   return new CatFeeder(url, apiKey, options);
@@ -48,9 +54,23 @@ export class CatFeeder {
   }
 
   /** Null as the hash where there is no such user. */
-  async checkPassword(password: string, passwordHash: string | null, rehash = true) {
-    const body = { password, password_hash: passwordHash, rehash };
+  async checkPassword(password: string, passwordHash: string | null, rehash = true, scheme?: Schemas["CheckPassword"]["scheme"]) {
+    const body = { password, password_hash: passwordHash, rehash, ...(scheme && { scheme }) };
     return this.result(this.api.POST("/v1/passwords/check", { body }));
+  }
+
+  /**
+   * Check a password at a login: null as the hash where there is no such user, which takes as long.
+   * Store `newHash`, where there is one, in place of the hash that was checked.
+   */
+  async login(password: string, passwordHash: string | null, scheme?: Schemas["CheckPassword"]["scheme"]): Promise<Login> {
+    const check = await this.checkPassword(password, passwordHash, true, scheme);
+    return { valid: check.valid, ...(check.valid && check.password_hash && { newHash: check.password_hash }) };
+  }
+
+  /** Say whether a new password would be taken, and why not. */
+  async checkPolicy(password: string, more: Omit<Schemas["PolicyPassword"], "password"> = {}) {
+    return (await this.api.POST("/v1/passwords/policy", { body: { password, ...more } })).data!;
   }
 
   /** Begin a sign-in by relay: keep `state` in the user's session, and redirect the browser. */

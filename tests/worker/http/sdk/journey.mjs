@@ -1,12 +1,23 @@
 // An app of Node that does what the test for Python does; prints what came of it as JSON.
 import { connect, ProblemAnswered, StateMismatch, verifyWebhook, WebhookNotOurs } from "catfeeder-http";
 
-const [url, key, returnTo, webhook] = process.argv.slice(2);
+const [url, key, returnTo, webhook, oldHash] = process.argv.slice(2);
 const client = connect(url, key);
 const told = {};
 
 const { password_hash: hash } = await client.hashPassword("correct horse battery staple");
 told.check = [await client.checkPassword("correct horse battery staple", hash), await client.checkPassword("wrong", hash)];
+
+const password = "correct horse battery staple";
+const login = await client.login(password, oldHash);
+told.login = [
+  login.valid,
+  login.newHash.slice(0, 7),
+  await client.login("wrong", oldHash),
+  await client.login("wrong", null),
+  (await client.login(password, oldHash, "argon2id")).newHash.slice(0, 14),
+];
+told.policy = (await client.checkPolicy(password, { user_inputs: ["Tabby"] })).acceptable;
 
 let sent = 0;
 const losing = async (request, init) => {

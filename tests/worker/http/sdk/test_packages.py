@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import re
@@ -27,6 +28,8 @@ _APP = "https://app.example.com"
 _RETURN_TO = f"{_APP}/signed-in"
 _BODY = b'{"id": 7, "kind": "exchanged"}'
 _PASSWORD = "correct horse battery staple"
+#: Of the password above, by another library and with $2y$.
+_OLD_HASH = "$2y$04$0ObZKQLBTEoWZ4yY7LZcGOhY1KyR4Ycwy.BmoLODKnGkh1lpE4U2a"
 _SECONDS = 60
 
 pytestmark = pytest.mark.config(OAuth={"return_to_origins": [_APP]})
@@ -116,6 +119,30 @@ def test_python_signs_up_and_in(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.config(Passwords={"policy": True})
+def test_python_logs_in_and_says_what_to_store(catfeeder_http: Any, service: Any) -> None:
+    # Given a user's hash of other software
+    for log_in in (service.login, lambda *all_: asyncio.run(service.login_async(*all_))):
+        # When the user logs in, then a new hash comes that is right the next time, and stays
+        login = log_in(_PASSWORD, _OLD_HASH)
+        assert login
+        assert login.new_hash.startswith("$2b$04$")
+        assert log_in(_PASSWORD, login.new_hash) == catfeeder_http.Login(True)
+        assert login.new_hash not in repr(login)
+        # And neither a wrong password is right, nor any of an unknown user
+        for stored in (_OLD_HASH, None):
+            assert log_in("wrong", stored) == catfeeder_http.Login(False)
+    renewed = service.login(_PASSWORD, _OLD_HASH, scheme="argon2id").new_hash
+    assert renewed.startswith("$argon2id$")
+    # And what the policy says of a new password comes as a verdict, or as an error
+    known = {"user_inputs": ["Tabby"]}
+    [reason] = service.check_policy("Tabby2026!", **known).reasons
+    with pytest.raises(catfeeder_http.ProblemAnswered) as refused:
+        service.hash_password("Tabby2026!", **known)
+    assert reason.code == refused.value.code == "password_too_easy"
+
+
+@pytest.mark.usefixtures("worker")
 def test_python_asks_again_for_one_job(service: Any, http: httpx.Client) -> None:
     retries = importlib.import_module("catfeeder_http.retries")
     lossy = _LoseFirstAnswer()
@@ -173,13 +200,15 @@ def test_node_does_the_same(
         "key": export_webhook_key(),
     }
     script = shutil.copy(Path(__file__).with_name("journey.mjs"), node_folder)
-    arguments = [url, ADMIN_API_KEY, _RETURN_TO, json.dumps(webhook)]
+    arguments = [url, ADMIN_API_KEY, _RETURN_TO, json.dumps(webhook), _OLD_HASH]
     done = subprocess.run(
         ["node", script, *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
         "check": [{"valid": True, "needs_rehash": False}, {"valid": False, "needs_rehash": False}],
+        "login": [True, "$2b$04$", {"valid": False}, {"valid": False}, "$argon2id$v=19"],
+        "policy": True,
         "sent": 2,
         "stranger": True,
         "subject": "user-1",
