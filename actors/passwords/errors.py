@@ -138,10 +138,11 @@ class PasswordTooCommon(PasswordRefused):
 
 
 class PasswordTooEasy(PasswordRefused):
-    """Raised by the policy for a password made of what is known of its user."""
+    """Raised by the policy for a password made of what is known of its user or app."""
 
     message = (
-        "The password is easily guessed from the user's name, address or what else user_inputs has."
+        "The password is easily guessed from the app's name, the user's name, address or what else "
+        "user_inputs has."
     )
 
 

@@ -57,7 +57,7 @@ def check_policy(
     Raises:
         PasswordTooShort: It has too few characters.
         PasswordTooCommon: It is on the list of common ones, in any case.
-        PasswordTooEasy: It is easily guessed from `user_inputs`.
+        PasswordTooEasy: It is easily guessed from these.
         PasswordBreached: It has leaked.
         BreachListUnavailable: That cannot be known, and `breach_unavailable` is `refuse`.
         UserInputsInvalid: They are too many, too long, or not text.

@@ -132,8 +132,13 @@ def test_a_filter_finds_all_and_little_else(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["filter", "hashes"]
 
 
-def _change(at: int, to: bytes = b"\x01") -> Callable[[bytes], bytes]:
-    return lambda content: content[:at] + bytes([content[at] ^ to[0]]) + content[at + 1 :]
+def _flip_bit(at: int) -> Callable[[bytes], bytes]:
+    def flip(content: bytes) -> bytes:
+        changed = bytearray(content)
+        changed[at] ^= 1
+        return bytes(changed)
+
+    return flip
 
 
 def _put_first_last(content: bytes) -> bytes:
@@ -153,8 +158,8 @@ def _put_first_last(content: bytes) -> bytes:
         (_FORMATS["sha1-few"], lambda text: b"0" * 32 + b":1\n" + text, "of both SHA-1 and NTLM"),
         (_FORMATS["sha1"], lambda text: text[: len(text) * 3 // 4], "is cut off"),
         (_FORMATS["sha1"], lambda text: text[:9000] + bytes(len(text) - 9000), "not HASH:count"),
-        (_build, _change(10), "damaged head"),
-        (_build, _change(-1), "is damaged or cut off"),
+        (_build, _flip_bit(10), "damaged head"),
+        (_build, _flip_bit(-1), "is damaged or cut off"),
         (_build, lambda content: content[:-1], "is damaged or cut off"),
         (_build, lambda content: content + b"\0", "is damaged or cut off"),
         (_build, lambda content: content[:20], "is too short"),

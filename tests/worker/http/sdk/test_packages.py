@@ -121,17 +121,22 @@ def test_python_signs_up_and_in(
 @pytest.mark.usefixtures("worker")
 @pytest.mark.config(Passwords={"policy": True})
 def test_python_logs_in_and_says_what_to_store(catfeeder_http: Any, service: Any) -> None:
-    # Given a user's hash of other software
-    for log_in in (service.login, lambda *all_: asyncio.run(service.login_async(*all_))):
-        # When the user logs in, then a new hash comes that is right the next time, and stays
-        login = log_in(_PASSWORD, _OLD_HASH)
-        assert login
-        assert login.new_hash.startswith("$2b$04$")
-        assert log_in(_PASSWORD, login.new_hash) == catfeeder_http.Login(True)
-        assert login.new_hash not in repr(login)
-        # And neither a wrong password is right, nor any of an unknown user
-        for stored in (_OLD_HASH, None):
-            assert log_in("wrong", stored) == catfeeder_http.Login(False)
+    # Given a user's hash of other software, when logins are tried, one after the other or not
+    tries = [(_PASSWORD, _OLD_HASH), ("wrong", _OLD_HASH), ("wrong", None)]
+
+    async def try_all() -> list[Any]:
+        async with service.get_async_httpx_client():
+            return await asyncio.gather(*(service.login_async(*each) for each in tries))
+
+    for logins in ([service.login(*each) for each in tries], asyncio.run(try_all())):
+        # Then the right one brings a new hash, and others and an unknown user's bring none
+        right, *wrong = logins
+        assert right
+        assert right.new_hash.startswith("$2b$04$")
+        assert right.new_hash not in repr(right)
+        assert wrong == [catfeeder_http.Login(False)] * 2
+        # And the new one is right the next time, and stays
+        assert service.login(_PASSWORD, right.new_hash) == catfeeder_http.Login(True)
     renewed = service.login(_PASSWORD, _OLD_HASH, scheme="argon2id").new_hash
     assert renewed.startswith("$argon2id$")
     # And what the policy says of a new password comes as a verdict, or as an error
