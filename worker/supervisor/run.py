@@ -130,7 +130,10 @@ def _announce(settings: Settings, print_line: LineHandler) -> None:
         f' -H "Authorization: Bearer {key}"'
         f" -d '{_EXAMPLE_JOB}' {url}/v1/passwords/hash"
     )
-    print_line(_NAME, f"Cat Feeder listens at {url} (its pages: {url}/docs). Ctrl-C stops it.")
+    print_line(
+        _NAME,
+        f"Cat Feeder listens at {url} (console: {url}/console, API: {url}/docs). Ctrl-C stops it.",
+    )
     print_line(
         _NAME, f"The key of the API is ADMIN_API_KEY, in {place}. Try it in another terminal:"
     )

@@ -90,13 +90,24 @@ def test_a_shell_is_told_how_to_complete_our_commands(command: Command, shell: s
     assert command("completion", "sh").returncode == 2
 
 
-def test_a_shell_that_completes_gets_our_verbs(
-    command: Command, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("worker queues re", ["resume", "replay"]),
+        ("worker events --kind recov", ["recovered"]),
+        ("worker connections list --status ren", ["renewal_failing"]),
+        ("worker jobs list --status can", ["cancelled"]),
+        ("worker webhooks list --status giv", ["given_up"]),
+    ],
+    ids=["verb", "kind", "status", "job", "delivery"],
+)
+def test_a_shell_that_completes_gets_our_words(
+    command: Command, monkeypatch: pytest.MonkeyPatch, typed: str, offered: list[str]
 ) -> None:
     monkeypatch.setenv("_WORKER_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "worker queues re")
-    monkeypatch.setenv("COMP_CWORD", "2")
-    assert command().stdout.split() == ["resume", "replay"]
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    assert command().stdout.split() == offered
 
 
 @pytest.mark.parametrize("option", ["--threads", "--prefetch", "--grace"])

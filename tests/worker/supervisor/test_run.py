@@ -33,5 +33,5 @@ def test_the_printed_address_can_be_used(
 
     _announce(config.current_settings(), lambda _name, line: lines.append(line))
 
-    assert f"listens at {url} (its pages: {url}/docs)" in lines[0]
+    assert f"listens at {url} (console: {url}/console, API: {url}/docs)" in lines[0]
     assert f"{url}/v1/passwords/hash" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from worker.cli.terminal.commands import noun, verb
-from worker.cli.terminal.options import App, Cursor, Json, Limit, Provider, Yes
+from worker.cli.terminal.options import App, Cursor, Json, Limit, Provider, Yes, complete
 
 connections = noun("Users' connections to providers.")
 
@@ -29,7 +29,12 @@ def list_connections(
         str | None, typer.Option(metavar="TEXT", help="A user of an app, or an e-mail address.")
     ] = None,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Such as active or renewal_failing.")
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="Such as active or renewal_failing.",
+            autocompletion=complete("models.oauth.connections", "ConnectionStatus"),
+        ),
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

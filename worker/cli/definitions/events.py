@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.terminal.options import App, Json, Limit, Provider
+from worker.cli.terminal.options import App, Json, Limit, Provider, complete
 
 
 def list_events(
@@ -16,7 +16,12 @@ def list_events(
     ] = False,
     app: App = None,
     kind: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Such as renewal_failed.")
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Such as renewal_failed.",
+            autocompletion=complete("actors.events.kinds", "EventKind"),
+        ),
     ] = None,
     provider: Provider = None,
     connection: Annotated[

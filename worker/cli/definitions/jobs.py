@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from worker.cli.terminal.commands import noun, verb
-from worker.cli.terminal.options import App, Cursor, Json, Limit
+from worker.cli.terminal.options import App, Cursor, Json, Limit, complete
 
 jobs = noun("Jobs that apps have asked for, until an hour after their end.")
 
@@ -19,7 +19,12 @@ def list_jobs(
     *,
     app: App = None,
     status: Annotated[
-        str | None, typer.Option(metavar="STATUS", help="Such as queued or failed.")
+        str | None,
+        typer.Option(
+            metavar="STATUS",
+            help="Such as queued or failed.",
+            autocompletion=complete("catfeeder.queue.jobs.records", "JobStatus"),
+        ),
     ] = None,
     actor: Annotated[
         str | None, typer.Option(metavar="ACTOR", help="Such as renew_connection.")

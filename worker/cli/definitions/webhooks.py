@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from worker.cli.terminal.commands import noun, verb
-from worker.cli.terminal.options import App, Cursor, Json, Limit
+from worker.cli.terminal.options import App, Cursor, Json, Limit, complete
 
 webhooks = noun("Deliveries to webhooks, with what their receivers answered last.")
 
@@ -22,7 +22,11 @@ def list_deliveries(
     app: App = None,
     status: Annotated[
         str | None,
-        typer.Option(metavar="STATUS", help="One of waiting, delivered and given_up."),
+        typer.Option(
+            metavar="STATUS",
+            help="One of waiting, delivered and given_up.",
+            autocompletion=complete("models.webhook_deliveries", "DeliveryStatus"),
+        ),
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Annotated, TypeAlias
 
 import typer
@@ -17,6 +18,16 @@ def check_choice(option: str, value: str | None, choices: Iterable[str]) -> None
     known = [str(choice) for choice in choices]
     if value is not None and value not in known:
         raise typer.BadParameter(f"{option} is one of {', '.join(known)}.")
+
+
+def complete(module: str, enumeration: str) -> Callable[[str], list[str]]:
+    """Return what a shell completes an option by; the words are loaded where a shell asks."""
+
+    def list_words(incomplete: str) -> list[str]:
+        words = map(str, getattr(import_module(module), enumeration))
+        return [word for word in words if word.startswith(incomplete)]
+
+    return list_words
 
 
 Json: TypeAlias = Annotated[

@@ -27,6 +27,7 @@ from worker.cli.terminal.confirmation import NotConfirmed, confirm
 from worker.cli.terminal.options import check_choice
 from worker.cli.terminal.output import print_json, print_members, print_rows
 from worker.cli.terminal.progress import ProgressLine
+from worker.cli.terminal.sentences import say_in_commands
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
 from worker.http.handlers.preconditions import find_version_to_renew
 
@@ -175,10 +176,10 @@ def _do_each(
             try:
                 results.append((connection_id, deed(client, connection_id)))
             except CatFeederError as error:
-                failures.append(f"{connection_id}: {error}")
+                failures.append(f"{connection_id}: {say_in_commands(str(error))}")
     if as_json:
         print_json({"items": [result for _, result in results]})
-    else:
+    elif results:
         print_rows(("CONNECTION", "STATUS"), [(one, describe(result)) for one, result in results])
     for failure in failures:
         print(failure, file=sys.stderr)
