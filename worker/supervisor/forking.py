@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from config import IGNORE_ENV_FILE, is_secret_variable
+from models.db.drivers import uses_postgresql
 from worker.process.titles import ROOM
 
 #: Without anything that a shell would expand.
@@ -79,6 +80,7 @@ class ForkServer:
                 stdin=theirs.fileno(),
                 start_new_session=True,
             )
+        self.pid: Final = self._process.pid
         self._control.setblocking(False)
         #: Answers have no name, so there is one request at a time, and none while the server ends.
         self._using = asyncio.Lock()
@@ -171,6 +173,9 @@ def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if not is_secret_variable(name.removesuffix("_FILE"))
     }
+    if uses_postgresql():
+        # Its client is loaded where this says so; whose database it is, each child is told.
+        kept["DATABASE_URL"] = "postgresql:"
     return {**kept, IGNORE_ENV_FILE: "1", "PYTHONUNBUFFERED": "1"}
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import SECRET_KEY
 from worker.supervisor.forking import ForkServer, launch_fork_server
 from worker.supervisor.processes import ServiceProcess, start_process
 
@@ -46,5 +48,44 @@ def test_a_forked_process_ends_as_one_that_was_started() -> None:
         again: list[str] = []
         assert await (await _start(server, _OURS, again)).wait() == 1
         await server.stop()
+
+    asyncio.run(run())
+
+
+def _read_environment(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has fork servers")
+def test_a_forked_process_has_the_client_of_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a PostgreSQL, whose password no fork server is to see
+    url = "postgresql://cat:hunter2@127.0.0.1:1/feeder"
+    monkeypatch.setenv("DATABASE_URL", url)
+    known = {"DATABASE_URL": url, "SECRET_KEY": SECRET_KEY}
+
+    async def run() -> None:
+        server = launch_fork_server()
+        assert server is not None
+        # When a process that uses the database is forked, then it has what it needs to ask it
+        has_asked = asyncio.Event()
+
+        def look(_name: str, line: str) -> None:
+            if "The database cannot be used: check DATABASE_URL" in line:
+                has_asked.set()
+
+        process = await start_process(
+            "one",
+            "python -m worker scheduler",
+            {**_ENVIRONMENT, **known, "REDIS_URL": "redis://127.0.0.1:1/0"},
+            look,
+            fork_server=server,
+        )
+        seen = _read_environment(server.pid)
+        await asyncio.wait_for(has_asked.wait(), 60)
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 60)
+        await process.clean_up(1)
+        await server.stop()
+        assert "hunter2" not in seen
 
     asyncio.run(run())
