@@ -34,6 +34,8 @@ from .retries import AsyncRetryingTransport, Patience, RetryingTransport
 from .types import UNSET
 
 _POLL_SECONDS = 25
+#: A service that cannot wait, since it stops or has too many that do, is asked no more often.
+_PAUSE_SECONDS = 0.25
 #: Longer than any wait that is asked for.
 _HTTP_TIMEOUT_SECONDS = 60
 
@@ -143,19 +145,21 @@ class CatFeeder(AuthenticatedClient):
         """
         deadline = time.monotonic() + seconds
         while not _has_succeeded(job):
+            asked = time.monotonic()
             request = _write_poll(job.id, deadline)
             job = type(job).from_dict(self.get_httpx_client().request(**request).json())
+            time.sleep(_compute_pause(job, asked))
         return job
 
     async def wait_for_async(self, job: J, seconds: float = 60) -> J:
         """Do the same with asyncio."""
         deadline = time.monotonic() + seconds
         while not _has_succeeded(job):
+            asked = time.monotonic()
             request = _write_poll(job.id, deadline)
             answer = await self.get_async_httpx_client().request(**request)
             job = type(job).from_dict(answer.json())
-            # A service that waits for nothing is asked no more often than this.
-            await asyncio.sleep(0)
+            await asyncio.sleep(_compute_pause(job, asked))
         return job
 
 
@@ -165,6 +169,12 @@ def _has_succeeded(job: AnyJob) -> bool:
     if job.status == "cancelled":
         raise JobCancelled
     return bool(job.status == "succeeded")
+
+
+def _compute_pause(job: AnyJob, asked: float) -> float:
+    """Return the seconds until a job may be asked for again."""
+    has_ended = job.status not in ("queued", "running")
+    return 0 if has_ended else max(0, asked + _PAUSE_SECONDS - time.monotonic())
 
 
 def _write_poll(job_id: str, deadline: float) -> dict[str, Any]:

@@ -12,6 +12,11 @@ export { verifyWebhook } from "./webhooks.js";
 export type { components, operations, paths } from "./schema.js";
 export type { Patience } from "./retries.js";
 
+const POLL_SECONDS = 25;
+/** A service that cannot wait, since it stops or has too many that do, is asked no more often. */
+const PAUSE_MS = 250;
+const ENDS = new Set(["succeeded", "failed", "cancelled"]);
+
 type Schemas = components["schemas"];
 interface AnyJob {
   id: string;
@@ -104,10 +109,13 @@ export class CatFeeder {
     while (job.status !== "succeeded") {
       if (job.status === "failed") throw new JobFailed(job.error!.code, job.error!.detail, job.error!.permanent);
       if (job.status === "cancelled") throw new JobCancelled();
-      const left = Math.floor((deadline - Date.now()) / 1000);
-      if (left <= 0) throw new JobTimeout(job.id);
-      const params = { path: { job_id: job.id }, header: { Prefer: `wait=${Math.min(left, 25)}` } };
+      const asked = Date.now();
+      if (asked >= deadline) throw new JobTimeout(job.id);
+      const wait = Math.max(1, Math.min(POLL_SECONDS, Math.floor((deadline - asked) / 1000)));
+      const params = { path: { job_id: job.id }, header: { Prefer: `wait=${wait}` } };
       job = (await this.api.GET("/v1/jobs/{job_id}", { params })).data as AnyJob;
+      const pause = asked + PAUSE_MS - Date.now();
+      if (!ENDS.has(job.status) && pause > 0) await new Promise((resume) => setTimeout(resume, pause));
     }
     return job.result as Result<J>;
   }
