@@ -34,16 +34,15 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     """One client, which does one thing, and tells its result or its error."""
     if request.param == "node":
         folder: Path = request.getfixturevalue("node_folder")
-        script = shutil.copy(Path(__file__).with_name("ask.mjs"), folder)
+        script = Path(shutil.copy(Path(__file__).with_name("ask.mjs"), folder))
         return lambda service, what: _ask_by_node(script, service.url, what)
     package = request.getfixturevalue("catfeeder_http")
-    is_async = request.param == "asyncio"
+    run = _run_asyncio if request.param == "asyncio" else _run_python
 
     def ask(service: ScriptedService, what: str) -> dict[str, Any]:
         with package.connect(service.url, _KEY, app="shop") as client:
-            verb = _ask_by_asyncio(client, what) if is_async else _ask_by_python(client, what)
             try:
-                return {"result": asyncio.run(verb) if is_async else verb()}
+                return {"result": run(client, what)}
             except package.CatFeederError as error:
                 shown = f"{error!r} {error}"
                 return {"error": error.code, "permanent": error.permanent, "shown": shown}
@@ -51,26 +50,26 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     return ask
 
 
-def _ask_by_node(script: str, url: str, what: str) -> dict[str, Any]:
-    command = ["node", script, url, _KEY, what]
+def _ask_by_node(script: Path, url: str, what: str) -> dict[str, Any]:
+    command = ["node", str(script), url, _KEY, what]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
-def _ask_by_python(client: Any, what: str) -> Callable[[], str]:
+def _run_python(client: Any, what: str) -> str:
     hash_password, make_key, models = _import_operations()
     if what == "key":
-        return lambda: str(make_key.sync(client=client, body=_build_key(models)))
+        return str(make_key.sync(client=client, body=_build_key(models)))
     if what == "hash":
-        return lambda: str(client.hash_password("secret words").password_hash)
+        return str(client.hash_password("secret words").password_hash)
+    job = hash_password.sync(client=client, body=models.HashPassword("secret words"))
+    return str(client.wait_for(job, seconds=1).result.password_hash)
 
-    def wait() -> str:
-        job = hash_password.sync(client=client, body=models.HashPassword("secret words"))
-        return str(client.wait_for(job, seconds=1).result.password_hash)
 
-    return wait
+def _run_asyncio(client: Any, what: str) -> str:
+    return asyncio.run(_ask_by_asyncio(client, what))
 
 
 async def _ask_by_asyncio(client: Any, what: str) -> str:
