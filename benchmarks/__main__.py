@@ -13,7 +13,7 @@ from benchmarks.console import pages
 from benchmarks.jobs import accepting, overload, round_trip, sealed_send, throughput
 from benchmarks.measuring.figures import Figure, table
 from benchmarks.measuring.plot import draw
-from benchmarks.renewals import rate, soak, sweep_cost
+from benchmarks.renewals import rate, soak, soak_figures, sweep_cost
 from benchmarks.report import Measured, Plot, record
 from benchmarks.tokens import race, read, sign_ins
 
@@ -62,7 +62,7 @@ def _sign_ins() -> Measured:
 def _soak() -> Measured:
     found = soak.run()
     caption = "What tokens had left when they were renewed"
-    return Measured(soak.figures(found), Plot("soak.png", caption, partial(soak.draw, found)))
+    return Measured(soak_figures.figures(found), Plot("soak.png", caption, partial(soak.draw, found)))
 
 
 _STEPS: Final[dict[str, Callable[[], Measured]]] = {
