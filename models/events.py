@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack
 
@@ -10,7 +10,7 @@ import peewee
 
 from models.db.database import Table
 from models.db.fields import JSONField, UTCDateTimeField
-from models.db.statements import PreparedInsert
+from models.db.statements import PreparedInsert, PreparedStatement
 from models.sealing.row_macs import Authenticated, MacField
 
 #: How many due events are read to find one that no other process has claimed.
@@ -92,13 +92,21 @@ class TAB_EVENTS(Authenticated, Table):
     @classmethod
     def insert_rows(cls, rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert events, in one transaction with the changes that they report."""
+        for statement, row in cls.list_inserts(rows):
+            statement.execute(*row)
+
+    @classmethod
+    def list_inserts(
+        cls, rows: Iterable[Mapping[str, Any]]
+    ) -> Iterator[tuple[PreparedStatement, list[Any]]]:
+        """Yield for each event the statement that inserts it, and what it is executed with."""
         for row in rows:
-            _INSERT.execute(*(row[field.name] for field in EVENT_FIELDS))
+            yield _INSERT, [row[field.name] for field in EVENT_FIELDS]
 
     @classmethod
     def insert_many_rows(cls, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert hundreds of events, in one transaction with the changes that they report."""
-        _INSERT.execute_many([row[field.name] for field in EVENT_FIELDS] for row in rows)
+        _INSERT.execute_many(row for _, row in cls.list_inserts(rows))
 
     @classmethod
     def list_page(

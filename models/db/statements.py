@@ -14,6 +14,8 @@ T = TypeVar("T", bound=Table)
 
 #: Older versions of SQLite refuse a statement with more than a thousand values.
 _MAX_VALUES: Final = 900
+#: Fields whose values no driver needs in another form.
+_STORED_AS_GIVEN: Final = frozenset({peewee.CharField, peewee.TextField, peewee.IntegerField})
 
 
 class PreparedStatement(ABC):
@@ -25,7 +27,11 @@ class PreparedStatement(ABC):
     def __init__(self, *fields: peewee.Field) -> None:
         """`fields`, all of one table, are in the order of a row's values."""
         self._fields = fields
-        self._encoders: list[Callable[[Any], Any]] = [field.db_value for field in fields]
+        self._encoders: list[tuple[int, Callable[[Any], Any]]] = [
+            (place, field.db_value)
+            for place, field in enumerate(fields)
+            if type(field) not in _STORED_AS_GIVEN
+        ]
         self._texts: dict[type, str] = {}
 
     def execute(self, *row: Any) -> bool:
@@ -39,8 +45,22 @@ class PreparedStatement(ABC):
             with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
                 database.cursor().executemany(self._get_sql(), values)
 
+    def execute_each(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Write rows in the transaction that is open; False if some of them changed nothing.
+
+        The driver's own loop takes half the time of as many calls of `execute`.
+        """
+        values = [self._encode(row) for row in rows]
+        with peewee.__exception_wrapper__:  # type: ignore[attr-defined]
+            cursor = database.cursor()
+            cursor.executemany(self._get_sql(), values)
+        return bool(cursor.rowcount == len(values))
+
     def _encode(self, row: Sequence[Any]) -> list[Any]:
-        return [encode(value) for encode, value in zip(self._encoders, row, strict=True)]
+        values = list(row)
+        for place, encode in self._encoders:
+            values[place] = encode(values[place])
+        return values
 
     def _get_sql(self) -> str:
         kind = type(database.obj)
@@ -85,16 +105,21 @@ class PreparedSelect(PreparedStatement):
         ]
 
     def find(self, keys: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the columns, by their names, of those rows that exist.
-
-        SQLite is asked for one after the other: it answers in the process, and no text is new.
-        """
+        """Return the columns, by their names, of those rows that exist, in any order."""
         if supports_bulk_writes():
-            return self._fetch([list(keys)])
-        return [row for key in keys for row in self._fetch([key])]
+            return self._fetch(self._get_sql(), [list(keys)])
+        return [row for some in split(keys) for row in self._fetch_some(some)]
 
-    def _fetch(self, values: Sequence[Any]) -> list[dict[str, Any]]:
-        found = database.execute_sql(self._get_sql(), values).fetchall()
+    def _fetch_some(self, keys: Sequence[Any]) -> list[dict[str, Any]]:
+        """Read rows by a list of keys that is filled up, so that few texts have to be prepared."""
+        count = min(1 << (len(keys) - 1).bit_length(), _MAX_VALUES)
+        marks = ", ".join([database.param] * count)
+        return self._fetch(
+            f"{self._get_sql()} ({marks})", [*keys, *[keys[-1]] * (count - len(keys))]
+        )
+
+    def _fetch(self, sql: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+        found = database.execute_sql(sql, values).fetchall()
         return [
             {name: read(value) for (name, read), value in zip(self._readers, row, strict=True)}
             for row in found
@@ -102,8 +127,8 @@ class PreparedSelect(PreparedStatement):
 
     def _build_sql(self) -> str:
         key = _quote(self._fields[0].model._meta.primary_key.column_name)
-        mark = f"ANY({database.param})" if supports_bulk_writes() else database.param
-        return f"SELECT {', '.join(self._names())} FROM {self._table} WHERE {key} = {mark}"  # noqa: S608
+        is_wanted = f"= ANY({database.param})" if supports_bulk_writes() else "IN"
+        return f"SELECT {', '.join(self._names())} FROM {self._table} WHERE {key} {is_wanted}"  # noqa: S608
 
 
 _by_key: Final[dict[type[Table], PreparedSelect]] = {}
@@ -111,12 +136,15 @@ _by_key: Final[dict[type[Table], PreparedSelect]] = {}
 
 def find_by_key(table: type[T], key: Any) -> T | None:
     """Return the row that has this primary key, as `get_or_none` does at several times the cost."""
+    return next(iter(find_by_keys(table, [key])), None)
+
+
+def find_by_keys(table: type[T], keys: Sequence[Any]) -> list[T]:
+    """Return the rows that have these primary keys, in any order."""
     select = _by_key.get(table)
     if select is None:
         select = _by_key[table] = PreparedSelect(*table._meta.sorted_fields)
-    for values in select.find([key]):
-        return build_row(table, values)
-    return None
+    return [build_row(table, values) for values in select.find(keys)]
 
 
 def build_row(table: type[T], values: dict[str, Any]) -> T:

@@ -1,120 +1,23 @@
-"""Fenced writes of a successful renewal, in a group commit with those of other threads."""
+"""Group commit of renewals: what threads write at the same time is one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import peewee
 
 from models.db.database import database, transaction
 from models.db.errors import DatabaseUnreachable
-from models.db.statements import (
-    PreparedDelete,
-    PreparedInsert,
-    PreparedUpdate,
-    supports_bulk_writes,
-)
-from models.events import TAB_EVENTS
+from models.db.statements import PreparedStatement, supports_bulk_writes
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.grants import Grant
-from models.renewal.bulk import ANSWER, BEGIN, END, Kind, write_in_bulk
+from models.renewal.bulk import Kind, write_in_bulk
 from models.renewal.group_commit import GroupCommit
-from models.renewal.journal import TAB_ATTEMPTS, Attempt
+from models.renewal.journal import Attempt
 from models.renewal.leases import Lease
-
-_C: Final = TAB_CONNECTIONS
-_A: Final = TAB_ATTEMPTS
-_PROLONG: Final = PreparedUpdate([_C.lease_until], [_C.id, _C.version, _C.lease_until])
-_ENTER: Final = PreparedInsert(
-    *(_A.connection_id, _A.version, _A.token_digest, _A.tries, _A.started_at), ignore_conflicts=True
-)
-_KEEP: Final = PreparedUpdate([_A.answer], [_A.connection_id, _A.version])
-_END: Final = PreparedDelete(_A.connection_id, _A.version)
-
-
-class Write(Protocol):
-    """A write for one version of one connection."""
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """The connection's id, and the version: the fence of the write."""
-
-    def execute(self) -> bool:
-        """Make the write; False if its row was not in the state that it expects."""
-
-    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
-        """Return the write as a row of PostgreSQL's bulk statement."""
-
-
-@dataclass(frozen=True, slots=True)
-class BeginAttempt:
-    """Prolongs a lease and records in the journal that its token is about to be sent."""
-
-    key: tuple[str, int]
-    lease_until: datetime
-    until_then: datetime
-    digest: str
-    started_at: datetime
-
-    def execute(self) -> bool:
-        """Make both writes, or neither."""
-        if not _PROLONG.execute(self.until_then, *self.key, self.lease_until):
-            return False
-        is_entered = _ENTER.execute(*self.key, self.digest, 1, self.started_at)
-        if not is_entered:
-            _PROLONG.execute(self.lease_until, *self.key, self.until_then)
-        return is_entered
-
-    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
-        """Return the write as a row of the bulk statement."""
-        times = {"lease_until": self.lease_until, "until_then": self.until_then}
-        return BEGIN, {**times, "digest": self.digest, "started_at": self.started_at}
-
-
-@dataclass(frozen=True, slots=True)
-class StoreAnswer:
-    """Stores a provider's sealed answer in the journal."""
-
-    key: tuple[str, int]
-    sealed: bytes
-
-    def execute(self) -> bool:
-        """Make the write; False if the journal has no row of this version."""
-        return _KEEP.execute(self.sealed, *self.key)
-
-    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
-        """Return the write as a row of the bulk statement."""
-        return ANSWER, {"sealed": self.sealed}
-
-
-@dataclass(frozen=True, slots=True)
-class EndRenewal:
-    """Stores a grant and its events, and erases the attempt from the journal."""
-
-    key: tuple[str, int]
-    columns: Mapping[str, Any]
-    events: Sequence[Mapping[str, Any]]
-
-    def execute(self) -> bool:
-        """Make the writes; False, and no events, if the connection has another version."""
-        is_stored = _store(tuple(self.columns)).execute(*self.columns.values(), *self.key)
-        _END.execute(*self.key)
-        if is_stored:
-            TAB_EVENTS.insert_rows(self.events)
-        return is_stored
-
-    def as_bulk_row(self) -> tuple[Kind, Mapping[str, Any]]:
-        """Return the write as a row of the bulk statement."""
-        return END, {**self.columns, "has_end": "warn_at" in self.columns, "events": self.events}
-
-
-@cache
-def _store(names: tuple[str, ...]) -> PreparedUpdate:
-    return PreparedUpdate([getattr(_C, name) for name in names], [_C.id, _C.version])
+from models.renewal.writes import BeginAttempt, EndRenewal, StoreAnswer, Write
 
 
 def perform_writes(writes: Sequence[Write]) -> list[bool]:
@@ -123,13 +26,35 @@ def perform_writes(writes: Sequence[Write]) -> list[bool]:
     On PostgreSQL it is one statement, which needs no transaction around it; elsewhere the caller
     provides one.
     """
+    is_one_each = len({write.key[0] for write in writes}) == len(writes)
     if not supports_bulk_writes():
+        if is_one_each and len(writes) > 1 and _write_together(writes):
+            return [True] * len(writes)
         return [write.execute() for write in writes]
-    if len({write.key[0] for write in writes}) == len(writes):
+    if is_one_each:
         return write_in_bulk([_build_row(write) for write in writes])
     # One statement would see a connection's row as it was before, and change it once.
     with transaction():
         return [write_in_bulk([_build_row(write)])[0] for write in writes]
+
+
+class _RowMissing(Exception):
+    """Raised to undo writes of which one has not found its row."""
+
+
+def _write_together(writes: Sequence[Write]) -> bool:
+    """Make writes of different connections by one call a statement; none if a row is missing."""
+    rows: dict[PreparedStatement, list[Sequence[Any]]] = {}
+    for write in writes:
+        for statement, row in write.list_statements():
+            rows.setdefault(statement, []).append(row)
+    try:
+        with database.atomic():
+            if not all(statement.execute_each(them) for statement, them in rows.items()):
+                raise _RowMissing
+    except _RowMissing:
+        return False
+    return True
 
 
 def _build_row(write: Write) -> tuple[Kind, Mapping[str, Any]]:
@@ -183,7 +108,7 @@ def defer_finish(
         "status": ConnectionStatus.ACTIVE.value,
         "reason": None,
         "failures": 0,
-        **_C.build_grant_columns(lease.connection_id, lease.version, grant, now),
+        **TAB_CONNECTIONS.build_grant_columns(lease.connection_id, lease.version, grant, now),
     }
     return _group.defer(EndRenewal(_key(lease), columns, events))
 

@@ -12,6 +12,7 @@ import peewee
 from catfeeder.sealing import Secret
 from models.db.database import database, transaction
 from models.db.fields import UTCDateTimeField
+from models.db.statements import find_by_keys
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.derived_tokens import TAB_DERIVED_TOKENS
 
@@ -150,8 +151,8 @@ def find_leased(lease: Lease) -> TAB_CONNECTIONS | None:
 def find_all_leased(leases: Sequence[Lease]) -> dict[str, TAB_CONNECTIONS]:
     """Return the connections of leases by id, without those renewed or erased since."""
     versions = {lease.connection_id: lease.version for lease in leases}
-    found = _T.keep_authentic(_T.select().where(_T.id.in_(list(versions))))
-    return {row.id: row for row in found if row.version == versions[row.id]}
+    found = [row for row in find_by_keys(_T, list(versions)) if row.version == versions[row.id]]
+    return {row.id: row for row in _T.keep_authentic(found)}
 
 
 # -- Ending without a grant; each write returns False if the lease was lost

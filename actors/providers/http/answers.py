@@ -47,11 +47,7 @@ def parse_json(body: bytes) -> Any:
             JSON has no way to write.
     """
     try:
-        data = json.loads(
-            body.decode("utf-8-sig"),
-            parse_constant=_parse_finite_number,
-            parse_float=_parse_finite_number,
-        )
+        data = _decoder.decode(body.decode("utf-8-sig"))
     except RecursionError:
         raise ValueError("nested too deep") from None
     return _sanitize(data, _MAX_DEPTH)
@@ -62,6 +58,12 @@ def _parse_finite_number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("not a number of JSON")
     return number
+
+
+#: As `json.loads` makes one for each call with such options.
+_decoder: Final = json.JSONDecoder(
+    parse_constant=_parse_finite_number, parse_float=_parse_finite_number
+)
 
 
 def _sanitize(value: Any, depth: int) -> Any:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from models.db.database import hold_connection, transaction
-from models.db.statements import PreparedDelete, PreparedInsert, PreparedUpdate, find_by_key
+from models.db.statements import (
+    PreparedDelete,
+    PreparedInsert,
+    PreparedUpdate,
+    find_by_key,
+    find_by_keys,
+)
 from models.oauth.connections import TAB_CONNECTIONS
 from models.renewal.journal import TAB_ATTEMPTS
 from tests.models.rows import stored_connection
@@ -78,3 +84,12 @@ def test_a_row_is_found_by_its_key_as_peewee_reads_it() -> None:
             assert (read.__data__, read.dirty_fields) == (row.__data__, row.dirty_fields)
         # And an unknown key has none
         assert find_by_key(TAB_CONNECTIONS, "unknown") is None
+
+
+def test_rows_are_found_by_many_keys_at_once() -> None:
+    found = ids(5)
+    with hold_connection():
+        rows = find_by_keys(TAB_CONNECTIONS, ["unknown", *found])
+        none = find_by_keys(TAB_CONNECTIONS, [])
+    assert sorted(row.id for row in rows) == sorted(found)
+    assert none == []

@@ -10,16 +10,10 @@ import pytest
 from models.db.database import transaction
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.grouped_writes import (
-    BeginAttempt,
-    EndRenewal,
-    StoreAnswer,
-    Write,
-    begin_first_attempt,
-    perform_writes,
-)
+from models.renewal.grouped_writes import begin_first_attempt, perform_writes
 from models.renewal.journal import TAB_ATTEMPTS
 from models.renewal.leases import Lease, claim
+from models.renewal.writes import BeginAttempt, EndRenewal, StoreAnswer, Write
 from tests.models.races import race_threads
 from tests.models.rows import finish_renewal, grant, stored_connection
 from tests.models.times import MINUTE, NOW
@@ -134,9 +128,10 @@ def ending(lease: Lease, kind: str) -> Write:
     return EndRenewal((lease.connection_id, lease.version), columns, [event(kind)])
 
 
-def test_writes_of_all_kinds_share_a_group() -> None:
+@pytest.mark.parametrize("misses", [0, 1], ids=["all_find_their_rows", "one_misses_its_row"])
+def test_writes_of_all_kinds_share_a_group(misses: int) -> None:
     # Given renewals that stand at different places
-    first, asked, answered = leased(3)
+    first, asked, answered, other = leased(4)
     for lease in (asked, answered):
         begin_first_attempt(lease, LATER, "digest", NOW)
 
@@ -145,11 +140,11 @@ def test_writes_of_all_kinds_share_a_group() -> None:
         ending(answered, "done"),
         beginning(first),
         StoreAnswer((asked.connection_id, asked.version), b"\0sealed"),
-        StoreAnswer((first.connection_id, 7), b"of another version"),
+        *[StoreAnswer((other.connection_id, 7), b"of another version")] * misses,
     )
 
     # Then each step is made
-    assert outcomes == [True, True, True, False]
+    assert outcomes == [True] * 3 + [False] * misses
     answers = {row.connection_id: row.answer for row in TAB_ATTEMPTS.select()}
     assert [row.kind for row in TAB_EVENTS.select()] == ["done"]
     assert {name: it and bytes(it) for name, it in answers.items()} == {
