@@ -18,7 +18,8 @@ from catfeeder.messages import RENEW_CONNECTIONS, RENEW_OATHS
 from catfeeder.queue.broker import SealedBroker, build_message
 from config import current_settings
 from models.db.database import hold_connection
-from models.renewal.leases import Lease, claim_due, list_due_providers
+from models.renewal.leases import Lease
+from models.renewal.sweeps import claim_due, list_due_providers
 
 
 def renew_oaths(limits: RenewalLimits = LIMITS) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import peewee
 
 from catfeeder.sealing import Secret
-from models.db.database import database, transaction
+from models.db.database import database
 from models.db.fields import UTCDateTimeField
 from models.db.statements import find_by_keys
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
@@ -42,48 +42,8 @@ def claim(connection_id: str, now: datetime, lease_until: datetime) -> Lease | N
     if row is None:
         return None
     is_same = (_T.id == row.id) & (_T.version == row.version)
-    changed = _T.update(lease_until=lease_until).where(is_same, _is_unleased(now)).execute()
+    changed = _T.update(lease_until=lease_until).where(is_same, is_unleased(now)).execute()
     return Lease(row.id, row.version, lease_until) if changed else None
-
-
-def claim_due(provider: str, now: datetime, lease_until: datetime, limit: int) -> list[Lease]:
-    """Lease up to `limit` of a provider's due connections, the longest due first.
-
-    It takes two statements, however many connections there are.
-    """
-    with transaction():
-        due = (
-            _T.select(_T.id, _T.version)
-            .where(_T.provider == provider, _T.renew_at <= now, _is_unleased(now))
-            .order_by(_T.renew_at)
-            .limit(limit)
-        )
-        if database.for_update:
-            # Concurrent sweeps share the work. On SQLite they wait for one another instead, so no
-            # row changes between the two statements there either.
-            due = due.for_update(skip_locked=True)
-        found = list(due)
-        if found:
-            ids = [row.id for row in found]
-            _T.update(lease_until=lease_until).where(_T.id.in_(ids)).execute()
-    return [Lease(row.id, row.version, lease_until) for row in found]
-
-
-def list_due_providers(now: datetime) -> list[str]:
-    """Return the providers that have a due connection; each costs two look-ups in an index."""
-    names: list[str] = []
-    name = ""
-    while (found := _find_next_provider(name)) is not None:
-        name = found
-        if _T.select(_T.id).where(_T.provider == name, _T.renew_at <= now).limit(1).exists():
-            names.append(name)
-    return names
-
-
-def _find_next_provider(name: str) -> str | None:
-    following = _T.select(_T.provider).where(_T.provider > name).order_by(_T.provider)
-    row = following.limit(1).first()
-    return None if row is None else str(row.provider)
 
 
 def expedite_failing(provider: str, now: datetime) -> None:
@@ -109,7 +69,7 @@ def expedite(ids: Sequence[str], now: datetime) -> list[TAB_CONNECTIONS]:
     those under a lease.
     """
     is_planned = _T.status.in_((ConnectionStatus.ACTIVE, ConnectionStatus.RENEWAL_FAILING))
-    later = _T.select().where(_T.id.in_(ids), _T.renew_at > now, is_planned, _is_unleased(now))
+    later = _T.select().where(_T.id.in_(ids), _T.renew_at > now, is_planned, is_unleased(now))
     if database.for_update:
         later = later.for_update(skip_locked=True)
     rows = _T.keep_authentic(later)
@@ -128,7 +88,8 @@ def has_renewed_since(provider: str, since: datetime) -> bool:
     return bool(found.limit(1).exists())
 
 
-def _is_unleased(now: datetime) -> peewee.Expression:
+def is_unleased(now: datetime) -> peewee.Expression:
+    """Return the condition that no lease of a connection is in force."""
     return _T.lease_until.is_null() | (_T.lease_until <= now)
 
 

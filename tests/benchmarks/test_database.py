@@ -15,7 +15,7 @@ from benchmarks.renewals.database import (
 )
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.leases import claim_due
+from models.renewal.sweeps import claim_due
 
 
 def test_what_a_benchmark_fills_in_can_be_leased_and_opened(tmp_path: Path) -> None:

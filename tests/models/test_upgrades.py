@@ -23,7 +23,7 @@ from models.migrate import join_service, lock_migrations, migrate
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
 from models.oauth.sign_ins import TAB_VERIFICATION
-from models.renewal.leases import claim_due
+from models.renewal.sweeps import claim_due
 from models.sealing.resealing import reseal_all
 from models.server import begin_boot, current_generation
 from tests.models.first_version import CONNECTION_ID, STATE, fill_first_tables

@@ -11,13 +11,8 @@ import pytest
 from config import Settings
 from models.db.database import database, hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from models.renewal.leases import (
-    Lease,
-    claim,
-    claim_due,
-    expedite_failing,
-    list_due_providers,
-)
+from models.renewal.leases import Lease, claim, expedite_failing
+from models.renewal.sweeps import claim_due, list_due_providers
 from tests.models.races import race_processes, race_threads
 from tests.models.rows import grant, stored_connection
 from tests.models.statements import record_statements
@@ -58,8 +53,8 @@ def test_a_connection_that_is_not_due_is_not_claimed() -> None:
     with record_statements() as executed:
         assert claim_due("google", NOW, UNTIL, limit=10) == []
 
-    # And nothing is written
-    assert [sql.split()[0] for sql in executed] == ["SELECT"]
+    # And it takes one statement to see that
+    assert len(executed) == 1
 
 
 def test_a_leased_connection_is_not_claimed_until_the_lease_runs_out() -> None:
@@ -171,14 +166,15 @@ def test_of_one_provider_no_other_is_claimed() -> None:
     assert {lease.connection_id for lease in claimed} == ours
 
 
-def test_many_are_claimed_by_two_statements() -> None:
+def test_many_are_claimed_by_few_statements() -> None:
     for number in range(30):
         store(str(number))
 
     with record_statements() as executed:
         assert len(claim_due("google", NOW, UNTIL, 25)) == 25
 
-    assert [sql.split()[0] for sql in executed] == ["SELECT", "UPDATE"]
+    # One on PostgreSQL, which finds each row once
+    assert [sql.split()[0] for sql in executed] in (["SELECT", "UPDATE"], ["UPDATE"])
 
 
 def test_failing_connections_of_one_provider_are_expedited() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from models.db.database import database, hold_connection, transaction
 from models.oauth.connections import TAB_CONNECTIONS
-from models.renewal.leases import claim_due
+from models.renewal.sweeps import claim_due
 from tests.models.rows import grant, stored_connection
 from tests.models.times import MINUTE, NOW
 

@@ -11,7 +11,8 @@ from config import Settings
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
 from models.renewal.forecasts import list_due_warnings
-from models.renewal.leases import claim_due, expedite_failing, list_due_providers
+from models.renewal.leases import expedite_failing
+from models.renewal.sweeps import claim_due, list_due_providers
 from models.renewal.upcoming import list_upcoming_renewals
 from tests.models.rows import grant, stored_connection
 from tests.models.statements import explain

@@ -17,7 +17,8 @@ from config import Settings
 from models.db.database import hold_connection
 from models.oauth.connections import ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
-from models.renewal.leases import Lease, claim, claim_due
+from models.renewal.leases import Lease, claim
+from models.renewal.sweeps import claim_due
 from tests.actors.renewals import change
 from tests.models.rows import grant, rewrite, stored_connection
 from tests.models.times import MINUTE, NOW, SECOND
