@@ -62,7 +62,9 @@ def _sign_ins() -> Measured:
 def _soak() -> Measured:
     found = soak.run()
     caption = "What tokens had left when they were renewed"
-    return Measured(soak_figures.figures(found), Plot("soak.png", caption, partial(soak.draw, found)))
+    return Measured(
+        soak_figures.figures(found), Plot("soak.png", caption, partial(soak.draw, found))
+    )
 
 
 _STEPS: Final[dict[str, Callable[[], Measured]]] = {
