@@ -23,7 +23,7 @@ from worker.http.asgi.framing import (
 )
 
 #: Of the request line and all fields, trailers included.
-MAXIMUM_HEADER_BYTES: Final = 16 * 1024
+MAXIMUM_HEADER_BYTES: Final = 64 * 1024
 #: Requests of one connection that wait for the answer to an earlier one.
 MAXIMUM_AHEAD: Final = 16
 
