@@ -8,12 +8,22 @@ import httptools
 
 
 class FramingFault(httptools.HttpParserError):
-    """A request that no other can safely follow on its connection."""
+    """A request that no other can safely follow on its connection; answered as a problem."""
 
+    status = 400
+    code = "http_malformed"
     message = "Invalid HTTP request received."
 
     def __init__(self) -> None:
         super().__init__(self.message)
+
+
+class MethodUnknown(FramingFault):
+    """The parser reads on by what a method may have behind it (RFC 9110 section 9.1)."""
+
+    status = 501
+    code = "method_unknown"
+    message = "The method is none that HTTP has."
 
 
 class LengthAmbiguous(FramingFault):

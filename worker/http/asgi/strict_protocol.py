@@ -7,21 +7,26 @@ reads no body of a request that would rather speak another protocol.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from worker.http.asgi.corking import HeadWithBody
 from worker.http.asgi.framing import (
     FramingFault,
     HeaderTooLarge,
     LengthMalformed,
+    MethodUnknown,
     TooManyAhead,
     TunnelUnknown,
     check_framing,
 )
+from worker.http.errors.problems import build_problem
 
+#: What is no method, but looks like one; anything else is no HTTP.
+_METHOD: Final = re.compile(rb"[A-Za-z-]{1,32} [/*]")
 #: Of the request line and all fields, trailers included.
 MAXIMUM_HEADER_BYTES: Final = 64 * 1024
 #: Requests of one connection that wait for the answer to an earlier one.
@@ -52,8 +57,7 @@ class StrictProtocol(HttpToolsProtocol):
             if self._unparsed_bytes > MAXIMUM_HEADER_BYTES:
                 raise HeaderTooLarge
         except httptools.HttpParserError as error:
-            fault = error if isinstance(error, FramingFault) else error.__context__
-            self._fail(fault.message if isinstance(fault, FramingFault) else FramingFault.message)
+            self._fail(_find_fault(error, data))
 
     def _parse(self, data: bytes) -> None:
         while data:
@@ -76,13 +80,13 @@ class StrictProtocol(HttpToolsProtocol):
             self.on_message_complete()
         return rest
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, fault: type[FramingFault]) -> None:
         """Answer the request that is at fault, or let the one before it be the last."""
         self._has_failed = True
-        self.logger.warning(message)
+        self.logger.warning(fault.message)
         running = self.running
         if running is None or running.response_complete:
-            self.send_400_response(message)
+            self._refuse(fault)
         elif running is not self.cycle or not running.more_body:
             running.keep_alive = False
             self.pipeline.clear()
@@ -90,7 +94,15 @@ class StrictProtocol(HttpToolsProtocol):
         elif running.response_started:
             self.transport.close()
         else:
-            self.send_400_response(message)
+            self._refuse(fault)
+
+    def _refuse(self, fault: type[FramingFault]) -> None:
+        answer = build_problem(
+            fault.status, fault.code, fault.message, headers={"Connection": "close"}
+        )
+        fields = (name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+        self.transport.write(STATUS_LINE[fault.status] + b"".join(fields) + b"\r\n" + answer.body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the request that is being answered, whatever was sent ahead behind it."""
@@ -156,3 +168,12 @@ class StrictProtocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         return False
+
+
+def _find_fault(error: httptools.HttpParserError, data: bytes) -> type[FramingFault]:
+    """Return what is wrong; what is raised within the parser is the context of its error."""
+    for found in (error, error.__context__):
+        if isinstance(found, FramingFault):
+            return type(found)
+    is_method = isinstance(error, httptools.HttpParserInvalidMethodError) and _METHOD.match(data)
+    return MethodUnknown if is_method else FramingFault

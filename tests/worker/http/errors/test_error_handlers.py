@@ -74,10 +74,12 @@ def test_a_method_that_is_not_taken_is_answered_with_all_that_are(
             )
     # When another method is tried on each
     for path, methods in taken.items():
-        answer = anonymous.request("BREW", path)
+        answer = anonymous.request("PROPFIND", path)
         # Then the header has them all (RFC 9110 section 15.5.6)
         assert_problem(answer, 405, "method_not_allowed")
         assert set(answer.headers["Allow"].split(", ")) >= methods, path
+    # And of a method that HTTP has not, it is said so (section 15.6.2)
+    assert_problem(anonymous.request("BREW", "/health"), 501, "method_unknown")
     assert anonymous.put("/v1/keys").headers["Allow"] == "GET, HEAD, OPTIONS, POST"
     assert anonymous.patch("/health").headers["Allow"] == "GET, HEAD, OPTIONS"
 

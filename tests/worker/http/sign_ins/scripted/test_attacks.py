@@ -537,7 +537,7 @@ def test_parameters_that_are_no_answer_are_refused(
     _assert_refused(http, victim.post(_CALLBACK, content=query, headers=_FORM), code)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "BREW"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
 def test_another_method_is_not_allowed(victim: httpx.Client, method: str) -> None:
     assert_problem(victim.request(method, _CALLBACK), 405, "method_not_allowed")
 
