@@ -10,6 +10,11 @@ from worker.http.errors.problems import Fault, escape_pointer_token
 
 #: What a mistaken field looks like. Anything else may be a secret in the wrong place.
 _NAME: Final = re.compile("[A-Za-z][A-Za-z0-9_]{0,39}")
+#: Of lists, which pydantic tells of by what it has validated.
+_BY_LENGTH: Final = {
+    "too_short": "Give at least {min_length} here.",
+    "too_long": "Give at most {max_length} here.",
+}
 
 
 def to_faults(entries: Iterable[Any], known: Sequence[str]) -> Iterable[Fault]:
@@ -31,6 +36,8 @@ def to_faults(entries: Iterable[Any], known: Sequence[str]) -> Iterable[Fault]:
 
 
 def _to_sentence(entry: Any, known: Sequence[str]) -> str:
+    if entry["type"] in _BY_LENGTH:
+        return _BY_LENGTH[entry["type"]].format_map(entry["ctx"])
     if entry["type"] != "extra_forbidden":
         return f"{entry['msg']}."
     if known and len(entry["loc"]) == 2:

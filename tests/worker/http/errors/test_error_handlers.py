@@ -95,6 +95,12 @@ def test_a_field_that_is_not_known_is_pointed_at(http: httpx.Client) -> None:
     }
 
 
+def test_a_list_that_is_too_short_is_told_in_our_words(http: httpx.Client) -> None:
+    answer = http.post("/v1/keys", json={"name": "shop", "scopes": []})
+    [fault] = assert_problem(answer, 422, "invalid_request")["errors"]
+    assert (fault["pointer"], fault["detail"]) == ("#/scopes", "Give at least 1 here.")
+
+
 def test_a_parameter_that_is_not_known_is_named(http: httpx.Client) -> None:
     answer = http.get("/v1/events", params={"king": "renewed"})
     [fault] = assert_problem(answer, 422, "invalid_request")["errors"]
