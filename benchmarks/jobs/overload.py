@@ -8,13 +8,14 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
+
+import httpx
 
 from benchmarks.measuring.figures import Figure, percentile, table
 from benchmarks.measuring.load import Request, answers_per_second
-from benchmarks.measuring.stack import new_stack
-from catfeeder.client import Client
-from catfeeder.queue.jobs.store import JobRecord
+from benchmarks.measuring.stack import ADMIN_API_KEY, new_stack
 
 _SECONDS: Final = 30.0
 _FACTOR: Final = 5
@@ -60,7 +61,7 @@ def measure(seconds: float = _SECONDS) -> list[Figure]:
         capacity = answers_per_second(Request(stack.port, _PATH, body, "wait=30"), 200, 5.0, 6)
         idle = asyncio.run(_flood(stack.port, 0, 3.0))
         answers = asyncio.run(_flood(stack.port, _FACTOR * capacity, seconds))
-        ages = _ages(stack.client(), answers.accepted)
+        ages = _ages(stack.port, answers.accepted)
         service.stop()
     return [_age_figure(ages, answers), _glance_figure(idle.glance_seconds, answers)]
 
@@ -104,27 +105,28 @@ def _header(head: str, name: str) -> str:
     return head.partition(f"{name}: ")[2].partition("\r\n")[0]
 
 
-def _ages(client: Client, job_ids: list[str]) -> list[float]:
+def _ages(port: int, job_ids: list[str]) -> list[float]:
     """Wait for the accepted jobs; return how old each was at its end, infinite where it failed."""
     deadline = time.monotonic() + 2 * _MAX_AGE_SECONDS
-    # Jobs end about in the order in which they came.
-    records = [_await_end(client, job_id, deadline) for job_id in job_ids]
-    client.close()
-    return [_age(record) for record in records]
+    headers = {"Authorization": f"Bearer {ADMIN_API_KEY}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}/v1/jobs/", headers=headers) as http:
+        # Jobs end about in the order in which they came.
+        return [_age(_await_end(http, job_id, deadline)) for job_id in job_ids]
 
 
-def _await_end(client: Client, job_id: str, deadline: float) -> JobRecord:
+def _await_end(http: httpx.Client, job_id: str, deadline: float) -> dict[str, Any]:
     while True:
-        record = client.job(job_id).record()
-        if record.status.is_final or time.monotonic() > deadline:
-            return record
+        job: dict[str, Any] = http.get(job_id).raise_for_status().json()
+        if "finished_at" in job or time.monotonic() > deadline:
+            return job
         time.sleep(0.1)
 
 
-def _age(record: JobRecord) -> float:
-    if record.finished_at is None or record.error is not None:
+def _age(job: dict[str, Any]) -> float:
+    if job["status"] != "succeeded":
         return float("inf")
-    return (record.finished_at - record.enqueued_at).total_seconds()
+    begin, end = (datetime.fromisoformat(job[name]) for name in ("enqueued_at", "finished_at"))
+    return (end - begin).total_seconds()
 
 
 def _age_figure(ages: list[float], answers: _Answers) -> Figure:
