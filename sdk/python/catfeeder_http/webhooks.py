@@ -13,6 +13,8 @@ from typing import Any
 from .faults import WebhookNotOurs
 
 _TOLERANCE_SECONDS = 300
+#: Of the time in seconds; `int` raises for thousands.
+_MAXIMUM_DIGITS = 12
 
 
 def verify_webhook(
@@ -27,7 +29,7 @@ def verify_webhook(
     named = {name.lower(): value for name, value in headers.items()}
     timestamp = named.get("webhook-timestamp", "")
     moment = time.time() if now is None else now
-    is_time = timestamp.isascii() and timestamp.isdecimal()
+    is_time = timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= _MAXIMUM_DIGITS
     if not is_time or abs(moment - int(timestamp)) > _TOLERANCE_SECONDS:
         raise WebhookNotOurs("The time of the webhook is not within five minutes.")
     signed = f"{named.get('webhook-id', '')}.{timestamp}.".encode() + body

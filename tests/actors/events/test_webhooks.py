@@ -198,6 +198,7 @@ def test_a_receiver_refuses_what_is_not_ours_or_too_old(recipe: dict[str, Any]) 
         ({**headers, "webhook-id": "2"}, body, key),
         ({**headers, "webhook-timestamp": str(int(time.time()) + 9)}, body, key),
         ({**headers, "webhook-timestamp": "soon"}, body, key),
+        ({**headers, "webhook-timestamp": "9" * 5000}, body, key),
         ({**headers, "webhook-signature": "v1,AAAA"}, body, key),
         ({**headers, "webhook-signature": "v1,é"}, body, key),
         ({}, body, key),

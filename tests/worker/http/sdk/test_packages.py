@@ -193,6 +193,8 @@ def test_python_takes_our_webhooks_alone(catfeeder_http: Any, tables: object) ->
         moment = utc_now().timestamp() + later
         with pytest.raises(catfeeder_http.WebhookNotOurs):
             catfeeder_http.verify_webhook(headers, body, key, now=moment)
+    with pytest.raises(catfeeder_http.WebhookNotOurs):
+        catfeeder_http.verify_webhook({**headers, "webhook-timestamp": "9" * 5000}, _BODY, key)
 
 
 def test_node_does_the_same(
