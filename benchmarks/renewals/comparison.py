@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -17,15 +16,15 @@ from typing import Final
 import requests
 
 from benchmarks.measuring.core_time import server_core_seconds
-from benchmarks.measuring.stack import Stack, new_stack, running
+from benchmarks.measuring.stack import Stack, new_stack
 from benchmarks.renewals.database import configure_provider, fill, make_due, open_here
 from config import ROOT
-from tests.ports import free_port
-from tests.waiting import wait_until
 
 #: The loop beside it: as it is usually written, and with more threads than help it.
 _BARE_THREADS: Final = (1, 16)
 _LONGEST_SECONDS: Final = 300
+#: Grants at once.
+INSTANT_PROVIDER: Final = "benchmarks.renewals.instant_provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +61,6 @@ class Contest:
     repeats: int
     #: The interval of the sweeps; None leaves config.toml as it is.
     sweep_seconds: int | None = None
-
-
-@contextlib.contextmanager
-def running_provider() -> Iterator[str]:
-    """Run a provider that grants at once; yield its URL."""
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.renewals.instant_provider", str(port)]
-    with running(command, {"PYTHONPATH": str(ROOT)}):
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _is_there(url))
-        yield url
-
-
-def _is_there(url: str) -> bool:
-    with contextlib.suppress(requests.ConnectionError):
-        return requests.get(url, timeout=5).ok
-    return False
 
 
 def compare(contest: Contest) -> Iterator[Comparison]:

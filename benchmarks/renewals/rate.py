@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from benchmarks.measuring.figures import Figure, spread, table
-from benchmarks.renewals.comparison import Comparison, Contest, Run, compare, running_provider
+from benchmarks.measuring.provider import running_provider
+from benchmarks.renewals.comparison import INSTANT_PROVIDER, Comparison, Contest, Run, compare
 from benchmarks.renewals.database import kinds
 
 _CONNECTIONS: Final = {"PostgreSQL": 100_000, "SQLite": 20_000}
@@ -36,7 +37,7 @@ def measure(
     found: list[Figure] = []
     for kind, database_of in kinds().items():
         if kind in counts:
-            with database_of() as url, running_provider() as provider:
+            with database_of() as url, running_provider(INSTANT_PROVIDER) as provider:
                 contest = Contest(url, provider, counts[kind], at_once, repeats, SWEEP_SECONDS)
                 compared = list(compare(contest))
             of = f"{kind}, {counts[kind]:,} connections"
@@ -47,7 +48,7 @@ def measure(
 
 def measure_default(connections: int = _AT_DEFAULT, at_once: int = _AT_DEFAULT) -> list[Figure]:
     """Measure the service on PostgreSQL with config.toml as it is, its interval included."""
-    with kinds()["PostgreSQL"]() as url, running_provider() as provider:
+    with kinds()["PostgreSQL"]() as url, running_provider(INSTANT_PROVIDER) as provider:
         compared = list(compare(Contest(url, provider, connections, at_once, repeats=1)))
     of = f"PostgreSQL, {at_once:,} due at once, swept at the default interval"
     return [figure for each in compared for figure in _figures(of, each)]

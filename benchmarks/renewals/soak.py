@@ -14,8 +14,9 @@ from typing import Final
 from benchmarks.measuring.core_time import server_core_seconds
 from benchmarks.measuring.figures import circumstances, table
 from benchmarks.measuring.plot import draw_soak
+from benchmarks.measuring.provider import running_provider
 from benchmarks.measuring.stack import Stack, new_stack
-from benchmarks.renewals.comparison import running_provider
+from benchmarks.renewals.comparison import INSTANT_PROVIDER
 from benchmarks.renewals.database import (
     MARGIN,
     Schedule,
@@ -46,7 +47,7 @@ def run(
     """Keep so many tokens fresh for so long."""
     with (
         kinds()[kind]() as url,
-        running_provider() as provider,
+        running_provider(INSTANT_PROVIDER) as provider,
         new_stack() as stack,
         open_here(url, stack.directory.path / "var"),
     ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,17 +16,16 @@ from typing import Any, Final
 import requests
 
 from benchmarks.measuring.figures import Figure, table
-from benchmarks.measuring.stack import ADMIN_API_KEY, new_stack, running
+from benchmarks.measuring.provider import running_provider
+from benchmarks.measuring.stack import ADMIN_API_KEY, new_stack
 from benchmarks.tokens.contenders import BETTER_AUTH, OURS, has_better_auth, start_better_auth
 from benchmarks.tokens.rotating_provider import LIFETIME_SECONDS
-from config import ROOT
-from tests.ports import free_port
-from tests.waiting import wait_until
 
 CALLERS: Final = 12
 _SECONDS: Final = 40.0
 _PAUSE_SECONDS: Final = 0.02
 _PATIENCE_SECONDS: Final = 30
+_PROVIDER: Final = "benchmarks.tokens.rotating_provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +72,13 @@ def measure(seconds: float = _SECONDS) -> list[Figure]:
 def run(seconds: float = _SECONDS) -> Races:
     """Return each contender's race, one after the other at the same provider."""
     races = {}
-    with _running_provider() as provider:
+    with running_provider(_PROVIDER, "/none/figures") as provider:
         with _asking_ours(f"{provider}/ours") as asked:
             races[OURS] = _race(asked, f"{provider}/ours", seconds)
         if has_better_auth():
             with _asking_better_auth(f"{provider}/better-auth") as asked:
                 races[BETTER_AUTH] = _race(asked, f"{provider}/better-auth", seconds)
     return races
-
-
-@contextlib.contextmanager
-def _running_provider() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.tokens.rotating_provider", str(port)]
-    with running(command, {"PYTHONPATH": str(ROOT)}):
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _is_there(f"{url}/none/figures"))
-        yield url
-
-
-def _is_there(url: str) -> bool:
-    with contextlib.suppress(requests.ConnectionError):
-        return requests.get(url, timeout=5).ok
-    return False
 
 
 @contextlib.contextmanager

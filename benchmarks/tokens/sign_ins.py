@@ -22,12 +22,11 @@ import requests
 
 from benchmarks.measuring.core_time import server_core_seconds
 from benchmarks.measuring.figures import Figure, spread, table
-from benchmarks.measuring.stack import ADMIN_API_KEY, Stack, new_stack, running
+from benchmarks.measuring.provider import running_provider
+from benchmarks.measuring.stack import ADMIN_API_KEY, Stack, new_stack
 from benchmarks.renewals.database import kinds
 from benchmarks.tokens.openid_provider import CLIENT_ID, CLIENT_SECRET
 from config import ROOT
-from tests.ports import free_port
-from tests.waiting import wait_until
 
 _REPEATS: Final = 5
 _COUNT: Final = 300
@@ -35,6 +34,8 @@ _CALLERS: Final = 16
 #: The loop as it is usually written, and with as many threads as we have callers.
 _THREADS: Final = (1, _CALLERS)
 _PATIENCE_SECONDS: Final = 60
+_PROVIDER: Final = "benchmarks.tokens.openid_provider"
+_METADATA: Final = "/.well-known/openid-configuration"
 _numbers: Final = itertools.count()
 
 
@@ -67,7 +68,7 @@ def run_all(repeats: int = _REPEATS, count: int = _COUNT) -> dict[str, Contest]:
 def _run(
     opened: Callable[[], contextlib.AbstractContextManager[str]], repeats: int, count: int
 ) -> Contest:
-    with opened() as url, _running_provider() as issuer, new_stack() as stack:
+    with opened() as url, running_provider(_PROVIDER, _METADATA) as issuer, new_stack() as stack:
         variables = {"DATABASE_URL": url, "OAUTH_ALLOWED_PRIVATE_HOSTS": urlsplit(issuer).netloc}
         service = stack.directory.healthy(**stack.environment, **variables)
         _set_up(stack, issuer)
@@ -79,22 +80,6 @@ def _run(
                 runs.append(_run_loop(issuer, threads, count))
         service.stop()
     return contest
-
-
-@contextlib.contextmanager
-def _running_provider() -> Iterator[str]:
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.tokens.openid_provider", str(port)]
-    with running(command, {"PYTHONPATH": str(ROOT)}):
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _is_there(url))
-        yield url
-
-
-def _is_there(url: str) -> bool:
-    with contextlib.suppress(requests.ConnectionError):
-        return requests.get(f"{url}/.well-known/openid-configuration", timeout=5).ok
-    return False
 
 
 def _set_up(stack: Stack, issuer: str) -> None:

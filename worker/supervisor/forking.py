@@ -174,7 +174,7 @@ def _without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
         if not is_secret_variable(name.removesuffix("_FILE"))
     }
     if uses_postgresql():
-        # Its client is loaded where this says so; whose database it is, each child is told.
+        # The scheme alone makes the fork server load the client; each child gets its own URL.
         kept["DATABASE_URL"] = "postgresql:"
     return {**kept, IGNORE_ENV_FILE: "1", "PYTHONUNBUFFERED": "1"}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 #: The colours of states on a terminal; the words say the same without.
 _STYLES: Final = {
@@ -55,6 +57,23 @@ def print_rows(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
             print("\t".join(heads))
         print("\t".join(row))
     return count
+
+
+def print_page(
+    items: Sequence[T],
+    next_cursor: str | None,
+    heads: Sequence[str],
+    to_row: Callable[[T], Sequence[object]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print a page of a list; stderr says how to go on where there are more."""
+    if as_json:
+        print_json({"items": items, "next_cursor": next_cursor})
+        return
+    print_rows(heads, map(to_row, items))
+    if next_cursor:
+        print(f"There are more: --cursor {next_cursor}", file=sys.stderr)
 
 
 def print_members(members: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from catfeeder.results import Connection, ConnectionPage
 from models.oauth.connections import ConnectionStatus
 from worker.cli.terminal.confirmation import NotConfirmed, confirm
 from worker.cli.terminal.options import check_choice
-from worker.cli.terminal.output import print_json, print_members, print_rows
+from worker.cli.terminal.output import print_json, print_members, print_page, print_rows
 from worker.cli.terminal.progress import ProgressLine
 from worker.cli.terminal.sentences import say_in_commands
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
@@ -58,12 +58,7 @@ def print_connections(
     open_tables()
     with see_app(app):
         page = _list(search, limit, **wanted)
-    if as_json:
-        print_json(page)
-        return 0
-    print_rows(_HEADS, map(_to_row, page["items"]))
-    if page["next_cursor"]:
-        print(f"There are more: --cursor {page['next_cursor']}", file=sys.stderr)
+    print_page(page["items"], page["next_cursor"], _HEADS, _to_row, as_json=as_json)
     return 0
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Final
 
 from actors.queue.job_list import JobFilter, JobList
 from catfeeder.clock import utc_now
 from catfeeder.queue.jobs.store import JobStatus
 from worker.cli.terminal.options import check_choice
-from worker.cli.terminal.output import print_json, print_members, print_rows
+from worker.cli.terminal.output import print_json, print_members, print_page
 from worker.cli.terminal.session import connect_queue, open_tables, see_app
 from worker.http.errors.refusals import JobNotCancellable
 from worker.http.handlers.job_response import describe_job, describe_listed_job
@@ -42,12 +41,7 @@ def print_jobs(
     with see_app(app):
         found, next_cursor = jobs.page(app, JobFilter(status, actor), cursor, limit)
     items = [describe_listed_job(record) for record in found]
-    if as_json:
-        print_json({"items": items, "next_cursor": next_cursor})
-        return 0
-    print_rows(_HEADS, map(_to_row, items))
-    if next_cursor:
-        print(f"There are more: --cursor {next_cursor}", file=sys.stderr)
+    print_page(items, next_cursor, _HEADS, _to_row, as_json=as_json)
     return 0
 
 

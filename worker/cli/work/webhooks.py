@@ -10,7 +10,7 @@ from actors.events.deliveries import Delivery, list_deliveries, resend_deliverie
 from catfeeder.clock import utc_now
 from models.webhook_deliveries import DeliveryStatus
 from worker.cli.terminal.options import check_choice
-from worker.cli.terminal.output import print_json, print_members, print_rows
+from worker.cli.terminal.output import print_json, print_members, print_page
 from worker.cli.terminal.session import open_tables, see_app
 from worker.errors import ServiceFailure
 
@@ -35,12 +35,7 @@ def print_deliveries(
     open_tables()
     with see_app(app):
         page = list_deliveries(status=status, cursor=cursor, limit=limit)
-    if as_json:
-        print_json(page)
-        return 0
-    print_rows(_HEADS, map(_to_row, page["items"]))
-    if page["next_cursor"]:
-        print(f"There are more: --cursor {page['next_cursor']}", file=sys.stderr)
+    print_page(page["items"], page["next_cursor"], _HEADS, _to_row, as_json=as_json)
     return 0
 
 
