@@ -1,81 +1,83 @@
 """FastAPI: login, callback and logout, with the client of `make sdk`.
 
-Sessions are rows here: the cookie holds a random id, which is another one after each sign-in.
+The cookie is signed and holds a random id alone; to whom that belongs is known here, until a logout
+or some hours have ended it. So a copy of the cookie is worth nothing after the logout.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request, Response
-from starlette.responses import RedirectResponse
+from cachelib import SimpleCache
+from catfeeder_http import CatFeeder, CatFeederError
+from fastapi import FastAPI, Request
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-_COOKIE = "__Host-session"
-
-
-class Sessions:
-    """Sessions by a random name, which a cookie of the browser holds."""
-
-    def __init__(self) -> None:
-        self._rows: dict[str, dict[str, str]] = {}  # Your database.
-
-    def read(self, request: Request) -> dict[str, str]:
-        """Return the session of a browser; an empty one where there is none."""
-        return self._rows.get(request.cookies.get(_COOKIE, ""), {})
-
-    def end(self, request: Request) -> dict[str, str]:
-        """End the session of a browser, and return what it held."""
-        return self._rows.pop(request.cookies.get(_COOKIE, ""), {})
-
-    def begin(self, response: Response, content: dict[str, str]) -> None:
-        """Begin a session under a new name."""
-        name = secrets.token_urlsafe(32)
-        self._rows[name] = content
-        # Lax: the provider's redirect has to bring the cookie along.
-        response.set_cookie(_COOKIE, name, secure=True, httponly=True, samesite="lax")
+_HOURS_8 = 8 * 3600
+_logger = logging.getLogger(__name__)
 
 
-def create_app(catfeeder: Any, provider: str, own_url: str) -> FastAPI:
+def create_app(catfeeder: CatFeeder, provider: str, secret_key: str, own_url: str) -> FastAPI:
     """Return the app; `catfeeder` is what `catfeeder_http.connect` returns."""
     app = FastAPI()
-    sessions = Sessions()
+    app.add_middleware(
+        SessionMiddleware,
+        secret_key=secret_key,
+        session_cookie="__Host-session",
+        max_age=_HOURS_8,
+        https_only=True,
+        # The provider's redirect has to bring the cookie along.
+        same_site="lax",
+    )
+    # For one process, and at most so many users, of whom the earliest go first: cachelib's
+    # RedisCache in its place is for more.
+    app.state.users = SimpleCache(threshold=10_000, default_timeout=_HOURS_8)
+    app.add_exception_handler(CatFeederError, _refuse)
+    _add_sign_in(app, catfeeder, provider, own_url)
+    _add_session(app)
+    return app
 
+
+def _add_sign_in(app: FastAPI, catfeeder: CatFeeder, provider: str, own_url: str) -> None:
     # Plain functions: FastAPI calls them in threads, where they may wait for the service.
     @app.get("/login")
     def login(request: Request) -> Response:
         begun = catfeeder.begin_sign_in(provider, f"{own_url}/signed-in")
-        response = RedirectResponse(begun.authorization_url, 303)
-        sessions.begin(response, {**sessions.end(request), "state": begun.state})
-        return response
+        request.session["state"] = begun.state
+        return RedirectResponse(begun.authorization_url, 303)
 
     @app.get("/signed-in")
     def callback(request: Request) -> Response:
-        session = sessions.read(request)
-        state = session.pop("state", None)
-        try:
-            connection = catfeeder.finish_sign_in(request.query_params, state)
-        except Exception as error:
-            # Whatever it is, its browser is signed in as before.
-            if not hasattr(error, "code"):
-                raise
-            raise HTTPException(400, error.code) from None
-        sessions.end(request)
-        response = RedirectResponse("/", 303)
+        state = request.session.pop("state", None)
+        connection = catfeeder.finish_sign_in(request.query_params, state)
+        _end_session(request)
+        request.session["id"] = secrets.token_urlsafe(32)
         user = f"{connection.provider}:{connection.profile.subject}"
-        sessions.begin(response, {"user": user})
-        return response
+        app.state.users.set(request.session["id"], user)
+        return RedirectResponse("/", 303)
 
+
+def _add_session(app: FastAPI) -> None:
     # By POST alone, with SameSite=Lax: no other site can log the user out.
     @app.post("/logout")
     def logout(request: Request) -> Response:
-        sessions.end(request)
-        response = RedirectResponse("/", 303)
-        response.delete_cookie(_COOKIE, secure=True, httponly=True, samesite="lax")
-        return response
+        _end_session(request)
+        return RedirectResponse("/", 303)
 
     @app.get("/")
     def home(request: Request) -> dict[str, str | None]:
-        return {"user": sessions.read(request).get("user")}
+        return {"user": app.state.users.get(request.session.get("id", ""))}
 
-    return app
+
+def _end_session(request: Request) -> None:
+    request.app.state.users.delete(request.session.get("id", ""))
+    request.session.clear()
+
+
+def _refuse(_request: Request, error: Any) -> Response:
+    """Answer what the client raised on purpose; the browser is signed in as before."""
+    _logger.warning("No sign-in: %s", error.code)
+    return JSONResponse({"code": error.code}, 400 if error.permanent else 503)

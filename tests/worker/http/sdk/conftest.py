@@ -30,7 +30,7 @@ from worker.http.app import describe_api
 _KEPT: Final = ROOT / "build" / "sdk"
 _INSTALL: Final = (*PIP, "install", "-qq", "--disable-pip-version-check", "--no-deps", "--target")
 #: What the example is written with; the package brings its own dependencies.
-_FRAMEWORKS: Final = ("express", "express-session")
+_FRAMEWORKS: Final = ("express", "express-session", "lru-cache")
 
 
 @pytest.fixture(scope="session")
