@@ -18,7 +18,8 @@ from .faults import (
     WebhookNotOurs,
 )
 from .logins import Login
-from .service import CatFeeder, SignIn, connect
+from .service import CatFeeder, connect
+from .sign_ins import SignIn
 from .webhooks import verify_webhook
 
 __all__ = (

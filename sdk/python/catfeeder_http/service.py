@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, Self, TypeVar
-from urllib.parse import quote
+from typing import Any, Unpack
 
 import httpx
 
@@ -16,13 +11,10 @@ from .api.connections import read_connection_token
 from .api.oauth import begin_sign_in, exchange_code
 from .api.passwords import check_password, check_policy, hash_password
 from .client import AuthenticatedClient
-from .faults import JobCancelled, JobFailed, JobTimeout, SignInRefused, StateMismatch
 from .logins import Login, read_login
 from .models import (
-    Authorize,
     CheckPassword,
     Connection,
-    ExchangeCode,
     HashPassword,
     PasswordCheck,
     PasswordHash,
@@ -30,88 +22,108 @@ from .models import (
     PolicyVerdict,
     StoredToken,
 )
+from .options import CheckOptions, HashOptions, PolicyOptions, SignInOptions, TokenOptions
 from .retries import AsyncRetryingTransport, Patience, RetryingTransport
-from .types import UNSET
+from .sign_ins import SignIn, read_sign_in, write_authorize, write_exchange
+from .waiting import J, wait_for, wait_for_async
 
-_POLL_SECONDS = 25
-#: A service that cannot wait, since it stops or has too many that do, is asked no more often.
-_PAUSE_SECONDS = 0.25
 #: Longer than any wait that is asked for.
 _HTTP_TIMEOUT_SECONDS = 60
 
 
-class AnyJob(Protocol):
-    """What the generated models of jobs share."""
-
-    id: str
-    status: Any
-    result: Any
-    error: Any
-
-    @classmethod
-    def from_dict(cls, src_dict: Mapping[str, Any]) -> Self:
-        """Return the job that JSON holds."""
-        ...
-
-
-J = TypeVar("J", bound=AnyJob)
-
-
-@dataclass(frozen=True)
-class SignIn:
-    """A sign-in that has begun: keep `state` in the user's session, and redirect the browser."""
-
-    authorization_url: str = field(repr=False)
-    state: str = field(repr=False)
-
-
 class CatFeeder(AuthenticatedClient):
-    """A client for every generated function (`client=...`), sync and asyncio, and verbs."""
+    """A client for every generated function (`client=...`), sync and asyncio, and verbs.
+
+    Each verb has a twin for asyncio, whose name ends in `_async`.
+    """
 
     def __repr__(self) -> str:
         """Show no key."""
         return "CatFeeder(...)"
 
-    def hash_password(self, password: str, **more: Any) -> PasswordHash:
-        """Hash a new password; `more` are further fields of the body, such as `user_inputs`."""
-        body = HashPassword(password=password, **more)
+    def hash_password(self, password: str, **options: Unpack[HashOptions]) -> PasswordHash:
+        """Hash a new password."""
+        body = _write(HashPassword, options, password=password)
         return self._end(hash_password.sync(client=self, body=body))
 
+    async def hash_password_async(
+        self, password: str, **options: Unpack[HashOptions]
+    ) -> PasswordHash:
+        """Do the same with asyncio."""
+        body = _write(HashPassword, options, password=password)
+        return await self._end_async(await hash_password.asyncio(client=self, body=body))
+
     def check_password(
-        self, password: str, password_hash: str | None, *, rehash: bool = True, **more: Any
+        self,
+        password: str,
+        password_hash: str | None,
+        *,
+        rehash: bool = True,
+        **options: Unpack[CheckOptions],
     ) -> PasswordCheck:
         """Check a password; None as the hash where there is no such user."""
-        body = CheckPassword(password=password, password_hash=password_hash, rehash=rehash, **more)
+        body = _write_check(password, password_hash, rehash, options)
         return self._end(check_password.sync(client=self, body=body))
 
-    def login(self, password: str, password_hash: str | None, **more: Any) -> Login:
+    async def check_password_async(
+        self,
+        password: str,
+        password_hash: str | None,
+        *,
+        rehash: bool = True,
+        **options: Unpack[CheckOptions],
+    ) -> PasswordCheck:
+        """Do the same with asyncio."""
+        body = _write_check(password, password_hash, rehash, options)
+        return await self._end_async(await check_password.asyncio(client=self, body=body))
+
+    def login(
+        self, password: str, password_hash: str | None, **options: Unpack[CheckOptions]
+    ) -> Login:
         """Check a password at a login, and return whether it is right and what to store.
 
         Pass None as `password_hash` where there is no such user: the check takes as long. Where
-        the hash is outdated, `new_hash` takes its place. `more` may have the `scheme` of that.
+        the hash is outdated, `new_hash` takes its place.
 
         Raises:
             ProblemAnswered: The hash is of no known form, or the password has a NUL.
             JobFailed: Its pepper is not set.
         """
-        return read_login(self.check_password(password, password_hash, **more))
+        return read_login(self.check_password(password, password_hash, **options))
 
-    async def login_async(self, password: str, password_hash: str | None, **more: Any) -> Login:
+    async def login_async(
+        self, password: str, password_hash: str | None, **options: Unpack[CheckOptions]
+    ) -> Login:
         """Do the same with asyncio."""
-        body = CheckPassword(password=password, password_hash=password_hash, rehash=True, **more)
-        job: Any = await check_password.asyncio(client=self, body=body)
-        return read_login((await self.wait_for_async(job)).result)
+        return read_login(await self.check_password_async(password, password_hash, **options))
 
-    def check_policy(self, password: str, **more: Any) -> PolicyVerdict:
-        """Say whether a new password would be taken, and why not; `more` as in `hash_password`."""
-        verdict: Any = check_policy.sync(client=self, body=PolicyPassword(password, **more))
+    def check_policy(self, password: str, **options: Unpack[PolicyOptions]) -> PolicyVerdict:
+        """Say whether a new password would be taken, and why not."""
+        body = _write(PolicyPassword, options, password=password)
+        verdict: Any = check_policy.sync(client=self, body=body)
         return verdict
 
-    def begin_sign_in(self, provider: str, return_to: str, **more: Any) -> SignIn:
-        """Begin a sign-in by relay; `more` are further fields, such as `subject` or `scope`."""
-        body = Authorize(relay=True, return_to=return_to, **more)
-        begun: Any = begin_sign_in.sync(provider, client=self, body=body)
-        return SignIn(begun.authorization_url, begun.state)
+    async def check_policy_async(
+        self, password: str, **options: Unpack[PolicyOptions]
+    ) -> PolicyVerdict:
+        """Do the same with asyncio."""
+        body = _write(PolicyPassword, options, password=password)
+        verdict: Any = await check_policy.asyncio(client=self, body=body)
+        return verdict
+
+    def begin_sign_in(
+        self, provider: str, return_to: str, **options: Unpack[SignInOptions]
+    ) -> SignIn:
+        """Begin a sign-in by relay."""
+        body = write_authorize(return_to, options)
+        return read_sign_in(begin_sign_in.sync(provider, client=self, body=body))
+
+    async def begin_sign_in_async(
+        self, provider: str, return_to: str, **options: Unpack[SignInOptions]
+    ) -> SignIn:
+        """Do the same with asyncio."""
+        body = write_authorize(return_to, options)
+        return read_sign_in(await begin_sign_in.asyncio(provider, client=self, body=body))
 
     def finish_sign_in(self, query: Mapping[str, str], state: str | None) -> Connection:
         """Redeem what came back to `return_to`, if it is this session's: `state` is what it kept.
@@ -121,21 +133,34 @@ class CatFeeder(AuthenticatedClient):
             SignInRefused: The provider did not sign the user in.
             JobFailed: The code could not be redeemed.
         """
-        came = query.get("state", "")
-        if not state or not hmac.compare_digest(came.encode(), state.encode()):
-            raise StateMismatch
-        if "code" not in query:
-            raise SignInRefused(query.get("error", "no_code"))
-        body = ExchangeCode(code=query["code"], state=state, iss=query.get("iss", UNSET))
-        return self._end(exchange_code.sync(state.split(":")[-1], client=self, body=body))
+        provider, body = write_exchange(query, state)
+        return self._end(exchange_code.sync(provider, client=self, body=body))
 
-    def read_connection_token(self, connection_id: str) -> StoredToken:
+    async def finish_sign_in_async(self, query: Mapping[str, str], state: str | None) -> Connection:
+        """Do the same with asyncio."""
+        provider, body = write_exchange(query, state)
+        return await self._end_async(await exchange_code.asyncio(provider, client=self, body=body))
+
+    def read_connection_token(
+        self, connection_id: str, **options: Unpack[TokenOptions]
+    ) -> StoredToken:
         """Return a token that can be used now."""
-        token: Any = read_connection_token.sync(connection_id, client=self)
+        token: Any = read_connection_token.sync(connection_id, client=self, **options)
+        return token
+
+    async def read_connection_token_async(
+        self, connection_id: str, **options: Unpack[TokenOptions]
+    ) -> StoredToken:
+        """Do the same with asyncio."""
+        read = read_connection_token.asyncio(connection_id, client=self, **options)
+        token: Any = await read
         return token
 
     def _end(self, job: Any) -> Any:
         return self.wait_for(job).result
+
+    async def _end_async(self, job: Any) -> Any:
+        return (await self.wait_for_async(job)).result
 
     def wait_for(self, job: J, seconds: float = 60) -> J:
         """Return a job once it has succeeded, with its `result`.
@@ -143,47 +168,24 @@ class CatFeeder(AuthenticatedClient):
         Raises:
             JobFailed, JobCancelled, JobTimeout: It has not.
         """
-        deadline = time.monotonic() + seconds
-        while not _has_succeeded(job):
-            asked = time.monotonic()
-            request = _write_poll(job.id, deadline)
-            job = type(job).from_dict(self.get_httpx_client().request(**request).json())
-            time.sleep(_compute_pause(job, asked))
-        return job
+        return wait_for(self.get_httpx_client(), job, seconds)
 
     async def wait_for_async(self, job: J, seconds: float = 60) -> J:
         """Do the same with asyncio."""
-        deadline = time.monotonic() + seconds
-        while not _has_succeeded(job):
-            asked = time.monotonic()
-            request = _write_poll(job.id, deadline)
-            answer = await self.get_async_httpx_client().request(**request)
-            job = type(job).from_dict(answer.json())
-            await asyncio.sleep(_compute_pause(job, asked))
-        return job
+        return await wait_for_async(self.get_async_httpx_client(), job, seconds)
 
 
-def _has_succeeded(job: AnyJob) -> bool:
-    if job.status == "failed":
-        raise JobFailed(job.error.code, job.error.detail, job.error.permanent)
-    if job.status == "cancelled":
-        raise JobCancelled
-    return bool(job.status == "succeeded")
+def _write(model: Any, options: Mapping[str, Any], **fields: Any) -> Any:
+    """Return a body; a field that it does not have is a TypeError."""
+    return model(**fields, **options)
 
 
-def _compute_pause(job: AnyJob, asked: float) -> float:
-    """Return the seconds until a job may be asked for again."""
-    has_ended = job.status not in ("queued", "running")
-    return 0 if has_ended else max(0, asked + _PAUSE_SECONDS - time.monotonic())
-
-
-def _write_poll(job_id: str, deadline: float) -> dict[str, Any]:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise JobTimeout(job_id)
-    wait = max(1, min(_POLL_SECONDS, int(left)))
-    headers = {"Prefer": f"wait={wait}"}
-    return {"method": "GET", "url": f"/v1/jobs/{quote(job_id, safe='')}", "headers": headers}
+def _write_check(
+    password: str, password_hash: str | None, rehash: bool, options: CheckOptions
+) -> Any:
+    return _write(
+        CheckPassword, options, password=password, password_hash=password_hash, rehash=rehash
+    )
 
 
 def connect(

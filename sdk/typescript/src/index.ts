@@ -5,7 +5,7 @@ import { timingSafeEqual } from "node:crypto";
 import createClient, { type Client } from "openapi-fetch";
 import { JobCancelled, JobFailed, JobTimeout, SignInRefused, StateMismatch } from "./errors.js";
 import { PATIENCE, type Patience, retrying } from "./retries.js";
-import type { components, paths } from "./schema.js";
+import type { components, operations, paths } from "./schema.js";
 
 export * from "./errors.js";
 export { verifyWebhook } from "./webhooks.js";
@@ -96,9 +96,9 @@ export class CatFeeder {
     return this.result(this.api.POST("/v1/oauth/{provider}/exchange", { params: { path: { provider } }, body }));
   }
 
-  /** Return a token that can be used now. */
-  async readConnectionToken(connectionId: string) {
-    const params = { path: { connection_id: connectionId } };
+  /** Return a token that can be used now; `query` asks for a narrower one. */
+  async readConnectionToken(connectionId: string, query: operations["read_connection_token"]["parameters"]["query"] = {}) {
+    const params = { path: { connection_id: connectionId }, query };
     return (await this.api.GET("/v1/connections/{connection_id}/token", { params })).data!;
   }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import json
 import re
 import shutil
@@ -86,36 +87,79 @@ def _go_round(anonymous: httpx.Client, house: OidcProvider, begun: Any) -> dict[
     return dict(parse_qsl(urlsplit(relayed.headers["Location"]).query))
 
 
+#: What an app calls, and the verb for asyncio in its place.
+_CALLS = {"plain": "", "asyncio": "_async"}
+
+
+@pytest.mark.parametrize("suffix", list(_CALLS.values()), ids=list(_CALLS))
 def test_python_signs_up_and_in(
-    catfeeder_http: Any, service: Any, anonymous: httpx.Client, house: OidcProvider
+    catfeeder_http: Any, service: Any, anonymous: httpx.Client, house: OidcProvider, suffix: str
 ) -> None:
-    # Given a password that was hashed at sign-up
-    stored = service.hash_password(_PASSWORD).password_hash
-    # Then the right one is right at login, and no other
-    assert service.check_password(_PASSWORD, stored).valid
-    assert not service.check_password("wrong", stored).valid
-    # And a sign-in by relay ends in the session that began it alone
-    begun = service.begin_sign_in(HOUSE, _RETURN_TO, subject="user-1")
-    query = _go_round(anonymous, house, begun)
-    for stranger in ("another:house", None):
-        with pytest.raises(catfeeder_http.StateMismatch):
-            service.finish_sign_in(query, stranger)
-    connection = service.finish_sign_in(query, begun.state)
-    assert (connection.subject, connection.profile.subject) == ("user-1", "alice")
-    token = service.read_connection_token(connection.id)
-    assert token.headers["Authorization"] == f"Bearer {token.access_token}"
+    with asyncio.Runner() as runner:
+
+        def call(verb: str, *arguments: Any, **options: Any) -> Any:
+            came = getattr(service, verb + suffix)(*arguments, **options)
+            return runner.run(came) if suffix else came
+
+        # Given a password that was hashed at sign-up, and would have been taken
+        assert call("check_policy", _PASSWORD, user_inputs=["Tabby"]).acceptable
+        stored = call("hash_password", _PASSWORD, user_inputs=["Tabby"]).password_hash
+        # Then the right one is right at login, and no other
+        assert call("check_password", _PASSWORD, stored).valid
+        assert not call("check_password", "wrong", stored, rehash=False).valid
+        # And a sign-in by relay ends in the session that began it alone
+        begun = call("begin_sign_in", HOUSE, _RETURN_TO, subject="user-1")
+        query = _go_round(anonymous, house, begun)
+        for stranger in ("another:house", None):
+            with pytest.raises(catfeeder_http.StateMismatch):
+                call("finish_sign_in", query, stranger)
+        connection = call("finish_sign_in", query, begun.state)
+        assert (connection.subject, connection.profile.subject) == ("user-1", "alice")
+        token = call("read_connection_token", connection.id)
+        assert token.headers["Authorization"] == f"Bearer {token.access_token}"
+        runner.run(service.get_async_httpx_client().aclose())
     # And nothing that was secret shows
-    shown = repr(
-        [
-            service,
-            begun,
-            token,
-            importlib.import_module("catfeeder_http.models").HashPassword(_PASSWORD),
-        ]
+    models = importlib.import_module("catfeeder_http.models")
+    shown = repr([service, begun, token, models.HashPassword(_PASSWORD)])
+    secrets = ADMIN_API_KEY, begun.state, token.access_token, _PASSWORD
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_python_has_each_verb_twice_and_each_option_by_its_name(catfeeder_http: Any) -> None:
+    # Given the verbs, and what they send
+    service, models, options = (
+        importlib.import_module(f"catfeeder_http.{name}")
+        for name in ("service", "models", "options")
     )
-    assert not [
-        s for s in (ADMIN_API_KEY, begun.state, token.access_token, _PASSWORD) if s in shown
-    ]
+    verbs = {
+        name: getattr(catfeeder_http.CatFeeder, name)
+        for name in vars(catfeeder_http.CatFeeder)
+        if not name.startswith("_")
+    }
+    # Then each is there for asyncio too, with the same parameters
+    for name, verb in verbs.items():
+        twin = verbs[name.removesuffix("_async") if name.endswith("_async") else f"{name}_async"]
+        assert inspect.signature(verb) == inspect.signature(twin)
+    # And no option is missing, or is there that the service does not know
+    query = inspect.signature(service.read_connection_token.sync).parameters
+    for known, given, named in (
+        (_list_fields(models.HashPassword), {"password"}, options.HashOptions),
+        (
+            _list_fields(models.CheckPassword),
+            {"password", "password_hash", "rehash"},
+            options.CheckOptions,
+        ),
+        (_list_fields(models.PolicyPassword), {"password"}, options.PolicyOptions),
+        (_list_fields(models.Authorize), {"relay", "return_to"}, options.SignInOptions),
+        (set(query), {"connection_id", "client", "catfeeder_app"}, options.TokenOptions),
+    ):
+        assert known - given == set(named.__annotations__)
+    with pytest.raises(TypeError):
+        catfeeder_http.connect("http://127.0.0.1:9", "key").hash_password("x", round=10)
+
+
+def _list_fields(model: Any) -> set[str]:
+    return set(inspect.signature(model).parameters)
 
 
 @pytest.mark.usefixtures("worker")
