@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 import redis
 from redis.exceptions import NoScriptError, ResponseError
 
+from catfeeder.queue.redis.idle_connections import borrow_connection
+
 #: A server without free memory refuses a script whose first write may need some, and stops none
 #: in the middle. So what follows a write that needs none is done.
 NOTHING_KEY: Final = "catfeeder:nothing"
@@ -75,13 +77,9 @@ def _round_trip(client: redis.Redis, commands: Iterable[tuple[str, str, Call]]) 
         (command, script, len(call.keys), *call.keys, *call.arguments)
         for command, script, call in commands
     ]
-    pool = client.connection_pool
-    connection = pool.get_connection()
-    try:
+    with borrow_connection(client.connection_pool) as connection:
         connection.send_packed_command(connection.pack_commands(packed))
         return [_read_answer(connection) for _ in packed]
-    finally:
-        pool.release(connection)
 
 
 def _read_answer(connection: Any) -> Any:
