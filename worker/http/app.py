@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -33,7 +34,7 @@ from worker.http.asgi.trusted_hosts import TrustedHosts
 from worker.http.asgi.trusted_proxies import TrustedProxies
 from worker.http.connect.router import CONNECT_ROUTERS
 from worker.http.console.router import CONSOLE_ROUTERS
-from worker.http.document import describe, name_operation
+from worker.http.document import describe
 from worker.http.errors.error_handlers import CatchUnexpectedErrors, register_error_handlers
 from worker.http.introduction import INTRODUCTION, TAGS
 from worker.http.metrics.requests import CountRequests
@@ -51,7 +52,6 @@ from worker.http.routes import (
 from worker.http.routes.access import apps, keys
 from worker.http.routes.quick_token_read import QuickTokenRead
 from worker.http.routes.work import events, jobs, queues, renewals, webhook_deliveries
-from worker.http.schemas.problems import PROBLEM_RESPONSES
 from worker.http.shim import Shim, build_shim
 from worker.process.join import join
 from worker.process_list import ANNOUNCE_SECONDS
@@ -144,14 +144,10 @@ def _build_documented_app(**options: Any) -> FastAPI:
 
 @cache
 def _build_routes() -> list[BaseRoute]:
-    """Return the routes, which all applications of a process share: FastAPI prepares them once."""
-    shared = APIRouter(responses=PROBLEM_RESPONSES, generate_unique_id_function=name_operation)
-    for router in _ROUTERS:
-        shared.include_router(router)
-    pages = APIRouter()
-    for router in (*CONNECT_ROUTERS, *CONSOLE_ROUTERS):
-        pages.include_router(router)
-    return [QuickTokenRead(_TOKEN_PATH), *shared.routes, *pages.routes, *build_asset_routes()]
+    """Return the routes, which all applications of a process share."""
+    routers = (*_ROUTERS, *CONNECT_ROUTERS, *CONSOLE_ROUTERS)
+    routes = itertools.chain.from_iterable(router.routes for router in routers)
+    return [QuickTokenRead(_TOKEN_PATH), *routes, *build_asset_routes()]
 
 
 def _build_middleware(shim: Shim) -> list[Middleware]:

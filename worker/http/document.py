@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from worker.http.auth.api_keys import APP_HEADER
 from worker.http.schemas.components import move_to_components
@@ -22,11 +21,6 @@ _ACTING_APP: Final = {
     "schema": {"type": "string"},
     "example": "default",
 }
-
-
-def name_operation(route: APIRoute) -> str:
-    """Return the operation id of a route: the name of its function, such as `hash_password`."""
-    return route.name
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -24,9 +24,10 @@ class GuardedRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Take the summary from the docstring, and add the required scope to the description."""
         super().__init__(path, endpoint, **options)
-        self.summary, self.description = _part_summary(self.description)
-        for requirement in self._find_required_scopes():
-            self.description += f"\n\nNeeds a key with the scope `{requirement.scope}`."
+        self.summary, rest = _part_summary(self.description)
+        scopes = [requirement.scope for requirement in self._find_required_scopes()]
+        needs = [f"Needs a key with the scope `{scope}`." for scope in scopes]
+        self.description = "\n\n".join(filter(None, [rest, *needs]))
 
     def _find_required_scopes(self) -> list[RequireScope]:
         found = [dependency.dependency for dependency in self.dependencies]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -12,10 +12,11 @@ from actors.providers.catalogue.search import search_catalogue
 from catfeeder.results import CataloguePage
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.providers import CatalogueQuery
 from worker.http.schemas.shapes import build_model
 
-router = APIRouter(prefix="/v1/catalogue", tags=["providers"], route_class=GuardedRoute)
+router = DescribedRouter(prefix="/v1/catalogue", tags=["providers"], route_class=GuardedRoute)
 
 
 @router.get(

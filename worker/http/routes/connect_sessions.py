@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import JSONResponse
 
 from actors.connect.sessions import ConnectWishes, create_connect_session
@@ -11,10 +10,13 @@ from catfeeder.results import ConnectSession
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.connect_sessions import NewConnectSession
 from worker.http.schemas.shapes import build_model
 
-router = APIRouter(prefix="/v1/connect-sessions", tags=["connections"], route_class=GuardedRoute)
+router = DescribedRouter(
+    prefix="/v1/connect-sessions", tags=["connections"], route_class=GuardedRoute
+)
 
 
 @router.post(

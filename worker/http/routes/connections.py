@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import JSONResponse
 
 from actors.connections.reading import describe_connection, find_connection, list_connections
@@ -25,13 +25,14 @@ from worker.http.handlers.preconditions import (
 )
 from worker.http.handlers.submission import SubmissionDependency
 from worker.http.handlers.tokens import read_fresh_token
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.connections import ConnectionQuery, NewConnectionBody, TokenQuery
 from worker.http.schemas.fields import ConnectionId
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.jobs import declare_job_route
 from worker.http.shim import ShimDependency
 
-router = APIRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
+router = DescribedRouter(prefix="/v1/connections", tags=["connections"], route_class=GuardedRoute)
 _requires_reading = require_scope(Scope.CONNECTIONS_READ)
 _requires_tokens = require_scope(Scope.TOKENS_READ)
 _requires_jobs = require_scope(Scope.JOBS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from actors.devices.request import check_device_request
@@ -16,6 +16,7 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import check_connection, check_provider, check_variables
 from worker.http.handlers.submission import SubmissionDependency
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.browsers import (
     CALLBACK_ANSWERS,
     CALLBACK_FORM,
@@ -39,9 +40,9 @@ from worker.http.sign_ins.login import (
 from worker.http.sign_ins.pages import BrowserRoute
 from worker.http.sign_ins.start import start_sign_in
 
-router = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
+router = DescribedRouter(prefix="/v1/oauth", tags=["oauth"], route_class=GuardedRoute)
 #: Where users' browsers come, which may be shown a page.
-pages = APIRouter(prefix="/v1/oauth", tags=["oauth"], route_class=BrowserRoute)
+pages = DescribedRouter(prefix="/v1/oauth", tags=["oauth"], route_class=BrowserRoute)
 _requires_jobs = require_scope(Scope.JOBS)
 _requires_tokens = require_scope(Scope.TOKENS_READ)
 

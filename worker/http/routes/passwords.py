@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -16,12 +15,13 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.handlers.password_preconditions import check_comparable, check_new_password
 from worker.http.handlers.quick_route import QuickRoute
 from worker.http.handlers.submission import SubmissionDependency
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.passwords import CheckPassword, HashPassword, PolicyPassword
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.jobs import declare_job_route
 from worker.http.shim import ShimDependency
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/passwords",
     tags=["passwords"],
     route_class=QuickRoute,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from actors.providers.config import manual_pause
@@ -23,6 +22,7 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import has_provider
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.fields import ProviderName
 from worker.http.schemas.providers import (
     Pause,
@@ -34,7 +34,7 @@ from worker.http.schemas.providers import (
 from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/providers",
     tags=["providers"],
     route_class=GuardedRoute,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 import catfeeder
 from worker.http.pages.templating import accepts_html, render_page
+from worker.http.routes.described_router import DescribedRouter
 
-router = APIRouter(include_in_schema=False)
+router = DescribedRouter(include_in_schema=False)
 
 
 @router.get("/")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
@@ -20,11 +19,12 @@ from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.health import describe_health
 from worker.http.metrics.scrape import Part
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.server import Health, Stopping
 from worker.http.schemas.shapes import build_model
 from worker.http.shim import Shim, ShimDependency
 
-router = APIRouter(tags=["server"], route_class=GuardedRoute)
+router = DescribedRouter(tags=["server"], route_class=GuardedRoute)
 _requires_admin = require_scope(Scope.ADMIN)
 _HEALTH: Final = build_model(Health)
 _log: Final = logging.getLogger(__name__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 
-from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from actors.apps.registration import (
@@ -22,12 +21,13 @@ from catfeeder.errors import QueueUnreachable
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.access.apps import AppChanges, NewApp
 from worker.http.schemas.shapes import build_model
 from worker.http.shim import Shim, ShimDependency
 from worker.queue.key_list import publish
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/apps",
     tags=["apps"],
     route_class=GuardedRoute,

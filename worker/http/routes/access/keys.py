@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from actors.api_keys import (
@@ -17,11 +16,12 @@ from catfeeder.queue.requester import acting_app
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.access.keys import NewKey
 from worker.http.schemas.shapes import build_model
 from worker.http.shim import ShimDependency
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/keys",
     tags=["keys"],
     route_class=GuardedRoute,

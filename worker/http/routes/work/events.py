@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import JSONResponse
 
 from actors.events.audit import EventPage, list_events
@@ -13,10 +13,11 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import list_of_provider
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.events import EventQuery
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/events",
     tags=["events"],
     route_class=GuardedRoute,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -20,13 +20,14 @@ from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.errors.refusals import JobNotCancellable
 from worker.http.handlers.job_response import describe_job, describe_listed_job
 from worker.http.handlers.preferences import PreferredWait
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.fields import JobId
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.jobs import Job, JobPage, JobQuery
 from worker.http.shim import Shim, ShimDependency
 from worker.queue.changes import record_cancellation
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/jobs",
     tags=["jobs"],
     route_class=GuardedRoute,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -14,6 +14,7 @@ from catfeeder.queue.requester import visible_app
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.queues import DeadLetterQuery, Discarded, Letters, Replayed
 from worker.http.shim import Shim, ShimDependency
@@ -28,7 +29,7 @@ from worker.queue.report import (
     describe_queues,
 )
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/queues",
     tags=["queues"],
     route_class=GuardedRoute,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import JSONResponse
 
 from actors.renewal.plan.listing import RenewalPage, list_renewals
@@ -14,10 +14,11 @@ from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
 from worker.http.handlers.preconditions import list_of_provider
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.renewals import RenewalQuery
 
-router = APIRouter(
+router = DescribedRouter(
     prefix="/v1/renewals",
     tags=["connections"],
     route_class=GuardedRoute,

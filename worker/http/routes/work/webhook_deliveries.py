@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import JSONResponse
 
 from actors.events.deliveries import DeliveryPage, Resent, list_deliveries, resend_deliveries
@@ -12,10 +12,11 @@ from catfeeder.clock import utc_now
 from worker.http.asgi.threads import run_with_database
 from worker.http.auth.api_keys import Scope, require_scope
 from worker.http.auth.guarded_route import GuardedRoute
+from worker.http.routes.described_router import DescribedRouter
 from worker.http.schemas.shapes import build_model
 from worker.http.schemas.work.webhook_deliveries import DeliveryQuery, EventsToResend
 
-router = APIRouter(prefix="/v1/webhook-deliveries", tags=["events"], route_class=GuardedRoute)
+router = DescribedRouter(prefix="/v1/webhook-deliveries", tags=["events"], route_class=GuardedRoute)
 
 
 @router.get(
