@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta, timezone
 from typing import Any
 
 import dramatiq
@@ -220,6 +221,38 @@ def test_events_are_followed_until_they_are_not(capsys: pytest.CaptureFixture[st
     head, newest, *_ = capsys.readouterr().out.splitlines()
     assert head.startswith("WHEN\tEVENT")
     assert "third" in newest
+
+
+@pytest.mark.usefixtures("tables")
+def test_events_are_listed_since_an_age_or_a_time_page_by_page(command: Command) -> None:
+    # Given events of today, an hour and a half, and two days ago
+    now = utc_now()
+    for reason, hours in (("old", 48), ("earlier", 1.5), ("just now", 0)):
+        with hold_connection():
+            record(EventKind.PROVIDER_CHANGED, now=now - timedelta(hours=hours), reason=reason)
+    local = (now - timedelta(hours=1)).astimezone(timezone(timedelta(hours=5)))
+    for since, expected in (
+        ("3d", ["just now", "earlier", "old"]),
+        ("2h", ["just now", "earlier"]),
+        ("5400s", ["just now"]),
+        # With its own offset, and in UTC without one
+        (local.isoformat(), ["just now"]),
+        (f"{now - timedelta(hours=2):%Y-%m-%dT%H:%M}", ["just now", "earlier"]),
+        (f"{now - timedelta(days=3):%Y-%m-%d}", ["just now", "earlier", "old"]),
+    ):
+        # When those of the time are listed, then no older ones are
+        shown = read_json(command, "events", "--kind", "provider_changed", "--since", since)
+        assert [event["detail"]["reason"] for event in shown["items"]] == expected
+    # And where there are more than asked for, the next page is named
+    first = command("events", "--since", "2h", "--limit", "1")
+    assert "just now" in first.stdout
+    cursor = first.stderr.split("--cursor ")[1].strip()
+    assert "earlier" in command("events", "--since", "2h", "--cursor", cursor).stdout
+    # And what is no time is refused with what is one
+    for wrong in ("yesterday", "2 h", "-1d", "999999w", "0001-01-01T00:00:00+14:00", ""):
+        ended = command("events", f"--since={wrong}")
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert "--since is an age such as 30m" in " ".join(ended.stderr.split())
 
 
 @pytest.mark.usefixtures("tables")

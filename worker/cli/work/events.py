@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from actors.events.audit import Event, list_events
 from actors.events.kinds import EventKind
 from worker.cli.terminal.options import check_choice
-from worker.cli.terminal.output import print_json, print_rows, to_text
+from worker.cli.terminal.output import print_page, to_text
 from worker.cli.terminal.session import open_tables, see_app
 
 _HEADS: Final = ("WHEN", "EVENT", "APP", "PROVIDER", "CONNECTION", "SUBJECT", "KEY", "DETAIL")
@@ -25,6 +26,8 @@ def print_events(
     follows: bool,
     as_json: bool,
     app: str | None = None,
+    since: datetime | None = None,
+    cursor: str | None = None,
     wait: Callable[[], None] = lambda: time.sleep(_INTERVAL_SECONDS),
     **wanted: str | None,
 ) -> int:
@@ -32,24 +35,29 @@ def print_events(
 
     Raises:
         AppUnknown: There is no such app.
+        CursorInvalid: `cursor` is not of an earlier page.
     """
     check_choice("--kind", wanted.get("kind"), EventKind)
     open_tables()
     with see_app(app):
         if follows:
-            _follow(min(limit, _AT_ONCE), wait, as_json=as_json, **wanted)
-        page = list_events(limit=limit, **wanted)  # type: ignore[arg-type]
-    if as_json:
-        print_json(page)
-    else:
-        print_rows(_HEADS, map(_to_row, page["items"]))
+            _follow(min(limit, _AT_ONCE), wait, since, as_json=as_json, **wanted)
+        page = list_events(limit=limit, since=since, cursor=cursor, **wanted)
+    print_page(page["items"], page["next_cursor"], _HEADS, _to_row, as_json=as_json)
     return 0
 
 
-def _follow(limit: int, wait: Callable[[], None], *, as_json: bool, **wanted: str | None) -> None:
+def _follow(
+    limit: int,
+    wait: Callable[[], None],
+    since: datetime | None,
+    *,
+    as_json: bool,
+    **wanted: str | None,
+) -> None:
     latest = 0
     while True:
-        found = list_events(limit=limit, **wanted)["items"]  # type: ignore[arg-type]
+        found = list_events(limit=limit, since=since, **wanted)["items"]
         for event in reversed([one for one in found if one["id"] > latest]):
             latest = event["id"]
             print(json.dumps(event) if as_json else "  ".join(map(to_text, _to_row(event))))

@@ -109,6 +109,7 @@ def test_what_is_wrong_is_on_top_with_its_remedy(
         "Renewals with house are paused: Their maintenance. They were paused by hand",
         "The webhook of the app default lacks 1 event since",
     )
+    assert "house paused by hand until it is resumed" in text
     places = [text.find(sentence) for sentence in sentences]
     assert -1 not in places
     assert max(places[:3]) < min(places[3:])

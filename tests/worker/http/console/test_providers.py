@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from typing import Any, Final
 
 import httpx
+import pytest
 
 from actors.providers.config.schema.body import ProviderSettings
+from catfeeder.clock import utc_now
+from models.db.database import hold_connection
+from models.oauth.provider_health import TAB_PROVIDER_HEALTH, HealthState
 from tests.oidc_provider import OidcProvider
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.visits import act
@@ -149,12 +154,37 @@ def test_settings_are_replaced_as_a_whole_and_secrets_kept(
     assert http.get("/v1/providers/github").json()["has_client_secret"] is False
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (HealthState.OPEN, "paused after failures"),
+        (HealthState.HALF_OPEN, "trying one renewal"),
+        (HealthState.CLOSED, "working"),
+    ],
+)
+def test_the_state_of_renewals_is_in_words_that_say_what_goes_on(
+    operator: httpx.Client, http: httpx.Client, state: HealthState, words: str
+) -> None:
+    # Given a provider whose renewals are paused by themselves, tried again, or well
+    http.put("/v1/providers/github", json={"preset": "github", "client_id": "app-1"})
+    with hold_connection():
+        TAB_PROVIDER_HEALTH.ensure("github")
+        later = utc_now() + timedelta(minutes=1)
+        TAB_PROVIDER_HEALTH.update(state=state, paused_until=later).execute()
+    # Then its pages say so without the pattern's terms
+    for path in (_GITHUB, "/console/providers"):
+        page = operator.get(path).text
+        assert f">{words}<" in page
+        assert "half" not in page
+        assert "ircuit breaker" not in page
+
+
 def test_a_provider_is_paused_resumed_and_deleted(
     operator: httpx.Client, http: httpx.Client
 ) -> None:
     http.put("/v1/providers/github", json={"preset": "github", "client_id": "app-1"})
     page = operator.get(_GITHUB)
-    assert "closed: works" in page.text
+    assert ">working<" in page.text
     # When it is paused by hand
     paused = act(operator, page, f"{_GITHUB}/pause", reason="Their <maintenance>.")
     # Then its page and the list say so, and why
@@ -164,7 +194,7 @@ def test_a_provider_is_paused_resumed_and_deleted(
     assert http.get("/v1/providers/github").json()["renewals"]["kind"] == "paused_by_operator"
     # When it is resumed
     resumed = act(operator, paused, f"{_GITHUB}/resume")
-    assert "closed: works" in resumed.text
+    assert ">working<" in resumed.text
     assert _events(http, "provider_resumed")[0]["key_id"] == "admin"
     # And when it is deleted, it is gone
     gone = act(operator, resumed, f"{_GITHUB}/delete")
