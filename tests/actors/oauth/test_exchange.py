@@ -79,31 +79,6 @@ def test_a_code_becomes_a_connection(provider: ScriptedProvider) -> None:
     assert event_kinds() == ["provider_changed", "authorized", "exchanged"]
 
 
-@pytest.mark.parametrize("preset", ["google", "facebook", "github", "microsoft", "linkedin", "x"])
-def test_a_user_of_each_preset_signs_in(preset: str, provider: ScriptedProvider) -> None:
-    configure_preset(provider, preset)
-
-    finished = sign_in(provider, subject="user-42")
-
-    assert finished.connection.profile["subject"] == "248289761001"
-    assert finished.connection.profile["provider"] == NAME
-
-
-def test_a_user_of_a_plain_provider_signs_in_without_an_id_token(
-    provider: ScriptedProvider,
-) -> None:
-    configure_plain(provider)
-
-    assert sign_in(provider).connection.provider_subject == "248289761001"
-    assert provider.requests_for("/jwks") == []
-
-
-def test_a_sign_in_without_openid_needs_no_id_token(provider: ScriptedProvider) -> None:
-    configure(provider)
-
-    assert sign_in(provider, scope="profile").tokens.id_token is None
-
-
 def test_the_granted_scope_is_stored_and_not_the_requested_one(provider: ScriptedProvider) -> None:
     configure(provider)
     provider.script.granted_scope = "openid"
@@ -122,19 +97,6 @@ def test_a_lifetime_that_is_not_sent_is_the_configured_one(
     at = now()
 
     assert sign_in(provider, now=at).connection.expires_at == at + timedelta(seconds=100)
-
-
-def test_facebooks_short_token_is_exchanged_for_a_long_one_at_once(
-    provider: ScriptedProvider,
-) -> None:
-    configure_preset(provider, "facebook")
-
-    finished = sign_in(provider)
-
-    kinds = [request.form["grant_type"] for request in provider.requests_for("/token")]
-    assert kinds == ["authorization_code", "fb_exchange_token"]
-    assert finished.tokens.access_token.reveal().startswith("access-2-")
-    assert finished.tokens.refresh_token is None
 
 
 @pytest.mark.usefixtures("database")
@@ -270,15 +232,6 @@ def test_a_code_is_not_posted_again_after_a_crash(provider: ScriptedProvider) ->
 
 
 # -- Mix-up (RFC 9207)
-
-
-def test_an_answer_that_names_its_issuer_is_taken(provider: ScriptedProvider) -> None:
-    provider.script.sends_iss = True
-    configure(provider)
-
-    back = come_back(provider)
-    assert back["iss"] == provider.issuer
-    assert exchange_code(**back)
 
 
 @pytest.mark.parametrize("sends_iss", [True, False])

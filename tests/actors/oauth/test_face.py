@@ -9,8 +9,6 @@ from typing import Any
 
 import peewee
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import config
 from actors.oauth.face import OAuthAuthentication
@@ -18,7 +16,7 @@ from actors.providers.config.settings import put_provider
 from models.db import database as database_module
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS, ConnectionStatus
-from tests.actors.renewals import connect, refreshes, tokens_of
+from tests.actors.renewals import connect, refreshes
 from tests.actors.sign_ins import (
     NAME,
     configure,
@@ -67,18 +65,6 @@ def test_a_provider_that_names_its_issuer_can_be_used_too(
     assert isinstance(answer, dict)
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
     assert len(stored_connections()) == 1
-
-
-def test_a_refresh_token_is_used(oauth: OAuthAuthentication, provider: ScriptedProvider) -> None:
-    configure(provider)
-    (row,) = connect(provider)
-    _, refresh_token = tokens_of(row)
-    assert refresh_token is not None
-
-    answer = oauth._refresh_oauth_token(NAME, refresh_token.reveal())
-
-    assert isinstance(answer, dict)
-    assert answer["access_token"].startswith("access-2-")
 
 
 def test_what_is_due_is_renewed_in_this_process(
@@ -179,17 +165,6 @@ def test_other_types_than_text_are_the_error_too(
         assert oauth._get_user_info_from_provider(NAME, value) == 84
     assert all(record.exc_info is None for record in caplog.records)
     assert stored_connections() == []
-
-
-@settings(max_examples=50)
-@given(name=st.text(max_size=8) | st.just(NAME), one=st.text(), other=st.text() | st.none())
-def test_any_text_is_the_error(
-    name: str, one: str, other: str | None, oauth: OAuthAuthentication
-) -> None:
-    assert oauth._generate_oauth_authorization_url(name) == 84
-    assert oauth._exchange_code_for_token(name, one, other) == 84
-    assert oauth._refresh_oauth_token(name, one) == 84
-    assert oauth._get_user_info_from_provider(name, one) == 84
 
 
 # -- Without a state

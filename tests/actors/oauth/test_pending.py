@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 import config
-from actors.errors import OutcomeUnknown
 from actors.events.audit import list_events
 from actors.oauth.errors import (
-    BrowserMismatch,
     RedirectMismatch,
-    StateExpired,
-    StateUnknown,
-    StateUsed,
 )
 from actors.oauth.pending import (
     check_arrival,
-    check_pending,
     fail_sign_in,
     find_sign_in,
     record_refusal,
@@ -30,8 +23,6 @@ from actors.oauth.pending import (
 from actors.oauth.refusals import ProviderError
 from actors.oauth.sign_in import begin_sign_in
 from catfeeder.sealing import Secret
-from models.db.database import hold_connection
-from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
 from tests.actors.sign_ins import NAME, configure, now, status_of
 from tests.scripted_provider import ScriptedProvider
 
@@ -41,44 +32,6 @@ pytestmark = pytest.mark.usefixtures("tables")
 def begun(**options: Any) -> Secret:
     """Begin a sign-in and return its state."""
     return Secret(begin_sign_in(NAME, **{"now": now(), "unbound": True, **options}).state)
-
-
-def test_a_state_that_was_never_issued_is_unknown() -> None:
-    for state in ("", "forged", f"forged:{NAME}", "é", "\0", "\ud800", "a" * 9999):
-        with pytest.raises(StateUnknown):
-            find_sign_in(Secret(state))
-
-
-def test_a_sign_in_is_pending_until_it_is_answered_or_expires(provider: ScriptedProvider) -> None:
-    configure(provider)
-    at = now()
-    state = begun(now=at)
-    sign_in = find_sign_in(state)
-
-    check_pending(sign_in, at + timedelta(seconds=599))
-    with pytest.raises(StateExpired):
-        check_pending(sign_in, at + timedelta(seconds=600))
-    for status, error in (
-        (StateStatus.EXCHANGING, OutcomeUnknown),
-        (StateStatus.DONE, StateUsed),
-        (StateStatus.FAILED, StateUsed),
-    ):
-        with hold_connection():
-            TAB_VERIFICATION.update(status=status).execute()
-        with pytest.raises(error):
-            check_pending(find_sign_in(state), at)
-
-
-def test_a_sign_in_that_is_bound_ends_in_its_own_browser(provider: ScriptedProvider) -> None:
-    configure(provider)
-    bound = find_sign_in(begun(browser=Secret("a-cookie")))
-    loose = find_sign_in(begun())
-
-    check_arrival(bound, provider_in_path=None, browser=Secret("a-cookie"))
-    check_arrival(loose, provider_in_path=None, browser=None)
-    for other in (None, Secret("another")):
-        with pytest.raises(BrowserMismatch):
-            check_arrival(bound, provider_in_path=None, browser=other)
 
 
 def test_an_answer_comes_to_the_address_that_it_was_asked_to(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.errors import TokenInvalid
 from actors.oauth.refresh import refresh_token
-from actors.providers.errors import ProviderRefused, ProviderUnknown
 from catfeeder.sealing import Secret
 from tests.actors.renewals import tokens_of
 from tests.actors.sign_ins import NAME, configure, sign_in
@@ -45,13 +43,3 @@ def test_what_is_not_sent_is_left_out_and_the_refresh_token_stays(
         "token_type": "Bearer",
         "refresh_token": "kept",
     }
-
-
-def test_what_cannot_be_refreshed_is_an_error(provider: ScriptedProvider) -> None:
-    configure(provider)
-    with pytest.raises(ProviderRefused, match="invalid_grant"):
-        refresh_token(NAME, Secret("unknown"))
-    with pytest.raises(TokenInvalid):
-        refresh_token(NAME, Secret("a\nb"))
-    with pytest.raises(ProviderUnknown):
-        refresh_token("unknown", Secret("a"))

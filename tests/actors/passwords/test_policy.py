@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from actors.passwords.errors import PasswordTooCommon, PasswordTooEasy, PasswordTooShort
-from actors.passwords.policy import check_policy, load_common_passwords
+from actors.passwords.errors import PasswordTooEasy, PasswordTooShort
+from actors.passwords.policy import check_policy
 from catfeeder.queue.requester import acting_app
 from config import PasswordsSettings
-
-
-def test_a_good_password_passes() -> None:
-    check_policy("correct horse battery staple", PasswordsSettings())
 
 
 @pytest.mark.parametrize("password", ["", "short", "7 chars"])
@@ -26,25 +22,10 @@ def test_characters_count_and_not_bytes() -> None:
         check_policy("żółwik", PasswordsSettings())
 
 
-@pytest.mark.parametrize("password", ["password", "Password1", "ILOVEYOU", "12345678"])
-def test_a_common_password_is_refused_in_any_case(password: str) -> None:
-    with pytest.raises(PasswordTooCommon):
-        check_policy(password, PasswordsSettings())
-
-
-def test_composition_is_free() -> None:
-    check_policy("nothing but small letters", PasswordsSettings())
-
-
 def test_each_rule_can_be_off() -> None:
     check_policy("password", PasswordsSettings(refuse_common=False))
     check_policy("x", PasswordsSettings(minimum_length=1, refuse_common=False))
     check_policy("x", PasswordsSettings(policy=False))
-
-
-def test_the_list_is_long_and_in_lower_case() -> None:
-    assert len(load_common_passwords()) > 10_000
-    assert all(password == password.lower() for password in load_common_passwords())
 
 
 def test_the_id_of_the_app_that_asks_counts_by_itself() -> None:

@@ -11,7 +11,6 @@ import pytest
 from actors.errors import AuthError
 from actors.providers.config import discovery_gate
 from actors.providers.config.discovery import (
-    discover,
     discover_provider,
     refresh_if_stale,
     resolve_provider,
@@ -19,15 +18,13 @@ from actors.providers.config.discovery import (
 from actors.providers.config.lookup import find_provider, provider_row
 from actors.providers.config.settings import put_provider
 from actors.providers.errors import (
-    AddressForbidden,
     DiscoveryNeeded,
-    ProviderMisbehaved,
     ProviderUnavailable,
     ProviderUnknown,
     ProviderUnreachable,
 )
 from tests.actors.sign_ins import NAME, configure, configure_preset, now, sign_in
-from tests.provider.answers import Answer, json_answer
+from tests.provider.answers import Answer
 from tests.scripted_provider import ScriptedProvider
 
 pytestmark = pytest.mark.usefixtures("tables")
@@ -37,18 +34,6 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 def put(provider: ScriptedProvider) -> None:
     put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
-
-
-@pytest.mark.usefixtures("database")
-def test_issuer_metadata_is_stored(provider: ScriptedProvider) -> None:
-    put(provider)
-
-    discover_provider(NAME)
-
-    assert find_provider(NAME).token_endpoint == f"{provider.issuer}/token"
-    # And it is asked once
-    find_provider(NAME)
-    assert len(provider.requests) == 1
 
 
 @pytest.mark.usefixtures("database")
@@ -84,37 +69,6 @@ def test_an_unknown_provider_is_refused() -> None:
     for act in (discover_provider, lambda name: refresh_if_stale(name, now())):
         with pytest.raises(ProviderUnknown):
             act("unknown")
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (Answer(503), ProviderUnreachable),
-        (json_answer({}), ProviderMisbehaved),
-        (json_answer({"issuer": "https://evil.example"}), ProviderMisbehaved),
-    ],
-)
-def test_a_failed_discovery_keeps_the_stored_metadata(
-    answer: Answer, error: type[Exception], provider: ScriptedProvider
-) -> None:
-    configure(provider)
-    before = provider_row(NAME).discovered
-    provider.answer(WELL_KNOWN, answer)
-
-    with pytest.raises(error):
-        discover_provider(NAME)
-
-    assert provider_row(NAME).discovered == before
-
-
-def test_metadata_with_a_private_endpoint_is_not_stored(provider: ScriptedProvider) -> None:
-    put(provider)
-    provider.script.metadata = {"token_endpoint": "http://169.254.169.254/latest"}
-
-    with pytest.raises(AddressForbidden):
-        discover_provider(NAME)
-
-    assert provider_row(NAME).discovered is None
 
 
 def test_an_optional_endpoint_that_cannot_be_used_leaves_the_provider_usable(
@@ -177,18 +131,6 @@ def test_missing_metadata_is_not_refreshed(provider: ScriptedProvider) -> None:
     refresh_if_stale(NAME, now())
 
     assert provider.requests == []
-
-
-def test_new_settings_discard_the_issuer_metadata(
-    provider: ScriptedProvider,
-) -> None:
-    configure(provider)
-
-    put(provider)
-
-    assert provider_row(NAME).discovered is None
-    discover(NAME, now())
-    assert provider_row(NAME).discovered is not None
 
 
 def test_an_issuer_that_hangs_is_asked_once_and_then_left_alone(

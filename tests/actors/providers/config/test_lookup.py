@@ -142,17 +142,6 @@ def test_stored_credentials_override_the_environment(environment: dict[str, str]
     assert (found.client_id, found.client_secret) == ("own", Secret("own-secret"))
 
 
-def test_the_environment_may_name_a_file(environment: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("from-a-file\n")
-    environment |= {
-        "MY_IDP_CLIENT_ID": "client",
-        "MY_IDP_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
-    }
-    put_provider("my-idp", PLAIN, now())
-
-    assert find_provider("my-idp").client_secret == Secret("from-a-file")
-
-
 def test_an_unreadable_secret_file_is_an_error_of_its_provider(
     environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -14,10 +14,10 @@ import requests.adapters
 from requests.auth import HTTPBasicAuth
 
 import config
-from actors.providers.errors import ProviderMisbehaved, ProviderUnreachable
+from actors.providers.errors import ProviderUnreachable
 from actors.providers.http.forms import post_form
 from actors.providers.http.transport import shared_adapter
-from tests.provider.answers import Answer, broken_gzip, broken_off, json_answer, redirect_answer
+from tests.provider.answers import Answer, broken_off, json_answer
 from tests.provider.certificates import self_signed_certificate
 from tests.provider.server import Request, running_server
 from tests.scripted_provider import ScriptedProvider
@@ -135,26 +135,6 @@ def test_a_form_has_the_headers_of_the_standard(
     assert first.headers["x-more"] == "1"
     assert second.headers["content-length"] == "0"
     assert "authorization" not in second.headers
-
-
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (redirect_answer("https://example.com/", 307), ProviderMisbehaved),
-        (broken_gzip(), ProviderMisbehaved),
-        (Answer(503), ProviderUnreachable),
-    ],
-    ids=["redirect", "broken gzip", "503"],
-)
-def test_an_unusable_answer_to_a_form_is_an_error(
-    answer: Answer, error: type[Exception], provider: ScriptedProvider
-) -> None:
-    provider.answer("/token", answer)
-
-    with pytest.raises(error):
-        post_form(f"{provider.issuer}/token", {}, None)
-
-    assert len(provider.requests) == 1
 
 
 def test_a_form_with_a_truncated_answer_is_not_posted_again(provider: ScriptedProvider) -> None:

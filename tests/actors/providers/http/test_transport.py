@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,31 +56,6 @@ def short_timeout(settings: Settings) -> float:
     return 0.3
 
 
-def test_connections_are_kept_alive_across_calls(provider: ScriptedProvider, url: str) -> None:
-    provider.answer("/somewhere", json_answer({}))
-
-    for _ in range(3):
-        get_json(url)
-    post_form(url, {"a": "b"}, None)
-
-    assert len({request.peer_port for request in provider.requests}) == 1
-
-
-def test_threads_share_connections_but_not_answers(provider: ScriptedProvider, url: str) -> None:
-    provider.answer("/somewhere", lambda request: json_answer(request.query))
-
-    def ask(number: int) -> None:
-        for turn in range(10):
-            asked = {"thread": str(number), "turn": str(turn)}
-            assert get_json(f"{url}?thread={number}&turn={turn}") == asked
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(ask, range(8)))
-
-    assert len(provider.requests) == 80
-    assert len({request.peer_port for request in provider.requests}) <= 8
-
-
 def test_no_cookie_of_one_call_is_sent_with_the_next(provider: ScriptedProvider, url: str) -> None:
     provider.answer("/somewhere", json_answer({}, Set_Cookie="session=1; Path=/"))
 
@@ -126,23 +99,6 @@ def test_a_private_host_that_is_not_allowed_is_not_called(url: str) -> None:
         assert inside.requests == []
 
 
-@pytest.mark.parametrize("url", ["", "none", "https://", "https://*.example.com/", "https://[::1/"])
-def test_an_invalid_url_is_refused(url: str) -> None:
-    with pytest.raises(AddressForbidden):
-        get_json(url)
-    with pytest.raises(AddressForbidden):
-        post_form(url, {}, None)
-
-
-def test_credentials_in_a_url_are_refused_even_for_an_allowed_host(
-    provider: ScriptedProvider,
-) -> None:
-    with pytest.raises(AddressForbidden):
-        get_json(f"http://user:password@{provider.host}/jwks")
-
-    assert provider.requests == []
-
-
 def reload_settings() -> None:
     """Read the settings again from a changed environment."""
     config.current_settings.cache_clear()
@@ -160,27 +116,6 @@ def test_an_untrusted_certificate_is_refused(environment: dict[str, str], tmp_pa
     # The server has received its name by SNI, and nothing else
     assert names == ["localhost"]
     assert received == []
-
-
-@pytest.mark.parametrize("answer", [broken_off, not_http], ids=lambda made: made.__name__)
-def test_a_truncated_answer_is_unreachable(
-    answer: Callable[[], Answer], provider: ScriptedProvider, url: str
-) -> None:
-    provider.answer("/somewhere", answer())
-
-    with pytest.raises(ProviderUnreachable):
-        get_json(url)
-
-
-def test_a_closed_port_is_unreachable(environment: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{taken.getsockname()[1]}"
-        environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = host
-        reload_settings()
-
-        with pytest.raises(ProviderUnreachable):
-            get_json(f"http://{host}/")
 
 
 @pytest.mark.parametrize("megabytes", [1, 64])

@@ -85,22 +85,6 @@ def test_a_missing_address_is_neither_verified_nor_unverified() -> None:
         assert (profile["email"], profile["email_verified"]) == (None, None)
 
 
-@pytest.mark.parametrize("preset", ["facebook", "microsoft"])
-def test_some_providers_are_never_trusted_about_addresses(preset: str) -> None:
-    # nOAuth (CVE-2024-21632): a tenant's administrator writes any address there
-    raw = {"sub": "1", "id": "1", "email": "ceo@example.com", "email_verified": True, "verified": 1}
-
-    assert profile_of(raw, preset)["email_verified"] is False
-
-
-def test_x_sends_confirmed_addresses_only() -> None:
-    raw = {"data": {"id": "1", "confirmed_email": "jane@example.com"}}
-
-    profile = profile_of(raw, "x")
-
-    assert (profile["email"], profile["email_verified"]) == ("jane@example.com", True)
-
-
 @pytest.mark.parametrize(
     ("value", "subject"),
     [

@@ -11,14 +11,13 @@ import pytest
 from actors.errors import IdTokenInvalid, TokenInvalid
 from actors.providers.errors import (
     ProviderMisbehaved,
-    ProviderNotConfigured,
     ProviderRefused,
     ProviderUnreachable,
 )
 from actors.providers.identity.user_info import fetch_profile
 from catfeeder.sealing import Secret
 from tests.actors.providers.built import built, built_preset
-from tests.provider.answers import Answer, json_answer, json_text
+from tests.provider.answers import json_answer
 from tests.provider.script import IdTokenMaker
 from tests.provider.signing import SigningKeys, signed_by_public_key, unsigned
 from tests.scripted_provider import ScriptedProvider
@@ -85,14 +84,6 @@ def test_of_githubs_addresses_the_primary_and_verified_one_counts(
     profile = fetch_profile(found, token_of(provider))
 
     assert (profile["email"], profile["email_verified"]) == (None, None)
-
-
-def test_an_outage_of_githubs_addresses_is_reported(provider: ScriptedProvider) -> None:
-    found = built_preset(provider, "github")
-    provider.answer("/user/emails", Answer(503))
-
-    with pytest.raises(ProviderUnreachable):
-        fetch_profile(found, token_of(provider))
 
 
 # -- Beside an id_token
@@ -204,18 +195,6 @@ def test_the_id_token_completes_user_info(provider: ScriptedProvider) -> None:
     assert set(profile["raw"]) == {"sub", "name", "email", "email_verified"}
 
 
-def test_without_user_info_the_id_token_is_the_profile(provider: ScriptedProvider) -> None:
-    found = built(provider, userinfo_endpoint=None)
-    claims = {"sub": "1", "email": "jane@example.com", "email_verified": "true", "iss": "x"}
-
-    profile = fetch_profile(found, Secret("unused"), claims)
-
-    assert (profile["email"], profile["email_verified"]) == ("jane@example.com", True)
-    assert "iss" not in profile["raw"]
-    with pytest.raises(ProviderNotConfigured, match="userinfo_endpoint"):
-        fetch_profile(found, Secret("unused"))
-
-
 @pytest.mark.parametrize(
     "user_info",
     [
@@ -250,24 +229,6 @@ def test_an_invalid_access_token_is_never_sent(text: str, provider: ScriptedProv
         fetch_profile(built(provider), Secret(text))
 
     assert provider.requests == []
-
-
-def test_a_rejected_access_token_is_a_refusal(
-    provider: ScriptedProvider,
-) -> None:
-    with pytest.raises(ProviderRefused, match="status 401") as refusal:
-        fetch_profile(built(provider), Secret("unknown"))
-    assert refusal.value.permanent
-
-
-@pytest.mark.parametrize("answer", [json_answer([]), json_answer("x"), json_text("")])
-def test_user_info_that_is_not_an_object_is_refused(
-    answer: Answer, provider: ScriptedProvider
-) -> None:
-    provider.answer("/userinfo", answer)
-
-    with pytest.raises(ProviderMisbehaved):
-        fetch_profile(built(provider), token_of(provider))
 
 
 # -- Other shapes

@@ -161,13 +161,6 @@ def test_each_failure_is_of_one_kind(
     assert failed.permanent == (isinstance(failed, ProviderRefused))
 
 
-def test_error_codes_of_one_provider_do_not_count_for_another() -> None:
-    answer = {"error": "account_inactive"}
-
-    assert failure(provider_of("slack"), answer).kind is DEAD
-    assert failure(provider_of("gitlab"), answer).kind is MALFORMED
-
-
 def test_settings_add_signs_of_failures() -> None:
     house = provider_of(
         None,
@@ -354,9 +347,3 @@ def test_a_rate_limit_is_recognised_whatever_the_status(answer: Any) -> None:
 
     assert isinstance(failed, ProviderUnreachable)
     assert failed.retry_after_seconds == 30
-
-
-def test_presets_have_valid_failure_kinds() -> None:
-    for name, known in presets().items():
-        for sign, kind in known.get("failure_kinds", {}).items():
-            assert FailureKind(kind), (name, sign)

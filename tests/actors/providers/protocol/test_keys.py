@@ -387,7 +387,3 @@ def test_an_encryption_key_alone_checks_no_signature(
 
     with pytest.raises(ProviderMisbehaved, match="no key"):
         verify(sign(kid=None))
-
-
-def test_an_unknown_member_of_the_header_is_ignored(sign: Sign, verify: Verify) -> None:
-    assert verify(sign(typ="JWT", tenant="a"))

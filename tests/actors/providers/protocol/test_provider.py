@@ -64,20 +64,6 @@ def test_unknown_metadata_is_ignored() -> None:
     assert build(response_types_supported=["code"], client_secret="x").client_secret is None
 
 
-def test_a_provider_with_an_issuer_is_asked_for_openid() -> None:
-    assert build(issuer="https://idp.example").scopes == ("openid", "profile", "email")
-    assert build().scopes == ()
-    assert build(issuer="https://idp.example", scopes=[]).scopes == ()
-
-
-def test_an_id_token_is_expected_from_an_issuer_with_the_scope_openid() -> None:
-    with_issuer = build(issuer="https://idp.example")
-
-    assert with_issuer.yields_id_token(["openid"])
-    assert not with_issuer.yields_id_token(["profile"])
-    assert not build().yields_id_token(["openid"])
-
-
 @pytest.mark.parametrize(
     ("metadata", "method"),
     [

@@ -84,12 +84,6 @@ def test_the_place_of_a_mistake_is_written_as_a_fragment(http: httpx.Client) -> 
     assert fault["pointer"] == "#/failure_kinds/a%20b~1c~0%0A%C3%A9"
 
 
-def test_a_name_that_no_provider_can_have_is_refused(http: httpx.Client) -> None:
-    answer = http.put("/v1/providers/Has%20Spaces", json=SETTINGS)
-    members = assert_problem(answer, 422, "provider_invalid")
-    assert members["errors"][0]["pointer"] == "#/name"
-
-
 @pytest.mark.parametrize(
     "body", [b'{"client_id": "\\u0000"}', b'{"authorization_parameters": {"\\ud800": "x"}}']
 )

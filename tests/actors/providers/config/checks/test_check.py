@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 import config
 from actors.providers.config.checks.check import check_provider
 from actors.providers.config.settings import patch_provider, put_provider
-from actors.providers.errors import ProviderUnknown
 from tests.actors.providers.any_json import any_json
 from tests.actors.sign_ins import NAME, configure, configure_plain, configure_preset, now, sign_in
 from tests.provider.answers import Answer, json_answer
@@ -49,17 +48,6 @@ def test_the_presets_have_no_faults_of_their_own(provider: ScriptedProvider) -> 
     for preset in ("facebook", "github", "x", "microsoft"):
         configure_preset(provider, preset)
         assert faults() == {}
-
-
-def test_a_check_starts_with_discovery(provider: ScriptedProvider) -> None:
-    put_provider(NAME, {"issuer": provider.issuer, **provider.credentials()}, now())
-
-    assert faults() == {}
-
-
-def test_checking_an_unknown_provider_is_refused() -> None:
-    with pytest.raises(ProviderUnknown):
-        check_provider("unknown")
 
 
 def test_missing_credentials_are_reported(provider: ScriptedProvider) -> None:

@@ -50,11 +50,6 @@ def test_a_job_that_failed_says_why(http: httpx.Client, path: str, service: Clie
     assert "result" not in job
 
 
-def test_a_result_may_be_null(http: httpx.Client, path: str, service: Client) -> None:
-    succeed(service.jobs, _id(path), None)
-    assert http.get(path).json()["result"] is None
-
-
 def test_reading_a_job_waits_as_preferred(http: httpx.Client, path: str, service: Client) -> None:
     # Given a job that ends while a caller waits for it
     end = threading.Timer(0.2, succeed, [service.jobs, _id(path), {"a": 1}])
