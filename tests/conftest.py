@@ -19,6 +19,7 @@ import peewee
 import pytest
 import redis.utils
 from playhouse.pool import PooledDatabase
+from playwright.sync_api import Browser
 
 import catfeeder
 import config
@@ -34,8 +35,11 @@ from catfeeder.sealing import QUEUE_LABEL, Secret, derive_key
 from config import Settings
 from models.db import database as database_module
 from models.migrate import migrate
+from tests.actors.sign_ins import configure_plain
+from tests.browser import start_browser
 from tests.mariadb import MariadbServer, is_mariadb_installed, running_mariadb
 from tests.migrated import MigratedPostgres, MigratedSqlite
+from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.servers import (
     PostgresServer,
     ValkeyServer,
@@ -55,6 +59,11 @@ _LENT_KINDS: Final = ("sqlite", "postgresql")
 _TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
+#: Fixtures of servers that the service calls.
+_CALLED: Final = (
+    *("provider", "receiver", "harness", "oidc_provider"),
+    *("scripted", "honest", "evil"),
+)
 SECRET_KEY: Final = "a-secret-key-that-guards-nothing-but-tests"
 OTHER_SECRET_KEY: Final = "the-next-secret-key-that-guards-nothing-but-tests"
 ADMIN_API_KEY: Final = "an-admin-key-that-guards-nothing-but-tests"
@@ -156,6 +165,13 @@ def _mariadb_server() -> Iterator[MariadbServer]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser, for as long as a file's tests run: no event loop runs beside Playwright's own."""
+    with start_browser() as browser:
+        yield browser
+
+
 @pytest.fixture
 def database_kind() -> str:
     """Which database a test runs on: SQLite unless it asks for `database`, and so for each kind."""
@@ -191,11 +207,35 @@ def database_url(
 
 
 @pytest.fixture
-def environment(valkey: ValkeyServer, database_url: str, tmp_path: Path) -> dict[str, str]:
-    """What the environment and `.env` say; redefine it in a module to set more."""
+def provider() -> Iterator[ScriptedProvider]:
+    """A provider over real HTTP that behaves as its script says."""
+    with running_scripted_provider() as started:
+        yield started
+
+
+@pytest.fixture
+def plain(provider: ScriptedProvider, tables: object) -> ScriptedProvider:
+    """The same, configured as a provider of plain OAuth 2.0."""
+    del tables
+    configure_plain(provider)
+    return provider
+
+
+@pytest.fixture
+def environment(
+    valkey: ValkeyServer, database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """What the environment and `.env` say; redefine it in a module to set more.
+
+    The servers that a test asks for may be called, though they are on this machine.
+    """
+    asked = [name for name in _CALLED if name in request.fixturenames]
     return {
         "ADMIN_API_KEY": ADMIN_API_KEY,
         "DATABASE_URL": database_url,
+        "OAUTH_ALLOWED_PRIVATE_HOSTS": ",".join(
+            request.getfixturevalue(name).host for name in asked
+        ),
         "REDIS_URL": valkey.url,
         "SECRET_KEY": SECRET_KEY,
         "VAR_DIR": str(tmp_path / "var"),

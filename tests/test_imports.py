@@ -10,6 +10,8 @@ import pytest
 from config import ROOT
 
 _OURS = {"actors", "catfeeder", "models", "worker"}
+#: What the command line needs, and no process of the service.
+_TYPED = {"rich", "typer"}
 _HEAVY = {"argon2", "bcrypt", "fastapi", "requests_oauthlib", "starlette", "uvicorn"}
 
 
@@ -19,7 +21,7 @@ def loaded_by(statement: str) -> set[str]:
     ended = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return set(ended.stdout.split())
+    return set(ended.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def loaded_by(statement: str) -> set[str]:
         # The tables serve every process, with and without a web framework or a queue.
         ("import models.migrate", _HEAVY | {"dramatiq", "redis", "requests"}),
         # The scheduler only asks for work.
-        ("import worker.scheduler", _HEAVY | {"requests"}),
+        ("import worker.scheduler", _HEAVY | _TYPED | {"requests"}),
         # Sweeps and clean-up call nobody either.
         (
             "import actors.renewal.sweep, actors.upkeep.cleanup, actors.connections.forecasts",
@@ -49,9 +51,14 @@ def loaded_by(statement: str) -> set[str]:
             {"argon2", "bcrypt", "psycopg", "requests", "requests_oauthlib"},
         ),
         # Who performs loads what a message needs when the first one comes, and no tables before.
-        ("import worker.process.perform", _HEAVY | {"peewee", "requests"}),
+        ("import worker.process.perform", _HEAVY | _TYPED | {"peewee", "requests"}),
         # The supervisor has processes to start, and starts them sooner without these.
-        ("import worker.supervisor.run", _HEAVY | {"dramatiq", "redis", "requests"}),
+        ("import worker.supervisor.run", _HEAVY | _TYPED | {"dramatiq", "redis", "requests"}),
+        # Help is instant.
+        (
+            "import worker.__main__ as it; it.main(['--help'])",
+            {"catfeeder", "config", "models", "rich"},
+        ),
     ],
 )
 def test_an_import_loads_nothing_that_is_not_its_business(

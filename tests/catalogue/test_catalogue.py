@@ -28,12 +28,6 @@ def harness() -> Iterator[Harness]:
         yield started
 
 
-@pytest.fixture
-def environment(environment: dict[str, str], harness: Harness) -> dict[str, str]:
-    """The environment, with the providers as the one private host that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": harness.host}
-
-
 @pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("first", sorted({name[0] for name in _NAMES}))
 def test_each_preset_does_what_the_catalogues_state(first: str, harness: Harness) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser import start_browser
 from tests.oidc_provider import OidcProvider
 from tests.stack.stack import Stack
 
@@ -28,7 +27,7 @@ def _providers(stack: Stack) -> None:
 
 
 @pytest.fixture
-def page(stack: Stack) -> Iterator[Page]:
+def page(stack: Stack, chromium: Browser) -> Iterator[Page]:
     """A page of a telephone that reaches this machine alone; ours ask no other host."""
     strayed: list[str] = []
 
@@ -44,13 +43,13 @@ def page(stack: Stack) -> Iterator[Page]:
             strayed.append(route.request.url)
         route.abort()
 
-    with start_browser() as browser:
-        context = browser.new_context(viewport={"width": 360, "height": 740}, locale="en-GB")
-        opened = context.new_page()
-        opened.route("**/*", guard)
-        faults: list[str] = []
-        opened.on("pageerror", lambda error: faults.append(str(error)))
-        yield opened
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, locale="en-GB")
+    opened = context.new_page()
+    opened.route("**/*", guard)
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    yield opened
+    context.close()
     assert strayed == []
     assert faults == []
 

@@ -14,7 +14,6 @@ import redis
 import requests
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser import start_browser
 from tests.journeys.software.running import OIDC_PROVIDER, Client, Served, consent, running
 from tests.stack.stack import ANONYMOUS, Stack, build_stacks
 from tests.waiting import wait_until
@@ -52,20 +51,13 @@ def provider(service: Stack) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    with start_browser() as browser:
-        yield browser
-
-
 @pytest.fixture
-def open_context(browser: Browser, service: Stack) -> Iterator[Callable[..., BrowserContext]]:
+def open_context(chromium: Browser, service: Stack) -> Iterator[Callable[..., BrowserContext]]:
     """Open browsers that know nothing of each other; each names the hosts that it may ask."""
     opened: list[tuple[BrowserContext, set[str], list[str]]] = []
 
     def open_one(*others: str) -> BrowserContext:
-        context = browser.new_context(base_url=service.url, locale="en-GB")
+        context = chromium.new_context(base_url=service.url, locale="en-GB")
         asked: list[str] = []
         context.on("request", lambda request: asked.append(request.url))
         opened.append((context, {urlsplit(it).netloc for it in (service.url, *others)}, asked))

@@ -98,12 +98,6 @@ def import_by(title: str, content: str, folder: Path) -> Any:
     return connection
 
 
-@pytest.fixture
-def environment(environment: dict[str, str], oidc_provider: OidcProvider) -> dict[str, str]:
-    """The environment, with a provider that may be called though it is on this machine."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": oidc_provider.host}
-
-
 @pytest.fixture(autouse=True)
 def _google(tables: Any) -> None:  # noqa: ARG001
     put_provider("google", {"preset": "google", "client_id": "c", "client_secret": "s"}, utc_now())

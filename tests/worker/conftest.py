@@ -11,27 +11,11 @@ from typing import Final
 import pytest
 
 from config import ROOT
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.stack.processes import ProcfileProcess
 from tests.worker.worker_process import Workers
 
 StartPerformer = Callable[..., ProcfileProcess]
 PERFORM: Final = "worker perform --prefetch 2 --grace 20"
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedProvider]:
-    """A provider over real HTTP that behaves as its script says."""
-    with running_scripted_provider() as started:
-        yield started
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
-    """The environment, with the provider of a test as the one private host that may be called."""
-    if "provider" in request.fixturenames:
-        environment["OAUTH_ALLOWED_PRIVATE_HOSTS"] = request.getfixturevalue("provider").host
-    return environment
 
 
 @pytest.fixture

@@ -73,12 +73,6 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def environment(environment: dict[str, str], receiver: Receiver) -> dict[str, str]:
-    """The environment, in which the receiver's private host is allowed."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": receiver.host}
-
-
-@pytest.fixture
 def toml_conf(toml_conf: dict[str, Any], receiver: Receiver) -> dict[str, Any]:
     """The receiver as the webhook, with long timeouts."""
     timeouts = {"read_timeout_seconds": 60, "lease_seconds": 300}

@@ -146,28 +146,6 @@ def test_output_without_a_reader_ends_a_command_silently(directory: ServiceDirec
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
-def test_help_imports_neither_settings_nor_client() -> None:
-    code = (
-        "import sys, worker.__main__ as w\n"
-        "w.main(['--help'])\n"
-        "print(sorted({'config', 'catfeeder', 'models', 'rich'} & set(sys.modules)))"
-    )
-
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert ended.stdout.endswith("[]\n")
-
-
-def test_a_process_of_the_service_loads_no_library_of_the_command_line() -> None:
-    code = (
-        "import sys, worker.__main__, worker.supervisor.run, worker.process.perform\n"
-        "import worker.scheduler\n"
-        "print(sorted({'typer', 'rich', 'worker.cli.application'} & set(sys.modules)))"
-    )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout == "[]\n"
-
-
 def test_the_first_run_starts_from_nothing_and_leaves_nothing_running(
     directory: ServiceDirectory,
 ) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 import socket
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta, timezone
 from typing import Any
@@ -23,32 +22,10 @@ from catfeeder.clock import utc_now
 from config import current_settings
 from models.db.database import hold_connection
 from tests.actors.renewals import connect
-from tests.actors.sign_ins import configure_plain
 from tests.ports import free_port
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.cli.conftest import Command
 from worker.cli.work.events import print_events
-
-
-@pytest.fixture
-def provider() -> Iterator[ScriptedProvider]:
-    """A provider over real HTTP that behaves as its script says."""
-    with running_scripted_provider() as started:
-        yield started
-
-
-@pytest.fixture
-def environment(environment: dict[str, str], provider: ScriptedProvider) -> dict[str, str]:
-    """The environment, with the provider as the one private host that may be called."""
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": provider.host}
-
-
-@pytest.fixture
-def plain(provider: ScriptedProvider, tables: object) -> ScriptedProvider:
-    """The same, configured as a provider of plain OAuth 2.0."""
-    del tables
-    configure_plain(provider)
-    return provider
 
 
 def read_json(command: Command, *typed: str) -> Any:

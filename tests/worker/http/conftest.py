@@ -23,6 +23,7 @@ from tests.oidc_provider import OidcProvider, running_oidc_provider
 from tests.scripted_provider import ScriptedProvider, running_scripted_provider
 from tests.worker.http.serving import calling, served
 from tests.worker.http.signing_in import set_up_house
+from worker.crons import Crons
 from worker.http.app import create_app
 from worker.http.shim import Shim
 
@@ -76,21 +77,27 @@ def scripted() -> Iterator[ScriptedProvider]:
 
 
 @pytest.fixture
-def private_hosts(request: pytest.FixtureRequest) -> str:
-    """The provider of the test, which may be called though it is on this machine."""
-    name = "scripted" if "scripted" in request.fixturenames else "oidc_provider"
-    host: str = request.getfixturevalue(name).host
-    return host
+def television(scripted: ScriptedProvider) -> ScriptedProvider:
+    """The same, whose users enter a code, and which wants a second between polls."""
+    scripted.devices.interval = 1
+    scripted.script.metadata = {"device_authorization_endpoint": f"{scripted.issuer}/device"}
+    return scripted
 
 
 @pytest.fixture
-def environment(
-    environment: dict[str, str], private_hosts: str, request: pytest.FixtureRequest
-) -> dict[str, str]:
+def schedule(url: str) -> Iterator[None]:  # noqa: ARG001
+    """The schedule, beside the service."""
+    crons = Crons(tick_seconds=0.05)
+    assert crons.inject_crons() == crons.success
+    yield
+    crons.stop()
+
+
+@pytest.fixture
+def environment(environment: dict[str, str], request: pytest.FixtureRequest) -> dict[str, str]:
     """What the environment says, with the variables of the test's `environ` marks."""
     marks = reversed(list(request.node.iter_markers("environ")))
-    variables = {name: value for mark in marks for name, value in mark.kwargs.items()}
-    return {**environment, "OAUTH_ALLOWED_PRIVATE_HOSTS": private_hosts, **variables}
+    return environment | {name: value for mark in marks for name, value in mark.kwargs.items()}
 
 
 @pytest.fixture

@@ -3,55 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.provider.devices import DEVICE_CODE
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.connect.conftest import RETURN_TO, make_link, open_link
 from tests.worker.http.visits import act
-from worker.crons import Crons
 
 pytestmark = pytest.mark.usefixtures("worker")
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedProvider]:
-    """A provider that the test controls, and that wants a second between polls."""
-    with running_scripted_provider() as provider:
-        provider.devices.interval = 1
-        provider.script.metadata = {"device_authorization_endpoint": f"{provider.issuer}/device"}
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(scripted: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return scripted.host
-
-
-@pytest.fixture
-def _schedule(url: str) -> Iterator[None]:  # noqa: ARG001
-    crons = Crons(tick_seconds=0.05)
-    assert crons.inject_crons() == crons.success
-    yield
-    crons.stop()
-
-
-@pytest.fixture
 def form(
-    http: httpx.Client, shop: httpx.Client, browser: httpx.Client, scripted: ScriptedProvider
+    http: httpx.Client, shop: httpx.Client, browser: httpx.Client, television: ScriptedProvider
 ) -> httpx.Response:
     """The form of a provider whose users enter a code."""
-    known = {"issuer": scripted.issuer, **scripted.credentials(), "grant_types": [DEVICE_CODE]}
+    known = {"issuer": television.issuer, **television.credentials(), "grant_types": [DEVICE_CODE]}
     assert http.put("/v1/providers/house", json=known).status_code == 201
     page = open_link(browser, make_link(shop, return_to=RETURN_TO))
     return browser.get(f"{page.url.path}/providers/house")
 
 
-@pytest.mark.usefixtures("_schedule")
+@pytest.mark.usefixtures("schedule")
 @pytest.mark.parametrize(
     "end",
     [("approved", "Connected."), ("denied", "This code did not succeed")],
@@ -61,18 +36,18 @@ def test_a_code_is_shown_and_followed_to_its_end(
     form: httpx.Response,
     shop: httpx.Client,
     browser: httpx.Client,
-    scripted: ScriptedProvider,
+    television: ScriptedProvider,
     end: tuple[str, str],
 ) -> None:
     decision, words = end
     # When the page asks for one, then it shows the code and the provider's page
     shown = act(browser, form, f"{form.url.path}/device")
-    device = scripted.devices.latest
+    device = television.devices.latest
     assert f">{device.user_code}</strong>" in shown.text
     assert "/activate" in shown.text
     assert "Waiting for you to agree" in shown.text
     # And when the user has decided, then the page is told, and is followed no further
-    scripted.devices.decide(device.user_code, decision)
+    television.devices.decide(device.user_code, decision)
     [path] = re.findall('data-live="([^"]+)"', shown.text)
     followed = browser.get(path).text
     assert words in followed

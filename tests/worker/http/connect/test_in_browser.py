@@ -16,38 +16,16 @@ from playwright.sync_api import Browser, Page
 from models.db.database import hold_connection
 from models.oauth.connections import TAB_CONNECTIONS
 from models.oauth.imports.identities import store_profile
-from tests.browser import start_browser
 from tests.oidc_provider import OidcProvider
 from tests.page_looks import Look, inspect, list_looks, open_context
 from tests.provider.devices import DEVICE_CODE
-from tests.scripted_provider import ScriptedProvider, running_scripted_provider
+from tests.scripted_provider import ScriptedProvider
 from tests.worker.http.connect.conftest import RETURN_TO, make_link
 from tests.worker.http.signing_in import consented
 
 _LOOKS: Final = list_looks("en", "de")
 _CALLBACK: Final = "/v1/oauth/callback"
 _STATUSES: Final = ("active", "renewal_failing", "ended", "reauthorization_required")
-
-
-@pytest.fixture(scope="module")
-def browser_of_users() -> Iterator[Browser]:
-    """Chromium."""
-    with start_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def television() -> Iterator[ScriptedProvider]:
-    """A provider whose users enter a code."""
-    with running_scripted_provider() as provider:
-        provider.script.metadata = {"device_authorization_endpoint": f"{provider.issuer}/device"}
-        yield provider
-
-
-@pytest.fixture
-def private_hosts(oidc_provider: OidcProvider, television: ScriptedProvider) -> str:
-    """The providers that may be called though they are on this machine."""
-    return f"{oidc_provider.host},{television.host}"
 
 
 @pytest.fixture
@@ -101,9 +79,9 @@ def _draw_logo() -> bytes:
 @pytest.mark.usefixtures("offers")
 @pytest.mark.parametrize("look", _LOOKS, ids=str)
 def test_each_page_is_accessible_and_fits(
-    shop: httpx.Client, browser_of_users: Browser, url: str, house: OidcProvider, look: Look
+    shop: httpx.Client, chromium: Browser, url: str, house: OidcProvider, look: Look
 ) -> None:
-    context = open_context(browser_of_users, url, look)
+    context = open_context(chromium, url, look)
     page = context.new_page()
     # Where a page leads to a provider by itself, the browser stays
     page.route(f"{house.issuer}/**", lambda route: route.fulfill(status=204))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,7 +21,6 @@ from catfeeder.sealing import Secret
 from models.db.database import hold_connection
 from models.events import TAB_EVENTS
 from models.oauth.connections import TAB_CONNECTIONS
-from tests.browser import start_browser
 from tests.conftest import ADMIN_API_KEY
 from tests.oidc_provider import OidcProvider
 from tests.page_looks import Look, inspect, list_looks, open_context
@@ -36,13 +34,6 @@ _ANSWERS: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
     ("key-refused", "/keys", {"#name": "x"}, "Make the key"),
     ("key-made", "/keys", {"#name": "bot", "[name='scopes.jobs']": ""}, "Make the key"),
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    with start_browser() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -108,9 +99,9 @@ def _sign_in(context: BrowserContext) -> Page:
 
 @pytest.mark.parametrize("look", _LOOKS, ids=str)
 def test_each_page_is_accessible_and_fits(
-    browser: Browser, url: str, pages: list[tuple[str, str]], look: Look
+    chromium: Browser, url: str, pages: list[tuple[str, str]], look: Look
 ) -> None:
-    context = open_context(browser, url, look)
+    context = open_context(chromium, url, look)
     requested: list[str] = []
     context.on("request", lambda request: requested.append(request.url))
     page = context.new_page()
@@ -146,11 +137,11 @@ def test_each_page_is_accessible_and_fits(
 
 
 def test_the_overview_is_used_by_keys_while_it_changes(
-    browser: Browser, url: str, pages: list[tuple[str, str]], http: httpx.Client
+    chromium: Browser, url: str, pages: list[tuple[str, str]], http: httpx.Client
 ) -> None:
     # Given the overview, and no mouse
     assert pages
-    context = open_context(browser, url, _LOOKS[0])
+    context = open_context(chromium, url, _LOOKS[0])
     page = _sign_in(context)
     page.goto("/console")
     focused = "document.activeElement.textContent.trim()"

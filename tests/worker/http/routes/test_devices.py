@@ -16,28 +16,10 @@ from tests.scripted_provider import ScriptedProvider
 from tests.waiting import wait_until
 from tests.worker.http.answers import assert_problem
 from tests.worker.http.serving import calling
-from worker.crons import Crons
 
 pytestmark = pytest.mark.usefixtures("worker")
 _WAIT: Final = {"Prefer": "wait=20"}
 _PATH: Final = "/v1/oauth/house/device"
-
-
-@pytest.fixture
-def scripted(scripted: ScriptedProvider) -> ScriptedProvider:
-    """A provider that the test controls, and that wants a second between polls."""
-    scripted.devices.interval = 1
-    scripted.script.metadata = {"device_authorization_endpoint": f"{scripted.issuer}/device"}
-    return scripted
-
-
-@pytest.fixture
-def schedule(url: str) -> Iterator[None]:  # noqa: ARG001
-    """The schedule, beside the service."""
-    crons = Crons(tick_seconds=0.05)
-    assert crons.inject_crons() == crons.success
-    yield
-    crons.stop()
 
 
 @pytest.fixture
@@ -50,8 +32,8 @@ def shop(http: httpx.Client, url: str) -> Iterator[httpx.Client]:
         yield caller
 
 
-def _configure(http: httpx.Client, scripted: ScriptedProvider, **settings: Any) -> None:
-    known = {"issuer": scripted.issuer, **scripted.credentials(), "grant_types": [DEVICE_CODE]}
+def _configure(http: httpx.Client, television: ScriptedProvider, **settings: Any) -> None:
+    known = {"issuer": television.issuer, **television.credentials(), "grant_types": [DEVICE_CODE]}
     answer = http.put("/v1/providers/house", json={**known, **settings})
     assert answer.status_code == 201, answer.text
 
@@ -62,10 +44,10 @@ def _status(http: httpx.Client, connection_id: str) -> str:
 
 @pytest.mark.usefixtures("schedule")
 def test_a_device_shows_a_code_and_is_connected_once_its_user_agrees(
-    http: httpx.Client, shop: httpx.Client, scripted: ScriptedProvider
+    http: httpx.Client, shop: httpx.Client, television: ScriptedProvider
 ) -> None:
     # Given a provider that an issuer alone sets up, and whose check finds nothing amiss
-    _configure(http, scripted)
+    _configure(http, television)
     check = http.get("/v1/providers/house/check").json()
     assert check["is_ok"], check
     assert "devices" in {finding["check"] for finding in check["findings"]}
@@ -85,27 +67,27 @@ def test_a_device_shows_a_code_and_is_connected_once_its_user_agrees(
     renewal = shop.post(f"{connection}/renew", headers=_WAIT).json()
     assert renewal["error"]["code"] == "authorization_pending"
     # And when its user agrees, the token is there
-    wait_until(lambda: len(scripted.requests_for("/token")) > 1)
-    scripted.devices.decide(device["user_code"], "approved")
+    wait_until(lambda: len(television.requests_for("/token")) > 1)
+    television.devices.decide(device["user_code"], "approved")
     wait_until(lambda: _status(shop, device["connection_id"]) == "active")
     token = shop.get(f"{connection}/token").json()
     assert token["headers"] == {"Authorization": f"Bearer {token['access_token']}"}
     assert shop.get(connection).json()["subject"] == "user-1"
-    assert scripted.devices.latest.too_early == 0
+    assert television.devices.latest.too_early == 0
 
 
 @pytest.mark.usefixtures("schedule")
 def test_what_ends_without_a_token_says_why(
-    http: httpx.Client, scripted: ScriptedProvider, settings: Settings
+    http: httpx.Client, television: ScriptedProvider, settings: Settings
 ) -> None:
     # Given a device of an app on the queue
-    _configure(http, scripted)
+    _configure(http, television)
     key = derive_app_key(settings, "default").to_text()
     with catfeeder.connect(settings.required_redis_url(), key) as client:
         device = client.authorize_device("house", scope="openid email").result(20)
-    assert scripted.devices.latest.request["scope"] == "openid email"
+    assert television.devices.latest.request["scope"] == "openid email"
     # When its user refuses
-    scripted.devices.decide(device["user_code"], "denied")
+    television.devices.decide(device["user_code"], "denied")
     wait_until(lambda: _status(http, device["connection_id"]) != "pending")
     # Then readers of the token are told, and so is the audit trail
     path = f"/v1/connections/{device['connection_id']}"
@@ -121,13 +103,13 @@ def test_what_ends_without_a_token_says_why(
 
 
 def test_what_cannot_work_is_refused_at_once(
-    http: httpx.Client, scripted: ScriptedProvider
+    http: httpx.Client, television: ScriptedProvider
 ) -> None:
     # A grant without an endpoint
-    plain = {**scripted.addresses(), **scripted.credentials(), "grant_types": [DEVICE_CODE]}
+    plain = {**television.addresses(), **television.credentials(), "grant_types": [DEVICE_CODE]}
     assert_problem(http.put("/v1/providers/house", json=plain), 422, "provider_invalid")
     # A provider without the grant, or none at all
-    _configure(http, scripted, grant_types=["authorization_code"])
+    _configure(http, television, grant_types=["authorization_code"])
     http.get("/v1/providers/house/check")
     assert_problem(http.post(_PATH, json={}), 409, "device_not_offered")
     assert_problem(http.post("/v1/oauth/none/device", json={}), 404, "provider_unknown")
@@ -149,11 +131,11 @@ def test_what_cannot_work_is_refused_at_once(
     ],
 )
 def test_an_answer_that_no_user_may_see_makes_no_connection(
-    http: httpx.Client, scripted: ScriptedProvider, members: dict[str, Any], code: str
+    http: httpx.Client, television: ScriptedProvider, members: dict[str, Any], code: str
 ) -> None:
-    _configure(http, scripted)
-    issue = scripted.devices.issue
-    scripted.devices.issue = lambda form, issuer: {**issue(form, issuer), **members}  # type: ignore[method-assign]
+    _configure(http, television)
+    issue = television.devices.issue
+    television.devices.issue = lambda form, issuer: {**issue(form, issuer), **members}  # type: ignore[method-assign]
 
     job = http.post(_PATH, json={}, headers=_WAIT).json()
 

@@ -28,13 +28,6 @@ def evil() -> Iterator[ScriptedProvider]:
 
 
 @pytest.fixture
-def private_hosts(request: pytest.FixtureRequest, honest: ScriptedProvider) -> str:
-    """Both may be called, where a test has both."""
-    needs_evil = "evil" in request.fixturenames
-    return ",".join([honest.host, *([request.getfixturevalue("evil").host] if needs_evil else [])])
-
-
-@pytest.fixture
 def browser(anonymous: httpx.Client) -> httpx.Client:
     """A user's browser."""
     return anonymous
