@@ -56,7 +56,6 @@ SERVER_KINDS: Final = ("postgresql", "mariadb") if is_mariadb_installed() else (
 DATABASE_KINDS: Final = ("sqlite", *SERVER_KINDS)
 #: Those of which a test gets one that has its tables already.
 _LENT_KINDS: Final = ("sqlite", "postgresql")
-_TESTS: Final = Path(__file__).parent
 _TURNS: Final = {"chaos": 0, "journeys": 1, "worker": 2}
 _OUR_LOGGERS: Final = ("actors", "catfeeder", "models", "worker")
 #: Fixtures of servers that the service calls.
@@ -130,7 +129,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     A file is run by one of pytest's workers, and the others would wait for it.
     """
-    items.sort(key=lambda item: _TURNS.get(item.path.relative_to(_TESTS).parts[0], len(_TURNS)))
+    items.sort(key=lambda item: _TURNS.get(item.nodeid.split("/")[1], len(_TURNS)))
 
 
 @pytest.fixture(autouse=True)

@@ -77,25 +77,6 @@ def test_a_delivery_that_another_process_has_claimed_is_not_postponed() -> None:
     assert claim(NOW + 5 * MINUTE) is None
 
 
-def test_a_claim_goes_on_behind_events_that_others_have_claimed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # Given more events than one query reads, and other processes that claim the first ones
-    for number in range(25):
-        add(str(number))
-    steps = iter([False] * 12 + [True] * 100)
-    take_one = TAB_EVENTS._claim
-
-    def beaten(event: TAB_EVENTS, again_at: datetime) -> bool:
-        is_taken = take_one(event, again_at)
-        return is_taken and next(steps)
-
-    monkeypatch.setattr(TAB_EVENTS, "_claim", beaten)
-
-    # Then the search goes on behind them
-    assert claimed().kind == "12"
-
-
 def claim_all(count: int) -> list[int]:
     """Claim deliveries one by one, as one worker of several does."""
     events = [claim() for _ in range(count)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import pkgutil
 import shutil
@@ -14,11 +13,10 @@ import models
 from config import Settings
 from models.db.database import Table, hold_connection
 from models.db.database import database as the_database
-from models.db.errors import DatabaseUnreachable, ForeignSecretKey, SchemaTooOld
+from models.db.errors import DatabaseUnreachable, SchemaTooOld
 from models.migrate import ensure_tables, join_service, migrate
 from models.oauth.email_lookup import INDEX_NAME, MYSQL_COLUMN
 from tests.models.races import race_processes
-from tests.models.reopening import reopened
 from tests.models.times import NOW
 
 MIGRATIONS = Path(models.__file__ or "").parent / "migrations"
@@ -80,15 +78,6 @@ def test_processes_that_migrate_at_once_do_not_get_in_each_others_way(empty: Set
     applied = [names for run in runs for names in run]
     assert sorted(applied) == [[]] * 7 + [ALL_NAMES]
     join_service(NOW)
-
-
-@pytest.mark.usefixtures("empty")
-def test_of_processes_with_different_keys_one_begins_the_database(empty: Settings) -> None:
-    other = dataclasses.replace(empty, secret_key="another-secret-key-that-is-long-enough")
-    migrate(NOW)
-
-    with reopened(other), pytest.raises(ForeignSecretKey):
-        migrate(NOW)
 
 
 @pytest.mark.parametrize("table", all_tables(), ids=lambda table: table.__name__)

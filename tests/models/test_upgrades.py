@@ -189,14 +189,6 @@ def test_no_two_migrations_share_a_number() -> None:
 # -- The release before, on the newest tables
 
 
-def test_what_the_first_release_wrote_can_still_be_written(empty: Settings) -> None:
-    migrate(NOW)
-    # The key that the migration has recorded is the first that the release would record.
-    with hold_connection(), the_database.atomic():
-        the_database.execute_sql("DELETE FROM sealing_keys")
-    fill_first_tables(empty)
-
-
 def read_columns() -> dict[str, dict[str, str]]:
     """Return the type of each column, by table and name."""
     return {

@@ -24,9 +24,7 @@ from catfeeder.messages import CLEAN_TOKENS, POLL_DEVICES, RENEW_OATHS, MessageT
 from catfeeder.sealing import Secret
 from config import CronsSettings, Settings
 from models.crons import TAB_CRONS, claim_tick, ensure_cron, list_next_ticks
-from models.db import database as database_module
 from models.db.database import hold_connection, open_database
-from models.db.errors import DatabaseUnreachable
 from models.migrate import migrate
 from models.oauth.devices import TAB_DEVICE_AUTHORIZATIONS, NewDevice
 from models.oauth.upserts import Owner
@@ -249,30 +247,6 @@ def test_a_tick_that_could_not_be_emitted_is_due_again(
     assert emitted(client) == ["clean_tokens", "renew_oaths"]
 
 
-def test_a_broker_that_is_full_is_an_outage_too(client: Client, valkey: ValkeyServer) -> None:
-    valkey.client.config_set("maxmemory", 1)
-    try:
-        with pytest.raises(QueueUnreachable, match="out of memory"):
-            tick(client, LINES, NOW)
-    finally:
-        valkey.client.config_set("maxmemory", 0)
-
-    assert tick(client, LINES, NOW + SECOND) == [RENEW_OATHS, CLEAN_TOKENS]
-
-
-def test_an_unreachable_database_is_an_error_of_the_tick(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_arguments: object, **_options: object) -> None:
-        raise OSError("gone")
-
-    monkeypatch.setattr(database_module.database.obj, "connect", refuse)
-
-    with pytest.raises(DatabaseUnreachable):
-        tick(client, LINES, NOW)
-    assert emitted(client) == []
-
-
 def test_a_service_that_stops_asks_for_nothing_until_it_is_booted_again(client: Client) -> None:
     # Given a service that is stopping
     with hold_connection():
@@ -359,26 +333,6 @@ def test_an_outage_does_not_end_the_schedule(
         wait_until(lambda: "The schedule waits" in caplog.text)
     finally:
         valkey.client.config_set("maxmemory", 0)
-
-    # Then the schedule goes on when it does
-    wait_until(lambda: emitted(client))
-
-
-def test_an_outage_of_the_database_does_not_end_the_schedule_either(
-    crons: Crons,
-    client: Client,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    # Given a database that accepts no connection
-    def refuse(*_arguments: object, **_options: object) -> None:
-        raise OSError("gone")
-
-    with monkeypatch.context() as outage:
-        outage.setattr(database_module.database.obj, "connect", refuse)
-        crons.inject_crons()
-        wait_until(lambda: "The schedule waits: The database cannot be used" in caplog.text)
-        assert emitted(client) == []
 
     # Then the schedule goes on when it does
     wait_until(lambda: emitted(client))

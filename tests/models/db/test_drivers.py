@@ -9,7 +9,6 @@ import sys
 import pytest
 
 from config import ROOT
-from models.db.drivers import uses_postgresql
 
 
 @pytest.mark.parametrize(
@@ -34,23 +33,3 @@ def test_the_client_of_postgresql_is_loaded_for_it_alone(
         check=True,
     )
     assert ended.stdout.strip() == str(is_loaded)
-
-
-@pytest.mark.parametrize(
-    ("variables", "is_used"),
-    [
-        ({"DATABASE_URL": "sqlite:///var/any.sqlite3"}, False),
-        ({"DATABASE_URL": "mysql://user:password@host/any"}, False),
-        ({"DATABASE_URL": "postgres://user:password@host/any"}, True),
-        # An unreadable setting is reported when it is read, not by an import
-        ({"DATABASE_URL_FILE": "/none"}, True),
-    ],
-)
-def test_the_database_is_known_before_the_settings_are(
-    variables: dict[str, str], is_used: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-    assert uses_postgresql() is is_used

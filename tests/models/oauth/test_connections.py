@@ -16,24 +16,6 @@ pytestmark = pytest.mark.usefixtures("held")
 # -- Which connection a sign-in belongs to
 
 
-def test_a_subject_has_several_connections() -> None:
-    ids = {
-        stored_connection("account-1", subject="user-1").id,
-        stored_connection("account-2", subject="user-1").id,
-        stored_connection("account-1", subject="user-1", provider="github").id,
-    }
-
-    assert len(ids) == 3
-
-
-def test_a_sign_in_for_a_subject_adopts_a_connection_without_any() -> None:
-    unnamed = stored_connection(subject="")
-    mine = stored_connection(subject="user-1")
-
-    assert mine.id == unnamed.id
-    assert mine.subject == "user-1"
-
-
 def test_a_subjects_own_connection_comes_before_one_without_any() -> None:
     # Given an account that user-1 is connected to, and that signed in without a subject before
     unnamed = stored_connection(subject="", now=NOW)

@@ -9,7 +9,7 @@ import pytest
 from catfeeder.sealing import Secret
 from config import Settings
 from models.db.database import hold_connection
-from models.oauth.sign_ins import TAB_VERIFICATION, StateStatus
+from models.oauth.sign_ins import TAB_VERIFICATION
 from tests.models.races import race_processes
 from tests.models.times import MINUTE, NOW
 
@@ -38,21 +38,6 @@ def _pending(held: Settings) -> None:  # noqa: ARG001
     begin()
 
 
-@pytest.mark.parametrize("status", [StateStatus.DONE, StateStatus.FAILED])
-def test_a_state_that_was_used_cannot_be_claimed_again(status: StateStatus) -> None:
-    # Given a sign-in that has ended
-    TAB_VERIFICATION.claim(STATE, NOW)
-    TAB_VERIFICATION.end(STATE, status)
-
-    # Then its state serves no second time
-    assert not TAB_VERIFICATION.claim(STATE, NOW)
-
-    # And what only the exchange needed is gone
-    row = TAB_VERIFICATION.find(STATE)
-    assert row is not None
-    assert (row.status, row.nonce, row.code_verifier) == (status, None, None)
-
-
 def claim_all(states: list[str]) -> list[str]:
     """Claim as many states as can be had, as one process of several does."""
     with hold_connection():
@@ -70,25 +55,3 @@ def test_of_two_processes_one_claims_each_state(tables: Settings) -> None:
 
     # Then each was claimed, by one of the two
     assert sorted(first + second) == sorted(states)
-
-
-def test_a_sign_in_may_be_bound_to_the_browser_that_began() -> None:
-    # Given a sign-in of one browser, and one of whichever
-    bound = Secret("bound")
-    begin(bound, browser=Secret("a-cookie"))
-    row, loose = TAB_VERIFICATION.find(bound), TAB_VERIFICATION.find(STATE)
-    assert row is not None
-    assert loose is not None
-
-    # Then the first is known by what it was given, and that is not kept
-    assert row.accepts_browser(Secret("a-cookie"))
-    for other in (
-        None,
-        Secret("another"),
-        Secret(""),
-        Secret("a-cookie "),
-        Secret(str(row.browser_hash)),
-    ):
-        assert not row.accepts_browser(other)
-        assert loose.accepts_browser(other)
-    assert "a-cookie" not in str(row.__data__)
