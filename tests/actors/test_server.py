@@ -17,8 +17,6 @@ from starlette.types import Message
 
 import config
 from actors.server import PlainResponse, ServerManagement, shut_down
-from catfeeder.client import Client
-from catfeeder.messages import SHUT_DOWN
 from models.db.database import hold_connection
 from models.server import begin_boot, is_stopping
 
@@ -83,12 +81,6 @@ def test_a_service_without_a_database_is_not_alive_and_cannot_be_stopped(
 class TestShutDown:
     """The actor behind SHUT_DOWN."""
 
-    def test_the_running_boot_is_stopped_however_often_it_is_asked(self) -> None:
-        generation = boot()
-        for _ in range(2):
-            assert shut_down(generation) == {"stopping": True}
-            assert is_asked_to_stop(generation)
-
     def test_a_message_from_before_the_last_boot_stops_nothing(self) -> None:
         older = boot()
         newer = boot()
@@ -99,14 +91,6 @@ class TestShutDown:
         generation = boot()
         assert shut_down(generation + 1) == {"stopping": False}
         assert not is_asked_to_stop(generation)
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_message_stops_the_service(service: Client) -> None:
-    generation = boot()
-    job = service.enqueue(SHUT_DOWN, generation=generation)
-    assert job.result(timeout=60) == {"stopping": True}
-    assert is_asked_to_stop(generation)
 
 
 class Tasks:
@@ -174,11 +158,6 @@ def _request(method: str, path: str) -> dict[str, Any]:
 
 async def _nothing_more() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
-
-
-@pytest.mark.usefixtures("tables")
-def test_a_shutdown_without_a_service_is_an_error(management: ServerManagement) -> None:
-    assert management._perform_shutdown() == 84
 
 
 def test_debug_logs_at_level_debug() -> None:

@@ -121,28 +121,14 @@ def test_unreadable_bytes_are_set_aside_in_a_process_too(
     assert "canary-" not in performer.output
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "sentence"),
-    [
-        ("SECRET_KEY", "too short", "SECRET_KEY is too short"),
-        ("ADMIN_API_KEY", "changeme" * 8, "ADMIN_API_KEY has too little variety"),
-        ("REDIS_URL", "ftp://example.com", "REDIS_URL is not a URL of a Redis server"),
-        ("DATABASE_URL", "oracle://example.com", "DATABASE_URL must begin with"),
-        ("PORT", "http", "PORT must be a whole number"),
-    ],
-)
-@pytest.mark.usefixtures("tables")
 def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(
-    environment: dict[str, str],
-    start: StartPerformer,
-    variable: str,
-    value: str,
-    sentence: str,
+    environment: dict[str, str], start: StartPerformer
 ) -> None:
-    environment[variable] = value
+    environment["REDIS_URL"] = "ftp://example.com"
+
     performer = start("passwords")
     assert performer.process.wait(60) == 1
-    assert sentence in performer.output
+    assert "REDIS_URL is not a URL of a Redis server" in performer.output
     assert "Traceback" not in performer.output
 
 

@@ -135,22 +135,6 @@ def test_a_wrong_option_is_refused(command: Command, arguments: tuple[str, ...])
 
 
 @pytest.mark.usefixtures("tables")
-def test_each_page_is_listed(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    # Given more connections than one page holds
-    ids = [store(str(number), hours=number) for number in range(5)]
-
-    # When they are listed
-    print_renewals(None, is_failing=False, days=1, limit=5, page_size=2)
-
-    # Then each is there, once
-    said = capsys.readouterr()
-    assert [said.out.count(connection_id) for connection_id in ids] == [1] * 5
-    assert said.err == "5 renewals would be made. None was.\n"
-
-
-@pytest.mark.usefixtures("tables")
 def test_the_failing_ones_include_those_that_wait_for_their_users(
     command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:

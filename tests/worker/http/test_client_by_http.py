@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 import catfeeder
@@ -42,30 +40,3 @@ def test_a_user_is_signed_in_and_the_token_read(
         with pytest.raises(RequestRefused) as refused:
             client.authorize("nobody")
         assert (refused.value.status, refused.value.code) == (404, "provider_unknown")
-
-
-def test_the_same_in_asyncio(
-    url: str, house: OidcProvider, settings: Settings, queue_key: str
-) -> None:
-    async def sign_in() -> str:
-        redis_url = settings.required_redis_url()
-        async with catfeeder.connect_async(
-            redis_url, queue_key, api_url=url, api_key=ADMIN_API_KEY
-        ) as client:
-            begun = await client.authorize(HOUSE)
-            answer = await asyncio.to_thread(house.consent, begun.authorization_url, "bob")
-            job = await client.exchange_code(HOUSE, answer["code"], answer["state"])
-            connection = await job.result(timeout=30)
-            return str((await client.access_token(connection["id"])).access_token)
-
-    assert asyncio.run(sign_in())
-
-
-def test_a_wrong_key_is_refused(url: str, settings: Settings, queue_key: str) -> None:
-    redis_url = settings.required_redis_url()
-    with (
-        catfeeder.connect(redis_url, queue_key, api_url=url, api_key="cfk_wrong") as client,
-        pytest.raises(RequestRefused) as refused,
-    ):
-        client.access_token("0b8e4d9c-7c4e-4b8e-9d57-3f2f5f0c1a52")
-    assert (refused.value.code, refused.value.permanent) == ("key_unknown", True)

@@ -11,13 +11,12 @@ from actors.errors import CursorInvalid
 from actors.providers.config.settings import put_provider
 from actors.renewal.plan import listing
 from actors.renewal.plan.listing import ScheduledRenewal, list_renewals
-from actors.renewal.sweep import sweep
 from catfeeder.queue.requester import act_for
 from config import Settings
 from models.db.database import hold_connection
 from models.oauth.connections import ConnectionStatus
 from models.oauth.providers import TAB_USER_OAUTH_CONNECTION
-from models.renewal.leases import Lease, claim
+from models.renewal.leases import claim
 from models.renewal.sweeps import claim_due
 from tests.actors.renewals import change
 from tests.models.rows import grant, rewrite, stored_connection
@@ -27,15 +26,9 @@ pytestmark = pytest.mark.usefixtures("tables")
 
 
 @pytest.fixture
-def is_scheduled() -> bool:
-    """The schedule has renewals, unless a test says otherwise."""
-    return True
-
-
-@pytest.fixture
-def toml_conf(is_scheduled: bool) -> dict[str, Any]:
-    """What the operator has switched on."""
-    return {"Crons": {"renew_oath_tokens": is_scheduled}}
+def toml_conf() -> dict[str, Any]:
+    """The schedule has renewals."""
+    return {"Crons": {"renew_oath_tokens": True}}
 
 
 @pytest.fixture(autouse=True)
@@ -220,22 +213,3 @@ def test_filters_hold() -> None:
     store("6", provider="another/google", minutes=6, app="shop")
     with act_for("shop"):
         assert ids(provider="google") == [own, shared]
-
-
-def test_listing_renews_nothing() -> None:
-    store("1", minutes=-1)
-    assert listed()[0]["is_due"]
-
-    taken: list[Lease] = []
-    assert sweep(NOW, taken.extend) == 1
-    assert len(taken) == 1
-
-
-@pytest.mark.parametrize("is_scheduled", [True, False])
-def test_the_list_says_whether_renewals_are_scheduled(is_scheduled: bool) -> None:
-    store("1", minutes=-1)
-
-    page = list_renewals(now=NOW + timedelta(hours=1))
-
-    assert page["is_scheduled"] is is_scheduled
-    assert len(page["items"]) == 1

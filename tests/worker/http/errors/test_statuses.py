@@ -77,22 +77,3 @@ def test_each_error_that_can_reach_a_caller_has_a_status_and_each_status_an_erro
 @pytest.mark.parametrize("code", [*sorted(_INTERNAL), "something_new"])
 def test_other_codes_are_answered_with_500(code: str) -> None:
     assert get_status(code) == 500
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ("connection_unknown", 404),
-        ("message_too_large", 413),
-        ("provider_invalid", 422),
-        ("password_too_short", 422),
-        ("rounds_out_of_range", 422),
-        ("state_used", 400),
-        ("reauthorization_required", 409),
-        ("provider_unreachable", 502),
-        ("job_timeout", 504),
-        ("queue_unreachable", 503),
-    ],
-)
-def test_a_known_code_has_its_status(code: str, status: int) -> None:
-    assert get_status(code) == status
