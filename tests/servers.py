@@ -43,6 +43,8 @@ class ValkeyServer:
             *("--unixsocket", str(directory / "valkey.sock")),
             *("--dir", str(directory)),
             *("--save", ""),
+            # A wait that has run out is noticed at a tick, of which there would be ten a second.
+            *("--hz", "100"),
             *("--aclfile", str(self.users_file)),
         ]
         self.process = self._start()
